@@ -1,0 +1,198 @@
+/**
+ * Layer 2: one attempt of one task: its context, its signal, its timeout, and how it ended.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import * as errors from './errors.ts'
+import { currentRequest } from './context.ts'
+import { toFailure, type Failure } from './failure.ts'
+import type { Definition } from './tasks.ts'
+import type { TaskContext } from './types.ts'
+
+export interface AttemptInput {
+  id: string
+  queue: string
+  data: unknown
+  attempt: number
+  attempts: number
+  /** Ms; 0 is no limit. */
+  timeout: number
+  requestId: string | null
+  maxResultSize: number
+  maxProgressSize: number
+  /** Stores { stage, progress }; false where the claim was lost. Never rejects. */
+  report: (json: string) => Promise<boolean>
+}
+
+export type Outcome =
+  | { kind: 'succeeded', json: string }
+  | { kind: 'failed', failure: Failure, thrown: unknown }
+  | { kind: 'cancelled' }
+  /** Aborted by a shutdown: goes back to its queue. */
+  | { kind: 'released' }
+  /** The claim is another's: nothing to write. */
+  | { kind: 'lost' }
+
+export type AbortCause = 'timeout' | 'cancel' | 'lost' | 'shutdown'
+
+/** How long an aborted handler has to return before its outcome is written without it, in ms. */
+export const ABORT_GRACE = 1_000
+
+const MAX_STAGE = 256
+
+type Returned = { value: unknown } | { thrown: unknown }
+
+export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
+  readonly #input: AttemptInput
+  readonly #definition: Definition
+  #controller: AbortController | null = null
+  #cause: AbortCause | null = null
+  #reason: Error | null = null
+  #decide!: (outcome: Outcome) => void
+  #timers: NodeJS.Timeout[] = []
+  #log: FastifyBaseLogger | null = null
+  #state: { stage: string | null, progress: unknown } = { stage: null, progress: null }
+  #closed = false
+
+  /** How the attempt ended: where it was aborted, after the grace at the latest. */
+  readonly outcome: Promise<Outcome>
+  /** Once the handler has returned: an aborted one that goes on keeps its slot. */
+  readonly returned: Promise<void>
+
+  constructor (definition: Definition, input: AttemptInput) {
+    this.#definition = definition
+    this.#input = input
+    this.outcome = new Promise(resolve => { this.#decide = resolve })
+    if (input.timeout > 0) this.#timers.push(setTimeout(() => this.abort('timeout'), input.timeout))
+    this.returned = this.#run()
+  }
+
+  get id (): string { return this.#input.id }
+  get name (): string { return this.#definition.name }
+  get queue (): string { return this.#input.queue }
+  get data (): Data { return this.#input.data as Data }
+  get attempt (): number { return this.#input.attempt }
+  get attempts (): number { return this.#input.attempts }
+  get requestId (): string | null { return this.#input.requestId }
+  /** The last stage and progress that were reported. */
+  get state (): { stage: string | null, progress: unknown } { return this.#state }
+
+  get signal (): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#reason) this.#controller.abort(this.#reason)
+    return this.#controller.signal
+  }
+
+  get log (): FastifyBaseLogger {
+    this.#log ??= this.#definition.instance.log.child({
+      taskId: this.id, task: this.name, attempt: this.attempt, ...(this.requestId === null ? {} : { reqId: this.requestId })
+    })
+    return this.#log
+  }
+
+  async #run (): Promise<void> {
+    let returned: Returned
+    try {
+      const { handler, instance } = this.#definition
+      const value = await currentRequest.run(this.requestId ?? undefined, () => handler!.call(instance, this.data, this))
+      returned = { value }
+    } catch (thrown) {
+      returned = { thrown }
+    }
+    this.#conclude(returned)
+  }
+
+  #conclude (returned: Returned): void {
+    this.#closed = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#decide(this.#cause ? this.#aborted(this.#cause, returned) : this.#ended(returned))
+  }
+
+  #ended (returned: Returned): Outcome {
+    if ('thrown' in returned) return failed(returned.thrown)
+    try {
+      return { kind: 'succeeded', json: this.#serialise(returned.value) }
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  /** `returned` is null where the handler goes on after the grace. */
+  #aborted (cause: AbortCause, returned: Returned | null): Outcome {
+    switch (cause) {
+      case 'lost': return { kind: 'lost' }
+      case 'cancel': return { kind: 'cancelled' }
+      case 'timeout': return failed(this.#reason)
+      case 'shutdown': return returned && 'value' in returned ? this.#ended(returned) : { kind: 'released' }
+      default: return cause satisfies never
+    }
+  }
+
+  #serialise (value: unknown): string {
+    let json: string | undefined
+    try {
+      json = value === undefined ? 'null' : JSON.stringify(value)
+    } catch (error) {
+      throw new errors.ResultInvalid(toFailure(error).error.message)
+    }
+    if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.show(value)}`)
+    const size = Buffer.byteLength(json)
+    if (size > this.#input.maxResultSize) throw new errors.ResultTooLarge(size, this.#input.maxResultSize)
+    return json
+  }
+
+  /** Aborts the handler through its signal. The first cause counts; a lost claim overrides the others. */
+  abort (cause: AbortCause): void {
+    if (this.#closed || (this.#cause !== null && cause !== 'lost')) return
+    const first = this.#cause === null
+    this.#cause = cause
+    if (!first) return
+    this.#reason = this.#reasonFor(cause)
+    this.#controller?.abort(this.#reason)
+    this.#timers.push(setTimeout(() => this.#decide(this.#aborted(this.#cause!, null)), ABORT_GRACE))
+  }
+
+  #reasonFor (cause: AbortCause): Error {
+    switch (cause) {
+      case 'timeout': return new errors.TaskTimeout(this.attempt, this.#input.timeout)
+      case 'cancel': return new errors.TaskCancelled(this.id, this.name)
+      case 'lost': return new errors.ClaimLost()
+      case 'shutdown': return new errors.Shutdown()
+      default: return cause satisfies never
+    }
+  }
+
+  // Both throw at once, not through their promise: one that nobody awaits would end the process.
+
+  updateState (stage: string, progress?: unknown): Promise<void> {
+    if (typeof stage !== 'string' || stage.length > MAX_STAGE) throw this.#invalid(`the stage is ${errors.show(stage)}`)
+    return this.#report({ stage, progress: progress === undefined ? this.#state.progress : progress })
+  }
+
+  reportProgress (progress: unknown): Promise<void> {
+    return this.#report({ stage: this.#state.stage, progress })
+  }
+
+  #report (state: { stage: string | null, progress: unknown }): Promise<void> {
+    let progress: string | undefined
+    try {
+      progress = JSON.stringify(state.progress)
+    } catch (error) {
+      throw this.#invalid(toFailure(error).error.message)
+    }
+    if (progress === undefined) throw this.#invalid(`the progress is ${errors.show(state.progress)}`)
+    if (Buffer.byteLength(progress) > this.#input.maxProgressSize) throw this.#invalid(`the progress is ${Buffer.byteLength(progress)} bytes`)
+    // As it is now: the handler may go on to change its object.
+    this.#state = { stage: state.stage, progress: JSON.parse(progress) }
+    return this.#store(`{"stage":${JSON.stringify(state.stage)},"progress":${progress}}`)
+  }
+
+  async #store (json: string): Promise<void> {
+    if (!this.#closed && !await this.#input.report(json)) this.abort('lost')
+  }
+
+  #invalid (reason: string): Error {
+    return new errors.ProgressInvalid(this.name, this.#input.maxProgressSize, reason)
+  }
+}
+
+const failed = (thrown: unknown): Outcome => ({ kind: 'failed', failure: toFailure(thrown), thrown })

@@ -1,0 +1,89 @@
+/**
+ * Layer 3: what the plugin adds to Fastify: `fastify.tasks`, and `reply.accepted`.
+ */
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import * as errors from './errors.ts'
+import { currentRequest } from './context.ts'
+import { Worker } from './worker.ts'
+import type { TaskRegistry } from './tasks.ts'
+import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, Tasks, TaskWorker, WorkerOptions } from './types.ts'
+
+/** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */
+class ScopedTasks implements Tasks {
+  readonly #registry: TaskRegistry
+  readonly #instance: FastifyInstance
+  readonly #workers: Worker[]
+
+  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: Worker[]) {
+    this.#registry = registry
+    this.#instance = instance
+    this.#workers = workers
+  }
+
+  get name (): string { return this.#registry.settings.name }
+  get ready (): boolean { return this.#registry.availability.ready }
+
+  define (name: string, options: DefineOptions | TaskHandler = {}, handler?: TaskHandler): Task<any, any, any> {
+    const [given, run] = typeof options === 'function' ? [{}, options] : [options, handler]
+    const { queue } = this.#registry.define(this.#instance, name, given, run)
+    return {
+      name,
+      queue,
+      enqueue: (data, options) => this.#registry.enqueue(name, data, options),
+      enqueueMany: items => this.#registry.enqueueMany(name, items)
+    }
+  }
+
+  enqueue (name: string, data?: unknown, options?: EnqueueOptions): Promise<TaskHandle<any, any>> { return this.#registry.enqueue(name, data, options) }
+  enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Array<TaskHandle<any, any>>> { return this.#registry.enqueueMany(name, items) }
+  status (id: string): Promise<TaskRecord<any, any> | null> { return this.#registry.status(id) }
+  handle (id: string): Promise<TaskHandle<any, any> | null> { return this.#registry.handle(id) }
+  cancel (id: string): Promise<CancelOutcome> { return this.#registry.cancel(id) }
+  retry (id: string): Promise<RetryOutcome> { return this.#registry.retry(id) }
+
+  async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {
+    const worker = new Worker(this.#registry, options, this.#instance.log)
+    this.#workers.push(worker)
+    await worker.start()
+    return worker
+  }
+}
+
+/** Decorates; the workers that are started through it are added to `workers`. Throws TASKS_NAME_TAKEN. */
+export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[]): Tasks {
+  const { name } = registry.settings
+  if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
+  const scoped = new WeakMap<FastifyInstance, Tasks>()
+  fastify.decorate(name, {
+    getter (this: FastifyInstance) {
+      let tasks = scoped.get(this)
+      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers))
+      return tasks
+    }
+  })
+  if (!fastify.hasReplyDecorator('accepted')) fastify.decorateReply('accepted', accepted)
+  rememberRequest(fastify)
+  return (fastify as any)[name]
+}
+
+/** 202, with the address of the status route and the status itself: from memory, unless the task was there before. */
+function accepted (this: FastifyReply, handle: TaskHandle<any, any>): FastifyReply {
+  if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(errors.show(handle))
+  this.code(202).header('cache-control', 'no-store')
+  if (handle.location !== null) this.header('location', handle.location)
+  if (handle.snapshot) return this.send(handle.snapshot)
+  handle.status().then(
+    record => this.send(record ?? new errors.TaskNotFound(handle.id)),
+    error => this.send(error)
+  )
+  return this
+}
+
+const REMEMBERS = Symbol('fastify-tasks.remembers-request')
+
+/** A task knows which request enqueued it. After the body was read: its stream loses the context. */
+function rememberRequest (fastify: FastifyInstance): void {
+  if (fastify.hasDecorator(REMEMBERS)) return // another instance of the plugin does
+  fastify.decorate(REMEMBERS, true)
+  fastify.addHook('preValidation', (request, _reply, done) => currentRequest.run(request.id, done))
+}

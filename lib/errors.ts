@@ -1,0 +1,70 @@
+/**
+ * Layer 0: every public error, with a code that does not change. Messages say what was wrong, what was expected,
+ * what came, and the fix.
+ */
+import fastifyError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
+
+/** The arguments fill the message's places; a last one `{ cause }` is the cause. */
+const createError = (code: string, message: string, statusCode: number): FastifyErrorConstructor<FastifyError, any[]> =>
+  fastifyError<string, number, any[]>(code, message, statusCode)
+
+// register
+export const OptionInvalid = createError('TASKS_OPTION_INVALID', 'fastify-tasks: option "%s" must be %s, got %s. %s', 500)
+export const OptionUnknown = createError('TASKS_OPTION_UNKNOWN', 'fastify-tasks: there is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
+export const OptionClash = createError('TASKS_OPTION_CLASH', 'fastify-tasks: options "%s" and "%s" cannot be used together. %s', 500)
+export const NameTaken = createError('TASKS_NAME_TAKEN', 'fastify-tasks: the name "%s" is taken on this instance. Register the second one under another name: register(tasks, { name: "other" })', 500)
+export const RedisRefused = createError('TASKS_REDIS_REFUSED', 'fastify-tasks: Redis at %s refused the connection: %s. Check user, password and database in the "redis" option or REDIS_URL', 500)
+
+// define
+export const TaskDefined = createError('TASK_DEFINED', 'The task "%s" is defined already. A name stands for one task: choose another, or define it once in a shared plugin', 500)
+export const TaskNameInvalid = createError('TASK_NAME_INVALID', 'A task\'s name must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", the first a letter, a digit or "_"; got %s', 500)
+export const HandlerInvalid = createError('TASK_HANDLER_INVALID', 'The handler of task "%s" must be a function, got %s. Call define(name, options, async function (data, task) {})', 500)
+
+// enqueue
+export const TaskUnknown = createError('TASK_UNKNOWN', 'There is no task "%s" here. Define it first: fastify.tasks.define("%s", …); known: %s', 500)
+export const TaskOptionInvalid = createError('TASK_OPTION_INVALID', 'Task "%s": option "%s" must be %s, got %s. %s', 500)
+export const TaskIdInvalid = createError('TASK_ID_INVALID', 'A task\'s id must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", the first a letter, a digit or "_"; got %s. Leave it out for a random UUID', 400)
+export const TaskIdTaken = createError('TASK_ID_TAKEN', 'The id "%s" belongs to another task, "%s", in queue "%s". Choose another id for task "%s"', 409)
+export const QueueUnknown = createError('TASK_QUEUE_UNKNOWN', 'The queue "%s" is not known here. Known: %s. List it at register: { queues: ["%s"] }, so that every process finds its tasks', 500)
+export const DataInvalid = createError('TASK_DATA_INVALID', 'The data of task "%s" cannot be carried as JSON: %s. Pass plain objects, arrays, strings, finite numbers, booleans and null', 400)
+export const DataTooLarge = createError('TASK_DATA_TOO_LARGE', 'The data of task "%s" is %d bytes of JSON, more than maxDataSize (%d). Store it elsewhere and pass its address, or raise maxDataSize', 413)
+
+export const HandleInvalid = createError('TASK_HANDLE_INVALID', 'reply.accepted() takes what enqueue() returned, got %s. Call reply.accepted(await task.enqueue(data))', 500)
+
+// Redis
+export const Unavailable = createError('TASKS_UNAVAILABLE', 'Redis did not answer %s within %d ms (connection: %s). %s', 503)
+export const StallIntervalClash = createError('TASKS_STALL_INTERVAL_CLASH', 'Queue "%s" is served by workers with stallInterval %s, this one has %d. Two values make tasks run twice: set the same one everywhere, or stop the other workers and wait %d ms', 500)
+export const RedisTooOld = createError('TASKS_REDIS_TOO_OLD', 'Redis at %s is version %s; fastify-tasks needs 6.2 or later (BLMOVE, LPOP with a count). Upgrade Redis or Valkey', 500)
+
+// workers
+export const NoHandlers = createError('TASKS_NO_HANDLERS', 'There is nothing to work on: %s. Give define() a handler: fastify.tasks.define(name, options, async function (data, task) {})', 500)
+
+// a task's outcome, as stored in its record
+export const TaskTimeout = createError('TASK_TIMEOUT', 'Attempt %d took longer than its timeout of %d ms', 500)
+export const TaskStalled = createError('TASK_STALLED', 'Its worker went away %d times while it ran (maxStalls %d)', 500)
+export const ClaimLost = createError('TASK_CLAIM_LOST', 'The claim on the task was lost: it may run elsewhere, and the outcome of this attempt will not count', 500)
+export const Shutdown = createError('TASK_SHUTDOWN', 'The worker shuts down: the task goes back to its queue, unless it ends now', 500)
+export const ResultInvalid = createError('TASK_RESULT_INVALID', 'The result cannot be carried as JSON: %s', 500)
+export const ResultTooLarge = createError('TASK_RESULT_TOO_LARGE', 'The result is %d bytes of JSON, more than maxResultSize (%d)', 500)
+export const ProgressInvalid = createError('TASK_PROGRESS_INVALID', 'The progress of task "%s" must be JSON of at most %d bytes (maxProgressSize) and its stage a string of at most 256 characters: %s', 500)
+export const RecordInvalid = createError('TASK_RECORD_INVALID', 'The record in Redis is not a task: %s. A producer must write data as { name, data }', 500)
+/** Thrown by a handler, it fails the task at once, whatever retries are left. */
+export const Unrecoverable = createError('TASK_UNRECOVERABLE', '%s', 500)
+
+// waiting for an outcome
+export const TaskNotFound = createError('TASK_NOT_FOUND', 'There is no task with the id "%s": it never was, or its resultTtl has passed', 404)
+export const TaskFailed = createError('TASK_FAILED', 'Task "%s" (%s) failed: %s', 500)
+export const TaskCancelled = createError('TASK_CANCELLED', 'Task "%s" (%s) was cancelled', 409)
+export const TaskExpired = createError('TASK_EXPIRED', 'Task "%s" (%s) expired before a worker started it', 410)
+export const ResultTimeout = createError('TASK_RESULT_TIMEOUT', 'Task "%s" (%s) had not ended after %d ms; it goes on: read its status later', 504)
+
+/** A value as an error message shows it: short, on one line, and never a secret's whole text. */
+export function show (value: unknown): string {
+  if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`
+  let text: string | undefined
+  try {
+    text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value)
+  } catch {}
+  text ??= String(Object.prototype.toString.call(value))
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}

@@ -1,0 +1,22 @@
+/**
+ * Layer 0: what a program that boots an app needs of the plugin inside it, wherever in the app that was registered.
+ */
+import type { FastifyInstance } from 'fastify'
+import type { Tasks } from './types.ts'
+
+export interface Host {
+  /** A worker runs the app: no embedded one starts beside it. */
+  standalone: boolean
+  /** All that were registered, in order, with where their Redis is. */
+  readonly registered: Array<{ tasks: Tasks, address: string, definitions: ReadonlyMap<string, { queue: string, handler: unknown }> }>
+}
+
+// By the global registry of symbols: the program may have another copy of this package than the app.
+const HOST = Symbol.for('fastify-tasks.host')
+
+/** The host of an app. All scopes of one app share its server. */
+export function hostOf (fastify: FastifyInstance): Host {
+  const server = fastify.server as unknown as { [HOST]?: Host }
+  server[HOST] ??= { standalone: false, registered: [] }
+  return server[HOST]
+}

@@ -1,0 +1,113 @@
+/**
+ * Layer 2: what must be done for a queue from time to time: renew the claims of this worker, take back those of workers
+ * that went away, remove what has outstayed its time.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import * as errors from './errors.ts'
+import type { RedisClient } from './connection.ts'
+import type { Settings } from './options.ts'
+import type { TaskQueue } from './queue.ts'
+import type { Runner } from './runner.ts'
+
+export interface KeeperOptions {
+  queue: TaskQueue
+  client: RedisClient
+  settings: Settings
+  log: FastifyBaseLogger
+  runner: Runner
+  /** A fresh claim token. */
+  token: () => string
+  /** Tasks may be waiting that were not before. */
+  poke: () => void
+}
+
+const REAP_LIMIT = 1_000
+/** After Redis was away all leases may have lapsed: their workers get this long to renew them, in ms. */
+const RENEWAL_GRACE = 3_000
+
+export class Keeper {
+  readonly #options: KeeperOptions
+  readonly #timers: NodeJS.Timeout[] = []
+  readonly #busy = new Set<string>()
+  readonly #cursors = { succeeded: '0', failed: '0' }
+  #lastRenewal = Date.now()
+  #noRecoveryBefore = 0
+
+  constructor (options: KeeperOptions) {
+    this.#options = options
+  }
+
+  /** Throws TASKS_STALL_INTERVAL_CLASH. Takes back at once what a worker before this one left. */
+  async start (): Promise<void> {
+    const { queue, client, settings: { stallInterval, resultTtl } } = this.#options
+    const inForce = await queue.join(stallInterval)
+    if (inForce !== stallInterval) throw new errors.StallIntervalClash(queue.name, inForce, stallInterval, 2 * inForce)
+    client.on('ready', this.#onReady)
+    this.#every(stallInterval / 3, 'renewal of claims', () => this.#renew())
+    this.#every(stallInterval / 2, 'check for stalled tasks', () => this.#recover())
+    this.#every(Math.min(5_000, Math.max(250, resultTtl / 2)), 'removal of old records', () => this.#reap())
+    await this.#recover()
+  }
+
+  readonly #onReady = (): void => {
+    this.#noRecoveryBefore = Date.now() + RENEWAL_GRACE
+    void this.#turn('renewal of claims', () => this.#renew())
+  }
+
+  #every (ms: number, what: string, work: () => Promise<void>): void {
+    // Not all workers of one start at the same moment.
+    this.#timers.push(setInterval(() => this.#turn(what, work), ms * (0.9 + Math.random() * 0.1)))
+  }
+
+  /** Turns do not overlap; none waits in line for Redis to come back, where it would be made at the wrong time. */
+  async #turn (what: string, work: () => Promise<void>): Promise<void> {
+    const { client, log } = this.#options
+    if (this.#busy.has(what) || client.status !== 'ready') return
+    this.#busy.add(what)
+    await work().catch(err => log.warn({ err }, `The ${what} failed; its next turn tries again`))
+    this.#busy.delete(what)
+  }
+
+  async #renew (): Promise<void> {
+    const { queue, runner, log, settings: { stallInterval } } = this.#options
+    const held = runner.held()
+    this.#warnOfLag(held.map(one => one.id))
+    const inForce = await queue.join(stallInterval)
+    if (inForce !== stallInterval) log.error(`Queue "${queue.name}" has workers with stallInterval ${inForce}, this one has ${stallInterval}: tasks may run twice. Set one value everywhere`)
+    if (held.length === 0) return
+    const verdicts = await queue.renew(stallInterval, held)
+    held.forEach((one, i) => runner.renewed(one, verdicts[i]!))
+  }
+
+  /** A handler that holds the event loop holds up the renewals too: all claims of this worker lapse. */
+  #warnOfLag (running: string[]): void {
+    const { settings: { stallInterval }, log } = this.#options
+    const lateMs = Math.round(Date.now() - this.#lastRenewal - stallInterval / 3)
+    this.#lastRenewal = Date.now()
+    if (lateMs < stallInterval / 6) return
+    log.warn({ lateMs, running }, 'The event loop was held up: a task computes without a pause. Past stallInterval its claim is lost, and it runs twice')
+  }
+
+  async #recover (): Promise<void> {
+    if (Date.now() < this.#noRecoveryBefore) return
+    const { queue, runner, log, settings: { stallInterval, maxStalls } } = this.#options
+    const token = this.#options.token()
+    const { requeued, buried } = await queue.recover(token, stallInterval, maxStalls)
+    for (const taskId of requeued) log.warn({ taskId, queue: queue.name }, 'The task stalled: its worker went away. It waits again')
+    for (const one of buried) runner.bury(one, token)
+    if (requeued.length > 0) this.#options.poke()
+  }
+
+  async #reap (): Promise<void> {
+    const { queue, settings } = this.#options
+    while (await queue.reap(REAP_LIMIT) >= REAP_LIMIT);
+    for (const state of ['succeeded', 'failed'] as const) {
+      this.#cursors[state] = await queue.adopt(state, this.#cursors[state], settings.resultTtl)
+    }
+  }
+
+  stop (): void {
+    this.#options.client.off('ready', this.#onReady)
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Layer 2: the run loop of one queue: when to claim, and how much.
+ *
+ * Claims do not block while there is work; only when one comes back with less than was asked for does the loop wait for
+ * the queue to have something, on a connection of its own. The outcomes of one batch are on their way to Redis while the
+ * next is claimed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import { Insist } from './insist.ts'
+import { Keeper } from './keeper.ts'
+import { MAX_TIMER } from './options.ts'
+import { Runner } from './runner.ts'
+import type { RedisClient } from './connection.ts'
+import type { Claim, TaskQueue } from './queue.ts'
+import type { TaskRegistry } from './tasks.ts'
+
+/** How long a wait for the queue lasts before the loop looks anyway, in seconds. */
+const WAIT_SECONDS = 5
+
+export interface LoopOptions {
+  registry: TaskRegistry
+  queue: TaskQueue
+  /** The worker's connection for commands, and one of the loop's own for waiting. */
+  client: RedisClient
+  blocker: RedisClient
+  workerId: string
+  concurrency: number
+  log: FastifyBaseLogger
+}
+
+export class QueueLoop {
+  readonly #options: LoopOptions
+  readonly #queue: TaskQueue
+  readonly #insist: Insist
+  readonly #runner: Runner
+  readonly #keeper: Keeper
+  readonly #ends: Array<() => void> = []
+  #sequence = 0
+  #stopped = false
+  /** False once a claim came back with less than was asked for, until something says otherwise. */
+  #mayHaveWork = true
+  #pumping: Promise<void> | null = null
+  #waiting = false
+  #alarm: NodeJS.Timeout | null = null
+  #alarmAt = Infinity
+
+  constructor (options: LoopOptions) {
+    const { registry, queue, client, concurrency, log } = options
+    this.#options = options
+    this.#queue = queue.over(client)
+    this.#insist = new Insist(log)
+    this.#runner = new Runner(registry, this.#queue, this.#insist, concurrency, log)
+    this.#runner.onFree = () => this.#mayHaveWork ? this.#pump() : this.#waitForWork()
+    this.#keeper = new Keeper({ queue: this.#queue, client, settings: registry.settings, log, runner: this.#runner, token: () => this.#token(), poke: () => this.poke() })
+  }
+
+  /** Resolves once it listens for all that may wake it. Throws TASKS_STALL_INTERVAL_CLASH. */
+  async start (): Promise<void> {
+    const { subscriber } = this.#options.registry
+    await this.#keeper.start()
+    this.#ends.push(subscriber.onResync(() => this.poke()))
+    this.#ends.push(await subscriber.listen(this.#queue.delayedChannel, due => this.#wakeAt(Number(due))))
+    this.#ends.push(await subscriber.listen(this.#queue.cancelChannel, id => this.#runner.cancel(id)))
+    this.poke()
+  }
+
+  #token (): string { return `${this.#options.workerId}.${++this.#sequence}` }
+
+  /** Something may be waiting. */
+  poke (): void {
+    this.#mayHaveWork = true
+    this.#pump()
+  }
+
+  #pump (): void {
+    if (this.#stopped || this.#pumping) return
+    this.#pumping = this.#claimWhileThereIsRoom().finally(() => {
+      this.#pumping = null
+      if (this.#mayHaveWork && this.#runner.free > 0) this.#pump()
+    })
+  }
+
+  async #claimWhileThereIsRoom (): Promise<void> {
+    while (!this.#stopped && this.#mayHaveWork) {
+      // By then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
+      await new Promise(resolve => setImmediate(resolve))
+      const { free } = this.#runner
+      if (free <= 0 || this.#stopped) return
+      this.#mayHaveWork = false // who pokes while the claim is on its way sets it again
+      const claim = await this.#claim(free)
+      if (!claim) return
+      if (claim.jobs.length >= free) this.#mayHaveWork = true
+      if (claim.next !== null) this.#wakeAt(claim.next)
+      for (const job of claim.jobs) this.#runner.take(job, claim.now)
+    }
+    this.#waitForWork()
+  }
+
+  #claim (free: number): Promise<Claim | undefined> {
+    const token = this.#token()
+    const lease = this.#options.registry.settings.stallInterval
+    // Stopped: what a lost reply gave is still asked for, so that it can be handed back; no more is taken.
+    return this.#insist.until('claim', again => this.#queue.claim(this.#stopped ? 0 : free, token, lease, again))
+  }
+
+  #waitForWork (): void {
+    if (this.#stopped || this.#waiting) return
+    this.#waiting = true
+    this.#queue.over(this.#options.blocker).wait(WAIT_SECONDS)
+      .catch(() => sleep(100)) // the connection dials again by itself
+      .then(() => {
+        this.#waiting = false
+        this.poke()
+      })
+  }
+
+  #wakeAt (due: number): void {
+    if (this.#stopped || !(due < this.#alarmAt)) return
+    const wait = due - this.#options.registry.availability.now()
+    if (wait > MAX_TIMER) return // the regular look finds it in time
+    if (this.#alarm) clearTimeout(this.#alarm)
+    this.#alarmAt = due
+    this.#alarm = setTimeout(() => {
+      this.#alarmAt = Infinity
+      this.poke()
+    }, Math.max(1, wait + 1))
+  }
+
+  /** Claims no more. What runs goes on. */
+  stop (): void {
+    this.#stopped = true
+    this.#runner.stop()
+    if (this.#alarm) clearTimeout(this.#alarm)
+    this.#options.blocker.disconnect() // it takes nothing while it waits: nothing is lost with it
+  }
+
+  /** Resolves once nothing runs. */
+  async idle (): Promise<void> {
+    await this.#pumping
+    await this.#runner.idle()
+  }
+
+  /** Aborts what runs, hands back what does not end. Call `close` where it takes too long. */
+  async handBack (): Promise<void> {
+    this.#runner.abortAll('shutdown')
+    await this.#pumping
+    await this.#runner.handBack()
+  }
+
+  close (): void {
+    for (const end of this.#ends) end()
+    this.#keeper.stop()
+    this.#insist.close()
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Layer 0: every default, once, and the check of every option that a person can write. A bad option fails where it
+ * was written, with its name, what was expected, what came, and the fix.
+ */
+import * as errors from './errors.ts'
+import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
+
+/** setTimeout fires at once above this. */
+export const MAX_TIMER = 2 ** 31 - 1
+/** The latest time that a Date can hold. */
+const MAX_DATE = 8.64e15
+const ONE_DAY = 86_400_000
+
+export const defaults = {
+  name: 'tasks',
+  prefix: 'bq',
+  queue: 'default',
+  queues: [] as string[],
+  routes: {} as false | RoutesOptions,
+  worker: false as boolean | WorkerOptions,
+  retries: 0,
+  backoff: { strategy: 'exponential', delay: 1_000, max: 60_000, jitter: true } as BackoffOptions,
+  backoffStrategies: {} as Record<string, BackoffStrategy>,
+  timeout: 0,
+  resultTtl: ONE_DAY,
+  // Bee-Queue's own 5 s runs a task twice where its handler holds the event loop for that long.
+  stallInterval: 30_000,
+  maxStalls: 2,
+  enqueueTimeout: 2_000,
+  connectTimeout: 2_000,
+  maxDataSize: 1_048_576,
+  maxResultSize: 1_048_576,
+  maxProgressSize: 65_536,
+  exposeStack: false
+}
+
+export const workerDefaults = { concurrency: 10, closeTimeout: 10_000 }
+
+export type Settings = typeof defaults & Pick<TasksOptions, 'redis'>
+export type WorkerSettings = Required<WorkerOptions>
+
+interface Rule {
+  ok: (value: any) => boolean
+  expected: string
+  fix: string
+}
+type Rules = Record<string, Rule>
+
+/** Makes the error of a rule that was broken, for the place where the option was written. */
+type Complain = (option: string, rule: Rule, value: unknown) => Error
+
+const NAME = /^[A-Za-z0-9_-]{1,64}$/
+// Not longer than a parameter of Fastify's router may be; not "." or "..", which a path cannot carry.
+const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/
+
+export const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value)
+const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value)
+const isFunction = (value: unknown): boolean => typeof value === 'function'
+const isObject = (value: unknown): value is Record<string, any> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isHook = (value: unknown): boolean => Array.isArray(value) ? value.every(isFunction) : isFunction(value)
+const isTime = (value: unknown): boolean => {
+  const time = value instanceof Date ? value.getTime() : value
+  return Number.isInteger(time) && (time as number) >= 0 && (time as number) <= MAX_DATE
+}
+
+function whole (min: number, max: number, unit: string, fix: string): Rule {
+  const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  return { ok: value => Number.isInteger(value) && value >= min && value <= max, expected: `a whole number ${unit}, ${range}`, fix }
+}
+
+const bool = (fix: string): Rule => ({ ok: value => typeof value === 'boolean', expected: 'true or false', fix })
+
+const name = (fix: string): Rule => ({ ok: isName, expected: 'a string of 1 to 64 characters of A-Z, a-z, 0-9, "_", "-"', fix })
+
+const queueNames: Rule = {
+  ok: value => Array.isArray(value) && value.every(isName),
+  expected: 'an array of queue names (A-Z, a-z, 0-9, "_", "-", up to 64 characters)',
+  fix: 'For example ["default", "mail"].'
+}
+
+const perTask: Rules = {
+  retries: whole(0, 1_000_000, 'of attempts after the first', 'For example 3.'),
+  backoff: { ok: isObject, expected: 'an object', fix: 'For example { strategy: "exponential", delay: 1000, max: 60000, jitter: true }.' },
+  timeout: whole(0, MAX_TIMER, 'of ms', 'For example 120000; 0 is no limit.')
+}
+
+const resultTtl = whole(0, MAX_DATE / 4, 'of ms', 'For example 86400000, one day.')
+
+const backoffRules: Rules = {
+  strategy: { ok: value => typeof value === 'string', expected: '"immediate", "fixed", "exponential" or a name from backoffStrategies', fix: 'Register a function of your own in the plugin\'s backoffStrategies.' },
+  delay: whole(1, MAX_TIMER, 'of ms', 'For example 1000.'),
+  max: whole(1, MAX_DATE / 4, 'of ms', 'For example 60000.'),
+  jitter: bool('Full jitter, or none.')
+}
+
+const defineRules: Rules = { ...perTask, queue: name('For example "mail".'), resultTtl }
+
+const enqueueRules: Rules = {
+  ...perTask,
+  queue: name('For example "mail".'),
+  delay: whole(0, MAX_DATE / 4, 'of ms', 'For a point in time use delayUntil.'),
+  delayUntil: { ok: value => isTime(value) && Number(value) > 1e11, expected: 'a Date, or ms since 1970', fix: 'Seconds must be multiplied by 1000; for a span of time use delay.' },
+  expires: { ok: isTime, expected: 'a Date, or a whole number of ms from now', fix: 'For example 60000.' },
+  id: { ok: isId, expected: '1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-"', fix: 'Leave it out for a random UUID.' }
+}
+
+const workerRules: Rules = {
+  queues: queueNames,
+  concurrency: whole(1, 1_000, 'of tasks at once', 'For example 10.'),
+  closeTimeout: whole(0, MAX_TIMER, 'of ms', 'For example 10000.')
+}
+
+const routesRules: Rules = {
+  prefix: { ok: value => typeof value === 'string' && /^\/[^?#]*$/.test(value) && !value.endsWith('/'), expected: 'a path that starts with "/" and does not end with it', fix: 'For example "/jobs".' },
+  onRequest: { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify\'s.' },
+  preHandler: { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify\'s.' }
+}
+
+const pluginRules: Rules = {
+  ...perTask,
+  name: name('It names the decorator: register(tasks, { name: "reports" }) gives fastify.reports.'),
+  prefix: name('It is the first part of the keys in Redis; for the path of the routes use routes: { prefix: "/jobs" }.'),
+  redis: { ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)), expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, or an ioredis client', fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.' },
+  queues: queueNames,
+  routes: { ok: value => value === false || isObject(value), expected: 'false or an object', fix: 'For example { prefix: "/jobs" }.' },
+  worker: { ok: value => typeof value === 'boolean' || isObject(value), expected: 'true, false or an object', fix: 'For example { concurrency: 10 }.' },
+  backoffStrategies: { ok: value => isObject(value) && Object.values(value).every(isFunction), expected: 'an object of functions', fix: 'For example { linear: attempt => attempt * 1000 }.' },
+  resultTtl,
+  stallInterval: whole(1_000, MAX_TIMER, 'of ms', 'For example 30000: longer than any handler holds the event loop.'),
+  maxStalls: whole(0, 1_000, 'of stalls', 'For example 2.'),
+  enqueueTimeout: whole(1, MAX_TIMER, 'of ms', 'For example 2000.'),
+  connectTimeout: whole(1, MAX_TIMER, 'of ms', 'For example 2000.'),
+  maxDataSize: whole(1, 512 * 1_048_576, 'of bytes', 'For example 1048576.'),
+  maxResultSize: whole(1, 512 * 1_048_576, 'of bytes', 'For example 1048576.'),
+  maxProgressSize: whole(1, 512 * 1_048_576, 'of bytes', 'For example 65536.'),
+  exposeStack: bool('Stacks tell a stranger about your code.')
+}
+
+/** The known name that is nearest to a misspelt one. */
+function nearest (name: string, known: string[]): string {
+  const common = (other: string): number => [...other].filter(char => name.includes(char)).length - Math.abs(other.length - name.length)
+  return known.reduce((best, other) => common(other) > common(best) ? other : best)
+}
+
+function check (values: Record<string, any>, rules: Rules, where: string, complain: Complain): void {
+  for (const key of Object.keys(values)) {
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
+    if (!rule) throw new errors.OptionUnknown(key, where, nearest(key, Object.keys(rules)), Object.keys(rules).join(', '))
+    if (values[key] !== undefined && !rule.ok(values[key])) throw complain(key, rule, values[key])
+  }
+}
+
+function checkBackoff (backoff: BackoffOptions, strategies: Record<string, BackoffStrategy>, complain: Complain): void {
+  check(backoff, backoffRules, 'backoff', (key, rule, value) => complain(`backoff.${key}`, rule, value))
+  const known = ['immediate', 'fixed', 'exponential', ...Object.keys(strategies)]
+  if (known.includes(backoff.strategy)) return
+  throw complain('backoff.strategy', { ...backoffRules.strategy!, expected: `one of ${known.join(', ')}` }, backoff.strategy)
+}
+
+const ofPlugin = (path: string): Complain => (option, rule, value) =>
+  new errors.OptionInvalid(path + option, rule.expected, errors.show(value), rule.fix)
+
+const ofTask = (task: string): Complain => (option, rule, value) =>
+  option === 'id' ? new errors.TaskIdInvalid(errors.show(value)) : new errors.TaskOptionInvalid(task, option, rule.expected, errors.show(value), rule.fix)
+
+function without<T extends object> (values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>
+}
+
+/** Checks the options of `register` and fills in the defaults. Throws TASKS_OPTION_*. */
+export function pluginSettings (options: TasksOptions): Settings {
+  check(options, pluginRules, 'register(tasks, options)', ofPlugin(''))
+  const settings = { ...defaults, ...without(options) } as Settings
+  checkBackoff(settings.backoff, settings.backoffStrategies, ofPlugin(''))
+  if (settings.routes) check(settings.routes, routesRules, 'routes', ofPlugin('routes.'))
+  if (isObject(settings.worker)) check(settings.worker, workerRules, 'worker', ofPlugin('worker.'))
+  refuseKeyPrefix(settings.redis)
+  return settings
+}
+
+/** ioredis' keyPrefix renames the keys but not the channels: delayed tasks would never wake a worker. */
+export function refuseKeyPrefix (redis: TasksOptions['redis']): void {
+  const keyPrefix = isObject(redis) ? (redis as any).keyPrefix ?? (redis as any).options?.keyPrefix : undefined
+  if (keyPrefix) throw new errors.OptionClash('redis.keyPrefix', 'prefix', 'Take keyPrefix out of the client, and name the keys with the plugin\'s own option: register(tasks, { prefix: "myapp" })')
+}
+
+/** Checks the options of a worker and fills in the defaults. Throws TASKS_OPTION_*. */
+export function workerSettings (options: WorkerOptions, queues: string[]): WorkerSettings {
+  check(options, workerRules, 'the worker\'s options', ofPlugin('worker.'))
+  return { ...workerDefaults, queues, ...without(options) } as WorkerSettings
+}
+
+/** Checks the options of `define`. Throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_NAME_INVALID. */
+export function checkDefine (task: unknown, options: DefineOptions, settings: Settings): void {
+  if (!isId(task)) throw new errors.TaskNameInvalid(errors.show(task))
+  if (!isObject(options)) throw new errors.TaskOptionInvalid(task, 'options', 'an object', errors.show(options), 'For example { retries: 3 }.')
+  check(options, defineRules, `define("${task}", options)`, ofTask(task))
+  if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, ofTask(task))
+}
+
+/** Checks the options of `enqueue`. Throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_ID_INVALID. */
+export function checkEnqueue (task: string, options: EnqueueOptions, settings: Settings): void {
+  if (!isObject(options)) throw new errors.TaskOptionInvalid(task, 'options', 'an object', errors.show(options), 'For example { delay: 60000 }.')
+  check(options, enqueueRules, `enqueue("${task}", data, options)`, ofTask(task))
+  if (options.delay !== undefined && options.delayUntil !== undefined) throw new errors.OptionClash('delay', 'delayUntil', 'delay is a span of time from now, delayUntil a point in time: give one')
+  if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, ofTask(task))
+}

@@ -1,0 +1,200 @@
+/**
+ * Layer 1: one queue in Redis: its keys, its producer, its scripts. The only file that knows a key's name.
+ *
+ * The braces make all keys of a queue live in one slot of a cluster; to Bee-Queue they are part of the queue's name.
+ */
+import { BeeProducer, type NewJob } from './bee.ts'
+import type { Live } from './record.ts'
+import { runScript, script, type ScriptArgument, type ScriptName } from './scripts.ts'
+import type { RedisClient } from './connection.ts'
+import type { TerminalState } from './types.ts'
+
+export interface Claimed {
+  id: string
+  /** Null where the record went while it was claimed. */
+  text: string | null
+  token: string
+}
+
+export interface Claim {
+  jobs: Claimed[]
+  /** Redis' clock, ms since 1970. */
+  now: number
+  /** When the next delayed task is due, ms since 1970; null where there is none. */
+  next: number | null
+}
+
+/** A claim that has an outcome: which, the record to write, and how long it stays or how long to wait (ms). */
+export interface Settlement {
+  id: string
+  token: string
+  outcome: TerminalState | 'retry' | 'defer' | 'drop'
+  text?: string
+  ms?: number
+  /** For a plain Bee-Queue producer that listens: its event, as JSON. */
+  event?: string
+}
+
+/** `done`; `lost`: the claim is another's, or gone; `cancelled`: refused, because a cancel was asked for. */
+export type Verdict = 'done' | 'lost' | 'cancelled'
+
+export interface Buried { id: string, text: string, stalls: number }
+
+export interface Held { id: string, token: string }
+
+export interface Read { text: string, live: Live }
+
+const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
+
+type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
+  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting'
+
+/** The keys of each script, in the order of its header. */
+const scriptKeys: Record<Exclude<ScriptName, 'adopt'>, Key[]> = {
+  cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls'],
+  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases'],
+  join: ['stallInterval'],
+  reap: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+  recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'leases', 'stalls', 'jobs', 'cancelling'],
+  release: ['waiting', 'active', 'claims', 'leases', 'stalling', 'progress', 'cancelling'],
+  renew: ['claims', 'leases', 'stalling', 'cancelling'],
+  retry: ['jobs', 'failed', 'done:failed', 'waiting'],
+  settle: ['jobs', 'active', 'stalling', 'claims', 'leases', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
+    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+  status: ['jobs', 'claims', 'delayed', 'progress', 'active'],
+  update: ['claims', 'progress']
+}
+
+export class TaskQueue {
+  readonly name: string
+  readonly #client: RedisClient
+  readonly #prefix: string
+  readonly #producer: BeeProducer
+  readonly #keys: Record<string, string[]>
+
+  constructor (client: RedisClient, name: string, prefix: string, producer?: BeeProducer) {
+    this.name = name
+    this.#client = client
+    this.#prefix = `${prefix}:{${name}}:`
+    this.#producer = producer ?? new BeeProducer(client, `{${name}}`, prefix)
+    this.#keys = Object.fromEntries(Object.entries(scriptKeys).map(([script, keys]) => [script, keys.map(key => this.#prefix + key)]))
+  }
+
+  /** The same queue over another connection; it saves through the first. */
+  over (client: RedisClient): TaskQueue {
+    return new TaskQueue(client, this.name, this.#prefix.slice(0, this.#prefix.indexOf(':{')), this.#producer)
+  }
+
+  /** Says when a task changes. */
+  taskChannel (id: string): string { return `${this.#prefix}task:${id}` }
+  /** Says which running task to cancel. */
+  get cancelChannel (): string { return `${this.#prefix}cancel` }
+  /** Says that a delayed task is due earlier than those before it; Bee-Queue's own. */
+  get delayedChannel (): string { return `${this.#prefix}earlierDelayed` }
+
+  #run (name: Exclude<ScriptName, 'adopt'>, args: ScriptArgument[]): Promise<any> {
+    return runScript(this.#client, script(name), this.#keys[name]!, args)
+  }
+
+  /** Saves a new task; false where its id is taken. */
+  add (job: NewJob): Promise<boolean> { return this.#producer.save(job) }
+
+  /** Saves new tasks together; for each, as `add`. */
+  addMany (jobs: NewJob[]): Promise<boolean[]> { return this.#producer.saveAll(jobs) }
+
+  /** Reads all that is known of a task, in one round trip. */
+  async read (id: string): Promise<Read | null> {
+    const reply = await this.#run('status', [id])
+    if (!reply) return null
+    const [text, claim, delayedTo, progress, held] = reply
+    const live: Live = {}
+    if (claim) live.claimedAt = Number(claim.split(' ')[1])
+    if (delayedTo) live.delayedTo = Number(delayedTo)
+    if (progress) live.progress = parseProgress(progress)
+    if (held) live.held = true
+    return { text, live }
+  }
+
+  /**
+   * Claims up to `free` tasks for the length of the lease (ms).
+   * @param again where the reply to the same token was lost: gives the same tasks.
+   */
+  async claim (free: number, token: string, lease: number, again: boolean): Promise<Claim> {
+    const [now, next, ...rest] = await this.#run('claim', [free, token, lease, again ? 1 : 0, this.#prefix])
+    const jobs: Claimed[] = []
+    for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+    return { jobs, now, next: next < 0 ? null : next }
+  }
+
+  /** Waits until a task is waiting, for `seconds` at the most. Takes nothing: what it delivers cannot be lost. */
+  async wait (seconds: number): Promise<boolean> {
+    const waiting = `${this.#prefix}waiting`
+    // From the right end to the right end: the list stays as it is.
+    return await this.#client.blmove(waiting, waiting, 'RIGHT', 'RIGHT', seconds) !== null
+  }
+
+  /** Writes the outcomes of a batch. */
+  async settle (batch: Settlement[]): Promise<Verdict[]> {
+    const args: ScriptArgument[] = [this.#prefix]
+    for (const { id, token, outcome, text = '', ms = 0, event = '' } of batch) args.push(id, token, outcome, text, ms, event)
+    return toVerdicts(await this.#run('settle', args))
+  }
+
+  /** Renews claims for the length of the lease (ms). */
+  async renew (lease: number, held: Held[]): Promise<Verdict[]> {
+    return toVerdicts(await this.#run('renew', [lease, ...held.flatMap(one => [one.id, one.token])]))
+  }
+
+  /** Gives claims back, in the order in which they were made. */
+  async release (held: Held[]): Promise<Verdict[]> {
+    return toVerdicts(await this.#run('release', [this.#prefix, ...held.flatMap(one => [one.id, one.token])]))
+  }
+
+  /** Takes back what stalled: what waits again, and what is past maxStalls, now claimed with `token`. */
+  async recover (token: string, lease: number, maxStalls: number): Promise<{ requeued: string[], buried: Buried[] }> {
+    const [requeued, flat] = await this.#run('recover', [token, lease, maxStalls])
+    const buried: Buried[] = []
+    for (let i = 0; i < flat.length; i += 3) buried.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2] })
+    return { requeued, buried }
+  }
+
+  /** Says with which stall interval (ms) this worker serves the queue; gives the one in force. */
+  async join (stallInterval: number): Promise<number> { return Number(await this.#run('join', [stallInterval])) }
+
+  /** Cancels; `before` and `after` are the record as it was read, and as cancelled. */
+  cancel (id: string, before: string, after: string, ttl: number): Promise<'cancelled' | 'requested' | 'changed' | 'unknown'> {
+    return this.#run('cancel', [id, before, after, ttl, this.#prefix])
+  }
+
+  /** Queues a failed task again; `before` and `after` as in `cancel`. */
+  retry (id: string, before: string, after: string): Promise<'queued' | 'changed' | 'refused'> {
+    return this.#run('retry', [id, before, after, this.#prefix])
+  }
+
+  /** Stores stage and progress; false where the claim was lost. */
+  async update (held: Held, json: string): Promise<boolean> {
+    return await this.#run('update', [held.id, held.token, json, this.#prefix]) === 1
+  }
+
+  /** Removes up to `limit` records of each state whose time has passed; how many. */
+  reap (limit: number): Promise<number> { return this.#run('reap', [limit]) }
+
+  /** Gives what plain Bee-Queue workers ended an expiry (ms), a page at a time; the cursor to go on with. */
+  adopt (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string> {
+    return runScript(this.#client, script('adopt'), [this.#prefix + state, `${this.#prefix}done:${state}`], [cursor, ttl])
+  }
+
+  async close (): Promise<void> { await this.#producer.close() }
+}
+
+const toVerdicts = (codes: number[]): Verdict[] => codes.map(code => verdicts[code]!)
+
+function parseProgress (text: string): { stage: string | null, progress: unknown } | undefined {
+  try {
+    const { stage, progress } = JSON.parse(text)
+    return { stage: typeof stage === 'string' ? stage : null, progress: progress ?? null }
+  } catch {
+    return undefined // not ours; the record still tells the rest
+  }
+}
+

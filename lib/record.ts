@@ -1,0 +1,176 @@
+/**
+ * Layer 0: the record of a task, as JSON in Redis and as people read it.
+ *
+ * In Redis it has the shape of a Bee-Queue job: { data, options, status, progress }. A plain Bee-Queue writes these four
+ * again when it works on a task, and drops what it does not know: so what must last stands in `options`, and what
+ * is written at the end stands beside them.
+ */
+import sjson from 'secure-json-parse'
+import * as errors from './errors.ts'
+import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from './types.ts'
+
+export interface StoredOptions {
+  /** Ms since 1970 of the enqueue. */
+  timestamp: number
+  /** Newest first, as Bee-Queue keeps them. */
+  stacktraces?: unknown[]
+  /** Attempts that are left after the present one. */
+  retries?: number
+  backoff?: BackoffOptions
+  timeout?: number
+  delay?: number
+  // From here on ours.
+  /** Attempts in all. */
+  attempts?: number
+  /** Ms since 1970. */
+  expires?: number
+  /** How long the record stays after its end, in ms. */
+  ttl?: number
+  reqId?: string
+  /** A plain Bee-Queue producer made it. */
+  foreign?: boolean
+  /** Tells two enqueues of one id apart. */
+  nonce?: string
+}
+
+export interface Stored {
+  data: { name: string, data?: unknown }
+  options: StoredOptions
+  status: 'created' | 'retrying' | TerminalState
+  progress?: unknown
+  stage?: string | null
+  attempt?: number
+  startedAt?: number
+  finishedAt?: number
+  result?: unknown
+  error?: TaskErrorRecord
+}
+
+/** What is known of a task beside its record while it has not ended. */
+export interface Live {
+  /** When its claim was made, ms since 1970. */
+  claimedAt?: number
+  delayedTo?: number
+  /** A plain Bee-Queue worker holds it. */
+  held?: boolean
+  progress?: { stage: string | null, progress: unknown }
+}
+
+const TERMINAL = new Set<string>(['succeeded', 'failed', 'cancelled', 'expired'] satisfies TerminalState[])
+
+export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
+
+/** Makes the text of a new record. Throws TASK_DATA_INVALID, TASK_DATA_TOO_LARGE. */
+export function encodeNew (name: string, data: unknown, options: StoredOptions, maxDataSize: number): string {
+  const json = encodeData(name, data)
+  if (json.length * 3 > maxDataSize) {
+    const size = Buffer.byteLength(json)
+    if (size > maxDataSize) throw new errors.DataTooLarge(name, size, maxDataSize)
+  }
+  const envelope = data === undefined ? `{"name":"${name}"}` : `{"name":"${name}","data":${json}}`
+  return `{"data":${envelope},"options":${JSON.stringify(options)},"status":"created","progress":null}`
+}
+
+function encodeData (name: string, data: unknown): string {
+  if (data === undefined) return ''
+  let json: string | undefined
+  try {
+    json = JSON.stringify(data)
+  } catch (error) {
+    throw new errors.DataInvalid(name, error instanceof Error ? error.message : errors.show(error))
+  }
+  if (json === undefined) throw new errors.DataInvalid(name, `it is ${errors.show(data)}`)
+  return json
+}
+
+/** The text of a record that changed. `resultJson` is the result as it was serialised. */
+export function encode (stored: Stored, resultJson?: string): string {
+  const text = JSON.stringify(stored)
+  return resultJson === undefined ? text : `${text.slice(0, -1)},"result":${resultJson}}`
+}
+
+/** Reads a record. Throws TASK_RECORD_INVALID where the text is not one. */
+export function decode (text: string): Stored {
+  let stored: any
+  try {
+    stored = sjson.parse(text, { protoAction: 'remove', constructorAction: 'remove' })
+  } catch (error) {
+    throw new errors.RecordInvalid((error as Error).message)
+  }
+  const name = stored?.data?.name
+  if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.show(name)}`)
+  if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.show(stored.options)}`)
+  return sanitize(stored)
+}
+
+const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
+
+/** A record may come from any producer: numbers that are none would break what computes with them. */
+function sanitize (stored: Stored): Stored {
+  const { options } = stored
+  options.timestamp = wholeOr(options.timestamp, 0)
+  options.retries = wholeOr(options.retries, 0)
+  if (!Number.isSafeInteger(options.attempts)) options.foreign = true
+  options.attempts = wholeOr(options.attempts, 1 + options.retries!)
+  options.timeout = wholeOr(options.timeout, undefined)
+  options.expires = wholeOr(options.expires, undefined)
+  options.ttl = wholeOr(options.ttl, undefined)
+  if (typeof options.backoff !== 'object' || options.backoff === null) delete options.backoff
+  if (typeof options.reqId !== 'string') delete options.reqId
+  if (!Array.isArray(options.stacktraces)) options.stacktraces = []
+  if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
+  for (const key of ['attempt', 'startedAt', 'finishedAt'] as const) stored[key] = wholeOr(stored[key], undefined)
+  return stored
+}
+
+/** A record for an id whose own cannot be read, so that its failure can be told. */
+export function unreadable (now: number): Stored {
+  return { data: { name: 'unknown' }, options: { timestamp: now, attempts: 1, retries: 0 }, status: 'created' }
+}
+
+/** How many attempts have ended. Bee-Queue counts down what is left. */
+export const attemptsMade = ({ options }: Stored): number => Math.max(0, options.attempts! - 1 - options.retries!)
+
+function stateOf (stored: Stored, live: Live): TaskState {
+  if (isTerminal(stored.status)) return stored.status
+  if (live.claimedAt !== undefined || live.held) return 'active'
+  if (stored.status === 'retrying') return 'retrying'
+  return live.delayedTo === undefined ? 'waiting' : 'delayed'
+}
+
+function attemptOf (stored: Stored, state: TaskState): number {
+  if (stored.attempt !== undefined) return stored.attempt
+  const made = attemptsMade(stored)
+  return state === 'active' || state === 'succeeded' || state === 'failed' ? made + 1 : made
+}
+
+// Ms since 1970 that no Date can hold came from a producer's mistake: null is kinder than a throw.
+const time = (ms: number | undefined): string | null => ms === undefined || ms > 8.64e15 ? null : new Date(ms).toISOString()
+
+/** Where a plain Bee-Queue ended the task, its newest stack is all there is. */
+function errorOf (stored: Stored, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
+  if (state !== 'failed' && state !== 'retrying' && !stored.error) return null
+  const stack = stored.options.stacktraces?.[0]
+  const { name, message, code } = stored.error ?? { name: 'Error', message: String(stack ?? '').split('\n', 1)[0]!, code: null }
+  return exposeStack && typeof stack === 'string' ? { name, message, code, stack } : { name, message, code }
+}
+
+/** The record as people read it. */
+export function present (id: string, queue: string, stored: Stored, live: Live, exposeStack: boolean): TaskRecord<any, any> {
+  const state = stateOf(stored, live)
+  return {
+    id,
+    name: stored.data.name,
+    queue,
+    state,
+    stage: live.progress?.stage ?? stored.stage ?? null,
+    progress: live.progress?.progress ?? stored.progress ?? null,
+    attempt: attemptOf(stored, state),
+    attempts: stored.options.attempts!,
+    enqueuedAt: time(stored.options.timestamp)!,
+    startedAt: time(live.claimedAt ?? stored.startedAt),
+    finishedAt: time(stored.finishedAt),
+    result: stored.result ?? null,
+    error: errorOf(stored, state, exposeStack)
+  }
+}

@@ -1,0 +1,79 @@
+--[[
+Moves the delayed tasks that are due to waiting, then takes up to `free` waiting tasks for one worker.
+
+KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases
+ARGV  1 free slots  2 claim token  3 lease (ms)  4 "1" to ask again after a lost reply  5 channel prefix
+Returns { now (ms, Redis' clock), time of the next delayed task or -1, id, record, id, record, ... }
+
+Guarantee: a task is claimed by one token at a time. An id whose record is gone is dropped; an id that is held by a
+live claim (a plain Bee-Queue worker's stall check put it back) goes to active again and is not claimed twice.
+Asking again with the same token returns the same tasks, and takes no more.
+Additions come before removals: a Redis that is out of memory refuses additions, and nothing is rolled back.
+]]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local token = ARGV[2]
+local reply = { now, -1 }
+
+local function resume()
+  local held, ids = redis.call('HGETALL', KEYS[5]), {}
+  for i = 1, #held, 2 do
+    if string.sub(held[i + 1], 1, #token + 1) == token .. ' ' then ids[#ids + 1] = held[i] end
+  end
+  if #ids == 0 then return false end
+  local records = redis.call('HMGET', KEYS[4], unpack(ids))
+  for i, id in ipairs(ids) do
+    reply[#reply + 1] = id
+    reply[#reply + 1] = records[i]
+  end
+  return true
+end
+
+local function promote()
+  local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
+  if #due > 0 then
+    redis.call('LPUSH', KEYS[1], unpack(due))
+    redis.call('ZREM', KEYS[3], unpack(due))
+  end
+  local head = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  if head[2] then reply[2] = tonumber(head[2]) end
+end
+
+local function take()
+  local free = tonumber(ARGV[1])
+  local ids = free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {}
+  if #ids == 0 then return end
+  local claims = redis.call('HMGET', KEYS[5], unpack(ids))
+  local records = redis.call('HMGET', KEYS[4], unpack(ids))
+  local stamp, till = token .. ' ' .. now, now + ARGV[3]
+  local active, stamps, leases, seen = {}, {}, {}, {}
+  for i = #ids, 1, -1 do -- the right end is the old one
+    local id = ids[i]
+    if records[i] and not seen[id] then
+      seen[id] = true
+      active[#active + 1] = id
+      if claims[i] then
+        redis.call('LREM', KEYS[2], 0, id) -- it is added again below
+      else
+        stamps[#stamps + 1] = id
+        stamps[#stamps + 1] = stamp
+        leases[#leases + 1] = till
+        leases[#leases + 1] = id
+        reply[#reply + 1] = id
+        reply[#reply + 1] = records[i]
+        redis.call('PUBLISH', ARGV[5] .. 'task:' .. id, 'active')
+      end
+    end
+  end
+  if #active > 0 then redis.call('LPUSH', KEYS[2], unpack(active)) end
+  if #stamps > 0 then
+    redis.call('HSET', KEYS[5], unpack(stamps))
+    redis.call('ZADD', KEYS[6], unpack(leases))
+  end
+  redis.call('LTRIM', KEYS[1], 0, -#ids - 1)
+end
+
+if ARGV[4] == '1' and resume() then return reply end
+promote()
+take()
+return reply

@@ -1,0 +1,72 @@
+--[[
+Takes back the tasks whose worker went away: those whose lease has passed, and, by Bee-Queue's own rule, those that
+a plain Bee-Queue worker holds without a claim.
+
+KEYS  1 waiting  2 active  3 stalling  4 stallBlock  5 claims  6 leases  7 stalls  8 jobs  9 cancelling
+ARGV  1 claim token of the one who recovers  2 lease and stall interval (ms)  3 maxStalls
+Returns { { id put back to waiting, ... }, { id, record, stalls, ... of those to bury } }
+
+Guarantee: every lapsed claim ends here: back in waiting, or, past maxStalls or with a cancel asked for, claimed by
+the one who recovers, who settles it (and if that one goes away too, the next one does).
+]]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local requeued, buried = {}, {}
+
+local function put_back(id)
+  redis.call('HDEL', KEYS[5], id)
+  redis.call('ZREM', KEYS[6], id)
+  redis.call('SREM', KEYS[3], id)
+  -- LPUSH, as Bee-Queue: a task that kills its workers goes behind the others.
+  redis.call('LPUSH', KEYS[1], id)
+  requeued[#requeued + 1] = id
+end
+
+local function bury(id, record, stalls)
+  redis.call('LPUSH', KEYS[2], id)
+  redis.call('HSET', KEYS[5], id, ARGV[1] .. ' ' .. now)
+  redis.call('ZADD', KEYS[6], now + ARGV[2], id)
+  buried[#buried + 1] = id
+  buried[#buried + 1] = record
+  buried[#buried + 1] = stalls
+end
+
+local function forget(id)
+  redis.call('HDEL', KEYS[5], id)
+  redis.call('ZREM', KEYS[6], id)
+  redis.call('HDEL', KEYS[7], id)
+  redis.call('SREM', KEYS[9], id)
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', now, 'LIMIT', 0, 1000)) do
+  -- First an addition: a Redis that is out of memory refuses it, and rolls nothing back.
+  local stalls = redis.call('HINCRBY', KEYS[7], id, 1)
+  -- Not in active: a plain Bee-Queue worker's stall check put it back into waiting. It may stand there once only.
+  if redis.call('LREM', KEYS[2], 0, id) == 0 then redis.call('LREM', KEYS[1], 0, id) end
+  local record = redis.call('HGET', KEYS[8], id)
+  if not record then
+    forget(id)
+  else
+    if stalls > tonumber(ARGV[3]) or redis.call('SISMEMBER', KEYS[9], id) == 1 then
+      bury(id, record, stalls)
+    else
+      put_back(id)
+    end
+  end
+end
+
+-- Bee-Queue's checkStalledJobs, for the tasks that have no claim. The same block key, so that one of all checks at a time.
+if redis.call('SET', KEYS[4], '1', 'PX', ARGV[2], 'NX') then
+  local held = redis.call('LRANGE', KEYS[2], 0, -1)
+  for i, id in ipairs(held) do
+    if redis.call('HEXISTS', KEYS[5], id) == 1 then
+      redis.call('SREM', KEYS[3], id)
+    elseif redis.call('SISMEMBER', KEYS[3], id) == 1 then
+      redis.call('LREM', KEYS[2], 0, id)
+      if redis.call('HEXISTS', KEYS[8], id) == 1 then put_back(id) else redis.call('SREM', KEYS[3], id) end
+    else
+      redis.call('SADD', KEYS[3], id)
+    end
+  end
+end
+return { requeued, buried }

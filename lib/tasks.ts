@@ -1,0 +1,253 @@
+/**
+ * Layer 2: the registry: which tasks there are, and all that can be asked of them: enqueue, status, cancel, retry.
+ */
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import * as errors from './errors.ts'
+import { Availability } from './availability.ts'
+import { currentRequest } from './context.ts'
+import { Handle, type HandleSource } from './handle.ts'
+import { checkDefine, checkEnqueue, defaults, isId, type Settings } from './options.ts'
+import { decode, encode, encodeNew, isTerminal, present, unreadable, type Stored, type StoredOptions } from './record.ts'
+import { TaskQueue } from './queue.ts'
+import { Subscriber } from './subscriber.ts'
+import type { NewJob } from './bee.ts'
+import type { Connection } from './connection.ts'
+import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from './types.ts'
+
+export interface Definition {
+  readonly name: string
+  readonly queue: string
+  readonly options: DefineOptions
+  /** Null where this process only enqueues it. */
+  readonly handler: TaskHandler | null
+  /** The handler's `this`. */
+  readonly instance: FastifyInstance
+}
+
+interface Prepared { id: string, text: string, name: string, options: StoredOptions, queue: TaskQueue, own: boolean }
+
+const toNewJob = ({ id, text, options }: Prepared): NewJob => ({ id, text, delay: options.delay })
+
+export interface Found {
+  queue: TaskQueue
+  text: string
+  stored: Stored
+  record: TaskRecord<any, any>
+  /** When it is due, where it is delayed: ms since 1970. */
+  delayedTo: number | undefined
+}
+
+/** Bounds one Lua call, so that a large batch does not hold up Redis. */
+const BATCH = 500
+/** A message may be lost; who waits looks again after this long (ms). */
+const RECHECK = 5_000
+
+export class TaskRegistry implements HandleSource {
+  readonly settings: Settings
+  readonly connection: Connection
+  readonly availability: Availability
+  readonly subscriber: Subscriber
+  readonly definitions = new Map<string, Definition>()
+  readonly queues = new Map<string, TaskQueue>()
+  /** Where the status routes are; null without them. */
+  path: string | null = null
+
+  constructor (settings: Settings, connection: Connection) {
+    this.settings = settings
+    this.connection = connection
+    this.availability = new Availability(connection, settings.enqueueTimeout)
+    this.subscriber = new Subscriber(connection.client)
+    for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
+  }
+
+  #know (queue: string): void {
+    if (!this.queues.has(queue)) this.queues.set(queue, new TaskQueue(this.connection.client, queue, this.settings.prefix))
+  }
+
+  /** @throws TASK_QUEUE_UNKNOWN */
+  queue (name: string): TaskQueue {
+    const queue = this.queues.get(name)
+    if (!queue) throw new errors.QueueUnknown(name, [...this.queues.keys()].join(', '), name)
+    return queue
+  }
+
+  /** @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID */
+  define (instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined): Definition {
+    checkDefine(name, options, this.settings)
+    if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.show(handler))
+    if (this.definitions.has(name)) throw new errors.TaskDefined(name)
+    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: handler ?? null, instance }
+    this.definitions.set(name, definition)
+    this.#know(definition.queue)
+    return definition
+  }
+
+  #definition (name: string): Definition {
+    const definition = this.definitions.get(name)
+    if (!definition) throw new errors.TaskUnknown(errors.show(name).slice(1, -1), name, [...this.definitions.keys()].join(', ') || 'none')
+    return definition
+  }
+
+  /** Checks everything and makes the record: what is wrong is found before anything is sent. */
+  #prepare (name: string, data: unknown, given: EnqueueOptions): Prepared {
+    const definition = this.#definition(name)
+    checkEnqueue(name, given, this.settings)
+    const options = this.#storedOptions(definition, given)
+    return {
+      id: given.id ?? randomUUID(),
+      text: encodeNew(name, data, options, this.settings.maxDataSize),
+      name,
+      options,
+      queue: this.queue(given.queue ?? definition.queue),
+      own: given.id !== undefined
+    }
+  }
+
+  #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
+    const { settings } = this
+    const retries = given.retries ?? task.retries ?? settings.retries
+    const timeout = given.timeout ?? task.timeout ?? settings.timeout
+    const ttl = task.resultTtl ?? settings.resultTtl
+    const now = Date.now()
+    const options: StoredOptions = { timestamp: now, stacktraces: [], attempts: 1 + retries }
+    if (retries > 0) {
+      options.retries = retries
+      options.backoff = given.backoff ?? task.backoff ?? settings.backoff
+    }
+    if (timeout > 0) options.timeout = timeout
+    if (ttl !== defaults.resultTtl) options.ttl = ttl
+    if (given.delay) options.delay = this.availability.now() + given.delay
+    if (given.delayUntil !== undefined && Number(given.delayUntil) > this.availability.now()) options.delay = Number(given.delayUntil)
+    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? Number(given.expires) : this.availability.now() + given.expires
+    if (given.id !== undefined) options.nonce = randomUUID()
+    const reqId = currentRequest.getStore()
+    if (reqId !== undefined) options.reqId = reqId
+    return options
+  }
+
+  /** See `Tasks.enqueue`. */
+  async enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
+    const job = this.#prepare(name, data, options)
+    const added = await this.#send(job, () => job.queue.add(toNewJob(job)))
+    return this.#handleOf(job, added)
+  }
+
+  /** See `Tasks.enqueueMany`. */
+  async enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
+    const jobs = items.map(({ data, ...options }) => this.#prepare(name, data, options))
+    const handles = new Map<Prepared, Handle>()
+    for (const queue of new Set(jobs.map(job => job.queue))) {
+      const ofQueue = jobs.filter(job => job.queue === queue)
+      for (let start = 0; start < ofQueue.length; start += BATCH) {
+        const batch = ofQueue.slice(start, start + BATCH)
+        const added = await this.#send(batch[0]!, () => queue.addMany(batch.map(toNewJob)))
+        await Promise.all(batch.map(async (job, i) => handles.set(job, await this.#handleOf(job, added[i]!))))
+      }
+    }
+    return jobs.map(job => handles.get(job)!)
+  }
+
+  async #send<T> (job: Prepared, send: () => Promise<T>): Promise<T> {
+    try {
+      return await this.availability.call(`an enqueue of task "${job.name}"`, `It may have been enqueued all the same: enqueue it again with the id "${job.id}" to make sure that there is one.`, send)
+    } catch (error) {
+      throw Object.assign(error as Error, { taskId: job.id })
+    }
+  }
+
+  async #handleOf (job: Prepared, added: boolean): Promise<Handle> {
+    const { id, name, queue } = job
+    const mine = added || await this.#isMine(job)
+    const snapshot = (): TaskRecord => present(id, queue.name, { data: { name }, options: job.options, status: 'created' }, { delayedTo: job.options.delay }, false)
+    return new Handle(this, id, name, queue.name, mine ? snapshot : null)
+  }
+
+  /** The id is there already: by this very call, if its reply was lost and ioredis sent it again, or by another. */
+  async #isMine ({ id, name, queue, options, own }: Prepared): Promise<boolean> {
+    if (!own) return true // nobody else draws the same UUID
+    const found = await this.#read(queue, id)
+    if (found && found.stored.data.name !== name) throw new errors.TaskIdTaken(id, found.stored.data.name, queue.name, name)
+    return found?.stored.options.nonce === options.nonce
+  }
+
+  async #read (queue: TaskQueue, id: string): Promise<Found | null> {
+    const read = await this.availability.call(`a status of task "${id}"`, 'Ask again.', () => queue.read(id))
+    if (!read) return null
+    let stored: Stored
+    try {
+      stored = decode(read.text)
+    } catch (error) {
+      stored = unreadable(Date.now())
+      stored.error = { name: 'Error', message: (error as Error).message, code: 'TASK_RECORD_INVALID' }
+    }
+    return { queue, text: read.text, stored, delayedTo: read.live.delayedTo, record: present(id, queue.name, stored, read.live, this.settings.exposeStack) }
+  }
+
+  /** Looks in every queue at once: one round trip. */
+  async find (id: string, queue?: string): Promise<Found | null> {
+    if (!isId(id)) return null
+    const queues = queue === undefined ? [...this.queues.values()] : [this.queue(queue)]
+    const found = await Promise.all(queues.map(queue => this.#read(queue, id)))
+    return found.find(one => one !== null) ?? null
+  }
+
+  /** See `Tasks.status`. */
+  async status (id: string, queue?: string): Promise<TaskRecord<any, any> | null> {
+    return (await this.find(id, queue))?.record ?? null
+  }
+
+  /** See `Tasks.handle`. */
+  async handle (id: string): Promise<Handle | null> {
+    const found = await this.find(id)
+    return found && new Handle(this, id, found.record.name, found.queue.name, null)
+  }
+
+  /** See `Tasks.cancel`. */
+  async cancel (id: string, queue?: string): Promise<CancelOutcome> {
+    for (;;) {
+      const found = await this.find(id, queue)
+      if (!found) return 'unknown'
+      if (isTerminal(found.record.state)) return 'finished'
+      const { stored, text } = found
+      const after = encode({ ...stored, status: 'cancelled', attempt: found.record.attempt, finishedAt: Date.now() })
+      const ttl = stored.options.ttl ?? this.settings.resultTtl
+      const outcome = await this.availability.call(`a cancel of task "${id}"`, 'Ask again.', () => found.queue.cancel(id, text, after, ttl))
+      if (outcome !== 'changed') return outcome
+    }
+  }
+
+  /** See `Tasks.retry`. */
+  async retry (id: string): Promise<RetryOutcome> {
+    for (;;) {
+      const found = await this.find(id)
+      if (!found) return 'unknown'
+      if (found.record.state !== 'failed') return 'refused'
+      const { data, options } = found.stored
+      const clean: Stored = { data, options: { ...options, retries: options.attempts! - 1, stacktraces: [] }, status: 'created', progress: null }
+      delete clean.options.expires
+      const outcome = await this.availability.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.text, encode(clean)))
+      if (outcome !== 'changed') return outcome
+    }
+  }
+
+  location (id: string): string | null {
+    return this.path === null ? null : `${this.path}/${id}`
+  }
+
+  async watch (id: string, queue: string, changed: () => void): Promise<() => void> {
+    const ends = [this.subscriber.onResync(changed)]
+    const timer = setInterval(changed, RECHECK)
+    ends.push(await this.subscriber.listen(this.queue(queue).taskChannel(id), changed))
+    return () => {
+      clearInterval(timer)
+      for (const end of ends) end()
+    }
+  }
+
+  /** The connection is closed by who opened it. */
+  async close (): Promise<void> {
+    await this.subscriber.close()
+    await Promise.all([...this.queues.values()].map(queue => queue.close()))
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * Layer 0: the words of the project. States, records, options and handles, and what the plugin adds to
+ * Fastify's own types. Nothing here runs.
+ */
+import type { FastifyBaseLogger, FastifyInstance, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
+
+/** Terminal states: nothing leaves them but an explicit retry of a `failed` task. */
+export type TerminalState = 'succeeded' | 'failed' | 'cancelled' | 'expired'
+
+/**
+ * `waiting` in its queue, `delayed` until a time, `active` in a worker, `retrying` between two attempts,
+ * then one of the terminal states.
+ */
+export type TaskState = 'waiting' | 'delayed' | 'active' | 'retrying' | TerminalState
+
+/** A failure as it is stored and shown. */
+export interface TaskErrorRecord {
+  name: string
+  message: string
+  /** The error's own `code`, a code of ours (`TASK_…`), or null. */
+  code: string | null
+  /** Only where `exposeStack` is on. */
+  stack?: string
+}
+
+/** What `fastify.tasks.status(id)` and `GET /tasks/:id` tell of a task. Times are ISO 8601, or null. */
+export interface TaskRecord<Result = unknown, Progress = unknown> {
+  id: string
+  name: string
+  queue: string
+  state: TaskState
+  /** The app's own word for where the task is (`updateState`). */
+  stage: string | null
+  progress: Progress | null
+  /** The attempt that runs, or the last one that ran; 0 before the first. */
+  attempt: number
+  /** Attempts in all: 1 + retries. */
+  attempts: number
+  enqueuedAt: string
+  startedAt: string | null
+  finishedAt: string | null
+  result: Result | null
+  error: TaskErrorRecord | null
+}
+
+/** How long to wait before the next attempt. Times in ms. */
+export interface BackoffOptions {
+  /** `immediate` (no wait), `fixed`, `exponential` (doubles at each attempt), or a name from the `backoffStrategies` option. */
+  strategy: string
+  /** First wait, in ms. Default 1000. */
+  delay?: number
+  /** Longest wait, in ms. Default: no cap. */
+  max?: number
+  /** Full jitter: wait a random time between 0 and the computed one. Default false. */
+  jitter?: boolean
+}
+
+/** A backoff of the app's own: given the attempt that failed (1, 2, …), returns the wait in ms. */
+export type BackoffStrategy = (attempt: number, backoff: BackoffOptions, error: Error) => number
+
+/** What a task has for itself; each falls back to the same option of the plugin. */
+export interface DefineOptions {
+  /** Default `default`. */
+  queue?: string
+  /** Attempts after the first. Default 0. */
+  retries?: number
+  backoff?: BackoffOptions
+  /** Longest run of one attempt, in ms; 0 is no limit. Default 0. */
+  timeout?: number
+  /** How long the record stays after its end, in ms. Default one day. */
+  resultTtl?: number
+}
+
+/** What one task may have of its own when it is enqueued. */
+export interface EnqueueOptions {
+  /** Do not start before this many ms have passed. Not with `delayUntil`. */
+  delay?: number
+  /** Do not start before this time: a Date, or ms since 1970. Not with `delay`. */
+  delayUntil?: Date | number
+  /** If it was not started by then it never is, and becomes `expired`: a Date, or ms from now. */
+  expires?: Date | number
+  /** Your own id, 1 to 100 of `A-Za-z0-9_.:-`: enqueueing it twice makes one task. Default: a random UUID. */
+  id?: string
+  retries?: number
+  backoff?: BackoffOptions
+  timeout?: number
+  /** One of the queues that are known here: the `queues` option, or the queue of a defined task. */
+  queue?: string
+}
+
+/** One task of `enqueueMany`. */
+export interface EnqueueItem<Data = unknown> extends EnqueueOptions {
+  data?: Data
+}
+
+/** A task that was enqueued. */
+export interface TaskHandle<Result = unknown, Progress = unknown> {
+  readonly id: string
+  readonly name: string
+  readonly queue: string
+  /** False where a task with this id was there already; this handle is then that task's. */
+  readonly created: boolean
+  /** Path of its status route, or null with `routes: false`. */
+  readonly location: string | null
+  /** Its record as it was enqueued: no round trip. Null where `created` is false. */
+  readonly snapshot: TaskRecord<Result, Progress> | null
+  /** Its record now, or null once it is gone. Throws `TASKS_UNAVAILABLE`. */
+  status (): Promise<TaskRecord<Result, Progress> | null>
+  /**
+   * Waits for its end and returns the result.
+   * @param options.timeout how long to wait, in ms; default no limit.
+   * @throws TASK_FAILED, TASK_CANCELLED, TASK_EXPIRED, TASK_NOT_FOUND, TASK_RESULT_TIMEOUT, TASKS_UNAVAILABLE.
+   */
+  result (options?: ResultOptions): Promise<Result>
+  /** See `Tasks.cancel`. */
+  cancel (): Promise<CancelOutcome>
+}
+
+export interface ResultOptions {
+  /** How long to wait, in ms. Default: no limit. */
+  timeout?: number
+  signal?: AbortSignal
+}
+
+/**
+ * `cancelled`: it had not started and never will. `requested`: it runs, and is being aborted through its signal.
+ * `finished`: it had ended before. `unknown`: there is no such task.
+ */
+export type CancelOutcome = 'cancelled' | 'requested' | 'finished' | 'unknown'
+
+/** `queued`: it waits again, counters clean. `refused`: it is not in the state `failed`. `unknown`: there is no such task. */
+export type RetryOutcome = 'queued' | 'refused' | 'unknown'
+
+/** What a handler is given beside its data. */
+export interface TaskContext<Data = unknown, Progress = unknown> {
+  readonly id: string
+  readonly name: string
+  readonly queue: string
+  readonly data: Data
+  /** 1, 2, … */
+  readonly attempt: number
+  readonly attempts: number
+  /** The id of the request that enqueued it, or null. */
+  readonly requestId: string | null
+  /** Aborted on timeout, cancel, shutdown, and where the claim was lost; `signal.reason.code` says which. */
+  readonly signal: AbortSignal
+  /** The app's logger with `taskId`, `task`, `attempt` and `reqId`. */
+  readonly log: FastifyBaseLogger
+  /** Stores a stage (any text) and a progress (any JSON), readable from every process at once. Throws `TASK_PROGRESS_INVALID`. */
+  updateState (stage: string, progress?: Progress): Promise<void>
+  /** Stores a progress and leaves the stage as it is. Throws `TASK_PROGRESS_INVALID`. */
+  reportProgress (progress: Progress): Promise<void>
+}
+
+export type TaskHandler<Data = any, Result = unknown, Progress = any> = (
+  this: FastifyInstance, data: Data, task: TaskContext<Data, Progress>
+) => Promise<Result> | Result
+
+/** What `define` returns: the task, typed. */
+export interface Task<Data = any, Result = unknown, Progress = any> {
+  readonly name: string
+  readonly queue: string
+  /** Enqueues one. See `Tasks.enqueue`. */
+  enqueue (data?: Data, options?: EnqueueOptions): Promise<TaskHandle<Result, Progress>>
+  /** Enqueues many in few round trips. See `Tasks.enqueueMany`. */
+  enqueueMany (items: Array<EnqueueItem<Data>>): Promise<Array<TaskHandle<Result, Progress>>>
+}
+
+/** Options of a worker, embedded or standalone. Times in ms. */
+export interface WorkerOptions {
+  /** Queues to serve. Default: those of the tasks that have a handler here. */
+  queues?: string[]
+  /** Tasks that run at once, for each queue. Default 10. */
+  concurrency?: number
+  /** How long running tasks may go on at close before they are aborted and handed back. Default 10,000. */
+  closeTimeout?: number
+}
+
+/** A worker that runs. */
+export interface TaskWorker {
+  readonly id: string
+  readonly queues: readonly string[]
+  readonly concurrency: number
+  /** Stops claiming, waits for what runs, hands back what did not finish. Idempotent; returns within closeTimeout + 3 s. */
+  close (): Promise<void>
+}
+
+/** Hooks and place of the routes that the plugin mounts. */
+export interface RoutesOptions {
+  /** Path in front of `/:id`. Default `/` + the `name` option: `/tasks`. */
+  prefix?: string
+  onRequest?: onRequestHookHandler | onRequestHookHandler[]
+  preHandler?: preHandlerHookHandler | preHandlerHookHandler[]
+}
+
+/** Options of `fastify.register(tasks, options)`. Times in ms. */
+export interface TasksOptions {
+  /** Name of the decorator, and of the plugin's instance. Default `tasks`. */
+  name?: string
+  /** URL, ioredis options or an ioredis client. Default: `fastify.redis`, then `REDIS_URL`, then `redis://localhost:6379/0`. */
+  redis?: string | RedisOptions | Redis | Cluster
+  /** First part of every key in Redis, `[A-Za-z0-9_-]`. Default `bq`, as Bee-Queue's. */
+  prefix?: string
+  /** Queues that are known here beside those of the defined tasks. Default `[]`. */
+  queues?: string[]
+  /** The status route. Default `{}`: `GET /tasks/:id`. */
+  routes?: false | RoutesOptions
+  /** Run a worker in this process. Default false. */
+  worker?: boolean | WorkerOptions
+  /** Default of every task. Default 0. */
+  retries?: number
+  /** Default of every task. Default `{ strategy: 'exponential', delay: 1000, max: 60000, jitter: true }`. */
+  backoff?: BackoffOptions
+  /** Backoffs of the app's own, by name. Default none. */
+  backoffStrategies?: Record<string, BackoffStrategy>
+  /** Default of every task; 0 is no limit. Default 0. */
+  timeout?: number
+  /** Default of every task. Default 86,400,000 (one day). */
+  resultTtl?: number
+  /** A claim that was not renewed for this long is stalled: its task runs again. One value for each queue. Default 30,000. */
+  stallInterval?: number
+  /** A task that stalled more often than this fails with `TASK_STALLED`. Default 2. */
+  maxStalls?: number
+  /** Longest time an enqueue or a status read may take before it fails with `TASKS_UNAVAILABLE`. Default 2,000. */
+  enqueueTimeout?: number
+  /** How long register waits for Redis before the app starts without it. Default 2,000. */
+  connectTimeout?: number
+  /** Largest data of a task, in bytes of JSON. Default 1,048,576. */
+  maxDataSize?: number
+  /** Largest result of a task, in bytes of JSON. Default 1,048,576. */
+  maxResultSize?: number
+  /** Largest progress of a task, in bytes of JSON. Default 65,536. */
+  maxProgressSize?: number
+  /** Show the stack of a failure. Default false. */
+  exposeStack?: boolean
+}
+
+/**
+ * Types of tasks by name, for `fastify.tasks.enqueue('name', …)`: empty here, for apps to merge into.
+ * `declare module 'fastify-tasks' { interface TaskTypes { mail: { data: { to: string }, result: void } } }`
+ */
+export interface TaskTypes {}
+
+type Named = keyof TaskTypes & string
+type DataOf<Name> = Name extends keyof TaskTypes ? TaskTypes[Name] extends { data: infer D } ? D : unknown : unknown
+type ResultOf<Name> = Name extends keyof TaskTypes ? TaskTypes[Name] extends { result: infer R } ? R : unknown : unknown
+type ProgressOf<Name> = Name extends keyof TaskTypes ? TaskTypes[Name] extends { progress: infer P } ? P : unknown : unknown
+/** Any name where nobody merged into `TaskTypes`; otherwise one of those merged. */
+export type TaskName = [Named] extends [never] ? string : Named
+
+/** `fastify.tasks`. */
+export interface Tasks {
+  /** The `name` option. */
+  readonly name: string
+  /**
+   * Defines a task: the handler's `this` is the instance on which `define` was called.
+   * Without a handler it can be enqueued here, and is run by workers that have one.
+   * @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID
+   */
+  define<Data = any, Result = unknown, Progress = any> (name: string, options: DefineOptions, handler?: TaskHandler<Data, Result, Progress>): Task<Data, Result, Progress>
+  define<Data = any, Result = unknown, Progress = any> (name: string, handler?: TaskHandler<Data, Result, Progress>): Task<Data, Result, Progress>
+  /**
+   * Enqueues one task. Resolves once Redis has it; nothing is in Redis where it throws, unless the code is
+   * `TASKS_UNAVAILABLE`, whose message then says whether it may be.
+   * @throws TASK_UNKNOWN, TASK_DATA_INVALID, TASK_DATA_TOO_LARGE, TASK_OPTION_INVALID, TASK_ID_INVALID, TASK_ID_TAKEN, TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE
+   */
+  enqueue<Name extends TaskName> (name: Name, data?: DataOf<Name>, options?: EnqueueOptions): Promise<TaskHandle<ResultOf<Name>, ProgressOf<Name>>>
+  /** Enqueues many of one name, pipelined; all are checked before any is sent. Throws as `enqueue`. */
+  enqueueMany<Name extends TaskName> (name: Name, items: Array<EnqueueItem<DataOf<Name>>>): Promise<Array<TaskHandle<ResultOf<Name>, ProgressOf<Name>>>>
+  /** The record of a task, or null where there is none: one round trip, whatever the queue's length. Throws `TASKS_UNAVAILABLE`. */
+  status<Result = unknown, Progress = unknown> (id: string): Promise<TaskRecord<Result, Progress> | null>
+  /** A handle on a task that was enqueued elsewhere, or null. Throws `TASKS_UNAVAILABLE`. */
+  handle<Result = unknown, Progress = unknown> (id: string): Promise<TaskHandle<Result, Progress> | null>
+  /** Cancels a task wherever it is, from any process. Throws `TASKS_UNAVAILABLE`. */
+  cancel (id: string): Promise<CancelOutcome>
+  /** Queues a `failed` task again, with clean counters. Throws `TASKS_UNAVAILABLE`. */
+  retry (id: string): Promise<RetryOutcome>
+  /**
+   * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
+   * @throws TASKS_NO_HANDLERS, TASK_QUEUE_UNKNOWN, TASKS_OPTION_INVALID, TASKS_STALL_INTERVAL_CLASH
+   */
+  startWorker (options?: WorkerOptions): Promise<TaskWorker>
+  /** Is Redis there? For health checks. */
+  readonly ready: boolean
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    tasks: Tasks
+  }
+  interface FastifyReply {
+    /** 202, `Location` of the status route, and the task's status as body. */
+    accepted (handle: TaskHandle<any, any>): FastifyReply
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Layer 2: a worker: the run loops of its queues, their connections, and how it ends. Embedded and standalone workers
+ * are this same code.
+ */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import * as errors from './errors.ts'
+import { disconnect, duplicate, untilReady, type RedisClient } from './connection.ts'
+import { QueueLoop } from './loop.ts'
+import { workerSettings, type WorkerSettings } from './options.ts'
+import type { TaskRegistry } from './tasks.ts'
+import type { TaskWorker, WorkerOptions } from './types.ts'
+
+/** For the grace of aborted handlers and the last words to Redis, beyond closeTimeout, in ms. */
+const CLOSE_MARGIN = 2_000
+/** How often it is said that Redis is waited for, in ms. */
+const WAIT_NOTICE = 10_000
+
+export class Worker implements TaskWorker {
+  readonly id = randomBytes(6).toString('hex')
+  readonly queues: readonly string[]
+  readonly concurrency: number
+  readonly #registry: TaskRegistry
+  readonly #settings: WorkerSettings
+  readonly #log: FastifyBaseLogger
+  readonly #clients: RedisClient[] = []
+  #loops: QueueLoop[] = []
+  #closing: Promise<void> | null = null
+
+  /** Throws TASKS_OPTION_*, TASK_QUEUE_UNKNOWN, TASKS_NO_HANDLERS. Connects at `start`. */
+  constructor (registry: TaskRegistry, options: WorkerOptions, log: FastifyBaseLogger) {
+    this.#registry = registry
+    this.#settings = workerSettings(options, queuesWithHandlers(registry))
+    this.queues = this.#settings.queues
+    this.concurrency = this.#settings.concurrency
+    this.#log = log.child({ worker: this.id })
+    for (const queue of this.queues) registry.queue(queue)
+    this.#checkHandlers()
+  }
+
+  #checkHandlers (): void {
+    const definitions = [...this.#registry.definitions.values()]
+    const served = definitions.filter(one => this.queues.includes(one.queue))
+    if (!served.some(one => one.handler)) {
+      const found = definitions.map(one => `${one.name} (queue ${one.queue}${one.handler ? '' : ', no handler'})`).join(', ')
+      throw new errors.NoHandlers(`no task with a handler in ${this.queues.length > 0 ? `the queues ${this.queues.join(', ')}` : 'any queue'}; defined: ${found || 'none'}`)
+    }
+    const without = served.filter(one => !one.handler).map(one => one.name)
+    if (without.length > 0) this.#log.warn(`No handler here for ${without.join(', ')}: this worker hands such tasks back for others`)
+  }
+
+  /** Waits for Redis for as long as it takes, then works. Throws TASKS_STALL_INTERVAL_CLASH, TASKS_REDIS_REFUSED. */
+  async start (): Promise<void> {
+    const client = this.#open('worker')
+    await this.#waitForRedis(client)
+    if (this.#closing) return
+    await this.#registry.availability.synchronise()
+    this.#loops = this.queues.map(name => new QueueLoop({
+      registry: this.#registry,
+      queue: this.#registry.queue(name),
+      client,
+      blocker: this.#open(`wait:${name}`),
+      workerId: this.id,
+      concurrency: this.concurrency,
+      log: this.#log
+    }))
+    await Promise.all(this.#loops.map(loop => loop.start()))
+    this.#log.info({ queues: this.queues, concurrency: this.concurrency }, 'worker started')
+  }
+
+  #open (label: string): RedisClient {
+    const client = duplicate(this.#registry.connection.client, label)
+    this.#clients.push(client)
+    return client
+  }
+
+  async #waitForRedis (client: RedisClient): Promise<void> {
+    const { address } = this.#registry.connection
+    let ms = 1_000
+    while (!this.#closing && !await untilReady(client, ms, address)) {
+      this.#log.warn(`Waiting for Redis at ${address}: it does not answer (connection: ${client.status})`)
+      ms = WAIT_NOTICE
+    }
+  }
+
+  close (): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close (): Promise<void> {
+    for (const loop of this.#loops) loop.stop()
+    await within(this.#settings.closeTimeout, this.#loops.map(loop => loop.idle()))
+    await within(CLOSE_MARGIN, this.#loops.map(loop => loop.handBack()))
+    for (const loop of this.#loops) loop.close()
+    await Promise.all(this.#clients.map(client => disconnect(client)))
+    this.#log.info('worker closed')
+  }
+}
+
+function queuesWithHandlers ({ definitions }: TaskRegistry): string[] {
+  return [...new Set([...definitions.values()].filter(one => one.handler).map(one => one.queue))]
+}
+
+/** Waits for all, but not for longer than `ms`. */
+async function within (ms: number, work: Array<Promise<unknown>>): Promise<void> {
+  const timer = new AbortController()
+  await Promise.race([Promise.allSettled(work), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
+  timer.abort()
+}

@@ -1,0 +1,65 @@
+// with-redis <command> [args…]: runs the command with REDIS_URL set, to a private server where there is none yet.
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { projectRoot, startRedis } from './redis.ts'
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+const [command, ...args] = process.argv.slice(2)
+process.exitCode = command ? await withRedis(command, args).catch(failed) : usage()
+
+function usage (): number {
+  process.stderr.write('usage: with-redis <command> [args…]\n')
+  return 2
+}
+
+function failed (error: Error): number {
+  process.stderr.write(`with-redis: ${error.message}\n`)
+  return 1
+}
+
+async function withRedis (command: string, args: string[]): Promise<number> {
+  const url = process.env.REDIS_URL
+  if (url) {
+    process.stderr.write(`with-redis: using REDIS_URL, ${withoutPassword(url)}\n`)
+    return await run(command, args, url)
+  }
+  const redis = await startRedis()
+  try {
+    return await run(command, args, redis.url)
+  } finally {
+    await redis.stop()
+  }
+}
+
+function withoutPassword (url: string): string {
+  return url.replace(/\/\/.*@/, '//…@')
+}
+
+function run (command: string, args: string[], url: string): Promise<number> {
+  const bin = join(projectRoot(), 'node_modules', '.bin')
+  const env = { ...process.env, REDIS_URL: url, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` }
+  const child = spawn(command, args, { stdio: 'inherit', env })
+  passSignals(child)
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(notStarted(command, error)))
+    child.once('exit', (code, signal) => resolve(signal ? 128 + constants.signals[signal] : code ?? 1))
+  })
+}
+
+/** A terminal sends its Ctrl+C to the command as well, and a second one often means "at once". */
+function passSignals (child: ChildProcess): void {
+  for (const signal of signals) {
+    process.on(signal, () => {
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+    })
+  }
+}
+
+/** The shells' own codes: 127 for a command that is not there, 126 for one that cannot be run. */
+function notStarted (command: string, error: NodeJS.ErrnoException): number {
+  process.stderr.write(`with-redis: cannot run ${command}: ${error.message}\n`)
+  return error.code === 'ENOENT' ? 127 : 126
+}
