@@ -98,7 +98,8 @@ export class BeeProducer {
   async saveAll (jobs: NewJob[]): Promise<boolean[]> {
     const made = jobs.map(job => this.#job(job))
     const failures: Map<unknown, Error> = await this.#queue.saveAll(made)
-    for (const error of failures.values()) throw error
+    const [failure] = failures.values()
+    if (failure) throw failure
     return made.map(job => job.id !== null)
   }
 

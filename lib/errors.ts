@@ -9,11 +9,11 @@ const createError = (code: string, message: string, statusCode: number): Fastify
   fastifyError<string, number, any[]>(code, message, statusCode)
 
 // register
-export const OptionInvalid = createError('TASKS_OPTION_INVALID', 'fastify-tasks: option "%s" must be %s, got %s. %s', 500)
-export const OptionUnknown = createError('TASKS_OPTION_UNKNOWN', 'fastify-tasks: there is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
-export const OptionClash = createError('TASKS_OPTION_CLASH', 'fastify-tasks: options "%s" and "%s" cannot be used together. %s', 500)
-export const NameTaken = createError('TASKS_NAME_TAKEN', 'fastify-tasks: the name "%s" is taken on this instance. Register the second one under another name: register(tasks, { name: "other" })', 500)
-export const RedisRefused = createError('TASKS_REDIS_REFUSED', 'fastify-tasks: Redis at %s refused the connection: %s. Check user, password and database in the "redis" option or REDIS_URL', 500)
+export const OptionInvalid = createError('TASKS_OPTION_INVALID', 'option "%s" must be %s, got %s. %s', 500)
+export const OptionUnknown = createError('TASKS_OPTION_UNKNOWN', 'there is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
+export const OptionClash = createError('TASKS_OPTION_CLASH', 'options "%s" and "%s" cannot be used together. %s', 500)
+export const NameTaken = createError('TASKS_NAME_TAKEN', 'the name "%s" is taken on this instance. Register the second one under another name: register(tasks, { name: "other" })', 500)
+export const RedisRefused = createError('TASKS_REDIS_REFUSED', 'Redis at %s refused the connection (%s). Check user, password and database in the "redis" option or REDIS_URL', 500)
 
 // define
 export const TaskDefined = createError('TASK_DEFINED', 'The task "%s" is defined already. A name stands for one task: choose another, or define it once in a shared plugin', 500)
@@ -38,6 +38,12 @@ export const RedisTooOld = createError('TASKS_REDIS_TOO_OLD', 'Redis at %s is ve
 
 // workers
 export const NoHandlers = createError('TASKS_NO_HANDLERS', 'There is nothing to work on: %s. Give define() a handler: fastify.tasks.define(name, options, async function (data, task) {})', 500)
+
+// standalone workers
+export const AppNotFound = createError('TASKS_APP_NOT_FOUND', 'There is no file "%s" in %s. Give the path of the app plugin: -A app.ts', 500)
+export const AppInvalid = createError('TASKS_APP_INVALID', '%s is not an app plugin: %s', 500)
+export const AppTypeScript = createError('TASKS_APP_TYPESCRIPT', '%s is TypeScript, which Node %s does not run. Use Node 22.18 or later, or install tsx beside the app: npm install -D tsx', 500)
+export const AppWithoutPlugin = createError('TASKS_APP_WITHOUT_PLUGIN', '%s does not register fastify-tasks: there is nothing to work on. Add: await fastify.register(tasks)', 500)
 
 // a task's outcome, as stored in its record
 export const TaskTimeout = createError('TASK_TIMEOUT', 'Attempt %d took longer than its timeout of %d ms', 500)

@@ -73,3 +73,9 @@ export function toFailure (thrown: unknown): Failure {
     retryable: !FINAL.has(code as string)
   }
 }
+
+/** An error for the log, without what hangs on it: ioredis' errors carry the command with its arguments, passwords too. */
+export function brief (error: unknown): { type: string, message: string, code: string | null } {
+  const { name, message, code } = toFailure(error).error
+  return { type: name, message, code }
+}

@@ -4,6 +4,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
+import { brief } from './failure.ts'
 import type { RedisClient } from './connection.ts'
 import type { Settings } from './options.ts'
 import type { TaskQueue } from './queue.ts'
@@ -64,7 +65,7 @@ export class Keeper {
     const { client, log } = this.#options
     if (this.#busy.has(what) || client.status !== 'ready') return
     this.#busy.add(what)
-    await work().catch(err => log.warn({ err }, `The ${what} failed; its next turn tries again`))
+    await work().catch(error => log.warn({ err: brief(error) }, `The ${what} failed; its next turn tries again`))
     this.#busy.delete(what)
   }
 

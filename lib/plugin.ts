@@ -7,6 +7,7 @@ import fp from 'fastify-plugin'
 import * as errors from './errors.ts'
 import { connect, disconnect, inspectRedis, untilReady, type Connection } from './connection.ts'
 import { decorate } from './decorators.ts'
+import { brief } from './failure.ts'
 import { hostOf } from './host.ts'
 import { pluginSettings, workerSettings } from './options.ts'
 import { makeRoutes } from './routes.ts'
@@ -52,7 +53,7 @@ async function greetRedis (fastify: FastifyInstance, { connection, settings, ava
     const { warning } = await inspectRedis(client, address)
     if (warning) fastify.log.warn(warning)
   }
-  const onReady = (): void => { greet().catch(err => fastify.log.error({ err }, 'Redis is not as it should be')) }
+  const onReady = (): void => { greet().catch(error => fastify.log.error({ err: brief(error) }, 'Redis is not as it should be')) }
   fastify.addHook('onClose', async () => { client.off('ready', onReady) })
   const ready = await untilReady(client, settings.connectTimeout, address)
   client.on('ready', onReady)
@@ -64,8 +65,8 @@ async function greetRedis (fastify: FastifyInstance, { connection, settings, ava
 /** Once for each outage. Without a listener ioredis prints every try. */
 function tellOutages (fastify: FastifyInstance, { client, address }: Connection): void {
   let away = false
-  client.on('error', err => {
-    if (!away) fastify.log.warn({ err }, `The connection to Redis at ${address} is broken; dialling again`)
+  client.on('error', error => {
+    if (!away) fastify.log.warn({ err: brief(error) }, `The connection to Redis at ${address} is broken; dialling again`)
     away = true
   })
   client.on('ready', () => {
@@ -91,7 +92,7 @@ function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, 
   fastify.addHook('onReady', async () => {
     const started = tasks.startWorker(options)
     if (availability.ready) await started
-    else started.catch(err => fastify.log.fatal({ err }, 'The worker could not start'))
+    else started.catch(error => fastify.log.fatal({ err: brief(error) }, 'The worker could not start'))
   })
 }
 

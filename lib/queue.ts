@@ -197,4 +197,3 @@ function parseProgress (text: string): { stage: string | null, progress: unknown
     return undefined // not ours; the record still tells the rest
   }
 }
-

@@ -101,4 +101,3 @@ function withStack (stored: Stored, failure: Failure | undefined): Stored {
 function beeEvent (id: string, stored: Stored, event: string, json = 'null'): string {
   return !stored.options.foreign ? '' : `{"id":${JSON.stringify(id)},"event":"${event}","data":${json}}`
 }
-

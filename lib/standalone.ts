@@ -1,0 +1,106 @@
+/**
+ * Layer 4: a worker in a process of its own: boots the app that serves HTTP, without listening, and works.
+ */
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
+import { pino } from 'pino'
+import * as errors from './errors.ts'
+import { hostOf, type Host } from './host.ts'
+import { loadApp } from './load-app.ts'
+import type { TaskWorker, WorkerOptions } from './types.ts'
+
+export interface RunWorkerOptions extends WorkerOptions {
+  /** Path of the app plugin (from the working directory), or the plugin itself. */
+  app: string | FastifyPluginAsync<any>
+  /** Options that the app plugin is registered with. Default `{}`. */
+  appOptions?: object
+  /** Options of the Fastify server. Default: the module's `options` export. */
+  serverOptions?: FastifyServerOptions
+  /** Level of the log, where serverOptions has no logger. Default `info`. */
+  logLevel?: string
+  /** Called when the app is ready, before Redis is waited for. */
+  onBoot?: (boot: WorkerBoot) => void
+}
+
+/** What a worker is about to serve. */
+export interface WorkerBoot {
+  /** The app's file, or the name of its plugin. */
+  app: string
+  /** Where each Redis is, without user and password. */
+  redis: string[]
+  queues: string[]
+  /** Names of the tasks that have a handler here. */
+  tasks: string[]
+  concurrency: number
+  /** Drains: see closeTimeout. Idempotent. */
+  close: () => Promise<void>
+}
+
+export interface RunningWorker extends WorkerBoot {
+  readonly instance: FastifyInstance
+  readonly workers: TaskWorker[]
+}
+
+type Registered = Host['registered'][number]
+
+/** Boot must not give up before Redis is there: @fastify/redis of the app's own waits for it. */
+const BOOT_TIMEOUT = 0
+
+/**
+ * Boots an app to ready, without listening, and works on its tasks until `close`.
+ * @throws TASKS_APP_NOT_FOUND, TASKS_APP_INVALID, TASKS_APP_TYPESCRIPT, TASKS_APP_WITHOUT_PLUGIN, TASKS_NO_HANDLERS,
+ * TASKS_REDIS_REFUSED, TASK_QUEUE_UNKNOWN, TASKS_OPTION_*, and whatever the app throws.
+ */
+export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
+  const { app, appOptions = {}, serverOptions, logLevel = 'info', onBoot } = options
+  const loaded = typeof app === 'string' ? await loadApp(app) : { plugin: app, options: {}, file: app.name || 'app' }
+  const server = { ...loaded.options, ...serverOptions }
+  const instance: FastifyInstance = Fastify({ ...logging(server, logLevel), pluginTimeout: BOOT_TIMEOUT })
+  hostOf(instance).standalone = true
+  try {
+    await instance.register(loaded.plugin, appOptions)
+    await instance.ready()
+    const plans = plan(hostOf(instance), options, loaded.file)
+    const boot = { ...describe(plans, loaded.file), close: () => instance.close() }
+    onBoot?.(boot)
+    const workers = await Promise.all(plans.map(({ registered, workerOptions }) => registered.tasks.startWorker(workerOptions)))
+    return { ...boot, instance, workers }
+  } catch (error) {
+    await instance.close().catch(() => {})
+    throw error
+  }
+}
+
+function logging (options: FastifyServerOptions, level: string): FastifyServerOptions {
+  return options.logger || options.loggerInstance ? options : { ...options, loggerInstance: pino({ level }) }
+}
+
+interface Plan { registered: Registered, workerOptions: WorkerOptions & { queues: string[], concurrency: number } }
+
+/** Which registered instance of the plugin serves which queues. */
+function plan ({ registered }: Host, { queues, concurrency = 10, closeTimeout }: RunWorkerOptions, app: string): Plan[] {
+  if (registered.length === 0) throw new errors.AppWithoutPlugin(app)
+  const limits = { concurrency, ...(closeTimeout === undefined ? {} : { closeTimeout }) }
+  const plans = registered
+    .map(one => ({ registered: one, workerOptions: { queues: served(one, queues), ...limits } }))
+    .filter(one => one.workerOptions.queues.length > 0)
+  if (plans.length === 0) throw new errors.NoHandlers(`${app} defines no task with a handler${queues ? ` in the queues ${queues.join(', ')}` : ''}; it defines: ${everyTask(registered)}`)
+  return plans
+}
+
+function served ({ definitions }: Registered, wanted: string[] | undefined): string[] {
+  const queues = [...definitions.values()].filter(one => one.handler).map(one => one.queue)
+  return [...new Set(queues)].filter(queue => wanted?.includes(queue) ?? true)
+}
+
+const everyTask = (registered: Registered[]): string =>
+  registered.flatMap(one => [...one.definitions].map(([name, { queue, handler }]) => `${name} (queue ${queue}${handler ? '' : ', no handler'})`)).join(', ') || 'none'
+
+function describe (plans: Plan[], app: string): Omit<WorkerBoot, 'close'> {
+  return {
+    app,
+    redis: [...new Set(plans.map(one => one.registered.address))],
+    queues: [...new Set(plans.flatMap(one => one.workerOptions.queues))],
+    tasks: plans.flatMap(one => [...one.registered.definitions].filter(([, { handler, queue }]) => handler && one.workerOptions.queues.includes(queue)).map(([name]) => name)),
+    concurrency: plans[0]!.workerOptions.concurrency
+  }
+}
