@@ -129,7 +129,7 @@ export function unreadable (now: number): Stored {
 }
 
 /** How many attempts have ended. Bee-Queue counts down what is left. */
-export const attemptsMade = ({ options }: Stored): number => Math.max(0, options.attempts! - 1 - options.retries!)
+export const attemptsMade = ({ options }: Stored): number => Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
 
 function stateOf (stored: Stored, live: Live): TaskState {
   if (isTerminal(stored.status)) return stored.status

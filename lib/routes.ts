@@ -40,8 +40,10 @@ export const recordSchema = {
   }
 }
 
+/** Fastify's error format; open, since an app's error handler may have another. */
 const errorSchema = {
   type: 'object',
+  additionalProperties: true,
   properties: { statusCode: { type: 'integer' }, code: { type: 'string' }, error: { type: 'string' }, message: { type: 'string' } }
 }
 

@@ -1,0 +1,254 @@
+/**
+ * Every option that a person can write: what is taken, what is refused, and what the refusal says.
+ */
+import { Cluster, Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { connect } from '../lib/connection.ts'
+import { checkDefine, checkEnqueue, defaults, pluginSettings, refuseKeyPrefix, workerSettings } from '../lib/options.ts'
+import { build, errorOf } from './helpers.ts'
+
+const DAY = 86_400_000
+const CENTURIES = 8.64e15 / 4
+const TIMER = 2 ** 31 - 1
+const run = (): void => {}
+const long = 'x'.repeat(65)
+const strategies = { linear: () => 1 }
+const settings = pluginSettings({ backoffStrategies: strategies })
+
+/** A value as it stands in a message. */
+type Bad = [value: unknown, shown: string]
+interface Row { good: unknown[], bad: Bad[], expected: string, fix: string }
+type Table = Record<string, Row>
+
+const notNumbers: Bad[] = [['1', '"1"'], [1.5, '1.5'], [NaN, 'NaN'], [Infinity, 'Infinity'], [1n, '1n'], [null, 'null'], [true, 'true'], [[], '[]']]
+const whole = (min: number, max: number, fix: string): Row => ({
+  good: [min, max],
+  bad: [[min - 1, `${min - 1}`], [max + 1, `${max + 1}`], ...notNumbers],
+  expected: `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`,
+  fix
+})
+const named = (fix: string): Row => ({
+  good: ['a', 'A-z_09', '-', '__proto__', 'x'.repeat(64)],
+  bad: [['', '""'], ['a:b', '"a:b"'], ['{a}', '"{a}"'], ['a b', '"a b"'], ['é', '"é"'], ['a\n', '"a\\n"'], [long, long], [5, '5'], [null, 'null'], [['a'], '["a"]']],
+  expected: 'a string of 1 to 64 characters of A-Z, a-z, 0-9, "_", "-"',
+  fix
+})
+const queueList: Row = {
+  good: [[], ['default', 'mail']],
+  bad: [['mail', '"mail"'], [['a:b'], '["a:b"]'], [[5], '[5]'], [null, 'null'], [{}, '{}']],
+  expected: 'an array of queue names',
+  fix: 'For example ["default", "mail"].'
+}
+const flag = (fix: string): Row => ({ good: [true, false], bad: [['yes', '"yes"'], [1, '1'], [0, '0'], [null, 'null']], expected: 'true or false', fix })
+const hooks: Row = { good: [run, [run, run], []], bad: [['x', '"x"'], [[run, 1], '[null,1]'], [null, 'null'], [{}, '{}']], expected: 'a function or an array of functions', fix: 'As in a route' }
+const object: Bad[] = [['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)']]
+
+const backoff: Table = {
+  strategy: { good: ['immediate', 'fixed', 'exponential', 'linear'], bad: [['cubic', '"cubic"'], ['__proto__', '"__proto__"'], ['toString', '"toString"'], [undefined, 'ndefined'], [5, '5'], [null, 'null']], expected: '"strategy"', fix: 'backoffStrategies' },
+  delay: whole(1, TIMER, 'For example 1000'),
+  max: whole(1, CENTURIES, 'For example 60000'),
+  jitter: flag('Full jitter')
+}
+delete (backoff.strategy as Partial<Row>).expected
+
+const ofEveryTask: Table = {
+  retries: whole(0, 1_000_000, 'For example 3'),
+  timeout: whole(0, TIMER, '0 is no limit'),
+  backoff: { good: [{ strategy: 'fixed' }, { strategy: 'linear', delay: 1, max: 2, jitter: false }], bad: object, expected: 'an object', fix: 'strategy: "exponential"' }
+}
+const define: Table = { ...ofEveryTask, queue: named('"mail"'), resultTtl: whole(0, CENTURIES, 'one day') }
+const enqueue: Table = {
+  ...ofEveryTask,
+  queue: named('"mail"'),
+  delay: whole(0, CENTURIES, 'delayUntil'),
+  delayUntil: {
+    good: [new Date(), Date.now() - DAY, Date.now() + DAY],
+    bad: [[Math.floor(Date.now() / 1000), `${Math.floor(Date.now() / 1000)}`], [1e21, '1e+21'], [0, '0'], [-1, '-1'], [1e12 + 0.5, '.5'], ['2030-01-01', '"2030-01-01"'], [new Date(NaN), 'null'], [null, 'null']],
+    expected: 'a Date, or ms since 1970',
+    fix: 'multiplied by 1000'
+  },
+  expires: {
+    good: [new Date(), 0, 60_000],
+    bad: [[-1, '-1'], [1.5, '1.5'], [1e21, '1e+21'], ['1m', '"1m"'], [new Date(NaN), 'null'], [null, 'null']],
+    expected: 'a Date, or a whole number of ms from now',
+    fix: 'For example 60000'
+  }
+}
+const worker: Table = { queues: queueList, concurrency: whole(1, 1_000, 'For example 10'), closeTimeout: whole(0, TIMER, 'For example 10000') }
+const routes: Table = {
+  prefix: {
+    good: ['/jobs', '/a/b'],
+    bad: [['/', '"/"'], ['jobs', '"jobs"'], ['/jobs/', '"/jobs/"'], ['', '""'], ['/a?b', '"/a?b"'], ['/a#b', '"/a#b"'], [5, '5'], [null, 'null']],
+    expected: 'a path that starts with "/"',
+    fix: 'For example "/jobs"'
+  },
+  onRequest: hooks,
+  preHandler: hooks
+}
+const plugin: Table = {
+  ...ofEveryTask,
+  name: named('fastify.reports'),
+  prefix: named('routes: { prefix: "/jobs" }'),
+  redis: {
+    good: ['redis://user:pass@host:1/2', 'rediss://host', '/tmp/redis.sock', {}, { host: 'x' }],
+    bad: [['', '""'], ['localhost:6379', '"localhost:6379"'], ['http://x', '"http://x"'], ...object.slice(1)],
+    expected: 'a URL (redis://user:password@host:port/db',
+    fix: 'Leave it out'
+  },
+  queues: queueList,
+  routes: { good: [false, {}], bad: [[true, 'true'], ...object], expected: 'false or an object', fix: 'prefix: "/jobs"' },
+  worker: { good: [true, false, {}], bad: object, expected: 'true, false or an object', fix: 'concurrency: 10' },
+  backoffStrategies: { good: [{}, strategies], bad: [[{ linear: 5 }, '{"linear":5}'], ...object], expected: 'an object of functions', fix: 'linear:' },
+  resultTtl: whole(0, CENTURIES, 'one day'),
+  stallInterval: whole(1_000, TIMER, 'longer than any handler'),
+  maxStalls: whole(0, 1_000, 'For example 2'),
+  enqueueTimeout: whole(1, TIMER, 'For example 2000'),
+  connectTimeout: whole(1, TIMER, 'For example 2000'),
+  maxDataSize: whole(1, 2 ** 29, 'For example 1048576'),
+  maxResultSize: whole(1, 2 ** 29, 'For example 1048576'),
+  maxProgressSize: whole(1, 2 ** 29, 'For example 65536'),
+  exposeStack: flag('Stacks')
+}
+
+interface Place { name: string, table: Table, check: (options: any) => unknown, code: string, path: string }
+const ofPlugin = (options: any): unknown => pluginSettings({ backoffStrategies: strategies, ...options })
+const fixed = (options: any): any => ({ backoff: { strategy: 'fixed', ...options } })
+const places: Place[] = [
+  { name: 'register', table: plugin, check: ofPlugin, code: 'TASKS_OPTION_INVALID', path: '' },
+  { name: 'register: routes', table: routes, check: options => ofPlugin({ routes: options }), code: 'TASKS_OPTION_INVALID', path: 'routes.' },
+  { name: 'register: worker', table: worker, check: options => ofPlugin({ worker: options }), code: 'TASKS_OPTION_INVALID', path: 'worker.' },
+  { name: 'register: backoff', table: backoff, check: options => ofPlugin(fixed(options)), code: 'TASKS_OPTION_INVALID', path: 'backoff.' },
+  { name: 'startWorker', table: worker, check: options => workerSettings(options, []), code: 'TASKS_OPTION_INVALID', path: 'worker.' },
+  { name: 'define', table: define, check: options => checkDefine('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
+  { name: 'define: backoff', table: backoff, check: options => checkDefine('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' },
+  { name: 'enqueue', table: enqueue, check: options => checkEnqueue('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
+  { name: 'enqueue: backoff', table: backoff, check: options => checkEnqueue('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' }
+]
+
+async function refuses (t: Test, check: () => unknown, code: string, ...says: string[]): Promise<void> {
+  const { code: came, message } = await errorOf(check)
+  t.equal(came, code, message)
+  for (const part of says) t.ok(message.includes(part), `"${message}" says: ${part}`)
+}
+
+for (const { name, table, check, code, path } of places) {
+  for (const [option, { good, bad, expected = 'linear', fix }] of Object.entries(table)) {
+    t.test(`${name}: ${option}`, async (t) => {
+      for (const value of good) t.doesNotThrow(() => check({ [option]: value }), `takes ${String(value)}`)
+      for (const [value, shown] of bad) await refuses(t, () => check({ [option]: value }), code, `"${path}${option}"`, expected, shown, fix)
+    })
+  }
+
+  t.test(`${name}: names that are no options`, async (t) => {
+    for (const key of ['nope', '__proto__', 'constructor', 'toString', 'hasOwnProperty', '']) {
+      await refuses(t, () => check(JSON.parse(`{"${key}":1}`)), 'TASKS_OPTION_UNKNOWN', `"${key}"`, 'Did you mean "')
+    }
+  })
+
+  t.test(`${name}: what it knows is what is tested here`, async (t) => {
+    const { message } = await errorOf(() => check({ nope: 1 }))
+    const known = message.split('Known here: ')[1]!.split(', ').filter(key => key !== 'id')
+    t.strictSame(known.sort(), Object.keys(table).sort())
+  })
+}
+
+const suggestions: Record<string, Record<string, string>> = {
+  register: { retrys: 'retries', Retries: 'retries', timout: 'timeout', resultTTL: 'resultTtl', stalInterval: 'stallInterval', backOff: 'backoff', route: 'routes', queue: 'queues', maxdatasize: 'maxDataSize', workers: 'worker', keyPrefix: 'prefix', exposestack: 'exposeStack' },
+  'register: routes': { preHandlers: 'preHandler', onrequest: 'onRequest', prefx: 'prefix' },
+  'register: backoff': { jiter: 'jitter', strategie: 'strategy', maximum: 'max', dely: 'delay' },
+  startWorker: { concurency: 'concurrency', queue: 'queues', closetimeout: 'closeTimeout' },
+  define: { retry: 'retries', resultTTL: 'resultTtl', queues: 'queue', timeOut: 'timeout' },
+  enqueue: { delayUntill: 'delayUntil', delay_until: 'delayUntil', expire: 'expires', Id: 'id', dealy: 'delay', retrys: 'retries' }
+}
+
+for (const [name, table] of Object.entries(suggestions)) {
+  t.test(`${name}: the suggestion is the nearest name`, async (t) => {
+    const { check } = places.find(place => place.name === name)!
+    for (const [typo, meant] of Object.entries(table)) await refuses(t, () => check({ [typo]: 1 }), 'TASKS_OPTION_UNKNOWN', `Did you mean "${meant}"`)
+  })
+}
+
+t.test('an own strategy is taken where it is registered only, and the refusal lists what there is', async (t) => {
+  const bare = pluginSettings({})
+  const options = { backoff: { strategy: 'linear' } }
+  for (const check of [() => pluginSettings(options), () => checkDefine('a', options, bare), () => checkEnqueue('a', options, bare)]) {
+    await refuses(t, check, check() as never ?? '', '').catch(async () => {
+      await refuses(t, check, (await errorOf(check)).code, 'immediate, fixed, exponential', '"linear"')
+    })
+  }
+})
+
+t.test('names of tasks and ids', async (t) => {
+  for (const good of ['a', '9', '_', 'a.b:c-d_e', '__proto__', 'constructor', 'x'.repeat(100)]) {
+    t.doesNotThrow(() => checkDefine(good, {}, settings), good)
+    t.doesNotThrow(() => checkEnqueue('a', { id: good }, settings), good)
+  }
+  for (const bad of ['', '.', '..', '-a', ':a', 'a b', 'a/b', 'a%2f', 'é', '*', 'a\n', 'x'.repeat(101), 5, null, {}, ['a']] as any[]) {
+    const shown = JSON.stringify(bad).slice(0, 77)
+    await refuses(t, () => checkDefine(bad, {}, settings), 'TASK_NAME_INVALID', '1 to 100 characters', shown)
+    await refuses(t, () => checkEnqueue('a', { id: bad }, settings), 'TASK_ID_INVALID', '1 to 100 characters', shown, 'random UUID')
+  }
+})
+
+t.test('options that are no object', async (t) => {
+  for (const [value, shown] of object as Array<[any, string]>) {
+    await refuses(t, () => checkDefine('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'retries: 3')
+    await refuses(t, () => checkEnqueue('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'delay: 60000')
+    await refuses(t, () => workerSettings(value, []), 'TASKS_OPTION_INVALID', 'an object', shown)
+  }
+})
+
+t.test('delay and delayUntil clash', async (t) => {
+  const options = { delay: 0, delayUntil: new Date() }
+  await refuses(t, () => checkEnqueue('a', options, settings), 'TASKS_OPTION_CLASH', '"delay"', '"delayUntil"', 'give one')
+  t.doesNotThrow(() => checkEnqueue('a', { ...options, delay: undefined }, settings))
+})
+
+t.test('a refusal does not print a password', async (t) => {
+  const { message } = await errorOf(() => pluginSettings({ redis: 'reddis://user:hunter2@host/0' }))
+  t.notMatch(message, 'hunter2')
+})
+
+t.test('undefined is as if left out', async (t) => {
+  const blank = (table: Table): any => Object.fromEntries(Object.keys(table).map(key => [key, undefined]))
+  t.strictSame(pluginSettings(blank(plugin)), pluginSettings({}))
+  t.strictSame(pluginSettings({}), defaults)
+  t.strictSame(workerSettings(blank(worker), ['mail']), { queues: ['mail'], concurrency: 10, closeTimeout: 10_000 })
+  t.doesNotThrow(() => pluginSettings({ worker: blank(worker), routes: blank(routes), backoff: { ...blank(backoff), strategy: 'fixed' } }))
+  t.doesNotThrow(() => checkDefine('a', blank(define), settings))
+  t.doesNotThrow(() => checkEnqueue('a', { ...blank(enqueue), id: undefined }, settings))
+})
+
+t.test('an option falls back from enqueue to define to register', async (t) => {
+  const app = await build(t, { retries: 1, timeout: 5 }, app => { app.tasks.define('a', { retries: 3, timeout: undefined }) })
+  const attempts = async (options: any): Promise<unknown> => (await app.tasks.enqueue('a', 1, options)).snapshot?.attempts
+  t.equal(await attempts({ retries: 7 }), 8)
+  t.equal(await attempts({ retries: 0 }), 1)
+  t.equal(await attempts({ retries: undefined }), 4)
+  app.tasks.define('b', { retries: undefined })
+  t.equal((await app.tasks.enqueue('b')).snapshot?.attempts, 2)
+})
+
+t.test('a keyPrefix is refused, wherever it stands', async (t) => {
+  const refusal = (run: () => unknown): Promise<void> => refuses(t, run, 'TASKS_OPTION_CLASH', '"redis.keyPrefix"', '"prefix"', 'register(tasks, { prefix: "myapp" })')
+  const client = new Redis({ lazyConnect: true, keyPrefix: 'x:' })
+  const cluster = new Cluster([{ port: 1 }], { lazyConnect: true, keyPrefix: 'x:' })
+  await refusal(() => pluginSettings({ redis: { keyPrefix: 'x:' } }))
+  for (const redis of [client, cluster]) {
+    await refusal(() => pluginSettings({ redis }))
+    await refusal(() => refuseKeyPrefix(redis))
+    await refusal(() => connect(undefined, redis))
+  }
+  t.doesNotThrow(() => pluginSettings({ redis: { keyPrefix: '' } }))
+  t.doesNotThrow(() => connect(new Redis({ lazyConnect: true }), undefined))
+})
+
+t.test('a keyPrefix in a URL is refused too', async (t) => {
+  const open = (redis: string | undefined): void => connect(pluginSettings({ redis }).redis, undefined).client.disconnect()
+  const url = 'redis://127.0.0.1:1/0?keyPrefix=x:'
+  const before = process.env.REDIS_URL
+  t.teardown(() => { process.env.REDIS_URL = before })
+  await refuses(t, () => open(url), 'TASKS_OPTION_CLASH', '"prefix"')
+  process.env.REDIS_URL = url
+  await refuses(t, () => open(undefined), 'TASKS_OPTION_CLASH', '"prefix"')
+})

@@ -1,0 +1,172 @@
+import Fastify from 'fastify'
+import fastifyRedis from '@fastify/redis'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import tasks from '../lib/plugin.ts'
+import { build, connect, errorOf, logger, randomPrefix, REDIS_URL, until } from './helpers.ts'
+
+const PORT = Number(new URL(REDIS_URL).port)
+
+t.test('decorates the instance, and mounts the status route', async t => {
+  const app = await build(t)
+  t.equal(app.tasks.name, 'tasks')
+  t.ok(app.tasks.ready)
+  t.ok(app.hasRoute({ method: 'GET', url: '/tasks/:id' }))
+})
+
+t.test('Redis, first that applies', async t => {
+  await t.test('a URL', async t => {
+    const app = await build(t, { redis: `${REDIS_URL}/3` })
+    const { id } = await app.tasks.define('x').enqueue(1)
+    const redis = connect(t, `${REDIS_URL}/3`)
+    t.teardown(() => redis.flushdb())
+    t.ok((await redis.keys('*')).length > 0)
+    t.ok(await app.tasks.status(id))
+  })
+
+  await t.test('options of ioredis', async t => {
+    const app = await build(t, { redis: { host: '127.0.0.1', port: PORT } })
+    t.ok(app.tasks.ready)
+  })
+
+  await t.test('a client: it stays open at close', async t => {
+    const client = connect(t)
+    const app = await build(t, { redis: client })
+    t.ok(app.tasks.ready)
+    await app.close()
+    t.equal(await client.ping(), 'PONG')
+  })
+
+  await t.test('fastify.redis: it stays open until @fastify/redis closes it', async t => {
+    const client = connect(t)
+    const app = Fastify()
+    await app.register(fastifyRedis, { client })
+    await app.register(tasks, { prefix: randomPrefix() })
+    await app.ready()
+    t.ok(app.tasks.ready)
+    await app.close()
+    t.equal(await client.ping(), 'PONG')
+  })
+
+  await t.test('fastify.redis that @fastify/redis opened: both close', async () => {
+    const app = Fastify()
+    await app.register(fastifyRedis, { url: REDIS_URL })
+    await app.register(tasks, { prefix: randomPrefix(), worker: true })
+    app.tasks.define('x', () => {})
+    await app.ready()
+    await app.close()
+    await until('it is closed', () => app.redis.status === 'end')
+  })
+
+  await t.test('a namespace of @fastify/redis is no client: REDIS_URL is used', async t => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(fastifyRedis, { url: REDIS_URL, namespace: 'other' })
+    await app.register(tasks, { prefix: randomPrefix() })
+    t.ok(app.tasks.ready)
+  })
+
+  await t.test('REDIS_URL, and localhost without it', async t => {
+    const app = await build(t, { redis: undefined })
+    t.ok(app.tasks.ready)
+    const { REDIS_URL: url } = process.env
+    delete process.env.REDIS_URL
+    t.teardown(() => { process.env.REDIS_URL = url })
+    const log = logger()
+    const other = Fastify({ logger: { stream: log.stream } })
+    t.teardown(() => other.close())
+    // Whether there is one on 6379 or not: it is where we go.
+    await other.register(tasks, { prefix: randomPrefix(), connectTimeout: 50 })
+    t.ok(other.tasks.ready || log.find('redis://localhost:6379/0'))
+  })
+})
+
+t.test('where nobody registered it, @fastify/redis is, inside the plugin\'s own scope', async t => {
+  let inScope: unknown
+  const app = await build(t, { routes: { onRequest: async function (this: any) { inScope = this.redis } } })
+  t.notOk(app.hasDecorator('redis'))
+  await app.inject('/tasks/x')
+  t.equal(await (inScope as Redis).ping(), 'PONG')
+})
+
+t.test('a user and a password', async t => {
+  const admin = connect(t)
+  const user = `u${randomPrefix()}`
+  await admin.call('ACL', 'SETUSER', user, 'on', '>s3cret!', '~*', '&*', '+@all')
+  t.teardown(async () => { await connect(t).call('ACL', 'DELUSER', user) })
+  const app = await build(t, { redis: `redis://${user}:${encodeURIComponent('s3cret!')}@127.0.0.1:${PORT}/0` })
+  t.ok(app.tasks.ready)
+
+  const log = logger()
+  const refused = Fastify({ logger: { stream: log.stream } })
+  const error = await errorOf(async () => refused.register(tasks, { redis: `redis://${user}:wr0ng@127.0.0.1:${PORT}/0` }))
+  t.match(error, { code: 'TASKS_REDIS_REFUSED', message: /WRONGPASS/ })
+  t.notMatch(error.message + JSON.stringify(log.lines), /wr0ng/, 'the password is told to nobody')
+})
+
+t.test('twice', async t => {
+  await t.test('under two names', async t => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL })
+    await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, name: 'reports' })
+    const other = (app as any).reports
+    app.tasks.define('a')
+    other.define('b')
+    app.post('/', async (_request, reply) => reply.accepted(await other.enqueue('b')))
+    await app.ready()
+    const reply = await app.inject({ method: 'POST', url: '/' })
+    t.match(reply.headers.location, /^\/reports\//)
+    t.equal((await app.inject(reply.headers.location as string)).statusCode, 200)
+    t.equal(await app.tasks.status(reply.json().id), null, 'each has its own tasks')
+  })
+
+  await t.test('under one', async t => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(tasks, { redis: REDIS_URL })
+    t.match(await errorOf(async () => app.register(tasks, { redis: REDIS_URL })), { code: 'TASKS_NAME_TAKEN', message: /another name/ })
+  })
+})
+
+t.test('encapsulation', async t => {
+  await t.test('it stays in the scope that registered it, with its prefix', async t => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(async scope => {
+      await scope.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL })
+      const task = scope.tasks.define('x')
+      scope.post('/', async (_request, reply) => reply.accepted(await task.enqueue()))
+    }, { prefix: '/api' })
+    await app.ready()
+    t.notOk(app.hasDecorator('tasks'))
+    const { headers } = await app.inject({ method: 'POST', url: '/api/' })
+    t.match(headers.location, /^\/api\/tasks\//)
+    t.equal((await app.inject(headers.location as string)).statusCode, 200)
+  })
+
+  await t.test('a handler\'s this is the instance that defined it', async t => {
+    const app = await build(t, { worker: true }, async app => {
+      app.register(async scope => {
+        scope.decorate('secret', 42)
+        scope.tasks.define('scoped', async function (this: any) { return this.secret })
+      })
+    })
+    const handle = await app.tasks.enqueue('scoped')
+    t.equal(await handle.result({ timeout: 5_000 }), 42)
+  })
+})
+
+t.test('a Redis that drops keys gives a warning', async t => {
+  const admin = connect(t)
+  await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
+  t.teardown(async () => { await connect(t).config('SET', 'maxmemory-policy', 'noeviction') })
+  const log = logger()
+  await build(t, {}, undefined, { logger: { stream: log.stream } } as any)
+  t.match(log.find('maxmemory-policy'), { level: 40, msg: /noeviction/ })
+})
+
+t.test('the plugin is named, and for Fastify 5', async t => {
+  const meta = (tasks as any)[Symbol.for('plugin-meta')]
+  t.match(meta, { name: 'fastify-tasks', fastify: '5.x' })
+})
