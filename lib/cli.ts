@@ -2,7 +2,7 @@
 /**
  * Layer 4: the command line: flags, signals, exit codes. What it does is elsewhere.
  */
-import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { runWorker, type WorkerBoot } from './standalone.ts'
@@ -89,7 +89,7 @@ async function work ({ app, queues, concurrency, loglevel, closeTimeout }: Worke
   await runWorker({ app, queues, concurrency, closeTimeout, logLevel: loglevel, onBoot }).finally(() => clearTimeout(notice))
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const { version } = createRequire(import.meta.url)('fastify-tasks/package.json')
 
 const program = new Command('fastify-tasks').description('Background jobs for Fastify').version(version)
 

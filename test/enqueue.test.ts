@@ -128,7 +128,7 @@ t.test('result: its timeout and its signal', async t => {
   const gone = await app.tasks.enqueue('x')
   const redis = connect(t)
   const waits = errorOf(gone.result())
-  const keys = await redis.keys(`*{default}:jobs`)
+  const keys = await redis.keys('*{default}:jobs')
   await Promise.all(keys.map(key => redis.hdel(key, gone.id)))
   t.match(await errorOf(gone.result()), { code: 'TASK_NOT_FOUND', statusCode: 404 })
   t.match(await waits, { code: 'TASK_NOT_FOUND' }, 'also for who waited when it went')

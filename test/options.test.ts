@@ -44,12 +44,11 @@ const hooks: Row = { good: [run, [run, run], []], bad: [['x', '"x"'], [[run, 1],
 const object: Bad[] = [['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)']]
 
 const backoff: Table = {
-  strategy: { good: ['immediate', 'fixed', 'exponential', 'linear'], bad: [['cubic', '"cubic"'], ['__proto__', '"__proto__"'], ['toString', '"toString"'], [undefined, 'ndefined'], [5, '5'], [null, 'null']], expected: '"strategy"', fix: 'backoffStrategies' },
+  strategy: { good: ['immediate', 'fixed', 'exponential', 'linear'], bad: [['cubic', '"cubic"'], ['__proto__', '"__proto__"'], ['toString', '"toString"'], [undefined, 'ndefined'], [5, '5'], [null, 'null']], expected: 'immediate', fix: 'backoffStrategies' },
   delay: whole(1, TIMER, 'For example 1000'),
   max: whole(1, CENTURIES, 'For example 60000'),
   jitter: flag('Full jitter')
 }
-delete (backoff.strategy as Partial<Row>).expected
 
 const ofEveryTask: Table = {
   retries: whole(0, 1_000_000, 'For example 3'),
@@ -63,13 +62,13 @@ const enqueue: Table = {
   delay: whole(0, CENTURIES, 'delayUntil'),
   delayUntil: {
     good: [new Date(), Date.now() - DAY, Date.now() + DAY],
-    bad: [[Math.floor(Date.now() / 1000), `${Math.floor(Date.now() / 1000)}`], [1e21, '1e+21'], [0, '0'], [-1, '-1'], [1e12 + 0.5, '.5'], ['2030-01-01', '"2030-01-01"'], [new Date(NaN), 'null'], [null, 'null']],
+    bad: [[Math.floor(Date.now() / 1000), `${Math.floor(Date.now() / 1000)}`], [1e21, '1e+21'], [0, '0'], [-1, '-1'], [1e12 + 0.5, '.5'], ['2030-01-01', '"2030-01-01"'], [new Date(NaN), ''], [null, 'null']],
     expected: 'a Date, or ms since 1970',
     fix: 'multiplied by 1000'
   },
   expires: {
     good: [new Date(), 0, 60_000],
-    bad: [[-1, '-1'], [1.5, '1.5'], [1e21, '1e+21'], ['1m', '"1m"'], [new Date(NaN), 'null'], [null, 'null']],
+    bad: [[-1, '-1'], [1.5, '1.5'], [1e21, '1e+21'], ['1m', '"1m"'], [new Date(NaN), ''], [null, 'null']],
     expected: 'a Date, or a whole number of ms from now',
     fix: 'For example 60000'
   }
@@ -132,7 +131,7 @@ async function refuses (t: Test, check: () => unknown, code: string, ...says: st
 }
 
 for (const { name, table, check, code, path } of places) {
-  for (const [option, { good, bad, expected = 'linear', fix }] of Object.entries(table)) {
+  for (const [option, { good, bad, expected, fix }] of Object.entries(table)) {
     t.test(`${name}: ${option}`, async (t) => {
       for (const value of good) t.doesNotThrow(() => check({ [option]: value }), `takes ${String(value)}`)
       for (const [value, shown] of bad) await refuses(t, () => check({ [option]: value }), code, `"${path}${option}"`, expected, shown, fix)
@@ -155,7 +154,7 @@ for (const { name, table, check, code, path } of places) {
 const suggestions: Record<string, Record<string, string>> = {
   register: { retrys: 'retries', Retries: 'retries', timout: 'timeout', resultTTL: 'resultTtl', stalInterval: 'stallInterval', backOff: 'backoff', route: 'routes', queue: 'queues', maxdatasize: 'maxDataSize', workers: 'worker', keyPrefix: 'prefix', exposestack: 'exposeStack' },
   'register: routes': { preHandlers: 'preHandler', onrequest: 'onRequest', prefx: 'prefix' },
-  'register: backoff': { jiter: 'jitter', strategie: 'strategy', maximum: 'max', dely: 'delay' },
+  'register: backoff': { jiter: 'jitter', strategie: 'strategy', dely: 'delay' },
   startWorker: { concurency: 'concurrency', queue: 'queues', closetimeout: 'closeTimeout' },
   define: { retry: 'retries', resultTTL: 'resultTtl', queues: 'queue', timeOut: 'timeout' },
   enqueue: { delayUntill: 'delayUntil', delay_until: 'delayUntil', expire: 'expires', Id: 'id', dealy: 'delay', retrys: 'retries' }
@@ -171,11 +170,10 @@ for (const [name, table] of Object.entries(suggestions)) {
 t.test('an own strategy is taken where it is registered only, and the refusal lists what there is', async (t) => {
   const bare = pluginSettings({})
   const options = { backoff: { strategy: 'linear' } }
-  for (const check of [() => pluginSettings(options), () => checkDefine('a', options, bare), () => checkEnqueue('a', options, bare)]) {
-    await refuses(t, check, check() as never ?? '', '').catch(async () => {
-      await refuses(t, check, (await errorOf(check)).code, 'immediate, fixed, exponential', '"linear"')
-    })
-  }
+  const says = ['"backoff.strategy"', 'one of immediate, fixed, exponential', '"linear"']
+  await refuses(t, () => pluginSettings(options), 'TASKS_OPTION_INVALID', ...says)
+  await refuses(t, () => checkDefine('a', options, bare), 'TASK_OPTION_INVALID', ...says)
+  await refuses(t, () => checkEnqueue('a', options, bare), 'TASK_OPTION_INVALID', ...says)
 })
 
 t.test('names of tasks and ids', async (t) => {

@@ -1,0 +1,40 @@
+import t from 'tap'
+import fastifyTasks from '../lib/plugin.ts'
+import { runWorker } from '../lib/standalone.ts'
+import { build, errorOf, logger, randomPrefix, REDIS_URL } from './helpers.ts'
+
+t.test('runs a plugin that it is given, with its options; an embedded worker does not start beside it', async t => {
+  const prefix = randomPrefix()
+  const log = logger()
+  async function app (fastify: any, options: any): Promise<void> {
+    await fastify.register(fastifyTasks, { prefix, redis: REDIS_URL, worker: true })
+    fastify.tasks.define('x', function (this: any, data: unknown) { return [data, options.greeting] })
+  }
+  const boots: unknown[] = []
+  const worker = await runWorker({ app, appOptions: { greeting: 'hello' }, concurrency: 3, serverOptions: { logger: { stream: log.stream } }, onBoot: boot => boots.push(boot) })
+  t.match(boots, [{ app: 'app', queues: ['default'], tasks: ['x'], concurrency: 3 }])
+  t.equal(log.lines.filter(line => line.msg === 'worker started').length, 1)
+  const web = await build(t, { prefix }, app => { app.tasks.define('x') })
+  t.same(await (await web.tasks.enqueue('x', 1)).result({ timeout: 5_000 }), [1, 'hello'])
+  t.equal(worker.instance.server.listening, false)
+  await Promise.all([worker.close(), worker.close()])
+})
+
+t.test('two registered instances are both served', async t => {
+  const prefixes = [randomPrefix(), randomPrefix()]
+  async function app (fastify: any): Promise<void> {
+    await fastify.register(fastifyTasks, { prefix: prefixes[0], redis: REDIS_URL })
+    await fastify.register(fastifyTasks, { prefix: prefixes[1], redis: REDIS_URL, name: 'reports' })
+    fastify.tasks.define('a', () => 'a')
+    fastify.reports.define('b', { queue: 'nightly' }, () => 'b')
+  }
+  const worker = await runWorker({ app, logLevel: 'silent' })
+  t.teardown(() => worker.close())
+  t.same([worker.queues, worker.tasks, worker.workers.length], [['default', 'nightly'], ['a', 'b'], 2])
+  const web = await build(t, { prefix: prefixes[1] }, app => { app.tasks.define('b', { queue: 'nightly' }) })
+  t.equal(await (await web.tasks.enqueue('b')).result({ timeout: 5_000 }), 'b')
+})
+
+t.test('what the app throws at boot is thrown on', async t => {
+  t.match(await errorOf(runWorker({ app: async () => { throw new Error('of the app') }, logLevel: 'silent' })), { message: 'of the app' })
+})
