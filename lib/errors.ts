@@ -69,7 +69,7 @@ export function show (value: unknown): string {
   if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`
   let text: string | undefined
   try {
-    text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value)
+    text = typeof value === 'bigint' ? `${value}n` : typeof value === 'number' ? String(value) : JSON.stringify(value)
   } catch {}
   text ??= String(Object.prototype.toString.call(value))
   return text.length > 80 ? `${text.slice(0, 77)}…` : text

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { withErrorTable } from '../scripts/docs.ts'
+import { defaults } from '../lib/options.ts'
+
+const readme = readFileSync('README.md', 'utf8')
+
+t.equal(withErrorTable(readme, readFileSync('lib/errors.ts', 'utf8')), readme, 'the table of errors is up to date: npm run docs')
+
+t.test('README.md names every option of register', async t => {
+  for (const option of Object.keys(defaults)) if (option !== 'queue') t.ok(readme.includes(`\`${option}\``), option)
+})
+
+t.test('docs/internals.md lists every file and every key', async t => {
+  const internals = readFileSync('docs/internals.md', 'utf8')
+  for (const file of readdirSync('lib').filter(name => name.endsWith('.ts'))) t.ok(internals.includes(`\`${file}\``), file)
+  const keys = [...readFileSync('lib/queue.ts', 'utf8').match(/^type Key = [^]*?\n\n/m)![0].matchAll(/'(.+?)'/g)].map(match => match[1])
+  for (const key of keys) t.ok(internals.includes(`\`${key}\``), key)
+  for (const [, file] of internals.matchAll(/\| `([a-z-]+\.ts)`/g)) t.ok(readdirSync('lib').includes(file!), `${file} is there`)
+  t.ok(internals.split('\n').length < 90, 'short enough to be read')
+})
+
+t.test('what the guarantees name as their tests is there', async t => {
+  const names = [...readFileSync('docs/guarantees.md', 'utf8').matchAll(/`test\/([a-z.-]+)`(?:: "(.+?)")?/g)]
+  t.ok(names.length > 10)
+  for (const [, file, name] of names) {
+    const text = readFileSync(`test/${file}`, 'utf8').replaceAll('\\\'', '\'')
+    t.ok(name === undefined || text.includes(name), `${file}: ${name ?? ''}`)
+  }
+})

@@ -1,0 +1,84 @@
+/**
+ * The package as a stranger gets it: packed, installed in a folder outside of the repository, imported, required,
+ * typed and run from there.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { randomPrefix, REDIS_URL, until } from '../helpers.ts'
+
+const exec = promisify(execFile)
+const repo = process.cwd()
+const folder = await mkdtemp(join(tmpdir(), 'fastify-tasks-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+
+const inFolder = (command: string, ...args: string[]): Promise<{ stdout: string, stderr: string }> =>
+  exec(command, args, { cwd: folder, env: { ...process.env, REDIS_URL, PREFIX: randomPrefix() } })
+
+const app = `
+  await app.register(tasks, { prefix: process.env.PREFIX, worker: true })
+  const double = app.tasks.define('double', async function (data) { return data * 2 })
+  app.post('/', async (request, reply) => reply.accepted(await double.enqueue(request.body.n)))
+  const { headers } = await app.inject({ method: 'POST', url: '/', payload: { n: 21 } })
+  const handle = await app.tasks.handle(headers.location.split('/').pop())
+  await handle.result({ timeout: 5000 })
+  console.log((await app.inject(headers.location)).json().result)
+  await app.close()
+`
+
+t.test('pack: what belongs into it, and nothing else', async t => {
+  const { stdout } = await exec('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: repo })
+  const [{ filename, files }] = JSON.parse(stdout)
+  const names: string[] = files.map((file: { path: string }) => file.path)
+  for (const script of await readdir(join(repo, 'lib/scripts'))) t.ok(names.includes(`dist/scripts/${script}`), script)
+  for (const name of ['dist/plugin.js', 'dist/plugin.d.ts', 'dist/standalone.js', 'dist/cli.js', 'README.md', 'LICENSE', 'CHANGELOG.md']) t.ok(names.includes(name), name)
+  t.same(names.filter(name => !/^(dist\/|lib\/|README\.md|LICENSE|CHANGELOG\.md|package\.json)/.test(name)), [])
+  await writeFile(join(folder, 'package.json'), '{ "name": "stranger", "private": true }')
+  await inFolder('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', `./${filename}`, 'fastify@5', '@types/node@20')
+})
+
+t.test('import', async t => {
+  await writeFile(join(folder, 'esm.mjs'), `import Fastify from 'fastify'\nimport tasks, { Unrecoverable } from 'fastify-tasks'\nimport { runWorker } from 'fastify-tasks/worker'\nconst app = Fastify()\n${app}\nconsole.log(typeof runWorker, tasks.Unrecoverable === Unrecoverable)`)
+  t.equal((await inFolder('node', 'esm.mjs')).stdout, '42\nfunction true\n')
+})
+
+t.test('require', async t => {
+  await writeFile(join(folder, 'cjs.cjs'), `const tasks = require('fastify-tasks')\nconst { runWorker } = require('fastify-tasks/worker')\nconst app = require('fastify')()\n;(async () => {${app}\nconsole.log(typeof runWorker, typeof tasks.Unrecoverable, (await import('fastify-tasks')).default === tasks) })()`)
+  t.equal((await inFolder('node', 'cjs.cjs')).stdout, '42\nfunction function true\n')
+})
+
+t.test('types, for both', async t => {
+  const check = `
+    app.register(tasks, { resultTtl: 1, worker: { concurrency: 2 } })
+    const task = app.tasks.define('x', async function (data: { n: number }, { signal, log }) { this.log.info(data.n); return String(data.n) })
+    task.enqueue({ n: 1 }, { delay: 1 }).then(async handle => { const text: string = await handle.result(); return text })
+    // @ts-expect-error: the data has another type
+    task.enqueue({ n: 'one' })
+    // @ts-expect-error: there is no such option
+    app.register(tasks, { resultTtll: 1 })
+    app.post('/', async (_request, reply) => reply.accepted(await task.enqueue({ n: 1 })))
+    new tasks.Unrecoverable('text')
+  `
+  await writeFile(join(folder, 'types.mts'), `import Fastify from 'fastify'\nimport tasks, { type TaskRecord } from 'fastify-tasks'\nexport type R = TaskRecord<number>\nconst app = Fastify()\n${check}`)
+  await writeFile(join(folder, 'types.cts'), `import Fastify = require('fastify')\nimport tasks = require('fastify-tasks')\nconst app = Fastify()\n${check}`)
+  const tsc = resolve(repo, 'node_modules/typescript/bin/tsc')
+  const { stdout } = await inFolder('node', tsc, '--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--types', 'node', 'types.mts', 'types.cts').catch(error => error)
+  t.equal(stdout, '')
+})
+
+t.test('the command', async t => {
+  await writeFile(join(folder, 'app.mjs'), 'import tasks from \'fastify-tasks\'\nexport default async function app (fastify) { await fastify.register(tasks, { prefix: process.env.PREFIX }); fastify.tasks.define(\'x\', () => 1) }')
+  const child = spawn(join(folder, 'node_modules/.bin/fastify-tasks'), ['worker', '-A', 'app.mjs'], { cwd: folder, env: { ...process.env, PREFIX: randomPrefix() } })
+  t.teardown(() => child.kill('SIGKILL'))
+  let out = ''
+  child.stdout.on('data', chunk => { out += chunk })
+  child.stderr.on('data', chunk => { out += chunk })
+  const exit = once(child, 'exit')
+  await until('it has started', () => { if (child.exitCode !== null) throw new Error(out); return out.includes('worker started') }, 20_000)
+  child.kill('SIGTERM')
+  t.same(await exit, [0, null])
+})
