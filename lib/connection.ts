@@ -22,17 +22,20 @@ const reconnectOnError = (error: Error): 2 | false => error.message.startsWith('
 const retryStrategy = (times: number): number => Math.min(times * 50, 500)
 
 /**
- * What a worker's own connections need, whatever the app's client says: they wait for Redis for as long as it takes,
- * and a timeout on a blocking command, or a command batched behind one, would lose what it took.
+ * What a worker's own connections need, whatever the app's client says. They dial for as long as it takes, and a call
+ * whose connection broke is rejected at once, so that whoever made it can make it again in the right way: ioredis
+ * would run it twice (autoResendUnfulfilledCommands), or, with maxRetriesPerRequest null beside that, never settle it.
  */
 const ownOptions: RedisOptions = {
-  maxRetriesPerRequest: null,
+  maxRetriesPerRequest: 0,
   enableOfflineQueue: true,
   enableAutoPipelining: false,
-  autoResendUnfulfilledCommands: false, // a claim whose reply was lost is asked for again, not run twice
+  autoResendUnfulfilledCommands: false,
   commandTimeout: undefined,
   keyPrefix: undefined,
   lazyConnect: false,
+  // A peer that went away without a word leaves a command without a reply for ever. Longer than a wait for work lasts.
+  socketTimeout: 10_000,
   retryStrategy,
   reconnectOnError
 }
@@ -87,6 +90,7 @@ const REFUSED = /WRONGPASS|NOAUTH|NOPERM|invalid password|invalid username-passw
  */
 export function untilReady (client: RedisClient, ms: number, address: string): Promise<boolean> {
   if (client.status === 'ready') return Promise.resolve(true)
+  if (client.status === 'wait') client.connect().catch(() => {}) // lazyConnect: nobody else may dial
   return new Promise((resolve, reject) => {
     const end = (settle: () => void): void => {
       clearTimeout(timer)
@@ -113,18 +117,16 @@ export async function disconnect (client: RedisClient, ms = 500): Promise<void> 
 }
 
 /**
- * What Redis says of itself that a user should know: its version, and whether it may drop keys.
+ * What a user should know of a Redis: null, or that it may drop keys. A user without the right to ask is told nothing.
  * @throws TASKS_REDIS_TOO_OLD below 6.2.
  */
-export async function inspectRedis (client: RedisClient, address: string): Promise<{ version: string, warning: string | null }> {
-  const info = await client.info()
+export async function inspectRedis (client: RedisClient, address: string): Promise<string | null> {
+  const info = await client.info().catch(() => '')
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
   const version = field('redis_version')
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (version && (major < 6 || (major === 6 && minor < 2))) throw new errors.RedisTooOld(address, version)
   const policy = field('maxmemory_policy')
-  const warning = policy && policy !== 'noeviction'
-    ? `Redis at ${address} has maxmemory-policy ${policy}: when its memory is full it drops keys, and with them waiting tasks. Set maxmemory-policy noeviction`
-    : null
-  return { version, warning }
+  if (!policy || policy === 'noeviction') return null
+  return `Redis at ${address} has maxmemory-policy ${policy}: when its memory is full it drops keys, and with them waiting tasks. Set maxmemory-policy noeviction`
 }

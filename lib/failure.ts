@@ -74,8 +74,10 @@ export function toFailure (thrown: unknown): Failure {
   }
 }
 
-/** An error for the log, without what hangs on it: ioredis' errors carry the command with its arguments, passwords too. */
-export function brief (error: unknown): { type: string, message: string, code: string | null } {
-  const { name, message, code } = toFailure(error).error
-  return { type: name, message, code }
+/**
+ * A failure for the log, as an Error of our own: what was thrown may throw when it is looked at, and ioredis' errors carry
+ * the command with its arguments, passwords too.
+ */
+export function loggable ({ error: { name, message, code }, stack }: Failure): Error {
+  return Object.assign(new Error(message), { name, stack, ...(code === null ? {} : { code }) })
 }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import { brief } from './failure.ts'
+import { loggable, toFailure } from './failure.ts'
 
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 500
@@ -40,7 +40,7 @@ export class Insist {
 
   /** Once for each outage, not once for each try. */
   #complain (what: string, error: unknown): void {
-    if (!this.#failing && !this.closed) this.#log.warn({ err: brief(error) }, `Redis did not carry out a ${what}; trying until it does`)
+    if (!this.#failing && !this.closed) this.#log.warn({ err: loggable(toFailure(error)) }, `Redis did not carry out a ${what}; trying until it does`)
     this.#failing = true
   }
 

@@ -4,8 +4,9 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
-import { brief } from './failure.ts'
+import { loggable, toFailure } from './failure.ts'
 import type { RedisClient } from './connection.ts'
+import type { Insist } from './insist.ts'
 import type { Settings } from './options.ts'
 import type { TaskQueue } from './queue.ts'
 import type { Runner } from './runner.ts'
@@ -16,12 +17,15 @@ export interface KeeperOptions {
   settings: Settings
   log: FastifyBaseLogger
   runner: Runner
+  insist: Insist
   /** A fresh claim token. */
   token: () => string
   /** Tasks may be waiting that were not before. */
   poke: () => void
 }
 
+/** How often it is looked whether the event loop is held up, in ms. */
+const LAG_CHECK = 500
 const REAP_LIMIT = 1_000
 /** After Redis was away all leases may have lapsed: their workers get this long to renew them, in ms. */
 const RENEWAL_GRACE = 3_000
@@ -31,7 +35,6 @@ export class Keeper {
   readonly #timers: NodeJS.Timeout[] = []
   readonly #busy = new Set<string>()
   readonly #cursors = { succeeded: '0', failed: '0' }
-  #lastRenewal = Date.now()
   #noRecoveryBefore = 0
 
   constructor (options: KeeperOptions) {
@@ -40,14 +43,16 @@ export class Keeper {
 
   /** Throws TASKS_STALL_INTERVAL_CLASH. Takes back at once what a worker before this one left. */
   async start (): Promise<void> {
-    const { queue, client, settings: { stallInterval, resultTtl } } = this.#options
-    const inForce = await queue.join(stallInterval)
+    const { queue, client, insist, settings: { stallInterval, resultTtl } } = this.#options
+    const inForce = await insist.until('start', () => queue.join(stallInterval))
+    if (inForce === undefined) return // closed before Redis was there
     if (inForce !== stallInterval) throw new errors.StallIntervalClash(queue.name, inForce, stallInterval, 2 * inForce)
     client.on('ready', this.#onReady)
+    this.#watchEventLoop()
     this.#every(stallInterval / 3, 'renewal of claims', () => this.#renew())
     this.#every(stallInterval / 2, 'check for stalled tasks', () => this.#recover())
     this.#every(Math.min(5_000, Math.max(250, resultTtl / 2)), 'removal of old records', () => this.#reap())
-    await this.#recover()
+    await insist.until('check for stalled tasks', () => this.#recover())
   }
 
   readonly #onReady = (): void => {
@@ -65,14 +70,13 @@ export class Keeper {
     const { client, log } = this.#options
     if (this.#busy.has(what) || client.status !== 'ready') return
     this.#busy.add(what)
-    await work().catch(error => log.warn({ err: brief(error) }, `The ${what} failed; its next turn tries again`))
+    await work().catch(error => log.warn({ err: loggable(toFailure(error)) }, `The ${what} failed; its next turn tries again`))
     this.#busy.delete(what)
   }
 
   async #renew (): Promise<void> {
     const { queue, runner, log, settings: { stallInterval } } = this.#options
     const held = runner.held()
-    this.#warnOfLag(held.map(one => one.id))
     const inForce = await queue.join(stallInterval)
     if (inForce !== stallInterval) log.error(`Queue "${queue.name}" has workers with stallInterval ${inForce}, this one has ${stallInterval}: tasks may run twice. Set one value everywhere`)
     if (held.length === 0) return
@@ -81,12 +85,15 @@ export class Keeper {
   }
 
   /** A handler that holds the event loop holds up the renewals too: all claims of this worker lapse. */
-  #warnOfLag (running: string[]): void {
-    const { settings: { stallInterval }, log } = this.#options
-    const lateMs = Math.round(Date.now() - this.#lastRenewal - stallInterval / 3)
-    this.#lastRenewal = Date.now()
-    if (lateMs < stallInterval / 6) return
-    log.warn({ lateMs, running }, 'The event loop was held up: a task computes without a pause. Past stallInterval its claim is lost, and it runs twice')
+  #watchEventLoop (): void {
+    const { settings: { stallInterval }, log, runner } = this.#options
+    let last = Date.now()
+    this.#timers.push(setInterval(() => {
+      const lateMs = Date.now() - last - LAG_CHECK
+      last = Date.now()
+      if (lateMs < stallInterval / 6) return
+      log.warn({ lateMs, running: runner.running() }, 'The event loop was held up: one of the running tasks computes without a pause. Past stallInterval its claim is lost, and it runs twice')
+    }, LAG_CHECK))
   }
 
   async #recover (): Promise<void> {

@@ -52,7 +52,7 @@ export class QueueLoop {
     this.#insist = new Insist(log)
     this.#runner = new Runner(registry, this.#queue, this.#insist, concurrency, log)
     this.#runner.onFree = () => this.#mayHaveWork ? this.#pump() : this.#waitForWork()
-    this.#keeper = new Keeper({ queue: this.#queue, client, settings: registry.settings, log, runner: this.#runner, token: () => this.#token(), poke: () => this.poke() })
+    this.#keeper = new Keeper({ queue: this.#queue, client, settings: registry.settings, log, runner: this.#runner, insist: this.#insist, token: () => this.#token(), poke: () => this.poke() })
   }
 
   /** Resolves once it listens for all that may wake it. Throws TASKS_STALL_INTERVAL_CLASH. */

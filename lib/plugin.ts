@@ -7,7 +7,7 @@ import fp from 'fastify-plugin'
 import * as errors from './errors.ts'
 import { connect, disconnect, inspectRedis, untilReady, type Connection } from './connection.ts'
 import { decorate } from './decorators.ts'
-import { brief } from './failure.ts'
+import { loggable, toFailure } from './failure.ts'
 import { hostOf } from './host.ts'
 import { pluginSettings, workerSettings } from './options.ts'
 import { makeRoutes } from './routes.ts'
@@ -50,10 +50,10 @@ async function greetRedis (fastify: FastifyInstance, { connection, settings, ava
   if (owned) tellOutages(fastify, connection)
   const greet = async (): Promise<void> => {
     await availability.synchronise()
-    const { warning } = await inspectRedis(client, address)
+    const warning = await inspectRedis(client, address)
     if (warning) fastify.log.warn(warning)
   }
-  const onReady = (): void => { greet().catch(error => fastify.log.error({ err: brief(error) }, 'Redis is not as it should be')) }
+  const onReady = (): void => { greet().catch(error => fastify.log.error({ err: loggable(toFailure(error)) }, 'Redis is not as it should be')) }
   fastify.addHook('onClose', async () => { client.off('ready', onReady) })
   const ready = await untilReady(client, settings.connectTimeout, address)
   client.on('ready', onReady)
@@ -66,7 +66,7 @@ async function greetRedis (fastify: FastifyInstance, { connection, settings, ava
 function tellOutages (fastify: FastifyInstance, { client, address }: Connection): void {
   let away = false
   client.on('error', error => {
-    if (!away) fastify.log.warn({ err: brief(error) }, `The connection to Redis at ${address} is broken; dialling again`)
+    if (!away) fastify.log.warn({ err: loggable(toFailure(error)) }, `The connection to Redis at ${address} is broken; dialling again`)
     away = true
   })
   client.on('ready', () => {
@@ -92,7 +92,7 @@ function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, 
   fastify.addHook('onReady', async () => {
     const started = tasks.startWorker(options)
     if (availability.ready) await started
-    else started.catch(error => fastify.log.fatal({ err: brief(error) }, 'The worker could not start'))
+    else started.catch(error => fastify.log.fatal({ err: loggable(toFailure(error)) }, 'The worker could not start'))
   })
 }
 

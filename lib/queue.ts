@@ -55,7 +55,7 @@ const scriptKeys: Record<Exclude<ScriptName, 'adopt'>, Key[]> = {
   claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases'],
   join: ['stallInterval'],
   reap: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
-  recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'leases', 'stalls', 'jobs', 'cancelling'],
+  recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'leases', 'stalls', 'jobs', 'cancelling', 'progress'],
   release: ['waiting', 'active', 'claims', 'leases', 'stalling', 'progress', 'cancelling'],
   renew: ['claims', 'leases', 'stalling', 'cancelling'],
   retry: ['jobs', 'failed', 'done:failed', 'waiting'],

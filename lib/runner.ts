@@ -3,6 +3,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AbortCause, type Outcome } from './attempt.ts'
+import { loggable } from './failure.ts'
 import { MAX_TIMER, type Settings } from './options.ts'
 import { attemptsMade, decode, isTerminal, unreadable, type Stored } from './record.ts'
 import { failWith, finish, settlementOf, stalled, type Settling } from './settlement.ts'
@@ -49,6 +50,11 @@ export class Runner {
   get free (): number { return this.#concurrency - this.#slots }
 
   held (): Held[] { return Array.from(this.#running.values(), one => one.settling.held) }
+
+  /** What runs, for people. */
+  running (): Array<{ task: string, taskId: string }> {
+    return Array.from(this.#running.values(), ({ attempt }) => ({ task: attempt.name, taskId: attempt.id }))
+  }
 
   // Start
 
@@ -119,7 +125,7 @@ export class Runner {
   async #conclude (running: Running, outcome: Outcome): Promise<void> {
     const { attempt, order } = running
     const settling: Settling = { ...running.settling, state: attempt.state, now: this.#registry.availability.now() }
-    this.#tell(attempt, outcome)
+    this.#tell(attempt, outcome, settling.now - running.settling.now)
     if (outcome.kind === 'released') this.#toRelease.push({ settling, order })
     const settlement = settlementOf(outcome, settling)
     // Renewed until it is written: Redis may be away for longer than the lease.
@@ -135,11 +141,11 @@ export class Runner {
     this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, 'The outcome was dropped: the claim was lost, and the task is another worker\'s, or has ended')
   }
 
-  #tell (attempt: Attempt, outcome: Outcome): void {
-    if (outcome.kind === 'succeeded') return attempt.log.debug('The task succeeded')
-    if (outcome.kind !== 'failed') return attempt.log.info(`The attempt ended: ${outcome.kind}`)
-    const { error, stack } = outcome.failure
-    attempt.log.error({ err: { type: error.name, message: error.message, code: error.code, stack } }, 'The attempt failed')
+  /** One line a task, as Fastify has one a request. */
+  #tell (attempt: Attempt, outcome: Outcome, durationMs: number): void {
+    if (outcome.kind === 'succeeded') return attempt.log.info({ durationMs }, 'task completed')
+    if (outcome.kind !== 'failed') return attempt.log.info({ durationMs }, `task ${outcome.kind}`)
+    attempt.log.error({ durationMs, err: loggable(outcome.failure) }, 'task failed')
   }
 
   // What the keeper and the channels tell

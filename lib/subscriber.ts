@@ -7,11 +7,15 @@ import { disconnect, duplicate, type RedisClient } from './connection.ts'
 
 type Listener = (message: string) => void
 
+/** A connection that nobody needs stays for a moment, for the next who waits, in ms. */
+const LINGER = 1_000
+
 export class Subscriber {
   readonly #source: RedisClient
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resync = new Set<() => void>()
   #client: RedisClient | null = null
+  #leaving: NodeJS.Timeout | undefined
 
   constructor (source: RedisClient) {
     this.#source = source
@@ -33,6 +37,7 @@ export class Subscriber {
   }
 
   #connected (): RedisClient {
+    clearTimeout(this.#leaving)
     if (this.#client) return this.#client
     const client = duplicate(this.#source, 'subscriber')
     client.on('message', (channel: string, message: string) => {
@@ -51,11 +56,12 @@ export class Subscriber {
     const listeners = this.#listeners.get(channel)
     if (!listeners?.delete(listener) || listeners.size > 0) return
     this.#listeners.delete(channel)
-    if (this.#listeners.size === 0) return void this.close()
     this.#client?.unsubscribe(channel).catch(() => {})
+    if (this.#listeners.size === 0) this.#leaving = setTimeout(() => this.close(), LINGER).unref()
   }
 
   async close (): Promise<void> {
+    clearTimeout(this.#leaving)
     const client = this.#client
     this.#client = null
     if (client) await disconnect(client)

@@ -238,10 +238,18 @@ export class TaskRegistry implements HandleSource {
   async watch (id: string, queue: string, changed: () => void): Promise<() => void> {
     const ends = [this.subscriber.onResync(changed)]
     const timer = setInterval(changed, RECHECK)
-    ends.push(await this.subscriber.listen(this.queue(queue).taskChannel(id), changed))
-    return () => {
+    const unwatch = (): void => {
       clearInterval(timer)
       for (const end of ends) end()
+    }
+    const listening = this.subscriber.listen(this.queue(queue).taskChannel(id), changed)
+    listening.then(end => ends.push(end), () => {})
+    try {
+      await this.availability.call(`a subscription to task "${id}"`, 'Ask again.', () => listening)
+      return unwatch
+    } catch (error) {
+      listening.then(unwatch, unwatch)
+      throw error
     }
   }
 

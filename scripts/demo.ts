@@ -27,6 +27,10 @@ let ending: Promise<void> | undefined
 const say = (text: string): void => console.log(text)
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(0))
+// npm passes a SIGTERM to the shell between it and this process, which dies of it alone.
+const parent = process.ppid
+setInterval(() => { if (process.ppid !== parent) end(0) }, 500).unref()
+
 await main().catch(failed)
 
 async function main (): Promise<void> {
@@ -63,6 +67,7 @@ async function closeAll (): Promise<void> {
 }
 
 async function insistOnPort (): Promise<void> {
+  if (!Number.isInteger(port)) throw new Error(`PORT=${process.env.PORT} is not a port. For example: PORT=3001 npm run demo`)
   const probe = createServer().listen(port, host)
   await once(probe, 'listening').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error

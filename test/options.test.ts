@@ -20,7 +20,7 @@ type Bad = [value: unknown, shown: string]
 interface Row { good: unknown[], bad: Bad[], expected: string, fix: string }
 type Table = Record<string, Row>
 
-const notNumbers: Bad[] = [['1', '"1"'], [1.5, '1.5'], [NaN, 'NaN'], [Infinity, 'Infinity'], [1n, '1n'], [null, 'null'], [true, 'true'], [[], '[]']]
+const notNumbers: Bad[] = [['1', '"1"'], [1.5, '1.5'], [NaN, ''], [Infinity, ''], [1n, '1n'], [null, 'null'], [true, 'true'], [[], '[]']]
 const whole = (min: number, max: number, fix: string): Row => ({
   good: [min, max],
   bad: [[min - 1, `${min - 1}`], [max + 1, `${max + 1}`], ...notNumbers],
@@ -192,6 +192,11 @@ t.test('options that are no object', async (t) => {
   for (const [value, shown] of object as Array<[any, string]>) {
     await refuses(t, () => checkDefine('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'retries: 3')
     await refuses(t, () => checkEnqueue('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'delay: 60000')
+  }
+})
+
+t.test('options of startWorker that are no object', async (t) => {
+  for (const [value, shown] of object as Array<[any, string]>) {
     await refuses(t, () => workerSettings(value, []), 'TASKS_OPTION_INVALID', 'an object', shown)
   }
 })
@@ -200,6 +205,10 @@ t.test('delay and delayUntil clash', async (t) => {
   const options = { delay: 0, delayUntil: new Date() }
   await refuses(t, () => checkEnqueue('a', options, settings), 'TASKS_OPTION_CLASH', '"delay"', '"delayUntil"', 'give one')
   t.doesNotThrow(() => checkEnqueue('a', { ...options, delay: undefined }, settings))
+})
+
+t.test('a refusal shows a number that JSON cannot carry as what it is', async (t) => {
+  for (const value of [NaN, Infinity]) await refuses(t, () => pluginSettings({ retries: value }), 'TASKS_OPTION_INVALID', `got ${value}`)
 })
 
 t.test('a refusal does not print a password', async (t) => {

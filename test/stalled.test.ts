@@ -70,10 +70,11 @@ t.test('a handler that holds the event loop is warned of', async t => {
   const app = await build(t, { worker: true, stallInterval: STALL }, app => {
     app.tasks.define('x', () => { const end = Date.now() + STALL * 0.7; while (Date.now() < end); })
   }, { logger: { stream: log.stream } } as any)
-  await until('the warning', async () => {
+  const warning = await until('the warning', async () => {
     await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
     return log.find('event loop was held up')
   })
+  t.match(warning, { level: 40, running: [{ task: 'x' }] }, 'and named')
 })
 
 t.test('a corrupt record is set aside as failed', async t => {

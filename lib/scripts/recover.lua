@@ -2,7 +2,7 @@
 Takes back the tasks whose worker went away: those whose lease has passed, and, by Bee-Queue's own rule, those that
 a plain Bee-Queue worker holds without a claim.
 
-KEYS  1 waiting  2 active  3 stalling  4 stallBlock  5 claims  6 leases  7 stalls  8 jobs  9 cancelling
+KEYS  1 waiting  2 active  3 stalling  4 stallBlock  5 claims  6 leases  7 stalls  8 jobs  9 cancelling  10 progress
 ARGV  1 claim token of the one who recovers  2 lease and stall interval (ms)  3 maxStalls
 Returns { { id put back to waiting, ... }, { id, record, stalls, ... of those to bury } }
 
@@ -17,6 +17,7 @@ local function put_back(id)
   redis.call('HDEL', KEYS[5], id)
   redis.call('ZREM', KEYS[6], id)
   redis.call('SREM', KEYS[3], id)
+  redis.call('HDEL', KEYS[10], id)
   -- LPUSH, as Bee-Queue: a task that kills its workers goes behind the others.
   redis.call('LPUSH', KEYS[1], id)
   requeued[#requeued + 1] = id
@@ -36,6 +37,7 @@ local function forget(id)
   redis.call('ZREM', KEYS[6], id)
   redis.call('HDEL', KEYS[7], id)
   redis.call('SREM', KEYS[9], id)
+  redis.call('HDEL', KEYS[10], id)
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', now, 'LIMIT', 0, 1000)) do

@@ -1,0 +1,258 @@
+// What `npm run test:browser` runs: the demo, as a person sees it in a browser.
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
+import { projectRoot } from '../../scripts/redis.ts'
+import { startTied, type TiedProcess } from '../../scripts/tied-process.ts'
+
+const overall = 120_000
+const step = 20_000
+const screenshot = join(projectRoot(), 'artifacts', 'demo.png')
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+const flags = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'
+]
+
+interface Demo { process: TiedProcess, address: string, lines: string[] }
+
+let passed = 0
+let failed = 0
+let demo: Demo | undefined
+let browser: Browser | undefined
+
+const late = setTimeout(() => finish(new Error(`not done within ${overall} ms`)), overall)
+await run().then(() => finish(), finish)
+
+async function run (): Promise<void> {
+  demo = await startDemo()
+  browser = await chromium.launch({ executablePath: findChromium(), args: flags })
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+  const complaints = listen(page)
+  await check('the page is served with its strict CSP', () => opens(page, demo!.address))
+  await check('two long tasks move, each by itself', () => twoTasksMove(page))
+  await check('an e-mail that is sent now arrives', () => mailArrives(page, 'Send now', 'Sent now'))
+  await check('a delayed e-mail waits, and arrives', () => delayedMailArrives(page))
+  await check('both long tasks reach 100 % and show a result', () => tasksEnd(page, 2))
+  await check('a task whose worker stops in the middle waits', () => workerStops(page, demo!))
+  await check('it ends once a worker is there again', () => workerStarts(page, demo!))
+  await check('the page finds its tasks again after a reload', () => reload(page))
+  await check('no error in the console, nothing blocked by the CSP', async () => equal(complaints.join('\n'), ''))
+  await shoot(page)
+  await check('the demo ends at SIGTERM and leaves no process behind', () => demoEnds(demo!))
+}
+
+async function check (name: string, body: () => Promise<void>): Promise<void> {
+  try {
+    await body()
+    passed++
+    console.log(`ok - ${name}`)
+  } catch (error) {
+    failed++
+    console.log(`not ok - ${name}\n${indent((error as Error).message)}`)
+  }
+}
+
+async function finish (error?: Error): Promise<void> {
+  clearTimeout(late)
+  if (error) {
+    failed++
+    console.log(`not ok - ${error.message}`)
+  }
+  if (failed > 0 && demo) console.log(indent(['The demo printed:', ...demo.lines].join('\n')))
+  await Promise.allSettled([browser?.close(), demo?.process.stop()])
+  console.log(`${passed} passed, ${failed} failed`)
+  process.exit(failed > 0 ? 1 : 0)
+}
+
+async function startDemo (): Promise<Demo> {
+  const port = await freePort()
+  const lines: string[] = []
+  const env = { ...process.env, PORT: String(port), HOST: 'localhost', DEMO_STEP_MS: '150', DEMO_DELAY_MS: '2500' }
+  const args = ['--import=tsx', join(projectRoot(), 'scripts', 'demo.ts')]
+  const child = await startTied(process.execPath, args, { env, cwd: projectRoot(), onLine: line => lines.push(line) })
+  demo = { process: child, address: `http://localhost:${port}`, lines }
+  const gone = child.ended.then(how => { throw new Error(`the demo has ended (${how})`) })
+  gone.catch(() => {})
+  await Promise.race([gone, until('a worker that has started', () => lines.some(line => line.includes('worker started')))])
+  return demo
+}
+
+/** All that the browser complains of, the violations of the CSP included. */
+function listen (page: Page): string[] {
+  const complaints: string[] = []
+  page.on('console', message => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()) })
+  page.on('pageerror', error => complaints.push(error.message))
+  page.on('requestfailed', request => complaints.push(`${request.url()}: ${request.failure()?.errorText}`))
+  page.on('response', response => { if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`) })
+  return complaints
+}
+
+async function opens (page: Page, address: string): Promise<void> {
+  const response = await page.goto(address)
+  equal(response?.status(), 200)
+  equal(response?.headers()['content-security-policy'], policy)
+}
+
+async function twoTasksMove (page: Page): Promise<void> {
+  for (let n = 0; n < 2; n++) await startTask(page)
+  await longTask(page, 2).waitFor()
+  await Promise.all([1, 2].map(n => moves(longTask(page, n))))
+}
+
+function startTask (page: Page): Promise<void> {
+  return page.getByRole('button', { name: 'Start a long task' }).click()
+}
+
+function longTask (page: Page, n: number): Locator {
+  return page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: `Long task ${n}`, exact: true }) })
+}
+
+/** Seen at two places between the start and the end, with a text. */
+async function moves (task: Locator): Promise<void> {
+  const seen = new Set<number>()
+  await until('a bar that moves', async () => {
+    const value = await progressOf(task)
+    if (value > 0 && value < 1) seen.add(value)
+    return seen.size >= 2
+  })
+  equal(/\w…$/.test(await task.locator('.stage').innerText()), true)
+}
+
+async function progressOf (task: Locator): Promise<number> {
+  return Number(await task.getByRole('progressbar').evaluate((bar: any) => bar.value))
+}
+
+async function tasksEnd (page: Page, count: number): Promise<void> {
+  for (let n = 1; n <= count; n++) await taskEnds(longTask(page, n))
+}
+
+async function taskEnds (task: Locator): Promise<void> {
+  await task.getByText('Result: 42').waitFor({ timeout: step })
+  await task.getByText('100 %').waitFor()
+  equal(await progressOf(task), 1)
+  equal(await task.locator('.state').innerText(), 'done')
+}
+
+async function mailArrives (page: Page, button: string, subject: string): Promise<void> {
+  await sendMail(page, button, subject)
+  await inbox(page, subject).waitFor({ timeout: step })
+  await page.locator('#mails li').first().getByText('done').waitFor({ timeout: step })
+}
+
+async function delayedMailArrives (page: Page): Promise<void> {
+  await sendMail(page, 'Send in one minute', 'Sent later')
+  await page.locator('#mails li').first().getByText('scheduled').waitFor({ timeout: step })
+  equal(await inbox(page, 'Sent later').count(), 0)
+  await inbox(page, 'Sent later').waitFor({ timeout: step })
+  await page.locator('#mails li').first().getByText('done').waitFor({ timeout: step })
+}
+
+async function sendMail (page: Page, button: string, subject: string): Promise<void> {
+  await page.getByLabel('To').fill('grace@demo.example')
+  await page.getByLabel('Subject').fill(subject)
+  await page.getByLabel('Text').fill('Written by the browser test.')
+  await page.getByRole('button', { name: button }).click()
+}
+
+function inbox (page: Page, subject: string): Locator {
+  return page.locator('#inbox').getByRole('heading', { name: subject })
+}
+
+async function workerStops (page: Page, { lines }: Demo): Promise<void> {
+  await startTask(page)
+  const task = longTask(page, 3)
+  await until('a task in its middle', async () => await progressOf(task) > 0)
+  const pid = workerPid(lines)
+  process.kill(pid, 'SIGTERM')
+  await until('a worker that has ended', () => lines.some(line => line.includes(`pid ${pid}, has ended`)))
+  equal(isAlive(pid), false)
+  await task.getByText('waiting for a worker').waitFor({ timeout: step })
+}
+
+async function workerStarts (page: Page, { lines, process }: Demo): Promise<void> {
+  const before = workerPid(lines)
+  process.stdin!.write('w\n')
+  await until('another worker', () => workerPid(lines) !== before)
+  await taskEnds(longTask(page, 3))
+}
+
+/** Of the worker that was started last. */
+function workerPid (lines: string[]): number {
+  return Number(lines.findLast(line => line.startsWith('The worker runs'))?.match(/pid (\d+)/)?.[1])
+}
+
+async function reload (page: Page): Promise<void> {
+  await page.reload()
+  await tasksEnd(page, 3)
+  await inbox(page, 'Sent later').waitFor({ timeout: step })
+}
+
+async function shoot (page: Page): Promise<void> {
+  await startTask(page)
+  await until('a task in its middle', async () => await progressOf(longTask(page, 4)) > 0.2)
+  mkdirSync(join(projectRoot(), 'artifacts'), { recursive: true })
+  await page.screenshot({ path: screenshot, fullPage: true })
+}
+
+async function demoEnds ({ process, lines }: Demo): Promise<void> {
+  const pids = [process.pid, workerPid(lines), ...lines.flatMap(line => line.match(/^ {2}(?:redis|web) .*pid (\d+)/)?.[1] ?? []).map(Number)]
+  await process.stop()
+  equal(await process.ended, 'exit code 0')
+  equal(pids.length, globalThis.process.env.REDIS_URL ? 3 : 4)
+  equal(pids.filter(isAlive).join(), '')
+}
+
+function isAlive (pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+async function until (what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + step
+  while (!await holds()) {
+    if (Date.now() > deadline) throw new Error(`waited ${step} ms for ${what}`)
+    await sleep(25)
+  }
+}
+
+function equal (found: unknown, expected: unknown): void {
+  if (found !== expected) throw new Error(`found ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`)
+}
+
+function indent (text: string): string {
+  return text.replace(/^/gm, '  # ')
+}
+
+async function freePort (): Promise<number> {
+  const probe = createServer().listen(0, 'localhost')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+function findChromium (): string {
+  if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH
+  const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
+  const found = folders.flatMap(folder => ['chromium', 'chromium-browser', 'google-chrome'].map(name => join(folder, name))).find(isExecutable)
+  if (!found) throw new Error('there is no Chromium: install one (apt-get install chromium), or set CHROMIUM_PATH')
+  return found
+}
+
+function isExecutable (path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
