@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.build', '.tap', 'coverage', 'artifacts'] }),
+  ...neostandard({ ts: true, ignores: ['dist', '.build', '.build-shields', '.tap', 'coverage', 'artifacts'] }),
   // `void` says that a promise is not waited for on purpose.
   { rules: { 'no-void': 'off' } }
 ]

@@ -93,12 +93,25 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     let returned: Returned
     try {
       const { handler, instance } = this.#definition
+      this.#validate()
       const value = await currentRequest.run(this.requestId ?? undefined, () => handler!.call(instance, this.data, this))
       returned = { value }
     } catch (thrown) {
       returned = { thrown }
     }
     this.#conclude(returned)
+  }
+
+  /** Again: the producer may be older than this worker, or not ours. */
+  #validate (): void {
+    const { schemas, name } = this.#definition
+    const { data: validate } = schemas()
+    if (!validate) return
+    try {
+      this.#input.data = validate(this.#input.data)
+    } catch (error) {
+      throw new errors.DataRefused(name, toFailure(error).error.message, { cause: error })
+    }
   }
 
   #conclude (returned: Returned): void {
@@ -130,7 +143,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   #serialise (value: unknown): string {
     let json: string | undefined
     try {
-      json = value === undefined ? 'null' : JSON.stringify(value)
+      json = value === undefined ? 'null' : (this.#definition.schemas().result ?? JSON.stringify)(value)
     } catch (error) {
       throw new errors.ResultInvalid(toFailure(error).error.message)
     }
@@ -175,7 +188,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   #report (state: { stage: string | null, progress: unknown }): Promise<void> {
     let progress: string | undefined
     try {
-      progress = JSON.stringify(state.progress)
+      progress = state.progress === null ? 'null' : (this.#definition.schemas().progress ?? JSON.stringify)(state.progress)
     } catch (error) {
       throw this.#invalid(toFailure(error).error.message)
     }

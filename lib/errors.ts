@@ -20,6 +20,8 @@ export const TaskDefined = createError('TASK_DEFINED', 'The task "%s" is defined
 export const TaskNameInvalid = createError('TASK_NAME_INVALID', 'A task\'s name must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", the first a letter, a digit or "_"; got %s', 500)
 export const HandlerInvalid = createError('TASK_HANDLER_INVALID', 'The handler of task "%s" must be a function, got %s. Call define(name, options, async function (data, task) {})', 500)
 
+export const SchemaInvalid = createError('TASK_SCHEMA_INVALID', 'Task "%s": the schema of its %s cannot be compiled: %s', 500)
+
 // enqueue
 export const TaskUnknown = createError('TASK_UNKNOWN', 'There is no task "%s" here. Define it first: fastify.tasks.define("%s", …); known: %s', 500)
 export const TaskOptionInvalid = createError('TASK_OPTION_INVALID', 'Task "%s": option "%s" must be %s, got %s. %s', 500)
@@ -46,6 +48,7 @@ export const AppTypeScript = createError('TASKS_APP_TYPESCRIPT', '%s is TypeScri
 export const AppWithoutPlugin = createError('TASKS_APP_WITHOUT_PLUGIN', '%s does not register fastify-tasks: there is nothing to work on. Add: await fastify.register(tasks)', 500)
 
 // a task's outcome, as stored in its record
+export const DataRefused = createError('TASK_DATA_REFUSED', 'The data does not fit the schema that task "%s" has in this worker: %s', 500)
 export const TaskTimeout = createError('TASK_TIMEOUT', 'Attempt %d took longer than its timeout of %d ms', 500)
 export const TaskStalled = createError('TASK_STALLED', 'Its worker went away %d times while it ran (maxStalls %d)', 500)
 export const ClaimLost = createError('TASK_CLAIM_LOST', 'The claim on the task was lost: it may run elsewhere, and the outcome of this attempt will not count', 500)

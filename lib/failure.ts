@@ -15,7 +15,7 @@ export interface Failure {
 
 const MAX_MESSAGE = 4_096
 const MAX_STACK = 8_192
-const FINAL = new Set(['TASK_UNRECOVERABLE', 'TASK_RESULT_INVALID', 'TASK_RESULT_TOO_LARGE', 'TASK_RECORD_INVALID'])
+const FINAL = new Set(['TASK_UNRECOVERABLE', 'TASK_RESULT_INVALID', 'TASK_RESULT_TOO_LARGE', 'TASK_RECORD_INVALID', 'TASK_DATA_REFUSED'])
 
 /** Reads a property of something that may throw when it is looked at. */
 function peek (thrown: unknown, key: string): unknown {

@@ -93,7 +93,15 @@ const backoffRules: Rules = {
   jitter: bool('Full jitter, or none.')
 }
 
-const defineRules: Rules = { ...perTask, queue: name('For example "mail".'), resultTtl }
+const defineRules: Rules = {
+  ...perTask,
+  queue: name('For example "mail".'),
+  resultTtl,
+  schema: { ok: isObject, expected: 'an object', fix: 'For example { data: { type: "object", properties: {} } }.' }
+}
+
+const anySchema: Rule = { ok: value => typeof value === 'boolean' || (typeof value === 'object' && value !== null), expected: 'a schema', fix: 'For example { type: "object", properties: {} }.' }
+const schemaRules: Rules = { data: anySchema, result: anySchema, progress: anySchema }
 
 const enqueueRules: Rules = {
   ...perTask,
@@ -195,6 +203,7 @@ export function checkDefine (task: unknown, options: DefineOptions, settings: Se
   if (!isId(task)) throw new errors.TaskNameInvalid(errors.show(task))
   if (!isObject(options)) throw new errors.TaskOptionInvalid(task, 'options', 'an object', errors.show(options), 'For example { retries: 3 }.')
   check(options, defineRules, `define("${task}", options)`, ofTask(task))
+  if (options.schema) check(options.schema as object, schemaRules, 'schema', (key, rule, value) => ofTask(task)(`schema.${key}`, rule, value))
   if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, ofTask(task))
 }
 

@@ -83,6 +83,11 @@ function encodeData (name: string, data: unknown): string {
   return json
 }
 
+/** A copy of data as JSON carries it. Throws TASK_DATA_INVALID. */
+export function asJson (name: string, data: unknown): unknown {
+  return data === undefined ? undefined : JSON.parse(encodeData(name, data))
+}
+
 /** The text of a record that changed. `resultJson` is the result as it was serialised. */
 export function encode (stored: Stored, resultJson?: string): string {
   const text = JSON.stringify(stored)

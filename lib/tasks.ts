@@ -8,7 +8,8 @@ import { Availability } from './availability.ts'
 import { currentRequest } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, defaults, isId, type Settings } from './options.ts'
-import { decode, encode, encodeNew, isTerminal, present, unreadable, type Stored, type StoredOptions } from './record.ts'
+import { asJson, decode, encode, encodeNew, isTerminal, present, unreadable, type Stored, type StoredOptions } from './record.ts'
+import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { TaskQueue } from './queue.ts'
 import { Subscriber } from './subscriber.ts'
 import type { NewJob } from './bee.ts'
@@ -23,6 +24,8 @@ export interface Definition {
   readonly handler: TaskHandler | null
   /** The handler's `this`. */
   readonly instance: FastifyInstance
+  /** Compiled at the first call. */
+  readonly schemas: () => CompiledSchemas
 }
 
 interface Prepared { id: string, text: string, name: string, options: StoredOptions, queue: TaskQueue, own: boolean }
@@ -38,10 +41,31 @@ export interface Found {
   delayedTo: number | undefined
 }
 
+const NO_SCHEMAS: CompiledSchemas = {}
+
 /** Bounds one Lua call, so that a large batch does not hold up Redis. */
 const BATCH = 500
 /** A message may be lost; who waits looks again after this long (ms). */
 const RECHECK = 5_000
+
+/** Compiles a task's schemas once: when the app is ready, or when they are needed before that. */
+function compiling (instance: FastifyInstance, name: string, { schema }: DefineOptions): () => CompiledSchemas {
+  if (!schema) return () => NO_SCHEMAS
+  let compiled: CompiledSchemas | undefined
+  const compile = (): CompiledSchemas => (compiled ??= compileSchemas(instance, name, schema))
+  try {
+    instance.addHook('onReady', async () => { compile() })
+  } catch {
+    compile() // the app has started
+  }
+  return compile
+}
+
+/** The data as its schema has it. What JSON cannot carry is refused first: a schema sees what a worker will see. */
+function validated ({ name, schemas }: Definition, data: unknown): unknown {
+  const { data: validate } = schemas()
+  return validate ? validate(asJson(name, data)) : data
+}
 
 export class TaskRegistry implements HandleSource {
   readonly settings: Settings
@@ -77,7 +101,7 @@ export class TaskRegistry implements HandleSource {
     checkDefine(name, options, this.settings)
     if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.show(handler))
     if (this.definitions.has(name)) throw new errors.TaskDefined(name)
-    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: handler ?? null, instance }
+    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: handler ?? null, instance, schemas: compiling(instance, name, options) }
     this.definitions.set(name, definition)
     this.#know(definition.queue)
     return definition
@@ -96,7 +120,7 @@ export class TaskRegistry implements HandleSource {
     const options = this.#storedOptions(definition, given)
     return {
       id: given.id ?? randomUUID(),
-      text: encodeNew(name, data, options, this.settings.maxDataSize),
+      text: encodeNew(name, validated(definition, data), options, this.settings.maxDataSize),
       name,
       options,
       queue: this.queue(given.queue ?? definition.queue),

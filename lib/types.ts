@@ -59,6 +59,16 @@ export interface BackoffOptions {
 /** A backoff of the app's own: given the attempt that failed (1, 2, …), returns the wait in ms. */
 export type BackoffStrategy = (attempt: number, backoff: BackoffOptions, error: Error) => number
 
+/** Schemas of a task: JSON Schema, or what the app's validator and serializer compilers take (TypeBox, zod). */
+export interface TaskSchemas {
+  /** Validated at enqueue, coerced and filled with defaults as bodies are, and again in the worker. */
+  data?: unknown
+  /** Serialises the result: what it does not name does not leave the handler. */
+  result?: unknown
+  /** Serialises the progress, likewise. */
+  progress?: unknown
+}
+
 /** What a task has for itself; each falls back to the same option of the plugin. */
 export interface DefineOptions {
   /** Default `default`. */
@@ -70,6 +80,7 @@ export interface DefineOptions {
   timeout?: number
   /** How long the record stays after its end, in ms. Default one day. */
   resultTtl?: number
+  schema?: TaskSchemas
 }
 
 /** What one task may have of its own when it is enqueued. */
@@ -256,6 +267,7 @@ export interface Tasks {
   /**
    * Defines a task: the handler's `this` is the instance on which `define` was called.
    * Without a handler it can be enqueued here, and is run by workers that have one.
+   * A schema that cannot be compiled fails the boot with TASK_SCHEMA_INVALID.
    * @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID
    */
   define<Data = any, Result = unknown, Progress = any> (name: string, options: DefineOptions, handler?: TaskHandler<Data, Result, Progress>): Task<Data, Result, Progress>
@@ -263,7 +275,7 @@ export interface Tasks {
   /**
    * Enqueues one task. Resolves once Redis has it; nothing is in Redis where it throws, unless the code is
    * `TASKS_UNAVAILABLE`, whose message then says whether it may be.
-   * @throws TASK_UNKNOWN, TASK_DATA_INVALID, TASK_DATA_TOO_LARGE, TASK_OPTION_INVALID, TASK_ID_INVALID, TASK_ID_TAKEN, TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE
+   * @throws FST_ERR_VALIDATION (400, as a body's) where the task has a schema for its data, TASK_UNKNOWN, TASK_DATA_INVALID, TASK_DATA_TOO_LARGE, TASK_OPTION_INVALID, TASK_ID_INVALID, TASK_ID_TAKEN, TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE
    */
   enqueue<Name extends TaskName> (name: Name, data?: DataOf<Name>, options?: EnqueueOptions): Promise<TaskHandle<ResultOf<Name>, ProgressOf<Name>>>
   /** Enqueues many of one name, pipelined; all are checked before any is sent. Throws as `enqueue`. */

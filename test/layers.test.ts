@@ -3,7 +3,7 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host'],
+  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
   ['handle', 'tasks', 'attempt', 'settlement', 'settler', 'runner', 'keeper', 'loop', 'worker'],
   ['decorators', 'routes'],

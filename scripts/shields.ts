@@ -1,0 +1,92 @@
+/**
+ * Takes each shield out in turn, in a copy of the compiled project, and sees its test fail: `npm run shields`.
+ * A test that passes without its shield holds nothing. Each row names the fact of Bee-Queue's, of ioredis' or of Redis'
+ * that the shield is against.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { startRedis } from './redis.ts'
+
+interface Shield {
+  against: string
+  /** Below lib/, as compiled. */
+  file: string
+  shield: string | RegExp
+  without: string
+  test: string
+}
+
+const COPY = '.build-shields'
+
+const shields: Shield[] = [
+  { against: 'Bee-Queue does not know an ioredis client, and dials 127.0.0.1:6379', file: 'bee.js', shield: 'class Redis extends', without: 'class Adapter extends', test: 'bee' },
+  { against: 'a Bee-Queue that is built without Redis never becomes ready', file: 'bee.js', shield: 'ready = true', without: 'ready = false', test: 'outage' },
+  { against: 'after a restart every EVALSHA answers NOSCRIPT', file: 'scripts.js', shield: 'if (!isMissingScript(error))', without: 'if (error)', test: 'bee' },
+  { against: 'keyPrefix renames keys but not channels', file: 'options.js', shield: 'if (keyPrefix)', without: 'if (false)', test: 'options' },
+  { against: 'ioredis never settles a call whose connection broke (no resend, no maximum of retries)', file: 'connection.js', shield: 'maxRetriesPerRequest: 0', without: 'maxRetriesPerRequest: null', test: 'outage' },
+  { against: 'ioredis runs a claim twice whose reply was lost', file: 'loop.js', shield: 'again => this.#queue.claim(this.#stopped ? 0 : free, token, lease, again)', without: 'again => this.#queue.claim(this.#stopped ? 0 : free, this.#token(), lease, false)', test: 'outage' },
+  { against: 'the blocking pop takes a task that a close then strands in active', file: 'queue.js', shield: 'blmove(waiting, waiting, \'RIGHT\', \'RIGHT\', seconds)', without: 'blmove(waiting, `${this.#prefix}active`, \'RIGHT\', \'LEFT\', seconds)', test: 'shutdown' },
+  { against: 'finished jobs stay for ever', file: 'keeper.js', shield: 'await queue.reap(REAP_LIMIT) >= REAP_LIMIT', without: 'false', test: 'status' },
+  { against: 'what a plain Bee-Queue ended stays for ever', file: 'scripts/adopt.lua', shield: 'redis.call(\'ZADD\', KEYS[2], \'NX\', till, id)', without: '', test: 'interop' },
+  { against: 'a killed worker\'s task stays active', file: 'scripts/recover.lua', shield: '\'-inf\', now, \'LIMIT\'', without: '\'-inf\', 0, \'LIMIT\'', test: 'stalled' },
+  { against: 'a task that kills its worker loops for ever', file: 'scripts/recover.lua', shield: 'stalls > tonumber(ARGV[3])', without: 'false', test: 'stalled' },
+  { against: 'two runs of one task both count', file: 'scripts/settle.lua', shield: 'if not claim or string.sub(claim, 1, #token + 1) ~= token .. \' \' then return false end', without: 'if not claim then return true end', test: 'stalled' },
+  { against: 'a plain worker\'s stall check takes a task that ours runs', file: 'scripts/renew.lua', shield: 'redis.call(\'SREM\', KEYS[3], id)', without: '', test: 'interop' },
+  { against: 'two stall intervals make tasks run twice', file: 'scripts/join.lua', shield: 'if current and current ~= ARGV[1] then return current end', without: '', test: 'worker' },
+  { against: 'a timed-out handler that goes on frees its slot', file: 'runner.js', shield: 'attempt.returned.then', without: 'attempt.outcome.then', test: 'timeout' },
+  { against: 'a timeout goes without an abort', file: 'attempt.js', shield: 'this.#controller?.abort(this.#reason)', without: 'undefined', test: 'timeout' },
+  { against: 'setTimeout fires at once above 2 ** 31 - 1', file: 'options.js', shield: 'MAX_TIMER = 2 ** 31 - 1', without: 'MAX_TIMER = 2 ** 40', test: 'options' },
+  { against: 'exponential backoff has no cap', file: 'backoff.js', shield: 'Math.min(wait, positive(options.max) ?? LONGEST, LONGEST)', without: 'wait', test: 'backoff' },
+  { against: 'a strategy that the worker does not know', file: 'backoff.js', shield: ': builtIn.exponential)', without: ': undefined)', test: 'backoff' },
+  { against: 'close throws away what does not end in time', file: 'loop.js', shield: 'await this.#runner.handBack()', without: '', test: 'shutdown' },
+  { against: 'a hand-back turns the order round', file: 'runner.js', shield: '(a, b) => a.order - b.order', without: '(a, b) => b.order - a.order', test: 'shutdown' },
+  { against: 'a handler that throws undefined counts as succeeded', file: 'attempt.js', shield: 'if (\'thrown\' in returned)', without: 'if (returned.thrown)', test: 'worker' },
+  { against: 'a result that JSON cannot carry', file: 'attempt.js', shield: /throw new errors\.ResultInvalid\(toFailure/, without: 'json = "null"; if (0) throw new errors.ResultInvalid(toFailure', test: 'worker' },
+  { against: 'data of null, 0, "" and false becomes {}', file: 'record.js', shield: 'const envelope = data === undefined', without: 'const envelope = !data', test: 'enqueue' },
+  { against: 'delayUntil in seconds', file: 'options.js', shield: '&& Number(value) > 1e11', without: '', test: 'options' },
+  { against: 'corrupt JSON cycles for ever', file: 'runner.js', shield: 'if (error)\n            return this.#refuse(settling, error);', without: 'if (error) throw error', test: 'stalled' },
+  { against: 'retry() takes tasks that have not failed', file: 'scripts/retry.lua', shield: 'if redis.call(\'SISMEMBER\', KEYS[2], id) == 0 then return \'refused\' end', without: '', test: 'queue' },
+  { against: 'a cancelled task comes back by its retry', file: 'scripts/settle.lua', shield: 'elseif repeats and redis.call(\'SISMEMBER\', KEYS[8], id) == 1 then', without: 'elseif false then', test: 'cancel' },
+  { against: 'the message that cancels is lost', file: 'scripts/renew.lua', shield: 'redis.call(\'SISMEMBER\', KEYS[4], id) == 1 and 2 or 1', without: '1', test: 'cancel' },
+  { against: 'a tombstone in a long queue is run', file: 'runner.js', shield: 'if (isTerminal(stored.status))', without: 'if (false)', test: 'cancel' },
+  { against: 'an expired task is run', file: 'runner.js', shield: 'if (isExpired(stored, now))', without: 'if (false)', test: 'enqueue' },
+  { against: 'what was sent without Redis is enqueued when it is back, after a 503', file: 'availability.js', shield: '!this.ready &&', without: 'false &&', test: 'outage' },
+  { against: 'an id is enqueued twice', file: 'tasks.js', shield: 'const mine = added || await this.#isMine(job)', without: 'const mine = true', test: 'enqueue' },
+  { against: 'a prototype in a record', file: 'record.js', shield: 'protoAction: \'remove\', constructorAction: \'remove\'', without: 'protoAction: \'ignore\', constructorAction: \'ignore\'', test: 'record' },
+  { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'redis.call(\'HSET\', KEYS[4], id, claim)', without: '', test: 'queue' }
+]
+
+/** Whether the test fails without the shield. */
+function holds ({ file, shield, without, test }: Shield, redisUrl: string): boolean {
+  const path = `${COPY}/lib/${file}`
+  const whole = readFileSync(path, 'utf8')
+  const cut = whole.replace(shield, () => without)
+  if (cut === whole) throw new Error(`${file} has no ${shield}: the table is out of date`)
+  writeFileSync(path, cut)
+  const args = ['tap', '--disable-coverage', '--reporter=tap', '--timeout=60', '--bail', `${COPY}/test/${test}.test.js`]
+  const { status } = spawnSync('npx', args, { env: { ...process.env, REDIS_URL: redisUrl }, timeout: 120_000 })
+  writeFileSync(path, whole)
+  return status !== 0
+}
+
+async function main (): Promise<void> {
+  const only = process.argv[2]
+  const redis = await startRedis()
+  cpSync('.build', COPY, { recursive: true })
+  let passed = 0
+  let failed = 0
+  try {
+    for (const one of shields.filter(({ test, file }) => !only || test === only || file === only)) {
+      const held = holds(one, redis.url)
+      console.log(`${held ? 'ok' : 'not ok'} - ${one.against} (${one.file}, held by test/${one.test}.test.ts)`)
+      held ? passed++ : failed++
+    }
+  } finally {
+    rmSync(COPY, { recursive: true, force: true })
+    await redis.stop()
+  }
+  console.log(`${passed} passed, ${failed} failed`)
+  process.exitCode = failed > 0 ? 1 : 0
+}
+
+await main()
