@@ -55,8 +55,13 @@ function open (redis: Exclude<TasksOptions['redis'], RedisClient>): Redis {
  */
 export function connect (redis: TasksOptions['redis'], decorated: unknown): Connection {
   const borrowed = isClient(redis) ? redis : redis === undefined && isClient(decorated) ? decorated : null
-  if (borrowed) refuseKeyPrefix(borrowed as Redis)
   const client = borrowed ?? open(redis as string | RedisOptions | undefined)
+  try {
+    refuseKeyPrefix(client as Redis) // a URL may carry one too
+  } catch (error) {
+    if (!borrowed) client.disconnect()
+    throw error
+  }
   return { client, owned: !borrowed, address: addressOf(client) }
 }
 

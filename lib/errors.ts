@@ -62,6 +62,7 @@ export const Unrecoverable = createError('TASK_UNRECOVERABLE', '%s', 500)
 
 // waiting for an outcome
 export const TaskNotFound = createError('TASK_NOT_FOUND', 'There is no task with the id "%s": it never was, or its resultTtl has passed', 404)
+export const TaskFinished = createError('TASK_FINISHED', 'Task "%s" has ended: there is nothing to cancel', 409)
 export const TaskFailed = createError('TASK_FAILED', 'Task "%s" (%s) failed: %s', 500)
 export const TaskCancelled = createError('TASK_CANCELLED', 'Task "%s" (%s) was cancelled', 409)
 export const TaskExpired = createError('TASK_EXPIRED', 'Task "%s" (%s) expired before a worker started it', 410)

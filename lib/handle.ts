@@ -2,16 +2,14 @@
  * Layer 2: a handle on a task that was enqueued.
  */
 import * as errors from './errors.ts'
+import { changes, type ChangeSource } from './changes.ts'
 import { isTerminal } from './record.ts'
 import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from './types.ts'
 
 /** What a handle asks of the registry that made it. */
-export interface HandleSource {
-  status (id: string, queue: string): Promise<TaskRecord<any, any> | null>
+export interface HandleSource extends ChangeSource {
   cancel (id: string, queue: string): Promise<CancelOutcome>
   location (id: string): string | null
-  /** Calls back at each change, and whenever one may have been missed. */
-  watch (id: string, queue: string, changed: () => void): Promise<() => void>
 }
 
 export class Handle implements TaskHandle<any, any> {
@@ -38,23 +36,20 @@ export class Handle implements TaskHandle<any, any> {
   cancel (): Promise<CancelOutcome> { return this.#source.cancel(this.id, this.queue) }
 
   async result ({ timeout, signal }: ResultOptions = {}): Promise<any> {
-    return outcome(await this.#ended(timeout, signal), this)
+    const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
+    const signals = [late, signal].filter(one => one !== undefined)
+    try {
+      return outcome(await this.#ended(signals.length > 0 ? AbortSignal.any(signals) : undefined), this)
+    } catch (error) {
+      throw late?.aborted && error === late.reason ? new errors.ResultTimeout(this.id, this.name, timeout) : error
+    }
   }
 
   /** The record once the task has ended; null where it is gone. */
-  async #ended (timeout: number | undefined, signal: AbortSignal | undefined): Promise<TaskRecord | null> {
-    const bell = new Bell(timeout, signal)
-    const unwatch = await this.#source.watch(this.id, this.queue, () => bell.ring())
-    try {
-      for (;;) {
-        const record = await this.status()
-        if (!record || isTerminal(record.state)) return record
-        if (!await bell.rung()) throw new errors.ResultTimeout(this.id, this.name, timeout)
-      }
-    } finally {
-      bell.close()
-      unwatch()
-    }
+  async #ended (signal: AbortSignal | undefined): Promise<TaskRecord | null> {
+    let last: TaskRecord | null = null
+    for await (const record of changes(this.#source, this.id, signal, this.queue)) last = record
+    return last && isTerminal(last.state) ? last : null
   }
 }
 
@@ -65,40 +60,5 @@ function outcome (record: TaskRecord | null, { id, name }: TaskHandle): unknown 
     case 'cancelled': throw new errors.TaskCancelled(id, name)
     case 'expired': throw new errors.TaskExpired(id, name)
     default: return record!.result
-  }
-}
-
-/** Rings are kept until someone waits; gives up after a time, or when aborted. */
-class Bell {
-  #pending = false
-  #wake: (() => void) | null = null
-  #late = false
-  readonly #timer: NodeJS.Timeout | undefined
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort = (): void => this.ring()
-
-  constructor (timeout: number | undefined, signal: AbortSignal | undefined) {
-    this.#signal = signal
-    signal?.addEventListener('abort', this.#onAbort)
-    if (timeout !== undefined) this.#timer = setTimeout(() => { this.#late = true; this.ring() }, timeout)
-  }
-
-  ring (): void {
-    this.#pending = true
-    this.#wake?.()
-  }
-
-  /** False once it is too late. Throws the signal's reason where it was aborted. */
-  async rung (): Promise<boolean> {
-    if (!this.#pending) await new Promise<void>(resolve => { this.#wake = resolve })
-    this.#pending = false
-    this.#wake = null
-    this.#signal?.throwIfAborted()
-    return !this.#late
-  }
-
-  close (): void {
-    clearTimeout(this.#timer)
-    this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 }

@@ -97,6 +97,8 @@ const defineRules: Rules = {
   ...perTask,
   queue: name('For example "mail".'),
   resultTtl,
+  authorize: { ok: isFunction, expected: 'a function', fix: 'For example (request, record) => request.user.id === …' },
+  expose: { ok: value => Array.isArray(value) && value.every(one => one === 'data'), expected: 'an array of "data"', fix: 'For example ["data"].' },
   schema: { ok: isObject, expected: 'an object', fix: 'For example { data: { type: "object", properties: {} } }.' }
 }
 
@@ -120,6 +122,7 @@ const workerRules: Rules = {
 
 const routesRules: Rules = {
   prefix: { ok: value => typeof value === 'string' && /^\/[^?#]*$/.test(value) && !value.endsWith('/'), expected: 'a path that starts with "/" and does not end with it', fix: 'For example "/jobs".' },
+  cancel: bool('It mounts DELETE /tasks/:id.'),
   onRequest: { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify\'s.' },
   preHandler: { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify\'s.' }
 }
@@ -144,10 +147,21 @@ const pluginRules: Rules = {
   exposeStack: bool('Stacks tell a stranger about your code.')
 }
 
+/** How many letters must be changed, added or taken out (Levenshtein). */
+function distance (a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+    row = next
+  }
+  return row[b.length]!
+}
+
 /** The known name that is nearest to a misspelt one. */
 function nearest (name: string, known: string[]): string {
-  const common = (other: string): number => [...other].filter(char => name.includes(char)).length - Math.abs(other.length - name.length)
-  return known.reduce((best, other) => common(other) > common(best) ? other : best)
+  const far = (other: string): number => distance(name.slice(0, 40).toLowerCase(), other.toLowerCase())
+  return known.reduce((best, other) => far(other) < far(best) ? other : best)
 }
 
 function check (values: Record<string, any>, rules: Rules, where: string, complain: Complain): void {
@@ -166,7 +180,9 @@ function checkBackoff (backoff: BackoffOptions, strategies: Record<string, Backo
 }
 
 const ofPlugin = (path: string): Complain => (option, rule, value) =>
-  new errors.OptionInvalid(path + option, rule.expected, errors.show(value), rule.fix)
+  new errors.OptionInvalid(path + option, rule.expected, option === 'redis' ? withoutPassword(value) : errors.show(value), rule.fix)
+
+const withoutPassword = (redis: unknown): string => errors.show(typeof redis === 'string' ? redis.replace(/\/\/.*@/s, '//…@') : redis)
 
 const ofTask = (task: string): Complain => (option, rule, value) =>
   option === 'id' ? new errors.TaskIdInvalid(errors.show(value)) : new errors.TaskOptionInvalid(task, option, rule.expected, errors.show(value), rule.fix)
@@ -194,6 +210,7 @@ export function refuseKeyPrefix (redis: TasksOptions['redis']): void {
 
 /** Checks the options of a worker and fills in the defaults. Throws TASKS_OPTION_*. */
 export function workerSettings (options: WorkerOptions, queues: string[]): WorkerSettings {
+  if (!isObject(options)) throw ofPlugin('')('worker', pluginRules.worker!, options)
   check(options, workerRules, 'the worker\'s options', ofPlugin('worker.'))
   return { ...workerDefaults, queues, ...without(options) } as WorkerSettings
 }

@@ -1,80 +1,128 @@
 /**
- * Layer 3: the routes that the plugin mounts: `GET /tasks/:id`.
+ * Layer 3: the routes that the plugin mounts: `GET /tasks/:id`, `GET /tasks/:id/events`, and `DELETE /tasks/:id`.
  */
-import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import { createHash } from 'node:crypto'
+import fastifyEtag from '@fastify/etag'
+import { fastifySSE } from '@fastify/sse'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import * as errors from './errors.ts'
+import { changes } from './changes.ts'
 import { isTerminal } from './record.ts'
-import type { TaskRegistry } from './tasks.ts'
+import { cancelSchema, eventsSchema, statusSchema } from './route-schemas.ts'
+import type { Found, TaskRegistry } from './tasks.ts'
 import type { RoutesOptions, TaskRecord } from './types.ts'
 
-const text = { type: ['string', 'null'] }
-const time = { type: ['string', 'null'], format: 'date-time' }
+type IdRequest = FastifyRequest<{ Params: { id: string } }>
 
-/** The JSON of a status. `result` and `progress` are the app's own: any JSON. */
-export const recordSchema = {
-  type: 'object',
-  required: ['id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt', 'result', 'error'],
-  properties: {
-    id: { type: 'string', description: 'Id of the task' },
-    name: { type: 'string', description: 'Name of the task' },
-    queue: { type: 'string', description: 'Queue that the task is in' },
-    state: { type: 'string', enum: ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired'], description: 'The last four are final' },
-    stage: { ...text, description: 'The app\'s own word for where the task is' },
-    progress: { description: 'The app\'s own progress, any JSON' },
-    attempt: { type: 'integer', description: 'Attempt that runs or ran last; 0 before the first' },
-    attempts: { type: 'integer', description: 'Attempts in all' },
-    enqueuedAt: { type: 'string', format: 'date-time' },
-    startedAt: time,
-    finishedAt: time,
-    result: { description: 'What the task returned, any JSON' },
-    error: {
-      anyOf: [
-        { type: 'null' },
-        {
-          type: 'object',
-          properties: { name: { type: 'string' }, message: { type: 'string' }, code: text, stack: { type: 'string' } },
-          required: ['name', 'message', 'code']
-        }
-      ]
-    }
+/** Longest long poll, in seconds: proxies give up after about as long. */
+const MAX_WAIT = 60
+const HEARTBEAT = 15_000
+/** A client that reads so slowly that this many bytes wait for it is dropped. */
+const MAX_BACKLOG = 1_048_576
+
+/** The routes of one registry, for `fastify.register(routes, { prefix })`. */
+export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, cancel }: RoutesOptions): FastifyPluginAsync {
+  return async function taskRoutes (fastify) {
+    registry.path = fastify.prefix
+    const hooks = { onRequest, preHandler }
+    const closing = new AbortController()
+    fastify.addHook('preClose', async () => closing.abort()) // a close waits for what is open
+    fastify.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
+    await fastify.register(fastifyEtag) // 304; the ETag itself is ours
+    await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT })
+    fastify.get('/:id', { ...hooks, schema: statusSchema }, (request: IdRequest, reply) => status(registry, request, reply, closing.signal))
+    fastify.get('/:id/events', { ...hooks, schema: eventsSchema, sse: 'only', exposeHeadRoute: false }, (request: IdRequest, reply) => events(registry, request, reply, closing.signal))
+    if (cancel) mountCancel(fastify, registry, hooks)
   }
 }
 
-/** Fastify's error format; open, since an app's error handler may have another. */
-const errorSchema = {
-  type: 'object',
-  additionalProperties: true,
-  properties: { statusCode: { type: 'integer' }, code: { type: 'string' }, error: { type: 'string' }, message: { type: 'string' } }
+const etagOf = (record: TaskRecord): string => `"${createHash('sha1').update(JSON.stringify(record)).digest('base64url')}"`
+
+/** The record that this request may see. Throws TASK_NOT_FOUND: what is not to be seen is not there. */
+async function see (registry: TaskRegistry, request: IdRequest): Promise<Found> {
+  const { id } = request.params
+  const found = await registry.find(id)
+  const definition = found && registry.definitions.get(found.record.name)
+  const { authorize } = definition?.options ?? {}
+  if (!found || (authorize && !await authorize.call(definition!.instance, request, found.record))) throw new errors.TaskNotFound(id)
+  return found
 }
 
-const schema = {
-  tags: ['tasks'],
-  summary: 'Status of a task',
-  params: { type: 'object', required: ['id'], properties: { id: { type: 'string', description: 'Id of the task' } } },
-  response: { 200: recordSchema, 404: errorSchema, 503: errorSchema }
-}
-
-/** Seconds after which it makes sense to ask again; at least one, at most an hour. */
-function retryAfter ({ state, enqueuedAt }: TaskRecord, delayedTo: number | undefined): string {
-  if (state !== 'delayed' || delayedTo === undefined) return '1'
-  const ms = delayedTo - Math.max(Date.now(), Date.parse(enqueuedAt))
-  return String(Math.min(3_600, Math.max(1, Math.ceil(ms / 1_000))))
-}
-
-function sendRecord (reply: FastifyReply, record: TaskRecord, delayedTo: number | undefined): TaskRecord {
+async function status (registry: TaskRegistry, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
+  const { record: present, delayedTo } = await see(registry, request)
+  let record = present
+  const wait = waitOf(request)
+  if (wait !== null) {
+    reply.header('preference-applied', `wait=${wait}`)
+    const known = request.headers['if-none-match'] ?? etagOf(record)
+    record = await nextChange(registry, record, known, AbortSignal.any([closing, AbortSignal.timeout(wait * 1_000), gone(reply)]))
+  }
+  reply.header('etag', etagOf(record))
   if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo))
   return record
 }
 
-/** The routes of one registry, for `fastify.register(routes, { prefix })`. */
-export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler }: RoutesOptions): FastifyPluginAsync {
-  return async function taskRoutes (fastify) {
-    registry.path = fastify.prefix
-    fastify.get<{ Params: { id: string } }>('/:id', { schema, onRequest, preHandler }, async (request, reply) => {
-      reply.header('cache-control', 'no-store')
-      const found = await registry.find(request.params.id)
-      if (!found) throw new errors.TaskNotFound(request.params.id)
-      return sendRecord(reply, found.record, found.delayedTo)
-    })
+/** RFC 7240: seconds; null without the preference. */
+function waitOf ({ headers: { prefer } }: IdRequest): number | null {
+  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(String(prefer ?? ''))
+  return match ? Math.min(Number(match[1]), MAX_WAIT) : null
+}
+
+/** Aborted once the client has gone. */
+function gone (reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => controller.abort())
+  return controller.signal
+}
+
+/** The first record that is another than the one with this ETag; the last that was seen where the signal came first. */
+async function nextChange (registry: TaskRegistry, record: TaskRecord, known: string, signal: AbortSignal): Promise<TaskRecord> {
+  let last = record
+  try {
+    for await (last of changes(registry, record.id, signal, record.queue)) if (etagOf(last) !== known) break
+  } catch (error) {
+    if (!signal.aborted) throw error
   }
+  return last
+}
+
+/** Seconds after which it makes sense to ask again; at least one, at most an hour. */
+function retryAfter ({ state }: TaskRecord, delayedTo: number | undefined): string {
+  const ms = state === 'delayed' && delayedTo !== undefined ? delayedTo - Date.now() : 0
+  return String(Math.min(3_600, Math.max(1, Math.ceil(ms / 1_000))))
+}
+
+async function events (registry: TaskRegistry, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<unknown> {
+  const { record } = await see(registry, request)
+  if (isTerminal(record.state) && request.headers['last-event-id'] === eventIdOf(record)) return reply.code(204).send()
+  const signal = AbortSignal.any([closing, gone(reply)])
+  // Now, and not with the first event: who knows the present state already is connected too.
+  reply.sse.sendHeaders()
+  reply.raw.flushHeaders()
+  try {
+    for await (const change of changes(registry, record.id, signal, record.queue)) push(reply, change)
+  } catch (error) {
+    // The head has been sent: an end is all that can be told. The client comes back, with its last id.
+    if (!signal.aborted) request.log.warn({ err: error }, 'The stream of a task ended early')
+  }
+}
+
+const eventIdOf = (record: TaskRecord): string => etagOf(record).slice(1, -1)
+
+function push (reply: FastifyReply, record: TaskRecord): void {
+  const id = eventIdOf(record)
+  if (id === reply.sse.lastEventId) return
+  if (reply.raw.writableLength > MAX_BACKLOG) return void reply.raw.destroy()
+  // Not waited for: with a client that has gone it would be for ever.
+  reply.sse.send({ id, data: record }).catch(() => {})
+}
+
+function mountCancel (fastify: FastifyInstance, registry: TaskRegistry, hooks: object): void {
+  fastify.delete('/:id', { ...hooks, schema: cancelSchema }, async (request: IdRequest, reply) => {
+    const { id, queue } = (await see(registry, request)).record
+    const outcome = await registry.cancel(id, queue)
+    if (outcome === 'unknown') throw new errors.TaskNotFound(id)
+    if (outcome === 'finished') throw new errors.TaskFinished(id)
+    return reply.code(outcome === 'requested' ? 202 : 200).send((await see(registry, request)).record)
+  })
 }

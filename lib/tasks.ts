@@ -8,7 +8,7 @@ import { Availability } from './availability.ts'
 import { currentRequest } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, defaults, isId, type Settings } from './options.ts'
-import { asJson, decode, encode, encodeNew, isTerminal, present, unreadable, type Stored, type StoredOptions } from './record.ts'
+import { asJson, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from './record.ts'
 import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { TaskQueue } from './queue.ts'
 import { Subscriber } from './subscriber.ts'
@@ -205,7 +205,13 @@ export class TaskRegistry implements HandleSource {
       stored = unreadable(Date.now())
       stored.error = { name: 'Error', message: (error as Error).message, code: 'TASK_RECORD_INVALID' }
     }
-    return { queue, text: read.text, stored, delayedTo: read.live.delayedTo, record: present(id, queue.name, stored, read.live, this.settings.exposeStack) }
+    return { queue, text: read.text, stored, delayedTo: read.live.delayedTo, record: this.#present(id, queue, stored, read.live) }
+  }
+
+  #present (id: string, queue: TaskQueue, stored: Stored, live: Live): TaskRecord<any, any> {
+    const record = present(id, queue.name, stored, live, this.settings.exposeStack)
+    const { expose } = this.definitions.get(stored.data.name)?.options ?? {}
+    return expose?.includes('data') ? { ...record, data: stored.data.data } : record
   }
 
   /** Looks in every queue at once: one round trip. */

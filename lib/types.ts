@@ -2,7 +2,7 @@
  * Layer 0: the words of the project. States, records, options and handles, and what the plugin adds to
  * Fastify's own types. Nothing here runs.
  */
-import type { FastifyBaseLogger, FastifyInstance, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 
 /** Terminal states: nothing leaves them but an explicit retry of a `failed` task. */
@@ -42,6 +42,8 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   finishedAt: string | null
   result: Result | null
   error: TaskErrorRecord | null
+  /** Only where the task has `expose: ['data']`. */
+  data?: unknown
 }
 
 /** How long to wait before the next attempt. Times in ms. */
@@ -81,6 +83,10 @@ export interface DefineOptions {
   /** How long the record stays after its end, in ms. Default one day. */
   resultTtl?: number
   schema?: TaskSchemas
+  /** May this request see (or cancel) this task? Where not, the answer is 404. `this` is the instance. Default: yes. */
+  authorize?: (this: FastifyInstance, request: FastifyRequest, record: TaskRecord) => boolean | Promise<boolean>
+  /** What the record shows beside the rest. Default `[]`: a task's data stays inside. */
+  expose?: Array<'data'>
 }
 
 /** What one task may have of its own when it is enqueued. */
@@ -201,6 +207,8 @@ export interface TaskWorker {
 export interface RoutesOptions {
   /** Path in front of `/:id`. Default `/` + the `name` option: `/tasks`. */
   prefix?: string
+  /** Mounts `DELETE /:id`, which cancels. Default false. */
+  cancel?: boolean
   onRequest?: onRequestHookHandler | onRequestHookHandler[]
   preHandler?: preHandlerHookHandler | preHandlerHookHandler[]
 }

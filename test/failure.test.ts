@@ -3,7 +3,7 @@
  */
 import t, { type Test } from 'tap'
 import * as errors from '../lib/errors.ts'
-import { toFailure, type Failure } from '../lib/failure.ts'
+import { loggable, toFailure, type Failure } from '../lib/failure.ts'
 
 /** The latest time that a Date can hold. */
 const LAST_DATE = 8.64e15
@@ -159,7 +159,7 @@ t.test('a retryAfter that cannot be looked at', async (t) => {
 })
 
 t.test('what another attempt would not help', async (t) => {
-  for (const error of [new errors.Unrecoverable('no'), new errors.ResultInvalid('x'), new errors.ResultTooLarge(2, 1), new errors.RecordInvalid('x'), { code: 'TASK_UNRECOVERABLE' }]) {
+  for (const error of [new errors.Unrecoverable('no'), new errors.ResultInvalid('x'), new errors.ResultTooLarge(2, 1), new errors.RecordInvalid('x'), new errors.DataRefused('a', 'x'), { code: 'TASK_UNRECOVERABLE' }]) {
     t.equal(toFailure(error).retryable, false, String((error as any).code))
   }
   for (const error of [new errors.TaskTimeout(1, 1), new errors.TaskStalled(1, 1), { code: ['TASK_UNRECOVERABLE'] }, { message: 'TASK_UNRECOVERABLE' }]) t.equal(toFailure(error).retryable, true)
@@ -169,4 +169,14 @@ t.test('Unrecoverable carries what it was given, and needs nothing', async (t) =
   const cause = new Error('the cause')
   t.match(toFailure(new errors.Unrecoverable('100% sure', { cause })), { error: { message: '100% sure', code: 'TASK_UNRECOVERABLE' }, stack: /Caused by: Error: the cause/ })
   t.notMatch(toFailure(new errors.Unrecoverable()).error.message, '%s')
+})
+
+t.test('for the log: an error of our own, without what else the thrown one carries', async (t) => {
+  const thrown = Object.assign(new TypeError('boom'), { code: 'ECODE', command: { name: 'auth', args: ['hunter2'] } })
+  const logged = loggable(toFailure(thrown))
+  t.ok(logged instanceof Error)
+  t.match(logged, { name: 'TypeError', message: 'boom', code: 'ECODE', stack: thrown.stack })
+  t.strictSame(Object.getOwnPropertyNames(logged).sort(), ['code', 'message', 'name', 'stack'])
+  t.notOk('code' in loggable(toFailure('a string')))
+  t.doesNotThrow(() => JSON.stringify(loggable(toFailure(untouchable()))))
 })

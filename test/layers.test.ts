@@ -5,8 +5,8 @@ import t from 'tap'
 const LAYERS: string[][] = [
   ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
-  ['handle', 'tasks', 'attempt', 'settlement', 'settler', 'runner', 'keeper', 'loop', 'worker'],
-  ['decorators', 'routes'],
+  ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'settler', 'runner', 'keeper', 'loop', 'worker'],
+  ['decorators', 'route-schemas', 'routes'],
   ['plugin', 'load-app', 'standalone', 'cli']
 ]
 

@@ -55,7 +55,16 @@ const ofEveryTask: Table = {
   timeout: whole(0, TIMER, '0 is no limit'),
   backoff: { good: [{ strategy: 'fixed' }, { strategy: 'linear', delay: 1, max: 2, jitter: false }], bad: object, expected: 'an object', fix: 'strategy: "exponential"' }
 }
-const define: Table = { ...ofEveryTask, queue: named('"mail"'), resultTtl: whole(0, CENTURIES, 'one day') }
+const define: Table = {
+  ...ofEveryTask,
+  queue: named('"mail"'),
+  resultTtl: whole(0, CENTURIES, 'one day'),
+  authorize: { good: [run], bad: [...object.slice(0, 4), [{}, '{}']], expected: 'a function', fix: '(request, record)' },
+  expose: { good: [[], ['data']], bad: [['data', '"data"'], [['result'], '["result"]'], [null, 'null'], [{}, '{}']], expected: 'an array of "data"', fix: '["data"]' },
+  schema: { good: [{}, { data: {} }], bad: object, expected: 'an object', fix: '{ data: {' }
+}
+const anySchema: Row = { good: [{}, true, false], bad: [['x', '"x"'], [5, '5'], [null, 'null'], [run, 'a function (run)']], expected: 'a schema', fix: 'For example { type: "object"' }
+const schema: Table = { data: anySchema, result: anySchema, progress: anySchema }
 const enqueue: Table = {
   ...ofEveryTask,
   queue: named('"mail"'),
@@ -81,6 +90,7 @@ const routes: Table = {
     expected: 'a path that starts with "/"',
     fix: 'For example "/jobs"'
   },
+  cancel: flag('DELETE /tasks/:id'),
   onRequest: hooks,
   preHandler: hooks
 }
@@ -120,6 +130,7 @@ const places: Place[] = [
   { name: 'startWorker', table: worker, check: options => workerSettings(options, []), code: 'TASKS_OPTION_INVALID', path: 'worker.' },
   { name: 'define', table: define, check: options => checkDefine('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
   { name: 'define: backoff', table: backoff, check: options => checkDefine('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' },
+  { name: 'define: schema', table: schema, check: options => checkDefine('a', { schema: options }, settings), code: 'TASK_OPTION_INVALID', path: 'schema.' },
   { name: 'enqueue', table: enqueue, check: options => checkEnqueue('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
   { name: 'enqueue: backoff', table: backoff, check: options => checkEnqueue('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' }
 ]

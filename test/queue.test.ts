@@ -362,12 +362,22 @@ t.test('recover', async (t) => {
     await b.putBack('a')
     await b.redis.hdel(b.key('jobs'), 'gone')
     await b.redis.sadd(b.key('cancelling'), 'gone')
-    await b.queue.update({ id: 'gone', token: 'w.1' }, '{}')
     await b.lapse('a', 'b', 'gone')
     t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['a', 'b'])
     const { waiting, ...rest } = await b.state()
     t.strictSame(waiting.sort(), ['a', 'b'])
     t.strictSame(rest, { stalls: { a: '1', b: '1' }, jobs: ['a', 'b'] })
+  })
+
+  t.test('of a task without a record its progress is forgotten too', async (t) => {
+    const b = new Bench(t)
+    await b.add('gone')
+    await b.claim(1)
+    await b.queue.update({ id: 'gone', token: 'w.1' }, '{}')
+    await b.redis.hdel(b.key('jobs'), 'gone')
+    await b.lapse('gone')
+    t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
+    t.strictSame(await b.state(), { jobs: [] })
   })
 
   t.test('what a plain worker holds goes back at the second check that finds it, unless it says that it lives', async (t) => {

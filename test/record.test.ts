@@ -2,7 +2,7 @@
  * The codec of records: what goes to Redis, what is taken from there, and what people read.
  */
 import t, { type Test } from 'tap'
-import { attemptsMade, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored } from '../lib/record.ts'
+import { asJson, attemptsMade, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored } from '../lib/record.ts'
 import type { TaskRecord } from '../lib/types.ts'
 import { errorOf } from './helpers.ts'
 
@@ -67,10 +67,20 @@ t.test('data that JSON cannot carry', async (t) => {
     '100,000 levels': nested(100_000)
   }
   for (const [what, data] of Object.entries(table)) {
-    const { code, statusCode, message } = await errorOf(() => encodeData(data))
-    t.match({ code, statusCode }, { code: 'TASK_DATA_INVALID', statusCode: 400 }, what)
-    t.match(message, /"a"/)
+    for (const carry of [encodeData, (data: unknown) => asJson('a', data)]) {
+      const { code, statusCode, message } = await errorOf(() => carry(data))
+      t.match({ code, statusCode }, { code: 'TASK_DATA_INVALID', statusCode: 400 }, what)
+      t.match(message, /"a"/)
+    }
   }
+})
+
+t.test('a copy as JSON carries it', async (t) => {
+  const data = { at: new Date(NOW), gone: undefined, list: [1] }
+  const copy = asJson('a', data) as typeof data
+  t.strictSame(copy, { at: ISO, list: [1] })
+  t.not(copy.list, data.list)
+  t.equal(asJson('a', undefined), undefined)
 })
 
 t.test('data 5,000 levels deep is carried, or refused as such', async (t) => {

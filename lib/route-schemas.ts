@@ -1,0 +1,70 @@
+/**
+ * Layer 3: the schemas of the routes that the plugin mounts.
+ */
+const text = { type: ['string', 'null'] }
+const time = { type: ['string', 'null'], format: 'date-time' }
+
+/** The JSON of a status. `result` and `progress` are the app's own: any JSON. */
+export const recordSchema = {
+  type: 'object',
+  required: ['id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt', 'result', 'error'],
+  properties: {
+    id: { type: 'string', description: 'Id of the task' },
+    name: { type: 'string', description: 'Name of the task' },
+    queue: { type: 'string', description: 'Queue that the task is in' },
+    state: { type: 'string', enum: ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired'], description: 'The last four are final' },
+    stage: { ...text, description: 'The app\'s own word for where the task is' },
+    progress: { description: 'The app\'s own progress, any JSON' },
+    attempt: { type: 'integer', description: 'Attempt that runs or ran last; 0 before the first' },
+    attempts: { type: 'integer', description: 'Attempts in all' },
+    enqueuedAt: { type: 'string', format: 'date-time' },
+    startedAt: time,
+    finishedAt: time,
+    result: { description: 'What the task returned, any JSON' },
+    data: { description: 'What the task was enqueued with; only where the task exposes it' },
+    error: {
+      anyOf: [
+        { type: 'null' },
+        {
+          type: 'object',
+          properties: { name: { type: 'string' }, message: { type: 'string' }, code: text, stack: { type: 'string' } },
+          required: ['name', 'message', 'code']
+        }
+      ]
+    }
+  }
+}
+
+/** Fastify's error format; open, since an app's error handler may have another. */
+const errorSchema = {
+  type: 'object',
+  additionalProperties: true,
+  properties: { statusCode: { type: 'integer' }, code: { type: 'string' }, error: { type: 'string' }, message: { type: 'string' } }
+}
+
+const params = { type: 'object', required: ['id'], properties: { id: { type: 'string', description: 'Id of the task' } } }
+const tags = ['tasks']
+
+export const statusSchema = {
+  tags,
+  summary: 'Status of a task',
+  description: 'Answers at once; with the header "Prefer: wait=20", at the next change, or after so many seconds (60 at the most). "If-None-Match" with the last ETag is answered with 304.',
+  params,
+  response: { 200: recordSchema, 404: errorSchema, 503: errorSchema }
+}
+
+export const eventsSchema = {
+  tags,
+  summary: 'Every change of a task, as server-sent events',
+  description: 'From its present state to its end. The id of an event is the ETag of the status; a client that comes back with the last one (Last-Event-ID) is answered with 204 where there is nothing more to come.',
+  params,
+  response: { 204: { type: 'null', description: 'It has ended, and the client knows' }, 404: errorSchema, 503: errorSchema }
+}
+
+export const cancelSchema = {
+  tags,
+  summary: 'Cancel a task',
+  description: '200: it will never start; 202: it runs, and is being aborted; 409: it had ended.',
+  params,
+  response: { 200: recordSchema, 202: recordSchema, 404: errorSchema, 409: errorSchema, 503: errorSchema }
+}
