@@ -11,7 +11,7 @@ const builtIn: Record<string, BackoffStrategy> = {
 }
 
 /** A century: past it a Date would overflow before long. */
-const LONGEST = 3_155_760_000_000
+export const LONGEST = 3_155_760_000_000
 
 /**
  * The wait after a failed attempt, in ms.
@@ -21,15 +21,18 @@ const LONGEST = 3_155_760_000_000
  */
 export function backoffMs (attempt: number, backoff: BackoffOptions, strategies: Record<string, BackoffStrategy>, error: Error): number {
   const options = { ...backoff, delay: positive(backoff.delay) ?? defaults.backoff.delay! }
-  const own = Object.hasOwn(strategies, options.strategy) ? strategies[options.strategy]! : null
-  const known = own ?? (Object.hasOwn(builtIn, options.strategy) ? builtIn[options.strategy]! : builtIn.exponential!)
-  let wait = attemptOf(known, attempt, options, error) ?? builtIn.exponential!(attempt, options, error)
+  const known = find(strategies, options.strategy) ?? find(builtIn, options.strategy) ?? builtIn.exponential!
+  let wait = waitOf(known, attempt, options, error) ?? builtIn.exponential!(attempt, options, error)
   wait = Math.min(wait, positive(options.max) ?? LONGEST, LONGEST)
   // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
   return Math.round(options.jitter === true ? Math.random() * wait : wait)
 }
 
-function attemptOf (strategy: BackoffStrategy, attempt: number, options: BackoffOptions, error: Error): number | null {
+/** The name may come from anyone's record. */
+const find = (strategies: Record<string, BackoffStrategy>, name: unknown): BackoffStrategy | null =>
+  typeof name === 'string' && Object.hasOwn(strategies, name) ? strategies[name]! : null
+
+function waitOf (strategy: BackoffStrategy, attempt: number, options: BackoffOptions, error: Error): number | null {
   try {
     const wait = strategy(attempt, options, error)
     return Number.isFinite(wait) && wait >= 0 ? wait : null

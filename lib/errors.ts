@@ -57,8 +57,14 @@ export const ResultInvalid = createError('TASK_RESULT_INVALID', 'The result cann
 export const ResultTooLarge = createError('TASK_RESULT_TOO_LARGE', 'The result is %d bytes of JSON, more than maxResultSize (%d)', 500)
 export const ProgressInvalid = createError('TASK_PROGRESS_INVALID', 'The progress of task "%s" must be JSON of at most %d bytes (maxProgressSize) and its stage a string of at most 256 characters: %s', 500)
 export const RecordInvalid = createError('TASK_RECORD_INVALID', 'The record in Redis is not a task: %s. A producer must write data as { name, data }', 500)
+const UnrecoverableBase = createError('TASK_UNRECOVERABLE', '%s', 500)
+
 /** Thrown by a handler, it fails the task at once, whatever retries are left. */
-export const Unrecoverable = createError('TASK_UNRECOVERABLE', '%s', 500)
+export class Unrecoverable extends UnrecoverableBase {
+  constructor (message = 'Another attempt would not help', options?: { cause?: unknown }) {
+    super(...(options && 'cause' in options ? [message, options] : [message]))
+  }
+}
 
 // waiting for an outcome
 export const TaskNotFound = createError('TASK_NOT_FOUND', 'There is no task with the id "%s": it never was, or its resultTtl has passed', 404)

@@ -1,7 +1,7 @@
 /**
  * Layer 0: whatever a handler throws, as a failure that can be stored and read.
  */
-import { inspect } from 'node:util'
+import { inspect, toUSVString } from 'node:util'
 import type { TaskErrorRecord } from './types.ts'
 
 export interface Failure {
@@ -15,35 +15,41 @@ export interface Failure {
 
 const MAX_MESSAGE = 4_096
 const MAX_STACK = 8_192
+/** What a mistaken retryAfter may cost at the most: 30 days, in ms. */
+const LONGEST_WAIT = 2_592_000_000
 const FINAL = new Set(['TASK_UNRECOVERABLE', 'TASK_RESULT_INVALID', 'TASK_RESULT_TOO_LARGE', 'TASK_RECORD_INVALID', 'TASK_DATA_REFUSED'])
 
-/** Reads a property of something that may throw when it is looked at. */
-function peek (thrown: unknown, key: string): unknown {
+/** What is thrown may throw when it is looked at. */
+function attempt<T> (look: () => T, otherwise: T): T {
   try {
-    return (thrown as any)?.[key]
+    return look()
   } catch {
-    return undefined
+    return otherwise
   }
 }
 
+const peek = (thrown: unknown, key: string): unknown => attempt(() => (thrown as any)?.[key], undefined)
+
+/** Without stacks: they leave the process only where exposeStack says so. */
 function describe (thrown: unknown): string {
-  try {
-    return typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 2, breakLength: Infinity })
-  } catch {
-    return 'something that cannot be shown'
-  }
+  if (typeof thrown === 'string') return thrown
+  return attempt(() => inspect(thrown, { depth: 2, breakLength: Infinity }).replaceAll(/\n\s+at .*/g, ''), 'something that cannot be shown')
 }
 
-const cut = (text: string, length: number): string => text.length > length ? `${text.slice(0, length - 1)}…` : text
+const cut = (text: string, length: number): string => toUSVString(text.length > length ? `${text.slice(0, length - 1)}…` : text)
 
-function messageOf (thrown: unknown): string {
+/** With those of the errors inside (AggregateError), which may hold each other. */
+function messageOf (thrown: unknown, depth = 0): string {
   const message = peek(thrown, 'message')
-  const text = typeof message === 'string' && message !== '' ? message : undefined
-  const inner = peek(thrown, 'errors')
-  if (!Array.isArray(inner) || inner.length === 0) return text ?? describe(thrown)
-  const messages = inner.slice(0, 10).map(one => messageOf(one)).join('; ')
-  return text ? `${text}: ${messages}` : messages
+  const inner = depth < 2 ? innerErrors(thrown).map(one => messageOf(one, depth + 1)).filter(Boolean).join('; ') : ''
+  if (typeof message === 'string') return message && inner ? `${message}: ${inner}` : message || inner
+  return inner || describe(thrown)
 }
+
+const innerErrors = (thrown: unknown): unknown[] => attempt(() => {
+  const errors = peek(thrown, 'errors')
+  return Array.isArray(errors) ? errors.slice(0, 10) : []
+}, [])
 
 function stackOf (thrown: unknown, depth = 0): string {
   const stack = peek(thrown, 'stack')
@@ -54,8 +60,8 @@ function stackOf (thrown: unknown, depth = 0): string {
 
 function retryAfterOf (thrown: unknown): number | null {
   const value = peek(thrown, 'retryAfter')
-  const ms = value instanceof Date ? value.getTime() - Date.now() : value
-  return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(ms) : null
+  const ms = attempt(() => value instanceof Date ? value.getTime() - Date.now() : value, null)
+  return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(Math.min(ms, LONGEST_WAIT)) : null
 }
 
 /** Anything can be thrown: `undefined`, a string, an object whose getters throw. All of it is a failure. */

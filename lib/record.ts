@@ -56,6 +56,9 @@ export interface Live {
   progress?: { stage: string | null, progress: unknown }
 }
 
+/** The latest time that a Date can hold. */
+const MAX_DATE = 8.64e15
+
 const TERMINAL = new Set<string>(['succeeded', 'failed', 'cancelled', 'expired'] satisfies TerminalState[])
 
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
@@ -102,21 +105,40 @@ export function decode (text: string): Stored {
   } catch (error) {
     throw new errors.RecordInvalid((error as Error).message)
   }
+  if (isTooDeep(text, stored)) throw new errors.RecordInvalid('it is nested too deep to be written again')
   const name = stored?.data?.name
   if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.show(name)}`)
   if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.show(stored.options)}`)
   return sanitize(stored)
 }
 
+/** JSON.parse reads what JSON.stringify cannot write. Only what has thousands of brackets is tried. */
+function isTooDeep (text: string, parsed: unknown): boolean {
+  if (text.length < 10_000) return false
+  let brackets = 0
+  for (let i = 0; i < text.length && brackets < 2_000; i++) if (text[i] === '[' || text[i] === '{') brackets++
+  if (brackets < 2_000) return false
+  try {
+    JSON.stringify(parsed)
+    return false
+  } catch {
+    return true
+  }
+}
+
 const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
+
+const isErrorRecord = (error: any): boolean =>
+  typeof error?.name === 'string' && typeof error.message === 'string' && (error.code === null || typeof error.code === 'string')
 
 /** A record may come from any producer: numbers that are none would break what computes with them. */
 function sanitize (stored: Stored): Stored {
   const { options } = stored
   options.timestamp = wholeOr(options.timestamp, 0)
+  if (options.timestamp > MAX_DATE) options.timestamp = 0
   options.retries = wholeOr(options.retries, 0)
   if (!Number.isSafeInteger(options.attempts)) options.foreign = true
-  options.attempts = wholeOr(options.attempts, 1 + options.retries!)
+  options.attempts = Math.max(wholeOr(options.attempts, 1), 1 + options.retries!)
   options.timeout = wholeOr(options.timeout, undefined)
   options.expires = wholeOr(options.expires, undefined)
   options.ttl = wholeOr(options.ttl, undefined)
@@ -125,12 +147,19 @@ function sanitize (stored: Stored): Stored {
   if (!Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   for (const key of ['attempt', 'startedAt', 'finishedAt'] as const) stored[key] = wholeOr(stored[key], undefined)
+  if (typeof stored.stage !== 'string') delete stored.stage
+  if (!isErrorRecord(stored.error)) delete stored.error
   return stored
 }
 
 /** A record for an id whose own cannot be read, so that its failure can be told. */
 export function unreadable (now: number): Stored {
   return { data: { name: 'unknown' }, options: { timestamp: now, attempts: 1, retries: 0 }, status: 'created' }
+}
+
+/** The record of a failed task as it is queued again: counters clean. */
+export function cleaned ({ data, options: { expires, delay, ...options } }: Stored): Stored {
+  return { data, options: { ...options, retries: options.attempts! - 1, stacktraces: [] }, status: 'created', progress: null }
 }
 
 /** How many attempts have ended. Bee-Queue counts down what is left. */
@@ -150,14 +179,15 @@ function attemptOf (stored: Stored, state: TaskState): number {
 }
 
 // Ms since 1970 that no Date can hold came from a producer's mistake: null is kinder than a throw.
-const time = (ms: number | undefined): string | null => ms === undefined || ms > 8.64e15 ? null : new Date(ms).toISOString()
+const time = (ms: number | undefined): string | null => ms === undefined || ms > MAX_DATE ? null : new Date(ms).toISOString()
 
 /** Where a plain Bee-Queue ended the task, its newest stack is all there is. */
 function errorOf (stored: Stored, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
   if (state !== 'failed' && state !== 'retrying' && !stored.error) return null
-  const stack = stored.options.stacktraces?.[0]
-  const { name, message, code } = stored.error ?? { name: 'Error', message: String(stack ?? '').split('\n', 1)[0]!, code: null }
-  return exposeStack && typeof stack === 'string' ? { name, message, code, stack } : { name, message, code }
+  const newest = stored.options.stacktraces?.[0]
+  const stack = typeof newest === 'string' ? newest : ''
+  const { name, message, code } = stored.error ?? { name: 'Error', message: stack.split('\n', 1)[0]!, code: null }
+  return exposeStack && stack !== '' ? { name, message, code, stack } : { name, message, code }
 }
 
 /** The record as people read it. */

@@ -5,7 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AbortCause, type Outcome } from './attempt.ts'
 import { loggable } from './failure.ts'
 import { MAX_TIMER, type Settings } from './options.ts'
-import { attemptsMade, decode, isTerminal, unreadable, type Stored } from './record.ts'
+import { attemptsMade, cleaned, decode, isTerminal, unreadable, type Stored } from './record.ts'
 import { failWith, finish, settlementOf, stalled, type Settling } from './settlement.ts'
 import { Settler } from './settler.ts'
 import type { Insist } from './insist.ts'
@@ -62,7 +62,9 @@ export class Runner {
   take ({ id, text, token }: Claimed, now: number): void {
     const held: Held = { id, token }
     if (text === null) return void this.#settle({ ...held, outcome: 'drop' }) // it was removed while it was claimed
-    const { stored, error } = this.#decode(text)
+    const { stored: read, error } = this.#decode(text)
+    // A plain Bee-Queue's retry() queues a failed job, and leaves its record as it was.
+    const stored = read.status === 'failed' ? cleaned(read) : read
     const settling: Settling = { held, stored, settings: this.#settings, now }
     if (error) return this.#refuse(settling, error)
     if (isTerminal(stored.status)) return void this.#settle({ ...held, outcome: 'drop' })
@@ -127,10 +129,19 @@ export class Runner {
     const settling: Settling = { ...running.settling, state: attempt.state, now: this.#registry.availability.now() }
     this.#tell(attempt, outcome, settling.now - running.settling.now)
     if (outcome.kind === 'released') this.#toRelease.push({ settling, order })
-    const settlement = settlementOf(outcome, settling)
+    const settlement = this.#settlementOf(outcome, settling)
     // Renewed until it is written: Redis may be away for longer than the lease.
     if (settlement) await this.#settle(settlement, settling)
     if (this.#running.get(attempt.id) === running) this.#running.delete(attempt.id)
+  }
+
+  /** What cannot be written (nested too deep for this stack) must not leave the task without an end. */
+  #settlementOf (outcome: Outcome, settling: Settling): Settlement | null {
+    try {
+      return settlementOf(outcome, settling)
+    } catch (error) {
+      return failWith(error as Error, { ...settling, stored: unreadable(settling.now), state: undefined })
+    }
   }
 
   /** @param settling for outcomes that a cancel may refuse */

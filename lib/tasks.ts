@@ -8,7 +8,7 @@ import { Availability } from './availability.ts'
 import { currentRequest } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, defaults, isId, type Settings } from './options.ts'
-import { asJson, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from './record.ts'
+import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from './record.ts'
 import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { TaskQueue } from './queue.ts'
 import { Subscriber } from './subscriber.ts'
@@ -253,10 +253,7 @@ export class TaskRegistry implements HandleSource {
       const found = await this.find(id)
       if (!found) return 'unknown'
       if (found.record.state !== 'failed') return 'refused'
-      const { data, options } = found.stored
-      const clean: Stored = { data, options: { ...options, retries: options.attempts! - 1, stacktraces: [] }, status: 'created', progress: null }
-      delete clean.options.expires
-      const outcome = await this.availability.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.text, encode(clean)))
+      const outcome = await this.availability.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.text, encode(cleaned(found.stored))))
       if (outcome !== 'changed') return outcome
     }
   }

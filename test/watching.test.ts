@@ -3,6 +3,7 @@ import { get, request as httpRequest, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { startRedis } from '../scripts/redis.ts'
 import { build, connect, latch, randomPrefix, reaches, until } from './helpers.ts'
 
 /** An app that listens, and a task that waits for `step` between its states. */
@@ -113,8 +114,10 @@ t.test('server-sent events: every change from the present state to the end', asy
 })
 
 t.test('1,000 streams cost one subscriber; close ends them, and polls, at once', async t => {
-  const { app, port } = await listening(t)
-  const redis = connect(t)
+  const own = await startRedis() // whose subscribers are ours alone
+  t.teardown(() => own.stop())
+  const { app, port } = await listening(t, { redis: own.url })
+  const redis = connect(t, own.url)
   const subscribers = async (): Promise<number> => (await redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub') as string).split('\n').filter(line => line.includes('fastify-tasks:subscriber')).length
   const before = await subscribers()
   const ids = (await app.tasks.enqueueMany('x', Array.from({ length: 20 }, () => ({})))).map(one => one.id)
