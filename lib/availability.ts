@@ -3,17 +3,40 @@
  * Redis' clock says.
  */
 import * as errors from './errors.ts'
-import { untilReady, type Connection } from './connection.ts'
+import type { Connection } from './connection.ts'
 
 export class Availability {
   readonly #connection: Connection
   readonly #deadline: number
+  readonly #waiting = new Set<() => void>()
   #offset = 0
 
   /** @param deadline longest time that a call may take, in ms. */
   constructor (connection: Connection, deadline: number) {
     this.#connection = connection
     this.#deadline = deadline
+    connection.client.on('ready', this.#onReady)
+  }
+
+  // One listener for all who wait: an outage has many.
+  readonly #onReady = (): void => { for (const wake of this.#waiting) wake() }
+
+  close (): void { this.#connection.client.off('ready', this.#onReady) }
+
+  /** Waits until Redis is there; false where it is not within the deadline. */
+  async #untilReady (): Promise<boolean> {
+    const { client } = this.#connection
+    if (client.status === 'wait') client.connect().catch(() => {}) // lazyConnect: nobody else may dial
+    await new Promise<void>(resolve => {
+      const wake = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, this.#deadline)
+      this.#waiting.add(wake)
+    })
+    return this.ready
   }
 
   get ready (): boolean { return this.#connection.client.status === 'ready' }
@@ -40,7 +63,7 @@ export class Availability {
    */
   async call<T> (what: string, doubt: string, send: () => Promise<T>): Promise<T> {
     const start = Date.now()
-    if (!this.ready && !await untilReady(this.#connection.client, this.#deadline, this.#connection.address)) {
+    if (!this.ready && !await this.#untilReady()) {
       throw this.#unavailable(what, 'Nothing was sent.')
     }
     let timer: NodeJS.Timeout | undefined

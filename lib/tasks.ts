@@ -282,6 +282,7 @@ export class TaskRegistry implements HandleSource {
 
   /** The connection is closed by who opened it. */
   async close (): Promise<void> {
+    this.availability.close()
     await this.subscriber.close()
     await Promise.all([...this.queues.values()].map(queue => queue.close()))
   }
