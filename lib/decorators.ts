@@ -4,9 +4,10 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as errors from './errors.ts'
 import { currentRequest } from './context.ts'
+import { counts, list, purge, remove } from './listing.ts'
 import { Worker } from './worker.ts'
 import type { TaskRegistry } from './tasks.ts'
-import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, Tasks, TaskWorker, WorkerOptions } from './types.ts'
+import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, TaskPage, Tasks, TaskWorker, WorkerOptions } from './types.ts'
 
 /** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */
 class ScopedTasks implements Tasks {
@@ -40,6 +41,11 @@ class ScopedTasks implements Tasks {
   handle (id: string): Promise<TaskHandle<any, any> | null> { return this.#registry.handle(id) }
   cancel (id: string): Promise<CancelOutcome> { return this.#registry.cancel(id) }
   retry (id: string): Promise<RetryOutcome> { return this.#registry.retry(id) }
+
+  list (options: ListOptions): Promise<TaskPage> { return list(this.#registry, options) }
+  counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
+  remove (id: string): Promise<RemoveOutcome> { return remove(this.#registry, id) }
+  purge (queue: string): Promise<number> { return purge(this.#registry, queue) }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {
     const worker = new Worker(this.#registry, options, this.#instance.log)

@@ -3,7 +3,7 @@
  * was written, with its name, what was expected, what came, and the fix.
  */
 import * as errors from './errors.ts'
-import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
+import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueOptions, ListOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
 
 /** setTimeout fires at once above this. */
 export const MAX_TIMER = 2 ** 31 - 1
@@ -120,6 +120,16 @@ const workerRules: Rules = {
   closeTimeout: whole(0, MAX_TIMER, 'of ms', 'For example 10000.')
 }
 
+const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
+
+const listRules: Rules = {
+  state: { ok: value => STATES.includes(value), expected: `one of ${STATES.join(', ')}`, fix: 'For example list({ state: "failed" }).' },
+  queue: name('For example "mail".'),
+  name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
+  limit: whole(1, 1_000, 'of ids', 'For example 50.'),
+  cursor: { ok: value => typeof value === 'string' && /^[A-Za-z0-9_-]+(\/.+)?$/s.test(value), expected: 'the cursor of the page before', fix: 'Leave it out for the first page.' }
+}
+
 const routesRules: Rules = {
   prefix: { ok: value => typeof value === 'string' && /^\/[^?#]*$/.test(value) && !value.endsWith('/'), expected: 'a path that starts with "/" and does not end with it', fix: 'For example "/jobs".' },
   cancel: bool('It mounts DELETE /tasks/:id.'),
@@ -213,6 +223,13 @@ export function workerSettings (options: WorkerOptions, queues: string[]): Worke
   if (!isObject(options)) throw ofPlugin('')('worker', pluginRules.worker!, options)
   check(options, workerRules, 'the worker\'s options', ofPlugin('worker.'))
   return { ...workerDefaults, queues, ...without(options) } as WorkerSettings
+}
+
+/** Checks the options of `list`. Throws TASKS_OPTION_*. */
+export function checkList (options: ListOptions): void {
+  if (!isObject(options)) throw ofPlugin('')('list', { ok: isObject, expected: 'an object', fix: 'For example list({ state: "failed" }).' }, options)
+  check(options, listRules, 'list(options)', ofPlugin('list.'))
+  if (options.state === undefined) throw ofPlugin('list.')('state', listRules.state!, undefined)
 }
 
 /** Checks the options of `define`. Throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_NAME_INVALID. */

@@ -7,7 +7,7 @@ import { BeeProducer, type NewJob } from './bee.ts'
 import type { Live } from './record.ts'
 import { runScript, script, type ScriptArgument, type ScriptName } from './scripts.ts'
 import type { RedisClient } from './connection.ts'
-import type { TerminalState } from './types.ts'
+import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from './types.ts'
 
 export interface Claimed {
   id: string
@@ -49,14 +49,21 @@ const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
 type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
   'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting'
 
+/** Those whose keys do not depend on the call. */
+type OwnKeys = Exclude<ScriptName, 'adopt' | 'page'>
+
 /** The keys of each script, in the order of its header. */
-const scriptKeys: Record<Exclude<ScriptName, 'adopt'>, Key[]> = {
+const scriptKeys: Record<OwnKeys, Key[]> = {
   cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls'],
   claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases'],
+  counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   join: ['stallInterval'],
+  purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
   reap: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'leases', 'stalls', 'jobs', 'cancelling', 'progress'],
   release: ['waiting', 'active', 'claims', 'leases', 'stalling', 'progress', 'cancelling'],
+  remove: ['jobs', 'claims', 'waiting', 'delayed', 'succeeded', 'failed', 'stalls', 'progress',
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   renew: ['claims', 'leases', 'stalling', 'cancelling'],
   retry: ['jobs', 'failed', 'done:failed', 'waiting'],
   settle: ['jobs', 'active', 'stalling', 'claims', 'leases', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
@@ -92,7 +99,7 @@ export class TaskQueue {
   /** Says that a delayed task is due earlier than those before it; Bee-Queue's own. */
   get delayedChannel (): string { return `${this.#prefix}earlierDelayed` }
 
-  #run (name: Exclude<ScriptName, 'adopt'>, args: ScriptArgument[]): Promise<any> {
+  #run (name: OwnKeys, args: ScriptArgument[]): Promise<any> {
     return runScript(this.#client, script(name), this.#keys[name]!, args)
   }
 
@@ -184,7 +191,36 @@ export class TaskQueue {
     return runScript(this.#client, script('adopt'), [this.#prefix + state, `${this.#prefix}done:${state}`], [cursor, ttl])
   }
 
+  /** One page of the ids of a state; see the script for their order. */
+  page (state: TaskState, after: string, limit: number): Promise<string[]> {
+    const [key, kind] = PAGES[state]
+    return runScript(this.#client, script('page'), [this.#prefix + key], [after, limit, kind])
+  }
+
+  async counts (): Promise<QueueCounts> {
+    const [waiting, delayed, active, succeeded, failed, cancelled, expired] = await this.#run('counts', [0])
+    return { waiting, delayed, active, succeeded, failed, cancelled, expired }
+  }
+
+  /** Removes a task that does not run. */
+  remove (id: string): Promise<RemoveOutcome> { return this.#run('remove', [id]) }
+
+  /** Removes up to `limit` waiting and as many delayed tasks: how many, and how many are left. */
+  purge (limit: number): Promise<[removed: number, left: number]> { return this.#run('purge', [limit]) }
+
   async close (): Promise<void> { await this.#producer.close() }
+}
+
+/** Where the ids of a state are, and in which order they are read. */
+const PAGES: Record<TaskState, [Key, 'list' | 'asc' | 'desc']> = {
+  waiting: ['waiting', 'list'],
+  active: ['active', 'list'],
+  delayed: ['delayed', 'asc'],
+  retrying: ['delayed', 'asc'],
+  succeeded: ['done:succeeded', 'desc'],
+  failed: ['done:failed', 'desc'],
+  cancelled: ['done:cancelled', 'desc'],
+  expired: ['done:expired', 'desc']
 }
 
 const toVerdicts = (codes: number[]): Verdict[] => codes.map(code => verdicts[code]!)

@@ -149,6 +149,31 @@ export type CancelOutcome = 'cancelled' | 'requested' | 'finished' | 'unknown'
 /** `queued`: it waits again, counters clean. `refused`: it is not in the state `failed`. `unknown`: there is no such task. */
 export type RetryOutcome = 'queued' | 'refused' | 'unknown'
 
+/** `removed`: nothing of it is left. `active`: it runs; cancel it first. `unknown`: there is no such task. */
+export type RemoveOutcome = 'removed' | 'active' | 'unknown'
+
+/** How many tasks of a queue are in which state; those between two attempts count as delayed, or as waiting. */
+export type QueueCounts = Record<Exclude<TaskState, 'retrying'>, number>
+
+export interface ListOptions {
+  state: TaskState
+  /** Default: all queues that are known here, one after the other. */
+  queue?: string
+  /** Only tasks of this name. */
+  name?: string
+  /** Ids that a page looks at, 1 to 1000. Default 50. */
+  limit?: number
+  /** That of the page before. */
+  cursor?: string
+}
+
+export interface TaskPage {
+  /** May be fewer than `limit`: those that changed their state, or have another name, are left out. */
+  tasks: Array<TaskRecord<any, any>>
+  /** For the next page; null at the end. */
+  cursor: string | null
+}
+
 /** What a handler is given beside its data. */
 export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly id: string
@@ -296,6 +321,17 @@ export interface Tasks {
   cancel (id: string): Promise<CancelOutcome>
   /** Queues a `failed` task again, with clean counters. Throws `TASKS_UNAVAILABLE`. */
   retry (id: string): Promise<RetryOutcome>
+  /**
+   * Tasks of one state: waiting and active ones oldest first, delayed and retrying ones by when they are due, ended ones
+   * newest first. A page costs the page, not the queue. Throws TASKS_OPTION_*, TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE.
+   */
+  list (options: ListOptions): Promise<TaskPage>
+  /** How many tasks each known queue has in which state. Throws TASKS_UNAVAILABLE. */
+  counts (): Promise<Record<string, QueueCounts>>
+  /** Removes a task that does not run, and all that is stored of it. Throws TASKS_UNAVAILABLE. */
+  remove (id: string): Promise<RemoveOutcome>
+  /** Removes all waiting and delayed tasks of a queue; how many. Throws TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE. */
+  purge (queue: string): Promise<number>
   /**
    * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
    * @throws TASKS_NO_HANDLERS, TASK_QUEUE_UNKNOWN, TASKS_OPTION_INVALID, TASKS_STALL_INTERVAL_CLASH

@@ -2,7 +2,7 @@
  * The codec of records: what goes to Redis, what is taken from there, and what people read.
  */
 import t, { type Test } from 'tap'
-import { asJson, attemptsMade, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored } from '../lib/record.ts'
+import { asJson, attemptsMade, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored } from '../lib/record.ts'
 import type { TaskRecord } from '../lib/types.ts'
 import { errorOf } from './helpers.ts'
 
@@ -92,7 +92,7 @@ t.test('data 5,000 levels deep is carried, or refused as such', async (t) => {
 })
 
 t.test('what is read can be written again', async (t) => {
-  for (const depth of [1_000, 100_000]) {
+  for (const depth of [1_000, 4_000, 4_300, 4_600, 4_900, 6_000, 100_000]) {
     const deep = text().replace('"data":1', `"data":${levels(depth)}`)
     try {
       t.match(encode(decode(deep)), levels(depth))
@@ -222,6 +222,13 @@ t.test('a record that changed is written with its result as it was serialised', 
   t.strictSame(JSON.parse(encode(stored, '{"x":[1]}')).result, { x: [1] })
   t.notOk('result' in JSON.parse(encode(stored)))
   t.strictSame(decode(encode(stored)), stored)
+})
+
+t.test('a failed record that is queued again has clean counters', async (t) => {
+  const options = { ...own, attempts: 3, retries: 0, stacktraces: ['s'], expires: 5, delay: 6, timeout: 7, reqId: 'r' }
+  const failed = decode(text({ status: 'failed', options, progress: 1, stage: 'X', attempt: 3, finishedAt: NOW, error: { name: 'E', message: 'm', code: null }, result: 1 }))
+  t.strictSame(JSON.parse(encode(cleaned(failed))), JSON.parse(text({ options: { ...own, attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r' } })))
+  t.strictSame(shown(cleaned(failed)), { ...shown(text()), attempts: 3 })
 })
 
 t.test('a job of a plain Bee-Queue', async (t) => {
