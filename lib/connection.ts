@@ -34,6 +34,7 @@ const ownOptions: RedisOptions = {
   commandTimeout: undefined,
   keyPrefix: undefined,
   lazyConnect: false,
+  autoResubscribe: false, // nobody hears how that ends: a rejection would end the process
   // A peer that went away without a word leaves a command without a reply for ever. Longer than a wait for work lasts.
   socketTimeout: 10_000,
   retryStrategy,

@@ -2,6 +2,7 @@
  * Layer 1: a worker's calls to Redis, repeated until Redis answers or the worker has closed. Only for calls that may
  * be made twice: every script of ours that writes checks the claim first.
  */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { loggable, toFailure } from './failure.ts'
@@ -16,6 +17,7 @@ export class Insist {
 
   constructor (log: FastifyBaseLogger) {
     this.#log = log
+    setMaxListeners(0, this.#closing.signal) // as many calls may wait as tasks run
   }
 
   get closed (): boolean { return this.#closing.signal.aborted }

@@ -45,14 +45,14 @@ export class Keeper {
   async start (): Promise<void> {
     const { queue, client, insist, settings: { stallInterval, resultTtl } } = this.#options
     const inForce = await insist.until('start', () => queue.join(stallInterval))
-    if (inForce === undefined) return // closed before Redis was there
+    if (inForce === undefined || insist.closed) return
     if (inForce !== stallInterval) throw new errors.StallIntervalClash(queue.name, inForce, stallInterval, 2 * inForce)
     client.on('ready', this.#onReady)
     this.#watchEventLoop()
     this.#every(stallInterval / 3, 'renewal of claims', () => this.#renew())
     this.#every(stallInterval / 2, 'check for stalled tasks', () => this.#recover())
     this.#every(Math.min(5_000, Math.max(250, resultTtl / 2)), 'removal of old records', () => this.#reap())
-    await insist.until('check for stalled tasks', () => this.#recover())
+    await this.#turn('check for stalled tasks', () => this.#recover())
   }
 
   readonly #onReady = (): void => {

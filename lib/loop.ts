@@ -59,10 +59,19 @@ export class QueueLoop {
   async start (): Promise<void> {
     const { subscriber } = this.#options.registry
     await this.#keeper.start()
+    if (this.#stopped) return
     this.#ends.push(subscriber.onResync(() => this.poke()))
-    this.#ends.push(await subscriber.listen(this.#queue.delayedChannel, due => this.#wakeAt(Number(due))))
-    this.#ends.push(await subscriber.listen(this.#queue.cancelChannel, id => this.#runner.cancel(id)))
+    await this.#listen(this.#queue.delayedChannel, due => this.#wakeAt(Number(due)))
+    await this.#listen(this.#queue.cancelChannel, id => this.#runner.cancel(id))
     this.poke()
+  }
+
+  /** Not after the worker was closed: a connection would be opened that nobody closes. */
+  async #listen (channel: string, listener: (message: string) => void): Promise<void> {
+    if (this.#insist.closed) return
+    const end = await this.#options.registry.subscriber.listen(channel, listener)
+    if (this.#insist.closed) end()
+    else this.#ends.push(end)
   }
 
   #token (): string { return `${this.#options.workerId}.${++this.#sequence}` }
@@ -94,6 +103,8 @@ export class QueueLoop {
       if (claim.next !== null) this.#wakeAt(claim.next)
       for (const job of claim.jobs) this.#runner.take(job, claim.now)
     }
+    // At once, while what runs is waited for: nobody renews these.
+    if (this.#stopped) return this.#runner.handBackUnstarted()
     this.#waitForWork()
   }
 

@@ -54,8 +54,8 @@ type OwnKeys = Exclude<ScriptName, 'adopt' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
-  cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls'],
-  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases'],
+  cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress'],
+  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   join: ['stallInterval'],
   purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],

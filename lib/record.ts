@@ -83,6 +83,7 @@ function encodeData (name: string, data: unknown): string {
     throw new errors.DataInvalid(name, error instanceof Error ? error.message : errors.show(error))
   }
   if (json === undefined) throw new errors.DataInvalid(name, `it is ${errors.show(data)}`)
+  if (isTooDeep(json, () => JSON.parse(json), MAX_DEPTH - 2)) throw new errors.DataInvalid(name, `it is nested deeper than ${MAX_DEPTH - 2} levels`)
   return json
 }
 
@@ -105,26 +106,31 @@ export function decode (text: string): Stored {
   } catch (error) {
     throw new errors.RecordInvalid((error as Error).message)
   }
-  if (isTooDeep(text, stored)) throw new errors.RecordInvalid('it is nested too deep to be written again')
+  if (isTooDeep(text, () => stored)) throw new errors.RecordInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   const name = stored?.data?.name
   if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.show(name)}`)
   if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.show(stored.options)}`)
   return sanitize(stored)
 }
 
-/** JSON.parse reads what JSON.stringify cannot write. Only what has thousands of brackets is tried. */
-function isTooDeep (text: string, parsed: unknown): boolean {
-  if (text.length < 10_000) return false
+/**
+ * JSON.parse reads what JSON.stringify cannot write again, depending on the stack that is left; Lua's JSON gives up at
+ * this depth too.
+ */
+const MAX_DEPTH = 1_000
+
+/** Only what has that many brackets is looked into. */
+function isTooDeep (text: string, parsed: () => unknown, depth = MAX_DEPTH): boolean {
+  if (text.length < MAX_DEPTH) return false
   let brackets = 0
-  for (let i = 0; i < text.length && brackets < 2_000; i++) if (text[i] === '[' || text[i] === '{') brackets++
-  if (brackets < 2_000) return false
-  try {
-    JSON.stringify(parsed)
-    return false
-  } catch {
-    return true
+  for (const bracket of ['[', '{']) {
+    for (let at = text.indexOf(bracket); at >= 0 && brackets < MAX_DEPTH; at = text.indexOf(bracket, at + 1)) brackets++
   }
+  return brackets >= MAX_DEPTH && isDeeper(parsed(), depth)
 }
+
+const isDeeper = (value: unknown, depth: number): boolean =>
+  typeof value === 'object' && value !== null && (depth === 0 || Object.values(value).some(one => isDeeper(one, depth - 1)))
 
 const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
 

@@ -17,6 +17,8 @@ const UNKNOWN_WAIT = 5_000
 /** Bounds one Lua call. */
 const RELEASE_BATCH = 200
 
+const DROPPED = 'The outcome was dropped: the claim was lost, and the task is another\'s, or has ended'
+
 interface Running { settling: Settling, attempt: Attempt, order: number }
 
 export class Runner {
@@ -109,6 +111,8 @@ export class Runner {
       maxProgressSize: this.#settings.maxProgressSize,
       report: json => this.#report(held, json)
     })
+    // Its claim was lost while Redis was away, and is ours again: the outcome of the one that goes on will not count.
+    this.#running.get(held.id)?.attempt.abort('lost')
     const running: Running = { settling: { ...settling, startedAt: now }, attempt, order: ++this.#order }
     this.#running.set(held.id, running)
     void attempt.outcome.then(outcome => this.#conclude(running, outcome))
@@ -149,12 +153,13 @@ export class Runner {
     const verdict = await this.#settler.settle(settlement)
     if (verdict === 'cancelled' && settling) return this.#settle(finish('cancelled', settling))
     if (verdict !== 'lost' || this.#insist.closed) return
-    this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, 'The outcome was dropped: the claim was lost, and the task is another worker\'s, or has ended')
+    this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, DROPPED)
   }
 
   /** One line a task, as Fastify has one a request. */
   #tell (attempt: Attempt, outcome: Outcome, durationMs: number): void {
     if (outcome.kind === 'succeeded') return attempt.log.info({ durationMs }, 'task completed')
+    if (outcome.kind === 'lost') return attempt.log.warn({ durationMs }, DROPPED)
     if (outcome.kind !== 'failed') return attempt.log.info({ durationMs }, `task ${outcome.kind}`)
     attempt.log.error({ durationMs, err: loggable(outcome.failure) }, 'task failed')
   }
@@ -175,6 +180,7 @@ export class Runner {
   bury ({ id, text, stalls }: Buried, token: string): void {
     const now = this.#registry.availability.now()
     const settling: Settling = { held: { id, token }, stored: this.#decode(text).stored, settings: this.#settings, now }
+    if (isTerminal(settling.stored.status)) return void this.#settle({ ...settling.held, outcome: 'drop' })
     if (stalls <= this.#settings.maxStalls) return void this.#settle(finish('cancelled', settling))
     this.#log.error({ taskId: id, task: settling.stored.data.name, stalls }, 'The task failed: its worker went away each time that it ran')
     void this.#settle(stalled(stalls, settling))
@@ -199,6 +205,11 @@ export class Runner {
   async handBack (): Promise<void> {
     await Promise.all(Array.from(this.#running.values(), one => one.attempt.outcome))
     await this.#settler.drained()
+    await this.handBackUnstarted()
+  }
+
+  /** Hands back what is not to be started here. */
+  async handBackUnstarted (): Promise<void> {
     this.#toRelease.sort((a, b) => a.order - b.order)
     while (this.#toRelease.length > 0) await this.#release(this.#toRelease.splice(-RELEASE_BATCH).map(one => one.settling))
     await this.#settler.drained()

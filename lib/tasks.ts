@@ -140,7 +140,7 @@ export class TaskRegistry implements HandleSource {
       options.backoff = given.backoff ?? task.backoff ?? settings.backoff
     }
     if (timeout > 0) options.timeout = timeout
-    if (ttl !== defaults.resultTtl) options.ttl = ttl
+    if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
     if (given.delay) options.delay = this.availability.now() + given.delay
     if (given.delayUntil !== undefined && Number(given.delayUntil) > this.availability.now()) options.delay = Number(given.delayUntil)
     if (given.expires !== undefined) options.expires = given.expires instanceof Date ? Number(given.expires) : this.availability.now() + given.expires

@@ -32,6 +32,7 @@ function isSound (t: Test, { error, stack, retryAfter, retryable }: Failure, wha
   t.strictSame(Object.keys(error), ['name', 'message', 'code'], what)
   t.ok(typeof error.name === 'string' && error.name.length > 0 && error.name.length <= 128, `${what}: name`)
   t.ok(typeof error.message === 'string' && error.message.length <= 4_096, `${what}: message`)
+  t.equal(Buffer.from(error.message).toString(), error.message, `${what}: no half of a character`)
   t.ok(error.code === null || (typeof error.code === 'string' && error.code.length <= 128), `${what}: code`)
   t.ok(typeof stack === 'string' && stack.length <= 8_192, `${what}: stack`)
   t.ok(retryAfter === null || (Number.isSafeInteger(retryAfter) && retryAfter >= 0 && Date.now() + retryAfter <= LAST_DATE), `${what}: retryAfter ${retryAfter}`)

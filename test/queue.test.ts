@@ -307,6 +307,7 @@ t.test('recover', async (t) => {
     const b = new Bench(t)
     await b.add('a', 'b', 'c')
     await b.claim(1, 'w.1', 40)
+    await b.queue.update({ id: 'a', token: 'w.1' }, '{}')
     await b.claim(1, 'w.2')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
     const { requeued, buried } = await until('the lease lapses', async () => {
@@ -423,7 +424,7 @@ t.test('cancel', async (t) => {
     const b = new Bench(t)
     await b.queue.addMany([{ id: 'd', text: text('d'), delay: 1 }, { id: 'e', text: text('e'), delay: 1 }])
     await b.add('w', 'x')
-    await b.redis.hset(b.key('stalls'), 'w', 1)
+    for (const key of ['stalls', 'progress']) await b.redis.hset(b.key(key), 'w', 1)
     const events = await b.events(t)
     for (const [id, ttl] of [['w', LONG], ['x', 0], ['d', LONG], ['e', 0]] as const) t.equal(await cancel(b, id, ttl), 'cancelled')
     t.strictSame(await b.claim(9), [])

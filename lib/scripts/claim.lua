@@ -1,13 +1,14 @@
 --[[
 Moves the delayed tasks that are due to waiting, then takes up to `free` waiting tasks for one worker.
 
-KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases
+KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls
 ARGV  1 free slots  2 claim token  3 lease (ms)  4 "1" to ask again after a lost reply  5 channel prefix
 Returns { now (ms, Redis' clock), time of the next delayed task or -1, id, record, id, record, ... }
 
 Guarantee: a task is claimed by one token at a time. An id whose record is gone is dropped; an id that is held by a
 live claim (a plain Bee-Queue worker's stall check put it back) goes to active again and is not claimed twice.
 Asking again with the same token returns the same tasks, and takes no more.
+A task whose worker went away comes alone: if it is what ends workers, it takes none along that was not started.
 Additions come before removals: a Redis that is out of memory refuses additions, and nothing is rolled back.
 ]]
 local time = redis.call('TIME')
@@ -39,9 +40,19 @@ local function promote()
   if head[2] then reply[2] = tonumber(head[2]) end
 end
 
+local function until_suspect(ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[7]) == 0 then return ids end
+  local stalls = redis.call('HMGET', KEYS[7], unpack(ids))
+  local first = #ids
+  if not stalls[first] then
+    while first > 1 and not stalls[first - 1] do first = first - 1 end
+  end
+  return { unpack(ids, first) }
+end
+
 local function take()
   local free = tonumber(ARGV[1])
-  local ids = free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {}
+  local ids = until_suspect(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   if #ids == 0 then return end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
