@@ -61,7 +61,7 @@ export class QueueLoop {
     await this.#keeper.start()
     this.#ends.push(subscriber.onResync(() => this.poke()))
     this.#ends.push(await subscriber.listen(this.#queue.delayedChannel, due => this.#wakeAt(Number(due))))
-    this.#ends.push(await subscriber.listen(this.#queue.cancelChannel, id => this.#runner.cancel(id)))
+    this.#ends.push(await subscriber.listen(this.#queue.cancelChannel, id => void this.#keeper.check(id)))
     this.poke()
   }
 

@@ -168,13 +168,11 @@ export class Runner {
     running.attempt.abort(verdict === 'lost' ? 'lost' : 'cancel')
   }
 
-  /** Somebody asked to cancel a task; it may run here. */
-  cancel (id: string): void { this.#running.get(id)?.attempt.abort('cancel') }
-
   /** A task that stalled too often, or was cancelled while its worker went away: claimed by the check, ended here. */
   bury ({ id, text, stalls }: Buried, token: string): void {
     const now = this.#registry.availability.now()
     const settling: Settling = { held: { id, token }, stored: this.#decode(text).stored, settings: this.#settings, now }
+    if (isTerminal(settling.stored.status)) return void this.#settle({ id, token, outcome: 'drop' })
     if (stalls <= this.#settings.maxStalls) return void this.#settle(finish('cancelled', settling))
     this.#log.error({ taskId: id, task: settling.stored.data.name, stalls }, 'The task failed: its worker went away each time that it ran')
     void this.#settle(stalled(stalls, settling))

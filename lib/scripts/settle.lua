@@ -70,6 +70,10 @@ for i = 2, #ARGV, 6 do
     if outcome == 'retry' then redis.call('HSET', KEYS[1], id, record) end
     if repeats then again(id, number) end
     if done[outcome] then finish(id, outcome, record, number) end
+    if outcome == 'drop' then
+      redis.call('HDEL', KEYS[7], id)
+      redis.call('SREM', KEYS[8], id)
+    end
     if outcome ~= 'drop' then redis.call('PUBLISH', ARGV[1] .. 'task:' .. id, outcome) end
     if event ~= '' then redis.call('PUBLISH', ARGV[1] .. 'events', event) end
   end
