@@ -5,6 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
 import { currentRequest } from './context.ts'
 import { toFailure, type Failure } from './failure.ts'
+import { isTooDeep, MAX_DEPTH } from './record.ts'
 import type { Definition } from './tasks.ts'
 import type { TaskContext } from './types.ts'
 
@@ -148,6 +149,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
       throw new errors.ResultInvalid(toFailure(error).error.message)
     }
     if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.show(value)}`)
+    if (isTooDeep(json)) throw new errors.ResultInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
     const size = Buffer.byteLength(json)
     if (size > this.#input.maxResultSize) throw new errors.ResultTooLarge(size, this.#input.maxResultSize)
     return json
@@ -193,6 +195,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
       throw this.#invalid(toFailure(error).error.message)
     }
     if (progress === undefined) throw this.#invalid(`the progress is ${errors.show(state.progress)}`)
+    if (isTooDeep(progress)) throw this.#invalid(`the progress is nested deeper than ${MAX_DEPTH} levels`)
     if (Buffer.byteLength(progress) > this.#input.maxProgressSize) throw this.#invalid(`the progress is ${Buffer.byteLength(progress)} bytes`)
     // As it is now: the handler may go on to change its object.
     this.#state = { stage: state.stage, progress: JSON.parse(progress) }

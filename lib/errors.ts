@@ -76,11 +76,25 @@ export const ResultTimeout = createError('TASK_RESULT_TIMEOUT', 'Task "%s" (%s) 
 
 /** A value as an error message shows it: short, on one line, and never a secret's whole text. */
 export function show (value: unknown): string {
-  if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`
-  let text: string | undefined
-  try {
-    text = typeof value === 'bigint' ? `${value}n` : typeof value === 'number' ? String(value) : JSON.stringify(value)
-  } catch {}
-  text ??= String(Object.prototype.toString.call(value))
+  const text = attempt(() => textOf(value)) ?? attempt(() => Object.prototype.toString.call(value)) ?? 'something that cannot be shown'
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
+
+/** A name that someone gave, in the quotes of a message. */
+export function showName (name: unknown): string {
+  return typeof name === 'string' ? name.slice(0, 80) : show(name)
+}
+
+function textOf (value: unknown): string | undefined {
+  if (typeof value === 'function') return `a function (${typeof value.name === 'string' && value.name !== '' ? value.name : 'anonymous'})`
+  return typeof value === 'bigint' ? `${value}n` : typeof value === 'number' ? String(value) : JSON.stringify(value)
+}
+
+/** Getters, toJSON and proxies of what is shown may throw. */
+function attempt (look: () => string | undefined): string | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
 }

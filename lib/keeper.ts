@@ -84,6 +84,15 @@ export class Keeper {
     held.forEach((one, i) => runner.renewed(one, verdicts[i]!))
   }
 
+  /** Somebody says that a task was cancelled, and anyone may say so: a renewal tells whether it was. */
+  async check (id: string): Promise<void> {
+    const { queue, runner, settings: { stallInterval } } = this.#options
+    const held = runner.held().find(one => one.id === id)
+    if (!held) return
+    const verdicts = await queue.renew(stallInterval, [held]).catch(() => []) // the next renewal finds it
+    if (verdicts[0]) runner.renewed(held, verdicts[0])
+  }
+
   /** A handler that holds the event loop holds up the renewals too: all claims of this worker lapse. */
   #watchEventLoop (): void {
     const { settings: { stallInterval }, log, runner } = this.#options

@@ -62,7 +62,7 @@ export class QueueLoop {
     if (this.#stopped) return
     this.#ends.push(subscriber.onResync(() => this.poke()))
     await this.#listen(this.#queue.delayedChannel, due => this.#wakeAt(Number(due)))
-    await this.#listen(this.#queue.cancelChannel, id => this.#runner.cancel(id))
+    await this.#listen(this.#queue.cancelChannel, id => void this.#keeper.check(id))
     this.poke()
   }
 

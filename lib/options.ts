@@ -3,7 +3,7 @@
  * was written, with its name, what was expected, what came, and the fix.
  */
 import * as errors from './errors.ts'
-import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueOptions, ListOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
+import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
 
 /** setTimeout fires at once above this. */
 export const MAX_TIMER = 2 ** 31 - 1
@@ -58,9 +58,11 @@ const isName = (value: unknown): value is string => typeof value === 'string' &&
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 const isObject = (value: unknown): value is Record<string, any> => typeof value === 'object' && value !== null && !Array.isArray(value)
 const isHook = (value: unknown): boolean => Array.isArray(value) ? value.every(isFunction) : isFunction(value)
+/** Ms of a Date or a number. A Date's own value: its methods may be another's. */
+export const timeOf = (value: unknown): number => value instanceof Date ? new Date(value).getTime() : value as number
 const isTime = (value: unknown): boolean => {
-  const time = value instanceof Date ? value.getTime() : value
-  return Number.isInteger(time) && (time as number) >= 0 && (time as number) <= MAX_DATE
+  const time = timeOf(value)
+  return Number.isInteger(time) && time >= 0 && time <= MAX_DATE
 }
 
 function whole (min: number, max: number, unit: string, fix: string): Rule {
@@ -109,7 +111,7 @@ const enqueueRules: Rules = {
   ...perTask,
   queue: name('For example "mail".'),
   delay: whole(0, MAX_DATE / 4, 'of ms', 'For a point in time use delayUntil.'),
-  delayUntil: { ok: value => isTime(value) && Number(value) > 1e11, expected: 'a Date, or ms since 1970', fix: 'Seconds must be multiplied by 1000; for a span of time use delay.' },
+  delayUntil: { ok: value => isTime(value) && timeOf(value) > 1e11, expected: 'a Date, or ms since 1970', fix: 'Seconds must be multiplied by 1000; for a span of time use delay.' },
   expires: { ok: isTime, expected: 'a Date, or a whole number of ms from now', fix: 'For example 60000.' },
   id: { ok: isId, expected: '1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-"', fix: 'Leave it out for a random UUID.' }
 }
@@ -177,9 +179,26 @@ function nearest (name: string, known: string[]): string {
 function check (values: Record<string, any>, rules: Rules, where: string, complain: Complain): void {
   for (const key of Object.keys(values)) {
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
-    if (!rule) throw new errors.OptionUnknown(key, where, nearest(key, Object.keys(rules)), Object.keys(rules).join(', '))
-    if (values[key] !== undefined && !rule.ok(values[key])) throw complain(key, rule, values[key])
+    if (!rule) throw new errors.OptionUnknown(errors.showName(key), where, nearest(key, Object.keys(rules)), Object.keys(rules).join(', '))
+    if (values[key] !== undefined && !holds(rule, values[key])) throw complain(key, rule, values[key])
   }
+}
+
+/** A value may throw when it is looked at. */
+function holds (rule: Rule, value: unknown): boolean {
+  try {
+    return rule.ok(value)
+  } catch {
+    return false
+  }
+}
+
+/** The own properties, each read once: what was checked is what is used. */
+function own<T extends object> (task: string, values: T, what: string, fix: string): T {
+  try {
+    if (isObject(values)) return { ...values }
+  } catch {}
+  throw new errors.TaskOptionInvalid(task, what, 'an object', errors.show(values), fix)
 }
 
 function checkBackoff (backoff: BackoffOptions, strategies: Record<string, BackoffStrategy>, complain: Complain): void {
@@ -241,10 +260,19 @@ export function checkDefine (task: unknown, options: DefineOptions, settings: Se
   if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, ofTask(task))
 }
 
-/** Checks the options of `enqueue`. Throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_ID_INVALID. */
-export function checkEnqueue (task: string, options: EnqueueOptions, settings: Settings): void {
-  if (!isObject(options)) throw new errors.TaskOptionInvalid(task, 'options', 'an object', errors.show(options), 'For example { delay: 60000 }.')
+/** Checks the options of `enqueue`, and gives a copy. Throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_ID_INVALID. */
+export function checkEnqueue (task: string, given: EnqueueOptions, settings: Settings): EnqueueOptions {
+  const options = own(task, given, 'options', 'For example { delay: 60000 }.')
+  if (options.backoff !== undefined) options.backoff = own(task, options.backoff, 'backoff', perTask.backoff!.fix)
   check(options, enqueueRules, `enqueue("${task}", data, options)`, ofTask(task))
   if (options.delay !== undefined && options.delayUntil !== undefined) throw new errors.OptionClash('delay', 'delayUntil', 'delay is a span of time from now, delayUntil a point in time: give one')
   if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, ofTask(task))
+  return options
+}
+
+/** Checks what `enqueueMany` is given, and gives copies. Throws TASK_OPTION_INVALID. */
+export function checkItems (task: string, items: Array<EnqueueItem<any>>): Array<EnqueueItem<any>> {
+  if (!Array.isArray(items)) throw new errors.TaskOptionInvalid(errors.showName(task), 'items', 'an array', errors.show(items), 'For example [{ data: 1 }, { data: 2 }].')
+  // Array.from: map would leave out holes.
+  return Array.from(items, item => own(errors.showName(task), item, 'items', 'For example [{ data: 1 }, { data: 2 }].'))
 }

@@ -4,8 +4,8 @@
  * The braces make all keys of a queue live in one slot of a cluster; to Bee-Queue they are part of the queue's name.
  */
 import { BeeProducer, type NewJob } from './bee.ts'
-import type { Live } from './record.ts'
-import { runScript, script, type ScriptArgument, type ScriptName } from './scripts.ts'
+import { isTooDeep, type Live } from './record.ts'
+import { runScript, runScriptForBuffers, script, type ScriptArgument, type ScriptName } from './scripts.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from './types.ts'
 
@@ -42,7 +42,8 @@ export interface Buried { id: string, text: string, stalls: number }
 
 export interface Held { id: string, token: string }
 
-export interface Read { text: string, live: Live }
+/** `raw` is the text as it stands in Redis, for `cancel` and `retry` to compare: it may be anyone's, and no UTF-8. */
+export interface Read { text: string, raw: Buffer, live: Live }
 
 const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
 
@@ -55,7 +56,7 @@ type OwnKeys = Exclude<ScriptName, 'adopt' | 'page'>
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
   cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress'],
-  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls'],
+  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   join: ['stallInterval'],
   purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
@@ -111,15 +112,15 @@ export class TaskQueue {
 
   /** Reads all that is known of a task, in one round trip. */
   async read (id: string): Promise<Read | null> {
-    const reply = await this.#run('status', [id])
+    const reply = await runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id])
     if (!reply) return null
-    const [text, claim, delayedTo, progress, held] = reply
+    const [text, claim, delayedTo, progress] = reply.map(String)
     const live: Live = {}
     if (claim) live.claimedAt = Number(claim.split(' ')[1])
-    if (delayedTo) live.delayedTo = Number(delayedTo)
+    if (delayedTo) live.delayedTo = toScore(delayedTo)
     if (progress) live.progress = parseProgress(progress)
-    if (held) live.held = true
-    return { text, live }
+    if (reply[4]) live.held = true
+    return { text, raw: reply[0], live }
   }
 
   /**
@@ -169,12 +170,12 @@ export class TaskQueue {
   async join (stallInterval: number): Promise<number> { return Number(await this.#run('join', [stallInterval])) }
 
   /** Cancels; `before` and `after` are the record as it was read, and as cancelled. */
-  cancel (id: string, before: string, after: string, ttl: number): Promise<'cancelled' | 'requested' | 'changed' | 'unknown'> {
+  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<'cancelled' | 'requested' | 'changed' | 'unknown'> {
     return this.#run('cancel', [id, before, after, ttl, this.#prefix])
   }
 
   /** Queues a failed task again; `before` and `after` as in `cancel`. */
-  retry (id: string, before: string, after: string): Promise<'queued' | 'changed' | 'refused'> {
+  retry (id: string, before: string | Buffer, after: string): Promise<'queued' | 'changed' | 'refused'> {
     return this.#run('retry', [id, before, after, this.#prefix])
   }
 
@@ -222,10 +223,13 @@ const PAGES: Record<TaskState, [Key, 'list' | 'asc' | 'desc']> = {
   cancelled: ['done:cancelled', 'desc'],
   expired: ['done:expired', 'desc']
 }
+/** Redis has its own words for the infinite. */
+const toScore = (text: string): number => Number(text.replace('inf', 'Infinity'))
 
 const toVerdicts = (codes: number[]): Verdict[] => codes.map(code => verdicts[code]!)
 
 function parseProgress (text: string): { stage: string | null, progress: unknown } | undefined {
+  if (isTooDeep(text)) return undefined
   try {
     const { stage, progress } = JSON.parse(text)
     return { stage: typeof stage === 'string' ? stage : null, progress: progress ?? null }

@@ -7,6 +7,7 @@
  */
 import sjson from 'secure-json-parse'
 import * as errors from './errors.ts'
+import { toFailure } from './failure.ts'
 import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from './types.ts'
 
 export interface StoredOptions {
@@ -63,6 +64,36 @@ const TERMINAL = new Set<string>(['succeeded', 'failed', 'cancelled', 'expired']
 
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
+/**
+ * JSON.stringify recurses, and overflows the stack at some 4,000 levels, sooner for a caller that is deep itself: a fixed
+ * limit, far from there, makes sure that what was read can be written.
+ */
+export const MAX_DEPTH = 1_000
+/** Data and progress are inside of the record. */
+const MAX_RECORD_DEPTH = MAX_DEPTH + 10
+
+export function isTooDeep (json: string, most = MAX_DEPTH): boolean {
+  if (json.length <= 2 * most) return false // each level takes two characters
+  let depth = 0
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i]
+    if (char === '"') i = endOfString(json, i)
+    else if (char === '[' || char === '{') depth++
+    else if (char === ']' || char === '}') depth--
+    if (depth > most) return true
+  }
+  return false
+}
+
+function endOfString (json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
+    let before = end
+    while (json[before - 1] === '\\') before--
+    if ((end - before) % 2 === 0) return end
+  }
+  return json.length
+}
+
 /** Makes the text of a new record. Throws TASK_DATA_INVALID, TASK_DATA_TOO_LARGE. */
 export function encodeNew (name: string, data: unknown, options: StoredOptions, maxDataSize: number): string {
   const json = encodeData(name, data)
@@ -80,10 +111,10 @@ function encodeData (name: string, data: unknown): string {
   try {
     json = JSON.stringify(data)
   } catch (error) {
-    throw new errors.DataInvalid(name, error instanceof Error ? error.message : errors.show(error))
+    throw new errors.DataInvalid(name, toFailure(error).error.message)
   }
   if (json === undefined) throw new errors.DataInvalid(name, `it is ${errors.show(data)}`)
-  if (isTooDeep(json, () => JSON.parse(json), MAX_DEPTH - 2)) throw new errors.DataInvalid(name, `it is nested deeper than ${MAX_DEPTH - 2} levels`)
+  if (isTooDeep(json)) throw new errors.DataInvalid(name, `it is nested deeper than ${MAX_DEPTH} levels`)
   return json
 }
 
@@ -101,36 +132,17 @@ export function encode (stored: Stored, resultJson?: string): string {
 /** Reads a record. Throws TASK_RECORD_INVALID where the text is not one. */
 export function decode (text: string): Stored {
   let stored: any
+  if (isTooDeep(text, MAX_RECORD_DEPTH)) throw new errors.RecordInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   try {
     stored = sjson.parse(text, { protoAction: 'remove', constructorAction: 'remove' })
   } catch (error) {
     throw new errors.RecordInvalid((error as Error).message)
   }
-  if (isTooDeep(text, () => stored)) throw new errors.RecordInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   const name = stored?.data?.name
   if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.show(name)}`)
   if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.show(stored.options)}`)
   return sanitize(stored)
 }
-
-/**
- * JSON.parse reads what JSON.stringify cannot write again, depending on the stack that is left; Lua's JSON gives up at
- * this depth too.
- */
-const MAX_DEPTH = 1_000
-
-/** Only what has that many brackets is looked into. */
-function isTooDeep (text: string, parsed: () => unknown, depth = MAX_DEPTH): boolean {
-  if (text.length < MAX_DEPTH) return false
-  let brackets = 0
-  for (const bracket of ['[', '{']) {
-    for (let at = text.indexOf(bracket); at >= 0 && brackets < MAX_DEPTH; at = text.indexOf(bracket, at + 1)) brackets++
-  }
-  return brackets >= MAX_DEPTH && isDeeper(parsed(), depth)
-}
-
-const isDeeper = (value: unknown, depth: number): boolean =>
-  typeof value === 'object' && value !== null && (depth === 0 || Object.values(value).some(one => isDeeper(one, depth - 1)))
 
 const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
 
@@ -185,7 +197,7 @@ function attemptOf (stored: Stored, state: TaskState): number {
 }
 
 // Ms since 1970 that no Date can hold came from a producer's mistake: null is kinder than a throw.
-const time = (ms: number | undefined): string | null => ms === undefined || ms > MAX_DATE ? null : new Date(ms).toISOString()
+const time = (ms: number | undefined): string | null => ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
 
 /** Where a plain Bee-Queue ended the task, its newest stack is all there is. */
 function errorOf (stored: Stored, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {

@@ -173,9 +173,6 @@ export class Runner {
     running.attempt.abort(verdict === 'lost' ? 'lost' : 'cancel')
   }
 
-  /** Somebody asked to cancel a task; it may run here. */
-  cancel (id: string): void { this.#running.get(id)?.attempt.abort('cancel') }
-
   /** A task that stalled too often, or was cancelled while its worker went away: claimed by the check, ended here. */
   bury ({ id, text, stalls }: Buried, token: string): void {
     const now = this.#registry.availability.now()

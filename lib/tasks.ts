@@ -7,7 +7,7 @@ import * as errors from './errors.ts'
 import { Availability } from './availability.ts'
 import { currentRequest } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
-import { checkDefine, checkEnqueue, defaults, isId, type Settings } from './options.ts'
+import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from './options.ts'
 import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from './record.ts'
 import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { TaskQueue } from './queue.ts'
@@ -34,7 +34,8 @@ const toNewJob = ({ id, text, options }: Prepared): NewJob => ({ id, text, delay
 
 export interface Found {
   queue: TaskQueue
-  text: string
+  /** The record's text, as it stands in Redis. */
+  raw: Buffer
   stored: Stored
   record: TaskRecord<any, any>
   /** When it is due, where it is delayed: ms since 1970. */
@@ -109,14 +110,14 @@ export class TaskRegistry implements HandleSource {
 
   #definition (name: string): Definition {
     const definition = this.definitions.get(name)
-    if (!definition) throw new errors.TaskUnknown(errors.show(name).slice(1, -1), name, [...this.definitions.keys()].join(', ') || 'none')
+    if (!definition) throw new errors.TaskUnknown(errors.showName(name), errors.showName(name), [...this.definitions.keys()].join(', ') || 'none')
     return definition
   }
 
   /** Checks everything and makes the record: what is wrong is found before anything is sent. */
-  #prepare (name: string, data: unknown, given: EnqueueOptions): Prepared {
+  #prepare (name: string, data: unknown, unchecked: EnqueueOptions): Prepared {
     const definition = this.#definition(name)
-    checkEnqueue(name, given, this.settings)
+    const given = checkEnqueue(name, unchecked, this.settings)
     const options = this.#storedOptions(definition, given)
     return {
       id: given.id ?? randomUUID(),
@@ -142,8 +143,8 @@ export class TaskRegistry implements HandleSource {
     if (timeout > 0) options.timeout = timeout
     if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
     if (given.delay) options.delay = this.availability.now() + given.delay
-    if (given.delayUntil !== undefined && Number(given.delayUntil) > this.availability.now()) options.delay = Number(given.delayUntil)
-    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? Number(given.expires) : this.availability.now() + given.expires
+    if (given.delayUntil !== undefined && timeOf(given.delayUntil) > this.availability.now()) options.delay = timeOf(given.delayUntil)
+    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? timeOf(given.expires) : this.availability.now() + given.expires
     if (given.id !== undefined) options.nonce = randomUUID()
     const reqId = currentRequest.getStore()
     if (reqId !== undefined) options.reqId = reqId
@@ -159,7 +160,7 @@ export class TaskRegistry implements HandleSource {
 
   /** See `Tasks.enqueueMany`. */
   async enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
-    const jobs = items.map(({ data, ...options }) => this.#prepare(name, data, options))
+    const jobs = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
     const handles = new Map<Prepared, Handle>()
     for (const queue of new Set(jobs.map(job => job.queue))) {
       const ofQueue = jobs.filter(job => job.queue === queue)
@@ -205,7 +206,7 @@ export class TaskRegistry implements HandleSource {
       stored = unreadable(Date.now())
       stored.error = { name: 'Error', message: (error as Error).message, code: 'TASK_RECORD_INVALID' }
     }
-    return { queue, text: read.text, stored, delayedTo: read.live.delayedTo, record: this.#present(id, queue, stored, read.live) }
+    return { queue, raw: read.raw, stored, delayedTo: read.live.delayedTo, record: this.#present(id, queue, stored, read.live) }
   }
 
   #present (id: string, queue: TaskQueue, stored: Stored, live: Live): TaskRecord<any, any> {
@@ -239,10 +240,10 @@ export class TaskRegistry implements HandleSource {
       const found = await this.find(id, queue)
       if (!found) return 'unknown'
       if (isTerminal(found.record.state)) return 'finished'
-      const { stored, text } = found
+      const { stored, raw } = found
       const after = encode({ ...stored, status: 'cancelled', attempt: found.record.attempt, finishedAt: Date.now() })
       const ttl = stored.options.ttl ?? this.settings.resultTtl
-      const outcome = await this.availability.call(`a cancel of task "${id}"`, 'Ask again.', () => found.queue.cancel(id, text, after, ttl))
+      const outcome = await this.availability.call(`a cancel of task "${id}"`, 'Ask again.', () => found.queue.cancel(id, raw, after, ttl))
       if (outcome !== 'changed') return outcome
     }
   }
@@ -253,7 +254,7 @@ export class TaskRegistry implements HandleSource {
       const found = await this.find(id)
       if (!found) return 'unknown'
       if (found.record.state !== 'failed') return 'refused'
-      const outcome = await this.availability.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.text, encode(cleaned(found.stored))))
+      const outcome = await this.availability.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.raw, encode(cleaned(found.stored))))
       if (outcome !== 'changed') return outcome
     }
   }

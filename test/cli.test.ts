@@ -48,7 +48,8 @@ for (const [file, text] of [['app.js', esm], ['app.mjs', esm], ['app.cjs', cjs],
     for (const line of [`app          ${join(folder, file)}`, `redis        redis://127.0.0.1:${port}/0`, 'queues       default, mail', 'tasks        quick, slow, hang, letter', 'concurrency  4']) {
       t.ok(worker.err().includes(line), line)
     }
-    t.match(worker.out(), new RegExp(`"taskId":"${quick.id}","task":"quick","attempt":1.*"working"`))
+    const line = new RegExp(`"taskId":"${quick.id}","task":"quick","attempt":1.*"working"`)
+    await until('its line is in the log', () => line.test(worker.out()))
     const slow = await web.tasks.enqueue('slow')
     await reaches(web, slow.id, 'active')
     worker.child.kill('SIGTERM')

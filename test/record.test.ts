@@ -83,12 +83,17 @@ t.test('a copy as JSON carries it', async (t) => {
   t.equal(asJson('a', undefined), undefined)
 })
 
-t.test('data 5,000 levels deep is carried, or refused as such', async (t) => {
-  try {
-    t.equal(JSON.stringify(carried(nested(5_000))), levels(5_000))
-  } catch (error) {
-    t.equal((error as any).code, 'TASK_DATA_INVALID')
+t.test('data of any depth is carried, or refused as such', async (t) => {
+  for (const depth of [500, 997, 998, 999, 1_000, 1_001, 2_000, 4_500, 5_000]) {
+    try {
+      t.equal(JSON.stringify(carried(nested(depth))), levels(depth))
+    } catch (error) {
+      t.equal((error as any).code, 'TASK_DATA_INVALID', `${depth} levels: ${error}`)
+    }
   }
+  t.doesNotThrow(() => carried(nested(500)))
+  const brackets = { text: '[{'.repeat(5_000), list: Array.from({ length: 5_000 }, () => [{}]) }
+  t.strictSame(carried(brackets), brackets, 'many brackets are no depth')
 })
 
 t.test('what is read can be written again', async (t) => {

@@ -1,12 +1,13 @@
 --[[
 Moves the delayed tasks that are due to waiting, then takes up to `free` waiting tasks for one worker.
 
-KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls
+KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls  8 failed  9 done:failed
 ARGV  1 free slots  2 claim token  3 lease (ms)  4 "1" to ask again after a lost reply  5 channel prefix
 Returns { now (ms, Redis' clock), time of the next delayed task or -1, id, record, id, record, ... }
 
 Guarantee: a task is claimed by one token at a time. An id whose record is gone is dropped; an id that is held by a
 live claim (a plain Bee-Queue worker's stall check put it back) goes to active again and is not claimed twice.
+An id that is not UTF-8 is set aside as failed, for a day: no worker could name it, and so nobody could settle it.
 Asking again with the same token returns the same tasks, and takes no more.
 A task whose worker went away comes alone: if it is what ends workers, it takes none along that was not started.
 Additions come before removals: a Redis that is out of memory refuses additions, and nothing is rolled back.
@@ -50,6 +51,24 @@ local function until_suspect(ids)
   return { unpack(ids, first) }
 end
 
+local sequences = {
+  '[\194-\223][\128-\191]', '\224[\160-\191][\128-\191]', '[\225-\236\238\239][\128-\191][\128-\191]', '\237[\128-\159][\128-\191]',
+  '\240[\144-\191][\128-\191][\128-\191]', '[\241-\243][\128-\191][\128-\191][\128-\191]', '\244[\128-\143][\128-\191][\128-\191]'
+}
+
+local function is_text(id)
+  if not string.find(id, '[\128-\255]') then return true end
+  for _, sequence in ipairs(sequences) do id = string.gsub(id, sequence, ' ') end
+  return not string.find(id, '[\128-\255]')
+end
+
+local function set_aside(id)
+  redis.call('HSET', KEYS[4], id, string.format('{"data":{"name":"unknown"},"options":{"timestamp":%.0f},"status":"failed","finishedAt":%.0f,'
+    .. '"error":{"name":"Error","message":"The id of the task is not UTF-8","code":"TASK_RECORD_INVALID"}}', now, now))
+  redis.call('SADD', KEYS[8], id)
+  redis.call('ZADD', KEYS[9], now + 86400000, id)
+end
+
 local function take()
   local free = tonumber(ARGV[1])
   local ids = until_suspect(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
@@ -60,7 +79,10 @@ local function take()
   local active, stamps, leases, seen = {}, {}, {}, {}
   for i = #ids, 1, -1 do -- the right end is the old one
     local id = ids[i]
-    if records[i] and not seen[id] then
+    if records[i] and not seen[id] and not is_text(id) then
+      seen[id] = true
+      set_aside(id)
+    elseif records[i] and not seen[id] then
       seen[id] = true
       active[#active + 1] = id
       if claims[i] then

@@ -8,6 +8,7 @@ Returns the interval that is in force: another than its own if workers with anot
 The key goes by itself once no worker has said so for two intervals.
 ]]
 local current = redis.call('GET', KEYS[1])
-if current and current ~= ARGV[1] then return current end
+-- One that is no number, or does not go by itself, is not a worker's.
+if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', KEYS[1]) > 0 then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 2 * ARGV[1])
 return ARGV[1]

@@ -13,6 +13,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local requeued, buried = {}, {}
 
+-- Not HINCRBY: one value that is no number would end every check at this task.
+local function count(id)
+  local before = tonumber(redis.call('HGET', KEYS[7], id) or 0)
+  if not before or not (before >= 0 and before < 1000000) then before = 0 end
+  return math.floor(before) + 1
+end
+
 local function put_back(id)
   redis.call('HDEL', KEYS[5], id)
   redis.call('ZREM', KEYS[6], id)
@@ -40,16 +47,24 @@ local function forget(id)
   redis.call('HDEL', KEYS[10], id)
 end
 
+-- Longer than any worker leases: the clock was set back, or it is garbage. It would not lapse for as long.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], now + 2 * ARGV[2], '+inf', 'LIMIT', 0, 1000)) do
+  redis.call('ZADD', KEYS[6], now + ARGV[2], id)
+end
+
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', now, 'LIMIT', 0, 1000)) do
   -- First an addition: a Redis that is out of memory refuses it, and rolls nothing back.
-  local stalls = redis.call('HINCRBY', KEYS[7], id, 1)
+  local stalls = count(id)
+  redis.call('HSET', KEYS[7], id, stalls)
   -- Not in active: a plain Bee-Queue worker's stall check put it back into waiting. It may stand there once only.
   if redis.call('LREM', KEYS[2], 0, id) == 0 then redis.call('LREM', KEYS[1], 0, id) end
   local record = redis.call('HGET', KEYS[8], id)
   if not record then
     forget(id)
   else
-    if stalls > tonumber(ARGV[3]) or redis.call('SISMEMBER', KEYS[9], id) == 1 then
+    -- A lease without a claim is nobody's: who claims the task sees what it is.
+    local claimed = redis.call('HEXISTS', KEYS[5], id) == 1
+    if claimed and (stalls > tonumber(ARGV[3]) or redis.call('SISMEMBER', KEYS[9], id) == 1) then
       bury(id, record, stalls)
     else
       put_back(id)
@@ -62,6 +77,7 @@ if redis.call('SET', KEYS[4], '1', 'PX', ARGV[2], 'NX') then
   local held = redis.call('LRANGE', KEYS[2], 0, -1)
   for i, id in ipairs(held) do
     if redis.call('HEXISTS', KEYS[5], id) == 1 then
+      redis.call('ZADD', KEYS[6], 'NX', now + ARGV[2], id) -- a claim without a lease would never lapse
       redis.call('SREM', KEYS[3], id)
     elseif redis.call('SISMEMBER', KEYS[3], id) == 1 then
       redis.call('LREM', KEYS[2], 0, id)
