@@ -144,9 +144,10 @@ function causeOf ({ life: name, from }: Execution, until: number, { lives, fault
   return fault?.kind ?? null
 }
 
-/** A worker may end because it was told to, and because of a poisonous task. */
+/** A worker may end because it was told to, and because of a poisonous task; else, no fault is a reason. */
 function diedByItself (life: Life, { entries, executions }: Evidence): boolean {
-  if (life.told || life.to === null) return false
-  const poisoned = entries.some(({ id, order }) => order.kind === 'poisonous' && executions.get(id!)?.some(one => one.life === life.name))
-  return !poisoned
+  if (life.to === null || life.told?.signal === 'SIGKILL') return false
+  if (entries.some(({ id, order }) => order.kind === 'poisonous' && executions.get(id!)?.some(one => one.life === life.name))) return false
+  // By a signal: before it could listen for SIGTERM, or because it was killed as well.
+  return !life.told || (life.signal === null && life.code !== 0)
 }

@@ -57,7 +57,7 @@ export class Direct {
       string: () => this.#client.get(key),
       list: () => this.#client.lrange(key, 0, 4),
       set: () => this.#client.smembers(key),
-      zset: () => this.#client.zrange(key, 0, '4'),
+      zset: () => this.#client.zrange(key, '0', '4'),
       hash: async () => Object.entries(await this.#client.hgetall(key)).slice(0, 5)
     }
     return `${key} (${type}) ${JSON.stringify(await read[type]?.()).slice(0, 400)}`

@@ -152,7 +152,7 @@ export class Faults {
   /** Redis carries out what it is told, and nobody hears of it. */
   async #loseReplies (link: Link): Promise<void> {
     link.set('replies-held')
-    await sleep(this.#random.int(5, 300))
+    await sleep(this.#random.int(5, 400))
     link.cut()
     link.set('open')
   }

@@ -23,6 +23,8 @@ import { report } from './report.ts'
 import { registerTasks, stallInterval } from './tasks.ts'
 import type { TaskRecord } from '../lib/types.ts'
 
+class Interrupted extends Error {}
+
 const plan = makePlan(process.argv.slice(2))
 const { size } = plan
 const start = Date.now()
@@ -34,13 +36,13 @@ const ends: Array<() => unknown> = []
 const say = (text: string): void => console.log(`${((Date.now() - start) / 1000).toFixed(1).padStart(6)} s  ${text}`)
 
 const timer = setTimeout(() => over.abort(new Error(`not over after ${size.limit / 1000} s`)), size.limit)
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => over.abort(new Error(signal)))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => over.abort(new Interrupted(signal)))
 
 const failures = await run(plan).catch(error => [over.signal.aborted ? (over.signal.reason as Error).message : (error as Error).stack ?? String(error)])
 clearTimeout(timer)
 over.abort()
 for (const end of ends.reverse()) await end()
-if (failures.length === 0 && !plan.keep) await rm(dir, { recursive: true, force: true })
+if (!plan.keep && (failures.length === 0 || over.signal.reason instanceof Interrupted)) await rm(dir, { recursive: true, force: true })
 else console.log(`the ledgers, the workers' logs and Redis' file are in ${dir}`)
 console.log(failures.length === 0 ? 'chaos: passed' : `chaos: failed: ${failures.join('; ')}`)
 process.exit(failures.length === 0 ? 0 : 1)
@@ -69,7 +71,7 @@ async function run ({ seed, orders }: Plan): Promise<string[]> {
   const { leftOver } = await cleanUp(direct, crew, fastify)
   say('all has been removed')
 
-  await writeFile(join(dir, 'faults.json'), JSON.stringify({ faults: faults.log, lives: crew.lives }, null, 1))
+  await writeFile(join(dir, 'timeline.json'), JSON.stringify({ faults: faults.log, lives: crew.lives }, null, 1))
   const executions = readLedgers(dir)
   const evidence = { entries: producer.entries, records, histories: readAof(dir), executions, lives: crew.lives, faults: faults.log }
   return report({

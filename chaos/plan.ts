@@ -44,7 +44,7 @@ const full: Size = {
   pauses: 4,
   fills: 6,
   cuts: 60,
-  lostReplies: 60,
+  lostReplies: 160,
   stalls: 25,
   slow: 15
 }
@@ -64,7 +64,7 @@ const quick: Size = {
   pauses: 1,
   fills: 1,
   cuts: 6,
-  lostReplies: 8,
+  lostReplies: 24,
   stalls: 3,
   slow: 3
 }

@@ -17,8 +17,8 @@ export interface Run {
 
 interface Row { label: string, value: string | number, problems?: string[], shown?: string[] }
 
-/** Of each thing that must not be, this many are shown. */
-const EXAMPLES = Number(process.env.EX ?? 5)
+/** Of each thing that needs a look, this many are shown. */
+const EXAMPLES = 5
 
 const count = <T>(list: T[], test: (one: T) => boolean): number => list.filter(test).length
 
@@ -32,6 +32,11 @@ const longest = (times: number[]): string => times.length === 0 ? 'none' : `${Ma
 
 /** In units of what happened, not of the links that it happened to. */
 function happened (faults: Fault[], kind: FaultKind): number { return new Set(faults.filter(one => one.kind === kind).map(one => one.from)).size }
+
+/** How long workers took to end once they were told, where nobody killed them meanwhile. */
+function closes (lives: Life[]): number[] {
+  return lives.flatMap(({ told, to, signal }) => told?.signal === 'SIGTERM' && to !== null && signal === null ? to - told.at : [])
+}
 
 function rows ({ producer, audit, recovery, lives, faults, leftOver, seconds }: Run): Row[] {
   const { entries, unexpected, slowest } = producer
@@ -58,6 +63,7 @@ function rows ({ producer, audit, recovery, lives, faults, leftOver, seconds }: 
     { label: 'longest enqueue call', value: `${slowest} ms` },
     { label: 'longest recovery of Redis', value: longest(recovery.restarts) },
     { label: 'longest until a killed task ran again', value: `${longest(recovery.undisturbed)}; with Redis or connections away meanwhile ${longest(recovery.disturbed)}` },
+    { label: 'longest close of a worker', value: longest(closes(lives)) },
     { label: 'time', value: `${seconds.toFixed(1)} s` }
   ]
 }

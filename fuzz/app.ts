@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
+import { defaults } from '../lib/options.ts'
 import tasks from '../lib/plugin.ts'
 import type { TasksOptions } from '../lib/types.ts'
 
@@ -24,12 +25,16 @@ export interface OpenApp {
   close (): Promise<void>
 }
 
-export async function openApp (url: string, options: TasksOptions, define: (app: FastifyInstance) => void): Promise<OpenApp> {
+/** @param hurry a stallInterval in ms, which may be shorter than the option may */
+export async function openApp (url: string, options: TasksOptions, define: (app: FastifyInstance) => void, hurry?: number): Promise<OpenApp> {
   const prefix = `f-${randomBytes(4).toString('hex')}`
   const log: Log = { lines: 0, bytes: 0, longest: 0 }
   const redis = new Redis(url)
   const app: FastifyInstance = Fastify({ logger: { level: 'info', stream: counting(log) }, forceCloseConnections: true })
+  const { stallInterval } = defaults
+  if (hurry !== undefined) defaults.stallInterval = hurry // only what is given is checked
   await app.register(tasks, { redis: url, prefix, connectTimeout: 10_000, enqueueTimeout: 10_000, ...options })
+  defaults.stallInterval = stallInterval
   define(app)
   await app.ready()
   return {

@@ -2,11 +2,10 @@
  * Area: garbage and crafted messages on every channel of a queue, while a worker works and callers wait for results.
  * Nothing breaks, nothing is cancelled, and no message costs more than a few commands.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { openApp, type OpenApp } from './app.ts'
 import { must } from './checks.ts'
-import { commands } from './commands.ts'
+import { mustNotSpin, scripts } from './commands.ts'
 import { toBuffer, type Bytes } from './garbage.ts'
 import { latch, type Latch, until } from './waiting.ts'
 import { text } from './values.ts'
@@ -21,9 +20,6 @@ type Part = { raw: Bytes } | { idOf: Known } | { eventOf: Known, event: string }
 interface Message { channel: Part, message: Part }
 
 const WITHIN = { timeout: 10_000 }
-/** How long it is watched for a spin, in ms, and how many scripts may run meanwhile. */
-const QUIET = 40
-const SCRIPTS_QUIET = 30
 /** Scripts that one message may cause: a claim, or a look at a record. */
 const SCRIPTS_EACH = 2
 const SCRIPTS_ALL = 150
@@ -83,22 +79,15 @@ export const channels: MakeArea = url => {
     return { running, handles: { running: running[0]!, waiting, delayed, finished } }
   }
 
-  const mustNotSpin = async (): Promise<void> => {
-    const before = await commands(open.redis, 'evalsha')
-    await sleep(QUIET)
-    const scripts = await commands(open.redis, 'evalsha') - before
-    must(scripts <= SCRIPTS_QUIET, `after the last message it runs ${scripts} scripts in ${QUIET} ms`)
-  }
-
   const attempt = async (batch: Message[]): Promise<number> => {
     const { handles, running } = await prepare()
     const results = Promise.all([...running, handles.waiting].map(one => one.result(WITHIN)))
     results.catch(() => {})
-    const before = { ...open.log, scripts: await commands(open.redis, 'evalsha') }
+    const before = { lines: open.log.lines, scripts: await scripts(open.redis) }
     await Promise.all(batch.map(one => publish(one, handles)))
-    const scripts = await commands(open.redis, 'evalsha') - before.scripts
-    must(scripts <= SCRIPTS_ALL + SCRIPTS_EACH * batch.length * running.length, `${scripts} scripts for ${batch.length} messages`)
-    await mustNotSpin()
+    const ran = await scripts(open.redis) - before.scripts
+    must(ran <= SCRIPTS_ALL + SCRIPTS_EACH * batch.length * running.length, `${ran} scripts for ${batch.length} messages`)
+    await mustNotSpin(open.redis)
     gate.open()
     must((await results).every(one => one === 'through'), 'the results are others', await results)
     must((await handles.delayed.status())?.state === 'delayed', 'the delayed task', await handles.delayed.status())
@@ -119,7 +108,7 @@ export const channels: MakeArea = url => {
       name: 'messages while tasks run and are waited for',
       weight: 15,
       batch: 75,
-      arbitrary: fc.array(fc.record({ channel, message }), { minLength: 1, maxLength: 150 }),
+      arbitrary: fc.array(fc.record({ channel, message }), { minLength: 1, maxLength: 150, size: 'max' }),
       attempt
     })]
   }

@@ -104,7 +104,7 @@ export const http: MakeArea = url => {
         name: 'inject',
         weight: 20,
         batch: 10,
-        arbitrary: fc.array(request, { minLength: 1, maxLength: 20 }),
+        arbitrary: fc.array(request, { minLength: 1, maxLength: 20, size: 'max' }),
         async attempt (batch: Request[]) {
           for (const one of batch) await inject(one)
           await stillServes()
@@ -115,7 +115,7 @@ export const http: MakeArea = url => {
         name: 'a socket',
         weight: 3,
         batch: 10,
-        arbitrary: fc.array(wire, { minLength: 1, maxLength: 20 }),
+        arbitrary: fc.array(wire, { minLength: 1, maxLength: 20, size: 'max' }),
         async attempt (batch: Wire[]) {
           await Promise.all(batch.map(send))
           await stillServes()

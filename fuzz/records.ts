@@ -3,10 +3,11 @@
  * the good tasks in between are done, and nothing is left in active.
  */
 import fc from 'fast-check'
-import { defaults } from '../lib/options.ts'
 import { openApp, type OpenApp } from './app.ts'
 import { must, mustBeCoded, outcomeOf } from './checks.ts'
-import { claim, count, id, progress, record, score, toBuffer, type Bytes } from './garbage.ts'
+import { mustNotSpin } from './commands.ts'
+import { id, record, toBuffer, type Bytes } from './garbage.ts'
+import { isInList, stray, write, type Stray } from './strays.ts'
 import { until } from './waiting.ts'
 import { property, type MakeArea } from './area.ts'
 
@@ -16,70 +17,64 @@ const GOOD = 5
 const WITHIN = { timeout: 10_000 }
 const LINES_EACH = 8
 const LINES_ALL = 200
-const names = ['works', 'breaks', 'reports']
+/** Failures of one task before it gives up: its record may allow for more attempts than anyone waits for. */
+const FAILURES = 3
 const ENDED = ['succeeded', 'failed', 'cancelled', 'expired']
+/** Keys that tell of tasks that run: once nothing runs, they tell of none that a worker ran. */
+const OF_RUNNING = ['claims', 'leases', 'progress', 'stalls', 'cancelling']
 
 interface Garbage { id: Bytes, record: Bytes }
 
-/** An entry in one of the keys beside jobs. */
-interface Stray { key: string, id: Bytes, value: string }
+interface Batch { records: Garbage[], strays: Stray[], newWorker: boolean }
 
-const lists = ['waiting', 'active']
-const sets = ['stalling', 'cancelling', 'succeeded', 'failed']
-const sorted = ['delayed', 'leases', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired']
-const hashes: Record<string, fc.Arbitrary<string>> = { claims: claim, progress, stalls: count }
+const garbage: fc.Arbitrary<Garbage> = fc.record({ id, record: record(['works', 'breaks', 'reports']) })
 
-const stray: fc.Arbitrary<Stray> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ key: fc.constantFrom(...lists), id, value: fc.constant('') }) },
-  { weight: 1, arbitrary: fc.record({ key: fc.constantFrom(...sets), id, value: fc.constant('') }) },
-  { weight: 3, arbitrary: fc.record({ key: fc.constantFrom('delayed', 'leases', 'leases', ...sorted), id, value: score }) },
-  ...Object.entries(hashes).map(([key, value]) => ({ weight: 1, arbitrary: fc.record({ key: fc.constant(key), id, value }) }))
-)
-
-const garbage = fc.record({ id, record: record(names) })
+const batch: fc.Arbitrary<Batch> = fc.record({
+  records: fc.array(garbage, { maxLength: 100, size: 'max' }),
+  strays: fc.array(stray, { minLength: 1, maxLength: 200, size: 'max' }),
+  newWorker: fc.boolean()
+})
 
 export const records: MakeArea = url => {
   let open: OpenApp
-  /** Tasks that fail do so a few times: a record may allow for more attempts than anyone waits for. */
   const failures = new Map<string, number>()
 
   const start = async (): Promise<void> => {
-    defaults.stallInterval = HURRY
-    failures.clear()
     open = await openApp(url, { worker: { concurrency: 20, closeTimeout: 200 } }, app => {
       const { tasks } = app
       tasks.define('works', data => data)
       tasks.define('reports', async (data, task) => { await task.updateState('halfway', { data: typeof data }) })
-      tasks.define('breaks', (_data, task) => {
-        const before = failures.get(task.id) ?? 0
-        failures.set(task.id, before + 1)
-        throw Object.assign(new Error('broken'), before >= 3 ? { code: 'TASK_UNRECOVERABLE' } : {})
+      tasks.define('breaks', (_data, { id }) => {
+        failures.set(id, (failures.get(id) ?? 0) + 1)
+        throw Object.assign(new Error('broken'), failures.get(id)! > FAILURES ? { code: 'TASK_UNRECOVERABLE' } : {})
       })
       tasks.define('good', (n: number) => n + 1)
-    })
+    }, HURRY)
   }
 
-  const write = async (records: Garbage[], strays: Stray[]): Promise<void> => {
+  const writeAll = async (records: Garbage[], strays: Stray[]): Promise<void> => {
     const { redis, key } = open
     const pipeline = redis.pipeline()
     for (const one of records) pipeline.hset(key('jobs'), toBuffer(one.id), toBuffer(one.record))
-    for (const one of strays) {
-      const [name, id] = [key(one.key), toBuffer(one.id)]
-      if (lists.includes(one.key)) pipeline.lpush(name, id)
-      else if (sets.includes(one.key)) pipeline.sadd(name, id)
-      else if (sorted.includes(one.key)) pipeline.zadd(name, one.value, id)
-      else pipeline.hset(name, id, one.value)
-    }
+    for (const one of strays) write(pipeline, key(one.key), one)
     for (const [error] of (await pipeline.exec())!) if (error) throw error
   }
 
-  const good = async (): Promise<void> => {
+  const mustDoGoodTasks = async (): Promise<void> => {
     const handles = await open.app.tasks.enqueueMany('good', Array.from({ length: GOOD }, (_, data) => ({ data })))
     const results = await Promise.all(handles.map(one => one.result(WITHIN)))
     must(results.every((one, i) => one === i + 1), 'the results of the good tasks', results)
   }
 
-  const quiet = async (): Promise<void> => {
+  const mustStartWorker = async (): Promise<void> => {
+    const starting = open.app.tasks.startWorker({ closeTimeout: 200 })
+    let started = false
+    starting.then(() => { started = true }, () => {})
+    await Promise.race([starting, until('a worker starts', async () => started)])
+    await (await starting).close()
+  }
+
+  const mustBecomeQuiet = async (): Promise<void> => {
     const { redis, key } = open
     const left = async (): Promise<Buffer[]> => [...await redis.lrangeBuffer(key('waiting'), 0, -1), ...await redis.lrangeBuffer(key('active'), 0, -1)]
     await until('nothing waits or is active', async () => (await left()).length === 0, async () => JSON.stringify((await left()).map(String)))
@@ -89,9 +84,21 @@ export const records: MakeArea = url => {
   const mustHaveEnded = async (ids: Bytes[]): Promise<void> => {
     const { redis, key } = open
     for (const id of ids.map(toBuffer)) {
-      const [text, delayedTo] = [await redis.hget(key('jobs'), id), await redis.zscore(key('delayed'), id)]
-      if (text === null || delayedTo !== null) continue
-      must(ENDED.includes(statusOf(text)), 'a record was lost', id.toString(), text.slice(0, 500))
+      const [text, delayedTo] = await Promise.all([redis.hget(key('jobs'), id), redis.zscore(key('delayed'), id)])
+      must(text === null || delayedTo !== null || ENDED.includes(statusOf(text)), 'a record was lost', id.toString(), text?.slice(0, 500))
+    }
+  }
+
+  const mustBeTidy = async (strays: Stray[]): Promise<void> => {
+    const { redis, key } = open
+    const [claims, leases, progress, stalls, cancelling] = await Promise.all([
+      redis.hkeysBuffer(key('claims')), redis.zrangeBuffer(key('leases'), '0', '-1'), redis.hkeysBuffer(key('progress')),
+      redis.hkeysBuffer(key('stalls')), redis.smembersBuffer(key('cancelling'))
+    ])
+    const given = new Set(strays.map(one => toBuffer(one.id).toString('hex')))
+    for (const [i, ids] of [claims, leases, progress, stalls, cancelling].entries()) {
+      const left = ids!.filter(id => !given.has(id.toString('hex')))
+      must(left.length === 0, `left over in ${OF_RUNNING[i]}`, left.map(String))
     }
   }
 
@@ -106,18 +113,22 @@ export const records: MakeArea = url => {
     }
   }
 
-  const attempt = async (records: Garbage[], strays: Stray[], queued: Bytes[]): Promise<number> => {
+  const attempt = async ({ records, strays, newWorker }: Batch): Promise<number> => {
     const before = open.log.lines
+    failures.clear()
     await open.clear()
-    await Promise.all([write(records, strays), good()])
-    await quiet()
-    await good()
-    const inputs = records.length + strays.length
-    const lines = open.log.lines - before
+    const written = writeAll(records, strays)
+    await Promise.all([written, mustDoGoodTasks(), ...(newWorker ? [written.then(mustStartWorker)] : [])])
+    await mustBecomeQuiet()
+    await mustDoGoodTasks()
+    const [inputs, lines] = [records.length + strays.length, open.log.lines - before]
     must(lines <= LINES_ALL + LINES_EACH * inputs, `${lines} lines of the log for ${inputs} inputs`)
+    const queued = strays.filter(isInList).map(one => one.id)
     await mustHaveEnded(queued)
+    await mustBeTidy(strays)
     await mustAnswer(queued)
-    await quiet()
+    await mustBecomeQuiet()
+    await mustNotSpin(open.redis)
     return inputs
   }
 
@@ -128,28 +139,22 @@ export const records: MakeArea = url => {
     properties: [
       property({
         name: 'garbage among what waits',
-        weight: 12,
+        weight: 10,
         batch: 40,
-        arbitrary: fc.array(garbage, { minLength: 1, maxLength: 80 }),
-        attempt: batch => {
-          const ids = batch.map(one => one.id)
-          return attempt(batch, ids.map(id => ({ key: 'waiting', id, value: '' })), ids).then(() => batch.length)
+        arbitrary: fc.array(garbage, { minLength: 1, maxLength: 80, size: 'max' }),
+        async attempt (records) {
+          await attempt({ records, strays: records.map(({ id }) => ({ key: 'waiting', id, value: '' })), newWorker: false })
+          return records.length
         }
       }),
-      property({
-        name: 'garbage in every key',
-        weight: 6,
-        batch: 150,
-        arbitrary: fc.tuple(fc.array(garbage, { maxLength: 100 }), fc.array(stray, { minLength: 1, maxLength: 200 })),
-        attempt: ([records, strays]) => attempt(records, strays, strays.filter(one => lists.includes(one.key)).map(one => one.id))
-      })
+      property({ name: 'garbage in every key', weight: 8, batch: 150, arbitrary: batch, attempt })
     ]
   }
 }
 
 function statusOf (text: string): string {
   try {
-    return JSON.parse(text)?.status
+    return JSON.parse(text.replace(/^\ufeff/, ''))?.status
   } catch {
     return 'unreadable'
   }

@@ -73,28 +73,28 @@ export const workers: MakeArea = url => {
         name: 'data that comes back',
         weight: 4,
         batch: 15,
-        arbitrary: fc.array(recipe, { minLength: 1, maxLength: 30 }),
+        arbitrary: fc.array(recipe, { minLength: 1, maxLength: 30, size: 'max' }),
         attempt: batch => each(batch, echo)
       }),
       property({
         name: 'results',
         weight: 3,
         batch: 15,
-        arbitrary: fc.array(recipe, { minLength: 1, maxLength: 30 }),
+        arbitrary: fc.array(recipe, { minLength: 1, maxLength: 30, size: 'max' }),
         attempt: batch => each(batch, one => deed(() => make(one), 1))
       }),
       property({
         name: 'progress',
         weight: 2,
         batch: 15,
-        arbitrary: fc.array(fc.record({ stage: nameRecipe, progress: recipe }), { minLength: 1, maxLength: 30 }),
+        arbitrary: fc.array(fc.record({ stage: nameRecipe, progress: recipe }), { minLength: 1, maxLength: 30, size: 'max' }),
         attempt: batch => each(batch, ({ stage, progress }) => deed(task => task.updateState(make(stage), make(progress)), 0))
       }),
       property({
         name: 'what is thrown',
         weight: 4,
         batch: 15,
-        arbitrary: fc.array(fc.record({ thrown, retries: fc.nat(1) }), { minLength: 1, maxLength: 30 }),
+        arbitrary: fc.array(fc.record({ thrown, retries: fc.nat(1) }), { minLength: 1, maxLength: 30, size: 'max' }),
         attempt: batch => each(batch, ({ thrown, retries }) => deed(throwing(thrown), thrown.way === 'retryAfter' ? 0 : retries))
       })
     ]

@@ -168,6 +168,28 @@ t.test('claim', async (t) => {
     const { active, claims } = await b.state()
     t.strictSame([active.sort(), claims], [['a', 'b'], { a: 'w.1', b: 'w.2' }])
   })
+
+  t.test('a task whose worker went away comes alone', async (t) => {
+    const b = new Bench(t)
+    await b.add('a', 'b', 'suspect', 'other suspect', 'c', 'd')
+    await b.redis.hset(b.key('stalls'), 'suspect', 1, 'other suspect', 2)
+    for (const ids of [['a', 'b'], ['suspect'], ['other suspect'], ['c', 'd'], []]) t.strictSame(await b.claim(9), ids)
+  })
+
+  t.test('an id that is not UTF-8 is set aside as failed, and the others are taken', async (t) => {
+    const b = new Bench(t)
+    const texts = ['é', '€', '😀', '\u{10ffff}', '\ud7ff', '\ue000']
+    const broken = [[0x80], [0xc3], [0xc0, 0xaf], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0x61, 0xff]].map(bytes => Buffer.from(bytes))
+    for (const id of [...texts, ...broken]) {
+      await b.redis.hset(b.key('jobs'), id, '{}')
+      await b.redis.lpush(b.key('waiting'), id)
+    }
+    t.strictSame(await b.claim(99), texts)
+    t.strictSame((await b.redis.smembersBuffer(b.key('failed'))).sort(Buffer.compare), broken.sort(Buffer.compare))
+    t.match(JSON.parse((await b.redis.hget(b.key('jobs'), broken[0]!))!), { data: { name: 'unknown' }, status: 'failed', error: { code: 'TASK_RECORD_INVALID' } })
+    soon(t, Number(await b.redis.zscore(b.key('done:failed'), broken[0]!)), 86_400_000)
+    t.strictSame(await b.claim(99), [])
+  })
 })
 
 t.test('settle', async (t) => {
@@ -207,9 +229,10 @@ t.test('settle', async (t) => {
     const b = new Bench(t)
     await b.add('a', 'b', 'c', 'd', 'e')
     await b.claim(4)
+    await b.redis.hset(b.key('stalls'), 'a', 1, 'c', 1)
     const events = await b.events(t)
     t.strictSame(await b.settle(['a', 'retry', 0], ['b', 'retry', LONG], ['c', 'defer', 0], ['d', 'defer', LONG]), ['done', 'done', 'done', 'done'])
-    t.strictSame(await b.state(), { waiting: ['c', 'a', 'e'], delayed: ['b', 'd'], jobs: ['a', 'b', 'c', 'd', 'e'] })
+    t.strictSame(await b.state(), { waiting: ['c', 'a', 'e'], delayed: ['b', 'd'], stalls: { c: '1' }, jobs: ['a', 'b', 'c', 'd', 'e'] }, 'an attempt that ended shows that the task ends no worker')
     soon(t, await b.score('delayed', 'b'), LONG)
     t.strictSame((await b.dump()).jobs, { a: text('a', 'retry'), b: text('b', 'retry'), c: text('c'), d: text('d'), e: text('e') })
     await until('it is told', () => events.length === 6)
@@ -228,12 +251,14 @@ t.test('settle', async (t) => {
     t.strictSame(await b.state(), { 'done:cancelled': ['a'], jobs: ['a'] })
   })
 
-  t.test('drop takes the claim away, and nothing else', async (t) => {
+  t.test('drop takes the claim away, and what goes with it', async (t) => {
     const b = new Bench(t)
     await b.add('a')
     await b.claim(1)
     await b.redis.hset(b.key('jobs'), 'a', text('a', 'cancelled'))
     const events = await b.events(t)
+    await b.redis.hset(b.key('stalls'), 'a', 1)
+    await b.redis.sadd(b.key('cancelling'), 'a')
     t.strictSame(await b.settle(['a', 'drop']), ['done'])
     t.strictSame(await b.dump(), { jobs: { a: text('a', 'cancelled') } })
     await b.redis.publish(b.key('end'), '')
@@ -345,6 +370,20 @@ t.test('recover', async (t) => {
     await b.claim(1)
     await b.lapse('a')
     t.strictSame(await b.queue.recover('r.1', LONG, 0), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
+  })
+
+  t.test('garbage does not hold it up: counts, leases without a claim, claims without a lease, leases that end never', async (t) => {
+    const b = new Bench(t)
+    await b.add('x', 'y', 'unleased', 'endless', 'unclaimed')
+    await b.claim(4)
+    await b.redis.hset(b.key('stalls'), 'x', 'garbage', 'y', '1e999', 'unclaimed', 99)
+    await b.redis.zadd(b.key('leases'), '+inf', 'endless', 1, 'unclaimed')
+    await b.redis.zrem(b.key('leases'), 'unleased')
+    await b.lapse('x', 'y')
+    t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['unclaimed', 'x', 'y'])
+    t.match((await b.state()).stalls, { x: '1', y: '1' })
+    for (const id of ['unleased', 'endless']) soon(t, await b.score('leases', id), LONG, id)
+    t.equal((await b.waiting()).filter(id => id === 'unclaimed').length, 1)
   })
 
   t.test('a task that was cancelled while its worker was away is not run again', async (t) => {
@@ -607,6 +646,12 @@ t.test('join: one stall interval for a queue, until its workers are gone', async
   await b.redis.pexpire(b.key('stallInterval'), 1_000)
   t.equal(await b.queue.join(LONG), LONG)
   t.ok(await ttl() > LONG, 'its workers keep it')
+  for (const garbage of ['x', String(LONG)]) {
+    await b.redis.set(b.key('stallInterval'), garbage)
+    t.equal(await b.queue.join(100), 100, 'what is no number, or stays for ever, is no worker\'s')
+  }
+  await b.redis.del(b.key('stallInterval'))
+  await b.queue.join(LONG)
   await b.redis.pexpire(b.key('stallInterval'), 20)
   await until('it is gone', async () => await b.queue.join(100) === 100)
 })

@@ -73,6 +73,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', now, 'LIMIT', 0
 end
 
 -- Bee-Queue's checkStalledJobs, for the tasks that have no claim. The same block key, so that one of all checks at a time.
+if redis.call('PTTL', KEYS[4]) == -1 then redis.call('DEL', KEYS[4]) end -- it would block all checks for ever
 if redis.call('SET', KEYS[4], '1', 'PX', ARGV[2], 'NX') then
   local held = redis.call('LRANGE', KEYS[2], 0, -1)
   for i, id in ipairs(held) do
