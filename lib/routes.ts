@@ -57,6 +57,7 @@ async function status (registry: TaskRegistry, request: IdRequest, reply: Fastif
     const known = request.headers['if-none-match'] ?? etagOf(record)
     record = await nextChange(registry, record, known, AbortSignal.any([closing, AbortSignal.timeout(wait * 1_000), gone(reply)]))
   }
+  if (closing.aborted) reply.header('connection', 'close') // kept alive, it would hold up the close
   reply.header('etag', etagOf(record))
   if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo))
   return record

@@ -69,7 +69,6 @@ const socketPathLimit = 104
 // group, a watcher reads a pipe that ends with the parent, however that died; it then removes the temporary folder, if
 // there is one, and kills the group. The group and no pid, because a pid may long be another process's.
 const wrapper = `
-exec 3<&0 </dev/null
 (cat <&3 >/dev/null; [ -z "$1" ] || rm -rf -- "$1"; kill -9 0) &
 shift
 exec "$@" 3<&-`
@@ -150,7 +149,8 @@ async function spawnServer (setup: Setup, port: number): Promise<Launched> {
   try {
     const watched = ['-c', wrapper, 'sh', options.dir ? '' : dir]
     const child = spawn('sh', [...watched, binary.path, ...serverArgs(setup, port)], {
-      stdio: ['pipe', log, log],
+      // The pipe is not stdin: Node closes that as soon as the server has exited, and the watcher would remove the folder.
+      stdio: ['ignore', log, log, 'pipe'],
       // Ctrl+C in the terminal would otherwise stop the server under those who still need it to shut down.
       detached: true,
       // A locale that is not installed makes the server exit.
@@ -176,7 +176,7 @@ function serverArgs ({ options, dir, socket }: Setup, port: number): string[] {
 
 /** The server never keeps the process up; whoever waits for its end refs the child for as long. */
 function exitOf (child: ChildProcess): Promise<unknown> {
-  const pipe = child.stdin as Socket
+  const pipe = child.stdio[3] as Socket
   pipe.on('error', () => {})
   pipe.unref()
   child.unref()

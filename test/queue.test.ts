@@ -426,15 +426,15 @@ t.test('recover', async (t) => {
     const b = new Bench(t)
     await b.add('dead', 'alive', 'gone', 'ours')
     for (let i = 0; i < 3; i++) await b.hold()
-    await b.queue.claim(1, 'w.1', 1_000, false) // does not lapse before the second check
+    await b.queue.claim(1, 'w.1', 3_500, false) // does not lapse before the second check
     await b.redis.hdel(b.key('jobs'), 'gone')
     await b.redis.sadd(b.key('stalling'), 'ours')
-    t.strictSame(await b.queue.recover('r.1', 500, 2), { requeued: [], buried: [] })
+    t.strictSame(await b.queue.recover('r.1', 2_000, 2), { requeued: [], buried: [] })
     t.strictSame((await b.state()).stalling, ['alive', 'dead', 'gone'], 'a task with a claim is not among them')
-    t.strictSame(await b.queue.recover('r.2', 500, 2), { requeued: [], buried: [] }, 'one check within an interval')
+    t.strictSame(await b.queue.recover('r.2', 2_000, 2), { requeued: [], buried: [] }, 'one check within an interval')
     const { requeued } = await until('the next check', async () => {
       await b.redis.srem(b.key('stalling'), 'alive')
-      const found = await b.queue.recover('r.3', 500, 2)
+      const found = await b.queue.recover('r.3', 2_000, 2)
       return found.requeued.length > 0 ? found : null
     })
     t.strictSame(requeued, ['dead'])
