@@ -26,7 +26,9 @@ t.test('a plain consumer works on our tasks', async t => {
   })
   t.match(await reaches(app, id, 'succeeded'), { attempt: 2, attempts: 2, name: 'add' })
   await reaches(app, delayed.id, 'succeeded')
-  t.same(got, [{ name: 'add', data: { a: 1, b: 2 } }, 'active', { name: 'add', data: { a: 1, b: 2 } }, 'active', { name: 'add', data: { a: 3, b: 4 } }, 'active'])
+  t.same(got.filter(one => one === 'active').length, 3)
+  const data = got.filter(one => one !== 'active').sort((a, b) => a.data.a - b.data.a) // the retry and the delayed one come in either order
+  t.same(data, [{ name: 'add', data: { a: 1, b: 2 } }, { name: 'add', data: { a: 1, b: 2 } }, { name: 'add', data: { a: 3, b: 4 } }])
   const health = await queue.checkHealth()
   t.match(health, { waiting: 0, active: 0, succeeded: 2, failed: 0, delayed: 0 })
 })

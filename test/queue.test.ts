@@ -331,10 +331,11 @@ t.test('recover', async (t) => {
   t.test('a lease that was not renewed puts its task back, behind the others', async (t) => {
     const b = new Bench(t)
     await b.add('a', 'b', 'c')
-    await b.claim(1, 'w.1', 40)
+    await b.claim(1)
     await b.queue.update({ id: 'a', token: 'w.1' }, '{}')
     await b.claim(1, 'w.2')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
+    await b.queue.renew(20, held('a'))
     const { requeued, buried } = await until('the lease lapses', async () => {
       const found = await b.queue.recover('r.2', LONG, 2)
       return found.requeued.length > 0 ? found : null
@@ -372,17 +373,18 @@ t.test('recover', async (t) => {
     t.strictSame(await b.queue.recover('r.1', LONG, 0), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
   })
 
-  t.test('garbage does not hold it up: counts, leases without a claim, claims without a lease, leases that end never', async (t) => {
+  t.test('garbage does not hold it up: counts, leases without a claim, claims without a lease, leases and blocks that never end', async (t) => {
     const b = new Bench(t)
-    await b.add('x', 'y', 'unleased', 'endless', 'unclaimed')
-    await b.claim(4)
+    await b.add('x', 'y', 'unleased', 'endless', 'far', 'unclaimed')
+    await b.claim(5)
     await b.redis.hset(b.key('stalls'), 'x', 'garbage', 'y', '1e999', 'unclaimed', 99)
-    await b.redis.zadd(b.key('leases'), '+inf', 'endless', 1, 'unclaimed')
+    await b.redis.zadd(b.key('leases'), '+inf', 'endless', Date.now() + 3 * LONG, 'far', 1, 'unclaimed')
     await b.redis.zrem(b.key('leases'), 'unleased')
+    await b.redis.set(b.key('stallBlock'), 'and stays')
     await b.lapse('x', 'y')
     t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['unclaimed', 'x', 'y'])
     t.match((await b.state()).stalls, { x: '1', y: '1' })
-    for (const id of ['unleased', 'endless']) soon(t, await b.score('leases', id), LONG, id)
+    for (const id of ['unleased', 'endless', 'far']) soon(t, await b.score('leases', id), LONG, id)
     t.equal((await b.waiting()).filter(id => id === 'unclaimed').length, 1)
   })
 
@@ -426,17 +428,16 @@ t.test('recover', async (t) => {
     const b = new Bench(t)
     await b.add('dead', 'alive', 'gone', 'ours')
     for (let i = 0; i < 3; i++) await b.hold()
-    await b.queue.claim(1, 'w.1', 3_500, false) // does not lapse before the second check
+    await b.claim(1)
     await b.redis.hdel(b.key('jobs'), 'gone')
     await b.redis.sadd(b.key('stalling'), 'ours')
-    t.strictSame(await b.queue.recover('r.1', 2_000, 2), { requeued: [], buried: [] })
+    t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
     t.strictSame((await b.state()).stalling, ['alive', 'dead', 'gone'], 'a task with a claim is not among them')
-    t.strictSame(await b.queue.recover('r.2', 2_000, 2), { requeued: [], buried: [] }, 'one check within an interval')
-    const { requeued } = await until('the next check', async () => {
-      await b.redis.srem(b.key('stalling'), 'alive')
-      const found = await b.queue.recover('r.3', 2_000, 2)
-      return found.requeued.length > 0 ? found : null
-    })
+    t.strictSame(await b.queue.recover('r.2', LONG, 2), { requeued: [], buried: [] }, 'one check within an interval')
+    soon(t, Date.now() + await b.redis.pttl(b.key('stallBlock')), LONG, 'an interval')
+    await b.redis.del(b.key('stallBlock'))
+    await b.redis.srem(b.key('stalling'), 'alive')
+    const { requeued } = await b.queue.recover('r.3', LONG, 2)
     t.strictSame(requeued, ['dead'])
     t.strictSame(await b.state(), { waiting: ['dead'], active: ['ours', 'alive'], claims: { ours: 'w.1' }, leases: ['ours'], stalling: ['alive'], jobs: ['alive', 'dead', 'ours'] })
   })
@@ -646,8 +647,8 @@ t.test('join: one stall interval for a queue, until its workers are gone', async
   await b.redis.pexpire(b.key('stallInterval'), 1_000)
   t.equal(await b.queue.join(LONG), LONG)
   t.ok(await ttl() > LONG, 'its workers keep it')
-  for (const garbage of ['x', String(LONG)]) {
-    await b.redis.set(b.key('stallInterval'), garbage)
+  for (const garbage of [['x', 'PX', LONG], [String(LONG)]] as Array<[string]>) {
+    await b.redis.set(b.key('stallInterval'), ...garbage)
     t.equal(await b.queue.join(100), 100, 'what is no number, or stays for ever, is no worker\'s')
   }
   await b.redis.del(b.key('stallInterval'))

@@ -105,3 +105,20 @@ t.test('hostile numbers in a record do no harm', async t => {
     t.match(await reaches(app, `h${i}`, 'succeeded'), { result: 'ran' }, JSON.stringify(one))
   }
 })
+
+t.test('a claim that lapsed once too often, or with a cancel asked for, is ended by who finds it', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, worker: { closeTimeout: 0 }, stallInterval: 10_000 }, app => {
+    app.tasks.define('hang', (_data, task) => new Promise((_resolve, reject) => { task.signal.addEventListener('abort', () => reject(task.signal.reason)) }))
+  })
+  const redis = connect(t)
+  const key = (name: string): string => `${prefix}:{default}:${name}`
+  const ids = (await app.tasks.enqueueMany('hang', [{}, {}])).map(one => one.id) as [string, string]
+  for (const id of ids) await reaches(app, id, 'active')
+  // As their worker's third silence, and as a cancel that it did not live to hear of.
+  await redis.multi().hset(key('stalls'), ids[0], 2).sadd(key('cancelling'), ids[1]).zadd(key('leases'), 1, ids[0], 1, ids[1]).exec()
+  await app.tasks.startWorker({ closeTimeout: 0 })
+  t.match(await reaches(app, ids[0], 'failed'), { error: { code: 'TASK_STALLED', message: /3 times.*maxStalls 2/ }, attempt: 1 })
+  t.match(await reaches(app, ids[1], 'cancelled'), { error: null })
+  t.same(await redis.exists(key('stalls'), key('cancelling'), key('claims')), 0, 'nothing of it is left')
+})
