@@ -126,7 +126,8 @@ function explain (findings: Finding[], evidence: Evidence): Audit['repeated'] {
     runs.forEach((run, i) => {
       const earlier = runs.slice(0, i).findLast(one => one.attempt === run.attempt)
       if (!earlier) return
-      const cause = causeOf(earlier, run.from, evidence)
+      // Its own claim may be the older one, and its reply have come late.
+      const cause = causeOf(earlier, run.from, evidence) ?? faultOn(run.life, earlier.from, run.from, evidence)
       if (cause) repeated.causes.push(cause)
       else repeated.unexplained.push(`${id} attempt ${run.attempt}: ${earlier.run} (${earlier.how ?? 'cut off'}) from ${earlier.from} to ${earlier.to}, ${run.run} from ${run.from}`)
     })
@@ -135,12 +136,20 @@ function explain (findings: Finding[], evidence: Evidence): Audit['repeated'] {
 }
 
 /** What befell the worker of an execution, its connection, or Redis, before `until`. */
-function causeOf ({ life: name, from }: Execution, until: number, { lives, faults }: Evidence): string | null {
-  const life = lives.find(one => one.name === name)!
+function causeOf ({ life: name, from }: Execution, until: number, evidence: Evidence): string | null {
+  const life = lifeOf(name, evidence)
   if (life.told && life.told.at <= until) return life.told.signal
   if (life.to !== null && life.to <= until) return 'a task that ended its worker'
   // A lease that was not renewed lapses up to one interval after the fault.
-  const fault = faults.find(one => !one.kind.startsWith('sig') && (one.slot === null || one.slot === life.slot) && one.from <= until && one.to + stallInterval >= from)
+  return faultOn(name, from - stallInterval, until, evidence)
+}
+
+const lifeOf = (name: string, { lives }: Evidence): Life => lives.find(one => one.name === name)!
+
+/** What befell the connection of a worker, or Redis. */
+function faultOn (name: string, from: number, until: number, evidence: Evidence): string | null {
+  const { slot } = lifeOf(name, evidence)
+  const fault = evidence.faults.find(one => !one.kind.startsWith('sig') && (one.slot === null || one.slot === slot) && one.from <= until && one.to >= from)
   return fault?.kind ?? null
 }
 

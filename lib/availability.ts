@@ -23,8 +23,8 @@ export class Availability {
 
   close (): void { this.#connection.client.off('ready', this.#onReady) }
 
-  /** Waits until Redis is there; false where it is not within the deadline. */
-  async #untilReady (): Promise<boolean> {
+  /** Waits until Redis is there; false where it is not within `ms`. */
+  async #untilReady (ms: number): Promise<boolean> {
     const { client } = this.#connection
     if (client.status === 'wait') client.connect().catch(() => {}) // lazyConnect: nobody else may dial
     await new Promise<void>(resolve => {
@@ -33,7 +33,7 @@ export class Availability {
         this.#waiting.delete(wake)
         resolve()
       }
-      const timer = setTimeout(wake, this.#deadline)
+      const timer = setTimeout(wake, ms)
       this.#waiting.add(wake)
     })
     return this.ready
@@ -59,11 +59,11 @@ export class Availability {
   /**
    * Calls Redis.
    * @param what names the call, `doubt` tells what is known where its reply did not come.
+   * @param start since when the deadline counts, where another call for the same purpose came before.
    * @throws TASKS_UNAVAILABLE (503, Retry-After) where there is no answer within the deadline, or Redis refuses.
    */
-  async call<T> (what: string, doubt: string, send: () => Promise<T>): Promise<T> {
-    const start = Date.now()
-    if (!this.ready && !await this.#untilReady()) {
+  async call<T> (what: string, doubt: string, send: () => Promise<T>, start = Date.now()): Promise<T> {
+    if (!this.ready && !await this.#untilReady(Math.max(1, start + this.#deadline - Date.now()))) {
       throw this.#unavailable(what, 'Nothing was sent.')
     }
     let timer: NodeJS.Timeout | undefined

@@ -91,16 +91,18 @@ export function duplicate (client: RedisClient, label: string): RedisClient {
 const REFUSED = /WRONGPASS|NOAUTH|NOPERM|invalid password|invalid username-password|DB index is out of range/
 
 /**
- * Waits until a client is ready; false where it is not within `ms`.
+ * Waits until a client is ready; false where it is not within `ms`, or the signal was aborted: a client that is
+ * disconnected between two tries says nothing.
  * @throws TASKS_REDIS_REFUSED where Redis answers, and refuses user, password or database: waiting would not help.
  */
-export function untilReady (client: RedisClient, ms: number, address: string): Promise<boolean> {
+export function untilReady (client: RedisClient, ms: number, address: string, signal?: AbortSignal): Promise<boolean> {
   if (client.status === 'ready') return Promise.resolve(true)
   if (client.status === 'wait') client.connect().catch(() => {}) // lazyConnect: nobody else may dial
   return new Promise((resolve, reject) => {
     const end = (settle: () => void): void => {
       clearTimeout(timer)
       client.off('ready', onReady).off('error', onError).off('end', onEnd)
+      signal?.removeEventListener('abort', onEnd)
       settle()
     }
     const onReady = (): void => end(() => resolve(true))
@@ -110,6 +112,7 @@ export function untilReady (client: RedisClient, ms: number, address: string): P
     }
     const timer = setTimeout(() => end(() => resolve(false)), ms)
     client.on('ready', onReady).on('error', onError).on('end', onEnd)
+    signal?.addEventListener('abort', onEnd)
   })
 }
 

@@ -20,6 +20,7 @@ export class Insist {
     setMaxListeners(0, this.#closing.signal) // as many calls may wait as tasks run
   }
 
+  get signal (): AbortSignal { return this.#closing.signal }
   get closed (): boolean { return this.#closing.signal.aborted }
 
   /** From now on nothing is repeated. A call that is on its way ends with its connection. */

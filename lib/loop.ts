@@ -108,11 +108,16 @@ export class QueueLoop {
     this.#waitForWork()
   }
 
-  #claim (free: number): Promise<Claim | undefined> {
+  async #claim (free: number): Promise<Claim | undefined> {
     const token = this.#token()
     const lease = this.#options.registry.settings.stallInterval
+    const start = Date.now()
     // Stopped: what a lost reply gave is still asked for, so that it can be handed back; no more is taken.
-    return this.#insist.until('claim', again => this.#queue.claim(this.#stopped ? 0 : free, token, lease, again))
+    const claim = await this.#insist.until('claim', again => this.#queue.claim(this.#stopped ? 0 : free, token, lease, again))
+    if (!claim || claim.jobs.length === 0 || Date.now() - start < lease / 2) return claim
+    // The reply came late: what it brings may be another worker's by now, or have ended.
+    const verdicts = await this.#insist.until('renewal', () => this.#queue.renew(lease, claim.jobs))
+    return verdicts && { ...claim, jobs: claim.jobs.filter((_job, i) => verdicts[i] !== 'lost') }
   }
 
   #waitForWork (): void {

@@ -1,6 +1,7 @@
 /**
  * Layer 4: the plugin, in order: options, connection, registry, decorators, routes, worker, hooks. The package's export.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fastifyRedis from '@fastify/redis'
 import fp from 'fastify-plugin'
@@ -55,11 +56,20 @@ async function greetRedis (fastify: FastifyInstance, { connection, settings, ava
   }
   const onReady = (): void => { greet().catch(error => fastify.log.error({ err: loggable(toFailure(error)) }, 'Redis is not as it should be')) }
   fastify.addHook('onClose', async () => { client.off('ready', onReady) })
-  const ready = await untilReady(client, settings.connectTimeout, address)
+  const start = Date.now()
+  const reached = await untilReady(client, settings.connectTimeout, address)
   client.on('ready', onReady)
-  if (ready) await greet()
-  else fastify.log.error(`Redis at ${address} does not answer: the app starts without it, and enqueueing and status reads answer 503 until it does`)
+  // It may go silent right after it was there: Fastify would give up the boot.
+  const ready = reached && await answered(greet(), Math.max(1, start + settings.connectTimeout - Date.now()))
+  if (!ready) fastify.log.error(`Redis at ${address} does not answer: the app starts without it, and enqueueing and status reads answer 503 until it does`)
   return ready
+}
+
+/** False where it has not ended within `ms`. */
+async function answered (work: Promise<void>, ms: number): Promise<boolean> {
+  const timer = new AbortController()
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  return await Promise.race([work.then(() => true), late]).finally(() => timer.abort())
 }
 
 /** Once for each outage. Without a listener ioredis prints every try. */

@@ -154,8 +154,9 @@ export class TaskRegistry implements HandleSource {
   /** See `Tasks.enqueue`. */
   async enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
     const job = this.#prepare(name, data, options)
-    const added = await this.#send(job, () => job.queue.add(toNewJob(job)))
-    return this.#handleOf(job, added)
+    const start = Date.now()
+    const added = await this.#send(job, start, () => job.queue.add(toNewJob(job)))
+    return this.#handleOf(job, added, start)
   }
 
   /** See `Tasks.enqueueMany`. */
@@ -166,32 +167,35 @@ export class TaskRegistry implements HandleSource {
       const ofQueue = jobs.filter(job => job.queue === queue)
       for (let start = 0; start < ofQueue.length; start += BATCH) {
         const batch = ofQueue.slice(start, start + BATCH)
-        const added = await this.#send(batch[0]!, () => queue.addMany(batch.map(toNewJob)))
-        await Promise.all(batch.map(async (job, i) => handles.set(job, await this.#handleOf(job, added[i]!))))
+        const sent = Date.now()
+        const added = await this.#send(batch[0]!, sent, () => queue.addMany(batch.map(toNewJob)))
+        await Promise.all(batch.map(async (job, i) => handles.set(job, await this.#handleOf(job, added[i]!, sent))))
       }
     }
     return jobs.map(job => handles.get(job)!)
   }
 
-  async #send<T> (job: Prepared, send: () => Promise<T>): Promise<T> {
+  /** @param start since when enqueueTimeout counts */
+  async #send<T> (job: Prepared, start: number, send: () => Promise<T>): Promise<T> {
     try {
-      return await this.availability.call(`an enqueue of task "${job.name}"`, `It may have been enqueued all the same: enqueue it again with the id "${job.id}" to make sure that there is one.`, send)
+      return await this.availability.call(`an enqueue of task "${job.name}"`, `It may have been enqueued all the same: enqueue it again with the id "${job.id}" to make sure that there is one.`, send, start)
     } catch (error) {
       throw Object.assign(error as Error, { taskId: job.id })
     }
   }
 
-  async #handleOf (job: Prepared, added: boolean): Promise<Handle> {
+  async #handleOf (job: Prepared, added: boolean, start: number): Promise<Handle> {
     const { id, name, queue } = job
-    const mine = added || await this.#isMine(job)
+    const mine = added || await this.#isMine(job, start)
     const snapshot = (): TaskRecord => present(id, queue.name, { data: { name }, options: job.options, status: 'created' }, { delayedTo: job.options.delay }, false)
     return new Handle(this, id, name, queue.name, mine ? snapshot : null)
   }
 
   /** The id is there already: by this very call, if its reply was lost and ioredis sent it again, or by another. */
-  async #isMine ({ id, name, queue, options, own }: Prepared): Promise<boolean> {
+  async #isMine (job: Prepared, start: number): Promise<boolean> {
+    const { id, name, queue, options, own } = job
     if (!own) return true // nobody else draws the same UUID
-    const found = await this.#read(queue, id)
+    const found = await this.#send(job, start, () => this.#read(queue, id))
     if (found && found.stored.data.name !== name) throw new errors.TaskIdTaken(id, found.stored.data.name, queue.name, name)
     return found?.stored.options.nonce === options.nonce
   }

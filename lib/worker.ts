@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
 import { disconnect, duplicate, untilReady, type RedisClient } from './connection.ts'
+import { Insist } from './insist.ts'
 import { QueueLoop } from './loop.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
 import type { TaskRegistry } from './tasks.ts'
@@ -24,6 +25,8 @@ export class Worker implements TaskWorker {
   readonly #registry: TaskRegistry
   readonly #settings: WorkerSettings
   readonly #log: FastifyBaseLogger
+  /** For what is done once, at the start; the loops have their own. */
+  readonly #insist: Insist
   readonly #clients: RedisClient[] = []
   #loops: QueueLoop[] = []
   #closing: Promise<void> | null = null
@@ -35,6 +38,7 @@ export class Worker implements TaskWorker {
     this.queues = this.#settings.queues
     this.concurrency = this.#settings.concurrency
     this.#log = log.child({ worker: this.id })
+    this.#insist = new Insist(this.#log)
     for (const queue of this.queues) registry.queue(queue)
     this.#checkHandlers()
   }
@@ -55,7 +59,8 @@ export class Worker implements TaskWorker {
     const client = this.#open('worker')
     await this.#waitForRedis(client)
     if (this.#closing) return
-    await this.#registry.availability.synchronise()
+    await this.#insist.until('reading of its clock', () => this.#registry.availability.synchronise())
+    if (this.#closing) return
     this.#loops = this.queues.map(name => new QueueLoop({
       registry: this.#registry,
       queue: this.#registry.queue(name),
@@ -78,7 +83,7 @@ export class Worker implements TaskWorker {
   async #waitForRedis (client: RedisClient): Promise<void> {
     const { address } = this.#registry.connection
     let ms = 1_000
-    while (!this.#closing && !await untilReady(client, ms, address)) {
+    while (!this.#closing && !await untilReady(client, ms, address, this.#insist.signal)) {
       this.#log.warn(`Waiting for Redis at ${address}: it does not answer (connection: ${client.status})`)
       ms = WAIT_NOTICE
     }
@@ -90,6 +95,7 @@ export class Worker implements TaskWorker {
   }
 
   async #close (): Promise<void> {
+    this.#insist.close()
     for (const loop of this.#loops) loop.stop()
     await within(this.#settings.closeTimeout, this.#loops.map(loop => loop.idle()))
     await within(CLOSE_MARGIN, this.#loops.map(loop => loop.handBack()))
