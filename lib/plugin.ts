@@ -23,7 +23,7 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const workers: Worker[] = []
   closeInOrder(fastify, registry, workers)
   const tasks = decorate(fastify, registry, workers)
-  hostOf(fastify).registered.push({ tasks, address: connection.address, definitions: registry.definitions })
+  hostOf(fastify).registered.push({ tasks, address: connection.address, queues: settings.queues, definitions: registry.definitions })
   const ready = await greetRedis(fastify, registry).catch(err => {
     if (connection.owned) connection.client.disconnect() // an app that could not start may never be closed
     throw err

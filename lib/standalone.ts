@@ -87,20 +87,27 @@ function plan ({ registered }: Host, { queues, concurrency = 10, closeTimeout }:
   return plans
 }
 
-function served ({ definitions }: Registered, wanted: string[] | undefined): string[] {
+function served ({ definitions, queues: open }: Registered, wanted: string[] | undefined): string[] {
   const queues = [...definitions.values()].filter(one => one.handler).map(one => one.queue)
-  return [...new Set(queues)].filter(queue => wanted?.includes(queue) ?? true)
+  if (queues.length === 0) return []
+  return [...new Set([...queues, ...open])].filter(queue => wanted?.includes(queue) ?? true)
 }
 
 const everyTask = (registered: Registered[]): string =>
   registered.flatMap(one => [...one.definitions].map(([name, { queue, handler }]) => `${name} (queue ${queue}${handler ? '' : ', no handler'})`)).join(', ') || 'none'
+
+/** Those of the queues that are served; all, where one of these is open to every task. */
+function tasksOf ({ registered, workerOptions: { queues } }: Plan): string[] {
+  const open = queues.some(queue => registered.queues.includes(queue))
+  return [...registered.definitions].filter(([, { handler, queue }]) => handler && (open || queues.includes(queue))).map(([name]) => name)
+}
 
 function describe (plans: Plan[], app: string): Omit<WorkerBoot, 'close'> {
   return {
     app,
     redis: [...new Set(plans.map(one => one.registered.address))],
     queues: [...new Set(plans.flatMap(one => one.workerOptions.queues))],
-    tasks: plans.flatMap(one => [...one.registered.definitions].filter(([, { handler, queue }]) => handler && one.workerOptions.queues.includes(queue)).map(([name]) => name)),
+    tasks: plans.flatMap(tasksOf),
     concurrency: plans[0]!.workerOptions.concurrency
   }
 }

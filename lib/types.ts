@@ -211,7 +211,7 @@ export interface Task<Data = any, Result = unknown, Progress = any> {
 
 /** Options of a worker, embedded or standalone. Times in ms. */
 export interface WorkerOptions {
-  /** Queues to serve. Default: those of the tasks that have a handler here. */
+  /** Queues to serve. Default: those of the tasks that have a handler here, and those of the `queues` option. */
   queues?: string[]
   /** Tasks that run at once, for each queue. Default 10. */
   concurrency?: number

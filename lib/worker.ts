@@ -46,7 +46,9 @@ export class Worker implements TaskWorker {
   #checkHandlers (): void {
     const definitions = [...this.#registry.definitions.values()]
     const served = definitions.filter(one => this.queues.includes(one.queue))
-    if (!served.some(one => one.handler)) {
+    // Any task may be enqueued to a queue of the `queues` option.
+    const open = this.queues.some(queue => this.#registry.settings.queues.includes(queue)) && definitions.some(one => one.handler)
+    if (!open && !served.some(one => one.handler)) {
       const found = definitions.map(one => `${one.name} (queue ${one.queue}${one.handler ? '' : ', no handler'})`).join(', ')
       throw new errors.NoHandlers(`no task with a handler in ${this.queues.length > 0 ? `the queues ${this.queues.join(', ')}` : 'any queue'}; defined: ${found || 'none'}`)
     }
@@ -105,8 +107,9 @@ export class Worker implements TaskWorker {
   }
 }
 
-function queuesWithHandlers ({ definitions }: TaskRegistry): string[] {
-  return [...new Set([...definitions.values()].filter(one => one.handler).map(one => one.queue))]
+function queuesWithHandlers ({ definitions, settings }: TaskRegistry): string[] {
+  const queues = [...definitions.values()].filter(one => one.handler).map(one => one.queue)
+  return queues.length === 0 ? [] : [...new Set([...queues, ...settings.queues])]
 }
 
 /** Waits for all, but not for longer than `ms`. */

@@ -35,6 +35,19 @@ t.test('two registered instances are both served', async t => {
   t.equal(await (await web.tasks.enqueue('b')).result({ timeout: 5_000 }), 'b')
 })
 
+t.test('a queue that only enqueue names is served', async t => {
+  const prefix = randomPrefix()
+  async function app (fastify: any): Promise<void> {
+    await fastify.register(fastifyTasks, { prefix, redis: REDIS_URL, queues: ['side'] })
+    fastify.tasks.define('x', () => 'ran')
+  }
+  const worker = await runWorker({ app, queues: ['side'], logLevel: 'silent' })
+  t.teardown(() => worker.close())
+  t.match(worker, { queues: ['side'], tasks: ['x'] })
+  const web = await build(t, { prefix, queues: ['side'] }, app => { app.tasks.define('x') })
+  t.equal(await (await web.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+})
+
 t.test('what the app throws at boot is thrown on', async t => {
   t.match(await errorOf(runWorker({ app: async () => { throw new Error('of the app') }, logLevel: 'silent' })), { message: 'of the app' })
 })

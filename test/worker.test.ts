@@ -79,6 +79,16 @@ t.test('queues', async t => {
   t.match(await errorOf(app.tasks.startWorker({ concurrency: 0 })), { code: 'TASKS_OPTION_INVALID', message: /worker\.concurrency.*0/ })
 })
 
+t.test('a queue that only enqueue names is served', async t => {
+  const app = await build(t, { queues: ['side'] }, app => { app.tasks.define('x', () => 'ran') })
+  const all = await app.tasks.startWorker()
+  t.same(all.queues, ['default', 'side'])
+  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+  await all.close()
+  await app.tasks.startWorker({ queues: ['side'] })
+  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+})
+
 t.test('what a handler is given', async t => {
   const log = logger()
   const app = await build(t, { worker: true }, app => {
