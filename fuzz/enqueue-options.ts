@@ -69,13 +69,12 @@ const carriers: Record<string, (values: Array<[string, unknown]>) => unknown> = 
   got: values => define(values, value => ({ get: () => value, enumerable: true })),
   hidden: values => define(values, value => ({ value })),
   'a proxy': values => new Proxy(Object.fromEntries(values), {}),
-  'an array': values => Object.assign([], Object.fromEntries(values)),
-  'a map': values => Object.assign(new Map(values), Object.fromEntries(values)),
-  'a class': values => new (class Options { constructor () { Object.assign(this, Object.fromEntries(values)) } })()
+  'an array': values => define(values, value => ({ value, enumerable: true }), []),
+  'a map': values => define(values, value => ({ value, enumerable: true }), new Map(values)),
+  'a class': values => define(values, value => ({ value, enumerable: true }), new (class Options {})())
 }
 
-function define (values: Array<[string, unknown]>, describe: (value: unknown) => PropertyDescriptor): object {
-  const made = {}
+function define (values: Array<[string, unknown]>, describe: (value: unknown) => PropertyDescriptor, made: object = {}): object {
   for (const [key, value] of values) Object.defineProperty(made, key, describe(value))
   return made
 }
