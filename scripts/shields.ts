@@ -44,7 +44,7 @@ const shields: Shield[] = [
   { against: 'data of null, 0, "" and false becomes {}', file: 'record.js', shield: 'const envelope = data === undefined', without: 'const envelope = !data', test: 'enqueue' },
   { against: 'delayUntil in seconds', file: 'options.js', shield: '&& timeOf(value) > 1e11', without: '', test: 'options' },
   { against: 'corrupt JSON cycles for ever', file: 'runner.js', shield: 'if (error)\n            return this.#refuse(settling, error);', without: 'if (error) throw error', test: 'stalled' },
-  { against: 'retry() takes tasks that have not failed', file: 'scripts/retry.lua', shield: 'if redis.call(\'SISMEMBER\', KEYS[2], id) == 0 then return \'refused\' end', without: '', test: 'queue' },
+  { against: 'retry() takes tasks that have not failed', file: 'scripts/retry.lua', shield: 'if redis.call(\'SISMEMBER\', KEYS[2], id) == 0 then return \'refused\' end', without: '', test: 'queue-cancel' },
   { against: 'a cancelled task comes back by its retry', file: 'scripts/settle.lua', shield: 'elseif repeats and redis.call(\'SISMEMBER\', KEYS[8], id) == 1 then', without: 'elseif false then', test: 'cancel' },
   { against: 'the message that cancels is lost', file: 'scripts/renew.lua', shield: 'redis.call(\'SISMEMBER\', KEYS[4], id) == 1 and 2 or 1', without: '1', test: 'cancel' },
   { against: 'a tombstone in a long queue is run', file: 'runner.js', shield: 'if (isTerminal(stored.status))', without: 'if (false)', test: 'cancel' },
@@ -52,7 +52,7 @@ const shields: Shield[] = [
   { against: 'what was sent without Redis is enqueued when it is back, after a 503', file: 'availability.js', shield: '!this.ready && !await', without: 'false && !await', test: 'outage' },
   { against: 'an id is enqueued twice', file: 'tasks.js', shield: 'const mine = added || await this.#isMine(job, start)', without: 'const mine = true', test: 'enqueue' },
   { against: 'a prototype in a record', file: 'record.js', shield: 'protoAction: \'remove\', constructorAction: \'remove\'', without: 'protoAction: \'ignore\', constructorAction: \'ignore\'', test: 'record' },
-  { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'redis.call(\'HSET\', KEYS[4], id, claim)', without: '', test: 'queue' }
+  { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'redis.call(\'HSET\', KEYS[4], id, claim)', without: '', test: 'queue-memory' }
 ]
 
 /** Whether the test fails without the shield. */
