@@ -20,8 +20,16 @@ export interface AttemptInput {
   requestId: string | null
   maxResultSize: number
   maxProgressSize: number
+}
+
+/** Whom an attempt tells. */
+export interface AttemptObserver {
+  /** How it ended, once: where it was aborted, after the grace at the latest. */
+  ended (outcome: Outcome): void
+  /** The handler has returned: an aborted one that goes on keeps its slot. */
+  returned (): void
   /** Stores { stage, progress }; false where the claim was lost. Never rejects. */
-  report: (json: string) => Promise<boolean>
+  report (json: string): Promise<boolean>
 }
 
 export type Outcome =
@@ -40,31 +48,40 @@ export const ABORT_GRACE = 1_000
 
 const MAX_STAGE = 256
 
+export interface Reported { stage: string | null, progress: unknown }
+
+const NOTHING_REPORTED: Reported = { stage: null, progress: null }
+
 type Returned = { value: unknown } | { thrown: unknown }
 
 export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   readonly #input: AttemptInput
   readonly #definition: Definition
+  readonly #observer: AttemptObserver
   #controller: AbortController | null = null
   #cause: AbortCause | null = null
   #reason: Error | null = null
-  #decide!: (outcome: Outcome) => void
-  #timers: NodeJS.Timeout[] = []
+  #decided = false
+  #timers: NodeJS.Timeout[] | null = null
   #log: FastifyBaseLogger | null = null
-  #state: { stage: string | null, progress: unknown } = { stage: null, progress: null }
+  #state: Reported = NOTHING_REPORTED
   #closed = false
 
-  /** How the attempt ended: where it was aborted, after the grace at the latest. */
-  readonly outcome: Promise<Outcome>
-  /** Once the handler has returned: an aborted one that goes on keeps its slot. */
-  readonly returned: Promise<void>
-
-  constructor (definition: Definition, input: AttemptInput) {
+  constructor (definition: Definition, input: AttemptInput, observer: AttemptObserver) {
     this.#definition = definition
     this.#input = input
-    this.outcome = new Promise(resolve => { this.#decide = resolve })
-    if (input.timeout > 0) this.#timers.push(setTimeout(() => this.abort('timeout'), input.timeout))
-    this.returned = this.#run()
+    this.#observer = observer
+  }
+
+  /** Calls the handler. Resolves once it has returned, never rejects. */
+  start (): Promise<void> {
+    if (this.#input.timeout > 0) this.#after(this.#input.timeout, () => this.abort('timeout'))
+    return this.#run()
+  }
+
+  #after (ms: number, run: () => void): void {
+    this.#timers ??= []
+    this.#timers.push(setTimeout(run, ms))
   }
 
   get id (): string { return this.#input.id }
@@ -75,7 +92,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   get attempts (): number { return this.#input.attempts }
   get requestId (): string | null { return this.#input.requestId }
   /** The last stage and progress that were reported. */
-  get state (): { stage: string | null, progress: unknown } { return this.#state }
+  get state (): Reported { return this.#state }
 
   get signal (): AbortSignal {
     this.#controller ??= new AbortController()
@@ -93,14 +110,19 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   async #run (): Promise<void> {
     let returned: Returned
     try {
-      const { handler, instance } = this.#definition
       this.#validate()
-      const value = await currentRequest.run(this.requestId ?? undefined, () => handler!.call(instance, this.data, this))
-      returned = { value }
+      returned = { value: await this.#call() }
     } catch (thrown) {
       returned = { thrown }
     }
     this.#conclude(returned)
+  }
+
+  /** In no context where it has none: from the first one on, AsyncLocalStorage makes every promise of the process slower. */
+  #call (): unknown {
+    const { handler, instance } = this.#definition
+    if (this.requestId === null && currentRequest.getStore() === undefined) return handler!.call(instance, this.data, this)
+    return currentRequest.run(this.requestId ?? undefined, () => handler!.call(instance, this.data, this))
   }
 
   /** Again: the producer may be older than this worker, or not ours. */
@@ -117,8 +139,15 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
 
   #conclude (returned: Returned): void {
     this.#closed = true
-    for (const timer of this.#timers) clearTimeout(timer)
+    if (this.#timers) for (const timer of this.#timers) clearTimeout(timer)
     this.#decide(this.#cause ? this.#aborted(this.#cause, returned) : this.#ended(returned))
+    this.#observer.returned()
+  }
+
+  #decide (outcome: Outcome): void {
+    if (this.#decided) return
+    this.#decided = true
+    this.#observer.ended(outcome)
   }
 
   #ended (returned: Returned): Outcome {
@@ -150,7 +179,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     }
     if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.show(value)}`)
     if (isTooDeep(json)) throw new errors.ResultInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
-    const size = Buffer.byteLength(json)
+    const size = json.length * 3 > this.#input.maxResultSize ? Buffer.byteLength(json) : 0
     if (size > this.#input.maxResultSize) throw new errors.ResultTooLarge(size, this.#input.maxResultSize)
     return json
   }
@@ -163,7 +192,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     if (!first) return
     this.#reason = this.#reasonFor(cause)
     this.#controller?.abort(this.#reason)
-    this.#timers.push(setTimeout(() => this.#decide(this.#aborted(this.#cause!, null)), ABORT_GRACE))
+    this.#after(ABORT_GRACE, () => this.#decide(this.#aborted(this.#cause!, null)))
   }
 
   #reasonFor (cause: AbortCause): Error {
@@ -187,7 +216,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     return this.#report({ stage: this.#state.stage, progress })
   }
 
-  #report (state: { stage: string | null, progress: unknown }): Promise<void> {
+  #report (state: Reported): Promise<void> {
     let progress: string | undefined
     try {
       progress = state.progress === null ? 'null' : (this.#definition.schemas().progress ?? JSON.stringify)(state.progress)
@@ -203,7 +232,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   }
 
   async #store (json: string): Promise<void> {
-    if (!this.#closed && !await this.#input.report(json)) this.abort('lost')
+    if (!this.#closed && !await this.#observer.report(json)) this.abort('lost')
   }
 
   #invalid (reason: string): Error {

@@ -116,6 +116,17 @@ export function untilReady (client: RedisClient, ms: number, address: string, si
   })
 }
 
+/** What is sent inside goes out in one write, and Redis answers in one. */
+export function together (client: RedisClient, send: () => void): void {
+  const { stream } = client as { stream?: { cork (): void, uncork (): void } } // none in a cluster: there are several
+  stream?.cork()
+  try {
+    send()
+  } finally {
+    stream?.uncork()
+  }
+}
+
 /** Closes a connection of ours: politely, but not for longer than `ms`. */
 export async function disconnect (client: RedisClient, ms = 500): Promise<void> {
   if (client.status !== 'ready') return client.disconnect()

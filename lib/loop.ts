@@ -3,7 +3,7 @@
  *
  * Claims do not block while there is work; only when one comes back with less than was asked for does the loop wait for
  * the queue to have something, on a connection of its own. The outcomes of one batch are on their way to Redis while the
- * next is claimed.
+ * next is claimed, and where tasks are quick the next batch is claimed while one runs.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
@@ -11,12 +11,14 @@ import { Insist } from './insist.ts'
 import { Keeper } from './keeper.ts'
 import { MAX_TIMER } from './options.ts'
 import { Runner } from './runner.ts'
-import type { RedisClient } from './connection.ts'
+import { together, type RedisClient } from './connection.ts'
 import type { Claim, TaskQueue } from './queue.ts'
 import type { TaskRegistry } from './tasks.ts'
 
 /** How long a wait for the queue lasts before the loop looks anyway, in seconds. */
 const WAIT_SECONDS = 5
+/** Bounds one Lua call. */
+const MAX_CLAIM = 500
 
 export interface LoopOptions {
   registry: TaskRegistry
@@ -86,35 +88,58 @@ export class QueueLoop {
     if (this.#stopped || this.#pumping) return
     this.#pumping = this.#claimWhileThereIsRoom().finally(() => {
       this.#pumping = null
-      if (this.#mayHaveWork && this.#runner.free > 0) this.#pump()
+      if (this.#mayHaveWork && this.#runner.room > 0) this.#pump()
     })
   }
 
   async #claimWhileThereIsRoom (): Promise<void> {
-    while (!this.#stopped && this.#mayHaveWork) {
-      // By then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
-      await new Promise(resolve => setImmediate(resolve))
-      const { free } = this.#runner
-      if (free <= 0 || this.#stopped) return
-      this.#mayHaveWork = false // who pokes while the claim is on its way sets it again
-      const claim = await this.#claim(free)
-      if (!claim) return
-      if (claim.jobs.length >= free) this.#mayHaveWork = true
-      if (claim.next !== null) this.#wakeAt(claim.next)
-      for (const job of claim.jobs) this.#runner.take(job, claim.now)
+    let coming: Promise<Claim | undefined> | null = null
+    while (coming || (!this.#stopped && this.#mayHaveWork)) {
+      if (!coming) {
+        // By then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
+        await new Promise(resolve => setImmediate(resolve))
+        coming = this.#ask()
+        if (!coming) return
+      }
+      const claim: Claim | undefined = await coming
+      if (claim) this.#runner.add(claim.jobs, claim.now)
+      // Before the handlers run: Redis is at the next claim while they are at this one.
+      coming = claim ? this.#ask() : null
+      this.#runner.fill()
     }
     // At once, while what runs is waited for: nobody renews these.
     if (this.#stopped) return this.#runner.handBackUnstarted()
     this.#waitForWork()
   }
 
-  async #claim (free: number): Promise<Claim | undefined> {
+  /** Claims as much as there is room for; null where there is none. */
+  #ask (): Promise<Claim | undefined> | null {
+    const room = Math.min(this.#runner.room, MAX_CLAIM)
+    if (room <= 0 || this.#stopped || !this.#mayHaveWork) return null
+    this.#mayHaveWork = false // who pokes while the claim is on its way sets it again
+    return this.#settleAndClaim(room)
+  }
+
+  /** What just ended and what comes next in one write: one round trip a task, where they run one at a time. */
+  #settleAndClaim (room: number): Promise<Claim | undefined> {
+    let claim!: Promise<Claim | undefined>
+    together(this.#options.client, () => {
+      this.#runner.flush()
+      claim = this.#claim(room)
+    })
+    return claim
+  }
+
+  async #claim (room: number): Promise<Claim | undefined> {
     const token = this.#token()
     const lease = this.#options.registry.settings.stallInterval
     const start = Date.now()
     // Stopped: what a lost reply gave is still asked for, so that it can be handed back; no more is taken.
-    const claim = await this.#insist.until('claim', again => this.#queue.claim(this.#stopped ? 0 : free, token, lease, again))
-    if (!claim || claim.jobs.length === 0 || Date.now() - start < lease / 2) return claim
+    const claim = await this.#insist.until('claim', again => this.#queue.claim(this.#stopped ? 0 : room, token, lease, again))
+    if (!claim) return undefined
+    if (claim.jobs.length >= room) this.#mayHaveWork = true
+    if (claim.next !== null) this.#wakeAt(claim.next)
+    if (claim.jobs.length === 0 || Date.now() - start < lease / 2) return claim
     // The reply came late: what it brings may be another worker's by now, or have ended.
     const verdicts = await this.#insist.until('renewal', () => this.#queue.renew(lease, claim.jobs))
     return verdicts && { ...claim, jobs: claim.jobs.filter((_job, i) => verdicts[i] !== 'lost') }
@@ -147,6 +172,7 @@ export class QueueLoop {
   stop (): void {
     this.#stopped = true
     this.#runner.stop()
+    void this.#runner.handBackUnstarted() // what was claimed ahead; nobody renews it
     if (this.#alarm) clearTimeout(this.#alarm)
     this.#options.blocker.disconnect() // it takes nothing while it waits: nothing is lost with it
   }

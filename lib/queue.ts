@@ -48,29 +48,30 @@ export interface Read { text: string, raw: Buffer, live: Live }
 const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
 
 type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
-  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting'
+  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting' | 'watched'
 
 /** Those whose keys do not depend on the call. */
 type OwnKeys = Exclude<ScriptName, 'adopt' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
-  cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress'],
-  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed'],
+  cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress', 'watched'],
+  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed', 'watched'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   join: ['stallInterval'],
   purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
   reap: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'leases', 'stalls', 'jobs', 'cancelling', 'progress'],
-  release: ['waiting', 'active', 'claims', 'leases', 'stalling', 'progress', 'cancelling'],
+  release: ['waiting', 'active', 'claims', 'leases', 'stalling', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'claims', 'waiting', 'delayed', 'succeeded', 'failed', 'stalls', 'progress',
     'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   renew: ['claims', 'leases', 'stalling', 'cancelling'],
-  retry: ['jobs', 'failed', 'done:failed', 'waiting'],
+  retry: ['jobs', 'failed', 'done:failed', 'waiting', 'watched'],
   settle: ['jobs', 'active', 'stalling', 'claims', 'leases', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
-    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'],
   status: ['jobs', 'claims', 'delayed', 'progress', 'active'],
-  update: ['claims', 'progress']
+  update: ['claims', 'progress', 'watched'],
+  watch: ['watched']
 }
 
 export class TaskQueue {
@@ -143,9 +144,7 @@ export class TaskQueue {
 
   /** Writes the outcomes of a batch. */
   async settle (batch: Settlement[]): Promise<Verdict[]> {
-    const args: ScriptArgument[] = [this.#prefix]
-    for (const { id, token, outcome, text = '', ms = 0, event = '' } of batch) args.push(id, token, outcome, text, ms, event)
-    return toVerdicts(await this.#run('settle', args))
+    return toVerdicts(await this.#run('settle', settleArguments(this.#prefix, batch)))
   }
 
   /** Renews claims for the length of the lease (ms). */
@@ -178,6 +177,9 @@ export class TaskQueue {
   retry (id: string, before: string | Buffer, after: string): Promise<'queued' | 'changed' | 'refused'> {
     return this.#run('retry', [id, before, after, this.#prefix])
   }
+
+  /** Says that somebody waits for changes of these tasks, for so long (ms). */
+  async mark (ids: string[], ms: number): Promise<void> { await this.#run('watch', [ms, ...ids]) }
 
   /** Stores stage and progress; false where the claim was lost. */
   async update (held: Held, json: string): Promise<boolean> {
@@ -225,6 +227,23 @@ const PAGES: Record<TaskState, [Key, 'list' | 'asc' | 'desc']> = {
 }
 /** Redis has its own words for the infinite. */
 const toScore = (text: string): number => Number(text.replace('inf', 'Infinity'))
+
+/** Those that follow each other and have their claim, outcome and number in common are one group. */
+function settleArguments (prefix: string, batch: Settlement[]): ScriptArgument[] {
+  const args: ScriptArgument[] = [prefix]
+  let head: Settlement | null = null
+  let size = 0 // where the group's size stands
+  for (const one of batch) {
+    if (!head || one.token !== head.token || one.outcome !== head.outcome || one.ms !== head.ms || !one.event !== !head.event) {
+      size = args.push(one.token, one.outcome, one.ms ?? 0, one.event ? 1 : 0, 0) - 1
+      head = one
+    }
+    args[size] = args[size] as number + 1
+    args.push(one.id, one.text ?? '')
+    if (one.event) args.push(one.event)
+  }
+  return args
+}
 
 const toVerdicts = (codes: number[]): Verdict[] => codes.map(code => verdicts[code]!)
 

@@ -94,6 +94,20 @@ function endOfString (json: string, start: number): number {
   return json.length
 }
 
+/** How the text of a new record of ours ends. */
+const FRESH = ',"status":"created","progress":null}'
+
+/** Was it made by us, and has nobody written it since? */
+export const isFresh = (text: string, { options }: Stored): boolean => text.endsWith(FRESH) && options.foreign === undefined
+
+/** The text of a fresh record once its task has ended: what it was made of stays as it is. `resultJson` as in `encode`. */
+export function ended (text: string, { status, progress, stage, attempt, startedAt, finishedAt }: Omit<Stored, 'data' | 'options'>, resultJson?: string): string {
+  const told = stage == null && progress == null ? '' : `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage)}`
+  const started = startedAt === undefined ? '' : `,"startedAt":${startedAt}`
+  const result = resultJson === undefined ? '' : `,"result":${resultJson}`
+  return `${text.slice(0, -FRESH.length)},"status":"${status}"${told},"attempt":${attempt}${started},"finishedAt":${finishedAt}${result}}`
+}
+
 /** Makes the text of a new record. Throws TASK_DATA_INVALID, TASK_DATA_TOO_LARGE. */
 export function encodeNew (name: string, data: unknown, options: StoredOptions, maxDataSize: number): string {
   const json = encodeData(name, data)
@@ -102,7 +116,7 @@ export function encodeNew (name: string, data: unknown, options: StoredOptions, 
     if (size > maxDataSize) throw new errors.DataTooLarge(name, size, maxDataSize)
   }
   const envelope = data === undefined ? `{"name":"${name}"}` : `{"name":"${name}","data":${json}}`
-  return `{"data":${envelope},"options":${JSON.stringify(options)},"status":"created","progress":null}`
+  return `{"data":${envelope},"options":${JSON.stringify(options)}${FRESH}`
 }
 
 function encodeData (name: string, data: unknown): string {
@@ -149,6 +163,8 @@ const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.i
 const isErrorRecord = (error: any): boolean =>
   typeof error?.name === 'string' && typeof error.message === 'string' && (error.code === null || typeof error.code === 'string')
 
+const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
+
 /** A record may come from any producer: numbers that are none would break what computes with them. */
 function sanitize (stored: Stored): Stored {
   const { options } = stored
@@ -164,7 +180,7 @@ function sanitize (stored: Stored): Stored {
   if (typeof options.reqId !== 'string') delete options.reqId
   if (!Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
-  for (const key of ['attempt', 'startedAt', 'finishedAt'] as const) stored[key] = wholeOr(stored[key], undefined)
+  for (const key of TIMES) if (key in stored) stored[key] = wholeOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
   return stored

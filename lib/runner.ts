@@ -2,11 +2,12 @@
  * Layer 2: what a worker does with the tasks that it claimed: start them, settle them, or hand them back.
  */
 import type { FastifyBaseLogger } from 'fastify'
-import { Attempt, type AbortCause, type Outcome } from './attempt.ts'
+import { Attempt, type AbortCause, type AttemptInput, type AttemptObserver, type Outcome } from './attempt.ts'
 import { loggable } from './failure.ts'
 import { MAX_TIMER, type Settings } from './options.ts'
 import { attemptsMade, cleaned, decode, isTerminal, unreadable, type Stored } from './record.ts'
 import { failWith, finish, settlementOf, stalled, type Settling } from './settlement.ts'
+import { Pace } from './pace.ts'
 import { Settler } from './settler.ts'
 import type { Insist } from './insist.ts'
 import type { Buried, Claimed, Held, Settlement, TaskQueue, Verdict } from './queue.ts'
@@ -14,12 +15,64 @@ import type { Definition, TaskRegistry } from './tasks.ts'
 
 /** A task whose handler is not here goes back for this long, in ms: another worker may have it, or the next deploy. */
 const UNKNOWN_WAIT = 5_000
+/** How long a task may wait for a slot of this worker, in ms. */
+const LONGEST_AHEAD = 20
 /** Bounds one Lua call. */
 const RELEASE_BATCH = 200
 
 const DROPPED = 'The outcome was dropped: the claim was lost, and the task is another\'s, or has ended'
 
-interface Running { settling: Settling, attempt: Attempt, order: number }
+interface Ahead {
+  job: Claimed
+  /** Redis' clock at the claim, and ours: ms since 1970. */
+  now: number
+  since: number
+}
+
+/** One task that runs. What its attempt tells goes to the runner. */
+class Run implements AttemptObserver {
+  readonly settling: Settling
+  readonly order: number
+  readonly attempt: Attempt
+  /** When it was started, by our own clock: ms since 1970. */
+  readonly since = Date.now()
+  /** Once the handler has returned. */
+  returning!: Promise<void>
+  /** Who waits for the outcome. */
+  #waiters: Array<() => void> | null = null
+  #hasEnded = false
+  readonly #runner: RunObserver
+
+  constructor (runner: RunObserver, settling: Settling, order: number, definition: Definition, input: AttemptInput) {
+    this.#runner = runner
+    this.settling = settling
+    this.order = order
+    this.attempt = new Attempt(definition, input, this)
+  }
+
+  start (): void { this.returning = this.attempt.start() }
+
+  ended (outcome: Outcome): void {
+    this.#hasEnded = true
+    this.#runner.ended(this, outcome)
+    if (this.#waiters) for (const resolve of this.#waiters) resolve()
+  }
+
+  returned (): void { this.#runner.returned() }
+  report (json: string): Promise<boolean> { return this.#runner.report(this.settling.held, json) }
+
+  /** Resolves once the outcome is known. */
+  outcome (): Promise<void> {
+    if (this.#hasEnded) return Promise.resolve()
+    return new Promise(resolve => { (this.#waiters ??= []).push(resolve) })
+  }
+}
+
+interface RunObserver {
+  ended (run: Run, outcome: Outcome): void
+  returned (): void
+  report (held: Held, json: string): Promise<boolean>
+}
 
 export class Runner {
   readonly #registry: TaskRegistry
@@ -29,8 +82,22 @@ export class Runner {
   readonly #log: FastifyBaseLogger
   readonly #insist: Insist
   readonly #settler: Settler
-  readonly #running = new Map<string, Running>()
+  readonly #running = new Map<string, Run>()
   readonly #toRelease: Array<{ settling: Settling, order: number }> = []
+  readonly #observer: RunObserver = {
+    ended: (run, outcome) => this.#conclude(run, outcome),
+    returned: () => {
+      this.#slots--
+      this.fill()
+      this.onFree()
+    },
+    report: (held, json) => this.#report(held, json)
+  }
+
+  /** Claimed, and not started: there is no slot. The oldest first. */
+  #ahead: Ahead[] = []
+  readonly #pace: Pace
+  #giveBack: NodeJS.Timeout | null = null
   #slots = 0
   #order = 0
   #stopped = false
@@ -46,12 +113,13 @@ export class Runner {
     this.#log = log
     this.#insist = insist
     this.#settler = new Settler(queue, insist)
+    this.#pace = new Pace(concurrency)
   }
 
-  /** How many more may run. A handler that goes on after its abort keeps its slot. */
-  get free (): number { return this.#concurrency - this.#slots }
+  /** How many more may be claimed. A handler that goes on after its abort keeps its slot. */
+  get room (): number { return this.#concurrency - this.#slots - this.#ahead.length + this.#pace.ahead }
 
-  held (): Held[] { return Array.from(this.#running.values(), one => one.settling.held) }
+  held (): Held[] { return [...Array.from(this.#running.values(), one => one.settling.held), ...this.#ahead.map(one => one.job)] }
 
   /** What runs, for people. */
   running (): Array<{ task: string, taskId: string }> {
@@ -61,20 +129,50 @@ export class Runner {
   // Start
 
   /** @param now Redis' clock at the claim, ms since 1970 */
-  take ({ id, text, token }: Claimed, now: number): void {
-    const held: Held = { id, token }
-    if (text === null) return void this.#settle({ ...held, outcome: 'drop' }) // it was removed while it was claimed
-    const { stored: read, error } = this.#decode(text)
-    // A plain Bee-Queue's retry() queues a failed job, and leaves its record as it was.
-    const stored = read.status === 'failed' ? cleaned(read) : read
-    const settling: Settling = { held, stored, settings: this.#settings, now }
-    if (error) return this.#refuse(settling, error)
-    if (isTerminal(stored.status)) return void this.#settle({ ...held, outcome: 'drop' })
-    if (isExpired(stored, now)) return void this.#settle(finish('expired', settling))
+  add (jobs: Claimed[], now: number): void {
+    const since = Date.now()
+    for (const job of jobs) this.#ahead.push({ job, now, since })
+    if (this.#stopped) this.stop()
+  }
+
+  /** Starts what was claimed, as far as there are slots. */
+  fill (): void {
+    while (this.#ahead.length > 0 && this.#slots < this.#concurrency) this.#take(this.#ahead.shift()!)
+    if (this.#ahead.length > 0) this.#giveBack ??= setTimeout(() => this.#checkAhead(), LONGEST_AHEAD)
+  }
+
+  /** One slow task must not hold up what others could run: it goes back, as the next to be claimed. */
+  #checkAhead (): void {
+    this.#giveBack = null
+    const [oldest] = this.#ahead
+    if (!oldest) return
+    const left = oldest.since + LONGEST_AHEAD - Date.now()
+    if (left > 0) {
+      this.#giveBack = setTimeout(() => this.#checkAhead(), left)
+      return
+    }
+    void this.#release(this.#ahead.splice(0).map(one => this.#settlingOf(one)))
+  }
+
+  #take (ahead: Ahead): void {
+    const { id, token, text } = ahead.job
+    if (text === null) return this.#settle({ id, token, outcome: 'drop' }) // it was removed while it was claimed
+    const settling = this.#settlingOf(ahead)
+    const { stored, now } = settling
+    if (settling.unreadable) return this.#refuse(settling, settling.unreadable)
+    if (isTerminal(stored.status)) return this.#settle({ id, token, outcome: 'drop' })
+    if (isExpired(stored, now + Date.now() - ahead.since)) return this.#settle(finish('expired', settling))
     if (this.#stopped) return void this.#toRelease.push({ settling, order: ++this.#order })
     const definition = this.#registry.definitions.get(stored.data.name)
     if (definition?.handler) this.#start(settling, definition)
     else this.#defer(settling)
+  }
+
+  #settlingOf ({ job, now }: Ahead): Settling & { unreadable?: Error } {
+    const { stored: read, error } = this.#decode(job.text!)
+    // A plain Bee-Queue's retry() queues a failed job, and leaves its record as it was.
+    const stored = read.status === 'failed' ? cleaned(read) : read
+    return { held: job, text: job.text, stored, startedAt: undefined, state: undefined, settings: this.#settings, now, unreadable: error }
   }
 
   #decode (text: string): { stored: Stored, error?: Error } {
@@ -87,20 +185,21 @@ export class Runner {
 
   #refuse (settling: Settling, err: Error): void {
     this.#log.error({ taskId: settling.held.id, err }, 'The record of the task cannot be read: it is set aside as failed')
-    void this.#settle(failWith(err, settling))
+    this.#settle(failWith(err, settling))
   }
 
   #defer (settling: Settling): void {
     const { held, stored: { data: { name } } } = settling
     this.#log.warn({ taskId: held.id, task: name }, `No handler for task "${name}" here: it waits ${UNKNOWN_WAIT} ms for a worker that has one. Define it with a handler in every worker of queue "${this.#queue.name}"`)
-    void this.#settle({ ...held, outcome: 'defer', ms: UNKNOWN_WAIT }, settling)
+    this.#settle({ id: held.id, token: held.token, outcome: 'defer', ms: UNKNOWN_WAIT }, settling)
   }
 
   #start (settling: Settling, definition: Definition): void {
-    const { held, stored: { options, data }, now } = settling
+    const { held: { id }, stored: { options, data }, now } = settling
     this.#slots++
-    const attempt = new Attempt(definition, {
-      id: held.id,
+    settling.startedAt = now // as its claim says, which status() reads
+    const run = new Run(this.#observer, settling, ++this.#order, definition, {
+      id,
       queue: this.#queue.name,
       data: data.data,
       attempt: attemptsMade(settling.stored) + 1,
@@ -108,18 +207,12 @@ export class Runner {
       timeout: Math.min(options.timeout ?? 0, MAX_TIMER),
       requestId: options.reqId ?? null,
       maxResultSize: this.#settings.maxResultSize,
-      maxProgressSize: this.#settings.maxProgressSize,
-      report: json => this.#report(held, json)
+      maxProgressSize: this.#settings.maxProgressSize
     })
     // Its claim was lost while Redis was away, and is ours again: the outcome of the one that goes on will not count.
-    this.#running.get(held.id)?.attempt.abort('lost')
-    const running: Running = { settling: { ...settling, startedAt: now }, attempt, order: ++this.#order }
-    this.#running.set(held.id, running)
-    void attempt.outcome.then(outcome => this.#conclude(running, outcome))
-    void attempt.returned.then(() => {
-      this.#slots--
-      this.onFree()
-    })
+    this.#running.get(id)?.attempt.abort('lost')
+    this.#running.set(id, run)
+    run.start()
   }
 
   async #report (held: Held, json: string): Promise<boolean> {
@@ -128,15 +221,21 @@ export class Runner {
 
   // Settle
 
-  async #conclude (running: Running, outcome: Outcome): Promise<void> {
-    const { attempt, order } = running
-    const settling: Settling = { ...running.settling, state: attempt.state, now: this.#registry.availability.now() }
-    this.#tell(attempt, outcome, settling.now - running.settling.now)
+  #conclude (run: Run, outcome: Outcome): void {
+    const { attempt, order, settling } = run
+    this.#pace.ended(run.since)
+    settling.state = attempt.state
+    settling.now = this.#registry.availability.now()
+    this.#tell(attempt, outcome, settling.now - settling.startedAt!)
     if (outcome.kind === 'released') this.#toRelease.push({ settling, order })
     const settlement = this.#settlementOf(outcome, settling)
-    // Renewed until it is written: Redis may be away for longer than the lease.
-    if (settlement) await this.#settle(settlement, settling)
-    if (this.#running.get(attempt.id) === running) this.#running.delete(attempt.id)
+    if (settlement) this.#settle(settlement, settling, run)
+    else this.#forget(run)
+  }
+
+  #forget (run: Run): void {
+    const { id } = run.attempt
+    if (this.#running.get(id) === run) this.#running.delete(id)
   }
 
   /** What cannot be written (nested too deep for this stack) must not leave the task without an end. */
@@ -148,12 +247,17 @@ export class Runner {
     }
   }
 
-  /** @param settling for outcomes that a cancel may refuse */
-  async #settle (settlement: Settlement, settling?: Settling): Promise<void> {
-    const verdict = await this.#settler.settle(settlement)
-    if (verdict === 'cancelled' && settling) return this.#settle(finish('cancelled', settling))
-    if (verdict !== 'lost' || this.#insist.closed) return
-    this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, DROPPED)
+  /**
+   * @param settling for outcomes that a cancel may refuse
+   * @param run is renewed until it is written: Redis may be away for longer than the lease
+   */
+  #settle (settlement: Settlement, settling?: Settling, run?: Run): void {
+    this.#settler.settle(settlement, verdict => {
+      if (verdict === 'cancelled' && settling) return this.#settle(finish('cancelled', settling), undefined, run)
+      if (run) this.#forget(run)
+      if (verdict !== 'lost' || this.#insist.closed) return
+      this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, DROPPED)
+    })
   }
 
   /** One line a task, as Fastify has one a request. */
@@ -168,29 +272,40 @@ export class Runner {
 
   /** A claim was renewed, or was not. */
   renewed ({ id, token }: Held, verdict: Verdict): void {
+    if (verdict === 'done') return
     const running = this.#running.get(id)
-    if (verdict === 'done' || running?.settling.held.token !== token) return
-    running.attempt.abort(verdict === 'lost' ? 'lost' : 'cancel')
+    if (running?.settling.held.token === token) return running.attempt.abort(verdict === 'lost' ? 'lost' : 'cancel')
+    const at = this.#ahead.findIndex(one => one.job.id === id && one.job.token === token)
+    if (at < 0) return
+    const [ahead] = this.#ahead.splice(at, 1)
+    if (verdict === 'cancelled') this.#settle(finish('cancelled', this.#settlingOf(ahead!)))
   }
 
   /** A task that stalled too often, or was cancelled while its worker went away: claimed by the check, ended here. */
   bury ({ id, text, stalls }: Buried, token: string): void {
     const now = this.#registry.availability.now()
-    const settling: Settling = { held: { id, token }, stored: this.#decode(text).stored, settings: this.#settings, now }
-    if (isTerminal(settling.stored.status)) return void this.#settle({ ...settling.held, outcome: 'drop' })
-    if (stalls <= this.#settings.maxStalls) return void this.#settle(finish('cancelled', settling))
+    const settling: Settling = { held: { id, token }, text, stored: this.#decode(text).stored, startedAt: undefined, state: undefined, settings: this.#settings, now }
+    if (isTerminal(settling.stored.status)) return this.#settle({ id, token, outcome: 'drop' })
+    if (stalls <= this.#settings.maxStalls) return this.#settle(finish('cancelled', settling))
     this.#log.error({ taskId: id, task: settling.stored.data.name, stalls }, 'The task failed: its worker went away each time that it ran')
-    void this.#settle(stalled(stalls, settling))
+    this.#settle(stalled(stalls, settling))
   }
 
   // Close
 
+  /** Sends the outcomes that wait now: with what the caller is about to send. */
+  flush (): void { this.#settler.flush() }
+
   /** From now on nothing is started. */
-  stop (): void { this.#stopped = true }
+  stop (): void {
+    this.#stopped = true
+    if (this.#giveBack) clearTimeout(this.#giveBack)
+    for (const one of this.#ahead.splice(0)) this.#take(one)
+  }
 
   /** Resolves once nothing runs, and all is written. */
   async idle (): Promise<void> {
-    await Promise.all(Array.from(this.#running.values(), one => one.attempt.returned))
+    await Promise.all(Array.from(this.#running.values(), one => one.returning))
     await this.#settler.drained()
   }
 
@@ -200,7 +315,7 @@ export class Runner {
 
   /** Writes what ended, and hands back what did not, as the next to be claimed in their old order. */
   async handBack (): Promise<void> {
-    await Promise.all(Array.from(this.#running.values(), one => one.attempt.outcome))
+    await Promise.all(Array.from(this.#running.values(), one => one.outcome()))
     await this.#settler.drained()
     await this.handBackUnstarted()
   }
@@ -214,7 +329,7 @@ export class Runner {
 
   async #release (batch: Settling[]): Promise<void> {
     const verdicts = await this.#insist.until('release', () => this.#queue.release(batch.map(one => one.held)))
-    verdicts?.forEach((verdict, i) => { if (verdict === 'cancelled') void this.#settle(finish('cancelled', batch[i]!)) })
+    verdicts?.forEach((verdict, i) => { if (verdict === 'cancelled') this.#settle(finish('cancelled', batch[i]!)) })
   }
 }
 

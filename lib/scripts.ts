@@ -12,7 +12,7 @@ export interface Script {
 }
 
 export type ScriptName = 'adopt' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' | 'release' | 'remove' |
-  'renew' | 'retry' | 'settle' | 'status' | 'update'
+  'renew' | 'retry' | 'settle' | 'status' | 'update' | 'watch'
 
 export type ScriptArgument = string | number | Buffer
 

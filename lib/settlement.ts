@@ -5,17 +5,19 @@ import * as errors from './errors.ts'
 import { backoffMs } from './backoff.ts'
 import { toFailure, type Failure } from './failure.ts'
 import type { Settings } from './options.ts'
-import { attemptsMade, encode, type Stored } from './record.ts'
-import type { Outcome } from './attempt.ts'
+import { attemptsMade, encode, ended, isFresh, type Stored } from './record.ts'
+import type { Outcome, Reported } from './attempt.ts'
 import type { Held, Settlement } from './queue.ts'
 import type { TerminalState } from './types.ts'
 
 /** A claimed task, and what is known of its attempt. */
 export interface Settling {
   held: Held
+  /** The record as it was claimed, and as it is read. */
+  text: string | null
   stored: Stored
-  startedAt?: number
-  state?: { stage: string | null, progress: unknown }
+  startedAt: number | undefined
+  state: Reported | undefined
   settings: Settings
   /** Ms since 1970, by Redis' clock. */
   now: number
@@ -38,26 +40,25 @@ export function settlementOf (outcome: Outcome, settling: Settling): Settlement 
 
 /** The task ends. */
 export function finish (state: TerminalState, settling: Settling, { json, failure, attempt }: { json?: string, failure?: Failure, attempt?: number } = {}): Settlement {
-  const { held, stored, startedAt, settings, now } = settling
-  const ended: Stored = {
-    ...withStack(stored, failure),
-    status: state,
-    progress: settling.state?.progress ?? stored.progress,
-    stage: settling.state?.stage ?? stored.stage ?? null,
-    attempt: attempt ?? attemptsMade(stored) + (startedAt === undefined ? 0 : 1),
-    startedAt: startedAt ?? stored.startedAt,
-    finishedAt: now
-  }
-  delete ended.result // a retry of the app's own: the old one's
-  if (failure) ended.error = failure.error
-  else delete ended.error
+  const { held, stored, settings } = settling
   return {
-    ...held,
+    id: held.id,
+    token: held.token,
     outcome: state,
-    text: encode(ended, json),
+    text: endText(state, settling, json, failure, attempt),
     ms: stored.options.ttl ?? settings.resultTtl,
     event: beeEvent(held.id, stored, state, json ?? (failure ? JSON.stringify(failure.error.message) : undefined))
   }
+}
+
+function endText (state: TerminalState, settling: Settling, json?: string, failure?: Failure, made?: number): string {
+  const { stored, text, startedAt = stored.startedAt, now } = settling
+  const attempt = made ?? attemptsMade(stored) + (settling.startedAt === undefined ? 0 : 1)
+  const progress = settling.state?.progress ?? stored.progress
+  const stage = settling.state?.stage ?? stored.stage ?? null
+  if (!failure && text !== null && isFresh(text, stored)) return ended(text, { status: state, progress, stage, attempt, startedAt, finishedAt: now }, json)
+  const { result, error, ...rest } = withStack(stored, failure) // a retry of the app's own: the old one's
+  return encode({ ...rest, status: state, progress, stage, attempt, startedAt, finishedAt: now, ...(failure ? { error: failure.error } : {}) }, json)
 }
 
 /** It never was started, or its worker went away: failed without an attempt's end. */

@@ -7,47 +7,58 @@ import type { Settlement, TaskQueue, Verdict } from './queue.ts'
 /** Bounds one Lua call. */
 const BATCH = 200
 
-interface Pending { settlement: Settlement, resolve: (verdict: Verdict) => void }
+/** Called once it is written; with `lost` where the worker closed before Redis was back. */
+export type Written = (verdict: Verdict) => void
 
 export class Settler {
   readonly #queue: TaskQueue
   readonly #insist: Insist
-  #pending: Pending[] = []
+  #settlements: Settlement[] = []
+  #callbacks: Written[] = []
   #scheduled = false
-  #idle: Promise<unknown> = Promise.resolve()
+  #sending = 0
+  #waiters: Array<() => void> = []
+  readonly #onTickEnd = (): void => { if (this.#scheduled) this.flush() }
 
   constructor (queue: TaskQueue, insist: Insist) {
     this.#queue = queue
     this.#insist = insist
   }
 
-  /** Resolves once it is written; as `lost` where the worker closed before Redis was back. */
-  settle (settlement: Settlement): Promise<Verdict> {
-    return new Promise(resolve => {
-      this.#pending.push({ settlement, resolve })
-      if (this.#scheduled) return
-      this.#scheduled = true
-      setImmediate(() => this.flush())
-    })
+  settle (settlement: Settlement, written: Written): void {
+    this.#settlements.push(settlement)
+    this.#callbacks.push(written)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(this.#onTickEnd)
   }
 
   /** Sends what waits now, without waiting for the tick's end. */
   flush (): void {
     this.#scheduled = false
-    while (this.#pending.length > 0) {
-      const batch = this.#pending.splice(0, BATCH)
-      this.#idle = Promise.all([this.#idle, this.#send(batch)])
+    while (this.#settlements.length > 0) {
+      const whole = this.#settlements.length <= BATCH
+      const settlements = whole ? this.#settlements : this.#settlements.splice(0, BATCH)
+      const callbacks = whole ? this.#callbacks : this.#callbacks.splice(0, BATCH)
+      if (whole) {
+        this.#settlements = []
+        this.#callbacks = []
+      }
+      void this.#send(settlements, callbacks)
     }
   }
 
-  async #send (batch: Pending[]): Promise<void> {
-    const verdicts = await this.#insist.until('settle', () => this.#queue.settle(batch.map(one => one.settlement)))
-    batch.forEach((one, i) => one.resolve(verdicts?.[i] ?? 'lost'))
+  async #send (settlements: Settlement[], callbacks: Written[]): Promise<void> {
+    this.#sending++
+    const verdicts = await this.#insist.until('settle', () => this.#queue.settle(settlements))
+    callbacks.forEach((written, i) => written(verdicts?.[i] ?? 'lost'))
+    this.#sending--
+    if (this.#sending === 0 && this.#settlements.length === 0) for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
   /** Resolves once all that was given is written. */
   async drained (): Promise<void> {
     this.flush()
-    await this.#idle
+    if (this.#sending > 0) await new Promise<void>(resolve => { this.#waiters.push(resolve) })
   }
 }

@@ -12,6 +12,7 @@ import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unread
 import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { TaskQueue } from './queue.ts'
 import { Subscriber } from './subscriber.ts'
+import { Watcher } from './watcher.ts'
 import type { NewJob } from './bee.ts'
 import type { Connection } from './connection.ts'
 import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from './types.ts'
@@ -46,8 +47,6 @@ const NO_SCHEMAS: CompiledSchemas = {}
 
 /** Bounds one Lua call, so that a large batch does not hold up Redis. */
 const BATCH = 500
-/** A message may be lost; who waits looks again after this long (ms). */
-const RECHECK = 5_000
 
 /** Compiles a task's schemas once: when the app is ready, or when they are needed before that. */
 function compiling (instance: FastifyInstance, name: string, { schema }: DefineOptions): () => CompiledSchemas {
@@ -73,6 +72,7 @@ export class TaskRegistry implements HandleSource {
   readonly connection: Connection
   readonly availability: Availability
   readonly subscriber: Subscriber
+  readonly #watcher: Watcher
   readonly definitions = new Map<string, Definition>()
   readonly queues = new Map<string, TaskQueue>()
   /** Where the status routes are; null without them. */
@@ -83,6 +83,7 @@ export class TaskRegistry implements HandleSource {
     this.connection = connection
     this.availability = new Availability(connection, settings.enqueueTimeout)
     this.subscriber = new Subscriber(connection.client)
+    this.#watcher = new Watcher(this.subscriber, this.availability)
     for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
   }
 
@@ -267,22 +268,9 @@ export class TaskRegistry implements HandleSource {
     return this.path === null ? null : `${this.path}/${id}`
   }
 
-  async watch (id: string, queue: string, changed: () => void): Promise<() => void> {
-    const ends = [this.subscriber.onResync(changed)]
-    const timer = setInterval(changed, RECHECK)
-    const unwatch = (): void => {
-      clearInterval(timer)
-      for (const end of ends) end()
-    }
-    const listening = this.subscriber.listen(this.queue(queue).taskChannel(id), changed)
-    listening.then(end => ends.push(end), () => {})
-    try {
-      await this.availability.call(`a subscription to task "${id}"`, 'Ask again.', () => listening)
-      return unwatch
-    } catch (error) {
-      listening.then(unwatch, unwatch)
-      throw error
-    }
+  /** See `Watcher.watch`. */
+  watch (id: string, queue: string, changed: () => void): Promise<() => void> {
+    return this.#watcher.watch(id, this.queue(queue), changed)
   }
 
   /** The connection is closed by who opened it. */

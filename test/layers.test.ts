@@ -5,7 +5,7 @@ import t from 'tap'
 const LAYERS: string[][] = [
   ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
-  ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'loop', 'worker'],
+  ['changes', 'watcher', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'pace', 'runner', 'keeper', 'loop', 'worker'],
   ['decorators', 'route-schemas', 'routes'],
   ['plugin', 'load-app', 'standalone', 'cli']
 ]

@@ -48,10 +48,11 @@ export class Bench {
   /** Oldest first. */
   async waiting (): Promise<string[]> { return (await this.redis.lrange(this.key('waiting'), 0, -1)).reverse() }
 
-  /** All that the queue has in Redis, by key. */
+  /** All that the queue has in Redis, by key; not who watches. */
   async dump (): Promise<Record<string, any>> {
     const found: Record<string, any> = {}
-    for (const key of (await this.redis.keys(`${this.prefix}:*`)).sort()) found[key.slice(this.prefix.length + 5)] = await this.#content(key)
+    const keys = (await this.redis.keys(`${this.prefix}:*`)).filter(key => key !== this.key('watched'))
+    for (const key of keys.sort()) found[key.slice(this.prefix.length + 5)] = await this.#content(key)
     return found
   }
 
@@ -75,11 +76,12 @@ export class Bench {
 
   async score (key: string, id: string): Promise<number> { return Number(await this.redis.zscore(this.key(key), id)) }
 
-  /** What is published from now on, as `channel message`. */
+  /** What is published from now on, as `channel message`; of the tasks a to z, since somebody waits for their changes. */
   async events (t: Test): Promise<string[]> {
     const heard: string[] = []
     const listener = connect(t, `redis://${this.redis.options.host}:${this.redis.options.port}`)
     await listener.psubscribe(`${this.prefix}:*`)
+    await this.queue.mark([...'abcdefghijklmnopqrstuvwxyz'], LONG)
     listener.on('pmessage', (_pattern, channel, message) => { heard.push(`${channel.slice(this.prefix.length + 5)} ${message}`) })
     return heard
   }

@@ -1,7 +1,7 @@
 --[[
 Cancels a task that has not ended.
 
-KEYS  1 jobs  2 claims  3 cancelling  4 delayed  5 waiting  6 active  7 done:cancelled  8 stalls  9 progress
+KEYS  1 jobs  2 claims  3 cancelling  4 delayed  5 waiting  6 active  7 done:cancelled  8 stalls  9 progress  10 watched
 ARGV  1 id  2 the record as the caller read it  3 the record as cancelled  4 how long it stays (ms)  5 channel prefix
 Returns "cancelled" | "requested" (it runs: its worker is told) | "changed" (the record is another by now: read again)
       | "unknown"
@@ -33,5 +33,5 @@ redis.call('ZREM', KEYS[4], id)
 if not delayed and redis.call('LLEN', KEYS[5]) <= 1000 then redis.call('LREM', KEYS[5], 0, id) end
 redis.call('HDEL', KEYS[8], id)
 redis.call('HDEL', KEYS[9], id)
-redis.call('PUBLISH', ARGV[5] .. 'task:' .. id, 'cancelled')
+if redis.call('ZSCORE', KEYS[10], id) then redis.call('PUBLISH', ARGV[5] .. 'task:' .. id, 'cancelled') end
 return 'cancelled'

@@ -1,7 +1,7 @@
 --[[
 Moves the delayed tasks that are due to waiting, then takes up to `free` waiting tasks for one worker.
 
-KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls  8 failed  9 done:failed
+KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls  8 failed  9 done:failed  10 watched
 ARGV  1 free slots  2 claim token  3 lease (ms)  4 "1" to ask again after a lost reply  5 channel prefix
 Returns { now (ms, Redis' clock), time of the next delayed task or -1, id, record, id, record, ... }
 
@@ -69,41 +69,53 @@ local function set_aside(id)
   redis.call('ZADD', KEYS[9], now + 86400000, id)
 end
 
+local function tell(ids)
+  if redis.call('EXISTS', KEYS[10]) == 0 then return end
+  local watched = redis.call('ZMSCORE', KEYS[10], unpack(ids))
+  for i = #ids, 1, -1 do
+    if watched[i] then redis.call('PUBLISH', ARGV[5] .. 'task:' .. ids[i], 'active') end
+  end
+end
+
 local function take()
   local free = tonumber(ARGV[1])
   local ids = until_suspect(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
-  if #ids == 0 then return end
+  local count = #ids
+  if count == 0 then return end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
+  local all_text = is_text(table.concat(ids, ' '))
   local stamp, till = token .. ' ' .. now, now + ARGV[3]
   local active, stamps, leases, seen = {}, {}, {}, {}
-  for i = #ids, 1, -1 do -- the right end is the old one
+  local going, claimed = 0, 0
+  for i = count, 1, -1 do -- the right end is the old one
     local id = ids[i]
-    if records[i] and not seen[id] and not is_text(id) then
+    if records[i] and not seen[id] then
       seen[id] = true
-      set_aside(id)
-    elseif records[i] and not seen[id] then
-      seen[id] = true
-      active[#active + 1] = id
-      if claims[i] then
-        redis.call('LREM', KEYS[2], 0, id) -- it is added again below
+      if not all_text and not is_text(id) then
+        set_aside(id)
       else
-        stamps[#stamps + 1] = id
-        stamps[#stamps + 1] = stamp
-        leases[#leases + 1] = till
-        leases[#leases + 1] = id
-        reply[#reply + 1] = id
-        reply[#reply + 1] = records[i]
-        redis.call('PUBLISH', ARGV[5] .. 'task:' .. id, 'active')
+        going = going + 1
+        active[going] = id
+        if claims[i] then
+          redis.call('LREM', KEYS[2], 0, id) -- it is added again below
+        else
+          local at = 2 * claimed
+          stamps[at + 1], stamps[at + 2] = id, stamp
+          leases[at + 1], leases[at + 2] = till, id
+          reply[at + 3], reply[at + 4] = id, records[i]
+          claimed = claimed + 1
+        end
       end
     end
   end
-  if #active > 0 then redis.call('LPUSH', KEYS[2], unpack(active)) end
-  if #stamps > 0 then
+  if going > 0 then redis.call('LPUSH', KEYS[2], unpack(active)) end
+  if claimed > 0 then
     redis.call('HSET', KEYS[5], unpack(stamps))
     redis.call('ZADD', KEYS[6], unpack(leases))
   end
-  redis.call('LTRIM', KEYS[1], 0, -#ids - 1)
+  redis.call('LTRIM', KEYS[1], 0, -count - 1)
+  tell(ids)
 end
 
 if ARGV[4] == '1' and resume() then return reply end

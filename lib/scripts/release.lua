@@ -1,7 +1,7 @@
 --[[
 Gives claimed tasks back to their queue: those that were claimed and not started, or were aborted by a shutdown.
 
-KEYS  1 waiting  2 active  3 claims  4 leases  5 stalling  6 progress  7 cancelling
+KEYS  1 waiting  2 active  3 claims  4 leases  5 stalling  6 progress  7 cancelling  8 watched
 ARGV  1 channel prefix, then for each task, in the order in which they were claimed: id, claim token
 Returns for each task: 1 given back, 0 not the token's (any more), 2 refused: a cancel was asked for
 
@@ -25,7 +25,7 @@ for i = #ARGV - 1, 2, -2 do
     redis.call('HDEL', KEYS[6], id)
     -- Consumers take from the right: what is pushed there last goes first.
     redis.call('RPUSH', KEYS[1], id)
-    redis.call('PUBLISH', ARGV[1] .. 'task:' .. id, 'waiting')
+    if redis.call('ZSCORE', KEYS[8], id) then redis.call('PUBLISH', ARGV[1] .. 'task:' .. id, 'waiting') end
   end
   replies[i / 2] = code
 end
