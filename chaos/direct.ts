@@ -48,7 +48,12 @@ export class Direct {
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
-  async keys (): Promise<string[]> { return (await this.#client.keys('*')).sort() }
+  /** Those that do not go by themselves. */
+  async keys (): Promise<string[]> {
+    const keys = (await this.#client.keys('*')).sort()
+    const spans = await Promise.all(keys.map(key => this.#client.pttl(key)))
+    return keys.filter((_key, i) => spans[i] === -1)
+  }
 
   /** What a key holds, in short. */
   async show (key: string): Promise<string> {

@@ -51,7 +51,7 @@ type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | '
   'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting' | 'watched'
 
 /** Those whose keys do not depend on the call. */
-type OwnKeys = Exclude<ScriptName, 'adopt' | 'page'>
+type OwnKeys = Exclude<ScriptName, 'add' | 'adopt' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {

@@ -11,7 +11,7 @@ export interface Script {
   readonly sha: string
 }
 
-export type ScriptName = 'adopt' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' | 'release' | 'remove' |
+export type ScriptName = 'add' | 'adopt' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' | 'release' | 'remove' |
   'renew' | 'retry' | 'settle' | 'status' | 'update' | 'watch'
 
 export type ScriptArgument = string | number | Buffer

@@ -100,6 +100,19 @@ t.test('many are saved in their order, and each says whether it was', async (t) 
   t.strictSame((await redis.lrange(key('waiting'), 0, 499)).reverse(), ids)
 })
 
+t.test('what is saved in one tick goes in two calls: the first at once, the others together', async (t) => {
+  const { url } = await ownRedis(t)
+  const { redis, producer, key } = bench(t, url)
+  await producer.save(jobs('warm')[0]!) // Redis has the script
+  await redis.config('RESETSTAT')
+  const ids = Array.from({ length: 100 }, (_, i) => `n${i}`)
+  const saved = await Promise.all([...jobs(...ids, 'n7'), { id: 'd', text: text(), delay: Date.now() + 60_000 }].map(job => producer.save(job)))
+  t.strictSame(saved.filter(one => !one).length, 1, 'n7, the second time')
+  t.match(await redis.info('commandstats'), /cmdstat_evalsha:calls=2,/)
+  t.strictSame((await redis.lrange(key('waiting'), 0, -1)).reverse(), ['warm', ...ids])
+  t.equal(await redis.zcard(key('delayed')), 1)
+})
+
 t.test('what Redis refuses is not taken for saved', async (t) => {
   const { redis, producer, key } = bench(t)
   await redis.set(key('delayed'), 'no sorted set')
