@@ -8,7 +8,8 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import * as errors from './errors.ts'
 import { changes } from './changes.ts'
 import { isTerminal } from './record.ts'
-import { cancelSchema, eventsSchema, statusSchema } from './route-schemas.ts'
+import { documenting } from './openapi.ts'
+import { cancelSchema, compilers, eventsHeaders, eventsSchema, statusHeaders, statusSchema } from './route-schemas.ts'
 import type { Found, TaskRegistry } from './tasks.ts'
 import type { RoutesOptions, TaskRecord } from './types.ts'
 
@@ -24,15 +25,16 @@ const MAX_BACKLOG = 1_048_576
 export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, cancel }: RoutesOptions): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
     registry.path = fastify.prefix
-    const hooks = { onRequest, preHandler }
+    // Arrays of its own for each route: plugins push into them.
+    const own = (headers?: object): object => ({ onRequest: [onRequest ?? []].flat(), preHandler: [preHandler ?? []].flat(), ...compilers, config: { swaggerTransform: documenting(registry, headers) } })
     const closing = new AbortController()
     fastify.addHook('preClose', async () => closing.abort()) // a close waits for what is open
     fastify.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
     await fastify.register(fastifyEtag) // 304; the ETag itself is ours
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT })
-    fastify.get('/:id', { ...hooks, schema: statusSchema }, (request: IdRequest, reply) => status(registry, request, reply, closing.signal))
-    fastify.get('/:id/events', { ...hooks, schema: eventsSchema, sse: 'only', exposeHeadRoute: false }, (request: IdRequest, reply) => events(registry, request, reply, closing.signal))
-    if (cancel) mountCancel(fastify, registry, hooks)
+    fastify.get('/:id', { ...own(statusHeaders), schema: statusSchema }, (request: IdRequest, reply) => status(registry, request, reply, closing.signal))
+    fastify.get('/:id/events', { ...own(eventsHeaders), schema: eventsSchema, sse: 'only', exposeHeadRoute: false }, (request: IdRequest, reply) => events(registry, request, reply, closing.signal))
+    if (cancel) mountCancel(fastify, registry, own())
   }
 }
 
