@@ -11,13 +11,17 @@ import type { TaskSchemas } from './types.ts'
 
 interface Asked { schema: any, url: string, openapiObject?: { openapi: string } }
 
-/** @param headers request headers that the route knows, by name */
-export function documenting (registry: TaskRegistry, headers?: object): (asked: Asked) => { schema: object, url: string } {
+/** For the document only: what a route reads, and what its answers have, beside their bodies. */
+interface Headers { request?: object, response: Record<number, object> }
+
+export function documenting (registry: TaskRegistry, headers: Headers): (asked: Asked) => { schema: object, url: string } {
   return ({ schema, url, openapiObject }) => {
-    if (!openapiObject) return { schema, url } // Swagger 2 has no way to tell tasks apart
-    const record = anyRecord(registry, openapiObject.openapi)
-    const response = Object.entries<any>(schema.response).map(([code, one]) => [code, one === recordSchema ? { 'x-response-description': recordSchema.description, ...record } : one])
-    return { schema: { ...schema, ...(headers && { headers: { type: 'object', properties: headers } }), response: Object.fromEntries(response) }, url }
+    if (!openapiObject || !schema) return { schema, url } // Swagger 2 has no way to tell tasks apart
+    const record = { 'x-response-description': recordSchema.description, ...anyRecord(registry, openapiObject.openapi) }
+    const answers = Object.entries<object>(schema.response ?? {}).map(([code, answer]) =>
+      [code, { ...(answer === recordSchema ? record : answer), ...(headers.response[Number(code)] && { headers: headers.response[Number(code)] }) }])
+    const request = headers.request && { headers: { type: 'object', properties: headers.request } }
+    return { schema: { ...schema, ...request, response: Object.fromEntries(answers) }, url }
   }
 }
 
@@ -50,7 +54,7 @@ function taskRecord (name: string, id: string, { name: task, options: { schema =
 /** The app's schema under an `$id`, to which its local references are bound: elsewhere `#` is the whole document. */
 function component (id: string, schema: unknown, version: string): object {
   const json = jsonSchemaOf(schema, version)
-  if (typeof json === 'boolean' || json.$ref !== undefined) return json as object
+  if (typeof json === 'boolean' || (typeof json.$ref === 'string' && !json.$ref.startsWith('#'))) return json as object
   return bind({ $id: id, ...json }, id)
 }
 

@@ -9,7 +9,7 @@ import * as errors from './errors.ts'
 import { changes } from './changes.ts'
 import { isTerminal } from './record.ts'
 import { documenting } from './openapi.ts'
-import { cancelSchema, compilers, eventsHeaders, eventsSchema, statusHeaders, statusSchema } from './route-schemas.ts'
+import { cancelHeaders, cancelSchema, compilers, eventsHeaders, eventsSchema, statusHeaders, statusSchema } from './route-schemas.ts'
 import type { Found, TaskRegistry } from './tasks.ts'
 import type { RoutesOptions, TaskRecord } from './types.ts'
 
@@ -25,8 +25,15 @@ const MAX_BACKLOG = 1_048_576
 export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, cancel }: RoutesOptions): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
     registry.path = fastify.prefix
-    // Arrays of its own for each route: plugins push into them.
-    const own = (headers?: object): object => ({ onRequest: [onRequest ?? []].flat(), preHandler: [preHandler ?? []].flat(), ...compilers, config: { swaggerTransform: documenting(registry, headers) } })
+    const own = (headers: Parameters<typeof documenting>[1]): object => ({
+      // Arrays of its own for each route: plugins push into them.
+      onRequest: [onRequest ?? []].flat(),
+      preHandler: [preHandler ?? []].flat(),
+      // The app's as it is then: it may be set after this plugin.
+      errorHandler: (error: any, request: FastifyRequest, reply: FastifyReply) => fastify.errorHandler(error, request, reply),
+      ...compilers,
+      config: { swaggerTransform: documenting(registry, headers) }
+    })
     const closing = new AbortController()
     fastify.addHook('preClose', async () => closing.abort()) // a close waits for what is open
     fastify.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
@@ -34,7 +41,7 @@ export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, can
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT })
     fastify.get('/:id', { ...own(statusHeaders), schema: statusSchema }, (request: IdRequest, reply) => status(registry, request, reply, closing.signal))
     fastify.get('/:id/events', { ...own(eventsHeaders), schema: eventsSchema, sse: 'only', exposeHeadRoute: false }, (request: IdRequest, reply) => events(registry, request, reply, closing.signal))
-    if (cancel) mountCancel(fastify, registry, own())
+    if (cancel) mountCancel(fastify, registry, own(cancelHeaders))
   }
 }
 

@@ -8,7 +8,7 @@ const Data = Type.Object({ width: Type.Integer({ maximum: 1_000 }), format: Type
 const Result = Type.Object({ bytes: Type.Integer(), note: Type.Optional(Type.String()) })
 const Progress = Type.Object({ done: Type.Number() })
 
-type Data = Static<typeof Data>
+type Resize = Static<typeof Data>
 
 for (const compiler of ['Fastify\'s own', 'TypeBoxValidatorCompiler'] as const) {
   t.test(`TypeBox with the compiler ${compiler}`, async t => {
@@ -17,12 +17,12 @@ for (const compiler of ['Fastify\'s own', 'TypeBoxValidatorCompiler'] as const) 
     t.teardown(() => app.close())
     if (compiler === 'TypeBoxValidatorCompiler') app.setValidatorCompiler(TypeBoxValidatorCompiler)
     await app.register(tasks, { prefix, redis: REDIS_URL, routes: { cancel: true } })
-    const resize = app.tasks.define('resize', { schema: { data: Data, result: Result, progress: Progress } }, async ({ width }: Data, task) => {
+    const resize = app.tasks.define('resize', { schema: { data: Data, result: Result, progress: Progress } }, async ({ width }: Resize, task) => {
       await task.reportProgress({ done: 0.5, secret: 1 } as any)
       return { bytes: width * 2, secret: 2 }
     })
     app.post('/resize', { schema: { body: Data } }, async (request, reply) => reply.accepted(await resize.enqueue(request.body)))
-    app.post('/unchecked', async (request, reply) => reply.accepted(await resize.enqueue(request.body as Data)))
+    app.post('/unchecked', async (request, reply) => reply.accepted(await resize.enqueue(request.body as Resize)))
     await app.ready()
 
     const bad = await app.inject({ method: 'POST', url: '/unchecked', payload: { width: 5_000, format: 'png' } })
