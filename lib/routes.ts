@@ -78,10 +78,11 @@ function waitOf ({ headers: { prefer } }: IdRequest): number | null {
   return match ? Math.min(Number(match[1]), MAX_WAIT) : null
 }
 
-/** Aborted once the client has gone. */
-function gone (reply: FastifyReply): AbortSignal {
+/** Aborted once the client has gone; it may have, while it was looked whether it may see the task. */
+function gone ({ raw }: FastifyReply): AbortSignal {
+  if (raw.destroyed || (raw as { stream?: { destroyed: boolean } }).stream?.destroyed) return AbortSignal.abort() // stream: HTTP/2
   const controller = new AbortController()
-  reply.raw.once('close', () => controller.abort())
+  raw.once('close', () => controller.abort())
   return controller.signal
 }
 
