@@ -2,7 +2,8 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import t, { type Test } from 'tap'
 import tasks from '../lib/plugin.ts'
 import type { TasksOptions } from '../lib/types.ts'
-import { build, connect, errorOf, randomPrefix, REDIS_URL } from './helpers.ts'
+import { runWorker } from '../lib/standalone.ts'
+import { build, connect, errorOf, randomPrefix, reaches, REDIS_URL } from './helpers.ts'
 
 // The app's `ajv` option: a task's data is validated as the app's bodies are.
 
@@ -126,4 +127,22 @@ t.test('serializerOpts', async t => {
     app.tasks.define('x', { schema: { result: { type: 'integer' } } }, () => 1.2)
   }, { worker: true })
   t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 2)
+})
+
+t.test('a worker of its own has the options that the app module exports', async t => {
+  const prefix = randomPrefix()
+  const folder = t.testdir({
+    'app.mjs': `import tasks from ${JSON.stringify(new URL('../lib/plugin.js', import.meta.url).href)}
+export const options = { ajv: { customOptions: { coerceTypes: false } } }
+export default async function app (fastify) {
+  await fastify.register(tasks, { prefix: '${prefix}', redis: '${REDIS_URL}' })
+  fastify.tasks.define('x', { schema: { data: { type: 'integer' } } }, data => data)
+}`
+  })
+  const web = await build(t, { prefix }, app => { app.tasks.define('x') })
+  const worker = await runWorker({ app: `${folder}/app.mjs`, logLevel: 'silent' })
+  t.teardown(() => worker.close())
+  const [number, text] = [await web.tasks.enqueue('x', 1), await web.tasks.enqueue('x', '1')]
+  t.match(await reaches(web, number.id, 'succeeded'), { result: 1 })
+  t.match(await reaches(web, text.id, 'failed'), { error: { code: 'TASK_DATA_REFUSED', message: /must be integer/ } })
 })

@@ -133,37 +133,41 @@ t.test('local references, definitions, recursion and an $id of the schema\'s own
   await valid(t, app)
 })
 
-t.test('zod: its transform meets no schema of ours, and its schemas are in the document', async t => {
-  const Person = z.object({ name: z.string() })
-  z.globalRegistry.add(Person, { id: 'Person' })
-  const Node = z.object({ value: z.string(), at: z.codec(z.iso.datetime(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() }), get next () { return Node.optional() } })
-  const app = await build(t, {
-    swagger: { transform: jsonSchemaTransform, transformObject: jsonSchemaTransformObject },
-    before: app => {
-      app.setValidatorCompiler(validatorCompiler)
-      app.setSerializerCompiler(serializerCompiler)
-    }
-  }, app => {
-    app.tasks.define('list', { schema: { data: z.object({ n: z.number() }), result: Node, progress: Person } })
-    app.tasks.define('odd', { schema: { result: z.custom(() => true) } })
-    app.post('/people', { schema: { body: Person, response: { 200: Person } } }, async request => request.body)
+for (const openapi of ['3.1.0', '3.0.3']) {
+  t.test(`zod, in OpenAPI ${openapi}: its transform meets no schema of ours, and its schemas are in the document`, async t => {
+    const Person = z.object({ name: z.string() })
+    z.globalRegistry.add(Person, { id: 'Person' })
+    t.teardown(() => z.globalRegistry.remove(Person))
+    const Node = z.object({ value: z.string(), at: z.codec(z.iso.datetime(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() }), get next () { return Node.optional() } })
+    const app = await build(t, {
+      openapi,
+      swagger: { transform: jsonSchemaTransform, transformObject: jsonSchemaTransformObject },
+      before: app => {
+        app.setValidatorCompiler(validatorCompiler)
+        app.setSerializerCompiler(serializerCompiler)
+      }
+    }, app => {
+      app.tasks.define('list', { schema: { data: z.object({ n: z.number() }), result: Node, progress: Person } })
+      app.tasks.define('odd', { schema: { result: z.custom(() => true) } })
+      app.post('/people', { schema: { body: Person, response: { 200: Person } } }, async request => request.body)
+    })
+    const { document } = await valid(t, app)
+    t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/people'])
+    const { list } = byTask(document)
+    t.match(follow(document, list.result.anyOf[0]).properties, { value: { type: 'string' }, at: { type: 'string', format: 'date-time' } })
+    t.match(follow(document, list.progress.anyOf[0]).properties, { name: { type: 'string' } })
+    t.ok(document.components.schemas.Person, 'the app\'s own are there too')
   })
-  const { document } = await valid(t, app)
-  t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/people'])
-  const { list } = byTask(document)
-  t.match(follow(document, list.result.anyOf[0]).properties, { value: { type: 'string' }, at: { type: 'string', format: 'date-time' } })
-  t.match(follow(document, list.progress.anyOf[0]).properties, { name: { type: 'string' } })
-  t.ok(document.components.schemas.Person, 'the app\'s own are there too')
-})
 
-t.test('TypeBox, with its compiler', async t => {
-  const app = await build(t, { before: app => app.setValidatorCompiler(TypeBoxValidatorCompiler) }, app => {
-    app.tasks.define('x', { schema: { result: Type.Object({ when: Type.Optional(Type.String({ format: 'date-time' })), kind: Type.Union([Type.Literal('a'), Type.Literal('b')]) }) } })
-    app.tasks.define('list', { schema: { result: Type.Cyclic({ Node: Type.Object({ id: Type.String(), nodes: Type.Array(Type.Ref('Node')) }) }, 'Node') } })
+  t.test(`TypeBox, with its compiler, in OpenAPI ${openapi}`, async t => {
+    const app = await build(t, { openapi, before: app => app.setValidatorCompiler(TypeBoxValidatorCompiler) }, app => {
+      app.tasks.define('x', { schema: { result: Type.Object({ when: Type.Optional(Type.String({ format: 'date-time' })), kind: Type.Union([Type.Literal('a'), Type.Literal('b')]) }) } })
+      app.tasks.define('list', { schema: { result: Type.Cyclic({ Node: Type.Object({ id: Type.String(), nodes: Type.Array(Type.Ref('Node')) }) }, 'Node') } })
+    })
+    const { resolved } = await valid(t, app)
+    t.match(byTask(resolved).x!.result.anyOf[0], { type: 'object', required: ['kind'], properties: { when: { format: 'date-time' }, kind: { anyOf: [{ enum: ['a'] }, { enum: ['b'] }] } } })
   })
-  const { resolved } = await valid(t, app)
-  t.match(byTask(resolved).x!.result.anyOf[0], { type: 'object', required: ['kind'], properties: { when: { format: 'date-time' }, kind: { anyOf: [{ enum: ['a'] }, { enum: ['b'] }] } } })
-})
+}
 
 t.test('tasks of many instances and scopes; those that are defined late', async t => {
   const app = await build(t, {}, async app => {

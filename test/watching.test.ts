@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { mock } from 'node:test'
+import fastifyEtag from '@fastify/etag'
 import { fastifySSE } from '@fastify/sse'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
@@ -39,6 +40,14 @@ t.test('ETag, and 304 for who has it', async t => {
   const other = await app.inject({ url: `/tasks/${id}`, headers: { 'if-none-match': etag } })
   t.match(other, { statusCode: 200 })
   t.not(other.headers.etag, etag)
+})
+
+t.test('the app\'s own @fastify/etag leaves ours as it is', async t => {
+  const { app } = await listening(t, {}, app => app.register(fastifyEtag, { weak: true }))
+  const { id } = await app.tasks.enqueue('x', 1, { delay: 60_000 })
+  const { etag } = (await app.inject(`/tasks/${id}`)).headers
+  t.notMatch(etag, /^W/)
+  t.match(await app.inject({ url: `/tasks/${id}`, headers: { 'if-none-match': etag as string } }), { statusCode: 304, payload: '' })
 })
 
 t.test('Prefer: wait', async t => {
