@@ -20,7 +20,7 @@ export const TaskDefined = createError('TASK_DEFINED', 'The task "%s" is defined
 export const TaskNameInvalid = createError('TASK_NAME_INVALID', 'A task\'s name must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", the first a letter, a digit or "_"; got %s', 500)
 export const HandlerInvalid = createError('TASK_HANDLER_INVALID', 'The handler of task "%s" must be a function, got %s. Call define(name, options, async function (data, task) {})', 500)
 
-export const SchemaInvalid = createError('TASK_SCHEMA_INVALID', 'Task "%s": the schema of its %s cannot be compiled: %s', 500)
+export const SchemaInvalid = createError('TASK_SCHEMA_INVALID', 'Task "%s": the schema of its %s cannot be used: %s', 500)
 
 // enqueue
 export const TaskUnknown = createError('TASK_UNKNOWN', 'There is no task "%s" here. Define it first: fastify.tasks.define("%s", …); known: %s', 500)

@@ -29,6 +29,8 @@ export async function loadApp (path: string, folder = process.cwd()): Promise<Lo
 
 /** Node runs TypeScript by itself from 22.18 on; before, tsx does, where it is installed beside the app. */
 async function prepareTypeScript (file: string): Promise<void> {
+  // @fastify/autoload does not see a tsx that came by --import, as ours does, and would refuse the app's files.
+  process.env.FASTIFY_AUTOLOAD_TYPESCRIPT ??= '1'
   if ((process.features as { typescript?: unknown }).typescript || usesTsx()) return
   const require = createRequire(file)
   let manifest: string

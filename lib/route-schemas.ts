@@ -1,12 +1,18 @@
 /**
  * Layer 3: the schemas of the routes that the plugin mounts.
  */
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
+
+/** The routes' own: those of the app may be zod's, which take no JSON Schema. An id is a string; there is nothing to validate. */
+export const compilers = { validatorCompiler: () => () => true, serializerCompiler: SerializerSelector()({}, {}) }
+
 const text = { type: ['string', 'null'] }
 const time = { type: ['string', 'null'], format: 'date-time' }
 
 /** The JSON of a status. `result` and `progress` are the app's own: any JSON. */
 export const recordSchema = {
   type: 'object',
+  description: 'The task as it is now',
   required: ['id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt', 'result', 'error'],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -42,6 +48,17 @@ const errorSchema = {
   properties: { statusCode: { type: 'integer' }, code: { type: 'string' }, error: { type: 'string' }, message: { type: 'string' } }
 }
 
+const notThere = { ...errorSchema, description: 'There is no such task, or not for who asks' }
+const away = { ...errorSchema, description: 'Redis does not answer' }
+const refused = { ...errorSchema, description: 'The client takes no text/event-stream' }
+const ended = { ...errorSchema, description: 'It had ended before' }
+const notModified = { type: 'null', description: 'Nothing has changed' }
+
+const streamSchema = {
+  description: 'A stream of events, each with the ETag of the status as its id and the record as its data',
+  content: { 'text/event-stream': { schema: { type: 'string' } } }
+}
+
 const params = { type: 'object', required: ['id'], properties: { id: { type: 'string', description: 'Id of the task' } } }
 const tags = ['tasks']
 
@@ -50,7 +67,7 @@ export const statusSchema = {
   summary: 'Status of a task',
   description: 'Answers at once; with the header "Prefer: wait=20", at the next change, or after so many seconds (60 at the most). "If-None-Match" with the last ETag is answered with 304.',
   params,
-  response: { 200: recordSchema, 404: errorSchema, 503: errorSchema }
+  response: { 200: recordSchema, 304: notModified, 404: notThere, 503: away }
 }
 
 export const eventsSchema = {
@@ -58,7 +75,7 @@ export const eventsSchema = {
   summary: 'Every change of a task, as server-sent events',
   description: 'From its present state to its end. The id of an event is the ETag of the status; a client that comes back with the last one (Last-Event-ID) is answered with 204 where there is nothing more to come.',
   params,
-  response: { 204: { type: 'null', description: 'It has ended, and the client knows' }, 404: errorSchema, 503: errorSchema }
+  response: { 200: streamSchema, 204: { type: 'null', description: 'It has ended, and the client knows' }, 404: notThere, 406: refused, 503: away }
 }
 
 export const cancelSchema = {
@@ -66,5 +83,24 @@ export const cancelSchema = {
   summary: 'Cancel a task',
   description: '200: it will never start; 202: it runs, and is being aborted; 409: it had ended.',
   params,
-  response: { 200: recordSchema, 202: recordSchema, 404: errorSchema, 409: errorSchema, 503: errorSchema }
+  response: { 200: recordSchema, 202: recordSchema, 404: notThere, 409: ended, 503: away }
 }
+
+const later = { type: 'integer', description: 'Seconds after which it makes sense to ask again' }
+
+/** Headers, for the document only: requests' of a route, responses' by their code. */
+export const statusHeaders = {
+  request: {
+    prefer: { type: 'string', description: 'For example "wait=20": answer at the next change, or after so many seconds' },
+    'if-none-match': { type: 'string', description: 'The last ETag' }
+  },
+  response: {
+    200: { etag: { type: 'string', description: 'Another one after each change' }, 'retry-after': later, 'preference-applied': { type: 'string', description: 'The wait that was granted' } },
+    503: { 'retry-after': later }
+  }
+}
+export const eventsHeaders = {
+  request: { 'last-event-id': { type: 'string', description: 'Id of the last event that was seen' } },
+  response: { 503: { 'retry-after': later } }
+}
+export const cancelHeaders = { response: { 503: { 'retry-after': later } } }

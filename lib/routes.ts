@@ -8,7 +8,8 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import * as errors from './errors.ts'
 import { changes } from './changes.ts'
 import { isTerminal } from './record.ts'
-import { cancelSchema, eventsSchema, statusSchema } from './route-schemas.ts'
+import { documenting } from './openapi.ts'
+import { cancelHeaders, cancelSchema, compilers, eventsHeaders, eventsSchema, statusHeaders, statusSchema } from './route-schemas.ts'
 import type { Found, TaskRegistry } from './tasks.ts'
 import type { RoutesOptions, TaskRecord } from './types.ts'
 
@@ -24,15 +25,23 @@ const MAX_BACKLOG = 1_048_576
 export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, cancel }: RoutesOptions): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
     registry.path = fastify.prefix
-    const hooks = { onRequest, preHandler }
+    const own = (headers: Parameters<typeof documenting>[1]): object => ({
+      // Arrays of its own for each route: plugins push into them.
+      onRequest: [onRequest ?? []].flat(),
+      preHandler: [preHandler ?? []].flat(),
+      // The app's as it is then: it may be set after this plugin.
+      errorHandler: (error: any, request: FastifyRequest, reply: FastifyReply) => fastify.errorHandler(error, request, reply),
+      ...compilers,
+      config: { swaggerTransform: documenting(registry, headers) }
+    })
     const closing = new AbortController()
     fastify.addHook('preClose', async () => closing.abort()) // a close waits for what is open
     fastify.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
     await fastify.register(fastifyEtag) // 304; the ETag itself is ours
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT })
-    fastify.get('/:id', { ...hooks, schema: statusSchema }, (request: IdRequest, reply) => status(registry, request, reply, closing.signal))
-    fastify.get('/:id/events', { ...hooks, schema: eventsSchema, sse: 'only', exposeHeadRoute: false }, (request: IdRequest, reply) => events(registry, request, reply, closing.signal))
-    if (cancel) mountCancel(fastify, registry, hooks)
+    fastify.get('/:id', { ...own(statusHeaders), schema: statusSchema }, (request: IdRequest, reply) => status(registry, request, reply, closing.signal))
+    fastify.get('/:id/events', { ...own(eventsHeaders), schema: eventsSchema, sse: 'only', exposeHeadRoute: false }, (request: IdRequest, reply) => events(registry, request, reply, closing.signal))
+    if (cancel) mountCancel(fastify, registry, own(cancelHeaders))
   }
 }
 
@@ -69,10 +78,11 @@ function waitOf ({ headers: { prefer } }: IdRequest): number | null {
   return match ? Math.min(Number(match[1]), MAX_WAIT) : null
 }
 
-/** Aborted once the client has gone. */
-function gone (reply: FastifyReply): AbortSignal {
+/** Aborted once the client has gone; it may have, while it was looked whether it may see the task. */
+function gone ({ raw }: FastifyReply): AbortSignal {
+  if (raw.destroyed || (raw as { stream?: { destroyed: boolean } }).stream?.destroyed) return AbortSignal.abort() // stream: HTTP/2
   const controller = new AbortController()
-  reply.raw.once('close', () => controller.abort())
+  raw.once('close', () => controller.abort())
   return controller.signal
 }
 

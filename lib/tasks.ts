@@ -61,10 +61,10 @@ function compiling (instance: FastifyInstance, name: string, { schema }: DefineO
   return compile
 }
 
-/** The data as its schema has it. What JSON cannot carry is refused first: a schema sees what a worker will see. */
+/** The data as it is stored. What JSON cannot carry is refused first: a schema sees what a worker will see. */
 function validated ({ name, schemas }: Definition, data: unknown): unknown {
-  const { data: validate } = schemas()
-  return validate ? validate(asJson(name, data)) : data
+  const { accept } = schemas()
+  return accept ? accept(asJson(name, data)) : data
 }
 
 export class TaskRegistry implements HandleSource {

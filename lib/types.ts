@@ -63,7 +63,7 @@ export type BackoffStrategy = (attempt: number, backoff: BackoffOptions, error: 
 
 /** Schemas of a task: JSON Schema, or what the app's validator and serializer compilers take (TypeBox, zod). */
 export interface TaskSchemas {
-  /** Validated at enqueue, coerced and filled with defaults as bodies are, and again in the worker. */
+  /** Validated at enqueue as bodies are, and again in the worker. What Ajv changed is stored; zod's transforms run in the worker. */
   data?: unknown
   /** Serialises the result: what it does not name does not leave the handler. */
   result?: unknown

@@ -54,7 +54,12 @@ const shields: Shield[] = [
   { against: 'what was sent without Redis is enqueued when it is back, after a 503', file: 'availability.js', shield: '!this.ready && !await', without: 'false && !await', test: 'outage' },
   { against: 'an id is enqueued twice', file: 'tasks.js', shield: 'const mine = added || await this.#isMine(job, start)', without: 'const mine = true', test: 'enqueue' },
   { against: 'a prototype in a record', file: 'record.js', shield: 'protoAction: \'remove\', constructorAction: \'remove\'', without: 'protoAction: \'ignore\', constructorAction: \'ignore\'', test: 'record' },
-  { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'if held == 0 then redis.call(\'HSET\', KEYS[4], id, claim) end', without: '', test: 'queue-memory' }
+  { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'if held == 0 then redis.call(\'HSET\', KEYS[4], id, claim) end', without: '', test: 'queue-memory' },
+  { against: 'zod\'s compilers refuse the JSON Schemas of our routes', file: 'routes.js', shield: '...compilers,', without: '', test: 'fits-zod' },
+  { against: 'a transform runs at enqueue, and again in the worker', file: 'schema.js', shield: 'accepted: place.data, value', without: 'accepted: value, value', test: 'fits-zod' },
+  { against: 'a scope without routes has no compiler with the app\'s ajv options', file: 'compilers.js', shield: 'controller.setupValidator(must(instance, \'fastify.options\'))', without: 'controller.setupValidator({ ajv: { customOptions: {} } })', test: 'fits-ajv' },
+  { against: 'a client leaves before its stream is opened', file: 'routes.js', shield: 'if (raw.destroyed || raw.stream?.destroyed)', without: 'if (false)', test: 'watching' },
+  { against: '# is the whole document in OpenAPI', file: 'openapi.js', shield: 'return bind({ $id: id, ...json }, id)', without: 'return { $id: id, ...json }', test: 'fits-swagger' }
 ]
 
 /** Whether the test fails without the shield. */

@@ -3,10 +3,10 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
+  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'compilers', 'schema'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
   ['changes', 'watcher', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'pace', 'runner', 'keeper', 'loop', 'worker'],
-  ['decorators', 'route-schemas', 'routes'],
+  ['decorators', 'route-schemas', 'openapi', 'routes'],
   ['plugin', 'load-app', 'standalone', 'cli']
 ]
 

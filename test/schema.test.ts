@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import t from 'tap'
+import { validatorCompilerOf } from '../lib/compilers.ts'
 import tasks from '../lib/plugin.ts'
 import { build, connect, errorOf, randomPrefix, reaches, REDIS_URL } from './helpers.ts'
 
@@ -65,7 +66,7 @@ t.test('$ref finds what addSchema added, in the scope that defines', async t => 
   t.match(await errorOf(app.tasks.enqueue('inner', {})), { message: /must have required property 'kind'/ })
 })
 
-t.test('the app\'s own validator compiler, as zod\'s and TypeBox\' are', async t => {
+t.test('the app\'s own validator compiler, as zod\'s and TypeBox\' are: what came is stored, the worker makes the value', async t => {
   const seen: any[] = []
   const app = Fastify()
   t.teardown(() => app.close())
@@ -74,11 +75,26 @@ t.test('the app\'s own validator compiler, as zod\'s and TypeBox\' are', async t
     return data => schema.accepts(data) ? { value: { wrapped: data } } : { error: new Error('not accepted') }
   })
   await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: true, routes: false })
-  app.tasks.define('x', { schema: { data: { accepts: (data: unknown) => data === 'good' || (data as any)?.wrapped === 'good' } } }, data => data)
+  app.tasks.define('x', { expose: ['data'], schema: { data: { accepts: (data: unknown) => data === 'good' } } }, data => data)
   await app.ready()
   t.match(await errorOf(app.tasks.enqueue('x', 'bad')), { message: 'not accepted', statusCode: 400, code: 'FST_ERR_VALIDATION' })
-  t.same(await (await app.tasks.enqueue('x', 'good')).result({ timeout: 5_000 }), { wrapped: { wrapped: 'good' } })
+  const handle = await app.tasks.enqueue('x', 'good')
+  t.same(await handle.result({ timeout: 5_000 }), { wrapped: 'good' }, 'made once')
+  t.equal((await handle.status())!.data, 'good')
   t.same(seen, ['body'])
+})
+
+t.test('an attempt that is made again gets the same value', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.setValidatorCompiler(() => (data: any) => ({ value: data + 1 }))
+  await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: true, routes: false })
+  app.tasks.define('x', { retries: 2, backoff: { strategy: 'immediate' }, schema: { data: {} } }, (data, task) => {
+    if (task.attempt < 3) throw new Error('again')
+    return data
+  })
+  await app.ready()
+  t.equal(await (await app.tasks.enqueue('x', 1)).result({ timeout: 5_000 }), 2)
 })
 
 t.test('a schema that is none fails the boot', async t => {
@@ -90,4 +106,35 @@ t.test('a schema that is none fails the boot', async t => {
   t.match(await errorOf(() => app.tasks.define('late', { schema: { data: { type: 'nonsense' } } })), { code: 'TASK_SCHEMA_INVALID' })
   t.match(await errorOf(() => app.tasks.define('y', { schema: { dta: {} } as any })), { code: 'TASKS_OPTION_UNKNOWN', message: /"data"/ })
   t.match(await errorOf(() => app.tasks.define('y', { schema: { data: 7 } })), { code: 'TASK_OPTION_INVALID', message: /schema\.data/ })
+})
+
+t.test('a compiler that refuses a schema fails the boot: nothing else is tried', async t => {
+  const refuses = (part: string) => (): never => { throw new Error(`no ${part} of mine`) }
+  for (const part of ['data', 'result'] as const) {
+    const error = await errorOf(build(t, { routes: false }, app => {
+      app.setValidatorCompiler(refuses('validator'))
+      app.setSerializerCompiler(refuses('serializer'))
+      app.tasks.define('x', { schema: { [part]: { type: 'object' } } })
+    }))
+    t.match(error, { code: 'TASK_SCHEMA_INVALID', message: new RegExp(`"x".*${part}.*of mine`) })
+  }
+})
+
+t.test('a validator that throws, or that is asynchronous: a coded error, and nothing is enqueued unchecked', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, routes: false }, app => {
+    app.setValidatorCompiler(({ schema }: any) => schema.validate)
+    app.tasks.define('throws', { schema: { data: { validate: () => { throw new Error('not of this kind') } } } })
+    app.tasks.define('later', { schema: { data: { validate: async () => { throw new Error('too late') } } } })
+  })
+  t.match(await errorOf(app.tasks.enqueue('throws', {})), { code: 'TASK_SCHEMA_INVALID', statusCode: 500, message: /not of this kind/ })
+  t.match(await errorOf(app.tasks.enqueue('later', {})), { code: 'TASK_SCHEMA_INVALID', message: /asynchronously/ })
+  t.same(await connect(t).keys(`${prefix}*`), [])
+  const error = await errorOf(build(t, {}, app => { app.tasks.define('x', { schema: { data: { $async: true, type: 'object' } } }) }))
+  t.match(error, { code: 'TASK_SCHEMA_INVALID', message: /asynchronously/ })
+})
+
+t.test('a Fastify that keeps its compilers elsewhere is told of, not worked around', t => {
+  t.throws(() => validatorCompilerOf({ version: '5.99.0' } as any), /Fastify 5\.99\.0 has no "fastify\.schemaController"/)
+  t.end()
 })

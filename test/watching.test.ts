@@ -1,41 +1,31 @@
 import { once } from 'node:events'
-import { get, request as httpRequest, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import { request as httpRequest } from 'node:http'
+import { mock } from 'node:test'
+import fastifyEtag from '@fastify/etag'
+import { fastifySSE } from '@fastify/sse'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startRedis } from '../scripts/redis.ts'
-import { build, connect, latch, randomPrefix, reaches, until } from './helpers.ts'
+import tasks from '../lib/plugin.ts'
+import { build, connect, latch, randomPrefix, reaches, REDIS_URL, until } from './helpers.ts'
+import { listen, stream } from './streams.ts'
 
 /** An app that listens, and a task that waits for `step` between its states. */
-async function listening (t: Test, options = {}): Promise<{ app: FastifyInstance, port: number, step: () => void }> {
+async function listening (t: Test, options = {}, before: (app: FastifyInstance) => unknown = () => {}): Promise<{ app: FastifyInstance, port: number, step: () => void }> {
   const steps = [latch(), latch()]
   let taken = 0
-  const app = await build(t, { worker: { concurrency: 20, closeTimeout: 100 }, ...options }, app => {
-    app.tasks.define('x', async (_data, task) => {
-      await steps[0]!.promise
-      await task.updateState('HALF', { n: 1 })
-      await steps[1]!.promise
-      return 'end'
-    })
+  const app: FastifyInstance = Fastify()
+  t.teardown(() => app.close())
+  await before(app)
+  await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: { concurrency: 20, closeTimeout: 100 }, ...options })
+  app.tasks.define('x', async (_data, task) => {
+    await steps[0]!.promise
+    await task.updateState('HALF', { n: 1 })
+    await steps[1]!.promise
+    return 'end'
   })
-  await app.listen({ host: '127.0.0.1', port: 0 })
-  return { app, port: (app.server.address() as AddressInfo).port, step: () => steps[taken++]!.open() }
-}
-
-interface Stream { response: IncomingMessage, events: Array<{ id: string, data: any }>, text: () => string, ended: Promise<unknown> }
-
-async function stream (port: number, path: string, headers = {}): Promise<Stream> {
-  const [response] = await once(get({ host: '127.0.0.1', port, path, headers }), 'response') as [IncomingMessage]
-  let text = ''
-  const events: Stream['events'] = []
-  response.on('data', chunk => {
-    text += chunk
-    events.length = 0
-    for (const [, id, data] of text.matchAll(/^id: (.+)\ndata: (.+)\n\n/gm)) events.push({ id: id!, data: JSON.parse(data!) })
-  })
-  const ended = once(response, 'close')
-  ended.catch(() => {})
-  return { response, events, text: () => text, ended }
+  return { app, port: await listen(app), step: () => steps[taken++]!.open() }
 }
 
 t.test('ETag, and 304 for who has it', async t => {
@@ -50,6 +40,14 @@ t.test('ETag, and 304 for who has it', async t => {
   const other = await app.inject({ url: `/tasks/${id}`, headers: { 'if-none-match': etag } })
   t.match(other, { statusCode: 200 })
   t.not(other.headers.etag, etag)
+})
+
+t.test('the app\'s own @fastify/etag leaves ours as it is', async t => {
+  const { app } = await listening(t, {}, app => app.register(fastifyEtag, { weak: true }))
+  const { id } = await app.tasks.enqueue('x', 1, { delay: 60_000 })
+  const { etag } = (await app.inject(`/tasks/${id}`)).headers
+  t.notMatch(etag, /^W/)
+  t.match(await app.inject({ url: `/tasks/${id}`, headers: { 'if-none-match': etag as string } }), { statusCode: 304, payload: '' })
 })
 
 t.test('Prefer: wait', async t => {
@@ -113,23 +111,60 @@ t.test('server-sent events: every change from the present state to the end', asy
   t.equal((await app.inject({ url: `/tasks/${id}/events`, headers: { accept: 'application/json' } })).statusCode, 406)
 })
 
-t.test('1,000 streams cost one subscriber; close ends them, and polls, at once', async t => {
-  const own = await startRedis() // whose subscribers are ours alone
+/** Connections of fastify-tasks that subscribe, on a Redis of the test's own. */
+async function subscribers (redis: Redis): Promise<number> {
+  const list = await redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub') as string
+  return list.split('\n').filter(line => line.includes('fastify-tasks:subscriber')).length
+}
+
+t.test('1,000 streams cost one subscriber, all get the change; close ends them, and polls, at once', async t => {
+  const own = await startRedis()
   t.teardown(() => own.stop())
-  const { app, port } = await listening(t, { redis: own.url })
   const redis = connect(t, own.url)
-  const subscribers = async (): Promise<number> => (await redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub') as string).split('\n').filter(line => line.includes('fastify-tasks:subscriber')).length
-  const before = await subscribers()
-  const ids = (await app.tasks.enqueueMany('x', Array.from({ length: 20 }, () => ({})))).map(one => one.id)
+  const go = latch()
+  const prefix = randomPrefix()
+  const worker = await build(t, { redis: own.url, prefix, worker: { concurrency: 20, closeTimeout: 100 } }, app => {
+    app.tasks.define('x', async (_data, task) => { await go.promise; await task.updateState('HALF'); await once(task.signal, 'abort') })
+  })
+  const web = await build(t, { redis: own.url, prefix }, app => { app.tasks.define('x') })
+  const port = await listen(web)
+  const before = await subscribers(redis) // the worker's
+  const ids = (await web.tasks.enqueueMany('x', Array.from({ length: 20 }, () => ({})))).map(one => one.id)
+  await Promise.all(ids.map(id => reaches(web, id, 'active')))
   const streams = await Promise.all(Array.from({ length: 1_000 }, (_, i) => stream(port, `/tasks/${ids[i % 20]}/events`)))
   await until('all have the first', () => streams.every(one => one.events.length > 0), 30_000)
-  t.equal(await subscribers(), before, 'the worker\'s own subscriber serves them too')
-  const poll = fetch(`http://127.0.0.1:${port}/tasks/${ids[0]}`, { headers: { prefer: 'wait=60' } })
-  await until('the poll has arrived', async () => new Promise(resolve => app.server.getConnections((_error, count) => resolve(count > 1_000))))
-  const closed = app.close()
+  t.equal(await subscribers(redis), before + 1)
+  go.open()
+  await until('all have the change', () => streams.every(one => one.events.at(-1)!.data.stage === 'HALF'), 30_000)
+  const arrived = new Promise(resolve => web.server.once('request', resolve))
+  const poll = fetch(`http://127.0.0.1:${port}/tasks/${ids[0]}`, { headers: { prefer: 'wait=60', 'if-none-match': `"${streams[0]!.events.at(-1)!.id}"` } })
+  await arrived
+  const closed = web.close()
   await Promise.all(streams.map(one => one.ended))
-  await poll.then(reply => reply.json()).catch(() => {})
+  const reply = await poll.catch(() => null) // it may have come when nothing more was taken
+  t.ok(reply === null || reply.status === 304 || reply.status === 503, `the poll: ${reply?.status}`)
   await closed
+  await worker.close()
+})
+
+t.test('a client that left while it was looked whether it may see the task is not waited for', async t => {
+  const own = await startRedis()
+  t.teardown(() => own.stop())
+  const redis = connect(t, own.url)
+  const [asked, goOn] = [latch(), latch()]
+  const app = await build(t, { redis: own.url }, app => {
+    app.tasks.define('x', { authorize: async () => { asked.open(); await goOn.promise; return true } })
+  })
+  const port = await listen(app)
+  const { id } = await app.tasks.enqueue('x')
+  const request = httpRequest({ host: '127.0.0.1', port, path: `/tasks/${id}/events` }).end()
+  request.on('error', () => {})
+  await asked.promise
+  request.destroy()
+  await until('the server has seen it', async () => new Promise(resolve => app.server.getConnections((_error, count) => resolve(count === 0))))
+  goOn.open()
+  for (let i = 0; i < 50; i++) await app.tasks.status(id) // time enough to subscribe
+  t.equal(await subscribers(redis), 0)
 })
 
 t.test('a client that does not read is dropped, not buffered for ever', async t => {
@@ -140,14 +175,66 @@ t.test('a client that does not read is dropped, not buffered for ever', async t 
       await go.promise
     })
   })
-  await app.listen({ host: '127.0.0.1', port: 0 })
+  const port = await listen(app)
   const { id } = await app.tasks.enqueue('x')
-  const request = httpRequest({ host: '127.0.0.1', port: (app.server.address() as AddressInfo).port, path: `/tasks/${id}/events` }).end()
+  const request = httpRequest({ host: '127.0.0.1', port, path: `/tasks/${id}/events` }).end()
   const [response] = await once(request, 'response')
   response.pause()
   await until('it was dropped', async () => new Promise(resolve => app.server.getConnections((_error, count) => resolve(count === 0))), 20_000)
   request.on('error', () => {}).destroy()
   go.open()
+})
+
+t.test('a heartbeat every 15 seconds', async t => {
+  const { app, port } = await listening(t)
+  const { id } = await app.tasks.enqueue('x')
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const one = await stream(port, `/tasks/${id}/events`)
+  await until('the first', () => one.events.length >= 1)
+  for (let beats = 1; beats <= 2; beats++) {
+    mock.timers.tick(15_000)
+    await until('a heartbeat', () => one.text().split(': heartbeat\n\n').length === beats + 1)
+  }
+  one.response.destroy()
+})
+
+t.test('the app\'s own @fastify/sse serves our streams too', async t => {
+  const { app, port, step } = await listening(t, {}, app => app.register(fastifySSE, { heartbeatInterval: 20 }))
+  const { id } = await app.tasks.enqueue('x')
+  await reaches(app, id, 'active')
+  const one = await stream(port, `/tasks/${id}/events`)
+  await until('heartbeats as the app has them', () => one.text().includes(': heartbeat'))
+  step()
+  step()
+  await one.ended
+  t.match(one.events.at(-1)!.data, { state: 'succeeded', result: 'end' })
+})
+
+t.test('the app\'s hooks: all on the status and on errors; on a stream all but onSend', async t => {
+  const seen: string[] = []
+  const { app, port, step } = await listening(t, { routes: { cancel: true, onRequest: async () => { seen.push('of ours') } } }, app => {
+    for (const hook of ['onRequest', 'preParsing', 'preValidation', 'preHandler', 'onResponse'] as const) app.addHook(hook as 'onRequest', async () => { seen.push(hook) })
+    app.addHook('onRequest', async (_request, reply) => { reply.header('x-app', 'of the app') })
+    app.addHook('onSend', async (_request, reply) => { seen.push('onSend'); reply.header('x-sent', 'yes') })
+    app.addHook('preSerialization', async (_request, _reply, payload) => { seen.push('preSerialization'); return payload })
+  })
+  step()
+  step()
+  const { id } = await app.tasks.enqueue('x')
+  await reaches(app, id, 'succeeded')
+  const before = ['onRequest', 'of ours', 'preParsing', 'preValidation', 'preHandler']
+  const status = await app.inject(`/tasks/${id}`)
+  t.same(seen.splice(0), [...before, 'preSerialization', 'onSend', 'onResponse'])
+  t.match(status.headers, { 'x-app': 'of the app', 'x-sent': 'yes' })
+  const missing = await app.inject('/tasks/nobody/events')
+  t.match(missing.headers, { 'x-app': 'of the app', 'x-sent': 'yes' })
+  seen.splice(0)
+  const one = await stream(port, `/tasks/${id}/events`)
+  await one.ended
+  t.match(one.response.headers, { 'x-app': 'of the app' })
+  await until('onResponse', () => seen.includes('onResponse'))
+  t.same(seen, [...before, 'onResponse'])
 })
 
 t.test('who may look', async t => {

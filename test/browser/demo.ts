@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
 import { projectRoot } from '../../scripts/redis.ts'
 import { startTied, type TiedProcess } from '../../scripts/tied-process.ts'
+import { showsApi } from './api.ts'
 
 const overall = 120_000
 const step = 20_000
@@ -43,6 +44,7 @@ async function run (): Promise<void> {
   await check('the page finds its tasks again after a reload', () => reload(page))
   await check('no error in the console, nothing blocked by the CSP', async () => equal(complaints.join('\n'), ''))
   await shoot(page)
+  await check('the page of @fastify/swagger-ui shows the routes, and the type of a result', () => showsApi(browser!))
   await check('the demo ends at SIGTERM and leaves no process behind', () => demoEnds(demo!))
 }
 

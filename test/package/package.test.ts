@@ -4,11 +4,12 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { startRedis } from '../../scripts/redis.ts'
 import { randomPrefix, REDIS_URL, until } from '../helpers.ts'
 
 const exec = promisify(execFile)
@@ -49,6 +50,18 @@ t.test('import', async t => {
 t.test('require', async t => {
   await writeFile(join(folder, 'cjs.cjs'), `const tasks = require('fastify-tasks')\nconst { runWorker } = require('fastify-tasks/worker')\nconst app = require('fastify')()\n;(async () => {${app}\nconsole.log(typeof runWorker, typeof tasks.Unrecoverable, (await import('fastify-tasks')).default === tasks) })()`)
   t.equal((await inFolder('node', 'cjs.cjs')).stdout, '42\nfunction function true\n')
+})
+
+t.test('examples/cjs, as it is in the repository', async t => {
+  await copyFile(join(repo, 'examples/cjs/app.cjs'), join(folder, 'app.cjs'))
+  const redis = await startRedis() // the example has no prefix of its own
+  t.teardown(() => redis.stop())
+  const child = spawn('node', ['app.cjs'], { cwd: folder, env: { ...process.env, REDIS_URL: redis.url, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const [origin] = (await once(child.stdout, 'data')).map(data => String(data).trim())
+  const reply = await fetch(`${origin}/sum`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '[1,2,3]' })
+  t.equal(reply.status, 202)
+  await until('the sum', async () => (await (await fetch(new URL(reply.headers.get('location')!, origin))).json() as { result: unknown }).result === 6)
 })
 
 t.test('types, for both', async t => {

@@ -1,0 +1,6 @@
+import type { FastifyInstance } from 'fastify'
+import tasks from 'fastify-tasks'
+
+export default async function (fastify: FastifyInstance): Promise<void> {
+  await fastify.register(tasks)
+}
