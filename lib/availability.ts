@@ -62,21 +62,29 @@ export class Availability {
    * @param start since when the deadline counts, where another call for the same purpose came before.
    * @throws TASKS_UNAVAILABLE (503, Retry-After) where there is no answer within the deadline, or Redis refuses.
    */
-  async call<T> (what: string, doubt: string, send: () => Promise<T>, start = Date.now()): Promise<T> {
-    if (!this.ready && !await this.#untilReady(Math.max(1, start + this.#deadline - Date.now()))) {
-      throw this.#unavailable(what, 'Nothing was sent.')
-    }
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(this.#unavailable(what, doubt)), Math.max(1, this.#deadline - (Date.now() - start)))
+  call<T> (what: string, doubt: string, send: () => Promise<T>, start = Date.now()): Promise<T> {
+    return this.ready ? this.#send(what, doubt, send, start) : this.#sendLater(what, doubt, send, start)
+  }
+
+  async #sendLater<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
+    if (!await this.#untilReady(Math.max(1, start + this.#deadline - Date.now()))) throw this.#unavailable(what, 'Nothing was sent.')
+    return this.#send(what, doubt, send, start)
+  }
+
+  #send<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(this.#unavailable(what, doubt)), Math.max(1, this.#deadline - (Date.now() - start)))
+      send().then(
+        value => {
+          clearTimeout(timer)
+          resolve(value)
+        },
+        error => {
+          clearTimeout(timer)
+          reject(isOfRedis(error) ? this.#unavailable(what, `${doubt} (${error.message})`, error) : error)
+        }
+      )
     })
-    try {
-      return await Promise.race([send(), late])
-    } catch (error) {
-      throw isOfRedis(error) ? this.#unavailable(what, `${doubt} (${(error as Error).message})`, error as Error) : error
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   #unavailable (what: string, hint: string, cause?: Error): Error {
@@ -90,7 +98,7 @@ export class Availability {
 }
 
 /** Errors of ioredis': of the connection, or Redis' own replies (OOM, READONLY, LOADING …). */
-function isOfRedis (error: unknown): boolean {
+function isOfRedis (error: unknown): error is Error {
   if (!(error instanceof Error) || (error as any).headers) return false
   return /^(ReplyError|MaxRetriesPerRequestError|AbortError|ClusterAllFailedError)$/.test(error.name) ||
     /Connection is closed|Command timed out|Stream isn't writeable|ECONN|EPIPE|ETIMEDOUT/.test(error.message)

@@ -1,7 +1,7 @@
 /**
  * Layer 3: the routes that the plugin mounts: `GET /tasks/:id`, `GET /tasks/:id/events`, and `DELETE /tasks/:id`.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import fastifyEtag from '@fastify/etag'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
@@ -45,7 +45,7 @@ export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, can
   }
 }
 
-const etagOf = (record: TaskRecord): string => `"${createHash('sha1').update(JSON.stringify(record)).digest('base64url')}"`
+const etagOf = (record: TaskRecord): string => `"${hash('sha1', JSON.stringify(record), 'base64url')}"`
 
 /** The record that this request may see. Throws TASK_NOT_FOUND: what is not to be seen is not there. */
 async function see (registry: TaskRegistry, request: IdRequest): Promise<Found> {

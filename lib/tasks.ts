@@ -224,6 +224,7 @@ export class TaskRegistry implements HandleSource {
   async find (id: string, queue?: string): Promise<Found | null> {
     if (!isId(id)) return null
     const queues = queue === undefined ? [...this.queues.values()] : [this.queue(queue)]
+    if (queues.length === 1) return this.#read(queues[0]!, id)
     const found = await Promise.all(queues.map(queue => this.#read(queue, id)))
     return found.find(one => one !== null) ?? null
   }

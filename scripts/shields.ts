@@ -51,7 +51,7 @@ const shields: Shield[] = [
   { against: 'the message that cancels is lost', file: 'scripts/renew.lua', shield: 'redis.call(\'SISMEMBER\', KEYS[4], id) == 1 and 2 or 1', without: '1', test: 'cancel' },
   { against: 'a tombstone in a long queue is run', file: 'runner.js', shield: 'if (isTerminal(stored.status))', without: 'if (false)', test: 'cancel' },
   { against: 'an expired task is run', file: 'runner.js', shield: 'if (isExpired(stored, now))', without: 'if (false)', test: 'enqueue' },
-  { against: 'what was sent without Redis is enqueued when it is back, after a 503', file: 'availability.js', shield: '!this.ready && !await', without: 'false && !await', test: 'outage' },
+  { against: 'what was sent without Redis is enqueued when it is back, after a 503', file: 'availability.js', shield: 'if (!await this.#untilReady(', without: 'if (false && !await this.#untilReady(', test: 'outage' },
   { against: 'an id is enqueued twice', file: 'tasks.js', shield: 'const mine = added || await this.#isMine(job, start)', without: 'const mine = true', test: 'enqueue' },
   { against: 'a prototype in a record', file: 'record.js', shield: 'protoAction: \'remove\', constructorAction: \'remove\'', without: 'protoAction: \'ignore\', constructorAction: \'ignore\'', test: 'record' },
   { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'if held == 0 then redis.call(\'HSET\', KEYS[4], id, claim) end', without: '', test: 'queue-memory' },
