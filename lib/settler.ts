@@ -2,7 +2,8 @@
  * Layer 2: writes outcomes, one tick's worth in one call, and does not give up while Redis is away.
  */
 import type { Insist } from './insist.ts'
-import type { Settlement, TaskQueue, Verdict } from './queue.ts'
+import type { Settlement, Verdict } from './queue.ts'
+import type { Queue } from './store.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
@@ -10,13 +11,13 @@ const BATCH = 200
 interface Pending { settlement: Settlement, resolve: (verdict: Verdict) => void }
 
 export class Settler {
-  readonly #queue: TaskQueue
+  readonly #queue: Queue
   readonly #insist: Insist
   #pending: Pending[] = []
   #scheduled = false
   #idle: Promise<unknown> = Promise.resolve()
 
-  constructor (queue: TaskQueue, insist: Insist) {
+  constructor (queue: Queue, insist: Insist) {
     this.#queue = queue
     this.#insist = insist
   }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { startRedis } from '../scripts/redis.ts'
 import { until } from './helpers.ts'
@@ -18,4 +19,16 @@ t.test('examples/hello: under 20 lines, and it works', async t => {
     return record.state === 'succeeded' && record
   })
   t.equal(ended.result, 'Hello, world!')
+})
+
+t.test('examples/testing: as in the README, and it passes without Redis', async t => {
+  const readme = readFileSync('README.md', 'utf8')
+  for (const file of ['app.ts', 'app.test.ts']) t.ok(readme.includes(`\`\`\`ts\n${readFileSync(`examples/testing/${file}`, 'utf8')}\`\`\``), file)
+  const env = { ...process.env, REDIS_URL: 'redis://127.0.0.1:1', NODE_TEST_CONTEXT: undefined }
+  const child = spawn(process.execPath, ['--import=tsx', '--test', 'examples/testing/app.test.ts'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  let out = ''
+  child.stdout.on('data', chunk => { out += chunk })
+  const [code] = await once(child, 'close')
+  t.equal(code, 0, out)
+  t.match(out, /^# pass 1$/m)
 })

@@ -3,9 +3,9 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
-  ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
-  ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'loop', 'worker'],
+  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema', 'timetable'],
+  ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist', 'store', 'redis-store', 'memory-queue', 'memory-store'],
+  ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'loop', 'worker', 'inline-workers', 'inline'],
   ['decorators', 'route-schemas', 'routes'],
   ['plugin', 'load-app', 'standalone', 'cli']
 ]

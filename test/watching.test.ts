@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { startRedis } from '../scripts/redis.ts'
-import { build, connect, latch, randomPrefix, reaches, until } from './helpers.ts'
+import { build, connect, inRedis, latch, randomPrefix, reaches, until } from './helpers.ts'
 
 /** An app that listens, and a task that waits for `step` between its states. */
 async function listening (t: Test, options = {}): Promise<{ app: FastifyInstance, port: number, step: () => void }> {
@@ -113,7 +113,7 @@ t.test('server-sent events: every change from the present state to the end', asy
   t.equal((await app.inject({ url: `/tasks/${id}/events`, headers: { accept: 'application/json' } })).statusCode, 406)
 })
 
-t.test('1,000 streams cost one subscriber; close ends them, and polls, at once', async t => {
+inRedis('1,000 streams cost one subscriber; close ends them, and polls, at once', 'counts connections', async t => {
   const own = await startRedis() // whose subscribers are ours alone
   t.teardown(() => own.stop())
   const { app, port } = await listening(t, { redis: own.url })
@@ -133,9 +133,11 @@ t.test('1,000 streams cost one subscriber; close ends them, and polls, at once',
 })
 
 t.test('a client that does not read is dropped, not buffered for ever', async t => {
+  const watched = latch()
   const go = latch()
   const app = await build(t, { worker: true, maxProgressSize: 1_000_000 }, app => {
     app.tasks.define('x', async (_data, task) => {
+      await watched.promise
       for (let i = 0; !task.signal.aborted && i < 200; i++) await task.reportProgress(`${i}`.padEnd(500_000, 'x'))
       await go.promise
     })
@@ -145,6 +147,7 @@ t.test('a client that does not read is dropped, not buffered for ever', async t 
   const request = httpRequest({ host: '127.0.0.1', port: (app.server.address() as AddressInfo).port, path: `/tasks/${id}/events` }).end()
   const [response] = await once(request, 'response')
   response.pause()
+  watched.open()
   await until('it was dropped', async () => new Promise(resolve => app.server.getConnections((_error, count) => resolve(count === 0))), 20_000)
   request.on('error', () => {}).destroy()
   go.open()
