@@ -52,6 +52,13 @@ const shields: Shield[] = [
   { against: 'what was sent without Redis is enqueued when it is back, after a 503', file: 'availability.js', shield: '!this.ready && !await', without: 'false && !await', test: 'outage' },
   { against: 'an id is enqueued twice', file: 'tasks.js', shield: 'const mine = added || await this.#isMine(job, start)', without: 'const mine = true', test: 'enqueue' },
   { against: 'a prototype in a record', file: 'record.js', shield: 'protoAction: \'remove\', constructorAction: \'remove\'', without: 'protoAction: \'ignore\', constructorAction: \'ignore\'', test: 'record' },
+  { against: 'inline, a wait for a retry begins later than its attempt ended', file: 'inline.js', shield: 'await idle(); // the wait', without: '// the wait', test: 'inline' },
+  { against: 'inline, what comes due on the way runs at the end', file: 'inline.js', shield: 'due !== null && due <= end;', without: 'false;', test: 'inline' },
+  { against: 'inline, a handler that never ends holds up a test for ever', file: 'inline.js', shield: 'setTimeout(() => late.abort(', without: 'setTimeout(() => void (', test: 'inline' },
+  { against: 'inline, a handler that asks again and again holds up the process for ever', file: 'memory-queue.js', shield: 'await setImmediate();', without: '', test: 'inline' },
+  { against: 'inline, timers keep a process that has nothing to do', file: 'keeper.js', shield: 'if (mode === \'inline\')', without: 'if (false)', test: 'inline' },
+  { against: 'inline, a Date of the app\'s is in the past once the clock was moved', file: 'memory-store.js', shield: 'this.#now + time - Date.now()', without: 'time', test: 'inline' },
+  { against: 'inline, a queue that answers otherwise than the one in Redis', file: 'memory-queue.js', shield: 'if (repeats && this.#cancelling.has(id))', without: 'if (false)', test: 'memory-queue' },
   { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'redis.call(\'HSET\', KEYS[4], id, claim)', without: '', test: 'queue' }
 ]
 
