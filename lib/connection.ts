@@ -117,7 +117,7 @@ export function untilReady (client: RedisClient, ms: number, address: string, si
 }
 
 /** What is sent inside goes out in one write, and Redis answers in one. */
-export function together (client: RedisClient, send: () => void): void {
+export function together (client: object, send: () => void): void {
   const { stream } = client as { stream?: { cork (): void, uncork (): void } } // none in a cluster: there are several
   stream?.cork()
   try {

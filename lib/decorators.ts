@@ -6,19 +6,22 @@ import * as errors from './errors.ts'
 import { currentRequest } from './context.ts'
 import { counts, list, purge, remove } from './listing.ts'
 import { Worker } from './worker.ts'
+import type { Inline } from './inline.ts'
 import type { TaskRegistry } from './tasks.ts'
-import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, TaskPage, Tasks, TaskWorker, WorkerOptions } from './types.ts'
+import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, TaskPage, Tasks, TaskWorker, WorkerOptions } from './types.ts'
 
 /** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */
 class ScopedTasks implements Tasks {
   readonly #registry: TaskRegistry
   readonly #instance: FastifyInstance
   readonly #workers: Worker[]
+  readonly #inline: Inline | undefined
 
-  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: Worker[]) {
+  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: Worker[], inline: Inline | undefined) {
     this.#registry = registry
     this.#instance = instance
     this.#workers = workers
+    this.#inline = inline
   }
 
   get name (): string { return this.#registry.settings.name }
@@ -53,17 +56,25 @@ class ScopedTasks implements Tasks {
     await worker.start()
     return worker
   }
+
+  async drain (options: DrainOptions = {}): Promise<Drained> { return this.#clock('drain').drain(options) }
+  async advance (ms: number, options: AdvanceOptions = {}): Promise<Drained> { return this.#clock('advance').advance(ms, options) }
+
+  #clock (call: string): Inline {
+    if (!this.#inline) throw new errors.NotInline(this.name, call)
+    return this.#inline
+  }
 }
 
 /** Decorates; the workers that are started through it are added to `workers`. Throws TASKS_NAME_TAKEN. */
-export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[]): Tasks {
+export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[], inline?: Inline): Tasks {
   const { name } = registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
   const scoped = new WeakMap<FastifyInstance, Tasks>()
   fastify.decorate(name, {
     getter (this: FastifyInstance) {
       let tasks = scoped.get(this)
-      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers))
+      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers, inline))
       return tasks
     }
   })

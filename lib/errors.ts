@@ -41,10 +41,15 @@ export const RedisTooOld = createError('TASKS_REDIS_TOO_OLD', 'Redis at %s is ve
 // workers
 export const NoHandlers = createError('TASKS_NO_HANDLERS', 'There is nothing to work on: %s. Give define() a handler: fastify.tasks.define(name, options, async function (data, task) {})', 500)
 
+// inline mode
+export const NotInline = createError('TASKS_NOT_INLINE', 'fastify.%s.%s() moves the clock of mode "inline", and here tasks are in Redis, whose clock nobody moves. In tests: register(tasks, { mode: "inline" })', 500)
+export const NotDrained = createError('TASKS_NOT_DRAINED', 'fastify.%s.%s() gave up: %s. Tasks that have not ended: %s. A handler that waits for what comes after this call never ends; where it only takes long, give it more time: { timeout: 60000 }', 500)
+
 // standalone workers
 export const AppNotFound = createError('TASKS_APP_NOT_FOUND', 'There is no file "%s" in %s. Give the path of the app plugin: -A app.ts', 500)
 export const AppInvalid = createError('TASKS_APP_INVALID', '%s is not an app plugin: %s', 500)
 export const AppTypeScript = createError('TASKS_APP_TYPESCRIPT', '%s is TypeScript, which Node %s does not run. Use Node 22.18 or later, or install tsx beside the app: npm install -D tsx', 500)
+export const AppInline = createError('TASKS_APP_INLINE', '%s registers fastify-tasks with mode "inline": its tasks live and run in the process that enqueues them, and no worker elsewhere can see them. Leave out mode for an app that has workers: inline is for tests', 500)
 export const AppWithoutPlugin = createError('TASKS_APP_WITHOUT_PLUGIN', '%s does not register fastify-tasks: there is nothing to work on. Add: await fastify.register(tasks)', 500)
 
 // a task's outcome, as stored in its record

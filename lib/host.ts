@@ -8,7 +8,7 @@ export interface Host {
   /** A worker runs the app: no embedded one starts beside it. */
   standalone: boolean
   /** All that were registered, in order, with where their Redis is. */
-  readonly registered: Array<{ tasks: Tasks, address: string, queues: readonly string[], definitions: ReadonlyMap<string, { queue: string, handler: unknown }> }>
+  readonly registered: Array<{ tasks: Tasks, inline: boolean, address: string, queues: readonly string[], definitions: ReadonlyMap<string, { queue: string, handler: unknown }> }>
 }
 
 // By the global registry of symbols: the program may have another copy of this package than the app.

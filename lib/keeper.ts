@@ -5,15 +5,14 @@
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
 import { loggable, toFailure } from './failure.ts'
-import type { RedisClient } from './connection.ts'
 import type { Insist } from './insist.ts'
 import type { Settings } from './options.ts'
-import type { TaskQueue } from './queue.ts'
 import type { Runner } from './runner.ts'
+import type { Link, Queue } from './store.ts'
 
 export interface KeeperOptions {
-  queue: TaskQueue
-  client: RedisClient
+  queue: Queue
+  client: Link
   settings: Settings
   log: FastifyBaseLogger
   runner: Runner
@@ -43,7 +42,8 @@ export class Keeper {
 
   /** Throws TASKS_STALL_INTERVAL_CLASH. Takes back at once what a worker before this one left. */
   async start (): Promise<void> {
-    const { queue, client, insist, settings: { stallInterval, resultTtl } } = this.#options
+    const { queue, client, insist, settings: { mode, stallInterval, resultTtl } } = this.#options
+    if (mode === 'inline') return // no worker goes away alone, and what is old goes when the clock is moved: no timers
     const inForce = await insist.until('start', () => queue.join(stallInterval))
     if (inForce === undefined || insist.closed) return
     if (inForce !== stallInterval) throw new errors.StallIntervalClash(queue.name, inForce, stallInterval, 2 * inForce)

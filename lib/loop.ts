@@ -11,8 +11,9 @@ import { Insist } from './insist.ts'
 import { Keeper } from './keeper.ts'
 import { MAX_TIMER } from './options.ts'
 import { Runner } from './runner.ts'
-import { together, type RedisClient } from './connection.ts'
-import type { Claim, TaskQueue } from './queue.ts'
+import { together } from './connection.ts'
+import type { Claim } from './queue.ts'
+import type { Link, Queue } from './store.ts'
 import type { TaskRegistry } from './tasks.ts'
 
 /** How long a wait for the queue lasts before the loop looks anyway, in seconds. */
@@ -22,10 +23,10 @@ const MAX_CLAIM = 500
 
 export interface LoopOptions {
   registry: TaskRegistry
-  queue: TaskQueue
+  queue: Queue
   /** The worker's connection for commands, and one of the loop's own for waiting. */
-  client: RedisClient
-  blocker: RedisClient
+  client: Link
+  blocker: Link
   workerId: string
   concurrency: number
   log: FastifyBaseLogger
@@ -33,7 +34,7 @@ export interface LoopOptions {
 
 export class QueueLoop {
   readonly #options: LoopOptions
-  readonly #queue: TaskQueue
+  readonly #queue: Queue
   readonly #insist: Insist
   readonly #runner: Runner
   readonly #keeper: Keeper

@@ -3,7 +3,7 @@
  * was written, with its name, what was expected, what came, and the fix.
  */
 import * as errors from './errors.ts'
-import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
+import type { AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions, ListOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
 
 /** setTimeout fires at once above this. */
 export const MAX_TIMER = 2 ** 31 - 1
@@ -13,6 +13,7 @@ const ONE_DAY = 86_400_000
 
 export const defaults = {
   name: 'tasks',
+  mode: 'redis' as 'redis' | 'inline',
   prefix: 'bq',
   queue: 'default',
   queues: [] as string[],
@@ -35,6 +36,9 @@ export const defaults = {
 }
 
 export const workerDefaults = { concurrency: 10, closeTimeout: 10_000 }
+
+/** Under the 5 s after which Jest and Vitest give up, and cannot say why. */
+export const drainDefaults = { timeout: 4_000, delayed: false, wait: true }
 
 export type Settings = typeof defaults & Pick<TasksOptions, 'redis'>
 export type WorkerSettings = Required<WorkerOptions>
@@ -122,6 +126,18 @@ const workerRules: Rules = {
   closeTimeout: whole(0, MAX_TIMER, 'of ms', 'For example 10000.')
 }
 
+const drainRules: Rules = {
+  timeout: whole(1, MAX_TIMER, 'of ms', 'For example 60000, where handlers take long.'),
+  delayed: bool('true runs what is delayed too.')
+}
+
+const advanceRules: Rules = {
+  timeout: drainRules.timeout!,
+  wait: bool('false does not wait for the end of what became due.')
+}
+
+const span = whole(0, MAX_DATE / 4, 'of ms', 'For example advance(60000).')
+
 const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
 
 const listRules: Rules = {
@@ -139,8 +155,11 @@ const routesRules: Rules = {
   preHandler: { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify\'s.' }
 }
 
+const MODES = ['redis', 'inline']
+
 const pluginRules: Rules = {
   ...perTask,
+  mode: { ok: value => MODES.includes(value), expected: '"redis" or "inline"', fix: '"inline" keeps tasks in this process and runs them there, without Redis: for tests.' },
   name: name('It names the decorator: register(tasks, { name: "reports" }) gives fastify.reports.'),
   prefix: name('It is the first part of the keys in Redis; for the path of the routes use routes: { prefix: "/jobs" }.'),
   redis: { ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)), expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, or an ioredis client', fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.' },
@@ -228,6 +247,7 @@ export function pluginSettings (options: TasksOptions): Settings {
   if (settings.routes) check(settings.routes, routesRules, 'routes', ofPlugin('routes.'))
   if (isObject(settings.worker)) check(settings.worker, workerRules, 'worker', ofPlugin('worker.'))
   refuseKeyPrefix(settings.redis)
+  if (settings.mode === 'inline' && settings.redis !== undefined) throw new errors.OptionClash('mode', 'redis', 'In the mode "inline" no Redis is dialled: leave out redis, in tests')
   return settings
 }
 
@@ -242,6 +262,23 @@ export function workerSettings (options: WorkerOptions, queues: string[]): Worke
   if (!isObject(options)) throw ofPlugin('')('worker', pluginRules.worker!, options)
   check(options, workerRules, 'the worker\'s options', ofPlugin('worker.'))
   return { ...workerDefaults, queues, ...without(options) } as WorkerSettings
+}
+
+/** Checks what `advance` is given and fills in the defaults. Throws TASKS_OPTION_*. */
+export function advanceSettings (ms: number, options: AdvanceOptions): Required<AdvanceOptions> {
+  if (!span.ok(ms)) throw ofPlugin('')('advance', span, ms)
+  return waitSettings(options, advanceRules, 'advance')
+}
+
+/** Checks the options of `drain` and fills in the defaults. Throws TASKS_OPTION_*. */
+export function drainSettings (options: DrainOptions): Required<DrainOptions> {
+  return waitSettings(options, drainRules, 'drain')
+}
+
+function waitSettings (options: object, rules: Rules, where: string): typeof drainDefaults {
+  if (!isObject(options)) throw ofPlugin('')(where, { ok: isObject, expected: 'an object', fix: 'For example { timeout: 60000 }.' }, options)
+  check(options, rules, `${where}(options)`, ofPlugin(`${where}.`))
+  return { ...drainDefaults, ...without(options) }
 }
 
 /** Checks the options of `list`. Throws TASKS_OPTION_*. */

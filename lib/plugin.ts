@@ -10,7 +10,11 @@ import { connect, disconnect, inspectRedis, untilReady, type Connection } from '
 import { decorate } from './decorators.ts'
 import { loggable, toFailure } from './failure.ts'
 import { hostOf } from './host.ts'
-import { pluginSettings, workerSettings } from './options.ts'
+import { Inline } from './inline.ts'
+import { InlineWorkers } from './inline-workers.ts'
+import { MemoryStore } from './memory-store.ts'
+import { pluginSettings, workerSettings, type Settings } from './options.ts'
+import { RedisStore } from './redis-store.ts'
 import { makeRoutes } from './routes.ts'
 import { TaskRegistry } from './tasks.ts'
 import type { Tasks, TasksOptions } from './types.ts'
@@ -18,35 +22,57 @@ import type { Worker } from './worker.ts'
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
+  if (settings.mode === 'inline') return registerInline(fastify, settings, options.worker === undefined)
   const connection = connect(settings.redis, fastify.hasDecorator('redis') ? fastify.redis : undefined)
-  const registry = new TaskRegistry(settings, connection)
-  const workers: Worker[] = []
-  closeInOrder(fastify, registry, workers)
-  const tasks = decorate(fastify, registry, workers)
-  hostOf(fastify).registered.push({ tasks, address: connection.address, queues: settings.queues, definitions: registry.definitions })
-  const ready = await greetRedis(fastify, registry).catch(err => {
+  const registry = new TaskRegistry(settings, new RedisStore(connection, settings))
+  const tasks = assemble(fastify, { registry, connection })
+  const ready = await greetRedis(fastify, registry, connection).catch(err => {
     if (connection.owned) connection.client.disconnect() // an app that could not start may never be closed
     throw err
   })
-  await mount(fastify, registry, ready)
+  await mount(fastify, registry, ready ? connection : null)
   startEmbeddedWorker(fastify, registry, tasks)
 }
 
+/** @param automatic whether nobody has said that a worker is to run, or is not to */
+async function registerInline (fastify: FastifyInstance, settings: Settings, automatic: boolean): Promise<void> {
+  const store = new MemoryStore()
+  const registry = new TaskRegistry(settings, store)
+  const workers: Worker[] = []
+  const inline = new Inline(registry, store, new InlineWorkers({ registry, store, workers, automatic: automatic && !hostOf(fastify).standalone, log: fastify.log }))
+  const tasks = assemble(fastify, { registry, workers, inline })
+  if (process.env.NODE_ENV === 'production') fastify.log.warn('mode "inline" is for tests: tasks run in this process, and are lost with it')
+  await mount(fastify, registry)
+  fastify.addHook('onReady', async () => inline.open())
+  startEmbeddedWorker(fastify, registry, tasks)
+}
+
+interface Parts {
+  registry: TaskRegistry
+  connection?: Connection
+  inline?: Inline
+  workers?: Worker[]
+}
+
 /** Added first: what fails after this closes what was opened. Workers need the connections, and go before them. */
-function closeInOrder (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[]): void {
-  const { owned, client } = registry.connection
+function assemble (fastify: FastifyInstance, { registry, connection, inline, workers = [] }: Parts): Tasks {
   fastify.addHook('onClose', async () => {
+    inline?.close()
     await Promise.all(workers.map(worker => worker.close()))
     await registry.close()
-    if (owned) await disconnect(client)
+    if (connection?.owned) await disconnect(connection.client)
   })
+  const tasks = decorate(fastify, registry, workers, inline)
+  const { store: { address }, settings: { queues }, definitions } = registry
+  hostOf(fastify).registered.push({ tasks, inline: inline !== undefined, address, queues, definitions })
+  return tasks
 }
 
 /**
  * Waits a little for Redis, and goes on without: the app serves what does not need it.
  * @throws TASKS_REDIS_REFUSED, TASKS_REDIS_TOO_OLD
  */
-async function greetRedis (fastify: FastifyInstance, { connection, settings, availability }: TaskRegistry): Promise<boolean> {
+async function greetRedis (fastify: FastifyInstance, { settings, availability }: TaskRegistry, connection: Connection): Promise<boolean> {
   const { client, address, owned } = connection
   if (owned) tellOutages(fastify, connection)
   const greet = async (): Promise<void> => {
@@ -85,12 +111,14 @@ function tellOutages (fastify: FastifyInstance, { client, address }: Connection)
   })
 }
 
-/** In a scope of our own. Hooks of the routes find the client there as `this.redis`, as with @fastify/redis. */
-async function mount (fastify: FastifyInstance, registry: TaskRegistry, ready: boolean): Promise<void> {
-  const { settings: { routes, name }, connection } = registry
+/**
+ * In a scope of our own. Hooks of the routes find the client there as `this.redis`, as with @fastify/redis.
+ * @param connection null while it is not ready: @fastify/redis holds up the boot until its client is, and Fastify gives up after 10 s
+ */
+async function mount (fastify: FastifyInstance, registry: TaskRegistry, connection: Connection | null = null): Promise<void> {
+  const { settings: { routes, name } } = registry
   await fastify.register(async function tasksScope (scope) {
-    // Only once ready: @fastify/redis holds up the boot until its client is, and Fastify gives up after 10 s.
-    if (connection.owned && ready && !scope.hasDecorator('redis')) await scope.register(fastifyRedis, { client: connection.client })
+    if (connection?.owned && !scope.hasDecorator('redis')) await scope.register(fastifyRedis, { client: connection.client })
     if (routes) await scope.register(makeRoutes(registry, routes), { prefix: routes.prefix ?? `/${name}` })
   })
 }

@@ -68,7 +68,7 @@ async function status (registry: TaskRegistry, request: IdRequest, reply: Fastif
   }
   if (closing.aborted) reply.header('connection', 'close') // kept alive, it would hold up the close
   reply.header('etag', etagOf(record))
-  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo))
+  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo, registry.availability.now()))
   return record
 }
 
@@ -98,8 +98,8 @@ async function nextChange (registry: TaskRegistry, record: TaskRecord, known: st
 }
 
 /** Seconds after which it makes sense to ask again; at least one, at most an hour. */
-function retryAfter ({ state }: TaskRecord, delayedTo: number | undefined): string {
-  const ms = state === 'delayed' && delayedTo !== undefined ? delayedTo - Date.now() : 0
+function retryAfter ({ state }: TaskRecord, delayedTo: number | undefined, now: number): string {
+  const ms = state === 'delayed' && delayedTo !== undefined ? delayedTo - now : 0
   return String(Math.min(3_600, Math.max(1, Math.ceil(ms / 1_000))))
 }
 

@@ -10,7 +10,8 @@ import { failWith, finish, settlementOf, stalled, type Settling } from './settle
 import { Pace } from './pace.ts'
 import { Settler } from './settler.ts'
 import type { Insist } from './insist.ts'
-import type { Buried, Claimed, Held, Settlement, TaskQueue, Verdict } from './queue.ts'
+import type { Buried, Claimed, Held, Settlement, Verdict } from './queue.ts'
+import type { Queue } from './store.ts'
 import type { Definition, TaskRegistry } from './tasks.ts'
 
 /** A task whose handler is not here goes back for this long, in ms: another worker may have it, or the next deploy. */
@@ -76,7 +77,7 @@ interface RunObserver {
 
 export class Runner {
   readonly #registry: TaskRegistry
-  readonly #queue: TaskQueue
+  readonly #queue: Queue
   readonly #settings: Settings
   readonly #concurrency: number
   readonly #log: FastifyBaseLogger
@@ -105,7 +106,7 @@ export class Runner {
   /** Called when a handler has returned. */
   onFree: () => void = () => {}
 
-  constructor (registry: TaskRegistry, queue: TaskQueue, insist: Insist, concurrency: number, log: FastifyBaseLogger) {
+  constructor (registry: TaskRegistry, queue: Queue, insist: Insist, concurrency: number, log: FastifyBaseLogger) {
     this.#registry = registry
     this.#queue = queue
     this.#settings = registry.settings

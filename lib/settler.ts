@@ -2,7 +2,8 @@
  * Layer 2: writes outcomes, one tick's worth in one call, and does not give up while Redis is away.
  */
 import type { Insist } from './insist.ts'
-import type { Settlement, TaskQueue, Verdict } from './queue.ts'
+import type { Settlement, Verdict } from './queue.ts'
+import type { Queue } from './store.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
@@ -11,7 +12,7 @@ const BATCH = 200
 export type Written = (verdict: Verdict) => void
 
 export class Settler {
-  readonly #queue: TaskQueue
+  readonly #queue: Queue
   readonly #insist: Insist
   #settlements: Settlement[] = []
   #callbacks: Written[] = []
@@ -20,7 +21,7 @@ export class Settler {
   #waiters: Array<() => void> = []
   readonly #onTickEnd = (): void => { if (this.#scheduled) this.flush() }
 
-  constructor (queue: TaskQueue, insist: Insist) {
+  constructor (queue: Queue, insist: Insist) {
     this.#queue = queue
     this.#insist = insist
   }

@@ -47,7 +47,7 @@ const BOOT_TIMEOUT = 0
 
 /**
  * Boots an app to ready, without listening, and works on its tasks until `close`.
- * @throws TASKS_APP_NOT_FOUND, TASKS_APP_INVALID, TASKS_APP_TYPESCRIPT, TASKS_APP_WITHOUT_PLUGIN, TASKS_NO_HANDLERS,
+ * @throws TASKS_APP_NOT_FOUND, TASKS_APP_INVALID, TASKS_APP_TYPESCRIPT, TASKS_APP_WITHOUT_PLUGIN, TASKS_APP_INLINE, TASKS_NO_HANDLERS,
  * TASKS_REDIS_REFUSED, TASK_QUEUE_UNKNOWN, TASKS_OPTION_*, and whatever the app throws.
  */
 export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
@@ -79,6 +79,7 @@ interface Plan { registered: Registered, workerOptions: WorkerOptions & { queues
 /** Which registered instance of the plugin serves which queues. */
 function plan ({ registered }: Host, { queues, concurrency = 10, closeTimeout }: RunWorkerOptions, app: string): Plan[] {
   if (registered.length === 0) throw new errors.AppWithoutPlugin(app)
+  if (registered.some(one => one.inline)) throw new errors.AppInline(app)
   const limits = { concurrency, ...(closeTimeout === undefined ? {} : { closeTimeout }) }
   const plans = registered
     .map(one => ({ registered: one, workerOptions: { queues: served(one, queues), ...limits } }))

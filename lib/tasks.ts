@@ -4,17 +4,14 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
-import { Availability } from './availability.ts'
 import { currentRequest } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from './options.ts'
 import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from './record.ts'
 import { compileSchemas, type CompiledSchemas } from './schema.ts'
-import { TaskQueue } from './queue.ts'
-import { Subscriber } from './subscriber.ts'
 import { Watcher } from './watcher.ts'
 import type { NewJob } from './bee.ts'
-import type { Connection } from './connection.ts'
+import type { Channels, Queue, Reach, Store } from './store.ts'
 import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from './types.ts'
 
 export interface Definition {
@@ -29,12 +26,12 @@ export interface Definition {
   readonly schemas: () => CompiledSchemas
 }
 
-interface Prepared { id: string, text: string, name: string, options: StoredOptions, queue: TaskQueue, own: boolean }
+interface Prepared { id: string, text: string, name: string, options: StoredOptions, queue: Queue, own: boolean }
 
 const toNewJob = ({ id, text, options }: Prepared): NewJob => ({ id, text, delay: options.delay })
 
 export interface Found {
-  queue: TaskQueue
+  queue: Queue
   /** The record's text, as it stands in Redis. */
   raw: Buffer
   stored: Stored
@@ -69,30 +66,30 @@ function validated ({ name, schemas }: Definition, data: unknown): unknown {
 
 export class TaskRegistry implements HandleSource {
   readonly settings: Settings
-  readonly connection: Connection
-  readonly availability: Availability
-  readonly subscriber: Subscriber
+  readonly store: Store
+  readonly availability: Reach
+  readonly subscriber: Channels
   readonly #watcher: Watcher
   readonly definitions = new Map<string, Definition>()
-  readonly queues = new Map<string, TaskQueue>()
+  readonly queues = new Map<string, Queue>()
   /** Where the status routes are; null without them. */
   path: string | null = null
 
-  constructor (settings: Settings, connection: Connection) {
+  constructor (settings: Settings, store: Store) {
     this.settings = settings
-    this.connection = connection
-    this.availability = new Availability(connection, settings.enqueueTimeout)
-    this.subscriber = new Subscriber(connection.client)
+    this.store = store
+    this.availability = store.availability
+    this.subscriber = store.subscriber
     this.#watcher = new Watcher(this.subscriber, this.availability)
     for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
   }
 
   #know (queue: string): void {
-    if (!this.queues.has(queue)) this.queues.set(queue, new TaskQueue(this.connection.client, queue, this.settings.prefix))
+    if (!this.queues.has(queue)) this.queues.set(queue, this.store.queue(queue))
   }
 
   /** @throws TASK_QUEUE_UNKNOWN */
-  queue (name: string): TaskQueue {
+  queue (name: string): Queue {
     const queue = this.queues.get(name)
     if (!queue) throw new errors.QueueUnknown(name, [...this.queues.keys()].join(', '), name)
     return queue
@@ -131,11 +128,11 @@ export class TaskRegistry implements HandleSource {
   }
 
   #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
-    const { settings } = this
+    const { settings, availability: clock } = this
     const retries = given.retries ?? task.retries ?? settings.retries
     const timeout = given.timeout ?? task.timeout ?? settings.timeout
     const ttl = task.resultTtl ?? settings.resultTtl
-    const now = Date.now()
+    const now = clock.now()
     const options: StoredOptions = { timestamp: now, stacktraces: [], attempts: 1 + retries }
     if (retries > 0) {
       options.retries = retries
@@ -143,9 +140,10 @@ export class TaskRegistry implements HandleSource {
     }
     if (timeout > 0) options.timeout = timeout
     if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
-    if (given.delay) options.delay = this.availability.now() + given.delay
-    if (given.delayUntil !== undefined && timeOf(given.delayUntil) > this.availability.now()) options.delay = timeOf(given.delayUntil)
-    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? timeOf(given.expires) : this.availability.now() + given.expires
+    if (given.delay) options.delay = now + given.delay
+    const due = given.delayUntil === undefined ? 0 : clock.at(timeOf(given.delayUntil))
+    if (due > now) options.delay = due
+    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? clock.at(timeOf(given.expires)) : now + given.expires
     if (given.id !== undefined) options.nonce = randomUUID()
     const reqId = currentRequest.getStore()
     if (reqId !== undefined) options.reqId = reqId
@@ -201,20 +199,20 @@ export class TaskRegistry implements HandleSource {
     return found?.stored.options.nonce === options.nonce
   }
 
-  async #read (queue: TaskQueue, id: string): Promise<Found | null> {
+  async #read (queue: Queue, id: string): Promise<Found | null> {
     const read = await this.availability.call(`a status of task "${id}"`, 'Ask again.', () => queue.read(id))
     if (!read) return null
     let stored: Stored
     try {
       stored = decode(read.text)
     } catch (error) {
-      stored = unreadable(Date.now())
+      stored = unreadable(this.availability.now())
       stored.error = { name: 'Error', message: (error as Error).message, code: 'TASK_RECORD_INVALID' }
     }
     return { queue, raw: read.raw, stored, delayedTo: read.live.delayedTo, record: this.#present(id, queue, stored, read.live) }
   }
 
-  #present (id: string, queue: TaskQueue, stored: Stored, live: Live): TaskRecord<any, any> {
+  #present (id: string, queue: Queue, stored: Stored, live: Live): TaskRecord<any, any> {
     const record = present(id, queue.name, stored, live, this.settings.exposeStack)
     const { expose } = this.definitions.get(stored.data.name)?.options ?? {}
     return expose?.includes('data') ? { ...record, data: stored.data.data } : record
@@ -247,7 +245,7 @@ export class TaskRegistry implements HandleSource {
       if (!found) return 'unknown'
       if (isTerminal(found.record.state)) return 'finished'
       const { stored, raw } = found
-      const after = encode({ ...stored, status: 'cancelled', attempt: found.record.attempt, finishedAt: Date.now() })
+      const after = encode({ ...stored, status: 'cancelled', attempt: found.record.attempt, finishedAt: this.availability.now() })
       const ttl = stored.options.ttl ?? this.settings.resultTtl
       const outcome = await this.availability.call(`a cancel of task "${id}"`, 'Ask again.', () => found.queue.cancel(id, raw, after, ttl))
       if (outcome !== 'changed') return outcome

@@ -174,6 +174,26 @@ export interface TaskPage {
   cursor: string | null
 }
 
+export interface DrainOptions {
+  /** Run what is delayed too, each at its own time. Default false. */
+  delayed?: boolean
+  /** How long to wait for handlers, in ms of real time. Default 4000. */
+  timeout?: number
+}
+
+export interface AdvanceOptions {
+  /** Wait until what became due has ended. Default true. With false: what became due is started at the new time. */
+  wait?: boolean
+  /** How long to wait for handlers, in ms of real time. Default 4000. */
+  timeout?: number
+}
+
+/** What `drain` and `advance` leave. */
+export interface Drained {
+  /** Tasks that are delayed, or between two attempts. */
+  delayed: number
+}
+
 /** What a handler is given beside its data. */
 export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly id: string
@@ -242,6 +262,11 @@ export interface RoutesOptions {
 export interface TasksOptions {
   /** Name of the decorator, and of the plugin's instance. Default `tasks`. */
   name?: string
+  /**
+   * `inline`: tasks are kept and run in this process, and no Redis is dialled: for tests. Delays, waits between attempts,
+   * `expires` and `resultTtl` follow a clock that stands still until `advance` moves it. Default `redis`.
+   */
+  mode?: 'redis' | 'inline'
   /** URL, ioredis options or an ioredis client. Default: `fastify.redis`, then `REDIS_URL`, then `redis://localhost:6379/0`. */
   redis?: string | RedisOptions | Redis | Cluster
   /** First part of every key in Redis, `[A-Za-z0-9_-]`. Default `bq`, as Bee-Queue's. */
@@ -250,7 +275,10 @@ export interface TasksOptions {
   queues?: string[]
   /** The status route. Default `{}`: `GET /tasks/:id`. */
   routes?: false | RoutesOptions
-  /** Run a worker in this process. Default false. */
+  /**
+   * Run a worker in this process. Default false. With `mode: 'inline'` one runs by itself from the first enqueue on; an
+   * explicit false keeps it from that: tasks wait for `drain`, `advance` or `startWorker`.
+   */
   worker?: boolean | WorkerOptions
   /** Default of every task. Default 0. */
   retries?: number
@@ -337,7 +365,19 @@ export interface Tasks {
    * @throws TASKS_NO_HANDLERS, TASK_QUEUE_UNKNOWN, TASKS_OPTION_INVALID, TASKS_STALL_INTERVAL_CLASH
    */
   startWorker (options?: WorkerOptions): Promise<TaskWorker>
-  /** Is Redis there? For health checks. */
+  /**
+   * With `mode: 'inline'`: resolves once no task waits or runs. What is delayed is left, unless `delayed: true`.
+   * @throws TASKS_NOT_INLINE; TASKS_NOT_DRAINED, which names the tasks, where some have not ended within `timeout` (4 s);
+   * TASKS_NO_HANDLERS where a task waits that has no handler here; TASKS_OPTION_*
+   */
+  drain (options?: DrainOptions): Promise<Drained>
+  /**
+   * With `mode: 'inline'`: lets all that waits or runs end, then moves the clock by `ms`. What comes due on the way, retries
+   * too, runs to its end in the order of its times, each at its own.
+   * @throws as `drain`
+   */
+  advance (ms: number, options?: AdvanceOptions): Promise<Drained>
+  /** Is Redis there? For health checks. With `mode: 'inline'` always true. */
   readonly ready: boolean
 }
 

@@ -1,9 +1,7 @@
 /**
  * Layer 2: who waits for changes of which task. Redis is told, and publishes only the changes that somebody waits for.
  */
-import type { Availability } from './availability.ts'
-import type { TaskQueue } from './queue.ts'
-import type { Subscriber } from './subscriber.ts'
+import type { Channels, Queue, Reach } from './store.ts'
 
 /** A message may be lost: who waits looks again after this long (ms). */
 const RECHECK = 5_000
@@ -15,13 +13,13 @@ const BATCH = 500
 type Changed = () => void
 
 export class Watcher {
-  readonly #subscriber: Subscriber
-  readonly #availability: Availability
-  readonly #watched = new Map<TaskQueue, Map<string, Set<Changed>>>()
-  readonly #soon = new Map<TaskQueue, { ids: string[], marked: Promise<void> }>()
+  readonly #subscriber: Channels
+  readonly #availability: Reach
+  readonly #watched = new Map<Queue, Map<string, Set<Changed>>>()
+  readonly #soon = new Map<Queue, { ids: string[], marked: Promise<void> }>()
   #timer: NodeJS.Timeout | null = null
 
-  constructor (subscriber: Subscriber, availability: Availability) {
+  constructor (subscriber: Channels, availability: Reach) {
     this.#subscriber = subscriber
     this.#availability = availability
   }
@@ -30,7 +28,7 @@ export class Watcher {
    * Calls back at each change, and whenever one may have been missed; resolves with what ends it.
    * @throws TASKS_UNAVAILABLE
    */
-  async watch (id: string, queue: TaskQueue, changed: Changed): Promise<() => void> {
+  async watch (id: string, queue: Queue, changed: Changed): Promise<() => void> {
     const ends = [this.#subscriber.onResync(changed), this.#enter(queue, id, changed)]
     const unwatch = (): void => { for (const end of ends) end() }
     const listening = this.#subscriber.listen(queue.taskChannel(id), changed).then(async end => {
@@ -46,7 +44,7 @@ export class Watcher {
     }
   }
 
-  #enter (queue: TaskQueue, id: string, changed: Changed): () => void {
+  #enter (queue: Queue, id: string, changed: Changed): () => void {
     const ids = this.#watched.get(queue) ?? new Map<string, Set<Changed>>()
     this.#watched.set(queue, ids)
     const all = ids.get(id) ?? new Set()
@@ -73,7 +71,7 @@ export class Watcher {
   }
 
   /** Those of one tick go together. */
-  #markSoon (queue: TaskQueue, id: string): Promise<void> {
+  #markSoon (queue: Queue, id: string): Promise<void> {
     let soon = this.#soon.get(queue)
     if (!soon) {
       const ids: string[] = []
@@ -88,7 +86,7 @@ export class Watcher {
   }
 
   /** Redis may be away, or full: then the regular look is what tells. */
-  async #mark (queue: TaskQueue, ids: string[]): Promise<void> {
+  async #mark (queue: Queue, ids: string[]): Promise<void> {
     for (let i = 0; i < ids.length; i += BATCH) await queue.mark(ids.slice(i, i + BATCH), MARK).catch(() => {})
   }
 }

@@ -6,10 +6,10 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
-import { disconnect, duplicate, untilReady, type RedisClient } from './connection.ts'
 import { Insist } from './insist.ts'
 import { QueueLoop } from './loop.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
+import type { Link } from './store.ts'
 import type { TaskRegistry } from './tasks.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
@@ -27,7 +27,7 @@ export class Worker implements TaskWorker {
   readonly #log: FastifyBaseLogger
   /** For what is done once, at the start; the loops have their own. */
   readonly #insist: Insist
-  readonly #clients: RedisClient[] = []
+  readonly #clients: Link[] = []
   #loops: QueueLoop[] = []
   #closing: Promise<void> | null = null
 
@@ -76,20 +76,23 @@ export class Worker implements TaskWorker {
     this.#log.info({ queues: this.queues, concurrency: this.concurrency }, 'worker started')
   }
 
-  #open (label: string): RedisClient {
-    const client = duplicate(this.#registry.connection.client, label)
+  #open (label: string): Link {
+    const client = this.#registry.store.open(label)
     this.#clients.push(client)
     return client
   }
 
-  async #waitForRedis (client: RedisClient): Promise<void> {
-    const { address } = this.#registry.connection
+  async #waitForRedis (client: Link): Promise<void> {
+    const { store } = this.#registry
     let ms = 1_000
-    while (!this.#closing && !await untilReady(client, ms, address, this.#insist.signal)) {
-      this.#log.warn(`Waiting for Redis at ${address}: it does not answer (connection: ${client.status})`)
+    while (!this.#closing && !await store.untilReady(client, ms, this.#insist.signal)) {
+      this.#log.warn(`Waiting for Redis at ${store.address}: it does not answer (connection: ${client.status})`)
       ms = WAIT_NOTICE
     }
   }
+
+  /** It serves its queues, or is about to. */
+  get open (): boolean { return this.#closing === null }
 
   close (): Promise<void> {
     this.#closing ??= this.#close()
@@ -102,7 +105,7 @@ export class Worker implements TaskWorker {
     await within(this.#settings.closeTimeout, this.#loops.map(loop => loop.idle()))
     await within(CLOSE_MARGIN, this.#loops.map(loop => loop.handBack()))
     for (const loop of this.#loops) loop.close()
-    await Promise.all(this.#clients.map(client => disconnect(client)))
+    await Promise.all(this.#clients.map(client => this.#registry.store.shut(client)))
     this.#log.info('worker closed')
   }
 }

@@ -59,7 +59,14 @@ const shields: Shield[] = [
   { against: 'a transform runs at enqueue, and again in the worker', file: 'schema.js', shield: 'accepted: place.data, value', without: 'accepted: value, value', test: 'fits-zod' },
   { against: 'a scope without routes has no compiler with the app\'s ajv options', file: 'compilers.js', shield: 'controller.setupValidator(must(instance, \'fastify.options\'))', without: 'controller.setupValidator({ ajv: { customOptions: {} } })', test: 'fits-ajv' },
   { against: 'a client leaves before its stream is opened', file: 'routes.js', shield: 'if (raw.destroyed || raw.stream?.destroyed)', without: 'if (false)', test: 'watching' },
-  { against: '# is the whole document in OpenAPI', file: 'openapi.js', shield: 'return bind({ $id: id, ...json }, id)', without: 'return { $id: id, ...json }', test: 'fits-swagger' }
+  { against: '# is the whole document in OpenAPI', file: 'openapi.js', shield: 'return bind({ $id: id, ...json }, id)', without: 'return { $id: id, ...json }', test: 'fits-swagger' },
+  { against: 'inline, a wait for a retry begins later than its attempt ended', file: 'inline.js', shield: 'await idle(); // the wait', without: '// the wait', test: 'inline' },
+  { against: 'inline, what comes due on the way runs at the end', file: 'inline.js', shield: 'due !== null && due <= end;', without: 'false;', test: 'inline' },
+  { against: 'inline, a handler that never ends holds up a test for ever', file: 'inline.js', shield: 'setTimeout(() => late.abort(', without: 'setTimeout(() => void (', test: 'inline' },
+  { against: 'inline, a handler that asks again and again holds up the process for ever', file: 'memory-queue.js', shield: 'await setImmediate();', without: '', test: 'inline' },
+  { against: 'inline, timers keep a process that has nothing to do', file: 'keeper.js', shield: 'if (mode === \'inline\')', without: 'if (false)', test: 'inline' },
+  { against: 'inline, a Date of the app\'s is in the past once the clock was moved', file: 'memory-store.js', shield: 'this.#now + time - Date.now()', without: 'time', test: 'inline' },
+  { against: 'inline, a queue that answers otherwise than the one in Redis', file: 'memory-queue.js', shield: 'if (repeats && this.#cancelling.has(id))', without: 'if (false)', test: 'memory-queue' }
 ]
 
 /** Whether the test fails without the shield. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { build, connect, latch, randomPrefix, reaches, until } from './helpers.ts'
+import { build, connect, inRedis, latch, pass, randomPrefix, reaches, until } from './helpers.ts'
 
 t.test('what has not started never does', async t => {
   let runs = 0
@@ -12,6 +12,7 @@ t.test('what has not started never does', async t => {
   t.equal(await waiting.cancel(), 'finished')
   const marker = await app.tasks.enqueue('x', 1, { delay: 100 })
   await app.tasks.startWorker()
+  await pass(app, 100)
   await marker.result({ timeout: 5_000 })
   t.equal(runs, 1)
   t.match(await waiting.status(), { state: 'cancelled', attempt: 0, startedAt: null })
@@ -28,7 +29,7 @@ t.test('nor in a queue that is too long to search', async t => {
   t.match(await handles[600]!.status(), { state: 'cancelled' })
 })
 
-t.test('a running one is aborted through its signal, from another process', async t => {
+inRedis('a running one is aborted through its signal, from another process', 'two processes', async t => {
   const prefix = randomPrefix()
   const begun = latch()
   let reason: any
@@ -77,7 +78,7 @@ t.test('one between two attempts', async t => {
   t.equal(runs, 1)
 })
 
-t.test('a failure that comes between the cancel and its news is not retried', async t => {
+inRedis('a failure that comes between the cancel and its news is not retried', 'a message that is lost', async t => {
   const begun = latch()
   const go = latch()
   const prefix = randomPrefix()
@@ -92,7 +93,7 @@ t.test('a failure that comes between the cancel and its news is not retried', as
   t.match(await reaches(app, id, 'cancelled'), { attempt: 1 })
 })
 
-t.test('a message that was lost is made up for at the next renewal of the claim', async t => {
+inRedis('a message that was lost is made up for at the next renewal of the claim', 'a message that is lost', async t => {
   const begun = latch()
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true, stallInterval: 1_000 }, app => {

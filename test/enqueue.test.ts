@@ -1,5 +1,5 @@
 import t from 'tap'
-import { build, connect, errorOf, randomPrefix, reaches } from './helpers.ts'
+import { build, errorOf, keysOf, pass, randomPrefix, reaches } from './helpers.ts'
 
 const circular: any = {}
 circular.self = circular
@@ -17,7 +17,6 @@ t.test('define', async t => {
 t.test('what is wrong is refused, and nothing is in Redis', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, maxDataSize: 100 }, app => { app.tasks.define('x') })
-  const redis = connect(t)
   const cases: Array<[string, () => Promise<unknown>]> = [
     ['TASK_UNKNOWN', () => app.tasks.enqueue('y')],
     ['TASK_UNKNOWN', () => app.tasks.enqueue('__proto__')],
@@ -37,7 +36,8 @@ t.test('what is wrong is refused, and nothing is in Redis', async t => {
     ['TASK_DATA_INVALID', () => app.tasks.enqueueMany('x', [{ data: 1 }, { data: 1n }])]
   ]
   for (const [code, run] of cases) t.equal((await errorOf(run)).code, code)
-  t.same(await redis.keys(`${prefix}*`), [])
+  t.same(await keysOf(t, prefix), [])
+  t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
 })
 
 t.test('data comes as it was sent', async t => {
@@ -97,14 +97,19 @@ t.test('expires: what was not started in time never is', async t => {
 })
 
 t.test('a delayed task runs at its time, and not before', async t => {
-  const app = await build(t, { worker: true }, app => { app.tasks.define('x', () => Date.now()) })
-  const start = Date.now()
-  const late = app.tasks.enqueue('x', 1, { delay: 700 })
-  const early = await app.tasks.enqueue('x', 1, { delay: 200 })
-  const at = [await early.result({ timeout: 5_000 }), await (await late).result({ timeout: 5_000 })] as number[]
+  const ran: string[] = []
+  const app = await build(t, { worker: true }, app => { app.tasks.define('x', name => { ran.push(name) }) })
+  const late = await app.tasks.enqueue('x', 'late', { delay: 700 })
+  const early = await app.tasks.enqueue('x', 'early', { delay: 200 })
+  await pass(app, 700)
+  const waits = [late, early].map(async ({ id }) => {
+    const { enqueuedAt, startedAt } = await reaches(app, id, 'succeeded')
+    return Date.parse(startedAt!) - Date.parse(enqueuedAt)
+  })
+  const [ofLate, ofEarly] = await Promise.all(waits)
   // Redis' clock and ours, each in whole ms.
-  t.ok(at[0]! - start >= 195 && at[1]! - start >= 695, `${at[0]! - start} and ${at[1]! - start} ms`)
-  t.ok(at[0]! < at[1]!, 'the one that is due earlier, though enqueued later, runs first')
+  t.ok(ofLate! >= 695 && ofEarly! >= 195, `${ofLate} and ${ofEarly} ms`)
+  t.same(ran, ['early', 'late'], 'the one that is due earlier, though enqueued later, runs first')
 })
 
 t.test('enqueueMany', async t => {
@@ -126,10 +131,8 @@ t.test('result: its timeout and its signal', async t => {
   t.match(await errorOf(handle.result({ timeout: 20 })), { code: 'TASK_RESULT_TIMEOUT', statusCode: 504 })
   t.match(await errorOf(handle.result({ signal: AbortSignal.timeout(20) })), { name: 'TimeoutError' })
   const gone = await app.tasks.enqueue('x')
-  const redis = connect(t)
   const waits = errorOf(gone.result())
-  const keys = await redis.keys('*{default}:jobs')
-  await Promise.all(keys.map(key => redis.hdel(key, gone.id)))
+  t.equal(await app.tasks.remove(gone.id), 'removed')
   t.match(await errorOf(gone.result()), { code: 'TASK_NOT_FOUND', statusCode: 404 })
   t.match(await waits, { code: 'TASK_NOT_FOUND' }, 'also for who waited when it went')
 })

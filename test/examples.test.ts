@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t, { type Test } from 'tap'
 import { startRedis } from '../scripts/redis.ts'
 import { until } from './helpers.ts'
+
+t.setTimeout(180_000) // each starts processes of its own
 
 // The examples as a person runs them. They have no prefix of their own, so each has a Redis of its own.
 
@@ -84,4 +86,16 @@ t.test('examples/cjs: requires the package as it is published', async t => {
   const origin = await addressIn(example)
   t.match(await send(origin, '/sum', [1, 2, 3]), { state: 'succeeded', result: 6 })
   t.match(await send(origin, '/sum', {}), { state: 'failed', attempt: 1, error: { code: 'TASK_UNRECOVERABLE' } })
+})
+
+t.test('examples/testing: as in the README, and it passes without Redis', async t => {
+  const readme = readFileSync('README.md', 'utf8')
+  for (const file of ['app.ts', 'app.test.ts']) t.ok(readme.includes(`\`\`\`ts\n${readFileSync(`examples/testing/${file}`, 'utf8')}\`\`\``), file)
+  const env = { ...process.env, REDIS_URL: 'redis://127.0.0.1:1', NODE_TEST_CONTEXT: undefined }
+  const child = spawn(process.execPath, ['--import=tsx', '--test', 'examples/testing/app.test.ts'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  let out = ''
+  child.stdout.on('data', chunk => { out += chunk })
+  const [code] = await once(child, 'close')
+  t.equal(code, 0, out)
+  t.match(out, /^# pass 1$/m)
 })

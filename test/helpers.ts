@@ -5,11 +5,25 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { Redis } from 'ioredis'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import tasks from '../lib/plugin.ts'
-import type { TaskRecord, TasksOptions } from '../lib/types.ts'
+import type { AdvanceOptions, TaskRecord, TasksOptions } from '../lib/types.ts'
 
 export const REDIS_URL = process.env.REDIS_URL!
+
+/** Whether the tests of behaviour run without Redis: see both-modes.test.ts. */
+export const inline = process.env.TASKS_TEST_MODE === 'inline'
+
+/** Options that say where tasks are kept. Nothing runs by itself, unless a test asks for a worker: as with Redis. */
+export const where = (): TasksOptions => inline ? { mode: 'inline', worker: false } : { prefix: randomPrefix(), redis: REDIS_URL }
+
+export const leftOut: Array<{ name: string, why: string }> = []
+
+/** A test that has no meaning inline: left out there, and counted. */
+export function inRedis (name: string, why: string, body: (t: Test) => Promise<unknown>): void {
+  if (inline) leftOut.push({ name, why })
+  else void t.test(name, body)
+}
 
 export const randomPrefix = (): string => `t-${randomBytes(6).toString('hex')}`
 
@@ -40,10 +54,25 @@ export async function until<T> (what: string, look: () => Promise<T> | T, deadli
 export async function build (t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown, server: FastifyServerOptions = {}): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify(server as {})
   t.teardown(() => app.close())
-  await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, ...options })
+  await app.register(tasks, { ...where(), ...options })
   await define?.(app)
   await app.ready()
   return app
+}
+
+/** The same tasks as another process sees them; inline there is none but this. */
+export async function elsewhere (t: Test, app: FastifyInstance, prefix: string): Promise<FastifyInstance> {
+  return inline ? app : build(t, { prefix })
+}
+
+/** Lets so much time pass (ms): with Redis by itself, while the test goes on; inline by hand. */
+export async function pass (app: FastifyInstance, ms: number, options?: AdvanceOptions): Promise<void> {
+  if (inline) await app.tasks.advance(ms, options)
+}
+
+/** What is in Redis under a prefix. Inline there is no Redis. */
+export async function keysOf (t: Test, prefix: string): Promise<string[]> {
+  return inline ? [] : connect(t).keys(`${prefix}*`)
 }
 
 /** A connection of the test's own, closed at its end. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { build, connect, errorOf, latch, randomPrefix, reaches, until } from './helpers.ts'
+import { build, errorOf, keysOf, latch, randomPrefix, reaches, until } from './helpers.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ListOptions } from '../lib/types.ts'
 
@@ -70,8 +70,7 @@ t.test('remove and purge leave nothing', async t => {
   t.equal(await app.tasks.purge('default'), 2_500)
   t.ok(await other.status(), 'another queue is left alone')
   t.equal(await app.tasks.remove(other.id), 'removed')
-  const redis = connect(t)
-  await until('no key is left', async () => (await redis.keys(`${prefix}*`)).every(key => /stall(Interval|Block)$/.test(key)))
+  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => /stall(Interval|Block)$/.test(key)))
 })
 
 t.test('a page costs the page: a long queue is not read', async t => {

@@ -97,6 +97,7 @@ const routes: Table = {
 const plugin: Table = {
   ...ofEveryTask,
   name: named('fastify.reports'),
+  mode: { good: ['redis', 'inline'], bad: [['Inline', '"Inline"'], ['', '""'], [true, 'true'], [null, 'null'], [['inline'], '["inline"]']], expected: '"redis" or "inline"', fix: 'for tests' },
   prefix: named('routes: { prefix: "/jobs" }'),
   redis: {
     good: ['redis://user:pass@host:1/2', 'rediss://host', '/tmp/redis.sock', {}, { host: 'x' }],

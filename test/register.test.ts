@@ -3,7 +3,7 @@ import fastifyRedis from '@fastify/redis'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import tasks from '../lib/plugin.ts'
-import { build, connect, errorOf, logger, randomPrefix, REDIS_URL, until } from './helpers.ts'
+import { build, connect, errorOf, inRedis, logger, randomPrefix, REDIS_URL, until, where } from './helpers.ts'
 
 const PORT = Number(new URL(REDIS_URL).port)
 
@@ -14,7 +14,7 @@ t.test('decorates the instance, and mounts the status route', async t => {
   t.ok(app.hasRoute({ method: 'GET', url: '/tasks/:id' }))
 })
 
-t.test('Redis, first that applies', async t => {
+inRedis('Redis, first that applies', 'is about Redis', async t => {
   await t.test('a URL', async t => {
     const app = await build(t, { redis: `${REDIS_URL}/3` })
     const { id } = await app.tasks.define('x').enqueue(1)
@@ -81,7 +81,7 @@ t.test('Redis, first that applies', async t => {
   })
 })
 
-t.test('where nobody registered it, @fastify/redis is, inside the plugin\'s own scope', async t => {
+inRedis('where nobody registered it, @fastify/redis is, inside the plugin\'s own scope', 'is about Redis', async t => {
   let inScope: unknown
   const app = await build(t, { routes: { onRequest: async function (this: any) { inScope = this.redis } } })
   t.notOk(app.hasDecorator('redis'))
@@ -89,7 +89,7 @@ t.test('where nobody registered it, @fastify/redis is, inside the plugin\'s own 
   t.equal(await (inScope as Redis).ping(), 'PONG')
 })
 
-t.test('a user and a password', async t => {
+inRedis('a user and a password', 'is about Redis', async t => {
   const admin = connect(t)
   const user = `u${randomPrefix()}`
   await admin.call('ACL', 'SETUSER', user, 'on', '>s3cret!', '~*', '&*', '+@all')
@@ -108,8 +108,8 @@ t.test('twice', async t => {
   await t.test('under two names', async t => {
     const app = Fastify()
     t.teardown(() => app.close())
-    await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL })
-    await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, name: 'reports' })
+    await app.register(tasks, where())
+    await app.register(tasks, { ...where(), name: 'reports' })
     const other = (app as any).reports
     app.tasks.define('a')
     other.define('b')
@@ -124,8 +124,8 @@ t.test('twice', async t => {
   await t.test('under one', async t => {
     const app = Fastify()
     t.teardown(() => app.close())
-    await app.register(tasks, { redis: REDIS_URL })
-    t.match(await errorOf(async () => app.register(tasks, { redis: REDIS_URL })), { code: 'TASKS_NAME_TAKEN', message: /another name/ })
+    await app.register(tasks, where())
+    t.match(await errorOf(async () => app.register(tasks, where())), { code: 'TASKS_NAME_TAKEN', message: /another name/ })
   })
 })
 
@@ -134,7 +134,7 @@ t.test('encapsulation', async t => {
     const app = Fastify()
     t.teardown(() => app.close())
     await app.register(async scope => {
-      await scope.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL })
+      await scope.register(tasks, where())
       const task = scope.tasks.define('x')
       scope.post('/', async (_request, reply) => reply.accepted(await task.enqueue()))
     }, { prefix: '/api' })
@@ -157,7 +157,7 @@ t.test('encapsulation', async t => {
   })
 })
 
-t.test('a Redis that drops keys gives a warning', async t => {
+inRedis('a Redis that drops keys gives a warning', 'is about Redis', async t => {
   const admin = connect(t)
   await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
   t.teardown(async () => { await connect(t).config('SET', 'maxmemory-policy', 'noeviction') })

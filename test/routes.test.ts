@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import t from 'tap'
 import tasks from '../lib/plugin.ts'
-import { build, errorOf, latch, randomPrefix, reaches, REDIS_URL } from './helpers.ts'
+import { build, errorOf, latch, reaches, where } from './helpers.ts'
 
 t.test('202, then 200 until it has ended', async t => {
   const go = latch()
@@ -67,8 +67,7 @@ t.test('the app\'s hooks and error handler apply', async t => {
   app.addHook('onRequest', async () => { seen.push('app') })
   app.setErrorHandler((error: any, _request, reply) => reply.code(error.statusCode).send({ mine: error.code }))
   await app.register(tasks, {
-    prefix: randomPrefix(),
-    redis: REDIS_URL,
+    ...where(),
     routes: {
       prefix: '/jobs',
       onRequest: [async () => { seen.push('onRequest') }],

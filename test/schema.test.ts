@@ -2,7 +2,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { validatorCompilerOf } from '../lib/compilers.ts'
 import tasks from '../lib/plugin.ts'
-import { build, connect, errorOf, randomPrefix, reaches, REDIS_URL } from './helpers.ts'
+import { build, errorOf, inRedis, keysOf, randomPrefix, reaches, where } from './helpers.ts'
 
 const total = { type: 'object', required: ['total'], additionalProperties: false, properties: { total: { type: 'integer', maximum: 1000 }, step: { type: 'integer', default: 1 } } }
 
@@ -19,14 +19,15 @@ t.test('data is validated before anything reaches Redis: coerced, with defaults,
   }
   t.match(await errorOf(app.tasks.enqueueMany('x', [{ data: { total: 1 } }, { data: {} }])), { code: 'FST_ERR_VALIDATION' })
   t.match((await app.inject({ method: 'POST', url: '/x', payload: { total: 1001 } })).json(), { statusCode: 400, code: 'FST_ERR_VALIDATION', message: 'data/total must be <= 1000' })
-  t.same(await connect(t).keys(`${prefix}*`), [])
+  t.same(await keysOf(t, prefix), [])
+  t.equal((await app.tasks.counts()).default!.waiting, 0)
   const handle = await app.tasks.enqueue('x', data)
   t.same(data, { total: '42', other: true }, 'what the caller gave is left alone')
   await app.tasks.startWorker()
   t.same(await handle.result({ timeout: 5_000 }), { total: 42, step: 1 })
 })
 
-t.test('the worker validates again: a failure with its code, and no retry', async t => {
+inRedis('the worker validates again: a failure with its code, and no retry', 'two processes', async t => {
   const prefix = randomPrefix()
   const old = await build(t, { prefix }, app => { app.tasks.define('x') })
   const { id } = await old.tasks.enqueue('x', { total: 'many' }, { retries: 3 })
@@ -74,7 +75,7 @@ t.test('the app\'s own validator compiler, as zod\'s and TypeBox\' are: what cam
     seen.push(httpPart)
     return data => schema.accepts(data) ? { value: { wrapped: data } } : { error: new Error('not accepted') }
   })
-  await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: true, routes: false })
+  await app.register(tasks, { ...where(), worker: true, routes: false })
   app.tasks.define('x', { expose: ['data'], schema: { data: { accepts: (data: unknown) => data === 'good' } } }, data => data)
   await app.ready()
   t.match(await errorOf(app.tasks.enqueue('x', 'bad')), { message: 'not accepted', statusCode: 400, code: 'FST_ERR_VALIDATION' })
@@ -88,7 +89,7 @@ t.test('an attempt that is made again gets the same value', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.setValidatorCompiler(() => (data: any) => ({ value: data + 1 }))
-  await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: true, routes: false })
+  await app.register(tasks, { ...where(), worker: true, routes: false })
   app.tasks.define('x', { retries: 2, backoff: { strategy: 'immediate' }, schema: { data: {} } }, (data, task) => {
     if (task.attempt < 3) throw new Error('again')
     return data
@@ -129,7 +130,7 @@ t.test('a validator that throws, or that is asynchronous: a coded error, and not
   })
   t.match(await errorOf(app.tasks.enqueue('throws', {})), { code: 'TASK_SCHEMA_INVALID', statusCode: 500, message: /not of this kind/ })
   t.match(await errorOf(app.tasks.enqueue('later', {})), { code: 'TASK_SCHEMA_INVALID', message: /asynchronously/ })
-  t.same(await connect(t).keys(`${prefix}*`), [])
+  t.same(await keysOf(t, prefix), [])
   const error = await errorOf(build(t, {}, app => { app.tasks.define('x', { schema: { data: { $async: true, type: 'object' } } }) }))
   t.match(error, { code: 'TASK_SCHEMA_INVALID', message: /asynchronously/ })
 })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { build, connect, latch, randomPrefix, reaches, until } from './helpers.ts'
+import { build, connect, elsewhere, inline, inRedis, latch, randomPrefix, reaches, until } from './helpers.ts'
 
 t.test('close waits for what runs', async t => {
   const begun = latch()
@@ -11,11 +11,11 @@ t.test('close waits for what runs', async t => {
   const { id } = await app.tasks.enqueue('x')
   await begun.promise
   await Promise.all([app.close(), app.close()])
-  const reader = await build(t, { prefix })
+  const reader = await elsewhere(t, app, prefix)
   t.match(await reader.tasks.status(id), { state: 'succeeded', result: 'whole', attempt: 1 })
 })
 
-t.test('after closeTimeout it is aborted, and handed back at once, without spending an attempt', async t => {
+inRedis('after closeTimeout it is aborted, and handed back at once, without spending an attempt', 'two processes', async t => {
   const begun = [latch(), latch()]
   const prefix = randomPrefix()
   let reason: any
@@ -53,14 +53,13 @@ t.test('one that ends when it is told of the shutdown counts', async t => {
   const { id } = await app.tasks.enqueue('x')
   await begun.promise
   await app.close()
-  t.match(await (await build(t, { prefix })).tasks.status(id), { state: 'succeeded', result: 'saved what there was' })
+  t.match(await (await elsewhere(t, app, prefix)).tasks.status(id), { state: 'succeeded', result: 'saved what there was' })
 })
 
 t.test('1,000 timed closes strand nothing', async t => {
   const prefix = randomPrefix()
   let runs = 0
   const app = await build(t, { prefix }, app => { app.tasks.define('x', () => { runs++ }) })
-  const redis = connect(t)
   let enqueued = 0
   for (let round = 0; round < 100; round++) {
     const workers = await Promise.all(Array.from({ length: 10 }, () => app.tasks.startWorker({ concurrency: 2, closeTimeout: 0 })))
@@ -70,12 +69,13 @@ t.test('1,000 timed closes strand nothing', async t => {
     enqueued += (await Promise.all(sends)).length
     await Promise.all(workers.map(worker => worker.close()))
   }
-  t.same(await redis.lrange(`${prefix}:{default}:active`, 0, -1), [])
-  t.equal(await redis.hlen(`${prefix}:{default}:claims`), 0)
-  t.equal(await redis.llen(`${prefix}:{default}:waiting`) + runs, enqueued, 'each ran once or waits')
+  const { active, waiting } = (await app.tasks.counts()).default!
+  t.equal(active, 0)
+  if (!inline) t.equal(await connect(t).hlen(`${prefix}:{default}:claims`), 0)
+  t.equal(waiting + runs, enqueued, 'each ran once or waits')
 })
 
-t.test('close returns inside its deadline, and nothing runs after it', async t => {
+inRedis('close returns inside its deadline, and nothing runs after it', 'two processes', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x', () => 1) })
   const worker = await app.tasks.startWorker()

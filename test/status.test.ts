@@ -1,9 +1,8 @@
 import t from 'tap'
-import { build, connect, errorOf, latch, randomPrefix, reaches, until } from './helpers.ts'
+import { build, connect, elsewhere, errorOf, inRedis, keysOf, latch, pass, randomPrefix, reaches, until } from './helpers.ts'
 
 t.test('the state is true from enqueue to end, seen from another process\' connection', async t => {
   const prefix = randomPrefix()
-  const reader = await build(t, { prefix })
   const begun = [latch(), latch()]
   const go = [latch(), latch()]
   const app = await build(t, { prefix }, app => {
@@ -16,13 +15,16 @@ t.test('the state is true from enqueue to end, seen from another process\' conne
       return { done: true }
     })
   })
+  const reader = await elsewhere(t, app, prefix)
   const { id } = await app.tasks.enqueue('x', { a: 1 }, { delay: 100 })
   t.match(await reader.tasks.status(id), { state: 'delayed', attempt: 0, attempts: 2, startedAt: null })
   await app.tasks.startWorker()
+  await pass(app, 100, { wait: false })
   await begun[0]!.promise
   t.match(await reader.tasks.status(id), { state: 'active', stage: 'WORKING', progress: { turn: 0 }, attempt: 1, error: null, finishedAt: null })
   go[0]!.open()
   t.match(await reaches(reader, id, 'retrying'), { attempt: 1, error: { name: 'TypeError', message: 'not yet', code: 'E_NOT_YET' } })
+  await pass(app, 300, { wait: false })
   await begun[1]!.promise
   t.match(await reader.tasks.status(id), { state: 'active', attempt: 2, progress: { turn: 1 } })
   go[1]!.open()
@@ -83,18 +85,19 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
   for (const name of ['short', 'none']) await app.tasks.enqueue(name)
   t.equal(await good.result({ timeout: 5_000 }), 1)
   await reaches(app, bad.id, 'failed')
+  await pass(app, 400)
   await until('all are gone', async () => {
     const records = await Promise.all([good, bad, dropped, late].map(one => one.status()))
     return records.every(one => one === null)
   })
-  const redis = connect(t)
+  t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
   // How the workers tell each other their stall interval; they go by themselves once no worker lives.
   const ofWorkers = [`${prefix}:{default}:stallInterval`, `${prefix}:{default}:stallBlock`]
-  await until('no key is left', async () => (await redis.keys(`${prefix}*`)).every(key => ofWorkers.includes(key)))
-  for (const key of ofWorkers) t.ok(await redis.pttl(key) !== -1, `${key} has an expiry`)
+  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.includes(key)))
+  for (const key of await keysOf(t, prefix)) t.ok(await connect(t).pttl(key) !== -1, `${key} has an expiry`)
 })
 
-t.test('a record that cannot be read says so', async t => {
+inRedis('a record that cannot be read says so', 'writes to Redis', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x') })
   const redis = connect(t)

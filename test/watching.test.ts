@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startRedis } from '../scripts/redis.ts'
 import tasks from '../lib/plugin.ts'
-import { build, connect, latch, randomPrefix, reaches, REDIS_URL, until } from './helpers.ts'
+import { build, connect, inRedis, latch, randomPrefix, reaches, until, where } from './helpers.ts'
 import { listen, stream } from './streams.ts'
 
 /** An app that listens, and a task that waits for `step` between its states. */
@@ -18,7 +18,7 @@ async function listening (t: Test, options = {}, before: (app: FastifyInstance) 
   const app: FastifyInstance = Fastify()
   t.teardown(() => app.close())
   await before(app)
-  await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: { concurrency: 20, closeTimeout: 100 }, ...options })
+  await app.register(tasks, { ...where(), worker: { concurrency: 20, closeTimeout: 100 }, ...options })
   app.tasks.define('x', async (_data, task) => {
     await steps[0]!.promise
     await task.updateState('HALF', { n: 1 })
@@ -117,8 +117,8 @@ async function subscribers (redis: Redis): Promise<number> {
   return list.split('\n').filter(line => line.includes('fastify-tasks:subscriber')).length
 }
 
-t.test('1,000 streams cost one subscriber, all get the change; close ends them, and polls, at once', async t => {
-  const own = await startRedis()
+inRedis('1,000 streams cost one subscriber, all get the change; close ends them, and polls, at once', 'counts connections', async t => {
+  const own = await startRedis() // whose subscribers are ours alone
   t.teardown(() => own.stop())
   const redis = connect(t, own.url)
   const go = latch()
@@ -147,7 +147,7 @@ t.test('1,000 streams cost one subscriber, all get the change; close ends them, 
   await worker.close()
 })
 
-t.test('a client that left while it was looked whether it may see the task is not waited for', async t => {
+inRedis('a client that left while it was looked whether it may see the task is not waited for', 'counts connections', async t => {
   const own = await startRedis()
   t.teardown(() => own.stop())
   const redis = connect(t, own.url)
@@ -168,9 +168,11 @@ t.test('a client that left while it was looked whether it may see the task is no
 })
 
 t.test('a client that does not read is dropped, not buffered for ever', async t => {
+  const watched = latch()
   const go = latch()
   const app = await build(t, { worker: true, maxProgressSize: 1_000_000 }, app => {
     app.tasks.define('x', async (_data, task) => {
+      await watched.promise
       for (let i = 0; !task.signal.aborted && i < 200; i++) await task.reportProgress(`${i}`.padEnd(500_000, 'x'))
       await go.promise
     })
@@ -180,6 +182,7 @@ t.test('a client that does not read is dropped, not buffered for ever', async t 
   const request = httpRequest({ host: '127.0.0.1', port, path: `/tasks/${id}/events` }).end()
   const [response] = await once(request, 'response')
   response.pause()
+  watched.open()
   await until('it was dropped', async () => new Promise(resolve => app.server.getConnections((_error, count) => resolve(count === 0))), 20_000)
   request.on('error', () => {}).destroy()
   go.open()

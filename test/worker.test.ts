@@ -1,5 +1,5 @@
 import t from 'tap'
-import { build, errorOf, latch, logger, randomPrefix, reaches, until } from './helpers.ts'
+import { build, errorOf, inRedis, latch, logger, randomPrefix, reaches, until } from './helpers.ts'
 
 t.test('worker: true starts one when the app is ready; concurrency bounds it', async t => {
   let running = 0
@@ -31,7 +31,7 @@ t.test('one slow task holds nothing back', async t => {
   await slow.result({ timeout: 5_000 })
 })
 
-t.test('an idle worker starts a task at once, whoever enqueued it', async t => {
+inRedis('an idle worker starts a task at once, whoever enqueued it', 'two processes', async t => {
   const prefix = randomPrefix()
   const web = await build(t, { prefix }, app => { app.tasks.define('x') })
   await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => Date.now()) })
@@ -42,7 +42,7 @@ t.test('an idle worker starts a task at once, whoever enqueued it', async t => {
   }
 })
 
-t.test('two workers share one queue', async t => {
+inRedis('two workers share one queue', 'two processes', async t => {
   const prefix = randomPrefix()
   const seen = new Map<string, number>()
   const both = latch()
@@ -159,7 +159,7 @@ t.test('anything that is thrown is a failure', async t => {
   t.match((await reaches(app, id, 'failed')).error, { message: 'sync' })
 })
 
-t.test('a task without a handler here goes back for a worker that has one', async t => {
+inRedis('a task without a handler here goes back for a worker that has one', 'two processes', async t => {
   const prefix = randomPrefix()
   const log = logger()
   const app = await build(t, { prefix, worker: true }, app => {
@@ -176,7 +176,7 @@ t.test('a task without a handler here goes back for a worker that has one', asyn
   t.equal((await reaches(other, id, 'succeeded')).result, 'here')
 })
 
-t.test('workers with other stall intervals on one queue are refused', async t => {
+inRedis('workers with other stall intervals on one queue are refused', 'two processes', async t => {
   const prefix = randomPrefix()
   await build(t, { prefix, worker: true, stallInterval: 10_000 }, app => { app.tasks.define('x', () => 1) })
   const error = await errorOf(build(t, { prefix, worker: true, stallInterval: 20_000 }, app => { app.tasks.define('x', () => 1) }))

@@ -1,0 +1,19 @@
+// app.ts: who signs up is welcomed at once, and asked after 29 days whether to go on
+import type { FastifyInstance } from 'fastify'
+import tasks, { type TasksOptions } from 'fastify-tasks'
+
+const DAY = 86_400_000
+
+interface Options { tasks?: TasksOptions, send (to: string, text: string): Promise<void> }
+
+export default async function app (fastify: FastifyInstance, { tasks: options = {}, send }: Options) {
+  await fastify.register(tasks, options)
+
+  const mail = fastify.tasks.define('mail', { retries: 3 }, ({ to, text }: { to: string, text: string }) => send(to, text))
+
+  fastify.post<{ Body: { email: string } }>('/signup', async (request, reply) => {
+    const { email: to } = request.body
+    await mail.enqueue({ to, text: 'Go on?' }, { delay: 29 * DAY })
+    return reply.accepted(await mail.enqueue({ to, text: 'Welcome' }))
+  })
+}
