@@ -3,7 +3,7 @@
  * was written, with its name, what was expected, what came, and the fix.
  */
 import * as errors from './errors.ts'
-import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
+import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, ResultOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
 
 /** setTimeout fires at once above this. */
 export const MAX_TIMER = 2 ** 31 - 1
@@ -114,6 +114,11 @@ const enqueueRules: Rules = {
   delayUntil: { ok: value => isTime(value) && timeOf(value) > 1e11, expected: 'a Date, or ms since 1970', fix: 'Seconds must be multiplied by 1000; for a span of time use delay.' },
   expires: { ok: isTime, expected: 'a Date, or a whole number of ms from now', fix: 'For example 60000.' },
   id: { ok: isId, expected: '1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-"', fix: 'Leave it out for a random UUID.' }
+}
+
+const resultRules: Rules = {
+  timeout: whole(0, MAX_TIMER, 'of ms', 'For example 5000; 0 looks once; leave it out for no limit.'),
+  signal: { ok: value => value instanceof AbortSignal, expected: 'an AbortSignal', fix: 'For example AbortSignal.timeout(5000), or the signal of an AbortController.' }
 }
 
 const workerRules: Rules = {
@@ -267,6 +272,13 @@ export function checkEnqueue (task: string, given: EnqueueOptions, settings: Set
   check(options, enqueueRules, `enqueue("${task}", data, options)`, ofTask(task))
   if (options.delay !== undefined && options.delayUntil !== undefined) throw new errors.OptionClash('delay', 'delayUntil', 'delay is a span of time from now, delayUntil a point in time: give one')
   if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, ofTask(task))
+  return options
+}
+
+/** Checks the options of a handle's `result`, and gives a copy. Throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN. */
+export function checkResult (task: string, given: ResultOptions): ResultOptions {
+  const options = own(task, given, 'options', 'For example { timeout: 5000 }.')
+  check(options, resultRules, 'result(options)', ofTask(task))
   return options
 }
 

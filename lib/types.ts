@@ -127,7 +127,7 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
   /**
    * Waits for its end and returns the result.
    * @param options.timeout how long to wait, in ms; default no limit.
-   * @throws TASK_FAILED, TASK_CANCELLED, TASK_EXPIRED, TASK_NOT_FOUND, TASK_RESULT_TIMEOUT, TASKS_UNAVAILABLE.
+   * @throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_FAILED, TASK_CANCELLED, TASK_EXPIRED, TASK_NOT_FOUND, TASK_RESULT_TIMEOUT, TASKS_UNAVAILABLE.
    */
   result (options?: ResultOptions): Promise<Result>
   /** See `Tasks.cancel`. */
@@ -135,8 +135,9 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
 }
 
 export interface ResultOptions {
-  /** How long to wait, in ms. Default: no limit. */
+  /** How long to wait, in ms; 0 looks once. Default: no limit. */
   timeout?: number
+  /** Ends the wait, with its reason. Default: none. */
   signal?: AbortSignal
 }
 
