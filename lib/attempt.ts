@@ -1,11 +1,12 @@
 /**
  * Layer 2: one attempt of one task: its context, its signal, its timeout, and how it ended.
  */
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
-import { currentRequest } from './context.ts'
+import { onBehalfOf } from './context.ts'
 import { toFailure, type Failure } from './failure.ts'
 import { isTooDeep, MAX_DEPTH } from './record.ts'
+import { traceFields, type Origin } from './trace.ts'
 import type { Definition } from './tasks.ts'
 import type { TaskContext } from './types.ts'
 
@@ -18,6 +19,9 @@ export interface AttemptInput {
   /** Ms; 0 is no limit. */
   timeout: number
   requestId: string | null
+  /** W3C trace context of the request. Default null. */
+  traceparent?: string | null
+  tracestate?: string | null
   maxResultSize: number
   maxProgressSize: number
   /** Stores { stage, progress }; false where the claim was lost. Never rejects. */
@@ -74,6 +78,9 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   get attempt (): number { return this.#input.attempt }
   get attempts (): number { return this.#input.attempts }
   get requestId (): string | null { return this.#input.requestId }
+  get traceparent (): string | null { return this.#input.traceparent ?? null }
+  get tracestate (): string | null { return this.#input.tracestate ?? null }
+  get app (): FastifyInstance { return this.#definition.instance }
   /** The last stage and progress that were reported. */
   get state (): { stage: string | null, progress: unknown } { return this.#state }
 
@@ -85,7 +92,11 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
 
   get log (): FastifyBaseLogger {
     this.#log ??= this.#definition.instance.log.child({
-      taskId: this.id, task: this.name, attempt: this.attempt, ...(this.requestId === null ? {} : { reqId: this.requestId })
+      taskId: this.id,
+      task: this.name,
+      attempt: this.attempt,
+      ...(this.requestId === null ? {} : { reqId: this.requestId }),
+      ...(this.traceparent === null ? {} : traceFields(this.traceparent))
     })
     return this.#log
   }
@@ -95,12 +106,19 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     try {
       const { handler, instance } = this.#definition
       this.#validate()
-      const value = await currentRequest.run(this.requestId ?? undefined, () => handler!.call(instance, this.data, this))
+      const value = await onBehalfOf(this.#origin(), () => handler!.call(instance, this.data, this))
       returned = { value }
     } catch (thrown) {
       returned = { thrown }
     }
     this.#conclude(returned)
+  }
+
+  /** What the tasks that it enqueues are told of the request. */
+  #origin (): Origin | undefined {
+    const { requestId, traceparent, tracestate } = this
+    if (requestId === null && traceparent === null) return undefined
+    return { reqId: requestId ?? undefined, traceparent: traceparent ?? undefined, tracestate: tracestate ?? undefined }
   }
 
   /** Again: the producer may be older than this worker, or not ours. */

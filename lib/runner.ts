@@ -107,6 +107,8 @@ export class Runner {
       attempts: options.attempts!,
       timeout: Math.min(options.timeout ?? 0, MAX_TIMER),
       requestId: options.reqId ?? null,
+      traceparent: options.traceparent ?? null,
+      tracestate: options.tracestate ?? null,
       maxResultSize: this.#settings.maxResultSize,
       maxProgressSize: this.#settings.maxProgressSize,
       report: json => this.#report(held, json)

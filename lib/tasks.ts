@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
 import { Availability } from './availability.ts'
-import { currentRequest } from './context.ts'
+import { currentOrigin } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from './options.ts'
 import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from './record.ts'
@@ -146,8 +146,10 @@ export class TaskRegistry implements HandleSource {
     if (given.delayUntil !== undefined && timeOf(given.delayUntil) > this.availability.now()) options.delay = timeOf(given.delayUntil)
     if (given.expires !== undefined) options.expires = given.expires instanceof Date ? timeOf(given.expires) : this.availability.now() + given.expires
     if (given.id !== undefined) options.nonce = randomUUID()
-    const reqId = currentRequest.getStore()
-    if (reqId !== undefined) options.reqId = reqId
+    const origin = currentOrigin()
+    if (origin?.reqId !== undefined) options.reqId = origin.reqId
+    if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
+    if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate
     return options
   }
 

@@ -186,9 +186,14 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly attempts: number
   /** The id of the request that enqueued it, or null. */
   readonly requestId: string | null
+  /** W3C trace context of that request (`traceparent`, `tracestate`), for calls that go on with its trace, or null. */
+  readonly traceparent: string | null
+  readonly tracestate: string | null
+  /** The instance on which the task was defined: a handler's `this`, for those that are arrow functions. */
+  readonly app: FastifyInstance
   /** Aborted on timeout, cancel, shutdown, and where the claim was lost; `signal.reason.code` says which. */
   readonly signal: AbortSignal
-  /** The app's logger with `taskId`, `task`, `attempt` and `reqId`. */
+  /** The app's logger with `taskId`, `task`, `attempt`, `reqId` and `trace_id`, `span_id`, `trace_flags`. */
   readonly log: FastifyBaseLogger
   /** Stores a stage (any text) and a progress (any JSON), readable from every process at once. Throws `TASK_PROGRESS_INVALID`. */
   updateState (stage: string, progress?: Progress): Promise<void>
