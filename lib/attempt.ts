@@ -67,8 +67,14 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     this.#definition = definition
     this.#input = input
     this.outcome = new Promise(resolve => { this.#decide = resolve })
-    if (input.timeout > 0) this.#timers.push(setTimeout(() => this.abort('timeout'), input.timeout))
+    if (!definition.options.thread) this.countDown()
     this.returned = this.#run()
+  }
+
+  /** From now on the timeout counts. One that waits for a thread calls it when it has one. */
+  countDown (): void {
+    const { timeout } = this.#input
+    if (timeout > 0 && !this.#closed) this.#timers.push(setTimeout(() => this.abort('timeout'), timeout))
   }
 
   get id (): string { return this.#input.id }

@@ -28,7 +28,7 @@ export async function loadApp (path: string, folder = process.cwd()): Promise<Lo
 }
 
 /** Node runs TypeScript by itself from 22.18 on; before, tsx does, where it is installed beside the app. */
-async function prepareTypeScript (file: string): Promise<void> {
+export async function prepareTypeScript (file: string): Promise<void> {
   if ((process.features as { typescript?: unknown }).typescript || usesTsx()) return
   const require = createRequire(file)
   let manifest: string

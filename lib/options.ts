@@ -2,8 +2,10 @@
  * Layer 0: every default, once, and the check of every option that a person can write. A bad option fails where it
  * was written, with its name, what was expected, what came, and the fix.
  */
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import * as errors from './errors.ts'
-import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, ResultOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
+import type { BackoffOptions, BackoffStrategy, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, ResultOptions, RoutesOptions, TasksOptions, ThreadsOptions, WorkerOptions } from './types.ts'
 
 /** setTimeout fires at once above this. */
 export const MAX_TIMER = 2 ** 31 - 1
@@ -18,6 +20,7 @@ export const defaults = {
   queues: [] as string[],
   routes: {} as false | RoutesOptions,
   worker: false as boolean | WorkerOptions,
+  threads: { max: availableParallelism(), idleTimeout: 60_000 } as ThreadsOptions,
   retries: 0,
   backoff: { strategy: 'exponential', delay: 1_000, max: 60_000, jitter: true } as BackoffOptions,
   backoffStrategies: {} as Record<string, BackoffStrategy>,
@@ -57,6 +60,7 @@ export const isId = (value: unknown): value is string => typeof value === 'strin
 const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value)
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 const isObject = (value: unknown): value is Record<string, any> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isFile = (value: unknown): boolean => value instanceof URL || /^file:/.test(value as string) ? fileURLToPath(value as URL) !== '' : typeof value === 'string' && value !== '' && !value.includes('\0')
 const isHook = (value: unknown): boolean => Array.isArray(value) ? value.every(isFunction) : isFunction(value)
 /** Ms of a Date or a number. A Date's own value: its methods may be another's. */
 export const timeOf = (value: unknown): number => value instanceof Date ? new Date(value).getTime() : value as number
@@ -101,6 +105,7 @@ const defineRules: Rules = {
   resultTtl,
   authorize: { ok: isFunction, expected: 'a function', fix: 'For example (request, record) => request.user.id === …' },
   expose: { ok: value => Array.isArray(value) && value.every(one => one === 'data'), expected: 'an array of "data"', fix: 'For example ["data"].' },
+  thread: { ok: isFile, expected: 'a path, or a file: URL', fix: 'For example new URL("./resize.js", import.meta.url).' },
   schema: { ok: isObject, expected: 'an object', fix: 'For example { data: { type: "object", properties: {} } }.' }
 }
 
@@ -125,6 +130,12 @@ const workerRules: Rules = {
   queues: queueNames,
   concurrency: whole(1, 1_000, 'of tasks at once', 'For example 10.'),
   closeTimeout: whole(0, MAX_TIMER, 'of ms', 'For example 10000.')
+}
+
+const threadsRules: Rules = {
+  max: whole(1, 1_000, 'of threads', 'For example 4; by default as many as there are processors.'),
+  idleTimeout: whole(0, MAX_TIMER, 'of ms', 'For example 60000.'),
+  maxHeap: whole(16, 1_048_576, 'of MiB', 'For example 512; by default Node\'s own limit.')
 }
 
 const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
@@ -152,6 +163,7 @@ const pluginRules: Rules = {
   queues: queueNames,
   routes: { ok: value => value === false || isObject(value), expected: 'false or an object', fix: 'For example { prefix: "/jobs" }.' },
   worker: { ok: value => typeof value === 'boolean' || isObject(value), expected: 'true, false or an object', fix: 'For example { concurrency: 10 }.' },
+  threads: { ok: isObject, expected: 'an object', fix: 'For example { max: 4 }.' },
   backoffStrategies: { ok: value => isObject(value) && Object.values(value).every(isFunction), expected: 'an object of functions', fix: 'For example { linear: attempt => attempt * 1000 }.' },
   resultTtl,
   stallInterval: whole(1_000, MAX_TIMER, 'of ms', 'For example 30000: longer than any handler holds the event loop.'),
@@ -232,6 +244,8 @@ export function pluginSettings (options: TasksOptions): Settings {
   checkBackoff(settings.backoff, settings.backoffStrategies, ofPlugin(''))
   if (settings.routes) check(settings.routes, routesRules, 'routes', ofPlugin('routes.'))
   if (isObject(settings.worker)) check(settings.worker, workerRules, 'worker', ofPlugin('worker.'))
+  check(settings.threads, threadsRules, 'threads', ofPlugin('threads.'))
+  settings.threads = { ...defaults.threads, ...without(settings.threads) }
   refuseKeyPrefix(settings.redis)
   return settings
 }

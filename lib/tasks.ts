@@ -12,6 +12,7 @@ import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unread
 import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { TaskQueue } from './queue.ts'
 import { Subscriber } from './subscriber.ts'
+import { Threads } from './thread.ts'
 import type { NewJob } from './bee.ts'
 import type { Connection } from './connection.ts'
 import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from './types.ts'
@@ -73,6 +74,7 @@ export class TaskRegistry implements HandleSource {
   readonly connection: Connection
   readonly availability: Availability
   readonly subscriber: Subscriber
+  readonly threads: Threads
   readonly definitions = new Map<string, Definition>()
   readonly queues = new Map<string, TaskQueue>()
   /** Where the status routes are; null without them. */
@@ -83,6 +85,7 @@ export class TaskRegistry implements HandleSource {
     this.connection = connection
     this.availability = new Availability(connection, settings.enqueueTimeout)
     this.subscriber = new Subscriber(connection.client)
+    this.threads = new Threads(settings)
     for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
   }
 
@@ -97,15 +100,21 @@ export class TaskRegistry implements HandleSource {
     return queue
   }
 
-  /** @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID */
+  /** @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID, TASK_THREAD_NOT_FOUND, TASKS_OPTION_CLASH */
   define (instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined): Definition {
     checkDefine(name, options, this.settings)
     if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.show(handler))
     if (this.definitions.has(name)) throw new errors.TaskDefined(name)
-    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: handler ?? null, instance, schemas: compiling(instance, name, options) }
+    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: this.#handlerOf(name, options, handler), instance, schemas: compiling(instance, name, options) }
     this.definitions.set(name, definition)
     this.#know(definition.queue)
     return definition
+  }
+
+  #handlerOf (name: string, options: DefineOptions, handler: TaskHandler | undefined): TaskHandler | null {
+    if (options.thread === undefined) return handler ?? null
+    if (handler) throw new errors.OptionClash('thread', 'handler', `The file of task "${name}" has its handler: leave one out`)
+    return this.threads.handler(name, options)
   }
 
   #definition (name: string): Definition {
@@ -290,6 +299,7 @@ export class TaskRegistry implements HandleSource {
   /** The connection is closed by who opened it. */
   async close (): Promise<void> {
     this.availability.close()
+    await this.threads.close()
     await this.subscriber.close()
     await Promise.all([...this.queues.values()].map(queue => queue.close()))
   }

@@ -3,11 +3,11 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'trace', 'record', 'failure', 'backoff', 'host', 'schema'],
+  ['types', 'errors', 'options', 'context', 'trace', 'thread-words', 'record', 'failure', 'backoff', 'host', 'schema'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
-  ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'loop', 'worker'],
+  ['changes', 'handle', 'tasks', 'attempt', 'thread', 'thread-run', 'thread-context', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'loop', 'worker'],
   ['decorators', 'route-schemas', 'routes'],
-  ['plugin', 'load-app', 'standalone', 'cli']
+  ['plugin', 'load-app', 'thread-entry', 'standalone', 'cli']
 ]
 
 const layerOf = (file: string): number => LAYERS.findIndex(layer => layer.includes(file))
