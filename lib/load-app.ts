@@ -5,6 +5,7 @@ import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import type { FastifyPluginAsync, FastifyServerOptions } from 'fastify'
 import * as errors from './errors.ts'
 
@@ -44,7 +45,8 @@ export async function prepareTypeScript (file: string): Promise<void> {
   esm.register()
 }
 
-const usesTsx = (): boolean => [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some(arg => arg.includes('tsx'))
+/** In a thread it runs nothing of ESM, though its flag is there. */
+const usesTsx = (): boolean => isMainThread && [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some(arg => arg.includes('tsx'))
 
 /** A function, or one that a compiler wrapped into another `default`. */
 function pluginOf (module: any, file: string): FastifyPluginAsync<any> {
