@@ -1,11 +1,12 @@
 /**
  * Layer 2: one attempt of one task: its context, its signal, its timeout, and how it ended.
  */
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
-import { currentRequest } from './context.ts'
+import { onBehalfOf } from './context.ts'
 import { toFailure, type Failure } from './failure.ts'
 import { isTooDeep, MAX_DEPTH } from './record.ts'
+import { traceFields, type Origin } from './trace.ts'
 import type { Definition } from './tasks.ts'
 import type { TaskContext } from './types.ts'
 
@@ -18,6 +19,9 @@ export interface AttemptInput {
   /** Ms; 0 is no limit. */
   timeout: number
   requestId: string | null
+  /** W3C trace context of the request. Default null. */
+  traceparent?: string | null
+  tracestate?: string | null
   maxResultSize: number
   maxProgressSize: number
 }
@@ -75,13 +79,19 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
 
   /** Calls the handler. Resolves once it has returned, never rejects. */
   start (): Promise<void> {
-    if (this.#input.timeout > 0) this.#after(this.#input.timeout, () => this.abort('timeout'))
+    if (!this.#definition.options.thread) this.countDown()
     return this.#run()
   }
 
   #after (ms: number, run: () => void): void {
     this.#timers ??= []
     this.#timers.push(setTimeout(run, ms))
+  }
+
+  /** From now on the timeout counts. One that waits for a thread calls it when it has one. */
+  countDown (): void {
+    const { timeout } = this.#input
+    if (timeout > 0 && !this.#closed) this.#after(timeout, () => this.abort('timeout'))
   }
 
   get id (): string { return this.#input.id }
@@ -91,6 +101,9 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   get attempt (): number { return this.#input.attempt }
   get attempts (): number { return this.#input.attempts }
   get requestId (): string | null { return this.#input.requestId }
+  get traceparent (): string | null { return this.#input.traceparent ?? null }
+  get tracestate (): string | null { return this.#input.tracestate ?? null }
+  get app (): FastifyInstance { return this.#definition.instance }
   /** The last stage and progress that were reported. */
   get state (): Reported { return this.#state }
 
@@ -102,7 +115,11 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
 
   get log (): FastifyBaseLogger {
     this.#log ??= this.#definition.instance.log.child({
-      taskId: this.id, task: this.name, attempt: this.attempt, ...(this.requestId === null ? {} : { reqId: this.requestId })
+      taskId: this.id,
+      task: this.name,
+      attempt: this.attempt,
+      ...(this.requestId === null ? {} : { reqId: this.requestId }),
+      ...(this.traceparent === null ? {} : traceFields(this.traceparent))
     })
     return this.#log
   }
@@ -118,11 +135,16 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     this.#conclude(returned)
   }
 
-  /** In no context where it has none: from the first one on, AsyncLocalStorage makes every promise of the process slower. */
   #call (): unknown {
     const { handler, instance } = this.#definition
-    if (this.requestId === null && currentRequest.getStore() === undefined) return handler!.call(instance, this.data, this)
-    return currentRequest.run(this.requestId ?? undefined, () => handler!.call(instance, this.data, this))
+    return onBehalfOf(this.#origin(), () => handler!.call(instance, this.data, this))
+  }
+
+  /** What the tasks that it enqueues are told of the request. */
+  #origin (): Origin | undefined {
+    const { requestId, traceparent, tracestate } = this
+    if (requestId === null && traceparent === null) return undefined
+    return { reqId: requestId ?? undefined, traceparent: traceparent ?? undefined, tracestate: tracestate ?? undefined }
   }
 
   /** Again: the producer may be older than this worker, or not ours. */

@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as errors from './errors.ts'
-import { currentRequest } from './context.ts'
+import { handling } from './context.ts'
 import { counts, list, purge, remove } from './listing.ts'
 import { Worker } from './worker.ts'
 import type { Inline } from './inline.ts'
@@ -98,9 +98,9 @@ function accepted (this: FastifyReply, handle: TaskHandle<any, any>): FastifyRep
 
 const REMEMBERS = Symbol('fastify-tasks.remembers-request')
 
-/** A task knows which request enqueued it. After the body was read: its stream loses the context. */
+/** A task knows which request enqueued it, and its trace. After the body was read: its stream loses the context. */
 function rememberRequest (fastify: FastifyInstance): void {
   if (fastify.hasDecorator(REMEMBERS)) return // another instance of the plugin does
   fastify.decorate(REMEMBERS, true)
-  fastify.addHook('preValidation', (request, _reply, done) => currentRequest.run(request.id, done))
+  fastify.addHook('preValidation', (request, _reply, done) => handling(request, done))
 }

@@ -21,6 +21,7 @@ export const TaskNameInvalid = createError('TASK_NAME_INVALID', 'A task\'s name 
 export const HandlerInvalid = createError('TASK_HANDLER_INVALID', 'The handler of task "%s" must be a function, got %s. Call define(name, options, async function (data, task) {})', 500)
 
 export const SchemaInvalid = createError('TASK_SCHEMA_INVALID', 'Task "%s": the schema of its %s cannot be used: %s', 500)
+export const ThreadNotFound = createError('TASK_THREAD_NOT_FOUND', 'The thread of task "%s" is no file: %s. A relative path starts at the working directory; write thread: new URL("./resize.js", import.meta.url) for a file beside the one that defines the task', 500)
 
 // enqueue
 export const TaskUnknown = createError('TASK_UNKNOWN', 'There is no task "%s" here. Define it first: fastify.tasks.define("%s", …); known: %s', 500)
@@ -62,6 +63,8 @@ export const ResultInvalid = createError('TASK_RESULT_INVALID', 'The result cann
 export const ResultTooLarge = createError('TASK_RESULT_TOO_LARGE', 'The result is %d bytes of JSON, more than maxResultSize (%d)', 500)
 export const ProgressInvalid = createError('TASK_PROGRESS_INVALID', 'The progress of task "%s" must be JSON of at most %d bytes (maxProgressSize) and its stage a string of at most 256 characters: %s', 500)
 export const RecordInvalid = createError('TASK_RECORD_INVALID', 'The record in Redis is not a task: %s. A producer must write data as { name, data }', 500)
+export const ThreadInvalid = createError('TASK_THREAD_INVALID', '%s, the thread of task "%s", exports %s, and no handler. Write there: export default async function (data, task) {}', 500)
+export const ThreadDied = createError('TASK_THREAD_DIED', 'The thread ended before the task that it ran: %s. Catch what is thrown there, do not call process.exit there, and give it memory: register(tasks, { threads: { maxHeap: 512 } })', 500)
 const UnrecoverableBase = createError('TASK_UNRECOVERABLE', '%s', 500)
 
 /** Thrown by a handler, it fails the task at once, whatever retries are left. */

@@ -3,6 +3,7 @@
  */
 import * as errors from './errors.ts'
 import { changes, type ChangeSource } from './changes.ts'
+import { checkResult } from './options.ts'
 import { isTerminal } from './record.ts'
 import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from './types.ts'
 
@@ -35,7 +36,8 @@ export class Handle implements TaskHandle<any, any> {
   status (): Promise<TaskRecord<any, any> | null> { return this.#source.status(this.id, this.queue) }
   cancel (): Promise<CancelOutcome> { return this.#source.cancel(this.id, this.queue) }
 
-  async result ({ timeout, signal }: ResultOptions = {}): Promise<any> {
+  async result (options: ResultOptions = {}): Promise<any> {
+    const { timeout, signal } = checkResult(this.name, options)
     const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
     const signals = [late, signal].filter(one => one !== undefined)
     try {

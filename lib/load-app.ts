@@ -5,6 +5,7 @@ import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import type { FastifyPluginAsync, FastifyServerOptions } from 'fastify'
 import * as errors from './errors.ts'
 
@@ -28,7 +29,7 @@ export async function loadApp (path: string, folder = process.cwd()): Promise<Lo
 }
 
 /** Node runs TypeScript by itself from 22.18 on; before, tsx does, where it is installed beside the app. */
-async function prepareTypeScript (file: string): Promise<void> {
+export async function prepareTypeScript (file: string): Promise<void> {
   // @fastify/autoload does not see a tsx that came by --import, as ours does, and would refuse the app's files.
   process.env.FASTIFY_AUTOLOAD_TYPESCRIPT ??= '1'
   if ((process.features as { typescript?: unknown }).typescript || usesTsx()) return
@@ -46,7 +47,8 @@ async function prepareTypeScript (file: string): Promise<void> {
   esm.register()
 }
 
-const usesTsx = (): boolean => [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some(arg => arg.includes('tsx'))
+/** In a thread it runs nothing of ESM, though its flag is there. */
+const usesTsx = (): boolean => isMainThread && [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some(arg => arg.includes('tsx'))
 
 /** A function, or one that a compiler wrapped into another `default`. */
 function pluginOf (module: any, file: string): FastifyPluginAsync<any> {

@@ -2,8 +2,10 @@
  * Layer 0: every default, once, and the check of every option that a person can write. A bad option fails where it
  * was written, with its name, what was expected, what came, and the fix.
  */
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import * as errors from './errors.ts'
-import type { AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions, ListOptions, RoutesOptions, TasksOptions, WorkerOptions } from './types.ts'
+import type { AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions, ListOptions, ResultOptions, RoutesOptions, TasksOptions, ThreadsOptions, WorkerOptions } from './types.ts'
 
 /** setTimeout fires at once above this. */
 export const MAX_TIMER = 2 ** 31 - 1
@@ -19,6 +21,7 @@ export const defaults = {
   queues: [] as string[],
   routes: {} as false | RoutesOptions,
   worker: false as boolean | WorkerOptions,
+  threads: { max: availableParallelism(), idleTimeout: 60_000 } as ThreadsOptions,
   retries: 0,
   backoff: { strategy: 'exponential', delay: 1_000, max: 60_000, jitter: true } as BackoffOptions,
   backoffStrategies: {} as Record<string, BackoffStrategy>,
@@ -61,6 +64,7 @@ export const isId = (value: unknown): value is string => typeof value === 'strin
 const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value)
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 const isObject = (value: unknown): value is Record<string, any> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isFile = (value: unknown): boolean => value instanceof URL || /^file:/.test(value as string) ? fileURLToPath(value as URL) !== '' : typeof value === 'string' && value !== '' && !value.includes('\0')
 const isHook = (value: unknown): boolean => Array.isArray(value) ? value.every(isFunction) : isFunction(value)
 /** Ms of a Date or a number. A Date's own value: its methods may be another's. */
 export const timeOf = (value: unknown): number => value instanceof Date ? new Date(value).getTime() : value as number
@@ -105,6 +109,7 @@ const defineRules: Rules = {
   resultTtl,
   authorize: { ok: isFunction, expected: 'a function', fix: 'For example (request, record) => request.user.id === …' },
   expose: { ok: value => Array.isArray(value) && value.every(one => one === 'data'), expected: 'an array of "data"', fix: 'For example ["data"].' },
+  thread: { ok: isFile, expected: 'a path, or a file: URL', fix: 'For example new URL("./resize.js", import.meta.url).' },
   schema: { ok: isObject, expected: 'an object', fix: 'For example { data: { type: "object", properties: {} } }.' }
 }
 
@@ -118,6 +123,11 @@ const enqueueRules: Rules = {
   delayUntil: { ok: value => isTime(value) && timeOf(value) > 1e11, expected: 'a Date, or ms since 1970', fix: 'Seconds must be multiplied by 1000; for a span of time use delay.' },
   expires: { ok: isTime, expected: 'a Date, or a whole number of ms from now', fix: 'For example 60000.' },
   id: { ok: isId, expected: '1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-"', fix: 'Leave it out for a random UUID.' }
+}
+
+const resultRules: Rules = {
+  timeout: whole(0, MAX_TIMER, 'of ms', 'For example 5000; 0 looks once; leave it out for no limit.'),
+  signal: { ok: value => value instanceof AbortSignal, expected: 'an AbortSignal', fix: 'For example AbortSignal.timeout(5000), or the signal of an AbortController.' }
 }
 
 const workerRules: Rules = {
@@ -137,6 +147,12 @@ const advanceRules: Rules = {
 }
 
 const span = whole(0, MAX_DATE / 4, 'of ms', 'For example advance(60000).')
+
+const threadsRules: Rules = {
+  max: whole(1, 1_000, 'of threads', 'For example 4; by default as many as there are processors.'),
+  idleTimeout: whole(0, MAX_TIMER, 'of ms', 'For example 60000.'),
+  maxHeap: whole(16, 1_048_576, 'of MiB', 'For example 512; by default Node\'s own limit.')
+}
 
 const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
 
@@ -166,6 +182,7 @@ const pluginRules: Rules = {
   queues: queueNames,
   routes: { ok: value => value === false || isObject(value), expected: 'false or an object', fix: 'For example { prefix: "/jobs" }.' },
   worker: { ok: value => typeof value === 'boolean' || isObject(value), expected: 'true, false or an object', fix: 'For example { concurrency: 10 }.' },
+  threads: { ok: isObject, expected: 'an object', fix: 'For example { max: 4 }.' },
   backoffStrategies: { ok: value => isObject(value) && Object.values(value).every(isFunction), expected: 'an object of functions', fix: 'For example { linear: attempt => attempt * 1000 }.' },
   resultTtl,
   stallInterval: whole(1_000, MAX_TIMER, 'of ms', 'For example 30000: longer than any handler holds the event loop.'),
@@ -246,6 +263,8 @@ export function pluginSettings (options: TasksOptions): Settings {
   checkBackoff(settings.backoff, settings.backoffStrategies, ofPlugin(''))
   if (settings.routes) check(settings.routes, routesRules, 'routes', ofPlugin('routes.'))
   if (isObject(settings.worker)) check(settings.worker, workerRules, 'worker', ofPlugin('worker.'))
+  check(settings.threads, threadsRules, 'threads', ofPlugin('threads.'))
+  settings.threads = { ...defaults.threads, ...without(settings.threads) }
   refuseKeyPrefix(settings.redis)
   if (settings.mode === 'inline' && settings.redis !== undefined) throw new errors.OptionClash('mode', 'redis', 'In the mode "inline" no Redis is dialled: leave out redis, in tests')
   return settings
@@ -304,6 +323,13 @@ export function checkEnqueue (task: string, given: EnqueueOptions, settings: Set
   check(options, enqueueRules, `enqueue("${task}", data, options)`, ofTask(task))
   if (options.delay !== undefined && options.delayUntil !== undefined) throw new errors.OptionClash('delay', 'delayUntil', 'delay is a span of time from now, delayUntil a point in time: give one')
   if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, ofTask(task))
+  return options
+}
+
+/** Checks the options of a handle's `result`, and gives a copy. Throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN. */
+export function checkResult (task: string, given: ResultOptions): ResultOptions {
+  const options = own(task, given, 'options', 'For example { timeout: 5000 }.')
+  check(options, resultRules, 'result(options)', ofTask(task))
   return options
 }
 

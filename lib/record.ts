@@ -8,9 +8,10 @@
 import sjson from 'secure-json-parse'
 import * as errors from './errors.ts'
 import { toFailure } from './failure.ts'
+import { cleanOrigin, type Origin } from './trace.ts'
 import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from './types.ts'
 
-export interface StoredOptions {
+export interface StoredOptions extends Origin {
   /** Ms since 1970 of the enqueue. */
   timestamp: number
   /** Newest first, as Bee-Queue keeps them. */
@@ -27,7 +28,6 @@ export interface StoredOptions {
   expires?: number
   /** How long the record stays after its end, in ms. */
   ttl?: number
-  reqId?: string
   /** A plain Bee-Queue producer made it. */
   foreign?: boolean
   /** Tells two enqueues of one id apart. */
@@ -177,7 +177,7 @@ function sanitize (stored: Stored): Stored {
   options.expires = wholeOr(options.expires, undefined)
   options.ttl = wholeOr(options.ttl, undefined)
   if (typeof options.backoff !== 'object' || options.backoff === null) delete options.backoff
-  if (typeof options.reqId !== 'string') delete options.reqId
+  cleanOrigin(options)
   if (!Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   for (const key of TIMES) if (key in stored) stored[key] = wholeOr(stored[key], undefined)

@@ -207,6 +207,8 @@ export class Runner {
       attempts: options.attempts!,
       timeout: Math.min(options.timeout ?? 0, MAX_TIMER),
       requestId: options.reqId ?? null,
+      traceparent: options.traceparent ?? null,
+      tracestate: options.tracestate ?? null,
       maxResultSize: this.#settings.maxResultSize,
       maxProgressSize: this.#settings.maxProgressSize
     })

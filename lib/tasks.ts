@@ -4,12 +4,13 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
-import { currentRequest } from './context.ts'
+import { currentOrigin } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from './options.ts'
 import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from './record.ts'
 import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { Watcher } from './watcher.ts'
+import { Threads } from './thread.ts'
 import type { NewJob } from './bee.ts'
 import type { Channels, Queue, Reach, Store } from './store.ts'
 import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from './types.ts'
@@ -69,6 +70,7 @@ export class TaskRegistry implements HandleSource {
   readonly store: Store
   readonly availability: Reach
   readonly subscriber: Channels
+  readonly threads: Threads
   readonly #watcher: Watcher
   readonly definitions = new Map<string, Definition>()
   readonly queues = new Map<string, Queue>()
@@ -81,6 +83,7 @@ export class TaskRegistry implements HandleSource {
     this.availability = store.availability
     this.subscriber = store.subscriber
     this.#watcher = new Watcher(this.subscriber, this.availability)
+    this.threads = new Threads(settings)
     for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
   }
 
@@ -95,15 +98,21 @@ export class TaskRegistry implements HandleSource {
     return queue
   }
 
-  /** @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID */
+  /** @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID, TASK_THREAD_NOT_FOUND, TASKS_OPTION_CLASH */
   define (instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined): Definition {
     checkDefine(name, options, this.settings)
     if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.show(handler))
     if (this.definitions.has(name)) throw new errors.TaskDefined(name)
-    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: handler ?? null, instance, schemas: compiling(instance, name, options) }
+    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: this.#handlerOf(name, options, handler), instance, schemas: compiling(instance, name, options) }
     this.definitions.set(name, definition)
     this.#know(definition.queue)
     return definition
+  }
+
+  #handlerOf (name: string, options: DefineOptions, handler: TaskHandler | undefined): TaskHandler | null {
+    if (options.thread === undefined) return handler ?? null
+    if (handler) throw new errors.OptionClash('thread', 'handler', `The file of task "${name}" has its handler: leave one out`)
+    return this.threads.handler(name, options)
   }
 
   #definition (name: string): Definition {
@@ -145,8 +154,10 @@ export class TaskRegistry implements HandleSource {
     if (due > now) options.delay = due
     if (given.expires !== undefined) options.expires = given.expires instanceof Date ? clock.at(timeOf(given.expires)) : now + given.expires
     if (given.id !== undefined) options.nonce = randomUUID()
-    const reqId = currentRequest.getStore()
-    if (reqId !== undefined) options.reqId = reqId
+    const origin = currentOrigin()
+    if (origin?.reqId !== undefined) options.reqId = origin.reqId
+    if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
+    if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate
     return options
   }
 
@@ -275,6 +286,7 @@ export class TaskRegistry implements HandleSource {
   /** The connection is closed by who opened it. */
   async close (): Promise<void> {
     this.availability.close()
+    await this.threads.close()
     await this.subscriber.close()
     await Promise.all([...this.queues.values()].map(queue => queue.close()))
   }

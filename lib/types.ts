@@ -83,6 +83,12 @@ export interface DefineOptions {
   /** How long the record stays after its end, in ms. Default one day. */
   resultTtl?: number
   schema?: TaskSchemas
+  /**
+   * Runs the default export of this file, a `ThreadHandler`, in a thread, where it may compute without a pause: a path
+   * (a relative one starts at the working directory), or a file: URL such as `new URL('./resize.js', import.meta.url)`.
+   * Not with a handler. Default: none.
+   */
+  thread?: string | URL
   /** May this request see (or cancel) this task? Where not, the answer is 404. `this` is the instance. Default: yes. */
   authorize?: (this: FastifyInstance, request: FastifyRequest, record: TaskRecord) => boolean | Promise<boolean>
   /** What the record shows beside the rest. Default `[]`: a task's data stays inside. */
@@ -127,7 +133,7 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
   /**
    * Waits for its end and returns the result.
    * @param options.timeout how long to wait, in ms; default no limit.
-   * @throws TASK_FAILED, TASK_CANCELLED, TASK_EXPIRED, TASK_NOT_FOUND, TASK_RESULT_TIMEOUT, TASKS_UNAVAILABLE.
+   * @throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_FAILED, TASK_CANCELLED, TASK_EXPIRED, TASK_NOT_FOUND, TASK_RESULT_TIMEOUT, TASKS_UNAVAILABLE.
    */
   result (options?: ResultOptions): Promise<Result>
   /** See `Tasks.cancel`. */
@@ -135,8 +141,9 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
 }
 
 export interface ResultOptions {
-  /** How long to wait, in ms. Default: no limit. */
+  /** How long to wait, in ms; 0 looks once. Default: no limit. */
   timeout?: number
+  /** Ends the wait, with its reason. Default: none. */
   signal?: AbortSignal
 }
 
@@ -205,9 +212,14 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly attempts: number
   /** The id of the request that enqueued it, or null. */
   readonly requestId: string | null
+  /** W3C trace context of that request (`traceparent`, `tracestate`), for calls that go on with its trace, or null. */
+  readonly traceparent: string | null
+  readonly tracestate: string | null
+  /** The instance on which the task was defined: a handler's `this`, for those that are arrow functions. */
+  readonly app: FastifyInstance
   /** Aborted on timeout, cancel, shutdown, and where the claim was lost; `signal.reason.code` says which. */
   readonly signal: AbortSignal
-  /** The app's logger with `taskId`, `task`, `attempt` and `reqId`. */
+  /** The app's logger with `taskId`, `task`, `attempt`, `reqId` and `trace_id`, `span_id`, `trace_flags`. */
   readonly log: FastifyBaseLogger
   /** Stores a stage (any text) and a progress (any JSON), readable from every process at once. Throws `TASK_PROGRESS_INVALID`. */
   updateState (stage: string, progress?: Progress): Promise<void>
@@ -218,6 +230,12 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
 export type TaskHandler<Data = any, Result = unknown, Progress = any> = (
   this: FastifyInstance, data: Data, task: TaskContext<Data, Progress>
 ) => Promise<Result> | Result
+
+/** What a handler in a thread is given beside its data: there is no instance there. */
+export type ThreadTask<Data = any, Progress = any> = Omit<TaskContext<Data, Progress>, 'app'>
+
+/** The default export of a task's `thread`. It has no `this`. */
+export type ThreadHandler<Data = any, Result = unknown, Progress = any> = (data: Data, task: ThreadTask<Data, Progress>) => Promise<Result> | Result
 
 /** What `define` returns: the task, typed. */
 export interface Task<Data = any, Result = unknown, Progress = any> {
@@ -246,6 +264,16 @@ export interface TaskWorker {
   readonly concurrency: number
   /** Stops claiming, waits for what runs, hands back what did not finish. Idempotent; returns within closeTimeout + 3 s. */
   close (): Promise<void>
+}
+
+/** The threads of tasks with `thread`, shared by all of them in a process. Times in ms. */
+export interface ThreadsOptions {
+  /** Threads at once; tasks beyond them wait for one. Default: as many as there are processors. */
+  max?: number
+  /** How long a thread stays that has nothing to do. Default 60,000. */
+  idleTimeout?: number
+  /** Largest heap of a thread in MiB: one that needs more ends, and fails its task with TASK_THREAD_DIED. Default: Node's. */
+  maxHeap?: number
 }
 
 /** Hooks and place of the routes that the plugin mounts. */
@@ -280,6 +308,8 @@ export interface TasksOptions {
    * explicit false keeps it from that: tasks wait for `drain`, `advance` or `startWorker`.
    */
   worker?: boolean | WorkerOptions
+  /** Threads of the tasks with `thread`; none is started before one is needed. Default `{ max: processors, idleTimeout: 60000 }`. */
+  threads?: ThreadsOptions
   /** Default of every task. Default 0. */
   retries?: number
   /** Default of every task. Default `{ strategy: 'exponential', delay: 1000, max: 60000, jitter: true }`. */
@@ -329,7 +359,7 @@ export interface Tasks {
    * Defines a task: the handler's `this` is the instance on which `define` was called.
    * Without a handler it can be enqueued here, and is run by workers that have one.
    * A schema that cannot be compiled fails the boot with TASK_SCHEMA_INVALID.
-   * @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID
+   * @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID, TASK_THREAD_NOT_FOUND, TASKS_OPTION_CLASH
    */
   define<Data = any, Result = unknown, Progress = any> (name: string, options: DefineOptions, handler?: TaskHandler<Data, Result, Progress>): Task<Data, Result, Progress>
   define<Data = any, Result = unknown, Progress = any> (name: string, handler?: TaskHandler<Data, Result, Progress>): Task<Data, Result, Progress>

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, sym
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
+import { Jimp } from 'jimp'
 import t, { type Test } from 'tap'
 import { startRedis } from '../scripts/redis.ts'
 import { until } from './helpers.ts'
@@ -33,7 +34,10 @@ const addressIn = ({ out }: Run): Promise<string> => until('it listens', () => /
 
 /** Starts a task, and gives its record once it has ended. */
 async function send (origin: string, path: string, body?: unknown): Promise<any> {
-  const reply = await fetch(origin + path, { method: 'POST', ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) })
+  return end(origin, await fetch(origin + path, { method: 'POST', ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) }))
+}
+
+async function end (origin: string, reply: Response): Promise<any> {
   if (reply.status !== 202) return { status: reply.status, ...await reply.json() as object }
   return until('it has ended', async () => {
     const record: any = await (await fetch(new URL(reply.headers.get('location')!, origin))).json()
@@ -86,6 +90,19 @@ t.test('examples/cjs: requires the package as it is published', async t => {
   const origin = await addressIn(example)
   t.match(await send(origin, '/sum', [1, 2, 3]), { state: 'succeeded', result: 6 })
   t.match(await send(origin, '/sum', {}), { state: 'failed', attempt: 1, error: { code: 'TASK_UNRECOVERABLE' } })
+})
+
+t.test('examples/thumbnails: a picture is resized in a thread', async t => {
+  const example = run(t, ['--import=tsx', 'examples/thumbnails/app.ts'], { REDIS_URL: await ownRedis(t), PORT: '0' })
+  const origin = await addressIn(example)
+  const post = (path: string, body: Uint8Array<ArrayBuffer> | string): Promise<Response> => fetch(origin + path, { method: 'POST', headers: { 'content-type': 'image/png' }, body })
+  const picture = await new Jimp({ width: 640, height: 480, color: 0x3366ffff }).getBuffer('image/png')
+  const record = await end(origin, await post('/thumbnails?width=64', new Uint8Array(picture)))
+  t.match(record, { state: 'succeeded', result: { width: 64, height: 48 }, stage: 'RESIZING', progress: { from: 640, to: 64 } })
+  const thumbnail = await fetch(`${origin}/thumbnails/${record.id}`)
+  t.equal(thumbnail.headers.get('content-type'), 'image/png')
+  t.match(await Jimp.read(Buffer.from(await thumbnail.arrayBuffer())), { width: 64, height: 48 })
+  t.match(await end(origin, await post('/thumbnails', 'no picture')), { state: 'failed', error: { message: /MIME|buffer/ } })
 })
 
 t.test('examples/testing: as in the README, and it passes without Redis', async t => {

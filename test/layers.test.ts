@@ -3,11 +3,11 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'compilers', 'schema', 'timetable'],
+  ['types', 'errors', 'options', 'context', 'trace', 'thread-words', 'record', 'failure', 'backoff', 'host', 'compilers', 'schema', 'timetable'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist', 'store', 'redis-store', 'memory-queue', 'memory-store'],
-  ['changes', 'watcher', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'pace', 'runner', 'keeper', 'loop', 'worker', 'inline-workers', 'inline'],
+  ['changes', 'watcher', 'handle', 'tasks', 'attempt', 'thread', 'thread-run', 'thread-context', 'settlement', 'listing', 'settler', 'pace', 'runner', 'keeper', 'loop', 'worker', 'inline-workers', 'inline'],
   ['decorators', 'route-schemas', 'openapi', 'routes'],
-  ['plugin', 'load-app', 'standalone', 'cli']
+  ['plugin', 'load-app', 'thread-entry', 'standalone', 'cli']
 ]
 
 const layerOf = (file: string): number => LAYERS.findIndex(layer => layer.includes(file))

@@ -4,7 +4,7 @@
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { connect } from '../lib/connection.ts'
-import { checkDefine, checkEnqueue, defaults, pluginSettings, refuseKeyPrefix, workerSettings } from '../lib/options.ts'
+import { checkDefine, checkEnqueue, checkResult, defaults, pluginSettings, refuseKeyPrefix, workerSettings } from '../lib/options.ts'
 import { build, errorOf } from './helpers.ts'
 
 const DAY = 86_400_000
@@ -82,6 +82,10 @@ const enqueue: Table = {
     fix: 'For example 60000'
   }
 }
+const result: Table = {
+  timeout: whole(0, TIMER, '0 looks once'),
+  signal: { good: [AbortSignal.abort(), new AbortController().signal], bad: [[{ aborted: false }, '{"aborted":false}'], ['x', '"x"'], [null, 'null'], [true, 'true']], expected: 'an AbortSignal', fix: 'AbortSignal.timeout(5000)' }
+}
 const worker: Table = { queues: queueList, concurrency: whole(1, 1_000, 'For example 10'), closeTimeout: whole(0, TIMER, 'For example 10000') }
 const routes: Table = {
   prefix: {
@@ -133,6 +137,7 @@ const places: Place[] = [
   { name: 'define: backoff', table: backoff, check: options => checkDefine('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' },
   { name: 'define: schema', table: schema, check: options => checkDefine('a', { schema: options }, settings), code: 'TASK_OPTION_INVALID', path: 'schema.' },
   { name: 'enqueue', table: enqueue, check: options => checkEnqueue('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
+  { name: 'result', table: result, check: options => checkResult('a', options), code: 'TASK_OPTION_INVALID', path: '' },
   { name: 'enqueue: backoff', table: backoff, check: options => checkEnqueue('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' }
 ]
 
@@ -204,6 +209,7 @@ t.test('options that are no object', async (t) => {
   for (const [value, shown] of object as Array<[any, string]>) {
     await refuses(t, () => checkDefine('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'retries: 3')
     await refuses(t, () => checkEnqueue('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'delay: 60000')
+    await refuses(t, () => checkResult('a', value), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'timeout: 5000')
   }
 })
 
