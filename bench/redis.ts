@@ -1,0 +1,67 @@
+/** The private Redis server of the bench, and what it says of itself. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { startRedis, type RunningRedis } from '../scripts/redis.ts'
+
+export interface Usage {
+  /** CPU of the server, in µs. */
+  cpu: number
+  /** Commands, those within scripts counted. */
+  commands: number
+  /** Reads from its sockets: what comes in one write of a client is one. */
+  reads: number
+}
+
+export class BenchRedis {
+  readonly #server: RunningRedis
+  readonly #client: Redis
+
+  private constructor (server: RunningRedis, client: Redis) {
+    this.#server = server
+    this.#client = client
+  }
+
+  static async start (): Promise<BenchRedis> {
+    const server = await startRedis()
+    const client = new Redis(server.url)
+    client.on('error', () => {})
+    return new BenchRedis(server, client)
+  }
+
+  get url (): string { return this.#server.url }
+  get port (): number { return this.#server.port }
+
+  async flush (): Promise<void> { await this.#client.flushall() }
+
+  keys (): Promise<number> { return this.#client.dbsize() }
+
+  async #info (section: string): Promise<(field: string) => string> {
+    const text = await this.#client.info(section)
+    return field => new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? ''
+  }
+
+  async usage (): Promise<Usage> {
+    const [cpu, stats] = await Promise.all([this.#info('cpu'), this.#info('stats')])
+    const seconds = Number(cpu('used_cpu_user')) + Number(cpu('used_cpu_sys'))
+    return { cpu: seconds * 1e6, commands: Number(stats('total_commands_processed')), reads: Number(stats('total_reads_processed')) }
+  }
+
+  /** Bytes in use once that has stopped to change: freed buffers and old tables go bit by bit. */
+  async memory (): Promise<number> {
+    let last = -1
+    for (let i = 0; i < 50; i++) {
+      const used = Number((await this.#info('memory'))('used_memory'))
+      if (Math.abs(used - last) < 512) return used
+      last = used
+      await sleep(100)
+    }
+    return last
+  }
+
+  async version (): Promise<string> { return (await this.#info('server'))('redis_version') }
+
+  async stop (): Promise<void> {
+    this.#client.disconnect()
+    await this.#server.stop()
+  }
+}
