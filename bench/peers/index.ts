@@ -1,15 +1,16 @@
-/** The peers that run in Node. */
+/** The peers, and where to find those that run in Node. */
 import type { Peer } from './peer.ts'
 
-export type PeerName = 'floor' | 'ours' | 'bee' | 'bullmq' | 'celery'
-
-export const titles: Record<PeerName, string> = {
+export const titles = {
   floor: 'floor (bare ioredis)',
   ours: 'fastify-tasks',
   bee: 'raw Bee-Queue',
+  'bee-lean': 'raw Bee-Queue, no events',
   bullmq: 'BullMQ',
   celery: 'Celery'
 }
+
+export type PeerName = keyof typeof titles
 
 /** Loads nothing but the one that is asked for: a process runs one peer. */
 export async function loadPeer (name: string): Promise<Peer> {
@@ -17,6 +18,7 @@ export async function loadPeer (name: string): Promise<Peer> {
     case 'floor': return (await import('./floor.ts')).floor
     case 'ours': return (await import('./ours.ts')).ours
     case 'bee': return (await import('./bee.ts')).bee
+    case 'bee-lean': return (await import('./bee.ts')).beeLean
     case 'bullmq': return (await import('./bullmq.ts')).bullmq
     default: throw new Error(`there is no peer "${name}" that runs in Node`)
   }
