@@ -119,6 +119,7 @@ export class Cast {
   readonly #actors = new Set<Actor>()
   /** Where profiles go; null for none. */
   readonly #profiles: string | null
+  #over = false
 
   constructor (profiles: string | null) {
     this.#profiles = profiles
@@ -135,13 +136,16 @@ export class Cast {
     return ['--cpu-prof', `--cpu-prof-dir=${this.#profiles}`, `--cpu-prof-name=${title}-${this.#actors.size}-${Date.now()}.cpuprofile`]
   }
 
-  start (command: Command): Promise<Actor> {
+  /** Not after the end: what was under way when the bench was told to end would start another one. */
+  async start (command: Command): Promise<Actor> {
+    if (this.#over) throw new Error('the bench ends')
     const actor = new Actor(command)
     this.#actors.add(actor)
-    return actor.ready()
+    return await actor.ready()
   }
 
   async end (): Promise<void> {
+    this.#over = true
     await Promise.all([...this.#actors].map(actor => actor.end()))
     this.#actors.clear()
   }

@@ -3,17 +3,25 @@
  * stdout, and ends with its stdin: however the bench died.
  */
 import { createInterface } from 'node:readline'
-import { producer } from './roles/producer.ts'
-import { worker } from './roles/worker.ts'
 
-const roles: Record<string, (...args: string[]) => Promise<any>> = { producer, worker }
+type Role = Record<string, (options: any) => unknown>
+
+const roles: Record<string, (...args: any[]) => Promise<unknown>> = {
+  producer: async (peer, url) => (await import('./roles/producer.ts')).producer(peer, url),
+  worker: async (peer, url) => (await import('./roles/worker.ts')).worker(peer, url),
+  client: async (_peer, ...urls) => (await import('./roles/client.ts')).client(urls),
+  web: async (kind, url) => (await import('./roles/web.ts')).web(kind, url),
+  load: async () => (await import('./roles/load.ts')).load(),
+  streams: async () => (await import('./roles/streams.ts')).streams(),
+  proxy: async (_delay, port) => (await import('./roles/proxy.ts')).proxy(Number(_delay), Number(port))
+}
 
 const answer = (message: object): boolean => process.stdout.write(`${JSON.stringify(message)}\n`)
 
-async function obey (role: any, line: string): Promise<void> {
+async function obey (role: Role, line: string): Promise<void> {
   const { id, call, options } = JSON.parse(line)
   try {
-    answer({ id, value: await role[call](options) ?? null })
+    answer({ id, value: await role[call]!(options) ?? null })
   } catch (error) {
     answer({ id, error: (error as Error).stack ?? String(error) })
   }
@@ -21,8 +29,8 @@ async function obey (role: any, line: string): Promise<void> {
 
 const [name, ...args] = process.argv.slice(2)
 const lines = createInterface({ input: process.stdin })
-const role = await roles[name!]!(...args)
-lines.on('line', line => void obey(role, line))
-// exit() and no signal: --cpu-prof writes its file then.
+// By exit() and no signal: --cpu-prof writes its file then.
 lines.once('close', () => process.exit())
+const role = await roles[name!]!(...args) as Role
+lines.on('line', line => void obey(role, line))
 answer({ ready: true })

@@ -4,13 +4,15 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { Cast } from './cast.ts'
+import { findCelery, HOW_TO_INSTALL } from './peers/celery.ts'
 import { parts } from './parts/index.ts'
 import { makePlan, usage, type Plan } from './plan.ts'
 import { BenchRedis } from './redis.ts'
 import { plainBars, plainTable } from './report.ts'
-import type { Outcome, Stage } from './stage.ts'
+import type { Outcome, Size, Stage } from './stage.ts'
 
-const LIMIT = { quick: 120_000, full: 900_000 }
+/** A run is given up after this long, in ms. */
+const LIMITS: Record<Size, number> = { tiny: 120_000, quick: 300_000, full: 1_800_000 }
 
 const start = Date.now()
 /** What was opened, and how it is ended: the last one first. */
@@ -26,11 +28,11 @@ await main().then(() => end(0), error => end(1, (error as Error).stack ?? String
 
 async function main (): Promise<void> {
   const plan = planned()
-  const limit = plan.quick ? LIMIT.quick : LIMIT.full
+  const limit = LIMITS[plan.size]
   setTimeout(() => void end(1, `not over after ${limit / 1_000} s`), limit).unref()
   if (plan.profiles) await mkdir(plan.profiles, { recursive: true })
   const outcome = await run(plan)
-  if (plan.json) process.stdout.write(`${JSON.stringify({ quick: plan.quick, bars: outcome.bars, tables: outcome.tables })}\n`)
+  if (plan.json) process.stdout.write(`${JSON.stringify({ size: plan.size, bars: outcome.bars, tables: outcome.tables })}\n`)
   else process.stdout.write([...outcome.tables.map(plainTable), plainBars(outcome.bars)].join('\n') + '\n')
 }
 
@@ -48,7 +50,10 @@ async function run (plan: Plan): Promise<Outcome> {
   ends.push(() => redis.stop())
   const cast = new Cast(plan.profiles)
   ends.push(() => cast.end())
-  const stage: Stage = { redis, cast, quick: plan.quick, peers: plan.peers, say }
+  const celery = await findCelery()
+  if (!celery && plan.peers.includes('celery')) say(`Celery is left out: it is not here. ${HOW_TO_INSTALL}`)
+  const peers = plan.peers.filter(peer => peer !== 'celery' || celery)
+  const stage: Stage = { redis, cast, size: plan.size, peers, celery, say, actors: new Map() }
   const whole: Outcome = { tables: [], bars: [] }
   for (const name of plan.parts) {
     const { tables, bars } = await parts[name](stage)

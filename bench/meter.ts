@@ -3,22 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { now } from './clock.ts'
 import { result, type Payload } from './work.ts'
 
+/** Times in ms, on the clock that all processes share. */
 export interface Reading {
+  /** How many have ended. */
   count: number
-  /** Ms on the shared clock. */
   firstStart: number
   lastStart: number
-  lastEnd: number
-  /** CPU of the worker process from the first start to the last end, in µs. */
+  /** When the target was reached; the last end where it was not. */
+  end: number
+  /** CPU of the worker process from the first start until the target was reached, in µs; 0 before that. */
   cpu: number
-  /** From the begin of the enqueue to the handler's first line, in ms; kept where it was asked for. */
+  /** From the begin of the enqueue to the handler's first line; kept where it was asked for. */
   latencies: number[]
 }
 
 export interface MeterOptions {
-  /** The reading is final once this many have ended. */
+  /** The reading is of this many tasks, however many follow. */
   target: number
-  /** Ms that a handler takes; 0 is none. */
+  /** Ms that a handler takes. Default: 0, none. */
   work?: number
   latencies?: boolean
 }
@@ -30,7 +32,7 @@ export class Meter {
   #ended = 0
   #firstStart = 0
   #lastStart = 0
-  #lastEnd = 0
+  #end = 0
   #cpuBefore: NodeJS.CpuUsage | null = null
   #cpu = 0
 
@@ -41,12 +43,12 @@ export class Meter {
   /** The handler of every peer. */
   readonly handle = (data: Payload): typeof result | Promise<typeof result> => {
     this.#begin(data)
-    return this.#options.work ? this.#slow(this.#options.work) : this.#end()
+    return this.#options.work ? this.#slow(this.#options.work) : this.#ends()
   }
 
   async #slow (ms: number): Promise<typeof result> {
     await sleep(ms)
-    return this.#end()
+    return this.#ends()
   }
 
   #begin (data: Payload): void {
@@ -59,9 +61,9 @@ export class Meter {
     if (this.#options.latencies) this.#latencies.push(at - data.at)
   }
 
-  #end (): typeof result {
-    this.#lastEnd = now()
-    if (++this.#ended === this.#options.target) this.#cpu = this.#spent()
+  #ends (): typeof result {
+    if (++this.#ended <= this.#options.target) this.#end = now()
+    if (this.#ended === this.#options.target) this.#cpu = this.#spent()
     return result
   }
 
@@ -75,7 +77,7 @@ export class Meter {
       count: this.#ended,
       firstStart: this.#firstStart,
       lastStart: this.#lastStart,
-      lastEnd: this.#lastEnd,
+      end: this.#end,
       cpu: this.#cpu,
       latencies: this.#latencies
     }

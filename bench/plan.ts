@@ -4,9 +4,10 @@ import { parseArgs } from 'node:util'
 import { projectRoot } from '../scripts/redis.ts'
 import { parts, type PartName } from './parts/index.ts'
 import { titles, type PeerName } from './peers/index.ts'
+import type { Size } from './stage.ts'
 
 export interface Plan {
-  quick: boolean
+  size: Size
   json: boolean
   /** Writes docs/benchmarks.md and its chart. */
   write: boolean
@@ -19,6 +20,7 @@ export interface Plan {
 export const usage = `usage: npm run bench -- [options]
 
   --quick            under a minute: fewer rounds, fewer tasks
+  --tiny             a few seconds: shows that it works; its figures mean nothing
   --only <parts>     of ${Object.keys(parts).join(', ')}
   --peers <peers>    of ${Object.keys(titles).join(', ')}
   --json             one object on stdout, and nothing else there (npm run --silent bench -- --json)
@@ -31,6 +33,7 @@ export function makePlan (args: string[]): Plan {
     args,
     options: {
       quick: { type: 'boolean', default: false },
+      tiny: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true },
@@ -38,13 +41,13 @@ export function makePlan (args: string[]): Plan {
       prof: { type: 'string' }
     }
   })
-  const { quick, json, write, only, peers, prof } = values
+  const { quick, tiny, json, write, only, peers, prof } = values
   return {
-    quick,
+    size: tiny ? 'tiny' : quick ? 'quick' : 'full',
     json,
     write,
     parts: chosen('--only', Object.keys(parts) as PartName[], only),
-    peers: chosen('--peers', (Object.keys(titles) as PeerName[]).filter(peer => peer !== 'celery'), peers),
+    peers: chosen('--peers', Object.keys(titles) as PeerName[], peers),
     profiles: prof === undefined ? null : outside(prof)
   }
 }

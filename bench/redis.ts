@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
+import { median } from './stats.ts'
 
 export interface Usage {
   /** CPU of the server, in µs. */
@@ -31,9 +32,18 @@ export class BenchRedis {
   get url (): string { return this.#server.url }
   get port (): number { return this.#server.port }
 
-  async flush (): Promise<void> { await this.#client.flushall() }
+  /** Everything, or one database. */
+  async flush (database?: number): Promise<void> {
+    if (database === undefined) return void await this.#client.flushall()
+    await this.#client.multi().select(database).flushdb().select(0).exec()
+  }
 
-  keys (): Promise<number> { return this.#client.dbsize() }
+  /** Keys that do not go by themselves: not the few of a queue's that have an expiry. */
+  async lastingKeys (): Promise<string[]> {
+    const keys = await this.#client.keys('*')
+    const ttls = await Promise.all(keys.map(key => this.#client.pttl(key)))
+    return keys.filter((_key, i) => ttls[i] === -1)
+  }
 
   async #info (section: string): Promise<(field: string) => string> {
     const text = await this.#client.info(section)
@@ -56,6 +66,21 @@ export class BenchRedis {
       await sleep(100)
     }
     return last
+  }
+
+  /** Ms of one PING over another way to the server, the median of some. */
+  async roundTrip (url: string): Promise<number> {
+    const client = new Redis(url)
+    client.on('error', () => {})
+    await client.ping()
+    const times: number[] = []
+    for (let i = 0; i < 50; i++) {
+      const start = performance.now()
+      await client.ping()
+      times.push(performance.now() - start)
+    }
+    client.disconnect()
+    return median(times)
   }
 
   async version (): Promise<string> { return (await this.#info('server'))('redis_version') }

@@ -1,20 +1,27 @@
 /** What every part of the bench works with, and what it gives back. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { celeryCommand, type Celery } from './peers/celery.ts'
+import { rotated } from './stats.ts'
 import type { Actor, Cast } from './cast.ts'
 import type { Bar } from './bars.ts'
 import type { Reading } from './meter.ts'
-import type { PeerName } from './peers/index.ts'
+import type { PeerName, Variant } from './peers/index.ts'
 import type { BenchRedis } from './redis.ts'
 import type { StartOptions } from './roles/worker.ts'
 
 export interface Stage {
   redis: BenchRedis
   cast: Cast
-  quick: boolean
-  /** Those that take part, the floor first. */
+  /** `full`; `quick` has fewer rounds and tasks; `tiny` only shows that it works. */
+  size: Size
   peers: PeerName[]
+  celery: Celery | null
   say (text: string): void
+  /** The processes of the peers: they stay, warm, for the parts to come. */
+  actors: Map<string, Promise<Actor>>
 }
+
+export type Size = 'full' | 'quick' | 'tiny'
 
 export interface Table {
   title: string
@@ -33,10 +40,42 @@ export type Part = (stage: Stage) => Promise<Outcome>
 
 export interface Pair { producer: Actor, worker: Actor }
 
-/** A producer and a worker process of one peer. */
-export async function pairOf ({ cast, redis }: Stage, peer: PeerName): Promise<Pair> {
-  const [producer, worker] = await Promise.all([cast.node('producer', [peer, redis.url]), cast.node('worker', [peer, redis.url])])
-  return { producer, worker }
+/** Those of `wanted` that take part. */
+export const present = ({ peers }: Stage, ...wanted: PeerName[]): PeerName[] => wanted.filter(peer => peers.includes(peer))
+
+/**
+ * The process of a peer.
+ * @param url where it finds Redis. Default: the bench's own
+ * @param which for several of one role
+ */
+export function actorOf (stage: Stage, peer: Variant, role: 'producer' | 'worker', url = stage.redis.url, which = 1): Promise<Actor> {
+  const { actors, cast, celery } = stage
+  const key = [peer, role, url, which].join(' ')
+  const actor = actors.get(key) ?? (peer === 'celery' ? cast.start(celeryCommand(celery!, role, url)) : cast.node(role, [peer, url]))
+  actors.set(key, actor)
+  return actor
+}
+
+/** A producer and a worker process of each peer. @param url where the workers find Redis */
+export async function pairsOf<Name extends Variant> (stage: Stage, peers: Name[], url?: string): Promise<Map<Name, Pair>> {
+  const pairs = new Map<Name, Pair>()
+  for (const peer of peers) {
+    const [producer, worker] = await Promise.all([actorOf(stage, peer, 'producer'), actorOf(stage, peer, 'worker', url)])
+    pairs.set(peer, { producer, worker })
+  }
+  return pairs
+}
+
+/** Round by round, each in turn, another one first each time. What the first `warmUps` rounds give is thrown away. */
+export async function inTurn<Name, T> (names: Name[], rounds: number, warmUps: number, run: (name: Name, round: number) => Promise<T>): Promise<Map<Name, T[]>> {
+  const results = new Map<Name, T[]>(names.map(name => [name, []]))
+  for (let round = -warmUps; round < rounds; round++) {
+    for (const name of rotated(names, round + warmUps)) {
+      const value = await run(name, round)
+      if (round >= 0) results.get(name)!.push(value)
+    }
+  }
+  return results
 }
 
 /** Looks at a worker until that many have ended. */
@@ -57,3 +96,6 @@ export async function drain (worker: Actor, options: StartOptions, within?: numb
 }
 
 export const perSecond = (count: number, ms: number): number => count / ms * 1_000
+
+/** Tasks a second of a reading that reached its target. */
+export const rateOf = ({ firstStart, end }: Reading, target: number): number => perSecond(target, end - firstStart)

@@ -1,54 +1,73 @@
 /** Processed a second: a queue that was filled before is drained. CPU a job in the worker and in Redis, commands a job. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atLeast, atMost, type Bar } from '../bars.ts'
+import { LARGEST_POOL } from '../peers/celery.ts'
 import { titles, type PeerName } from '../peers/index.ts'
-import { median, ratio, rotated } from '../stats.ts'
-import { drain, pairOf, perSecond, type Outcome, type Pair, type Stage } from '../stage.ts'
+import { median, ratio } from '../stats.ts'
+import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Pair, type Size, type Stage, type Table } from '../stage.ts'
 
 interface Sample { rate: number, workerCpu: number, redisCpu: number, commands: number, reads: number }
 
-/** Of one peer at one concurrency, round by round. */
+/** Of each peer, round by round. */
 type Samples = Map<PeerName, Sample[]>
 
-const CONCURRENCIES = [1, 10, 100]
+interface Amount { rounds: number, jobs: number, celeryJobs: number, celeryRounds: number }
 
-const size = ({ quick }: Stage): { rounds: number, jobs: number[] } =>
-  quick ? { rounds: 3, jobs: [2_000, 5_000, 10_000] } : { rounds: 5, jobs: [5_000, 15_000, 30_000] }
+/** Highest first: it is the one that needs to be warm. */
+const concurrencies = [100, 10, 1] as const
+type Concurrency = typeof concurrencies[number]
 
-export async function processed (stage: Stage): Promise<Outcome> {
-  const { rounds, jobs } = size(stage)
-  const pairs = new Map<PeerName, Pair>()
-  for (const peer of stage.peers) pairs.set(peer, await pairOf(stage, peer))
-  const all = new Map<number, Samples>()
-  for (const [i, concurrency] of CONCURRENCIES.entries()) {
-    all.set(concurrency, await measure(stage, pairs, concurrency, jobs[i]!, rounds))
+const none: Amount = { rounds: 0, jobs: 0, celeryJobs: 0, celeryRounds: 0 }
+
+const amounts: Record<Size, Record<Concurrency, Amount>> = {
+  full: {
+    100: { rounds: 5, jobs: 30_000, celeryJobs: 1_500, celeryRounds: 3 },
+    10: { rounds: 5, jobs: 20_000, celeryJobs: 1_500, celeryRounds: 2 },
+    1: { rounds: 5, jobs: 6_000, celeryJobs: 1_000, celeryRounds: 2 }
+  },
+  quick: {
+    100: { rounds: 2, jobs: 10_000, celeryJobs: 500, celeryRounds: 1 },
+    10: { rounds: 2, jobs: 5_000, celeryJobs: 0, celeryRounds: 0 },
+    1: { rounds: 2, jobs: 1_500, celeryJobs: 0, celeryRounds: 0 }
+  },
+  tiny: {
+    100: { rounds: 1, jobs: 500, celeryJobs: 100, celeryRounds: 1 },
+    10: none,
+    1: none
   }
-  await Promise.all([...pairs.values()].flatMap(({ producer, worker }) => [producer.end(), worker.end()]))
-  return { tables: CONCURRENCIES.map(concurrency => table(concurrency, all.get(concurrency)!)), bars: bars(all) }
 }
 
-async function measure (stage: Stage, pairs: Map<PeerName, Pair>, concurrency: number, jobs: number, rounds: number): Promise<Samples> {
-  const samples: Samples = new Map(stage.peers.map(peer => [peer, []]))
-  for (let round = -1; round < rounds; round++) {
-    for (const peer of rotated(stage.peers, round + 1)) {
-      const sample = await once(stage, pairs.get(peer)!, concurrency, jobs)
-      if (round < 0) continue // warms up
-      samples.get(peer)!.push(sample)
-      stage.say(`processed, concurrency ${concurrency}, round ${round + 1}: ${titles[peer]} ${Math.round(sample.rate)}/s`)
-    }
+export async function processed (stage: Stage): Promise<Outcome> {
+  const pairs = await pairsOf(stage, present(stage, 'floor', 'ours', 'bee', ...(stage.size === 'full' ? ['bee-lean'] as const : []), 'bullmq', 'celery'))
+  const all = new Map<number, Samples>()
+  for (const concurrency of concurrencies) {
+    const samples = await measure(stage, pairs, concurrency)
+    if (samples.size > 0) all.set(concurrency, samples)
   }
+  return { tables: [...all].map(([concurrency, samples]) => table(concurrency, samples)).reverse(), bars: bars(all) }
+}
+
+async function measure (stage: Stage, pairs: Map<PeerName, Pair>, concurrency: Concurrency): Promise<Samples> {
+  const { rounds, jobs, celeryJobs, celeryRounds } = amounts[stage.size][concurrency]
+  const run = (count: number) => (peer: PeerName, round: number): Promise<Sample> => once(stage, peer, pairs.get(peer)!, concurrency, count, round)
+  const inNode = [...pairs.keys()].filter(peer => peer !== 'celery')
+  const samples: Samples = rounds > 0 ? await inTurn(inNode, rounds, concurrency === concurrencies[0] ? 1 : 0, run(jobs)) : new Map()
+  // A pool that is forked anew has nothing to warm up.
+  if (celeryRounds > 0) for (const [peer, list] of await inTurn(present(stage, 'celery'), celeryRounds, 0, run(celeryJobs))) samples.set(peer, list)
   return samples
 }
 
-async function once ({ redis }: Stage, { producer, worker }: Pair, concurrency: number, jobs: number): Promise<Sample> {
+async function once ({ redis, say }: Stage, peer: PeerName, { producer, worker }: Pair, concurrency: number, jobs: number, round: number): Promise<Sample> {
   await redis.flush()
   await producer.call('many', { count: jobs })
   await sleep(50) // what the filling left to do
   const before = await redis.usage()
-  const reading = await drain(worker, { concurrency, target: jobs })
+  const reading = await drain(worker, { concurrency: peer === 'celery' ? Math.min(concurrency, LARGEST_POOL) : concurrency, target: jobs })
   const after = await redis.usage()
+  const rate = rateOf(reading, jobs)
+  say(`processed, concurrency ${concurrency}, ${round < 0 ? 'warm-up' : `round ${round + 1}`}: ${titles[peer]} ${Math.round(rate)}/s`)
   return {
-    rate: perSecond(jobs, reading.lastEnd - reading.firstStart),
+    rate,
     workerCpu: reading.cpu / jobs,
     redisCpu: (after.cpu - before.cpu) / jobs,
     commands: (after.commands - before.commands) / jobs,
@@ -56,9 +75,10 @@ async function once ({ redis }: Stage, { producer, worker }: Pair, concurrency: 
   }
 }
 
-function table (concurrency: number, samples: Samples): Outcome['tables'][number] {
+function table (concurrency: number, samples: Samples): Table {
   return {
-    title: `Processed, concurrency ${concurrency}`,
+    title: `Processed a second, concurrency ${concurrency}`,
+    note: 'Commands are those that Redis counts, within scripts too; reads are from its sockets: what a client sends in one write is one.',
     columns: ['', 'processed/s', 'CPU µs a job, worker', 'CPU µs a job, Redis', 'commands a job', 'reads a job'],
     rows: [...samples].map(([peer, list]) => {
       const of = (key: keyof Sample): number => median(list.map(sample => sample[key]))
@@ -70,12 +90,12 @@ function table (concurrency: number, samples: Samples): Outcome['tables'][number
 function bars (all: Map<number, Samples>): Bar[] {
   const made: Bar[] = []
   const against = (peer: PeerName, concurrency: number, key: keyof Sample): number | null => {
-    const [ours, theirs] = (['ours', peer] as const).map(name => all.get(concurrency)!.get(name)?.map(sample => sample[key]))
+    const [ours, theirs] = (['ours', peer] as const).map(name => all.get(concurrency)?.get(name)?.map(sample => sample[key]))
     return ours?.length && theirs?.length ? ratio(ours, theirs) : null
   }
   const need = (peer: PeerName, concurrency: number, bar: number): void => {
     const figure = against(peer, concurrency, 'rate')
-    if (figure !== null) made.push(atLeast(`processed/s at concurrency ${concurrency} / ${titles[peer]}`, figure, bar))
+    if (figure !== null) made.push(atLeast(`processed/s, concurrency ${concurrency}: × ${titles[peer]}`, figure, bar))
   }
   need('bee', 100, 3)
   need('bullmq', 100, 5)
@@ -85,6 +105,6 @@ function bars (all: Map<number, Samples>): Bar[] {
   need('bee', 1, 2)
   need('bullmq', 1, 1.2)
   const cpu = against('bee', 100, 'workerCpu')
-  if (cpu !== null) made.push(atMost(`CPU µs a job in the worker at concurrency 100 / ${titles.bee}`, cpu, 0.35))
+  if (cpu !== null) made.push(atMost(`CPU µs a job in the worker, concurrency 100: × ${titles.bee}`, cpu, 0.35))
   return made
 }

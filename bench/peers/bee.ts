@@ -1,11 +1,18 @@
 /**
  * Raw Bee-Queue, on its own redis 3 client. Results are not kept, because it keeps none; what it leaves of a finished job
- * stays, as by default. `bee`: a worker that tells of the ends of its jobs, as by default; without that nobody learns of
- * them. `beeLean`: not even that, as in Bee-Queue's own benchmark (BQ_MINIMAL).
+ * stays, as by default.
  */
+import { randomUUID } from 'node:crypto'
 import BeeQueue from 'bee-queue'
-import { QUEUE, type Payload } from '../work.ts'
+import { QUEUE, result, type Payload } from '../work.ts'
 import type { EnqueueOptions, Peer } from './peer.ts'
+
+interface Variety {
+  /** Whether a worker tells of the ends of its jobs. */
+  sendEvents: boolean
+  /** UUIDs as ids, and a result in the data, where its users put one: what a task of ours leaves in Redis, left by Bee-Queue. */
+  stored?: boolean
+}
 
 /** Its README advises it where nobody listens. */
 const deaf = { getEvents: false, storeJobs: false }
@@ -16,18 +23,18 @@ async function open (url: string, settings: BeeQueue.QueueSettings): Promise<Bee
   return queue
 }
 
-function job (queue: BeeQueue, data: Payload, { delayUntil }: EnqueueOptions = {}): BeeQueue.Job<Payload> {
-  const made = queue.createJob(data)
+function job (queue: BeeQueue, data: Payload, stored: boolean, { delayUntil }: EnqueueOptions = {}): BeeQueue.Job<Payload> {
+  const made = queue.createJob<Payload>(stored ? { ...data, result } as Payload : data)
+  if (stored) made.setId(randomUUID())
   return delayUntil === undefined ? made : made.delayUntil(delayUntil)
 }
 
-const peer = (sendEvents: boolean): Peer => ({
+const peer = ({ sendEvents, stored = false }: Variety): Peer => ({
   async producer (url) {
     const queue = await open(url, { isWorker: false, sendEvents })
     return {
-      add: (data, options) => job(queue, data, options).save(),
-      addMany: (data, options) => queue.saveAll(data.map(one => job(queue, one, options))),
-      close: () => queue.close()
+      add: (data, options) => job(queue, data, stored, options).save(),
+      addMany: (data, options) => queue.saveAll(data.map(one => job(queue, one, stored, options)))
     }
   },
 
@@ -38,5 +45,8 @@ const peer = (sendEvents: boolean): Peer => ({
   }
 })
 
-export const bee = peer(true)
-export const beeLean = peer(false)
+/** As by default: without its events nobody learns of the end of a job. */
+export const bee = peer({ sendEvents: true })
+/** As in Bee-Queue's own benchmark at its leanest (BQ_MINIMAL). */
+export const beeLean = peer({ sendEvents: false })
+export const beeStored = peer({ sendEvents: true, stored: true })

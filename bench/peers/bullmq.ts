@@ -12,8 +12,7 @@ export const bullmq: Peer = {
     await queue.waitUntilReady()
     return {
       add: data => queue.add(TASK, data),
-      addMany: data => queue.addBulk(data.map(one => ({ name: TASK, data: one }))),
-      close: () => queue.close()
+      addMany: data => queue.addBulk(data.map(one => ({ name: TASK, data: one })))
     }
   },
 

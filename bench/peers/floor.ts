@@ -20,8 +20,7 @@ export const floor: Peer = {
     const redis = connect(url)
     return {
       add: data => redis.lpush(LIST, message(data)),
-      addMany: data => redis.lpush(LIST, ...data.map(message)),
-      close: async () => redis.disconnect()
+      addMany: data => redis.lpush(LIST, ...data.map(message))
     }
   },
 

@@ -5,6 +5,9 @@ import { TASK } from '../work.ts'
 import type { TasksOptions } from '../../lib/types.ts'
 import type { Handler, Peer } from './peer.ts'
 
+/** How long records stay for which the bench waits until they have gone, in ms. */
+export const BRIEF = 1_500
+
 export async function openApp (options: TasksOptions, handler?: Handler): Promise<FastifyInstance> {
   const app = Fastify({ logger: false })
   await app.register(tasks, options)
@@ -13,17 +16,19 @@ export async function openApp (options: TasksOptions, handler?: Handler): Promis
   return app
 }
 
-export const ours: Peer = {
+const peer = (options: TasksOptions = {}): Peer => ({
   async producer (url) {
-    const app = await openApp({ redis: url })
+    const app = await openApp({ ...options, redis: url })
     return {
       add: (data, options) => app.tasks.enqueue(TASK, data, options),
-      addMany: (data, options) => app.tasks.enqueueMany(TASK, data.map(one => ({ data: one, ...options }))),
-      close: () => app.close()
+      addMany: (data, options) => app.tasks.enqueueMany(TASK, data.map(one => ({ data: one, ...options })))
     }
   },
 
   async worker (url, { concurrency, handler }) {
-    return await openApp({ redis: url, worker: { concurrency } }, handler)
+    return await openApp({ ...options, redis: url, worker: { concurrency } }, handler)
   }
-}
+})
+
+export const ours = peer()
+export const oursBrief = peer({ resultTtl: BRIEF })

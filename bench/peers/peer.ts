@@ -1,4 +1,4 @@
-/** What a peer is to the bench: something to enqueue with, and something that works. One small file each. */
+/** What a peer is to the bench: something to enqueue with until its process ends, and something that works. One small file each. */
 import type { Payload } from '../work.ts'
 
 export type Handler = (data: Payload) => unknown
@@ -13,7 +13,6 @@ export interface Producer {
   add (data: Payload, options?: EnqueueOptions): Promise<unknown>
   /** Enqueues together, with what the peer has for it. */
   addMany (data: Payload[], options?: EnqueueOptions): Promise<unknown>
-  close (): Promise<unknown>
 }
 
 export interface WorkerOptions {

@@ -51,6 +51,4 @@ export class ProducerRole {
       await sleep(pause)
     }
   }
-
-  close (): Promise<unknown> { return this.#producer.close() }
 }

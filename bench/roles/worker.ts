@@ -34,6 +34,4 @@ export class WorkerRole {
     await this.#working?.close()
     this.#working = null
   }
-
-  close (): Promise<void> { return this.stop() }
 }

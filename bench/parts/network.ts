@@ -1,0 +1,59 @@
+/** Throughput with a longer way between worker and Redis: round trips must not add up. */
+import { atLeast, type Bar } from '../bars.ts'
+import { titles, type PeerName } from '../peers/index.ts'
+import { median, ratio } from '../stats.ts'
+import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Size, type Stage } from '../stage.ts'
+
+const CONCURRENCY = 100
+/** Added each way, in ms. */
+const DELAYS = [1, 5]
+
+/** Ours and BullMQ do many a round trip, raw Bee-Queue one: the same count would be over at once, or never. */
+const amounts: Record<Size, { rounds: number, batched: number, serial: number }> = {
+  full: { rounds: 3, batched: 10_000, serial: 400 },
+  quick: { rounds: 1, batched: 4_000, serial: 100 },
+  tiny: { rounds: 1, batched: 200, serial: 20 }
+}
+
+interface Measured { delay: number, roundTrip: number, rates: Map<PeerName, number[]> }
+
+export async function network (stage: Stage): Promise<Outcome> {
+  const measured: Measured[] = []
+  for (const delay of DELAYS) measured.push(await over(stage, delay))
+  const bars: Bar[] = measured.flatMap(({ delay, rates }) => {
+    const [ours, theirs] = [rates.get('ours'), rates.get('bee')]
+    return ours && theirs ? [atLeast(`processed/s, concurrency ${CONCURRENCY}, ${delay} ms added each way: × ${titles.bee}`, ratio(ours, theirs), 5)] : []
+  })
+  return {
+    tables: measured.filter(({ rates }) => rates.size > 0).map(({ delay, roundTrip, rates }) => ({
+      title: `Processed a second, concurrency ${CONCURRENCY}, ${delay} ms added each way`,
+      note: `A PING over this way took ${roundTrip.toFixed(1)} ms.`,
+      columns: ['', 'processed/s'],
+      rows: [...rates].map(([peer, list]) => [titles[peer], Math.round(median(list))])
+    })),
+    bars
+  }
+}
+
+async function over (stage: Stage, delay: number): Promise<Measured> {
+  const { redis, cast, size, say } = stage
+  const { rounds, batched, serial } = amounts[size]
+  const peers = present(stage, 'ours', 'bee', ...(size === 'full' ? ['bullmq'] as const : []))
+  const proxy = await cast.node('proxy', [String(delay), String(redis.port)])
+  const url = await proxy.call<string>('url')
+  const roundTrip = await redis.roundTrip(url)
+  const pairs = await pairsOf(stage, peers, url)
+  const rates = await inTurn(peers, rounds, 1, async (peer, round) => {
+    const { producer, worker } = pairs.get(peer)!
+    const count = peer === 'bee' ? serial : batched
+    await redis.flush()
+    await producer.call('many', { count })
+    const rate = rateOf(await drain(worker, { concurrency: CONCURRENCY, target: count }), count)
+    say(`network, ${delay} ms, ${round < 0 ? 'warm-up' : `round ${round + 1}`}: ${titles[peer]} ${Math.round(rate)}/s`)
+    return rate
+  })
+  // Those that worked through the proxy end before it does: they would dial for ever.
+  await Promise.all([...pairs.values()].map(({ worker }) => worker.end()))
+  await proxy.end()
+  return { delay, roundTrip, rates }
+}
