@@ -42,6 +42,7 @@ export function makePlan (args: string[]): Plan {
     }
   })
   const { quick, tiny, json, write, only, peers, prof } = values
+  if (write && (tiny || only || peers)) throw new Error('--write goes with a run of everything: without --tiny, --only and --peers')
   return {
     size: tiny ? 'tiny' : quick ? 'quick' : 'full',
     json,

@@ -56,11 +56,12 @@ export class BenchRedis {
     return { cpu: seconds * 1e6, commands: Number(stats('total_commands_processed')), reads: Number(stats('total_reads_processed')) }
   }
 
-  /** Bytes in use once that has stopped to change: freed buffers and old tables go bit by bit. */
+  /** Bytes in use without the buffers of clients, once that has stopped to change: old tables go bit by bit. */
   async memory (): Promise<number> {
     let last = -1
     for (let i = 0; i < 50; i++) {
-      const used = Number((await this.#info('memory'))('used_memory'))
+      const memory = await this.#info('memory')
+      const used = Number(memory('used_memory')) - Number(memory('mem_clients_normal'))
       if (Math.abs(used - last) < 512) return used
       last = used
       await sleep(100)

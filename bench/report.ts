@@ -1,10 +1,23 @@
-/** The figures of a run, for people. */
+/** What a run found, and how people read it. */
 import type { Bar } from './bars.ts'
-import type { Table } from './stage.ts'
+import type { Panel } from './chart.ts'
+import type { Machine } from './machine.ts'
+import type { Size, Table } from './stage.ts'
+
+export interface Report {
+  size: Size
+  bars: Bar[]
+  tables: Table[]
+  charts: Panel[]
+  machine: Machine
+  /** Peers that did not take part, and why. */
+  leftOut: string[]
+  seconds: number
+}
 
 const DIGITS = 3
 
-/** Whole thousands are told apart by a comma; small figures have three digits. */
+/** Thousands are whole, and set apart by commas; what is smaller has three digits. */
 export function show (cell: string | number | null): string {
   if (cell === null) return '–'
   if (typeof cell === 'string') return cell
@@ -17,11 +30,14 @@ function inColumns (rows: string[][]): string {
   return rows.map(row => row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join('  ')).join('\n')
 }
 
-export function plainTable ({ title, note, columns, rows }: Table): string {
-  return `\n${title}\n${inColumns([columns, ...rows.map(row => row.map(show))])}${note ? `\n${note}` : ''}`
+function plainTable ({ title, note, columns, rows }: Table): string {
+  return `\n${title}\n${inColumns([columns, ...rows.map(row => row.map(show))])}${note ? `\n${note}` : ''}\n`
 }
 
-export function plainBars (bars: Bar[]): string {
+function plainBars (bars: Bar[]): string {
   const rows = bars.map(({ name, figure, bar, met }) => [name, show(figure), bar, met ? 'met' : 'NOT MET'])
-  return rows.length === 0 ? '' : `\n${inColumns([['bar', 'figure', 'bar', ''], ...rows])}`
+  return rows.length === 0 ? '' : `\n${inColumns([['', 'figure', 'bar', ''], ...rows])}\n`
 }
+
+export const plain = ({ tables, bars, leftOut, seconds }: Report): string =>
+  [...tables.map(plainTable), plainBars(bars), ...leftOut.map(text => `\nLeft out: ${text}\n`), `\n${seconds.toFixed(0)} s\n`].join('')

@@ -4,6 +4,7 @@ import { celeryCommand, type Celery } from './peers/celery.ts'
 import { rotated } from './stats.ts'
 import type { Actor, Cast } from './cast.ts'
 import type { Bar } from './bars.ts'
+import type { Panel } from './chart.ts'
 import type { Reading } from './meter.ts'
 import type { PeerName, Variant } from './peers/index.ts'
 import type { BenchRedis } from './redis.ts'
@@ -34,6 +35,7 @@ export interface Table {
 export interface Outcome {
   tables: Table[]
   bars: Bar[]
+  charts?: Panel[]
 }
 
 export type Part = (stage: Stage) => Promise<Outcome>

@@ -54,7 +54,7 @@ function outcome (samples: Map<Which, Sample[]>, long: number): Outcome {
   const p99 = (which: Which, of: 'status' | 'cancel'): number[] => samples.get(which)!.map(sample => percentile(sample[of], 0.99))
   const row = (which: Which, waiting: number): Table['rows'][number] =>
     [`${waiting.toLocaleString('en-US')} waiting`, Math.round(median(rates(which))), median(p99(which, 'status')), median(p99(which, 'cancel'))]
-  const against = `${long.toLocaleString('en-US')} waiting: × ${SHORT.toLocaleString('en-US')}`
+  const title = `${long.toLocaleString('en-US')} waiting against ${SHORT.toLocaleString('en-US')}`
   return {
     tables: [{
       title: `A long queue, concurrency ${CONCURRENCY}`,
@@ -62,9 +62,9 @@ function outcome (samples: Map<Which, Sample[]>, long: number): Outcome {
       rows: [row('short', SHORT), row('long', long)]
     }],
     bars: [
-      atLeast(`processed/s, ${against}`, ratio(rates('long'), rates('short')), 0.9),
-      atMost(`status p99, ${against}`, ratio(p99('long', 'status'), p99('short', 'status')), 1.2),
-      atMost(`cancel p99, ${against}`, ratio(p99('long', 'cancel'), p99('short', 'cancel')), 1.2)
+      atLeast(`${title}: throughput`, ratio(rates('long'), rates('short')), 0.9),
+      atMost(`${title}: status p99`, ratio(p99('long', 'status'), p99('short', 'status')), 1.2),
+      atMost(`${title}: cancel p99`, ratio(p99('long', 'cancel'), p99('short', 'cancel')), 1.2)
     ]
   }
 }

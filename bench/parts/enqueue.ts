@@ -54,7 +54,7 @@ function bars (samples: Samples): Bar[] {
   if (!samples.has('ours') || !samples.has('bullmq')) return []
   const against = (way: Way): number => ratio(of(samples, 'ours', way), of(samples, 'bullmq', way))
   return [
-    atLeast(`enqueue/s, ${WINDOW} in flight: × BullMQ's add`, against('window'), 2),
+    atLeast(`enqueue/s in windows of ${WINDOW}: × BullMQ's add`, against('window'), 2),
     atLeast('enqueueMany/s: × BullMQ\'s addBulk', against('many'), 3)
   ]
 }

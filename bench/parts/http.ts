@@ -110,8 +110,8 @@ function outcome (samples: Map<Kind, Sample[]>, memory: Memory & { count: number
       }
     ],
     bars: [
-      atLeast('POST that enqueues/s: × the bare route', ratio(of('ours', 'post'), of('bare', 'post')), 0.8),
-      atLeast('GET /tasks/:id/s: × the bare route', ratio(of('ours', 'get'), of('bare', 'get')), 0.8)
+      atLeast('POST that enqueues: × the bare route', ratio(of('ours', 'post'), of('bare', 'post')), 0.8),
+      atLeast('GET /tasks/:id: × the bare route', ratio(of('ours', 'get'), of('bare', 'get')), 0.8)
     ]
   }
 }

@@ -77,8 +77,8 @@ function table (bytes: Map<PeerName, number>, left: number | null): Outcome['tab
 
 function bars (bytes: Map<PeerName, number>, left: number | null): Bar[] {
   const made: Bar[] = []
-  if (bytes.has('ours') && bytes.has('bee')) made.push(atMost(`Redis bytes a finished task: × ${titles.bee}`, bytes.get('ours')! / bytes.get('bee')!, 1.5))
-  // A few bytes that Redis itself keeps, of all tasks together, are no task's.
-  if (left !== null) made.push(atMost('Redis bytes a task after its ttl', Math.max(0, left), 1))
+  if (bytes.has('ours') && bytes.has('bee')) made.push(atMost(`Redis bytes a finished task, 100 B result: × ${titles.bee} with the same UUID ids and the result put in its data`, bytes.get('ours')! / bytes.get('bee')!, 1.5))
+  // Less than one a task is what Redis keeps for itself, whatever there was in it.
+  if (left !== null) made.push(atMost('Redis bytes a finished task, after its ttl', Math.max(0, left), 1, 'byte'))
   return made
 }

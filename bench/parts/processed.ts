@@ -5,6 +5,7 @@ import { LARGEST_POOL } from '../peers/celery.ts'
 import { titles, type PeerName } from '../peers/index.ts'
 import { median, ratio } from '../stats.ts'
 import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Pair, type Size, type Stage, type Table } from '../stage.ts'
+import type { Panel } from '../chart.ts'
 
 interface Sample { rate: number, workerCpu: number, redisCpu: number, commands: number, reads: number }
 
@@ -44,7 +45,8 @@ export async function processed (stage: Stage): Promise<Outcome> {
     const samples = await measure(stage, pairs, concurrency)
     if (samples.size > 0) all.set(concurrency, samples)
   }
-  return { tables: [...all].map(([concurrency, samples]) => table(concurrency, samples)).reverse(), bars: bars(all) }
+  const tables = [...all].map(([concurrency, samples]) => table(concurrency, samples)).reverse()
+  return { tables, bars: bars(all), charts: [...all].map(([concurrency, samples]) => panel(concurrency, samples)).reverse() }
 }
 
 async function measure (stage: Stage, pairs: Map<PeerName, Pair>, concurrency: Concurrency): Promise<Samples> {
@@ -87,6 +89,11 @@ function table (concurrency: number, samples: Samples): Table {
   }
 }
 
+function panel (concurrency: number, samples: Samples): Panel {
+  const bars = [...samples].map(([peer, list]) => ({ label: titles[peer], value: median(list.map(sample => sample.rate)), ours: peer === 'ours' }))
+  return { title: `concurrency ${concurrency}`, bars }
+}
+
 function bars (all: Map<number, Samples>): Bar[] {
   const made: Bar[] = []
   const against = (peer: PeerName, concurrency: number, key: keyof Sample): number | null => {
@@ -95,7 +102,7 @@ function bars (all: Map<number, Samples>): Bar[] {
   }
   const need = (peer: PeerName, concurrency: number, bar: number): void => {
     const figure = against(peer, concurrency, 'rate')
-    if (figure !== null) made.push(atLeast(`processed/s, concurrency ${concurrency}: × ${titles[peer]}`, figure, bar))
+    if (figure !== null) made.push(atLeast(`processed/s, no-op, results kept, concurrency ${concurrency}: × ${peer === 'bee' ? `${titles.bee} without results` : titles[peer]}`, figure, bar))
   }
   need('bee', 100, 3)
   need('bullmq', 100, 5)

@@ -35,7 +35,7 @@ export async function workers (stage: Stage): Promise<Outcome> {
       columns: ['', 'processed/s'],
       rows: [['one worker', Math.round(median(one))], ['two workers', Math.round(median(two))]]
     }],
-    bars: [atLeast(`two worker processes, ${WORK} ms handlers, concurrency ${CONCURRENCY}: × one`, ratio(two, one), 1.9)]
+    bars: [atLeast(`two worker processes against one, ${WORK} ms handlers at concurrency ${CONCURRENCY}: processed/s`, ratio(two, one), 1.9)]
   }
 }
 
