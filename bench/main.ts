@@ -8,7 +8,7 @@ import { machine } from './machine.ts'
 import { writePage } from './page.ts'
 import { parts } from './parts/index.ts'
 import { findCelery, HOW_TO_INSTALL } from './peers/celery.ts'
-import { makePlan, usage, type Plan } from './plan.ts'
+import { Help, makePlan, usage, type Plan } from './plan.ts'
 import { BenchRedis } from './redis.ts'
 import { plain, type Report } from './report.ts'
 import type { Size, Stage } from './stage.ts'
@@ -45,6 +45,10 @@ function planned (): Plan {
   try {
     return makePlan(process.argv.slice(2))
   } catch (error) {
+    if (error instanceof Help) {
+      process.stdout.write(usage)
+      process.exit(0)
+    }
     process.stderr.write(`bench: ${(error as Error).message}\n\n${usage}`)
     process.exit(2)
   }

@@ -17,6 +17,9 @@ export interface Plan {
   profiles: string | null
 }
 
+/** The person asked for nothing but the usage. */
+export class Help extends Error {}
+
 export const usage = `usage: npm run bench -- [options]
 
   --quick            under a minute: fewer rounds, fewer tasks
@@ -38,9 +41,11 @@ export function makePlan (args: string[]): Plan {
       write: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true },
       peers: { type: 'string', multiple: true },
-      prof: { type: 'string' }
+      prof: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false }
     }
   })
+  if (values.help) throw new Help()
   const { quick, tiny, json, write, only, peers, prof } = values
   if (write && (tiny || only || peers)) throw new Error('--write goes with a run of everything: without --tiny, --only and --peers')
   return {

@@ -30,32 +30,30 @@ export async function memory (stage: Stage): Promise<Outcome> {
 }
 
 async function finished ({ redis }: Stage, { producer, worker }: Pair, tasks: number): Promise<number> {
-  const cycle = async (count: number): Promise<void> => {
-    await redis.flush()
-    await producer.call('many', { count })
-    await drain(worker, { concurrency: CONCURRENCY, target: count })
-  }
-  await cycle(100) // scripts and connections are there before it is looked
   await redis.flush()
-  const before = await redis.memory()
-  await cycle(tasks)
-  return (await redis.memory() - before) / tasks
+  await producer.call('many', { count: tasks })
+  await drain(worker, { concurrency: CONCURRENCY, target: tasks })
+  return await inKeys(redis) / tasks
 }
 
 /** Bytes a task that are left once none of them should be. */
 async function afterTtl ({ redis, say }: Stage, { producer, worker }: Pair, tasks: number): Promise<number> {
-  await producer.call('many', { count: 1 })
-  await drain(worker, { concurrency: CONCURRENCY, target: 1 })
   await redis.flush()
-  const before = await redis.memory()
   await producer.call('many', { count: tasks })
   await worker.call('start', { concurrency: CONCURRENCY, target: tasks })
   await drained(worker, tasks)
   await untilGone(redis)
   await worker.call('stop')
-  const left = (await redis.memory() - before) / tasks
+  const left = await inKeys(redis) / tasks
   say(`memory: ${left.toFixed(1)} bytes a task after its ttl`)
   return left
+}
+
+/** What keys hold: what goes when they go. Redis keeps for itself what it took once, for scripts and buffers. */
+async function inKeys (redis: Stage['redis']): Promise<number> {
+  const before = await redis.memory()
+  await redis.flush()
+  return before - await redis.memory()
 }
 
 async function untilGone (redis: Stage['redis']): Promise<void> {
@@ -78,7 +76,7 @@ function table (bytes: Map<PeerName, number>, left: number | null): Outcome['tab
 function bars (bytes: Map<PeerName, number>, left: number | null): Bar[] {
   const made: Bar[] = []
   if (bytes.has('ours') && bytes.has('bee')) made.push(atMost(`Redis bytes a finished task, 100 B result: × ${titles.bee} with the same UUID ids and the result put in its data`, bytes.get('ours')! / bytes.get('bee')!, 1.5))
-  // Less than one a task is what Redis keeps for itself, whatever there was in it.
+  // Less than one a task: the two small keys of the queue itself, which go when no worker is left.
   if (left !== null) made.push(atMost('Redis bytes a finished task, after its ttl', Math.max(0, left), 1, 'byte'))
   return made
 }
