@@ -13,7 +13,7 @@ const roles: Record<string, (...args: any[]) => Promise<unknown>> = {
   web: async (kind, url) => (await import('./roles/web.ts')).web(kind, url),
   load: async () => (await import('./roles/load.ts')).load(),
   streams: async () => (await import('./roles/streams.ts')).streams(),
-  proxy: async (_delay, port) => (await import('./roles/proxy.ts')).proxy(Number(_delay), Number(port))
+  proxy: async (_target, port) => (await import('./roles/proxy.ts')).proxy(Number(port))
 }
 
 const answer = (message: object): boolean => process.stdout.write(`${JSON.stringify(message)}\n`)

@@ -13,7 +13,7 @@ type Samples = Map<PeerName, Rates[]>
 
 const amounts: Record<Size, { rounds: number, one: number, together: number }> = {
   full: { rounds: 5, one: 4_000, together: 20_000 },
-  quick: { rounds: 2, one: 1_000, together: 8_000 },
+  quick: { rounds: 2, one: 800, together: 6_000 },
   tiny: { rounds: 1, one: 100, together: 500 }
 }
 

@@ -9,7 +9,7 @@ const GONE_WITHIN = 30_000
 
 const amounts: Record<Size, { tasks: number, celery: number }> = {
   full: { tasks: 20_000, celery: 2_000 },
-  quick: { tasks: 10_000, celery: 0 },
+  quick: { tasks: 5_000, celery: 0 },
   tiny: { tasks: 500, celery: 0 }
 }
 

@@ -2,7 +2,7 @@
 import { atLeast, type Bar } from '../bars.ts'
 import { titles, type PeerName } from '../peers/index.ts'
 import { median, ratio } from '../stats.ts'
-import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Size, type Stage } from '../stage.ts'
+import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Pair, type Size, type Stage, type Table } from '../stage.ts'
 
 const CONCURRENCY = 100
 /** Added each way, in ms. */
@@ -18,32 +18,25 @@ const amounts: Record<Size, { rounds: number, batched: number, serial: number }>
 interface Measured { delay: number, roundTrip: number, rates: Map<PeerName, number[]> }
 
 export async function network (stage: Stage): Promise<Outcome> {
+  const { redis, cast, size } = stage
+  const peers = present(stage, 'ours', 'bee', ...(size === 'full' ? ['bullmq'] as const : []))
+  const proxy = await cast.node('proxy', ['redis', String(redis.port)])
+  const url = await proxy.call<string>('url')
+  const pairs = await pairsOf(stage, peers, url)
   const measured: Measured[] = []
-  for (const delay of DELAYS) measured.push(await over(stage, delay))
-  const bars: Bar[] = measured.flatMap(({ delay, rates }) => {
-    const [ours, theirs] = [rates.get('ours'), rates.get('bee')]
-    return ours && theirs ? [atLeast(`processed/s, concurrency ${CONCURRENCY}, ${delay} ms added each way: × ${titles.bee}`, ratio(ours, theirs), 5)] : []
-  })
-  return {
-    tables: measured.filter(({ rates }) => rates.size > 0).map(({ delay, roundTrip, rates }) => ({
-      title: `Processed a second, concurrency ${CONCURRENCY}, ${delay} ms added each way`,
-      note: `A PING over this way took ${roundTrip.toFixed(1)} ms.`,
-      columns: ['', 'processed/s'],
-      rows: [...rates].map(([peer, list]) => [titles[peer], Math.round(median(list))])
-    })),
-    bars
+  for (const delay of DELAYS) {
+    await proxy.call('slow', { ms: delay })
+    measured.push({ delay, roundTrip: await redis.roundTrip(url), rates: await rates(stage, pairs, delay) })
   }
+  // Those that worked through the proxy end before it does: they would dial for ever.
+  await Promise.all([...pairs.values()].map(({ worker }) => worker.end()))
+  await proxy.end()
+  return { tables: measured.filter(({ rates }) => rates.size > 0).map(table), bars: measured.flatMap(bars) }
 }
 
-async function over (stage: Stage, delay: number): Promise<Measured> {
-  const { redis, cast, size, say } = stage
+function rates ({ redis, say, size }: Stage, pairs: Map<PeerName, Pair>, delay: number): Promise<Map<PeerName, number[]>> {
   const { rounds, batched, serial } = amounts[size]
-  const peers = present(stage, 'ours', 'bee', ...(size === 'full' ? ['bullmq'] as const : []))
-  const proxy = await cast.node('proxy', [String(delay), String(redis.port)])
-  const url = await proxy.call<string>('url')
-  const roundTrip = await redis.roundTrip(url)
-  const pairs = await pairsOf(stage, peers, url)
-  const rates = await inTurn(peers, rounds, 1, async (peer, round) => {
+  return inTurn([...pairs.keys()], rounds, 1, async (peer, round) => {
     const { producer, worker } = pairs.get(peer)!
     const count = peer === 'bee' ? serial : batched
     await redis.flush()
@@ -52,8 +45,18 @@ async function over (stage: Stage, delay: number): Promise<Measured> {
     say(`network, ${delay} ms, ${round < 0 ? 'warm-up' : `round ${round + 1}`}: ${titles[peer]} ${Math.round(rate)}/s`)
     return rate
   })
-  // Those that worked through the proxy end before it does: they would dial for ever.
-  await Promise.all([...pairs.values()].map(({ worker }) => worker.end()))
-  await proxy.end()
-  return { delay, roundTrip, rates }
+}
+
+function table ({ delay, roundTrip, rates }: Measured): Table {
+  return {
+    title: `Processed a second, concurrency ${CONCURRENCY}, ${delay} ms added each way`,
+    note: `A PING over this way took ${roundTrip.toFixed(1)} ms.`,
+    columns: ['', 'processed/s'],
+    rows: [...rates].map(([peer, list]) => [titles[peer], Math.round(median(list))])
+  }
+}
+
+function bars ({ delay, rates }: Measured): Bar[] {
+  const [ours, theirs] = [rates.get('ours'), rates.get('bee')]
+  return ours && theirs ? [atLeast(`processed/s, concurrency ${CONCURRENCY}, ${delay} ms added each way: × ${titles.bee}`, ratio(ours, theirs), 5)] : []
 }

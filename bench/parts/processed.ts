@@ -27,9 +27,9 @@ const amounts: Record<Size, Record<Concurrency, Amount>> = {
     1: { rounds: 5, jobs: 6_000, celeryJobs: 1_000, celeryRounds: 2 }
   },
   quick: {
-    100: { rounds: 2, jobs: 10_000, celeryJobs: 500, celeryRounds: 1 },
-    10: { rounds: 2, jobs: 5_000, celeryJobs: 0, celeryRounds: 0 },
-    1: { rounds: 2, jobs: 1_500, celeryJobs: 0, celeryRounds: 0 }
+    100: { rounds: 2, jobs: 10_000, celeryJobs: 400, celeryRounds: 1 },
+    10: { rounds: 2, jobs: 4_000, celeryJobs: 0, celeryRounds: 0 },
+    1: { rounds: 2, jobs: 1_000, celeryJobs: 0, celeryRounds: 0 }
   },
   tiny: {
     100: { rounds: 1, jobs: 500, celeryJobs: 100, celeryRounds: 1 },

@@ -31,29 +31,29 @@ export class ClientRole {
 
   forget ({ which }: { which: number }): void { this.#all[which]!.ids.length = 0 }
 
-  /** How long each status took, one after the other, in ms. */
-  statuses ({ which, count }: { which: number, count: number }): Promise<number[]> {
-    const { app, ids } = this.#all[which]!
-    return timed(count, i => app.tasks.status(ids[i * 7 % ids.length]!))
+  /** How long each status took, in ms, for each queue: one after the other, the queues in turn. */
+  statuses ({ count }: { count: number }): Promise<number[][]> {
+    return this.#timed(count, ({ app, ids }, i) => app.tasks.status(ids[i * 7 % ids.length]!))
   }
 
   /** How long each cancel took: each of another task. */
-  cancels ({ which, count }: { which: number, count: number }): Promise<number[]> {
-    const { app, ids } = this.#all[which]!
-    if (ids.length < count) throw new Error(`there are ${ids.length} tasks to cancel, not ${count}`)
-    return timed(count, async () => {
+  cancels ({ count }: { count: number }): Promise<number[][]> {
+    return this.#timed(count, async ({ app, ids }) => {
       const outcome = await app.tasks.cancel(ids.pop()!)
       if (outcome !== 'cancelled') throw new Error(`a cancel of a waiting task gave "${outcome}"`)
     })
   }
-}
 
-async function timed (count: number, run: (i: number) => Promise<unknown>): Promise<number[]> {
-  const times: number[] = []
-  for (let i = 0; i < count; i++) {
-    const start = now()
-    await run(i)
-    times.push(now() - start)
+  /** What disturbs one queue's calls disturbs the other's as often. */
+  async #timed (count: number, run: (filled: Filled, i: number) => Promise<unknown>): Promise<number[][]> {
+    const times = this.#all.map((): number[] => [])
+    for (let i = 0; i < count; i++) {
+      for (const [which, filled] of this.#all.entries()) {
+        const start = now()
+        await run(filled, i)
+        times[which]!.push(now() - start)
+      }
+    }
+    return times
   }
-  return times
 }

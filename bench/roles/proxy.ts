@@ -1,9 +1,13 @@
 /** The process between a worker and Redis that makes their way longer, as a network does. */
 import { Link } from '../../chaos/proxy.ts'
 
-/** @param delay ms that are added each way */
-export async function proxy (delay: number, port: number): Promise<{ url: () => string }> {
+export interface ProxyRole {
+  url (): string
+  /** @param ms that are added each way */
+  slow (options: { ms: number }): void
+}
+
+export async function proxy (port: number): Promise<ProxyRole> {
   const link = await Link.open(port)
-  link.set('slow', delay)
-  return { url: () => link.url }
+  return { url: () => link.url, slow: ({ ms }) => link.set('slow', ms) }
 }
