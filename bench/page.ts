@@ -56,6 +56,7 @@ ${bars.length - missed} of ${bars.length} are met.
 ${barTable(bars)}
 
 ## Figures
+
 ${tables.map(figures).join('\n')}
 ## How it is measured
 
@@ -83,7 +84,7 @@ const barTable = (bars: Bar[]): string =>
   markdown([['figure', 'bar', 'this run', ''], ...bars.map(({ name, figure, bar, met }) => [name, bar, show(figure), met ? 'met' : '**not met**'])])
 
 const figures = ({ title, note, columns, rows }: Table): string =>
-  `\n### ${title}\n\n${markdown([columns, ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
+  `### ${title}\n\n${markdown([columns, ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
 
 function machineTable ({ cores, cpu, memory, system, loadBefore, versions }: Machine): string {
   const rows = [['cores', String(cores)], ['CPU', cpu], ['memory', memory], ['system', system], ['load average before the run', String(loadBefore)], ...Object.entries(versions)]

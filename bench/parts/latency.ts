@@ -19,8 +19,8 @@ const amounts: Record<Size, { rounds: number, tasks: number }> = {
 
 export async function latency (stage: Stage): Promise<Outcome> {
   const { rounds, tasks } = amounts[stage.size]
-  // Starting Celery's pool takes seconds, and no bar asks for it.
-  const peers = present(stage, ...(stage.size === 'full' ? ['floor', 'celery'] as const : []), 'ours', 'bee', 'bullmq')
+  // No bar asks for the floor's, nor for Celery's, whose pool takes seconds to start.
+  const peers = present(stage, 'floor', 'ours', 'bee', 'bullmq', 'celery').filter(peer => stage.size === 'full' || (peer !== 'floor' && peer !== 'celery'))
   const pairs = await pairsOf(stage, peers)
   const samples = await inTurn(peers, rounds, 0, async (peer, round) => {
     const latencies = await once(stage, pairs.get(peer)!, tasks)
