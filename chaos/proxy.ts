@@ -31,7 +31,7 @@ class Pipe {
   }
 
   #take (chunk: Buffer): void {
-    const due = Date.now() + (this.#flow.mode === 'slow' ? this.#flow.delay : 0)
+    const due = performance.now() + (this.#flow.mode === 'slow' ? this.#flow.delay : 0)
     this.#queue.push({ chunk, due })
     this.#bytes += chunk.length
     if (this.#bytes > HIGH_WATER) this.#from.pause()
@@ -45,8 +45,8 @@ class Pipe {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
     if (this.#held) return
-    while (this.#queue.length > 0 && this.#queue[0]!.due <= Date.now()) this.#write(this.#queue.shift()!.chunk)
-    if (this.#queue.length > 0) this.#timer = setTimeout(() => this.flush(), this.#queue[0]!.due - Date.now())
+    while (this.#queue.length > 0 && this.#queue[0]!.due <= performance.now()) this.#write(this.#queue.shift()!.chunk)
+    if (this.#queue.length > 0) this.#timer = setTimeout(() => this.flush(), this.#queue[0]!.due - performance.now())
     else if (this.#ended) this.#to.end()
   }
 

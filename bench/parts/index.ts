@@ -1,0 +1,15 @@
+/** The parts of the bench, in their order. */
+import { backlog } from './backlog.ts'
+import { delayed } from './delayed.ts'
+import { enqueue } from './enqueue.ts'
+import { http } from './http.ts'
+import { latency } from './latency.ts'
+import { memory } from './memory.ts'
+import { network } from './network.ts'
+import { processed } from './processed.ts'
+import { workers } from './workers.ts'
+import type { Part } from '../stage.ts'
+
+export const parts = { processed, enqueue, latency, memory, workers, backlog, delayed, network, http } satisfies Record<string, Part>
+
+export type PartName = keyof typeof parts

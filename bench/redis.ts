@@ -1,0 +1,93 @@
+/** The private Redis server of the bench, and what it says of itself. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { startRedis, type RunningRedis } from '../scripts/redis.ts'
+import { median } from './stats.ts'
+
+export interface Usage {
+  /** CPU of the server, in µs. */
+  cpu: number
+  /** Commands, those within scripts counted. */
+  commands: number
+  /** Reads from its sockets: what comes in one write of a client is one. */
+  reads: number
+}
+
+export class BenchRedis {
+  readonly #server: RunningRedis
+  readonly #client: Redis
+
+  private constructor (server: RunningRedis, client: Redis) {
+    this.#server = server
+    this.#client = client
+  }
+
+  static async start (): Promise<BenchRedis> {
+    const server = await startRedis()
+    const client = new Redis(server.url)
+    client.on('error', () => {})
+    return new BenchRedis(server, client)
+  }
+
+  get url (): string { return this.#server.url }
+  get port (): number { return this.#server.port }
+
+  /** Everything, or one database. */
+  async flush (database?: number): Promise<void> {
+    if (database === undefined) return void await this.#client.flushall()
+    await this.#client.multi().select(database).flushdb().select(0).exec()
+  }
+
+  /** Keys that do not go by themselves: not the few of a queue's that have an expiry. */
+  async lastingKeys (): Promise<string[]> {
+    const keys = await this.#client.keys('*')
+    const ttls = await Promise.all(keys.map(key => this.#client.pttl(key)))
+    return keys.filter((_key, i) => ttls[i] === -1)
+  }
+
+  async #info (section: string): Promise<(field: string) => string> {
+    const text = await this.#client.info(section)
+    return field => new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? ''
+  }
+
+  async usage (): Promise<Usage> {
+    const [cpu, stats] = await Promise.all([this.#info('cpu'), this.#info('stats')])
+    const seconds = Number(cpu('used_cpu_user')) + Number(cpu('used_cpu_sys'))
+    return { cpu: seconds * 1e6, commands: Number(stats('total_commands_processed')), reads: Number(stats('total_reads_processed')) }
+  }
+
+  /** Bytes in use without the buffers of clients, once that has stopped to change: old tables go bit by bit. */
+  async memory (): Promise<number> {
+    let last = -1
+    for (let i = 0; i < 50; i++) {
+      const memory = await this.#info('memory')
+      const used = Number(memory('used_memory')) - Number(memory('mem_clients_normal'))
+      if (Math.abs(used - last) < 512) return used
+      last = used
+      await sleep(100)
+    }
+    return last
+  }
+
+  /** Ms of one PING over another way to the server, the median of some. */
+  async roundTrip (url: string): Promise<number> {
+    const client = new Redis(url)
+    client.on('error', () => {})
+    await client.ping()
+    const times: number[] = []
+    for (let i = 0; i < 50; i++) {
+      const start = performance.now()
+      await client.ping()
+      times.push(performance.now() - start)
+    }
+    client.disconnect()
+    return median(times)
+  }
+
+  async version (): Promise<string> { return (await this.#info('server'))('redis_version') }
+
+  async stop (): Promise<void> {
+    this.#client.disconnect()
+    await this.#server.stop()
+  }
+}

@@ -1,0 +1,87 @@
+/** The web process: routes of ours, or the same routes with one bare call of ioredis in each. */
+import { randomUUID } from 'node:crypto'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { Redis } from 'ioredis'
+import { recordSchema } from '../../lib/route-schemas.ts'
+import tasks from '../../lib/plugin.ts'
+import { TASK } from '../work.ts'
+
+type Kind = 'ours' | 'bare'
+
+const posting = { schema: { response: { 202: recordSchema } } }
+const getting = { schema: { response: { 200: recordSchema } } }
+
+export async function web (kind: Kind, url: string): Promise<WebRole> {
+  const app = await (kind === 'ours' ? oursApp(url) : bareApp(url))
+  return new WebRole(app, await app.listen({ port: 0, host: '127.0.0.1' }))
+}
+
+async function oursApp (redis: string): Promise<FastifyInstance> {
+  const app = Fastify({ logger: false, forceCloseConnections: true })
+  await app.register(tasks, { redis })
+  const work = app.tasks.define(TASK)
+  app.post('/enqueue', posting, async (request, reply) => reply.accepted(await work.enqueue(request.body)))
+  return app
+}
+
+/** What a person would write who wants no more than that: a script that stores and queues, and an HGET. */
+async function bareApp (url: string): Promise<FastifyInstance> {
+  const app = Fastify({ logger: false, forceCloseConnections: true })
+  const lua = 'redis.call("HSET", KEYS[1], ARGV[1], ARGV[2]) return redis.call("LPUSH", KEYS[2], ARGV[1])'
+  const redis = new Redis(url, { scripts: { add: { lua, numberOfKeys: 2 } } }) as Redis & { add (...args: string[]): Promise<number> }
+
+  app.post('/enqueue', posting, async (request, reply) => {
+    const id = randomUUID()
+    const record = waiting(id)
+    await redis.add('bare:jobs', 'bare:waiting', id, JSON.stringify({ record, data: request.body }))
+    return reply.code(202).header('cache-control', 'no-store').header('location', `/tasks/${id}`).send(record)
+  })
+
+  app.get<{ Params: { id: string } }>('/tasks/:id', getting, async (request, reply) => {
+    const text = await redis.hget('bare:jobs', request.params.id)
+    reply.header('cache-control', 'no-store')
+    return JSON.parse(text!).record
+  })
+  return app
+}
+
+/** As the record of a task of ours, so that what is sent is as long. */
+const waiting = (id: string): object => ({
+  id,
+  name: TASK,
+  queue: 'default',
+  state: 'waiting',
+  stage: null,
+  progress: null,
+  attempt: 0,
+  attempts: 1,
+  enqueuedAt: new Date().toISOString(),
+  startedAt: null,
+  finishedAt: null,
+  result: null,
+  error: null
+})
+
+class WebRole {
+  readonly #app: FastifyInstance
+  readonly #address: string
+
+  constructor (app: FastifyInstance, address: string) {
+    this.#app = app
+    this.#address = address
+  }
+
+  address (): string { return this.#address }
+
+  /** Bytes, after the garbage is gone: node --expose-gc. */
+  async memory (): Promise<{ heap: number, rss: number }> {
+    for (let i = 0; i < 3; i++) {
+      globalThis.gc!()
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+    const { heapUsed, external, rss } = process.memoryUsage()
+    return { heap: heapUsed + external, rss }
+  }
+
+  close (): Promise<void> { return this.#app.close() }
+}

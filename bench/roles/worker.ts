@@ -1,0 +1,37 @@
+/** The process that works: its peer's worker is started and stopped as often as there are rounds, so that its code stays warm. */
+import { loadPeer } from '../peers/index.ts'
+import { Meter, type MeterOptions, type Reading } from '../meter.ts'
+import type { Peer, Working } from '../peers/peer.ts'
+
+export interface StartOptions extends MeterOptions {
+  concurrency: number
+  delayed?: boolean
+}
+
+export async function worker (peer: string, url: string): Promise<WorkerRole> {
+  return new WorkerRole(await loadPeer(peer), url)
+}
+
+export class WorkerRole {
+  readonly #peer: Peer
+  readonly #url: string
+  #meter: Meter | null = null
+  #working: Working | null = null
+
+  constructor (peer: Peer, url: string) {
+    this.#peer = peer
+    this.#url = url
+  }
+
+  async start ({ concurrency, delayed, ...options }: StartOptions): Promise<void> {
+    this.#meter = new Meter(options)
+    this.#working = await this.#peer.worker(this.#url, { concurrency, delayed, handler: this.#meter.handle })
+  }
+
+  read (): Reading { return this.#meter!.read() }
+
+  async stop (): Promise<void> {
+    await this.#working?.close()
+    this.#working = null
+  }
+}

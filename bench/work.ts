@@ -1,0 +1,17 @@
+/** The work that every peer does: one payload, one result, one queue. Celery's are in peers/celery_work.py. */
+
+export interface Payload {
+  /** When its enqueue began, on the clock that all processes share. */
+  at: number
+  to: string
+  subject: string
+  lines: number[]
+}
+
+export const QUEUE = 'bench'
+export const TASK = 'work'
+
+export const payload = (at = 0): Payload => ({ at, to: 'someone@example.org', subject: 'a mail that nobody waits for', lines: [1, 2, 3] })
+
+/** 100 bytes of JSON. */
+export const result = { status: 'sent', receipt: 'x'.repeat(100 - '{"status":"sent","receipt":""}'.length) }
