@@ -139,11 +139,19 @@ const routesRules: Rules = {
   preHandler: { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify\'s.' }
 }
 
+const isNode = (value: unknown): boolean => isObject(value) || Number.isInteger(value) || (typeof value === 'string' && /^rediss?:\/\//.test(value))
+
+const clusterRule: Rule = {
+  ok: value => Array.isArray(value) && value.length > 0 && value.every(isNode),
+  expected: 'an array of one or more nodes, each a URL or { host, port }',
+  fix: 'For example { cluster: [{ host: "redis-1", port: 6379 }, { host: "redis-2", port: 6379 }] }.'
+}
+
 const pluginRules: Rules = {
   ...perTask,
   name: name('It names the decorator: register(tasks, { name: "reports" }) gives fastify.reports.'),
   prefix: name('It is the first part of the keys in Redis; for the path of the routes use routes: { prefix: "/jobs" }.'),
-  redis: { ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)), expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, or an ioredis client', fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.' },
+  redis: { ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)), expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, { cluster: [nodes] }, or an ioredis client', fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.' },
   queues: queueNames,
   routes: { ok: value => value === false || isObject(value), expected: 'false or an object', fix: 'For example { prefix: "/jobs" }.' },
   worker: { ok: value => typeof value === 'boolean' || isObject(value), expected: 'true, false or an object', fix: 'For example { concurrency: 10 }.' },
@@ -227,8 +235,17 @@ export function pluginSettings (options: TasksOptions): Settings {
   checkBackoff(settings.backoff, settings.backoffStrategies, ofPlugin(''))
   if (settings.routes) check(settings.routes, routesRules, 'routes', ofPlugin('routes.'))
   if (isObject(settings.worker)) check(settings.worker, workerRules, 'worker', ofPlugin('worker.'))
+  checkCluster(settings.redis)
   refuseKeyPrefix(settings.redis)
   return settings
+}
+
+/** Its own property: every client of ioredis' has a method of that name. Nodes may hold passwords: their kinds are shown. */
+function checkCluster (redis: TasksOptions['redis']): void {
+  if (!isObject(redis) || !Object.hasOwn(redis, 'cluster')) return
+  const { cluster } = redis as { cluster: unknown }
+  if (clusterRule.ok(cluster)) return
+  throw ofPlugin('redis.')('cluster', clusterRule, Array.isArray(cluster) ? cluster.map(node => typeof node) : typeof cluster)
 }
 
 /** ioredis' keyPrefix renames the keys but not the channels: delayed tasks would never wake a worker. */

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
-import { Availability } from './availability.ts'
+import { Availability, firstOf } from './availability.ts'
 import { currentRequest } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from './options.ts'
@@ -219,12 +219,12 @@ export class TaskRegistry implements HandleSource {
     return expose?.includes('data') ? { ...record, data: stored.data.data } : record
   }
 
-  /** Looks in every queue at once: one round trip. */
+  /** Looks in every queue at once: one round trip. Where it is found, what other queues' masters do does not matter. */
   async find (id: string, queue?: string): Promise<Found | null> {
     if (!isId(id)) return null
-    const queues = queue === undefined ? [...this.queues.values()] : [this.queue(queue)]
-    const found = await Promise.all(queues.map(queue => this.#read(queue, id)))
-    return found.find(one => one !== null) ?? null
+    if (queue !== undefined) return this.#read(this.queue(queue), id)
+    const looks = [...this.queues.values()].map(queue => this.#read(queue, id))
+    return await firstOf(looks)
   }
 
   /** See `Tasks.status`. */

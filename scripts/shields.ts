@@ -52,7 +52,14 @@ const shields: Shield[] = [
   { against: 'what was sent without Redis is enqueued when it is back, after a 503', file: 'availability.js', shield: '!this.ready && !await', without: 'false && !await', test: 'outage' },
   { against: 'an id is enqueued twice', file: 'tasks.js', shield: 'const mine = added || await this.#isMine(job, start)', without: 'const mine = true', test: 'enqueue' },
   { against: 'a prototype in a record', file: 'record.js', shield: 'protoAction: \'remove\', constructorAction: \'remove\'', without: 'protoAction: \'ignore\', constructorAction: \'ignore\'', test: 'record' },
-  { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'redis.call(\'HSET\', KEYS[4], id, claim)', without: '', test: 'queue' }
+  { against: 'Redis out of memory in the middle of a script', file: 'scripts/settle.lua', shield: 'redis.call(\'HSET\', KEYS[4], id, claim)', without: '', test: 'queue' },
+  { against: 'ioredis\' subscriber of a cluster does not say when it has missed something', file: 'connection.js', shield: 'return quiet(made)', without: 'made.disconnect(); return duplicate(client, label)', test: 'cluster' },
+  { against: 'a cluster client opens a connection to every node', file: 'connection.js', shield: '{ ...options, lazyConnect: true }', without: 'options', test: 'cluster' },
+  { against: 'a cluster client says that all nodes failed, and not why', file: 'connection.js', shield: 'error.lastNodeError ?? error', without: 'error', test: 'cluster' },
+  { against: 'a cluster client runs a claim twice whose reply was lost', file: 'connection.js', shield: 'retryDelayOnFailover: 0', without: 'retryDelayOnFailover: 100', test: 'cluster-failover' },
+  { against: 'a cluster client gives up in words of its own', file: 'availability.js', shield: '|Too many Cluster redirections', without: '', test: 'cluster-failover' },
+  { against: 'one master away: the status of every task waits for it', file: 'tasks.js', shield: 'await firstOf(looks)', without: '(await Promise.all(looks)).find(one => one !== null) ?? null', test: 'cluster-failover' },
+  { against: 'one master back: its workers\' tasks are taken for stalled', file: 'keeper.js', shield: 'this.#away || Date.now()', without: 'Date.now()', test: 'cluster-failover' }
 ]
 
 /** Whether the test fails without the shield. */
