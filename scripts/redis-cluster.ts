@@ -24,17 +24,19 @@ export interface RunningCluster {
   readonly servers: RunningRedis[]
   /** What `new Cluster()` takes, and the plugin's `redis: { cluster }`. */
   readonly startupNodes: Array<{ host: string, port: number }>
+  /** Those that serve slots now. */
+  masters (): Promise<RunningRedis[]>
   /** The server that serves a key now. */
   ownerOf (key: string): Promise<RunningRedis>
-  /** Those that follow it, and are there. */
-  replicasOf (master: RunningRedis): Promise<RunningRedis[]>
+  /** Resolves once a server that was restarted follows a master again. */
+  follows (server: RunningRedis): Promise<void>
   /** Moves the slot of a key, with all that is in it, as resharding does. */
   moveSlotOf (key: string, to: RunningRedis): Promise<void>
   stop (): Promise<void>
 }
 
 const SLOTS = 16_384
-const formWithin = 30_000
+const within = 30_000
 /** Below the ports that the system gives out by itself, and so that the port of the cluster's bus (10,000 above) is too. */
 const ports = { from: 10_000, to: 22_000, bus: 10_000 }
 const portTries = 10
@@ -88,7 +90,7 @@ async function form (servers: RunningRedis[], masters: number): Promise<void> {
   for (let i = 0; i < masters; i++) await ask(servers[i]!, 'ADDSLOTS', ...share(i, masters))
   await each(servers, 'all know each other', async server => (await nodesOf(server)).filter(node => node.connected).length === servers.length)
   for (const [i, server] of servers.slice(masters).entries()) await ask(server, 'REPLICATE', await ask(servers[i % masters]!, 'MYID'))
-  await each(servers.slice(masters), 'every replica follows', async server => (await over(server, client => client.info('replication'))).includes('master_link_status:up'))
+  await each(servers.slice(masters), 'every replica follows', isFollower)
   await each(servers, 'all agree on who serves what', async server => {
     const found = (await nodesOf(server)).filter(node => node.isMaster)
     return found.length === masters && String(await ask(server, 'INFO')).includes('cluster_state:ok')
@@ -100,13 +102,14 @@ function share (i: number, of: number): number[] {
   return Array.from({ length: Math.floor(SLOTS * (i + 1) / of) - from }, (_, slot) => from + slot)
 }
 
+/** As each of them sees it: they hear of changes at different times. */
 async function each (servers: RunningRedis[], what: string, holds: (server: RunningRedis) => Promise<boolean>): Promise<void> {
-  await Promise.all(servers.map(server => poll(`the cluster forms: ${what}`, formWithin, () => holds(server))))
+  await Promise.all(servers.map(server => poll(`the cluster forms: ${what}`, within, () => holds(server))))
 }
 
 // Asking
 
-interface Node { port: number, id: string, isMaster: boolean, masterId: string, connected: boolean, failing: boolean }
+interface Node { isMaster: boolean, connected: boolean }
 
 async function over<T> (server: RunningRedis, work: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis(server.url, { retryStrategy: () => null, maxRetriesPerRequest: 0 })
@@ -123,10 +126,13 @@ const ask = (server: RunningRedis, ...words: Array<string | number>): Promise<an
 /** The cluster as one of its servers sees it. */
 async function nodesOf (server: RunningRedis): Promise<Node[]> {
   return String(await ask(server, 'NODES')).trim().split('\n').map(line => {
-    const [id, address, flags, masterId, , , , link] = line.split(' ') as [string, string, string, string, ...string[]]
-    return { port: Number(/:(\d+)/.exec(address)![1]), id, isMaster: flags.includes('master'), masterId, connected: link === 'connected', failing: flags.includes('fail') }
+    const [, , flags, , , , , link] = line.split(' ')
+    return { isMaster: flags!.includes('master'), connected: link === 'connected' }
   })
 }
+
+const isFollower = async (server: RunningRedis): Promise<boolean> =>
+  (await over(server, client => client.info('replication'))).includes('master_link_status:up')
 
 /** What one of those that are there says. */
 const anyOf = <T>(servers: RunningRedis[], work: (server: RunningRedis) => Promise<T>): Promise<T> => Promise.any(servers.map(work))
@@ -138,12 +144,9 @@ function controls (servers: RunningRedis[]): RunningCluster {
   return {
     servers,
     startupNodes: servers.map(({ port }) => ({ host: '127.0.0.1', port })),
+    async masters () { return [...new Set((await rangesOf(servers)).map(({ port }) => serverAt(port)))] },
     async ownerOf (key) { return serverAt(await ownerPort(servers, key)) },
-    async replicasOf ({ port }) {
-      const nodes = await anyOf(servers, nodesOf)
-      const { id } = nodes.find(node => node.port === port)!
-      return nodes.filter(node => node.masterId === id && !node.failing).map(node => serverAt(node.port))
-    },
+    async follows (server) { await poll('it follows a master', within, () => isFollower(server)) },
     async moveSlotOf (key, to) {
       const from = serverAt(await ownerPort(servers, key))
       if (from !== to) await moveSlot(await ask(from, 'KEYSLOT', key), from, to, servers)
@@ -152,24 +155,34 @@ function controls (servers: RunningRedis[]): RunningCluster {
   }
 }
 
-async function ownerPort (servers: RunningRedis[], key: string): Promise<number> {
-  return await anyOf(servers, async server => {
-    const slot = await ask(server, 'KEYSLOT', key)
-    const ranges: Array<[number, number, [string, number]]> = await ask(server, 'SLOTS')
-    return ranges.find(([from, to]) => slot >= from && slot <= to)![2][1]
-  })
+interface Range { from: number, to: number, port: number }
+
+async function rangesOf (servers: RunningRedis[]): Promise<Range[]> {
+  const ranges: Array<[number, number, [string, number]]> = await anyOf(servers, server => ask(server, 'SLOTS'))
+  return ranges.map(([from, to, [, port]]) => ({ from, to, port }))
 }
 
+async function ownerPort (servers: RunningRedis[], key: string): Promise<number> {
+  const slot = await anyOf(servers, server => ask(server, 'KEYSLOT', key))
+  return (await rangesOf(servers)).find(({ from, to }) => slot >= from && slot <= to)!.port
+}
+
+/** Over connections that are open before it begins: whatever is asked for in that slot meanwhile is refused. */
 async function moveSlot (slot: number, from: RunningRedis, to: RunningRedis, servers: RunningRedis[]): Promise<void> {
   const [fromId, toId] = [await ask(from, 'MYID'), await ask(to, 'MYID')]
-  await ask(to, 'SETSLOT', slot, 'IMPORTING', fromId)
-  await ask(from, 'SETSLOT', slot, 'MIGRATING', toId)
-  for (;;) {
-    const keys: string[] = await ask(from, 'GETKEYSINSLOT', slot, 10)
-    if (keys.length === 0) break
-    await over(from, client => client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys))
-  }
-  // The new owner first: for a moment two say that it is theirs, and never nobody. Replicas refuse, and hear of it.
-  const others = servers.filter(server => server !== to && server !== from)
-  for (const server of [to, from, ...others]) await ask(server, 'SETSLOT', slot, 'NODE', toId).catch(() => {})
+  await over(from, source => over(to, async target => {
+    await Promise.all([source.ping(), target.ping()])
+    await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
+    await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
+    for (;;) {
+      const keys = await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 100) as string[]
+      if (keys.length === 0) break
+      await source.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
+    }
+    // The new owner first: for a moment two say that it is theirs, and never nobody.
+    await target.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+    await source.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+  }))
+  // Replicas refuse, and hear of it.
+  await Promise.all(servers.map(server => ask(server, 'SETSLOT', slot, 'NODE', toId).catch(() => {})))
 }

@@ -11,7 +11,7 @@ import type { TiedProcess } from './tied-process.ts'
 export interface SentinelSetup {
   /** Default: 1. */
   replicas?: number
-  /** After how long without an answer the master counts as away, in ms. Default: 500. */
+  /** After how long without an answer the master counts as away, in ms. Default: 2000; where it is too short for a busy machine, masters are replaced that are there. */
   downAfter?: number
   /** Writes every change to disk before it is answered. Default: false. */
   aof?: boolean
@@ -26,6 +26,8 @@ export interface RunningSentinel {
   readonly options: { sentinels: Array<{ host: string, port: number }>, name: string }
   /** The one that Sentinel says is master now. */
   master (): Promise<RunningRedis>
+  /** How often Sentinel has replaced a master. */
+  failovers (): Promise<number>
   /** Resolves with the new master once Sentinel has made another one than this. */
   failedOver (from: RunningRedis): Promise<RunningRedis>
   stop (): Promise<void>
@@ -61,12 +63,12 @@ export async function startSentinel (setup: SentinelSetup = {}): Promise<Running
 }
 
 /** In the master's folder, which goes with it: Sentinel writes to its file. */
-async function launch (master: RunningRedis, port: number, { downAfter = 500 }: SentinelSetup): Promise<TiedProcess> {
+async function launch (master: RunningRedis, port: number, { downAfter = 2_000 }: SentinelSetup): Promise<TiedProcess> {
   const dir = join(master.dir, 'sentinel')
   await mkdir(dir)
   const file = join(dir, 'sentinel.conf')
   await writeFile(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${dir}`, `sentinel monitor ${name} 127.0.0.1 ${master.port} 1`,
-    `sentinel down-after-milliseconds ${name} ${downAfter}`, `sentinel failover-timeout ${name} 2000`, ''].join('\n'))
+    `sentinel down-after-milliseconds ${name} ${downAfter}`, `sentinel failover-timeout ${name} 10000`, ''].join('\n'))
   const { path, env } = await findRedis()
   return await startTied(path, [file, '--sentinel'], { env: { ...process.env, LC_ALL: 'C', ...env }, onLine: () => {} })
 }
@@ -95,6 +97,10 @@ function controls (servers: RunningRedis[], client: Redis, port: number): Omit<R
   }
   return {
     servers,
+    failovers: async () => {
+      const fields = await client.call('SENTINEL', 'MASTER', name) as string[]
+      return Number(fields[fields.indexOf('config-epoch') + 1])
+    },
     options: { sentinels: [{ host: '127.0.0.1', port }], name },
     master,
     failedOver: from => poll('a replica is master', within, async () => {

@@ -59,7 +59,8 @@ const shields: Shield[] = [
   { against: 'a cluster client runs a claim twice whose reply was lost', file: 'connection.js', shield: 'retryDelayOnFailover: 0', without: 'retryDelayOnFailover: 100', test: 'cluster-failover' },
   { against: 'a cluster client gives up in words of its own', file: 'availability.js', shield: '|Too many Cluster redirections', without: '', test: 'cluster-failover' },
   { against: 'one master away: the status of every task waits for it', file: 'tasks.js', shield: 'await firstOf(looks)', without: '(await Promise.all(looks)).find(one => one !== null) ?? null', test: 'cluster-failover' },
-  { against: 'one master back: its workers\' tasks are taken for stalled', file: 'keeper.js', shield: 'this.#away || Date.now()', without: 'Date.now()', test: 'cluster-failover' }
+  { against: 'one master back: its workers\' tasks are taken for stalled', file: 'keeper.js', shield: 'this.#away || Date.now()', without: 'Date.now()', test: 'cluster-failover' },
+  { against: 'a master that takes over has no scripts', file: 'scripts.js', shield: /if \(!isMissingScript\(error\)\)/g, without: 'if (error)', test: 'failover' }
 ]
 
 /** Whether the test fails without the shield. */

@@ -6,6 +6,8 @@ import { startCluster, type RunningCluster } from '../scripts/redis-cluster.ts'
 import type { RunningRedis } from '../scripts/redis.ts'
 import { build, connect, errorOf, latch, randomPrefix, reaches, until } from './helpers.ts'
 
+t.setTimeout(120_000) // servers that must find each other, on a machine that is busy
+
 const QUEUES = ['default', 'a', 'b', 'c', 'd', 'e', 'f']
 
 const cluster = await startCluster({ aof: true })

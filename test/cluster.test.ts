@@ -14,6 +14,8 @@ import { startCluster } from '../scripts/redis-cluster.ts'
 import { build, connect, errorOf, latch, randomPrefix, reaches, until } from './helpers.ts'
 import type { TasksOptions } from '../lib/types.ts'
 
+t.setTimeout(120_000) // servers that must find each other, on a machine that is busy
+
 /** Names whose slots are on all three masters. */
 const QUEUES = ['default', 'a', 'b', 'c', 'd', 'e', 'f']
 
