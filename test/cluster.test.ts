@@ -34,10 +34,10 @@ function client (t: Test, options = {}): Cluster {
 const onCluster = (t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown): Promise<FastifyInstance> =>
   build(t, { redis, queues: QUEUES.slice(1), ...options }, define)
 
-/** Of each server, the names of our connections there, without those of the tests' own. */
+/** Of all servers, the names of the connections there, without those that have none: the tests' own. */
 async function connections (t: Test): Promise<string[]> {
   const lists = await Promise.all(cluster.servers.map(server => connect(t, server.url).client('LIST')))
-  return lists.join('\n').split('\n').map(line => / name=(fastify-tasks:\S*|ioredis-cluster\S*) /.exec(line)?.[1]).filter(name => name !== undefined)
+  return lists.join('\n').split('\n').map(line => / name=(\S+) /.exec(line)?.[1]).filter(name => name !== undefined)
 }
 
 t.test('queues are spread over the masters by their hash tags, each with all its keys in one slot', async t => {
@@ -179,6 +179,19 @@ t.test('at close what runs is handed back, no connection is left, and a client o
   await until('all are closed', async () => (await connections(t)).length === 0)
   t.equal(own.status, 'ready')
   for (const queue of QUEUES) t.equal(await own.llen(`${prefix}:{${queue}}:waiting`), 1, `${queue}: handed back`)
+})
+
+t.test('a web process has one connection to each master, and one more while someone waits', async t => {
+  const app = await onCluster(t, { redis: { ...redis, redisOptions: { connectionName: 'web' } } }, app => { app.tasks.define('x') })
+  const handles = await app.tasks.enqueueMany('x', QUEUES.map(queue => ({ queue })))
+  await Promise.all(handles.map(handle => app.tasks.status(handle.id)))
+  t.same(await connections(t), ['web', 'web', 'web'])
+  const gone = new AbortController()
+  const waits = handles.map(handle => handle.result({ signal: gone.signal }).catch(() => {}))
+  await until('it listens', async () => (await connections(t)).includes('fastify-tasks:subscriber'))
+  t.equal((await connections(t)).length, 4)
+  gone.abort()
+  await Promise.all(waits)
 })
 
 t.test('an app\'s client, whatever its options', async t => {
