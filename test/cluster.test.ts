@@ -1,5 +1,5 @@
 /** The whole path of a task on a Redis Cluster of three masters. What happens when one of them goes: cluster-failover.test.ts. */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastifyRedis from '@fastify/redis'
@@ -40,6 +40,19 @@ async function connections (t: Test): Promise<string[]> {
   return lists.join('\n').split('\n').map(line => / name=(\S+) /.exec(line)?.[1]).filter(name => name !== undefined)
 }
 
+/** In a process of its own, which ends with the test. */
+function spawnWorker (t: Test, prefix: string, stallInterval: number): ChildProcess {
+  const worker = spawn(process.execPath, [new URL('./fixtures/worker.js', import.meta.url).pathname], {
+    env: { ...process.env, REDIS: JSON.stringify(redis), PREFIX: prefix, STALL: String(stallInterval) }, stdio: ['pipe', 'inherit', 'inherit']
+  })
+  t.teardown(async () => { if (worker.exitCode === null && worker.signalCode === null) { worker.kill('SIGKILL'); await once(worker, 'exit') } })
+  return worker
+}
+
+/** A process may take its time to start. */
+const starts = (app: FastifyInstance, id: string): Promise<unknown> =>
+  until(`${id} is active`, async () => (await app.tasks.status(id))!.state === 'active', 60_000)
+
 t.test('queues are spread over the masters by their hash tags, each with all its keys in one slot', async t => {
   const prefix = randomPrefix()
   const app = await onCluster(t, { prefix }, app => { app.tasks.define('x') })
@@ -76,7 +89,7 @@ t.test('delayed, retried, failed and queued again, with progress, in every queue
   const failed: string[] = []
   await Promise.all(QUEUES.map(async queue => {
     const [delayed, retries, fails, steps] = [await app.tasks.enqueue('delayed', 1, { queue, delay: 200 }), await app.tasks.enqueue('retries', 1, { queue }), await app.tasks.enqueue('fails', 1, { queue }), await app.tasks.enqueue('steps', 1, { queue })]
-    t.equal((await delayed.status())!.state, 'delayed')
+    t.equal((await (await app.tasks.enqueue('delayed', 1, { queue, delay: 600_000 })).status())!.state, 'delayed')
     t.equal(await retries.result({ timeout: 20_000 }), 3)
     t.match(await reaches(app, fails.id, 'failed'), { error: { message: 'it fails' }, queue })
     t.match(await reaches(app, steps.id, 'succeeded'), { stage: 'HALF', progress: { n: 1 }, result: 'done' })
@@ -110,13 +123,10 @@ t.test('list, remove, purge', async t => {
 
 t.test('a cancel reaches a task that runs in another process', async t => {
   const prefix = randomPrefix()
-  const worker = spawn(process.execPath, [new URL('./fixtures/worker.js', import.meta.url).pathname], {
-    env: { ...process.env, REDIS: JSON.stringify(redis), PREFIX: prefix, STALL: '60000' }, stdio: ['pipe', 'inherit', 'inherit']
-  })
-  t.teardown(async () => { worker.kill('SIGKILL'); await once(worker, 'exit') })
+  spawnWorker(t, prefix, 60_000)
   const app = await build(t, { redis, prefix, stallInterval: 60_000 }, app => { app.tasks.define('hang') })
   const { id } = await app.tasks.enqueue('hang')
-  await reaches(app, id, 'active')
+  await starts(app, id)
   t.equal(await app.tasks.cancel(id), 'requested')
   // Its claim is renewed every 20 s: only the message can tell its worker so soon.
   await reaches(app, id, 'cancelled')
@@ -125,11 +135,9 @@ t.test('a cancel reaches a task that runs in another process', async t => {
 t.test('a worker that is killed: what it ran runs again', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { redis, prefix, stallInterval: 1_000 }, app => { app.tasks.define('hang', () => 'by another') })
-  const worker = spawn(process.execPath, [new URL('./fixtures/worker.js', import.meta.url).pathname], {
-    env: { ...process.env, REDIS: JSON.stringify(redis), PREFIX: prefix, STALL: '1000' }, stdio: ['pipe', 'inherit', 'inherit']
-  })
+  const worker = spawnWorker(t, prefix, 1_000)
   const { id } = await app.tasks.enqueue('hang')
-  await reaches(app, id, 'active')
+  await starts(app, id)
   worker.kill('SIGKILL')
   await once(worker, 'exit')
   await app.tasks.startWorker()

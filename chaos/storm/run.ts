@@ -28,7 +28,7 @@ export interface Size {
   settleWithin: number
 }
 
-const START_WITHIN = 30_000
+const START_WITHIN = 60_000
 const ANSWER_WITHIN = 20_000
 const producerProgram = fileURLToPath(new URL('producer.js', import.meta.url))
 
