@@ -4,8 +4,8 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Link } from './proxy.ts'
 import type { Random } from './random.ts'
+import type { RedisChoice } from './tasks.ts'
 import type { WorkerArguments } from './worker.ts'
 
 /** One process: from its start to its end. */
@@ -29,24 +29,28 @@ const program = fileURLToPath(new URL('worker.js', import.meta.url))
 
 export class Crew {
   readonly lives: Life[] = []
-  readonly #links: Link[]
+  /** Of each slot. */
+  readonly #redis: RedisChoice[]
+  readonly #queues: string[]
   readonly #dir: string
   readonly #random: Random
   readonly #children = new Map<number, { child: ChildProcess, life: Life, exited: Promise<void> }>()
   #stopped = false
 
-  constructor (links: Link[], dir: string, random: Random) {
-    this.#links = links
+  /** @param queues beside those of the tasks */
+  constructor (redis: RedisChoice[], dir: string, random: Random, queues: string[] = []) {
+    this.#redis = redis
+    this.#queues = queues
     this.#dir = dir
     this.#random = random
   }
 
-  start (): void { this.#links.forEach((_link, slot) => this.#spawn(slot)) }
+  start (): void { this.#redis.forEach((_redis, slot) => this.#spawn(slot)) }
 
   #spawn (slot: number): void {
     const name = `w${slot}-${this.lives.length}`
     const life: Life = { name, slot, from: Date.now(), told: null, to: null, code: null, signal: null, hung: false }
-    const options: WorkerArguments = { url: this.#links[slot]!.url, dir: this.#dir, life: name, standalone: slot % 2 === 0 }
+    const options: WorkerArguments = { redis: this.#redis[slot]!, dir: this.#dir, life: name, standalone: slot % 2 === 0, queues: this.#queues }
     const log = openSync(join(this.#dir, `${name}.log`), 'a')
     const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['pipe', log, log] })
     closeSync(log)

@@ -56,7 +56,7 @@ async function run ({ seed, orders }: Plan): Promise<string[]> {
   await direct.listen()
   const links = await Promise.all(Array.from({ length: size.workers + 1 }, () => openLink(redis.port)))
   const producerLink = links.pop()!
-  const crew = new Crew(links, dir, new Random(seed + 2))
+  const crew = new Crew(links.map(link => link.url), dir, new Random(seed + 2))
   ends.push(() => crew.kill())
   crew.start()
   const fastify = await openProducer(producerLink)

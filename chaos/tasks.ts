@@ -16,6 +16,9 @@ export interface Work {
   dies?: 'exit' | 'kill'
 }
 
+/** As JSON may carry it: a URL, Sentinels, or the nodes of a cluster. */
+export type RedisChoice = string | { sentinels: Array<{ host: string, port: number }>, name: string } | { cluster: Array<{ host: string, port: number }> }
+
 export type TaskName = 'work' | 'aside' | 'fleeting'
 
 export const queues = ['chaos', 'side'] as const
@@ -32,9 +35,9 @@ const definitions: Record<TaskName, { queue: typeof queues[number], resultTtl: n
   fleeting: { queue: 'side', resultTtl: 20_000 }
 }
 
-export async function registerTasks (fastify: FastifyInstance, url: string, ledger?: LedgerWriter): Promise<void> {
+export async function registerTasks (fastify: FastifyInstance, redis: RedisChoice, ledger?: LedgerWriter, more: string[] = []): Promise<void> {
   // A short resultTtl makes the reaper look often.
-  const options: TasksOptions = { redis: url, stallInterval, maxStalls, enqueueTimeout, resultTtl: 2_000, routes: false }
+  const options: TasksOptions = { redis, queues: more, stallInterval, maxStalls, enqueueTimeout, resultTtl: 2_000, routes: false }
   await fastify.register(plugin, options)
   const handler = ledger && ((data: Work, task: TaskContext) => ledger.record(task, () => perform(data, task)))
   for (const [name, options] of Object.entries(definitions)) fastify.tasks.define(name, options, handler)

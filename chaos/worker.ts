@@ -3,10 +3,17 @@ import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { LedgerWriter } from './ledger.ts'
-import { registerTasks } from './tasks.ts'
+import { registerTasks, type RedisChoice } from './tasks.ts'
 import { runWorker } from '../lib/standalone.ts'
 
-export interface WorkerArguments { url: string, dir: string, life: string, standalone: boolean }
+export interface WorkerArguments {
+  redis: RedisChoice
+  dir: string
+  life: string
+  standalone: boolean
+  /** Beside those of the tasks. */
+  queues?: string[]
+}
 
 const options: WorkerArguments = JSON.parse(process.argv[2]!)
 const limits = { concurrency: 10, closeTimeout: 1_000 }
@@ -30,14 +37,18 @@ function listenToBench (stdin: Socket): void {
 }
 
 async function startStandalone (): Promise<void> {
-  const app = async (fastify: FastifyInstance): Promise<void> => await registerTasks(fastify, options.url, new LedgerWriter(options.dir, options.life))
+  const app = async (fastify: FastifyInstance): Promise<void> => await register(fastify)
   await runWorker({ app, serverOptions: { loggerInstance }, ...limits, onBoot: boot => { close = boot.close } })
 }
 
 async function startInApp (): Promise<void> {
   const fastify = Fastify({ loggerInstance })
   close = () => fastify.close()
-  await registerTasks(fastify as unknown as FastifyInstance, options.url, new LedgerWriter(options.dir, options.life))
+  await register(fastify as unknown as FastifyInstance)
   await fastify.ready()
   await fastify.tasks.startWorker(limits)
+}
+
+function register (fastify: FastifyInstance): Promise<void> {
+  return registerTasks(fastify, options.redis, new LedgerWriter(options.dir, options.life), options.queues)
 }

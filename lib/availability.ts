@@ -104,5 +104,18 @@ export class Availability {
 function isOfRedis (error: unknown): error is Error {
   if (!(error instanceof Error) || (error as any).headers) return false
   return /^(ReplyError|MaxRetriesPerRequestError|AbortError|ClusterAllFailedError)$/.test(error.name) ||
-    /Connection is closed|Command timed out|Stream isn't writeable|ECONN|EPIPE|ETIMEDOUT/.test(error.message)
+    /Connection is closed|Command timed out|Stream isn't writeable|ECONN|EPIPE|ETIMEDOUT|Too many Cluster redirections|Cluster isn't ready|None of startup nodes/.test(error.message)
+}
+
+const NOT_HERE = new Error('not here')
+
+/** The first that is there; null where none is. @throws where none is, and one could not say. */
+export async function firstOf<T> (looks: Array<Promise<T | null>>): Promise<T | null> {
+  if (looks.length === 1) return await looks[0]!
+  const found = looks.map(async look => await look ?? Promise.reject(NOT_HERE))
+  return await Promise.any(found).catch(({ errors }: AggregateError) => {
+    const failure = errors.find(error => error !== NOT_HERE)
+    if (failure) throw failure
+    return null
+  })
 }

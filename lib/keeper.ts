@@ -26,6 +26,8 @@ export interface KeeperOptions {
 /** How often it is looked whether the event loop is held up, in ms. */
 const LAG_CHECK = 500
 const REAP_LIMIT = 1_000
+/** How often a renewal that failed is made again, in ms. */
+const RETRY = 500
 /** After Redis was away all leases may have lapsed: their workers get this long to renew them, in ms. */
 const RENEWAL_GRACE = 3_000
 
@@ -35,6 +37,8 @@ export class Keeper {
   readonly #busy = new Set<string>()
   readonly #cursors = { succeeded: '0', failed: '0' }
   #noRecoveryBefore = 0
+  /** Renewals fail: in a cluster one master may be away, of which the connection says nothing. */
+  #away = false
 
   constructor (options: KeeperOptions) {
     this.#options = options
@@ -49,20 +53,21 @@ export class Keeper {
     if (inForce !== stallInterval) throw new errors.StallIntervalClash(queue.name, inForce, stallInterval, 2 * inForce)
     client.on('ready', this.#onReady)
     this.#watchEventLoop()
-    this.#every(stallInterval / 3, 'renewal of claims', () => this.#renew())
-    this.#every(stallInterval / 2, 'check for stalled tasks', () => this.#recover())
-    this.#every(Math.min(5_000, Math.max(250, resultTtl / 2)), 'removal of old records', () => this.#reap())
+    this.#every(stallInterval / 3, () => this.#renewAll())
+    this.#every(RETRY, async () => { if (this.#away) await this.#renewAll(false) })
+    this.#every(stallInterval / 2, () => this.#turn('check for stalled tasks', () => this.#recover()))
+    this.#every(Math.min(5_000, Math.max(250, resultTtl / 2)), () => this.#turn('removal of old records', () => this.#reap()))
     await this.#turn('check for stalled tasks', () => this.#recover())
   }
 
   readonly #onReady = (): void => {
     this.#noRecoveryBefore = Date.now() + RENEWAL_GRACE
-    void this.#turn('renewal of claims', () => this.#renew())
+    void this.#renewAll()
   }
 
-  #every (ms: number, what: string, work: () => Promise<void>): void {
+  #every (ms: number, work: () => Promise<void>): void {
     // Not all workers of one start at the same moment.
-    this.#timers.push(setInterval(() => this.#turn(what, work), ms * (0.9 + Math.random() * 0.1)))
+    this.#timers.push(setInterval(work, ms * (0.9 + Math.random() * 0.1)))
   }
 
   /** Turns do not overlap; none waits in line for Redis to come back, where it would be made at the wrong time. */
@@ -72,6 +77,21 @@ export class Keeper {
     this.#busy.add(what)
     await work().catch(error => log.warn({ err: loggable(toFailure(error)) }, `The ${what} failed; its next turn tries again`))
     this.#busy.delete(what)
+  }
+
+  /** Once it fails it is tried again soon, without a word: when Redis is back, all leases may have lapsed. */
+  async #renewAll (tell = true): Promise<void> {
+    await this.#turn('renewal of claims', async () => {
+      try {
+        await this.#renew()
+      } catch (error) {
+        this.#away = true
+        if (tell) throw error
+        return
+      }
+      if (this.#away) this.#noRecoveryBefore = Date.now() + RENEWAL_GRACE
+      this.#away = false
+    })
   }
 
   async #renew (): Promise<void> {
@@ -106,7 +126,7 @@ export class Keeper {
   }
 
   async #recover (): Promise<void> {
-    if (Date.now() < this.#noRecoveryBefore) return
+    if (this.#away || Date.now() < this.#noRecoveryBefore) return
     const { queue, runner, log, settings: { stallInterval, maxStalls } } = this.#options
     const token = this.#options.token()
     const { requeued, buried } = await queue.recover(token, stallInterval, maxStalls)

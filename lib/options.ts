@@ -172,13 +172,20 @@ const routesRules: Rules = {
 }
 
 const MODES = ['redis', 'inline']
+const isNode = (value: unknown): boolean => isObject(value) || Number.isInteger(value) || (typeof value === 'string' && /^rediss?:\/\//.test(value))
+
+const clusterRule: Rule = {
+  ok: value => Array.isArray(value) && value.length > 0 && value.every(isNode),
+  expected: 'an array of one or more nodes, each a URL or { host, port }',
+  fix: 'For example { cluster: [{ host: "redis-1", port: 6379 }, { host: "redis-2", port: 6379 }] }.'
+}
 
 const pluginRules: Rules = {
   ...perTask,
   mode: { ok: value => MODES.includes(value), expected: '"redis" or "inline"', fix: '"inline" keeps tasks in this process and runs them there, without Redis: for tests.' },
   name: name('It names the decorator: register(tasks, { name: "reports" }) gives fastify.reports.'),
   prefix: name('It is the first part of the keys in Redis; for the path of the routes use routes: { prefix: "/jobs" }.'),
-  redis: { ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)), expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, or an ioredis client', fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.' },
+  redis: { ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)), expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, { cluster: [nodes] }, or an ioredis client', fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.' },
   queues: queueNames,
   routes: { ok: value => value === false || isObject(value), expected: 'false or an object', fix: 'For example { prefix: "/jobs" }.' },
   worker: { ok: value => typeof value === 'boolean' || isObject(value), expected: 'true, false or an object', fix: 'For example { concurrency: 10 }.' },
@@ -265,9 +272,18 @@ export function pluginSettings (options: TasksOptions): Settings {
   if (isObject(settings.worker)) check(settings.worker, workerRules, 'worker', ofPlugin('worker.'))
   check(settings.threads, threadsRules, 'threads', ofPlugin('threads.'))
   settings.threads = { ...defaults.threads, ...without(settings.threads) }
+  checkCluster(settings.redis)
   refuseKeyPrefix(settings.redis)
   if (settings.mode === 'inline' && settings.redis !== undefined) throw new errors.OptionClash('mode', 'redis', 'In the mode "inline" no Redis is dialled: leave out redis, in tests')
   return settings
+}
+
+/** Its own property: every client of ioredis' has a method of that name. Nodes may hold passwords: their kinds are shown. */
+function checkCluster (redis: TasksOptions['redis']): void {
+  if (!isObject(redis) || !Object.hasOwn(redis, 'cluster')) return
+  const { cluster } = redis as { cluster: unknown }
+  if (clusterRule.ok(cluster)) return
+  throw ofPlugin('redis.')('cluster', clusterRule, Array.isArray(cluster) ? cluster.map(node => typeof node) : typeof cluster)
 }
 
 /** ioredis' keyPrefix renames the keys but not the channels: delayed tasks would never wake a worker. */

@@ -77,8 +77,7 @@ async function greetRedis (fastify: FastifyInstance, { settings, availability }:
   if (owned) tellOutages(fastify, connection)
   const greet = async (): Promise<void> => {
     await availability.synchronise()
-    const warning = await inspectRedis(client, address)
-    if (warning) fastify.log.warn(warning)
+    for (const warning of await inspectRedis(client, address)) fastify.log.warn(warning)
   }
   const onReady = (): void => { greet().catch(error => fastify.log.error({ err: loggable(toFailure(error)) }, 'Redis is not as it should be')) }
   fastify.addHook('onClose', async () => { client.off('ready', onReady) })

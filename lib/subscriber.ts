@@ -3,7 +3,7 @@
  *
  * Messages are hints: anyone may publish anything. A listener reads the truth from the record.
  */
-import { disconnect, duplicate, type RedisClient } from './connection.ts'
+import { disconnect, duplicateToListen, type RedisClient } from './connection.ts'
 
 type Listener = (message: string) => void
 
@@ -39,7 +39,7 @@ export class Subscriber {
   #connected (): RedisClient {
     clearTimeout(this.#leaving)
     if (this.#client) return this.#client
-    const client = duplicate(this.#source, 'subscriber')
+    const client = duplicateToListen(this.#source, 'subscriber')
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
     })

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
+import { firstOf } from './availability.ts'
 import { currentOrigin } from './context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from './options.ts'
@@ -229,13 +230,12 @@ export class TaskRegistry implements HandleSource {
     return expose?.includes('data') ? { ...record, data: stored.data.data } : record
   }
 
-  /** Looks in every queue at once: one round trip. */
+  /** Looks in every queue at once: one round trip. Where it is found, what other queues' masters do does not matter. */
   async find (id: string, queue?: string): Promise<Found | null> {
     if (!isId(id)) return null
     const queues = queue === undefined ? [...this.queues.values()] : [this.queue(queue)]
-    if (queues.length === 1) return this.#read(queues[0]!, id)
-    const found = await Promise.all(queues.map(queue => this.#read(queue, id)))
-    return found.find(one => one !== null) ?? null
+    const looks = queues.map(queue => this.#read(queue, id))
+    return looks.length === 1 ? looks[0]! : firstOf(looks)
   }
 
   /** See `Tasks.status`. */

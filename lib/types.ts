@@ -3,7 +3,7 @@
  * Fastify's own types. Nothing here runs.
  */
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
-import type { Cluster, Redis, RedisOptions } from 'ioredis'
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 
 /** Terminal states: nothing leaves them but an explicit retry of a `failed` task. */
 export type TerminalState = 'succeeded' | 'failed' | 'cancelled' | 'expired'
@@ -286,6 +286,11 @@ export interface RoutesOptions {
   preHandler?: preHandlerHookHandler | preHandlerHookHandler[]
 }
 
+/** A Redis Cluster: some of its nodes (a URL, or `{ host, port }`), and ioredis' own options of a cluster beside them. */
+export interface ClusterConnection extends ClusterOptions {
+  cluster: ClusterNode[]
+}
+
 /** Options of `fastify.register(tasks, options)`. Times in ms. */
 export interface TasksOptions {
   /** Name of the decorator, and of the plugin's instance. Default `tasks`. */
@@ -295,8 +300,11 @@ export interface TasksOptions {
    * `expires` and `resultTtl` follow a clock that stands still until `advance` moves it. Default `redis`.
    */
   mode?: 'redis' | 'inline'
-  /** URL, ioredis options or an ioredis client. Default: `fastify.redis`, then `REDIS_URL`, then `redis://localhost:6379/0`. */
-  redis?: string | RedisOptions | Redis | Cluster
+  /**
+   * URL, ioredis options, `{ cluster: [nodes], ...options }` or an ioredis client. Default: `fastify.redis`, then `REDIS_URL`,
+   * then `redis://localhost:6379/0`.
+   */
+  redis?: string | RedisOptions | ClusterConnection | Redis | Cluster
   /** First part of every key in Redis, `[A-Za-z0-9_-]`. Default `bq`, as Bee-Queue's. */
   prefix?: string
   /** Queues that are known here beside those of the defined tasks. Default `[]`. */

@@ -75,7 +75,15 @@ const shields: Shield[] = [
   { against: 'inline, a handler that asks again and again holds up the process for ever', file: 'memory-queue.js', shield: 'await setImmediate();', without: '', test: 'inline' },
   { against: 'inline, timers keep a process that has nothing to do', file: 'keeper.js', shield: 'if (mode === \'inline\')', without: 'if (false)', test: 'inline' },
   { against: 'inline, a Date of the app\'s is in the past once the clock was moved', file: 'memory-store.js', shield: 'this.#now + time - Date.now()', without: 'time', test: 'inline' },
-  { against: 'inline, a queue that answers otherwise than the one in Redis', file: 'memory-queue.js', shield: 'if (repeats && this.#cancelling.has(id))', without: 'if (false)', test: 'memory-queue' }
+  { against: 'inline, a queue that answers otherwise than the one in Redis', file: 'memory-queue.js', shield: 'if (repeats && this.#cancelling.has(id))', without: 'if (false)', test: 'memory-queue' },
+  { against: 'ioredis\' subscriber of a cluster does not say when it has missed something', file: 'connection.js', shield: 'return quiet(made)', without: 'made.disconnect(); return duplicate(client, label)', test: 'cluster' },
+  { against: 'a cluster client opens a connection to every node', file: 'connection.js', shield: '{ ...options, lazyConnect: true }', without: 'options', test: 'cluster' },
+  { against: 'a cluster client says that all nodes failed, and not why', file: 'connection.js', shield: 'error.lastNodeError ?? error', without: 'error', test: 'cluster' },
+  { against: 'a cluster client runs a claim twice whose reply was lost', file: 'connection.js', shield: 'retryDelayOnFailover: 0', without: 'retryDelayOnFailover: 100', test: 'cluster-failover' },
+  { against: 'a cluster client gives up in words of its own', file: 'availability.js', shield: '|Too many Cluster redirections', without: '', test: 'cluster-failover' },
+  { against: 'one master away: the status of every task waits for it', file: 'tasks.js', shield: 'firstOf(looks)', without: '(await Promise.all(looks)).find(one => one !== null) ?? null', test: 'cluster-failover' },
+  { against: 'one master back: its workers\' tasks are taken for stalled', file: 'keeper.js', shield: 'this.#away || Date.now()', without: 'Date.now()', test: 'cluster-failover' },
+  { against: 'a master that takes over has no scripts', file: 'scripts.js', shield: /if \(!isMissingScript\(error\)\)/g, without: 'if (error)', test: 'failover' }
 ]
 
 /** Whether the test fails without the shield. */

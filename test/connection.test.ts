@@ -11,7 +11,7 @@ t.test('an address has no user and no password', async t => {
   t.equal(addressOf(lazy({ host: 'h', tls: {} })), 'rediss://h:6379/0')
   t.equal(addressOf(lazy({ path: '/tmp/s' })), '/tmp/s')
   t.equal(addressOf(lazy({ sentinels: [{ host: 'a', port: 1 }, { host: 'b', port: 2 }], name: 'main' })), 'redis sentinel main (a:1, b:2)/0')
-  t.equal(addressOf(new Cluster([{ host: 'h', port: 1 }], { lazyConnect: true })), 'redis cluster ')
+  t.equal(addressOf(new Cluster([{ host: 'h', port: 1 }], { lazyConnect: true })), 'redis cluster h:1')
 })
 
 t.test('a connection of our own overrides what would lose tasks', async t => {
@@ -21,7 +21,7 @@ t.test('a connection of our own overrides what would lose tasks', async t => {
   t.match(own.options, { commandTimeout: undefined, maxRetriesPerRequest: 0, enableAutoPipelining: false, enableOfflineQueue: true, autoResendUnfulfilledCommands: false, autoResubscribe: false, connectionName: 'fastify-tasks:test', port: 1 })
   const cluster = duplicate(new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true }), 'test') as Cluster
   cluster.disconnect()
-  t.match(cluster.options.redisOptions, { maxRetriesPerRequest: 0, connectionName: 'fastify-tasks:test' })
+  t.match(cluster.options, { retryDelayOnFailover: 0, enableOfflineQueue: true, scaleReads: 'master', redisOptions: { maxRetriesPerRequest: 0, connectionName: 'fastify-tasks:test' } })
 })
 
 t.test('a failover: the command is sent again on a new connection', async t => {
@@ -58,11 +58,22 @@ const talking = (replies: object): RedisClient => Object.assign(lazy({}), replie
 
 t.test('what Redis says of itself', async t => {
   const info = (text: string): RedisClient => talking({ info: async () => text })
-  t.equal(await inspectRedis(info('redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n'), 'here'), null)
-  t.equal(await inspectRedis(info(''), 'here'), null)
-  t.equal(await inspectRedis(talking({ info: async () => { throw new Error('NOPERM') } }), 'here'), null, 'who may not ask is told nothing')
-  t.match(await inspectRedis(info('redis_version:6.2.0\r\nmaxmemory_policy:allkeys-lru\r\n'), 'here'), /allkeys-lru/)
+  t.same(await inspectRedis(info('redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n'), 'here'), [])
+  t.same(await inspectRedis(info(''), 'here'), [])
+  t.same(await inspectRedis(talking({ info: async () => { throw new Error('NOPERM') } }), 'here'), [], 'who may not ask is told nothing')
+  t.match(await inspectRedis(info('redis_version:6.2.0\r\nmaxmemory_policy:allkeys-lru\r\n'), 'here'), [/allkeys-lru/])
   for (const version of ['6.0.20', '5.0.7']) t.match(await errorOf(inspectRedis(info(`redis_version:${version}\r\n`), 'here')), { code: 'TASKS_REDIS_TOO_OLD', message: new RegExp(version) })
+})
+
+t.test('what the masters of a cluster say of themselves', async t => {
+  const clock = (ahead: number) => async () => [String(Math.floor((Date.now() + ahead) / 1000)), String(((Date.now() + ahead) % 1000) * 1000)]
+  const cluster = (...nodes: object[]): RedisClient => talking({ isCluster: true, nodes: () => nodes })
+  const node = { info: async () => 'redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n', time: clock(0) }
+  const evicting = { ...node, info: async () => 'redis_version:7.0.15\r\nmaxmemory_policy:allkeys-lru\r\n' }
+  t.same(await inspectRedis(cluster(node, node, node), 'here'), [])
+  t.match(await inspectRedis(cluster(node, evicting, evicting), 'here'), [/allkeys-lru/], 'said once')
+  t.match(await inspectRedis(cluster(node, { ...node, time: clock(-5_000) }, node), 'here'), [/clocks of here differ by (4[89]|50)\d\d ms/])
+  t.same(await inspectRedis(cluster(node, { ...node, time: async () => { throw new Error('NOPERM') } }), 'here'), [])
 })
 
 t.test('Redis\' clock counts, where it is another', async t => {

@@ -104,7 +104,7 @@ const plugin: Table = {
   mode: { good: ['redis', 'inline'], bad: [['Inline', '"Inline"'], ['', '""'], [true, 'true'], [null, 'null'], [['inline'], '["inline"]']], expected: '"redis" or "inline"', fix: 'for tests' },
   prefix: named('routes: { prefix: "/jobs" }'),
   redis: {
-    good: ['redis://user:pass@host:1/2', 'rediss://host', '/tmp/redis.sock', {}, { host: 'x' }],
+    good: ['redis://user:pass@host:1/2', 'rediss://host', '/tmp/redis.sock', {}, { host: 'x' }, { cluster: ['redis://h:1', 7000, { host: 'h' }], scaleReads: 'all' }],
     bad: [['', '""'], ['localhost:6379', '"localhost:6379"'], ['http://x', '"http://x"'], ...object.slice(1)],
     expected: 'a URL (redis://user:password@host:port/db',
     fix: 'Leave it out'
@@ -227,6 +227,12 @@ t.test('delay and delayUntil clash', async (t) => {
 
 t.test('a refusal shows a number that JSON cannot carry as what it is', async (t) => {
   for (const value of [NaN, Infinity]) await refuses(t, () => pluginSettings({ retries: value }), 'TASKS_OPTION_INVALID', `got ${value}`)
+})
+
+t.test('the nodes of a cluster', async (t) => {
+  const bad: Array<[unknown, string]> = [[[], '[]'], ['redis://h:1', '"string"'], [['h:1'], '["string"]'], [[{ host: 'h', password: 'hunter2' }, null], '["object","object"]']]
+  for (const [cluster, shown] of bad) await refuses(t, () => pluginSettings({ redis: { cluster } as any }), 'TASKS_OPTION_INVALID', '"redis.cluster"', 'an array of one or more nodes', shown, '{ cluster: [{ host: "redis-1"')
+  await refuses(t, () => connect({ cluster: [1], redisOptions: { keyPrefix: 'x:' }, lazyConnect: true }, undefined), 'TASKS_OPTION_CLASH', '"prefix"')
 })
 
 t.test('a refusal does not print a password', async (t) => {
