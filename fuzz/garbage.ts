@@ -53,6 +53,8 @@ const options = fc.record({
   delay: json,
   stacktraces: mostly(fc.array(json, { maxLength: 7 })),
   reqId: json,
+  traceparent: json,
+  tracestate: json,
   foreign: json,
   nonce: json
 }, { requiredKeys: [] })

@@ -61,6 +61,12 @@ const define: Table = {
   resultTtl: whole(0, CENTURIES, 'one day'),
   authorize: { good: [run], bad: [...object.slice(0, 4), [{}, '{}']], expected: 'a function', fix: '(request, record)' },
   expose: { good: [[], ['data']], bad: [['data', '"data"'], [['result'], '["result"]'], [null, 'null'], [{}, '{}']], expected: 'an array of "data"', fix: '["data"]' },
+  thread: {
+    good: ['./a.js', '/a/b.ts', 'file:///a.js', new URL('file:///a%20b.js')],
+    bad: [['', '""'], ['a\0', '"a'], [new URL('https://x/a.js'), '"https://x/a.js"'], ['file://host/a.js', '"file://host/a.js"'], [5, '5'], [null, 'null'], [{}, '{}'], [run, 'a function (run)']],
+    expected: 'a path, or a file: URL',
+    fix: 'import.meta.url'
+  },
   schema: { good: [{}, { data: {} }], bad: object, expected: 'an object', fix: '{ data: {' }
 }
 const anySchema: Row = { good: [{}, true, false], bad: [['x', '"x"'], [5, '5'], [null, 'null'], [run, 'a function (run)']], expected: 'a schema', fix: 'For example { type: "object"' }
@@ -98,6 +104,7 @@ const routes: Table = {
   onRequest: hooks,
   preHandler: hooks
 }
+const threads: Table = { max: whole(1, 1_000, 'For example 4'), idleTimeout: whole(0, TIMER, 'For example 60000'), maxHeap: whole(16, 2 ** 20, 'For example 512') }
 const plugin: Table = {
   ...ofEveryTask,
   name: named('fastify.reports'),
@@ -112,6 +119,7 @@ const plugin: Table = {
   queues: queueList,
   routes: { good: [false, {}], bad: [[true, 'true'], ...object], expected: 'false or an object', fix: 'prefix: "/jobs"' },
   worker: { good: [true, false, {}], bad: object, expected: 'true, false or an object', fix: 'concurrency: 10' },
+  threads: { good: [{}, { max: 2 }], bad: object, expected: 'an object', fix: 'max: 4' },
   backoffStrategies: { good: [{}, strategies], bad: [[{ linear: 5 }, '{"linear":5}'], ...object], expected: 'an object of functions', fix: 'linear:' },
   resultTtl: whole(0, CENTURIES, 'one day'),
   stallInterval: whole(1_000, TIMER, 'longer than any handler'),
@@ -131,6 +139,7 @@ const places: Place[] = [
   { name: 'register', table: plugin, check: ofPlugin, code: 'TASKS_OPTION_INVALID', path: '' },
   { name: 'register: routes', table: routes, check: options => ofPlugin({ routes: options }), code: 'TASKS_OPTION_INVALID', path: 'routes.' },
   { name: 'register: worker', table: worker, check: options => ofPlugin({ worker: options }), code: 'TASKS_OPTION_INVALID', path: 'worker.' },
+  { name: 'register: threads', table: threads, check: options => ofPlugin({ threads: options }), code: 'TASKS_OPTION_INVALID', path: 'threads.' },
   { name: 'register: backoff', table: backoff, check: options => ofPlugin(fixed(options)), code: 'TASKS_OPTION_INVALID', path: 'backoff.' },
   { name: 'startWorker', table: worker, check: options => workerSettings(options, []), code: 'TASKS_OPTION_INVALID', path: 'worker.' },
   { name: 'define', table: define, check: options => checkDefine('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
@@ -244,8 +253,9 @@ t.test('undefined is as if left out', async (t) => {
   const blank = (table: Table): any => Object.fromEntries(Object.keys(table).map(key => [key, undefined]))
   t.strictSame(pluginSettings(blank(plugin)), pluginSettings({}))
   t.strictSame(pluginSettings({}), defaults)
+  t.strictSame(pluginSettings({ threads: { max: 3, idleTimeout: undefined } }).threads, { max: 3, idleTimeout: 60_000 })
   t.strictSame(workerSettings(blank(worker), ['mail']), { queues: ['mail'], concurrency: 10, closeTimeout: 10_000 })
-  t.doesNotThrow(() => pluginSettings({ worker: blank(worker), routes: blank(routes), backoff: { ...blank(backoff), strategy: 'fixed' } }))
+  t.doesNotThrow(() => pluginSettings({ worker: blank(worker), routes: blank(routes), threads: blank(threads), backoff: { ...blank(backoff), strategy: 'fixed' } }))
   t.doesNotThrow(() => checkDefine('a', blank(define), settings))
   t.doesNotThrow(() => checkEnqueue('a', { ...blank(enqueue), id: undefined }, settings))
 })
