@@ -3,9 +3,12 @@
  */
 import { checkList } from './options.ts'
 import type { TaskRegistry } from './tasks.ts'
-import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord } from './types.ts'
+import { mergeVitals } from './vitals.ts'
+import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo } from './types.ts'
 
 const PAGE = 50
+/** Bounds one Lua call, and its reply. */
+const WORKERS = 1_000
 /** Bounds one Lua call. */
 const PURGE_BATCH = 1_000
 
@@ -34,6 +37,15 @@ export async function counts (registry: TaskRegistry): Promise<Record<string, Qu
   const all = [...registry.queues.values()].map(async queue =>
     [queue.name, await registry.availability.call('a count of tasks', 'Ask again.', () => queue.counts())] as const)
   return Object.fromEntries(await Promise.all(all))
+}
+
+/** See `Tasks.workers`. */
+export async function workers (registry: TaskRegistry): Promise<WorkerInfo[]> {
+  const all = [...registry.queues.values()].map(async queue => {
+    const told = await registry.availability.call('a list of workers', 'Ask again.', () => queue.workers(WORKERS))
+    return told.map(one => ({ ...one, queue: queue.name }))
+  })
+  return mergeVitals((await Promise.all(all)).flat())
 }
 
 /** See `Tasks.remove`. */

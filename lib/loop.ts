@@ -14,6 +14,7 @@ import { Runner } from './runner.ts'
 import type { RedisClient } from './connection.ts'
 import type { Claim, TaskQueue } from './queue.ts'
 import type { TaskRegistry } from './tasks.ts'
+import type { Runs } from './vitals.ts'
 
 /** How long a wait for the queue lasts before the loop looks anyway, in seconds. */
 const WAIT_SECONDS = 5
@@ -142,6 +143,9 @@ export class QueueLoop {
       this.poke()
     }, Math.max(1, wait + 1))
   }
+
+  /** What runs, for those who look at this worker from elsewhere. */
+  runs (): Runs[] { return this.#runner.runs() }
 
   /** Claims no more. What runs goes on. */
   stop (): void {

@@ -48,13 +48,14 @@ export interface Read { text: string, raw: Buffer, live: Live }
 const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
 
 type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
-  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting'
+  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'vitals' | 'waiting' | 'workers'
 
 /** Those whose keys do not depend on the call. */
 type OwnKeys = Exclude<ScriptName, 'adopt' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
+  beat: ['workers', 'vitals'],
   cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress'],
   claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
@@ -70,7 +71,8 @@ const scriptKeys: Record<OwnKeys, Key[]> = {
   settle: ['jobs', 'active', 'stalling', 'claims', 'leases', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   status: ['jobs', 'claims', 'delayed', 'progress', 'active'],
-  update: ['claims', 'progress']
+  update: ['claims', 'progress'],
+  workers: ['workers', 'vitals']
 }
 
 export class TaskQueue {
@@ -208,6 +210,15 @@ export class TaskQueue {
 
   /** Removes up to `limit` waiting and as many delayed tasks: how many, and how many are left. */
   purge (limit: number): Promise<[removed: number, left: number]> { return this.#run('purge', [limit]) }
+
+  /** A worker tells of itself; that holds for the lifetime (ms). With an empty text it leaves. */
+  async beat (worker: string, text: string, lifetime: number): Promise<void> { await this.#run('beat', [worker, text, lifetime]) }
+
+  /** What the living workers, up to `limit`, told of themselves. */
+  async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
+    const flat: string[] = await this.#run('workers', [limit])
+    return flat.flatMap((id, i) => i % 2 === 0 ? [{ id, json: flat[i + 1]! }] : [])
+  }
 
   async close (): Promise<void> { await this.#producer.close() }
 }

@@ -11,6 +11,7 @@ import { Settler } from './settler.ts'
 import type { Insist } from './insist.ts'
 import type { Buried, Claimed, Held, Settlement, TaskQueue, Verdict } from './queue.ts'
 import type { Definition, TaskRegistry } from './tasks.ts'
+import type { Runs } from './vitals.ts'
 
 /** A task whose handler is not here goes back for this long, in ms: another worker may have it, or the next deploy. */
 const UNKNOWN_WAIT = 5_000
@@ -56,6 +57,11 @@ export class Runner {
   /** What runs, for people. */
   running (): Array<{ task: string, taskId: string }> {
     return Array.from(this.#running.values(), ({ attempt }) => ({ task: attempt.name, taskId: attempt.id }))
+  }
+
+  /** The same, for those who look at this worker from elsewhere. */
+  runs (): Runs[] {
+    return Array.from(this.#running.values(), ({ attempt, settling }) => ({ id: attempt.id, name: attempt.name, attempt: attempt.attempt, startedAt: settling.startedAt! }))
   }
 
   // Start

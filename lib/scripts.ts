@@ -11,8 +11,8 @@ export interface Script {
   readonly sha: string
 }
 
-export type ScriptName = 'adopt' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' | 'release' | 'remove' |
-  'renew' | 'retry' | 'settle' | 'status' | 'update'
+export type ScriptName = 'adopt' | 'beat' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' | 'release' | 'remove' |
+  'renew' | 'retry' | 'settle' | 'status' | 'update' | 'workers'
 
 export type ScriptArgument = string | number | Buffer
 

@@ -3,9 +3,9 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
+  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema', 'version', 'vitals'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
-  ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'loop', 'worker'],
+  ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'heart', 'loop', 'worker'],
   ['decorators', 'route-schemas', 'routes'],
   ['plugin', 'load-app', 'standalone', 'cli']
 ]

@@ -88,8 +88,8 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
     return records.every(one => one === null)
   })
   const redis = connect(t)
-  // How the workers tell each other their stall interval; they go by themselves once no worker lives.
-  const ofWorkers = [`${prefix}:{default}:stallInterval`, `${prefix}:{default}:stallBlock`]
+  // What workers tell each other and those who look at them; all go by themselves once no worker lives.
+  const ofWorkers = ['stallInterval', 'stallBlock', 'workers', 'vitals'].map(key => `${prefix}:{default}:${key}`)
   await until('no key is left', async () => (await redis.keys(`${prefix}*`)).every(key => ofWorkers.includes(key)))
   for (const key of ofWorkers) t.ok(await redis.pttl(key) !== -1, `${key} has an expiry`)
 })
