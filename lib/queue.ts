@@ -42,6 +42,9 @@ export interface Buried { id: string, text: string, stalls: number }
 
 export interface Held { id: string, token: string }
 
+/** Where an id was in its list: a hint, that makes it quick to find again. */
+export interface Place { id: string, place: number }
+
 /** `raw` is the text as it stands in Redis, for `cancel` and `retry` to compare: it may be anyone's, and no UTF-8. */
 export interface Read { text: string, raw: Buffer, live: Live }
 
@@ -194,10 +197,14 @@ export class TaskQueue {
     return runScript(this.#client, script('adopt'), [this.#prefix + state, `${this.#prefix}done:${state}`], [cursor, ttl])
   }
 
-  /** One page of the ids of a state; see the script for their order. */
-  page (state: TaskState, after: string, limit: number): Promise<string[]> {
+  /**
+   * One page of the ids of a state, see the script for their order; and the place of the last one.
+   * @param after the last id of the page before, and its place; none for the first page
+   */
+  async page (state: TaskState, limit: number, after?: Place): Promise<{ ids: string[], place: number }> {
     const [key, kind] = PAGES[state]
-    return runScript(this.#client, script('page'), [this.#prefix + key], [after, limit, kind])
+    const [place, ...ids] = await runScript(this.#client, script('page'), [this.#prefix + key], [after?.id ?? '', limit, kind, after?.place ?? 0])
+    return { ids, place }
   }
 
   async counts (): Promise<QueueCounts> {
