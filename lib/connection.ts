@@ -16,6 +16,9 @@ export interface Connection {
   readonly address: string
 }
 
+/** Where Redis is, if nobody says where. */
+export const LOCAL_REDIS = 'redis://localhost:6379/0'
+
 /** A failover leaves a connection to what is now a replica: dial again, and send the command again. */
 const reconnectOnError = (error: Error): 2 | false => error.message.startsWith('READONLY') ? 2 : false
 
@@ -41,13 +44,13 @@ const ownOptions: RedisOptions = {
   reconnectOnError
 }
 
-const isClient = (value: unknown): value is RedisClient =>
+export const isClient = (value: unknown): value is RedisClient =>
   typeof value === 'object' && value !== null && typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
 
 function open (redis: Exclude<TasksOptions['redis'], RedisClient>): Redis {
   const options: RedisOptions = { retryStrategy, reconnectOnError }
   if (typeof redis === 'object') return new Redis({ ...options, ...redis })
-  return new Redis(redis ?? process.env.REDIS_URL ?? 'redis://localhost:6379/0', options)
+  return new Redis(redis ?? process.env.REDIS_URL ?? LOCAL_REDIS, options)
 }
 
 /**

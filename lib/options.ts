@@ -122,7 +122,7 @@ const workerRules: Rules = {
   closeTimeout: whole(0, MAX_TIMER, 'of ms', 'For example 10000.')
 }
 
-const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
+export const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
 
 const listRules: Rules = {
   state: { ok: value => STATES.includes(value), expected: `one of ${STATES.join(', ')}`, fix: 'For example list({ state: "failed" }).' },

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fastifyRedis from '@fastify/redis'
 import fp from 'fastify-plugin'
 import * as errors from './errors.ts'
-import { connect, disconnect, inspectRedis, untilReady, type Connection } from './connection.ts'
+import { connect, disconnect, inspectRedis, isClient, untilReady, type Connection } from './connection.ts'
 import { decorate } from './decorators.ts'
 import { loggable, toFailure } from './failure.ts'
 import { hostOf } from './host.ts'
@@ -18,18 +18,30 @@ import type { Worker } from './worker.ts'
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
-  const connection = connect(settings.redis, fastify.hasDecorator('redis') ? fastify.redis : undefined)
+  const decorated = fastify.hasDecorator('redis') ? fastify.redis : undefined
+  const connection = connect(settings.redis ?? await unnamed(fastify, decorated), decorated)
   const registry = new TaskRegistry(settings, connection)
   const workers: Worker[] = []
   closeInOrder(fastify, registry, workers)
   const tasks = decorate(fastify, registry, workers)
-  hostOf(fastify).registered.push({ tasks, address: connection.address, queues: settings.queues, definitions: registry.definitions })
+  hostOf(fastify).registered.push({ tasks, address: connection.address, queues: settings.queues, definitions: registry.definitions, look: id => look(registry, id) })
   const ready = await greetRedis(fastify, registry).catch(err => {
     if (connection.owned) connection.client.disconnect() // an app that could not start may never be closed
     throw err
   })
   await mount(fastify, registry, ready)
   startEmbeddedWorker(fastify, registry, tasks)
+}
+
+/** Where nobody names a Redis, who boots the app may know of one. */
+async function unnamed (fastify: FastifyInstance, decorated: unknown): Promise<string | undefined> {
+  return isClient(decorated) || process.env.REDIS_URL ? undefined : await hostOf(fastify).redis?.()
+}
+
+async function look (registry: TaskRegistry, id: string): Promise<{ data: unknown, stack: string | null } | null> {
+  const found = await registry.find(id)
+  const stack = found?.stored.options.stacktraces?.[0]
+  return found && { data: found.stored.data.data, stack: typeof stack === 'string' ? stack : null }
 }
 
 /** Added first: what fails after this closes what was opened. Workers need the connections, and go before them. */

@@ -230,6 +230,19 @@ export class TaskQueue {
   async close (): Promise<void> { await this.#producer.close() }
 }
 
+/** The queues that have a key under a prefix: looks at all keys of the database, a part at a time. */
+export async function findQueues (client: RedisClient, prefix: string): Promise<string[]> {
+  const found = new Set<string>()
+  const name = new RegExp(`^${prefix}:\\{([A-Za-z0-9_-]{1,64})\\}:`)
+  for (const node of 'nodes' in client ? client.nodes('master') : [client]) {
+    for await (const keys of node.scanStream({ match: `${prefix}:{*}:*`, count: 1_000 })) {
+      for (const key of keys) found.add(name.exec(key)?.[1] ?? '')
+    }
+  }
+  found.delete('')
+  return [...found].sort()
+}
+
 /** Where the ids of a state are, and in which order they are read. */
 const PAGES: Record<TaskState, [Key, 'list' | 'asc' | 'desc']> = {
   waiting: ['waiting', 'list'],

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { posix, sep } from 'node:path'
 import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
@@ -7,16 +8,18 @@ const LAYERS: string[][] = [
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
   ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'heart', 'loop', 'worker'],
   ['decorators', 'route-schemas', 'routes'],
-  ['plugin', 'load-app', 'standalone', 'cli']
+  ['plugin', 'load-app', 'boot-app', 'standalone', 'dev/redis-binary', 'dev/redis-server', 'dev/private-redis',
+    ...['text', 'output', 'exit', 'flags', 'source', 'list', 'status', 'cancel', 'retry', 'purge', 'inspect', 'watcher', 'supervisor', 'worker', 'pretty', 'serve', 'dev'].map(name => `cli/${name}`), 'cli']
 ]
 
 const layerOf = (file: string): number => LAYERS.findIndex(layer => layer.includes(file))
-const files = readdirSync('lib').filter(name => name.endsWith('.ts')).map(name => name.slice(0, -3))
+const files = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).map(name => name.slice(0, -3).replaceAll(sep, '/'))
 
 t.same(files.toSorted(), LAYERS.flat().toSorted(), 'every file has a layer')
 
 for (const file of files) {
-  const imports = [...readFileSync(`lib/${file}.ts`, 'utf8').matchAll(/from '\.\/(.+?)\.ts'/g)].map(match => match[1]!)
+  const imports = [...readFileSync(`lib/${file}.ts`, 'utf8').matchAll(/from '(\.{1,2}\/.+?)\.ts'/g)].map(match => posix.join(posix.dirname(file), match[1]!))
+  t.same(imports.filter(one => layerOf(one) < 0), [], `${file} imports what is there`)
   const above = imports.filter(one => layerOf(one) > layerOf(file))
   t.same(above, [], `${file} imports nothing from above`)
 }
