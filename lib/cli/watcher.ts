@@ -21,12 +21,13 @@ const QUIET = 200
 /**
  * Watches the app's folder, or the paths that are named instead; in those every file counts. Not node_modules, nor what
  * begins with a dot.
- * @throws TASKS_OPTION_INVALID
+ * @throws TASKS_OPTION_INVALID, TASKS_APP_NOT_FOUND
  * @param changed called with the path of one of the files, once all is quiet
  */
 export async function startWatcher (app: string, named: string[] | undefined, changed: (file: string) => void): Promise<Watcher> {
+  if (!named && !existsSync(dirname(app))) throw new errors.AppNotFound(app, process.cwd())
+  for (const path of named ?? []) insistOn(path)
   const paths = (named ?? [dirname(app)]).map(path => resolve(path))
-  for (const path of paths) insistOn(path)
   const counts = (file: string): boolean => named !== undefined || CODE.includes(extname(file))
   const watcher = watch(paths, { ignoreInitial: true, ignored: file => isIgnored(file, paths) })
   let timer: NodeJS.Timeout | undefined
