@@ -12,6 +12,12 @@ t.test('README.md names every option of register', async t => {
   for (const option of Object.keys(defaults)) if (option !== 'queue') t.ok(readme.includes(`\`${option}\``), option)
 })
 
+t.test('README.md names every command and every flag', async t => {
+  const cli = readFileSync('lib/cli.ts', 'utf8')
+  for (const [, flag] of cli.matchAll(/'(?:-\w, )?(--[a-z-]+)[ ']/g)) if (!['--tied', '--json'].includes(flag!)) t.ok(readme.includes(flag!), flag)
+  for (const [, command] of cli.matchAll(/ueryCommand\('([a-z]+)/g)) t.match(readme, new RegExp(`^\\|.*\`(?:[a-z]+ ID\`, \`)?${command}[ \`]`, 'm'), command)
+})
+
 t.test('docs/internals.md lists every file and every key', async t => {
   const internals = readFileSync('docs/internals.md', 'utf8')
   const files = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).map(name => name.replaceAll(sep, '/'))
