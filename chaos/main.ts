@@ -126,7 +126,7 @@ async function cleanUp (direct: Direct, crew: Crew, fastify: FastifyInstance): P
   await until(async () => await direct.records() === 0, 8_000, over.signal)
   await bounded(crew.stop())
   await bounded(fastify.close())
-  // stallInterval and stallBlock go by themselves.
-  await until(async () => (await direct.keys()).length === 0, 2 * stallInterval + 1_000, over.signal)
+  // stallInterval and stallBlock go by themselves, and what a killed worker told of itself, after 15 s.
+  await until(async () => (await direct.keys()).length === 0, Math.max(2 * stallInterval, 15_000) + 1_000, over.signal)
   return { leftOver: await Promise.all((await direct.keys()).map(key => direct.show(key))) }
 }

@@ -1,105 +1,114 @@
 #!/usr/bin/env node
 /**
- * Layer 4: the command line: flags, signals, exit codes. What it does is elsewhere.
+ * Layer 4: the command line: which commands and flags there are. What they do is in `cli/`.
  */
-import { createRequire } from 'node:module'
-import { constants } from 'node:os'
-import { Command, InvalidArgumentError } from 'commander'
-import { runWorker, type WorkerBoot } from './standalone.ts'
+import { Command, Option } from 'commander'
+import { cancel } from './cli/cancel.ts'
+import { dev, type DevFlags } from './cli/dev.ts'
+import { EXIT, EXIT_HELP, fail, sayError } from './cli/exit.ts'
+import { LEVELS, level, names, port, whole } from './cli/flags.ts'
+import { inspect } from './cli/inspect.ts'
+import { list, type ListFlags } from './cli/list.ts'
+import { endWithReader, flushed, say } from './cli/output.ts'
+import { purge, type PurgeFlags } from './cli/purge.ts'
+import { retry } from './cli/retry.ts'
+import { openSource, type Source, type SourceFlags } from './cli/source.ts'
+import { status, type StatusFlags } from './cli/status.ts'
+import { serve, type ServeFlags } from './cli/serve.ts'
+import { watchWorker, worker, type WorkerFlags } from './cli/worker.ts'
+import { defaults, STATES, workerDefaults } from './options.ts'
+import { version } from './version.ts'
 
-interface WorkerFlags {
-  app: string
-  queues?: string[]
-  concurrency: number
-  loglevel: string
-  closeTimeout?: number
-}
-
-const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
-/** After this long it is said that the app still boots, in ms. */
-const BOOT_NOTICE = 3_000
-
-/** People read this; the log, on standard output, is for programs. */
-const say = (text: string): void => { process.stderr.write(`${text}\n`) }
-
-function fail (error: unknown): never {
-  const { code, message } = error as { code?: string, message?: string }
-  const known = typeof code === 'string' && code.startsWith('TASK')
-  say(`fastify-tasks: ${known ? `${message} [${code}]` : error instanceof Error ? error.stack : String(error)}`)
-  process.exit(1)
-}
-
-function list (value: string): string[] {
-  const names = value.split(',').map(name => name.trim()).filter(name => name !== '')
-  if (names.length === 0) throw new InvalidArgumentError('Give names of queues, with commas between them: default,mail')
-  return names
-}
-
-function whole (value: string): number {
-  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('Give a whole number.')
-  return Number(value)
-}
-
-function level (value: string): string {
-  if (!LEVELS.includes(value)) throw new InvalidArgumentError(`Give one of ${LEVELS.join(', ')}.`)
-  return value
-}
-
-function banner ({ app, redis, queues, tasks, concurrency }: WorkerBoot): void {
-  say([
-    'fastify-tasks worker',
-    `  app          ${app}`,
-    `  redis        ${redis.join(', ')}`,
-    `  queues       ${queues.join(', ')}`,
-    `  tasks        ${tasks.join(', ')}`,
-    `  concurrency  ${concurrency} for each queue`,
-    `  pid          ${process.pid} (SIGTERM or Ctrl+C: drain and exit; twice: exit at once)`
-  ].join('\n'))
-}
-
-/** The first signal drains, the second exits at once. An error that nobody caught drains too: the others' tasks go on. */
-function onEnd (drain: () => Promise<void>): void {
-  let draining = false
-  const end = (code: number): void => {
-    draining = true
-    drain().then(() => process.exit(code), fail)
-  }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (draining) process.exit(128 + constants.signals[signal])
-      say(`fastify-tasks: ${signal}: claiming no more, waiting for what runs (once more: exit at once)`)
-      end(0)
-    })
-  }
-  process.on('uncaughtException', error => {
-    say(`fastify-tasks: uncaught ${error instanceof Error ? error.stack : String(error)}`)
-    if (!draining) end(1)
+/** Opens what the flags name, does it, closes, and exits: an app may have left things open. */
+async function query (flags: SourceFlags, run: (source: Source) => Promise<number>): Promise<never> {
+  endWithReader()
+  const source = await openSource(flags).catch(fail)
+  const code = await run(source).catch((error: { code?: string }) => {
+    sayError(error)
+    if (error.code === 'TASK_QUEUE_UNKNOWN' && !flags.app) say('  Without an app the queues are those that have keys in Redis under the prefix; name others with --queues')
+    return EXIT.failed
   })
+  await source.close()
+  await flushed()
+  process.exit(code)
 }
 
-async function work ({ app, queues, concurrency, loglevel, closeTimeout }: WorkerFlags): Promise<void> {
-  const notice = setTimeout(() => say('fastify-tasks: the app is still starting: one of its plugins has not finished (does it wait for Redis?)'), BOOT_NOTICE)
-  let close = async (): Promise<void> => {} // until the app has booted there is nothing to drain
-  onEnd(() => close())
-  const onBoot = (boot: WorkerBoot): void => {
-    clearTimeout(notice)
-    close = boot.close
-    banner(boot)
-  }
-  await runWorker({ app, queues, concurrency, closeTimeout, logLevel: loglevel, onBoot }).finally(() => clearTimeout(notice))
+/** A command that looks at tasks, or changes them, from outside of any worker. */
+function queryCommand (usage: string, description: string): Command {
+  return program.command(usage)
+    .description(description)
+    .option('-A, --app <file>', 'find Redis and queues as this app does: it is booted without listening and without working')
+    .option('--redis <url>', 'without an app: where Redis is (default: REDIS_URL, then redis://localhost:6379/0)')
+    .option('--prefix <name>', `without an app: the plugin's prefix (default: ${defaults.prefix})`)
+    .option('-Q, --queues <names>', 'without an app: the queues, with commas between them (default: all that have keys in Redis)', names)
+    .option('--instance <name>', 'with an app that registers the plugin more than once: which one, by its name option')
+    .option('--json', 'print JSON, for programs')
 }
 
-const { version } = createRequire(import.meta.url)('fastify-tasks/package.json')
+const exit = (code: number): never => process.exit(code)
 
-const program = new Command('fastify-tasks').description('Background jobs for Fastify').version(version)
+function tied (): Option { return new Option('--tied', 'end with the process that started this one').hideHelp() }
+
+const program = new Command('fastify-tasks').description('Background jobs for Fastify').version(version).addHelpText('afterAll', EXIT_HELP)
 
 program.command('worker')
   .description('work on the tasks of an app: the same plugin that serves HTTP, booted without listening')
   .requiredOption('-A, --app <file>', 'the app plugin: .js, .mjs, .cjs or .ts')
-  .option('-Q, --queues <names>', 'queues to serve, with commas between them (default: all that have tasks with a handler)', list)
-  .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', whole, 10)
+  .option('-Q, --queues <names>', 'queues to serve, with commas between them (default: all that have tasks with a handler)', names)
+  .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', whole, workerDefaults.concurrency)
   .option('-l, --loglevel <level>', LEVELS.join(', '), level, 'info')
-  .option('--close-timeout <ms>', 'how long running tasks may go on after SIGTERM (default: 10000)', whole)
-  .action(async (flags: WorkerFlags) => work(flags).catch(fail))
+  .option('--close-timeout <ms>', `how long running tasks may go on after SIGTERM (default: ${workerDefaults.closeTimeout})`, whole)
+  .option('--watch', 'start anew when files change: in the app\'s folder those that hold code (not node_modules, nor what begins with a dot)')
+  .option('--watch-path <paths...>', 'with --watch: files and folders to watch instead of the app\'s folder; there every file counts')
+  .addOption(tied())
+  .action((flags: WorkerFlags) => flags.watch ? watchWorker(flags).then(exit, fail) : worker(flags).catch(fail))
+
+/** What the app has under `dev` and in its own process there. */
+function appCommand (name: string, description: string, hidden: boolean): Command {
+  return program.command(name, { hidden })
+    .description(description)
+    .requiredOption('-A, --app <file>', 'the app plugin: .js, .mjs, .cjs or .ts')
+    .addOption(new Option('-p, --port <number>', 'where it listens').env('PORT').argParser(port).default(3000))
+    .option('--host <name>', 'where it listens', 'localhost')
+    .option('-Q, --queues <names>', 'queues to serve, with commas between them (default: all that have tasks with a handler)', names)
+    .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', whole, workerDefaults.concurrency)
+    .option('-l, --loglevel <level>', LEVELS.join(', '), level, 'info')
+    .option('--close-timeout <ms>', 'how long running tasks may go on when it starts anew or ends; then they are handed back', whole, 2_000)
+}
+
+appCommand('dev', 'for development: serve the app, work on its tasks, start anew when files change; where no Redis is named and none is there, with a private one, whose data goes when this ends', false)
+  .option('--redis <url>', 'where Redis is, for an app that names none (default: REDIS_URL, then one on this machine, then a private one)')
+  .option('--no-watch', 'do not start anew when files change')
+  .option('--watch-path <paths...>', 'files and folders to watch instead of the app\'s folder; there every file counts')
+  .action((flags: DevFlags) => dev(flags).then(exit, fail))
+
+appCommand('dev-app', 'the app\'s own process under dev', true)
+  .addOption(tied())
+  .action((flags: ServeFlags) => serve(flags).catch(fail))
+
+queryCommand('list', 'tasks of one state: waiting and active ones oldest first, delayed ones by when they are due, ended ones newest first')
+  .addOption(new Option('-s, --state <state>', 'which ones').choices(STATES).default('waiting'))
+  .option('--queue <name>', 'of one queue only')
+  .option('--name <task>', 'of one task only')
+  .option('-n, --limit <number>', 'how many, up to 1000', whole, 50)
+  .option('--cursor <cursor>', 'go on where the page before ended')
+  .action((flags: SourceFlags & ListFlags) => query(flags, source => list(source, flags)))
+
+queryCommand('status <id>', 'all that is known of a task')
+  .option('--full', 'also its data, and the stack of its last failure')
+  .action((id: string, flags: SourceFlags & StatusFlags) => query(flags, source => status(source, id, flags)))
+
+queryCommand('cancel <id>', 'cancel a task: one that has not started never will, one that runs is aborted, wherever that is')
+  .action((id: string, flags: SourceFlags & { json?: boolean }) => query(flags, source => cancel(source, id, flags)))
+
+queryCommand('retry <id>', 'queue a failed task again')
+  .action((id: string, flags: SourceFlags & { json?: boolean }) => query(flags, source => retry(source, id, flags)))
+
+queryCommand('purge <queue>', 'remove all tasks of a queue that have not started; asks first')
+  .option('-y, --yes', 'do not ask')
+  .action((queue: string, flags: SourceFlags & PurgeFlags) => query(flags, source => purge(source, queue, flags)))
+
+queryCommand('inspect', 'the queues, the workers that live, and what each of them runs')
+  .action((flags: SourceFlags & { json?: boolean }) => query(flags, source => inspect(source, flags)))
 
 await program.parseAsync()

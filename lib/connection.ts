@@ -16,6 +16,9 @@ export interface Connection {
   readonly address: string
 }
 
+/** Where Redis is, if nobody says where. */
+export const LOCAL_REDIS = 'redis://localhost:6379/0'
+
 /** A failover leaves a connection to what is now a replica: dial again, and send the command again. */
 const reconnectOnError = (error: Error): 2 | false => error.message.startsWith('READONLY') ? 2 : false
 
@@ -57,14 +60,14 @@ const ownClusterOptions: ClusterOptions = {
 /** By ioredis' own mark: the app's copy of ioredis may be another than ours. */
 const isCluster = (client: RedisClient): client is Cluster => client.isCluster
 
-const isClient = (value: unknown): value is RedisClient =>
+export const isClient = (value: unknown): value is RedisClient =>
   typeof value === 'object' && value !== null && typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
 
 function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient {
   const options: RedisOptions = { retryStrategy, reconnectOnError }
   if (typeof redis === 'object' && 'cluster' in redis) return openCluster(redis)
   if (typeof redis === 'object') return new Redis({ ...options, ...redis })
-  return new Redis(redis ?? process.env.REDIS_URL ?? 'redis://localhost:6379/0', options)
+  return new Redis(redis ?? process.env.REDIS_URL ?? LOCAL_REDIS, options)
 }
 
 const openCluster = ({ cluster, ...options }: ClusterConnection): Cluster =>

@@ -4,11 +4,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as errors from './errors.ts'
 import { handling } from './context.ts'
-import { counts, list, purge, remove } from './listing.ts'
+import { counts, list, purge, remove, workers } from './listing.ts'
 import { Worker } from './worker.ts'
 import type { Inline } from './inline.ts'
 import type { TaskRegistry } from './tasks.ts'
-import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, TaskPage, Tasks, TaskWorker, WorkerOptions } from './types.ts'
+import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord, Tasks, TaskWorker, WorkerInfo, WorkerOptions } from './types.ts'
 
 /** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */
 class ScopedTasks implements Tasks {
@@ -49,6 +49,7 @@ class ScopedTasks implements Tasks {
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   remove (id: string): Promise<RemoveOutcome> { return remove(this.#registry, id) }
   purge (queue: string): Promise<number> { return purge(this.#registry, queue) }
+  workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {
     const worker = new Worker(this.#registry, options, this.#instance.log)

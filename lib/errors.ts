@@ -53,6 +53,13 @@ export const AppTypeScript = createError('TASKS_APP_TYPESCRIPT', '%s is TypeScri
 export const AppInline = createError('TASKS_APP_INLINE', '%s registers fastify-tasks with mode "inline": its tasks live and run in the process that enqueues them, and no worker elsewhere can see them. Leave out mode for an app that has workers: inline is for tests', 500)
 export const AppWithoutPlugin = createError('TASKS_APP_WITHOUT_PLUGIN', '%s does not register fastify-tasks: there is nothing to work on. Add: await fastify.register(tasks)', 500)
 
+// commands
+export const InstanceUnknown = createError('TASKS_INSTANCE_UNKNOWN', 'The app registers fastify-tasks under the names %s; got %s. Name one of them: --instance %s', 500)
+export const PurgeUnconfirmed = createError('TASKS_PURGE_UNCONFIRMED', 'This would remove %s, and there is no terminal to ask. Give --yes', 500)
+export const DevInProduction = createError('TASKS_DEV_IN_PRODUCTION', 'NODE_ENV is production, and "fastify-tasks dev" is for development. Serve the app as you do elsewhere, and work with: fastify-tasks worker -A %s', 500)
+export const PortTaken = createError('TASKS_PORT_TAKEN', 'Port %d of %s is taken. Choose another one: --port %d, or PORT', 500)
+export const NoRedisServer = createError('TASKS_NO_REDIS_SERVER', 'No Redis can be started: %s', 500)
+
 // a task's outcome, as stored in its record
 export const DataRefused = createError('TASK_DATA_REFUSED', 'The data does not fit the schema that task "%s" has in this worker: %s', 500)
 export const TaskTimeout = createError('TASK_TIMEOUT', 'Attempt %d took longer than its timeout of %d ms', 500)

@@ -7,8 +7,18 @@ import type { Tasks } from './types.ts'
 export interface Host {
   /** A worker runs the app: no embedded one starts beside it. */
   standalone: boolean
+  /** Asked where Redis is by an app that names none. Undefined: at the usual place. */
+  redis?: () => Promise<string | undefined>
   /** All that were registered, in order, with where their Redis is. */
-  readonly registered: Array<{ tasks: Tasks, inline: boolean, address: string, queues: readonly string[], definitions: ReadonlyMap<string, { queue: string, handler: unknown }> }>
+  readonly registered: Array<{
+    tasks: Tasks
+    inline: boolean
+    address: string
+    queues: readonly string[]
+    definitions: ReadonlyMap<string, { queue: string, handler: unknown }>
+    /** What a record does not show, for those who may look into Redis. An older copy lacks it. */
+    look?: (id: string) => Promise<{ data: unknown, stack: string | null } | null>
+  }>
 }
 
 // By the global registry of symbols: the program may have another copy of this package than the app.

@@ -2,29 +2,36 @@
  * Layer 2: what there is, for people who look after queues: pages of tasks, counts, removal.
  */
 import { checkList } from './options.ts'
+import type { Place } from './queue.ts'
 import type { TaskRegistry } from './tasks.ts'
-import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord } from './types.ts'
+import { mergeVitals } from './vitals.ts'
+import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo } from './types.ts'
 
 const PAGE = 50
+/** Bounds one Lua call, and its reply. */
+const WORKERS = 1_000
 /** Bounds one Lua call. */
 const PURGE_BATCH = 1_000
 
-/** See `Tasks.list`. A cursor is the queue that is being read, and the last id of the page before. */
+/** See `Tasks.list`. A cursor is the queue that is being read, and place and id of the last one of the page before. */
 export async function list (registry: TaskRegistry, options: ListOptions): Promise<TaskPage> {
   checkList(options)
   const { state, name, limit = PAGE, cursor } = options
   const names = options.queue === undefined ? [...registry.queues.keys()] : [options.queue]
-  const [from = names[0]!, after = ''] = cursor === undefined ? [] : split(cursor)
+  const { from = names[0]!, after }: Cursor = cursor === undefined ? {} : split(cursor)
   const queue = registry.queue(from)
-  const ids = await registry.availability.call('a list of tasks', 'Ask again.', () => queue.page(state, after, limit))
+  const { ids, place } = await registry.availability.call('a list of tasks', 'Ask again.', () => queue.page(state, limit, after))
   const records = await Promise.all(ids.map(id => registry.status(id, from)))
   const tasks = records.filter((one): one is TaskRecord => one?.state === state && (name === undefined || one.name === name))
-  return { tasks, cursor: ids.length < limit ? nextQueue(names, from) : `${from}/${ids.at(-1)}` }
+  return { tasks, cursor: ids.length < limit ? nextQueue(names, from) : `${from}/${place}/${ids.at(-1)}` }
 }
 
-function split (cursor: string): [string, string] {
-  const slash = cursor.indexOf('/')
-  return slash < 0 ? [cursor, ''] : [cursor.slice(0, slash), cursor.slice(slash + 1)]
+interface Cursor { from?: string, after?: Place }
+
+/** An id may be anyone's, and have any character. */
+function split (cursor: string): Cursor {
+  const [, from, place, id] = /^([^/]+)(?:\/(?:(\d{1,15})\/)?(.+))?$/s.exec(cursor)!
+  return id === undefined ? { from } : { from, after: { id, place: Number(place ?? 0) } }
 }
 
 const nextQueue = (names: string[], queue: string): string | null => names[names.indexOf(queue) + 1] ?? null
@@ -34,6 +41,15 @@ export async function counts (registry: TaskRegistry): Promise<Record<string, Qu
   const all = [...registry.queues.values()].map(async queue =>
     [queue.name, await registry.availability.call('a count of tasks', 'Ask again.', () => queue.counts())] as const)
   return Object.fromEntries(await Promise.all(all))
+}
+
+/** See `Tasks.workers`. */
+export async function workers (registry: TaskRegistry): Promise<WorkerInfo[]> {
+  const all = [...registry.queues.values()].map(async queue => {
+    const told = await registry.availability.call('a list of workers', 'Ask again.', () => queue.workers(WORKERS))
+    return told.map(one => ({ ...one, queue: queue.name }))
+  })
+  return mergeVitals((await Promise.all(all)).flat())
 }
 
 /** See `Tasks.remove`. */

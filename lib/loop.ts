@@ -15,6 +15,7 @@ import { together } from './connection.ts'
 import type { Claim } from './queue.ts'
 import type { Link, Queue } from './store.ts'
 import type { TaskRegistry } from './tasks.ts'
+import type { Runs } from './vitals.ts'
 
 /** How long a wait for the queue lasts before the loop looks anyway, in seconds. */
 const WAIT_SECONDS = 5
@@ -168,6 +169,9 @@ export class QueueLoop {
       this.poke()
     }, Math.max(1, wait + 1))
   }
+
+  /** What runs, for those who look at this worker from elsewhere. */
+  runs (): Runs[] { return this.#runner.runs() }
 
   /** Claims no more. What runs goes on. */
   stop (): void {

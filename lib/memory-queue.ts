@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Timetable } from './timetable.ts'
 import { isTerminal, type Live } from './record.ts'
 import type { NewJob } from './bee.ts'
-import type { Buried, Claim, Claimed, Held, Read, Settlement, Verdict } from './queue.ts'
+import type { Buried, Claim, Claimed, Held, Place, Read, Settlement, Verdict } from './queue.ts'
 import type { Queue } from './store.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from './types.ts'
 
@@ -42,6 +42,7 @@ export class MemoryQueue implements Queue {
   readonly #delayed = new Timetable()
   readonly #progress = new Map<string, string>()
   readonly #cancelling = new Set<string>()
+  readonly #workers = new Map<string, string>()
   /** By when their records go. */
   readonly #ended: Record<TerminalState, Timetable> = { succeeded: new Timetable(), failed: new Timetable(), cancelled: new Timetable(), expired: new Timetable() }
   #bells: Array<(rung: true) => void> = []
@@ -52,6 +53,13 @@ export class MemoryQueue implements Queue {
   }
 
   over (): MemoryQueue { return this }
+  async beat (worker: string, text: string): Promise<void> {
+    if (text === '') this.#workers.delete(worker)
+    else this.#workers.set(worker, text)
+  }
+
+  async workers (): Promise<Array<{ id: string, json: string }>> { return Array.from(this.#workers, ([id, json]) => ({ id, json })) }
+
   /** Who listens is in this process: all is told. */
   async mark (): Promise<void> {}
   taskChannel (id: string): string { return `${this.name} task ${id}` }
@@ -241,10 +249,11 @@ export class MemoryQueue implements Queue {
     return 'queued'
   }
 
-  async page (state: TaskState, after: string, limit: number): Promise<string[]> {
-    const ids = this.#idsOf(state)
-    const start = ids.indexOf(after) + 1 // where that one has gone, from the beginning
-    return ids.slice(start, start + limit)
+  async page (state: TaskState, limit: number, after?: Place): Promise<{ ids: string[], place: number }> {
+    const all = this.#idsOf(state)
+    const start = after ? all.indexOf(after.id) + 1 : 0 // where that one has gone, from the beginning
+    const ids = all.slice(start, start + limit)
+    return { ids, place: start + ids.length - 1 }
   }
 
   #idsOf (state: TaskState): string[] {

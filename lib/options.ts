@@ -154,7 +154,7 @@ const threadsRules: Rules = {
   maxHeap: whole(16, 1_048_576, 'of MiB', 'For example 512; by default Node\'s own limit.')
 }
 
-const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
+export const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
 
 const listRules: Rules = {
   state: { ok: value => STATES.includes(value), expected: `one of ${STATES.join(', ')}`, fix: 'For example list({ state: "failed" }).' },

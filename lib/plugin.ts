@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fastifyRedis from '@fastify/redis'
 import fp from 'fastify-plugin'
 import * as errors from './errors.ts'
-import { connect, disconnect, inspectRedis, untilReady, type Connection } from './connection.ts'
+import { connect, disconnect, inspectRedis, isClient, untilReady, type Connection } from './connection.ts'
 import { decorate } from './decorators.ts'
 import { loggable, toFailure } from './failure.ts'
 import { hostOf } from './host.ts'
@@ -23,7 +23,8 @@ import type { Worker } from './worker.ts'
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
   if (settings.mode === 'inline') return registerInline(fastify, settings, options.worker === undefined)
-  const connection = connect(settings.redis, fastify.hasDecorator('redis') ? fastify.redis : undefined)
+  const decorated = fastify.hasDecorator('redis') ? fastify.redis : undefined
+  const connection = connect(settings.redis ?? await unnamed(fastify, decorated), decorated)
   const registry = new TaskRegistry(settings, new RedisStore(connection, settings))
   const tasks = assemble(fastify, { registry, connection })
   const ready = await greetRedis(fastify, registry, connection).catch(err => {
@@ -47,6 +48,17 @@ async function registerInline (fastify: FastifyInstance, settings: Settings, aut
   startEmbeddedWorker(fastify, registry, tasks)
 }
 
+/** Where nobody names a Redis, who boots the app may know of one. */
+async function unnamed (fastify: FastifyInstance, decorated: unknown): Promise<string | undefined> {
+  return isClient(decorated) || process.env.REDIS_URL ? undefined : await hostOf(fastify).redis?.()
+}
+
+async function look (registry: TaskRegistry, id: string): Promise<{ data: unknown, stack: string | null } | null> {
+  const found = await registry.find(id)
+  const stack = found?.stored.options.stacktraces?.[0]
+  return found && { data: found.stored.data.data, stack: typeof stack === 'string' ? stack : null }
+}
+
 interface Parts {
   registry: TaskRegistry
   connection?: Connection
@@ -64,7 +76,7 @@ function assemble (fastify: FastifyInstance, { registry, connection, inline, wor
   })
   const tasks = decorate(fastify, registry, workers, inline)
   const { store: { address }, settings: { queues }, definitions } = registry
-  hostOf(fastify).registered.push({ tasks, inline: inline !== undefined, address, queues, definitions })
+  hostOf(fastify).registered.push({ tasks, inline: inline !== undefined, address, queues, definitions, look: id => look(registry, id) })
   return tasks
 }
 

@@ -42,19 +42,24 @@ export interface Buried { id: string, text: string, stalls: number }
 
 export interface Held { id: string, token: string }
 
+/** Where an id was in its list: a hint, that makes it quick to find again. */
+export interface Place { id: string, place: number }
+
 /** `raw` is the text as it stands in Redis, for `cancel` and `retry` to compare: it may be anyone's, and no UTF-8. */
 export interface Read { text: string, raw: Buffer, live: Live }
 
 const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
 
 type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
-  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting' | 'watched'
+  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'vitals' | 'waiting' |
+  'watched' | 'workers'
 
 /** Those whose keys do not depend on the call. */
 type OwnKeys = Exclude<ScriptName, 'add' | 'adopt' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
+  beat: ['workers', 'vitals'],
   cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress', 'watched'],
   claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed', 'watched'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
@@ -71,7 +76,8 @@ const scriptKeys: Record<OwnKeys, Key[]> = {
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'],
   status: ['jobs', 'claims', 'delayed', 'progress', 'active'],
   update: ['claims', 'progress', 'watched'],
-  watch: ['watched']
+  watch: ['watched'],
+  workers: ['workers', 'vitals']
 }
 
 export class TaskQueue {
@@ -194,10 +200,14 @@ export class TaskQueue {
     return runScript(this.#client, script('adopt'), [this.#prefix + state, `${this.#prefix}done:${state}`], [cursor, ttl])
   }
 
-  /** One page of the ids of a state; see the script for their order. */
-  page (state: TaskState, after: string, limit: number): Promise<string[]> {
+  /**
+   * One page of the ids of a state, see the script for their order; and the place of the last one.
+   * @param after the last id of the page before, and its place; none for the first page
+   */
+  async page (state: TaskState, limit: number, after?: Place): Promise<{ ids: string[], place: number }> {
     const [key, kind] = PAGES[state]
-    return runScript(this.#client, script('page'), [this.#prefix + key], [after, limit, kind])
+    const [place, ...ids] = await runScript(this.#client, script('page'), [this.#prefix + key], [after?.id ?? '', limit, kind, after?.place ?? 0])
+    return { ids, place }
   }
 
   async counts (): Promise<QueueCounts> {
@@ -211,7 +221,29 @@ export class TaskQueue {
   /** Removes up to `limit` waiting and as many delayed tasks: how many, and how many are left. */
   purge (limit: number): Promise<[removed: number, left: number]> { return this.#run('purge', [limit]) }
 
+  /** A worker tells of itself; that holds for the lifetime (ms). With an empty text it leaves. */
+  async beat (worker: string, text: string, lifetime: number): Promise<void> { await this.#run('beat', [worker, text, lifetime]) }
+
+  /** What the living workers, up to `limit`, told of themselves. */
+  async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
+    const flat: string[] = await this.#run('workers', [limit])
+    return flat.flatMap((id, i) => i % 2 === 0 ? [{ id, json: flat[i + 1]! }] : [])
+  }
+
   async close (): Promise<void> { await this.#producer.close() }
+}
+
+/** The queues that have a key under a prefix: looks at all keys of the database, a part at a time. */
+export async function findQueues (client: RedisClient, prefix: string): Promise<string[]> {
+  const found = new Set<string>()
+  const name = new RegExp(`^${prefix}:\\{([A-Za-z0-9_-]{1,64})\\}:`)
+  for (const node of 'nodes' in client ? client.nodes('master') : [client]) {
+    for await (const keys of node.scanStream({ match: `${prefix}:{*}:*`, count: 1_000 })) {
+      for (const key of keys) found.add(name.exec(key)?.[1] ?? '')
+    }
+  }
+  found.delete('')
+  return [...found].sort()
 }
 
 /** Where the ids of a state are, and in which order they are read. */

@@ -13,6 +13,7 @@ import type { Insist } from './insist.ts'
 import type { Buried, Claimed, Held, Settlement, Verdict } from './queue.ts'
 import type { Queue } from './store.ts'
 import type { Definition, TaskRegistry } from './tasks.ts'
+import type { Runs } from './vitals.ts'
 
 /** A task whose handler is not here goes back for this long, in ms: another worker may have it, or the next deploy. */
 const UNKNOWN_WAIT = 5_000
@@ -125,6 +126,11 @@ export class Runner {
   /** What runs, for people. */
   running (): Array<{ task: string, taskId: string }> {
     return Array.from(this.#running.values(), ({ attempt }) => ({ task: attempt.name, taskId: attempt.id }))
+  }
+
+  /** The same, for those who look at this worker from elsewhere. */
+  runs (): Runs[] {
+    return Array.from(this.#running.values(), ({ attempt, settling }) => ({ id: attempt.id, name: attempt.name, attempt: attempt.attempt, startedAt: settling.startedAt! }))
   }
 
   // Start

@@ -11,8 +11,8 @@ export interface Script {
   readonly sha: string
 }
 
-export type ScriptName = 'add' | 'adopt' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' | 'release' | 'remove' |
-  'renew' | 'retry' | 'settle' | 'status' | 'update' | 'watch'
+export type ScriptName = 'add' | 'adopt' | 'beat' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' |
+  'release' | 'remove' | 'renew' | 'retry' | 'settle' | 'status' | 'update' | 'watch' | 'workers'
 
 export type ScriptArgument = string | number | Buffer
 

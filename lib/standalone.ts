@@ -1,11 +1,12 @@
 /**
  * Layer 4: a worker in a process of its own: boots the app that serves HTTP, without listening, and works.
  */
-import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from 'fastify'
 import { pino } from 'pino'
 import * as errors from './errors.ts'
-import { hostOf, type Host } from './host.ts'
-import { loadApp } from './load-app.ts'
+import { bootApp, type BootedApp } from './boot-app.ts'
+import { workerDefaults } from './options.ts'
+import type { Host } from './host.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
 export interface RunWorkerOptions extends WorkerOptions {
@@ -40,7 +41,7 @@ export interface RunningWorker extends WorkerBoot {
   readonly workers: TaskWorker[]
 }
 
-type Registered = Host['registered'][number]
+export type Registered = Host['registered'][number]
 
 /** Boot must not give up before Redis is there: @fastify/redis of the app's own waits for it. */
 const BOOT_TIMEOUT = 0
@@ -51,23 +52,25 @@ const BOOT_TIMEOUT = 0
  * TASKS_REDIS_REFUSED, TASK_QUEUE_UNKNOWN, TASKS_OPTION_*, and whatever the app throws.
  */
 export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
-  const { app, appOptions = {}, serverOptions, logLevel = 'info', onBoot } = options
-  const loaded = typeof app === 'string' ? await loadApp(app) : { plugin: app, options: {}, file: app.name || 'app' }
-  const server = { ...loaded.options, ...serverOptions }
-  const instance: FastifyInstance = Fastify({ ...logging(server, logLevel), pluginTimeout: BOOT_TIMEOUT })
-  hostOf(instance).standalone = true
+  const { app, appOptions, serverOptions, logLevel = 'info' } = options
+  const server = (own: FastifyServerOptions): FastifyServerOptions => ({ ...logging({ ...own, ...serverOptions }, logLevel), pluginTimeout: BOOT_TIMEOUT })
+  const booted = await bootApp({ app, appOptions, server })
   try {
-    await instance.register(loaded.plugin, appOptions)
-    await instance.ready()
-    const plans = plan(hostOf(instance), options, loaded.file)
-    const boot = { ...describe(plans, loaded.file), close: () => instance.close() }
-    onBoot?.(boot)
-    const workers = await Promise.all(plans.map(({ registered, workerOptions }) => registered.tasks.startWorker(workerOptions)))
-    return { ...boot, instance, workers }
+    return await work(booted, options)
   } catch (error) {
-    await instance.close().catch(() => {})
+    await booted.instance.close().catch(() => {})
     throw error
   }
+}
+
+/** Works on the tasks of an app that has been booted. */
+export async function work ({ instance, host, file }: BootedApp, options: WorkerOptions & Pick<RunWorkerOptions, 'onBoot'>): Promise<RunningWorker> {
+  const { onBoot, ...limits } = options
+  const plans = plan(host, limits, file)
+  const boot = { ...describe(plans, file), close: () => instance.close() }
+  onBoot?.(boot)
+  const workers = await Promise.all(plans.map(({ registered, workerOptions }) => registered.tasks.startWorker(workerOptions)))
+  return { ...boot, instance, workers }
 }
 
 function logging (options: FastifyServerOptions, level: string): FastifyServerOptions {
@@ -77,7 +80,7 @@ function logging (options: FastifyServerOptions, level: string): FastifyServerOp
 interface Plan { registered: Registered, workerOptions: WorkerOptions & { queues: string[], concurrency: number } }
 
 /** Which registered instance of the plugin serves which queues. */
-function plan ({ registered }: Host, { queues, concurrency = 10, closeTimeout }: RunWorkerOptions, app: string): Plan[] {
+function plan ({ registered }: Host, { queues, concurrency = workerDefaults.concurrency, closeTimeout }: WorkerOptions, app: string): Plan[] {
   if (registered.length === 0) throw new errors.AppWithoutPlugin(app)
   if (registered.some(one => one.inline)) throw new errors.AppInline(app)
   const limits = { concurrency, ...(closeTimeout === undefined ? {} : { closeTimeout }) }

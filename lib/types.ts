@@ -276,6 +276,39 @@ export interface ThreadsOptions {
   maxHeap?: number
 }
 
+/** A task that a worker runs. */
+export interface RunningTask {
+  id: string
+  name: string
+  queue: string
+  attempt: number
+  /** ISO 8601. */
+  startedAt: string
+}
+
+/** A worker that lives, wherever it is, as it last told of itself. Times are ISO 8601. */
+export interface WorkerInfo {
+  id: string
+  host: string
+  pid: number
+  /** Of fastify-tasks. */
+  version: string
+  queues: string[]
+  /** Tasks that it runs at once, for each queue. */
+  concurrency: number
+  startedAt: string
+  /** When it last told: every 5 seconds. */
+  seenAt: string
+  /** It closes: it claims no more, and waits for what runs. */
+  draining: boolean
+  /** How late its event loop was since it told before, in ms. */
+  lag: { mean: number, max: number }
+  /** How many tasks it runs, of the queues that are known here. */
+  active: number
+  /** Those, oldest first; of each queue 100 at the most. */
+  running: RunningTask[]
+}
+
 /** Hooks and place of the routes that the plugin mounts. */
 export interface RoutesOptions {
   /** Path in front of `/:id`. Default `/` + the `name` option: `/tasks`. */
@@ -398,6 +431,11 @@ export interface Tasks {
   remove (id: string): Promise<RemoveOutcome>
   /** Removes all waiting and delayed tasks of a queue; how many. Throws TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE. */
   purge (queue: string): Promise<number>
+  /**
+   * The workers that live and serve a queue that is known here. One that was killed is listed for 15 s more; one whose
+   * event loop is held up for longer than that is not listed meanwhile. Throws TASKS_UNAVAILABLE.
+   */
+  workers (): Promise<WorkerInfo[]>
   /**
    * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
    * @throws TASKS_NO_HANDLERS, TASK_QUEUE_UNKNOWN, TASKS_OPTION_INVALID, TASKS_STALL_INTERVAL_CLASH

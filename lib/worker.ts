@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
+import { Heart } from './heart.ts'
 import { Insist } from './insist.ts'
 import { QueueLoop } from './loop.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
@@ -29,6 +30,7 @@ export class Worker implements TaskWorker {
   readonly #insist: Insist
   readonly #clients: Link[] = []
   #loops: QueueLoop[] = []
+  #heart: Heart | null = null
   #closing: Promise<void> | null = null
 
   /** Throws TASKS_OPTION_*, TASK_QUEUE_UNKNOWN, TASKS_NO_HANDLERS. Connects at `start`. */
@@ -73,7 +75,21 @@ export class Worker implements TaskWorker {
       log: this.#log
     }))
     await Promise.all(this.#loops.map(loop => loop.start()))
+    this.#tellOfItself(client)
     this.#log.info({ queues: this.queues, concurrency: this.concurrency }, 'worker started')
+  }
+
+  #tellOfItself (client: Link): void {
+    if (this.#closing) return
+    this.#heart = new Heart({
+      id: this.id,
+      client,
+      concurrency: this.concurrency,
+      queues: this.#loops.map((loop, i) => ({ queue: this.#registry.queue(this.queues[i]!).over(client), runs: () => loop.runs() })),
+      now: () => this.#registry.availability.now(),
+      log: this.#log
+    })
+    this.#heart.start()
   }
 
   #open (label: string): Link {
@@ -102,9 +118,11 @@ export class Worker implements TaskWorker {
   async #close (): Promise<void> {
     this.#insist.close()
     for (const loop of this.#loops) loop.stop()
+    this.#heart?.drain()
     await within(this.#settings.closeTimeout, this.#loops.map(loop => loop.idle()))
     await within(CLOSE_MARGIN, this.#loops.map(loop => loop.handBack()))
     for (const loop of this.#loops) loop.close()
+    this.#heart?.stop()
     await Promise.all(this.#clients.map(client => this.#registry.store.shut(client)))
     this.#log.info('worker closed')
   }

@@ -149,3 +149,23 @@ t.test('--version and --help', async t => {
   t.same(await help.exit, [0, null])
   for (const flag of ['--app', '--queues', '--concurrency', '--loglevel', '--close-timeout']) t.ok(help.out().includes(flag))
 })
+
+t.test('a worker whose words nobody reads any more ends all the same', async t => {
+  const folder = t.testdir({ 'package.json': '{"type":"module"}', 'app.js': `import tasks from ${PLUGIN}
+    export default async function app (fastify) {
+      await fastify.register(tasks, { prefix: process.env.PREFIX })
+      fastify.tasks.define('x', () => {})
+      process.on('message', () => { setImmediate(() => { throw new Error('not caught') }) })
+    }` })
+  const child = spawn(process.execPath, [CLI, 'worker', '-A', 'app.js', '--close-timeout', '100'], { cwd: folder, env: { ...process.env, PREFIX: randomPrefix() }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const exit = once(child, 'exit')
+  t.teardown(async () => { child.kill('SIGKILL'); await exit })
+  let out = ''
+  child.stdout!.on('data', chunk => { out += chunk })
+  await until('it has started', () => out.includes('worker started'), 20_000)
+  child.stdout!.destroy()
+  child.stderr!.destroy()
+  child.send('throw')
+  await until('it has ended', () => child.exitCode !== null || child.signalCode !== null, 20_000)
+  t.equal(child.exitCode, 1)
+})

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { sep } from 'node:path'
 import t from 'tap'
 import { withErrorTable } from '../scripts/docs.ts'
 import { defaults } from '../lib/options.ts'
@@ -11,12 +12,19 @@ t.test('README.md names every option of register', async t => {
   for (const option of Object.keys(defaults)) if (option !== 'queue') t.ok(readme.includes(`\`${option}\``), option)
 })
 
+t.test('README.md names every command and every flag', async t => {
+  const cli = readFileSync('lib/cli.ts', 'utf8')
+  for (const [, flag] of cli.matchAll(/'(?:-\w, )?(--[a-z-]+)[ ']/g)) if (!['--tied', '--json'].includes(flag!)) t.ok(readme.includes(flag!), flag)
+  for (const [, command] of cli.matchAll(/ueryCommand\('([a-z]+)/g)) t.match(readme, new RegExp(`^\\|.*\`(?:[a-z]+ ID\`, \`)?${command}[ \`]`, 'm'), command)
+})
+
 t.test('docs/internals.md lists every file and every key', async t => {
   const internals = readFileSync('docs/internals.md', 'utf8')
-  for (const file of readdirSync('lib').filter(name => name.endsWith('.ts'))) t.ok(internals.includes(`\`${file}\``), file)
+  const files = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts')).map(name => name.replaceAll(sep, '/'))
+  for (const file of files) t.ok(internals.includes(`\`${file}\``), file)
   const keys = [...readFileSync('lib/queue.ts', 'utf8').match(/^type Key = [^]*?\n\n/m)![0].matchAll(/'(.+?)'/g)].map(match => match[1])
   for (const key of keys) t.ok(internals.includes(`\`${key}\``), key)
-  for (const [, file] of internals.matchAll(/\| `([a-z-]+\.ts)`/g)) t.ok(readdirSync('lib').includes(file!), `${file} is there`)
+  for (const [, file] of internals.split('## In Redis')[0]!.matchAll(/`([a-z/-]+\.ts)`/g)) t.ok(file!.startsWith('test/') || files.includes(file!), `${file} is there`)
   t.ok(internals.split('\n').length < 90, 'short enough to be read')
 })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { build, errorOf, keysOf, latch, randomPrefix, reaches, until } from './helpers.ts'
+import { build, connect, errorOf, inRedis, keysOf, latch, randomPrefix, reaches, until } from './helpers.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ListOptions } from '../lib/types.ts'
 
@@ -29,6 +29,34 @@ t.test('pages are in order, and stable while tasks come and go', async t => {
   t.same((await pages(app, { state: 'delayed', limit: 2 })).flat(), [delayed[1], delayed[2], delayed[0]], 'by when they are due')
   for (const id of delayed) await app.tasks.cancel(id)
   t.same(new Set((await pages(app, { state: 'cancelled', limit: 2 })).flat()), new Set(delayed))
+})
+
+inRedis('a page finds its place again, however far what was before it has gone on', 'takes from the list itself', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => { app.tasks.define('x') })
+  const redis = connect(t)
+  const ids = (await app.tasks.enqueueMany('x', Array.from({ length: 6_000 }, () => ({})))).map(one => one.id)
+  const waiting = `${prefix}:{default}:waiting`
+  const page = async (cursor?: string): Promise<{ ids: string[], cursor: string }> => {
+    const { tasks, cursor: next } = await app.tasks.list({ state: 'waiting', limit: 500, ...(cursor ? { cursor } : {}) })
+    return { ids: tasks.map(one => one.id), cursor: next! }
+  }
+  let at: { ids: string[], cursor: string } = { ids: [], cursor: '' }
+  for (let i = 0; i < 5; i++) at = await page(at.cursor)
+  t.same(at.ids, ids.slice(2_000, 2_500))
+  const next = ids.slice(2_500, 3_000)
+  t.same((await page(at.cursor)).ids, next, 'nothing happened')
+  await redis.rpush(waiting, 'handed', 'back')
+  t.same((await page(at.cursor)).ids, next, 'some were handed back')
+  for (const taken of [300, 900, 1_000]) {
+    await redis.rpop(waiting, taken)
+    await app.tasks.enqueue('x')
+    t.same((await page(at.cursor)).ids, next, `${taken} more were taken`)
+  }
+  t.same((await page(`default/${ids[2_499]}`)).ids, next, 'a cursor without the place, as one may be written by hand')
+  t.same((await page(`default/999999999999999/${ids[2_499]}`)).ids, next, 'or with a wrong one')
+  await redis.rpop(waiting, 302) // up to the last one of that page
+  t.same((await page(at.cursor)).ids, next, 'all that was before has gone')
 })
 
 t.test('by state, queue and name', async t => {

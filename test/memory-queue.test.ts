@@ -41,7 +41,7 @@ const cancel = call('cancel', async (queue, { id, stale, ttl }: { id: string, st
 const retry = call('retry', async (queue, { id, stale }: { id: string, stale?: boolean }) => queue.retry(id, await before(queue, id, stale), text(id, 'again')))
 const remove = call('remove', (queue, id: string) => queue.remove(id))
 const purge = call('purge', (queue, limit: number) => queue.purge(limit))
-const page = call('page', (queue, { state, after, limit }: { state: TaskState, after: string, limit: number }) => queue.page(state, after, limit))
+const page = call('page', (queue, { state, after, limit }: { state: TaskState, after: string, limit: number }) => queue.page(state, limit, after === '' ? undefined : { id: after, place: 0 }))
 const others = [call('reap', (queue) => queue.reap(10)), call('join', queue => queue.join(LONG)), call('recover', queue => queue.recover('r.1', LONG, 2))]
 
 const id = fc.constantFrom('a', 'b', 'c', 'd')
@@ -91,7 +91,7 @@ const inNoOrder = (state: TaskState): boolean => !['waiting', 'active', 'delayed
 async function look (queue: Queue): Promise<unknown> {
   const states: TaskState[] = ['waiting', 'active', 'delayed', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
   const pages = await Promise.all(states.map(async state => {
-    const ids = await queue.page(state, '', 10)
+    const { ids } = await queue.page(state, 10)
     return inNoOrder(state) ? ids.sort() : ids
   }))
   const records = await Promise.all(['a', 'b', 'c', 'd'].map(async id => {
@@ -124,9 +124,9 @@ t.test('what comes due and what goes, when the clock is moved', async t => {
   const store = new MemoryStore()
   const queue = store.queue('q')
   const start = store.now()
-  const waiting = (): Promise<string[]> => queue.page('waiting', '', 10)
+  const waiting = async (): Promise<string[]> => (await queue.page('waiting', 10)).ids
   await queue.addMany([['late', 300], ['early', 100], ['same', 100], ['due', 0]].map(([id, ms]) => ({ id: id as string, text: text('x'), delay: start + (ms as number) })))
-  t.same(await queue.page('delayed', '', 10), ['early', 'same', 'late'], 'of one time in the order in which they came')
+  t.same((await queue.page('delayed', 10)).ids, ['early', 'same', 'late'], 'of one time in the order in which they came')
   t.same(await waiting(), ['due'])
   t.equal(store.due, start + 100)
   store.moveTo(start + 99)
@@ -150,5 +150,5 @@ t.test('wait: for who comes first, and takes nothing', async t => {
   const waits = [queue.wait(), queue.wait()]
   await queue.add({ id: 'a', text: text('a') })
   t.same(await Promise.all([...waits, queue.wait()]), [true, true, true])
-  t.same(await queue.page('waiting', '', 10), ['a'])
+  t.same((await queue.page('waiting', 10)).ids, ['a'])
 })

@@ -1,8 +1,12 @@
-// Where a Redis server to run comes from, for tests, the demo and development.
+/**
+ * Layer 4: where a Redis server to run comes from, for development, the demo and the tests.
+ */
 import { execFile } from 'node:child_process'
 import { constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import * as errors from '../errors.ts'
 
 export interface RedisBinary {
   path: string
@@ -30,23 +34,21 @@ const limits = { timeout: 180_000, maxBuffer: 2 ** 26 }
 
 let fetching: Promise<RedisBinary> | undefined
 
+/** Throws TASKS_NO_REDIS_SERVER. */
 export async function findRedis (): Promise<RedisBinary> {
   for (const name of servers) {
     const path = await onPath(name)
     if (path) return { path, env: {}, from: 'path' }
   }
-  if (!(await onPath('apt-get')) || !(await onPath('dpkg-deb'))) throw new Error(noRedis())
+  if (!(await onPath('apt-get')) || !(await onPath('dpkg-deb'))) throw noRedis()
   fetching ??= cachedOrFetched()
   return await fetching
 }
 
-export function projectRoot (): string {
-  let dir = import.meta.dirname
-  while (!existsSync(join(dir, 'package.json'))) {
-    if (dir === dirname(dir)) throw new Error(`no package.json above ${import.meta.dirname}`)
-    dir = dirname(dir)
-  }
-  return dir
+/** The nearest folder with a package.json, upwards from this one. */
+export function packageFolder (from: string): string | undefined {
+  if (existsSync(join(from, 'package.json'))) return from
+  return from === dirname(from) ? undefined : packageFolder(dirname(from))
 }
 
 async function onPath (name: string): Promise<string | undefined> {
@@ -65,21 +67,22 @@ async function isExecutable (path: string): Promise<boolean> {
   }
 }
 
-function noRedis (reason = ''): string {
-  return `There is no redis-server or valkey-server on PATH. Install one:
+function noRedis (cause?: Error): Error {
+  const reason = cause ? `fetching it with apt-get failed: ${cause.message}` : 'there is no redis-server or valkey-server on PATH'
+  return new errors.NoRedisServer(`${reason}${ways}`, ...(cause ? [{ cause }] : []))
+}
+
+const ways = `
   macOS           brew install redis
   Debian, Ubuntu  apt-get install redis-server
   elsewhere       docker run -p 6379:6379 redis
-or set REDIS_URL to a running one, such as redis://127.0.0.1:6379${reason}`
-}
+or set REDIS_URL to a running one, such as redis://127.0.0.1:6379`
 
 async function cachedOrFetched (): Promise<RedisBinary> {
-  const home = join(projectRoot(), 'node_modules', '.cache', 'fastify-tasks-redis')
+  const home = join(packageFolder(process.cwd()) ?? tmpdir(), 'node_modules', '.cache', 'fastify-tasks-redis')
   const target = join(home, systemName())
   if (!existsSync(target)) {
-    await fetchInto(home, target).catch((error: Error) => {
-      throw new Error(noRedis(`\nFetching it with apt-get failed: ${error.message}`), { cause: error })
-    })
+    await fetchInto(home, target).catch((error: Error) => { throw noRedis(error) })
   }
   const binary = await binaryIn(target)
   const version = await run(binary.path, ['--version'], { env: binary.env })

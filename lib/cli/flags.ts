@@ -1,0 +1,28 @@
+/**
+ * Layer 4: what may stand behind a flag.
+ */
+import { InvalidArgumentError } from 'commander'
+
+export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
+export function names (value: string): string[] {
+  const found = value.split(',').map(name => name.trim()).filter(name => name !== '')
+  if (found.length === 0) throw new InvalidArgumentError('Give names of queues, with commas between them: default,mail')
+  return found
+}
+
+export function whole (value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('Give a whole number.')
+  return Number(value)
+}
+
+export function port (value: string): number {
+  const number = whole(value)
+  if (number > 65_535) throw new InvalidArgumentError('Give a port, 0 to 65535.')
+  return number
+}
+
+export function level (value: string): string {
+  if (!LEVELS.includes(value)) throw new InvalidArgumentError(`Give one of ${LEVELS.join(', ')}.`)
+  return value
+}

@@ -1,0 +1,37 @@
+/**
+ * Layer 4: the Redis of `fastify-tasks dev`: in memory, in a temporary folder, gone with whoever started it.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as errors from '../errors.ts'
+import { findRedis } from './redis-binary.ts'
+import { endRedis, launchRedis, type RedisServer } from './redis-server.ts'
+
+export interface PrivateRedis {
+  readonly url: string
+  readonly pid: number
+  stop (): Promise<void>
+}
+
+/** Throws TASKS_NO_REDIS_SERVER. */
+export async function startPrivateRedis (): Promise<PrivateRedis> {
+  const binary = await findRedis()
+  const dir = await mkdtemp(join(tmpdir(), 'fastify-tasks-redis-'))
+  const removed = (): Promise<void> => rm(dir, { recursive: true, force: true })
+  let server: RedisServer
+  try {
+    server = await launchRedis({ binary, dir, temporary: true, args: ['--appendonly', 'no'] })
+  } catch (error) {
+    await removed()
+    throw new errors.NoRedisServer((error as Error).message, { cause: error })
+  }
+  return {
+    url: `redis://127.0.0.1:${server.port}`,
+    pid: server.pid,
+    async stop () {
+      await endRedis(server, 'SIGTERM')
+      await removed()
+    }
+  }
+}
