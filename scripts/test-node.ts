@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { projectRoot } from '../lib/dev/redis-binary.ts'
+import { projectRoot } from './redis.ts'
 
 const [major, ...command] = process.argv.slice(2)
 process.exitCode = major && /^\d+(\.\d+)*$/.test(major) ? under(major, command.length > 0 ? command : ['test']) : usage()

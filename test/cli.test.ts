@@ -151,12 +151,14 @@ t.test('--version and --help', async t => {
 })
 
 t.test('a worker whose words nobody reads any more ends all the same', async t => {
-  const folder = t.testdir({ 'package.json': '{"type":"module"}', 'app.js': `import tasks from ${PLUGIN}
+  const folder = t.testdir({
+    'package.json': '{"type":"module"}', 'app.js': `import tasks from ${PLUGIN}
     export default async function app (fastify) {
       await fastify.register(tasks, { prefix: process.env.PREFIX })
       fastify.tasks.define('x', () => {})
       process.on('message', () => { setImmediate(() => { throw new Error('not caught') }) })
-    }` })
+    }`
+  })
   const child = spawn(process.execPath, [CLI, 'worker', '-A', 'app.js', '--close-timeout', '100'], { cwd: folder, env: { ...process.env, PREFIX: randomPrefix() }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   const exit = once(child, 'exit')
   t.teardown(async () => { child.kill('SIGKILL'); await exit })
