@@ -121,7 +121,7 @@ export class Keeper {
       const lateMs = Date.now() - last - LAG_CHECK
       last = Date.now()
       if (lateMs < stallInterval / 6) return
-      log.warn({ lateMs, running: runner.running() }, 'The event loop was held up: one of the running tasks computes without a pause. Past stallInterval its claim is lost, and it runs twice')
+      log.warn({ lateMs, running: runner.running() }, 'The event loop was held up: one of the running tasks computes without a pause. Past stallInterval its claim is lost, and it runs twice. Give it a thread: define(name, { thread: file })')
     }, LAG_CHECK))
   }
 

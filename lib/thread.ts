@@ -85,7 +85,7 @@ export class Threads {
   /** After the workers: nothing runs any more. Does not wait for what a thread does not let go of. */
   async close (): Promise<void> {
     this.#closed = true
-    const pool = await this.#pool
+    const pool = await this.#pool?.catch(() => null)
     const timer = new AbortController()
     await Promise.race([pool?.destroy(), sleep(ABORT_GRACE, undefined, { signal: timer.signal }).catch(() => {})])
     timer.abort()
