@@ -59,9 +59,9 @@ program.command('worker')
   .option('-l, --loglevel <level>', LEVELS.join(', '), level, 'info')
   .option('--close-timeout <ms>', `how long running tasks may go on after SIGTERM (default: ${workerDefaults.closeTimeout})`, whole)
   .option('--watch', 'start anew when files change: in the app\'s folder those that hold code (not node_modules, nor what begins with a dot)')
-  .option('--watch-path <paths...>', 'with --watch: files and folders to watch instead of the app\'s folder; there every file counts')
+  .option('--watch-path <paths...>', 'the same for these files and folders instead of the app\'s folder; there every file counts')
   .addOption(tied())
-  .action((flags: WorkerFlags) => flags.watch ? watchWorker(flags).then(exit, fail) : worker(flags).catch(fail))
+  .action((flags: WorkerFlags) => flags.watch || flags.watchPath ? watchWorker(flags).then(exit, fail) : worker(flags).catch(fail))
 
 /** What the app has under `dev` and in its own process there. */
 function appCommand (name: string, description: string, hidden: boolean): Command {

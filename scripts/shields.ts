@@ -83,7 +83,25 @@ const shields: Shield[] = [
   { against: 'a cluster client gives up in words of its own', file: 'availability.js', shield: '|Too many Cluster redirections', without: '', test: 'cluster-failover' },
   { against: 'one master away: the status of every task waits for it', file: 'tasks.js', shield: 'firstOf(looks)', without: '(await Promise.all(looks)).find(one => one !== null) ?? null', test: 'cluster-failover' },
   { against: 'one master back: its workers\' tasks are taken for stalled', file: 'keeper.js', shield: 'this.#away || Date.now()', without: 'Date.now()', test: 'cluster-failover' },
-  { against: 'a master that takes over has no scripts', file: 'scripts.js', shield: /if \(!isMissingScript\(error\)\)/g, without: 'if (error)', test: 'failover' }
+  { against: 'a master that takes over has no scripts', file: 'scripts.js', shield: /if \(!isMissingScript\(error\)\)/g, without: 'if (error)', test: 'failover' },
+  { against: 'what a killed worker told stays for ever', file: 'scripts/beat.lua', shield: 'redis.call(\'ZRANGEBYSCORE\', KEYS[1], \'-inf\', now, \'LIMIT\', 0, 1000)', without: '{}', test: 'workers' },
+  { against: 'what the last worker told stays for ever', file: 'scripts/beat.lua', shield: 'redis.call(\'PEXPIRE\', KEYS[2], ARGV[3])', without: '', test: 'workers' },
+  { against: 'a killed worker is listed', file: 'scripts/workers.lua', shield: '\'(\' .. time[1] * 1000 + math.floor(time[2] / 1000)', without: '\'-inf\'', test: 'workers' },
+  { against: 'a worker that closed is listed', file: 'heart.js', shield: 'queue.beat(id, \'\', LIFETIME)', without: 'queue.beat(id, \'{}\', LIFETIME)', test: 'workers' },
+  { against: 'garbage in what a worker told', file: 'vitals.js', shield: 'Number.isFinite(value) && value >= 0 ? value : 0', without: 'true ? value : 0', test: 'workers' },
+  { against: 'a page that lost its place', file: 'scripts/page.lua', shield: 'return at and redis.call', without: 'return false and redis.call', test: 'listing' },
+  { against: 'a page that trusts an old place', file: 'scripts/page.lua', shield: 'if redis.call(\'LINDEX\', key, -1 - place) == after then', without: 'if true then', test: 'listing' },
+  { against: 'a terminal obeys what a task says', file: 'cli/text.js', shield: 'char === \'\\t\' ? \'  \' : escape(char)', without: 'char', test: 'cli-list' },
+  { against: 'EPIPE ends a process with a stack', file: 'cli/output.js', shield: 'if (error.code === \'EPIPE\')', without: 'if (false)', test: 'cli-list' },
+  { against: 'a purge that nobody confirmed', file: 'cli/purge.js', shield: 'if (!yes && !await confirmed(what))', without: 'if (false)', test: 'cli-purge' },
+  { against: 'a command starts the app\'s embedded worker', file: 'boot-app.js', shield: 'host.standalone = true', without: '', test: 'cli-source' },
+  { against: 'a change kills what runs', file: 'cli/supervisor.js', shield: 'this.#stop(\'SIGTERM\')', without: 'this.#stop(\'SIGKILL\')', test: 'cli-watch' },
+  { against: 'the worker outlives who watches it', file: 'cli/worker.js', shield: 'if (tied)', without: 'if (false)', test: 'cli-watch' },
+  { against: 'a worker that does not end holds up the new one', file: 'cli/supervisor.js', shield: 'this.#child?.kill(\'SIGKILL\')', without: '', test: 'cli-watch' },
+  { against: 'what is written to node_modules, or to a dotfile, starts it anew', file: 'cli/watcher.js', shield: 'ignored: file => isIgnored(file, paths)', without: '', test: 'cli-watch' },
+  { against: 'a private Redis beside the one that is named', file: 'plugin.js', shield: 'isClient(decorated) || process.env.REDIS_URL ? undefined', without: 'false ? undefined', test: 'cli-dev' },
+  { against: 'what cannot be said is an uncaught error, which is said', file: 'cli/output.js', shield: 'stream.on(\'error\', () => { })', without: 'void stream', test: 'cli' },
+  { against: 'dev in production', file: 'cli/dev.js', shield: 'process.env.NODE_ENV === \'production\'', without: 'false', test: 'cli-dev' }
 ]
 
 /** Whether the test fails without the shield. */

@@ -4,15 +4,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startRedis } from '../scripts/redis.ts'
-import { ended, PLUGIN, run, type Run } from './command.ts'
+import { DEADLINE, ended, PLUGIN, run, type Run } from './command.ts'
 import { randomPrefix, REDIS_URL, until } from './helpers.ts'
 
-const DEADLINE = 30_000
-t.jobs = 3
-t.setTimeout(180_000)
+// Most of it is waiting.
+t.jobs = 2
 
-const app = (options: string, word = 'one'): string => `import tasks from ${PLUGIN}
+const app = (options: string, word = 'one', before = ''): string => `import tasks from ${PLUGIN}
 export default async function app (fastify) {
+  ${before}
   await fastify.register(tasks, ${options})
   const hello = fastify.tasks.define('hello', async (data) => '${word} ' + data)
   fastify.post('/', async (request, reply) => reply.accepted(await hello.enqueue(request.body)))
@@ -90,13 +90,15 @@ t.test('no Redis anywhere: brings one up, serves, works, starts anew on a change
 t.test('what is named is taken: --redis, REDIS_URL, the app\'s own', async t => {
   const own = await startRedis()
   t.teardown(() => own.stop())
+  const plain = app('{ prefix: process.env.PREFIX }')
   const cases: Array<[string, string, string[], NodeJS.ProcessEnv]> = [
-    ['--redis', '{ prefix: process.env.PREFIX }', ['--redis', own.url], { REDIS_URL }],
-    ['REDIS_URL', '{ prefix: process.env.PREFIX }', [], { REDIS_URL: own.url }],
-    ['the app', `{ prefix: process.env.PREFIX, redis: '${own.url}' }`, [], {}]
+    ['--redis', plain, ['--redis', own.url], { REDIS_URL }],
+    ['REDIS_URL', plain, [], { REDIS_URL: own.url }],
+    ['its redis option', app(`{ prefix: process.env.PREFIX, redis: '${own.url}' }`), [], {}],
+    ['its @fastify/redis', app('{ prefix: process.env.PREFIX }', 'one', `await fastify.register(import('@fastify/redis'), { url: '${own.url}' })`), [], {}]
   ]
-  for (const [name, options, args, env] of cases) {
-    const dev = startDev(t, t.testdir({ 'app.mjs': app(options) }), ['--no-watch', ...args], { PREFIX: randomPrefix(), ...env })
+  for (const [name, text, args, env] of cases) {
+    const dev = startDev(t, t.testdir({ 'app.mjs': text }), ['--no-watch', ...args], { PREFIX: randomPrefix(), ...env })
     t.equal(await hello(await dev.address()), 'one world', name)
     t.equal(dev.redis(), `${own.url}/0`)
     t.notMatch(dev.err(), /private one|watching/)

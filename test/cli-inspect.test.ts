@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import t from 'tap'
-import { ended, PLUGIN, run } from './command.ts'
-import { build, randomPrefix, reaches, until } from './helpers.ts'
+import { DEADLINE, ended, PLUGIN, run } from './command.ts'
+import { build, randomPrefix, until } from './helpers.ts'
 
 t.test('the queues, the workers that live, and what each of them runs', async t => {
   const prefix = randomPrefix()
@@ -13,11 +13,10 @@ t.test('the queues, the workers that live, and what each of them runs', async t 
   const worker = run(t, folder, ['worker', '-A', 'app.mjs', '-c', '3', '--close-timeout', '0'])
   const { id } = await web.tasks.enqueue('hang')
   await web.tasks.enqueue('hang', 1, { delay: 60_000 })
-  await reaches(web, id, 'active')
   const told = await until('it is told', async () => {
     const all = await web.tasks.workers()
     return all[0]?.active === 1 ? all : null
-  }, 20_000)
+  }, DEADLINE)
   const json = JSON.parse((await inspect('--json')).out)
   t.match(json, {
     name: 'tasks',

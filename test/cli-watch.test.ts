@@ -1,14 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { PLUGIN, run, type Run } from './command.ts'
+import { DEADLINE, PLUGIN, run, type Run } from './command.ts'
 import { build, randomPrefix, reaches, until } from './helpers.ts'
 import type { FastifyInstance } from 'fastify'
 
-const DEADLINE = 30_000
-// Processes that start and end: most of it is waiting.
-t.jobs = 3
-t.setTimeout(180_000)
+// Most of it is waiting.
+t.jobs = 2
 
 /** An app of two files, of which one says what its task returns. */
 const app = (prefix: string): string => `import tasks from ${PLUGIN}

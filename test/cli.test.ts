@@ -1,14 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { startRedis } from '../scripts/redis.ts'
+import { PLUGIN, run, type Run } from './command.ts'
 import { build, randomPrefix, reaches, REDIS_URL, until } from './helpers.ts'
-
-const CLI = new URL('../lib/cli.js', import.meta.url).pathname
-const PLUGIN = JSON.stringify(new URL('../lib/plugin.js', import.meta.url).href)
 
 const body = `
   await fastify.register(tasks, { prefix: process.env.PREFIX })
@@ -20,18 +16,6 @@ const body = `
 const esm = `import tasks from ${PLUGIN}\nexport default async function app (fastify, options) {${body}}\n`
 const typed = `import tasks from ${PLUGIN}\ninterface Options { a?: number }\nexport default async function app (fastify: any, options: Options): Promise<void> {${body}}\n`
 const cjs = `module.exports = async function app (fastify, options) {\n  const { default: tasks } = await import(${PLUGIN})${body}}\n`
-
-interface Run { child: ChildProcess, out: () => string, err: () => string, exit: Promise<[number | null, string | null]> }
-
-function run (t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv = {}): Run {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, env: { ...process.env, ...env } })
-  const texts = { out: '', err: '' }
-  child.stdout.on('data', chunk => { texts.out += chunk })
-  child.stderr.on('data', chunk => { texts.err += chunk })
-  const exit = once(child, 'exit') as Promise<[number | null, string | null]>
-  t.teardown(async () => { child.kill('SIGKILL'); await exit })
-  return { child, out: () => texts.out, err: () => texts.err, exit }
-}
 
 const started = (worker: Run): Promise<unknown> => until('the worker has started', () => worker.out().includes('worker started'), 20_000)
 

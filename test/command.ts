@@ -3,8 +3,12 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { until } from './helpers.ts'
+
+// Processes that start and end, one after the other: on a busy machine that takes its time.
+t.setTimeout(300_000)
+export const DEADLINE = 60_000
 
 const CLI = new URL('../lib/cli.js', import.meta.url).pathname
 export const PLUGIN = JSON.stringify(new URL('../lib/plugin.js', import.meta.url).href)

@@ -17,7 +17,7 @@ const isKnown = (code: unknown): boolean => typeof code === 'string' && code.sta
 
 /** Known errors have one clear line; of others the stack is all there is. */
 export function sayError (error: unknown): void {
-  const { code, message } = error as { code?: string, message?: string }
+  const { code, message } = (error ?? {}) as { code?: string, message?: string }
   say(`fastify-tasks: ${isKnown(code) ? `${cleanText(message!)} [${code}]` : error instanceof Error ? error.stack : String(error)}`)
 }
 
