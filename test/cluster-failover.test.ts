@@ -103,3 +103,29 @@ t.test('slots move from master to master under load: nothing is lost, nothing ru
   for (const id of ids) await reaches(app, id, 'succeeded')
   t.same(ids.filter(id => runs.get(id) !== 1), [])
 })
+
+t.test('all masters are killed and come back: 503 until then, and all goes on by itself', async t => {
+  const go = latch()
+  let runs = 0
+  const app = await onCluster(t, { worker: true, stallInterval: 2_000, enqueueTimeout: 500 }, app => {
+    app.tasks.define('held', async (_data, task) => { runs++; await task.updateState('BEFORE'); await go.promise; await task.updateState('AFTER'); return 'once' })
+    app.tasks.define('quick', (_data, task) => task.queue)
+  })
+  const held = await app.tasks.enqueue('held')
+  const delayed = await app.tasks.enqueueMany('quick', QUEUES.map(queue => ({ queue, delay: 500 })))
+  await until('it runs', async () => (await held.status())!.stage === 'BEFORE')
+  await Promise.all(cluster.servers.map(server => server.kill()))
+  const ended = until('the client says so', () => !app.tasks.ready)
+  for (const queue of QUEUES) t.match(await errorOf(app.tasks.enqueue('quick', 1, { queue })), { code: 'TASKS_UNAVAILABLE' })
+  await ended
+  t.match(await errorOf(app.tasks.enqueue('quick')), { code: 'TASKS_UNAVAILABLE', message: /Nothing was sent/ })
+  go.open() // its outcome comes while nobody is there
+  await Promise.all(cluster.servers.map(server => server.restart()))
+  const quick = await Promise.all(QUEUES.map(queue =>
+    until('enqueueing goes on', () => app.tasks.enqueue('quick', 1, { queue }).catch(() => null), 30_000)))
+  for (const handle of [held, ...delayed, ...quick]) {
+    const record = await until('it has ended', async () => { const found = await handle.status().catch(() => null); return found?.finishedAt && found }, 30_000)
+    t.match(record, { state: 'succeeded', result: handle === held ? 'once' : handle.queue })
+  }
+  t.equal(runs, 1)
+})
