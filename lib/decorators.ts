@@ -7,10 +7,10 @@ import { currentRequest } from './context.ts'
 import { counts, list, purge, remove } from './listing.ts'
 import { Worker } from './worker.ts'
 import type { TaskRegistry } from './tasks.ts'
-import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, TaskPage, Tasks, TaskWorker, WorkerOptions } from './types.ts'
+import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, FastifyTasks, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskRecord, TaskPage, TaskWorker, WorkerOptions } from './types.ts'
 
 /** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */
-class ScopedTasks implements Tasks {
+class ScopedTasks implements FastifyTasks {
   readonly #registry: TaskRegistry
   readonly #instance: FastifyInstance
   readonly #workers: Worker[]
@@ -56,10 +56,10 @@ class ScopedTasks implements Tasks {
 }
 
 /** Decorates; the workers that are started through it are added to `workers`. Throws TASKS_NAME_TAKEN. */
-export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[]): Tasks {
+export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[]): FastifyTasks {
   const { name } = registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
-  const scoped = new WeakMap<FastifyInstance, Tasks>()
+  const scoped = new WeakMap<FastifyInstance, FastifyTasks>()
   fastify.decorate(name, {
     getter (this: FastifyInstance) {
       let tasks = scoped.get(this)

@@ -2,13 +2,13 @@
  * Layer 0: what a program that boots an app needs of the plugin inside it, wherever in the app that was registered.
  */
 import type { FastifyInstance } from 'fastify'
-import type { Tasks } from './types.ts'
+import type { FastifyTasks } from './types.ts'
 
 export interface Host {
   /** A worker runs the app: no embedded one starts beside it. */
   standalone: boolean
   /** All that were registered, in order, with where their Redis is. */
-  readonly registered: Array<{ tasks: Tasks, address: string, queues: readonly string[], definitions: ReadonlyMap<string, { queue: string, handler: unknown }> }>
+  readonly registered: Array<{ tasks: FastifyTasks, address: string, queues: readonly string[], definitions: ReadonlyMap<string, { queue: string, handler: unknown }> }>
 }
 
 // By the global registry of symbols: the program may have another copy of this package than the app.

@@ -13,7 +13,7 @@ import { hostOf } from './host.ts'
 import { pluginSettings, workerSettings } from './options.ts'
 import { makeRoutes } from './routes.ts'
 import { TaskRegistry } from './tasks.ts'
-import type { Tasks, TasksOptions } from './types.ts'
+import type { FastifyTasks, TasksOptions } from './types.ts'
 import type { Worker } from './worker.ts'
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
@@ -95,7 +95,7 @@ async function mount (fastify: FastifyInstance, registry: TaskRegistry, ready: b
   })
 }
 
-function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, availability }: TaskRegistry, tasks: Tasks): void {
+function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, availability }: TaskRegistry, tasks: FastifyTasks): void {
   if (worker === false || hostOf(fastify).standalone) return
   const options = worker === true ? {} : worker
   workerSettings(options, [])

@@ -3,7 +3,7 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
+  ['types', 'inference', 'errors', 'options', 'context', 'record', 'failure', 'backoff', 'host', 'schema'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist'],
   ['changes', 'handle', 'tasks', 'attempt', 'settlement', 'listing', 'settler', 'runner', 'keeper', 'loop', 'worker'],
   ['decorators', 'route-schemas', 'routes'],
