@@ -9,7 +9,7 @@ const PAGE = 50
 /** Bounds one Lua call. */
 const PURGE_BATCH = 1_000
 
-/** See `FastifyTasks.list`. A cursor is the queue that is being read, and the last id of the page before. */
+/** See `Tasks.list`. A cursor is the queue that is being read, and the last id of the page before. */
 export async function list (registry: TaskRegistry, options: ListOptions): Promise<TaskPage> {
   checkList(options)
   const { state, name, limit = PAGE, cursor } = options
@@ -29,20 +29,20 @@ function split (cursor: string): [string, string] {
 
 const nextQueue = (names: string[], queue: string): string | null => names[names.indexOf(queue) + 1] ?? null
 
-/** See `FastifyTasks.counts`. */
+/** See `Tasks.counts`. */
 export async function counts (registry: TaskRegistry): Promise<Record<string, QueueCounts>> {
   const all = [...registry.queues.values()].map(async queue =>
     [queue.name, await registry.availability.call('a count of tasks', 'Ask again.', () => queue.counts())] as const)
   return Object.fromEntries(await Promise.all(all))
 }
 
-/** See `FastifyTasks.remove`. */
+/** See `Tasks.remove`. */
 export async function remove (registry: TaskRegistry, id: string): Promise<RemoveOutcome> {
   const found = await registry.find(id)
   return found ? registry.availability.call(`a removal of task "${id}"`, 'Ask again.', () => found.queue.remove(id)) : 'unknown'
 }
 
-/** See `FastifyTasks.purge`. */
+/** See `Tasks.purge`. */
 export async function purge (registry: TaskRegistry, name: string): Promise<number> {
   const queue = registry.queue(name)
   let sum = 0

@@ -151,7 +151,7 @@ export class TaskRegistry implements HandleSource {
     return options
   }
 
-  /** See `FastifyTasks.enqueue`. */
+  /** See `Tasks.enqueue`. */
   async enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
     const job = this.#prepare(name, data, options)
     const start = Date.now()
@@ -159,7 +159,7 @@ export class TaskRegistry implements HandleSource {
     return this.#handleOf(job, added, start)
   }
 
-  /** See `FastifyTasks.enqueueMany`. */
+  /** See `Tasks.enqueueMany`. */
   async enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
     const jobs = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
     const handles = new Map<Prepared, Handle>()
@@ -227,18 +227,18 @@ export class TaskRegistry implements HandleSource {
     return found.find(one => one !== null) ?? null
   }
 
-  /** See `FastifyTasks.status`. */
+  /** See `Tasks.status`. */
   async status (id: string, queue?: string): Promise<TaskRecord<any, any> | null> {
     return (await this.find(id, queue))?.record ?? null
   }
 
-  /** See `FastifyTasks.handle`. */
+  /** See `Tasks.handle`. */
   async handle (id: string): Promise<Handle | null> {
     const found = await this.find(id)
     return found && new Handle(this, id, found.record.name, found.queue.name, null)
   }
 
-  /** See `FastifyTasks.cancel`. */
+  /** See `Tasks.cancel`. */
   async cancel (id: string, queue?: string): Promise<CancelOutcome> {
     for (;;) {
       const found = await this.find(id, queue)
@@ -252,7 +252,7 @@ export class TaskRegistry implements HandleSource {
     }
   }
 
-  /** See `FastifyTasks.retry`. */
+  /** See `Tasks.retry`. */
   async retry (id: string): Promise<RetryOutcome> {
     for (;;) {
       const found = await this.find(id)
