@@ -8,10 +8,10 @@ import { counts, list, purge, remove, workers } from './listing.ts'
 import { Worker } from './worker.ts'
 import type { Inline } from './inline.ts'
 import type { TaskRegistry } from './tasks.ts'
-import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord, Tasks, TaskWorker, WorkerInfo, WorkerOptions } from './types.ts'
+import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord, TaskWorker, WorkerInfo, WorkerOptions } from './types.ts'
 
 /** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */
-class ScopedTasks implements Tasks {
+class ScopedTasks implements FastifyTasks {
   readonly #registry: TaskRegistry
   readonly #instance: FastifyInstance
   readonly #workers: Worker[]
@@ -68,10 +68,10 @@ class ScopedTasks implements Tasks {
 }
 
 /** Decorates; the workers that are started through it are added to `workers`. Throws TASKS_NAME_TAKEN. */
-export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[], inline?: Inline): Tasks {
+export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[], inline?: Inline): FastifyTasks {
   const { name } = registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
-  const scoped = new WeakMap<FastifyInstance, Tasks>()
+  const scoped = new WeakMap<FastifyInstance, FastifyTasks>()
   fastify.decorate(name, {
     getter (this: FastifyInstance) {
       let tasks = scoped.get(this)

@@ -2,7 +2,7 @@
  * Layer 0: what a program that boots an app needs of the plugin inside it, wherever in the app that was registered.
  */
 import type { FastifyInstance } from 'fastify'
-import type { Tasks } from './types.ts'
+import type { FastifyTasks } from './types.ts'
 
 export interface Host {
   /** A worker runs the app: no embedded one starts beside it. */
@@ -11,7 +11,7 @@ export interface Host {
   redis?: () => Promise<string | undefined>
   /** All that were registered, in order, with where their Redis is. */
   readonly registered: Array<{
-    tasks: Tasks
+    tasks: FastifyTasks
     inline: boolean
     address: string
     queues: readonly string[]

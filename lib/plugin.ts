@@ -17,7 +17,7 @@ import { pluginSettings, workerSettings, type Settings } from './options.ts'
 import { RedisStore } from './redis-store.ts'
 import { makeRoutes } from './routes.ts'
 import { TaskRegistry } from './tasks.ts'
-import type { Tasks, TasksOptions } from './types.ts'
+import type { FastifyTasks, TasksOptions } from './types.ts'
 import type { Worker } from './worker.ts'
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
@@ -67,7 +67,7 @@ interface Parts {
 }
 
 /** Added first: what fails after this closes what was opened. Workers need the connections, and go before them. */
-function assemble (fastify: FastifyInstance, { registry, connection, inline, workers = [] }: Parts): Tasks {
+function assemble (fastify: FastifyInstance, { registry, connection, inline, workers = [] }: Parts): FastifyTasks {
   fastify.addHook('onClose', async () => {
     inline?.close()
     await Promise.all(workers.map(worker => worker.close()))
@@ -134,7 +134,7 @@ async function mount (fastify: FastifyInstance, registry: TaskRegistry, connecti
   })
 }
 
-function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, availability }: TaskRegistry, tasks: Tasks): void {
+function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, availability }: TaskRegistry, tasks: FastifyTasks): void {
   if (worker === false || hostOf(fastify).standalone) return
   const options = worker === true ? {} : worker
   workerSettings(options, [])

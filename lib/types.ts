@@ -2,8 +2,11 @@
  * Layer 0: the words of the project. States, records, options and handles, and what the plugin adds to
  * Fastify's own types. Nothing here runs.
  */
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyTypeProvider, FastifyTypeProviderDefault, onRequestHookHandler, preHandlerHookHandler, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault } from 'fastify'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
+import type { DataAgrees, HandlerData, HandlerProgress, HandlerResult, NamedData, NamedProgress, NamedResult, ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult } from './inference.ts'
+
+export type { Serialized } from './inference.ts'
 
 /** Terminal states: nothing leaves them but an explicit retry of a `failed` task. */
 export type TerminalState = 'succeeded' | 'failed' | 'cancelled' | 'expired'
@@ -62,17 +65,17 @@ export interface BackoffOptions {
 export type BackoffStrategy = (attempt: number, backoff: BackoffOptions, error: Error) => number
 
 /** Schemas of a task: JSON Schema, or what the app's validator and serializer compilers take (TypeBox, zod). */
-export interface TaskSchemas {
+export interface TaskSchemas<Data = unknown, Result = unknown, Progress = unknown> {
   /** Validated at enqueue as bodies are, and again in the worker. What Ajv changed is stored; zod's transforms run in the worker. */
-  data?: unknown
+  data?: Data
   /** Serialises the result: what it does not name does not leave the handler. */
-  result?: unknown
+  result?: Result
   /** Serialises the progress, likewise. */
-  progress?: unknown
+  progress?: Progress
 }
 
 /** What a task has for itself; each falls back to the same option of the plugin. */
-export interface DefineOptions {
+export interface DefineOptions<Schemas extends TaskSchemas = TaskSchemas, Instance = FastifyInstance> {
   /** Default `default`. */
   queue?: string
   /** Attempts after the first. Default 0. */
@@ -82,15 +85,15 @@ export interface DefineOptions {
   timeout?: number
   /** How long the record stays after its end, in ms. Default one day. */
   resultTtl?: number
-  schema?: TaskSchemas
   /**
    * Runs the default export of this file, a `ThreadHandler`, in a thread, where it may compute without a pause: a path
    * (a relative one starts at the working directory), or a file: URL such as `new URL('./resize.js', import.meta.url)`.
    * Not with a handler. Default: none.
    */
   thread?: string | URL
+  schema?: Schemas
   /** May this request see (or cancel) this task? Where not, the answer is 404. `this` is the instance. Default: yes. */
-  authorize?: (this: FastifyInstance, request: FastifyRequest, record: TaskRecord) => boolean | Promise<boolean>
+  authorize?: (this: Instance, request: FastifyRequest, record: TaskRecord) => boolean | Promise<boolean>
   /** What the record shows beside the rest. Default `[]`: a task's data stays inside. */
   expose?: Array<'data'>
 }
@@ -112,10 +115,11 @@ export interface EnqueueOptions {
   queue?: string
 }
 
-/** One task of `enqueueMany`. */
-export interface EnqueueItem<Data = unknown> extends EnqueueOptions {
-  data?: Data
-}
+/** One task of `enqueueMany`. The data may be left out where it may be undefined. */
+export type EnqueueItem<Data = unknown> = EnqueueOptions & ({ data: Data } | (undefined extends Data ? { data?: Data } : never))
+
+/** What `enqueue` takes. The data may be left out where it may be undefined. */
+export type EnqueueArguments<Data = unknown> = [data: Data, options?: EnqueueOptions] | (undefined extends Data ? [] : never)
 
 /** A task that was enqueued. */
 export interface TaskHandle<Result = unknown, Progress = unknown> {
@@ -136,7 +140,7 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
    * @throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_FAILED, TASK_CANCELLED, TASK_EXPIRED, TASK_NOT_FOUND, TASK_RESULT_TIMEOUT, TASKS_UNAVAILABLE.
    */
   result (options?: ResultOptions): Promise<Result>
-  /** See `Tasks.cancel`. */
+  /** See `FastifyTasks.cancel`. */
   cancel (): Promise<CancelOutcome>
 }
 
@@ -227,8 +231,9 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
   reportProgress (progress: Progress): Promise<void>
 }
 
-export type TaskHandler<Data = any, Result = unknown, Progress = any> = (
-  this: FastifyInstance, data: Data, task: TaskContext<Data, Progress>
+/** What runs a task. `define` infers all four where it is given a function; a handler in a file of its own may say them. */
+export type TaskHandler<Data = any, Result = unknown, Progress = any, Instance = FastifyInstance> = (
+  this: Instance, data: Data, task: TaskContext<Data, Progress>
 ) => Promise<Result> | Result
 
 /** What a handler in a thread is given beside its data: there is no instance there. */
@@ -241,9 +246,9 @@ export type ThreadHandler<Data = any, Result = unknown, Progress = any> = (data:
 export interface Task<Data = any, Result = unknown, Progress = any> {
   readonly name: string
   readonly queue: string
-  /** Enqueues one. See `Tasks.enqueue`. */
-  enqueue (data?: Data, options?: EnqueueOptions): Promise<TaskHandle<Result, Progress>>
-  /** Enqueues many in few round trips. See `Tasks.enqueueMany`. */
+  /** Enqueues one. See `FastifyTasks.enqueue`. */
+  enqueue (...args: EnqueueArguments<Data>): Promise<TaskHandle<Result, Progress>>
+  /** Enqueues many in few round trips. See `FastifyTasks.enqueueMany`. */
   enqueueMany (items: Array<EnqueueItem<Data>>): Promise<Array<TaskHandle<Result, Progress>>>
 }
 
@@ -380,38 +385,65 @@ export interface TasksOptions {
 }
 
 /**
- * Types of tasks by name, for `fastify.tasks.enqueue('name', …)`: empty here, for apps to merge into.
- * `declare module 'fastify-tasks' { interface TaskTypes { mail: { data: { to: string }, result: void } } }`
+ * Types of tasks by name, for `fastify.tasks.enqueue('name', …)` and for `define`: empty here, for apps to merge into.
+ * `declare module 'fastify-tasks' { interface Tasks { mail: { data: { to: string }, result: void } } }`
  */
-export interface TaskTypes {}
+export interface Tasks {}
 
-type Named = keyof TaskTypes & string
-type DataOf<Name> = Name extends keyof TaskTypes ? TaskTypes[Name] extends { data: infer D } ? D : unknown : unknown
-type ResultOf<Name> = Name extends keyof TaskTypes ? TaskTypes[Name] extends { result: infer R } ? R : unknown : unknown
-type ProgressOf<Name> = Name extends keyof TaskTypes ? TaskTypes[Name] extends { progress: infer P } ? P : unknown : unknown
-/** Any name where nobody merged into `TaskTypes`; otherwise one of those merged. */
-export type TaskName = [Named] extends [never] ? string : Named
+/** Any name where nobody merged into `Tasks`; otherwise one of those merged. */
+export type TaskName = [keyof Tasks] extends [never] ? string : Extract<keyof Tasks, string>
 
-/** `fastify.tasks`. */
-export interface Tasks {
+/**
+ * `fastify.tasks`.
+ * @typeParam Provider what the app gave to `withTypeProvider`: types data, result and progress by their schemas.
+ * @typeParam Instance the handlers' `this`.
+ */
+export interface FastifyTasks<Provider extends FastifyTypeProvider = FastifyTypeProviderDefault, Instance = FastifyInstance> {
   /** The `name` option. */
   readonly name: string
   /**
    * Defines a task: the handler's `this` is the instance on which `define` was called.
    * Without a handler it can be enqueued here, and is run by workers that have one.
    * A schema that cannot be compiled fails the boot with TASK_SCHEMA_INVALID.
+   * Types: those of the schemas, through the instance's type provider; else those of `Tasks`; else the type arguments, or
+   * the handler's own.
    * @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID, TASK_THREAD_NOT_FOUND, TASKS_OPTION_CLASH
    */
-  define<Data = any, Result = unknown, Progress = any> (name: string, options: DefineOptions, handler?: TaskHandler<Data, Result, Progress>): Task<Data, Result, Progress>
-  define<Data = any, Result = unknown, Progress = any> (name: string, handler?: TaskHandler<Data, Result, Progress>): Task<Data, Result, Progress>
+  define<Data = never, Result = never, Progress = never, const Name extends string = string, const DataSchema = unknown, const ResultSchema = unknown, const ProgressSchema = unknown> (
+    name: Name,
+    options: DefineOptions<TaskSchemas<
+      DataSchema & DataAgrees<Provider, DataSchema, Name>,
+      ResultSchema & ResultAgrees<Provider, ResultSchema, Name>,
+      ProgressSchema & ProgressAgrees<Provider, ProgressSchema, Name>
+    >, Instance>,
+    handler?: TaskHandler<
+      HandlerData<Provider, DataSchema, Name, Data>,
+      HandlerResult<Provider, ResultSchema, Name, Result>,
+      HandlerProgress<Provider, ProgressSchema, Name, Progress>,
+      Instance
+    > & ResultFits<Provider, ResultSchema, Name, Result>
+  ): Task<
+    TaskData<Provider, DataSchema, Name, Data>,
+    TaskResult<Provider, ResultSchema, Name, Result>,
+    TaskProgress<Provider, ProgressSchema, Name, Progress>
+  >
+  define<Data = never, Result = never, Progress = never, const Name extends string = string> (
+    name: Name,
+    handler?: TaskHandler<
+      HandlerData<Provider, unknown, Name, Data>,
+      HandlerResult<Provider, unknown, Name, Result>,
+      HandlerProgress<Provider, unknown, Name, Progress>,
+      Instance
+    > & ResultFits<Provider, unknown, Name, Result>
+  ): Task<TaskData<Provider, unknown, Name, Data>, TaskResult<Provider, unknown, Name, Result>, TaskProgress<Provider, unknown, Name, Progress>>
   /**
    * Enqueues one task. Resolves once Redis has it; nothing is in Redis where it throws, unless the code is
    * `TASKS_UNAVAILABLE`, whose message then says whether it may be.
    * @throws FST_ERR_VALIDATION (400, as a body's) where the task has a schema for its data, TASK_UNKNOWN, TASK_DATA_INVALID, TASK_DATA_TOO_LARGE, TASK_OPTION_INVALID, TASK_ID_INVALID, TASK_ID_TAKEN, TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE
    */
-  enqueue<Name extends TaskName> (name: Name, data?: DataOf<Name>, options?: EnqueueOptions): Promise<TaskHandle<ResultOf<Name>, ProgressOf<Name>>>
+  enqueue<Name extends TaskName> (name: Name, ...args: EnqueueArguments<NamedData<Name>>): Promise<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>
   /** Enqueues many of one name, pipelined; all are checked before any is sent. Throws as `enqueue`. */
-  enqueueMany<Name extends TaskName> (name: Name, items: Array<EnqueueItem<DataOf<Name>>>): Promise<Array<TaskHandle<ResultOf<Name>, ProgressOf<Name>>>>
+  enqueueMany<Name extends TaskName> (name: Name, items: Array<EnqueueItem<NamedData<Name>>>): Promise<Array<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>>
   /** The record of a task, or null where there is none: one round trip, whatever the queue's length. Throws `TASKS_UNAVAILABLE`. */
   status<Result = unknown, Progress = unknown> (id: string): Promise<TaskRecord<Result, Progress> | null>
   /** A handle on a task that was enqueued elsewhere, or null. Throws `TASKS_UNAVAILABLE`. */
@@ -458,11 +490,19 @@ export interface Tasks {
 }
 
 declare module 'fastify' {
-  interface FastifyInstance {
-    tasks: Tasks
+  /* eslint-disable @typescript-eslint/no-unused-vars -- interfaces merge by the whole list */
+  interface FastifyInstance<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault
+  > {
+    tasks: FastifyTasks<TypeProvider, this>
   }
+  /* eslint-enable */
   interface FastifyReply {
     /** 202, `Location` of the status route, and the task's status as body. */
-    accepted (handle: TaskHandle<any, any>): FastifyReply
+    accepted (handle: TaskHandle<any, any>): this
   }
 }

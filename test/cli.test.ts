@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { startRedis } from '../scripts/redis.ts'
-import { PLUGIN, run, type Run } from './command.ts'
+import { CLI, PLUGIN, run, type Run } from './command.ts'
 import { build, randomPrefix, reaches, REDIS_URL, until } from './helpers.ts'
 
 const body = `

@@ -10,7 +10,7 @@ import { until } from './helpers.ts'
 t.setTimeout(300_000)
 export const DEADLINE = 60_000
 
-const CLI = new URL('../lib/cli.js', import.meta.url).pathname
+export const CLI = new URL('../lib/cli.js', import.meta.url).pathname
 export const PLUGIN = JSON.stringify(new URL('../lib/plugin.js', import.meta.url).href)
 
 export interface Run {

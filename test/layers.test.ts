@@ -4,7 +4,7 @@ import t from 'tap'
 
 /** The layers of docs/internals.md: a file imports from its own layer and below, and nothing from above. */
 const LAYERS: string[][] = [
-  ['types', 'errors', 'options', 'context', 'trace', 'thread-words', 'record', 'failure', 'backoff', 'host', 'compilers', 'schema', 'timetable', 'version', 'vitals'],
+  ['types', 'inference', 'errors', 'options', 'context', 'trace', 'thread-words', 'record', 'failure', 'backoff', 'host', 'compilers', 'schema', 'timetable', 'version', 'vitals'],
   ['connection', 'scripts', 'bee', 'queue', 'availability', 'subscriber', 'insist', 'store', 'redis-store', 'memory-queue', 'memory-store'],
   ['changes', 'watcher', 'handle', 'tasks', 'attempt', 'thread', 'thread-run', 'thread-context', 'settlement', 'listing', 'settler', 'pace', 'runner', 'keeper', 'heart', 'loop', 'worker', 'inline-workers', 'inline'],
   ['decorators', 'route-schemas', 'openapi', 'routes'],

@@ -1,0 +1,34 @@
+/**
+ * Programs that the type tests write and compile: the examples of README.md, and files with many tasks.
+ */
+
+type Files = Record<string, string>
+
+/** The TypeScript blocks of README.md under "Types": each a module, those that merge names in a program of their own. */
+export function examples (readme: string): { open: Files, merged: Files } {
+  const section = /^## Types\n([^]*?)^## /m.exec(readme)?.[1] ?? ''
+  const blocks = [...section.matchAll(/^```ts\n([^]*?)^```/gm)].map(match => match[1]!)
+  const pick = (merging: boolean): Files =>
+    Object.fromEntries(blocks.filter(block => block.includes('interface Tasks') === merging).map((block, i) => [`example-${i + 1}.ts`, block]))
+  const found = { open: pick(false), merged: pick(true) }
+  if (Object.keys(found.open).length < 4 || Object.keys(found.merged).length < 1) throw new Error('README.md has lost examples of types')
+  return found
+}
+
+const START = 'import Fastify from \'fastify\'\nimport \'fastify-tasks\'\n'
+
+const program = (head: string, define: (i: number) => string) => (tasks: number): string =>
+  `${START}${head}${Array.from({ length: tasks }, (_, i) => define(i)).join('')}`
+
+const use = (i: number): string => `task${i}.enqueue({ a${i}: 1 }).then(async handle => (await handle.result()).b${i})\n`
+const body = (i: number): string => `{ await task.reportProgress(1); this.log.info('x'); return { b${i}: data.a${i} } }`
+
+/** By what says the types. */
+export const manyTasks = {
+  annotated: program('export const app = Fastify()\n', i =>
+    `export const task${i} = app.tasks.define('task${i}', { retries: 1 }, async function (data: { a${i}: number }, task) ${body(i)})\n${use(i)}`),
+  TypeBox: program('import { Type, type TypeBoxTypeProvider } from \'@fastify/type-provider-typebox\'\nexport const app = Fastify().withTypeProvider<TypeBoxTypeProvider>()\n', i =>
+    `export const task${i} = app.tasks.define('task${i}', { schema: { data: Type.Object({ a${i}: Type.Integer() }), result: Type.Object({ b${i}: Type.Integer() }) } }, async function (data, task) ${body(i)})\n${use(i)}`),
+  zod: program('import z from \'zod\'\nimport type { ZodTypeProvider } from \'fastify-type-provider-zod\'\nexport const app = Fastify().withTypeProvider<ZodTypeProvider>()\n', i =>
+    `export const task${i} = app.tasks.define('task${i}', { schema: { data: z.object({ a${i}: z.number() }), result: z.object({ b${i}: z.number() }) } }, async function (data, task) ${body(i)})\n${use(i)}`)
+}

@@ -1,0 +1,207 @@
+// Without a type provider and without merged names: the handler's own types, or type arguments, or any.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { expect, test } from 'tstyche'
+import type { DefineOptions, FastifyTasks, Task, TaskContext, TaskHandle, TaskHandler, TaskRecord } from 'fastify-tasks'
+
+declare const app: FastifyInstance
+
+test('nothing says anything: any data, a result of the handler\'s', () => {
+  const task = app.tasks.define('x', async (data, task) => {
+    expect(data).type.toBe<any>()
+    expect(task).type.toBe<TaskContext<any, any>>()
+    expect(task.log).type.toBe<FastifyBaseLogger>()
+    return { answer: data.total }
+  })
+  expect(task).type.toBe<Task<any, { answer: any }, any>>()
+  expect(app.tasks.define('x', { retries: 3 }, () => 42)).type.toBe<Task<any, number, any>>()
+  expect(app.tasks.define('x', async () => { await sleep(1) })).type.toBe<Task<any, void, any>>()
+  expect(app.tasks.define('x', data => data)).type.toBe<Task<any, any, any>>()
+  expect(app.tasks.define('x')).type.toBe<Task<any, unknown, any>>()
+  expect(app.tasks.define('x', { queue: 'mail' })).type.toBe<Task<any, unknown, any>>()
+  expect(app.tasks.define('x', { schema: { data: { type: 'object' }, result: { type: 'null' } } }, data => data)).type.toBe<Task<any, any, any>>()
+})
+
+test('the handler\'s annotations are taken', async () => {
+  const double = app.tasks.define('double', async (data: { n: number }, task: TaskContext<{ n: number }, { at: number }>) => {
+    await task.reportProgress({ at: 1 })
+    // @ts-expect-error Type 'string' is not assignable to type 'number'
+    await task.updateState('HALF', { at: 'half' })
+    return String(data.n * 2)
+  })
+  expect(double).type.toBe<Task<{ n: number }, string, { at: number }>>()
+  const handle = await double.enqueue({ n: 1 }, { delay: 1_000 })
+  expect(handle).type.toBe<TaskHandle<string, { at: number }>>()
+  expect(await handle.result({ timeout: 1_000 })).type.toBe<string>()
+  expect(await handle.status()).type.toBe<TaskRecord<string, { at: number }> | null>()
+  expect(await double.enqueueMany([{ data: { n: 1 }, delay: 1 }, { data: { n: 2 } }])).type.toBe<Array<TaskHandle<string, { at: number }>>>()
+})
+
+test('a handler of its own', () => {
+  const send: TaskHandler<{ to: string }, { sent: boolean }, number> = async function (data, task) {
+    this.log.info(data.to)
+    await task.reportProgress(0.5)
+    return { sent: true }
+  }
+  expect(app.tasks.define('send', { retries: 3 }, send)).type.toBe<Task<{ to: string }, { sent: boolean }, number>>()
+  expect(app.tasks.define('send', send)).type.toBe<Task<{ to: string }, { sent: boolean }, number>>()
+})
+
+test('type arguments', () => {
+  const one = app.tasks.define<{ n: number }>('x', data => {
+    expect(data).type.toBe<{ n: number }>()
+    return 1
+  })
+  expect(one).type.toBe<Task<{ n: number }, unknown, any>>()
+  const all = app.tasks.define<{ n: number }, string, boolean>('x', { schema: { data: { type: 'object' } } }, async (data, task) => {
+    expect(task).type.toBe<TaskContext<{ n: number }, boolean>>()
+    return String(data.n)
+  })
+  expect(all).type.toBe<Task<{ n: number }, string, boolean>>()
+  expect(app.tasks.define<{ n: number }, string>('enqueued here only')).type.toBe<Task<{ n: number }, string, any>>()
+  // @ts-expect-error Type 'number' is not assignable to type 'string'
+  app.tasks.define<{ n: number }, string>('x', {}, async data => data.n)
+  // @ts-expect-error Type '{ n: number; }' is not assignable to type 'string'
+  app.tasks.define<{ n: number }>('x', {}, (data: string) => data)
+})
+
+test('the type that a function returns, literals included', () => {
+  function define ({ tasks }: FastifyInstance): Task<void, { kind: 'done' | 'left' }, { current: number }> {
+    return tasks.define('x', async (_data, task) => {
+      await task.updateState('ONE', { current: 1 })
+      return { kind: 'done' }
+    })
+  }
+  expect(define(app)).type.toBe<Task<void, { kind: 'done' | 'left' }, { current: number }>>()
+})
+
+test('a reader gets what JSON makes of a result', async () => {
+  const task = app.tasks.define('x', () => ({ at: new Date(), file: Buffer.from(''), list: [new Date()], pair: [1, new URL('http://x')] as const, left: undefined, run () {}, more: {} as unknown }))
+  expect(await (await task.enqueue()).result()).type.toBe<{
+    at: string
+    file: { type: 'Buffer', data: number[] }
+    list: string[]
+    pair: readonly [1, string]
+    left: undefined
+    run: undefined
+    more: unknown
+  }>()
+  const maybe = app.tasks.define('x', (data: number) => data > 1 ? 'yes' : undefined)
+  expect(maybe).type.toBe<Task<number, 'yes' | null, any>>()
+  type Tree = string | Tree[] | { [key: string]: Tree }
+  expect(app.tasks.define('x', async (): Promise<Tree> => 'leaf')).type.toBeAssignableTo<Task<any, Tree>>()
+  interface Report { lines: Array<{ text: string, note?: string }> }
+  expect(app.tasks.define('x', async (): Promise<Report> => ({ lines: [] }))).type.toBeAssignableTo<Task<any, Report>>()
+})
+
+test('data is asked for, unless it may be undefined', () => {
+  const needs = app.tasks.define('x', (data: { n: number }) => data.n)
+  expect(needs.enqueue).type.toBeCallableWith({ n: 1 })
+  expect(needs.enqueue).type.toBeCallableWith({ n: 1 }, { delay: 1, expires: new Date(), id: 'one', backoff: { strategy: 'fixed', delay: 1 } })
+  expect(needs.enqueue).type.not.toBeCallableWith()
+  expect(needs.enqueue).type.not.toBeCallableWith({ n: '1' })
+  expect(needs.enqueue).type.not.toBeCallableWith({ n: 1, m: 2 })
+  expect(needs.enqueue).type.not.toBeCallableWith({ n: 1 }, { dely: 1 })
+  expect(needs.enqueueMany).type.not.toBeCallableWith([{ delay: 1 }])
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  needs.enqueue({ n: '1' })
+  // @ts-expect-error Expected 1-2 arguments, but got 0
+  needs.enqueue()
+  // @ts-expect-error 'dely' does not exist in type 'EnqueueOptions'
+  needs.enqueue({ n: 1 }, { dely: 1 })
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  needs.enqueueMany([{ data: { n: '1' } }])
+  // @ts-expect-error Property 'data' is missing
+  needs.enqueueMany([{ delay: 1 }])
+  // @ts-expect-error 'dely' does not exist in type
+  needs.enqueueMany([{ data: { n: 1 }, dely: 1 }])
+
+  const none = app.tasks.define('x', async (_data: void) => 1)
+  const open = app.tasks.define('x')
+  const optional = app.tasks.define('x', (data: { n: number } | undefined) => data?.n)
+  expect(none.enqueue).type.toBeCallableWith()
+  expect(open.enqueue).type.toBeCallableWith()
+  expect(optional.enqueue).type.toBeCallableWith()
+  none.enqueue(undefined, { delay: 1 })
+  none.enqueueMany([{}, { delay: 1 }])
+  open.enqueue(7, { delay: 1 })
+  optional.enqueueMany([{ data: { n: 1 } }, {}])
+  // @ts-expect-error Argument of type '[1]' is not assignable
+  none.enqueue(1)
+})
+
+test('a helper for any task', () => {
+  async function run<Data, Result> (task: Task<Data, Result>, data: Data): Promise<Result> {
+    await task.enqueueMany([{ data }])
+    return (await task.enqueue(data, { delay: 1 })).result()
+  }
+  expect(run(app.tasks.define('x', (data: { n: number }) => String(data.n)), { n: 1 })).type.toBe<Promise<string>>()
+})
+
+test('this is the instance on which define was called', () => {
+  app.tasks.define('x', {}, async function (data: { n: number }) {
+    const self = this
+    expect(self).type.toBe<FastifyInstance>()
+    // @ts-expect-error Property 'nothing' does not exist
+    return this.nothing
+  })
+  const decorated = app as FastifyInstance & { db: { find (id: number): string } }
+  expect(decorated.tasks.define('x', function (data: number) { return this.db.find(data) })).type.toBe<Task<number, string, any>>()
+  app.tasks.define('x', { authorize (request, record) { return this.hasDecorator('db') && request.id === record.id } })
+  // @ts-expect-error The 'this' types of each signature are incompatible
+  app.tasks.define('x', {}, function (this: { db: string }) { return this.db })
+})
+
+test('wrong options', () => {
+  // @ts-expect-error 'retry' does not exist in type 'DefineOptions
+  app.tasks.define('x', { retry: 3 })
+  // @ts-expect-error Type 'string' is not assignable to type 'number'
+  app.tasks.define('x', { retries: '3' }, () => 1)
+  // @ts-expect-error 'body' does not exist in type 'TaskSchemas
+  app.tasks.define('x', { schema: { body: {} } }, () => 1)
+  // @ts-expect-error Type '"result"' is not assignable to type '"data"'
+  app.tasks.define('x', { expose: ['result'] })
+  // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
+  app.tasks.define(7, {}, () => 1)
+  // @ts-expect-error No overload matches this call
+  app.tasks.define('x', 'handler')
+  const shared: DefineOptions = { retries: 3, schema: { data: { type: 'object' } } }
+  expect(app.tasks.define('x', shared, (data: { n: number }) => data.n)).type.toBe<Task<{ n: number }, number, any>>()
+})
+
+test('by name, open where nobody merges', async () => {
+  const handle = await app.tasks.enqueue('any', { any: 'data' }, { delay: 1 })
+  expect(handle).type.toBe<TaskHandle<unknown, unknown>>()
+  await app.tasks.enqueue('any')
+  await app.tasks.enqueueMany('any', [{}, { data: 1 }])
+  expect(await app.tasks.handle<string>('id')).type.toBe<TaskHandle<string, unknown> | null>()
+  expect(await app.tasks.status<string, number>('id')).type.toBe<TaskRecord<string, number> | null>()
+  // @ts-expect-error 'dely' does not exist in type 'EnqueueOptions'
+  await app.tasks.enqueue('any', {}, { dely: 1 })
+  // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
+  await app.tasks.enqueue(7)
+  // @ts-expect-error Property 'state' is missing
+  await app.tasks.list({})
+})
+
+test('reply.accepted takes a handle', () => {
+  const task = app.tasks.define('x', (data: { n: number }) => data.n)
+  app.post('/async', async (_request, reply) => reply.accepted(await task.enqueue({ n: 1 })))
+  app.post<{ Body: { n: number } }>('/block', async (request, reply) => {
+    await reply.accepted(await task.enqueue(request.body)).code(202)
+  })
+  app.post('/wrong', async (_request, reply) => {
+    expect(reply.accepted).type.toBeCallableWith(await task.enqueue({ n: 1 }))
+    expect(reply.accepted).type.not.toBeCallableWith(task.enqueue({ n: 1 }))
+    expect(reply.accepted).type.not.toBeCallableWith('id')
+    expect(reply.accepted).type.not.toBeCallableWith()
+    // @ts-expect-error Argument of type 'Promise<TaskHandle<number, any>>' is not assignable
+    reply.accepted(task.enqueue({ n: 1 }))
+    // @ts-expect-error Argument of type 'Task<{ n: number; }, number, any>' is not assignable
+    reply.accepted(task)
+  })
+})
+
+test('the type of fastify.tasks', () => {
+  expect(app.tasks).type.toBe<FastifyTasks>()
+})
