@@ -30,7 +30,7 @@ async function ownRedis (t: Test): Promise<string> {
   return redis.url
 }
 
-const addressIn = ({ out }: Run): Promise<string> => until('it listens', () => /http:\/\/[\w.[\]:]+:\d+/.exec(out())?.[0], 20_000)
+const addressIn = ({ out }: Run): Promise<string> => until('it listens', () => /http:\/\/[\w.[\]:]+:\d+/.exec(out())?.[0], 60_000)
 
 /** Starts a task, and gives its record once it has ended. */
 async function send (origin: string, path: string, body?: unknown): Promise<any> {
@@ -42,7 +42,7 @@ async function end (origin: string, reply: Response): Promise<any> {
   return until('it has ended', async () => {
     const record: any = await (await fetch(new URL(reply.headers.get('location')!, origin))).json()
     return record.finishedAt && record
-  }, 20_000)
+  }, 60_000)
 }
 
 t.test('examples/hello: under 20 lines, and it works', async t => {
