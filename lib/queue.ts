@@ -118,16 +118,8 @@ export class TaskQueue {
   addMany (jobs: NewJob[]): Promise<boolean[]> { return this.#producer.saveAll(jobs) }
 
   /** Reads all that is known of a task, in one round trip. */
-  async read (id: string): Promise<Read | null> {
-    const reply = await runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id])
-    if (!reply) return null
-    const [text, claim, delayedTo, progress] = reply.map(String)
-    const live: Live = {}
-    if (claim) live.claimedAt = Number(claim.split(' ')[1])
-    if (delayedTo) live.delayedTo = toScore(delayedTo)
-    if (progress) live.progress = parseProgress(progress)
-    if (reply[4]) live.held = true
-    return { text, raw: reply[0], live }
+  read (id: string): Promise<Read | null> {
+    return runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id]).then(toRead)
   }
 
   /**
@@ -257,6 +249,18 @@ const PAGES: Record<TaskState, [Key, 'list' | 'asc' | 'desc']> = {
   cancelled: ['done:cancelled', 'desc'],
   expired: ['done:expired', 'desc']
 }
+/** What the script `status` replies. */
+function toRead (reply: any[] | null): Read | null {
+  if (!reply) return null
+  const [text, claim, delayedTo, progress] = reply.map(String)
+  const live: Live = {}
+  if (claim) live.claimedAt = Number(claim.split(' ')[1])
+  if (delayedTo) live.delayedTo = toScore(delayedTo)
+  if (progress) live.progress = parseProgress(progress)
+  if (reply[4]) live.held = true
+  return { text: text!, raw: reply[0], live }
+}
+
 /** Redis has its own words for the infinite. */
 const toScore = (text: string): number => Number(text.replace('inf', 'Infinity'))
 

@@ -35,13 +35,11 @@ export function script (name: ScriptName): Script {
 export const isMissingScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
 
 /** As runScript, with Buffers for texts: what is not UTF-8 can be sent back as it is. ioredis' types lack both. */
-export async function runScriptForBuffers (client: RedisClient, script: Script, keys: string[], args: ScriptArgument[]): Promise<any> {
-  try {
-    return await (client as any).evalshaBuffer(script.sha, keys.length, ...keys, ...args)
-  } catch (error) {
+export function runScriptForBuffers (client: RedisClient, script: Script, keys: string[], args: ScriptArgument[]): Promise<any> {
+  return (client as any).evalshaBuffer(script.sha, keys.length, ...keys, ...args).catch((error: unknown) => {
     if (!isMissingScript(error)) throw error
     return (client as any).evalBuffer(script.text, keys.length, ...keys, ...args)
-  }
+  })
 }
 
 /** Runs a script atomically. Rejects as ioredis does. */

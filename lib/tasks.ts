@@ -231,8 +231,8 @@ export class TaskRegistry implements HandleSource {
   }
 
   /** Looks in every queue at once: one round trip. Where it is found, what other queues' masters do does not matter. */
-  async find (id: string, queue?: string): Promise<Found | null> {
-    if (!isId(id)) return null
+  find (id: string, queue?: string): Promise<Found | null> {
+    if (!isId(id)) return Promise.resolve(null)
     const queues = queue === undefined ? [...this.queues.values()] : [this.queue(queue)]
     const looks = queues.map(queue => this.#read(queue, id))
     return looks.length === 1 ? looks[0]! : firstOf(looks)
