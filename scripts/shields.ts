@@ -60,7 +60,10 @@ const shields: Shield[] = [
   { against: 'a cluster client gives up in words of its own', file: 'availability.js', shield: '|Too many Cluster redirections', without: '', test: 'cluster-failover' },
   { against: 'one master away: the status of every task waits for it', file: 'tasks.js', shield: 'await firstOf(looks)', without: '(await Promise.all(looks)).find(one => one !== null) ?? null', test: 'cluster-failover' },
   { against: 'one master back: its workers\' tasks are taken for stalled', file: 'keeper.js', shield: 'this.#away || Date.now()', without: 'Date.now()', test: 'cluster-failover' },
-  { against: 'a master that takes over has no scripts', file: 'scripts.js', shield: /if \(!isMissingScript\(error\)\)/g, without: 'if (error)', test: 'failover' }
+  { against: 'a master that takes over has no scripts', file: 'scripts.js', shield: /if \(!isMissingScript\(error\)\)/g, without: 'if (error)', test: 'failover' },
+  { against: 'a master that hangs: an enqueue goes to it for ever', file: 'connection.js', shield: 'retryStrategy, reconnectOnError, socketTimeout }', without: 'retryStrategy, reconnectOnError }', test: 'hang' },
+  { against: 'the same in a cluster', file: 'connection.js', shield: '{ socketTimeout, ...redisOptions }', without: '{ ...redisOptions }', test: 'hang' },
+  { against: 'the same for a connection that listens', file: 'subscriber.js', shield: 'client.ping()', without: 'Promise.resolve()', test: 'hang' }
 ]
 
 /** Whether the test fails without the shield. */
