@@ -25,6 +25,12 @@ const reconnectOnError = (error: Error): 2 | false => error.message.startsWith('
 const retryStrategy = (times: number): number => Math.min(times * 50, 500)
 
 /**
+ * A peer that went away without a word (a machine that stopped, a network that split) leaves a command without a reply for
+ * ever, and the connection with it, whoever is master by now. Longer than a wait for work lasts, in ms.
+ */
+const socketTimeout = 10_000
+
+/**
  * What a worker's own connections need, whatever the app's client says. They dial for as long as it takes, and a call
  * whose connection broke is rejected at once, so that whoever made it can make it again in the right way: ioredis
  * would run it twice (autoResendUnfulfilledCommands), or, with maxRetriesPerRequest null beside that, never settle it.
@@ -38,8 +44,7 @@ const ownOptions: RedisOptions = {
   keyPrefix: undefined,
   lazyConnect: false,
   autoResubscribe: false, // nobody hears how that ends: a rejection would end the process
-  // A peer that went away without a word leaves a command without a reply for ever. Longer than a wait for work lasts.
-  socketTimeout: 10_000,
+  socketTimeout,
   retryStrategy,
   reconnectOnError
 }
@@ -64,14 +69,14 @@ export const isClient = (value: unknown): value is RedisClient =>
   typeof value === 'object' && value !== null && typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
 
 function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient {
-  const options: RedisOptions = { retryStrategy, reconnectOnError }
+  const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout }
   if (typeof redis === 'object' && 'cluster' in redis) return openCluster(redis)
   if (typeof redis === 'object') return new Redis({ ...options, ...redis })
   return new Redis(redis ?? process.env.REDIS_URL ?? LOCAL_REDIS, options)
 }
 
-const openCluster = ({ cluster, ...options }: ClusterConnection): Cluster =>
-  new Cluster(cluster, { clusterRetryStrategy: retryStrategy, ...options })
+const openCluster = ({ cluster, redisOptions, ...options }: ClusterConnection): Cluster =>
+  new Cluster(cluster, { clusterRetryStrategy: retryStrategy, ...options, redisOptions: { socketTimeout, ...redisOptions } })
 
 /**
  * The connection that applies: the `redis` option, the app's `fastify.redis`, REDIS_URL, localhost.

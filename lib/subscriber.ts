@@ -9,6 +9,8 @@ type Listener = (message: string) => void
 
 /** A connection that nobody needs stays for a moment, for the next who waits, in ms. */
 const LINGER = 1_000
+/** How often it is asked whether the connection lives, in ms: one that only listens would never know. */
+const PULSE = 5_000
 
 export class Subscriber {
   readonly #source: RedisClient
@@ -16,6 +18,7 @@ export class Subscriber {
   readonly #resync = new Set<() => void>()
   #client: RedisClient | null = null
   #leaving: NodeJS.Timeout | undefined
+  #pulse: NodeJS.Timeout | undefined
 
   constructor (source: RedisClient) {
     this.#source = source
@@ -49,6 +52,7 @@ export class Subscriber {
       if (channels.length === 0) return
       client.subscribe(...channels).then(() => { for (const callback of this.#resync) callback() }, () => {})
     })
+    this.#pulse = setInterval(() => { client.ping().catch(() => {}) }, PULSE).unref() // without an answer it is dialled anew
     return (this.#client = client)
   }
 
@@ -62,6 +66,7 @@ export class Subscriber {
 
   async close (): Promise<void> {
     clearTimeout(this.#leaving)
+    clearInterval(this.#pulse)
     const client = this.#client
     this.#client = null
     if (client) await disconnect(client)

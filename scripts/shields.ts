@@ -101,7 +101,10 @@ const shields: Shield[] = [
   { against: 'what is written to node_modules, or to a dotfile, starts it anew', file: 'cli/watcher.js', shield: 'ignored: file => isIgnored(file, paths)', without: '', test: 'cli-watch' },
   { against: 'a private Redis beside the one that is named', file: 'plugin.js', shield: 'isClient(decorated) || process.env.REDIS_URL ? undefined', without: 'false ? undefined', test: 'cli-dev' },
   { against: 'what cannot be said is an uncaught error, which is said', file: 'cli/output.js', shield: 'stream.on(\'error\', () => { })', without: 'void stream', test: 'cli' },
-  { against: 'dev in production', file: 'cli/dev.js', shield: 'process.env.NODE_ENV === \'production\'', without: 'false', test: 'cli-dev' }
+  { against: 'dev in production', file: 'cli/dev.js', shield: 'process.env.NODE_ENV === \'production\'', without: 'false', test: 'cli-dev' },
+  { against: 'a master that hangs: an enqueue goes to it for ever', file: 'connection.js', shield: 'retryStrategy, reconnectOnError, socketTimeout }', without: 'retryStrategy, reconnectOnError }', test: 'hang' },
+  { against: 'the same in a cluster', file: 'connection.js', shield: '{ socketTimeout, ...redisOptions }', without: '{ ...redisOptions }', test: 'hang' },
+  { against: 'the same for a connection that listens', file: 'subscriber.js', shield: 'client.ping()', without: 'Promise.resolve()', test: 'hang' }
 ]
 
 /** Whether the test fails without the shield. */
