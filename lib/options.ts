@@ -36,6 +36,11 @@ export const defaults = {
 
 export const workerDefaults = { concurrency: 10, closeTimeout: 10_000 }
 
+export const listDefaults = { limit: 50 }
+
+/** Of `fastify-tasks dev`. Who develops does not wait long for what runs: it is handed back, and runs again. */
+export const devDefaults = { port: 3_000, host: 'localhost', closeTimeout: 2_000 }
+
 export type Settings = typeof defaults & Pick<TasksOptions, 'redis'>
 export type WorkerSettings = Required<WorkerOptions>
 
