@@ -16,7 +16,7 @@ import { openSource, type Source, type SourceFlags } from './cli/source.ts'
 import { status, type StatusFlags } from './cli/status.ts'
 import { serve, type ServeFlags } from './cli/serve.ts'
 import { watchWorker, worker, type WorkerFlags } from './cli/worker.ts'
-import { defaults, STATES, workerDefaults } from './options.ts'
+import { defaults, devDefaults, listDefaults, STATES, workerDefaults } from './options.ts'
 import { version } from './version.ts'
 
 /** Opens what the flags name, does it, closes, and exits: an app may have left things open. */
@@ -68,12 +68,12 @@ function appCommand (name: string, description: string, hidden: boolean): Comman
   return program.command(name, { hidden })
     .description(description)
     .requiredOption('-A, --app <file>', 'the app plugin: .js, .mjs, .cjs or .ts')
-    .addOption(new Option('-p, --port <number>', 'where it listens').env('PORT').argParser(port).default(3000))
-    .option('--host <name>', 'where it listens', 'localhost')
+    .addOption(new Option('-p, --port <number>', 'where it listens').env('PORT').argParser(port).default(devDefaults.port))
+    .option('--host <name>', 'where it listens', devDefaults.host)
     .option('-Q, --queues <names>', 'queues to serve, with commas between them (default: all that have tasks with a handler)', names)
     .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', whole, workerDefaults.concurrency)
     .option('-l, --loglevel <level>', LEVELS.join(', '), level, 'info')
-    .option('--close-timeout <ms>', 'how long running tasks may go on when it starts anew or ends; then they are handed back', whole, 2_000)
+    .option('--close-timeout <ms>', 'how long running tasks may go on when it starts anew or ends; then they are handed back', whole, devDefaults.closeTimeout)
 }
 
 appCommand('dev', 'for development: serve the app, work on its tasks, start anew when files change; where no Redis is named and none is there, with a private one, whose data goes when this ends', false)
@@ -90,7 +90,7 @@ queryCommand('list', 'tasks of one state: waiting and active ones oldest first, 
   .addOption(new Option('-s, --state <state>', 'which ones').choices(STATES).default('waiting'))
   .option('--queue <name>', 'of one queue only')
   .option('--name <task>', 'of one task only')
-  .option('-n, --limit <number>', 'how many, up to 1000', whole, 50)
+  .option('-n, --limit <number>', 'how many, up to 1000', whole, listDefaults.limit)
   .option('--cursor <cursor>', 'go on where the page before ended')
   .action((flags: SourceFlags & ListFlags) => query(flags, source => list(source, flags)))
 

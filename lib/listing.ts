@@ -1,13 +1,12 @@
 /**
  * Layer 2: what there is, for people who look after queues: pages of tasks, counts, removal.
  */
-import { checkList } from './options.ts'
+import { checkList, listDefaults } from './options.ts'
 import type { Place } from './queue.ts'
 import type { TaskRegistry } from './tasks.ts'
 import { mergeVitals } from './vitals.ts'
 import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo } from './types.ts'
 
-const PAGE = 50
 /** Bounds one Lua call, and its reply. */
 const WORKERS = 1_000
 /** Bounds one Lua call. */
@@ -16,7 +15,7 @@ const PURGE_BATCH = 1_000
 /** See `Tasks.list`. A cursor is the queue that is being read, and place and id of the last one of the page before. */
 export async function list (registry: TaskRegistry, options: ListOptions): Promise<TaskPage> {
   checkList(options)
-  const { state, name, limit = PAGE, cursor } = options
+  const { state, name, limit = listDefaults.limit, cursor } = options
   const names = options.queue === undefined ? [...registry.queues.keys()] : [options.queue]
   const { from = names[0]!, after }: Cursor = cursor === undefined ? {} : split(cursor)
   const queue = registry.queue(from)

@@ -43,6 +43,11 @@ export const workerDefaults = { concurrency: 10, closeTimeout: 10_000 }
 /** Under the 5 s after which Jest and Vitest give up, and cannot say why. */
 export const drainDefaults = { timeout: 4_000, delayed: false, wait: true }
 
+export const listDefaults = { limit: 50 }
+
+/** Of `fastify-tasks dev`. Who develops does not wait long for what runs: it is handed back, and runs again. */
+export const devDefaults = { port: 3_000, host: 'localhost', closeTimeout: 2_000 }
+
 export type Settings = typeof defaults & Pick<TasksOptions, 'redis'>
 export type WorkerSettings = Required<WorkerOptions>
 

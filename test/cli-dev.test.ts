@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startRedis } from '../scripts/redis.ts'
@@ -129,12 +129,24 @@ t.test('refuses in production', async t => {
   t.match(await ended(run(t, folder, ['dev', '-A', 'app.mjs'], { NODE_ENV: 'production' })), { code: 1, out: '', err: /NODE_ENV is production.*fastify-tasks worker -A app\.mjs \[TASKS_DEV_IN_PRODUCTION\]\n$/ })
 })
 
-t.test('no redis-server on PATH either: it says how to get one', async t => {
-  if (await isThere(6379)) return t.pass('there is one on this machine: it is taken')
-  const folder = t.testdir({ 'app.mjs': app('{ connectTimeout: 50 }') })
-  const dev = startDev(t, folder, ['--no-watch'], { PATH: folder })
-  await until('it says so', () => /No Redis can be started: there is no redis-server[^]*brew install redis[^]*\[TASKS_NO_REDIS_SERVER\]/.test(dev.err()), DEADLINE)
-  await until('the app is served', () => dev.out().includes('Server listening'), DEADLINE)
-  dev.child.kill('SIGTERM')
-  t.same(await dev.exit, [0, null])
-})
+const noServer: Array<[string, Record<string, string>, RegExp]> = [
+  ['no redis-server on PATH', {}, /there is no redis-server/],
+  ['nor can one be fetched', { 'apt-get': 'echo no network >&2; exit 1', 'apt-cache': 'exit 1', 'dpkg-deb': 'exit 1' }, /fetching it with apt-get failed: no network/],
+  ['one that does not start', { 'redis-server': 'echo wrong architecture; exit 1' }, /redis-server on port \d+ exited\. The end of its log:\nwrong architecture/]
+]
+
+for (const [name, programs, message] of noServer) {
+  t.test(`${name}: it says so, serves the app, and waits for a Redis`, async t => {
+    if (await isThere(6379)) return t.pass('there is one on this machine: it is taken')
+    const folder = t.testdir({ 'package.json': '{}', 'app.mjs': app('{ connectTimeout: 50 }'), bin: Object.fromEntries(Object.entries(programs).map(([program, text]) => [program, `#!/bin/sh\n${text}\n`])) })
+    for (const program of Object.keys(programs)) chmodSync(join(folder, 'bin', program), 0o755)
+    for (const tool of ['sh', 'cat', 'rm']) symlinkSync(`/bin/${tool}`, join(folder, 'bin', tool))
+    const dev = startDev(t, folder, ['--no-watch'], { PATH: join(folder, 'bin') })
+    await until('it says so', () => /No Redis can be started: [^]*\[TASKS_NO_REDIS_SERVER\]/.test(dev.err()), DEADLINE)
+    t.match(dev.err(), message)
+    await until('the app is served', () => dev.out().includes('Server listening'), DEADLINE)
+    await until('it waits', () => dev.out().includes('Waiting for Redis at redis://localhost:6379/0'), DEADLINE)
+    dev.child.kill('SIGTERM')
+    t.same(await dev.exit, [0, null])
+  })
+}

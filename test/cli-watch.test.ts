@@ -112,8 +112,8 @@ t.test('node_modules, dotfiles and what is no code do not count; --watch-path na
   await times(parent, 'worker started', 2)
   t.equal(await resultOf(web, 'word'), 'two')
   t.same(changes(parent), [join('parts', 'word.js')])
-  parent.child.kill('SIGTERM')
-  await parent.exit
+  parent.child.kill('SIGHUP') // the terminal was closed
+  t.same(await parent.exit, [0, null])
 
   const named = await start('--watch-path', 'views', 'package.json')
   write('parts/word.js', word('three'))
@@ -125,6 +125,9 @@ t.test('node_modules, dotfiles and what is no code do not count; --watch-path na
   t.same(changes(named), [join('views', 'page.ejs')])
   named.child.kill('SIGTERM')
   t.same(await named.exit, [0, null])
+  const missing = run(t, folder, ['worker', '-A', 'nowhere/app.js', '--watch'])
+  t.same(await missing.exit, [1, null])
+  t.match(missing.err(), /\[TASKS_APP_NOT_FOUND\]\n$/)
   const wrong = run(t, folder, ['worker', '-A', 'app.js', '--watch', '--watch-path', 'nowhere'])
   t.same(await wrong.exit, [1, null])
   t.match(wrong.err(), /"--watch-path" must be a file or a folder, got "nowhere"\. .*\[TASKS_OPTION_INVALID\]\n$/)
@@ -162,5 +165,5 @@ t.test('a worker that does not end is killed', async t => {
   await times(parent, 'worker started', 2)
   t.notOk(isAlive(pids(parent)[0]!))
   parent.child.kill('SIGTERM')
-  await times(parent, 'once more', 1)
+  t.same(await parent.exit, [0, null])
 })
