@@ -64,7 +64,7 @@ async function untilGone (redis: Stage['redis']): Promise<void> {
 
 function table (bytes: Map<PeerName, number>, left: number | null): Outcome['tables'][number] {
   const note = 'Raw Bee-Queue has UUIDs for ids and the result in its data, as ours; it and BullMQ keep finished jobs until somebody removes them.'
-  const after = (peer: PeerName): number | string => peer === 'ours' && left !== null ? Math.round(left) : 'stays'
+  const after = (peer: PeerName): number | string => peer === 'ours' && left !== null ? Math.max(0, Math.round(left)) : 'stays'
   return {
     title: 'Bytes in Redis of a finished task, result of 100 bytes',
     note,
