@@ -10,7 +10,7 @@ const FILL_WITHIN = 240_000
 
 const amounts: Record<Size, { rounds: number, long: number, first: number, asked: number }> = {
   full: { rounds: 9, long: 1_000_000, first: 8_000, asked: 600 },
-  quick: { rounds: 2, long: 100_000, first: 6_000, asked: 800 },
+  quick: { rounds: 3, long: 100_000, first: 6_000, asked: 400 },
   tiny: { rounds: 1, long: 12_000, first: 500, asked: 50 }
 }
 
@@ -23,7 +23,7 @@ interface Samples { rates: [number[], number[]], status: [number[], number[]], c
 export async function backlog (stage: Stage): Promise<Outcome> {
   if (present(stage, 'ours').length === 0) return { tables: [], bars: [] }
   const { rounds, long, asked } = amounts[stage.size]
-  const { redis, cast, say } = stage
+  const { redis, cast, say, size } = stage
   await redis.flush()
   const urls = [redis.url, `${redis.url}/${LONG_ONE}`]
   const client = await cast.node('client', ['ours', ...urls])
@@ -32,7 +32,7 @@ export async function backlog (stage: Stage): Promise<Outcome> {
   await client.call('fill', { which: LONG_ONE, count: long, remember: asked * (rounds + 1) }, FILL_WITHIN)
   say(`backlog: ${long} are waiting`)
   const samples: Samples = { rates: [[], []], status: [[], []], cancel: [[], []] }
-  for (let round = -1; round < rounds; round++) await play(stage, client, worker, urls, round, samples)
+  for (let round = size === 'full' ? -1 : 0; round < rounds; round++) await play(stage, client, worker, urls, round, samples)
   await client.end()
   await redis.flush()
   return outcome(samples, long)

@@ -18,7 +18,7 @@ const keeping: Partial<Record<PeerName, Variant>> = { bee: 'bee-stored' }
 
 export async function memory (stage: Stage): Promise<Outcome> {
   const { tasks, celery } = amounts[stage.size]
-  const peers = present(stage, 'ours', 'bee', 'bullmq', ...(celery > 0 ? ['celery'] as const : []))
+  const peers = present(stage, 'ours', 'bee', ...(stage.size === 'full' ? ['bullmq', 'celery'] as const : []))
   const bytes = new Map<PeerName, number>()
   for (const peer of peers) {
     const variant = keeping[peer] ?? peer
