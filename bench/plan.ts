@@ -48,6 +48,7 @@ export function makePlan (args: string[]): Plan {
   if (values.help) throw new Help()
   const { quick, tiny, json, write, only, peers, prof } = values
   if (write && (tiny || only || peers)) throw new Error('--write goes with a run of everything: without --tiny, --only and --peers')
+  if (write && prof !== undefined) throw new Error('--write goes without --prof: what a profiler holds up is no figure')
   return {
     size: tiny ? 'tiny' : quick ? 'quick' : 'full',
     json,

@@ -6,12 +6,15 @@ import { median, ratio } from '../stats.ts'
 import { drained, inTurn, pairsOf, present, type Outcome, type Pair, type Size, type Stage } from '../stage.ts'
 
 const CONCURRENCY = 100
+const TRIES = 4
+/** Ms by which the clocks of the day and of the processes may differ. */
+const CLOCKS = 2
 
 /** @property lead ms from the begin of the enqueue until they are due: by then all must be in Redis */
 const amounts: Record<Size, { rounds: number, tasks: number, lead: number }> = {
   full: { rounds: 5, tasks: 10_000, lead: 2_500 },
-  quick: { rounds: 1, tasks: 10_000, lead: 2_000 },
-  tiny: { rounds: 1, tasks: 100, lead: 500 }
+  quick: { rounds: 1, tasks: 10_000, lead: 1_200 },
+  tiny: { rounds: 1, tasks: 100, lead: 400 }
 }
 
 export async function delayed (stage: Stage): Promise<Outcome> {
@@ -26,17 +29,27 @@ export async function delayed (stage: Stage): Promise<Outcome> {
   return { tables: peers.length > 0 ? [table(times, tasks)] : [], bars: bars(times, tasks) }
 }
 
-async function once ({ redis }: Stage, { producer, worker }: Pair, tasks: number, lead: number): Promise<number> {
+/** @param lead where it was too short for this machine, it is tried again with twice as long */
+async function once (stage: Stage, pair: Pair, tasks: number, lead: number): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const ms = await attempt(stage, pair, tasks, lead * 2 ** tries)
+    if (ms !== null) return ms
+  }
+  throw new Error(`${tasks} delayed tasks were not enqueued within ${lead * 2 ** (TRIES - 1)} ms`)
+}
+
+/** Null where not all were in Redis before they were due. */
+async function attempt ({ redis }: Stage, { producer, worker }: Pair, tasks: number, lead: number): Promise<number | null> {
   await redis.flush()
   await worker.call('start', { concurrency: CONCURRENCY, target: tasks, delayed: true })
   const due = Date.now() + lead
   const dueOnClock = now() + due - Date.now()
   await producer.call('many', { count: tasks, delayUntil: due })
-  if (now() > dueOnClock) throw new Error(`${tasks} delayed tasks were not enqueued before they were due`)
+  const inTime = now() < dueOnClock
   const { firstStart, lastStart } = await drained(worker, tasks)
   await worker.call('stop')
-  if (firstStart < dueOnClock - 2) throw new Error('a delayed task started early')
-  return lastStart - dueOnClock
+  if (firstStart < dueOnClock - CLOCKS) throw new Error('a delayed task started early')
+  return inTime ? lastStart - dueOnClock : null
 }
 
 function table (times: Map<PeerName, number[]>, tasks: number): Outcome['tables'][number] {

@@ -19,7 +19,7 @@ const amounts: Record<Size, { rounds: number, one: number, together: number }> =
 
 export async function enqueue (stage: Stage): Promise<Outcome> {
   const { rounds, one, together } = amounts[stage.size]
-  const peers = present(stage, 'floor', 'ours', 'bee', 'bullmq', 'celery')
+  const peers = present(stage, 'floor', 'ours', 'bee', 'bullmq', ...(stage.size === 'full' ? ['celery'] as const : []))
   const producers = new Map<PeerName, Actor>()
   for (const peer of peers) producers.set(peer, await actorOf(stage, peer, 'producer'))
   const samples: Samples = await inTurn(peers, rounds, 1, async (peer, round) => {

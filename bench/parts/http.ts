@@ -17,7 +17,7 @@ const KNOWN = 100
 /** @property duration in seconds */
 const amounts: Record<Size, { rounds: number, warmUps: number, duration: number, streams: number }> = {
   full: { rounds: 4, warmUps: 1, duration: 3, streams: 1_000 },
-  quick: { rounds: 2, warmUps: 1, duration: 0.8, streams: 1_000 },
+  quick: { rounds: 2, warmUps: 1, duration: 0.6, streams: 1_000 },
   tiny: { rounds: 1, warmUps: 0, duration: 0.5, streams: 20 }
 }
 
@@ -34,8 +34,9 @@ export async function http (stage: Stage): Promise<Outcome> {
     stage.say(`http, ${round < 0 ? 'warm-up' : `round ${round + 1}`}: ${kind}, POST ${Math.round(sample.post)}/s, GET ${Math.round(sample.get)}/s`)
     return sample
   })
+  const memory = await openStreams(stage, sites.get('ours')!, streams)
   await Promise.all([load, ...[...sites.values()].map(site => site.web)].map(actor => actor.end()))
-  return outcome(samples, await openStreams(stage, streams))
+  return outcome(samples, memory)
 }
 
 const body = JSON.stringify(payload())
@@ -43,8 +44,8 @@ const body = JSON.stringify(payload())
 const enqueue = async (address: string): Promise<Response> =>
   await fetch(`${address}/enqueue`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
 
-async function open ({ cast, redis }: Stage, kind: Kind, flags: string[] = []): Promise<Site> {
-  const web = await cast.node('web', [kind, redis.url], flags)
+async function open ({ cast, redis }: Stage, kind: Kind): Promise<Site> {
+  const web = await cast.node('web', [kind, redis.url], ['--expose-gc'])
   const address = await web.call<string>('address')
   return { web, address, paths: await enqueued(address, KNOWN) }
 }
@@ -76,8 +77,7 @@ async function once (load: Actor, { address, paths }: Site, duration: number): P
 interface Memory { heap: number, rss: number }
 
 /** Bytes of one of many open streams, each of a task of its own that waits. */
-async function openStreams (stage: Stage, count: number): Promise<Memory & { count: number }> {
-  const { web, address } = await open(stage, 'ours', ['--expose-gc'])
+async function openStreams (stage: Stage, { web, address }: Site, count: number): Promise<Memory & { count: number }> {
   const client = await stage.cast.node('streams', ['clients'])
   const paths = await enqueued(address, count)
   const urls = paths.map(path => `${address}${path}/events`)
@@ -86,7 +86,7 @@ async function openStreams (stage: Stage, count: number): Promise<Memory & { cou
   await client.call('open', { urls: urls.slice(10) })
   const after = await web.call<Memory>('memory')
   await client.call('close')
-  await Promise.all([client.end(), web.end()])
+  await client.end()
   const each = (of: keyof Memory): number => (after[of] - before[of]) / (count - 10)
   stage.say(`http: ${count} event streams, ${Math.round(each('heap'))} bytes of heap each, ${Math.round(each('rss'))} of rss`)
   return { count, heap: each('heap'), rss: each('rss') }

@@ -13,7 +13,7 @@ const UNCOUNTED = 10
 
 const amounts: Record<Size, { rounds: number, tasks: number }> = {
   full: { rounds: 5, tasks: 70 },
-  quick: { rounds: 2, tasks: 50 },
+  quick: { rounds: 2, tasks: 45 },
   tiny: { rounds: 1, tasks: 20 }
 }
 

@@ -18,7 +18,7 @@ const keeping: Partial<Record<PeerName, Variant>> = { bee: 'bee-stored' }
 
 export async function memory (stage: Stage): Promise<Outcome> {
   const { tasks, celery } = amounts[stage.size]
-  const peers = present(stage, 'ours', 'bee', 'bullmq', ...(celery > 0 ? ['celery'] as const : []))
+  const peers = present(stage, 'ours', 'bee', ...(stage.size === 'full' ? ['bullmq', 'celery'] as const : []))
   const bytes = new Map<PeerName, number>()
   for (const peer of peers) {
     const variant = keeping[peer] ?? peer
@@ -64,7 +64,7 @@ async function untilGone (redis: Stage['redis']): Promise<void> {
 
 function table (bytes: Map<PeerName, number>, left: number | null): Outcome['tables'][number] {
   const note = 'Raw Bee-Queue has UUIDs for ids and the result in its data, as ours; it and BullMQ keep finished jobs until somebody removes them.'
-  const after = (peer: PeerName): number | string => peer === 'ours' && left !== null ? Math.round(left) : 'stays'
+  const after = (peer: PeerName): number | string => peer === 'ours' && left !== null ? Math.max(0, Math.round(left)) : 'stays'
   return {
     title: 'Bytes in Redis of a finished task, result of 100 bytes',
     note,

@@ -11,7 +11,7 @@ const DELAYS = [1, 5]
 /** Enough that the first round trips, in which raw Bee-Queue fetches its tasks one by one, hardly count: a second or more. */
 const amounts: Record<Size, { rounds: number, tasks: Record<number, number> }> = {
   full: { rounds: 3, tasks: { 1: 12_000, 5: 5_000 } },
-  quick: { rounds: 1, tasks: { 1: 5_000, 5: 2_000 } },
+  quick: { rounds: 1, tasks: { 1: 4_000, 5: 1_500 } },
   tiny: { rounds: 1, tasks: { 1: 200, 5: 200 } }
 }
 
@@ -36,7 +36,7 @@ export async function network (stage: Stage): Promise<Outcome> {
 
 function rates ({ redis, say, size }: Stage, pairs: Map<PeerName, Pair>, delay: number): Promise<Map<PeerName, number[]>> {
   const { rounds, tasks } = amounts[size]
-  return inTurn([...pairs.keys()], rounds, 1, async (peer, round) => {
+  return inTurn([...pairs.keys()], rounds, delay === DELAYS[0] ? 1 : 0, async (peer, round) => {
     const { producer, worker } = pairs.get(peer)!
     const count = tasks[delay]!
     await redis.flush()

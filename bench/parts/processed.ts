@@ -22,9 +22,9 @@ const none: Amount = { rounds: 0, jobs: 0, celeryJobs: 0, celeryRounds: 0 }
 
 const amounts: Record<Size, Record<Concurrency, Amount>> = {
   full: {
-    100: { rounds: 5, jobs: 30_000, celeryJobs: 1_500, celeryRounds: 3 },
-    10: { rounds: 5, jobs: 20_000, celeryJobs: 1_500, celeryRounds: 2 },
-    1: { rounds: 5, jobs: 6_000, celeryJobs: 1_000, celeryRounds: 2 }
+    100: { rounds: 7, jobs: 20_000, celeryJobs: 1_500, celeryRounds: 3 },
+    10: { rounds: 7, jobs: 12_000, celeryJobs: 1_500, celeryRounds: 2 },
+    1: { rounds: 7, jobs: 4_000, celeryJobs: 1_000, celeryRounds: 2 }
   },
   quick: {
     100: { rounds: 2, jobs: 10_000, celeryJobs: 400, celeryRounds: 1 },

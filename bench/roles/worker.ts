@@ -5,6 +5,8 @@ import type { Peer, Working } from '../peers/peer.ts'
 
 export interface StartOptions extends MeterOptions {
   concurrency: number
+  /** Default: that of the process. */
+  url?: string
   delayed?: boolean
 }
 
@@ -23,9 +25,9 @@ export class WorkerRole {
     this.#url = url
   }
 
-  async start ({ concurrency, delayed, ...options }: StartOptions): Promise<void> {
+  async start ({ concurrency, delayed, url = this.#url, ...options }: StartOptions): Promise<void> {
     this.#meter = new Meter(options)
-    this.#working = await this.#peer.worker(this.#url, { concurrency, delayed, handler: this.#meter.handle })
+    this.#working = await this.#peer.worker(url, { concurrency, delayed, handler: this.#meter.handle })
   }
 
   read (): Reading { return this.#meter!.read() }
