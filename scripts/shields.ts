@@ -96,7 +96,7 @@ const shields: Shield[] = [
   { against: 'a purge that nobody confirmed', file: 'cli/purge.js', shield: 'if (!yes && !await confirmed(what))', without: 'if (false)', test: 'cli-purge' },
   { against: 'a command starts the app\'s embedded worker', file: 'boot-app.js', shield: 'host.standalone = true', without: '', test: 'cli-source' },
   { against: 'a change kills what runs', file: 'cli/supervisor.js', shield: 'this.#stop(\'SIGTERM\')', without: 'this.#stop(\'SIGKILL\')', test: 'cli-watch' },
-  { against: 'the worker outlives who watches it', file: 'cli/worker.js', shield: 'if (tied)', without: 'if (false)', test: 'cli-watch' },
+  { against: 'the worker outlives who watches it', file: 'cli/worker.js', shield: 'if (tied)\n', without: 'if (false)\n', test: 'cli-watch' },
   { against: 'a worker that does not end holds up the new one', file: 'cli/supervisor.js', shield: 'this.#child?.kill(\'SIGKILL\')', without: '', test: 'cli-watch' },
   { against: 'what is written to node_modules, or to a dotfile, starts it anew', file: 'cli/watcher.js', shield: 'ignored: file => isIgnored(file, paths)', without: '', test: 'cli-watch' },
   { against: 'a private Redis beside the one that is named', file: 'plugin.js', shield: 'isClient(decorated) || process.env.REDIS_URL ? undefined', without: 'false ? undefined', test: 'cli-dev' },

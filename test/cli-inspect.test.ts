@@ -9,8 +9,11 @@ t.test('the queues, the workers that live, and what each of them runs', async t 
   const inspect = (...args: string[]) => ended(run(t, '.', ['inspect', '--prefix', prefix, ...args]))
   t.match(await inspect(), { code: 0, out: /^QUEUE +WAITING +DELAYED +ACTIVE +SUCCEEDED +FAILED +CANCELLED +EXPIRED\ndefault +0 +0 +0 +0 +0 +0 +0\n/, err: /No worker lives/ })
 
-  const folder = t.testdir({ 'app.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) {\n  await fastify.register(tasks, { prefix: '${prefix}', queues: ['mail'] })\n  fastify.tasks.define('hang', () => new Promise(() => {}))\n}\n` })
-  const worker = run(t, folder, ['worker', '-A', 'app.mjs', '-c', '3', '--close-timeout', '0'])
+  const folder = t.testdir({ 'app.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) {\n  await fastify.register(tasks, { prefix: '${prefix}', queues: ['mail'] })\n  fastify.tasks.define('hang', (data, task) => new Promise((resolve, reject) => task.signal.addEventListener('abort', () => reject(task.signal.reason))))\n}\n` })
+  const worker = run(t, folder, ['worker', '-A', 'app.mjs', '-c', '3', '--close-timeout', '60000'])
+  await until('it has started', () => worker.out().includes('worker started'), DEADLINE)
+  await until('it is listed', async () => (await web.tasks.workers()).length === 1, DEADLINE)
+  t.notMatch((await inspect()).out, /RUNS/, 'nothing runs')
   const { id } = await web.tasks.enqueue('hang')
   await web.tasks.enqueue('hang', 1, { delay: 60_000 })
   const told = await until('it is told', async () => {
@@ -31,6 +34,9 @@ t.test('the queues, the workers that live, and what each of them runs', async t 
   t.match(out, new RegExp(`^WORKER +RUNS +ID +QUEUE +ATTEMPT +SINCE\n${told[0]!.id} +hang +${id} +default +1 +\\d+s`, 'm'))
 
   worker.child.kill('SIGTERM')
+  await until('it tells that it drains', async () => (await web.tasks.workers())[0]?.draining, DEADLINE)
+  t.match((await inspect()).out, / 1 \(draining\) /)
+  await web.tasks.cancel(id)
   t.same(await worker.exit, [0, null])
   t.same(JSON.parse((await inspect('--json')).out).workers, [], 'one that closed is not listed')
 })

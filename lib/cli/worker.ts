@@ -81,6 +81,7 @@ export function onEnd (drain: () => Promise<void>, tied = false): void {
     })
   }
   if (tied) process.on('disconnect', () => { if (!draining) end(0) })
+  if (tied && process.connected === false) end(0) // it went while this one was still being loaded
   process.on('uncaughtException', error => {
     say(`fastify-tasks: uncaught ${error instanceof Error ? error.stack : String(error)}`)
     if (!draining) end(1)
