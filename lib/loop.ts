@@ -99,7 +99,7 @@ export class QueueLoop {
     while (coming || (!this.#stopped && this.#mayHaveWork)) {
       if (!coming) {
         // By then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
-        await new Promise(resolve => setImmediate(resolve))
+        if (!this.#runner.isIdle) await new Promise(resolve => setImmediate(resolve))
         coming = this.#ask()
         if (!coming) return
       }

@@ -5,8 +5,9 @@
 
 /** What is claimed ahead should be under way after so long, in ms. */
 const MOMENT = 5
-/** The most that is claimed ahead: as much as runs at once, and no less than this. */
-const LEAST_MOST = 16
+/** The most that is claimed ahead: so many times what runs at once, and no less than this. A round trip may be long. */
+const MOST_TIMES = 4
+const LEAST_MOST = 64
 /** Share of the newest task in the mean. */
 const WEIGHT = 0.1
 
@@ -25,7 +26,7 @@ export class Pace {
   get ahead (): number {
     // Where no task has ended for a moment, the slots are with slow ones.
     if (this.#mean === null || Date.now() - this.#last > MOMENT) return 0
-    const most = Math.max(this.#concurrency, LEAST_MOST)
+    const most = Math.max(MOST_TIMES * this.#concurrency, LEAST_MOST)
     return Math.min(most, Math.floor(this.#concurrency * MOMENT / Math.max(this.#mean, 0.01)))
   }
 

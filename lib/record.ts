@@ -105,7 +105,8 @@ export function ended (text: string, { status, progress, stage, attempt, started
   const told = stage == null && progress == null ? '' : `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage)}`
   const started = startedAt === undefined ? '' : `,"startedAt":${startedAt}`
   const result = resultJson === undefined ? '' : `,"result":${resultJson}`
-  return `${text.slice(0, -FRESH.length)},"status":"${status}"${told},"attempt":${attempt}${started},"finishedAt":${finishedAt}${result}}`
+  const made = attempt === undefined ? '' : `,"attempt":${attempt}`
+  return `${text.slice(0, -FRESH.length)},"status":"${status}"${told}${made}${started},"finishedAt":${finishedAt}${result}}`
 }
 
 /** Makes the text of a new record. Throws TASK_DATA_INVALID, TASK_DATA_TOO_LARGE. */

@@ -121,6 +121,8 @@ export class Runner {
   /** How many more may be claimed. A handler that goes on after its abort keeps its slot. */
   get room (): number { return this.#concurrency - this.#slots - this.#ahead.length + this.#pace.ahead }
 
+  get isIdle (): boolean { return this.#slots === 0 }
+
   held (): Held[] { return [...Array.from(this.#running.values(), one => one.settling.held), ...this.#ahead.map(one => one.job)] }
 
   /** What runs, for people. */

@@ -56,7 +56,10 @@ function endText (state: TerminalState, settling: Settling, json?: string, failu
   const attempt = made ?? attemptsMade(stored) + (settling.startedAt === undefined ? 0 : 1)
   const progress = settling.state?.progress ?? stored.progress
   const stage = settling.state?.stage ?? stored.stage ?? null
-  if (!failure && text !== null && isFresh(text, stored)) return ended(text, { status: state, progress, stage, attempt, startedAt, finishedAt: now }, json)
+  if (!failure && text !== null && isFresh(text, stored)) {
+    // The first attempt of one that succeeded goes without saying: fresh records are the many.
+    return ended(text, { status: state, progress, stage, attempt: state === 'succeeded' && attempt === 1 ? undefined : attempt, startedAt, finishedAt: now }, json)
+  }
   const { result, error, ...rest } = withStack(stored, failure) // a retry of the app's own: the old one's
   return encode({ ...rest, status: state, progress, stage, attempt, startedAt, finishedAt: now, ...(failure ? { error: failure.error } : {}) }, json)
 }

@@ -143,7 +143,7 @@ export class TaskRegistry implements HandleSource {
     const timeout = given.timeout ?? task.timeout ?? settings.timeout
     const ttl = task.resultTtl ?? settings.resultTtl
     const now = clock.now()
-    const options: StoredOptions = { timestamp: now, stacktraces: [], attempts: 1 + retries }
+    const options: StoredOptions = { timestamp: now, attempts: 1 + retries }
     if (retries > 0) {
       options.retries = retries
       options.backoff = given.backoff ?? task.backoff ?? settings.backoff
