@@ -8,6 +8,8 @@ const MOMENT = 5
 /** The most that is claimed ahead: so many times what runs at once, and no less than this. A round trip may be long. */
 const MOST_TIMES = 4
 const LEAST_MOST = 64
+/** How long it is known how quick tasks are, in ms: a batch and its way to Redis take some time. */
+const MEMORY = 100
 /** Share of the newest task in the mean. */
 const WEIGHT = 0.1
 
@@ -22,10 +24,12 @@ export class Pace {
     this.#concurrency = concurrency
   }
 
-  /** How many may be claimed beside those that have a slot. */
-  get ahead (): number {
-    // Where no task has ended for a moment, the slots are with slow ones.
-    if (this.#mean === null || Date.now() - this.#last > MOMENT) return 0
+  /**
+   * How many may be claimed beside those that have a slot.
+   * @param full whether no slot is free: where none has ended for a moment they are with slow ones
+   */
+  ahead (full: boolean): number {
+    if (this.#mean === null || Date.now() - this.#last > (full ? MOMENT : MEMORY)) return 0
     const most = Math.max(MOST_TIMES * this.#concurrency, LEAST_MOST)
     return Math.min(most, Math.floor(this.#concurrency * MOMENT / Math.max(this.#mean, 0.01)))
   }

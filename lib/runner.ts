@@ -119,7 +119,7 @@ export class Runner {
   }
 
   /** How many more may be claimed. A handler that goes on after its abort keeps its slot. */
-  get room (): number { return this.#concurrency - this.#slots - this.#ahead.length + this.#pace.ahead }
+  get room (): number { return this.#concurrency - this.#slots - this.#ahead.length + this.#pace.ahead(this.#slots >= this.#concurrency) }
 
   get isIdle (): boolean { return this.#slots === 0 }
 
