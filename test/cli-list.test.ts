@@ -67,7 +67,7 @@ t.test('colours in a terminal, and none where NO_COLOR is set', async t => {
   const app = await build(t, { prefix }, app => { app.tasks.define('x') })
   await app.tasks.enqueue('x')
   const { FORCE_COLOR: _force, NO_COLOR: _no, ...env } = process.env
-  const list = (own: NodeJS.ProcessEnv) => ended(runInTerminal(t, '.', ['list', '--prefix', prefix], { ...env, FORCE_COLOR: undefined, NO_COLOR: undefined, ...own }))
+  const list = (own: NodeJS.ProcessEnv) => ended(runInTerminal(t, '.', ['list', '--prefix', prefix], { ...env, TERM: 'xterm-256color', CI: undefined, FORCE_COLOR: undefined, NO_COLOR: undefined, ...own }))
   t.match((await list({})).out, `${ESC}[1mID`)
   const without = (await list({ NO_COLOR: '1' })).out
   t.match(without, /^ID +NAME/)
