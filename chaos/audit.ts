@@ -61,7 +61,8 @@ function find (entry: Entry, { records, histories, executions }: Evidence): Find
   if (now) return { entry, id, state: now.state, record: now, history, runs }
   // Its resultTtl has passed.
   const past = history?.removed ? history.record : null
-  return { entry, id, state: past?.status ?? 'lost', record: past, history, runs }
+  // As it is written: the first attempt goes without saying.
+  return { entry, id, state: past?.status ?? 'lost', record: past && { attempt: 1, ...past }, history, runs }
 }
 
 // Outcomes
