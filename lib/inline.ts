@@ -37,7 +37,7 @@ export class Inline {
     this.#closing.abort('the app is being closed')
   }
 
-  /** See `Tasks.drain`. */
+  /** See `FastifyTasks.drain`. */
   drain (options: DrainOptions): Promise<Drained> {
     const { timeout, delayed } = drainSettings(options)
     return this.#inTurn(() => this.#waiting('drain', timeout, async idle => {
@@ -47,7 +47,7 @@ export class Inline {
     }))
   }
 
-  /** See `Tasks.advance`. */
+  /** See `FastifyTasks.advance`. */
   advance (ms: number, options: AdvanceOptions): Promise<Drained> {
     const { timeout, wait } = advanceSettings(ms, options)
     // Without waiting all is started at the new time: a handler could not be done by the next one's time.

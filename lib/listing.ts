@@ -12,7 +12,7 @@ const WORKERS = 1_000
 /** Bounds one Lua call. */
 const PURGE_BATCH = 1_000
 
-/** See `Tasks.list`. A cursor is the queue that is being read, and place and id of the last one of the page before. */
+/** See `FastifyTasks.list`. A cursor is the queue that is being read, and place and id of the last one of the page before. */
 export async function list (registry: TaskRegistry, options: ListOptions): Promise<TaskPage> {
   checkList(options)
   const { state, name, limit = listDefaults.limit, cursor } = options
@@ -35,14 +35,14 @@ function split (cursor: string): Cursor {
 
 const nextQueue = (names: string[], queue: string): string | null => names[names.indexOf(queue) + 1] ?? null
 
-/** See `Tasks.counts`. */
+/** See `FastifyTasks.counts`. */
 export async function counts (registry: TaskRegistry): Promise<Record<string, QueueCounts>> {
   const all = [...registry.queues.values()].map(async queue =>
     [queue.name, await registry.availability.call('a count of tasks', 'Ask again.', () => queue.counts())] as const)
   return Object.fromEntries(await Promise.all(all))
 }
 
-/** See `Tasks.workers`. */
+/** See `FastifyTasks.workers`. */
 export async function workers (registry: TaskRegistry): Promise<WorkerInfo[]> {
   const all = [...registry.queues.values()].map(async queue => {
     const told = await registry.availability.call('a list of workers', 'Ask again.', () => queue.workers(WORKERS))
@@ -51,13 +51,13 @@ export async function workers (registry: TaskRegistry): Promise<WorkerInfo[]> {
   return mergeVitals((await Promise.all(all)).flat())
 }
 
-/** See `Tasks.remove`. */
+/** See `FastifyTasks.remove`. */
 export async function remove (registry: TaskRegistry, id: string): Promise<RemoveOutcome> {
   const found = await registry.find(id)
   return found ? registry.availability.call(`a removal of task "${id}"`, 'Ask again.', () => found.queue.remove(id)) : 'unknown'
 }
 
-/** See `Tasks.purge`. */
+/** See `FastifyTasks.purge`. */
 export async function purge (registry: TaskRegistry, name: string): Promise<number> {
   const queue = registry.queue(name)
   let sum = 0

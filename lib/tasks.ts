@@ -162,7 +162,7 @@ export class TaskRegistry implements HandleSource {
     return options
   }
 
-  /** See `Tasks.enqueue`. */
+  /** See `FastifyTasks.enqueue`. */
   async enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
     const job = this.#prepare(name, data, options)
     const start = Date.now()
@@ -170,7 +170,7 @@ export class TaskRegistry implements HandleSource {
     return this.#handleOf(job, added, start)
   }
 
-  /** See `Tasks.enqueueMany`. */
+  /** See `FastifyTasks.enqueueMany`. */
   async enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
     const jobs = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
     const handles = new Map<Prepared, Handle>()
@@ -238,18 +238,18 @@ export class TaskRegistry implements HandleSource {
     return looks.length === 1 ? looks[0]! : firstOf(looks)
   }
 
-  /** See `Tasks.status`. */
+  /** See `FastifyTasks.status`. */
   async status (id: string, queue?: string): Promise<TaskRecord<any, any> | null> {
     return (await this.find(id, queue))?.record ?? null
   }
 
-  /** See `Tasks.handle`. */
+  /** See `FastifyTasks.handle`. */
   async handle (id: string): Promise<Handle | null> {
     const found = await this.find(id)
     return found && new Handle(this, id, found.record.name, found.queue.name, null)
   }
 
-  /** See `Tasks.cancel`. */
+  /** See `FastifyTasks.cancel`. */
   async cancel (id: string, queue?: string): Promise<CancelOutcome> {
     for (;;) {
       const found = await this.find(id, queue)
@@ -263,7 +263,7 @@ export class TaskRegistry implements HandleSource {
     }
   }
 
-  /** See `Tasks.retry`. */
+  /** See `FastifyTasks.retry`. */
   async retry (id: string): Promise<RetryOutcome> {
     for (;;) {
       const found = await this.find(id)
