@@ -62,7 +62,8 @@ async function cpuOf (servers: RunningRedis[]): Promise<number[]> {
     const client = new Redis(server.url)
     const text = await client.info('cpu')
     client.disconnect()
-    const seconds = (name: string): number => Number(new RegExp(`used_cpu_${name}_main_thread:(.*)`).exec(text)![1])
+    // Where the system does not count threads apart: of the whole process.
+    const seconds = (name: string): number => Number((new RegExp(`used_cpu_${name}_main_thread:(.*)`).exec(text) ?? new RegExp(`used_cpu_${name}:(.*)`).exec(text))![1])
     return (seconds('user') + seconds('sys')) * 1e6
   }))
 }

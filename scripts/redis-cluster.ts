@@ -95,6 +95,7 @@ async function form (servers: RunningRedis[], masters: number): Promise<void> {
     const found = (await nodesOf(server)).filter(node => node.isMaster)
     return found.length === masters && String(await ask(server, 'INFO')).includes('cluster_state:ok')
   })
+  await agreed(servers)
 }
 
 function share (i: number, of: number): number[] {
@@ -167,9 +168,14 @@ async function ownerPort (servers: RunningRedis[], key: string): Promise<number>
   return (await rangesOf(servers)).find(({ from, to }) => slot >= from && slot <= to)!.port
 }
 
-/** Over connections that are open before it begins: whatever is asked for in that slot meanwhile is refused. */
+/**
+ * Over connections that are open before it begins: whatever is asked for in that slot meanwhile is refused. Masters must
+ * agree before and after, epochs included, as redis-cli sees to: with the next move on the heels of one, a master that has not
+ * heard of the last takes too low an epoch for its slot, loses it to an older claim, and deletes the keys.
+ */
 async function moveSlot (slot: number, from: RunningRedis, to: RunningRedis, servers: RunningRedis[]): Promise<void> {
   const [fromId, toId] = [await ask(from, 'MYID'), await ask(to, 'MYID')]
+  await agreed(servers)
   await over(from, source => over(to, async target => {
     await Promise.all([source.ping(), target.ping()])
     await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
@@ -183,6 +189,20 @@ async function moveSlot (slot: number, from: RunningRedis, to: RunningRedis, ser
     await target.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
     await source.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
   }))
-  // Replicas refuse, and hear of it.
-  await Promise.all(servers.map(server => ask(server, 'SETSLOT', slot, 'NODE', toId).catch(() => {})))
+  await agreed(servers)
+}
+
+/** Those that are there see the same masters, with the same epochs and slots. */
+async function agreed (servers: RunningRedis[]): Promise<void> {
+  await poll('all agree on who serves what', within, async () => {
+    const views = await Promise.all(servers.map(server => mastersSeen(server).catch(() => null)))
+    return new Set(views.filter(view => view !== null)).size === 1
+  })
+}
+
+/** Of each master its id, its epoch and its slots. Those that move are in brackets, and only the master itself says so. */
+async function mastersSeen (server: RunningRedis): Promise<string> {
+  const lines = String(await ask(server, 'NODES')).trim().split('\n').map(line => line.split(' '))
+  const masters = lines.filter(([, , flags, , , , , , ...slots]) => flags!.includes('master') && slots.length > 0)
+  return masters.map(([id, , , , , , epoch, , ...slots]) => [id, epoch, ...slots.filter(slot => !slot.startsWith('['))].join(' ')).toSorted().join('\n')
 }

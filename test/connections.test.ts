@@ -35,6 +35,7 @@ t.test('a worker has three, and one for each queue; none is left at close', asyn
   const app = await build(t, { redis: url, queues: queues.slice(1), worker: { concurrency: 50 } }, app => { app.tasks.define('x', () => go.promise) })
   const handles = await app.tasks.enqueueMany('x', Array.from({ length: 200 }, (_, i) => ({ queue: queues[i % 4]! })))
   for (const { id } of handles) await reaches(app, id, 'active')
+  await until('all have their names', async () => (await names()).filter(name => name === '').length === 1)
   t.same(await names(), ['', 'fastify-tasks:subscriber', ...queues.map(queue => `fastify-tasks:wait:${queue}`), 'fastify-tasks:worker'].toSorted())
   go.open()
   await Promise.all(handles.map(handle => handle.result({ timeout: 20_000 })))

@@ -107,8 +107,8 @@ t.test('errors: name, message, code, stack, retryAfter; retries and Unrecoverabl
 })
 
 t.test('a thread that dies fails its attempt, and nothing else', async t => {
-  const b = await bench(t, {}, { threads: { max: 2, maxHeap: 32 } })
-  const beside = await b.enqueue('wait')
+  const b = await bench(t, {}, { threads: { max: 2, maxHeap: 128 } })
+  const beside = await b.enqueue('wait') // its thread loads what the test's process does: near 30 MB with coverage
   await until('it runs', () => b.log.find('waiting'))
   t.match(await fails(b, 'exit'), { attempt: 1, progress: 'about to exit', error: { code: 'TASK_THREAD_DIED', message: /code: 7/ } })
   t.match(await fails(b, 'uncaught'), { error: { code: 'TASK_THREAD_DIED', message: /nobody catches this/ } })
