@@ -21,7 +21,7 @@ const LINES_ALL = 200
 const FAILURES = 3
 const ENDED = ['succeeded', 'failed', 'cancelled', 'expired']
 /** Keys that tell of tasks that run: once nothing runs, they tell of none that a worker ran. */
-const OF_RUNNING = ['claims', 'leases', 'progress', 'stalls', 'cancelling']
+const OF_RUNNING = ['claims', 'progress', 'stalls', 'cancelling']
 
 interface Garbage { id: Bytes, record: Bytes }
 
@@ -91,12 +91,12 @@ export const records: MakeArea = url => {
 
   const mustBeTidy = async (strays: Stray[]): Promise<void> => {
     const { redis, key } = open
-    const [claims, leases, progress, stalls, cancelling] = await Promise.all([
-      redis.hkeysBuffer(key('claims')), redis.zrangeBuffer(key('leases'), '0', '-1'), redis.hkeysBuffer(key('progress')),
+    const [claims, progress, stalls, cancelling] = await Promise.all([
+      redis.hkeysBuffer(key('claims')), redis.hkeysBuffer(key('progress')),
       redis.hkeysBuffer(key('stalls')), redis.smembersBuffer(key('cancelling'))
     ])
     const given = new Set(strays.map(one => toBuffer(one.id).toString('hex')))
-    for (const [i, ids] of [claims, leases, progress, stalls, cancelling].entries()) {
+    for (const [i, ids] of [claims, progress, stalls, cancelling].entries()) {
       const left = ids!.filter(id => !given.has(id.toString('hex')))
       must(left.length === 0, `left over in ${OF_RUNNING[i]}`, left.map(String))
     }

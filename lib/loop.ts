@@ -36,6 +36,8 @@ export interface LoopOptions {
 export class QueueLoop {
   readonly #options: LoopOptions
   readonly #queue: Queue
+  /** The same, over the connection that waits. */
+  readonly #waitingQueue: Queue
   readonly #insist: Insist
   readonly #runner: Runner
   readonly #keeper: Keeper
@@ -45,14 +47,15 @@ export class QueueLoop {
   /** False once a claim came back with less than was asked for, until something says otherwise. */
   #mayHaveWork = true
   #pumping: Promise<void> | null = null
-  #waiting = false
+  #waiting: Promise<void> | null = null
   #alarm: NodeJS.Timeout | null = null
   #alarmAt = Infinity
 
   constructor (options: LoopOptions) {
-    const { registry, queue, client, concurrency, log } = options
+    const { registry, queue, client, blocker, concurrency, log } = options
     this.#options = options
     this.#queue = queue.over(client)
+    this.#waitingQueue = queue.over(blocker)
     this.#insist = new Insist(log)
     this.#runner = new Runner(registry, this.#queue, this.#insist, concurrency, log)
     this.#runner.onFree = () => this.#mayHaveWork ? this.#pump() : this.#waitForWork()
@@ -141,21 +144,46 @@ export class QueueLoop {
     if (!claim) return undefined
     if (claim.jobs.length >= room) this.#mayHaveWork = true
     if (claim.next !== null) this.#wakeAt(claim.next)
-    if (claim.jobs.length === 0 || Date.now() - start < lease / 2) return claim
-    // The reply came late: what it brings may be another worker's by now, or have ended.
-    const verdicts = await this.#insist.until('renewal', () => this.#queue.renew(lease, claim.jobs))
+    return this.#stillHeld(claim, Date.now() - start)
+  }
+
+  /** Where the reply came late, what it brings may be another worker's by now, or have ended. */
+  async #stillHeld (claim: Claim, age: number): Promise<Claim | undefined> {
+    const { stallInterval } = this.#options.registry.settings
+    if (claim.jobs.length === 0 || age < stallInterval / 2) return claim
+    const verdicts = await this.#insist.until('renewal', () => this.#queue.renew(stallInterval, claim.jobs))
     return verdicts && { ...claim, jobs: claim.jobs.filter((_job, i) => verdicts[i] !== 'lost') }
   }
 
   #waitForWork (): void {
     if (this.#stopped || this.#waiting) return
-    this.#waiting = true
-    this.#queue.over(this.#options.blocker).wait(WAIT_SECONDS)
-      .catch(() => sleep(100)) // the connection dials again by itself
-      .then(() => {
-        this.#waiting = false
-        this.poke()
-      })
+    this.#waiting = this.#claimNext().then(found => {
+      this.#waiting = null
+      if (found) this.poke()
+      else if (!this.#pumping && this.#runner.room > 0) this.#waitForWork()
+    })
+  }
+
+  /** Waits, and claims one task in the same round trip; false where nothing came. Its handler starts before anything else. */
+  async #claimNext (): Promise<boolean> {
+    const { availability, settings: { stallInterval } } = this.#options.registry
+    const token = this.#token()
+    const claim = await this.#waitingQueue.claimNext(WAIT_SECONDS, token, stallInterval).catch(() => this.#revoke(token))
+    if (!claim) return true
+    const held = await this.#stillHeld(claim, availability.now() - claim.now) // how long it waited says nothing
+    if (!held) return false
+    if (held.next !== null) this.#wakeAt(held.next)
+    this.#runner.add(held.jobs, held.now)
+    this.#runner.fill()
+    if (this.#stopped) await this.#runner.handBackUnstarted()
+    return held.jobs.length > 0
+  }
+
+  /** It may have been claimed before the connection was cut, and would be after it. */
+  async #revoke (token: string): Promise<Claim | undefined> {
+    const { stallInterval } = this.#options.registry.settings
+    if (!this.#stopped) await sleep(100) // the connection dials again by itself
+    return this.#insist.until('claim', () => this.#queue.revoke(token, stallInterval))
   }
 
   #wakeAt (due: number): void {
@@ -179,19 +207,25 @@ export class QueueLoop {
     this.#runner.stop()
     void this.#runner.handBackUnstarted() // what was claimed ahead; nobody renews it
     if (this.#alarm) clearTimeout(this.#alarm)
-    this.#options.blocker.disconnect() // it takes nothing while it waits: nothing is lost with it
+    this.#options.blocker.disconnect() // what it had taken is asked for over the other one
+  }
+
+  /** What a claim gave is known. Inline a wait takes nothing, and may last for ever. */
+  async #settled (): Promise<void> {
+    await this.#pumping
+    if (this.#options.registry.settings.mode !== 'inline') await this.#waiting
   }
 
   /** Resolves once nothing runs. */
   async idle (): Promise<void> {
-    await this.#pumping
+    await this.#settled()
     await this.#runner.idle()
   }
 
   /** Aborts what runs, hands back what does not end. Call `close` where it takes too long. */
   async handBack (): Promise<void> {
     this.#runner.abortAll('shutdown')
-    await this.#pumping
+    await this.#settled()
     await this.#runner.handBack()
   }
 

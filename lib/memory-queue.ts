@@ -45,7 +45,7 @@ export class MemoryQueue implements Queue {
   readonly #workers = new Map<string, string>()
   /** By when their records go. */
   readonly #ended: Record<TerminalState, Timetable> = { succeeded: new Timetable(), failed: new Timetable(), cancelled: new Timetable(), expired: new Timetable() }
-  #bells: Array<(rung: true) => void> = []
+  #bells: Array<(rung: null) => void> = []
 
   constructor (name: string, around: Surroundings) {
     this.name = name
@@ -100,14 +100,16 @@ export class MemoryQueue implements Queue {
   }
 
   #ring (): void {
-    for (const bell of this.#bells.splice(0)) bell(true)
+    for (const bell of this.#bells.splice(0)) bell(null)
     this.#around.waiting(this)
   }
 
-  /** Who waits holds no timer: a worker's regular look is for what Redis may have missed. */
-  wait (): Promise<boolean> {
-    return this.hasWaiting ? Promise.resolve(true) : new Promise(resolve => { this.#bells.push(resolve) })
+  /** Who waits holds no timer: a worker's regular look is for what Redis may have missed. It claims when it is awake. */
+  claimNext (): Promise<null> {
+    return this.hasWaiting ? Promise.resolve(null) : new Promise(resolve => { this.#bells.push(resolve) })
   }
+
+  async revoke (): Promise<Claim> { return { jobs: [], now: this.#around.now(), next: null } }
 
   #told (id: string, change: string): void { this.#around.publish(this.taskChannel(id), change) }
 

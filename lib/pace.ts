@@ -7,7 +7,7 @@
 const MOMENT = 5
 /** The most that is claimed ahead: so many times what runs at once, and no less than this. A round trip may be long. */
 const MOST_TIMES = 4
-const LEAST_MOST = 64
+const LEAST_MOST = 256
 /** How long it is known how quick tasks are, in ms: a batch and its way to Redis take some time. */
 const MEMORY = 100
 /** Share of the newest task in the mean. */

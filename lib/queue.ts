@@ -6,7 +6,7 @@
 import { BeeProducer, type NewJob } from './bee.ts'
 import { isTooDeep, type Live } from './record.ts'
 import { runScript, runScriptForBuffers, script, type ScriptArgument, type ScriptName } from './scripts.ts'
-import type { RedisClient } from './connection.ts'
+import { together, type RedisClient } from './connection.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from './types.ts'
 
 export interface Claimed {
@@ -52,27 +52,27 @@ const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
 
 type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
   'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'vitals' | 'waiting' |
-  'watched' | 'workers'
+  'revoked' | 'watched' | 'workers'
 
 /** Those whose keys do not depend on the call. */
 type OwnKeys = Exclude<ScriptName, 'add' | 'adopt' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
-  beat: ['workers', 'vitals'],
+  beat: ['workers', 'vitals', 'claims', 'leases'],
   cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress', 'watched'],
-  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed', 'watched'],
+  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed', 'watched', 'revoked'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   join: ['stallInterval'],
   purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
   reap: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'leases', 'stalls', 'jobs', 'cancelling', 'progress'],
-  release: ['waiting', 'active', 'claims', 'leases', 'stalling', 'progress', 'cancelling', 'watched'],
+  release: ['waiting', 'active', 'claims', 'stalling', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'claims', 'waiting', 'delayed', 'succeeded', 'failed', 'stalls', 'progress',
     'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   renew: ['claims', 'leases', 'stalling', 'cancelling'],
   retry: ['jobs', 'failed', 'done:failed', 'waiting', 'watched'],
-  settle: ['jobs', 'active', 'stalling', 'claims', 'leases', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
+  settle: ['jobs', 'active', 'stalling', 'claims', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'],
   status: ['jobs', 'claims', 'delayed', 'progress', 'active'],
   update: ['claims', 'progress', 'watched'],
@@ -126,18 +126,37 @@ export class TaskQueue {
    * Claims up to `free` tasks for the length of the lease (ms).
    * @param again where the reply to the same token was lost: gives the same tasks.
    */
-  async claim (free: number, token: string, lease: number, again: boolean): Promise<Claim> {
-    const [now, next, ...rest] = await this.#run('claim', [free, token, lease, again ? 1 : 0, this.#prefix])
+  claim (free: number, token: string, lease: number, again: boolean): Promise<Claim> {
+    return this.#claim(free, token, lease, again ? 'again' : 'now')
+  }
+
+  /**
+   * Waits until a task is waiting, for `seconds` at the most, and claims one, in one round trip; null where it has yet to
+   * be claimed. Where it rejects `revoke` must follow.
+   */
+  async claimNext (seconds: number, token: string, lease: number): Promise<Claim | null> {
+    const waiting = `${this.#prefix}waiting`
+    let waited!: Promise<unknown>
+    let claiming!: Promise<Claim>
+    together(this.#client, () => {
+      // From the right end to the right end: the list stays as it is. Redis comes to the claim when the wait has ended.
+      waited = this.#client.blmove(waiting, waiting, 'RIGHT', 'RIGHT', seconds)
+      claiming = this.#claim(1, token, lease, 'next')
+    })
+    waited.catch(() => {})
+    const claim = await claiming
+    if (claim.jobs.length === 0) await waited
+    return claim
+  }
+
+  /** What the token's `claimNext` gave, if it did; from now on it gives nothing. */
+  revoke (token: string, lease: number): Promise<Claim> { return this.#claim(0, token, lease, 'revoke') }
+
+  async #claim (free: number, token: string, lease: number, how: 'now' | 'again' | 'next' | 'revoke'): Promise<Claim> {
+    const [now, next, ...rest] = await this.#run('claim', [free, token, lease, how, this.#prefix])
     const jobs: Claimed[] = []
     for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
     return { jobs, now, next: next < 0 ? null : next }
-  }
-
-  /** Waits until a task is waiting, for `seconds` at the most. Takes nothing: what it delivers cannot be lost. */
-  async wait (seconds: number): Promise<boolean> {
-    const waiting = `${this.#prefix}waiting`
-    // From the right end to the right end: the list stays as it is.
-    return await this.#client.blmove(waiting, waiting, 'RIGHT', 'RIGHT', seconds) !== null
   }
 
   /** Writes the outcomes of a batch. */

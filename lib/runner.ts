@@ -118,8 +118,15 @@ export class Runner {
     this.#pace = new Pace(concurrency)
   }
 
-  /** How many more may be claimed. A handler that goes on after its abort keeps its slot. */
-  get room (): number { return this.#concurrency - this.#slots - this.#ahead.length + this.#pace.ahead(this.#slots >= this.#concurrency) }
+  /**
+   * How many more may be claimed at once. A handler that goes on after its abort keeps its slot. Of what is claimed ahead
+   * only half of the whole: Redis is at one half while the handlers run for the other.
+   */
+  get room (): number {
+    const ahead = this.#pace.ahead(this.#slots >= this.#concurrency)
+    const room = this.#concurrency + ahead - this.#slots - this.#ahead.length
+    return ahead > 0 ? Math.min(room, Math.ceil((this.#concurrency + ahead) / 2)) : room
+  }
 
   get isIdle (): boolean { return this.#slots === 0 }
 

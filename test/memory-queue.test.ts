@@ -145,10 +145,11 @@ t.test('what comes due and what goes, when the clock is moved', async t => {
   t.equal(await queue.add({ id: 'due', text: text('x') }), true, 'its id is free again')
 })
 
-t.test('wait: for who comes first, and takes nothing', async t => {
+t.test('claimNext: wakes when something waits, and takes nothing', async t => {
   const queue = new MemoryStore().queue('q')
-  const waits = [queue.wait(), queue.wait()]
+  const waits = [queue.claimNext(), queue.claimNext()]
   await queue.add({ id: 'a', text: text('a') })
-  t.same(await Promise.all([...waits, queue.wait()]), [true, true, true])
+  t.same(await Promise.all([...waits, queue.claimNext()]), [null, null, null])
+  t.same((await queue.revoke()).jobs, [])
   t.same((await queue.page('waiting', 10)).ids, ['a'])
 })

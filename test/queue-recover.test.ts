@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import { until } from './helpers.ts'
-import { Bench, held, LONG, soon, text } from './queue-bench.ts'
+import { Bench, held, LONG, range, soon, text } from './queue-bench.ts'
 
 t.test('recover', async (t) => {
   t.test('a lease that was not renewed puts its task back, behind the others', async (t) => {
@@ -11,7 +11,7 @@ t.test('recover', async (t) => {
     await b.add('a', 'b', 'c')
     await b.claim(1)
     await b.queue.update({ id: 'a', token: 'w.1' }, '{}')
-    await b.claim(1, 'w.2')
+    await b.claim(1, 'x.1')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
     await b.queue.renew(20, held('a'))
     const { requeued, buried } = await until('the lease lapses', async () => {
@@ -19,7 +19,7 @@ t.test('recover', async (t) => {
       return found.requeued.length > 0 ? found : null
     })
     t.strictSame([requeued, buried], [['a'], []])
-    t.strictSame(await b.state(), { waiting: ['a', 'c'], active: ['b'], claims: { b: 'w.2' }, leases: ['b'], stalls: { a: '1' }, jobs: ['a', 'b', 'c'] })
+    t.strictSame(await b.state(), { waiting: ['a', 'c'], active: ['b'], claims: { b: 'x.1' }, stalls: { a: '1' }, jobs: ['a', 'b', 'c'] })
     t.strictSame(await b.settle(['a', 'succeeded']), ['lost'], 'the old claim is void')
     t.strictSame(await b.queue.renew(LONG, held('a')), ['lost'])
   })
@@ -29,14 +29,14 @@ t.test('recover', async (t) => {
     await b.add('a')
     for (const stalls of [1, 2]) {
       await b.claim(1, `w.${stalls}`)
-      await b.lapse('a')
+      await b.lapse('w')
       t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: ['a'], buried: [] })
     }
     await b.claim(1, 'w.3')
     for (const [token, stalls] of [['r.2', 3], ['r.3', 4]] as const) {
-      await b.lapse('a')
+      await b.lapse('w', 'r')
       t.strictSame(await b.queue.recover(token, LONG, 2), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls }] }, 'and if that one goes away, by the next')
-      t.strictSame(await b.state(), { active: ['a'], claims: { a: token }, leases: ['a'], stalls: { a: `${stalls}` }, jobs: ['a'] })
+      t.strictSame(await b.state(), { active: ['a'], claims: { a: token }, stalls: { a: `${stalls}` }, jobs: ['a'] })
       t.strictSame(await b.queue.recover('r.9', LONG, 2), { requeued: [], buried: [] }, 'it holds it for a lease')
     }
     t.strictSame(await b.settle(['a', 'failed', LONG, 'r.2'], ['a', 'failed', LONG, 'r.3']), ['lost', 'done'])
@@ -47,23 +47,49 @@ t.test('recover', async (t) => {
     const b = new Bench(t)
     await b.add('a')
     await b.claim(1)
-    await b.lapse('a')
+    await b.lapse('w')
     t.strictSame(await b.queue.recover('r.1', LONG, 0), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
   })
 
-  t.test('garbage does not hold it up: counts, leases without a claim, claims without a lease, leases and blocks that never end', async (t) => {
+  t.test('garbage does not hold it up: counts, leases and claims of nobody, claims without a lease, leases and blocks that never end', async (t) => {
     const b = new Bench(t)
-    await b.add('x', 'y', 'unleased', 'endless', 'far', 'unclaimed')
-    await b.claim(5)
-    await b.redis.hset(b.key('stalls'), 'x', 'garbage', 'y', '1e999', 'unclaimed', 99)
-    await b.redis.zadd(b.key('leases'), '+inf', 'endless', Date.now() + 3 * LONG, 'far', 1, 'unclaimed')
+    await b.add('x', 'y', 'unleased', 'endless', 'far', 'garbage')
+    await b.claim(2)
+    for (const id of ['unleased', 'endless', 'far', 'garbage']) await b.claim(1, `${id}.1`)
+    await b.redis.hset(b.key('claims'), 'garbage', 'no token')
+    await b.redis.hset(b.key('stalls'), 'x', 'garbage', 'y', '1e999')
+    await b.redis.zadd(b.key('leases'), '+inf', 'endless', Date.now() + 3 * LONG, 'far', 1, 'nobody', 1, 'garbage')
     await b.redis.zrem(b.key('leases'), 'unleased')
     await b.redis.set(b.key('stallBlock'), 'and stays')
-    await b.lapse('x', 'y')
-    t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['unclaimed', 'x', 'y'])
+    await b.lapse('w')
+    t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['x', 'y'])
     t.match((await b.state()).stalls, { x: '1', y: '1' })
-    for (const id of ['unleased', 'endless', 'far']) soon(t, await b.score('leases', id), LONG, id)
-    t.equal((await b.waiting()).filter(id => id === 'unclaimed').length, 1)
+    for (const worker of ['unleased', 'endless', 'far', 'no token']) soon(t, await b.score('leases', worker), LONG, worker)
+    t.strictSame((await b.redis.zrange(b.key('leases'), 0, '-1')).sort(), ['endless', 'far', 'no token', 'unleased'], 'one that lapsed is gone')
+    await b.lapse('no token')
+    t.strictSame((await b.queue.recover('r.2', LONG, 2)).requeued, ['garbage'])
+  })
+
+  t.test('more than one call takes: the lease stays until nothing is claimed with it', async (t) => {
+    const b = new Bench(t)
+    await b.add(...range(1, 1_001))
+    for (const n of [500, 501]) await b.claim(n)
+    await b.lapse('w')
+    const all = new Set<string>()
+    for (const size of [1_000, 1_001]) {
+      for (const id of (await b.queue.recover('r.1', LONG, 2)).requeued) all.add(id)
+      t.equal(all.size, size)
+    }
+    t.equal(await b.redis.exists(b.key('leases'), b.key('claims'), b.key('active')), 0)
+  })
+
+  t.test('who finds that its own claims lapsed holds what it buries', async (t) => {
+    const b = new Bench(t)
+    await b.add('a')
+    await b.claim(1, 'r.1')
+    await b.lapse('r')
+    t.strictSame(await b.queue.recover('r.2', LONG, 0), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
+    soon(t, await b.score('leases', 'r'), LONG)
   })
 
   t.test('a task that was cancelled while its worker was away is not run again', async (t) => {
@@ -71,7 +97,7 @@ t.test('recover', async (t) => {
     await b.add('a')
     await b.claim(1)
     await b.queue.cancel('a', text('a'), text('a', 'cancelled'), LONG)
-    await b.lapse('a')
+    await b.lapse('w')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
     t.strictSame(await b.settle(['a', 'cancelled', LONG, 'r.1']), ['done'])
     t.strictSame(await b.state(), { 'done:cancelled': ['a'], jobs: ['a'] })
@@ -84,7 +110,7 @@ t.test('recover', async (t) => {
     await b.putBack('a')
     await b.redis.hdel(b.key('jobs'), 'gone')
     await b.redis.sadd(b.key('cancelling'), 'gone')
-    await b.lapse('a', 'b', 'gone')
+    await b.lapse('w')
     t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['a', 'b'])
     const { waiting, ...rest } = await b.state()
     t.strictSame(waiting.sort(), ['a', 'b'])
@@ -97,7 +123,7 @@ t.test('recover', async (t) => {
     await b.claim(1)
     await b.queue.update({ id: 'gone', token: 'w.1' }, '{}')
     await b.redis.hdel(b.key('jobs'), 'gone')
-    await b.lapse('gone')
+    await b.lapse('w')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
     t.strictSame(await b.state(), { jobs: [] })
   })
@@ -107,7 +133,7 @@ t.test('recover', async (t) => {
     await b.add('dead', 'alive', 'gone', 'ours')
     for (let i = 0; i < 3; i++) await b.hold()
     await b.claim(1, 'w.1', 20_000)
-    const lease = await b.score('leases', 'ours')
+    const lease = await b.score('leases', 'w')
     await b.redis.hdel(b.key('jobs'), 'gone')
     await b.redis.sadd(b.key('stalling'), 'ours')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
@@ -118,8 +144,8 @@ t.test('recover', async (t) => {
     await b.redis.srem(b.key('stalling'), 'alive')
     const { requeued } = await b.queue.recover('r.3', LONG, 2)
     t.strictSame(requeued, ['dead'])
-    t.equal(await b.score('leases', 'ours'), lease, 'a check is no renewal')
-    t.strictSame(await b.state(), { waiting: ['dead'], active: ['ours', 'alive'], claims: { ours: 'w.1' }, leases: ['ours'], stalling: ['alive'], jobs: ['alive', 'dead', 'ours'] })
+    t.equal(await b.score('leases', 'w'), lease, 'a check is no renewal')
+    t.strictSame(await b.state(), { waiting: ['dead'], active: ['ours', 'alive'], claims: { ours: 'w.1' }, stalling: ['alive'], jobs: ['alive', 'dead', 'ours'] })
   })
 })
 

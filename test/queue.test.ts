@@ -20,7 +20,10 @@ t.test('reap', async (t) => {
     t.strictSame(await b.state(), { failed: ['stays'], 'done:failed': ['stays'], jobs: ['stays'] })
     await b.redis.zadd(b.key('done:failed'), 1, 'stays')
     t.equal(await b.queue.reap(1_000), 1)
-    t.strictSame(await b.dump(), {}, 'no key is left')
+    t.strictSame(Object.keys(await b.dump()), ['leases'], 'no key is left but for the lease of a worker')
+    await b.lapse('w')
+    await b.queue.recover('r.1', LONG, 2)
+    t.strictSame(Object.keys(await b.dump()), ['stallBlock'], 'which goes with it; this one lapses by itself')
   })
 
   t.test('takes the oldest first, so many of each state', async (t) => {
@@ -85,14 +88,49 @@ t.test('read tells where a task is', async (t) => {
   }
 })
 
-t.test('wait tells that something waits, and takes nothing', async (t) => {
+t.test('claimNext waits for one task, and claims it', async (t) => {
   const b = new Bench(t)
-  t.equal(await b.queue.wait(0.05), false)
-  const waits = [1, 2].map(() => b.queue.over(connect(t)).wait(10))
+  const next = async (token: string, seconds = 10, client = connect(t)): Promise<string[]> => (await b.queue.over(client).claimNext(seconds, token, LONG))!.jobs.map(job => job.id)
+  t.strictSame(await next('w.1', 0.05), [], 'none came')
+  const waits = [next('w.2'), next('x.1')]
+  await until('both wait', async () => /blocked_clients:2/.test(await b.redis.info('clients')))
   await b.add('a')
-  t.strictSame(await Promise.all(waits), [true, true], 'everybody')
+  t.strictSame((await Promise.all(waits)).flat(), ['a'], 'all wake, and one gets it')
   await b.add('b', 'c')
-  const before = await b.dump()
-  t.equal(await b.queue.wait(10), true)
-  t.strictSame(await b.dump(), before)
+  t.strictSame(await next('w.3'), ['b'], 'one at a time')
+  t.equal((await b.redis.lrange(b.key('waiting'), 0, -1)).join(), 'c')
+  await b.queue.add({ id: 'due', text: text('due'), delay: 1 })
+  await b.claim(1, 'w.4')
+  t.strictSame(await next('w.5', 0.05), ['due'], 'what is due when the wait ends')
+})
+
+t.test('revoke', async (t) => {
+  t.test('gives what the wait\'s claim took', async (t) => {
+    const b = new Bench(t)
+    await b.add('a')
+    await b.queue.over(connect(t)).claimNext(1, 'w.1', LONG)
+    t.strictSame((await b.queue.revoke('w.1', LONG)).jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
+    t.strictSame((await b.queue.revoke('w.2', LONG)).jobs, [])
+  })
+
+  t.test('a wait that goes on takes nothing any more; others do, and the mark goes by itself', async (t) => {
+    const b = new Bench(t)
+    const ghost = b.queue.over(connect(t)).claimNext(10, 'w.1', LONG)
+    await until('it waits', async () => /blocked_clients:1/.test(await b.redis.info('clients')))
+    t.strictSame((await b.queue.revoke('w.1', LONG)).jobs, [])
+    await b.add('a')
+    t.strictSame((await ghost)!.jobs, [])
+    t.strictSame((await b.queue.over(connect(t)).claimNext(10, 'w.2', LONG))!.jobs.map(job => job.id), ['a'])
+    const ttl = await b.redis.pttl(b.key('revoked'))
+    t.ok(ttl > 50_000 && ttl <= 60_000, `${ttl}`)
+    await b.redis.zadd(b.key('revoked'), 1, 'old')
+    await b.queue.revoke('w.3', LONG)
+    t.strictSame((await b.redis.zrange(b.key('revoked'), 0, '-1')).sort(), ['w.1', 'w.3'])
+  })
+
+  t.test('a wait that cannot wait tells so', async (t) => {
+    const b = new Bench(t)
+    await b.redis.set(b.key('waiting'), 'no list')
+    await t.rejects(b.queue.claimNext(1, 'w.1', LONG), { message: /WRONGTYPE/ })
+  })
 })

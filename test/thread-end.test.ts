@@ -106,7 +106,7 @@ t.test('the claim is lost: the thread is asked, and what it says does not count'
   const id = await b.start('wait')
   const redis = connect(t)
   await redis.hset(`${prefix}:{default}:claims`, id, `another.1 ${Date.now()}`)
-  await redis.zadd(`${prefix}:{default}:leases`, Date.now() + 600_000, id)
+  await redis.zadd(`${prefix}:{default}:leases`, Date.now() + 600_000, 'another')
   t.match(await until('it was told', () => b.log.find('aborted')), { code: 'TASK_CLAIM_LOST' })
   await until('the outcome was dropped', () => b.log.find('The outcome was dropped'))
   t.equal((await b.app.tasks.status(id))!.state, 'active')

@@ -1,14 +1,17 @@
 --[[
 Moves the delayed tasks that are due to waiting, then takes up to `free` waiting tasks for one worker.
 
-KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls  8 failed  9 done:failed  10 watched
-ARGV  1 free slots  2 claim token  3 lease (ms)  4 "1" to ask again after a lost reply  5 channel prefix
+KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls  8 failed  9 done:failed  10 watched  11 revoked
+ARGV  1 free slots  2 claim token: worker, ".", number  3 lease (ms)  4 how  5 channel prefix
+      how: "now"; "again" after a lost reply; "next" behind a wait on the same connection; "revoke" where that one was cut
 Returns { now (ms, Redis' clock), time of the next delayed task or -1, id, record, id, record, ... }
 
 Guarantee: a task is claimed by one token at a time. An id whose record is gone is dropped; an id that is held by a
 live claim (a plain Bee-Queue worker's stall check put it back) goes to active again and is not claimed twice.
 An id that is not UTF-8 is set aside as failed, for a day: no worker could name it, and so nobody could settle it.
 Asking again with the same token returns the same tasks, and takes no more.
+A wait outlives a connection that was cut without a word, and what stands behind it too: "revoke" returns what its token
+claimed, and from then on the token claims nothing.
 A task whose worker went away comes alone: if it is what ends workers, it takes none along that was not started.
 Additions come before removals: a Redis that is out of memory refuses additions, and nothing is rolled back.
 ]]
@@ -16,6 +19,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token = ARGV[2]
 local reply = { now, -1 }
+-- Mostly there is none of these: then one look says so.
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[7], KEYS[10], KEYS[11]) == 0
 
 local function resume()
   local held, ids = redis.call('HGETALL', KEYS[5]), {}
@@ -31,6 +36,13 @@ local function resume()
   return true
 end
 
+-- For longer than any wait lasts.
+local function revoke()
+  redis.call('ZADD', KEYS[11], now + 60000, token)
+  redis.call('ZREMRANGEBYSCORE', KEYS[11], '-inf', now)
+  redis.call('PEXPIRE', KEYS[11], 60000)
+end
+
 local function promote()
   local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
   if #due > 0 then
@@ -42,7 +54,7 @@ local function promote()
 end
 
 local function until_suspect(ids)
-  if #ids == 0 or redis.call('EXISTS', KEYS[7]) == 0 then return ids end
+  if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[7]) == 0 then return ids end
   local stalls = redis.call('HMGET', KEYS[7], unpack(ids))
   local first = #ids
   if not stalls[first] then
@@ -70,7 +82,7 @@ local function set_aside(id)
 end
 
 local function tell(ids)
-  if redis.call('EXISTS', KEYS[10]) == 0 then return end
+  if nothing_rare or redis.call('EXISTS', KEYS[10]) == 0 then return end
   local watched = redis.call('ZMSCORE', KEYS[10], unpack(ids))
   for i = #ids, 1, -1 do
     if watched[i] then redis.call('PUBLISH', ARGV[5] .. 'task:' .. ids[i], 'active') end
@@ -85,8 +97,9 @@ local function take()
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
   local all_text = is_text(table.concat(ids, ' '))
-  local stamp, till = token .. ' ' .. now, now + ARGV[3]
-  local active, stamps, leases, seen = {}, {}, {}, {}
+  -- Padded: a hash with a value of more than 64 bytes is a hash table. As a list each look would search 512 claims.
+  local stamp = string.format('%s %.0f %64s', token, now, '')
+  local active, stamps, seen = {}, {}, {}
   local going, claimed = 0, 0
   for i = count, 1, -1 do -- the right end is the old one
     local id = ids[i]
@@ -102,7 +115,6 @@ local function take()
         else
           local at = 2 * claimed
           stamps[at + 1], stamps[at + 2] = id, stamp
-          leases[at + 1], leases[at + 2] = till, id
           reply[at + 3], reply[at + 4] = id, records[i]
           claimed = claimed + 1
         end
@@ -112,13 +124,21 @@ local function take()
   if going > 0 then redis.call('LPUSH', KEYS[2], unpack(active)) end
   if claimed > 0 then
     redis.call('HSET', KEYS[5], unpack(stamps))
-    redis.call('ZADD', KEYS[6], unpack(leases))
+    redis.call('ZADD', KEYS[6], now + ARGV[3], string.match(token, '^(.*)%.'))
+    redis.call('PEXPIRE', KEYS[6], 86400000) -- nothing stays for ever; a claim without a lease gets one, see recover
   end
   redis.call('LTRIM', KEYS[1], 0, -count - 1)
   tell(ids)
 end
 
-if ARGV[4] == '1' and resume() then return reply end
-promote()
+local how = ARGV[4]
+if how == 'next' and not nothing_rare and redis.call('ZSCORE', KEYS[11], token) then return reply end
+if how == 'again' and resume() then return reply end
+if how == 'revoke' then
+  revoke()
+  resume()
+  return reply
+end
+if not nothing_rare then promote() end
 take()
 return reply

@@ -1,8 +1,8 @@
 --[[
 Writes the outcomes of a batch of attempts: state, record, result or error, expiry and event of each, together.
 
-KEYS  1 jobs  2 active  3 stalling  4 claims  5 leases  6 progress  7 stalls  8 cancelling  9 waiting  10 delayed
-      11 succeeded  12 failed  13 done:succeeded  14 done:failed  15 done:cancelled  16 done:expired  17 watched
+KEYS  1 jobs  2 active  3 stalling  4 claims  5 progress  6 stalls  7 cancelling  8 waiting  9 delayed
+      10 succeeded  11 failed  12 done:succeeded  13 done:failed  14 done:cancelled  15 done:expired  16 watched
 ARGV  1 key prefix (of the channels), then groups of tasks:
       claim token, outcome, number, "1" where the tasks have events, how many tasks; then for each: id, record [, event]
       outcome succeeded | failed | cancelled | expired: number is how long the record stays (ms)
@@ -18,13 +18,14 @@ Cost: a few calls for the batch, not for each task.
 ]]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local done = { succeeded = KEYS[13], failed = KEYS[14], cancelled = KEYS[15], expired = KEYS[16] }
-local sets = { succeeded = KEYS[11], failed = KEYS[12] }
+local done = { succeeded = KEYS[12], failed = KEYS[13], cancelled = KEYS[14], expired = KEYS[15] }
+local sets = { succeeded = KEYS[10], failed = KEYS[11] }
 
 local ids, records, events, groups = {}, {}, {}, {}
 local count, at, last = 0, 2, #ARGV
 while at < last do
   local group = { token = ARGV[at], outcome = ARGV[at + 1], number = tonumber(ARGV[at + 2]) }
+  group.till = string.format('%.0f', now + group.number)
   local has_events, size = ARGV[at + 3] == '1', tonumber(ARGV[at + 4])
   group.repeats = group.outcome == 'retry' or group.outcome == 'defer'
   at = at + 5
@@ -52,12 +53,15 @@ end
 
 local replies, owned, held, seen = {}, {}, 0, {}
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
-local cancels = redis.call('EXISTS', KEYS[8]) == 1
+-- Mostly there is none of these: then one look says so.
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[5], KEYS[6], KEYS[7], KEYS[16]) == 0
+local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
+local cancels = exists(KEYS[7])
 for n = 1, count do
   local id, claim, group = ids[n], claims[n], groups[n]
   if not claim or seen[id] or owner(claim) ~= group.token then
     replies[n] = 0
-  elseif cancels and group.repeats and redis.call('SISMEMBER', KEYS[8], id) == 1 then
+  elseif cancels and group.repeats and redis.call('SISMEMBER', KEYS[7], id) == 1 then
     replies[n] = 2
   else
     if held == 0 then redis.call('HSET', KEYS[4], id, claim) end
@@ -90,7 +94,7 @@ local function finish(id, record, group)
   if ttl <= 0 then return add(gone, id) end
   add(written, id, record)
   if members[outcome] then add(members[outcome], id) end
-  add(expiries[outcome], now + ttl, id)
+  add(expiries[outcome], group.till, id)
 end
 
 local function again(id, wait)
@@ -124,16 +128,15 @@ if is_tail() then
 else
   for _, id in ipairs(settled) do
     -- Not in active: a plain Bee-Queue worker's stall check put it back into waiting. Nobody may run it again.
-    if redis.call('LREM', KEYS[2], -1, id) == 0 then redis.call('LREM', KEYS[9], 0, id) end
+    if redis.call('LREM', KEYS[2], -1, id) == 0 then redis.call('LREM', KEYS[8], 0, id) end
   end
 end
 
 redis.call('HDEL', KEYS[4], unpack(settled))
-redis.call('ZREM', KEYS[5], unpack(settled))
-redis.call('SREM', KEYS[3], unpack(settled))
-redis.call('HDEL', KEYS[6], unpack(settled))
-if forgotten.n > 0 then redis.call('HDEL', KEYS[7], unpack(forgotten)) end
-if cancels then redis.call('SREM', KEYS[8], unpack(settled)) end
+if exists(KEYS[3]) then redis.call('SREM', KEYS[3], unpack(settled)) end
+if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
+if forgotten.n > 0 and exists(KEYS[6]) then redis.call('HDEL', KEYS[6], unpack(forgotten)) end
+if cancels then redis.call('SREM', KEYS[7], unpack(settled)) end
 if written.n > 0 then redis.call('HSET', KEYS[1], unpack(written)) end
 if gone.n > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
 for outcome, ended in pairs(members) do
@@ -142,15 +145,15 @@ end
 for outcome, ended in pairs(expiries) do
   if ended.n > 0 then redis.call('ZADD', done[outcome], unpack(ended)) end
 end
-if waiting.n > 0 then redis.call('LPUSH', KEYS[9], unpack(waiting)) end
+if waiting.n > 0 then redis.call('LPUSH', KEYS[8], unpack(waiting)) end
 if delayed.n > 0 then
-  redis.call('ZADD', KEYS[10], unpack(delayed))
+  redis.call('ZADD', KEYS[9], unpack(delayed))
   local first = delayed[1]
   for i = 3, delayed.n, 2 do first = math.min(first, delayed[i]) end
   redis.call('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first))
 end
 
-local watched = redis.call('EXISTS', KEYS[17]) == 1 and redis.call('ZMSCORE', KEYS[17], unpack(settled))
+local watched = exists(KEYS[16]) and redis.call('ZMSCORE', KEYS[16], unpack(settled))
 for i = 1, held do
   local n = owned[i]
   if watched and watched[i] and groups[n].outcome ~= 'drop' then redis.call('PUBLISH', ARGV[1] .. 'task:' .. ids[n], groups[n].outcome) end
