@@ -5,25 +5,18 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from './errors.ts'
 import { onBehalfOf } from './context.ts'
 import { toFailure, type Failure } from './failure.ts'
-import { isTooDeep, MAX_DEPTH } from './record.ts'
+import { MAX_TIMER, type Settings } from './options.ts'
+import { attemptsMade, isTooDeep, MAX_DEPTH, type Stored } from './record.ts'
 import { traceFields, type Origin } from './trace.ts'
 import type { Definition } from './tasks.ts'
 import type { TaskContext } from './types.ts'
 
-export interface AttemptInput {
-  id: string
-  queue: string
-  data: unknown
-  attempt: number
-  attempts: number
-  /** Ms; 0 is no limit. */
-  timeout: number
-  requestId: string | null
-  /** W3C trace context of the request. Default null. */
-  traceparent?: string | null
-  tracestate?: string | null
-  maxResultSize: number
-  maxProgressSize: number
+/** The task as it was claimed. */
+export interface Job {
+  readonly held: { readonly id: string }
+  readonly queue: string
+  readonly stored: Stored
+  readonly settings: Settings
 }
 
 /** Whom an attempt tells. */
@@ -59,7 +52,7 @@ const NOTHING_REPORTED: Reported = { stage: null, progress: null }
 type Returned = { value: unknown } | { thrown: unknown }
 
 export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
-  readonly #input: AttemptInput
+  readonly #job: Job
   readonly #definition: Definition
   readonly #observer: AttemptObserver
   #controller: AbortController | null = null
@@ -71,16 +64,26 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   #state: Reported = NOTHING_REPORTED
   #closed = false
 
-  constructor (definition: Definition, input: AttemptInput, observer: AttemptObserver) {
+  #data: unknown
+
+  constructor (definition: Definition, job: Job, observer: AttemptObserver) {
     this.#definition = definition
-    this.#input = input
+    this.#job = job
+    this.#data = job.stored.data.data
     this.#observer = observer
   }
 
-  /** Calls the handler. Resolves once it has returned, never rejects. */
-  start (): Promise<void> {
+  /** Calls the handler. Its observer is told how it ended, later than now. Not async: that costs each task a promise more. */
+  start (): void {
     if (!this.#definition.options.thread) this.countDown()
-    return this.#run()
+    let returned: Promise<unknown>
+    try {
+      this.#validate()
+      returned = Promise.resolve(this.#call())
+    } catch (thrown) {
+      returned = Promise.reject(thrown)
+    }
+    returned.then(value => this.#conclude({ value }), (thrown: unknown) => this.#conclude({ thrown }))
   }
 
   #after (ms: number, run: () => void): void {
@@ -90,19 +93,22 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
 
   /** From now on the timeout counts. One that waits for a thread calls it when it has one. */
   countDown (): void {
-    const { timeout } = this.#input
+    const timeout = this.#timeout
     if (timeout > 0 && !this.#closed) this.#after(timeout, () => this.abort('timeout'))
   }
 
-  get id (): string { return this.#input.id }
+  /** Ms; 0 is no limit. */
+  get #timeout (): number { return Math.min(this.#job.stored.options.timeout ?? 0, MAX_TIMER) }
+
+  get id (): string { return this.#job.held.id }
   get name (): string { return this.#definition.name }
-  get queue (): string { return this.#input.queue }
-  get data (): Data { return this.#input.data as Data }
-  get attempt (): number { return this.#input.attempt }
-  get attempts (): number { return this.#input.attempts }
-  get requestId (): string | null { return this.#input.requestId }
-  get traceparent (): string | null { return this.#input.traceparent ?? null }
-  get tracestate (): string | null { return this.#input.tracestate ?? null }
+  get queue (): string { return this.#job.queue }
+  get data (): Data { return this.#data as Data }
+  get attempt (): number { return attemptsMade(this.#job.stored) + 1 }
+  get attempts (): number { return this.#job.stored.options.attempts! }
+  get requestId (): string | null { return this.#job.stored.options.reqId ?? null }
+  get traceparent (): string | null { return this.#job.stored.options.traceparent ?? null }
+  get tracestate (): string | null { return this.#job.stored.options.tracestate ?? null }
   get app (): FastifyInstance { return this.#definition.instance }
   /** The last stage and progress that were reported. */
   get state (): Reported { return this.#state }
@@ -124,15 +130,10 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     return this.#log
   }
 
-  async #run (): Promise<void> {
-    let returned: Returned
-    try {
-      this.#validate()
-      returned = { value: await this.#call() }
-    } catch (thrown) {
-      returned = { thrown }
-    }
-    this.#conclude(returned)
+  /** Whether its log writes lines of this level. Without `logger` all methods of Fastify's are one, which does nothing. */
+  writes (level: string): boolean {
+    const { log } = this.#definition.instance as any
+    return log.isLevelEnabled?.(level) ?? log.info !== log.trace
   }
 
   #call (): unknown {
@@ -153,7 +154,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     const { data: validate } = schemas()
     if (!validate) return
     try {
-      this.#input.data = validate(this.#input.data)
+      this.#data = validate(this.#data)
     } catch (error) {
       throw new errors.DataRefused(name, toFailure(error).error.message, { cause: error })
     }
@@ -201,8 +202,9 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     }
     if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.show(value)}`)
     if (isTooDeep(json)) throw new errors.ResultInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
-    const size = json.length * 3 > this.#input.maxResultSize ? Buffer.byteLength(json) : 0
-    if (size > this.#input.maxResultSize) throw new errors.ResultTooLarge(size, this.#input.maxResultSize)
+    const { maxResultSize } = this.#job.settings
+    const size = json.length * 3 > maxResultSize ? Buffer.byteLength(json) : 0
+    if (size > maxResultSize) throw new errors.ResultTooLarge(size, maxResultSize)
     return json
   }
 
@@ -219,7 +221,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
 
   #reasonFor (cause: AbortCause): Error {
     switch (cause) {
-      case 'timeout': return new errors.TaskTimeout(this.attempt, this.#input.timeout)
+      case 'timeout': return new errors.TaskTimeout(this.attempt, this.#timeout)
       case 'cancel': return new errors.TaskCancelled(this.id, this.name)
       case 'lost': return new errors.ClaimLost()
       case 'shutdown': return new errors.Shutdown()
@@ -247,7 +249,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     }
     if (progress === undefined) throw this.#invalid(`the progress is ${errors.show(state.progress)}`)
     if (isTooDeep(progress)) throw this.#invalid(`the progress is nested deeper than ${MAX_DEPTH} levels`)
-    if (Buffer.byteLength(progress) > this.#input.maxProgressSize) throw this.#invalid(`the progress is ${Buffer.byteLength(progress)} bytes`)
+    if (Buffer.byteLength(progress) > this.#job.settings.maxProgressSize) throw this.#invalid(`the progress is ${Buffer.byteLength(progress)} bytes`)
     // As it is now: the handler may go on to change its object.
     this.#state = { stage: state.stage, progress: JSON.parse(progress) }
     return this.#store(`{"stage":${JSON.stringify(state.stage)},"progress":${progress}}`)
@@ -258,7 +260,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   }
 
   #invalid (reason: string): Error {
-    return new errors.ProgressInvalid(this.name, this.#input.maxProgressSize, reason)
+    return new errors.ProgressInvalid(this.name, this.#job.settings.maxProgressSize, reason)
   }
 }
 

@@ -58,7 +58,7 @@ export class QueueLoop {
     this.#waitingQueue = queue.over(blocker)
     this.#insist = new Insist(log)
     this.#runner = new Runner(registry, this.#queue, this.#insist, concurrency, log)
-    this.#runner.onFree = () => this.#mayHaveWork ? this.#pump() : this.#waitForWork()
+    this.#runner.onFree = () => this.#goOn()
     this.#keeper = new Keeper({ queue: this.#queue, client, settings: registry.settings, log, runner: this.#runner, insist: this.#insist, token: () => this.#token(), poke: () => this.poke() })
   }
 
@@ -87,6 +87,12 @@ export class QueueLoop {
   poke (): void {
     this.#mayHaveWork = true
     this.#pump()
+  }
+
+  /** A slot is free. A claim that is on its way tells whether there is more. */
+  #goOn (): void {
+    if (this.#mayHaveWork) this.#pump()
+    else if (!this.#pumping) this.#waitForWork()
   }
 
   #pump (): void {

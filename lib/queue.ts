@@ -6,7 +6,7 @@
 import { BeeProducer, type NewJob } from './bee.ts'
 import { isTooDeep, type Live } from './record.ts'
 import { runScript, runScriptForBuffers, script, type ScriptArgument, type ScriptName } from './scripts.ts'
-import { together, type RedisClient } from './connection.ts'
+import { gathered, together, type RedisClient } from './connection.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from './types.ts'
 
 export interface Claimed {
@@ -119,7 +119,7 @@ export class TaskQueue {
 
   /** Reads all that is known of a task, in one round trip. */
   read (id: string): Promise<Read | null> {
-    return runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id]).then(toRead)
+    return gathered(this.#client, () => runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id])).then(toRead)
   }
 
   /**

@@ -103,10 +103,20 @@ export const isFresh = (text: string, { options }: Stored): boolean => text.ends
 /** The text of a fresh record once its task has ended: what it was made of stays as it is. `resultJson` as in `encode`. */
 export function ended (text: string, { status, progress, stage, attempt, startedAt, finishedAt }: Omit<Stored, 'data' | 'options'>, resultJson?: string): string {
   const told = stage == null && progress == null ? '' : `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage)}`
-  const started = startedAt === undefined ? '' : `,"startedAt":${startedAt}`
-  const result = resultJson === undefined ? '' : `,"result":${resultJson}`
   const made = attempt === undefined ? '' : `,"attempt":${attempt}`
-  return `${text.slice(0, -FRESH.length)},"status":"${status}"${told}${made}${started},"finishedAt":${finishedAt}${result}}`
+  const result = resultJson === undefined ? '}' : `,"result":${resultJson}}`
+  return text.slice(0, -FRESH.length) + told + made + endOf(status, startedAt, finishedAt) + result
+}
+
+let last = { status: '', startedAt: undefined as number | undefined, finishedAt: undefined as number | undefined, text: '' }
+
+/** Tasks that were claimed together end in the same ms, many at a time: what they have in common is written once. */
+function endOf (status: string, startedAt: number | undefined, finishedAt: number | undefined): string {
+  if (status !== last.status || startedAt !== last.startedAt || finishedAt !== last.finishedAt) {
+    const started = startedAt === undefined ? '' : `,"startedAt":${startedAt}`
+    last = { status, startedAt, finishedAt, text: `,"status":"${status}"${started},"finishedAt":${finishedAt}` }
+  }
+  return last.text
 }
 
 /** Makes the text of a new record. Throws TASK_DATA_INVALID, TASK_DATA_TOO_LARGE. */
@@ -164,6 +174,7 @@ const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.i
 const isErrorRecord = (error: any): boolean =>
   typeof error?.name === 'string' && typeof error.message === 'string' && (error.code === null || typeof error.code === 'string')
 
+const SPANS = ['timeout', 'expires', 'ttl'] as const
 const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
 
 /** A record may come from any producer: numbers that are none would break what computes with them. */
@@ -174,12 +185,11 @@ function sanitize (stored: Stored): Stored {
   options.retries = wholeOr(options.retries, 0)
   if (!Number.isSafeInteger(options.attempts)) options.foreign = true
   options.attempts = Math.max(wholeOr(options.attempts, 1), 1 + options.retries!)
-  options.timeout = wholeOr(options.timeout, undefined)
-  options.expires = wholeOr(options.expires, undefined)
-  options.ttl = wholeOr(options.ttl, undefined)
+  // What is not there is not added: each property more is memory for every task that runs.
+  for (const key of SPANS) if (options[key] !== undefined) options[key] = wholeOr(options[key], undefined)
   if (typeof options.backoff !== 'object' || options.backoff === null) delete options.backoff
   cleanOrigin(options)
-  if (!Array.isArray(options.stacktraces)) options.stacktraces = []
+  if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   for (const key of TIMES) if (key in stored) stored[key] = wholeOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage

@@ -36,7 +36,10 @@ export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, can
     })
     const closing = new AbortController()
     fastify.addHook('preClose', async () => closing.abort()) // a close waits for what is open
-    fastify.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
+    fastify.addHook('onRequest', (_request, reply, done) => {
+      reply.header('cache-control', 'no-store')
+      done()
+    })
     await fastify.register(fastifyEtag) // 304; the ETag itself is ours
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT })
     fastify.get('/:id', { ...own(statusHeaders), schema: statusSchema }, (request: IdRequest, reply) => status(registry, request, reply, closing.signal))
@@ -48,24 +51,36 @@ export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, can
 const etagOf = (record: TaskRecord): string => `"${hash('sha1', JSON.stringify(record), 'base64url')}"`
 
 /** The record that this request may see. Throws TASK_NOT_FOUND: what is not to be seen is not there. */
-async function see (registry: TaskRegistry, request: IdRequest): Promise<Found> {
-  const { id } = request.params
-  const found = await registry.find(id)
-  const definition = found && registry.definitions.get(found.record.name)
-  const { authorize } = definition?.options ?? {}
-  if (!found || (authorize && !await authorize.call(definition!.instance, request, found.record))) throw new errors.TaskNotFound(id)
+function see (registry: TaskRegistry, request: IdRequest): Promise<Found> {
+  return registry.find(request.params.id).then(found => {
+    const definition = found && registry.definitions.get(found.record.name)
+    const { authorize } = definition?.options ?? {}
+    if (!found) throw new errors.TaskNotFound(request.params.id)
+    return authorize ? ifAuthorized(found, authorize.call(definition!.instance, request, found.record)) : found
+  })
+}
+
+async function ifAuthorized (found: Found, authorized: unknown): Promise<Found> {
+  if (!await authorized) throw new errors.TaskNotFound(found.record.id)
   return found
 }
 
-async function status (registry: TaskRegistry, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
-  const { record: present, delayedTo } = await see(registry, request)
-  let record = present
-  const wait = waitOf(request)
-  if (wait !== null) {
-    reply.header('preference-applied', `wait=${wait}`)
-    const known = request.headers['if-none-match'] ?? etagOf(record)
-    record = await nextChange(registry, record, known, AbortSignal.any([closing, AbortSignal.timeout(wait * 1_000), gone(reply)]))
-  }
+/** The route that is asked most: no promise more than it needs. */
+function status (registry: TaskRegistry, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
+  return see(registry, request).then(found => {
+    const wait = waitOf(request)
+    return wait === null ? answer(registry, found, found.record, reply, closing) : answerLater(registry, found, wait, request, reply, closing)
+  })
+}
+
+async function answerLater (registry: TaskRegistry, found: Found, wait: number, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
+  reply.header('preference-applied', `wait=${wait}`)
+  const known = request.headers['if-none-match'] ?? etagOf(found.record)
+  const signal = AbortSignal.any([closing, AbortSignal.timeout(wait * 1_000), gone(reply)])
+  return answer(registry, found, await nextChange(registry, found.record, known, signal), reply, closing)
+}
+
+function answer (registry: TaskRegistry, { delayedTo }: Found, record: TaskRecord, reply: FastifyReply, closing: AbortSignal): TaskRecord {
   if (closing.aborted) reply.header('connection', 'close') // kept alive, it would hold up the close
   reply.header('etag', etagOf(record))
   if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo, registry.availability.now()))

@@ -2,10 +2,10 @@
  * Layer 2: what a worker does with the tasks that it claimed: start them, settle them, or hand them back.
  */
 import type { FastifyBaseLogger } from 'fastify'
-import { Attempt, type AbortCause, type AttemptInput, type AttemptObserver, type Outcome } from './attempt.ts'
+import { Attempt, type AbortCause, type AttemptObserver, type Outcome } from './attempt.ts'
 import { loggable } from './failure.ts'
-import { MAX_TIMER, type Settings } from './options.ts'
-import { attemptsMade, cleaned, decode, isTerminal, unreadable, type Stored } from './record.ts'
+import type { Settings } from './options.ts'
+import { cleaned, decode, isTerminal, unreadable, type Stored } from './record.ts'
 import { failWith, finish, settlementOf, stalled, type Settling } from './settlement.ts'
 import { Pace } from './pace.ts'
 import { Settler } from './settler.ts'
@@ -38,36 +38,42 @@ class Run implements AttemptObserver {
   readonly attempt: Attempt
   /** When it was started, by our own clock: ms since 1970. */
   readonly since = Date.now()
-  /** Once the handler has returned. */
-  returning!: Promise<void>
-  /** Who waits for the outcome. */
-  #waiters: Array<() => void> | null = null
   #hasEnded = false
+  #hasReturned = false
+  /** Who waits for one or the other. */
+  #waiters: Array<() => void> | null = null
   readonly #runner: RunObserver
 
-  constructor (runner: RunObserver, settling: Settling, order: number, definition: Definition, input: AttemptInput) {
+  constructor (runner: RunObserver, settling: Settling, order: number, definition: Definition) {
     this.#runner = runner
     this.settling = settling
     this.order = order
-    this.attempt = new Attempt(definition, input, this)
+    this.attempt = new Attempt(definition, settling, this)
   }
 
-  start (): void { this.returning = this.attempt.start() }
+  start (): void { this.attempt.start() }
 
   ended (outcome: Outcome): void {
     this.#hasEnded = true
     this.#runner.ended(this, outcome)
-    if (this.#waiters) for (const resolve of this.#waiters) resolve()
+    this.#ring()
   }
 
-  returned (): void { this.#runner.returned() }
+  returned (): void {
+    this.#hasReturned = true
+    this.#runner.returned()
+    this.#ring()
+  }
+
   report (json: string): Promise<boolean> { return this.#runner.report(this.settling.held, json) }
 
   /** Resolves once the outcome is known. */
-  outcome (): Promise<void> {
-    if (this.#hasEnded) return Promise.resolve()
-    return new Promise(resolve => { (this.#waiters ??= []).push(resolve) })
-  }
+  async outcome (): Promise<void> { while (!this.#hasEnded) await this.#bell() }
+  /** Resolves once the handler has returned. */
+  async returning (): Promise<void> { while (!this.#hasReturned) await this.#bell() }
+
+  #bell (): Promise<void> { return new Promise(resolve => { (this.#waiters ??= []).push(resolve) }) }
+  #ring (): void { if (this.#waiters) for (const resolve of this.#waiters.splice(0)) resolve() }
 }
 
 interface RunObserver {
@@ -83,7 +89,7 @@ export class Runner {
   readonly #concurrency: number
   readonly #log: FastifyBaseLogger
   readonly #insist: Insist
-  readonly #settler: Settler
+  readonly #settler: Settler<Run | Settling | null>
   readonly #running = new Map<string, Run>()
   readonly #toRelease: Array<{ settling: Settling, order: number }> = []
   readonly #observer: RunObserver = {
@@ -114,7 +120,7 @@ export class Runner {
     this.#concurrency = concurrency
     this.#log = log
     this.#insist = insist
-    this.#settler = new Settler(queue, insist)
+    this.#settler = new Settler(queue, insist, this.#written)
     this.#pace = new Pace(concurrency)
   }
 
@@ -188,7 +194,7 @@ export class Runner {
     const { stored: read, error } = this.#decode(job.text!)
     // A plain Bee-Queue's retry() queues a failed job, and leaves its record as it was.
     const stored = read.status === 'failed' ? cleaned(read) : read
-    return { held: job, text: job.text, stored, startedAt: undefined, state: undefined, settings: this.#settings, now, unreadable: error }
+    return { held: job, queue: this.#queue.name, text: job.text, stored, startedAt: undefined, state: undefined, settings: this.#settings, now, unreadable: error }
   }
 
   #decode (text: string): { stored: Stored, error?: Error } {
@@ -211,22 +217,10 @@ export class Runner {
   }
 
   #start (settling: Settling, definition: Definition): void {
-    const { held: { id }, stored: { options, data }, now } = settling
+    const { held: { id }, now } = settling
     this.#slots++
     settling.startedAt = now // as its claim says, which status() reads
-    const run = new Run(this.#observer, settling, ++this.#order, definition, {
-      id,
-      queue: this.#queue.name,
-      data: data.data,
-      attempt: attemptsMade(settling.stored) + 1,
-      attempts: options.attempts!,
-      timeout: Math.min(options.timeout ?? 0, MAX_TIMER),
-      requestId: options.reqId ?? null,
-      traceparent: options.traceparent ?? null,
-      tracestate: options.tracestate ?? null,
-      maxResultSize: this.#settings.maxResultSize,
-      maxProgressSize: this.#settings.maxProgressSize
-    })
+    const run = new Run(this.#observer, settling, ++this.#order, definition)
     // Its claim was lost while Redis was away, and is ours again: the outcome of the one that goes on will not count.
     this.#running.get(id)?.attempt.abort('lost')
     this.#running.set(id, run)
@@ -247,7 +241,7 @@ export class Runner {
     this.#tell(attempt, outcome, settling.now - settling.startedAt!)
     if (outcome.kind === 'released') this.#toRelease.push({ settling, order })
     const settlement = this.#settlementOf(outcome, settling)
-    if (settlement) this.#settle(settlement, settling, run)
+    if (settlement) this.#settle(settlement, run)
     else this.#forget(run)
   }
 
@@ -265,22 +259,19 @@ export class Runner {
     }
   }
 
-  /**
-   * @param settling for outcomes that a cancel may refuse
-   * @param run is renewed until it is written: Redis may be away for longer than the lease
-   */
-  #settle (settlement: Settlement, settling?: Settling, run?: Run): void {
-    this.#settler.settle(settlement, verdict => {
-      if (verdict === 'cancelled' && settling) return this.#settle(finish('cancelled', settling), undefined, run)
-      if (run) this.#forget(run)
-      if (verdict !== 'lost' || this.#insist.closed) return
-      this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, DROPPED)
-    })
+  /** @param of for outcomes that a cancel may refuse. A run is renewed until it is written: Redis may be away for longer than the lease. */
+  #settle (settlement: Settlement, of: Run | Settling | null = null): void { this.#settler.settle(settlement, of) }
+
+  readonly #written = (settlement: Settlement, of: Run | Settling | null, verdict: Verdict): void => {
+    if (verdict === 'cancelled' && of) return this.#settle(finish('cancelled', of instanceof Run ? of.settling : of), of)
+    if (of instanceof Run) this.#forget(of)
+    if (verdict !== 'lost' || this.#insist.closed) return
+    this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, DROPPED)
   }
 
   /** One line a task, as Fastify has one a request. */
   #tell (attempt: Attempt, outcome: Outcome, durationMs: number): void {
-    if (outcome.kind === 'succeeded') return attempt.log.info({ durationMs }, 'task completed')
+    if (outcome.kind === 'succeeded') return attempt.writes('info') ? attempt.log.info({ durationMs }, 'task completed') : undefined
     if (outcome.kind === 'lost') return attempt.log.warn({ durationMs }, DROPPED)
     if (outcome.kind !== 'failed') return attempt.log.info({ durationMs }, `task ${outcome.kind}`)
     attempt.log.error({ durationMs, err: loggable(outcome.failure) }, 'task failed')
@@ -302,7 +293,7 @@ export class Runner {
   /** A task that stalled too often, or was cancelled while its worker went away: claimed by the check, ended here. */
   bury ({ id, text, stalls }: Buried, token: string): void {
     const now = this.#registry.availability.now()
-    const settling: Settling = { held: { id, token }, text, stored: this.#decode(text).stored, startedAt: undefined, state: undefined, settings: this.#settings, now }
+    const settling: Settling = { held: { id, token }, queue: this.#queue.name, text, stored: this.#decode(text).stored, startedAt: undefined, state: undefined, settings: this.#settings, now }
     if (isTerminal(settling.stored.status)) return this.#settle({ id, token, outcome: 'drop' })
     if (stalls <= this.#settings.maxStalls) return this.#settle(finish('cancelled', settling))
     this.#log.error({ taskId: id, task: settling.stored.data.name, stalls }, 'The task failed: its worker went away each time that it ran')
@@ -323,7 +314,7 @@ export class Runner {
 
   /** Resolves once nothing runs, and all is written. */
   async idle (): Promise<void> {
-    await Promise.all(Array.from(this.#running.values(), one => one.returning))
+    await Promise.all(Array.from(this.#running.values(), one => one.returning()))
     await this.#settler.drained()
   }
 

@@ -13,6 +13,7 @@ import type { TerminalState } from './types.ts'
 /** A claimed task, and what is known of its attempt. */
 export interface Settling {
   held: Held
+  queue: string
   /** The record as it was claimed, and as it is read. */
   text: string | null
   stored: Stored
@@ -29,7 +30,7 @@ const MAX_STACKS = 5
 /** How an attempt's outcome is written. Null for one that is not: lost, or to be released. */
 export function settlementOf (outcome: Outcome, settling: Settling): Settlement | null {
   switch (outcome.kind) {
-    case 'succeeded': return finish('succeeded', settling, { json: outcome.json })
+    case 'succeeded': return finish('succeeded', settling, outcome.json)
     case 'cancelled': return finish('cancelled', settling)
     case 'failed': return afterFailure(outcome.failure, outcome.thrown, settling)
     case 'released':
@@ -39,7 +40,7 @@ export function settlementOf (outcome: Outcome, settling: Settling): Settlement 
 }
 
 /** The task ends. */
-export function finish (state: TerminalState, settling: Settling, { json, failure, attempt }: { json?: string, failure?: Failure, attempt?: number } = {}): Settlement {
+export function finish (state: TerminalState, settling: Settling, json?: string, failure?: Failure, attempt?: number): Settlement {
   const { held, stored, settings } = settling
   return {
     id: held.id,
@@ -66,19 +67,19 @@ function endText (state: TerminalState, settling: Settling, json?: string, failu
 
 /** It never was started, or its worker went away: failed without an attempt's end. */
 export function failWith (error: Error, settling: Settling): Settlement {
-  return finish('failed', settling, { failure: toFailure(error) })
+  return finish('failed', settling, undefined, toFailure(error))
 }
 
 /** Aborted too often by workers that went away. */
 export function stalled (stalls: number, settling: Settling): Settlement {
   const failure = toFailure(new errors.TaskStalled(stalls, settling.settings.maxStalls))
-  return finish('failed', settling, { failure, attempt: attemptsMade(settling.stored) + 1 })
+  return finish('failed', settling, undefined, failure, attemptsMade(settling.stored) + 1)
 }
 
 function afterFailure (failure: Failure, thrown: unknown, settling: Settling): Settlement {
   const { held, stored, settings } = settling
   const left = stored.options.retries!
-  if (!failure.retryable || left <= 0) return finish('failed', settling, { failure })
+  if (!failure.retryable || left <= 0) return finish('failed', settling, undefined, failure)
   const error = thrown instanceof Error ? thrown : new Error(failure.error.message)
   const attempt = attemptsMade(stored) + 1
   const wait = Math.max(backoffMs(attempt, stored.options.backoff ?? { strategy: 'immediate' }, settings.backoffStrategies, error), failure.retryAfter ?? 0)

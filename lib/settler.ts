@@ -8,27 +8,29 @@ import type { Queue } from './store.ts'
 /** Bounds one Lua call. */
 const BATCH = 200
 
-/** Called once it is written; with `lost` where the worker closed before Redis was back. */
-export type Written = (verdict: Verdict) => void
+/** Called once it is written, with what was given beside it; with `lost` where the worker closed before Redis was back. */
+export type Written<Of> = (settlement: Settlement, of: Of, verdict: Verdict) => void
 
-export class Settler {
+export class Settler<Of> {
   readonly #queue: Queue
   readonly #insist: Insist
+  readonly #written: Written<Of>
   #settlements: Settlement[] = []
-  #callbacks: Written[] = []
+  #ofs: Of[] = []
   #scheduled = false
   #sending = 0
   #waiters: Array<() => void> = []
   readonly #onTickEnd = (): void => { if (this.#scheduled) this.flush() }
 
-  constructor (queue: Queue, insist: Insist) {
+  constructor (queue: Queue, insist: Insist, written: Written<Of>) {
     this.#queue = queue
     this.#insist = insist
+    this.#written = written
   }
 
-  settle (settlement: Settlement, written: Written): void {
+  settle (settlement: Settlement, of: Of): void {
     this.#settlements.push(settlement)
-    this.#callbacks.push(written)
+    this.#ofs.push(of)
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(this.#onTickEnd)
@@ -40,19 +42,19 @@ export class Settler {
     while (this.#settlements.length > 0) {
       const whole = this.#settlements.length <= BATCH
       const settlements = whole ? this.#settlements : this.#settlements.splice(0, BATCH)
-      const callbacks = whole ? this.#callbacks : this.#callbacks.splice(0, BATCH)
+      const ofs = whole ? this.#ofs : this.#ofs.splice(0, BATCH)
       if (whole) {
         this.#settlements = []
-        this.#callbacks = []
+        this.#ofs = []
       }
-      void this.#send(settlements, callbacks)
+      void this.#send(settlements, ofs)
     }
   }
 
-  async #send (settlements: Settlement[], callbacks: Written[]): Promise<void> {
+  async #send (settlements: Settlement[], ofs: Of[]): Promise<void> {
     this.#sending++
     const verdicts = await this.#insist.until('settle', () => this.#queue.settle(settlements))
-    callbacks.forEach((written, i) => written(verdicts?.[i] ?? 'lost'))
+    settlements.forEach((settlement, i) => this.#written(settlement, ofs[i]!, verdicts?.[i] ?? 'lost'))
     this.#sending--
     if (this.#sending === 0 && this.#settlements.length === 0) for (const resolve of this.#waiters.splice(0)) resolve()
   }

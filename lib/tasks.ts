@@ -13,6 +13,7 @@ import { compileSchemas, type CompiledSchemas } from './schema.ts'
 import { Watcher } from './watcher.ts'
 import { Threads } from './thread.ts'
 import type { NewJob } from './bee.ts'
+import type { Read } from './queue.ts'
 import type { Channels, Queue, Reach, Store } from './store.ts'
 import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from './types.ts'
 
@@ -211,9 +212,11 @@ export class TaskRegistry implements HandleSource {
     return found?.stored.options.nonce === options.nonce
   }
 
-  async #read (queue: Queue, id: string): Promise<Found | null> {
-    const read = await this.availability.call(`a status of task "${id}"`, 'Ask again.', () => queue.read(id))
-    if (!read) return null
+  #read (queue: Queue, id: string): Promise<Found | null> {
+    return this.availability.call(`a status of task "${id}"`, 'Ask again.', () => queue.read(id)).then(read => read && this.#found(queue, id, read))
+  }
+
+  #found (queue: Queue, id: string, read: Read): Found {
     let stored: Stored
     try {
       stored = decode(read.text)
