@@ -119,7 +119,7 @@ export class TaskQueue {
 
   /** Reads all that is known of a task, in one round trip. */
   read (id: string): Promise<Read | null> {
-    return gathered(this.#client, () => runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id])).then(toRead)
+    return gathered(this.#client, () => runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id], toRead))
   }
 
   /**

@@ -51,29 +51,37 @@ export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, can
 const etagOf = (record: TaskRecord): string => `"${hash('sha1', JSON.stringify(record), 'base64url')}"`
 
 /** The record that this request may see. Throws TASK_NOT_FOUND: what is not to be seen is not there. */
-function see (registry: TaskRegistry, request: IdRequest): Promise<Found> {
-  return registry.find(request.params.id).then(found => {
-    const definition = found && registry.definitions.get(found.record.name)
-    const { authorize } = definition?.options ?? {}
-    if (!found) throw new errors.TaskNotFound(request.params.id)
-    return authorize ? ifAuthorized(found, authorize.call(definition!.instance, request, found.record)) : found
-  })
+async function see (registry: TaskRegistry, request: IdRequest): Promise<Found> {
+  const found = await registry.find(request.params.id)
+  return await ifVisible(registry, request, found)
 }
 
-async function ifAuthorized (found: Found, authorized: unknown): Promise<Found> {
+/** At once, where there is nobody to ask. */
+function ifVisible (registry: TaskRegistry, request: IdRequest, found: Found | null): Found | Promise<Found> {
+  const { id } = request.params
+  if (!found) throw new errors.TaskNotFound(id)
+  const definition = registry.definitions.get(found.record.name)
+  return definition?.options.authorize ? ifAuthorized(definition.options.authorize.call(definition.instance, request, found.record), found) : found
+}
+
+async function ifAuthorized (authorized: boolean | Promise<boolean>, found: Found): Promise<Found> {
   if (!await authorized) throw new errors.TaskNotFound(found.record.id)
   return found
 }
 
 /** The route that is asked most: no promise more than it needs. */
 function status (registry: TaskRegistry, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
-  return see(registry, request).then(found => {
+  return registry.find(request.params.id).then(found => {
+    const visible = ifVisible(registry, request, found)
     const wait = waitOf(request)
-    return wait === null ? answer(registry, found, found.record, reply, closing) : answerLater(registry, found, wait, request, reply, closing)
+    if (visible instanceof Promise || wait !== null) return answerLater(registry, visible, wait, request, reply, closing)
+    return answer(registry, visible, visible.record, reply, closing)
   })
 }
 
-async function answerLater (registry: TaskRegistry, found: Found, wait: number, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
+async function answerLater (registry: TaskRegistry, visible: Found | Promise<Found>, wait: number | null, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
+  const found = await visible
+  if (wait === null) return answer(registry, found, found.record, reply, closing)
   reply.header('preference-applied', `wait=${wait}`)
   const known = request.headers['if-none-match'] ?? etagOf(found.record)
   const signal = AbortSignal.any([closing, AbortSignal.timeout(wait * 1_000), gone(reply)])

@@ -34,11 +34,14 @@ export function script (name: ScriptName): Script {
 
 export const isMissingScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
 
-/** As runScript, with Buffers for texts: what is not UTF-8 can be sent back as it is. ioredis' types lack both. */
-export function runScriptForBuffers (client: RedisClient, script: Script, keys: string[], args: ScriptArgument[]): Promise<any> {
-  return (client as any).evalshaBuffer(script.sha, keys.length, ...keys, ...args).catch((error: unknown) => {
+/**
+ * As runScript, with Buffers for texts: what is not UTF-8 can be sent back as it is. ioredis' types lack both.
+ * @param read what becomes of the reply: in the same step, since each promise more is felt by those who poll
+ */
+export function runScriptForBuffers<T> (client: RedisClient, script: Script, keys: string[], args: ScriptArgument[], read: (reply: any) => T): Promise<T> {
+  return (client as any).evalshaBuffer(script.sha, keys.length, ...keys, ...args).then(read, (error: unknown) => {
     if (!isMissingScript(error)) throw error
-    return (client as any).evalBuffer(script.text, keys.length, ...keys, ...args)
+    return (client as any).evalBuffer(script.text, keys.length, ...keys, ...args).then(read)
   })
 }
 

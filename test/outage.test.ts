@@ -1,7 +1,9 @@
+import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
 import { build, connect, errorOf, latch, logger, randomPrefix, reaches, until } from './helpers.ts'
+import { relay } from './relay.ts'
 
 /** A server of the test's own, to be stopped and started. */
 async function ownRedis (t: Test, options = {}): Promise<RunningRedis> {
@@ -106,6 +108,21 @@ t.test('the connections of a worker are cut: nothing runs twice', async t => {
   for (const { id } of handles) await reaches(app, id, 'succeeded')
   t.equal(runs.size, 2_000)
   t.same([...runs.values()].filter(n => n !== 1), [])
+})
+
+t.test('a claim whose reply was lost is asked for again, and gives the same tasks', async t => {
+  const prefix = randomPrefix()
+  const way = await relay(t)
+  const runs = new Map<string, number>()
+  const define = (app: FastifyInstance): void => { app.tasks.define('x', (_data, task) => { runs.set(task.id, (runs.get(task.id) ?? 0) + 1) }) }
+  const app = await build(t, { prefix }, define)
+  const handles = await app.tasks.enqueueMany('x', Array.from({ length: 100 }, () => ({})))
+  let lost = 0
+  way.loses = reply => reply.includes('"name":"x"') && lost++ < 3
+  await build(t, { prefix, redis: way.url, worker: { concurrency: 20 } }, define)
+  for (const { id } of handles) t.equal((await reaches(app, id, 'succeeded')).attempt, 1)
+  t.ok(lost >= 3)
+  t.same([...runs.values()].filter(n => n !== 1), [], 'each ran once')
 })
 
 t.test('a worker waits for Redis, says so, and can be closed meanwhile', async t => {

@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import t, { type Test } from 'tap'
-import { build, connect, elsewhere, inline, inRedis, latch, randomPrefix, reaches, REDIS_URL, until } from './helpers.ts'
+import t from 'tap'
+import { build, connect, elsewhere, inline, inRedis, latch, randomPrefix, reaches, until } from './helpers.ts'
+import { relay } from './relay.ts'
 
 t.test('close waits for what runs', async t => {
   const begun = latch()
@@ -78,35 +77,6 @@ t.test('1,000 timed closes strand nothing', async t => {
   t.equal(waiting + runs, enqueued, 'each ran once or waits')
 })
 
-interface Relay { url: string, waits (): Promise<boolean>, cut (): void }
-
-/** A way to Redis, on which a connection that waits for work can be cut off without a word: Redis does not hear of it. */
-async function relay (t: Test): Promise<Relay> {
-  const { hostname, port } = new URL(REDIS_URL)
-  const redis = connect(t)
-  let wait: Socket | null = null
-  let isCut = false
-  const server = createServer(near => {
-    const far = createConnection({ host: hostname, port: Number(port) })
-    const isSilent = (): boolean => isCut && far === wait
-    near.on('data', data => {
-      if (data.includes('blmove')) wait = far
-      far.write(data)
-    })
-    far.on('data', data => { if (!isSilent()) near.write(data) })
-    near.on('error', () => {}).on('close', () => { if (!isSilent()) far.destroy() })
-    far.on('error', () => {}).on('close', () => near.destroy())
-    t.teardown(() => far.destroy())
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return {
-    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    waits: async () => String(await redis.client('LIST')).split('\n').some(line => line.includes(` addr=127.0.0.1:${wait?.localPort} `) && line.includes(' flags=b ')),
-    cut: () => { isCut = true }
-  }
-}
-
 inRedis('a wait whose connection was cut strands nothing', 'a connection of its own', async t => {
   const define = (app: FastifyInstance): void => { app.tasks.define('x', () => {}) }
   for (const takes of [true, false]) {
@@ -115,7 +85,7 @@ inRedis('a wait whose connection was cut strands nothing', 'a connection of its 
     const app = await build(t, { prefix }, define)
     const worker = await (await build(t, { prefix, redis: way.url }, define)).tasks.startWorker()
     await until('it waits', way.waits)
-    way.cut()
+    way.cutWait()
     if (!takes) await worker.close()
     const { id } = await app.tasks.enqueue('x')
     await until('Redis has come to what stood behind the wait', async () => !await way.waits())

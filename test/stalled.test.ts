@@ -45,7 +45,7 @@ t.test('a claim that was lost: the outcome is dropped, and the task settles once
   const prefix = randomPrefix()
   const log = logger()
   let runs = 0
-  const app = await build(t, { prefix, worker: true, stallInterval: 10_000 }, app => {
+  const app = await build(t, { prefix, worker: { concurrency: 1 }, stallInterval: 10_000 }, app => {
     app.tasks.define('x', async (_data, task) => {
       const run = ++runs
       if (run === 1) await until('the second has ended', async () => (await app.tasks.status(task.id))!.state === 'succeeded')
