@@ -11,7 +11,7 @@ export interface Stray { key: string, id: Bytes, value: string }
 
 const lists = ['waiting', 'active']
 const sets = ['stalling', 'cancelling', 'succeeded', 'failed']
-const sorted = ['delayed', 'leases', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired']
+const sorted = ['delayed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired']
 const strings = ['stallInterval', 'stallBlock']
 const hashes: Record<string, fc.Arbitrary<string>> = { claims: claim, progress, stalls: count }
 
@@ -20,7 +20,7 @@ const no = fc.constant('')
 export const stray: fc.Arbitrary<Stray> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ key: fc.constantFrom(...lists), id, value: no }) },
   { weight: 6, arbitrary: fc.record({ key: fc.constantFrom(...sets), id, value: no }) },
-  { weight: 18, arbitrary: fc.record({ key: fc.constantFrom('delayed', 'leases', 'leases', ...sorted), id, value: score }) },
+  { weight: 18, arbitrary: fc.record({ key: fc.constantFrom('delayed', 'delayed', ...sorted), id, value: score }) },
   { weight: 1, arbitrary: fc.record({ key: fc.constantFrom(...strings), id: no, value: fc.oneof(count, text) }) },
   ...Object.entries(hashes).map(([key, value]) => ({ weight: 6, arbitrary: fc.record({ key: fc.constant(key), id, value }) }))
 )

@@ -130,10 +130,10 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     return this.#log
   }
 
-  /** Whether its log writes lines of this level. Without `logger` all methods of Fastify's are one, which does nothing. */
+  /** Whether its log writes lines of this level. Without `logger` all methods of Fastify's are one, `noop`. */
   writes (level: string): boolean {
     const { log } = this.#definition.instance as any
-    return log.isLevelEnabled?.(level) ?? log.info !== log.trace
+    return log.isLevelEnabled?.(level) ?? (log.info !== log.trace || log.info.name !== 'noop')
   }
 
   #call (): unknown {

@@ -194,6 +194,8 @@ export function together (client: object, send: () => void): void {
 }
 
 const gathering = new WeakSet<object>()
+/** As it was: with one that a test has put in its place the app's connection would stand still. */
+const { setImmediate } = globalThis
 
 /**
  * Sends at once, and in one write at its end what else is sent in this turn of the event loop: each write wakes Redis, and

@@ -44,6 +44,8 @@ export class QueueLoop {
   readonly #ends: Array<() => void> = []
   #sequence = 0
   #stopped = false
+  /** Ends the wait: a connection that is being dialled tells nobody that it was given up. */
+  #cutWait: () => void = () => {}
   /** False once a claim came back with less than was asked for, until something says otherwise. */
   #mayHaveWork = true
   #pumping: Promise<void> | null = null
@@ -89,17 +91,18 @@ export class QueueLoop {
     this.#pump()
   }
 
-  /** A slot is free. A claim that is on its way tells whether there is more. */
+  /** Something has ended: a task, a claim or a wait. A claim that is on its way tells whether there is more. */
   #goOn (): void {
-    if (this.#mayHaveWork) this.#pump()
-    else if (!this.#pumping) this.#waitForWork()
+    if (this.#pumping) return
+    if (!this.#mayHaveWork) this.#waitForWork()
+    else if (this.#runner.room > 0) this.#pump()
   }
 
   #pump (): void {
     if (this.#stopped || this.#pumping) return
     this.#pumping = this.#claimWhileThereIsRoom().finally(() => {
       this.#pumping = null
-      if (this.#mayHaveWork && this.#runner.room > 0) this.#pump()
+      this.#goOn()
     })
   }
 
@@ -119,8 +122,7 @@ export class QueueLoop {
       this.#runner.fill()
     }
     // At once, while what runs is waited for: nobody renews these.
-    if (this.#stopped) return this.#runner.handBackUnstarted()
-    this.#waitForWork()
+    if (this.#stopped) await this.#runner.handBackUnstarted()
   }
 
   /** Claims as much as there is room for; null where there is none. */
@@ -162,11 +164,11 @@ export class QueueLoop {
   }
 
   #waitForWork (): void {
-    if (this.#stopped || this.#waiting) return
+    if (this.#stopped || this.#waiting || this.#runner.room <= 0) return
     this.#waiting = this.#claimNext().then(found => {
       this.#waiting = null
-      if (found) this.poke()
-      else if (!this.#pumping && this.#runner.room > 0) this.#waitForWork()
+      if (found) this.#mayHaveWork = true
+      this.#goOn()
     })
   }
 
@@ -174,13 +176,18 @@ export class QueueLoop {
   async #claimNext (): Promise<boolean> {
     const { availability, settings: { stallInterval } } = this.#options.registry
     const token = this.#token()
-    const claim = await this.#waitingQueue.claimNext(WAIT_SECONDS, token, stallInterval).catch(() => this.#revoke(token))
+    const waited = new Promise<Claim | null>((resolve, reject) => {
+      this.#cutWait = reject
+      this.#waitingQueue.claimNext(WAIT_SECONDS, token, stallInterval).then(resolve, reject)
+    })
+    const claim = await waited.catch(() => this.#revoke(token))
     if (!claim) return true
     const held = await this.#stillHeld(claim, availability.now() - claim.now) // how long it waited says nothing
     if (!held) return false
     if (held.next !== null) this.#wakeAt(held.next)
     this.#runner.add(held.jobs, held.now)
     this.#runner.fill()
+    if (this.#runner.room < 0) this.#runner.giveBack() // a slot was free when the wait began
     if (this.#stopped) await this.#runner.handBackUnstarted()
     return held.jobs.length > 0
   }
@@ -213,6 +220,7 @@ export class QueueLoop {
     this.#runner.stop()
     void this.#runner.handBackUnstarted() // what was claimed ahead; nobody renews it
     if (this.#alarm) clearTimeout(this.#alarm)
+    this.#cutWait()
     this.#options.blocker.disconnect() // what it had taken is asked for over the other one
   }
 
@@ -231,8 +239,7 @@ export class QueueLoop {
   /** Aborts what runs, hands back what does not end. Call `close` where it takes too long. */
   async handBack (): Promise<void> {
     this.#runner.abortAll('shutdown')
-    await this.#settled()
-    await this.#runner.handBack()
+    await Promise.all([this.#settled(), this.#runner.handBack()])
   }
 
   close (): void {

@@ -51,7 +51,7 @@ export interface Read { text: string, raw: Buffer, live: Live }
 const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
 
 type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
-  'failed' | 'jobs' | 'leases' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'vitals' | 'waiting' |
+  'failed' | 'jobs' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'vitals' | 'waiting' |
   'revoked' | 'watched' | 'workers'
 
 /** Those whose keys do not depend on the call. */
@@ -59,18 +59,18 @@ type OwnKeys = Exclude<ScriptName, 'add' | 'adopt' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
-  beat: ['workers', 'vitals', 'claims', 'leases'],
+  beat: ['workers', 'vitals'],
   cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress', 'watched'],
-  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'leases', 'stalls', 'failed', 'done:failed', 'watched', 'revoked'],
+  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'revoked'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   join: ['stallInterval'],
   purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
   reap: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
-  recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'leases', 'stalls', 'jobs', 'cancelling', 'progress'],
+  recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'stalls', 'jobs', 'cancelling', 'progress'],
   release: ['waiting', 'active', 'claims', 'stalling', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'claims', 'waiting', 'delayed', 'succeeded', 'failed', 'stalls', 'progress',
     'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
-  renew: ['claims', 'leases', 'stalling', 'cancelling'],
+  renew: ['claims', 'stalling', 'cancelling'],
   retry: ['jobs', 'failed', 'done:failed', 'waiting', 'watched'],
   settle: ['jobs', 'active', 'stalling', 'claims', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'],

@@ -105,7 +105,7 @@ export class Runner {
   /** Claimed, and not started: there is no slot. The oldest first. */
   #ahead: Ahead[] = []
   readonly #pace: Pace
-  #giveBack: NodeJS.Timeout | null = null
+  #giveBackTimer: NodeJS.Timeout | null = null
   #slots = 0
   #order = 0
   #stopped = false
@@ -160,20 +160,22 @@ export class Runner {
   /** Starts what was claimed, as far as there are slots. */
   fill (): void {
     while (this.#ahead.length > 0 && this.#slots < this.#concurrency) this.#take(this.#ahead.shift()!)
-    if (this.#ahead.length > 0) this.#giveBack ??= setTimeout(() => this.#checkAhead(), LONGEST_AHEAD)
+    if (this.#ahead.length > 0) this.#giveBackTimer ??= setTimeout(() => this.#checkAhead(), LONGEST_AHEAD)
   }
 
   /** One slow task must not hold up what others could run: it goes back, as the next to be claimed. */
   #checkAhead (): void {
-    this.#giveBack = null
+    this.#giveBackTimer = null
     const [oldest] = this.#ahead
     if (!oldest) return
     const left = oldest.since + LONGEST_AHEAD - Date.now()
-    if (left > 0) {
-      this.#giveBack = setTimeout(() => this.#checkAhead(), left)
-      return
-    }
-    void this.#release(this.#ahead.splice(0).map(one => this.#settlingOf(one)))
+    if (left > 0) this.#giveBackTimer = setTimeout(() => this.#checkAhead(), left)
+    else this.giveBack()
+  }
+
+  /** What has no slot: the newest first, so that each call puts its own before them. */
+  giveBack (): void {
+    while (this.#ahead.length > 0) void this.#release(this.#ahead.splice(-RELEASE_BATCH).map(one => this.#settlingOf(one)))
   }
 
   #take (ahead: Ahead): void {
@@ -308,7 +310,7 @@ export class Runner {
   /** From now on nothing is started. */
   stop (): void {
     this.#stopped = true
-    if (this.#giveBack) clearTimeout(this.#giveBack)
+    if (this.#giveBackTimer) clearTimeout(this.#giveBackTimer)
     for (const one of this.#ahead.splice(0)) this.#take(one)
   }
 

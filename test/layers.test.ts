@@ -26,7 +26,7 @@ for (const file of files) {
 
 t.test('only queue.ts knows a key\'s name', async t => {
   for (const file of files.filter(one => one !== 'queue')) {
-    t.notMatch(readFileSync(`lib/${file}.ts`, 'utf8'), /['"`:](waiting|active|stalling|claims|leases)['"`]\]|:\{/, file)
+    t.notMatch(readFileSync(`lib/${file}.ts`, 'utf8'), /['"`:](waiting|active|stalling|claims)['"`]\]|:\{/, file)
   }
 })
 

@@ -156,8 +156,12 @@ t.test('a Redis that is out of memory: refused, and nothing lost', async t => {
   const redis = await ownRedis(t)
   const admin = connect(t, redis.url)
   let runs = 0
-  const app = await build(t, { redis: redis.url, prefix: randomPrefix(), worker: { concurrency: 2 } }, app => { app.tasks.define('x', () => { runs++ }) })
+  const log = logger()
+  const app = await build(t, { redis: redis.url, prefix: randomPrefix(), worker: { concurrency: 2 } }, app => { app.tasks.define('x', () => { runs++ }) }, { logger: { stream: log.stream } } as any)
+  const idle = await app.tasks.startWorker()
   await admin.config('SET', 'maxmemory', '1')
+  await idle.close()
+  t.notOk(log.find('did not carry out'), 'a close asks for no memory')
   t.match(await errorOf(app.tasks.enqueue('x')), { code: 'TASKS_UNAVAILABLE', message: /OOM/ })
   await admin.config('SET', 'maxmemory', '0')
   await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })

@@ -35,8 +35,16 @@ export class Bench {
     return this.queue.settle(batch.map(([id, outcome, ms = LONG, token = 'w.1']) => ({ id, token, outcome, text: text(id, outcome), ms })))
   }
 
-  /** As if these workers had been away for longer than the lease. */
-  async lapse (...workers: string[]): Promise<void> { for (const worker of workers) await this.redis.zadd(this.key('leases'), 'XX', 1, worker) }
+  /** As if their workers had been away for longer than the lease. */
+  async lapse (...ids: string[]): Promise<void> { for (const id of ids) await this.claimUntil(id, 1) }
+
+  async claimUntil (id: string, till: number | string): Promise<void> {
+    const [token, since] = (await this.redis.hget(this.key('claims'), id))!.split(' ')
+    await this.redis.hset(this.key('claims'), id, `${token} ${since} ${till}`)
+  }
+
+  /** When a claim lapses. */
+  async till (id: string): Promise<number> { return Number((await this.redis.hget(this.key('claims'), id))!.split(' ')[2]) }
 
   /** What a plain Bee-Queue worker does to take a task, and its stall check to give one back. */
   hold (): Promise<unknown> { return this.redis.rpoplpush(this.key('waiting'), this.key('active')) }
@@ -66,9 +74,9 @@ export class Bench {
     }
   }
 
-  /** As `dump`, without times, records and leases: ids, and tokens of claims. */
+  /** As `dump`, without times and records: ids, and tokens of claims. */
   async state (): Promise<Record<string, any>> {
-    const { jobs, claims, leases, stallBlock, ...rest } = await this.dump()
+    const { jobs, claims, stallBlock, ...rest } = await this.dump()
     for (const key of ['delayed', ...Object.keys(rest).filter(key => key.startsWith('done:'))]) rest[key] = rest[key]?.filter((_: string, i: number) => i % 2 === 0).sort()
     if (claims) rest.claims = Object.fromEntries(Object.entries<string>(claims).map(([id, claim]) => [id, claim.split(' ')[0]]))
     return { ...JSON.parse(JSON.stringify(rest)), jobs: Object.keys(jobs ?? {}).sort() }

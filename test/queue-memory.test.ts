@@ -15,10 +15,10 @@ t.test('a Redis that is out of memory', async (t) => {
     await b.add('c1', 'c2', 'c3', 'c4', 'f', 'l1', 'l2', 'w1', 'w2')
     await b.claim(5)
     await b.settle(['f', 'failed'])
-    await b.claim(2, 'x.2')
+    await b.claim(2, 'w.2')
     for (const id of ['c4', 'l2']) await b.queue.cancel(id, text(id), text(id, 'cancelled'), LONG)
     await b.queue.add({ id: 'd', text: text('d'), delay: 1 })
-    await b.lapse('x')
+    await b.lapse('l1', 'l2')
     await memory(b, 1)
     return b
   }
@@ -65,7 +65,7 @@ t.test('a Redis that is out of memory', async (t) => {
     const { active, claims, waiting } = await b.state()
     t.strictSame(active.sort(), ['c1', 'c2', 'c3', 'c4', 'd', 'l1', 'l2', 'w1', 'w2'])
     t.equal(waiting, undefined)
-    t.strictSame(claims, { c1: 'w.1', c2: 'w.1', c3: 'w.1', c4: 'w.1', l1: 'x.2', l2: 'x.2', w1: 'w.9', w2: 'w.9', d: 'w.9' })
+    t.strictSame(claims, { c1: 'w.1', c2: 'w.1', c3: 'w.1', c4: 'w.1', l1: 'w.2', l2: 'w.2', w1: 'w.9', w2: 'w.9', d: 'w.9' })
   })
 
   t.test('can still be emptied: what is past its time is reaped', async (t) => {

@@ -11,7 +11,7 @@ t.test('recover', async (t) => {
     await b.add('a', 'b', 'c')
     await b.claim(1)
     await b.queue.update({ id: 'a', token: 'w.1' }, '{}')
-    await b.claim(1, 'x.1')
+    await b.claim(1, 'w.2')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
     await b.queue.renew(20, held('a'))
     const { requeued, buried } = await until('the lease lapses', async () => {
@@ -19,7 +19,7 @@ t.test('recover', async (t) => {
       return found.requeued.length > 0 ? found : null
     })
     t.strictSame([requeued, buried], [['a'], []])
-    t.strictSame(await b.state(), { waiting: ['a', 'c'], active: ['b'], claims: { b: 'x.1' }, stalls: { a: '1' }, jobs: ['a', 'b', 'c'] })
+    t.strictSame(await b.state(), { waiting: ['a', 'c'], active: ['b'], claims: { b: 'w.2' }, stalls: { a: '1' }, jobs: ['a', 'b', 'c'] })
     t.strictSame(await b.settle(['a', 'succeeded']), ['lost'], 'the old claim is void')
     t.strictSame(await b.queue.renew(LONG, held('a')), ['lost'])
   })
@@ -29,12 +29,12 @@ t.test('recover', async (t) => {
     await b.add('a')
     for (const stalls of [1, 2]) {
       await b.claim(1, `w.${stalls}`)
-      await b.lapse('w')
+      await b.lapse('a')
       t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: ['a'], buried: [] })
     }
     await b.claim(1, 'w.3')
     for (const [token, stalls] of [['r.2', 3], ['r.3', 4]] as const) {
-      await b.lapse('w', 'r')
+      await b.lapse('a')
       t.strictSame(await b.queue.recover(token, LONG, 2), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls }] }, 'and if that one goes away, by the next')
       t.strictSame(await b.state(), { active: ['a'], claims: { a: token }, stalls: { a: `${stalls}` }, jobs: ['a'] })
       t.strictSame(await b.queue.recover('r.9', LONG, 2), { requeued: [], buried: [] }, 'it holds it for a lease')
@@ -47,49 +47,48 @@ t.test('recover', async (t) => {
     const b = new Bench(t)
     await b.add('a')
     await b.claim(1)
-    await b.lapse('w')
+    await b.lapse('a')
     t.strictSame(await b.queue.recover('r.1', LONG, 0), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
   })
 
-  t.test('garbage does not hold it up: counts, leases and claims of nobody, claims without a lease, leases and blocks that never end', async (t) => {
+  t.test('garbage does not hold it up: counts, claims of nobody, claims without a time or with one that is far off, a block that never ends', async (t) => {
     const b = new Bench(t)
-    await b.add('x', 'y', 'unleased', 'endless', 'far', 'garbage')
-    await b.claim(2)
-    for (const id of ['unleased', 'endless', 'far', 'garbage']) await b.claim(1, `${id}.1`)
-    await b.redis.hset(b.key('claims'), 'garbage', 'no token')
+    const timeless = ['none', 'endless', 'far', 'garbage']
+    await b.add('x', 'y', ...timeless)
+    await b.claim(6)
     await b.redis.hset(b.key('stalls'), 'x', 'garbage', 'y', '1e999')
-    await b.redis.zadd(b.key('leases'), '+inf', 'endless', Date.now() + 3 * LONG, 'far', 1, 'nobody', 1, 'garbage')
-    await b.redis.zrem(b.key('leases'), 'unleased')
+    for (const [id, till] of [['none', ''], ['endless', '9'.repeat(60)], ['far', Date.now() + 3 * LONG]] as const) await b.claimUntil(id, till)
+    await b.redis.hset(b.key('claims'), 'garbage', 'no token')
     await b.redis.set(b.key('stallBlock'), 'and stays')
-    await b.lapse('w')
+    await b.lapse('x', 'y')
     t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['x', 'y'])
     t.match((await b.state()).stalls, { x: '1', y: '1' })
-    for (const worker of ['unleased', 'endless', 'far', 'no token']) soon(t, await b.score('leases', worker), LONG, worker)
-    t.strictSame((await b.redis.zrange(b.key('leases'), 0, '-1')).sort(), ['endless', 'far', 'no token', 'unleased'], 'one that lapsed is gone')
-    await b.lapse('no token')
-    t.strictSame((await b.queue.recover('r.2', LONG, 2)).requeued, ['garbage'])
+    for (const id of timeless) soon(t, await b.till(id), LONG, id)
+    t.strictSame(await b.queue.renew(LONG, held('none', 'far')), ['done', 'done'], 'they are their token\'s still')
+    await b.lapse(...timeless)
+    t.strictSame((await b.queue.recover('r.2', LONG, 2)).requeued.sort(), timeless.sort())
   })
 
-  t.test('more than one call takes: the lease stays until nothing is claimed with it', async (t) => {
+  t.test('a claim that its worker knows no more lapses by itself, whatever else that worker does', async (t) => {
+    const b = new Bench(t)
+    await b.add('forgotten', 'known', 'next')
+    await b.claim(2, 'w.1', 20)
+    await b.queue.renew(LONG, held('known'))
+    await b.claim(1, 'w.2')
+    t.strictSame(await until('it lapses', async () => {
+      const { requeued } = await b.queue.recover('r.1', LONG, 2)
+      return requeued.length > 0 ? requeued : null
+    }), ['forgotten'])
+  })
+
+  t.test('so many at a time', async (t) => {
     const b = new Bench(t)
     await b.add(...range(1, 1_001))
-    for (const n of [500, 501]) await b.claim(n)
-    await b.lapse('w')
-    const all = new Set<string>()
-    for (const size of [1_000, 1_001]) {
-      for (const id of (await b.queue.recover('r.1', LONG, 2)).requeued) all.add(id)
-      t.equal(all.size, size)
-    }
-    t.equal(await b.redis.exists(b.key('leases'), b.key('claims'), b.key('active')), 0)
-  })
-
-  t.test('who finds that its own claims lapsed holds what it buries', async (t) => {
-    const b = new Bench(t)
-    await b.add('a')
-    await b.claim(1, 'r.1')
-    await b.lapse('r')
-    t.strictSame(await b.queue.recover('r.2', LONG, 0), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
-    soon(t, await b.score('leases', 'r'), LONG)
+    for (const n of [500, 501]) await b.claim(n, 'w.1', 1)
+    await until('they lapse', async () => (await b.till('n1')) < Date.now() && (await b.till('n1001')) < Date.now())
+    const sizes = [await b.queue.recover('r.1', LONG, 2), await b.queue.recover('r.1', LONG, 2)].map(found => found.requeued.length)
+    t.strictSame(sizes, [1_000, 1])
+    t.equal(await b.redis.exists(b.key('claims'), b.key('active')), 0)
   })
 
   t.test('a task that was cancelled while its worker was away is not run again', async (t) => {
@@ -97,7 +96,7 @@ t.test('recover', async (t) => {
     await b.add('a')
     await b.claim(1)
     await b.queue.cancel('a', text('a'), text('a', 'cancelled'), LONG)
-    await b.lapse('w')
+    await b.lapse('a')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [{ id: 'a', text: text('a'), stalls: 1 }] })
     t.strictSame(await b.settle(['a', 'cancelled', LONG, 'r.1']), ['done'])
     t.strictSame(await b.state(), { 'done:cancelled': ['a'], jobs: ['a'] })
@@ -110,7 +109,7 @@ t.test('recover', async (t) => {
     await b.putBack('a')
     await b.redis.hdel(b.key('jobs'), 'gone')
     await b.redis.sadd(b.key('cancelling'), 'gone')
-    await b.lapse('w')
+    await b.lapse('a', 'b', 'gone')
     t.strictSame((await b.queue.recover('r.1', LONG, 2)).requeued.sort(), ['a', 'b'])
     const { waiting, ...rest } = await b.state()
     t.strictSame(waiting.sort(), ['a', 'b'])
@@ -123,7 +122,7 @@ t.test('recover', async (t) => {
     await b.claim(1)
     await b.queue.update({ id: 'gone', token: 'w.1' }, '{}')
     await b.redis.hdel(b.key('jobs'), 'gone')
-    await b.lapse('w')
+    await b.lapse('gone')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
     t.strictSame(await b.state(), { jobs: [] })
   })
@@ -133,7 +132,7 @@ t.test('recover', async (t) => {
     await b.add('dead', 'alive', 'gone', 'ours')
     for (let i = 0; i < 3; i++) await b.hold()
     await b.claim(1, 'w.1', 20_000)
-    const lease = await b.score('leases', 'w')
+    const lease = await b.till('ours')
     await b.redis.hdel(b.key('jobs'), 'gone')
     await b.redis.sadd(b.key('stalling'), 'ours')
     t.strictSame(await b.queue.recover('r.1', LONG, 2), { requeued: [], buried: [] })
@@ -144,7 +143,7 @@ t.test('recover', async (t) => {
     await b.redis.srem(b.key('stalling'), 'alive')
     const { requeued } = await b.queue.recover('r.3', LONG, 2)
     t.strictSame(requeued, ['dead'])
-    t.equal(await b.score('leases', 'w'), lease, 'a check is no renewal')
+    t.equal(await b.till('ours'), lease, 'a check is no renewal')
     t.strictSame(await b.state(), { waiting: ['dead'], active: ['ours', 'alive'], claims: { ours: 'w.1' }, stalling: ['alive'], jobs: ['alive', 'dead', 'ours'] })
   })
 })

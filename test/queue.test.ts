@@ -20,10 +20,7 @@ t.test('reap', async (t) => {
     t.strictSame(await b.state(), { failed: ['stays'], 'done:failed': ['stays'], jobs: ['stays'] })
     await b.redis.zadd(b.key('done:failed'), 1, 'stays')
     t.equal(await b.queue.reap(1_000), 1)
-    t.strictSame(Object.keys(await b.dump()), ['leases'], 'no key is left but for the lease of a worker')
-    await b.lapse('w')
-    await b.queue.recover('r.1', LONG, 2)
-    t.strictSame(Object.keys(await b.dump()), ['stallBlock'], 'which goes with it; this one lapses by itself')
+    t.strictSame(await b.dump(), {}, 'no key is left')
   })
 
   t.test('takes the oldest first, so many of each state', async (t) => {
@@ -102,6 +99,9 @@ t.test('claimNext waits for one task, and claims it', async (t) => {
   await b.queue.add({ id: 'due', text: text('due'), delay: 1 })
   await b.claim(1, 'w.4')
   t.strictSame(await next('w.5', 0.05), ['due'], 'what is due when the wait ends')
+  await b.add(...range(1, 300), 'last', 'and one more')
+  await b.redis.hdel(b.key('jobs'), ...range(1, 300))
+  t.strictSame(await next('w.6'), ['last'], 'past what only stands in the list')
 })
 
 t.test('revoke', async (t) => {
@@ -111,6 +111,15 @@ t.test('revoke', async (t) => {
     await b.queue.over(connect(t)).claimNext(1, 'w.1', LONG)
     t.strictSame((await b.queue.revoke('w.1', LONG)).jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
     t.strictSame((await b.queue.revoke('w.2', LONG)).jobs, [])
+  })
+
+  t.test('for a whole lease', async (t) => {
+    const b = new Bench(t)
+    await b.add('a')
+    await b.queue.over(connect(t)).claimNext(1, 'w.1', LONG)
+    await b.claimUntil('a', Date.now() + 50)
+    await b.queue.revoke('w.1', LONG)
+    soon(t, await b.till('a'), LONG)
   })
 
   t.test('a wait that goes on takes nothing any more; others do, and the mark goes by itself', async (t) => {

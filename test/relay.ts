@@ -10,6 +10,8 @@ export interface Relay {
   waits (): Promise<boolean>
   /** That connection is cut off without a word: Redis does not hear of it. */
   cutWait (): void
+  /** That connection is broken, and none is taken any more. */
+  breakWait (): void
   /** Cuts a connection instead of passing on a reply of which this is true. */
   loses: (reply: Buffer) => boolean
 }
@@ -41,6 +43,10 @@ export async function relay (t: Test, target = REDIS_URL): Promise<Relay> {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     waits: async () => String(await redis.client('LIST')).split('\n').some(line => line.includes(` addr=127.0.0.1:${wait?.localPort} `) && line.includes(' flags=b ')),
     cutWait: () => { isCut = true },
+    breakWait: () => {
+      server.close()
+      wait!.destroy()
+    },
     loses: () => false
   }
   return way

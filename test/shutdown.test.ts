@@ -96,6 +96,23 @@ inRedis('a wait whose connection was cut strands nothing', 'a connection of its 
   }
 })
 
+inRedis('a close while the connection that waits is dialled again: what runs is handed back in time', 'a connection of its own', async t => {
+  const prefix = randomPrefix()
+  const way = await relay(t)
+  const app = await build(t, { prefix }, app => { app.tasks.define('x', () => {}) })
+  const there = await build(t, { prefix, redis: way.url }, app => {
+    app.tasks.define('x', (_data, task) => new Promise((_resolve, reject) => { task.signal.addEventListener('abort', () => reject(task.signal.reason)) }))
+  })
+  const worker = await there.tasks.startWorker({ concurrency: 2, closeTimeout: 100 })
+  const { id } = await app.tasks.enqueue('x')
+  await reaches(app, id, 'active')
+  await until('it waits for another', way.waits)
+  way.breakWait()
+  await until('it is broken', async () => !await way.waits())
+  await worker.close()
+  t.match(await app.tasks.status(id), { state: 'waiting', attempt: 0 })
+})
+
 inRedis('close returns inside its deadline, and nothing runs after it', 'two processes', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x', () => 1) })

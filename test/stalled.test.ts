@@ -56,8 +56,9 @@ t.test('a claim that was lost: the outcome is dropped, and the task settles once
   await reaches(app, id, 'active')
   // As if its worker had been silent for longer than the lease: it is taken from it by the next check.
   const redis = connect(t)
-  const [worker] = await redis.zrange(`${prefix}:{default}:leases`, 0, '0')
-  await redis.zadd(`${prefix}:{default}:leases`, 1, worker!)
+  const claims = `${prefix}:{default}:claims`
+  const [token, since] = (await redis.hget(claims, id))!.split(' ')
+  await redis.hset(claims, id, `${token} ${since} 1`)
   const other = await app.tasks.startWorker()
   t.ok(other)
   await until('the loser was told', () => log.find('The outcome was dropped'))
@@ -117,8 +118,8 @@ t.test('a claim that lapsed once too often, or with a cancel asked for, is ended
   const ids = (await app.tasks.enqueueMany('hang', [{}, {}])).map(one => one.id) as [string, string]
   for (const id of ids) await reaches(app, id, 'active')
   // As their worker's third silence, and as a cancel that it did not live to hear of.
-  const [worker] = await redis.zrange(key('leases'), 0, '0')
-  await redis.multi().hset(key('stalls'), ids[0], 2).sadd(key('cancelling'), ids[1]).zadd(key('leases'), 1, worker!).exec()
+  const lapsed = (await redis.hmget(key('claims'), ...ids)).map(claim => claim!.split(' ', 2).join(' ') + ' 1')
+  await redis.multi().hset(key('stalls'), ids[0], 2).sadd(key('cancelling'), ids[1]).hset(key('claims'), ids[0], lapsed[0]!, ids[1], lapsed[1]!).exec()
   await app.tasks.startWorker({ closeTimeout: 0 })
   t.match(await reaches(app, ids[0], 'failed'), { error: { code: 'TASK_STALLED', message: /3 times.*maxStalls 2/ }, attempt: 1 })
   t.match(await reaches(app, ids[1], 'cancelled'), { error: null })

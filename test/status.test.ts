@@ -92,7 +92,7 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
   })
   t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
   // What workers tell each other and those who look at them, and who waits for what; all go by themselves once no worker lives.
-  const ofWorkers = ['stallInterval', 'stallBlock', 'workers', 'vitals', 'watched', 'leases'].map(key => `${prefix}:{default}:${key}`)
+  const ofWorkers = ['stallInterval', 'stallBlock', 'workers', 'vitals', 'watched'].map(key => `${prefix}:{default}:${key}`)
   await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.includes(key)))
   for (const key of await keysOf(t, prefix)) t.ok(await connect(t).pttl(key) !== -1, `${key} has an expiry`)
 })

@@ -6,7 +6,6 @@ import { TaskQueue } from '../lib/queue.ts'
 import { version } from '../lib/version.ts'
 import { startRedis } from '../scripts/redis.ts'
 import { build, connect, errorOf, latch, logger, randomPrefix, reaches, until } from './helpers.ts'
-import { Bench } from './queue-bench.ts'
 import type { FastifyInstance } from 'fastify'
 import type { WorkerInfo } from '../lib/types.ts'
 
@@ -84,18 +83,6 @@ t.test('what a dead worker told is taken away by the next beat of another', asyn
   t.ok(await redis.pttl(`${prefix}:{q}:vitals`) > 0 && await redis.pttl(`${prefix}:{q}:workers`) > 0)
   await queue.beat('living', '', 60_000)
   t.same(await redis.keys(`${prefix}*`), [])
-})
-
-t.test('the lease of a worker goes when it leaves, unless it still holds something: that has to lapse', async t => {
-  const b = new Bench(t)
-  await b.add('a')
-  await b.claim(1, 'w.1')
-  for (const worker of ['w.', 'other']) await b.queue.beat(worker, '', 60_000)
-  await b.queue.beat('w', '', 60_000)
-  t.same(await b.redis.zrange(b.key('leases'), 0, '-1'), ['w'])
-  await b.settle(['a', 'succeeded'])
-  await b.queue.beat('w', '', 60_000)
-  t.equal(await b.redis.exists(b.key('leases')), 0)
 })
 
 t.test('Redis restarts, and is full: the worker works, and is listed again', async t => {

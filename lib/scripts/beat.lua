@@ -1,7 +1,7 @@
 --[[
 A worker tells of itself, and that it lives. Also takes away what workers told that have not told again in time.
 
-KEYS  1 workers  2 vitals  3 claims  4 leases
+KEYS  1 workers  2 vitals
 ARGV  1 its id  2 what it tells, "" where it leaves  3 how long that holds (ms)
 Returns how many were taken away
 
@@ -17,18 +17,7 @@ if ARGV[2] ~= '' then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
 local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)
-local function holds_a_claim(worker)
-  for _, claim in ipairs(redis.call('HVALS', KEYS[3])) do
-    if string.sub(claim, 1, #worker + 1) == worker .. '.' then return true end
-  end
-  return false
-end
-
-if ARGV[2] == '' then
-  gone[#gone + 1] = ARGV[1]
-  -- What it could not give back has to lapse.
-  if not holds_a_claim(ARGV[1]) then redis.call('ZREM', KEYS[4], ARGV[1]) end
-end
+if ARGV[2] == '' then gone[#gone + 1] = ARGV[1] end
 for _, id in ipairs(gone) do
   redis.call('ZREM', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)

@@ -1,8 +1,8 @@
 --[[
 Moves the delayed tasks that are due to waiting, then takes up to `free` waiting tasks for one worker.
 
-KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 leases  7 stalls  8 failed  9 done:failed  10 watched  11 revoked
-ARGV  1 free slots  2 claim token: worker, ".", number  3 lease (ms)  4 how  5 channel prefix
+KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 revoked
+ARGV  1 free slots  2 claim token  3 lease (ms)  4 how  5 channel prefix
       how: "now"; "again" after a lost reply; "next" behind a wait on the same connection; "revoke" where that one was cut
 Returns { now (ms, Redis' clock), time of the next delayed task or -1, id, record, id, record, ... }
 
@@ -19,15 +19,23 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token = ARGV[2]
 local reply = { now, -1 }
+-- Padded: a hash with a value of more than 64 bytes is a hash table. As a list each look would search 512 claims.
+local stamp = string.format('%-80s', string.format('%s %.0f %.0f', token, now, now + ARGV[3]))
 -- Mostly there is none of these: then one look says so.
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[7], KEYS[10], KEYS[11]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10]) == 0
 
+-- For another lease: who asks is about to start them.
 local function resume()
-  local held, ids = redis.call('HGETALL', KEYS[5]), {}
+  local held, ids, stamps = redis.call('HGETALL', KEYS[5]), {}, {}
   for i = 1, #held, 2 do
-    if string.sub(held[i + 1], 1, #token + 1) == token .. ' ' then ids[#ids + 1] = held[i] end
+    if string.sub(held[i + 1], 1, #token + 1) == token .. ' ' then
+      ids[#ids + 1] = held[i]
+      stamps[#stamps + 1] = held[i]
+      stamps[#stamps + 1] = stamp
+    end
   end
   if #ids == 0 then return false end
+  redis.pcall('HSET', KEYS[5], unpack(stamps)) -- out of memory: for what is left of the old one
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
   for i, id in ipairs(ids) do
     reply[#reply + 1] = id
@@ -36,11 +44,15 @@ local function resume()
   return true
 end
 
--- For longer than any wait lasts.
+-- For longer than any wait lasts. Where Redis is out of memory it is refused, as the claim would be: nobody waits for room.
 local function revoke()
-  redis.call('ZADD', KEYS[11], now + 60000, token)
-  redis.call('ZREMRANGEBYSCORE', KEYS[11], '-inf', now)
-  redis.call('PEXPIRE', KEYS[11], 60000)
+  redis.pcall('ZADD', KEYS[10], now + 60000, token)
+  redis.pcall('ZREMRANGEBYSCORE', KEYS[10], '-inf', now)
+  redis.call('PEXPIRE', KEYS[10], 60000)
+end
+
+local function is_revoked()
+  return not nothing_rare and type(redis.pcall('ZSCORE', KEYS[10], token)) == 'string'
 end
 
 local function promote()
@@ -54,8 +66,8 @@ local function promote()
 end
 
 local function until_suspect(ids)
-  if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[7]) == 0 then return ids end
-  local stalls = redis.call('HMGET', KEYS[7], unpack(ids))
+  if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[6]) == 0 then return ids end
+  local stalls = redis.call('HMGET', KEYS[6], unpack(ids))
   local first = #ids
   if not stalls[first] then
     while first > 1 and not stalls[first - 1] do first = first - 1 end
@@ -77,28 +89,27 @@ end
 local function set_aside(id)
   redis.call('HSET', KEYS[4], id, string.format('{"data":{"name":"unknown"},"options":{"timestamp":%.0f},"status":"failed","finishedAt":%.0f,'
     .. '"error":{"name":"Error","message":"The id of the task is not UTF-8","code":"TASK_RECORD_INVALID"}}', now, now))
-  redis.call('SADD', KEYS[8], id)
-  redis.call('ZADD', KEYS[9], now + 86400000, id)
+  redis.call('SADD', KEYS[7], id)
+  redis.call('ZADD', KEYS[8], now + 86400000, id)
 end
 
 local function tell(ids)
-  if nothing_rare or redis.call('EXISTS', KEYS[10]) == 0 then return end
-  local watched = redis.call('ZMSCORE', KEYS[10], unpack(ids))
+  if nothing_rare or redis.call('EXISTS', KEYS[9]) == 0 then return end
+  local watched = redis.call('ZMSCORE', KEYS[9], unpack(ids))
   for i = #ids, 1, -1 do
     if watched[i] then redis.call('PUBLISH', ARGV[5] .. 'task:' .. ids[i], 'active') end
   end
 end
 
+-- Returns whether there were some, and none to claim.
 local function take()
   local free = tonumber(ARGV[1])
   local ids = until_suspect(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   local count = #ids
-  if count == 0 then return end
+  if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
   local all_text = is_text(table.concat(ids, ' '))
-  -- Padded: a hash with a value of more than 64 bytes is a hash table. As a list each look would search 512 claims.
-  local stamp = string.format('%s %.0f %64s', token, now, '')
   local active, stamps, seen = {}, {}, {}
   local going, claimed = 0, 0
   for i = count, 1, -1 do -- the right end is the old one
@@ -124,15 +135,14 @@ local function take()
   if going > 0 then redis.call('LPUSH', KEYS[2], unpack(active)) end
   if claimed > 0 then
     redis.call('HSET', KEYS[5], unpack(stamps))
-    redis.call('ZADD', KEYS[6], now + ARGV[3], string.match(token, '^(.*)%.'))
-    redis.call('PEXPIRE', KEYS[6], 86400000) -- nothing stays for ever; a claim without a lease gets one, see recover
   end
   redis.call('LTRIM', KEYS[1], 0, -count - 1)
   tell(ids)
+  return claimed == 0
 end
 
 local how = ARGV[4]
-if how == 'next' and not nothing_rare and redis.call('ZSCORE', KEYS[11], token) then return reply end
+if how == 'next' and is_revoked() then return reply end
 if how == 'again' and resume() then return reply end
 if how == 'revoke' then
   revoke()
@@ -140,5 +150,12 @@ if how == 'revoke' then
   return reply
 end
 if not nothing_rare then promote() end
-take()
+local empty = take()
+-- A wait takes one at a time: what only stands in the list must not take a round trip each.
+if how == 'next' then
+  for _ = 1, 500 do
+    if not empty then break end
+    empty = take()
+  end
+end
 return reply
