@@ -51,7 +51,7 @@ Written by \`npm run bench -- --write${report.size === 'full' ? '' : ` --${repor
 
 ## Bars
 
-${bars.length - missed} of ${bars.length} are met.
+${bars.length - missed} of ${bars.length} are met. [performance.md](performance.md) says what limits the others.
 
 ${barTable(bars)}
 
