@@ -224,10 +224,10 @@ export class QueueLoop {
     this.#options.blocker.disconnect() // what it had taken is asked for over the other one
   }
 
-  /** What a claim gave is known. Inline a wait takes nothing, and may last for ever. */
+  /** Resolves once it is known what a claim gave, and a wait. */
   async #settled (): Promise<void> {
     await this.#pumping
-    if (this.#options.registry.settings.mode !== 'inline') await this.#waiting
+    await this.#waiting
   }
 
   /** Resolves once nothing runs. */
