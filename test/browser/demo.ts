@@ -10,6 +10,8 @@ import { startTied, type TiedProcess } from '../../scripts/tied-process.ts'
 import { showsApi } from './api.ts'
 
 const overall = 120_000
+/** What was on its way when the page was loaded again. */
+const ABORTED = 'net::ERR_ABORTED'
 const step = 20_000
 const screenshot = join(projectRoot(), 'artifacts', 'demo.png')
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
@@ -89,7 +91,10 @@ function listen (page: Page): string[] {
   const complaints: string[] = []
   page.on('console', message => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()) })
   page.on('pageerror', error => complaints.push(error.message))
-  page.on('requestfailed', request => complaints.push(`${request.url()}: ${request.failure()?.errorText}`))
+  page.on('requestfailed', request => {
+    const error = request.failure()?.errorText
+    if (error !== ABORTED) complaints.push(`${request.url()}: ${error}`)
+  })
   page.on('response', response => { if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`) })
   return complaints
 }
