@@ -55,8 +55,7 @@ export class ThreadRun {
 
   #facts (): ThreadFacts {
     const { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, log } = this.#task
-    const enabled = (level: string): boolean => (log as any).isLevelEnabled?.(level) ?? true
-    return { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, level: log.level, levels: LEVELS.filter(enabled), ...this.#limits }
+    return { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, level: log.level, levels: LEVELS.filter(level => this.#task.writes(level)), ...this.#limits }
   }
 
   /** What the thread said before it ended comes before the end. */

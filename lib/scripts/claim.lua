@@ -150,12 +150,7 @@ if how == 'revoke' then
   return reply
 end
 if not nothing_rare then promote() end
-local empty = take()
 -- A wait takes one at a time: what only stands in the list must not take a round trip each.
-if how == 'next' then
-  for _ = 1, 500 do
-    if not empty then break end
-    empty = take()
-  end
-end
+local tries = how == 'next' and 500 or 1
+while tries > 0 and take() do tries = tries - 1 end
 return reply
