@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isTerminal } from '../lib/record.ts'
+import { isTerminal } from '../lib/records/task-record.ts'
 import type { TerminalState } from '../lib/types.ts'
 
 export interface History {

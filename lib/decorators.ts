@@ -3,11 +3,11 @@
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as errors from './errors.ts'
-import { handling } from './context.ts'
-import { counts, list, purge, remove, workers } from './listing.ts'
+import { handling } from './tasks/request-context.ts'
+import { counts, list, purge, remove, workers } from './tasks/listing.ts'
 import { Worker } from './worker.ts'
-import type { Inline } from './inline.ts'
-import type { TaskRegistry } from './tasks.ts'
+import type { Inline } from './testing/virtual-clock.ts'
+import type { TaskRegistry } from './tasks/registry.ts'
 import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord, TaskWorker, WorkerInfo, WorkerOptions } from './types.ts'
 
 /** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */

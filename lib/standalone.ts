@@ -4,9 +4,9 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from 'fastify'
 import { pino } from 'pino'
 import * as errors from './errors.ts'
-import { bootApp, type BootedApp } from './boot-app.ts'
+import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { workerDefaults } from './options.ts'
-import type { Host } from './host.ts'
+import type { Host } from './boot/app-registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
 export interface RunWorkerOptions extends WorkerOptions {

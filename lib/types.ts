@@ -4,9 +4,9 @@
  */
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, FastifyTypeProvider, FastifyTypeProviderDefault, onRequestHookHandler, preHandlerHookHandler, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase, RawServerDefault } from 'fastify'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
-import type { DataAgrees, HandlerData, HandlerProgress, HandlerResult, NamedData, NamedProgress, NamedResult, ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult } from './inference.ts'
+import type { DataAgrees, HandlerData, HandlerProgress, HandlerResult, NamedData, NamedProgress, NamedResult, ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult } from './types/inference.ts'
 
-export type { Serialized } from './inference.ts'
+export type { Serialized } from './types/inference.ts'
 
 /** Terminal states: nothing leaves them but an explicit retry of a `failed` task. */
 export type TerminalState = 'succeeded' | 'failed' | 'cancelled' | 'expired'

@@ -5,5 +5,5 @@ import { join } from 'node:path'
 
 const target = process.argv[2]
 if (!target) throw new Error('usage: node scripts/copy-assets.mjs <folder>')
-cpSync('lib/scripts', join(target, 'scripts'), { recursive: true })
-chmodSync(join(target, 'cli.js'), 0o755)
+cpSync('lib/store/redis/lua', join(target, 'store/redis/lua'), { recursive: true })
+chmodSync(join(target, 'cli/main.js'), 0o755)

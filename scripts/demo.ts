@@ -11,7 +11,7 @@ import { projectRoot, startRedis } from './redis.ts'
 import { startTied, type TiedProcess } from './tied-process.ts'
 
 const root = projectRoot()
-const cli = join(root, 'dist', 'cli.js')
+const cli = join(root, 'dist', 'cli', 'main.js')
 const host = process.env.HOST || 'localhost'
 const port = Number(process.env.PORT || 3000)
 const address = `http://${host === '0.0.0.0' ? 'localhost' : host}:${port}`
@@ -34,7 +34,7 @@ setInterval(() => { if (process.ppid !== parent) end(0) }, 500).unref()
 await main().catch(failed)
 
 async function main (): Promise<void> {
-  if (!existsSync(cli)) throw new Error('there is no dist/cli.js: run "npm run build" first')
+  if (!existsSync(cli)) throw new Error('there is no dist/cli/main.js: run "npm run build" first')
   await insistOnPort()
   const redis = await privateRedis()
   const mail = await startMailServer()

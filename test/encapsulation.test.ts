@@ -7,7 +7,7 @@ import fp from 'fastify-plugin'
 import t from 'tap'
 import fastifyTasks from '../lib/plugin.ts'
 import { runWorker } from '../lib/standalone.ts'
-import { build, randomPrefix, REDIS_URL } from './helpers.ts'
+import { build, randomPrefix, REDIS_URL } from './support/helpers.ts'
 
 declare module 'fastify' {
   interface FastifyInstance { word: string, mine: string, theirs: string, late: string, service: { greet: () => string } }

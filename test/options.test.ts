@@ -3,9 +3,9 @@
  */
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { connect } from '../lib/connection.ts'
+import { connect } from '../lib/store/redis/connection.ts'
 import { checkDefine, checkEnqueue, checkResult, defaults, pluginSettings, refuseKeyPrefix, workerSettings } from '../lib/options.ts'
-import { build, errorOf } from './helpers.ts'
+import { build, errorOf } from './support/helpers.ts'
 
 const DAY = 86_400_000
 const CENTURIES = 8.64e15 / 4

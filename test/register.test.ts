@@ -3,7 +3,7 @@ import fastifyRedis from '@fastify/redis'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import tasks from '../lib/plugin.ts'
-import { build, connect, errorOf, inRedis, logger, randomPrefix, REDIS_URL, until, where } from './helpers.ts'
+import { build, connect, errorOf, inRedis, logger, randomPrefix, REDIS_URL, until, where } from './support/helpers.ts'
 
 const PORT = Number(new URL(REDIS_URL).port)
 

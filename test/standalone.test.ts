@@ -1,7 +1,7 @@
 import t from 'tap'
 import fastifyTasks from '../lib/plugin.ts'
 import { runWorker } from '../lib/standalone.ts'
-import { build, errorOf, logger, randomPrefix, REDIS_URL } from './helpers.ts'
+import { build, errorOf, logger, randomPrefix, REDIS_URL } from './support/helpers.ts'
 
 t.test('runs a plugin that it is given, with its options; an embedded worker does not start beside it', async t => {
   const prefix = randomPrefix()

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
-import { recordSchema } from '../../lib/route-schemas.ts'
+import { recordSchema } from '../../lib/routes/schemas.ts'
 import tasks from '../../lib/plugin.ts'
 import { TASK } from '../work.ts'
 

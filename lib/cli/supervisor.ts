@@ -8,7 +8,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { relative } from 'node:path'
 import { say } from './output.ts'
-import { startWatcher, type Watcher } from './watcher.ts'
+import { startWatcher, type Watcher } from './file-watcher.ts'
 
 export interface SupervisorOptions {
   /** What the process is called. */

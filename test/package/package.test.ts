@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
-import { randomPrefix, REDIS_URL, until } from '../helpers.ts'
+import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
 const exec = promisify(execFile)
 const repo = process.cwd()
@@ -37,8 +37,8 @@ t.test('pack: what belongs into it, and nothing else', async t => {
   const { stdout } = await exec('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: repo })
   const [{ filename, files }] = JSON.parse(stdout)
   const names: string[] = files.map((file: { path: string }) => file.path)
-  for (const script of await readdir(join(repo, 'lib/scripts'))) t.ok(names.includes(`dist/scripts/${script}`), script)
-  for (const name of ['dist/plugin.js', 'dist/plugin.d.ts', 'dist/standalone.js', 'dist/cli.js', 'dist/cli/dev.js', 'dist/dev/redis-server.js', 'README.md', 'LICENSE', 'CHANGELOG.md']) t.ok(names.includes(name), name)
+  for (const script of await readdir(join(repo, 'lib/store/redis/lua'))) t.ok(names.includes(`dist/store/redis/lua/${script}`), script)
+  for (const name of ['dist/plugin.js', 'dist/plugin.d.ts', 'dist/standalone.js', 'dist/cli/main.js', 'dist/cli/commands/dev.js', 'dist/dev/redis-server.js', 'README.md', 'LICENSE', 'CHANGELOG.md']) t.ok(names.includes(name), name)
   t.same(names.filter(name => !/^(dist\/|lib\/|README\.md|LICENSE|CHANGELOG\.md|package\.json)/.test(name)), [])
   await writeFile(join(folder, 'package.json'), '{ "name": "stranger", "private": true }')
   await inFolder('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', `./${filename}`, 'fastify@5', '@types/node@20')

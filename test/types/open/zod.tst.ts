@@ -1,4 +1,4 @@
-// Types through fastify-type-provider-zod. What is said here of codecs and defaults runs in test/type-providers.test.ts.
+// Types through fastify-type-provider-zod. What is said here of codecs and defaults runs in test/tasks/type-providers.test.ts.
 import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { FastifyInstance } from 'fastify'
 import { expect, test } from 'tstyche'

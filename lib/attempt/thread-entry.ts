@@ -1,0 +1,52 @@
+/**
+ * Layer 4: what a thread runs: the file of a task, with what it is given for one attempt. Loaded by its name, in the
+ * thread only.
+ */
+import { pathToFileURL } from 'node:url'
+import * as errors from '../errors.ts'
+import { toFailure } from '../records/failure.ts'
+import { prepareTypeScript } from '../boot/load-app.ts'
+import { ThreadContext } from './thread-context.ts'
+import type { ThreadAnswer, ThreadFacts, ThreadJob } from './thread-messages.ts'
+import type { ThreadHandler } from '../types.ts'
+
+const handlers = new Map<string, ThreadHandler>()
+
+/** Never rejects: what a handler throws may not be clonable, and would end the thread. */
+export default async function run ({ file, data, facts, port }: ThreadJob): Promise<ThreadAnswer> {
+  port.postMessage({ kind: 'begun' })
+  const task = new ThreadContext(facts, data, port)
+  try {
+    const handler = handlers.get(file) ?? await load(file, facts.name)
+    return { json: toJson(await handler(data, task), facts) }
+  } catch (thrown) {
+    return { failure: toFailure(thrown) }
+  } finally {
+    task.end()
+  }
+}
+
+async function load (file: string, task: string): Promise<ThreadHandler> {
+  if (file.endsWith('ts')) await prepareTypeScript(file)
+  const module = await import(pathToFileURL(file).href)
+  // A function, or one that a compiler wrapped into another `default`.
+  const handler = [module.default?.default, module.default, module['module.exports']].find(one => typeof one === 'function')
+  if (!handler) throw new errors.ThreadInvalid(file, task, Object.keys(module).join(', ') || 'nothing')
+  handlers.set(file, handler)
+  return handler
+}
+
+/** The app serialises it again, by the task's schema: what is much too large does not get so far. */
+function toJson (value: unknown, { maxResultSize }: ThreadFacts): string | undefined {
+  if (value === undefined) return undefined
+  let json: string | undefined
+  try {
+    json = JSON.stringify(value)
+  } catch (error) {
+    throw new errors.ResultInvalid(toFailure(error).error.message)
+  }
+  if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.show(value)}`)
+  const size = Buffer.byteLength(json)
+  if (maxResultSize !== null && size > maxResultSize) throw new errors.ResultTooLarge(size, maxResultSize)
+  return json
+}

@@ -1,0 +1,89 @@
+/**
+ * Layer 0: whatever a handler throws, as a failure that can be stored and read.
+ */
+import { inspect, toUSVString } from 'node:util'
+import type { TaskErrorRecord } from '../types.ts'
+
+export interface Failure {
+  error: TaskErrorRecord
+  stack: string
+  /** Wait for at least this long before the next attempt, in ms; from the error's `retryAfter`. */
+  retryAfter: number | null
+  /** False where another attempt would not help. */
+  retryable: boolean
+}
+
+const MAX_MESSAGE = 4_096
+const MAX_STACK = 8_192
+/** What a mistaken retryAfter may cost at the most: 30 days, in ms. */
+const LONGEST_WAIT = 2_592_000_000
+const FINAL = new Set(['TASK_UNRECOVERABLE', 'TASK_RESULT_INVALID', 'TASK_RESULT_TOO_LARGE', 'TASK_RECORD_INVALID', 'TASK_DATA_REFUSED'])
+
+/** What is thrown may throw when it is looked at. */
+function attempt<T> (look: () => T, otherwise: T): T {
+  try {
+    return look()
+  } catch {
+    return otherwise
+  }
+}
+
+const peek = (thrown: unknown, key: string): unknown => attempt(() => (thrown as any)?.[key], undefined)
+
+/** Without stacks: they leave the process only where exposeStack says so. */
+function describe (thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown
+  return attempt(() => inspect(thrown, { depth: 2, breakLength: Infinity }).replaceAll(/\n\s+at .*/g, ''), 'something that cannot be shown')
+}
+
+const cut = (text: string, length: number): string => toUSVString(text.length > length ? `${text.slice(0, length - 1)}…` : text)
+
+/** With those of the errors inside (AggregateError), which may hold each other. */
+function messageOf (thrown: unknown, depth = 0): string {
+  const message = peek(thrown, 'message')
+  const inner = depth < 2 ? innerErrors(thrown).map(one => messageOf(one, depth + 1)).filter(Boolean).join('; ') : ''
+  if (typeof message === 'string') return message && inner ? `${message}: ${inner}` : message || inner
+  return inner || describe(thrown)
+}
+
+const innerErrors = (thrown: unknown): unknown[] => attempt(() => {
+  const errors = peek(thrown, 'errors')
+  return Array.isArray(errors) ? errors.slice(0, 10) : []
+}, [])
+
+function stackOf (thrown: unknown, depth = 0): string {
+  const stack = peek(thrown, 'stack')
+  const text = typeof stack === 'string' ? stack : describe(thrown)
+  const cause = peek(thrown, 'cause')
+  return cause === undefined || depth === 5 ? text : `${text}\nCaused by: ${stackOf(cause, depth + 1)}`
+}
+
+function retryAfterOf (thrown: unknown): number | null {
+  const value = peek(thrown, 'retryAfter')
+  const ms = attempt(() => value instanceof Date ? value.getTime() - Date.now() : value, null)
+  return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(Math.min(ms, LONGEST_WAIT)) : null
+}
+
+/** Anything can be thrown: `undefined`, a string, an object whose getters throw. All of it is a failure. */
+export function toFailure (thrown: unknown): Failure {
+  const name = peek(thrown, 'name')
+  const code = peek(thrown, 'code')
+  return {
+    error: {
+      name: typeof name === 'string' && name !== '' ? cut(name, 128) : 'Error',
+      message: cut(messageOf(thrown), MAX_MESSAGE),
+      code: typeof code === 'string' || typeof code === 'number' ? cut(String(code), 128) : null
+    },
+    stack: cut(stackOf(thrown), MAX_STACK),
+    retryAfter: retryAfterOf(thrown),
+    retryable: !FINAL.has(code as string)
+  }
+}
+
+/**
+ * A failure for the log, as an Error of our own: what was thrown may throw when it is looked at, and ioredis' errors carry
+ * the command with its arguments, passwords too.
+ */
+export function loggable ({ error: { name, message, code }, stack }: Failure): Error {
+  return Object.assign(new Error(message), { name, stack, ...(code === null ? {} : { code }) })
+}

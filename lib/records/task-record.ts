@@ -1,0 +1,256 @@
+/**
+ * Layer 0: the record of a task, as JSON in Redis and as people read it.
+ *
+ * In Redis it has the shape of a Bee-Queue job: { data, options, status, progress }. A plain Bee-Queue writes these four
+ * again when it works on a task, and drops what it does not know: so what must last stands in `options`, and what
+ * is written at the end stands beside them.
+ */
+import sjson from 'secure-json-parse'
+import * as errors from '../errors.ts'
+import { toFailure } from './failure.ts'
+import { cleanOrigin, type Origin } from './origin.ts'
+import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
+
+export interface StoredOptions extends Origin {
+  /** Ms since 1970 of the enqueue. */
+  timestamp: number
+  /** Newest first, as Bee-Queue keeps them. */
+  stacktraces?: unknown[]
+  /** Attempts that are left after the present one. */
+  retries?: number
+  backoff?: BackoffOptions
+  timeout?: number
+  delay?: number
+  // From here on ours.
+  /** Attempts in all. */
+  attempts?: number
+  /** Ms since 1970. */
+  expires?: number
+  /** How long the record stays after its end, in ms. */
+  ttl?: number
+  /** A plain Bee-Queue producer made it. */
+  foreign?: boolean
+  /** Tells two enqueues of one id apart. */
+  nonce?: string
+}
+
+export interface Stored {
+  data: { name: string, data?: unknown }
+  options: StoredOptions
+  status: 'created' | 'retrying' | TerminalState
+  progress?: unknown
+  stage?: string | null
+  attempt?: number
+  startedAt?: number
+  finishedAt?: number
+  result?: unknown
+  error?: TaskErrorRecord
+}
+
+/** What is known of a task beside its record while it has not ended. */
+export interface Live {
+  /** When its claim was made, ms since 1970. */
+  claimedAt?: number
+  delayedTo?: number
+  /** A plain Bee-Queue worker holds it. */
+  held?: boolean
+  progress?: { stage: string | null, progress: unknown }
+}
+
+/** The latest time that a Date can hold. */
+const MAX_DATE = 8.64e15
+
+const TERMINAL = new Set<string>(['succeeded', 'failed', 'cancelled', 'expired'] satisfies TerminalState[])
+
+export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
+
+/**
+ * JSON.stringify recurses, and overflows the stack at some 4,000 levels, sooner for a caller that is deep itself: a fixed
+ * limit, far from there, makes sure that what was read can be written.
+ */
+export const MAX_DEPTH = 1_000
+/** Data and progress are inside of the record. */
+const MAX_RECORD_DEPTH = MAX_DEPTH + 10
+
+export function isTooDeep (json: string, most = MAX_DEPTH): boolean {
+  if (json.length <= 2 * most) return false // each level takes two characters
+  let depth = 0
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i]
+    if (char === '"') i = endOfString(json, i)
+    else if (char === '[' || char === '{') depth++
+    else if (char === ']' || char === '}') depth--
+    if (depth > most) return true
+  }
+  return false
+}
+
+function endOfString (json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
+    let before = end
+    while (json[before - 1] === '\\') before--
+    if ((end - before) % 2 === 0) return end
+  }
+  return json.length
+}
+
+/** How the text of a new record of ours ends. */
+const FRESH = ',"status":"created","progress":null}'
+
+/** Was it made by us, and has nobody written it since? */
+export const isFresh = (text: string, { options }: Stored): boolean => text.endsWith(FRESH) && options.foreign === undefined
+
+/** The text of a fresh record once its task has ended: what it was made of stays as it is. `resultJson` as in `encode`. */
+export function ended (text: string, { status, progress, stage, attempt, startedAt, finishedAt }: Omit<Stored, 'data' | 'options'>, resultJson?: string): string {
+  const told = stage == null && progress == null ? '' : `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage)}`
+  const made = attempt === undefined ? '' : `,"attempt":${attempt}`
+  const result = resultJson === undefined ? '}' : `,"result":${resultJson}}`
+  return text.slice(0, -FRESH.length) + told + made + endOf(status, startedAt, finishedAt) + result
+}
+
+let last = { status: '', startedAt: undefined as number | undefined, finishedAt: undefined as number | undefined, text: '' }
+
+/** Tasks that were claimed together end in the same ms, many at a time: what they have in common is written once. */
+function endOf (status: string, startedAt: number | undefined, finishedAt: number | undefined): string {
+  if (status !== last.status || startedAt !== last.startedAt || finishedAt !== last.finishedAt) {
+    const started = startedAt === undefined ? '' : `,"startedAt":${startedAt}`
+    last = { status, startedAt, finishedAt, text: `,"status":"${status}"${started},"finishedAt":${finishedAt}` }
+  }
+  return last.text
+}
+
+/** Makes the text of a new record. Throws TASK_DATA_INVALID, TASK_DATA_TOO_LARGE. */
+export function encodeNew (name: string, data: unknown, options: StoredOptions, maxDataSize: number): string {
+  const json = encodeData(name, data)
+  if (json.length * 3 > maxDataSize) {
+    const size = Buffer.byteLength(json)
+    if (size > maxDataSize) throw new errors.DataTooLarge(name, size, maxDataSize)
+  }
+  const envelope = data === undefined ? `{"name":"${name}"}` : `{"name":"${name}","data":${json}}`
+  return `{"data":${envelope},"options":${JSON.stringify(options)}${FRESH}`
+}
+
+function encodeData (name: string, data: unknown): string {
+  if (data === undefined) return ''
+  let json: string | undefined
+  try {
+    json = JSON.stringify(data)
+  } catch (error) {
+    throw new errors.DataInvalid(name, toFailure(error).error.message)
+  }
+  if (json === undefined) throw new errors.DataInvalid(name, `it is ${errors.show(data)}`)
+  if (isTooDeep(json)) throw new errors.DataInvalid(name, `it is nested deeper than ${MAX_DEPTH} levels`)
+  return json
+}
+
+/** A copy of data as JSON carries it. Throws TASK_DATA_INVALID. */
+export function asJson (name: string, data: unknown): unknown {
+  return data === undefined ? undefined : JSON.parse(encodeData(name, data))
+}
+
+/** The text of a record that changed. `resultJson` is the result as it was serialised. */
+export function encode (stored: Stored, resultJson?: string): string {
+  const text = JSON.stringify(stored)
+  return resultJson === undefined ? text : `${text.slice(0, -1)},"result":${resultJson}}`
+}
+
+/** Reads a record. Throws TASK_RECORD_INVALID where the text is not one. */
+export function decode (text: string): Stored {
+  let stored: any
+  if (isTooDeep(text, MAX_RECORD_DEPTH)) throw new errors.RecordInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
+  try {
+    stored = sjson.parse(text, { protoAction: 'remove', constructorAction: 'remove' })
+  } catch (error) {
+    throw new errors.RecordInvalid((error as Error).message)
+  }
+  const name = stored?.data?.name
+  if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.show(name)}`)
+  if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.show(stored.options)}`)
+  return sanitize(stored)
+}
+
+const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
+
+const isErrorRecord = (error: any): boolean =>
+  typeof error?.name === 'string' && typeof error.message === 'string' && (error.code === null || typeof error.code === 'string')
+
+const SPANS = ['timeout', 'expires', 'ttl'] as const
+const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
+
+/** A record may come from any producer: numbers that are none would break what computes with them. */
+function sanitize (stored: Stored): Stored {
+  const { options } = stored
+  options.timestamp = wholeOr(options.timestamp, 0)
+  if (options.timestamp > MAX_DATE) options.timestamp = 0
+  options.retries = wholeOr(options.retries, 0)
+  if (!Number.isSafeInteger(options.attempts)) options.foreign = true
+  options.attempts = Math.max(wholeOr(options.attempts, 1), 1 + options.retries!)
+  // What is not there is not added: each property more is memory for every task that runs.
+  for (const key of SPANS) if (options[key] !== undefined) options[key] = wholeOr(options[key], undefined)
+  if (typeof options.backoff !== 'object' || options.backoff === null) delete options.backoff
+  cleanOrigin(options)
+  if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
+  if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
+  for (const key of TIMES) if (key in stored) stored[key] = wholeOr(stored[key], undefined)
+  if (typeof stored.stage !== 'string') delete stored.stage
+  if (!isErrorRecord(stored.error)) delete stored.error
+  return stored
+}
+
+/** A record for an id whose own cannot be read, so that its failure can be told. */
+export function unreadable (now: number): Stored {
+  return { data: { name: 'unknown' }, options: { timestamp: now, attempts: 1, retries: 0 }, status: 'created' }
+}
+
+/** The record of a failed task as it is queued again: counters clean. */
+export function cleaned ({ data, options: { expires, delay, ...options } }: Stored): Stored {
+  return { data, options: { ...options, retries: options.attempts! - 1, stacktraces: [] }, status: 'created', progress: null }
+}
+
+/** How many attempts have ended. Bee-Queue counts down what is left. */
+export const attemptsMade = ({ options }: Stored): number => Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
+
+function stateOf (stored: Stored, live: Live): TaskState {
+  if (isTerminal(stored.status)) return stored.status
+  if (live.claimedAt !== undefined || live.held) return 'active'
+  if (stored.status === 'retrying') return 'retrying'
+  return live.delayedTo === undefined ? 'waiting' : 'delayed'
+}
+
+function attemptOf (stored: Stored, state: TaskState): number {
+  if (stored.attempt !== undefined) return stored.attempt
+  const made = attemptsMade(stored)
+  return state === 'active' || state === 'succeeded' || state === 'failed' ? made + 1 : made
+}
+
+// Ms since 1970 that no Date can hold came from a producer's mistake: null is kinder than a throw.
+const time = (ms: number | undefined): string | null => ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
+
+/** Where a plain Bee-Queue ended the task, its newest stack is all there is. */
+function errorOf (stored: Stored, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
+  if (state !== 'failed' && state !== 'retrying' && !stored.error) return null
+  const newest = stored.options.stacktraces?.[0]
+  const stack = typeof newest === 'string' ? newest : ''
+  const { name, message, code } = stored.error ?? { name: 'Error', message: stack.split('\n', 1)[0]!, code: null }
+  return exposeStack && stack !== '' ? { name, message, code, stack } : { name, message, code }
+}
+
+/** The record as people read it. */
+export function present (id: string, queue: string, stored: Stored, live: Live, exposeStack: boolean): TaskRecord<any, any> {
+  const state = stateOf(stored, live)
+  return {
+    id,
+    name: stored.data.name,
+    queue,
+    state,
+    stage: live.progress?.stage ?? stored.stage ?? null,
+    progress: live.progress?.progress ?? stored.progress ?? null,
+    attempt: attemptOf(stored, state),
+    attempts: stored.options.attempts!,
+    enqueuedAt: time(stored.options.timestamp)!,
+    startedAt: time(live.claimedAt ?? stored.startedAt),
+    finishedAt: time(stored.finishedAt),
+    result: stored.result ?? null,
+    error: errorOf(stored, state, exposeStack)
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Layer 2: a handle on a task that was enqueued.
+ */
+import * as errors from '../errors.ts'
+import { changes, type ChangeSource } from './record-changes.ts'
+import { checkResult } from '../options.ts'
+import { isTerminal } from '../records/task-record.ts'
+import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from '../types.ts'
+
+/** What a handle asks of the registry that made it. */
+export interface HandleSource extends ChangeSource {
+  cancel (id: string, queue: string): Promise<CancelOutcome>
+  location (id: string): string | null
+}
+
+export class Handle implements TaskHandle<any, any> {
+  readonly #source: HandleSource
+  readonly #snapshot: (() => TaskRecord<any, any>) | null
+
+  readonly id: string
+  readonly name: string
+  readonly queue: string
+
+  constructor (source: HandleSource, id: string, name: string, queue: string, snapshot: (() => TaskRecord<any, any>) | null) {
+    this.#source = source
+    this.#snapshot = snapshot
+    this.id = id
+    this.name = name
+    this.queue = queue
+  }
+
+  get created (): boolean { return this.#snapshot !== null }
+  get snapshot (): TaskRecord<any, any> | null { return this.#snapshot?.() ?? null }
+  get location (): string | null { return this.#source.location(this.id) }
+
+  status (): Promise<TaskRecord<any, any> | null> { return this.#source.status(this.id, this.queue) }
+  cancel (): Promise<CancelOutcome> { return this.#source.cancel(this.id, this.queue) }
+
+  async result (options: ResultOptions = {}): Promise<any> {
+    const { timeout, signal } = checkResult(this.name, options)
+    const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
+    const signals = [late, signal].filter(one => one !== undefined)
+    try {
+      return outcome(await this.#ended(signals.length > 0 ? AbortSignal.any(signals) : undefined), this)
+    } catch (error) {
+      throw late?.aborted && error === late.reason ? new errors.ResultTimeout(this.id, this.name, timeout) : error
+    }
+  }
+
+  /** The record once the task has ended; null where it is gone. */
+  async #ended (signal: AbortSignal | undefined): Promise<TaskRecord | null> {
+    let last: TaskRecord | null = null
+    for await (const record of changes(this.#source, this.id, signal, this.queue)) last = record
+    return last && isTerminal(last.state) ? last : null
+  }
+}
+
+function outcome (record: TaskRecord | null, { id, name }: TaskHandle): unknown {
+  switch (record?.state) {
+    case undefined: throw new errors.TaskNotFound(id)
+    case 'failed': throw Object.assign(new errors.TaskFailed(id, name, record!.error?.message, { cause: record!.error }), { record })
+    case 'cancelled': throw new errors.TaskCancelled(id, name)
+    case 'expired': throw new errors.TaskExpired(id, name)
+    default: return record!.result
+  }
+}

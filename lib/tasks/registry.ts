@@ -1,0 +1,296 @@
+/**
+ * Layer 2: the registry: which tasks there are, and all that can be asked of them: enqueue, status, cancel, retry.
+ */
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import * as errors from '../errors.ts'
+import { firstOf } from '../store/redis/bounded-call.ts'
+import { currentOrigin } from './request-context.ts'
+import { Handle, type HandleSource } from './handle.ts'
+import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from '../options.ts'
+import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from '../records/task-record.ts'
+import { compileSchemas, type CompiledSchemas } from './schemas.ts'
+import { Watcher } from './change-watcher.ts'
+import { Threads } from '../attempt/thread-pool.ts'
+import type { NewJob } from '../store/redis/bee-queue.ts'
+import type { Read } from '../store/redis/queue.ts'
+import type { Channels, Queue, Reach, Store } from '../store/contract.ts'
+import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from '../types.ts'
+
+export interface Definition {
+  readonly name: string
+  readonly queue: string
+  readonly options: DefineOptions
+  /** Null where this process only enqueues it. */
+  readonly handler: TaskHandler | null
+  /** The handler's `this`. */
+  readonly instance: FastifyInstance
+  /** Compiled at the first call. */
+  readonly schemas: () => CompiledSchemas
+}
+
+interface Prepared { id: string, text: string, name: string, options: StoredOptions, queue: Queue, own: boolean }
+
+const toNewJob = ({ id, text, options }: Prepared): NewJob => ({ id, text, delay: options.delay })
+
+export interface Found {
+  queue: Queue
+  /** The record's text, as it stands in Redis. */
+  raw: Buffer
+  stored: Stored
+  record: TaskRecord<any, any>
+  /** When it is due, where it is delayed: ms since 1970. */
+  delayedTo: number | undefined
+}
+
+const NO_SCHEMAS: CompiledSchemas = {}
+
+/** Bounds one Lua call, so that a large batch does not hold up Redis. */
+const BATCH = 500
+
+/** Compiles a task's schemas once: when the app is ready, or when they are needed before that. */
+function compiling (instance: FastifyInstance, name: string, { schema }: DefineOptions): () => CompiledSchemas {
+  if (!schema) return () => NO_SCHEMAS
+  let compiled: CompiledSchemas | undefined
+  const compile = (): CompiledSchemas => (compiled ??= compileSchemas(instance, name, schema))
+  try {
+    instance.addHook('onReady', async () => { compile() })
+  } catch {
+    compile() // the app has started
+  }
+  return compile
+}
+
+/** The data as it is stored. What JSON cannot carry is refused first: a schema sees what a worker will see. */
+function validated ({ name, schemas }: Definition, data: unknown): unknown {
+  const { accept } = schemas()
+  return accept ? accept(asJson(name, data)) : data
+}
+
+export class TaskRegistry implements HandleSource {
+  readonly settings: Settings
+  readonly store: Store
+  readonly availability: Reach
+  readonly subscriber: Channels
+  readonly threads: Threads
+  readonly #watcher: Watcher
+  readonly definitions = new Map<string, Definition>()
+  readonly queues = new Map<string, Queue>()
+  /** Where the status routes are; null without them. */
+  path: string | null = null
+
+  constructor (settings: Settings, store: Store) {
+    this.settings = settings
+    this.store = store
+    this.availability = store.availability
+    this.subscriber = store.subscriber
+    this.#watcher = new Watcher(this.subscriber, this.availability)
+    this.threads = new Threads(settings)
+    for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
+  }
+
+  #know (queue: string): void {
+    if (!this.queues.has(queue)) this.queues.set(queue, this.store.queue(queue))
+  }
+
+  /** @throws TASK_QUEUE_UNKNOWN */
+  queue (name: string): Queue {
+    const queue = this.queues.get(name)
+    if (!queue) throw new errors.QueueUnknown(name, [...this.queues.keys()].join(', '), name)
+    return queue
+  }
+
+  /** @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID, TASK_THREAD_NOT_FOUND, TASKS_OPTION_CLASH */
+  define (instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined): Definition {
+    checkDefine(name, options, this.settings)
+    if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.show(handler))
+    if (this.definitions.has(name)) throw new errors.TaskDefined(name)
+    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: this.#handlerOf(name, options, handler), instance, schemas: compiling(instance, name, options) }
+    this.definitions.set(name, definition)
+    this.#know(definition.queue)
+    return definition
+  }
+
+  #handlerOf (name: string, options: DefineOptions, handler: TaskHandler | undefined): TaskHandler | null {
+    if (options.thread === undefined) return handler ?? null
+    if (handler) throw new errors.OptionClash('thread', 'handler', `The file of task "${name}" has its handler: leave one out`)
+    return this.threads.handler(name, options)
+  }
+
+  #definition (name: string): Definition {
+    const definition = this.definitions.get(name)
+    if (!definition) throw new errors.TaskUnknown(errors.showName(name), errors.showName(name), [...this.definitions.keys()].join(', ') || 'none')
+    return definition
+  }
+
+  /** Checks everything and makes the record: what is wrong is found before anything is sent. */
+  #prepare (name: string, data: unknown, unchecked: EnqueueOptions): Prepared {
+    const definition = this.#definition(name)
+    const given = checkEnqueue(name, unchecked, this.settings)
+    const options = this.#storedOptions(definition, given)
+    return {
+      id: given.id ?? randomUUID(),
+      text: encodeNew(name, validated(definition, data), options, this.settings.maxDataSize),
+      name,
+      options,
+      queue: this.queue(given.queue ?? definition.queue),
+      own: given.id !== undefined
+    }
+  }
+
+  #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
+    const { settings, availability: clock } = this
+    const retries = given.retries ?? task.retries ?? settings.retries
+    const timeout = given.timeout ?? task.timeout ?? settings.timeout
+    const ttl = task.resultTtl ?? settings.resultTtl
+    const now = clock.now()
+    const options: StoredOptions = { timestamp: now, attempts: 1 + retries }
+    if (retries > 0) {
+      options.retries = retries
+      options.backoff = given.backoff ?? task.backoff ?? settings.backoff
+    }
+    if (timeout > 0) options.timeout = timeout
+    if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
+    if (given.delay) options.delay = now + given.delay
+    const due = given.delayUntil === undefined ? 0 : clock.at(timeOf(given.delayUntil))
+    if (due > now) options.delay = due
+    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? clock.at(timeOf(given.expires)) : now + given.expires
+    if (given.id !== undefined) options.nonce = randomUUID()
+    const origin = currentOrigin()
+    if (origin?.reqId !== undefined) options.reqId = origin.reqId
+    if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
+    if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate
+    return options
+  }
+
+  /** See `FastifyTasks.enqueue`. */
+  async enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
+    const job = this.#prepare(name, data, options)
+    const start = Date.now()
+    const added = await this.#send(job, start, () => job.queue.add(toNewJob(job)))
+    return this.#handleOf(job, added, start)
+  }
+
+  /** See `FastifyTasks.enqueueMany`. */
+  async enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
+    const jobs = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
+    const handles = new Map<Prepared, Handle>()
+    for (const queue of new Set(jobs.map(job => job.queue))) {
+      const ofQueue = jobs.filter(job => job.queue === queue)
+      for (let start = 0; start < ofQueue.length; start += BATCH) {
+        const batch = ofQueue.slice(start, start + BATCH)
+        const sent = Date.now()
+        const added = await this.#send(batch[0]!, sent, () => queue.addMany(batch.map(toNewJob)))
+        await Promise.all(batch.map(async (job, i) => handles.set(job, await this.#handleOf(job, added[i]!, sent))))
+      }
+    }
+    return jobs.map(job => handles.get(job)!)
+  }
+
+  /** @param start since when enqueueTimeout counts */
+  async #send<T> (job: Prepared, start: number, send: () => Promise<T>): Promise<T> {
+    try {
+      return await this.availability.call(`an enqueue of task "${job.name}"`, `It may have been enqueued all the same: enqueue it again with the id "${job.id}" to make sure that there is one.`, send, start)
+    } catch (error) {
+      throw Object.assign(error as Error, { taskId: job.id })
+    }
+  }
+
+  async #handleOf (job: Prepared, added: boolean, start: number): Promise<Handle> {
+    const { id, name, queue } = job
+    const mine = added || await this.#isMine(job, start)
+    const snapshot = (): TaskRecord => present(id, queue.name, { data: { name }, options: job.options, status: 'created' }, { delayedTo: job.options.delay }, false)
+    return new Handle(this, id, name, queue.name, mine ? snapshot : null)
+  }
+
+  /** The id is there already: by this very call, if its reply was lost and ioredis sent it again, or by another. */
+  async #isMine (job: Prepared, start: number): Promise<boolean> {
+    const { id, name, queue, options, own } = job
+    if (!own) return true // nobody else draws the same UUID
+    const found = await this.#send(job, start, () => this.#read(queue, id))
+    if (found && found.stored.data.name !== name) throw new errors.TaskIdTaken(id, found.stored.data.name, queue.name, name)
+    return found?.stored.options.nonce === options.nonce
+  }
+
+  #read (queue: Queue, id: string): Promise<Found | null> {
+    return this.availability.call(`a status of task "${id}"`, 'Ask again.', () => queue.read(id)).then(read => read && this.#found(queue, id, read))
+  }
+
+  #found (queue: Queue, id: string, read: Read): Found {
+    let stored: Stored
+    try {
+      stored = decode(read.text)
+    } catch (error) {
+      stored = unreadable(this.availability.now())
+      stored.error = { name: 'Error', message: (error as Error).message, code: 'TASK_RECORD_INVALID' }
+    }
+    return { queue, raw: read.raw, stored, delayedTo: read.live.delayedTo, record: this.#present(id, queue, stored, read.live) }
+  }
+
+  #present (id: string, queue: Queue, stored: Stored, live: Live): TaskRecord<any, any> {
+    const record = present(id, queue.name, stored, live, this.settings.exposeStack)
+    const { expose } = this.definitions.get(stored.data.name)?.options ?? {}
+    return expose?.includes('data') ? { ...record, data: stored.data.data } : record
+  }
+
+  /** Looks in every queue at once: one round trip. Where it is found, what other queues' masters do does not matter. */
+  find (id: string, queue?: string): Promise<Found | null> {
+    if (!isId(id)) return Promise.resolve(null)
+    const queues = queue === undefined ? [...this.queues.values()] : [this.queue(queue)]
+    const looks = queues.map(queue => this.#read(queue, id))
+    return looks.length === 1 ? looks[0]! : firstOf(looks)
+  }
+
+  /** See `FastifyTasks.status`. */
+  async status (id: string, queue?: string): Promise<TaskRecord<any, any> | null> {
+    return (await this.find(id, queue))?.record ?? null
+  }
+
+  /** See `FastifyTasks.handle`. */
+  async handle (id: string): Promise<Handle | null> {
+    const found = await this.find(id)
+    return found && new Handle(this, id, found.record.name, found.queue.name, null)
+  }
+
+  /** See `FastifyTasks.cancel`. */
+  async cancel (id: string, queue?: string): Promise<CancelOutcome> {
+    for (;;) {
+      const found = await this.find(id, queue)
+      if (!found) return 'unknown'
+      if (isTerminal(found.record.state)) return 'finished'
+      const { stored, raw } = found
+      const after = encode({ ...stored, status: 'cancelled', attempt: found.record.attempt, finishedAt: this.availability.now() })
+      const ttl = stored.options.ttl ?? this.settings.resultTtl
+      const outcome = await this.availability.call(`a cancel of task "${id}"`, 'Ask again.', () => found.queue.cancel(id, raw, after, ttl))
+      if (outcome !== 'changed') return outcome
+    }
+  }
+
+  /** See `FastifyTasks.retry`. */
+  async retry (id: string): Promise<RetryOutcome> {
+    for (;;) {
+      const found = await this.find(id)
+      if (!found) return 'unknown'
+      if (found.record.state !== 'failed') return 'refused'
+      const outcome = await this.availability.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.raw, encode(cleaned(found.stored))))
+      if (outcome !== 'changed') return outcome
+    }
+  }
+
+  location (id: string): string | null {
+    return this.path === null ? null : `${this.path}/${id}`
+  }
+
+  /** See `Watcher.watch`. */
+  watch (id: string, queue: string, changed: () => void): Promise<() => void> {
+    return this.#watcher.watch(id, this.queue(queue), changed)
+  }
+
+  /** The connection is closed by who opened it. */
+  async close (): Promise<void> {
+    this.availability.close()
+    await this.threads.close()
+    await this.subscriber.close()
+    await Promise.all([...this.queues.values()].map(queue => queue.close()))
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Layer 0: how long to wait before the next attempt.
+ */
+import { defaults } from '../options.ts'
+import type { BackoffOptions, BackoffStrategy } from '../types.ts'
+
+const builtIn: Record<string, BackoffStrategy> = {
+  immediate: () => 0,
+  fixed: (_attempt, { delay }) => delay!,
+  exponential: (attempt, { delay }) => delay! * 2 ** Math.min(attempt - 1, 52)
+}
+
+/** A century: past it a Date would overflow before long. */
+export const LONGEST = 3_155_760_000_000
+
+/**
+ * The wait after a failed attempt, in ms.
+ * A strategy that this worker does not know, or that throws or returns no number, is taken for `exponential`: the
+ * record may come from a newer producer, and a task is not lost for a wait.
+ * @param attempt the attempt that failed: 1, 2, …
+ */
+export function backoffMs (attempt: number, backoff: BackoffOptions, strategies: Record<string, BackoffStrategy>, error: Error): number {
+  const options = { ...backoff, delay: positive(backoff.delay) ?? defaults.backoff.delay! }
+  const known = find(strategies, options.strategy) ?? find(builtIn, options.strategy) ?? builtIn.exponential!
+  let wait = waitOf(known, attempt, options, error) ?? builtIn.exponential!(attempt, options, error)
+  wait = Math.min(wait, positive(options.max) ?? LONGEST, LONGEST)
+  // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
+  return Math.round(options.jitter === true ? Math.random() * wait : wait)
+}
+
+/** The name may come from anyone's record. */
+const find = (strategies: Record<string, BackoffStrategy>, name: unknown): BackoffStrategy | null =>
+  typeof name === 'string' && Object.hasOwn(strategies, name) ? strategies[name]! : null
+
+function waitOf (strategy: BackoffStrategy, attempt: number, options: BackoffOptions, error: Error): number | null {
+  try {
+    const wait = strategy(attempt, options, error)
+    return Number.isFinite(wait) && wait >= 0 ? wait : null
+  } catch {
+    return null
+  }
+}
+
+const positive = (value: unknown): number | null => typeof value === 'number' && value > 0 ? value : null

@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { startRedis } from '../../scripts/redis.ts'
+import { CLI, PLUGIN, run, type Run } from '../support/command.ts'
+import { build, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
+
+const body = `
+  await fastify.register(tasks, { prefix: process.env.PREFIX })
+  fastify.tasks.define('quick', (data, task) => { task.log.info('working'); return data })
+  fastify.tasks.define('slow', async () => { await new Promise(resolve => setTimeout(resolve, 300)); return 'whole' })
+  fastify.tasks.define('hang', () => new Promise(() => {}))
+  fastify.tasks.define('letter', { queue: 'mail' }, () => 'sent')
+`
+const esm = `import tasks from ${PLUGIN}\nexport default async function app (fastify, options) {${body}}\n`
+const typed = `import tasks from ${PLUGIN}\ninterface Options { a?: number }\nexport default async function app (fastify: any, options: Options): Promise<void> {${body}}\n`
+const cjs = `module.exports = async function app (fastify, options) {\n  const { default: tasks } = await import(${PLUGIN})${body}}\n`
+
+const started = (worker: Run): Promise<unknown> => until('the worker has started', () => worker.out().includes('worker started'), 20_000)
+
+for (const [file, text] of [['app.js', esm], ['app.mjs', esm], ['app.cjs', cjs], ['app.ts', typed]] as const) {
+  t.test(`${file}: boots the app without listening, works, drains on SIGTERM`, async t => {
+    const prefix = randomPrefix()
+    const folder = t.testdir({ [file]: text, 'package.json': '{"type":"module"}' })
+    const web = await build(t, { prefix, queues: ['mail'] }, app => { for (const name of ['quick', 'slow', 'letter']) app.tasks.define(name, { queue: name === 'letter' ? 'mail' : 'default' }) })
+    const worker = run(t, folder, ['worker', '-A', file, '-Q', 'default,mail', '-c', '4', '-l', 'info'], { PREFIX: prefix })
+    const [quick, letter] = [await web.tasks.enqueue('quick', { a: 1 }), await web.tasks.enqueue('letter')]
+    t.same(await quick.result({ timeout: 20_000 }), { a: 1 })
+    t.equal(await letter.result({ timeout: 5_000 }), 'sent')
+    const port = new URL(REDIS_URL).port
+    for (const line of [`app          ${join(folder, file)}`, `redis        redis://127.0.0.1:${port}/0`, 'queues       default, mail', 'tasks        quick, slow, hang, letter', 'concurrency  4']) {
+      t.ok(worker.err().includes(line), line)
+    }
+    const line = new RegExp(`"taskId":"${quick.id}","task":"quick","attempt":1.*"working"`)
+    await until('its line is in the log', () => line.test(worker.out()))
+    const slow = await web.tasks.enqueue('slow')
+    await reaches(web, slow.id, 'active')
+    worker.child.kill('SIGTERM')
+    t.same(await worker.exit, [0, null])
+    t.match(await web.tasks.status(slow.id), { state: 'succeeded', result: 'whole' })
+  })
+}
+
+t.test('a second signal exits at once', async t => {
+  const prefix = randomPrefix()
+  const web = await build(t, { prefix }, app => { app.tasks.define('hang') })
+  const worker = run(t, t.testdir({ 'app.mjs': esm }), ['worker', '-A', 'app.mjs'], { PREFIX: prefix })
+  const { id } = await web.tasks.enqueue('hang')
+  await reaches(web, id, 'active')
+  worker.child.kill('SIGINT')
+  await until('it drains', () => worker.err().includes('once more'))
+  worker.child.kill('SIGTERM')
+  t.same(await worker.exit, [143, null])
+})
+
+t.test('an error that nobody caught: it drains, and exits with 1', async t => {
+  const prefix = randomPrefix()
+  const folder = t.testdir({ 'app.mjs': esm.replace('new Promise(() => {})', 'new Promise(() => { setTimeout(() => { throw new Error("nobody catches this") }) })') })
+  const web = await build(t, { prefix }, app => { app.tasks.define('hang'); app.tasks.define('slow') })
+  const worker = run(t, folder, ['worker', '-A', 'app.mjs', '--close-timeout', '2000'], { PREFIX: prefix })
+  await started(worker)
+  const slow = await web.tasks.enqueue('slow')
+  await reaches(web, slow.id, 'active')
+  const hang = await web.tasks.enqueue('hang')
+  t.same(await worker.exit, [1, null])
+  t.match(worker.err(), /nobody catches this/)
+  t.match(await web.tasks.status(slow.id), { state: 'succeeded' })
+  t.match(await web.tasks.status(hang.id), { state: 'waiting' })
+})
+
+t.test('what is wrong is one clear line, and an exit code', async t => {
+  const folder = t.testdir({
+    'app.mjs': esm,
+    'none.mjs': 'export const other = 1',
+    'without.mjs': 'export default async function app () {}',
+    'empty.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) { await fastify.register(tasks); fastify.tasks.define('x') }`,
+    'throws.mjs': 'export default async function app () { throw new Error("of the app itself") }',
+    'text.txt': ''
+  })
+  const cases: Array<[string[], RegExp]> = [
+    [['-A', 'nowhere.mjs'], /There is no file "nowhere\.mjs" in .*\[TASKS_APP_NOT_FOUND\]/],
+    [['-A', '.'], /\[TASKS_APP_NOT_FOUND\]/],
+    [['-A', 'text.txt'], /ends in "\.txt".*\[TASKS_APP_INVALID\]/],
+    [['-A', 'none.mjs'], /exports other, and no plugin.*\[TASKS_APP_INVALID\]/],
+    [['-A', 'without.mjs'], /does not register fastify-tasks.*\[TASKS_APP_WITHOUT_PLUGIN\]/],
+    [['-A', 'empty.mjs'], /no task with a handler.*x \(queue default, no handler\).*\[TASKS_NO_HANDLERS\]/],
+    [['-A', 'app.mjs', '-Q', 'nowhere'], /queues nowhere.*letter \(queue mail\).*\[TASKS_NO_HANDLERS\]/],
+    [['-A', 'throws.mjs'], /of the app itself/],
+    [['-A', 'app.mjs', '-c', 'many'], /whole number/],
+    [['-A', 'app.mjs', '-c', '0'], /worker\.concurrency.*\[TASKS_OPTION_INVALID\]/],
+    [['-A', 'app.mjs', '-l', 'loud'], /Give one of fatal/],
+    [['-A', 'app.mjs', '-Q', ','], /names of queues/],
+    [[], /required option.*--app/]
+  ]
+  await Promise.all(cases.map(async ([args, message]) => {
+    const worker = run(t, folder, ['worker', ...args], { PREFIX: randomPrefix() })
+    t.same(await worker.exit, [1, null], args.join(' '))
+    t.match(worker.err(), message)
+  }))
+  const password = run(t, folder, ['worker', '-A', 'app.mjs'], { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') })
+  t.same(await password.exit, [1, null])
+  t.match(password.err(), /refused the connection \(WRONGPASS.*\[TASKS_REDIS_REFUSED\]/)
+  t.notMatch(password.err() + password.out(), /s3cret/)
+})
+
+t.test('Redis is not there yet: it says what it waits for, and waits', async t => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  await redis.kill()
+  const worker = run(t, t.testdir({ 'app.mjs': esm }), ['worker', '-A', 'app.mjs'], { PREFIX: randomPrefix(), REDIS_URL: redis.url })
+  await until('it says so', () => worker.out().includes(`Waiting for Redis at redis://127.0.0.1:${redis.port}/0`), 20_000)
+  await redis.restart()
+  await started(worker)
+  worker.child.kill('SIGTERM')
+  t.same(await worker.exit, [0, null])
+})
+
+t.test('TypeScript where neither Node nor tsx runs it', { skip: (process.features as any).typescript ? 'this Node runs it' : false }, async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'fastify-tasks-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'app.ts'), typed)
+  const worker = run(t, folder, ['worker', '-A', 'app.ts'])
+  t.same(await worker.exit, [1, null])
+  t.match(worker.err(), /is TypeScript, which Node v\d.*npm install -D tsx.*\[TASKS_APP_TYPESCRIPT\]/)
+})
+
+t.test('--version and --help', async t => {
+  const version = run(t, '.', ['--version'])
+  t.same(await version.exit, [0, null])
+  t.match(version.out(), /^\d+\.\d+\.\d+/)
+  const help = run(t, '.', ['worker', '--help'])
+  t.same(await help.exit, [0, null])
+  for (const flag of ['--app', '--queues', '--concurrency', '--loglevel', '--close-timeout']) t.ok(help.out().includes(flag))
+})
+
+t.test('a worker whose words nobody reads any more ends all the same', async t => {
+  const folder = t.testdir({
+    'package.json': '{"type":"module"}', 'app.js': `import tasks from ${PLUGIN}
+    export default async function app (fastify) {
+      await fastify.register(tasks, { prefix: process.env.PREFIX })
+      fastify.tasks.define('x', () => {})
+      process.on('message', () => { setImmediate(() => { throw new Error('not caught') }) })
+    }`
+  })
+  const child = spawn(process.execPath, [CLI, 'worker', '-A', 'app.js', '--close-timeout', '100'], { cwd: folder, env: { ...process.env, PREFIX: randomPrefix() }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const exit = once(child, 'exit')
+  t.teardown(async () => { child.kill('SIGKILL'); await exit })
+  let out = ''
+  child.stdout!.on('data', chunk => { out += chunk })
+  await until('it has started', () => out.includes('worker started'), 20_000)
+  child.stdout!.destroy()
+  child.stderr!.destroy()
+  child.send('throw')
+  await until('it has ended', () => child.exitCode !== null || child.signalCode !== null, 20_000)
+  t.equal(child.exitCode, 1)
+})

@@ -1,0 +1,50 @@
+import t from 'tap'
+import { ended, PLUGIN, run } from '../support/command.ts'
+import { startRedis } from '../../scripts/redis.ts'
+import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
+
+t.test('what is wrong is one clear line, and exit code 1', async t => {
+  const folder = t.testdir({
+    'app.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) { await fastify.register(tasks, { prefix: process.env.PREFIX }) }\n`,
+    'without.mjs': 'export default async function app () {}',
+    'throws.mjs': 'export default async function app () { throw new Error("of the app itself") }'
+  })
+  const cases: Array<[string[], RegExp, NodeJS.ProcessEnv?]> = [
+    [['list', '-A', 'nowhere.mjs'], /\[TASKS_APP_NOT_FOUND\]/],
+    [['list', '-A', 'without.mjs'], /\[TASKS_APP_WITHOUT_PLUGIN\]/],
+    [['list', '-A', 'throws.mjs'], /of the app itself/],
+    [['list', '-A', 'app.mjs', '--redis', REDIS_URL], /"--app" and "--redis".*\[TASKS_OPTION_CLASH\]/],
+    [['list', '-A', 'app.mjs', '--prefix', 'x'], /"--app" and "--prefix".*\[TASKS_OPTION_CLASH\]/],
+    [['list', '-A', 'app.mjs', '-Q', 'x'], /"--app" and "--queues".*\[TASKS_OPTION_CLASH\]/],
+    [['list', '--prefix', 'a:b'], /"prefix" must be.*\[TASKS_OPTION_INVALID\]/],
+    [['list', '--redis', 'localhost'], /"redis" must be.*\[TASKS_OPTION_INVALID\]/],
+    [['list', '-Q', 'a:b'], /"queues" must be.*\[TASKS_OPTION_INVALID\]/],
+    [['list', '--redis', 'redis://user:s3cret@127.0.0.1:1'], /Redis did not answer at redis:\/\/127\.0\.0\.1:1\/0 within 2000 ms.*--redis.*\[TASKS_UNAVAILABLE\]/],
+    [['list'], /refused the connection \(WRONGPASS.*\[TASKS_REDIS_REFUSED\]/, { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') }],
+    [['status'], /missing required argument 'id'/],
+    [['purge'], /missing required argument 'queue'/],
+    [['lists'], /unknown command 'lists'.*\n?.*list/]
+  ]
+  await Promise.all(cases.map(async ([args, message, env]) => {
+    const { code, out, err } = await ended(run(t, folder, args, { PREFIX: randomPrefix(), ...env }))
+    t.same([code, out], [1, ''], args.join(' '))
+    t.match(err, message)
+    t.notMatch(err, /s3cret/)
+    if (/\[TASK/.test(err)) t.equal(err.split('\n').length, 2, 'one line')
+  }))
+})
+
+t.test('Redis goes away in the middle: it says so', async t => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const folder = t.testdir({ 'app.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) {\n  await fastify.register(tasks)\n  fastify.addHook('onReady', () => new Promise(resolve => { process.once('SIGUSR2', () => resolve()); console.error('ready') }))\n}\n` })
+  const command = run(t, folder, ['list', '-A', 'app.mjs'], { REDIS_URL: redis.url })
+  await until('it has booted', () => command.err().includes('ready'))
+  await redis.kill()
+  command.child.kill('SIGUSR2')
+  t.match(await ended(command), { code: 1, out: '', err: /\[TASKS_UNAVAILABLE\]\n$/ })
+})
+
+t.test('--help says what the exit codes mean', async t => {
+  for (const args of [['--help'], ['status', '--help']]) t.match((await ended(run(t, '.', args))).out, /Exit codes:\n {2}0 +done\n {2}1 +failed[^]* {2}2 +there is no task[^]* {2}3 +refused/)
+})

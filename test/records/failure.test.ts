@@ -1,0 +1,185 @@
+/**
+ * Whatever a handler throws becomes a failure that can be stored and read.
+ */
+import t, { type Test } from 'tap'
+import * as errors from '../../lib/errors.ts'
+import { loggable, toFailure, type Failure } from '../../lib/records/failure.ts'
+
+/** The latest time that a Date can hold. */
+const LAST_DATE = 8.64e15
+
+const refuse = (): never => { throw new Error('looked at') }
+const traps = Object.fromEntries(Object.getOwnPropertyNames(Reflect).map(name => [name, refuse])) as ProxyHandler<any>
+const untouchable = (target: object = {}): any => new Proxy(target, traps)
+
+function revoked (target: object = {}): any {
+  const { proxy, revoke } = Proxy.revocable(target, {})
+  revoke()
+  return proxy
+}
+
+function circular (): any {
+  const one: any = { name: 'Circular', message: 'round' }
+  one.self = one
+  return one
+}
+
+/** A value whose getters throw. */
+const trapped = (...keys: string[]): any => Object.defineProperties(Object.create(Error.prototype), Object.fromEntries(keys.map(key => [key, { get: refuse }])))
+
+/** What a failure is, whatever was thrown. */
+function isSound (t: Test, { error, stack, retryAfter, retryable }: Failure, what: string): void {
+  t.strictSame(Object.keys(error), ['name', 'message', 'code'], what)
+  t.ok(typeof error.name === 'string' && error.name.length > 0 && error.name.length <= 128, `${what}: name`)
+  t.ok(typeof error.message === 'string' && error.message.length <= 4_096, `${what}: message`)
+  t.equal(Buffer.from(error.message).toString(), error.message, `${what}: no half of a character`)
+  t.ok(error.code === null || (typeof error.code === 'string' && error.code.length <= 128), `${what}: code`)
+  t.ok(typeof stack === 'string' && stack.length <= 8_192, `${what}: stack`)
+  t.ok(retryAfter === null || (Number.isSafeInteger(retryAfter) && retryAfter >= 0 && Date.now() + retryAfter <= LAST_DATE), `${what}: retryAfter ${retryAfter}`)
+  t.type(retryable, 'boolean')
+  t.doesNotThrow(() => JSON.stringify(error), what)
+}
+
+class Teapot extends Error {
+  override name = 'Teapot'
+  code = 418
+}
+
+const thrown: Record<string, [value: unknown, error: { name?: string, message?: string | RegExp, code?: string | null }]> = {
+  undefined: [undefined, { name: 'Error', message: 'undefined', code: null }],
+  null: [null, { name: 'Error', message: 'null', code: null }],
+  zero: [0, { message: '0' }],
+  false: [false, { message: 'false' }],
+  NaN: [NaN, { message: 'NaN' }],
+  'a bigint': [10n, { message: '10n' }],
+  'a symbol': [Symbol('s'), { message: 'Symbol(s)' }],
+  'an empty string': ['', { name: 'Error' }],
+  'a string': ['boom', { name: 'Error', message: 'boom', code: null }],
+  'a plain object': [{ a: 1 }, { name: 'Error', message: '{ a: 1 }' }],
+  'an object like an error': [{ name: 'Odd', message: 'm', code: 'C' }, { name: 'Odd', message: 'm', code: 'C' }],
+  'an object without a prototype': [Object.create(null), { message: /Object/ }],
+  'an array': [[1, 2], { message: '[ 1, 2 ]' }],
+  'a function': [function boom () {}, { name: 'boom', message: /boom/ }],
+  'a date': [new Date(0), { message: /1970/ }],
+  'an error': [new Error('boom'), { name: 'Error', message: 'boom', code: null }],
+  'a type error': [new TypeError('boom'), { name: 'TypeError', message: 'boom' }],
+  'an error of a class': [new Teapot('short and stout'), { name: 'Teapot', message: 'short and stout', code: '418' }],
+  'a system error': [Object.assign(new Error('gone'), { code: 'ECONNRESET' }), { code: 'ECONNRESET' }],
+  'an abort': [AbortSignal.abort().reason, { name: 'AbortError', code: '20' }],
+  'one of ours': [new errors.TaskTimeout(2, 50), { name: 'FastifyError', message: /50 ms/, code: 'TASK_TIMEOUT' }],
+  'an empty name': [Object.assign(new Error('boom'), { name: '' }), { name: 'Error' }],
+  'a name that is none': [Object.assign(new Error('boom'), { name: 5 }), { name: 'Error' }],
+  'a code that is none': [Object.assign(new Error('boom'), { code: { a: 1 } }), { code: null }],
+  'a symbol for a code': [{ code: Symbol('s') }, { code: null }],
+  'a message that is none': [Object.assign(new Error('boom'), { message: { a: 1 } }), { name: 'Error' }],
+  'many errors': [new AggregateError([new Error('one'), 'two', { message: 'three' }], 'all'), { name: 'AggregateError', message: 'all: one; two; three' }],
+  'many errors without a message': [new AggregateError([new Error('one'), new Error('two')]), { message: 'one; two' }],
+  'many errors in many': [new AggregateError([new AggregateError([new Error('deep')], 'inner')], 'outer'), { message: 'outer: inner: deep' }],
+  'a hundred errors': [new AggregateError(Array.from({ length: 100 }, (_, i) => new Error(`e${i}`)), 'all'), { message: /^all: e0; e1; e2; e3; e4; e5; e6; e7; e8; e9$/ }],
+  'getters that throw': [trapped('name', 'message', 'code', 'stack', 'cause', 'errors', 'retryAfter'), { name: 'Error', code: null }],
+  'a proxy that throws on everything': [untouchable(), { name: 'Error', code: null }],
+  'a function behind such a proxy': [untouchable(refuse), { name: 'Error', code: null }],
+  'a revoked proxy': [revoked(), { name: 'Error', code: null }],
+  'a circular object': [circular(), { name: 'Circular', message: 'round' }],
+  'a circular object without a message': [(() => { const one = circular(); delete one.message; return one })(), { message: /Circular/ }],
+  'an inspection that throws': [{ [Symbol.for('nodejs.util.inspect.custom')]: refuse }, { message: 'something that cannot be shown' }],
+  'a conversion that throws': [{ toString: refuse, valueOf: refuse, toJSON: refuse, [Symbol.toPrimitive]: refuse }, {}],
+  'a huge message': [new Error('x'.repeat(10_000_000)), { message: /^x{4095}…$/ }],
+  'a huge string': ['é'.repeat(1_000_000), { message: /^é{4095}…$/ }],
+  'a huge name and code': [{ name: 'n'.repeat(1e6), code: 'c'.repeat(1e6), message: 'm' }, { name: `${'n'.repeat(127)}…`, code: `${'c'.repeat(127)}…` }],
+  'a huge object': [Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`k${i}`, i])), { message: /^{/ }],
+  'a message cut in a surrogate pair': [`${'x'.repeat(4_094)}😀😀`, {}]
+}
+
+for (const [what, [value, error]] of Object.entries(thrown)) {
+  t.test(`thrown: ${what}`, async (t) => {
+    const failure = toFailure(value)
+    isSound(t, failure, what)
+    for (const [key, expected] of Object.entries(error)) (expected instanceof RegExp ? t.match : t.equal)((failure.error as any)[key], expected as any, key)
+    t.equal(failure.retryable, true)
+  })
+}
+
+t.test('a message never has a stack in it: a stack is shown only where exposeStack says so', async (t) => {
+  const values = [new Error(), new Error(''), new Teapot(), new AggregateError([]), new AggregateError([new Error()]), { err: new Error('inner') }, [new Error('inner')]]
+  for (const value of values) t.notMatch(toFailure(value).error.message, /\n\s+at |failure\.test/)
+})
+
+t.test('errors that hold each other end', async (t) => {
+  const one = new AggregateError([new Error('a')], 'one')
+  one.errors.push(new AggregateError([one], 'two'))
+  const failure = toFailure(one)
+  isSound(t, failure, 'circular errors')
+  t.match(failure.error.message, /^one: a; two/)
+})
+
+t.test('errors that cannot be looked at', async (t) => {
+  const trappedItem = Object.defineProperty([1], 0, { get: refuse })
+  for (const errors of [revoked([]), untouchable([]), trappedItem, [untouchable()], [revoked()]]) {
+    isSound(t, toFailure({ name: 'Odd', message: 'm', errors }), 'errors')
+  }
+})
+
+t.test('the stack tells the causes, five of them', async (t) => {
+  const chain = (depth: number): Error => depth === 0 ? new Error('root') : new Error(`level ${depth}`, { cause: chain(depth - 1) })
+  t.match(toFailure(chain(2)).stack, /Error: level 2\n[^]*\nCaused by: Error: level 1\n[^]*\nCaused by: Error: root\n/)
+  t.equal(toFailure(chain(3)).error.message, 'level 3')
+
+  const short = (depth: number): any => ({ stack: `s${depth}`, ...(depth > 0 && { cause: short(depth - 1) }) })
+  t.equal(toFailure(short(9)).stack, 's9\nCaused by: s8\nCaused by: s7\nCaused by: s6\nCaused by: s5\nCaused by: s4')
+  t.match(toFailure(new Error('x', { cause: 'a string' })).stack, /\nCaused by: a string$/)
+  t.match(toFailure(new Error('x', { cause: null })).stack, /\nCaused by: null$/)
+  t.match(toFailure(new Error('x', { cause: untouchable() })).stack, /\nCaused by: /)
+})
+
+t.test('causes that hold each other end', async (t) => {
+  const one: any = { stack: 'one' }
+  one.cause = { stack: 'two', cause: one }
+  t.equal(toFailure(one).stack.match(/Caused by/g)?.length, 5)
+})
+
+t.test('retryAfter: ms, or a date', async (t) => {
+  const of = (retryAfter: unknown): number | null => toFailure(Object.assign(new Error('x'), { retryAfter })).retryAfter
+  t.equal(of(0), 0)
+  t.equal(of(1_500), 1_500)
+  t.equal(of(0.2), 1)
+  const inAMinute = of(new Date(Date.now() + 60_000))!
+  t.ok(inAMinute > 55_000 && inAMinute <= 60_000, String(inAMinute))
+  for (const garbage of [-1, NaN, Infinity, -Infinity, '5', 5n, null, undefined, true, {}, [], [5], () => 5, Symbol('s'), new Date(0), new Date(NaN)]) t.equal(of(garbage), null, String(garbage))
+  t.equal(toFailure({ retryAfter: 7 }).retryAfter, 7)
+  t.equal(toFailure('retryAfter').retryAfter, null)
+})
+
+t.test('a retryAfter that no clock reaches does not hold a task for ever', async (t) => {
+  for (const retryAfter of [Number.MAX_VALUE, 1e300, 8.64e15, new Date(8.64e15)]) isSound(t, toFailure({ message: 'm', retryAfter }), String(retryAfter))
+})
+
+t.test('a retryAfter that cannot be looked at', async (t) => {
+  class Broken extends Date { override getTime = refuse }
+  for (const retryAfter of [revoked(), untouchable(), new Broken()]) t.equal(toFailure({ message: 'm', retryAfter }).retryAfter, null)
+})
+
+t.test('what another attempt would not help', async (t) => {
+  for (const error of [new errors.Unrecoverable('no'), new errors.ResultInvalid('x'), new errors.ResultTooLarge(2, 1), new errors.RecordInvalid('x'), new errors.DataRefused('a', 'x'), { code: 'TASK_UNRECOVERABLE' }]) {
+    t.equal(toFailure(error).retryable, false, String((error as any).code))
+  }
+  for (const error of [new errors.TaskTimeout(1, 1), new errors.TaskStalled(1, 1), { code: ['TASK_UNRECOVERABLE'] }, { message: 'TASK_UNRECOVERABLE' }]) t.equal(toFailure(error).retryable, true)
+})
+
+t.test('Unrecoverable carries what it was given, and needs nothing', async (t) => {
+  const cause = new Error('the cause')
+  const { error, stack } = toFailure(new errors.Unrecoverable('100% sure', { cause }))
+  t.strictSame(error, { name: 'FastifyError', message: '100% sure', code: 'TASK_UNRECOVERABLE' })
+  t.match(stack, /Caused by: Error: the cause/)
+  t.notMatch(toFailure(new errors.Unrecoverable()).error.message, '%s')
+})
+
+t.test('for the log: an error of our own, without what else the thrown one carries', async (t) => {
+  const thrown = Object.assign(new TypeError('boom'), { code: 'ECODE', command: { name: 'auth', args: ['hunter2'] } })
+  const logged = loggable(toFailure(thrown))
+  t.ok(logged instanceof Error)
+  t.match(logged, { name: 'TypeError', message: 'boom', code: 'ECODE', stack: thrown.stack })
+  t.strictSame(Object.getOwnPropertyNames(logged).sort(), ['code', 'message', 'name', 'stack'])
+  t.notOk('code' in loggable(toFailure('a string')))
+  t.doesNotThrow(() => JSON.stringify(loggable(toFailure(untouchable()))))
+})

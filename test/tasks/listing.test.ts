@@ -1,0 +1,118 @@
+import t from 'tap'
+import { build, connect, errorOf, inRedis, keysOf, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
+import type { FastifyInstance } from 'fastify'
+import type { ListOptions } from '../../lib/types.ts'
+
+/** The ids on all pages, page by page. */
+async function pages (app: FastifyInstance, options: ListOptions, between: () => unknown = () => {}): Promise<string[][]> {
+  const all: string[][] = []
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await app.tasks.list({ ...options, ...(cursor ? { cursor } : {}) })
+    all.push(page.tasks.map(one => one.id))
+    cursor = page.cursor
+    await between()
+  }
+  return all
+}
+
+t.test('pages are in order, and stable while tasks come and go', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  const enqueue = async (count: number, options = {}): Promise<string[]> => (await app.tasks.enqueueMany('x', Array.from({ length: count }, () => options))).map(one => one.id)
+  const waiting = await enqueue(25)
+  t.same(await pages(app, { state: 'waiting', limit: 10 }), [waiting.slice(0, 10), waiting.slice(10, 20), waiting.slice(20)], 'oldest first')
+  t.same((await pages(app, { state: 'waiting', limit: 10 }, () => enqueue(1))).flat().slice(0, 25), waiting, 'new ones come after')
+  const left = await pages(app, { state: 'waiting', limit: 10 }, () => app.tasks.remove(waiting.shift()!))
+  t.equal(new Set(left.flat()).size, left.flat().length, 'nothing twice')
+  t.same(left.flat().filter(id => waiting.includes(id)).length, waiting.length, 'nothing left out')
+
+  const delayed = [await enqueue(1, { delay: 30_000 }), await enqueue(1, { delay: 10_000 }), await enqueue(1, { delay: 20_000 })].flat()
+  t.same((await pages(app, { state: 'delayed', limit: 2 })).flat(), [delayed[1], delayed[2], delayed[0]], 'by when they are due')
+  for (const id of delayed) await app.tasks.cancel(id)
+  t.same(new Set((await pages(app, { state: 'cancelled', limit: 2 })).flat()), new Set(delayed))
+})
+
+inRedis('a page finds its place again, however far what was before it has gone on', 'takes from the list itself', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => { app.tasks.define('x') })
+  const redis = connect(t)
+  const ids = (await app.tasks.enqueueMany('x', Array.from({ length: 6_000 }, () => ({})))).map(one => one.id)
+  const waiting = `${prefix}:{default}:waiting`
+  const page = async (cursor?: string): Promise<{ ids: string[], cursor: string }> => {
+    const { tasks, cursor: next } = await app.tasks.list({ state: 'waiting', limit: 500, ...(cursor ? { cursor } : {}) })
+    return { ids: tasks.map(one => one.id), cursor: next! }
+  }
+  let at: { ids: string[], cursor: string } = { ids: [], cursor: '' }
+  for (let i = 0; i < 5; i++) at = await page(at.cursor)
+  t.same(at.ids, ids.slice(2_000, 2_500))
+  const next = ids.slice(2_500, 3_000)
+  t.same((await page(at.cursor)).ids, next, 'nothing happened')
+  await redis.rpush(waiting, 'handed', 'back')
+  t.same((await page(at.cursor)).ids, next, 'some were handed back')
+  for (const taken of [300, 900, 1_000]) {
+    await redis.rpop(waiting, taken)
+    await app.tasks.enqueue('x')
+    t.same((await page(at.cursor)).ids, next, `${taken} more were taken`)
+  }
+  t.same((await page(`default/${ids[2_499]}`)).ids, next, 'a cursor without the place, as one may be written by hand')
+  t.same((await page(`default/999999999999999/${ids[2_499]}`)).ids, next, 'or with a wrong one')
+  await redis.rpop(waiting, 302) // up to the last one of that page
+  t.same((await page(at.cursor)).ids, next, 'all that was before has gone')
+})
+
+t.test('by state, queue and name', async t => {
+  const go = latch()
+  const app = await build(t, { queues: ['mail'] }, app => {
+    app.tasks.define('good', () => 1)
+    app.tasks.define('bad', { retries: 1, backoff: { strategy: 'fixed', delay: 60_000 } }, () => { throw new Error('no') })
+    app.tasks.define('worse', () => { throw new Error('no') })
+    app.tasks.define('slow', () => go.promise)
+    app.tasks.define('letter', { queue: 'mail' }, () => 1)
+  })
+  const ids = Object.fromEntries(await Promise.all(['good', 'bad', 'worse', 'slow', 'letter'].map(async name => [name, (await app.tasks.enqueue(name)).id])))
+  await app.tasks.startWorker({ queues: ['default'] })
+  await Promise.all([reaches(app, ids.good, 'succeeded'), reaches(app, ids.bad, 'retrying'), reaches(app, ids.worse, 'failed'), reaches(app, ids.slow, 'active')])
+  for (const [state, name] of [['succeeded', 'good'], ['retrying', 'bad'], ['failed', 'worse'], ['active', 'slow'], ['waiting', 'letter']] as const) {
+    t.same((await pages(app, { state })).flat(), [ids[name]], state)
+    t.same((await pages(app, { state, name: 'other' })).flat(), [])
+  }
+  t.same((await app.tasks.list({ state: 'waiting', queue: 'default' })).tasks, [])
+  t.same(await app.tasks.counts(), {
+    default: { waiting: 0, delayed: 1, active: 1, succeeded: 1, failed: 1, cancelled: 0, expired: 0 },
+    mail: { waiting: 1, delayed: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 }
+  })
+  t.equal(await app.tasks.remove(ids.slow), 'active')
+  go.open()
+})
+
+t.test('remove and purge leave nothing', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, queues: ['mail'] }, app => { app.tasks.define('x', () => 1) })
+  const done = await app.tasks.enqueue('x')
+  const worker = await app.tasks.startWorker()
+  await reaches(app, done.id, 'succeeded')
+  await worker.close()
+  t.equal(await app.tasks.remove(done.id), 'removed')
+  t.equal(await app.tasks.remove(done.id), 'unknown')
+  await app.tasks.enqueueMany('x', Array.from({ length: 2_500 }, (_, i) => i % 2 ? { delay: 60_000 } : {}))
+  const other = await app.tasks.enqueue('x', 1, { queue: 'mail' })
+  t.equal(await app.tasks.purge('default'), 2_500)
+  t.ok(await other.status(), 'another queue is left alone')
+  t.equal(await app.tasks.remove(other.id), 'removed')
+  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => /(stallInterval|stallBlock|revoked)$/.test(key)))
+})
+
+t.test('a page costs the page: a long queue is not read', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  await app.tasks.enqueueMany('x', Array.from({ length: 20_000 }, () => ({})))
+  t.equal((await app.tasks.list({ state: 'waiting', limit: 1 })).tasks.length, 1)
+  t.equal((await app.tasks.counts()).default!.waiting, 20_000)
+})
+
+t.test('what is wrong is refused', async t => {
+  const app = await build(t)
+  for (const [options, code] of [[undefined, 'TASKS_OPTION_INVALID'], [{}, 'TASKS_OPTION_INVALID'], [{ state: 'done' }, 'TASKS_OPTION_INVALID'], [{ state: 'failed', limit: 0 }, 'TASKS_OPTION_INVALID'],
+    [{ state: 'failed', queue: 'nowhere' }, 'TASK_QUEUE_UNKNOWN'], [{ state: 'failed', cursor: '' }, 'TASKS_OPTION_INVALID'], [{ state: 'failed', cursor: 'nowhere/x' }, 'TASK_QUEUE_UNKNOWN'], [{ stat: 1 }, 'TASKS_OPTION_UNKNOWN']] as const) {
+    t.match(await errorOf(app.tasks.list(options as any)), { code }, JSON.stringify(options))
+  }
+  t.match(await errorOf(app.tasks.purge('nowhere')), { code: 'TASK_QUEUE_UNKNOWN' })
+})

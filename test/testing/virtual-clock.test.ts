@@ -1,0 +1,460 @@
+/**
+ * `mode: 'inline'`: what it does beside what both-modes.test.ts shows: time by hand, no Redis, and an end.
+ */
+import { spawn } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import tasks from '../../lib/plugin.ts'
+import { runWorker } from '../../lib/standalone.ts'
+import { errorOf, latch, logger, REDIS_URL, until } from '../support/helpers.ts'
+import type { TaskRecord, TasksOptions } from '../../lib/types.ts'
+
+const DAY = 86_400_000
+
+/** Closed at the test's end; `define` is called before it is ready. */
+async function build (t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown, server = {}): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify(server)
+  t.teardown(() => app.close())
+  await app.register(tasks, { mode: 'inline', ...options })
+  await define?.(app)
+  await app.ready()
+  return app
+}
+
+const at = (time: string | null): number => Date.parse(time!)
+/** Ms from its enqueue to the start of its last attempt. */
+const startedAfter = ({ enqueuedAt, startedAt }: TaskRecord<any, any>): number => at(startedAt) - at(enqueuedAt)
+
+t.test('a task runs by itself, with its data as JSON carries it', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x', function (this: any, data) { return [data, this === app] }) })
+  t.equal(app.tasks.ready, true)
+  const handle = await app.tasks.enqueue('x', { at: new Date(0), nothing: undefined })
+  t.same(await handle.result({ timeout: 5_000 }), [{ at: '1970-01-01T00:00:00.000Z' }, true])
+  t.same(await app.tasks.drain(), { delayed: 0 })
+})
+
+t.test('no socket is opened, whatever Redis is named', async t => {
+  const dialled: unknown[] = []
+  const onSocket = (message: unknown): void => { dialled.push(message) }
+  subscribe('net.client.socket', onSocket)
+  t.teardown(() => unsubscribe('net.client.socket', onSocket))
+  const client = new Redis({ lazyConnect: true, port: 1, retryStrategy: () => null }).on('error', () => {})
+  const app = await build(t, { worker: true, routes: { cancel: true } }, app => {
+    app.decorate('redis', client as any)
+    app.tasks.define('x', { retries: 1 }, async (_data, task) => { await task.updateState('ON', 1); if (task.attempt === 1) throw new Error('no') })
+    app.post('/x', async (_request, reply) => reply.accepted(await app.tasks.enqueue('x')))
+  })
+  const { headers } = await app.inject({ method: 'POST', url: '/x' })
+  await app.tasks.drain({ delayed: true })
+  t.match((await app.inject(headers.location as string)).json(), { state: 'succeeded', attempt: 2, progress: 1 })
+  t.equal((await app.inject({ url: headers.location as string, headers: { prefer: 'wait=1' } })).statusCode, 200)
+  t.equal((await app.inject({ method: 'DELETE', url: headers.location as string })).statusCode, 409)
+  await app.close()
+  t.same(dialled, [])
+  t.equal(client.status, 'wait', 'fastify.redis is left alone')
+  client.connect().catch(() => {})
+  await until('it would have been seen', () => dialled.length === 1)
+  client.disconnect()
+})
+
+t.test('advance', async t => {
+  t.test('a delayed task runs once its time has come, to the ms', async t => {
+    const app = await build(t, {}, app => { app.tasks.define('x', () => 'ran') })
+    const handle = await app.tasks.enqueue('x', 1, { delay: 60_000 })
+    t.same(await app.tasks.drain(), { delayed: 1 }, 'drain leaves it, and says so')
+    t.same(await app.tasks.advance(59_999), { delayed: 1 })
+    t.equal((await handle.status())!.state, 'delayed')
+    t.same(await app.tasks.advance(1), { delayed: 0 })
+    t.match(await handle.status(), { state: 'succeeded', result: 'ran' })
+    t.equal(startedAfter((await handle.status())!), 60_000)
+  })
+
+  t.test('what comes due on the way runs in the order of its times, each at its own, with all that it enqueues', async t => {
+    const order: string[] = []
+    const app = await build(t, { queues: ['side'] }, app => {
+      app.tasks.define('x', async (name: string) => {
+        order.push(name)
+        await sleep(1) // as long as it takes, it is over before the next one's time
+        order.push(`end of ${name}`)
+        if (name === 'early') await app.tasks.enqueue('x', 'child', { delay: 1_000 })
+      })
+    })
+    const late = await app.tasks.enqueue('x', 'late', { delay: 5_000 })
+    await app.tasks.enqueue('x', 'early', { delay: 1_000, queue: 'side' })
+    await app.tasks.enqueue('x', 'mid', { delayUntil: new Date(Date.now() + 3_000) })
+    await app.tasks.enqueue('x', 'far', { delay: DAY })
+    t.same(await app.tasks.advance(10_000), { delayed: 1 })
+    t.same(order.filter(one => !one.startsWith('end')), ['early', 'child', 'mid', 'late'])
+    t.same(order[1], 'end of early')
+    t.equal(startedAfter((await late.status())!), 5_000)
+  })
+
+  t.test('retries come at their own times', async t => {
+    const starts: number[] = []
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', { retries: 3, backoff: { strategy: 'exponential', delay: 1_000 } }, async (_data, task) => {
+        starts.push(startedAfter((await app.tasks.status(task.id))!))
+        throw Object.assign(new Error('no'), task.attempt === 3 ? { retryAfter: DAY } : {})
+      })
+    })
+    const handle = await app.tasks.enqueue('x')
+    await app.tasks.advance(2_999)
+    t.same(starts, [0, 1_000])
+    t.match(await handle.status(), { state: 'retrying', attempt: 2 })
+    await app.tasks.advance(1)
+    t.same(starts, [0, 1_000, 3_000])
+    await app.tasks.advance(DAY)
+    t.same(starts, [0, 1_000, 3_000, 3_000 + DAY])
+    t.match(await handle.status(), { state: 'failed', attempt: 4 })
+  })
+
+  t.test('expires and resultTtl follow the clock', async t => {
+    const app = await build(t, { worker: { concurrency: 1 }, resultTtl: DAY }, app => {
+      app.tasks.define('x', () => 1)
+      app.tasks.define('slow', () => go.promise)
+    })
+    const go = latch()
+    const slow = await app.tasks.enqueue('slow')
+    const [short, long] = [await app.tasks.enqueue('x', 1, { expires: 1_000 }), await app.tasks.enqueue('x', 1, { expires: new Date(Date.now() + 60_000) })]
+    await app.tasks.advance(1_000, { wait: false })
+    go.open()
+    await app.tasks.drain()
+    t.match([(await slow.status())!.state, (await short.status())!.state, (await long.status())!.state], ['succeeded', 'expired', 'succeeded'])
+    await app.tasks.advance(DAY - 1)
+    t.ok(await slow.status())
+    await app.tasks.advance(1)
+    t.same(await Promise.all([slow, short, long].map(one => one.status())), [null, null, null])
+    t.match(await errorOf(slow.result()), { code: 'TASK_NOT_FOUND' })
+  })
+
+  t.test('a Date is as far away as on the app\'s own clock, also after the clock was moved', async t => {
+    const app = await build(t, {}, app => { app.tasks.define('x', () => 1) })
+    await app.tasks.advance(365 * DAY)
+    const soon = await app.tasks.enqueue('x', 1, { delayUntil: new Date(Date.now() + 60_000), expires: new Date(Date.now() + 90_000) })
+    const now = await app.tasks.enqueue('x', 1, { delayUntil: new Date() })
+    t.equal(now.snapshot!.state, 'waiting')
+    await app.tasks.advance(50_000)
+    t.equal((await soon.status())!.state, 'delayed')
+    t.equal((await app.inject(soon.location!)).headers['retry-after'], '10')
+    await app.tasks.advance(10_000)
+    t.equal((await soon.status())!.state, 'succeeded')
+  })
+
+  t.test('waits for what runs; wait: false does not', async t => {
+    const go = latch()
+    const app = await build(t, {}, app => {
+      app.tasks.define('held', { retries: 1, backoff: { strategy: 'fixed', delay: 1_000 } }, async (_data, task) => { if (task.attempt === 1) { await go.promise; throw new Error('no') } })
+      app.tasks.define('x', () => 1)
+    })
+    const held = await app.tasks.enqueue('held')
+    const delayed = await app.tasks.enqueue('x', 1, { delay: 1_000 })
+    await until('it runs', async () => (await held.status())!.state === 'active')
+    t.match(await errorOf(app.tasks.advance(1_000, { timeout: 50 })), { code: 'TASKS_NOT_DRAINED' })
+    t.equal((await delayed.status())!.state, 'delayed', 'the clock has not moved')
+    await app.tasks.advance(1_000, { wait: false })
+    t.equal(await delayed.result({ timeout: 5_000 }), 1)
+    go.open()
+    await app.tasks.advance(1_000)
+    t.match(await held.status(), { state: 'succeeded', attempt: 2 })
+    t.equal(startedAfter((await held.status())!), 2_000, 'its wait began at the end of its attempt')
+  })
+
+  t.test('calls at the same time take turns', async t => {
+    const app = await build(t, {}, app => { app.tasks.define('x', () => sleep(5)) })
+    const handles = await app.tasks.enqueueMany('x', [1_000, 2_000, 3_000].map(delay => ({ delay })))
+    const left = await Promise.all([app.tasks.advance(1_000), app.tasks.advance(1_000), app.tasks.drain(), app.tasks.advance(1_000)])
+    t.same(left.map(one => one.delayed), [2, 1, 1, 0])
+    t.same(await Promise.all(handles.map(async one => startedAfter((await one.status())!))), [1_000, 2_000, 3_000])
+  })
+})
+
+t.test('drain', async t => {
+  t.test('waits for all that follows from what runs', async t => {
+    const ran: number[] = []
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', async (n: number) => {
+        await sleep(1)
+        ran.push(n)
+        if (n < 5) await app.tasks.enqueue('next', n + 1)
+      })
+      app.tasks.define('next', { queue: 'other' }, async (n: number) => { void app.tasks.enqueue('x', n) })
+    })
+    await app.tasks.enqueueMany('x', [{ data: 1 }, { data: 1 }])
+    await app.tasks.drain()
+    t.same(ran.sort(), [1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
+    await app.tasks.drain()
+  })
+
+  t.test('delayed: true runs what is delayed too, each at its own time', async t => {
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', { retries: 2 }, async (_data, task) => { if (task.attempt < 3) throw new Error('no') })
+    })
+    const [far, now] = [await app.tasks.enqueue('x', 1, { delay: DAY / 2 }), await app.tasks.enqueue('x')]
+    t.same(await app.tasks.drain(), { delayed: 2 })
+    t.same(await app.tasks.drain({ delayed: true }), { delayed: 0 })
+    for (const one of [far, now]) t.match(await one.status(), { state: 'succeeded', attempt: 3 })
+    t.ok(startedAfter((await far.status())!) >= DAY / 2 && startedAfter((await now.status())!) <= 3_000)
+  })
+
+  t.test('names what does not end', async t => {
+    const go = latch()
+    t.teardown(() => go.open())
+    const app = await build(t, {}, app => {
+      app.tasks.define('held', () => go.promise)
+      app.tasks.define('itself', () => app.tasks.drain({ timeout: 20 }))
+      app.tasks.define('again', () => app.tasks.enqueue('again', 1, { delay: 1 }).then(() => {}))
+    })
+    const { id } = await app.tasks.enqueue('held')
+    const error = await errorOf(app.tasks.drain({ timeout: 50 }))
+    t.match(error, { code: 'TASKS_NOT_DRAINED', message: /^fastify\.tasks\.drain\(\) gave up: not within 50 ms\. / })
+    t.ok(error.message.includes(`"held" (${id}, active)`), error.message)
+    await app.tasks.enqueueMany('held', Array.from({ length: 30 }, () => ({})))
+    const { message } = await errorOf(app.tasks.advance(1, { timeout: 50 }))
+    t.equal(message.match(/"held"/g)!.length, 10)
+    t.match(message, /advance\(\) gave up.*active\), …/)
+    go.open()
+    const itself = await app.tasks.enqueue('itself')
+    t.match(await errorOf(itself.result({ timeout: 5_000 })), { code: 'TASK_FAILED', record: { error: { code: 'TASKS_NOT_DRAINED', message: /"itself" \(.*active\)/ } } })
+    await app.tasks.enqueue('again')
+    t.same(await app.tasks.drain(), { delayed: 1 })
+    t.match(await errorOf(app.tasks.drain({ delayed: true, timeout: 100 })), { code: 'TASKS_NOT_DRAINED', message: /"again"/ })
+  })
+
+  t.test('says that nobody here has a handler', async t => {
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', () => 1)
+      app.tasks.define('letter', { queue: 'mail' })
+    })
+    const letter = await app.tasks.enqueue('letter')
+    t.match(await errorOf(app.tasks.drain()), { code: 'TASKS_NO_HANDLERS', message: /letter \(queue mail, no handler\)/ })
+    t.equal((await letter.status())!.state, 'waiting')
+    await letter.cancel()
+    await app.tasks.drain()
+  })
+
+  t.test('checks what it is given', async t => {
+    const app = await build(t)
+    const cases: Array<[() => Promise<unknown>, string, RegExp]> = [
+      [() => app.tasks.advance('1 day' as any), 'TASKS_OPTION_INVALID', /"advance" must be a whole number of ms.*"1 day"/],
+      [() => app.tasks.advance(-1), 'TASKS_OPTION_INVALID', /-1/],
+      [() => app.tasks.advance(undefined as any), 'TASKS_OPTION_INVALID', /Undefined/],
+      [() => app.tasks.advance(1, { delayed: true } as any), 'TASKS_OPTION_UNKNOWN', /"delayed" in advance\(options\)/],
+      [() => app.tasks.advance(1, { wait: 1 as any }), 'TASKS_OPTION_INVALID', /"advance\.wait"/],
+      [() => app.tasks.drain({ timeout: 0 }), 'TASKS_OPTION_INVALID', /"drain\.timeout"/],
+      [() => app.tasks.drain({ delayed: 'all' as any }), 'TASKS_OPTION_INVALID', /"drain\.delayed"/],
+      [() => app.tasks.drain(null as any), 'TASKS_OPTION_INVALID', /an object/]
+    ]
+    for (const [run, code, message] of cases) t.match(await errorOf(run()), { code, message })
+  })
+})
+
+t.test('workers', async t => {
+  t.test('worker: false: what was enqueued waits, to be looked at, until it is drained', async t => {
+    const app = await build(t, { worker: false }, app => { app.tasks.define('x', () => 1) })
+    const first = await app.tasks.enqueue('x', 1)
+    await app.tasks.enqueue('x', 2, { delay: 1_000 })
+    t.equal((await first.status())!.state, 'waiting')
+    t.same((await app.tasks.list({ state: 'waiting' })).tasks.map(one => one.id), [first.id])
+    t.same(await app.tasks.drain(), { delayed: 1 })
+    t.equal((await first.status())!.state, 'succeeded')
+    await app.tasks.advance(1_000, { wait: false })
+    const last = await app.tasks.enqueue('x')
+    t.match((await app.tasks.counts()).default, { waiting: 2, succeeded: 1 }, 'it waits again')
+    await app.tasks.advance(0)
+    t.match((await app.tasks.counts()).default, { waiting: 0, succeeded: 3 })
+    t.equal((await last.status())!.attempt, 1)
+  })
+
+  t.test('one that is started by hand has the say', async t => {
+    const log = logger()
+    let running = 0
+    let most = 0
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', async () => { most = Math.max(most, ++running); await sleep(1); running-- })
+      app.tasks.define('letter', { queue: 'mail' }, () => 'sent')
+    }, { logger: { stream: log.stream } })
+    const worker = await app.tasks.startWorker({ queues: ['default'], concurrency: 1 })
+    await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
+    await app.tasks.drain()
+    t.equal(most, 1)
+    t.equal(await (await app.tasks.enqueue('letter')).result({ timeout: 5_000 }), 'sent', 'the others\' queues are served all the same')
+    await worker.close()
+    await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
+    await app.tasks.drain()
+    t.ok(most > 1, 'once it is closed')
+    t.same(log.lines.filter(line => line.msg === 'worker started').map(line => line.queues), [['default'], ['mail'], ['default']])
+  })
+
+  t.test('what is enqueued before the app is ready runs after it', async t => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    let ready = false
+    await app.register(tasks, { mode: 'inline' })
+    app.tasks.define('x', () => ready)
+    const early = await app.tasks.enqueue('x')
+    await sleep(5)
+    t.equal((await early.status())!.state, 'waiting')
+    app.register(async () => { await sleep(5); ready = true })
+    await app.ready()
+    t.equal(await early.result({ timeout: 5_000 }), true)
+  })
+
+  t.test('a queue that comes later is served', async t => {
+    const app = await build(t, {}, app => { app.tasks.define('x', () => 1) })
+    await app.tasks.enqueue('x')
+    app.tasks.define('late', { queue: 'later' }, () => 'late')
+    t.equal(await (await app.tasks.enqueue('late')).result({ timeout: 5_000 }), 'late')
+  })
+
+  t.test('a task without a handler in a queue that has others is put back, as it is elsewhere', async t => {
+    const log = logger()
+    const app = await build(t, {}, app => { app.tasks.define('x', () => 1); app.tasks.define('unknown') }, { logger: { stream: log.stream } })
+    const { id } = await app.tasks.enqueue('unknown')
+    t.same(await app.tasks.drain(), { delayed: 1 })
+    t.match(await app.tasks.status(id), { state: 'delayed', attempt: 0 })
+    t.ok(log.find('No handler for task "unknown" here'))
+    await app.tasks.advance(20_000)
+    t.equal((await app.tasks.status(id))!.state, 'delayed')
+  })
+
+  t.test('of a process of its own: an error that says why', async t => {
+    async function app (fastify: FastifyInstance): Promise<void> {
+      await fastify.register(tasks, { mode: 'inline' })
+      fastify.tasks.define('x', () => 1)
+    }
+    t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { code: 'TASKS_APP_INLINE', message: /^app registers.*tests/ })
+  })
+})
+
+t.test('a task that asks again and again does not keep the others from what it waits for', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('polls', { timeout: 20 }, async (other: string, task) => {
+      if (!other) while (!task.signal.aborted) await task.reportProgress(1)
+      else while ((await app.tasks.status(other))!.state !== 'succeeded');
+    })
+    app.tasks.define('timer', () => sleep(5))
+  })
+  const timer = await app.tasks.enqueue('timer')
+  const [asks, reports] = [await app.tasks.enqueue('polls', timer.id, { timeout: 0 }), await app.tasks.enqueue('polls')]
+  await app.tasks.drain()
+  t.equal((await asks.status())!.state, 'succeeded')
+  t.match(await reports.status(), { state: 'failed', error: { code: 'TASK_TIMEOUT' } })
+})
+
+t.test('two apps share nothing', async t => {
+  const ran: string[] = []
+  const [one, two] = await Promise.all(['one', 'two'].map(name => build(t, {}, app => { app.tasks.define('x', () => { ran.push(name) }) }))) as [FastifyInstance, FastifyInstance]
+  const handles = [await one.tasks.enqueue('x', 1, { id: 'same', delay: 1_000 }), await two.tasks.enqueue('x', 1, { id: 'same', delay: 1_000 })]
+  t.same(handles.map(handle => handle.created), [true, true])
+  t.equal((await one.tasks.advance(1_000)).delayed, 0)
+  t.equal((await two.tasks.drain()).delayed, 1)
+  t.same(ran, ['one'])
+
+  const both = Fastify()
+  t.teardown(() => both.close())
+  await both.register(tasks, { mode: 'inline' })
+  await both.register(tasks, { mode: 'inline', name: 'reports' })
+  const reports = (both as any).reports
+  both.tasks.define('x', () => 1)
+  reports.define('x', () => 2)
+  t.equal((await reports.enqueue('x', 1, { id: 'same' })).created, true)
+  t.equal(await both.tasks.status('same'), null)
+})
+
+t.test('options', async t => {
+  await t.test('redis beside it is a clash', async t => {
+    const client = new Redis({ lazyConnect: true })
+    for (const redis of [REDIS_URL, {}, client]) {
+      t.match(await errorOf(async () => Fastify().register(tasks, { mode: 'inline', redis })), { code: 'TASKS_OPTION_CLASH', message: /"mode" and "redis"/ })
+    }
+    await build(t, { redis: undefined })
+  })
+
+  await t.test('those that are about Redis do no harm', async t => {
+    const app = await build(t, { prefix: 'p', stallInterval: 1_000, maxStalls: 0, connectTimeout: 1, enqueueTimeout: 1 }, app => { app.tasks.define('x', () => 1) })
+    t.equal(await (await app.tasks.enqueue('x')).result(), 1)
+  })
+
+  await t.test('in production there is a warning', async t => {
+    const { NODE_ENV } = process.env
+    t.teardown(() => { if (NODE_ENV === undefined) delete process.env.NODE_ENV; else process.env.NODE_ENV = NODE_ENV })
+    const warned = async (): Promise<boolean> => {
+      const log = logger()
+      await build(t, {}, undefined, { logger: { stream: log.stream } })
+      return log.find('mode "inline" is for tests') !== undefined
+    }
+    t.equal(await warned(), false)
+    process.env.NODE_ENV = 'production'
+    t.equal(await warned(), true)
+  })
+
+  await t.test('with Redis there is no clock to move', async t => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(tasks, { redis: REDIS_URL, name: 'jobs' })
+    for (const call of ['drain', 'advance']) {
+      t.match(await errorOf((app as any).jobs[call](1)), { code: 'TASKS_NOT_INLINE', message: new RegExp(`^fastify\\.jobs\\.${call}\\(\\).*mode: "inline"`) })
+    }
+  })
+})
+
+t.test('close', async t => {
+  t.test('aborts what runs at once, and starts nothing more', async t => {
+    const begun = latch()
+    let reason: any
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', async (_data, task) => { begun.open(); await once(task.signal, 'abort'); reason = task.signal.reason; throw reason })
+    })
+    const { id } = await app.tasks.enqueue('x', 1, { retries: 3 })
+    await begun.promise
+    await app.close()
+    t.equal(reason.code, 'TASK_SHUTDOWN')
+    t.match(await app.tasks.status(id), { state: 'waiting', attempt: 0 })
+    const late = await app.tasks.enqueue('x')
+    await sleep(5)
+    t.equal((await late.status())!.state, 'waiting')
+  })
+
+  t.test('with worker options it waits as elsewhere', async t => {
+    const begun = latch()
+    const app = await build(t, { worker: { closeTimeout: 60_000 } }, app => { app.tasks.define('x', async () => { begun.open(); await sleep(20); return 'whole' }) })
+    const { id } = await app.tasks.enqueue('x')
+    await begun.promise
+    await app.close()
+    t.match(await app.tasks.status(id), { state: 'succeeded', result: 'whole' })
+  })
+
+  t.test('ends who waits', async t => {
+    const app = await build(t, {}, app => { app.tasks.define('x', async (_data, task) => { await once(task.signal, 'abort'); throw task.signal.reason }) })
+    const { id } = await app.tasks.enqueue('x')
+    const drained = errorOf(app.tasks.drain({ timeout: 60_000 }))
+    await until('it runs', async () => (await app.tasks.status(id))!.state === 'active')
+    await app.close()
+    t.match(await drained, { code: 'TASKS_NOT_DRAINED', message: /the app is being closed/ })
+    t.match(await errorOf(app.tasks.drain()), { code: 'TASKS_NOT_DRAINED' }, 'and who comes too late')
+  })
+
+  t.test('without it the process ends all the same', async t => {
+    const script = `
+      import Fastify from 'fastify'
+      import tasks from '${new URL('../../lib/plugin.js', import.meta.url)}'
+      const app = Fastify()
+      await app.register(tasks, { mode: 'inline' })
+      app.tasks.define('x', { timeout: 3_600_000 }, data => data)
+      await app.ready()
+      const handle = await app.tasks.enqueue('x', 'ran')
+      await app.tasks.enqueue('x', 1, { delay: 3_600_000 })
+      await app.tasks.drain()
+      console.log(await handle.result({ timeout: 3_600_000 }))`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env, REDIS_URL: 'redis://127.0.0.1:1' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    let out = ''
+    child.stdout.on('data', chunk => { out += chunk })
+    const [code] = await once(child, 'close')
+    t.same([out, code], ['ran\n', 0])
+  })
+})

@@ -1,0 +1,184 @@
+import t from 'tap'
+import { build, errorOf, inRedis, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
+
+t.test('worker: true starts one when the app is ready; concurrency bounds it', async t => {
+  let running = 0
+  let most = 0
+  const app = await build(t, { worker: { concurrency: 3 } }, app => {
+    app.tasks.define('x', async () => {
+      most = Math.max(most, ++running)
+      await new Promise(resolve => setTimeout(resolve, 20))
+      running--
+    })
+  })
+  const handles = await app.tasks.enqueueMany('x', Array.from({ length: 20 }, () => ({})))
+  await Promise.all(handles.map(one => one.result({ timeout: 10_000 })))
+  t.equal(most, 3)
+})
+
+t.test('one slow task holds nothing back', async t => {
+  const go = latch()
+  const app = await build(t, { worker: { concurrency: 2 } }, app => {
+    app.tasks.define('slow', () => go.promise)
+    app.tasks.define('fast', () => 1)
+  })
+  const slow = await app.tasks.enqueue('slow')
+  await reaches(app, slow.id, 'active')
+  const fast = await app.tasks.enqueueMany('fast', Array.from({ length: 50 }, () => ({})))
+  await Promise.all(fast.map(one => one.result({ timeout: 5_000 })))
+  t.equal((await slow.status())!.state, 'active')
+  go.open()
+  await slow.result({ timeout: 5_000 })
+})
+
+inRedis('an idle worker starts a task at once, whoever enqueued it', 'two processes', async t => {
+  const prefix = randomPrefix()
+  const web = await build(t, { prefix }, app => { app.tasks.define('x') })
+  await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => Date.now()) })
+  for (let i = 0; i < 20; i++) {
+    const start = Date.now()
+    const at = await (await web.tasks.enqueue('x')).result({ timeout: 4_000 }) as number
+    t.ok(at - start < 4_000, 'not by the regular look, every 5 s') // result() itself waits no longer
+  }
+})
+
+inRedis('two workers share one queue', 'two processes', async t => {
+  const prefix = randomPrefix()
+  const seen = new Map<string, number>()
+  const both = latch()
+  const define = (worker: string) => (app: any): void => {
+    app.tasks.define('x', async () => {
+      seen.set(worker, (seen.get(worker) ?? 0) + 1)
+      if (seen.size === 2) both.open()
+      await both.promise
+    })
+  }
+  const app = await build(t, { prefix, worker: { concurrency: 1 } }, define('a'))
+  await build(t, { prefix, worker: { concurrency: 1 } }, define('b'))
+  const handles = await app.tasks.enqueueMany('x', Array.from({ length: 10 }, () => ({})))
+  await Promise.all(handles.map(one => one.result({ timeout: 5_000 })))
+  t.equal(seen.get('a')! + seen.get('b')!, 10, 'each task ran once')
+})
+
+t.test('queues', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('a', () => 'a')
+    app.tasks.define('b', { queue: 'mail' }, () => 'b')
+    app.tasks.define('c', { queue: 'else' })
+  })
+  const [a, b] = [await app.tasks.enqueue('a'), await app.tasks.enqueue('b')]
+  const mail = await app.tasks.startWorker({ queues: ['mail'] })
+  t.same(mail.queues, ['mail'])
+  t.equal(await b.result({ timeout: 5_000 }), 'b')
+  t.equal((await a.status())!.state, 'waiting')
+  const all = await app.tasks.startWorker()
+  t.same(all.queues, ['default', 'mail'], 'those that have handlers')
+  t.equal(await a.result({ timeout: 5_000 }), 'a')
+  t.match(await errorOf(app.tasks.startWorker({ queues: ['else'] })), { code: 'TASKS_NO_HANDLERS', message: /c \(queue else, no handler\)/ })
+  t.match(await errorOf(app.tasks.startWorker({ queues: ['nowhere'] })), { code: 'TASK_QUEUE_UNKNOWN' })
+  t.match(await errorOf(app.tasks.startWorker({ concurrency: 0 })), { code: 'TASKS_OPTION_INVALID', message: /worker\.concurrency.*0/ })
+})
+
+t.test('a queue that only enqueue names is served', async t => {
+  const app = await build(t, { queues: ['side'] }, app => { app.tasks.define('x', () => 'ran') })
+  const all = await app.tasks.startWorker()
+  t.same(all.queues, ['default', 'side'])
+  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+  await all.close()
+  await app.tasks.startWorker({ queues: ['side'] })
+  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+})
+
+t.test('what a handler is given', async t => {
+  const log = logger()
+  const app = await build(t, { worker: true }, app => {
+    app.decorate('db', 'the db')
+    app.tasks.define('x', { retries: 2 }, async function (this: any, data, task) {
+      task.log.info('from inside')
+      await task.updateState('HALF', { n: 1 })
+      await task.reportProgress({ n: 2 })
+      return [this.db, data, task.id, task.name, task.queue, task.data, task.attempt, task.attempts, task.signal.aborted]
+    })
+    app.post('/x', async (_request, reply) => reply.accepted(await app.tasks.enqueue('x', { a: 1 })))
+  }, { logger: { stream: log.stream } } as any)
+  const { id } = (await app.inject({ method: 'POST', url: '/x' })).json()
+  const record = await reaches(app, id, 'succeeded')
+  t.same(record.result, ['the db', { a: 1 }, id, 'x', 'default', { a: 1 }, 1, 3, false])
+  t.match([record.stage, record.progress], ['HALF', { n: 2 }], 'reportProgress leaves the stage')
+  t.match(log.find('from inside'), { taskId: id, task: 'x', attempt: 1, reqId: /req-/ })
+})
+
+t.test('progress that cannot be stored fails the attempt, awaited or not', async t => {
+  const circular: any = {}
+  circular.self = circular
+  const bad: Array<(task: any) => unknown> = [
+    task => task.reportProgress(1n),
+    task => task.reportProgress(circular),
+    task => task.reportProgress(undefined),
+    task => task.reportProgress(() => {}),
+    task => task.reportProgress('x'.repeat(70_000)),
+    task => task.updateState(7),
+    task => task.updateState('x'.repeat(300))
+  ]
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('x', async (n: number, task) => { bad[n]!(task) })
+  })
+  for (const [n] of bad.entries()) {
+    const { id } = await app.tasks.enqueue('x', n)
+    t.match((await reaches(app, id, 'failed')).error, { code: 'TASK_PROGRESS_INVALID' })
+  }
+})
+
+t.test('results that JSON cannot carry, or that are too large, fail at once with their code', async t => {
+  const circular: any = {}
+  circular.self = circular
+  const results: Array<[unknown, string]> = [[1n, 'TASK_RESULT_INVALID'], [circular, 'TASK_RESULT_INVALID'], [() => {}, 'TASK_RESULT_INVALID'],
+    [Symbol('s'), 'TASK_RESULT_INVALID'], [{ toJSON () { throw new Error('no') } }, 'TASK_RESULT_INVALID'], ['é'.repeat(60), 'TASK_RESULT_TOO_LARGE']]
+  const app = await build(t, { worker: true, maxResultSize: 100, retries: 3, backoff: { strategy: 'immediate' } }, app => {
+    app.tasks.define('x', (n: number) => results[n]![0])
+  })
+  for (const [n, [, code]] of results.entries()) {
+    const { id } = await app.tasks.enqueue('x', n)
+    t.match(await reaches(app, id, 'failed'), { error: { code }, attempt: 1 })
+  }
+})
+
+t.test('anything that is thrown is a failure', async t => {
+  const hostile = { get message () { throw new Error('no') }, get name () { throw new Error('no') } }
+  const thrown: Array<[unknown, RegExp]> = [[undefined, /undefined/], [null, /null/], [0, /0/], [false, /false/], ['', /^$/], ['text', /text/], [{ a: 1 }, /a: 1/],
+    [new AggregateError([new Error('one'), 'two'], 'both'), /both: one; two/], [hostile, /./]]
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('x', async (n: number) => { throw thrown[n]![0] })
+    app.tasks.define('sync', () => { throw new Error('sync') })
+  })
+  for (const [n, [, message]] of thrown.entries()) {
+    const { id } = await app.tasks.enqueue('x', n)
+    t.match((await reaches(app, id, 'failed')).error!.message, message)
+  }
+  const { id } = await app.tasks.enqueue('sync')
+  t.match((await reaches(app, id, 'failed')).error, { message: 'sync' })
+})
+
+inRedis('a task without a handler here goes back for a worker that has one', 'two processes', async t => {
+  const prefix = randomPrefix()
+  const log = logger()
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('known', () => 1)
+    app.tasks.define('unknown')
+  }, { logger: { stream: log.stream } } as any)
+  t.match(log.find('No handler here for unknown'), { level: 40 })
+  const { id } = await app.tasks.enqueue('unknown')
+  await until('it was put back', () => log.find('No handler for task "unknown" here'))
+  t.match(await reaches(app, id, 'delayed'), { attempt: 0 })
+  await build(t, { prefix, worker: true }, app => { app.tasks.define('unknown', () => 'here') })
+  await app.close()
+  const other = await build(t, { prefix }, () => {})
+  t.equal((await reaches(other, id, 'succeeded')).result, 'here')
+})
+
+inRedis('workers with other stall intervals on one queue are refused', 'two processes', async t => {
+  const prefix = randomPrefix()
+  await build(t, { prefix, worker: true, stallInterval: 10_000 }, app => { app.tasks.define('x', () => 1) })
+  const error = await errorOf(build(t, { prefix, worker: true, stallInterval: 20_000 }, app => { app.tasks.define('x', () => 1) }))
+  t.match(error, { code: 'TASKS_STALL_INTERVAL_CLASH', message: /10000.*20000/ })
+})
