@@ -3,7 +3,7 @@
  * a bar that is missed is no failure, something that broke is.
  */
 import { mkdir } from 'node:fs/promises'
-import { Cast } from './cast.ts'
+import { Processes } from './processes.ts'
 import { machine } from './machine.ts'
 import { writePage } from './page.ts'
 import { parts } from './parts/index.ts'
@@ -11,7 +11,7 @@ import { findCelery, HOW_TO_INSTALL } from './peers/celery.ts'
 import { Help, makePlan, usage, type Plan } from './plan.ts'
 import { BenchRedis } from './redis.ts'
 import { plain, type Report } from './report.ts'
-import type { Size, Stage } from './stage.ts'
+import type { Size, BenchContext } from './context.ts'
 
 /** A run is given up after this long, in ms. */
 const LIMITS: Record<Size, number> = { tiny: 120_000, quick: 300_000, full: 1_800_000 }
@@ -55,13 +55,13 @@ function planned (): Plan {
 }
 
 async function run (plan: Plan): Promise<Report> {
-  const stage = await open(plan)
-  const { redis, celery, size } = stage
+  const context = await open(plan)
+  const { redis, celery, size } = context
   const onMachine = machine({ Redis: await redis.version(), ...(celery && { Celery: celery.version }) })
   if (onMachine.loadBefore > onMachine.cores / 2) say(`This machine is busy (load average ${onMachine.loadBefore}): figures are low, and ratios less sure`)
-  const report: Report = { size, bars: [], tables: [], charts: [], machine: onMachine, leftOut: leftOut(plan, stage), seconds: 0 }
+  const report: Report = { size, bars: [], tables: [], charts: [], machine: onMachine, leftOut: leftOut(plan, context), seconds: 0 }
   for (const name of plan.parts) {
-    const { tables, bars, charts = [] } = await parts[name](stage)
+    const { tables, bars, charts = [] } = await parts[name](context)
     report.tables.push(...tables)
     report.bars.push(...bars)
     report.charts.push(...charts)
@@ -69,16 +69,16 @@ async function run (plan: Plan): Promise<Report> {
   return { ...report, seconds: seconds() }
 }
 
-async function open (plan: Plan): Promise<Stage> {
-  const cast = new Cast(plan.profiles)
-  ends.push(() => cast.end())
+async function open (plan: Plan): Promise<BenchContext> {
+  const processes = new Processes(plan.profiles)
+  ends.push(() => processes.end())
   const [redis, celery] = await Promise.all([BenchRedis.start(), plan.peers.includes('celery') ? findCelery() : null])
   ends.unshift(() => redis.stop())
   const peers = plan.peers.filter(peer => peer !== 'celery' || celery)
-  return { redis, cast, size: plan.size, peers, celery, say, actors: new Map() }
+  return { redis, processes, size: plan.size, peers, celery, say, peerProcesses: new Map() }
 }
 
-function leftOut (plan: Plan, { celery }: Stage): string[] {
+function leftOut (plan: Plan, { celery }: BenchContext): string[] {
   if (celery || !plan.peers.includes('celery')) return []
   const why = `Celery is not on this machine: ${HOW_TO_INSTALL}`
   say(`left out: ${why}`)

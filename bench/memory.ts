@@ -45,7 +45,7 @@ async function weigh (what: string, make: () => Promise<void>): Promise<[string,
 
 const app: FastifyInstance = Fastify()
 try {
-  await app.register(tasks, { redis: redis.url, enqueueTimeout: 30_000 })
+  await app.register(tasks, { redis: redis.url, redisTimeout: 30_000 })
   app.tasks.define('x', () => payload)
   await app.ready()
   console.log(`${count.toLocaleString('en')} tasks of each kind, with 100 bytes of data`)

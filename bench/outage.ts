@@ -17,7 +17,7 @@ async function until (look: () => Promise<unknown>): Promise<void> {
 
 const redis = await startRedis({ aof: true })
 const app = Fastify()
-await app.register(tasks, { redis: redis.url, worker: { concurrency: 10 }, enqueueTimeout: 500 })
+await app.register(tasks, { redis: redis.url, worker: { concurrency: 10 }, redisTimeout: 500 })
 const steps = new EventTarget()
 app.tasks.define('running', (_data, task) => new Promise(resolve => {
   steps.addEventListener('report', () => { void task.reportProgress('after') })

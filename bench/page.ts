@@ -6,7 +6,7 @@ import { chart } from './chart.ts'
 import { show, type Report } from './report.ts'
 import type { Bar } from './bars.ts'
 import type { Machine } from './machine.ts'
-import type { Table } from './stage.ts'
+import type { Table } from './context.ts'
 
 const TITLE = 'Tasks processed a second, by concurrency'
 

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { projectRoot } from '../scripts/redis.ts'
 import { parts, type PartName } from './parts/index.ts'
 import { titles, type PeerName } from './peers/index.ts'
-import type { Size } from './stage.ts'
+import type { Size } from './context.ts'
 
 export interface Plan {
   size: Size

@@ -2,7 +2,7 @@
 import type { Bar } from './bars.ts'
 import type { Panel } from './chart.ts'
 import type { Machine } from './machine.ts'
-import type { Size, Table } from './stage.ts'
+import type { Size, Table } from './context.ts'
 
 export interface Report {
   size: Size

@@ -27,7 +27,7 @@ const IDLE_TASKS = 200
 
 async function boot ({ redis, queues }: Setting, handler?: () => unknown): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify()
-  await app.register(tasks, { redis, queues, enqueueTimeout: 30_000, resultTtl: 3_600_000, routes: false })
+  await app.register(tasks, { redis, queues, redisTimeout: 30_000, resultTtl: 3_600_000, routes: false })
   app.tasks.define('x', { queue: queues[0] }, handler)
   await app.ready()
   return app

@@ -1,7 +1,7 @@
 /** Holds what was promised against what the ledgers, the records and Redis' own log say. */
 import { stallInterval, maxStalls } from './tasks.ts'
 import type { History } from './aof.ts'
-import type { Life } from './crew.ts'
+import type { ProcessRun } from './worker-fleet.ts'
 import type { Fault } from './faults.ts'
 import type { Execution } from './ledger.ts'
 import type { Entry } from './producer.ts'
@@ -13,7 +13,7 @@ export interface Evidence {
   records: Map<string, TaskRecord<any> | null>
   histories: Map<string, History>
   executions: Map<string, Execution[]>
-  lives: Life[]
+  lives: ProcessRun[]
   faults: Fault[]
 }
 
@@ -39,7 +39,7 @@ const ended = new Set(['succeeded', 'failed', 'cancelled', 'expired'])
 
 export function audit (evidence: Evidence): Audit {
   const findings = evidence.entries.filter(entry => entry.acknowledgedAt !== null).map(entry => find(entry, evidence))
-  const bystander = ({ entry, record, state }: Finding): boolean => entry.order.kind !== 'poisonous' && state === 'failed' && record.error.code === 'TASK_STALLED'
+  const bystander = ({ entry, record, state }: Finding): boolean => entry.order.kind !== 'poisonous' && state === 'failed' && record.error.code === 'FST_TASKS_STALLED'
   return {
     findings,
     lost: findings.filter(one => one.state === 'lost').map(one => one.id),
@@ -113,7 +113,7 @@ const outcomes: Record<Entry['order']['kind'], (finding: Finding, expect: Expect
     for (const run of runs) expect(causeOf(run, Date.parse(record.finishedAt), evidence) !== null, `expired, and was run by ${run.life}`)
   },
   poisonous ({ state, record, runs }, expect) {
-    expect(state === 'failed' && record.error.code === 'TASK_STALLED', `is ${state} ${JSON.stringify(record.error)}`)
+    expect(state === 'failed' && record.error.code === 'FST_TASKS_STALLED', `is ${state} ${JSON.stringify(record.error)}`)
     expect(runs.length <= maxStalls + 1, `ran ${runs.length} times`)
   }
 }
@@ -145,7 +145,7 @@ function causeOf ({ life: name, from }: Execution, until: number, evidence: Evid
   return faultOn(name, from - stallInterval, until, evidence)
 }
 
-const lifeOf = (name: string, { lives }: Evidence): Life => lives.find(one => one.name === name)!
+const lifeOf = (name: string, { lives }: Evidence): ProcessRun => lives.find(one => one.name === name)!
 
 /** What befell the connection of a worker, or Redis. */
 function faultOn (name: string, from: number, until: number, evidence: Evidence): string | null {
@@ -155,7 +155,7 @@ function faultOn (name: string, from: number, until: number, evidence: Evidence)
 }
 
 /** A worker may end because it was told to, and because of a poisonous task; else, no fault is a reason. */
-function diedByItself (life: Life, { entries, executions }: Evidence): boolean {
+function diedByItself (life: ProcessRun, { entries, executions }: Evidence): boolean {
   if (life.to === null || life.told?.signal === 'SIGKILL') return false
   if (entries.some(({ id, order }) => order.kind === 'poisonous' && executions.get(id!)?.some(one => one.life === life.name))) return false
   // By a signal: before it could listen for SIGTERM, or because it was killed as well.

@@ -1,8 +1,8 @@
 /** What goes wrong, and when: a timetable that follows from the seed, and a log of what was done. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningRedis } from '../scripts/redis.ts'
-import type { Crew } from './crew.ts'
-import type { Direct } from './direct.ts'
+import type { WorkerFleet } from './worker-fleet.ts'
+import type { RedisProbe } from './redis-probe.ts'
 import type { Size } from './plan.ts'
 import type { Link } from './proxy.ts'
 import type { Random } from './random.ts'
@@ -17,7 +17,7 @@ export interface Fault {
   to: number
 }
 
-export interface Scene { redis: RunningRedis, direct: Direct, crew: Crew, links: Link[], producerLink: Link }
+export interface Scene { redis: RunningRedis, direct: RedisProbe, crew: WorkerFleet, links: Link[], producerLink: Link }
 
 const counts: Record<FaultKind, keyof Size> = {
   sigkill: 'sigkills', sigterm: 'sigterms', freeze: 'freezes', restart: 'restarts', pause: 'pauses', full: 'fills', cut: 'cuts', 'lost-reply': 'lostReplies', stall: 'stalls', slow: 'slow'

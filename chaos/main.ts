@@ -10,8 +10,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
 import { readAof } from './aof.ts'
 import { audit } from './audit.ts'
-import { Crew } from './crew.ts'
-import { Direct, until } from './direct.ts'
+import { WorkerFleet } from './worker-fleet.ts'
+import { RedisProbe, until } from './redis-probe.ts'
 import { Faults } from './faults.ts'
 import { readLedgers } from './ledger.ts'
 import { makePlan, type Plan } from './plan.ts'
@@ -51,12 +51,12 @@ async function run ({ seed, orders }: Plan): Promise<string[]> {
   say(`seed ${seed}: ${orders.length} tasks, ${size.workers} workers`)
   const random = new Random(seed + 1)
   const redis = await openRedis()
-  const direct = new Direct(redis.port)
+  const direct = new RedisProbe(redis.port)
   ends.push(() => direct.close())
   await direct.listen()
   const links = await Promise.all(Array.from({ length: size.workers + 1 }, () => openLink(redis.port)))
   const producerLink = links.pop()!
-  const crew = new Crew(links.map(link => link.url), dir, new Random(seed + 2))
+  const crew = new WorkerFleet(links.map(link => link.url), dir, new Random(seed + 2))
   ends.push(() => crew.kill())
   crew.start()
   const fastify = await openProducer(producerLink)
@@ -71,14 +71,14 @@ async function run ({ seed, orders }: Plan): Promise<string[]> {
   const { leftOver } = await cleanUp(direct, crew, fastify)
   say('all has been removed')
 
-  await writeFile(join(dir, 'timeline.json'), JSON.stringify({ faults: faults.log, lives: crew.lives }, null, 1))
+  await writeFile(join(dir, 'timeline.json'), JSON.stringify({ faults: faults.log, lives: crew.processRuns }, null, 1))
   const executions = readLedgers(dir)
-  const evidence = { entries: producer.entries, records, histories: readAof(dir), executions, lives: crew.lives, faults: faults.log }
+  const evidence = { entries: producer.entries, records, histories: readAof(dir), executions, lives: crew.processRuns, faults: faults.log }
   return report({
     producer,
     audit: audit(evidence),
-    recovery: recovery(faults.log, direct.settledAt, crew.lives, executions),
-    lives: crew.lives,
+    recovery: recovery(faults.log, direct.settledAt, crew.processRuns, executions),
+    lives: crew.processRuns,
     faults: faults.log,
     leftOver,
     seconds: (Date.now() - start) / 1000
@@ -121,7 +121,7 @@ async function readRecords (fastify: FastifyInstance, { entries }: Producer): Pr
 }
 
 /** Once the time of every record has passed and every worker has gone, nothing may be left in Redis. */
-async function cleanUp (direct: Direct, crew: Crew, fastify: FastifyInstance): Promise<{ leftOver: string[] }> {
+async function cleanUp (direct: RedisProbe, crew: WorkerFleet, fastify: FastifyInstance): Promise<{ leftOver: string[] }> {
   await direct.expireAll()
   await until(async () => await direct.records() === 0, 8_000, over.signal)
   await bounded(crew.stop())

@@ -8,7 +8,7 @@ import type { TaskHandle } from '../lib/types.ts'
 export interface Entry {
   order: Order
   id: string | null
-  /** Calls that ended in TASKS_UNAVAILABLE. */
+  /** Calls that ended in FST_TASKS_REDIS_UNAVAILABLE. */
   refusals: number
   acknowledgedAt: number | null
   cancel: { outcome: string, at: number } | null
@@ -16,7 +16,7 @@ export interface Entry {
   awaited: { state: string, result: unknown } | null
 }
 
-const stateOfCode: Record<string, string> = { TASK_FAILED: 'failed', TASK_CANCELLED: 'cancelled', TASK_EXPIRED: 'expired', TASK_NOT_FOUND: 'gone' }
+const stateOfCode: Record<string, string> = { FST_TASKS_FAILED: 'failed', FST_TASKS_CANCELLED: 'cancelled', FST_TASKS_EXPIRED: 'expired', FST_TASKS_NOT_FOUND: 'gone' }
 
 interface Coded { code?: string, message: string, taskId?: string }
 
@@ -82,7 +82,7 @@ export class Producer {
       try {
         return await call()
       } catch (error) {
-        if ((error as Coded).code !== 'TASKS_UNAVAILABLE') throw error
+        if ((error as Coded).code !== 'FST_TASKS_REDIS_UNAVAILABLE') throw error
         for (const entry of entries) entry.refusals++
         entries[0]!.id ??= (error as Coded).taskId!
         await sleep(this.#random.int(50, 300), undefined, { signal: this.#signal })
@@ -109,7 +109,7 @@ export class Producer {
           entry.awaited = { state: stateOfCode[code], result: null }
           return
         }
-        if (code !== 'TASKS_UNAVAILABLE') throw error
+        if (code !== 'FST_TASKS_REDIS_UNAVAILABLE') throw error
         await sleep(100)
       }
     }

@@ -1,5 +1,5 @@
 /** How long it took until work went on. */
-import type { Life } from './crew.ts'
+import type { ProcessRun } from './worker-fleet.ts'
 import type { Fault } from './faults.ts'
 import type { Execution } from './ledger.ts'
 
@@ -11,7 +11,7 @@ export interface Recovery {
   disturbed: number[]
 }
 
-export function recovery (faults: Fault[], settledAt: number[], lives: Life[], executions: Map<string, Execution[]>): Recovery {
+export function recovery (faults: Fault[], settledAt: number[], lives: ProcessRun[], executions: Map<string, Execution[]>): Recovery {
   const outages = faults.filter(one => one.slot === null)
   const found: Recovery = { restarts: [], undisturbed: [], disturbed: [] }
   for (const { to } of outages) {
@@ -29,7 +29,7 @@ export function recovery (faults: Fault[], settledAt: number[], lives: Life[], e
 }
 
 /** When a worker died during a run, and when the same task was started next. */
-function * reruns (lives: Life[], executions: Map<string, Execution[]>): Generator<{ died: number, again: number, by: string }> {
+function * reruns (lives: ProcessRun[], executions: Map<string, Execution[]>): Generator<{ died: number, again: number, by: string }> {
   const ends = new Map(lives.map(life => [life.name, life.to]))
   for (const runs of executions.values()) {
     for (const [i, run] of runs.entries()) {

@@ -1,6 +1,6 @@
 /** The figures, as a table, and the verdict. */
 import type { Audit } from './audit.ts'
-import type { Life } from './crew.ts'
+import type { ProcessRun } from './worker-fleet.ts'
 import type { Fault, FaultKind } from './faults.ts'
 import type { Producer } from './producer.ts'
 import type { Recovery } from './recovery.ts'
@@ -9,7 +9,7 @@ export interface Run {
   producer: Producer
   audit: Audit
   recovery: Recovery
-  lives: Life[]
+  lives: ProcessRun[]
   faults: Fault[]
   leftOver: string[]
   seconds: number
@@ -34,7 +34,7 @@ const longest = (times: number[]): string => times.length === 0 ? 'none' : `${Ma
 function happened (faults: Fault[], kind: FaultKind): number { return new Set(faults.filter(one => one.kind === kind).map(one => one.from)).size }
 
 /** How long workers took to end once they were told, where nobody killed them meanwhile. */
-function closes (lives: Life[]): number[] {
+function closes (lives: ProcessRun[]): number[] {
   return lives.flatMap(({ told, to, signal }) => told?.signal === 'SIGTERM' && to !== null && signal === null ? to - told.at : [])
 }
 

@@ -24,7 +24,7 @@ export type TaskName = 'work' | 'aside' | 'fleeting'
 export const queues = ['chaos', 'side'] as const
 export const stallInterval = 2_000
 export const maxStalls = 2
-export const enqueueTimeout = 2_000
+export const redisTimeout = 2_000
 /** What process.exit of a poisonous task gives. */
 export const POISON = 66
 
@@ -37,7 +37,7 @@ const definitions: Record<TaskName, { queue: typeof queues[number], resultTtl: n
 
 export async function registerTasks (fastify: FastifyInstance, redis: RedisChoice, ledger?: LedgerWriter, more: string[] = []): Promise<void> {
   // A short resultTtl makes the reaper look often.
-  const options: TasksOptions = { redis, queues: more, stallInterval, maxStalls, enqueueTimeout, resultTtl: 2_000, routes: false }
+  const options: TasksOptions = { redis, queues: more, stallInterval, maxStalls, redisTimeout, resultTtl: 2_000, routes: false }
   await fastify.register(plugin, options)
   const handler = ledger && ((data: Work, task: TaskContext) => ledger.record(task, () => perform(data, task)))
   for (const [name, options] of Object.entries(definitions)) fastify.tasks.define(name, options, handler)

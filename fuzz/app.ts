@@ -33,7 +33,7 @@ export async function openApp (url: string, options: TasksOptions, define: (app:
   const app: FastifyInstance = Fastify({ logger: { level: 'info', stream: counting(log) }, forceCloseConnections: true })
   const { stallInterval } = defaults
   if (hurry !== undefined) defaults.stallInterval = hurry // only what is given is checked
-  await app.register(tasks, { redis: url, prefix, connectTimeout: 10_000, enqueueTimeout: 10_000, ...options })
+  await app.register(tasks, { redis: url, prefix, connectTimeout: 10_000, redisTimeout: 10_000, ...options })
   defaults.stallInterval = stallInterval
   define(app)
   await app.ready()

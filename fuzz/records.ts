@@ -7,7 +7,7 @@ import { openApp, type OpenApp } from './app.ts'
 import { must, mustBeCoded, outcomeOf } from './checks.ts'
 import { mustNotSpin } from './commands.ts'
 import { id, record, toBuffer, type Bytes } from './garbage.ts'
-import { isInList, stray, write, type Stray } from './strays.ts'
+import { isInList, strayKey, write, type StrayKey } from './stray-keys.ts'
 import { until } from './waiting.ts'
 import { property, type MakeArea } from './area.ts'
 
@@ -25,13 +25,13 @@ const OF_RUNNING = ['claims', 'progress', 'stalls', 'cancelling']
 
 interface Garbage { id: Bytes, record: Bytes }
 
-interface Batch { records: Garbage[], strays: Stray[], newWorker: boolean }
+interface Batch { records: Garbage[], strays: StrayKey[], newWorker: boolean }
 
 const garbage: fc.Arbitrary<Garbage> = fc.record({ id, record: record(['works', 'breaks', 'reports']) })
 
 const batch: fc.Arbitrary<Batch> = fc.record({
   records: fc.array(garbage, { maxLength: 100, size: 'max' }),
-  strays: fc.array(stray, { minLength: 1, maxLength: 200, size: 'max' }),
+  strays: fc.array(strayKey, { minLength: 1, maxLength: 200, size: 'max' }),
   newWorker: fc.boolean()
 })
 
@@ -46,13 +46,13 @@ export const records: MakeArea = url => {
       tasks.define('reports', async (data, task) => { await task.updateState('halfway', { data: typeof data }) })
       tasks.define('breaks', (_data, { id }) => {
         failures.set(id, (failures.get(id) ?? 0) + 1)
-        throw Object.assign(new Error('broken'), failures.get(id)! > FAILURES ? { code: 'TASK_UNRECOVERABLE' } : {})
+        throw Object.assign(new Error('broken'), failures.get(id)! > FAILURES ? { code: 'FST_TASKS_UNRECOVERABLE' } : {})
       })
       tasks.define('good', (n: number) => n + 1)
     }, HURRY)
   }
 
-  const writeAll = async (records: Garbage[], strays: Stray[]): Promise<void> => {
+  const writeAll = async (records: Garbage[], strays: StrayKey[]): Promise<void> => {
     const { redis, key } = open
     const pipeline = redis.pipeline()
     for (const one of records) pipeline.hset(key('jobs'), toBuffer(one.id), toBuffer(one.record))
@@ -89,7 +89,7 @@ export const records: MakeArea = url => {
     }
   }
 
-  const mustBeTidy = async (strays: Stray[]): Promise<void> => {
+  const mustBeTidy = async (strays: StrayKey[]): Promise<void> => {
     const { redis, key } = open
     const [claims, progress, stalls, cancelling] = await Promise.all([
       redis.hkeysBuffer(key('claims')), redis.hkeysBuffer(key('progress')),

@@ -18,7 +18,7 @@ const WATCHED = 150
 const SCRIPTS = 60
 const LINES = 60
 
-const keys = ['jobs', 'waiting', 'active', 'delayed', 'succeeded', 'failed', 'stalling', 'stallBlock', 'claims', 'progress', 'stalls', 'cancelling', 'revoked', 'stallInterval', 'workers', 'vitals', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'id']
+const keys = ['jobs', 'waiting', 'active', 'delayed', 'succeeded', 'failed', 'stalling', 'stallBlock', 'claims', 'progress', 'stalls', 'cancelling', 'cancelledWaits', 'stallInterval', 'workers', 'workerInfo', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'id']
 
 const types: Record<string, (redis: Redis, key: string) => Promise<unknown>> = {
   string: (redis, key) => redis.set(key, 'garbage'),

@@ -3,10 +3,10 @@
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as errors from './errors.ts'
-import { handling } from './tasks/request-context.ts'
+import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
 import { Worker } from './worker.ts'
-import type { Inline } from './testing/virtual-clock.ts'
+import type { MemoryClock } from './testing/virtual-clock.ts'
 import type { TaskRegistry } from './tasks/registry.ts'
 import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord, TaskWorker, WorkerInfo, WorkerOptions } from './types.ts'
 
@@ -15,17 +15,17 @@ class ScopedTasks implements FastifyTasks {
   readonly #registry: TaskRegistry
   readonly #instance: FastifyInstance
   readonly #workers: Worker[]
-  readonly #inline: Inline | undefined
+  readonly #memoryClock: MemoryClock | undefined
 
-  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: Worker[], inline: Inline | undefined) {
+  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: Worker[], memoryClock: MemoryClock | undefined) {
     this.#registry = registry
     this.#instance = instance
     this.#workers = workers
-    this.#inline = inline
+    this.#memoryClock = memoryClock
   }
 
   get name (): string { return this.#registry.settings.name }
-  get ready (): boolean { return this.#registry.availability.ready }
+  get ready (): boolean { return this.#registry.calls.ready }
 
   define (name: string, options: DefineOptions | TaskHandler = {}, handler?: TaskHandler): Task<any, any, any> {
     const [given, run] = typeof options === 'function' ? [{}, options] : [options, handler]
@@ -61,21 +61,21 @@ class ScopedTasks implements FastifyTasks {
   async drain (options: DrainOptions = {}): Promise<Drained> { return this.#clock('drain').drain(options) }
   async advance (ms: number, options: AdvanceOptions = {}): Promise<Drained> { return this.#clock('advance').advance(ms, options) }
 
-  #clock (call: string): Inline {
-    if (!this.#inline) throw new errors.NotInline(this.name, call)
-    return this.#inline
+  #clock (call: string): MemoryClock {
+    if (!this.#memoryClock) throw new errors.NotMemoryMode(this.name, call)
+    return this.#memoryClock
   }
 }
 
-/** Decorates; the workers that are started through it are added to `workers`. Throws TASKS_NAME_TAKEN. */
-export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[], inline?: Inline): FastifyTasks {
+/** Decorates; the workers that are started through it are added to `workers`. Throws FST_TASKS_NAME_TAKEN. */
+export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[], memoryClock?: MemoryClock): FastifyTasks {
   const { name } = registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
   const scoped = new WeakMap<FastifyInstance, FastifyTasks>()
   fastify.decorate(name, {
     getter (this: FastifyInstance) {
       let tasks = scoped.get(this)
-      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers, inline))
+      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers, memoryClock))
       return tasks
     }
   })
@@ -86,7 +86,7 @@ export function decorate (fastify: FastifyInstance, registry: TaskRegistry, work
 
 /** 202, with the address of the status route and the status itself: from memory, unless the task was there before. */
 function accepted (this: FastifyReply, handle: TaskHandle<any, any>): FastifyReply {
-  if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(errors.show(handle))
+  if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(errors.describeValue(handle))
   this.code(202).header('cache-control', 'no-store')
   if (handle.location !== null) this.header('location', handle.location)
   if (handle.snapshot) return this.send(handle.snapshot)
@@ -103,5 +103,5 @@ const REMEMBERS = Symbol('fastify-tasks.remembers-request')
 function rememberRequest (fastify: FastifyInstance): void {
   if (fastify.hasDecorator(REMEMBERS)) return // another instance of the plugin does
   fastify.decorate(REMEMBERS, true)
-  fastify.addHook('preValidation', (request, _reply, done) => handling(request, done))
+  fastify.addHook('preValidation', (request, _reply, done) => runInRequest(request, done))
 }

@@ -6,12 +6,13 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fastifyRedis from '@fastify/redis'
 import fp from 'fastify-plugin'
 import * as errors from './errors.ts'
-import { connect, disconnect, inspectRedis, isClient, untilReady, type Connection } from './store/redis/connection.ts'
+import { connect, disconnect, isClient, untilReady, type Connection } from './store/redis/connection.ts'
+import { inspectRedis } from './store/redis/inspect.ts'
 import { decorate } from './decorators.ts'
-import { loggable, toFailure } from './records/failure.ts'
-import { hostOf } from './boot/app-registry.ts'
-import { Inline } from './testing/virtual-clock.ts'
-import { InlineWorkers } from './testing/auto-workers.ts'
+import { toLoggableError, toFailure } from './records/failure.ts'
+import { appRegistry } from './boot/app-registry.ts'
+import { MemoryClock } from './testing/virtual-clock.ts'
+import { AutoWorkers } from './testing/auto-workers.ts'
 import { MemoryStore } from './store/memory/store.ts'
 import { pluginSettings, workerSettings, type Settings } from './options.ts'
 import { RedisStore } from './store/redis/store.ts'
@@ -22,7 +23,7 @@ import type { Worker } from './worker.ts'
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
-  if (settings.mode === 'inline') return registerInline(fastify, settings, options.worker === undefined)
+  if (settings.mode === 'memory') return registerInMemory(fastify, settings, options.worker === undefined)
   const decorated = fastify.hasDecorator('redis') ? fastify.redis : undefined
   const connection = connect(settings.redis ?? await unnamed(fastify, decorated), decorated)
   const registry = new TaskRegistry(settings, new RedisStore(connection, settings))
@@ -36,21 +37,21 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
 }
 
 /** @param automatic whether nobody has said that a worker is to run, or is not to */
-async function registerInline (fastify: FastifyInstance, settings: Settings, automatic: boolean): Promise<void> {
+async function registerInMemory (fastify: FastifyInstance, settings: Settings, automatic: boolean): Promise<void> {
   const store = new MemoryStore()
   const registry = new TaskRegistry(settings, store)
   const workers: Worker[] = []
-  const inline = new Inline(registry, store, new InlineWorkers({ registry, store, workers, automatic: automatic && !hostOf(fastify).standalone, log: fastify.log }))
-  const tasks = assemble(fastify, { registry, workers, inline })
-  if (process.env.NODE_ENV === 'production') fastify.log.warn('mode "inline" is for tests: tasks run in this process, and are lost with it')
+  const memoryClock = new MemoryClock(registry, store, new AutoWorkers({ registry, store, workers, automatic: automatic && !appRegistry(fastify).standalone, log: fastify.log }))
+  const tasks = assemble(fastify, { registry, workers, memoryClock })
+  if (process.env.NODE_ENV === 'production') fastify.log.warn('mode "memory" is for tests: tasks run in this process, and are lost with it')
   await mount(fastify, registry)
-  fastify.addHook('onReady', async () => inline.open())
+  fastify.addHook('onReady', async () => memoryClock.open())
   startEmbeddedWorker(fastify, registry, tasks)
 }
 
 /** Where nobody names a Redis, who boots the app may know of one. */
 async function unnamed (fastify: FastifyInstance, decorated: unknown): Promise<string | undefined> {
-  return isClient(decorated) || process.env.REDIS_URL ? undefined : await hostOf(fastify).redis?.()
+  return isClient(decorated) || process.env.REDIS_URL ? undefined : await appRegistry(fastify).redis?.()
 }
 
 async function look (registry: TaskRegistry, id: string): Promise<{ data: unknown, stack: string | null } | null> {
@@ -62,36 +63,36 @@ async function look (registry: TaskRegistry, id: string): Promise<{ data: unknow
 interface Parts {
   registry: TaskRegistry
   connection?: Connection
-  inline?: Inline
+  memoryClock?: MemoryClock
   workers?: Worker[]
 }
 
 /** Added first: what fails after this closes what was opened. Workers need the connections, and go before them. */
-function assemble (fastify: FastifyInstance, { registry, connection, inline, workers = [] }: Parts): FastifyTasks {
+function assemble (fastify: FastifyInstance, { registry, connection, memoryClock, workers = [] }: Parts): FastifyTasks {
   fastify.addHook('onClose', async () => {
-    inline?.close()
+    memoryClock?.close()
     await Promise.all(workers.map(worker => worker.close()))
     await registry.close()
     if (connection?.owned) await disconnect(connection.client)
   })
-  const tasks = decorate(fastify, registry, workers, inline)
+  const tasks = decorate(fastify, registry, workers, memoryClock)
   const { store: { address }, settings: { queues }, definitions } = registry
-  hostOf(fastify).registered.push({ tasks, inline: inline !== undefined, address, queues, definitions, look: id => look(registry, id) })
+  appRegistry(fastify).instances.push({ tasks, inMemory: memoryClock !== undefined, address, queues, definitions, readTask: id => look(registry, id) })
   return tasks
 }
 
 /**
  * Waits a little for Redis, and goes on without: the app serves what does not need it.
- * @throws TASKS_REDIS_REFUSED, TASKS_REDIS_TOO_OLD
+ * @throws FST_TASKS_REDIS_REFUSED, FST_TASKS_REDIS_TOO_OLD
  */
-async function greetRedis (fastify: FastifyInstance, { settings, availability }: TaskRegistry, connection: Connection): Promise<boolean> {
+async function greetRedis (fastify: FastifyInstance, { settings, clock }: TaskRegistry, connection: Connection): Promise<boolean> {
   const { client, address, owned } = connection
   if (owned) tellOutages(fastify, connection)
   const greet = async (): Promise<void> => {
-    await availability.synchronise()
+    await clock.synchronise()
     for (const warning of await inspectRedis(client, address)) fastify.log.warn(warning)
   }
-  const onReady = (): void => { greet().catch(error => fastify.log.error({ err: loggable(toFailure(error)) }, 'Redis is not as it should be')) }
+  const onReady = (): void => { greet().catch(error => fastify.log.error({ err: toLoggableError(toFailure(error)) }, 'Redis is not as it should be')) }
   fastify.addHook('onClose', async () => { client.off('ready', onReady) })
   const start = Date.now()
   const reached = await untilReady(client, settings.connectTimeout, address)
@@ -113,7 +114,7 @@ async function answered (work: Promise<void>, ms: number): Promise<boolean> {
 function tellOutages (fastify: FastifyInstance, { client, address }: Connection): void {
   let away = false
   client.on('error', error => {
-    if (!away) fastify.log.warn({ err: loggable(toFailure(error)) }, `The connection to Redis at ${address} is broken; dialling again`)
+    if (!away) fastify.log.warn({ err: toLoggableError(toFailure(error)) }, `The connection to Redis at ${address} is broken; dialling again`)
     away = true
   })
   client.on('ready', () => {
@@ -134,14 +135,14 @@ async function mount (fastify: FastifyInstance, registry: TaskRegistry, connecti
   })
 }
 
-function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, availability }: TaskRegistry, tasks: FastifyTasks): void {
-  if (worker === false || hostOf(fastify).standalone) return
+function startEmbeddedWorker (fastify: FastifyInstance, { settings: { worker }, calls }: TaskRegistry, tasks: FastifyTasks): void {
+  if (worker === false || appRegistry(fastify).standalone) return
   const options = worker === true ? {} : worker
   workerSettings(options, [])
   fastify.addHook('onReady', async () => {
     const started = tasks.startWorker(options)
-    if (availability.ready) await started
-    else started.catch(error => fastify.log.fatal({ err: loggable(toFailure(error)) }, 'The worker could not start'))
+    if (calls.ready) await started
+    else started.catch(error => fastify.log.fatal({ err: toLoggableError(toFailure(error)) }, 'The worker could not start'))
   })
 }
 

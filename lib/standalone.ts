@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { workerDefaults } from './options.ts'
-import type { Host } from './boot/app-registry.ts'
+import type { AppRegistry } from './boot/app-registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
 export interface RunWorkerOptions extends WorkerOptions {
@@ -41,15 +41,15 @@ export interface RunningWorker extends WorkerBoot {
   readonly workers: TaskWorker[]
 }
 
-export type Registered = Host['registered'][number]
+export type PluginInstance = AppRegistry['instances'][number]
 
 /** Boot must not give up before Redis is there: @fastify/redis of the app's own waits for it. */
 const BOOT_TIMEOUT = 0
 
 /**
  * Boots an app to ready, without listening, and works on its tasks until `close`.
- * @throws TASKS_APP_NOT_FOUND, TASKS_APP_INVALID, TASKS_APP_TYPESCRIPT, TASKS_APP_WITHOUT_PLUGIN, TASKS_APP_INLINE, TASKS_NO_HANDLERS,
- * TASKS_REDIS_REFUSED, TASK_QUEUE_UNKNOWN, TASKS_OPTION_*, and whatever the app throws.
+ * @throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, FST_TASKS_APP_WITHOUT_PLUGIN, FST_TASKS_APP_MEMORY_MODE, FST_TASKS_NO_HANDLERS,
+ * FST_TASKS_REDIS_REFUSED, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_*_OPTION_*, and whatever the app throws.
  */
 export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
   const { app, appOptions, serverOptions, logLevel = 'info' } = options
@@ -64,9 +64,9 @@ export async function runWorker (options: RunWorkerOptions): Promise<RunningWork
 }
 
 /** Works on the tasks of an app that has been booted. */
-export async function work ({ instance, host, file }: BootedApp, options: WorkerOptions & Pick<RunWorkerOptions, 'onBoot'>): Promise<RunningWorker> {
+export async function work ({ instance, registry, file }: BootedApp, options: WorkerOptions & Pick<RunWorkerOptions, 'onBoot'>): Promise<RunningWorker> {
   const { onBoot, ...limits } = options
-  const plans = plan(host, limits, file)
+  const plans = plan(registry, limits, file)
   const boot = { ...describe(plans, file), close: () => instance.close() }
   onBoot?.(boot)
   const workers = await Promise.all(plans.map(({ registered, workerOptions }) => registered.tasks.startWorker(workerOptions)))
@@ -77,27 +77,27 @@ function logging (options: FastifyServerOptions, level: string): FastifyServerOp
   return options.logger || options.loggerInstance ? options : { ...options, loggerInstance: pino({ level }) }
 }
 
-interface Plan { registered: Registered, workerOptions: WorkerOptions & { queues: string[], concurrency: number } }
+interface Plan { registered: PluginInstance, workerOptions: WorkerOptions & { queues: string[], concurrency: number } }
 
 /** Which registered instance of the plugin serves which queues. */
-function plan ({ registered }: Host, { queues, concurrency = workerDefaults.concurrency, closeTimeout }: WorkerOptions, app: string): Plan[] {
-  if (registered.length === 0) throw new errors.AppWithoutPlugin(app)
-  if (registered.some(one => one.inline)) throw new errors.AppInline(app)
+function plan ({ instances }: AppRegistry, { queues, concurrency = workerDefaults.concurrency, closeTimeout }: WorkerOptions, app: string): Plan[] {
+  if (instances.length === 0) throw new errors.AppWithoutPlugin(app)
+  if (instances.some(one => one.inMemory)) throw new errors.AppMemoryMode(app)
   const limits = { concurrency, ...(closeTimeout === undefined ? {} : { closeTimeout }) }
-  const plans = registered
+  const plans = instances
     .map(one => ({ registered: one, workerOptions: { queues: served(one, queues), ...limits } }))
     .filter(one => one.workerOptions.queues.length > 0)
-  if (plans.length === 0) throw new errors.NoHandlers(`${app} defines no task with a handler${queues ? ` in the queues ${queues.join(', ')}` : ''}; it defines: ${everyTask(registered)}`)
+  if (plans.length === 0) throw new errors.NoHandlers(`${app} defines no task with a handler${queues ? ` in the queues ${queues.join(', ')}` : ''}; it defines: ${everyTask(instances)}`)
   return plans
 }
 
-function served ({ definitions, queues: open }: Registered, wanted: string[] | undefined): string[] {
+function served ({ definitions, queues: open }: PluginInstance, wanted: string[] | undefined): string[] {
   const queues = [...definitions.values()].filter(one => one.handler).map(one => one.queue)
   if (queues.length === 0) return []
   return [...new Set([...queues, ...open])].filter(queue => wanted?.includes(queue) ?? true)
 }
 
-const everyTask = (registered: Registered[]): string =>
+const everyTask = (registered: PluginInstance[]): string =>
   registered.flatMap(one => [...one.definitions].map(([name, { queue, handler }]) => `${name} (queue ${queue}${handler ? '' : ', no handler'})`)).join(', ') || 'none'
 
 /** Those of the queues that are served; all, where one of these is open to every task. */

@@ -132,12 +132,12 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
   readonly location: string | null
   /** Its record as it was enqueued: no round trip. Null where `created` is false. */
   readonly snapshot: TaskRecord<Result, Progress> | null
-  /** Its record now, or null once it is gone. Throws `TASKS_UNAVAILABLE`. */
+  /** Its record now, or null once it is gone. Throws `FST_TASKS_REDIS_UNAVAILABLE`. */
   status (): Promise<TaskRecord<Result, Progress> | null>
   /**
    * Waits for its end and returns the result.
    * @param options.timeout how long to wait, in ms; default no limit.
-   * @throws TASK_OPTION_INVALID, TASKS_OPTION_UNKNOWN, TASK_FAILED, TASK_CANCELLED, TASK_EXPIRED, TASK_NOT_FOUND, TASK_RESULT_TIMEOUT, TASKS_UNAVAILABLE.
+   * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_FAILED, FST_TASKS_CANCELLED, FST_TASKS_EXPIRED, FST_TASKS_NOT_FOUND, FST_TASKS_RESULT_TIMEOUT, FST_TASKS_REDIS_UNAVAILABLE.
    */
   result (options?: ResultOptions): Promise<Result>
   /** See `FastifyTasks.cancel`. */
@@ -225,9 +225,9 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly signal: AbortSignal
   /** The app's logger with `taskId`, `task`, `attempt`, `reqId` and `trace_id`, `span_id`, `trace_flags`. */
   readonly log: FastifyBaseLogger
-  /** Stores a stage (any text) and a progress (any JSON), readable from every process at once. Throws `TASK_PROGRESS_INVALID`. */
+  /** Stores a stage (any text) and a progress (any JSON), readable from every process at once. Throws `FST_TASKS_PROGRESS_INVALID`. */
   updateState (stage: string, progress?: Progress): Promise<void>
-  /** Stores a progress and leaves the stage as it is. Throws `TASK_PROGRESS_INVALID`. */
+  /** Stores a progress and leaves the stage as it is. Throws `FST_TASKS_PROGRESS_INVALID`. */
   reportProgress (progress: Progress): Promise<void>
 }
 
@@ -277,7 +277,7 @@ export interface ThreadsOptions {
   max?: number
   /** How long a thread stays that has nothing to do. Default 60,000. */
   idleTimeout?: number
-  /** Largest heap of a thread in MiB: one that needs more ends, and fails its task with TASK_THREAD_DIED. Default: Node's. */
+  /** Largest heap of a thread in MiB: one that needs more ends, and fails its task with FST_TASKS_THREAD_DIED. Default: Node's. */
   maxHeap?: number
 }
 
@@ -334,10 +334,10 @@ export interface TasksOptions {
   /** Name of the decorator, and of the plugin's instance. Default `tasks`. */
   name?: string
   /**
-   * `inline`: tasks are kept and run in this process, and no Redis is dialled: for tests. Delays, waits between attempts,
+   * `memory`: tasks are kept and run in this process, and no Redis is dialled: for tests. Delays, waits between attempts,
    * `expires` and `resultTtl` follow a clock that stands still until `advance` moves it. Default `redis`.
    */
-  mode?: 'redis' | 'inline'
+  mode?: 'redis' | 'memory'
   /**
    * URL, ioredis options, `{ cluster: [nodes], ...options }` or an ioredis client. Default: `fastify.redis`, then `REDIS_URL`,
    * then `redis://localhost:6379/0`.
@@ -350,7 +350,7 @@ export interface TasksOptions {
   /** The status route. Default `{}`: `GET /tasks/:id`. */
   routes?: false | RoutesOptions
   /**
-   * Run a worker in this process. Default false. With `mode: 'inline'` one runs by itself from the first enqueue on; an
+   * Run a worker in this process. Default false. With `mode: 'memory'` one runs by itself from the first enqueue on; an
    * explicit false keeps it from that: tasks wait for `drain`, `advance` or `startWorker`.
    */
   worker?: boolean | WorkerOptions
@@ -368,10 +368,10 @@ export interface TasksOptions {
   resultTtl?: number
   /** A claim that was not renewed for this long is stalled: its task runs again. One value for each queue. Default 30,000. */
   stallInterval?: number
-  /** A task that stalled more often than this fails with `TASK_STALLED`. Default 2. */
+  /** A task that stalled more often than this fails with `FST_TASKS_STALLED`. Default 2. */
   maxStalls?: number
-  /** Longest time an enqueue or a status read may take before it fails with `TASKS_UNAVAILABLE`. Default 2,000. */
-  enqueueTimeout?: number
+  /** Longest time an enqueue or a status read may take before it fails with `FST_TASKS_REDIS_UNAVAILABLE`. Default 2,000. */
+  redisTimeout?: number
   /** How long register waits for Redis before the app starts without it. Default 2,000. */
   connectTimeout?: number
   /** Largest data of a task, in bytes of JSON. Default 1,048,576. */
@@ -404,10 +404,10 @@ export interface FastifyTasks<Provider extends FastifyTypeProvider = FastifyType
   /**
    * Defines a task: the handler's `this` is the instance on which `define` was called.
    * Without a handler it can be enqueued here, and is run by workers that have one.
-   * A schema that cannot be compiled fails the boot with TASK_SCHEMA_INVALID.
+   * A schema that cannot be compiled fails the boot with FST_TASKS_SCHEMA_INVALID.
    * Types: those of the schemas, through the instance's type provider; else those of `Tasks`; else the type arguments, or
    * the handler's own.
-   * @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID, TASK_THREAD_NOT_FOUND, TASKS_OPTION_CLASH
+   * @throws FST_TASKS_ALREADY_DEFINED, FST_TASKS_NAME_INVALID, FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_CLASH
    */
   define<Data = never, Result = never, Progress = never, const Name extends string = string, const DataSchema = unknown, const ResultSchema = unknown, const ProgressSchema = unknown> (
     name: Name,
@@ -438,54 +438,54 @@ export interface FastifyTasks<Provider extends FastifyTypeProvider = FastifyType
   ): Task<TaskData<Provider, unknown, Name, Data>, TaskResult<Provider, unknown, Name, Result>, TaskProgress<Provider, unknown, Name, Progress>>
   /**
    * Enqueues one task. Resolves once Redis has it; nothing is in Redis where it throws, unless the code is
-   * `TASKS_UNAVAILABLE`, whose message then says whether it may be.
-   * @throws FST_ERR_VALIDATION (400, as a body's) where the task has a schema for its data, TASK_UNKNOWN, TASK_DATA_INVALID, TASK_DATA_TOO_LARGE, TASK_OPTION_INVALID, TASK_ID_INVALID, TASK_ID_TAKEN, TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE
+   * `FST_TASKS_REDIS_UNAVAILABLE`, whose message then says whether it may be.
+   * @throws FST_ERR_VALIDATION (400, as a body's) where the task has a schema for its data, FST_TASKS_NOT_DEFINED, FST_TASKS_DATA_INVALID, FST_TASKS_DATA_TOO_LARGE, FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_ID_INVALID, FST_TASKS_ID_TAKEN, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
   enqueue<Name extends TaskName> (name: Name, ...args: EnqueueArguments<NamedData<Name>>): Promise<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>
   /** Enqueues many of one name, pipelined; all are checked before any is sent. Throws as `enqueue`. */
   enqueueMany<Name extends TaskName> (name: Name, items: Array<EnqueueItem<NamedData<Name>>>): Promise<Array<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>>
-  /** The record of a task, or null where there is none: one round trip, whatever the queue's length. Throws `TASKS_UNAVAILABLE`. */
+  /** The record of a task, or null where there is none: one round trip, whatever the queue's length. Throws `FST_TASKS_REDIS_UNAVAILABLE`. */
   status<Result = unknown, Progress = unknown> (id: string): Promise<TaskRecord<Result, Progress> | null>
-  /** A handle on a task that was enqueued elsewhere, or null. Throws `TASKS_UNAVAILABLE`. */
+  /** A handle on a task that was enqueued elsewhere, or null. Throws `FST_TASKS_REDIS_UNAVAILABLE`. */
   handle<Result = unknown, Progress = unknown> (id: string): Promise<TaskHandle<Result, Progress> | null>
-  /** Cancels a task wherever it is, from any process. Throws `TASKS_UNAVAILABLE`. */
+  /** Cancels a task wherever it is, from any process. Throws `FST_TASKS_REDIS_UNAVAILABLE`. */
   cancel (id: string): Promise<CancelOutcome>
-  /** Queues a `failed` task again, with clean counters. Throws `TASKS_UNAVAILABLE`. */
+  /** Queues a `failed` task again, with clean counters. Throws `FST_TASKS_REDIS_UNAVAILABLE`. */
   retry (id: string): Promise<RetryOutcome>
   /**
    * Tasks of one state: waiting and active ones oldest first, delayed and retrying ones by when they are due, ended ones
-   * newest first. A page costs the page, not the queue. Throws TASKS_OPTION_*, TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE.
+   * newest first. A page costs the page, not the queue. Throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE.
    */
   list (options: ListOptions): Promise<TaskPage>
-  /** How many tasks each known queue has in which state. Throws TASKS_UNAVAILABLE. */
+  /** How many tasks each known queue has in which state. Throws FST_TASKS_REDIS_UNAVAILABLE. */
   counts (): Promise<Record<string, QueueCounts>>
-  /** Removes a task that does not run, and all that is stored of it. Throws TASKS_UNAVAILABLE. */
+  /** Removes a task that does not run, and all that is stored of it. Throws FST_TASKS_REDIS_UNAVAILABLE. */
   remove (id: string): Promise<RemoveOutcome>
-  /** Removes all waiting and delayed tasks of a queue; how many. Throws TASK_QUEUE_UNKNOWN, TASKS_UNAVAILABLE. */
+  /** Removes all waiting and delayed tasks of a queue; how many. Throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE. */
   purge (queue: string): Promise<number>
   /**
    * The workers that live and serve a queue that is known here. One that was killed is listed for 15 s more; one whose
-   * event loop is held up for longer than that is not listed meanwhile. Throws TASKS_UNAVAILABLE.
+   * event loop is held up for longer than that is not listed meanwhile. Throws FST_TASKS_REDIS_UNAVAILABLE.
    */
   workers (): Promise<WorkerInfo[]>
   /**
    * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
-   * @throws TASKS_NO_HANDLERS, TASK_QUEUE_UNKNOWN, TASKS_OPTION_INVALID, TASKS_STALL_INTERVAL_CLASH
+   * @throws FST_TASKS_NO_HANDLERS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_STALL_INTERVAL_CLASH
    */
   startWorker (options?: WorkerOptions): Promise<TaskWorker>
   /**
-   * With `mode: 'inline'`: resolves once no task waits or runs. What is delayed is left, unless `delayed: true`.
-   * @throws TASKS_NOT_INLINE; TASKS_NOT_DRAINED, which names the tasks, where some have not ended within `timeout` (4 s);
-   * TASKS_NO_HANDLERS where a task waits that has no handler here; TASKS_OPTION_*
+   * With `mode: 'memory'`: resolves once no task waits or runs. What is delayed is left, unless `delayed: true`.
+   * @throws FST_TASKS_NOT_MEMORY_MODE; FST_TASKS_NOT_DRAINED, which names the tasks, where some have not ended within `timeout` (4 s);
+   * FST_TASKS_NO_HANDLERS where a task waits that has no handler here; FST_TASKS_*_OPTION_*
    */
   drain (options?: DrainOptions): Promise<Drained>
   /**
-   * With `mode: 'inline'`: lets all that waits or runs end, then moves the clock by `ms`. What comes due on the way, retries
+   * With `mode: 'memory'`: lets all that waits or runs end, then moves the clock by `ms`. What comes due on the way, retries
    * too, runs to its end in the order of its times, each at its own.
    * @throws as `drain`
    */
   advance (ms: number, options?: AdvanceOptions): Promise<Drained>
-  /** Is Redis there? For health checks. With `mode: 'inline'` always true. */
+  /** Is Redis there? For health checks. With `mode: 'memory'` always true. */
   readonly ready: boolean
 }
 

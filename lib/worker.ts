@@ -6,18 +6,18 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
-import { Heart } from './worker/heartbeat.ts'
-import { Insist } from './worker/persistent-call.ts'
-import { QueueLoop } from './worker/consumer.ts'
+import { Heartbeat } from './worker/heartbeat.ts'
+import { PersistentCalls } from './worker/persistent-call.ts'
+import { QueueConsumer } from './worker/consumer.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
-import type { Link } from './store/contract.ts'
+import type { StoreConnection } from './store/contract.ts'
 import type { TaskRegistry } from './tasks/registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
 /** For the grace of aborted handlers and the last words to Redis, beyond closeTimeout, in ms. */
-const CLOSE_MARGIN = 2_000
+const CLOSE_MARGIN_MS = 2_000
 /** How often it is said that Redis is waited for, in ms. */
-const WAIT_NOTICE = 10_000
+const WAIT_NOTICE_MS = 10_000
 
 export class Worker implements TaskWorker {
   readonly id = randomBytes(6).toString('hex')
@@ -27,20 +27,20 @@ export class Worker implements TaskWorker {
   readonly #settings: WorkerSettings
   readonly #log: FastifyBaseLogger
   /** For what is done once, at the start; the loops have their own. */
-  readonly #insist: Insist
-  readonly #clients: Link[] = []
-  #loops: QueueLoop[] = []
-  #heart: Heart | null = null
+  readonly #calls: PersistentCalls
+  readonly #connections: StoreConnection[] = []
+  #consumers: QueueConsumer[] = []
+  #heartbeat: Heartbeat | null = null
   #closing: Promise<void> | null = null
 
-  /** Throws TASKS_OPTION_*, TASK_QUEUE_UNKNOWN, TASKS_NO_HANDLERS. Connects at `start`. */
+  /** Throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_NO_HANDLERS. Connects at `start`. */
   constructor (registry: TaskRegistry, options: WorkerOptions, log: FastifyBaseLogger) {
     this.#registry = registry
     this.#settings = workerSettings(options, queuesWithHandlers(registry))
     this.queues = this.#settings.queues
     this.concurrency = this.#settings.concurrency
     this.#log = log.child({ worker: this.id })
-    this.#insist = new Insist(this.#log)
+    this.#calls = new PersistentCalls(this.#log)
     for (const queue of this.queues) registry.queue(queue)
     this.#checkHandlers()
   }
@@ -58,57 +58,57 @@ export class Worker implements TaskWorker {
     if (without.length > 0) this.#log.warn(`No handler here for ${without.join(', ')}: this worker hands such tasks back for others`)
   }
 
-  /** Waits for Redis for as long as it takes, then works. Throws TASKS_STALL_INTERVAL_CLASH, TASKS_REDIS_REFUSED. */
+  /** Waits for Redis for as long as it takes, then works. Throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED. */
   async start (): Promise<void> {
     const client = this.#open('worker')
     await this.#waitForRedis(client)
     if (this.#closing) return
-    await this.#insist.until('reading of its clock', () => this.#registry.availability.synchronise())
+    await this.#calls.retryUntilClosed('reading of its clock', () => this.#registry.clock.synchronise())
     if (this.#closing) return
-    this.#loops = this.queues.map(name => new QueueLoop({
+    this.#consumers = this.queues.map(name => new QueueConsumer({
       registry: this.#registry,
       queue: this.#registry.queue(name),
-      client,
-      blocker: this.#open(`wait:${name}`),
+      connection: client,
+      blockingConnection: this.#open(`wait:${name}`),
       workerId: this.id,
       concurrency: this.concurrency,
       log: this.#log
     }))
-    await Promise.all(this.#loops.map(loop => loop.start()))
-    this.#tellOfItself(client)
+    await Promise.all(this.#consumers.map(consumer => consumer.start()))
+    this.#startHeartbeat(client)
     this.#log.info({ queues: this.queues, concurrency: this.concurrency }, 'worker started')
   }
 
-  #tellOfItself (client: Link): void {
+  #startHeartbeat (client: StoreConnection): void {
     if (this.#closing) return
-    this.#heart = new Heart({
+    this.#heartbeat = new Heartbeat({
       id: this.id,
-      client,
+      connection: client,
       concurrency: this.concurrency,
-      queues: this.#loops.map((loop, i) => ({ queue: this.#registry.queue(this.queues[i]!).over(client), runs: () => loop.runs() })),
-      now: () => this.#registry.availability.now(),
+      queues: this.#consumers.map((consumer, i) => ({ queue: this.#registry.queue(this.queues[i]!).over(client), running: () => consumer.runningTasks() })),
+      now: () => this.#registry.clock.now(),
       log: this.#log
     })
-    this.#heart.start()
+    this.#heartbeat.start()
   }
 
-  #open (label: string): Link {
-    const client = this.#registry.store.open(label)
-    this.#clients.push(client)
+  #open (label: string): StoreConnection {
+    const client = this.#registry.store.connect(label)
+    this.#connections.push(client)
     return client
   }
 
-  async #waitForRedis (client: Link): Promise<void> {
+  async #waitForRedis (client: StoreConnection): Promise<void> {
     const { store } = this.#registry
     let ms = 1_000
-    while (!this.#closing && !await store.untilReady(client, ms, this.#insist.signal)) {
+    while (!this.#closing && !await store.untilReady(client, ms, this.#calls.signal)) {
       this.#log.warn(`Waiting for Redis at ${store.address}: it does not answer (connection: ${client.status})`)
-      ms = WAIT_NOTICE
+      ms = WAIT_NOTICE_MS
     }
   }
 
   /** It serves its queues, or is about to. */
-  get open (): boolean { return this.#closing === null }
+  get isOpen (): boolean { return this.#closing === null }
 
   close (): Promise<void> {
     this.#closing ??= this.#close()
@@ -116,14 +116,14 @@ export class Worker implements TaskWorker {
   }
 
   async #close (): Promise<void> {
-    this.#insist.close()
-    for (const loop of this.#loops) loop.stop()
-    this.#heart?.drain()
-    await within(this.#settings.closeTimeout, this.#loops.map(loop => loop.idle()))
-    await within(CLOSE_MARGIN, this.#loops.map(loop => loop.handBack()))
-    for (const loop of this.#loops) loop.close()
-    this.#heart?.stop()
-    await Promise.all(this.#clients.map(client => this.#registry.store.shut(client)))
+    this.#calls.close()
+    for (const consumer of this.#consumers) consumer.stop()
+    this.#heartbeat?.drain()
+    await within(this.#settings.closeTimeout, this.#consumers.map(consumer => consumer.idle()))
+    await within(CLOSE_MARGIN_MS, this.#consumers.map(consumer => consumer.handBack()))
+    for (const consumer of this.#consumers) consumer.close()
+    this.#heartbeat?.stop()
+    await Promise.all(this.#connections.map(client => this.#registry.store.close(client)))
     this.#log.info('worker closed')
   }
 }

@@ -108,7 +108,7 @@ const threads: Table = { max: whole(1, 1_000, 'For example 4'), idleTimeout: who
 const plugin: Table = {
   ...ofEveryTask,
   name: named('fastify.reports'),
-  mode: { good: ['redis', 'inline'], bad: [['Inline', '"Inline"'], ['', '""'], [true, 'true'], [null, 'null'], [['inline'], '["inline"]']], expected: '"redis" or "inline"', fix: 'for tests' },
+  mode: { good: ['redis', 'memory'], bad: [['Memory', '"Memory"'], ['', '""'], [true, 'true'], [null, 'null'], [['memory'], '["memory"]']], expected: '"redis" or "memory"', fix: 'for tests' },
   prefix: named('routes: { prefix: "/jobs" }'),
   redis: {
     good: ['redis://user:pass@host:1/2', 'rediss://host', '/tmp/redis.sock', {}, { host: 'x' }, { cluster: ['redis://h:1', 7000, { host: 'h' }], scaleReads: 'all' }],
@@ -124,7 +124,7 @@ const plugin: Table = {
   resultTtl: whole(0, CENTURIES, 'one day'),
   stallInterval: whole(1_000, TIMER, 'longer than any handler'),
   maxStalls: whole(0, 1_000, 'For example 2'),
-  enqueueTimeout: whole(1, TIMER, 'For example 2000'),
+  redisTimeout: whole(1, TIMER, 'For example 2000'),
   connectTimeout: whole(1, TIMER, 'For example 2000'),
   maxDataSize: whole(1, 2 ** 29, 'For example 1048576'),
   maxResultSize: whole(1, 2 ** 29, 'For example 1048576'),
@@ -136,18 +136,18 @@ interface Place { name: string, table: Table, check: (options: any) => unknown, 
 const ofPlugin = (options: any): unknown => pluginSettings({ backoffStrategies: strategies, ...options })
 const fixed = (options: any): any => ({ backoff: { strategy: 'fixed', ...options } })
 const places: Place[] = [
-  { name: 'register', table: plugin, check: ofPlugin, code: 'TASKS_OPTION_INVALID', path: '' },
-  { name: 'register: routes', table: routes, check: options => ofPlugin({ routes: options }), code: 'TASKS_OPTION_INVALID', path: 'routes.' },
-  { name: 'register: worker', table: worker, check: options => ofPlugin({ worker: options }), code: 'TASKS_OPTION_INVALID', path: 'worker.' },
-  { name: 'register: threads', table: threads, check: options => ofPlugin({ threads: options }), code: 'TASKS_OPTION_INVALID', path: 'threads.' },
-  { name: 'register: backoff', table: backoff, check: options => ofPlugin(fixed(options)), code: 'TASKS_OPTION_INVALID', path: 'backoff.' },
-  { name: 'startWorker', table: worker, check: options => workerSettings(options, []), code: 'TASKS_OPTION_INVALID', path: 'worker.' },
-  { name: 'define', table: define, check: options => checkDefine('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
-  { name: 'define: backoff', table: backoff, check: options => checkDefine('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' },
-  { name: 'define: schema', table: schema, check: options => checkDefine('a', { schema: options }, settings), code: 'TASK_OPTION_INVALID', path: 'schema.' },
-  { name: 'enqueue', table: enqueue, check: options => checkEnqueue('a', options, settings), code: 'TASK_OPTION_INVALID', path: '' },
-  { name: 'result', table: result, check: options => checkResult('a', options), code: 'TASK_OPTION_INVALID', path: '' },
-  { name: 'enqueue: backoff', table: backoff, check: options => checkEnqueue('a', fixed(options), settings), code: 'TASK_OPTION_INVALID', path: 'backoff.' }
+  { name: 'register', table: plugin, check: ofPlugin, code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: '' },
+  { name: 'register: routes', table: routes, check: options => ofPlugin({ routes: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'routes.' },
+  { name: 'register: worker', table: worker, check: options => ofPlugin({ worker: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'worker.' },
+  { name: 'register: threads', table: threads, check: options => ofPlugin({ threads: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'threads.' },
+  { name: 'register: backoff', table: backoff, check: options => ofPlugin(fixed(options)), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'backoff.' },
+  { name: 'startWorker', table: worker, check: options => workerSettings(options, []), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'worker.' },
+  { name: 'define', table: define, check: options => checkDefine('a', options, settings), code: 'FST_TASKS_TASK_OPTION_INVALID', path: '' },
+  { name: 'define: backoff', table: backoff, check: options => checkDefine('a', fixed(options), settings), code: 'FST_TASKS_TASK_OPTION_INVALID', path: 'backoff.' },
+  { name: 'define: schema', table: schema, check: options => checkDefine('a', { schema: options }, settings), code: 'FST_TASKS_TASK_OPTION_INVALID', path: 'schema.' },
+  { name: 'enqueue', table: enqueue, check: options => checkEnqueue('a', options, settings), code: 'FST_TASKS_TASK_OPTION_INVALID', path: '' },
+  { name: 'result', table: result, check: options => checkResult('a', options), code: 'FST_TASKS_TASK_OPTION_INVALID', path: '' },
+  { name: 'enqueue: backoff', table: backoff, check: options => checkEnqueue('a', fixed(options), settings), code: 'FST_TASKS_TASK_OPTION_INVALID', path: 'backoff.' }
 ]
 
 async function refuses (t: Test, check: () => unknown, code: string, ...says: string[]): Promise<void> {
@@ -166,7 +166,7 @@ for (const { name, table, check, code, path } of places) {
 
   t.test(`${name}: names that are no options`, async (t) => {
     for (const key of ['nope', '__proto__', 'constructor', 'toString', 'hasOwnProperty', '']) {
-      await refuses(t, () => check(JSON.parse(`{"${key}":1}`)), 'TASKS_OPTION_UNKNOWN', `"${key}"`, 'Did you mean "')
+      await refuses(t, () => check(JSON.parse(`{"${key}":1}`)), 'FST_TASKS_OPTION_UNKNOWN', `"${key}"`, 'Did you mean "')
     }
   })
 
@@ -189,7 +189,7 @@ const suggestions: Record<string, Record<string, string>> = {
 for (const [name, table] of Object.entries(suggestions)) {
   t.test(`${name}: the suggestion is the nearest name`, async (t) => {
     const { check } = places.find(place => place.name === name)!
-    for (const [typo, meant] of Object.entries(table)) await refuses(t, () => check({ [typo]: 1 }), 'TASKS_OPTION_UNKNOWN', `Did you mean "${meant}"`)
+    for (const [typo, meant] of Object.entries(table)) await refuses(t, () => check({ [typo]: 1 }), 'FST_TASKS_OPTION_UNKNOWN', `Did you mean "${meant}"`)
   })
 }
 
@@ -197,9 +197,9 @@ t.test('an own strategy is taken where it is registered only, and the refusal li
   const bare = pluginSettings({})
   const options = { backoff: { strategy: 'linear' } }
   const says = ['"backoff.strategy"', 'one of immediate, fixed, exponential', '"linear"']
-  await refuses(t, () => pluginSettings(options), 'TASKS_OPTION_INVALID', ...says)
-  await refuses(t, () => checkDefine('a', options, bare), 'TASK_OPTION_INVALID', ...says)
-  await refuses(t, () => checkEnqueue('a', options, bare), 'TASK_OPTION_INVALID', ...says)
+  await refuses(t, () => pluginSettings(options), 'FST_TASKS_PLUGIN_OPTION_INVALID', ...says)
+  await refuses(t, () => checkDefine('a', options, bare), 'FST_TASKS_TASK_OPTION_INVALID', ...says)
+  await refuses(t, () => checkEnqueue('a', options, bare), 'FST_TASKS_TASK_OPTION_INVALID', ...says)
 })
 
 t.test('names of tasks and ids', async (t) => {
@@ -209,39 +209,39 @@ t.test('names of tasks and ids', async (t) => {
   }
   for (const bad of ['', '.', '..', '-a', ':a', 'a b', 'a/b', 'a%2f', 'é', '*', 'a\n', 'x'.repeat(101), 5, null, {}, ['a']] as any[]) {
     const shown = JSON.stringify(bad).slice(0, 77)
-    await refuses(t, () => checkDefine(bad, {}, settings), 'TASK_NAME_INVALID', '1 to 100 characters', shown)
-    await refuses(t, () => checkEnqueue('a', { id: bad }, settings), 'TASK_ID_INVALID', '1 to 100 characters', shown, 'random UUID')
+    await refuses(t, () => checkDefine(bad, {}, settings), 'FST_TASKS_NAME_INVALID', '1 to 100 characters', shown)
+    await refuses(t, () => checkEnqueue('a', { id: bad }, settings), 'FST_TASKS_ID_INVALID', '1 to 100 characters', shown, 'random UUID')
   }
 })
 
 t.test('options that are no object', async (t) => {
   for (const [value, shown] of object as Array<[any, string]>) {
-    await refuses(t, () => checkDefine('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'retries: 3')
-    await refuses(t, () => checkEnqueue('a', value, settings), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'delay: 60000')
-    await refuses(t, () => checkResult('a', value), 'TASK_OPTION_INVALID', '"options"', 'an object', shown, 'timeout: 5000')
+    await refuses(t, () => checkDefine('a', value, settings), 'FST_TASKS_TASK_OPTION_INVALID', '"options"', 'an object', shown, 'retries: 3')
+    await refuses(t, () => checkEnqueue('a', value, settings), 'FST_TASKS_TASK_OPTION_INVALID', '"options"', 'an object', shown, 'delay: 60000')
+    await refuses(t, () => checkResult('a', value), 'FST_TASKS_TASK_OPTION_INVALID', '"options"', 'an object', shown, 'timeout: 5000')
   }
 })
 
 t.test('options of startWorker that are no object', async (t) => {
   for (const [value, shown] of object as Array<[any, string]>) {
-    await refuses(t, () => workerSettings(value, []), 'TASKS_OPTION_INVALID', 'an object', shown)
+    await refuses(t, () => workerSettings(value, []), 'FST_TASKS_PLUGIN_OPTION_INVALID', 'an object', shown)
   }
 })
 
 t.test('delay and delayUntil clash', async (t) => {
   const options = { delay: 0, delayUntil: new Date() }
-  await refuses(t, () => checkEnqueue('a', options, settings), 'TASKS_OPTION_CLASH', '"delay"', '"delayUntil"', 'give one')
+  await refuses(t, () => checkEnqueue('a', options, settings), 'FST_TASKS_OPTION_CLASH', '"delay"', '"delayUntil"', 'give one')
   t.doesNotThrow(() => checkEnqueue('a', { ...options, delay: undefined }, settings))
 })
 
 t.test('a refusal shows a number that JSON cannot carry as what it is', async (t) => {
-  for (const value of [NaN, Infinity]) await refuses(t, () => pluginSettings({ retries: value }), 'TASKS_OPTION_INVALID', `got ${value}`)
+  for (const value of [NaN, Infinity]) await refuses(t, () => pluginSettings({ retries: value }), 'FST_TASKS_PLUGIN_OPTION_INVALID', `got ${value}`)
 })
 
 t.test('the nodes of a cluster', async (t) => {
   const bad: Array<[unknown, string]> = [[[], '[]'], ['redis://h:1', '"string"'], [['h:1'], '["string"]'], [[{ host: 'h', password: 'hunter2' }, null], '["object","object"]']]
-  for (const [cluster, shown] of bad) await refuses(t, () => pluginSettings({ redis: { cluster } as any }), 'TASKS_OPTION_INVALID', '"redis.cluster"', 'an array of one or more nodes', shown, '{ cluster: [{ host: "redis-1"')
-  await refuses(t, () => connect({ cluster: [1], redisOptions: { keyPrefix: 'x:' }, lazyConnect: true }, undefined), 'TASKS_OPTION_CLASH', '"prefix"')
+  for (const [cluster, shown] of bad) await refuses(t, () => pluginSettings({ redis: { cluster } as any }), 'FST_TASKS_PLUGIN_OPTION_INVALID', '"redis.cluster"', 'an array of one or more nodes', shown, '{ cluster: [{ host: "redis-1"')
+  await refuses(t, () => connect({ cluster: [1], redisOptions: { keyPrefix: 'x:' }, lazyConnect: true }, undefined), 'FST_TASKS_OPTION_CLASH', '"prefix"')
 })
 
 t.test('a refusal does not print a password', async (t) => {
@@ -271,7 +271,7 @@ t.test('an option falls back from enqueue to define to register', async (t) => {
 })
 
 t.test('a keyPrefix is refused, wherever it stands', async (t) => {
-  const refusal = (run: () => unknown): Promise<void> => refuses(t, run, 'TASKS_OPTION_CLASH', '"redis.keyPrefix"', '"prefix"', 'register(tasks, { prefix: "myapp" })')
+  const refusal = (run: () => unknown): Promise<void> => refuses(t, run, 'FST_TASKS_OPTION_CLASH', '"redis.keyPrefix"', '"prefix"', 'register(tasks, { prefix: "myapp" })')
   const client = new Redis({ lazyConnect: true, keyPrefix: 'x:' })
   const cluster = new Cluster([{ port: 1 }], { lazyConnect: true, keyPrefix: 'x:' })
   await refusal(() => pluginSettings({ redis: { keyPrefix: 'x:' } }))
@@ -289,7 +289,7 @@ t.test('a keyPrefix in a URL is refused too', async (t) => {
   const url = 'redis://127.0.0.1:1/0?keyPrefix=x:'
   const before = process.env.REDIS_URL
   t.teardown(() => { process.env.REDIS_URL = before })
-  await refuses(t, () => open(url), 'TASKS_OPTION_CLASH', '"prefix"')
+  await refuses(t, () => open(url), 'FST_TASKS_OPTION_CLASH', '"prefix"')
   process.env.REDIS_URL = url
-  await refuses(t, () => open(undefined), 'TASKS_OPTION_CLASH', '"prefix"')
+  await refuses(t, () => open(undefined), 'FST_TASKS_OPTION_CLASH', '"prefix"')
 })

@@ -100,7 +100,7 @@ inRedis('a user and a password', 'is about Redis', async t => {
   const log = logger()
   const refused = Fastify({ logger: { stream: log.stream } })
   const error = await errorOf(async () => refused.register(tasks, { redis: `redis://${user}:wr0ng@127.0.0.1:${PORT}/0` }))
-  t.match(error, { code: 'TASKS_REDIS_REFUSED', message: /WRONGPASS/ })
+  t.match(error, { code: 'FST_TASKS_REDIS_REFUSED', message: /WRONGPASS/ })
   t.notMatch(error.message + JSON.stringify(log.lines), /wr0ng/, 'the password is told to nobody')
 })
 
@@ -125,7 +125,7 @@ t.test('twice', async t => {
     const app = Fastify()
     t.teardown(() => app.close())
     await app.register(tasks, where())
-    t.match(await errorOf(async () => app.register(tasks, where())), { code: 'TASKS_NAME_TAKEN', message: /another name/ })
+    t.match(await errorOf(async () => app.register(tasks, where())), { code: 'FST_TASKS_NAME_TAKEN', message: /another name/ })
   })
 })
 

@@ -1,8 +1,8 @@
 /** A long queue against a short one: throughput of the first tasks, status and cancel of the last ones. */
 import { atLeast, atMost } from '../bars.ts'
 import { median, percentile, ratio, rotated } from '../stats.ts'
-import { actorOf, drain, present, rateOf, type Outcome, type Size, type Stage, type Table } from '../stage.ts'
-import type { Actor } from '../cast.ts'
+import { actorOf, drain, present, rateOf, type Outcome, type Size, type BenchContext, type Table } from '../context.ts'
+import type { BenchProcess } from '../processes.ts'
 
 const CONCURRENCY = 100
 const SHORT = 10_000
@@ -20,13 +20,13 @@ const LONG_ONE = 1
 
 interface Samples { rates: [number[], number[]], status: [number[], number[]], cancel: [number[], number[]] }
 
-export async function backlog (stage: Stage): Promise<Outcome> {
+export async function backlog (stage: BenchContext): Promise<Outcome> {
   if (present(stage, 'ours').length === 0) return { tables: [], bars: [] }
   const { rounds, long, asked } = amounts[stage.size]
-  const { redis, cast, say, size } = stage
+  const { redis, processes, say, size } = stage
   await redis.flush()
   const urls = [redis.url, `${redis.url}/${LONG_ONE}`]
-  const client = await cast.node('client', ['ours', ...urls])
+  const client = await processes.node('client', ['ours', ...urls])
   // One process for both: as warm for the one as for the other.
   const worker = await actorOf(stage, 'ours', 'worker')
   await client.call('fill', { which: LONG_ONE, count: long, remember: asked * (rounds + 1) }, FILL_WITHIN)
@@ -38,7 +38,7 @@ export async function backlog (stage: Stage): Promise<Outcome> {
   return outcome(samples, long)
 }
 
-async function play ({ redis, say, size }: Stage, client: Actor, worker: Actor, urls: string[], round: number, samples: Samples): Promise<void> {
+async function play ({ redis, say, size }: BenchContext, client: BenchProcess, worker: BenchProcess, urls: string[], round: number, samples: Samples): Promise<void> {
   const { first, asked } = amounts[size]
   await redis.flush(SHORT_ONE)
   await client.call('forget', { which: SHORT_ONE })

@@ -3,7 +3,7 @@ import { atMost, type Bar } from '../bars.ts'
 import { now } from '../clock.ts'
 import { titles, type PeerName } from '../peers/index.ts'
 import { median, ratio } from '../stats.ts'
-import { drained, inTurn, pairsOf, present, type Outcome, type Pair, type Size, type Stage } from '../stage.ts'
+import { drained, inTurn, pairsOf, present, type Outcome, type Pair, type Size, type BenchContext } from '../context.ts'
 
 const CONCURRENCY = 100
 const TRIES = 4
@@ -17,7 +17,7 @@ const amounts: Record<Size, { rounds: number, tasks: number, lead: number }> = {
   tiny: { rounds: 1, tasks: 100, lead: 400 }
 }
 
-export async function delayed (stage: Stage): Promise<Outcome> {
+export async function delayed (stage: BenchContext): Promise<Outcome> {
   const { rounds, tasks, lead } = amounts[stage.size]
   const peers = present(stage, 'ours', 'bee')
   const pairs = await pairsOf(stage, peers)
@@ -30,7 +30,7 @@ export async function delayed (stage: Stage): Promise<Outcome> {
 }
 
 /** @param lead where it was too short for this machine, it is tried again with twice as long */
-async function once (stage: Stage, pair: Pair, tasks: number, lead: number): Promise<number> {
+async function once (stage: BenchContext, pair: Pair, tasks: number, lead: number): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const ms = await attempt(stage, pair, tasks, lead * 2 ** tries)
     if (ms !== null) return ms
@@ -39,7 +39,7 @@ async function once (stage: Stage, pair: Pair, tasks: number, lead: number): Pro
 }
 
 /** Null where not all were in Redis before they were due. */
-async function attempt ({ redis }: Stage, { producer, worker }: Pair, tasks: number, lead: number): Promise<number | null> {
+async function attempt ({ redis }: BenchContext, { producer, worker }: Pair, tasks: number, lead: number): Promise<number | null> {
   await redis.flush()
   await worker.call('start', { concurrency: CONCURRENCY, target: tasks, delayed: true })
   const due = Date.now() + lead

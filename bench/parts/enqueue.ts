@@ -2,8 +2,8 @@
 import { atLeast, type Bar } from '../bars.ts'
 import { titles, type PeerName } from '../peers/index.ts'
 import { median, ratio } from '../stats.ts'
-import { actorOf, inTurn, perSecond, present, type Outcome, type Size, type Stage } from '../stage.ts'
-import type { Actor } from '../cast.ts'
+import { actorOf, inTurn, perSecond, present, type Outcome, type Size, type BenchContext } from '../context.ts'
+import type { BenchProcess } from '../processes.ts'
 
 const WINDOW = 500
 
@@ -17,10 +17,10 @@ const amounts: Record<Size, { rounds: number, one: number, together: number }> =
   tiny: { rounds: 1, one: 100, together: 500 }
 }
 
-export async function enqueue (stage: Stage): Promise<Outcome> {
+export async function enqueue (stage: BenchContext): Promise<Outcome> {
   const { rounds, one, together } = amounts[stage.size]
   const peers = present(stage, 'floor', 'ours', 'bee', 'bullmq', ...(stage.size === 'full' ? ['celery'] as const : []))
-  const producers = new Map<PeerName, Actor>()
+  const producers = new Map<PeerName, BenchProcess>()
   for (const peer of peers) producers.set(peer, await actorOf(stage, peer, 'producer'))
   const samples: Samples = await inTurn(peers, rounds, 1, async (peer, round) => {
     const rates: Rates = { one: null, window: null, many: null }

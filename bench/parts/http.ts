@@ -1,14 +1,14 @@
 /** HTTP: a route of ours against the same route with one bare call of ioredis; and what an open event stream costs. */
 import { atLeast } from '../bars.ts'
 import { median, ratio } from '../stats.ts'
-import { inTurn, present, type Outcome, type Size, type Stage, type Table } from '../stage.ts'
+import { inTurn, present, type Outcome, type Size, type BenchContext, type Table } from '../context.ts'
 import { payload } from '../work.ts'
-import type { Actor } from '../cast.ts'
+import type { BenchProcess } from '../processes.ts'
 
 const kinds = ['ours', 'bare'] as const
 type Kind = typeof kinds[number]
 
-interface Site { web: Actor, address: string, paths: string[] }
+interface Site { web: BenchProcess, address: string, paths: string[] }
 interface Sample { post: number, get: number }
 
 const CONNECTIONS = 20
@@ -21,14 +21,14 @@ const amounts: Record<Size, { rounds: number, warmUps: number, duration: number,
   tiny: { rounds: 1, warmUps: 0, duration: 0.5, streams: 20 }
 }
 
-export async function http (stage: Stage): Promise<Outcome> {
+export async function http (stage: BenchContext): Promise<Outcome> {
   if (present(stage, 'ours').length === 0) return { tables: [], bars: [] }
   const { rounds, warmUps, duration, streams } = amounts[stage.size]
   await stage.redis.flush()
   const sites = new Map<Kind, Site>()
   for (const kind of kinds) sites.set(kind, await open(stage, kind))
   await sameAnswers(sites)
-  const load = await stage.cast.node('load', ['autocannon'])
+  const load = await stage.processes.node('load', ['autocannon'])
   const samples = await inTurn([...kinds], rounds, warmUps, async (kind, round) => {
     const sample = await once(load, sites.get(kind)!, round < 0 ? duration / 2 : duration)
     stage.say(`http, ${round < 0 ? 'warm-up' : `round ${round + 1}`}: ${kind}, POST ${Math.round(sample.post)}/s, GET ${Math.round(sample.get)}/s`)
@@ -44,8 +44,8 @@ const body = JSON.stringify(payload())
 const enqueue = async (address: string): Promise<Response> =>
   await fetch(`${address}/enqueue`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
 
-async function open ({ cast, redis }: Stage, kind: Kind): Promise<Site> {
-  const web = await cast.node('web', [kind, redis.url], ['--expose-gc'])
+async function open ({ processes, redis }: BenchContext, kind: Kind): Promise<Site> {
+  const web = await processes.node('web', [kind, redis.url], ['--expose-gc'])
   const address = await web.call<string>('address')
   return { web, address, paths: await enqueued(address, KNOWN) }
 }
@@ -67,7 +67,7 @@ async function sameAnswers (sites: Map<Kind, Site>): Promise<void> {
   if (String(lengths[0]) !== String(lengths[1])) throw new Error(`the routes do not answer alike: ${lengths.join(' and ')} characters`)
 }
 
-async function once (load: Actor, { address, paths }: Site, duration: number): Promise<Sample> {
+async function once (load: BenchProcess, { address, paths }: Site, duration: number): Promise<Sample> {
   const shot = { url: address, connections: CONNECTIONS, duration }
   const post = await load.call<number>('fire', { ...shot, method: 'POST', body, paths: ['/enqueue'] })
   const get = await load.call<number>('fire', { ...shot, method: 'GET', paths })
@@ -77,8 +77,8 @@ async function once (load: Actor, { address, paths }: Site, duration: number): P
 interface Memory { heap: number, rss: number }
 
 /** Bytes of one of many open streams, each of a task of its own that waits. */
-async function openStreams (stage: Stage, { web, address }: Site, count: number): Promise<Memory & { count: number }> {
-  const client = await stage.cast.node('streams', ['clients'])
+async function openStreams (stage: BenchContext, { web, address }: Site, count: number): Promise<Memory & { count: number }> {
+  const client = await stage.processes.node('streams', ['clients'])
   const paths = await enqueued(address, count)
   const urls = paths.map(path => `${address}${path}/events`)
   await client.call('open', { urls: urls.slice(0, 10) }) // what is there once, whatever the number of streams

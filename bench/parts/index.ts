@@ -8,7 +8,7 @@ import { memory } from './memory.ts'
 import { network } from './network.ts'
 import { processed } from './processed.ts'
 import { workers } from './workers.ts'
-import type { Part } from '../stage.ts'
+import type { Part } from '../context.ts'
 
 export const parts = { processed, enqueue, latency, memory, workers, backlog, delayed, network, http } satisfies Record<string, Part>
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { atMost, type Bar } from '../bars.ts'
 import { titles, type PeerName } from '../peers/index.ts'
 import { median, percentile, ratio } from '../stats.ts'
-import { drained, inTurn, pairsOf, present, type Outcome, type Pair, type Size, type Stage } from '../stage.ts'
+import { drained, inTurn, pairsOf, present, type Outcome, type Pair, type Size, type BenchContext } from '../context.ts'
 
 const CONCURRENCY = 10
 /** Between two, in ms: by then all is idle again. */
@@ -17,7 +17,7 @@ const amounts: Record<Size, { rounds: number, tasks: number }> = {
   tiny: { rounds: 1, tasks: 20 }
 }
 
-export async function latency (stage: Stage): Promise<Outcome> {
+export async function latency (stage: BenchContext): Promise<Outcome> {
   const { rounds, tasks } = amounts[stage.size]
   // No bar asks for the floor's, nor for Celery's, whose pool takes seconds to start.
   const peers = present(stage, 'floor', 'ours', 'bee', 'bullmq', 'celery').filter(peer => stage.size === 'full' || (peer !== 'floor' && peer !== 'celery'))
@@ -30,7 +30,7 @@ export async function latency (stage: Stage): Promise<Outcome> {
   return { tables: [table(samples)], bars: bars(samples) }
 }
 
-async function once ({ redis }: Stage, { producer, worker }: Pair, tasks: number): Promise<number[]> {
+async function once ({ redis }: BenchContext, { producer, worker }: Pair, tasks: number): Promise<number[]> {
   await redis.flush()
   await worker.call('start', { concurrency: CONCURRENCY, target: tasks, latencies: true })
   await sleep(200) // Until it waits for work. The first ones are not counted in any case.

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atMost, type Bar } from '../bars.ts'
 import { titles, type PeerName, type Variant } from '../peers/index.ts'
-import { drain, drained, pairsOf, present, type Outcome, type Pair, type Size, type Stage } from '../stage.ts'
+import { drain, drained, pairsOf, present, type Outcome, type Pair, type Size, type BenchContext } from '../context.ts'
 
 const CONCURRENCY = 100
 const GONE_WITHIN = 30_000
@@ -16,7 +16,7 @@ const amounts: Record<Size, { tasks: number, celery: number }> = {
 /** Which variety of a peer keeps what ours keeps. */
 const keeping: Partial<Record<PeerName, Variant>> = { bee: 'bee-stored' }
 
-export async function memory (stage: Stage): Promise<Outcome> {
+export async function memory (stage: BenchContext): Promise<Outcome> {
   const { tasks, celery } = amounts[stage.size]
   const peers = present(stage, 'ours', 'bee', ...(stage.size === 'full' ? ['bullmq', 'celery'] as const : []))
   const bytes = new Map<PeerName, number>()
@@ -29,7 +29,7 @@ export async function memory (stage: Stage): Promise<Outcome> {
   return { tables: [table(bytes, left)], bars: bars(bytes, left) }
 }
 
-async function finished ({ redis }: Stage, { producer, worker }: Pair, tasks: number): Promise<number> {
+async function finished ({ redis }: BenchContext, { producer, worker }: Pair, tasks: number): Promise<number> {
   await redis.flush()
   await producer.call('many', { count: tasks })
   await drain(worker, { concurrency: CONCURRENCY, target: tasks })
@@ -37,7 +37,7 @@ async function finished ({ redis }: Stage, { producer, worker }: Pair, tasks: nu
 }
 
 /** Bytes a task that are left once none of them should be. */
-async function afterTtl ({ redis, say }: Stage, { producer, worker }: Pair, tasks: number): Promise<number> {
+async function afterTtl ({ redis, say }: BenchContext, { producer, worker }: Pair, tasks: number): Promise<number> {
   await redis.flush()
   await producer.call('many', { count: tasks })
   await worker.call('start', { concurrency: CONCURRENCY, target: tasks })
@@ -50,13 +50,13 @@ async function afterTtl ({ redis, say }: Stage, { producer, worker }: Pair, task
 }
 
 /** What keys hold: what goes when they go. Redis keeps for itself what it took once, for scripts and buffers. */
-async function inKeys (redis: Stage['redis']): Promise<number> {
+async function inKeys (redis: BenchContext['redis']): Promise<number> {
   const before = await redis.memory()
   await redis.flush()
   return before - await redis.memory()
 }
 
-async function untilGone (redis: Stage['redis']): Promise<void> {
+async function untilGone (redis: BenchContext['redis']): Promise<void> {
   for (const end = Date.now() + GONE_WITHIN; (await redis.lastingKeys()).length > 0; await sleep(100)) {
     if (Date.now() > end) throw new Error(`records are still there ${GONE_WITHIN} ms after their end`)
   }

@@ -2,7 +2,7 @@
 import { atLeast, type Bar } from '../bars.ts'
 import { titles, type PeerName } from '../peers/index.ts'
 import { median, ratio } from '../stats.ts'
-import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Pair, type Size, type Stage, type Table } from '../stage.ts'
+import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Pair, type Size, type BenchContext, type Table } from '../context.ts'
 
 const CONCURRENCY = 100
 /** Added each way, in ms. */
@@ -17,10 +17,10 @@ const amounts: Record<Size, { rounds: number, tasks: Record<number, number> }> =
 
 interface Measured { delay: number, roundTrip: number, rates: Map<PeerName, number[]> }
 
-export async function network (stage: Stage): Promise<Outcome> {
-  const { redis, cast, size } = stage
+export async function network (stage: BenchContext): Promise<Outcome> {
+  const { redis, processes, size } = stage
   const peers = present(stage, 'ours', 'bee', ...(size === 'full' ? ['bullmq'] as const : []))
-  const proxy = await cast.node('proxy', ['redis', String(redis.port)])
+  const proxy = await processes.node('proxy', ['redis', String(redis.port)])
   const url = await proxy.call<string>('url')
   const pairs = await pairsOf(stage, peers, url)
   const measured: Measured[] = []
@@ -34,7 +34,7 @@ export async function network (stage: Stage): Promise<Outcome> {
   return { tables: measured.filter(({ rates }) => rates.size > 0).map(table), bars: measured.flatMap(bars) }
 }
 
-function rates ({ redis, say, size }: Stage, pairs: Map<PeerName, Pair>, delay: number): Promise<Map<PeerName, number[]>> {
+function rates ({ redis, say, size }: BenchContext, pairs: Map<PeerName, Pair>, delay: number): Promise<Map<PeerName, number[]>> {
   const { rounds, tasks } = amounts[size]
   return inTurn([...pairs.keys()], rounds, delay === DELAYS[0] ? 1 : 0, async (peer, round) => {
     const { producer, worker } = pairs.get(peer)!

@@ -4,7 +4,7 @@ import { atLeast, atMost, type Bar } from '../bars.ts'
 import { LARGEST_POOL } from '../peers/celery.ts'
 import { titles, type PeerName } from '../peers/index.ts'
 import { median, ratio } from '../stats.ts'
-import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Pair, type Size, type Stage, type Table } from '../stage.ts'
+import { drain, inTurn, pairsOf, present, rateOf, type Outcome, type Pair, type Size, type BenchContext, type Table } from '../context.ts'
 import type { Panel } from '../chart.ts'
 
 interface Sample { rate: number, workerCpu: number, redisCpu: number, commands: number, reads: number }
@@ -38,7 +38,7 @@ const amounts: Record<Size, Record<Concurrency, Amount>> = {
   }
 }
 
-export async function processed (stage: Stage): Promise<Outcome> {
+export async function processed (stage: BenchContext): Promise<Outcome> {
   const pairs = await pairsOf(stage, present(stage, 'floor', 'ours', 'bee', ...(stage.size === 'full' ? ['bee-lean'] as const : []), 'bullmq', 'celery'))
   const all = new Map<number, Samples>()
   for (const concurrency of concurrencies) {
@@ -49,7 +49,7 @@ export async function processed (stage: Stage): Promise<Outcome> {
   return { tables, bars: bars(all), charts: [...all].map(([concurrency, samples]) => panel(concurrency, samples)).reverse() }
 }
 
-async function measure (stage: Stage, pairs: Map<PeerName, Pair>, concurrency: Concurrency): Promise<Samples> {
+async function measure (stage: BenchContext, pairs: Map<PeerName, Pair>, concurrency: Concurrency): Promise<Samples> {
   const { rounds, jobs, celeryJobs, celeryRounds } = amounts[stage.size][concurrency]
   const run = (count: number) => (peer: PeerName, round: number): Promise<Sample> => once(stage, peer, pairs.get(peer)!, concurrency, count, round)
   const inNode = [...pairs.keys()].filter(peer => peer !== 'celery')
@@ -59,7 +59,7 @@ async function measure (stage: Stage, pairs: Map<PeerName, Pair>, concurrency: C
   return samples
 }
 
-async function once ({ redis, say }: Stage, peer: PeerName, { producer, worker }: Pair, concurrency: number, jobs: number, round: number): Promise<Sample> {
+async function once ({ redis, say }: BenchContext, peer: PeerName, { producer, worker }: Pair, concurrency: number, jobs: number, round: number): Promise<Sample> {
   await redis.flush()
   await producer.call('many', { count: jobs })
   await sleep(50) // what the filling left to do

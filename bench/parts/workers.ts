@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { atLeast } from '../bars.ts'
 import { median, ratio } from '../stats.ts'
-import { actorOf, inTurn, present, rateOf, type Outcome, type Size, type Stage } from '../stage.ts'
-import type { Actor } from '../cast.ts'
+import { actorOf, inTurn, present, rateOf, type Outcome, type Size, type BenchContext } from '../context.ts'
+import type { BenchProcess } from '../processes.ts'
 import type { Reading } from '../meter.ts'
 
 const CONCURRENCY = 10
@@ -15,7 +15,7 @@ const amounts: Record<Size, { rounds: number, tasks: number }> = {
   tiny: { rounds: 1, tasks: 200 }
 }
 
-export async function workers (stage: Stage): Promise<Outcome> {
+export async function workers (stage: BenchContext): Promise<Outcome> {
   if (present(stage, 'ours').length === 0) return { tables: [], bars: [] }
   const { rounds, tasks } = amounts[stage.size]
   const producer = await actorOf(stage, 'ours', 'producer')
@@ -40,14 +40,14 @@ export async function workers (stage: Stage): Promise<Outcome> {
 }
 
 /** The sum of what each does a second: they do not start in the same moment, and end in the same. */
-async function together (crew: Actor[], total: number): Promise<number> {
+async function together (crew: BenchProcess[], total: number): Promise<number> {
   await Promise.all(crew.map(worker => worker.call('start', { concurrency: CONCURRENCY, work: WORK, target: total })))
   const readings = await allEnded(crew, total)
   await Promise.all(crew.map(worker => worker.call('stop')))
   return readings.reduce((sum, reading) => sum + rateOf(reading, reading.count), 0)
 }
 
-async function allEnded (crew: Actor[], total: number): Promise<Reading[]> {
+async function allEnded (crew: BenchProcess[], total: number): Promise<Reading[]> {
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) {
     const readings = await Promise.all(crew.map(worker => worker.call<Reading>('read')))
     if (readings.reduce((sum, { count }) => sum + count, 0) >= total) return readings

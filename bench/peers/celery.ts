@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { projectRoot } from '../../scripts/redis.ts'
-import type { Command } from '../cast.ts'
+import type { Command } from '../processes.ts'
 
 export interface Celery {
   python: string

@@ -53,7 +53,7 @@ async function insist<T> (call: () => Promise<T>, done: (result: T, refusals: nu
     try {
       return done(await call(), refusals)
     } catch (error) {
-      if ((error as { code?: string }).code !== 'TASKS_UNAVAILABLE') throw error
+      if ((error as { code?: string }).code !== 'FST_TASKS_REDIS_UNAVAILABLE') throw error
       await sleep(100)
     }
   }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { readAof } from '../aof.ts'
-import { Crew } from '../crew.ts'
+import { WorkerFleet } from '../worker-fleet.ts'
 import { readLedgers } from '../ledger.ts'
 import { Random } from '../random.ts'
 import { registerTasks } from '../tasks.ts'
@@ -34,7 +34,7 @@ const producerProgram = fileURLToPath(new URL('producer.js', import.meta.url))
 
 /** @param dir for the ledgers and logs; empty */
 export async function storm (stage: Stage, size: Size, dir: string, say: (text: string) => void): Promise<Verdict> {
-  const crew = new Crew(Array.from({ length: size.workers }, () => stage.redis), dir, new Random(1), stage.queues)
+  const crew = new WorkerFleet(Array.from({ length: size.workers }, () => stage.redis), dir, new Random(1), stage.queues)
   const marks = new Marks(stage)
   const app: FastifyInstance = Fastify()
   const producers: ChildProcess[] = []

@@ -11,7 +11,7 @@ test('a signup is welcomed, also when the mail server was away, and asked after 
   const fastify = Fastify()
   t.after(() => fastify.close())
   await fastify.register(fp(app), { // fp: fastify.tasks is seen from here
-    tasks: { mode: 'inline' },
+    tasks: { mode: 'memory' },
     async send (to: string, text: string) {
       if (away) throw new Error('no mail server')
       sent.push(`${to}: ${text}`)

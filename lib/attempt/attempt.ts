@@ -3,10 +3,10 @@
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
-import { onBehalfOf } from '../tasks/request-context.ts'
+import { runWithOrigin } from '../tasks/request-context.ts'
 import { toFailure, type Failure } from '../records/failure.ts'
 import { MAX_TIMER, type Settings } from '../options.ts'
-import { attemptsMade, isTooDeep, MAX_DEPTH, type Stored } from '../records/task-record.ts'
+import { attemptsMade, isTooDeep, MAX_DEPTH, type StoredTask } from '../records/task-record.ts'
 import { traceFields, type Origin } from '../records/origin.ts'
 import type { Definition } from '../tasks/registry.ts'
 import type { TaskContext } from '../types.ts'
@@ -15,7 +15,7 @@ import type { TaskContext } from '../types.ts'
 export interface Job {
   readonly held: { readonly id: string }
   readonly queue: string
-  readonly stored: Stored
+  readonly stored: StoredTask
   readonly settings: Settings
 }
 
@@ -138,7 +138,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
 
   #call (): unknown {
     const { handler, instance } = this.#definition
-    return onBehalfOf(this.#origin(), () => handler!.call(instance, this.data, this))
+    return runWithOrigin(this.#origin(), () => handler!.call(instance, this.data, this))
   }
 
   /** What the tasks that it enqueues are told of the request. */
@@ -200,7 +200,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     } catch (error) {
       throw new errors.ResultInvalid(toFailure(error).error.message)
     }
-    if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.show(value)}`)
+    if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.describeValue(value)}`)
     if (isTooDeep(json)) throw new errors.ResultInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
     const { maxResultSize } = this.#job.settings
     const size = json.length * 3 > maxResultSize ? Buffer.byteLength(json) : 0
@@ -232,7 +232,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   // Both throw at once, not through their promise: one that nobody awaits would end the process.
 
   updateState (stage: string, progress?: unknown): Promise<void> {
-    if (typeof stage !== 'string' || stage.length > MAX_STAGE) throw this.#invalid(`the stage is ${errors.show(stage)}`)
+    if (typeof stage !== 'string' || stage.length > MAX_STAGE) throw this.#invalid(`the stage is ${errors.describeValue(stage)}`)
     return this.#report({ stage, progress: progress === undefined ? this.#state.progress : progress })
   }
 
@@ -247,7 +247,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     } catch (error) {
       throw this.#invalid(toFailure(error).error.message)
     }
-    if (progress === undefined) throw this.#invalid(`the progress is ${errors.show(state.progress)}`)
+    if (progress === undefined) throw this.#invalid(`the progress is ${errors.describeValue(state.progress)}`)
     if (isTooDeep(progress)) throw this.#invalid(`the progress is nested deeper than ${MAX_DEPTH} levels`)
     if (Buffer.byteLength(progress) > this.#job.settings.maxProgressSize) throw this.#invalid(`the progress is ${Buffer.byteLength(progress)} bytes`)
     // As it is now: the handler may go on to change its object.

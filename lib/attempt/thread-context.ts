@@ -5,13 +5,13 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import { toFailure } from '../records/failure.ts'
-import { asText, LEVELS, pack, revive, type FromThread, type ThreadFacts, type ToThread } from './thread-messages.ts'
+import { asText, LEVELS, serializeLogArg, reviveError, type FromThread, type TaskMeta, type ToThread } from './thread-messages.ts'
 import type { ThreadTask } from '../types.ts'
 
 interface Call { resolve: () => void, reject: (error: Error) => void }
 
 export class ThreadContext implements ThreadTask {
-  readonly #facts: ThreadFacts
+  readonly #meta: TaskMeta
   readonly #port: MessagePort
   readonly #controller = new AbortController()
   readonly #calls = new Map<number, Call>()
@@ -21,38 +21,38 @@ export class ThreadContext implements ThreadTask {
   readonly data: any
   readonly log: FastifyBaseLogger
 
-  constructor (facts: ThreadFacts, data: unknown, port: MessagePort) {
-    this.#facts = facts
+  constructor (facts: TaskMeta, data: unknown, port: MessagePort) {
+    this.#meta = facts
     this.#port = port
     this.data = data
-    this.log = threadLog(facts, message => this.#say(message))
-    port.on('message', message => this.#hear(message))
+    this.log = threadLog(facts, message => this.#post(message))
+    port.on('message', message => this.#onMessage(message))
   }
 
-  get id (): string { return this.#facts.id }
-  get name (): string { return this.#facts.name }
-  get queue (): string { return this.#facts.queue }
-  get attempt (): number { return this.#facts.attempt }
-  get attempts (): number { return this.#facts.attempts }
-  get requestId (): string | null { return this.#facts.requestId }
-  get traceparent (): string | null { return this.#facts.traceparent }
-  get tracestate (): string | null { return this.#facts.tracestate }
+  get id (): string { return this.#meta.id }
+  get name (): string { return this.#meta.name }
+  get queue (): string { return this.#meta.queue }
+  get attempt (): number { return this.#meta.attempt }
+  get attempts (): number { return this.#meta.attempts }
+  get requestId (): string | null { return this.#meta.requestId }
+  get traceparent (): string | null { return this.#meta.traceparent }
+  get tracestate (): string | null { return this.#meta.tracestate }
 
   /** Looks for an abort itself: a loop that never pauses hears of none in another way. */
   get signal (): AbortSignal {
-    for (let one; (one = receiveMessageOnPort(this.#port)) !== undefined;) this.#hear(one.message)
+    for (let one; (one = receiveMessageOnPort(this.#port)) !== undefined;) this.#onMessage(one.message)
     return this.#controller.signal
   }
 
-  #hear (message: ToThread): void {
-    if (message.kind === 'abort') return this.#controller.abort(revive(message.reason))
+  #onMessage (message: ToThread): void {
+    if (message.kind === 'abort') return this.#controller.abort(reviveError(message.reason))
     const call = this.#calls.get(message.call)
     this.#calls.delete(message.call)
-    if (message.failure) call?.reject(revive(message.failure))
+    if (message.failure) call?.reject(reviveError(message.failure))
     else call?.resolve()
   }
 
-  #say (message: FromThread): void {
+  #post (message: FromThread): void {
     if (!this.#ended) this.#port.postMessage(message)
   }
 
@@ -70,7 +70,7 @@ export class ThreadContext implements ThreadTask {
     return new Promise((resolve, reject) => {
       const call = ++this.#sequence
       this.#calls.set(call, { resolve, reject })
-      this.#say({ kind: 'report', call, ...report })
+      this.#post({ kind: 'report', call, ...report })
     })
   }
 
@@ -81,12 +81,12 @@ export class ThreadContext implements ThreadTask {
     } catch (error) {
       throw this.#invalid(toFailure(error).error.message)
     }
-    if (json === undefined) throw this.#invalid(`the progress is ${errors.show(progress)}`)
+    if (json === undefined) throw this.#invalid(`the progress is ${errors.describeValue(progress)}`)
     return json
   }
 
   #invalid (reason: string): Error {
-    return new errors.ProgressInvalid(this.name, this.#facts.maxProgressSize, reason)
+    return new errors.ProgressInvalid(this.name, this.#meta.maxProgressSize, reason)
   }
 
   /** The thread goes on to another task: what is left behind says no more, and nothing of it is rejected then. */
@@ -98,12 +98,12 @@ export class ThreadContext implements ThreadTask {
 }
 
 /** The methods of the app's logger, each of which has it write a line there. */
-function threadLog (facts: ThreadFacts, say: (message: FromThread) => void, bindings: unknown[] = []): FastifyBaseLogger {
+function threadLog (facts: TaskMeta, say: (message: FromThread) => void, bindings: unknown[] = []): FastifyBaseLogger {
   const write = (level: string) => (...args: unknown[]): void => {
     try {
-      say({ kind: 'log', level, bindings: bindings.map(one => pack(one)), args: args.map(one => pack(one)) })
+      say({ kind: 'log', level, bindings: bindings.map(one => serializeLogArg(one)), args: args.map(one => serializeLogArg(one)) })
     } catch {
-      say({ kind: 'log', level, bindings: bindings.map(one => pack(one, asText)), args: args.map(one => pack(one, asText)) })
+      say({ kind: 'log', level, bindings: bindings.map(one => serializeLogArg(one, asText)), args: args.map(one => serializeLogArg(one, asText)) })
     }
   }
   const methods = LEVELS.map(level => [level, facts.levels.includes(level) ? write(level) : () => {}])

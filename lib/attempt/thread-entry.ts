@@ -7,18 +7,18 @@ import * as errors from '../errors.ts'
 import { toFailure } from '../records/failure.ts'
 import { prepareTypeScript } from '../boot/load-app.ts'
 import { ThreadContext } from './thread-context.ts'
-import type { ThreadAnswer, ThreadFacts, ThreadJob } from './thread-messages.ts'
+import type { ThreadAnswer, TaskMeta, ThreadJob } from './thread-messages.ts'
 import type { ThreadHandler } from '../types.ts'
 
 const handlers = new Map<string, ThreadHandler>()
 
 /** Never rejects: what a handler throws may not be clonable, and would end the thread. */
-export default async function run ({ file, data, facts, port }: ThreadJob): Promise<ThreadAnswer> {
+export default async function run ({ file, data, meta, port }: ThreadJob): Promise<ThreadAnswer> {
   port.postMessage({ kind: 'begun' })
-  const task = new ThreadContext(facts, data, port)
+  const task = new ThreadContext(meta, data, port)
   try {
-    const handler = handlers.get(file) ?? await load(file, facts.name)
-    return { json: toJson(await handler(data, task), facts) }
+    const handler = handlers.get(file) ?? await load(file, meta.name)
+    return { json: toJson(await handler(data, task), meta) }
   } catch (thrown) {
     return { failure: toFailure(thrown) }
   } finally {
@@ -37,7 +37,7 @@ async function load (file: string, task: string): Promise<ThreadHandler> {
 }
 
 /** The app serialises it again, by the task's schema: what is much too large does not get so far. */
-function toJson (value: unknown, { maxResultSize }: ThreadFacts): string | undefined {
+function toJson (value: unknown, { maxResultSize }: TaskMeta): string | undefined {
   if (value === undefined) return undefined
   let json: string | undefined
   try {
@@ -45,7 +45,7 @@ function toJson (value: unknown, { maxResultSize }: ThreadFacts): string | undef
   } catch (error) {
     throw new errors.ResultInvalid(toFailure(error).error.message)
   }
-  if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.show(value)}`)
+  if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.describeValue(value)}`)
   const size = Buffer.byteLength(json)
   if (maxResultSize !== null && size > maxResultSize) throw new errors.ResultTooLarge(size, maxResultSize)
   return json

@@ -3,10 +3,10 @@
  */
 import { inspect, types } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
-import { loggable, toFailure, type Failure } from '../records/failure.ts'
+import { toLoggableError, toFailure, type Failure } from '../records/failure.ts'
 
 /** What `task` has in the thread from the start. */
-export interface ThreadFacts {
+export interface TaskMeta {
   id: string
   name: string
   queue: string
@@ -26,7 +26,7 @@ export interface ThreadFacts {
 export interface ThreadJob {
   file: string
   data: unknown
-  facts: ThreadFacts
+  meta: TaskMeta
   port: MessagePort
 }
 
@@ -37,35 +37,35 @@ export type FromThread =
   | { kind: 'begun' }
   /** With a stage it is `updateState`. The progress as JSON. */
   | { kind: 'report', call: number, stage?: unknown, json?: string }
-  | { kind: 'log', level: string, bindings: Packed[], args: Packed[] }
+  | { kind: 'log', level: string, bindings: SerializedLogArg[], args: SerializedLogArg[] }
 
 export type ToThread =
   | { kind: 'abort', reason: Failure }
   | { kind: 'reported', call: number, failure: Failure | null }
 
 /** A value on its way to a logger: errors keep their code, and stay errors. */
-export type Packed = { failure: Failure } | { fields: Record<string, Packed> } | { value: unknown }
+export type SerializedLogArg = { failure: Failure } | { fields: Record<string, SerializedLogArg> } | { value: unknown }
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
 
 /** An error of ours with all that `toFailure` reads of one. */
-export function revive (failure: Failure): Error {
-  return Object.assign(loggable(failure), failure.retryAfter === null ? {} : { retryAfter: failure.retryAfter })
+export function reviveError (failure: Failure): Error {
+  return Object.assign(toLoggableError(failure), failure.retryAfter === null ? {} : { retryAfter: failure.retryAfter })
 }
 
 /** @param clonable makes of a value one that can be cloned */
-export function pack (value: unknown, clonable = (value: unknown): unknown => value): Packed {
+export function serializeLogArg (value: unknown, clonable = (value: unknown): unknown => value): SerializedLogArg {
   if (types.isNativeError(value)) return { failure: toFailure(value) }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { value: clonable(value) }
-  const fields = Object.entries(value).map(([key, one]) => [key, types.isNativeError(one) ? pack(one) : { value: clonable(one) }])
+  const fields = Object.entries(value).map(([key, one]) => [key, types.isNativeError(one) ? serializeLogArg(one) : { value: clonable(one) }])
   return { fields: Object.fromEntries(fields) }
 }
 
 /** For what cannot be cloned (functions, sockets): as text. */
 export const asText = (value: unknown): unknown => typeof value === 'object' || typeof value === 'function' ? inspect(value, { depth: 2, breakLength: Infinity }) : value
 
-export function unpack (packed: Packed): unknown {
-  if ('failure' in packed) return loggable(packed.failure)
+export function deserializeLogArg (packed: SerializedLogArg): unknown {
+  if ('failure' in packed) return toLoggableError(packed.failure)
   if ('value' in packed) return packed.value
-  return Object.fromEntries(Object.entries(packed.fields).map(([key, one]) => [key, unpack(one)]))
+  return Object.fromEntries(Object.entries(packed.fields).map(([key, one]) => [key, deserializeLogArg(one)]))
 }

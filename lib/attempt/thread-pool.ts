@@ -10,27 +10,27 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Piscina } from 'piscina'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE, type Attempt } from './attempt.ts'
-import { loggable, toFailure } from '../records/failure.ts'
-import { ThreadRun, type ThreadLimits } from './thread-attempt.ts'
+import { toLoggableError, toFailure } from '../records/failure.ts'
+import { ThreadAttempt, type ThreadLimits } from './thread-attempt.ts'
 import type { Settings } from '../options.ts'
 import type { DefineOptions, TaskHandler } from '../types.ts'
 
 /** As this file is: compiled, or TypeScript. */
 const ENTRY = fileURLToPath(new URL(`./thread-entry${import.meta.url.slice(-3)}`, import.meta.url))
 
-export class Threads {
+export class ThreadPool {
   readonly #settings: Settings
-  readonly #places: Places
-  readonly #runs = new Set<ThreadRun>()
+  readonly #semaphore: Semaphore
+  readonly #attempts = new Set<ThreadAttempt>()
   #pool: Promise<Piscina> | null = null
   #closed = false
 
   constructor (settings: Settings) {
     this.#settings = settings
-    this.#places = new Places(settings.threads.max!)
+    this.#semaphore = new Semaphore(settings.threads.max!)
   }
 
-  /** A handler that runs the one of a task's file in a thread. Throws TASK_THREAD_NOT_FOUND. */
+  /** A handler that runs the one of a task's file in a thread. Throws FST_TASKS_THREAD_NOT_FOUND. */
   handler (task: string, { thread, schema }: DefineOptions): TaskHandler {
     const file = threadFile(task, thread!)
     const { maxResultSize, maxProgressSize } = this.#settings
@@ -39,15 +39,15 @@ export class Threads {
   }
 
   async #run (file: string, task: Attempt, limits: ThreadLimits): Promise<unknown> {
-    await this.#places.take(task.signal)
-    const run = new ThreadRun(task, limits)
-    this.#runs.add(run)
+    await this.#semaphore.acquire(task.signal)
+    const run = new ThreadAttempt(task, limits)
+    this.#attempts.add(run)
     try {
       this.#pool ??= this.#open(task.app.log)
       return await run.in(await this.#pool, file)
     } finally {
-      this.#runs.delete(run)
-      this.#places.free()
+      this.#attempts.delete(run)
+      this.#semaphore.release()
     }
   }
 
@@ -75,10 +75,10 @@ export class Threads {
     let trouble: unknown = new Error('it ended before it could start')
     pool.on('error', error => {
       trouble = error
-      log.warn({ err: loggable(toFailure(error)) }, 'A thread ended while it ran no task: something threw there where nobody caught it')
+      log.warn({ err: toLoggableError(toFailure(error)) }, 'A thread ended while it ran no task: something threw there where nobody caught it')
     })
     pool.on('workerDestroy', () => setImmediate(() => {
-      if (pool.queueSize > 0) for (const run of this.#runs) run.giveUp(trouble)
+      if (pool.queueSize > 0) for (const run of this.#attempts) run.giveUp(trouble)
     }))
   }
 
@@ -93,13 +93,13 @@ export class Threads {
 }
 
 /** So many at once, first come first served: what waits here can leave, and does not wait for a thread that died. */
-class Places {
+class Semaphore {
   #free: number
   readonly #waiting = new Set<() => void>()
 
   constructor (free: number) { this.#free = free }
 
-  async take (signal: AbortSignal): Promise<void> {
+  async acquire (signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.#free > 0) return void this.#free--
     await new Promise<void>((resolve, reject) => {
@@ -116,7 +116,7 @@ class Places {
     })
   }
 
-  free (): void {
+  release (): void {
     const [next] = this.#waiting
     if (!next) return void this.#free++
     this.#waiting.delete(next)

@@ -2,7 +2,7 @@
  * Layer 4: boots the app that a person names, to ready, without listening: for a worker, for a command, for development.
  */
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
-import { hostOf, type Host } from './app-registry.ts'
+import { appRegistry, type AppRegistry } from './app-registry.ts'
 import { loadApp } from './load-app.ts'
 
 export interface BootOptions {
@@ -12,27 +12,27 @@ export interface BootOptions {
   /** The options of the server, from those that the app's module has. */
   server: (options: FastifyServerOptions, file: string) => FastifyServerOptions
   /** Called before the app is registered. */
-  prepare?: (host: Host) => void
+  prepare?: (registry: AppRegistry) => void
 }
 
 export interface BootedApp {
   instance: FastifyInstance
-  host: Host
+  registry: AppRegistry
   /** The app's file, or the name of its plugin. */
   file: string
 }
 
-/** No embedded worker starts. Throws TASKS_APP_NOT_FOUND, TASKS_APP_INVALID, TASKS_APP_TYPESCRIPT, and whatever the app throws. */
+/** No embedded worker starts. Throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, and whatever the app throws. */
 export async function bootApp ({ app, appOptions = {}, server, prepare }: BootOptions): Promise<BootedApp> {
   const loaded = typeof app === 'string' ? await loadApp(app) : { plugin: app, options: {}, file: app.name || 'app' }
   const instance: FastifyInstance = Fastify(server(loaded.options, loaded.file) as {})
-  const host = hostOf(instance)
-  host.standalone = true
-  prepare?.(host)
+  const registry = appRegistry(instance)
+  registry.standalone = true
+  prepare?.(registry)
   try {
     await instance.register(loaded.plugin, appOptions)
     await instance.ready()
-    return { instance, host, file: loaded.file }
+    return { instance, registry, file: loaded.file }
   } catch (error) {
     await instance.close().catch(() => {})
     throw error

@@ -18,7 +18,7 @@ export interface LoadedApp {
 
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts']
 
-/** @throws TASKS_APP_NOT_FOUND, TASKS_APP_INVALID, TASKS_APP_TYPESCRIPT, and whatever the module itself throws. */
+/** @throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, and whatever the module itself throws. */
 export async function loadApp (path: string, folder = process.cwd()): Promise<LoadedApp> {
   const file = resolve(folder, path)
   if (!existsSync(file) || !statSync(file).isFile()) throw new errors.AppNotFound(path, folder)

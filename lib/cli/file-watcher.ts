@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, extname, relative, resolve, sep } from 'node:path'
 import { watch } from 'chokidar'
 import * as errors from '../errors.ts'
-import { say } from './output.ts'
+import { printErr } from './output.ts'
 
-export interface Watcher {
+export interface FileWatcher {
   readonly paths: string[]
   close (): Promise<void>
 }
@@ -21,17 +21,17 @@ const QUIET = 200
 /**
  * Watches the app's folder, or the paths that are named instead; in those every file counts. Not node_modules, nor what
  * begins with a dot.
- * @throws TASKS_OPTION_INVALID, TASKS_APP_NOT_FOUND
+ * @throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_APP_NOT_FOUND
  * @param changed called with the path of one of the files, once all is quiet
  */
-export async function startWatcher (app: string, named: string[] | undefined, changed: (file: string) => void): Promise<Watcher> {
+export async function startFileWatcher (app: string, named: string[] | undefined, changed: (file: string) => void): Promise<FileWatcher> {
   if (!named && !existsSync(dirname(app))) throw new errors.AppNotFound(app, process.cwd())
   for (const path of named ?? []) insistOn(path)
   const paths = (named ?? [dirname(app)]).map(path => resolve(path))
   const counts = (file: string): boolean => named !== undefined || CODE.includes(extname(file))
   const watcher = watch(paths, { ignoreInitial: true, ignored: file => isIgnored(file, paths) })
   let timer: NodeJS.Timeout | undefined
-  watcher.on('error', error => say(`fastify-tasks: watching failed: ${(error as Error).message}`))
+  watcher.on('error', error => printErr(`fastify-tasks: watching failed: ${(error as Error).message}`))
   watcher.on('all', (event, file) => {
     if (event.endsWith('Dir') || !counts(file)) return
     clearTimeout(timer)
@@ -49,7 +49,7 @@ export async function startWatcher (app: string, named: string[] | undefined, ch
 
 /** One that is not there would be waited for without a word. */
 function insistOn (path: string): void {
-  if (!existsSync(path)) throw new errors.OptionInvalid('--watch-path', 'a file or a folder', errors.show(path), 'It is not there; give one that is')
+  if (!existsSync(path)) throw new errors.PluginOptionInvalid('--watch-path', 'a file or a folder', errors.describeValue(path), 'It is not there; give one that is')
 }
 
 /** By what stands below the watched folder: that may itself be below one with a dot. */

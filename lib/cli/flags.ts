@@ -11,13 +11,13 @@ export function names (value: string): string[] {
   return found
 }
 
-export function whole (value: string): number {
+export function integer (value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError('Give a whole number.')
   return Number(value)
 }
 
 export function port (value: string): number {
-  const number = whole(value)
+  const number = integer(value)
   if (number > 65_535) throw new InvalidArgumentError('Give a port, 0 to 65535.')
   return number
 }

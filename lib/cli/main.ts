@@ -5,27 +5,27 @@
 import { Command, Option } from 'commander'
 import { cancel } from './commands/cancel.ts'
 import { dev, type DevFlags } from './commands/dev.ts'
-import { EXIT, EXIT_HELP, fail, sayError } from './exit.ts'
-import { LEVELS, level, names, port, whole } from './flags.ts'
+import { EXIT, EXIT_HELP, fail, printError } from './exit.ts'
+import { LEVELS, level, names, port, integer } from './flags.ts'
 import { inspect } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
-import { endWithReader, flushed, say } from './output.ts'
+import { endWithReader, flushed, printErr } from './output.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
 import { retry } from './commands/retry.ts'
-import { openSource, type Source, type SourceFlags } from './connect.ts'
+import { openConnection, type TaskConnection, type ConnectFlags } from './connect.ts'
 import { status, type StatusFlags } from './commands/status.ts'
-import { serve, type ServeFlags } from './commands/dev-app.ts'
+import { devApp, type DevAppFlags } from './commands/dev-app.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
 import { defaults, devDefaults, listDefaults, STATES, workerDefaults } from '../options.ts'
 import { version } from '../version.ts'
 
 /** Opens what the flags name, does it, closes, and exits: an app may have left things open. */
-async function query (flags: SourceFlags, run: (source: Source) => Promise<number>): Promise<never> {
+async function query (flags: ConnectFlags, run: (source: TaskConnection) => Promise<number>): Promise<never> {
   endWithReader()
-  const source = await openSource(flags).catch(fail)
+  const source = await openConnection(flags).catch(fail)
   const code = await run(source).catch((error: { code?: string }) => {
-    sayError(error)
-    if (error.code === 'TASK_QUEUE_UNKNOWN' && !flags.app) say('  Without an app the queues are those that have keys in Redis under the prefix; name others with --queues')
+    printError(error)
+    if (error.code === 'FST_TASKS_QUEUE_UNKNOWN' && !flags.app) printErr('  Without an app the queues are those that have keys in Redis under the prefix; name others with --queues')
     return EXIT.failed
   })
   await source.close()
@@ -47,20 +47,32 @@ function queryCommand (usage: string, description: string): Command {
 
 const exit = (code: number): never => process.exit(code)
 
-function tied (): Option { return new Option('--tied', 'end with the process that started this one').hideHelp() }
+const exitWithParent = (): Option => new Option('--exit-with-parent', 'end with the process that started this one').hideHelp()
 
-const program = new Command('fastify-tasks').description('Background jobs for Fastify').version(version).addHelpText('afterAll', EXIT_HELP)
+const logLevel = (): Option => new Option('-l, --log-level <level>', `${LEVELS.join(', ')} (--loglevel is the same)`).argParser(level).default('info')
+
+/** Celery's spelling. Sets the value of `--log-level`. */
+const celeryLogLevel = (): Option => new Option('--loglevel <level>').argParser(level).hideHelp()
+
+/** Takes `--loglevel` for `--log-level`. */
+const useEitherSpelling = (_command: Command, action: Command): void => {
+  const { loglevel } = action.opts<{ loglevel?: string }>()
+  if (loglevel !== undefined) action.setOptionValue('logLevel', loglevel)
+}
+
+const program = new Command('fastify-tasks').description('Background jobs for Fastify').version(version).addHelpText('afterAll', EXIT_HELP).hook('preAction', useEitherSpelling)
 
 program.command('worker')
   .description('work on the tasks of an app: the same plugin that serves HTTP, booted without listening')
   .requiredOption('-A, --app <file>', 'the app plugin: .js, .mjs, .cjs or .ts')
   .option('-Q, --queues <names>', 'queues to serve, with commas between them (default: all that have tasks with a handler)', names)
-  .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', whole, workerDefaults.concurrency)
-  .option('-l, --loglevel <level>', LEVELS.join(', '), level, 'info')
-  .option('--close-timeout <ms>', `how long running tasks may go on after SIGTERM (default: ${workerDefaults.closeTimeout})`, whole)
+  .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', integer, workerDefaults.concurrency)
+  .addOption(logLevel())
+  .addOption(celeryLogLevel())
+  .option('--close-timeout <ms>', `how long running tasks may go on after SIGTERM (default: ${workerDefaults.closeTimeout})`, integer)
   .option('--watch', 'start anew when files change: in the app\'s folder those that hold code (not node_modules, nor what begins with a dot)')
   .option('--watch-path <paths...>', 'the same for these files and folders instead of the app\'s folder; there every file counts')
-  .addOption(tied())
+  .addOption(exitWithParent())
   .action((flags: WorkerFlags) => flags.watch || flags.watchPath ? watchWorker(flags).then(exit, fail) : worker(flags).catch(fail))
 
 /** What the app has under `dev` and in its own process there. */
@@ -71,9 +83,10 @@ function appCommand (name: string, description: string, hidden: boolean): Comman
     .addOption(new Option('-p, --port <number>', 'where it listens').env('PORT').argParser(port).default(devDefaults.port))
     .option('--host <name>', 'where it listens', devDefaults.host)
     .option('-Q, --queues <names>', 'queues to serve, with commas between them (default: all that have tasks with a handler)', names)
-    .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', whole, workerDefaults.concurrency)
-    .option('-l, --loglevel <level>', LEVELS.join(', '), level, 'info')
-    .option('--close-timeout <ms>', 'how long running tasks may go on when it starts anew or ends; then they are handed back', whole, devDefaults.closeTimeout)
+    .option('-c, --concurrency <number>', 'tasks that run at once, for each queue', integer, workerDefaults.concurrency)
+    .addOption(logLevel())
+    .addOption(celeryLogLevel())
+    .option('--close-timeout <ms>', 'how long running tasks may go on when it starts anew or ends; then they are handed back', integer, devDefaults.closeTimeout)
 }
 
 appCommand('dev', 'for development: serve the app, work on its tasks, start anew when files change; where no Redis is named and none is there, with a private one, whose data goes when this ends', false)
@@ -83,32 +96,32 @@ appCommand('dev', 'for development: serve the app, work on its tasks, start anew
   .action((flags: DevFlags) => dev(flags).then(exit, fail))
 
 appCommand('dev-app', 'the app\'s own process under dev', true)
-  .addOption(tied())
-  .action((flags: ServeFlags) => serve(flags).catch(fail))
+  .addOption(exitWithParent())
+  .action((flags: DevAppFlags) => devApp(flags).catch(fail))
 
 queryCommand('list', 'tasks of one state: waiting and active ones oldest first, delayed ones by when they are due, ended ones newest first')
   .addOption(new Option('-s, --state <state>', 'which ones').choices(STATES).default('waiting'))
   .option('--queue <name>', 'of one queue only')
   .option('--name <task>', 'of one task only')
-  .option('-n, --limit <number>', 'how many, up to 1000', whole, listDefaults.limit)
+  .option('-n, --limit <number>', 'how many, up to 1000', integer, listDefaults.limit)
   .option('--cursor <cursor>', 'go on where the page before ended')
-  .action((flags: SourceFlags & ListFlags) => query(flags, source => list(source, flags)))
+  .action((flags: ConnectFlags & ListFlags) => query(flags, source => list(source, flags)))
 
 queryCommand('status <id>', 'all that is known of a task')
   .option('--full', 'also its data, and the stack of its last failure')
-  .action((id: string, flags: SourceFlags & StatusFlags) => query(flags, source => status(source, id, flags)))
+  .action((id: string, flags: ConnectFlags & StatusFlags) => query(flags, source => status(source, id, flags)))
 
 queryCommand('cancel <id>', 'cancel a task: one that has not started never will, one that runs is aborted, wherever that is')
-  .action((id: string, flags: SourceFlags & { json?: boolean }) => query(flags, source => cancel(source, id, flags)))
+  .action((id: string, flags: ConnectFlags & { json?: boolean }) => query(flags, source => cancel(source, id, flags)))
 
 queryCommand('retry <id>', 'queue a failed task again')
-  .action((id: string, flags: SourceFlags & { json?: boolean }) => query(flags, source => retry(source, id, flags)))
+  .action((id: string, flags: ConnectFlags & { json?: boolean }) => query(flags, source => retry(source, id, flags)))
 
 queryCommand('purge <queue>', 'remove all tasks of a queue that have not started; asks first')
   .option('-y, --yes', 'do not ask')
-  .action((queue: string, flags: SourceFlags & PurgeFlags) => query(flags, source => purge(source, queue, flags)))
+  .action((queue: string, flags: ConnectFlags & PurgeFlags) => query(flags, source => purge(source, queue, flags)))
 
 queryCommand('inspect', 'the queues, the workers that live, and what each of them runs')
-  .action((flags: SourceFlags & { json?: boolean }) => query(flags, source => inspect(source, flags)))
+  .action((flags: ConnectFlags & { json?: boolean }) => query(flags, source => inspect(source, flags)))
 
 await program.parseAsync()

@@ -6,7 +6,7 @@ import Table from 'cli-table3'
 import { asJson, oneLine } from './text.ts'
 import type { TaskState } from '../types.ts'
 
-export const say = (text: string): void => { process.stderr.write(`${text}\n`) }
+export const printErr = (text: string): void => { process.stderr.write(`${text}\n`) }
 
 export const print = (text: string): void => { process.stdout.write(`${text}\n`) }
 

@@ -7,8 +7,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { relative } from 'node:path'
-import { say } from './output.ts'
-import { startWatcher, type Watcher } from './file-watcher.ts'
+import { printErr } from './output.ts'
+import { startFileWatcher, type FileWatcher } from './file-watcher.ts'
 
 export interface SupervisorOptions {
   /** What the process is called. */
@@ -30,7 +30,7 @@ type EndSignal = typeof SIGNALS[number]
 
 export class Supervisor {
   readonly #options: SupervisorOptions
-  #watcher: Watcher | null = null
+  #watcher: FileWatcher | null = null
   #child: ChildProcess | null = null
   /** A stop was asked for, and it has not ended. */
   #stopping = false
@@ -49,8 +49,8 @@ export class Supervisor {
     const done = new Promise<number>(resolve => { this.#done = resolve })
     for (const signal of SIGNALS) process.on(signal, () => this.#end(signal))
     if (watch) {
-      this.#watcher = await startWatcher(app, paths, file => this.#changed(file))
-      say(`fastify-tasks: watching ${this.#watcher.paths.join(', ')}; a change starts the ${what} anew (Ctrl+C ends it)`)
+      this.#watcher = await startFileWatcher(app, paths, file => this.#changed(file))
+      printErr(`fastify-tasks: watching ${this.#watcher.paths.join(', ')}; a change starts the ${what} anew (Ctrl+C ends it)`)
     }
     this.#start()
     const code = await done
@@ -60,7 +60,7 @@ export class Supervisor {
 
   #start (): void {
     this.#stopping = false
-    const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...this.#options.args, '--tied'], {
+    const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...this.#options.args, '--exit-with-parent'], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: process.platform !== 'win32' // there it would open a window
     })
@@ -68,7 +68,7 @@ export class Supervisor {
     child.on('message', message => this.#heard(message, child))
     child.on('error', error => {
       if (child.pid !== undefined) return // a message that came too late
-      say(`fastify-tasks: the ${this.#options.what} cannot be started: ${error.message}`)
+      printErr(`fastify-tasks: the ${this.#options.what} cannot be started: ${error.message}`)
       this.#exited(1, null)
     })
     child.once('exit', (code, signal) => this.#exited(code, signal))
@@ -86,12 +86,12 @@ export class Supervisor {
     const exitCode = signal ? 128 + constants.signals[signal] : code ?? 1
     if (this.#ending || this.#final || !this.#watcher) return this.#done(exitCode)
     if (this.#stopping) return this.#start()
-    say(`fastify-tasks: the ${what} has ended (${signal ?? `exit code ${code}`}): waiting for a change of a file`)
+    printErr(`fastify-tasks: the ${what} has ended (${signal ?? `exit code ${code}`}): waiting for a change of a file`)
   }
 
   #changed (file: string): void {
     if (this.#ending) return
-    say(`fastify-tasks: ${relative(process.cwd(), file)} has changed: starting the ${this.#options.what} anew`)
+    printErr(`fastify-tasks: ${relative(process.cwd(), file)} has changed: starting the ${this.#options.what} anew`)
     if (!this.#child) this.#start()
     else if (!this.#stopping) this.#stop('SIGTERM')
   }
@@ -101,7 +101,7 @@ export class Supervisor {
     this.#stopping = true
     this.#child?.kill(signal)
     this.#kill = setTimeout(() => {
-      say(`fastify-tasks: the ${what} did not end within ${patience} ms: it is killed`)
+      printErr(`fastify-tasks: the ${what} did not end within ${patience} ms: it is killed`)
       this.#child?.kill('SIGKILL')
     }, patience)
   }

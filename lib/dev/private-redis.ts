@@ -14,7 +14,7 @@ export interface PrivateRedis {
   stop (): Promise<void>
 }
 
-/** Throws TASKS_NO_REDIS_SERVER. */
+/** Throws FST_TASKS_NO_REDIS_SERVER. */
 export async function startPrivateRedis (): Promise<PrivateRedis> {
   const binary = await findRedis()
   const dir = await mkdtemp(join(tmpdir(), 'fastify-tasks-redis-'))

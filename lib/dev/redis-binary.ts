@@ -34,7 +34,7 @@ const limits = { timeout: 180_000, maxBuffer: 2 ** 26 }
 
 let fetching: Promise<RedisBinary> | undefined
 
-/** Throws TASKS_NO_REDIS_SERVER. */
+/** Throws FST_TASKS_NO_REDIS_SERVER. */
 export async function findRedis (): Promise<RedisBinary> {
   for (const name of servers) {
     const path = await onPath(name)

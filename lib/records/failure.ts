@@ -16,11 +16,11 @@ export interface Failure {
 const MAX_MESSAGE = 4_096
 const MAX_STACK = 8_192
 /** What a mistaken retryAfter may cost at the most: 30 days, in ms. */
-const LONGEST_WAIT = 2_592_000_000
-const FINAL = new Set(['TASK_UNRECOVERABLE', 'TASK_RESULT_INVALID', 'TASK_RESULT_TOO_LARGE', 'TASK_RECORD_INVALID', 'TASK_DATA_REFUSED'])
+const MAX_RETRY_AFTER_MS = 2_592_000_000
+const NON_RETRYABLE_CODES = new Set(['FST_TASKS_UNRECOVERABLE', 'FST_TASKS_RESULT_INVALID', 'FST_TASKS_RESULT_TOO_LARGE', 'FST_TASKS_RECORD_INVALID', 'FST_TASKS_DATA_REFUSED'])
 
 /** What is thrown may throw when it is looked at. */
-function attempt<T> (look: () => T, otherwise: T): T {
+function tryOr<T> (look: () => T, otherwise: T): T {
   try {
     return look()
   } catch {
@@ -28,15 +28,15 @@ function attempt<T> (look: () => T, otherwise: T): T {
   }
 }
 
-const peek = (thrown: unknown, key: string): unknown => attempt(() => (thrown as any)?.[key], undefined)
+const peek = (thrown: unknown, key: string): unknown => tryOr(() => (thrown as any)?.[key], undefined)
 
 /** Without stacks: they leave the process only where exposeStack says so. */
 function describe (thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
-  return attempt(() => inspect(thrown, { depth: 2, breakLength: Infinity }).replaceAll(/\n\s+at .*/g, ''), 'something that cannot be shown')
+  return tryOr(() => inspect(thrown, { depth: 2, breakLength: Infinity }).replaceAll(/\n\s+at .*/g, ''), 'something that cannot be shown')
 }
 
-const cut = (text: string, length: number): string => toUSVString(text.length > length ? `${text.slice(0, length - 1)}…` : text)
+const truncate = (text: string, length: number): string => toUSVString(text.length > length ? `${text.slice(0, length - 1)}…` : text)
 
 /** With those of the errors inside (AggregateError), which may hold each other. */
 function messageOf (thrown: unknown, depth = 0): string {
@@ -46,7 +46,7 @@ function messageOf (thrown: unknown, depth = 0): string {
   return inner || describe(thrown)
 }
 
-const innerErrors = (thrown: unknown): unknown[] => attempt(() => {
+const innerErrors = (thrown: unknown): unknown[] => tryOr(() => {
   const errors = peek(thrown, 'errors')
   return Array.isArray(errors) ? errors.slice(0, 10) : []
 }, [])
@@ -60,8 +60,8 @@ function stackOf (thrown: unknown, depth = 0): string {
 
 function retryAfterOf (thrown: unknown): number | null {
   const value = peek(thrown, 'retryAfter')
-  const ms = attempt(() => value instanceof Date ? value.getTime() - Date.now() : value, null)
-  return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(Math.min(ms, LONGEST_WAIT)) : null
+  const ms = tryOr(() => value instanceof Date ? value.getTime() - Date.now() : value, null)
+  return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(Math.min(ms, MAX_RETRY_AFTER_MS)) : null
 }
 
 /** Anything can be thrown: `undefined`, a string, an object whose getters throw. All of it is a failure. */
@@ -70,13 +70,13 @@ export function toFailure (thrown: unknown): Failure {
   const code = peek(thrown, 'code')
   return {
     error: {
-      name: typeof name === 'string' && name !== '' ? cut(name, 128) : 'Error',
-      message: cut(messageOf(thrown), MAX_MESSAGE),
-      code: typeof code === 'string' || typeof code === 'number' ? cut(String(code), 128) : null
+      name: typeof name === 'string' && name !== '' ? truncate(name, 128) : 'Error',
+      message: truncate(messageOf(thrown), MAX_MESSAGE),
+      code: typeof code === 'string' || typeof code === 'number' ? truncate(String(code), 128) : null
     },
-    stack: cut(stackOf(thrown), MAX_STACK),
+    stack: truncate(stackOf(thrown), MAX_STACK),
     retryAfter: retryAfterOf(thrown),
-    retryable: !FINAL.has(code as string)
+    retryable: !NON_RETRYABLE_CODES.has(code as string)
   }
 }
 
@@ -84,6 +84,6 @@ export function toFailure (thrown: unknown): Failure {
  * A failure for the log, as an Error of our own: what was thrown may throw when it is looked at, and ioredis' errors carry
  * the command with its arguments, passwords too.
  */
-export function loggable ({ error: { name, message, code }, stack }: Failure): Error {
+export function toLoggableError ({ error: { name, message, code }, stack }: Failure): Error {
   return Object.assign(new Error(message), { name, stack, ...(code === null ? {} : { code }) })
 }

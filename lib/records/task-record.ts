@@ -34,7 +34,7 @@ export interface StoredOptions extends Origin {
   nonce?: string
 }
 
-export interface Stored {
+export interface StoredTask {
   data: { name: string, data?: unknown }
   options: StoredOptions
   status: 'created' | 'retrying' | TerminalState
@@ -48,7 +48,7 @@ export interface Stored {
 }
 
 /** What is known of a task beside its record while it has not ended. */
-export interface Live {
+export interface LiveState {
   /** When its claim was made, ms since 1970. */
   claimedAt?: number
   delayedTo?: number
@@ -95,17 +95,17 @@ function endOfString (json: string, start: number): number {
 }
 
 /** How the text of a new record of ours ends. */
-const FRESH = ',"status":"created","progress":null}'
+const NEW_RECORD_TAIL = ',"status":"created","progress":null}'
 
 /** Was it made by us, and has nobody written it since? */
-export const isFresh = (text: string, { options }: Stored): boolean => text.endsWith(FRESH) && options.foreign === undefined
+export const isNewRecord = (text: string, { options }: StoredTask): boolean => text.endsWith(NEW_RECORD_TAIL) && options.foreign === undefined
 
 /** The text of a fresh record once its task has ended: what it was made of stays as it is. `resultJson` as in `encode`. */
-export function ended (text: string, { status, progress, stage, attempt, startedAt, finishedAt }: Omit<Stored, 'data' | 'options'>, resultJson?: string): string {
+export function appendOutcome (text: string, { status, progress, stage, attempt, startedAt, finishedAt }: Omit<StoredTask, 'data' | 'options'>, resultJson?: string): string {
   const told = stage == null && progress == null ? '' : `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage)}`
   const made = attempt === undefined ? '' : `,"attempt":${attempt}`
   const result = resultJson === undefined ? '}' : `,"result":${resultJson}}`
-  return text.slice(0, -FRESH.length) + told + made + endOf(status, startedAt, finishedAt) + result
+  return text.slice(0, -NEW_RECORD_TAIL.length) + told + made + endOf(status, startedAt, finishedAt) + result
 }
 
 let last = { status: '', startedAt: undefined as number | undefined, finishedAt: undefined as number | undefined, text: '' }
@@ -119,7 +119,7 @@ function endOf (status: string, startedAt: number | undefined, finishedAt: numbe
   return last.text
 }
 
-/** Makes the text of a new record. Throws TASK_DATA_INVALID, TASK_DATA_TOO_LARGE. */
+/** Makes the text of a new record. Throws FST_TASKS_DATA_INVALID, FST_TASKS_DATA_TOO_LARGE. */
 export function encodeNew (name: string, data: unknown, options: StoredOptions, maxDataSize: number): string {
   const json = encodeData(name, data)
   if (json.length * 3 > maxDataSize) {
@@ -127,7 +127,7 @@ export function encodeNew (name: string, data: unknown, options: StoredOptions, 
     if (size > maxDataSize) throw new errors.DataTooLarge(name, size, maxDataSize)
   }
   const envelope = data === undefined ? `{"name":"${name}"}` : `{"name":"${name}","data":${json}}`
-  return `{"data":${envelope},"options":${JSON.stringify(options)}${FRESH}`
+  return `{"data":${envelope},"options":${JSON.stringify(options)}${NEW_RECORD_TAIL}`
 }
 
 function encodeData (name: string, data: unknown): string {
@@ -138,24 +138,24 @@ function encodeData (name: string, data: unknown): string {
   } catch (error) {
     throw new errors.DataInvalid(name, toFailure(error).error.message)
   }
-  if (json === undefined) throw new errors.DataInvalid(name, `it is ${errors.show(data)}`)
+  if (json === undefined) throw new errors.DataInvalid(name, `it is ${errors.describeValue(data)}`)
   if (isTooDeep(json)) throw new errors.DataInvalid(name, `it is nested deeper than ${MAX_DEPTH} levels`)
   return json
 }
 
-/** A copy of data as JSON carries it. Throws TASK_DATA_INVALID. */
-export function asJson (name: string, data: unknown): unknown {
+/** A copy of data as JSON carries it. Throws FST_TASKS_DATA_INVALID. */
+export function jsonRoundTrip (name: string, data: unknown): unknown {
   return data === undefined ? undefined : JSON.parse(encodeData(name, data))
 }
 
 /** The text of a record that changed. `resultJson` is the result as it was serialised. */
-export function encode (stored: Stored, resultJson?: string): string {
+export function encode (stored: StoredTask, resultJson?: string): string {
   const text = JSON.stringify(stored)
   return resultJson === undefined ? text : `${text.slice(0, -1)},"result":${resultJson}}`
 }
 
-/** Reads a record. Throws TASK_RECORD_INVALID where the text is not one. */
-export function decode (text: string): Stored {
+/** Reads a record. Throws FST_TASKS_RECORD_INVALID where the text is not one. */
+export function decode (text: string): StoredTask {
   let stored: any
   if (isTooDeep(text, MAX_RECORD_DEPTH)) throw new errors.RecordInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   try {
@@ -164,12 +164,12 @@ export function decode (text: string): Stored {
     throw new errors.RecordInvalid((error as Error).message)
   }
   const name = stored?.data?.name
-  if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.show(name)}`)
-  if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.show(stored.options)}`)
+  if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.describeValue(name)}`)
+  if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.describeValue(stored.options)}`)
   return sanitize(stored)
 }
 
-const wholeOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
+const integerOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
 
 const isErrorRecord = (error: any): boolean =>
   typeof error?.name === 'string' && typeof error.message === 'string' && (error.code === null || typeof error.code === 'string')
@@ -178,46 +178,46 @@ const SPANS = ['timeout', 'expires', 'ttl'] as const
 const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
 
 /** A record may come from any producer: numbers that are none would break what computes with them. */
-function sanitize (stored: Stored): Stored {
+function sanitize (stored: StoredTask): StoredTask {
   const { options } = stored
-  options.timestamp = wholeOr(options.timestamp, 0)
+  options.timestamp = integerOr(options.timestamp, 0)
   if (options.timestamp > MAX_DATE) options.timestamp = 0
-  options.retries = wholeOr(options.retries, 0)
+  options.retries = integerOr(options.retries, 0)
   if (!Number.isSafeInteger(options.attempts)) options.foreign = true
-  options.attempts = Math.max(wholeOr(options.attempts, 1), 1 + options.retries!)
+  options.attempts = Math.max(integerOr(options.attempts, 1), 1 + options.retries!)
   // What is not there is not added: each property more is memory for every task that runs.
-  for (const key of SPANS) if (options[key] !== undefined) options[key] = wholeOr(options[key], undefined)
+  for (const key of SPANS) if (options[key] !== undefined) options[key] = integerOr(options[key], undefined)
   if (typeof options.backoff !== 'object' || options.backoff === null) delete options.backoff
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
-  for (const key of TIMES) if (key in stored) stored[key] = wholeOr(stored[key], undefined)
+  for (const key of TIMES) if (key in stored) stored[key] = integerOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
   return stored
 }
 
 /** A record for an id whose own cannot be read, so that its failure can be told. */
-export function unreadable (now: number): Stored {
+export function placeholderRecord (now: number): StoredTask {
   return { data: { name: 'unknown' }, options: { timestamp: now, attempts: 1, retries: 0 }, status: 'created' }
 }
 
 /** The record of a failed task as it is queued again: counters clean. */
-export function cleaned ({ data, options: { expires, delay, ...options } }: Stored): Stored {
+export function resetForRetry ({ data, options: { expires, delay, ...options } }: StoredTask): StoredTask {
   return { data, options: { ...options, retries: options.attempts! - 1, stacktraces: [] }, status: 'created', progress: null }
 }
 
 /** How many attempts have ended. Bee-Queue counts down what is left. */
-export const attemptsMade = ({ options }: Stored): number => Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
+export const attemptsMade = ({ options }: StoredTask): number => Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
 
-function stateOf (stored: Stored, live: Live): TaskState {
+function stateOf (stored: StoredTask, live: LiveState): TaskState {
   if (isTerminal(stored.status)) return stored.status
   if (live.claimedAt !== undefined || live.held) return 'active'
   if (stored.status === 'retrying') return 'retrying'
   return live.delayedTo === undefined ? 'waiting' : 'delayed'
 }
 
-function attemptOf (stored: Stored, state: TaskState): number {
+function attemptOf (stored: StoredTask, state: TaskState): number {
   if (stored.attempt !== undefined) return stored.attempt
   const made = attemptsMade(stored)
   return state === 'active' || state === 'succeeded' || state === 'failed' ? made + 1 : made
@@ -227,7 +227,7 @@ function attemptOf (stored: Stored, state: TaskState): number {
 const time = (ms: number | undefined): string | null => ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
 
 /** Where a plain Bee-Queue ended the task, its newest stack is all there is. */
-function errorOf (stored: Stored, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
+function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
   if (state !== 'failed' && state !== 'retrying' && !stored.error) return null
   const newest = stored.options.stacktraces?.[0]
   const stack = typeof newest === 'string' ? newest : ''
@@ -236,7 +236,7 @@ function errorOf (stored: Stored, state: TaskState, exposeStack: boolean): TaskE
 }
 
 /** The record as people read it. */
-export function present (id: string, queue: string, stored: Stored, live: Live, exposeStack: boolean): TaskRecord<any, any> {
+export function toTaskRecord (id: string, queue: string, stored: StoredTask, live: LiveState, exposeStack: boolean): TaskRecord<any, any> {
   const state = stateOf(stored, live)
   return {
     id,

@@ -10,16 +10,16 @@ const MAX_RUNNING = 100
 const MAX_DATE = 8.64e15
 
 /** A task that runs. `startedAt` in ms since 1970. */
-export interface Runs { id: string, name: string, attempt: number, startedAt: number }
+export interface RunningTaskInfo { id: string, name: string, attempt: number, startedAt: number }
 
 /** Times in ms since 1970. */
-export interface Vitals extends Pick<WorkerInfo, 'host' | 'pid' | 'version' | 'queues' | 'concurrency' | 'draining' | 'lag'> {
+export interface StoredWorkerInfo extends Pick<WorkerInfo, 'host' | 'pid' | 'version' | 'queues' | 'concurrency' | 'draining' | 'lag'> {
   startedAt: number
   seenAt: number
 }
 
 /** What a worker tells about one of its queues, oldest task first. */
-export function encodeVitals (vitals: Vitals, running: Runs[]): string {
+export function encodeWorkerInfo (vitals: StoredWorkerInfo, running: RunningTaskInfo[]): string {
   const oldest = running.toSorted((a, b) => a.startedAt - b.startedAt).slice(0, MAX_RUNNING)
   return JSON.stringify({ ...vitals, active: running.length, running: oldest })
 }
@@ -33,7 +33,7 @@ const running = (queue: string) => (one: any): RunningTask =>
   ({ id: text(one?.id), name: text(one?.name), queue, attempt: number(one?.attempt), startedAt: time(one?.startedAt) })
 
 /** What was told about one queue, by whoever wrote it; null where it cannot be read. */
-function decodeVitals (id: string, queue: string, json: string): WorkerInfo | null {
+function decodeWorkerInfo (id: string, queue: string, json: string): WorkerInfo | null {
   if (isTooDeep(json)) return null
   let told: any
   try {
@@ -59,10 +59,10 @@ function decodeVitals (id: string, queue: string, json: string): WorkerInfo | nu
 }
 
 /** One entry for each worker, the oldest first, from what they told about each of their queues. */
-export function mergeVitals (told: Array<{ id: string, queue: string, json: string }>): WorkerInfo[] {
+export function mergeWorkerInfo (told: Array<{ id: string, queue: string, json: string }>): WorkerInfo[] {
   const workers = new Map<string, WorkerInfo>()
   for (const { id, queue, json } of told) {
-    const worker = decodeVitals(id, queue, json)
+    const worker = decodeWorkerInfo(id, queue, json)
     const known = workers.get(id)
     if (!worker) continue
     if (!known) workers.set(id, worker)

@@ -6,11 +6,11 @@ import fastifyEtag from '@fastify/etag'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import * as errors from '../errors.ts'
-import { changes } from '../tasks/record-changes.ts'
+import { recordChanges } from '../tasks/record-changes.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { documenting } from './openapi.ts'
 import { cancelHeaders, cancelSchema, compilers, eventsHeaders, eventsSchema, statusHeaders, statusSchema } from './schemas.ts'
-import type { Found, TaskRegistry } from '../tasks/registry.ts'
+import type { FoundTask, TaskRegistry } from '../tasks/registry.ts'
 import type { RoutesOptions, TaskRecord } from '../types.ts'
 
 type IdRequest = FastifyRequest<{ Params: { id: string } }>
@@ -50,21 +50,21 @@ export function makeRoutes (registry: TaskRegistry, { onRequest, preHandler, can
 
 const etagOf = (record: TaskRecord): string => `"${hash('sha1', JSON.stringify(record), 'base64url')}"`
 
-/** The record that this request may see. Throws TASK_NOT_FOUND: what is not to be seen is not there. */
-async function see (registry: TaskRegistry, request: IdRequest): Promise<Found> {
+/** The record that this request may see. Throws FST_TASKS_NOT_FOUND: what is not to be seen is not there. */
+async function see (registry: TaskRegistry, request: IdRequest): Promise<FoundTask> {
   const found = await registry.find(request.params.id)
   return await ifVisible(registry, request, found)
 }
 
 /** At once, where there is nobody to ask. */
-function ifVisible (registry: TaskRegistry, request: IdRequest, found: Found | null): Found | Promise<Found> {
+function ifVisible (registry: TaskRegistry, request: IdRequest, found: FoundTask | null): FoundTask | Promise<FoundTask> {
   const { id } = request.params
   if (!found) throw new errors.TaskNotFound(id)
   const definition = registry.definitions.get(found.record.name)
   return definition?.options.authorize ? ifAuthorized(definition.options.authorize.call(definition.instance, request, found.record), found) : found
 }
 
-async function ifAuthorized (authorized: boolean | Promise<boolean>, found: Found): Promise<Found> {
+async function ifAuthorized (authorized: boolean | Promise<boolean>, found: FoundTask): Promise<FoundTask> {
   if (!await authorized) throw new errors.TaskNotFound(found.record.id)
   return found
 }
@@ -79,7 +79,7 @@ function status (registry: TaskRegistry, request: IdRequest, reply: FastifyReply
   })
 }
 
-async function answerLater (registry: TaskRegistry, visible: Found | Promise<Found>, wait: number | null, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
+async function answerLater (registry: TaskRegistry, visible: FoundTask | Promise<FoundTask>, wait: number | null, request: IdRequest, reply: FastifyReply, closing: AbortSignal): Promise<TaskRecord> {
   const found = await visible
   if (wait === null) return answer(registry, found, found.record, reply, closing)
   reply.header('preference-applied', `wait=${wait}`)
@@ -88,10 +88,10 @@ async function answerLater (registry: TaskRegistry, visible: Found | Promise<Fou
   return answer(registry, found, await nextChange(registry, found.record, known, signal), reply, closing)
 }
 
-function answer (registry: TaskRegistry, { delayedTo }: Found, record: TaskRecord, reply: FastifyReply, closing: AbortSignal): TaskRecord {
+function answer (registry: TaskRegistry, { delayedTo }: FoundTask, record: TaskRecord, reply: FastifyReply, closing: AbortSignal): TaskRecord {
   if (closing.aborted) reply.header('connection', 'close') // kept alive, it would hold up the close
   reply.header('etag', etagOf(record))
-  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo, registry.availability.now()))
+  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo, registry.clock.now()))
   return record
 }
 
@@ -113,7 +113,7 @@ function gone ({ raw }: FastifyReply): AbortSignal {
 async function nextChange (registry: TaskRegistry, record: TaskRecord, known: string, signal: AbortSignal): Promise<TaskRecord> {
   let last = record
   try {
-    for await (last of changes(registry, record.id, signal, record.queue)) if (etagOf(last) !== known) break
+    for await (last of recordChanges(registry, record.id, signal, record.queue)) if (etagOf(last) !== known) break
   } catch (error) {
     if (!signal.aborted) throw error
   }
@@ -134,7 +134,7 @@ async function events (registry: TaskRegistry, request: IdRequest, reply: Fastif
   reply.sse.sendHeaders()
   reply.raw.flushHeaders()
   try {
-    for await (const change of changes(registry, record.id, signal, record.queue)) push(reply, change)
+    for await (const change of recordChanges(registry, record.id, signal, record.queue)) push(reply, change)
   } catch (error) {
     // The head has been sent: an end is all that can be told. The client comes back, with its last id.
     if (!signal.aborted) request.log.warn({ err: error }, 'The stream of a task ended early')

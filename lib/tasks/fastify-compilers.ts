@@ -20,35 +20,35 @@ interface SchemaController {
 }
 
 /** Something that Fastify keeps on an instance, or on one of its parents. */
-function kept<T> (instance: FastifyInstance, description: string): T | undefined {
+function inherited<T> (instance: FastifyInstance, description: string): T | undefined {
   for (let holder: any = instance; holder; holder = Object.getPrototypeOf(holder)) {
     const key = Object.getOwnPropertySymbols(holder).find(symbol => symbol.description === description)
     if (key) return holder[key]
   }
 }
 
-function must<T> (instance: FastifyInstance, description: string): T {
-  const found = kept<T>(instance, description)
+function requireInherited<T> (instance: FastifyInstance, description: string): T {
+  const found = inherited<T>(instance, description)
   // Without it schemas would be compiled otherwise than those of routes, and nobody would know.
   if (found === undefined) throw new Error(`Fastify ${instance.version} has no "${description}" that fastify-tasks knows: report it, with both versions`)
   return found
 }
 
 export function validatorCompilerOf (instance: FastifyInstance): FastifySchemaCompiler<any> {
-  const controller = must<SchemaController>(instance, 'fastify.schemaController')
-  controller.setupValidator(must(instance, 'fastify.options')) // nothing, where it is up to date
+  const controller = requireInherited<SchemaController>(instance, 'fastify.schemaController')
+  controller.setupValidator(requireInherited(instance, 'fastify.options')) // nothing, where it is up to date
   return controller.validatorCompiler
 }
 
 export function serializerCompilerOf (instance: FastifyInstance): FastifySerializerCompiler<any> {
-  const controller = must<SchemaController>(instance, 'fastify.schemaController')
-  controller.setupSerializer(must(instance, 'fastify.options'))
+  const controller = requireInherited<SchemaController>(instance, 'fastify.schemaController')
+  controller.setupSerializer(requireInherited(instance, 'fastify.options'))
   return controller.serializerCompiler
 }
 
 /** The app's own (`setSchemaErrorFormatter`), or as Fastify words it. */
 export function errorFormatterOf (instance: FastifyInstance): SchemaErrorFormatter {
-  return kept<SchemaErrorFormatter>(instance, 'fastify.schemaErrorFormatter') ?? worded
+  return inherited<SchemaErrorFormatter>(instance, 'fastify.schemaErrorFormatter') ?? defaultErrorFormatter
 }
 
-const worded: SchemaErrorFormatter = (found, place) => new Error(found.map(one => `${place}${one.instancePath ?? ''} ${one.message}`).join(', '))
+const defaultErrorFormatter: SchemaErrorFormatter = (found, place) => new Error(found.map(one => `${place}${one.instancePath ?? ''} ${one.message}`).join(', '))

@@ -2,7 +2,7 @@
  * Layer 2: a handle on a task that was enqueued.
  */
 import * as errors from '../errors.ts'
-import { changes, type ChangeSource } from './record-changes.ts'
+import { recordChanges, type ChangeSource } from './record-changes.ts'
 import { checkResult } from '../options.ts'
 import { isTerminal } from '../records/task-record.ts'
 import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from '../types.ts'
@@ -50,7 +50,7 @@ export class Handle implements TaskHandle<any, any> {
   /** The record once the task has ended; null where it is gone. */
   async #ended (signal: AbortSignal | undefined): Promise<TaskRecord | null> {
     let last: TaskRecord | null = null
-    for await (const record of changes(this.#source, this.id, signal, this.queue)) last = record
+    for await (const record of recordChanges(this.#source, this.id, signal, this.queue)) last = record
     return last && isTerminal(last.state) ? last : null
   }
 }

@@ -2,10 +2,10 @@
  * Layer 2: what there is, for people who look after queues: pages of tasks, counts, removal.
  */
 import { checkList, listDefaults } from '../options.ts'
-import type { Place } from '../store/redis/queue.ts'
 import type { TaskRegistry } from './registry.ts'
-import { mergeVitals } from '../records/worker-info.ts'
+import { mergeWorkerInfo } from '../records/worker-info.ts'
 import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo } from '../types.ts'
+import type { PagePosition } from '../store/contract.ts'
 
 /** Bounds one Lua call, and its reply. */
 const WORKERS = 1_000
@@ -19,13 +19,13 @@ export async function list (registry: TaskRegistry, options: ListOptions): Promi
   const names = options.queue === undefined ? [...registry.queues.keys()] : [options.queue]
   const { from = names[0]!, after }: Cursor = cursor === undefined ? {} : split(cursor)
   const queue = registry.queue(from)
-  const { ids, place } = await registry.availability.call('a list of tasks', 'Ask again.', () => queue.page(state, limit, after))
+  const { ids, place } = await registry.calls.call('a list of tasks', 'Ask again.', () => queue.pageOf(state, limit, after))
   const records = await Promise.all(ids.map(id => registry.status(id, from)))
   const tasks = records.filter((one): one is TaskRecord => one?.state === state && (name === undefined || one.name === name))
   return { tasks, cursor: ids.length < limit ? nextQueue(names, from) : `${from}/${place}/${ids.at(-1)}` }
 }
 
-interface Cursor { from?: string, after?: Place }
+interface Cursor { from?: string, after?: PagePosition }
 
 /** An id may be anyone's, and have any character. */
 function split (cursor: string): Cursor {
@@ -38,23 +38,23 @@ const nextQueue = (names: string[], queue: string): string | null => names[names
 /** See `FastifyTasks.counts`. */
 export async function counts (registry: TaskRegistry): Promise<Record<string, QueueCounts>> {
   const all = [...registry.queues.values()].map(async queue =>
-    [queue.name, await registry.availability.call('a count of tasks', 'Ask again.', () => queue.counts())] as const)
+    [queue.name, await registry.calls.call('a count of tasks', 'Ask again.', () => queue.counts())] as const)
   return Object.fromEntries(await Promise.all(all))
 }
 
 /** See `FastifyTasks.workers`. */
 export async function workers (registry: TaskRegistry): Promise<WorkerInfo[]> {
   const all = [...registry.queues.values()].map(async queue => {
-    const told = await registry.availability.call('a list of workers', 'Ask again.', () => queue.workers(WORKERS))
+    const told = await registry.calls.call('a list of workers', 'Ask again.', () => queue.workers(WORKERS))
     return told.map(one => ({ ...one, queue: queue.name }))
   })
-  return mergeVitals((await Promise.all(all)).flat())
+  return mergeWorkerInfo((await Promise.all(all)).flat())
 }
 
 /** See `FastifyTasks.remove`. */
 export async function remove (registry: TaskRegistry, id: string): Promise<RemoveOutcome> {
   const found = await registry.find(id)
-  return found ? registry.availability.call(`a removal of task "${id}"`, 'Ask again.', () => found.queue.remove(id)) : 'unknown'
+  return found ? registry.calls.call(`a removal of task "${id}"`, 'Ask again.', () => found.queue.remove(id)) : 'unknown'
 }
 
 /** See `FastifyTasks.purge`. */
@@ -62,7 +62,7 @@ export async function purge (registry: TaskRegistry, name: string): Promise<numb
   const queue = registry.queue(name)
   let sum = 0
   for (let left = 1; left > 0;) {
-    const [removed, rest] = await registry.availability.call(`a purge of queue "${name}"`, 'Ask again.', () => queue.purge(PURGE_BATCH))
+    const [removed, rest] = await registry.calls.call(`a purge of queue "${name}"`, 'Ask again.', () => queue.purge(PURGE_BATCH))
     sum += removed
     left = rest
   }

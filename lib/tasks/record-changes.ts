@@ -12,18 +12,18 @@ export interface ChangeSource {
 
 /**
  * Gives the record as it is, then again whenever it is another, up to its end; nothing (more) where there is none.
- * @throws the signal's reason, TASKS_UNAVAILABLE
+ * @throws the signal's reason, FST_TASKS_REDIS_UNAVAILABLE
  */
-export async function * changes (source: ChangeSource, id: string, signal?: AbortSignal, queue?: string): AsyncGenerator<TaskRecord<any, any>, void> {
+export async function * recordChanges (source: ChangeSource, id: string, signal?: AbortSignal, queue?: string): AsyncGenerator<TaskRecord<any, any>, void> {
   signal?.throwIfAborted()
   let record = await source.status(id, queue)
   if (!record) return
   yield record
   if (isTerminal(record.state)) return
-  const bell = new Bell(signal)
-  const unwatch = await source.watch(id, record.queue, () => bell.ring())
+  const bell = new AutoResetEvent(signal)
+  const unwatch = await source.watch(id, record.queue, () => bell.set())
   try {
-    for (let last = JSON.stringify(record); ; await bell.rung()) {
+    for (let last = JSON.stringify(record); ; await bell.wait()) {
       signal?.throwIfAborted()
       record = await source.status(id, record.queue)
       if (!record) return
@@ -40,23 +40,23 @@ export async function * changes (source: ChangeSource, id: string, signal?: Abor
 }
 
 /** A ring is kept until someone waits for it. */
-class Bell {
+class AutoResetEvent {
   #pending = false
   #wake: (() => void) | null = null
   readonly #signal: AbortSignal | undefined
-  readonly #onAbort = (): void => this.ring()
+  readonly #onAbort = (): void => this.set()
 
   constructor (signal: AbortSignal | undefined) {
     this.#signal = signal
     signal?.addEventListener('abort', this.#onAbort)
   }
 
-  ring (): void {
+  set (): void {
     this.#pending = true
     this.#wake?.()
   }
 
-  async rung (): Promise<void> {
+  async wait (): Promise<void> {
     if (!this.#pending) await new Promise<void>(resolve => { this.#wake = resolve })
     this.#pending = false
     this.#wake = null

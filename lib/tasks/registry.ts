@@ -4,17 +4,14 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
-import { firstOf } from '../store/redis/bounded-call.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle, type HandleSource } from './handle.ts'
 import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Settings } from '../options.ts'
-import { asJson, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored, type StoredOptions } from '../records/task-record.ts'
+import { jsonRoundTrip, resetForRetry, decode, encode, encodeNew, isTerminal, toTaskRecord, placeholderRecord, type LiveState, type StoredTask, type StoredOptions } from '../records/task-record.ts'
 import { compileSchemas, type CompiledSchemas } from './schemas.ts'
-import { Watcher } from './change-watcher.ts'
-import { Threads } from '../attempt/thread-pool.ts'
-import type { NewJob } from '../store/redis/bee-queue.ts'
-import type { Read } from '../store/redis/queue.ts'
-import type { Channels, Queue, Reach, Store } from '../store/contract.ts'
+import { ChangeWatcher } from './change-watcher.ts'
+import { ThreadPool } from '../attempt/thread-pool.ts'
+import type { BoundedCalls, NewJob, PubSub, Queue, RawTask, Store, StoreClock } from '../store/contract.ts'
 import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from '../types.ts'
 
 export interface Definition {
@@ -33,11 +30,11 @@ interface Prepared { id: string, text: string, name: string, options: StoredOpti
 
 const toNewJob = ({ id, text, options }: Prepared): NewJob => ({ id, text, delay: options.delay })
 
-export interface Found {
+export interface FoundTask {
   queue: Queue
   /** The record's text, as it stands in Redis. */
   raw: Buffer
-  stored: Stored
+  stored: StoredTask
   record: TaskRecord<any, any>
   /** When it is due, where it is delayed: ms since 1970. */
   delayedTo: number | undefined
@@ -63,17 +60,18 @@ function compiling (instance: FastifyInstance, name: string, { schema }: DefineO
 
 /** The data as it is stored. What JSON cannot carry is refused first: a schema sees what a worker will see. */
 function validated ({ name, schemas }: Definition, data: unknown): unknown {
-  const { accept } = schemas()
-  return accept ? accept(asJson(name, data)) : data
+  const { validateForEnqueue } = schemas()
+  return validateForEnqueue ? validateForEnqueue(jsonRoundTrip(name, data)) : data
 }
 
 export class TaskRegistry implements HandleSource {
   readonly settings: Settings
   readonly store: Store
-  readonly availability: Reach
-  readonly subscriber: Channels
-  readonly threads: Threads
-  readonly #watcher: Watcher
+  readonly calls: BoundedCalls
+  readonly clock: StoreClock
+  readonly subscriber: PubSub
+  readonly threads: ThreadPool
+  readonly #watcher: ChangeWatcher
   readonly definitions = new Map<string, Definition>()
   readonly queues = new Map<string, Queue>()
   /** Where the status routes are; null without them. */
@@ -82,10 +80,11 @@ export class TaskRegistry implements HandleSource {
   constructor (settings: Settings, store: Store) {
     this.settings = settings
     this.store = store
-    this.availability = store.availability
-    this.subscriber = store.subscriber
-    this.#watcher = new Watcher(this.subscriber, this.availability)
-    this.threads = new Threads(settings)
+    this.calls = store.calls
+    this.clock = store.clock
+    this.subscriber = store.pubSub
+    this.#watcher = new ChangeWatcher(this.subscriber, this.calls)
+    this.threads = new ThreadPool(settings)
     for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
   }
 
@@ -93,18 +92,18 @@ export class TaskRegistry implements HandleSource {
     if (!this.queues.has(queue)) this.queues.set(queue, this.store.queue(queue))
   }
 
-  /** @throws TASK_QUEUE_UNKNOWN */
+  /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue {
     const queue = this.queues.get(name)
     if (!queue) throw new errors.QueueUnknown(name, [...this.queues.keys()].join(', '), name)
     return queue
   }
 
-  /** @throws TASK_DEFINED, TASK_NAME_INVALID, TASK_OPTION_INVALID, TASK_HANDLER_INVALID, TASK_THREAD_NOT_FOUND, TASKS_OPTION_CLASH */
+  /** @throws FST_TASKS_ALREADY_DEFINED, FST_TASKS_NAME_INVALID, FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_CLASH */
   define (instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined): Definition {
     checkDefine(name, options, this.settings)
-    if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.show(handler))
-    if (this.definitions.has(name)) throw new errors.TaskDefined(name)
+    if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.describeValue(handler))
+    if (this.definitions.has(name)) throw new errors.TaskAlreadyDefined(name)
     const definition = { name, queue: options.queue ?? defaults.queue, options, handler: this.#handlerOf(name, options, handler), instance, schemas: compiling(instance, name, options) }
     this.definitions.set(name, definition)
     this.#know(definition.queue)
@@ -119,7 +118,7 @@ export class TaskRegistry implements HandleSource {
 
   #definition (name: string): Definition {
     const definition = this.definitions.get(name)
-    if (!definition) throw new errors.TaskUnknown(errors.showName(name), errors.showName(name), [...this.definitions.keys()].join(', ') || 'none')
+    if (!definition) throw new errors.TaskNotDefined(errors.describeName(name), errors.describeName(name), [...this.definitions.keys()].join(', ') || 'none')
     return definition
   }
 
@@ -139,7 +138,7 @@ export class TaskRegistry implements HandleSource {
   }
 
   #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
-    const { settings, availability: clock } = this
+    const { settings, clock } = this
     const retries = given.retries ?? task.retries ?? settings.retries
     const timeout = given.timeout ?? task.timeout ?? settings.timeout
     const ttl = task.resultTtl ?? settings.resultTtl
@@ -152,9 +151,9 @@ export class TaskRegistry implements HandleSource {
     if (timeout > 0) options.timeout = timeout
     if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
     if (given.delay) options.delay = now + given.delay
-    const due = given.delayUntil === undefined ? 0 : clock.at(timeOf(given.delayUntil))
+    const due = given.delayUntil === undefined ? 0 : clock.toStoreTime(timeOf(given.delayUntil))
     if (due > now) options.delay = due
-    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? clock.at(timeOf(given.expires)) : now + given.expires
+    if (given.expires !== undefined) options.expires = given.expires instanceof Date ? clock.toStoreTime(timeOf(given.expires)) : now + given.expires
     if (given.id !== undefined) options.nonce = randomUUID()
     const origin = currentOrigin()
     if (origin?.reqId !== undefined) options.reqId = origin.reqId
@@ -187,10 +186,10 @@ export class TaskRegistry implements HandleSource {
     return jobs.map(job => handles.get(job)!)
   }
 
-  /** @param start since when enqueueTimeout counts */
+  /** @param start since when redisTimeout counts */
   async #send<T> (job: Prepared, start: number, send: () => Promise<T>): Promise<T> {
     try {
-      return await this.availability.call(`an enqueue of task "${job.name}"`, `It may have been enqueued all the same: enqueue it again with the id "${job.id}" to make sure that there is one.`, send, start)
+      return await this.calls.call(`an enqueue of task "${job.name}"`, `It may have been enqueued all the same: enqueue it again with the id "${job.id}" to make sure that there is one.`, send, start)
     } catch (error) {
       throw Object.assign(error as Error, { taskId: job.id })
     }
@@ -199,7 +198,7 @@ export class TaskRegistry implements HandleSource {
   async #handleOf (job: Prepared, added: boolean, start: number): Promise<Handle> {
     const { id, name, queue } = job
     const mine = added || await this.#isMine(job, start)
-    const snapshot = (): TaskRecord => present(id, queue.name, { data: { name }, options: job.options, status: 'created' }, { delayedTo: job.options.delay }, false)
+    const snapshot = (): TaskRecord => toTaskRecord(id, queue.name, { data: { name }, options: job.options, status: 'created' }, { delayedTo: job.options.delay }, false)
     return new Handle(this, id, name, queue.name, mine ? snapshot : null)
   }
 
@@ -212,29 +211,29 @@ export class TaskRegistry implements HandleSource {
     return found?.stored.options.nonce === options.nonce
   }
 
-  #read (queue: Queue, id: string): Promise<Found | null> {
-    return this.availability.call(`a status of task "${id}"`, 'Ask again.', () => queue.read(id)).then(read => read && this.#found(queue, id, read))
+  #read (queue: Queue, id: string): Promise<FoundTask | null> {
+    return this.calls.call(`a status of task "${id}"`, 'Ask again.', () => queue.readTask(id)).then(read => read && this.#found(queue, id, read))
   }
 
-  #found (queue: Queue, id: string, read: Read): Found {
-    let stored: Stored
+  #found (queue: Queue, id: string, read: RawTask): FoundTask {
+    let stored: StoredTask
     try {
       stored = decode(read.text)
     } catch (error) {
-      stored = unreadable(this.availability.now())
-      stored.error = { name: 'Error', message: (error as Error).message, code: 'TASK_RECORD_INVALID' }
+      stored = placeholderRecord(this.clock.now())
+      stored.error = { name: 'Error', message: (error as Error).message, code: 'FST_TASKS_RECORD_INVALID' }
     }
     return { queue, raw: read.raw, stored, delayedTo: read.live.delayedTo, record: this.#present(id, queue, stored, read.live) }
   }
 
-  #present (id: string, queue: Queue, stored: Stored, live: Live): TaskRecord<any, any> {
-    const record = present(id, queue.name, stored, live, this.settings.exposeStack)
+  #present (id: string, queue: Queue, stored: StoredTask, live: LiveState): TaskRecord<any, any> {
+    const record = toTaskRecord(id, queue.name, stored, live, this.settings.exposeStack)
     const { expose } = this.definitions.get(stored.data.name)?.options ?? {}
     return expose?.includes('data') ? { ...record, data: stored.data.data } : record
   }
 
   /** Looks in every queue at once: one round trip. Where it is found, what other queues' masters do does not matter. */
-  find (id: string, queue?: string): Promise<Found | null> {
+  find (id: string, queue?: string): Promise<FoundTask | null> {
     if (!isId(id)) return Promise.resolve(null)
     const queues = queue === undefined ? [...this.queues.values()] : [this.queue(queue)]
     const looks = queues.map(queue => this.#read(queue, id))
@@ -259,9 +258,9 @@ export class TaskRegistry implements HandleSource {
       if (!found) return 'unknown'
       if (isTerminal(found.record.state)) return 'finished'
       const { stored, raw } = found
-      const after = encode({ ...stored, status: 'cancelled', attempt: found.record.attempt, finishedAt: this.availability.now() })
+      const after = encode({ ...stored, status: 'cancelled', attempt: found.record.attempt, finishedAt: this.clock.now() })
       const ttl = stored.options.ttl ?? this.settings.resultTtl
-      const outcome = await this.availability.call(`a cancel of task "${id}"`, 'Ask again.', () => found.queue.cancel(id, raw, after, ttl))
+      const outcome = await this.calls.call(`a cancel of task "${id}"`, 'Ask again.', () => found.queue.cancel(id, raw, after, ttl))
       if (outcome !== 'changed') return outcome
     }
   }
@@ -272,7 +271,7 @@ export class TaskRegistry implements HandleSource {
       const found = await this.find(id)
       if (!found) return 'unknown'
       if (found.record.state !== 'failed') return 'refused'
-      const outcome = await this.availability.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.raw, encode(cleaned(found.stored))))
+      const outcome = await this.calls.call(`a retry of task "${id}"`, 'Ask again.', () => found.queue.retry(id, found.raw, encode(resetForRetry(found.stored))))
       if (outcome !== 'changed') return outcome
     }
   }
@@ -288,9 +287,22 @@ export class TaskRegistry implements HandleSource {
 
   /** The connection is closed by who opened it. */
   async close (): Promise<void> {
-    this.availability.close()
+    this.calls.close()
     await this.threads.close()
     await this.subscriber.close()
     await Promise.all([...this.queues.values()].map(queue => queue.close()))
   }
+}
+
+const NOT_HERE = new Error('not here')
+
+/** The first that is there; null where none is. @throws where none is, and one could not say. */
+async function firstOf<T> (looks: Array<Promise<T | null>>): Promise<T | null> {
+  if (looks.length === 1) return await looks[0]!
+  const found = looks.map(async look => await look ?? Promise.reject(NOT_HERE))
+  return await Promise.any(found).catch(({ errors }: AggregateError) => {
+    const failure = errors.find(error => error !== NOT_HERE)
+    if (failure) throw failure
+    return null
+  })
 }

@@ -12,12 +12,12 @@ import { requestIdOf, traceparentOf, tracestateOf, type Origin } from '../record
 const current = new AsyncLocalStorage<FastifyRequest | Origin | undefined>()
 
 /** Runs what handles a request. */
-export function handling (request: FastifyRequest, work: () => void): void {
+export function runInRequest (request: FastifyRequest, work: () => void): void {
   current.run(request, work)
 }
 
 /** Runs a task of this origin. On Node 20 the first `run` makes every promise of the process slower: not where there is none. */
-export function onBehalfOf<T> (origin: Origin | undefined, work: () => T): T {
+export function runWithOrigin<T> (origin: Origin | undefined, work: () => T): T {
   return origin === undefined && current.getStore() === undefined ? work() : current.run(origin, work)
 }
 

@@ -15,7 +15,7 @@ export interface CompiledSchemas {
    * At enqueue: what is stored. As Ajv changed it in place: coerced, with defaults. What another validator makes of it
    * (zod's transforms) is not JSON, and may not fit the schema a second time: then it is what came.
    */
-  accept?: (data: unknown) => unknown
+  validateForEnqueue?: (data: unknown) => unknown
   /** In the worker: what the handler gets, transforms and all. Both throw Fastify's validation error (400). */
   data?: (data: unknown) => unknown
   result?: Serializer
@@ -25,7 +25,7 @@ export interface CompiledSchemas {
 /**
  * Compiles when the app is ready, so that a schema that is none fails the boot, or when it is first needed.
  * `$ref` finds what `addSchema` added to the instance.
- * @throws TASK_SCHEMA_INVALID
+ * @throws FST_TASKS_SCHEMA_INVALID
  */
 export function compileSchemas (instance: FastifyInstance, task: string, schemas: TaskSchemas): CompiledSchemas {
   const compile = <T>(part: keyof TaskSchemas, make: (schema: any) => T): T | undefined => {
@@ -38,7 +38,7 @@ export function compileSchemas (instance: FastifyInstance, task: string, schemas
   }
   const validate = compile('data', schema => validating(instance, task, makeValidator(instance, task, schema)))
   return {
-    accept: validate && (data => validate(data).accepted),
+    validateForEnqueue: validate && (data => validate(data).accepted),
     data: validate && (data => validate(data).value),
     result: compile('result', schema => makeSerializer(instance, task, schema)),
     progress: compile('progress', schema => makeSerializer(instance, task, schema))

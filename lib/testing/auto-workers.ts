@@ -1,14 +1,14 @@
 /**
- * Layer 2: the workers of `mode: 'inline'`: one for each queue in which a task waits, started by itself; with
+ * Layer 2: the workers of `mode: 'memory'`: one for each queue in which a task waits, started by itself; with
  * `worker: false` only for as long as a test waits for what runs.
  */
 import type { FastifyBaseLogger } from 'fastify'
-import { loggable, toFailure } from '../records/failure.ts'
+import { toLoggableError, toFailure } from '../records/failure.ts'
 import { Worker } from '../worker.ts'
 import type { MemoryStore } from '../store/memory/store.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 
-export interface InlineWorkersOptions {
+export interface AutoWorkersOptions {
   registry: TaskRegistry
   store: MemoryStore
   /** All of the app, whoever started them: added to, so that they end with it. */
@@ -18,16 +18,16 @@ export interface InlineWorkersOptions {
   log: FastifyBaseLogger
 }
 
-export class InlineWorkers {
-  readonly #options: InlineWorkersOptions
+export class AutoWorkers {
+  readonly #options: AutoWorkersOptions
   /** The app is up, and not yet closed. */
   #open = false
   #closed = false
   /** While a call waits: what tells it that nobody here can run what waits. */
   #refuse: ((error: unknown) => void) | null = null
-  #lent: Worker[] = []
+  #temporary: Worker[] = []
 
-  constructor (options: InlineWorkersOptions) {
+  constructor (options: AutoWorkersOptions) {
     this.#options = options
     options.store.onWaiting = queue => this.#onWaiting(queue)
   }
@@ -42,14 +42,14 @@ export class InlineWorkers {
   close (): void { this.#closed = true }
 
   /** Serves every queue in which a task waits, until `giveBack`. */
-  lend (refuse: (error: unknown) => void): void {
+  startTemporary (refuse: (error: unknown) => void): void {
     this.#refuse = refuse
     this.#serveAll()
   }
 
-  async giveBack (): Promise<void> {
+  async stopTemporary (): Promise<void> {
     this.#refuse = null
-    const lent = this.#lent.splice(0)
+    const lent = this.#temporary.splice(0)
     if (this.#options.automatic) return // they would be started again
     await Promise.all(lent.map(one => one.close()))
     for (const one of lent) this.#options.workers.splice(this.#options.workers.indexOf(one), 1)
@@ -68,14 +68,14 @@ export class InlineWorkers {
     }
   }
 
-  /** Throws TASKS_NO_HANDLERS. Not where somebody has started a worker for the queue: that one has the say. */
+  /** Throws FST_TASKS_NO_HANDLERS. Not where somebody has started a worker for the queue: that one has the say. */
   #serve (queue: string): void {
     const { registry, workers, log } = this.#options
-    if (workers.some(one => one.open && one.queues.includes(queue))) return
+    if (workers.some(one => one.isOpen && one.queues.includes(queue))) return
     // A test that closes its app waits for nothing that it left running: that is told through its signal, at once.
     const worker = new Worker(registry, { queues: [queue], closeTimeout: 0 }, log)
     workers.push(worker)
-    if (this.#refuse) this.#lent.push(worker)
-    worker.start().catch(error => log.fatal({ err: loggable(toFailure(error)) }, 'The worker could not start'))
+    if (this.#refuse) this.#temporary.push(worker)
+    worker.start().catch(error => log.fatal({ err: toLoggableError(toFailure(error)) }, 'The worker could not start'))
   }
 }

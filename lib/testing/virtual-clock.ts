@@ -1,10 +1,10 @@
 /**
- * Layer 2: `mode: 'inline'`: what tests do with time: wait until nothing runs, and move the clock.
+ * Layer 2: `mode: 'memory'`: what tests do with time: wait until nothing runs, and move the clock.
  */
 import * as errors from '../errors.ts'
 import { list } from '../tasks/listing.ts'
 import { advanceSettings, drainSettings } from '../options.ts'
-import type { InlineWorkers } from './auto-workers.ts'
+import type { AutoWorkers } from './auto-workers.ts'
 import type { MemoryStore } from '../store/memory/store.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import type { AdvanceOptions, Drained, DrainOptions, TaskState } from '../types.ts'
@@ -14,15 +14,15 @@ const NAMED = 10
 
 type Idle = () => Promise<void>
 
-export class Inline {
+export class MemoryClock {
   readonly #registry: TaskRegistry
   readonly #store: MemoryStore
-  readonly #workers: InlineWorkers
+  readonly #workers: AutoWorkers
   readonly #closing = new AbortController()
   /** One call after the other: each moves the clock of all. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor (registry: TaskRegistry, store: MemoryStore, workers: InlineWorkers) {
+  constructor (registry: TaskRegistry, store: MemoryStore, workers: AutoWorkers) {
     this.#registry = registry
     this.#store = store
     this.#workers = workers
@@ -76,14 +76,14 @@ export class Inline {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(`not within ${timeout} ms`), timeout)
     const signal = AbortSignal.any([late.signal, this.#closing.signal])
-    this.#workers.lend(error => late.abort(error))
+    this.#workers.startTemporary(error => late.abort(error))
     try {
       await work(() => this.#store.untilIdle(signal))
     } catch (error) {
       throw signal.aborted ? await this.#explain(call, signal.reason) : error
     } finally {
       clearTimeout(timer)
-      await this.#workers.giveBack()
+      await this.#workers.stopTemporary()
     }
   }
 

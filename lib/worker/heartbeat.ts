@@ -5,70 +5,70 @@
 import { hostname } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
-import { loggable, toFailure } from '../records/failure.ts'
+import { toLoggableError, toFailure } from '../records/failure.ts'
 import { version } from '../version.ts'
-import { encodeVitals, type Runs, type Vitals } from '../records/worker-info.ts'
-import type { Link, Queue } from '../store/contract.ts'
+import { encodeWorkerInfo, type RunningTaskInfo, type StoredWorkerInfo } from '../records/worker-info.ts'
+import type { StoreConnection, Queue } from '../store/contract.ts'
 
-export interface HeartOptions {
+export interface HeartbeatOptions {
   id: string
-  client: Link
+  connection: StoreConnection
   concurrency: number
-  queues: Array<{ queue: Queue, runs: () => Runs[] }>
+  queues: Array<{ queue: Queue, running: () => RunningTaskInfo[] }>
   /** Redis' clock: ms since 1970. */
   now: () => number
   log: FastifyBaseLogger
 }
 
 /** How often it tells, in ms. */
-const BEAT = 5_000
+const INTERVAL_MS = 5_000
 /** How long that holds, in ms: a worker that was killed is listed for that long. */
-const LIFETIME = 15_000
+const LIFETIME_MS = 15_000
 /** How often the event loop is looked at, in ms. */
-const RESOLUTION = 20
+const LAG_RESOLUTION_MS = 20
 
-export class Heart {
-  readonly #options: HeartOptions
+export class Heartbeat {
+  readonly #options: HeartbeatOptions
   readonly #startedAt: number
-  readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION })
+  readonly #delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
   #timer: NodeJS.Timeout | undefined
-  #beating = false
+  #sending = false
   #draining = false
 
-  constructor (options: HeartOptions) {
+  constructor (options: HeartbeatOptions) {
     this.#options = options
     this.#startedAt = options.now()
   }
 
   start (): void {
     this.#delay.enable()
-    this.#options.client.on('ready', this.#beat) // a Redis that was restarted may have forgotten
-    this.#timer = setInterval(this.#beat, BEAT * (0.9 + Math.random() * 0.1)).unref()
-    void this.#beat()
+    this.#options.connection.on('ready', this.#send) // a Redis that was restarted may have forgotten
+    this.#timer = setInterval(this.#send, INTERVAL_MS * (0.9 + Math.random() * 0.1)).unref()
+    void this.#send()
   }
 
   /** From now on it tells that it claims no more. */
   drain (): void {
     this.#draining = true
-    void this.#beat()
+    void this.#send()
   }
 
-  readonly #beat = async (): Promise<void> => {
-    const { client, log } = this.#options
-    if (this.#beating || client.status !== 'ready') return
-    this.#beating = true
+  readonly #send = async (): Promise<void> => {
+    const { connection, log } = this.#options
+    if (this.#sending || connection.status !== 'ready') return
+    this.#sending = true
     // A Redis that is out of memory refuses it: the worker is not listed until there is room, and works all the same.
-    await this.#tell().catch(error => log.debug({ err: loggable(toFailure(error)) }, 'Redis did not take what the worker tells of itself'))
-    this.#beating = false
+    await this.#sendToQueues().catch(error => log.debug({ err: toLoggableError(toFailure(error)) }, 'Redis did not take what the worker tells of itself'))
+    this.#sending = false
   }
 
-  async #tell (): Promise<void> {
+  async #sendToQueues (): Promise<void> {
     const { id, queues } = this.#options
-    const vitals = this.#vitals()
-    await Promise.all(queues.map(({ queue, runs }) => queue.beat(id, encodeVitals(vitals, runs()), LIFETIME)))
+    const vitals = this.#workerInfo()
+    await Promise.all(queues.map(({ queue, running }) => queue.heartbeat(id, encodeWorkerInfo(vitals, running()), LIFETIME_MS)))
   }
 
-  #vitals (): Vitals {
+  #workerInfo (): StoredWorkerInfo {
     const { queues, concurrency, now } = this.#options
     return {
       host: hostname(),
@@ -84,8 +84,8 @@ export class Heart {
   }
 
   /** Since the beat before. What is measured is the time between two looks. */
-  #lag (): Vitals['lag'] {
-    const late = (ns: number): number => Number.isFinite(ns) ? Math.max(0, Math.round(ns / 1e5 - RESOLUTION * 10) / 10) : 0
+  #lag (): StoredWorkerInfo['lag'] {
+    const late = (ns: number): number => Number.isFinite(ns) ? Math.max(0, Math.round(ns / 1e5 - LAG_RESOLUTION_MS * 10) / 10) : 0
     const { count, mean, max } = this.#delay
     this.#delay.reset()
     return count === 0 ? { mean: 0, max: 0 } : { mean: late(mean), max: late(max) }
@@ -93,11 +93,11 @@ export class Heart {
 
   /** It leaves the list. Not waited for: what is sent next on the connection comes after it. */
   stop (): void {
-    const { id, client, queues } = this.#options
+    const { id, connection, queues } = this.#options
     clearInterval(this.#timer)
     this.#delay.disable()
-    client.off('ready', this.#beat)
-    if (client.status !== 'ready') return
-    for (const { queue } of queues) queue.beat(id, '', LIFETIME).catch(() => {}) // it goes by itself
+    connection.off('ready', this.#send)
+    if (connection.status !== 'ready') return
+    for (const { queue } of queues) queue.heartbeat(id, '', LIFETIME_MS).catch(() => {}) // it goes by itself
   }
 }

@@ -5,12 +5,12 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import { loggable, toFailure } from '../records/failure.ts'
+import { toLoggableError, toFailure } from '../records/failure.ts'
 
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 500
 
-export class Insist {
+export class PersistentCalls {
   readonly #log: FastifyBaseLogger
   readonly #closing = new AbortController()
   #failing = false
@@ -27,14 +27,14 @@ export class Insist {
   close (): void { this.#closing.abort() }
 
   /** The reply; undefined where the worker closed first. */
-  async until<T> (what: string, call: (again: boolean) => Promise<T>): Promise<T | undefined> {
+  async retryUntilClosed<T> (what: string, call: (again: boolean) => Promise<T>): Promise<T | undefined> {
     for (let pause = FIRST_PAUSE, again = false; !this.closed; pause = Math.min(pause * 2, LONGEST_PAUSE), again = true) {
       try {
         const reply = await call(again)
         this.#recovered()
         return reply
       } catch (error) {
-        this.#complain(what, error)
+        this.#logFirstFailure(what, error)
         await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => {})
       }
     }
@@ -42,8 +42,8 @@ export class Insist {
   }
 
   /** Once for each outage, not once for each try. */
-  #complain (what: string, error: unknown): void {
-    if (!this.#failing && !this.closed) this.#log.warn({ err: loggable(toFailure(error)) }, `Redis did not carry out a ${what}; trying until it does`)
+  #logFirstFailure (what: string, error: unknown): void {
+    if (!this.#failing && !this.closed) this.#log.warn({ err: toLoggableError(toFailure(error)) }, `Redis did not carry out a ${what}; trying until it does`)
     this.#failing = true
   }
 

@@ -3,29 +3,28 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AbortCause, type AttemptObserver, type Outcome } from '../attempt/attempt.ts'
-import { loggable } from '../records/failure.ts'
+import { toLoggableError } from '../records/failure.ts'
 import type { Settings } from '../options.ts'
-import { cleaned, decode, isTerminal, unreadable, type Stored } from '../records/task-record.ts'
-import { failWith, finish, settlementOf, stalled, type Settling } from './settlement.ts'
-import { Pace } from './prefetch.ts'
-import { Settler } from './settlement-batcher.ts'
-import type { Insist } from './persistent-call.ts'
-import type { Buried, Claimed, Held, Settlement, Verdict } from '../store/redis/queue.ts'
-import type { Queue } from '../store/contract.ts'
+import { resetForRetry, decode, isTerminal, placeholderRecord, type StoredTask } from '../records/task-record.ts'
+import { failWith, finish, settlementOf, failStalled, type ClaimedTask } from './settlement.ts'
+import { PrefetchWindow } from './prefetch.ts'
+import { SettlementBatcher } from './settlement-batcher.ts'
+import type { PersistentCalls } from './persistent-call.ts'
 import type { Definition, TaskRegistry } from '../tasks/registry.ts'
-import type { Runs } from '../records/worker-info.ts'
+import type { RunningTaskInfo } from '../records/worker-info.ts'
+import type { ClaimRef, ClaimStatus, ClaimedJob, ExhaustedTask, Queue, Settlement } from '../store/contract.ts'
 
 /** A task whose handler is not here goes back for this long, in ms: another worker may have it, or the next deploy. */
-const UNKNOWN_WAIT = 5_000
+const NO_HANDLER_DELAY_MS = 5_000
 /** How long a task may wait for a slot of this worker, in ms. */
-const LONGEST_AHEAD = 20
+const MAX_PREFETCHED_MS = 20
 /** Bounds one Lua call. */
 const RELEASE_BATCH = 200
 
-const DROPPED = 'The outcome was dropped: the claim was lost, and the task is another\'s, or has ended'
+const OUTCOME_DROPPED = 'The outcome was dropped: the claim was lost, and the task is another\'s, or has ended'
 
-interface Ahead {
-  job: Claimed
+interface PrefetchedTask {
+  job: ClaimedJob
   /** Redis' clock at the claim, and ours: ms since 1970. */
   now: number
   since: number
@@ -33,7 +32,7 @@ interface Ahead {
 
 /** One task that runs. What its attempt tells goes to the runner. */
 class Run implements AttemptObserver {
-  readonly settling: Settling
+  readonly settling: ClaimedTask
   readonly order: number
   readonly attempt: Attempt
   /** When it was started, by our own clock: ms since 1970. */
@@ -44,7 +43,7 @@ class Run implements AttemptObserver {
   #waiters: Array<() => void> | null = null
   readonly #runner: RunObserver
 
-  constructor (runner: RunObserver, settling: Settling, order: number, definition: Definition) {
+  constructor (runner: RunObserver, settling: ClaimedTask, order: number, definition: Definition) {
     this.#runner = runner
     this.settling = settling
     this.order = order
@@ -79,7 +78,7 @@ class Run implements AttemptObserver {
 interface RunObserver {
   ended (run: Run, outcome: Outcome): void
   returned (): void
-  report (held: Held, json: string): Promise<boolean>
+  report (held: ClaimRef, json: string): Promise<boolean>
 }
 
 export class Runner {
@@ -88,10 +87,10 @@ export class Runner {
   readonly #settings: Settings
   readonly #concurrency: number
   readonly #log: FastifyBaseLogger
-  readonly #insist: Insist
-  readonly #settler: Settler<Run | Settling | null>
+  readonly #calls: PersistentCalls
+  readonly #settlements: SettlementBatcher<Run | ClaimedTask | null>
   readonly #running = new Map<string, Run>()
-  readonly #toRelease: Array<{ settling: Settling, order: number }> = []
+  readonly #toRelease: Array<{ settling: ClaimedTask, order: number }> = []
   readonly #observer: RunObserver = {
     ended: (run, outcome) => this.#conclude(run, outcome),
     returned: () => {
@@ -103,9 +102,9 @@ export class Runner {
   }
 
   /** Claimed, and not started: there is no slot. The oldest first. */
-  #ahead: Ahead[] = []
-  readonly #pace: Pace
-  #giveBackTimer: NodeJS.Timeout | null = null
+  #prefetched: PrefetchedTask[] = []
+  readonly #prefetchWindow: PrefetchWindow
+  #prefetchTimer: NodeJS.Timeout | null = null
   #slots = 0
   #order = 0
   #stopped = false
@@ -113,15 +112,15 @@ export class Runner {
   /** Called when a handler has returned. */
   onFree: () => void = () => {}
 
-  constructor (registry: TaskRegistry, queue: Queue, insist: Insist, concurrency: number, log: FastifyBaseLogger) {
+  constructor (registry: TaskRegistry, queue: Queue, insist: PersistentCalls, concurrency: number, log: FastifyBaseLogger) {
     this.#registry = registry
     this.#queue = queue
     this.#settings = registry.settings
     this.#concurrency = concurrency
     this.#log = log
-    this.#insist = insist
-    this.#settler = new Settler(queue, insist, this.#written)
-    this.#pace = new Pace(concurrency)
+    this.#calls = insist
+    this.#settlements = new SettlementBatcher(queue, insist, this.#written)
+    this.#prefetchWindow = new PrefetchWindow(concurrency)
   }
 
   /**
@@ -129,14 +128,14 @@ export class Runner {
    * only half of the whole: Redis is at one half while the handlers run for the other.
    */
   get room (): number {
-    const ahead = this.#pace.ahead(this.#slots >= this.#concurrency)
-    const room = this.#concurrency + ahead - this.#slots - this.#ahead.length
+    const ahead = this.#prefetchWindow.size(this.#slots >= this.#concurrency)
+    const room = this.#concurrency + ahead - this.#slots - this.#prefetched.length
     return ahead > 0 ? Math.min(room, Math.ceil((this.#concurrency + ahead) / 2)) : room
   }
 
   get isIdle (): boolean { return this.#slots === 0 }
 
-  held (): Held[] { return [...Array.from(this.#running.values(), one => one.settling.held), ...this.#ahead.map(one => one.job)] }
+  held (): ClaimRef[] { return [...Array.from(this.#running.values(), one => one.settling.held), ...this.#prefetched.map(one => one.job)] }
 
   /** What runs, for people. */
   running (): Array<{ task: string, taskId: string }> {
@@ -144,41 +143,41 @@ export class Runner {
   }
 
   /** The same, for those who look at this worker from elsewhere. */
-  runs (): Runs[] {
+  runningTasks (): RunningTaskInfo[] {
     return Array.from(this.#running.values(), ({ attempt, settling }) => ({ id: attempt.id, name: attempt.name, attempt: attempt.attempt, startedAt: settling.startedAt! }))
   }
 
   // Start
 
   /** @param now Redis' clock at the claim, ms since 1970 */
-  add (jobs: Claimed[], now: number): void {
+  add (jobs: ClaimedJob[], now: number): void {
     const since = Date.now()
-    for (const job of jobs) this.#ahead.push({ job, now, since })
+    for (const job of jobs) this.#prefetched.push({ job, now, since })
     if (this.#stopped) this.stop()
   }
 
   /** Starts what was claimed, as far as there are slots. */
   fill (): void {
-    while (this.#ahead.length > 0 && this.#slots < this.#concurrency) this.#take(this.#ahead.shift()!)
-    if (this.#ahead.length > 0) this.#giveBackTimer ??= setTimeout(() => this.#checkAhead(), LONGEST_AHEAD)
+    while (this.#prefetched.length > 0 && this.#slots < this.#concurrency) this.#startOrSettle(this.#prefetched.shift()!)
+    if (this.#prefetched.length > 0) this.#prefetchTimer ??= setTimeout(() => this.#checkPrefetched(), MAX_PREFETCHED_MS)
   }
 
   /** One slow task must not hold up what others could run: it goes back, as the next to be claimed. */
-  #checkAhead (): void {
-    this.#giveBackTimer = null
-    const [oldest] = this.#ahead
+  #checkPrefetched (): void {
+    this.#prefetchTimer = null
+    const [oldest] = this.#prefetched
     if (!oldest) return
-    const left = oldest.since + LONGEST_AHEAD - Date.now()
-    if (left > 0) this.#giveBackTimer = setTimeout(() => this.#checkAhead(), left)
-    else this.giveBack()
+    const left = oldest.since + MAX_PREFETCHED_MS - Date.now()
+    if (left > 0) this.#prefetchTimer = setTimeout(() => this.#checkPrefetched(), left)
+    else this.releasePrefetched()
   }
 
   /** What has no slot: the newest first, so that each call puts its own before them. */
-  giveBack (): void {
-    while (this.#ahead.length > 0) void this.#release(this.#ahead.splice(-RELEASE_BATCH).map(one => this.#settlingOf(one)))
+  releasePrefetched (): void {
+    while (this.#prefetched.length > 0) void this.#release(this.#prefetched.splice(-RELEASE_BATCH).map(one => this.#settlingOf(one)))
   }
 
-  #take (ahead: Ahead): void {
+  #startOrSettle (ahead: PrefetchedTask): void {
     const { id, token, text } = ahead.job
     if (text === null) return this.#settle({ id, token, outcome: 'drop' }) // it was removed while it was claimed
     const settling = this.#settlingOf(ahead)
@@ -192,33 +191,33 @@ export class Runner {
     else this.#defer(settling)
   }
 
-  #settlingOf ({ job, now }: Ahead): Settling & { unreadable?: Error } {
+  #settlingOf ({ job, now }: PrefetchedTask): ClaimedTask & { unreadable?: Error } {
     const { stored: read, error } = this.#decode(job.text!)
     // A plain Bee-Queue's retry() queues a failed job, and leaves its record as it was.
-    const stored = read.status === 'failed' ? cleaned(read) : read
+    const stored = read.status === 'failed' ? resetForRetry(read) : read
     return { held: job, queue: this.#queue.name, text: job.text, stored, startedAt: undefined, state: undefined, settings: this.#settings, now, unreadable: error }
   }
 
-  #decode (text: string): { stored: Stored, error?: Error } {
+  #decode (text: string): { stored: StoredTask, error?: Error } {
     try {
       return { stored: decode(text) }
     } catch (error) {
-      return { stored: unreadable(this.#registry.availability.now()), error: error as Error }
+      return { stored: placeholderRecord(this.#registry.clock.now()), error: error as Error }
     }
   }
 
-  #refuse (settling: Settling, err: Error): void {
+  #refuse (settling: ClaimedTask, err: Error): void {
     this.#log.error({ taskId: settling.held.id, err }, 'The record of the task cannot be read: it is set aside as failed')
     this.#settle(failWith(err, settling))
   }
 
-  #defer (settling: Settling): void {
+  #defer (settling: ClaimedTask): void {
     const { held, stored: { data: { name } } } = settling
-    this.#log.warn({ taskId: held.id, task: name }, `No handler for task "${name}" here: it waits ${UNKNOWN_WAIT} ms for a worker that has one. Define it with a handler in every worker of queue "${this.#queue.name}"`)
-    this.#settle({ id: held.id, token: held.token, outcome: 'defer', ms: UNKNOWN_WAIT }, settling)
+    this.#log.warn({ taskId: held.id, task: name }, `No handler for task "${name}" here: it waits ${NO_HANDLER_DELAY_MS} ms for a worker that has one. Define it with a handler in every worker of queue "${this.#queue.name}"`)
+    this.#settle({ id: held.id, token: held.token, outcome: 'defer', ms: NO_HANDLER_DELAY_MS }, settling)
   }
 
-  #start (settling: Settling, definition: Definition): void {
+  #start (settling: ClaimedTask, definition: Definition): void {
     const { held: { id }, now } = settling
     this.#slots++
     settling.startedAt = now // as its claim says, which status() reads
@@ -229,17 +228,17 @@ export class Runner {
     run.start()
   }
 
-  async #report (held: Held, json: string): Promise<boolean> {
-    return await this.#insist.until('progress update', () => this.#queue.update(held, json)) ?? true
+  async #report (held: ClaimRef, json: string): Promise<boolean> {
+    return await this.#calls.retryUntilClosed('progress update', () => this.#queue.updateProgress(held, json)) ?? true
   }
 
   // Settle
 
   #conclude (run: Run, outcome: Outcome): void {
     const { attempt, order, settling } = run
-    this.#pace.ended(run.since)
+    this.#prefetchWindow.taskEnded(run.since)
     settling.state = attempt.state
-    settling.now = this.#registry.availability.now()
+    settling.now = this.#registry.clock.now()
     this.#tell(attempt, outcome, settling.now - settling.startedAt!)
     if (outcome.kind === 'released') this.#toRelease.push({ settling, order })
     const settlement = this.#settlementOf(outcome, settling)
@@ -253,71 +252,71 @@ export class Runner {
   }
 
   /** What cannot be written (nested too deep for this stack) must not leave the task without an end. */
-  #settlementOf (outcome: Outcome, settling: Settling): Settlement | null {
+  #settlementOf (outcome: Outcome, settling: ClaimedTask): Settlement | null {
     try {
       return settlementOf(outcome, settling)
     } catch (error) {
-      return failWith(error as Error, { ...settling, stored: unreadable(settling.now), state: undefined })
+      return failWith(error as Error, { ...settling, stored: placeholderRecord(settling.now), state: undefined })
     }
   }
 
   /** @param of for outcomes that a cancel may refuse. A run is renewed until it is written: Redis may be away for longer than the lease. */
-  #settle (settlement: Settlement, of: Run | Settling | null = null): void { this.#settler.settle(settlement, of) }
+  #settle (settlement: Settlement, of: Run | ClaimedTask | null = null): void { this.#settlements.settle(settlement, of) }
 
-  readonly #written = (settlement: Settlement, of: Run | Settling | null, verdict: Verdict): void => {
-    if (verdict === 'cancelled' && of) return this.#settle(finish('cancelled', of instanceof Run ? of.settling : of), of)
+  readonly #written = (settlement: Settlement, of: Run | ClaimedTask | null, status: ClaimStatus): void => {
+    if (status === 'cancelRequested' && of) return this.#settle(finish('cancelled', of instanceof Run ? of.settling : of), of)
     if (of instanceof Run) this.#forget(of)
-    if (verdict !== 'lost' || this.#insist.closed) return
-    this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, DROPPED)
+    if (status !== 'lost' || this.#calls.closed) return
+    this.#log.warn({ taskId: settlement.id, outcome: settlement.outcome }, OUTCOME_DROPPED)
   }
 
   /** One line a task, as Fastify has one a request. */
   #tell (attempt: Attempt, outcome: Outcome, durationMs: number): void {
     if (outcome.kind === 'succeeded') return attempt.writes('info') ? attempt.log.info({ durationMs }, 'task completed') : undefined
-    if (outcome.kind === 'lost') return attempt.log.warn({ durationMs }, DROPPED)
+    if (outcome.kind === 'lost') return attempt.log.warn({ durationMs }, OUTCOME_DROPPED)
     if (outcome.kind !== 'failed') return attempt.log.info({ durationMs }, `task ${outcome.kind}`)
-    attempt.log.error({ durationMs, err: loggable(outcome.failure) }, 'task failed')
+    attempt.log.error({ durationMs, err: toLoggableError(outcome.failure) }, 'task failed')
   }
 
   // What the keeper and the channels tell
 
   /** A claim was renewed, or was not. */
-  renewed ({ id, token }: Held, verdict: Verdict): void {
-    if (verdict === 'done') return
+  renewed ({ id, token }: ClaimRef, status: ClaimStatus): void {
+    if (status === 'owned') return
     const running = this.#running.get(id)
-    if (running?.settling.held.token === token) return running.attempt.abort(verdict === 'lost' ? 'lost' : 'cancel')
-    const at = this.#ahead.findIndex(one => one.job.id === id && one.job.token === token)
+    if (running?.settling.held.token === token) return running.attempt.abort(status === 'lost' ? 'lost' : 'cancel')
+    const at = this.#prefetched.findIndex(one => one.job.id === id && one.job.token === token)
     if (at < 0) return
-    const [ahead] = this.#ahead.splice(at, 1)
-    if (verdict === 'cancelled') this.#settle(finish('cancelled', this.#settlingOf(ahead!)))
+    const [ahead] = this.#prefetched.splice(at, 1)
+    if (status === 'cancelRequested') this.#settle(finish('cancelled', this.#settlingOf(ahead!)))
   }
 
   /** A task that stalled too often, or was cancelled while its worker went away: claimed by the check, ended here. */
-  bury ({ id, text, stalls }: Buried, token: string): void {
-    const now = this.#registry.availability.now()
-    const settling: Settling = { held: { id, token }, queue: this.#queue.name, text, stored: this.#decode(text).stored, startedAt: undefined, state: undefined, settings: this.#settings, now }
+  failStalled ({ id, text, stalls }: ExhaustedTask, token: string): void {
+    const now = this.#registry.clock.now()
+    const settling: ClaimedTask = { held: { id, token }, queue: this.#queue.name, text, stored: this.#decode(text).stored, startedAt: undefined, state: undefined, settings: this.#settings, now }
     if (isTerminal(settling.stored.status)) return this.#settle({ id, token, outcome: 'drop' })
     if (stalls <= this.#settings.maxStalls) return this.#settle(finish('cancelled', settling))
     this.#log.error({ taskId: id, task: settling.stored.data.name, stalls }, 'The task failed: its worker went away each time that it ran')
-    this.#settle(stalled(stalls, settling))
+    this.#settle(failStalled(stalls, settling))
   }
 
   // Close
 
   /** Sends the outcomes that wait now: with what the caller is about to send. */
-  flush (): void { this.#settler.flush() }
+  flush (): void { this.#settlements.flush() }
 
   /** From now on nothing is started. */
   stop (): void {
     this.#stopped = true
-    if (this.#giveBackTimer) clearTimeout(this.#giveBackTimer)
-    for (const one of this.#ahead.splice(0)) this.#take(one)
+    if (this.#prefetchTimer) clearTimeout(this.#prefetchTimer)
+    for (const one of this.#prefetched.splice(0)) this.#startOrSettle(one)
   }
 
   /** Resolves once nothing runs, and all is written. */
   async idle (): Promise<void> {
     await Promise.all(Array.from(this.#running.values(), one => one.returning()))
-    await this.#settler.drained()
+    await this.#settlements.drained()
   }
 
   abortAll (cause: AbortCause): void {
@@ -327,7 +326,7 @@ export class Runner {
   /** Writes what ended, and hands back what did not, as the next to be claimed in their old order. */
   async handBack (): Promise<void> {
     await Promise.all(Array.from(this.#running.values(), one => one.outcome()))
-    await this.#settler.drained()
+    await this.#settlements.drained()
     await this.handBackUnstarted()
   }
 
@@ -335,15 +334,15 @@ export class Runner {
   async handBackUnstarted (): Promise<void> {
     this.#toRelease.sort((a, b) => a.order - b.order)
     while (this.#toRelease.length > 0) await this.#release(this.#toRelease.splice(-RELEASE_BATCH).map(one => one.settling))
-    await this.#settler.drained()
+    await this.#settlements.drained()
   }
 
-  async #release (batch: Settling[]): Promise<void> {
-    const verdicts = await this.#insist.until('release', () => this.#queue.release(batch.map(one => one.held)))
-    verdicts?.forEach((verdict, i) => { if (verdict === 'cancelled') this.#settle(finish('cancelled', batch[i]!)) })
+  async #release (batch: ClaimedTask[]): Promise<void> {
+    const statuses = await this.#calls.retryUntilClosed('release', () => this.#queue.release(batch.map(one => one.held)))
+    statuses?.forEach((status, i) => { if (status === 'cancelRequested') this.#settle(finish('cancelled', batch[i]!)) })
   }
 }
 
 /** Not in time for its first attempt; one that retries has been started. */
-const isExpired = ({ options, status }: Stored, now: number): boolean =>
+const isExpired = ({ options, status }: StoredTask, now: number): boolean =>
   status === 'created' && options.expires !== undefined && options.expires <= now

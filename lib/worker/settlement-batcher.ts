@@ -1,36 +1,35 @@
 /**
  * Layer 2: writes outcomes, one tick's worth in one call, and does not give up while Redis is away.
  */
-import type { Insist } from './persistent-call.ts'
-import type { Settlement, Verdict } from '../store/redis/queue.ts'
-import type { Queue } from '../store/contract.ts'
+import type { PersistentCalls } from './persistent-call.ts'
+import type { ClaimStatus, Queue, Settlement } from '../store/contract.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
 
 /** Called once it is written, with what was given beside it; with `lost` where the worker closed before Redis was back. */
-export type Written<Of> = (settlement: Settlement, of: Of, verdict: Verdict) => void
+export type OnSettled<Of> = (settlement: Settlement, of: Of, status: ClaimStatus) => void
 
-export class Settler<Of> {
+export class SettlementBatcher<Of> {
   readonly #queue: Queue
-  readonly #insist: Insist
-  readonly #written: Written<Of>
+  readonly #insist: PersistentCalls
+  readonly #onSettled: OnSettled<Of>
   #settlements: Settlement[] = []
-  #ofs: Of[] = []
+  #contexts: Of[] = []
   #scheduled = false
   #sending = 0
   #waiters: Array<() => void> = []
   readonly #onTickEnd = (): void => { if (this.#scheduled) this.flush() }
 
-  constructor (queue: Queue, insist: Insist, written: Written<Of>) {
+  constructor (queue: Queue, insist: PersistentCalls, written: OnSettled<Of>) {
     this.#queue = queue
     this.#insist = insist
-    this.#written = written
+    this.#onSettled = written
   }
 
   settle (settlement: Settlement, of: Of): void {
     this.#settlements.push(settlement)
-    this.#ofs.push(of)
+    this.#contexts.push(of)
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(this.#onTickEnd)
@@ -42,10 +41,10 @@ export class Settler<Of> {
     while (this.#settlements.length > 0) {
       const whole = this.#settlements.length <= BATCH
       const settlements = whole ? this.#settlements : this.#settlements.splice(0, BATCH)
-      const ofs = whole ? this.#ofs : this.#ofs.splice(0, BATCH)
+      const ofs = whole ? this.#contexts : this.#contexts.splice(0, BATCH)
       if (whole) {
         this.#settlements = []
-        this.#ofs = []
+        this.#contexts = []
       }
       void this.#send(settlements, ofs)
     }
@@ -53,8 +52,8 @@ export class Settler<Of> {
 
   async #send (settlements: Settlement[], ofs: Of[]): Promise<void> {
     this.#sending++
-    const verdicts = await this.#insist.until('settle', () => this.#queue.settle(settlements))
-    settlements.forEach((settlement, i) => this.#written(settlement, ofs[i]!, verdicts?.[i] ?? 'lost'))
+    const statuses = await this.#insist.retryUntilClosed('settle', () => this.#queue.settle(settlements))
+    settlements.forEach((settlement, i) => this.#onSettled(settlement, ofs[i]!, statuses?.[i] ?? 'lost'))
     this.#sending--
     if (this.#sending === 0 && this.#settlements.length === 0) for (const resolve of this.#waiters.splice(0)) resolve()
   }

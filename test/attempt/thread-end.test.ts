@@ -41,14 +41,14 @@ t.test('a task that computes for three stall intervals runs once: its claim is r
 t.test('timeout: the signal asks', async t => {
   const b = await bench(t, { timeout: 200 })
   const id = await b.start('wait')
-  t.match(await reaches(b.app, id, 'failed'), { error: { code: 'TASK_TIMEOUT', message: /200 ms/ } })
-  t.match(b.log.find('aborted'), { code: 'TASK_TIMEOUT', text: /200 ms/, isError: true })
+  t.match(await reaches(b.app, id, 'failed'), { error: { code: 'FST_TASKS_TIMEOUT', message: /200 ms/ } })
+  t.match(b.log.find('aborted'), { code: 'FST_TASKS_TIMEOUT', text: /200 ms/, isError: true })
 })
 
 t.test('timeout: one that computes on is ended, its thread with it, and another takes its place', async t => {
   const b = await bench(t, { timeout: 200, retries: 1, backoff: { strategy: 'immediate' } })
   const id = await b.start('computeOn')
-  t.match(await reaches(b.app, id, 'failed'), { attempt: 2, error: { code: 'TASK_TIMEOUT' } })
+  t.match(await reaches(b.app, id, 'failed'), { attempt: 2, error: { code: 'FST_TASKS_TIMEOUT' } })
   t.type(await threadOf(b), 'number')
 })
 
@@ -81,7 +81,7 @@ t.test('cancel: asked, or ended; one that waits for a thread never begins', asyn
   t.equal((await b.app.tasks.status(asked))!.state, 'active')
   await b.app.tasks.cancel(asked)
   await reaches(b.app, asked, 'cancelled')
-  t.match(b.log.find('aborted'), { code: 'TASK_CANCELLED' })
+  t.match(b.log.find('aborted'), { code: 'FST_TASKS_CANCELLED' })
   const deaf = await b.start('computeOn')
   await b.app.tasks.cancel(deaf)
   await reaches(b.app, deaf, 'cancelled')
@@ -106,7 +106,7 @@ t.test('the claim is lost: the thread is asked, and what it says does not count'
   const id = await b.start('wait')
   const redis = connect(t)
   await redis.hset(`${prefix}:{default}:claims`, id, `another.1 ${Date.now()} ${Date.now() + 600_000}`)
-  t.match(await until('it was told', () => b.log.find('aborted')), { code: 'TASK_CLAIM_LOST' })
+  t.match(await until('it was told', () => b.log.find('aborted')), { code: 'FST_TASKS_CLAIM_LOST' })
   await until('the outcome was dropped', () => b.log.find('The outcome was dropped'))
   t.equal((await b.app.tasks.status(id))!.state, 'active')
 })

@@ -60,7 +60,7 @@ for (const [how, end] of [['throws', 'throw new Error("no thread can start")'], 
     const handles = await web.tasks.enqueueMany('x', [{}, {}])
     for (const { id } of handles) {
       await until('it has ended', async () => ['failed', 'succeeded'].includes((await web.tasks.status(id))!.state), 30_000)
-      t.match(await reaches(web, id, 'failed'), { error: { code: 'TASK_THREAD_DIED', message: how === 'throws' ? /no thread can start/ : /before it could start|exit/ } })
+      t.match(await reaches(web, id, 'failed'), { error: { code: 'FST_TASKS_THREAD_DIED', message: how === 'throws' ? /no thread can start/ : /before it could start|exit/ } })
     }
   })
 }

@@ -11,8 +11,8 @@ t.test('a timeout aborts the attempt, and counts as a failure', async t => {
     })
   })
   const { id } = await app.tasks.enqueue('x')
-  t.match(await reaches(app, id, 'failed'), { attempt: 2, error: { code: 'TASK_TIMEOUT', message: /50 ms/ }, result: null })
-  t.same(reasons, ['TASK_TIMEOUT', 'TASK_TIMEOUT'])
+  t.match(await reaches(app, id, 'failed'), { attempt: 2, error: { code: 'FST_TASKS_TIMEOUT', message: /50 ms/ }, result: null })
+  t.same(reasons, ['FST_TASKS_TIMEOUT', 'FST_TASKS_TIMEOUT'])
 })
 
 t.test('a signal that is asked for late is aborted already', async t => {
@@ -20,7 +20,7 @@ t.test('a signal that is asked for late is aborted already', async t => {
     app.tasks.define('x', { timeout: 30 }, async (_data, task) => { await sleep(100); if (task.signal.aborted) throw task.signal.reason })
   })
   const { id } = await app.tasks.enqueue('x')
-  t.match(await reaches(app, id, 'failed'), { error: { code: 'TASK_TIMEOUT' } })
+  t.match(await reaches(app, id, 'failed'), { error: { code: 'FST_TASKS_TIMEOUT' } })
 })
 
 t.test('a handler that goes on after its timeout holds its slot: concurrency is never exceeded', async t => {

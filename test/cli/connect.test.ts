@@ -56,5 +56,5 @@ t.test('an app that registers the plugin twice: all are looked through, or the o
   t.match(JSON.parse(both!.out), [{ name: 'tasks', queues: { default: { waiting: 0 } } }, { name: 'reports', queues: { default: { waiting: 1 } } }])
   t.match((await command('inspect')).err, /^tasks: redis.*\n[^]*reports: redis/)
   t.equal(JSON.parse(named!.out).tasks[0].id, id)
-  for (const refused of [unnamed!, wrong!, purge!]) t.match(refused, { code: 1, out: '', err: /under the names tasks, reports; got (none|none)\. .*--instance tasks \[TASKS_INSTANCE_UNKNOWN\]\n$/ })
+  for (const refused of [unnamed!, wrong!, purge!]) t.match(refused, { code: 1, out: '', err: /under the names tasks, reports; got (none|none)\. .*--instance tasks \[FST_TASKS_INSTANCE_UNKNOWN\]\n$/ })
 })

@@ -113,13 +113,13 @@ t.test('TypeScript; PORT; an app without a task is served all the same', async t
   const { port } = probe.address() as AddressInfo
   const folder = t.testdir({ 'app.ts': `import tasks from ${PLUGIN}\nexport default async function app (fastify: any): Promise<void> {\n  await fastify.register(tasks, { prefix: 'unused' })\n  fastify.get('/', async () => 'served')\n}\n` })
   const taken = run(t, folder, ['dev', '-A', 'app.ts'], { PORT: String(port), NODE_ENV: '' })
-  t.match(await ended(taken), { code: 1, err: new RegExp(`Port ${port} of localhost is taken\\. Choose another one: --port ${port + 1}.*\\[TASKS_PORT_TAKEN\\]\n$`) })
+  t.match(await ended(taken), { code: 1, err: new RegExp(`Port ${port} of localhost is taken\\. Choose another one: --port ${port + 1}.*\\[FST_TASKS_PORT_TAKEN\\]\n$`) })
   probe.close()
   await once(probe, 'close')
   const dev = run(t, folder, ['dev', '-A', 'app.ts'], { PORT: String(port), NODE_ENV: 'development' })
   const text = await until('it is served', async () => (await fetch(`http://localhost:${port}`).catch(() => null))?.text(), DEADLINE)
   t.equal(text, 'served')
-  await until('it says so', () => /nothing to work on.*\[TASKS_NO_HANDLERS\]/.test(dev.err()))
+  await until('it says so', () => /nothing to work on.*\[FST_TASKS_NO_HANDLERS\]/.test(dev.err()))
   dev.child.kill('SIGTERM')
   t.same(await dev.exit, [0, null])
 })
@@ -132,7 +132,7 @@ t.test('one that was fetched before is taken from its cache', async t => {
   const first = startDev(t, folder, ['--no-watch'], { PATH: join(folder, 'bin') })
   const [, target] = await until('it says where to', () => /with apt-get into (.+) \(once/.exec(first.err()), DEADLINE)
   t.ok(target!.startsWith(join(folder, 'node_modules/.cache/')), 'in the project of the app')
-  await until('it has failed', () => first.err().includes('TASKS_NO_REDIS_SERVER'), DEADLINE)
+  await until('it has failed', () => first.err().includes('FST_TASKS_NO_REDIS_SERVER'), DEADLINE)
   first.child.kill('SIGINT')
   await first.exit
   const { path, from } = await findRedis()
@@ -152,7 +152,7 @@ t.test('an app without the plugin is served; a place where it cannot listen is s
   const folder = t.testdir({ 'app.mjs': 'export default async function app (fastify) {\n  fastify.get("/", async () => "served")\n}\n' })
   const dev = startDev(t, folder, ['--no-watch'])
   t.equal(await (await fetch(await dev.address())).text(), 'served')
-  t.match(dev.err(), /does not register fastify-tasks.*\[TASKS_APP_WITHOUT_PLUGIN\]/)
+  t.match(dev.err(), /does not register fastify-tasks.*\[FST_TASKS_APP_WITHOUT_PLUGIN\]/)
   t.equal(dev.redis(), '-')
   dev.child.kill('SIGTERM')
   t.same(await dev.exit, [0, null])
@@ -163,7 +163,7 @@ t.test('an app without the plugin is served; a place where it cannot listen is s
 
 t.test('refuses in production', async t => {
   const folder = t.testdir({ 'app.mjs': app('{}') })
-  t.match(await ended(run(t, folder, ['dev', '-A', 'app.mjs'], { NODE_ENV: 'production' })), { code: 1, out: '', err: /NODE_ENV is production.*fastify-tasks worker -A app\.mjs \[TASKS_DEV_IN_PRODUCTION\]\n$/ })
+  t.match(await ended(run(t, folder, ['dev', '-A', 'app.mjs'], { NODE_ENV: 'production' })), { code: 1, out: '', err: /NODE_ENV is production.*fastify-tasks worker -A app\.mjs \[FST_TASKS_DEV_IN_PRODUCTION\]\n$/ })
 })
 
 const noServer: Array<[string, Record<string, string>, RegExp]> = [
@@ -179,7 +179,7 @@ for (const [name, programs, message] of noServer) {
     for (const program of Object.keys(programs)) chmodSync(join(folder, 'bin', program), 0o755)
     for (const tool of ['sh', 'cat', 'rm']) symlinkSync(`/bin/${tool}`, join(folder, 'bin', tool))
     const dev = startDev(t, folder, ['--no-watch'], { PATH: join(folder, 'bin') })
-    await until('it says so', () => /No Redis can be started: [^]*\[TASKS_NO_REDIS_SERVER\]/.test(dev.err()), DEADLINE)
+    await until('it says so', () => /No Redis can be started: [^]*\[FST_TASKS_NO_REDIS_SERVER\]/.test(dev.err()), DEADLINE)
     t.match(dev.err(), message)
     await until('the app is served', () => dev.out().includes('Server listening'), DEADLINE)
     await until('it waits', () => dev.out().includes('Waiting for Redis at redis://localhost:6379/0'), DEADLINE)

@@ -36,8 +36,8 @@ t.test('a table for people, JSON for programs, pages by cursor', async t => {
   t.same(JSON.parse(ofName!.out).tasks.map((one: any) => one.id), [mail], 'goes on through pages of other tasks')
   t.same([none!.code, none!.out, none!.err], [0, '', 'No failed tasks\n'])
   t.match(wrongState, { code: 1, err: /Allowed choices are waiting/ })
-  t.match(wrongLimit, { code: 1, out: '', err: /list\.limit.*\[TASKS_OPTION_INVALID\]\n$/ })
-  t.match(wrongQueue, { code: 1, out: '', err: /The queue "mali" is not known here\. Known: default, mail\..*\[TASK_QUEUE_UNKNOWN\]\n.*--queues/ })
+  t.match(wrongLimit, { code: 1, out: '', err: /list\.limit.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]\n$/ })
+  t.match(wrongQueue, { code: 1, out: '', err: /The queue "mali" is not known here\. Known: default, mail\..*\[FST_TASKS_QUEUE_UNKNOWN\]\n.*--queues/ })
   t.notMatch(wrongLimit!.err + wrongQueue!.err, /\n +at /, 'no stacks')
 })
 

@@ -26,9 +26,9 @@ t.test('asks first, and says what it would remove', async t => {
 
 t.test('refuses without a terminal, unless it is told', async t => {
   const { prefix, left } = await full(t)
-  t.match(await ended(run(t, '.', ['purge', 'default', '--prefix', prefix])), { code: 1, out: '', err: /This would remove 3 waiting and 2 delayed.*Give --yes \[TASKS_PURGE_UNCONFIRMED\]\n$/ })
+  t.match(await ended(run(t, '.', ['purge', 'default', '--prefix', prefix])), { code: 1, out: '', err: /This would remove 3 waiting and 2 delayed.*Give --yes \[FST_TASKS_PURGE_UNCONFIRMED\]\n$/ })
   t.equal(await left(), 5)
   t.match(await ended(run(t, '.', ['purge', 'default', '--prefix', prefix, '--yes', '--json'])), { code: 0, out: '{"queue":"default","removed":5}\n', err: '' })
   t.equal(await left(), 0)
-  t.match(await ended(run(t, '.', ['purge', 'nowhere', '--prefix', prefix, '--yes'])), { code: 1, out: '', err: /\[TASK_QUEUE_UNKNOWN\]/ })
+  t.match(await ended(run(t, '.', ['purge', 'nowhere', '--prefix', prefix, '--yes'])), { code: 1, out: '', err: /\[FST_TASKS_QUEUE_UNKNOWN\]/ })
 })

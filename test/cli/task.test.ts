@@ -26,7 +26,7 @@ t.test('status: all that is known, with --full also data and stack; exit code 2 
   t.match(full!.out, /^data +\{"secret":"data"\}$/m)
   t.match(failed!.out, /^error +Error: first line\n +second line\n[^]*^stack +Error: first line\n +second line\n +at /m)
   t.match(JSON.parse(failedJson!.out).error, { message: 'first line\nsecond line', stack: /at / })
-  t.match(unknown, { code: 2, out: '', err: /There is no task with the id "nowhere".*\[TASK_NOT_FOUND\]\n +looked for in .*, queues default\n$/ })
+  t.match(unknown, { code: 2, out: '', err: /There is no task with the id "nowhere".*\[FST_TASKS_NOT_FOUND\]\n +looked for in .*, queues default\n$/ })
   t.match(unknownJson, { code: 2, out: 'null\n' })
 })
 
@@ -47,10 +47,10 @@ t.test('cancel: what has not started, what runs elsewhere, what has ended, what 
   await app.tasks.startWorker()
   await reaches(app, running.id, 'active')
   t.match(await cancel(running.id, '--json'), { code: 0, out: `{"id":"${running.id}","outcome":"requested"}\n` })
-  t.equal(await aborted.promise, 'TASK_CANCELLED')
+  t.equal(await aborted.promise, 'FST_TASKS_CANCELLED')
   await reaches(app, running.id, 'cancelled')
   t.match(await cancel(running.id), { code: 3, out: `${running.id}  finished\n`, err: /had ended before/ })
-  t.match(await cancel('nowhere', '--json'), { code: 2, out: '{"id":"nowhere","outcome":"unknown"}\n', err: /TASK_NOT_FOUND/ })
+  t.match(await cancel('nowhere', '--json'), { code: 2, out: '{"id":"nowhere","outcome":"unknown"}\n', err: /FST_TASKS_NOT_FOUND/ })
 })
 
 t.test('retry: what failed waits again; nothing else does', async t => {
@@ -64,5 +64,5 @@ t.test('retry: what failed waits again; nothing else does', async t => {
   t.match(await retry(id), { code: 0, out: `${id}  queued\n`, err: /waits again/ })
   t.match(await reaches(app, id, 'succeeded'), { result: 'again' })
   t.match(await retry(id, '--json'), { code: 3, out: `{"id":"${id}","outcome":"refused"}\n`, err: /It is succeeded: only a failed task/ })
-  t.match(await retry('nowhere'), { code: 2, out: '', err: /TASK_NOT_FOUND/ })
+  t.match(await retry('nowhere'), { code: 2, out: '', err: /FST_TASKS_NOT_FOUND/ })
 })

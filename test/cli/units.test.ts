@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import t from 'tap'
-import { sayError } from '../../lib/cli/exit.ts'
-import { port, whole } from '../../lib/cli/flags.ts'
+import { printError } from '../../lib/cli/exit.ts'
+import { port, integer } from '../../lib/cli/flags.ts'
 import { pretty } from '../../lib/cli/pretty.ts'
 import { ago, asJson, cleanText, oneLine, shorten, span } from '../../lib/cli/text.ts'
 import * as errors from '../../lib/errors.ts'
@@ -26,17 +26,17 @@ t.test('numbers of flags', async t => {
   t.equal(port('0'), 0)
   t.equal(port('65535'), 65_535)
   for (const wrong of ['65536', '-1', '', 'x', '1.5']) t.throws(() => port(wrong), /Give a/)
-  t.throws(() => whole('1e3'), /whole number/)
+  t.throws(() => integer('1e3'), /whole number/)
 })
 
 t.test('errors: known ones in one line, others with their stack', async t => {
   const capture = t.capture(process.stderr, 'write', () => true)
-  sayError(new errors.TaskNotFound('a\u001bb'))
-  sayError(new Error('unknown'))
-  sayError(undefined)
-  sayError('text')
+  printError(new errors.TaskNotFound('a\u001bb'))
+  printError(new Error('unknown'))
+  printError(undefined)
+  printError('text')
   const lines = capture().map(({ args }) => String(args[0]))
-  t.match(lines[0], /^fastify-tasks: There is no task with the id "a\\u001bb".* \[TASK_NOT_FOUND\]\n$/)
+  t.match(lines[0], /^fastify-tasks: There is no task with the id "a\\u001bb".* \[FST_TASKS_NOT_FOUND\]\n$/)
   t.match(lines[1], /^fastify-tasks: Error: unknown\n +at /)
   t.same(lines.slice(2), ['fastify-tasks: undefined\n', 'fastify-tasks: text\n'])
 })

@@ -95,7 +95,7 @@ t.test('code that does not load: it says so, and waits for the next change', asy
   t.equal(await resultOf(web, 'word'), 'three')
   write('app.js', 'export const nothing = 1\n')
   await times(parent, 'waiting for a change', 3)
-  t.match(parent.err(), /TASKS_APP_INVALID/)
+  t.match(parent.err(), /FST_TASKS_APP_INVALID/)
   parent.child.kill('SIGTERM')
   t.same(await parent.exit, [0, null], 'ends at once while nothing runs')
 })
@@ -127,10 +127,10 @@ t.test('node_modules, dotfiles and what is no code do not count; --watch-path na
   t.same(await named.exit, [0, null])
   const missing = run(t, folder, ['worker', '-A', 'nowhere/app.js', '--watch'])
   t.same(await missing.exit, [1, null])
-  t.match(missing.err(), /\[TASKS_APP_NOT_FOUND\]\n$/)
+  t.match(missing.err(), /\[FST_TASKS_APP_NOT_FOUND\]\n$/)
   const wrong = run(t, folder, ['worker', '-A', 'app.js', '--watch', '--watch-path', 'nowhere'])
   t.same(await wrong.exit, [1, null])
-  t.match(wrong.err(), /"--watch-path" must be a file or a folder, got "nowhere"\. .*\[TASKS_OPTION_INVALID\]\n$/)
+  t.match(wrong.err(), /"--watch-path" must be a file or a folder, got "nowhere"\. .*\[FST_TASKS_PLUGIN_OPTION_INVALID\]\n$/)
 })
 
 t.test('the second Ctrl+C ends it at once', async t => {

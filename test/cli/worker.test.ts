@@ -81,16 +81,16 @@ t.test('what is wrong is one clear line, and an exit code', async t => {
     'text.txt': ''
   })
   const cases: Array<[string[], RegExp]> = [
-    [['-A', 'nowhere.mjs'], /There is no file "nowhere\.mjs" in .*\[TASKS_APP_NOT_FOUND\]/],
-    [['-A', '.'], /\[TASKS_APP_NOT_FOUND\]/],
-    [['-A', 'text.txt'], /ends in "\.txt".*\[TASKS_APP_INVALID\]/],
-    [['-A', 'none.mjs'], /exports other, and no plugin.*\[TASKS_APP_INVALID\]/],
-    [['-A', 'without.mjs'], /does not register fastify-tasks.*\[TASKS_APP_WITHOUT_PLUGIN\]/],
-    [['-A', 'empty.mjs'], /no task with a handler.*x \(queue default, no handler\).*\[TASKS_NO_HANDLERS\]/],
-    [['-A', 'app.mjs', '-Q', 'nowhere'], /queues nowhere.*letter \(queue mail\).*\[TASKS_NO_HANDLERS\]/],
+    [['-A', 'nowhere.mjs'], /There is no file "nowhere\.mjs" in .*\[FST_TASKS_APP_NOT_FOUND\]/],
+    [['-A', '.'], /\[FST_TASKS_APP_NOT_FOUND\]/],
+    [['-A', 'text.txt'], /ends in "\.txt".*\[FST_TASKS_APP_INVALID\]/],
+    [['-A', 'none.mjs'], /exports other, and no plugin.*\[FST_TASKS_APP_INVALID\]/],
+    [['-A', 'without.mjs'], /does not register fastify-tasks.*\[FST_TASKS_APP_WITHOUT_PLUGIN\]/],
+    [['-A', 'empty.mjs'], /no task with a handler.*x \(queue default, no handler\).*\[FST_TASKS_NO_HANDLERS\]/],
+    [['-A', 'app.mjs', '-Q', 'nowhere'], /queues nowhere.*letter \(queue mail\).*\[FST_TASKS_NO_HANDLERS\]/],
     [['-A', 'throws.mjs'], /of the app itself/],
     [['-A', 'app.mjs', '-c', 'many'], /whole number/],
-    [['-A', 'app.mjs', '-c', '0'], /worker\.concurrency.*\[TASKS_OPTION_INVALID\]/],
+    [['-A', 'app.mjs', '-c', '0'], /worker\.concurrency.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
     [['-A', 'app.mjs', '-l', 'loud'], /Give one of fatal/],
     [['-A', 'app.mjs', '-Q', ','], /names of queues/],
     [[], /required option.*--app/]
@@ -102,7 +102,7 @@ t.test('what is wrong is one clear line, and an exit code', async t => {
   }))
   const password = run(t, folder, ['worker', '-A', 'app.mjs'], { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') })
   t.same(await password.exit, [1, null])
-  t.match(password.err(), /refused the connection \(WRONGPASS.*\[TASKS_REDIS_REFUSED\]/)
+  t.match(password.err(), /refused the connection \(WRONGPASS.*\[FST_TASKS_REDIS_REFUSED\]/)
   t.notMatch(password.err() + password.out(), /s3cret/)
 })
 
@@ -124,7 +124,7 @@ t.test('TypeScript where neither Node nor tsx runs it', { skip: (process.feature
   writeFileSync(join(folder, 'app.ts'), typed)
   const worker = run(t, folder, ['worker', '-A', 'app.ts'])
   t.same(await worker.exit, [1, null])
-  t.match(worker.err(), /is TypeScript, which Node v\d.*npm install -D tsx.*\[TASKS_APP_TYPESCRIPT\]/)
+  t.match(worker.err(), /is TypeScript, which Node v\d.*npm install -D tsx.*\[FST_TASKS_APP_TYPESCRIPT\]/)
 })
 
 t.test('--version and --help', async t => {
@@ -133,7 +133,7 @@ t.test('--version and --help', async t => {
   t.match(version.out(), /^\d+\.\d+\.\d+/)
   const help = run(t, '.', ['worker', '--help'])
   t.same(await help.exit, [0, null])
-  for (const flag of ['--app', '--queues', '--concurrency', '--loglevel', '--close-timeout']) t.ok(help.out().includes(flag))
+  for (const flag of ['--app', '--queues', '--concurrency', '--log-level', '--close-timeout']) t.ok(help.out().includes(flag))
 })
 
 t.test('a worker whose words nobody reads any more ends all the same', async t => {

@@ -10,17 +10,17 @@ t.test('what is wrong is one clear line, and exit code 1', async t => {
     'throws.mjs': 'export default async function app () { throw new Error("of the app itself") }'
   })
   const cases: Array<[string[], RegExp, NodeJS.ProcessEnv?]> = [
-    [['list', '-A', 'nowhere.mjs'], /\[TASKS_APP_NOT_FOUND\]/],
-    [['list', '-A', 'without.mjs'], /\[TASKS_APP_WITHOUT_PLUGIN\]/],
+    [['list', '-A', 'nowhere.mjs'], /\[FST_TASKS_APP_NOT_FOUND\]/],
+    [['list', '-A', 'without.mjs'], /\[FST_TASKS_APP_WITHOUT_PLUGIN\]/],
     [['list', '-A', 'throws.mjs'], /of the app itself/],
-    [['list', '-A', 'app.mjs', '--redis', REDIS_URL], /"--app" and "--redis".*\[TASKS_OPTION_CLASH\]/],
-    [['list', '-A', 'app.mjs', '--prefix', 'x'], /"--app" and "--prefix".*\[TASKS_OPTION_CLASH\]/],
-    [['list', '-A', 'app.mjs', '-Q', 'x'], /"--app" and "--queues".*\[TASKS_OPTION_CLASH\]/],
-    [['list', '--prefix', 'a:b'], /"prefix" must be.*\[TASKS_OPTION_INVALID\]/],
-    [['list', '--redis', 'localhost'], /"redis" must be.*\[TASKS_OPTION_INVALID\]/],
-    [['list', '-Q', 'a:b'], /"queues" must be.*\[TASKS_OPTION_INVALID\]/],
-    [['list', '--redis', 'redis://user:s3cret@127.0.0.1:1'], /Redis did not answer at redis:\/\/127\.0\.0\.1:1\/0 within 2000 ms.*--redis.*\[TASKS_UNAVAILABLE\]/],
-    [['list'], /refused the connection \(WRONGPASS.*\[TASKS_REDIS_REFUSED\]/, { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') }],
+    [['list', '-A', 'app.mjs', '--redis', REDIS_URL], /"--app" and "--redis".*\[FST_TASKS_OPTION_CLASH\]/],
+    [['list', '-A', 'app.mjs', '--prefix', 'x'], /"--app" and "--prefix".*\[FST_TASKS_OPTION_CLASH\]/],
+    [['list', '-A', 'app.mjs', '-Q', 'x'], /"--app" and "--queues".*\[FST_TASKS_OPTION_CLASH\]/],
+    [['list', '--prefix', 'a:b'], /"prefix" must be.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
+    [['list', '--redis', 'localhost'], /"redis" must be.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
+    [['list', '-Q', 'a:b'], /"queues" must be.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
+    [['list', '--redis', 'redis://user:s3cret@127.0.0.1:1'], /Redis did not answer at redis:\/\/127\.0\.0\.1:1\/0 within 2000 ms.*--redis.*\[FST_TASKS_REDIS_UNAVAILABLE\]/],
+    [['list'], /refused the connection \(WRONGPASS.*\[FST_TASKS_REDIS_REFUSED\]/, { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') }],
     [['status'], /missing required argument 'id'/],
     [['purge'], /missing required argument 'queue'/],
     [['lists'], /unknown command 'lists'.*\n?.*list/]
@@ -42,7 +42,7 @@ t.test('Redis goes away in the middle: it says so', async t => {
   await until('it has booted', () => command.err().includes('ready'))
   await redis.kill()
   command.child.kill('SIGUSR2')
-  t.match(await ended(command), { code: 1, out: '', err: /\[TASKS_UNAVAILABLE\]\n$/ })
+  t.match(await ended(command), { code: 1, out: '', err: /\[FST_TASKS_REDIS_UNAVAILABLE\]\n$/ })
 })
 
 t.test('--help says what the exit codes mean', async t => {

@@ -30,7 +30,7 @@ t.test('a master without a replica is away: the others\' queues go on; when it i
     app.tasks.define('held', async () => { runs++; await go.promise; return 'once' })
     app.tasks.define('quick', () => 'quick')
   }
-  const app = await onCluster(t, { prefix, worker: true, stallInterval: 1_000, enqueueTimeout: 20_000 }, define)
+  const app = await onCluster(t, { prefix, worker: true, stallInterval: 1_000, redisTimeout: 20_000 }, define)
   // Any of their checks would take back what the first one holds.
   for (let i = 0; i < 3; i++) await onCluster(t, { prefix, worker: true, stallInterval: 1_000 }, define)
   const held = await app.tasks.enqueue('held')
@@ -45,8 +45,8 @@ t.test('a master without a replica is away: the others\' queues go on; when it i
   t.match(await app.tasks.status(there.id), { state: 'succeeded' }, 'its status does not wait for the master that is away')
   // ioredis gives up before the deadline, in its own words.
   const refused = await errorOf(app.tasks.enqueue('quick'))
-  t.match(refused, { code: 'TASKS_UNAVAILABLE', statusCode: 503, message: /redirections/ })
-  t.match(await errorOf(app.tasks.status('unknown')), { code: 'TASKS_UNAVAILABLE' }, 'it may be there')
+  t.match(refused, { code: 'FST_TASKS_REDIS_UNAVAILABLE', statusCode: 503, message: /redirections/ })
+  t.match(await errorOf(app.tasks.status('unknown')), { code: 'FST_TASKS_REDIS_UNAVAILABLE' }, 'it may be there')
   await sleep(2_000) // all leases lapse
   await master.restart()
   const again = await until('it is enqueued', () => app.tasks.enqueue('quick', 1, { id: refused.taskId }).catch(() => null), 20_000)
@@ -88,7 +88,7 @@ t.test('slots move from master to master under load: nothing is lost, nothing ru
       const queue = QUEUES[i % 7]!
       const id = `move-${i}`
       ids.push(id)
-      await until('it is enqueued', () => app.tasks.enqueue('x', i, { id, queue }).catch(error => { if (error.code !== 'TASKS_UNAVAILABLE') throw error }))
+      await until('it is enqueued', () => app.tasks.enqueue('x', i, { id, queue }).catch(error => { if (error.code !== 'FST_TASKS_REDIS_UNAVAILABLE') throw error }))
     }
   })()
   for (let round = 1; round <= 3; round++) {
@@ -108,7 +108,7 @@ t.test('slots move from master to master under load: nothing is lost, nothing ru
 t.test('all masters are killed and come back: 503 until then, and all goes on by itself', async t => {
   const go = latch()
   let runs = 0
-  const app = await onCluster(t, { worker: true, stallInterval: 2_000, enqueueTimeout: 500 }, app => {
+  const app = await onCluster(t, { worker: true, stallInterval: 2_000, redisTimeout: 500 }, app => {
     app.tasks.define('held', async (_data, task) => { runs++; await task.updateState('BEFORE'); await go.promise; await task.updateState('AFTER'); return 'once' })
     app.tasks.define('quick', (_data, task) => task.queue)
   })
@@ -117,9 +117,9 @@ t.test('all masters are killed and come back: 503 until then, and all goes on by
   await until('it runs', async () => (await held.status())!.stage === 'BEFORE')
   await Promise.all(cluster.servers.map(server => server.kill()))
   const ended = until('the client says so', () => !app.tasks.ready)
-  for (const queue of QUEUES) t.match(await errorOf(app.tasks.enqueue('quick', 1, { queue })), { code: 'TASKS_UNAVAILABLE' })
+  for (const queue of QUEUES) t.match(await errorOf(app.tasks.enqueue('quick', 1, { queue })), { code: 'FST_TASKS_REDIS_UNAVAILABLE' })
   await ended
-  t.match(await errorOf(app.tasks.enqueue('quick')), { code: 'TASKS_UNAVAILABLE', message: /Nothing was sent/ })
+  t.match(await errorOf(app.tasks.enqueue('quick')), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Nothing was sent/ })
   go.open() // its outcome comes while nobody is there
   await Promise.all(cluster.servers.map(server => server.restart()))
   const quick = await Promise.all(QUEUES.map(queue =>

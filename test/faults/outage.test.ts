@@ -16,7 +16,7 @@ t.test('without Redis at boot the app starts, says so, and answers 503 until it 
   const redis = await ownRedis(t)
   await redis.kill()
   const log = logger()
-  const app = await build(t, { redis: redis.url, connectTimeout: 100, enqueueTimeout: 200 }, app => {
+  const app = await build(t, { redis: redis.url, connectTimeout: 100, redisTimeout: 200 }, app => {
     const task = app.tasks.define('x')
     app.post('/x', async (_request, reply) => reply.accepted(await task.enqueue()))
   }, { logger: { stream: log.stream } } as any)
@@ -25,13 +25,13 @@ t.test('without Redis at boot the app starts, says so, and answers 503 until it 
   for (const request of [{ method: 'POST', url: '/x' }, { method: 'GET', url: '/tasks/x' }] as const) {
     const reply = await app.inject(request)
     t.match(reply, { statusCode: 503, headers: { 'retry-after': '1' } })
-    t.match(reply.json(), { code: 'TASKS_UNAVAILABLE', message: /within 200 ms/ })
+    t.match(reply.json(), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /within 200 ms/ })
   }
   const warnings: string[] = []
   const onWarning = ({ name }: Error): void => { warnings.push(name) }
   process.on('warning', onWarning)
   const refused = await Promise.all(Array.from({ length: 100 }, () => errorOf(app.tasks.enqueue('x'))))
-  for (const error of refused) t.match(error, { code: 'TASKS_UNAVAILABLE', message: /Nothing was sent/ })
+  for (const error of refused) t.match(error, { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Nothing was sent/ })
   process.off('warning', onWarning)
   t.same(warnings, [], 'many may wait')
   await redis.restart()
@@ -41,11 +41,11 @@ t.test('without Redis at boot the app starts, says so, and answers 503 until it 
 
 t.test('what was refused without Redis is not enqueued once it is back', async t => {
   const redis = await ownRedis(t)
-  const app = await build(t, { redis: redis.url, enqueueTimeout: 100 }, app => { app.tasks.define('x') })
+  const app = await build(t, { redis: redis.url, redisTimeout: 100 }, app => { app.tasks.define('x') })
   await redis.kill()
   await until('the loss is seen', () => !app.tasks.ready)
   const error = await errorOf(app.tasks.enqueue('x'))
-  t.equal(error.code, 'TASKS_UNAVAILABLE')
+  t.equal(error.code, 'FST_TASKS_REDIS_UNAVAILABLE')
   await redis.restart()
   await until('Redis is seen', () => app.tasks.ready)
   t.equal(await app.tasks.status(error.taskId), null)
@@ -53,11 +53,11 @@ t.test('what was refused without Redis is not enqueued once it is back', async t
 
 t.test('a Redis that hangs: the deadline holds, and the error says that it may be there', async t => {
   const redis = await ownRedis(t)
-  const app = await build(t, { redis: redis.url, enqueueTimeout: 200 }, app => { app.tasks.define('x') })
+  const app = await build(t, { redis: redis.url, redisTimeout: 200 }, app => { app.tasks.define('x') })
   redis.pause()
   const error = await errorOf(app.tasks.enqueue('x'))
-  t.match(error, { code: 'TASKS_UNAVAILABLE', message: /may have been enqueued.*same|may have been enqueued all the same/, taskId: /-/ })
-  t.match(await errorOf(app.tasks.status('x')), { code: 'TASKS_UNAVAILABLE' })
+  t.match(error, { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /may have been enqueued.*same|may have been enqueued all the same/, taskId: /-/ })
+  t.match(await errorOf(app.tasks.status('x')), { code: 'FST_TASKS_REDIS_UNAVAILABLE' })
   redis.resume()
   const again = await until('it is enqueued', () => app.tasks.enqueue('x', undefined, { id: error.taskId }).catch(() => null))
   t.equal(again.id, error.taskId)
@@ -162,7 +162,7 @@ t.test('a Redis that is out of memory: refused, and nothing lost', async t => {
   await admin.config('SET', 'maxmemory', '1')
   await idle.close()
   t.notOk(log.find('did not carry out'), 'a close asks for no memory')
-  t.match(await errorOf(app.tasks.enqueue('x')), { code: 'TASKS_UNAVAILABLE', message: /OOM/ })
+  t.match(await errorOf(app.tasks.enqueue('x')), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /OOM/ })
   await admin.config('SET', 'maxmemory', '0')
   await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
   t.equal(runs, 1)

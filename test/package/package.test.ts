@@ -47,12 +47,12 @@ t.test('pack: what belongs into it, and nothing else', async t => {
 t.test('import', async t => {
   await writeFile(join(folder, 'thread.mjs'), 'import { Unrecoverable } from \'fastify-tasks\'\nexport default () => { throw new Unrecoverable() }')
   await writeFile(join(folder, 'esm.mjs'), `import Fastify from 'fastify'\nimport tasks, { Unrecoverable } from 'fastify-tasks'\nimport { runWorker } from 'fastify-tasks/worker'\nconst app = Fastify()\n${app}\nconsole.log(typeof runWorker, tasks.Unrecoverable === Unrecoverable)`)
-  t.equal((await inFolder('node', 'esm.mjs')).stdout, '42\nTASK_UNRECOVERABLE\nfunction true\n')
+  t.equal((await inFolder('node', 'esm.mjs')).stdout, '42\nFST_TASKS_UNRECOVERABLE\nfunction true\n')
 })
 
 t.test('require', async t => {
   await writeFile(join(folder, 'cjs.cjs'), `const tasks = require('fastify-tasks')\nconst { runWorker } = require('fastify-tasks/worker')\nconst app = require('fastify')()\n;(async () => {${app}\nconsole.log(typeof runWorker, typeof tasks.Unrecoverable, (await import('fastify-tasks')).default === tasks) })()`)
-  t.equal((await inFolder('node', 'cjs.cjs')).stdout, '42\nTASK_UNRECOVERABLE\nfunction function true\n')
+  t.equal((await inFolder('node', 'cjs.cjs')).stdout, '42\nFST_TASKS_UNRECOVERABLE\nfunction function true\n')
 })
 
 t.test('examples/cjs, as it is in the repository', async t => {

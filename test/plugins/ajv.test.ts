@@ -99,7 +99,7 @@ t.test('a scope with schemas of its own, and the app\'s options', async t => {
 
 t.test('a schema that the app\'s Ajv refuses fails the boot', async t => {
   const error = await errorOf(bare(t, {}, app => { app.tasks.define('x', { schema: { data } }) }))
-  t.match(error, { code: 'TASK_SCHEMA_INVALID', message: /unknown keyword: "even"|unknown format "shout"/ })
+  t.match(error, { code: 'FST_TASKS_SCHEMA_INVALID', message: /unknown keyword: "even"|unknown format "shout"/ })
 })
 
 t.test('the app\'s schemaController and its error formatter', async t => {
@@ -144,5 +144,5 @@ export default async function app (fastify) {
   t.teardown(() => worker.close())
   const [number, text] = [await web.tasks.enqueue('x', 1), await web.tasks.enqueue('x', '1')]
   t.match(await reaches(web, number.id, 'succeeded'), { result: 1 })
-  t.match(await reaches(web, text.id, 'failed'), { error: { code: 'TASK_DATA_REFUSED', message: /must be integer/ } })
+  t.match(await reaches(web, text.id, 'failed'), { error: { code: 'FST_TASKS_DATA_REFUSED', message: /must be integer/ } })
 })

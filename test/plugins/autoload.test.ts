@@ -73,5 +73,5 @@ t.test('files of CommonJS', async t => {
 
 t.test('two files that define one name: the boot says so', async t => {
   const error = await errorOf(load(t, { plugins, tasks: { 'a.js': task('same'), 'b.js': task('same') }, routes: { 'root.js': 'export default async function () {}' } }))
-  t.match(error, { code: 'TASK_DEFINED', message: /"same"/ })
+  t.match(error, { code: 'FST_TASKS_ALREADY_DEFINED', message: /"same"/ })
 })

@@ -47,7 +47,7 @@ t.test('the owner sees the task, another gets 404, nobody 401: on every route', 
     const nobody = await as(null, method, url, headers)
     t.same([other.statusCode, nobody.statusCode], [404, 401], `${method} ${url} ${JSON.stringify(headers ?? '')}`)
     if (method === 'HEAD') continue
-    t.match(other.json(), { code: 'TASK_NOT_FOUND', message: (await as('eve', method, '/tasks/nobody', headers)).json().message.replace('nobody', id) }, 'as one that is not there')
+    t.match(other.json(), { code: 'FST_TASKS_NOT_FOUND', message: (await as('eve', method, '/tasks/nobody', headers)).json().message.replace('nobody', id) }, 'as one that is not there')
     t.match(nobody.json(), { code: 'FST_JWT_NO_AUTHORIZATION_IN_HEADER' })
     t.notOk(other.headers.etag === (await as('ada', 'GET', `/tasks/${id}`)).headers.etag)
   }

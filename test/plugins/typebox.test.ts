@@ -63,7 +63,7 @@ t.test('the worker\'s own validation: a coded failure, no retries', async t => {
     app.setValidatorCompiler(TypeBoxValidatorCompiler)
     app.tasks.define('x', { schema: { data: Data } }, () => 1)
   })
-  t.match(await reaches(old, id, 'failed'), { attempt: 1, attempts: 4, error: { code: 'TASK_DATA_REFUSED', message: /width|format/ } })
+  t.match(await reaches(old, id, 'failed'), { attempt: 1, attempts: 4, error: { code: 'FST_TASKS_DATA_REFUSED', message: /width|format/ } })
 })
 
 t.test('a schema that TypeBox refers to', async t => {

@@ -10,7 +10,7 @@ t.test('@fastify/under-pressure: fastify.tasks.ready as a health check', async t
   t.teardown(() => redis.stop())
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(tasks, { prefix: randomPrefix(), redis: redis.url, enqueueTimeout: 300 })
+  await app.register(tasks, { prefix: randomPrefix(), redis: redis.url, redisTimeout: 300 })
   await app.register(underPressure, { exposeStatusRoute: '/health', healthCheckInterval: 20, healthCheck: async (app: FastifyInstance) => app.tasks.ready })
   app.tasks.define('x')
   app.post('/x', async (_request, reply) => reply.accepted(await app.tasks.enqueue('x')))

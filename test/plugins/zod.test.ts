@@ -44,13 +44,13 @@ t.test('zod as the app\'s compilers, set before or after the plugin: routes of b
     const { id } = (await app.inject({ method: 'POST', url: '/mail', payload: { to: 'ada@example.com' } })).json()
     // Our own routes have JSON Schemas, which zod's compilers refuse.
     t.match((await app.inject(`/tasks/${id}`)).json(), { id, state: 'waiting' })
-    t.match((await app.inject('/tasks/nobody')).json(), { statusCode: 404, code: 'TASK_NOT_FOUND' })
+    t.match((await app.inject('/tasks/nobody')).json(), { statusCode: 404, code: 'FST_TASKS_NOT_FOUND' })
     await app.tasks.startWorker()
     await reaches(app, id, 'succeeded')
     const record = (await app.inject(`/tasks/${id}`)).json()
     t.same([record.result, record.progress], [{ sent: 1 }, { n: 1 }], 'what the schemas do not name has not left')
     t.match((await app.inject(`/tasks/${id}/events`)).body, /"sent":1/)
-    t.equal((await app.inject({ method: 'DELETE', url: `/tasks/${id}` })).json().code, 'TASK_FINISHED')
+    t.equal((await app.inject({ method: 'DELETE', url: `/tasks/${id}` })).json().code, 'FST_TASKS_FINISHED')
   }
 })
 
@@ -108,7 +108,7 @@ t.test('the worker\'s own validation: a coded failure, no retries', async t => {
   const old = await build(t, { prefix }, app => { app.tasks.define('x') })
   const { id } = await old.tasks.enqueue('x', { to: 'nobody' }, { retries: 3 })
   await zodApp(t, app => { app.tasks.define('x', { schema: { data: Mail } }, () => 1) }, { prefix, worker: true })
-  t.match(await reaches(old, id, 'failed'), { attempt: 1, attempts: 4, error: { code: 'TASK_DATA_REFUSED', message: /Invalid email address/ } })
+  t.match(await reaches(old, id, 'failed'), { attempt: 1, attempts: 4, error: { code: 'FST_TASKS_DATA_REFUSED', message: /Invalid email address/ } })
 })
 
 t.test('a result that its schema refuses, or cannot encode', async t => {
@@ -118,20 +118,20 @@ t.test('a result that its schema refuses, or cannot encode', async t => {
   }, { worker: true })
   for (const name of ['wrong', 'oneway']) {
     const { id } = await app.tasks.enqueue(name)
-    t.match(await reaches(app, id, 'failed'), { error: { code: 'TASK_RESULT_INVALID' } }, name)
+    t.match(await reaches(app, id, 'failed'), { error: { code: 'FST_TASKS_RESULT_INVALID' } }, name)
   }
 })
 
 t.test('schemas of another kind than the app\'s', async t => {
   const result = await errorOf(zodApp(t, app => { app.tasks.define('x', { schema: { result: { type: 'object', properties: {} } } }, () => 1) }))
-  t.match(result, { code: 'TASK_SCHEMA_INVALID', message: /its result.*Invalid schema/ }, 'at the boot')
+  t.match(result, { code: 'FST_TASKS_SCHEMA_INVALID', message: /its result.*Invalid schema/ }, 'at the boot')
   const app = await zodApp(t, app => {
     app.tasks.define('json', { schema: { data: { type: 'object' } } })
     app.tasks.define('slow', { schema: { data: z.string().refine(async () => true) } })
   })
   // zod's compiler looks at it when it is first used.
-  t.match(await errorOf(app.tasks.enqueue('json', {})), { code: 'TASK_SCHEMA_INVALID', statusCode: 500 })
-  t.match(await errorOf(app.tasks.enqueue('slow', 'text')), { code: 'TASK_SCHEMA_INVALID', message: /sync/ })
+  t.match(await errorOf(app.tasks.enqueue('json', {})), { code: 'FST_TASKS_SCHEMA_INVALID', statusCode: 500 })
+  t.match(await errorOf(app.tasks.enqueue('slow', 'text')), { code: 'FST_TASKS_SCHEMA_INVALID', message: /sync/ })
   const ajv = await errorOf(build(t, {}, app => { app.tasks.define('x', { schema: { data: Mail } }) }))
-  t.match(ajv, { code: 'TASK_SCHEMA_INVALID' }, 'zod without its compilers')
+  t.match(ajv, { code: 'FST_TASKS_SCHEMA_INVALID' }, 'zod without its compilers')
 })

@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { atLeast, atMost } from '../../bench/bars.ts'
-import { Cast } from '../../bench/cast.ts'
+import { Processes } from '../../bench/processes.ts'
 import { chart } from '../../bench/chart.ts'
 import { now } from '../../bench/clock.ts'
 import { machine } from '../../bench/machine.ts'
@@ -13,7 +13,7 @@ import { Meter } from '../../bench/meter.ts'
 import { page } from '../../bench/page.ts'
 import { makePlan } from '../../bench/plan.ts'
 import { show, type Report } from '../../bench/report.ts'
-import { inTurn } from '../../bench/stage.ts'
+import { inTurn } from '../../bench/context.ts'
 import { median, percentile, ratio, rotated } from '../../bench/stats.ts'
 import { payload, result } from '../../bench/work.ts'
 import { projectRoot } from '../../scripts/redis.ts'
@@ -115,7 +115,7 @@ const alive = (pid: number): boolean => {
 }
 
 t.test('a process that does not end is killed, with what it started; its questions fail', async t => {
-  const cast = new Cast(null)
+  const cast = new Processes(null)
   const script = 'trap "" TERM HUP; sleep 600 & echo "{\\"ready\\":true}"; read line; echo "{\\"id\\":1,\\"value\\":$!}"; exec 0<&-; while :; do sleep 1; done'
   const actor = await cast.start({ title: 'stubborn', command: 'sh', args: ['-c', script] })
   const started = await actor.call<number>('pid')
@@ -129,7 +129,7 @@ t.test('a process that does not end is killed, with what it started; its questio
 })
 
 t.test('a process that breaks fails what it was asked, with its last words', async t => {
-  const cast = new Cast(null)
+  const cast = new Processes(null)
   t.teardown(() => cast.end())
   const actor = await cast.start({ title: 'brittle', command: 'sh', args: ['-c', 'echo "{\\"ready\\":true}"; read line; echo why >&2; exit 3'] })
   t.match(await errorOf(actor.call('anything')), { message: /brittle has ended \(3\)\nwhy/ })

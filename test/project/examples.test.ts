@@ -89,7 +89,7 @@ t.test('examples/cjs: requires the package as it is published', async t => {
   const example = run(t, ['app.cjs'], { REDIS_URL: await ownRedis(t), PORT: '0' }, folder)
   const origin = await addressIn(example)
   t.match(await send(origin, '/sum', [1, 2, 3]), { state: 'succeeded', result: 6 })
-  t.match(await send(origin, '/sum', {}), { state: 'failed', attempt: 1, error: { code: 'TASK_UNRECOVERABLE' } })
+  t.match(await send(origin, '/sum', {}), { state: 'failed', attempt: 1, error: { code: 'FST_TASKS_UNRECOVERABLE' } })
 })
 
 t.test('examples/thumbnails: a picture is resized in a thread', async t => {

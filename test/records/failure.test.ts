@@ -3,7 +3,7 @@
  */
 import t, { type Test } from 'tap'
 import * as errors from '../../lib/errors.ts'
-import { loggable, toFailure, type Failure } from '../../lib/records/failure.ts'
+import { toLoggableError, toFailure, type Failure } from '../../lib/records/failure.ts'
 
 /** The latest time that a Date can hold. */
 const LAST_DATE = 8.64e15
@@ -66,7 +66,7 @@ const thrown: Record<string, [value: unknown, error: { name?: string, message?: 
   'an error of a class': [new Teapot('short and stout'), { name: 'Teapot', message: 'short and stout', code: '418' }],
   'a system error': [Object.assign(new Error('gone'), { code: 'ECONNRESET' }), { code: 'ECONNRESET' }],
   'an abort': [AbortSignal.abort().reason, { name: 'AbortError', code: '20' }],
-  'one of ours': [new errors.TaskTimeout(2, 50), { name: 'FastifyError', message: /50 ms/, code: 'TASK_TIMEOUT' }],
+  'one of ours': [new errors.TaskTimeout(2, 50), { name: 'FastifyError', message: /50 ms/, code: 'FST_TASKS_TIMEOUT' }],
   'an empty name': [Object.assign(new Error('boom'), { name: '' }), { name: 'Error' }],
   'a name that is none': [Object.assign(new Error('boom'), { name: 5 }), { name: 'Error' }],
   'a code that is none': [Object.assign(new Error('boom'), { code: { a: 1 } }), { code: null }],
@@ -160,26 +160,26 @@ t.test('a retryAfter that cannot be looked at', async (t) => {
 })
 
 t.test('what another attempt would not help', async (t) => {
-  for (const error of [new errors.Unrecoverable('no'), new errors.ResultInvalid('x'), new errors.ResultTooLarge(2, 1), new errors.RecordInvalid('x'), new errors.DataRefused('a', 'x'), { code: 'TASK_UNRECOVERABLE' }]) {
+  for (const error of [new errors.Unrecoverable('no'), new errors.ResultInvalid('x'), new errors.ResultTooLarge(2, 1), new errors.RecordInvalid('x'), new errors.DataRefused('a', 'x'), { code: 'FST_TASKS_UNRECOVERABLE' }]) {
     t.equal(toFailure(error).retryable, false, String((error as any).code))
   }
-  for (const error of [new errors.TaskTimeout(1, 1), new errors.TaskStalled(1, 1), { code: ['TASK_UNRECOVERABLE'] }, { message: 'TASK_UNRECOVERABLE' }]) t.equal(toFailure(error).retryable, true)
+  for (const error of [new errors.TaskTimeout(1, 1), new errors.TaskStalled(1, 1), { code: ['FST_TASKS_UNRECOVERABLE'] }, { message: 'FST_TASKS_UNRECOVERABLE' }]) t.equal(toFailure(error).retryable, true)
 })
 
 t.test('Unrecoverable carries what it was given, and needs nothing', async (t) => {
   const cause = new Error('the cause')
   const { error, stack } = toFailure(new errors.Unrecoverable('100% sure', { cause }))
-  t.strictSame(error, { name: 'FastifyError', message: '100% sure', code: 'TASK_UNRECOVERABLE' })
+  t.strictSame(error, { name: 'FastifyError', message: '100% sure', code: 'FST_TASKS_UNRECOVERABLE' })
   t.match(stack, /Caused by: Error: the cause/)
   t.notMatch(toFailure(new errors.Unrecoverable()).error.message, '%s')
 })
 
 t.test('for the log: an error of our own, without what else the thrown one carries', async (t) => {
   const thrown = Object.assign(new TypeError('boom'), { code: 'ECODE', command: { name: 'auth', args: ['hunter2'] } })
-  const logged = loggable(toFailure(thrown))
+  const logged = toLoggableError(toFailure(thrown))
   t.ok(logged instanceof Error)
   t.match(logged, { name: 'TypeError', message: 'boom', code: 'ECODE', stack: thrown.stack })
   t.strictSame(Object.getOwnPropertyNames(logged).sort(), ['code', 'message', 'name', 'stack'])
-  t.notOk('code' in loggable(toFailure('a string')))
-  t.doesNotThrow(() => JSON.stringify(loggable(toFailure(untouchable()))))
+  t.notOk('code' in toLoggableError(toFailure('a string')))
+  t.doesNotThrow(() => JSON.stringify(toLoggableError(toFailure(untouchable()))))
 })

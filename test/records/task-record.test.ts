@@ -2,7 +2,7 @@
  * The codec of records: what goes to Redis, what is taken from there, and what people read.
  */
 import t, { type Test } from 'tap'
-import { asJson, attemptsMade, cleaned, decode, encode, encodeNew, isTerminal, present, unreadable, type Live, type Stored } from '../../lib/records/task-record.ts'
+import { jsonRoundTrip, attemptsMade, resetForRetry, decode, encode, encodeNew, isTerminal, toTaskRecord, placeholderRecord, type LiveState, type StoredTask } from '../../lib/records/task-record.ts'
 import type { TaskRecord } from '../../lib/types.ts'
 import { errorOf } from '../support/helpers.ts'
 
@@ -14,8 +14,8 @@ const own = { timestamp: NOW, stacktraces: [], attempts: 1 }
 const encodeData = (data: unknown, max = MAX): string => encodeNew('a', data, own, max)
 const carried = (data: unknown): unknown => decode(encodeData(data)).data.data
 const text = (parts: Record<string, unknown> = {}): string => JSON.stringify({ data: { name: 'a', data: 1 }, options: own, status: 'created', progress: null, ...parts })
-const shown = (record: string | Stored, live: Live = {}, exposeStack = false): TaskRecord<any, any> =>
-  present('id', 'default', typeof record === 'string' ? decode(record) : record, live, exposeStack)
+const shown = (record: string | StoredTask, live: LiveState = {}, exposeStack = false): TaskRecord<any, any> =>
+  toTaskRecord('id', 'default', typeof record === 'string' ? decode(record) : record, live, exposeStack)
 const levels = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 
 function nested (depth: number): unknown[] {
@@ -41,7 +41,7 @@ t.test('the size of data counts in bytes of JSON', async (t) => {
     const size = 2 + 1000 * bytes
     t.doesNotThrow(() => encodeData(char.repeat(1000), size), char)
     const { code, statusCode, message } = await errorOf(() => encodeData(char.repeat(1000), size - 1)) as any
-    t.match({ code, statusCode }, { code: 'TASK_DATA_TOO_LARGE', statusCode: 413 })
+    t.match({ code, statusCode }, { code: 'FST_TASKS_DATA_TOO_LARGE', statusCode: 413 })
     t.match(message, new RegExp(`"a".*${size}.*${size - 1}.*maxDataSize`))
   }
   t.doesNotThrow(() => encodeData(undefined, 1), 'no data has no size')
@@ -67,9 +67,9 @@ t.test('data that JSON cannot carry', async (t) => {
     '100,000 levels': nested(100_000)
   }
   for (const [what, data] of Object.entries(table)) {
-    for (const carry of [encodeData, (data: unknown) => asJson('a', data)]) {
+    for (const carry of [encodeData, (data: unknown) => jsonRoundTrip('a', data)]) {
       const { code, statusCode, message } = await errorOf(() => carry(data))
-      t.match({ code, statusCode }, { code: 'TASK_DATA_INVALID', statusCode: 400 }, what)
+      t.match({ code, statusCode }, { code: 'FST_TASKS_DATA_INVALID', statusCode: 400 }, what)
       t.match(message, /"a"/)
     }
   }
@@ -77,10 +77,10 @@ t.test('data that JSON cannot carry', async (t) => {
 
 t.test('a copy as JSON carries it', async (t) => {
   const data = { at: new Date(NOW), gone: undefined, list: [1] }
-  const copy = asJson('a', data) as typeof data
+  const copy = jsonRoundTrip('a', data) as typeof data
   t.strictSame(copy, { at: ISO, list: [1] })
   t.not(copy.list, data.list)
-  t.equal(asJson('a', undefined), undefined)
+  t.equal(jsonRoundTrip('a', undefined), undefined)
 })
 
 t.test('data of any depth is carried, or refused as such', async (t) => {
@@ -88,7 +88,7 @@ t.test('data of any depth is carried, or refused as such', async (t) => {
     try {
       t.equal(JSON.stringify(carried(nested(depth))), levels(depth))
     } catch (error) {
-      t.equal((error as any).code, 'TASK_DATA_INVALID', `${depth} levels: ${error}`)
+      t.equal((error as any).code, 'FST_TASKS_DATA_INVALID', `${depth} levels: ${error}`)
     }
   }
   t.doesNotThrow(() => carried(nested(500)))
@@ -102,7 +102,7 @@ t.test('what is read can be written again', async (t) => {
     try {
       t.match(encode(decode(deep)), levels(depth))
     } catch (error) {
-      t.equal((error as any).code, 'TASK_RECORD_INVALID', `${depth} levels: ${error}`)
+      t.equal((error as any).code, 'FST_TASKS_RECORD_INVALID', `${depth} levels: ${error}`)
     }
   }
 })
@@ -113,7 +113,7 @@ t.test('garbage is no record', async (t) => {
     text({ data: { name: '' } }), text({ data: { name: 5 } }), text({ data: { name: null } }), text({ data: { name: ['a'] } }),
     text({ options: undefined }), text({ options: null }), text({ options: 5 }), text({ options: 'x' }),
     '{"data":{"__proto__":{"name":"a"}},"options":{}}']
-  for (const one of garbage) t.match(await errorOf(() => decode(one)), { code: 'TASK_RECORD_INVALID', message: /{ name, data }/ }, one)
+  for (const one of garbage) t.match(await errorOf(() => decode(one)), { code: 'FST_TASKS_RECORD_INVALID', message: /{ name, data }/ }, one)
 })
 
 t.test('no record reaches a prototype', async (t) => {
@@ -180,7 +180,7 @@ t.test('a hostile stack is shown as an error all the same', async (t) => {
 
 t.test('each state, and the attempt that it is at', async (t) => {
   const retried = { ...own, attempts: 3, retries: 1 }
-  const table: Array<[parts: Record<string, unknown>, live: Live, expected: Partial<TaskRecord>]> = [
+  const table: Array<[parts: Record<string, unknown>, live: LiveState, expected: Partial<TaskRecord>]> = [
     [{}, {}, { state: 'waiting', attempt: 0, attempts: 1, startedAt: null, finishedAt: null, progress: null, result: null, error: null }],
     [{}, { delayedTo: NOW }, { state: 'delayed', attempt: 0 }],
     [{}, { claimedAt: NOW }, { state: 'active', attempt: 1, startedAt: ISO }],
@@ -204,8 +204,8 @@ t.test('each state, and the attempt that it is at', async (t) => {
 t.test('a record has all its fields, whatever is known', async (t) => {
   const fields = ['id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt', 'result', 'error']
   t.strictSame(Object.keys(shown('{"data":{"name":"a"},"options":{}}')), fields)
-  t.strictSame(Object.keys(shown(unreadable(NOW))), fields)
-  t.match(shown(unreadable(NOW)), { name: 'unknown', enqueuedAt: ISO })
+  t.strictSame(Object.keys(shown(placeholderRecord(NOW))), fields)
+  t.match(shown(placeholderRecord(NOW)), { name: 'unknown', enqueuedAt: ISO })
 })
 
 t.test('a falsy result or progress is kept', async (t) => {
@@ -232,8 +232,8 @@ t.test('a record that changed is written with its result as it was serialised', 
 t.test('a failed record that is queued again has clean counters', async (t) => {
   const options = { ...own, attempts: 3, retries: 0, stacktraces: ['s'], expires: 5, delay: 6, timeout: 7, reqId: 'r' }
   const failed = decode(text({ status: 'failed', options, progress: 1, stage: 'X', attempt: 3, finishedAt: NOW, error: { name: 'E', message: 'm', code: null }, result: 1 }))
-  t.strictSame(JSON.parse(encode(cleaned(failed))), JSON.parse(text({ options: { ...own, attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r' } })))
-  t.strictSame(shown(cleaned(failed)), { ...shown(text()), attempts: 3 })
+  t.strictSame(JSON.parse(encode(resetForRetry(failed))), JSON.parse(text({ options: { ...own, attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r' } })))
+  t.strictSame(shown(resetForRetry(failed)), { ...shown(text()), attempts: 3 })
 })
 
 t.test('a job of a plain Bee-Queue', async (t) => {

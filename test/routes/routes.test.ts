@@ -53,7 +53,7 @@ t.test('404, in the error format of the app', async t => {
   const app = await build(t)
   for (const id of ['nobody', '__proto__', 'constructor', '%00', '..%2F..%2Fx', 'a b', 'x'.repeat(100), '%F0%9F%92%A9']) {
     const reply = await app.inject(`/tasks/${id}`)
-    t.match(reply.json(), { statusCode: 404, code: 'TASK_NOT_FOUND', error: 'Not Found' }, id)
+    t.match(reply.json(), { statusCode: 404, code: 'FST_TASKS_NOT_FOUND', error: 'Not Found' }, id)
     t.equal(reply.headers['cache-control'], 'no-store')
   }
   t.equal((await app.inject('/tasks/')).statusCode, 404)
@@ -76,7 +76,7 @@ t.test('the app\'s hooks and error handler apply', async t => {
   })
   const stopped = await app.inject({ url: '/jobs/x', headers: { stop: '1' } })
   t.equal(stopped.statusCode, 401)
-  t.same((await app.inject('/jobs/x')).json(), { mine: 'TASK_NOT_FOUND' })
+  t.same((await app.inject('/jobs/x')).json(), { mine: 'FST_TASKS_NOT_FOUND' })
   t.same(seen, ['app', 'onRequest', 'preHandler', 'app', 'onRequest', 'preHandler'])
   t.equal((await app.inject('/tasks/x')).statusCode, 404, 'not at the usual place')
 })
@@ -104,7 +104,7 @@ t.test('reply.accepted', async t => {
   const again = await app.inject({ method: 'POST', url: '/same' })
   t.match([again.statusCode, again.json()], [202, { id: 'same', state: 'cancelled' }], 'a task that was there: its status now')
   t.equal((await app.inject({ method: 'POST', url: '/late' })).statusCode, 202, 'without a promise too')
-  t.match((await app.inject({ method: 'POST', url: '/no' })).json(), { code: 'TASK_HANDLE_INVALID' })
+  t.match((await app.inject({ method: 'POST', url: '/no' })).json(), { code: 'FST_TASKS_HANDLE_INVALID' })
 })
 
 t.test('who enqueued it: the request\'s id', async t => {
@@ -129,6 +129,6 @@ t.test('a bad enqueue answers with its code', async t => {
     app.tasks.define('x')
     app.post('/x', async (request, reply) => reply.accepted(await app.tasks.enqueue('x', request.body)))
   })
-  t.match((await app.inject({ method: 'POST', url: '/x', payload: { a: 'too large for it' } })).json(), { statusCode: 413, code: 'TASK_DATA_TOO_LARGE' })
+  t.match((await app.inject({ method: 'POST', url: '/x', payload: { a: 'too large for it' } })).json(), { statusCode: 413, code: 'FST_TASKS_DATA_TOO_LARGE' })
   t.ok(await errorOf(app.tasks.enqueue('x', 'x'.repeat(100))))
 })

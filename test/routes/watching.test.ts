@@ -107,7 +107,7 @@ t.test('server-sent events: every change from the present state to the end', asy
   done.response.resume()
   const status = await app.inject(`/tasks/${id}`)
   t.equal(status.headers.etag, `"${one.events[2]!.id}"`, 'the id of an event is the ETag of the status')
-  t.equal((await app.inject('/tasks/nobody/events')).json().code, 'TASK_NOT_FOUND')
+  t.equal((await app.inject('/tasks/nobody/events')).json().code, 'FST_TASKS_NOT_FOUND')
   t.equal((await app.inject({ url: `/tasks/${id}/events`, headers: { accept: 'application/json' } })).statusCode, 406)
 })
 
@@ -249,7 +249,7 @@ t.test('who may look', async t => {
   })
   const { id } = await app.tasks.enqueue('x', { mine: true })
   for (const [method, url] of [['GET', `/tasks/${id}`], ['GET', `/tasks/${id}/events`], ['DELETE', `/tasks/${id}`]] as const) {
-    t.match((await app.inject({ method, url, headers: { user: 'eve' } })).json(), { statusCode: 404, code: 'TASK_NOT_FOUND' }, `${method} ${url}`)
+    t.match((await app.inject({ method, url, headers: { user: 'eve' } })).json(), { statusCode: 404, code: 'FST_TASKS_NOT_FOUND' }, `${method} ${url}`)
   }
   const seen = await app.inject({ url: `/tasks/${id}`, headers: { user: 'ada' } })
   t.match(seen.json(), { state: 'waiting', data: { mine: true } })
@@ -263,7 +263,7 @@ t.test('DELETE cancels, where it is asked for', async t => {
   })
   const waiting = await app.tasks.enqueue('x')
   t.match((await app.inject({ method: 'DELETE', url: waiting.location! })), { statusCode: 200 })
-  t.match((await app.inject({ method: 'DELETE', url: waiting.location! })).json(), { statusCode: 409, code: 'TASK_FINISHED' })
+  t.match((await app.inject({ method: 'DELETE', url: waiting.location! })).json(), { statusCode: 409, code: 'FST_TASKS_FINISHED' })
   t.match((await app.inject({ method: 'DELETE', url: '/tasks/nobody' })).json(), { statusCode: 404 })
   await app.tasks.startWorker()
   const running = await app.tasks.enqueue('x')

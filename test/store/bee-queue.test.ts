@@ -5,9 +5,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import BeeQueue from 'bee-queue'
 import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { BeeProducer, type NewJob } from '../../lib/store/redis/bee-queue.ts'
-import { TaskQueue } from '../../lib/store/redis/queue.ts'
-import { decode, encodeNew, present } from '../../lib/records/task-record.ts'
+import { BeeProducer } from '../../lib/store/redis/bee-queue.ts'
+import type { NewJob } from '../../lib/store/contract.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
+import { decode, encodeNew, toTaskRecord } from '../../lib/records/task-record.ts'
 import type { TaskRecord } from '../../lib/types.ts'
 import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
 import { connect, errorOf, latch, randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
@@ -35,8 +36,8 @@ function plain (t: Test, prefix: string, settings = {}): BeeQueue<any> {
 }
 
 async function readThrough (redis: Redis, prefix: string, id: string): Promise<TaskRecord<any, any> | null> {
-  const read = await new TaskQueue(redis, 'q', prefix).read(id)
-  return read && present(id, 'q', decode(read.text), read.live, false)
+  const read = await new RedisQueue(redis, 'q', prefix).readTask(id)
+  return read && toTaskRecord(id, 'q', decode(read.text), read.live, false)
 }
 
 async function ownRedis (t: Test): Promise<RunningRedis> {
@@ -222,11 +223,11 @@ t.test('the job of a plain producer can be read', async (t) => {
   const queue = plain(t, prefix, { isWorker: false })
   const job = await queue.createJob({ name: 'a', data: { x: 1 } }).retries(2).timeout(500).save()
   t.match(await readThrough(redis, prefix, job.id), { id: job.id, name: 'a', state: 'waiting', attempt: 0, attempts: 3 })
-  const read = await new TaskQueue(redis, 'q', prefix).read(job.id)
+  const read = await new RedisQueue(redis, 'q', prefix).readTask(job.id)
   t.match(decode(read!.text), { data: { name: 'a', data: { x: 1 } }, options: { retries: 2, timeout: 500, foreign: true } })
 
   const due = Date.now() + 60_000
   const later = await queue.createJob({ name: 'a' }).delayUntil(due).save()
   t.match(await readThrough(redis, prefix, later.id), { state: 'delayed' })
-  t.equal((await new TaskQueue(redis, 'q', prefix).read(later.id))!.live.delayedTo, due)
+  t.equal((await new RedisQueue(redis, 'q', prefix).readTask(later.id))!.live.delayedTo, due)
 })

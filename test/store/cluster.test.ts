@@ -239,7 +239,7 @@ t.test('a user that the cluster does not know is refused, at register', async t 
   t.teardown(() => app.close())
   const refused = { cluster: cluster.startupNodes, redisOptions: { username: 'nobody', password: 'hunter2' } }
   const error = await errorOf(async () => app.register(tasks, { redis: refused }))
-  t.match(error, { code: 'TASKS_REDIS_REFUSED', message: /WRONGPASS/ })
+  t.match(error, { code: 'FST_TASKS_REDIS_REFUSED', message: /WRONGPASS/ })
   t.notMatch(error.message, /hunter2/)
 })
 

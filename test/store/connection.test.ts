@@ -1,7 +1,9 @@
 import { Cluster, Redis } from 'ioredis'
 import t from 'tap'
-import { Availability } from '../../lib/store/redis/bounded-call.ts'
-import { addressOf, connect, disconnect, duplicate, inspectRedis, untilReady, type RedisClient } from '../../lib/store/redis/connection.ts'
+import { RedisCalls } from '../../lib/store/redis/bounded-calls.ts'
+import { RedisClock } from '../../lib/store/redis/clock.ts'
+import { inspectRedis } from '../../lib/store/redis/inspect.ts'
+import { addressOf, connect, disconnect, duplicate, untilReady, type RedisClient } from '../../lib/store/redis/connection.ts'
 import { connect as client, errorOf, REDIS_URL } from '../support/helpers.ts'
 
 const lazy = (options: object): Redis => new Redis({ lazyConnect: true, ...options })
@@ -42,7 +44,7 @@ t.test('a client that nobody has connected is dialled', async t => {
 t.test('a database that is none is refused', async t => {
   const one = new Redis(`${REDIS_URL}/999`, { lazyConnect: true, retryStrategy: () => null })
   t.teardown(() => one.disconnect())
-  t.match(await errorOf(untilReady(one, 5_000, 'redis://here/999')), { code: 'TASKS_REDIS_REFUSED', message: /redis:\/\/here\/999.*DB index/ })
+  t.match(await errorOf(untilReady(one, 5_000, 'redis://here/999')), { code: 'FST_TASKS_REDIS_REFUSED', message: /redis:\/\/here\/999.*DB index/ })
 })
 
 t.test('disconnect ends a connection that does not answer', async t => {
@@ -62,7 +64,7 @@ t.test('what Redis says of itself', async t => {
   t.same(await inspectRedis(info(''), 'here'), [])
   t.same(await inspectRedis(talking({ info: async () => { throw new Error('NOPERM') } }), 'here'), [], 'who may not ask is told nothing')
   t.match(await inspectRedis(info('redis_version:6.2.0\r\nmaxmemory_policy:allkeys-lru\r\n'), 'here'), [/allkeys-lru/])
-  for (const version of ['6.0.20', '5.0.7']) t.match(await errorOf(inspectRedis(info(`redis_version:${version}\r\n`), 'here')), { code: 'TASKS_REDIS_TOO_OLD', message: new RegExp(version) })
+  for (const version of ['6.0.20', '5.0.7']) t.match(await errorOf(inspectRedis(info(`redis_version:${version}\r\n`), 'here')), { code: 'FST_TASKS_REDIS_TOO_OLD', message: new RegExp(version) })
 })
 
 t.test('what the masters of a cluster say of themselves', async t => {
@@ -78,9 +80,9 @@ t.test('what the masters of a cluster say of themselves', async t => {
 
 t.test('Redis\' clock counts, where it is another', async t => {
   const clock = async (time: () => Promise<unknown>): Promise<number> => {
-    const availability = new Availability({ client: talking({ time }), owned: true, address: 'here' }, 100)
-    await availability.synchronise()
-    return availability.now() - Date.now()
+    const clock = new RedisClock(talking({ time }))
+    await clock.synchronise()
+    return clock.now() - Date.now()
   }
   const ahead = (ms: number) => async () => [String(Math.floor((Date.now() + ms) / 1000)), String(((Date.now() + ms) % 1000) * 1000)]
   t.equal(await clock(ahead(0)), 0, 'noise is none')
@@ -92,8 +94,8 @@ t.test('Redis\' clock counts, where it is another', async t => {
 t.test('an error that is not Redis\' goes through as it is', async t => {
   const one = client(t)
   await one.ping()
-  const availability = new Availability({ client: one, owned: true, address: 'here' }, 1_000)
-  t.teardown(() => availability.close())
-  t.match(await errorOf(availability.call('x', 'y', async () => { throw new TypeError('a bug') })), { name: 'TypeError', message: 'a bug' })
-  t.match(await errorOf(availability.call('a call', 'Perhaps.', () => one.call('NOSUCH'))), { code: 'TASKS_UNAVAILABLE', message: /Perhaps\. \(.*unknown command/ })
+  const calls = new RedisCalls({ client: one, owned: true, address: 'here' }, 1_000)
+  t.teardown(() => calls.close())
+  t.match(await errorOf(calls.call('x', 'y', async () => { throw new TypeError('a bug') })), { name: 'TypeError', message: 'a bug' })
+  t.match(await errorOf(calls.call('a call', 'Perhaps.', () => one.call('NOSUCH'))), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Perhaps\. \(.*unknown command/ })
 })

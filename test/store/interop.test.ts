@@ -64,7 +64,7 @@ t.test('a plain job without our envelope fails with its code', async t => {
   const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => 1) })
   const queue = bee(t, prefix, { isWorker: false, getEvents: false })
   const job = await queue.createJob({ to: 'somebody' }).save()
-  t.match(await reaches(app, job.id, 'failed'), { error: { code: 'TASK_RECORD_INVALID', message: /\{ name, data \}/ } })
+  t.match(await reaches(app, job.id, 'failed'), { error: { code: 'FST_TASKS_RECORD_INVALID', message: /\{ name, data \}/ } })
 })
 
 t.test('ours and theirs side by side: a plain worker\'s stall check does not take what ours holds', async t => {

@@ -30,16 +30,16 @@ t.test('a Redis that is out of memory', async (t) => {
     add: [b => b.queue.add({ id: 'new', text: text('new') }), true],
     'add, delayed': [b => b.queue.add({ id: 'new', text: text('new'), delay: 5 }), true],
     claim: [b => b.claim(3, 'w.9'), ['w1', 'w2', 'd']],
-    'settle a result': [b => b.settle(['nobody', 'succeeded'], ['c1', 'succeeded'], ['c2', 'failed']), ['lost', 'done', 'done']],
-    'settle a retry': [b => b.settle(['c1', 'retry', 0], ['c2', 'retry', LONG], ['c3', 'defer', 0], ['c4', 'retry', 0]), ['done', 'done', 'done', 'cancelled']],
-    release: [b => b.queue.release(held('c1', 'nobody', 'c2', 'c4')), ['done', 'lost', 'done', 'cancelled']],
-    recover: [b => b.queue.recover('r.1', LONG, 2), { requeued: ['l1'], buried: [{ id: 'l2', text: text('l2'), stalls: 1 }] }],
+    'settle a result': [b => b.settle(['nobody', 'succeeded'], ['c1', 'succeeded'], ['c2', 'failed']), ['lost', 'owned', 'owned']],
+    'settle a retry': [b => b.settle(['c1', 'retry', 0], ['c2', 'retry', LONG], ['c3', 'defer', 0], ['c4', 'retry', 0]), ['owned', 'owned', 'owned', 'cancelRequested']],
+    release: [b => b.queue.release(held('c1', 'nobody', 'c2', 'c4')), ['owned', 'lost', 'owned', 'cancelRequested']],
+    recover: [b => b.queue.recover('r.1', LONG, 2), { requeued: ['l1'], exhausted: [{ id: 'l2', text: text('l2'), stalls: 1 }] }],
     'cancel what waits': [b => cancel(b, 'w1'), 'cancelled'],
     'cancel what is delayed': [b => cancel(b, 'd'), 'cancelled'],
     'cancel what runs': [b => cancel(b, 'c1'), 'requested'],
     retry: [b => b.queue.retry('f', text('f', 'failed'), text('f')), 'queued'],
-    update: [b => b.queue.update({ id: 'c1', token: 'w.1' }, '{}'), true],
-    renew: [b => b.queue.renew(LONG, held('c1', 'c4')), ['done', 'cancelled']]
+    update: [b => b.queue.updateProgress({ id: 'c1', token: 'w.1' }, '{}'), true],
+    renew: [b => b.queue.renew(LONG, held('c1', 'c4')), ['owned', 'cancelRequested']]
   }
 
   for (const [what, [run, reply]] of Object.entries(steps)) {
@@ -73,7 +73,7 @@ t.test('a Redis that is out of memory', async (t) => {
     await memory(b, 0)
     await b.redis.zadd(b.key('done:failed'), 1, 'f')
     await memory(b, 1)
-    t.equal(await b.queue.reap(1_000), 1)
+    t.equal(await b.queue.prune(1_000), 1)
     await memory(b, 0)
   })
 })

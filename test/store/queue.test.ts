@@ -5,7 +5,7 @@ import t from 'tap'
 import { connect, until } from '../support/helpers.ts'
 import { Bench, LONG, range, soon, text } from '../support/queue-fixture.ts'
 
-t.test('reap', async (t) => {
+t.test('prune', async (t) => {
   const states = ['succeeded', 'failed', 'cancelled', 'expired'] as const
 
   t.test('removes what is past its time, and all else of those ids', async (t) => {
@@ -16,10 +16,10 @@ t.test('reap', async (t) => {
     t.equal(await b.queue.cancel('waiting', text('waiting'), text('waiting', 'cancelled'), 1), 'cancelled')
     await b.claim(1)
     await b.settle(['stays', 'failed', LONG])
-    await until('their time passes', async () => await b.queue.reap(1_000) === 0 && await b.redis.hlen(b.key('jobs')) === 1)
+    await until('their time passes', async () => await b.queue.prune(1_000) === 0 && await b.redis.hlen(b.key('jobs')) === 1)
     t.strictSame(await b.state(), { failed: ['stays'], 'done:failed': ['stays'], jobs: ['stays'] })
     await b.redis.zadd(b.key('done:failed'), 1, 'stays')
-    t.equal(await b.queue.reap(1_000), 1)
+    t.equal(await b.queue.prune(1_000), 1)
     t.strictSame(await b.dump(), {}, 'no key is left')
   })
 
@@ -32,7 +32,7 @@ t.test('reap', async (t) => {
         if (state === 'failed') await b.redis.sadd(b.key(state), `${state}${i}`)
       }
     }
-    t.equal(await b.queue.reap(2), 4)
+    t.equal(await b.queue.prune(2), 4)
     t.strictSame(await b.state(), { 'done:cancelled': ['cancelled3'], 'done:failed': ['failed3'], failed: ['failed3'], jobs: ['cancelled3', 'failed3'] })
   })
 
@@ -43,7 +43,7 @@ t.test('reap', async (t) => {
     await b.settle(['a', 'failed'])
     await b.redis.multi().srem(b.key('failed'), 'a').lpush(b.key('waiting'), 'a').exec() // its job.retry()
     await b.redis.zadd(b.key('done:failed'), 1, 'a')
-    await b.queue.reap(1_000)
+    await b.queue.prune(1_000)
     t.strictSame(await b.claim(1, 'w.2'), ['a'])
   })
 })
@@ -56,7 +56,7 @@ t.test('adopt gives what plain workers ended an expiry, page by page, once', asy
   await b.redis.zadd(b.key('done:succeeded'), 5, 'mine')
   let [cursor, pages] = ['0', 0]
   do {
-    cursor = await b.queue.adopt('succeeded', cursor, LONG)
+    cursor = await b.queue.expireForeign('succeeded', cursor, LONG)
     pages++
   } while (cursor !== '0')
   t.ok(pages > 1 && pages < 20, `${pages} pages`)
@@ -64,9 +64,9 @@ t.test('adopt gives what plain workers ended an expiry, page by page, once', asy
   t.equal(await b.score('done:succeeded', 'mine'), 5, 'ours keeps its own')
   soon(t, await b.score('done:succeeded', 'n1'), LONG)
   const before = await b.score('done:succeeded', 'n1')
-  t.equal(await b.queue.adopt('succeeded', '0', 2 * LONG), '0')
+  t.equal(await b.queue.expireForeign('succeeded', '0', 2 * LONG), '0')
   t.equal(await b.score('done:succeeded', 'n1'), before)
-  t.equal(await b.queue.adopt('failed', '0', LONG), '0', 'nothing to adopt')
+  t.equal(await b.queue.expireForeign('failed', '0', LONG), '0', 'nothing to adopt')
 })
 
 t.test('read tells where a task is', async (t) => {
@@ -77,17 +77,17 @@ t.test('read tells where a task is', async (t) => {
   await b.hold()
   const { now } = await b.queue.claim(1, 'w.1', LONG, false)
   const lives = { held: { held: true }, claimed: { claimedAt: now }, waiting: {}, delayed: { delayedTo: due } }
-  for (const [id, live] of Object.entries(lives)) t.strictSame(await b.queue.read(id), { text: text(id), raw: Buffer.from(text(id)), live }, id)
-  t.equal(await b.queue.read('nobody'), null)
+  for (const [id, live] of Object.entries(lives)) t.strictSame(await b.queue.readTask(id), { text: text(id), raw: Buffer.from(text(id)), live }, id)
+  t.equal(await b.queue.readTask('nobody'), null)
   for (const garbage of ['x', 'null', '']) {
     await b.redis.hset(b.key('progress'), 'claimed', garbage)
-    t.strictSame((await b.queue.read('claimed'))!.live.progress, undefined, garbage)
+    t.strictSame((await b.queue.readTask('claimed'))!.live.progress, undefined, garbage)
   }
 })
 
 t.test('claimNext waits for one task, and claims it', async (t) => {
   const b = new Bench(t)
-  const next = async (token: string, seconds = 10, client = connect(t)): Promise<string[]> => (await b.queue.over(client).claimNext(seconds, token, LONG))!.jobs.map(job => job.id)
+  const next = async (token: string, seconds = 10, client = connect(t)): Promise<string[]> => (await b.queue.overClient(client).claimNext(seconds, token, LONG))!.jobs.map(job => job.id)
   t.strictSame(await next('w.1', 0.05), [], 'none came')
   const waits = [next('w.2'), next('x.1')]
   await until('both wait', async () => /blocked_clients:2/.test(await b.redis.info('clients')))
@@ -108,33 +108,33 @@ t.test('revoke', async (t) => {
   t.test('gives what the wait\'s claim took', async (t) => {
     const b = new Bench(t)
     await b.add('a')
-    await b.queue.over(connect(t)).claimNext(1, 'w.1', LONG)
-    t.strictSame((await b.queue.revoke('w.1', LONG)).jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
-    t.strictSame((await b.queue.revoke('w.2', LONG)).jobs, [])
+    await b.queue.overClient(connect(t)).claimNext(1, 'w.1', LONG)
+    t.strictSame((await b.queue.cancelWait('w.1', LONG)).jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
+    t.strictSame((await b.queue.cancelWait('w.2', LONG)).jobs, [])
   })
 
   t.test('for a whole lease', async (t) => {
     const b = new Bench(t)
     await b.add('a')
-    await b.queue.over(connect(t)).claimNext(1, 'w.1', LONG)
+    await b.queue.overClient(connect(t)).claimNext(1, 'w.1', LONG)
     await b.claimUntil('a', Date.now() + 50)
-    await b.queue.revoke('w.1', LONG)
+    await b.queue.cancelWait('w.1', LONG)
     soon(t, await b.till('a'), LONG)
   })
 
   t.test('a wait that goes on takes nothing any more; others do, and the mark goes by itself', async (t) => {
     const b = new Bench(t)
-    const ghost = b.queue.over(connect(t)).claimNext(10, 'w.1', LONG)
+    const ghost = b.queue.overClient(connect(t)).claimNext(10, 'w.1', LONG)
     await until('it waits', async () => /blocked_clients:1/.test(await b.redis.info('clients')))
-    t.strictSame((await b.queue.revoke('w.1', LONG)).jobs, [])
+    t.strictSame((await b.queue.cancelWait('w.1', LONG)).jobs, [])
     await b.add('a')
     t.strictSame((await ghost)!.jobs, [])
-    t.strictSame((await b.queue.over(connect(t)).claimNext(10, 'w.2', LONG))!.jobs.map(job => job.id), ['a'])
-    const ttl = await b.redis.pttl(b.key('revoked'))
+    t.strictSame((await b.queue.overClient(connect(t)).claimNext(10, 'w.2', LONG))!.jobs.map(job => job.id), ['a'])
+    const ttl = await b.redis.pttl(b.key('cancelledWaits'))
     t.ok(ttl > 50_000 && ttl <= 60_000, `${ttl}`)
-    await b.redis.zadd(b.key('revoked'), 1, 'old')
-    await b.queue.revoke('w.3', LONG)
-    t.strictSame((await b.redis.zrange(b.key('revoked'), 0, '-1')).sort(), ['w.1', 'w.3'])
+    await b.redis.zadd(b.key('cancelledWaits'), 1, 'old')
+    await b.queue.cancelWait('w.3', LONG)
+    t.strictSame((await b.redis.zrange(b.key('cancelledWaits'), 0, '-1')).sort(), ['w.1', 'w.3'])
   })
 
   t.test('a wait that cannot wait tells so', async (t) => {

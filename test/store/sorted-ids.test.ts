@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Timetable } from '../../lib/store/memory/sorted-ids.ts'
+import { SortedIds } from '../../lib/store/memory/sorted-ids.ts'
 
 /** The same, as slow as it is plain. */
 class Plain {
@@ -27,7 +27,7 @@ class Plain {
 
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')
 const time = fc.nat(5)
-type Step = (table: Timetable | Plain) => unknown
+type Step = (table: SortedIds | Plain) => unknown
 const steps: fc.Arbitrary<Step[]> = fc.array(fc.oneof(
   { weight: 4, arbitrary: fc.tuple(id, time).map(([id, time]): Step => table => table.put(id, time)) },
   id.map((id): Step => table => table.delete(id)),
@@ -36,7 +36,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(fc.oneof(
 
 t.test('keeps its ids in the order of their times, and of their coming', async () => {
   fc.assert(fc.property(steps, all => {
-    const [table, plain] = [new Timetable(), new Plain()]
+    const [table, plain] = [new SortedIds(), new Plain()]
     for (const step of all) {
       const expected = [step(plain), plain.entries.map(one => one.id), plain.entries[0]?.time ?? null, plain.entries.length]
       const got = [step(table), table.ids(), table.first, table.size]
@@ -46,7 +46,7 @@ t.test('keeps its ids in the order of their times, and of their coming', async (
 })
 
 t.test('knows what it has', async t => {
-  const table = new Timetable()
+  const table = new SortedIds()
   table.put('a', 5)
   t.same([table.has('a'), table.timeOf('a'), table.has('b'), table.timeOf('b')], [true, 5, false, undefined])
   t.equal(table.delete('b'), false)

@@ -12,16 +12,16 @@ import type { AdvanceOptions, TaskRecord, TasksOptions } from '../../lib/types.t
 export const REDIS_URL = process.env.REDIS_URL!
 
 /** Whether the tests of behaviour run without Redis: see both-modes.test.ts. */
-export const inline = process.env.TASKS_TEST_MODE === 'inline'
+export const memoryMode = process.env.TASKS_TEST_MODE === 'memory'
 
 /** Options that say where tasks are kept. Nothing runs by itself, unless a test asks for a worker: as with Redis. */
-export const where = (): TasksOptions => inline ? { mode: 'inline', worker: false } : { prefix: randomPrefix(), redis: REDIS_URL }
+export const where = (): TasksOptions => memoryMode ? { mode: 'memory', worker: false } : { prefix: randomPrefix(), redis: REDIS_URL }
 
 export const leftOut: Array<{ name: string, why: string }> = []
 
-/** A test that has no meaning inline: left out there, and counted. */
+/** A test that has no meaning in memory mode: left out there, and counted. */
 export function inRedis (name: string, why: string, body: (t: Test) => Promise<unknown>): void {
-  if (inline) leftOut.push({ name, why })
+  if (memoryMode) leftOut.push({ name, why })
   else void t.test(name, body)
 }
 
@@ -60,19 +60,19 @@ export async function build (t: Test, options: TasksOptions = {}, define?: (app:
   return app
 }
 
-/** The same tasks as another process sees them; inline there is none but this. */
+/** The same tasks as another process sees them; in memory mode there is none but this. */
 export async function elsewhere (t: Test, app: FastifyInstance, prefix: string): Promise<FastifyInstance> {
-  return inline ? app : build(t, { prefix })
+  return memoryMode ? app : build(t, { prefix })
 }
 
-/** Lets so much time pass (ms): with Redis by itself, while the test goes on; inline by hand. */
+/** Lets so much time pass (ms): with Redis by itself, while the test goes on; in memory mode by hand. */
 export async function pass (app: FastifyInstance, ms: number, options?: AdvanceOptions): Promise<void> {
-  if (inline) await app.tasks.advance(ms, options)
+  if (memoryMode) await app.tasks.advance(ms, options)
 }
 
 /** What is in Redis under a prefix. Inline there is no Redis. */
 export async function keysOf (t: Test, prefix: string): Promise<string[]> {
-  return inline ? [] : connect(t).keys(`${prefix}*`)
+  return memoryMode ? [] : connect(t).keys(`${prefix}*`)
 }
 
 /** A connection of the test's own, closed at its end. */

@@ -3,7 +3,8 @@
  */
 import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
-import { TaskQueue, type Held, type Settlement } from '../../lib/store/redis/queue.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
+import type { ClaimRef, Settlement } from '../../lib/store/contract.ts'
 import { connect, randomPrefix, REDIS_URL } from './helpers.ts'
 
 export const LONG = 60_000
@@ -15,11 +16,11 @@ export const range = (from: number, to: number): string[] => Array.from({ length
 export class Bench {
   readonly prefix = randomPrefix()
   readonly redis: Redis
-  readonly queue: TaskQueue
+  readonly queue: RedisQueue
 
   constructor (t: Test, url = REDIS_URL) {
     this.redis = connect(t, url)
-    this.queue = new TaskQueue(this.redis, 'q', this.prefix)
+    this.queue = new RedisQueue(this.redis, 'q', this.prefix)
   }
 
   key (name: string): string { return `${this.prefix}:{q}:${name}` }
@@ -89,11 +90,11 @@ export class Bench {
     const heard: string[] = []
     const listener = connect(t, `redis://${this.redis.options.host}:${this.redis.options.port}`)
     await listener.psubscribe(`${this.prefix}:*`)
-    await this.queue.mark([...'abcdefghijklmnopqrstuvwxyz'], LONG)
+    await this.queue.watch([...'abcdefghijklmnopqrstuvwxyz'], LONG)
     listener.on('pmessage', (_pattern, channel, message) => { heard.push(`${channel.slice(this.prefix.length + 5)} ${message}`) })
     return heard
   }
 }
 
-export const held = (...ids: string[]): Held[] => ids.map(id => ({ id, token: 'w.1' }))
+export const held = (...ids: string[]): ClaimRef[] => ids.map(id => ({ id, token: 'w.1' }))
 export const soon = (t: Test, score: number, ms: number, what?: string): void => { t.ok(Math.abs(score - Date.now() - ms) < 10_000, `${what ?? 'time'}: ${score}`) }

@@ -44,7 +44,7 @@ inRedis('a running one is aborted through its signal, from another process', 'tw
   await begun.promise
   t.equal(await handle.cancel(), 'requested')
   t.match(await reaches(web, handle.id, 'cancelled'), { attempt: 1, error: null })
-  t.equal(reason.code, 'TASK_CANCELLED')
+  t.equal(reason.code, 'FST_TASKS_CANCELLED')
   t.equal(await handle.cancel(), 'finished')
 })
 

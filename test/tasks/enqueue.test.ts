@@ -8,32 +8,32 @@ t.test('define', async t => {
   const app = await build(t)
   const task = app.tasks.define('one', { queue: 'mail' })
   t.match(task, { name: 'one', queue: 'mail' })
-  t.match(await errorOf(() => app.tasks.define('one')), { code: 'TASK_DEFINED' })
-  t.match(await errorOf(() => app.tasks.define('no spaces')), { code: 'TASK_NAME_INVALID', message: /no spaces/ })
-  t.match(await errorOf(() => app.tasks.define('two', {}, 'handler' as any)), { code: 'TASK_HANDLER_INVALID', message: /got "handler"/ })
-  t.match(await errorOf(() => app.tasks.define('two', { retries: -1 })), { code: 'TASK_OPTION_INVALID', message: /retries.*-1/ })
+  t.match(await errorOf(() => app.tasks.define('one')), { code: 'FST_TASKS_ALREADY_DEFINED' })
+  t.match(await errorOf(() => app.tasks.define('no spaces')), { code: 'FST_TASKS_NAME_INVALID', message: /no spaces/ })
+  t.match(await errorOf(() => app.tasks.define('two', {}, 'handler' as any)), { code: 'FST_TASKS_HANDLER_INVALID', message: /got "handler"/ })
+  t.match(await errorOf(() => app.tasks.define('two', { retries: -1 })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /retries.*-1/ })
 })
 
 t.test('what is wrong is refused, and nothing is in Redis', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, maxDataSize: 100 }, app => { app.tasks.define('x') })
   const cases: Array<[string, () => Promise<unknown>]> = [
-    ['TASK_UNKNOWN', () => app.tasks.enqueue('y')],
-    ['TASK_UNKNOWN', () => app.tasks.enqueue('__proto__')],
-    ['TASK_UNKNOWN', () => app.tasks.enqueue(undefined as any)],
-    ['TASK_DATA_INVALID', () => app.tasks.enqueue('x', 1n)],
-    ['TASK_DATA_INVALID', () => app.tasks.enqueue('x', circular)],
-    ['TASK_DATA_INVALID', () => app.tasks.enqueue('x', () => {})],
-    ['TASK_DATA_TOO_LARGE', () => app.tasks.enqueue('x', 'é'.repeat(60))],
-    ['TASK_ID_INVALID', () => app.tasks.enqueue('x', 1, { id: '' })],
-    ['TASK_ID_INVALID', () => app.tasks.enqueue('x', 1, { id: '../../x' })],
-    ['TASK_ID_INVALID', () => app.tasks.enqueue('x', 1, { id: '..' })],
-    ['TASK_QUEUE_UNKNOWN', () => app.tasks.enqueue('x', 1, { queue: 'nowhere' })],
-    ['TASK_OPTION_INVALID', () => app.tasks.enqueue('x', 1, { delay: 1.5 })],
-    ['TASK_OPTION_INVALID', () => app.tasks.enqueue('x', 1, { delayUntil: 1_700_000_000 })],
-    ['TASKS_OPTION_CLASH', () => app.tasks.enqueue('x', 1, { delay: 1, delayUntil: new Date() })],
-    ['TASKS_OPTION_UNKNOWN', () => app.tasks.enqueue('x', 1, { dealy: 1 } as any)],
-    ['TASK_DATA_INVALID', () => app.tasks.enqueueMany('x', [{ data: 1 }, { data: 1n }])]
+    ['FST_TASKS_NOT_DEFINED', () => app.tasks.enqueue('y')],
+    ['FST_TASKS_NOT_DEFINED', () => app.tasks.enqueue('__proto__')],
+    ['FST_TASKS_NOT_DEFINED', () => app.tasks.enqueue(undefined as any)],
+    ['FST_TASKS_DATA_INVALID', () => app.tasks.enqueue('x', 1n)],
+    ['FST_TASKS_DATA_INVALID', () => app.tasks.enqueue('x', circular)],
+    ['FST_TASKS_DATA_INVALID', () => app.tasks.enqueue('x', () => {})],
+    ['FST_TASKS_DATA_TOO_LARGE', () => app.tasks.enqueue('x', 'é'.repeat(60))],
+    ['FST_TASKS_ID_INVALID', () => app.tasks.enqueue('x', 1, { id: '' })],
+    ['FST_TASKS_ID_INVALID', () => app.tasks.enqueue('x', 1, { id: '../../x' })],
+    ['FST_TASKS_ID_INVALID', () => app.tasks.enqueue('x', 1, { id: '..' })],
+    ['FST_TASKS_QUEUE_UNKNOWN', () => app.tasks.enqueue('x', 1, { queue: 'nowhere' })],
+    ['FST_TASKS_TASK_OPTION_INVALID', () => app.tasks.enqueue('x', 1, { delay: 1.5 })],
+    ['FST_TASKS_TASK_OPTION_INVALID', () => app.tasks.enqueue('x', 1, { delayUntil: 1_700_000_000 })],
+    ['FST_TASKS_OPTION_CLASH', () => app.tasks.enqueue('x', 1, { delay: 1, delayUntil: new Date() })],
+    ['FST_TASKS_OPTION_UNKNOWN', () => app.tasks.enqueue('x', 1, { dealy: 1 } as any)],
+    ['FST_TASKS_DATA_INVALID', () => app.tasks.enqueueMany('x', [{ data: 1 }, { data: 1n }])]
   ]
   for (const [code, run] of cases) t.equal((await errorOf(run)).code, code)
   t.same(await keysOf(t, prefix), [])
@@ -57,7 +57,7 @@ t.test('a handle', async t => {
   t.same(handle.snapshot, await handle.status(), 'the snapshot is the status as it was enqueued')
   t.equal(await handle.cancel(), 'cancelled')
   t.match(await handle.status(), { state: 'cancelled' })
-  t.match(await errorOf(handle.result()), { code: 'TASK_CANCELLED' })
+  t.match(await errorOf(handle.result()), { code: 'FST_TASKS_CANCELLED' })
   const other = await app.tasks.handle(handle.id)
   t.match(other, { id: handle.id, name: 'x', created: false, snapshot: null })
   t.equal(await app.tasks.handle('nobody'), null)
@@ -68,7 +68,7 @@ t.test('an id of one\'s own', async t => {
   const [first, second] = await Promise.all([app.tasks.enqueue('x', 1, { id: 'invoice:7' }), app.tasks.enqueue('x', 2, { id: 'invoice:7' })])
   t.same([first.created, second.created].sort(), [false, true], 'two enqueues make one task')
   t.equal(second.id, 'invoice:7')
-  t.match(await errorOf(app.tasks.enqueue('y', 1, { id: 'invoice:7' })), { code: 'TASK_ID_TAKEN', statusCode: 409 })
+  t.match(await errorOf(app.tasks.enqueue('y', 1, { id: 'invoice:7' })), { code: 'FST_TASKS_ID_TAKEN', statusCode: 409 })
   const [again, fresh] = await app.tasks.enqueueMany('x', [{ id: 'invoice:7' }, { id: 'invoice:8' }])
   t.same([again!.created, fresh!.created], [false, true])
 })
@@ -92,7 +92,7 @@ t.test('expires: what was not started in time never is', async t => {
   await app.tasks.startWorker()
   await kept.result({ timeout: 5_000 })
   t.match(await reaches(app, expired.id, 'expired'), { attempt: 0, startedAt: null })
-  t.match(await errorOf(expired.result()), { code: 'TASK_EXPIRED' })
+  t.match(await errorOf(expired.result()), { code: 'FST_TASKS_EXPIRED' })
   t.equal(runs, 1)
 })
 
@@ -128,16 +128,16 @@ t.test('enqueueMany', async t => {
 t.test('result: its timeout and its signal', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x') })
   const handle = await app.tasks.enqueue('x')
-  t.match(await errorOf(handle.result({ timeout: 20 })), { code: 'TASK_RESULT_TIMEOUT', statusCode: 504 })
+  t.match(await errorOf(handle.result({ timeout: 20 })), { code: 'FST_TASKS_RESULT_TIMEOUT', statusCode: 504 })
   t.match(await errorOf(handle.result({ signal: AbortSignal.timeout(20) })), { name: 'TimeoutError' })
-  t.match(await errorOf(handle.result({ timeout: 2 ** 31 })), { code: 'TASK_OPTION_INVALID', message: /"x".*"timeout".*2147483648/ }, 'not at once, as a timer would end')
-  t.match(await errorOf(handle.result({ signal: 5 as any })), { code: 'TASK_OPTION_INVALID', message: /"signal"/ })
-  t.match(await errorOf(handle.result({ timout: 5 } as any)), { code: 'TASKS_OPTION_UNKNOWN', message: /Did you mean "timeout"/ })
-  t.match(await errorOf(handle.result(null as any)), { code: 'TASK_OPTION_INVALID', message: /"options"/ })
-  t.match(await errorOf(handle.result({ timeout: 0 })), { code: 'TASK_RESULT_TIMEOUT' })
+  t.match(await errorOf(handle.result({ timeout: 2 ** 31 })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"x".*"timeout".*2147483648/ }, 'not at once, as a timer would end')
+  t.match(await errorOf(handle.result({ signal: 5 as any })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"signal"/ })
+  t.match(await errorOf(handle.result({ timout: 5 } as any)), { code: 'FST_TASKS_OPTION_UNKNOWN', message: /Did you mean "timeout"/ })
+  t.match(await errorOf(handle.result(null as any)), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"options"/ })
+  t.match(await errorOf(handle.result({ timeout: 0 })), { code: 'FST_TASKS_RESULT_TIMEOUT' })
   const gone = await app.tasks.enqueue('x')
   const waits = errorOf(gone.result())
   t.equal(await app.tasks.remove(gone.id), 'removed')
-  t.match(await errorOf(gone.result()), { code: 'TASK_NOT_FOUND', statusCode: 404 })
-  t.match(await waits, { code: 'TASK_NOT_FOUND' }, 'also for who waited when it went')
+  t.match(await errorOf(gone.result()), { code: 'FST_TASKS_NOT_FOUND', statusCode: 404 })
+  t.match(await waits, { code: 'FST_TASKS_NOT_FOUND' }, 'also for who waited when it went')
 })

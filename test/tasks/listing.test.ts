@@ -110,9 +110,9 @@ t.test('a page costs the page: a long queue is not read', async t => {
 
 t.test('what is wrong is refused', async t => {
   const app = await build(t)
-  for (const [options, code] of [[undefined, 'TASKS_OPTION_INVALID'], [{}, 'TASKS_OPTION_INVALID'], [{ state: 'done' }, 'TASKS_OPTION_INVALID'], [{ state: 'failed', limit: 0 }, 'TASKS_OPTION_INVALID'],
-    [{ state: 'failed', queue: 'nowhere' }, 'TASK_QUEUE_UNKNOWN'], [{ state: 'failed', cursor: '' }, 'TASKS_OPTION_INVALID'], [{ state: 'failed', cursor: 'nowhere/x' }, 'TASK_QUEUE_UNKNOWN'], [{ stat: 1 }, 'TASKS_OPTION_UNKNOWN']] as const) {
+  for (const [options, code] of [[undefined, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{}, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{ state: 'done' }, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{ state: 'failed', limit: 0 }, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
+    [{ state: 'failed', queue: 'nowhere' }, 'FST_TASKS_QUEUE_UNKNOWN'], [{ state: 'failed', cursor: '' }, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{ state: 'failed', cursor: 'nowhere/x' }, 'FST_TASKS_QUEUE_UNKNOWN'], [{ stat: 1 }, 'FST_TASKS_OPTION_UNKNOWN']] as const) {
     t.match(await errorOf(app.tasks.list(options as any)), { code }, JSON.stringify(options))
   }
-  t.match(await errorOf(app.tasks.purge('nowhere')), { code: 'TASK_QUEUE_UNKNOWN' })
+  t.match(await errorOf(app.tasks.purge('nowhere')), { code: 'FST_TASKS_QUEUE_UNKNOWN' })
 })

@@ -33,7 +33,7 @@ inRedis('the worker validates again: a failure with its code, and no retry', 'tw
   const { id } = await old.tasks.enqueue('x', { total: 'many' }, { retries: 3 })
   const ids = [id, (await old.tasks.enqueue('x')).id]
   const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', { schema: { data: total } }, () => 1) })
-  for (const one of ids) t.match(await reaches(app, one, 'failed'), { attempt: 1, error: { code: 'TASK_DATA_REFUSED', message: /data.*must be/ } })
+  for (const one of ids) t.match(await reaches(app, one, 'failed'), { attempt: 1, error: { code: 'FST_TASKS_DATA_REFUSED', message: /data.*must be/ } })
 })
 
 t.test('result and progress are serialised by their schemas: what they do not name does not leave', async t => {
@@ -50,7 +50,7 @@ t.test('result and progress are serialised by their schemas: what they do not na
   t.same((await app.tasks.status<any>(id))!.result, { shown: 'all' })
   t.same((await app.tasks.status<any>(id))!.progress, { shown: 'half' })
   const bad = await app.tasks.enqueue('bad')
-  t.match(await reaches(app, bad.id, 'failed'), { error: { code: 'TASK_RESULT_INVALID', message: /"a" is required/ } })
+  t.match(await reaches(app, bad.id, 'failed'), { error: { code: 'FST_TASKS_RESULT_INVALID', message: /"a" is required/ } })
 })
 
 t.test('$ref finds what addSchema added, in the scope that defines', async t => {
@@ -101,12 +101,12 @@ t.test('an attempt that is made again gets the same value', async t => {
 t.test('a schema that is none fails the boot', async t => {
   for (const part of ['data', 'result', 'progress'] as const) {
     const error = await errorOf(build(t, {}, app => { app.tasks.define('x', { schema: { [part]: { type: 'nonsense' } } }) }))
-    t.match(error, { code: 'TASK_SCHEMA_INVALID', message: new RegExp(`"x".*${part}`) })
+    t.match(error, { code: 'FST_TASKS_SCHEMA_INVALID', message: new RegExp(`"x".*${part}`) })
   }
   const app = await build(t)
-  t.match(await errorOf(() => app.tasks.define('late', { schema: { data: { type: 'nonsense' } } })), { code: 'TASK_SCHEMA_INVALID' })
-  t.match(await errorOf(() => app.tasks.define('y', { schema: { dta: {} } as any })), { code: 'TASKS_OPTION_UNKNOWN', message: /"data"/ })
-  t.match(await errorOf(() => app.tasks.define('y', { schema: { data: 7 } })), { code: 'TASK_OPTION_INVALID', message: /schema\.data/ })
+  t.match(await errorOf(() => app.tasks.define('late', { schema: { data: { type: 'nonsense' } } })), { code: 'FST_TASKS_SCHEMA_INVALID' })
+  t.match(await errorOf(() => app.tasks.define('y', { schema: { dta: {} } as any })), { code: 'FST_TASKS_OPTION_UNKNOWN', message: /"data"/ })
+  t.match(await errorOf(() => app.tasks.define('y', { schema: { data: 7 } })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /schema\.data/ })
 })
 
 t.test('a compiler that refuses a schema fails the boot: nothing else is tried', async t => {
@@ -117,7 +117,7 @@ t.test('a compiler that refuses a schema fails the boot: nothing else is tried',
       app.setSerializerCompiler(refuses('serializer'))
       app.tasks.define('x', { schema: { [part]: { type: 'object' } } })
     }))
-    t.match(error, { code: 'TASK_SCHEMA_INVALID', message: new RegExp(`"x".*${part}.*of mine`) })
+    t.match(error, { code: 'FST_TASKS_SCHEMA_INVALID', message: new RegExp(`"x".*${part}.*of mine`) })
   }
 })
 
@@ -128,11 +128,11 @@ t.test('a validator that throws, or that is asynchronous: a coded error, and not
     app.tasks.define('throws', { schema: { data: { validate: () => { throw new Error('not of this kind') } } } })
     app.tasks.define('later', { schema: { data: { validate: async () => { throw new Error('too late') } } } })
   })
-  t.match(await errorOf(app.tasks.enqueue('throws', {})), { code: 'TASK_SCHEMA_INVALID', statusCode: 500, message: /not of this kind/ })
-  t.match(await errorOf(app.tasks.enqueue('later', {})), { code: 'TASK_SCHEMA_INVALID', message: /asynchronously/ })
+  t.match(await errorOf(app.tasks.enqueue('throws', {})), { code: 'FST_TASKS_SCHEMA_INVALID', statusCode: 500, message: /not of this kind/ })
+  t.match(await errorOf(app.tasks.enqueue('later', {})), { code: 'FST_TASKS_SCHEMA_INVALID', message: /asynchronously/ })
   t.same(await keysOf(t, prefix), [])
   const error = await errorOf(build(t, {}, app => { app.tasks.define('x', { schema: { data: { $async: true, type: 'object' } } }) }))
-  t.match(error, { code: 'TASK_SCHEMA_INVALID', message: /asynchronously/ })
+  t.match(error, { code: 'FST_TASKS_SCHEMA_INVALID', message: /asynchronously/ })
 })
 
 t.test('a Fastify that keeps its compilers elsewhere is told of, not worked around', t => {

@@ -1,5 +1,5 @@
 /**
- * The tests of behaviour once more, without Redis: the same files, in `mode: 'inline'`. What has no meaning there is left
+ * The tests of behaviour once more, without Redis: the same files, in `mode: 'memory'`. What has no meaning there is left
  * out by name (`inRedis`), and counted here: not one more without this number.
  *
  * Not among the files: those of one module (record, options, failure, backoff, …), of Redis itself (queue, bee, interop,
@@ -9,7 +9,7 @@ import t from 'tap'
 
 const LEFT_OUT = 21
 
-process.env.TASKS_TEST_MODE = 'inline'
+process.env.TASKS_TEST_MODE = 'memory'
 process.env.REDIS_URL = 'redis://127.0.0.1:1' // nobody is there
 const { leftOut } = await import('../support/helpers.ts')
 
@@ -27,5 +27,5 @@ await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 
 for (const { name, why } of leftOut) t.comment(`in Redis only (${why}): ${name}`)
-t.comment(`${leftOut.length} tests of these files are left out inline`)
+t.comment(`${leftOut.length} tests of these files are left out in memory mode`)
 t.equal(leftOut.length, LEFT_OUT, 'what is left out is known')

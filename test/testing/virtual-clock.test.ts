@@ -1,5 +1,5 @@
 /**
- * `mode: 'inline'`: what it does beside what both-modes.test.ts shows: time by hand, no Redis, and an end.
+ * `mode: 'memory'`: what it does beside what both-modes.test.ts shows: time by hand, no Redis, and an end.
  */
 import { spawn } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
@@ -19,7 +19,7 @@ const DAY = 86_400_000
 async function build (t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown, server = {}): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify(server)
   t.teardown(() => app.close())
-  await app.register(tasks, { mode: 'inline', ...options })
+  await app.register(tasks, { mode: 'memory', ...options })
   await define?.(app)
   await app.ready()
   return app
@@ -128,7 +128,7 @@ t.test('advance', async t => {
     t.ok(await slow.status())
     await app.tasks.advance(1)
     t.same(await Promise.all([slow, short, long].map(one => one.status())), [null, null, null])
-    t.match(await errorOf(slow.result()), { code: 'TASK_NOT_FOUND' })
+    t.match(await errorOf(slow.result()), { code: 'FST_TASKS_NOT_FOUND' })
   })
 
   t.test('a Date is as far away as on the app\'s own clock, also after the clock was moved', async t => {
@@ -153,7 +153,7 @@ t.test('advance', async t => {
     const held = await app.tasks.enqueue('held')
     const delayed = await app.tasks.enqueue('x', 1, { delay: 1_000 })
     await until('it runs', async () => (await held.status())!.state === 'active')
-    t.match(await errorOf(app.tasks.advance(1_000, { timeout: 50 })), { code: 'TASKS_NOT_DRAINED' })
+    t.match(await errorOf(app.tasks.advance(1_000, { timeout: 50 })), { code: 'FST_TASKS_NOT_DRAINED' })
     t.equal((await delayed.status())!.state, 'delayed', 'the clock has not moved')
     await app.tasks.advance(1_000, { wait: false })
     t.equal(await delayed.result({ timeout: 5_000 }), 1)
@@ -210,7 +210,7 @@ t.test('drain', async t => {
     })
     const { id } = await app.tasks.enqueue('held')
     const error = await errorOf(app.tasks.drain({ timeout: 50 }))
-    t.match(error, { code: 'TASKS_NOT_DRAINED', message: /^fastify\.tasks\.drain\(\) gave up: not within 50 ms\. / })
+    t.match(error, { code: 'FST_TASKS_NOT_DRAINED', message: /^fastify\.tasks\.drain\(\) gave up: not within 50 ms\. / })
     t.ok(error.message.includes(`"held" (${id}, active)`), error.message)
     await app.tasks.enqueueMany('held', Array.from({ length: 30 }, () => ({})))
     const { message } = await errorOf(app.tasks.advance(1, { timeout: 50 }))
@@ -218,10 +218,10 @@ t.test('drain', async t => {
     t.match(message, /advance\(\) gave up.*active\), …/)
     go.open()
     const itself = await app.tasks.enqueue('itself')
-    t.match(await errorOf(itself.result({ timeout: 5_000 })), { code: 'TASK_FAILED', record: { error: { code: 'TASKS_NOT_DRAINED', message: /"itself" \(.*active\)/ } } })
+    t.match(await errorOf(itself.result({ timeout: 5_000 })), { code: 'FST_TASKS_FAILED', record: { error: { code: 'FST_TASKS_NOT_DRAINED', message: /"itself" \(.*active\)/ } } })
     await app.tasks.enqueue('again')
     t.same(await app.tasks.drain(), { delayed: 1 })
-    t.match(await errorOf(app.tasks.drain({ delayed: true, timeout: 100 })), { code: 'TASKS_NOT_DRAINED', message: /"again"/ })
+    t.match(await errorOf(app.tasks.drain({ delayed: true, timeout: 100 })), { code: 'FST_TASKS_NOT_DRAINED', message: /"again"/ })
   })
 
   t.test('says that nobody here has a handler', async t => {
@@ -230,7 +230,7 @@ t.test('drain', async t => {
       app.tasks.define('letter', { queue: 'mail' })
     })
     const letter = await app.tasks.enqueue('letter')
-    t.match(await errorOf(app.tasks.drain()), { code: 'TASKS_NO_HANDLERS', message: /letter \(queue mail, no handler\)/ })
+    t.match(await errorOf(app.tasks.drain()), { code: 'FST_TASKS_NO_HANDLERS', message: /letter \(queue mail, no handler\)/ })
     t.equal((await letter.status())!.state, 'waiting')
     await letter.cancel()
     await app.tasks.drain()
@@ -239,14 +239,14 @@ t.test('drain', async t => {
   t.test('checks what it is given', async t => {
     const app = await build(t)
     const cases: Array<[() => Promise<unknown>, string, RegExp]> = [
-      [() => app.tasks.advance('1 day' as any), 'TASKS_OPTION_INVALID', /"advance" must be a whole number of ms.*"1 day"/],
-      [() => app.tasks.advance(-1), 'TASKS_OPTION_INVALID', /-1/],
-      [() => app.tasks.advance(undefined as any), 'TASKS_OPTION_INVALID', /Undefined/],
-      [() => app.tasks.advance(1, { delayed: true } as any), 'TASKS_OPTION_UNKNOWN', /"delayed" in advance\(options\)/],
-      [() => app.tasks.advance(1, { wait: 1 as any }), 'TASKS_OPTION_INVALID', /"advance\.wait"/],
-      [() => app.tasks.drain({ timeout: 0 }), 'TASKS_OPTION_INVALID', /"drain\.timeout"/],
-      [() => app.tasks.drain({ delayed: 'all' as any }), 'TASKS_OPTION_INVALID', /"drain\.delayed"/],
-      [() => app.tasks.drain(null as any), 'TASKS_OPTION_INVALID', /an object/]
+      [() => app.tasks.advance('1 day' as any), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"advance" must be a whole number of ms.*"1 day"/],
+      [() => app.tasks.advance(-1), 'FST_TASKS_PLUGIN_OPTION_INVALID', /-1/],
+      [() => app.tasks.advance(undefined as any), 'FST_TASKS_PLUGIN_OPTION_INVALID', /Undefined/],
+      [() => app.tasks.advance(1, { delayed: true } as any), 'FST_TASKS_OPTION_UNKNOWN', /"delayed" in advance\(options\)/],
+      [() => app.tasks.advance(1, { wait: 1 as any }), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"advance\.wait"/],
+      [() => app.tasks.drain({ timeout: 0 }), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"drain\.timeout"/],
+      [() => app.tasks.drain({ delayed: 'all' as any }), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"drain\.delayed"/],
+      [() => app.tasks.drain(null as any), 'FST_TASKS_PLUGIN_OPTION_INVALID', /an object/]
     ]
     for (const [run, code, message] of cases) t.match(await errorOf(run()), { code, message })
   })
@@ -293,7 +293,7 @@ t.test('workers', async t => {
     const app = Fastify()
     t.teardown(() => app.close())
     let ready = false
-    await app.register(tasks, { mode: 'inline' })
+    await app.register(tasks, { mode: 'memory' })
     app.tasks.define('x', () => ready)
     const early = await app.tasks.enqueue('x')
     await sleep(5)
@@ -323,10 +323,10 @@ t.test('workers', async t => {
 
   t.test('of a process of its own: an error that says why', async t => {
     async function app (fastify: FastifyInstance): Promise<void> {
-      await fastify.register(tasks, { mode: 'inline' })
+      await fastify.register(tasks, { mode: 'memory' })
       fastify.tasks.define('x', () => 1)
     }
-    t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { code: 'TASKS_APP_INLINE', message: /^app registers.*tests/ })
+    t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { code: 'FST_TASKS_APP_MEMORY_MODE', message: /^app registers.*tests/ })
   })
 })
 
@@ -342,7 +342,7 @@ t.test('a task that asks again and again does not keep the others from what it w
   const [asks, reports] = [await app.tasks.enqueue('polls', timer.id, { timeout: 0 }), await app.tasks.enqueue('polls')]
   await app.tasks.drain()
   t.equal((await asks.status())!.state, 'succeeded')
-  t.match(await reports.status(), { state: 'failed', error: { code: 'TASK_TIMEOUT' } })
+  t.match(await reports.status(), { state: 'failed', error: { code: 'FST_TASKS_TIMEOUT' } })
 })
 
 t.test('two apps share nothing', async t => {
@@ -356,8 +356,8 @@ t.test('two apps share nothing', async t => {
 
   const both = Fastify()
   t.teardown(() => both.close())
-  await both.register(tasks, { mode: 'inline' })
-  await both.register(tasks, { mode: 'inline', name: 'reports' })
+  await both.register(tasks, { mode: 'memory' })
+  await both.register(tasks, { mode: 'memory', name: 'reports' })
   const reports = (both as any).reports
   both.tasks.define('x', () => 1)
   reports.define('x', () => 2)
@@ -369,13 +369,13 @@ t.test('options', async t => {
   await t.test('redis beside it is a clash', async t => {
     const client = new Redis({ lazyConnect: true })
     for (const redis of [REDIS_URL, {}, client]) {
-      t.match(await errorOf(async () => Fastify().register(tasks, { mode: 'inline', redis })), { code: 'TASKS_OPTION_CLASH', message: /"mode" and "redis"/ })
+      t.match(await errorOf(async () => Fastify().register(tasks, { mode: 'memory', redis })), { code: 'FST_TASKS_OPTION_CLASH', message: /"mode" and "redis"/ })
     }
     await build(t, { redis: undefined })
   })
 
   await t.test('those that are about Redis do no harm', async t => {
-    const app = await build(t, { prefix: 'p', stallInterval: 1_000, maxStalls: 0, connectTimeout: 1, enqueueTimeout: 1 }, app => { app.tasks.define('x', () => 1) })
+    const app = await build(t, { prefix: 'p', stallInterval: 1_000, maxStalls: 0, connectTimeout: 1, redisTimeout: 1 }, app => { app.tasks.define('x', () => 1) })
     t.equal(await (await app.tasks.enqueue('x')).result(), 1)
   })
 
@@ -385,7 +385,7 @@ t.test('options', async t => {
     const warned = async (): Promise<boolean> => {
       const log = logger()
       await build(t, {}, undefined, { logger: { stream: log.stream } })
-      return log.find('mode "inline" is for tests') !== undefined
+      return log.find('mode "memory" is for tests') !== undefined
     }
     t.equal(await warned(), false)
     process.env.NODE_ENV = 'production'
@@ -397,7 +397,7 @@ t.test('options', async t => {
     t.teardown(() => app.close())
     await app.register(tasks, { redis: REDIS_URL, name: 'jobs' })
     for (const call of ['drain', 'advance']) {
-      t.match(await errorOf((app as any).jobs[call](1)), { code: 'TASKS_NOT_INLINE', message: new RegExp(`^fastify\\.jobs\\.${call}\\(\\).*mode: "inline"`) })
+      t.match(await errorOf((app as any).jobs[call](1)), { code: 'FST_TASKS_NOT_MEMORY_MODE', message: new RegExp(`^fastify\\.jobs\\.${call}\\(\\).*mode: "memory"`) })
     }
   })
 })
@@ -412,7 +412,7 @@ t.test('close', async t => {
     const { id } = await app.tasks.enqueue('x', 1, { retries: 3 })
     await begun.promise
     await app.close()
-    t.equal(reason.code, 'TASK_SHUTDOWN')
+    t.equal(reason.code, 'FST_TASKS_SHUTDOWN')
     t.match(await app.tasks.status(id), { state: 'waiting', attempt: 0 })
     const late = await app.tasks.enqueue('x')
     await sleep(5)
@@ -434,8 +434,8 @@ t.test('close', async t => {
     const drained = errorOf(app.tasks.drain({ timeout: 60_000 }))
     await until('it runs', async () => (await app.tasks.status(id))!.state === 'active')
     await app.close()
-    t.match(await drained, { code: 'TASKS_NOT_DRAINED', message: /the app is being closed/ })
-    t.match(await errorOf(app.tasks.drain()), { code: 'TASKS_NOT_DRAINED' }, 'and who comes too late')
+    t.match(await drained, { code: 'FST_TASKS_NOT_DRAINED', message: /the app is being closed/ })
+    t.match(await errorOf(app.tasks.drain()), { code: 'FST_TASKS_NOT_DRAINED' }, 'and who comes too late')
   })
 
   t.test('without it the process ends all the same', async t => {
@@ -443,7 +443,7 @@ t.test('close', async t => {
       import Fastify from 'fastify'
       import tasks from '${new URL('../../lib/plugin.js', import.meta.url)}'
       const app = Fastify()
-      await app.register(tasks, { mode: 'inline' })
+      await app.register(tasks, { mode: 'memory' })
       app.tasks.define('x', { timeout: 3_600_000 }, data => data)
       await app.ready()
       const handle = await app.tasks.enqueue('x', 'ran')

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { hostname } from 'node:os'
 import t from 'tap'
-import { TaskQueue } from '../../lib/store/redis/queue.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { version } from '../../lib/version.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { build, connect, errorOf, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
@@ -71,17 +71,17 @@ t.test('a worker that is killed leaves the list, and nothing of it stays', async
 t.test('what a dead worker told is taken away by the next beat of another', async t => {
   const prefix = randomPrefix()
   const redis = connect(t)
-  const queue = new TaskQueue(redis, 'q', prefix)
-  await queue.beat('dead', '{}', 1)
+  const queue = new RedisQueue(redis, 'q', prefix)
+  await queue.heartbeat('dead', '{}', 1)
   await until('it counts as gone', async () => (await queue.workers(10)).length === 0)
-  await queue.beat('dead', '{}', 100) // both keys are there still, and an entry that lapses soon
-  await queue.beat('living', '{}', 60_000)
+  await queue.heartbeat('dead', '{}', 100) // both keys are there still, and an entry that lapses soon
+  await queue.heartbeat('living', '{}', 60_000)
   await until('its time has passed', async () => (await queue.workers(10)).length === 1)
-  await queue.beat('living', '{}', 60_000)
-  t.same(await redis.hkeys(`${prefix}:{q}:vitals`), ['living'])
+  await queue.heartbeat('living', '{}', 60_000)
+  t.same(await redis.hkeys(`${prefix}:{q}:workerInfo`), ['living'])
   t.same(await redis.zrange(`${prefix}:{q}:workers`, 0, '-1'), ['living'])
-  t.ok(await redis.pttl(`${prefix}:{q}:vitals`) > 0 && await redis.pttl(`${prefix}:{q}:workers`) > 0)
-  await queue.beat('living', '', 60_000)
+  t.ok(await redis.pttl(`${prefix}:{q}:workerInfo`) > 0 && await redis.pttl(`${prefix}:{q}:workers`) > 0)
+  await queue.heartbeat('living', '', 60_000)
   t.same(await redis.keys(`${prefix}*`), [])
 })
 
@@ -102,16 +102,16 @@ t.test('Redis restarts, and is full: the worker works, and is listed again', asy
   t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1)
   await untilTold(app, all => all.length === 1)
   await redis.kill()
-  t.match(await errorOf(app.tasks.workers()), { code: 'TASKS_UNAVAILABLE' })
+  t.match(await errorOf(app.tasks.workers()), { code: 'FST_TASKS_REDIS_UNAVAILABLE' })
 })
 
 t.test('what others wrote there harms nobody', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix })
-  const queue = new TaskQueue(connect(t), 'default', prefix)
+  const queue = new RedisQueue(connect(t), 'default', prefix)
   const texts = ['', 'no JSON', 'null', '[]', '"text"', '{}', '{"queues":7,"running":[null,1,{"id":{}}],"lag":[],"startedAt":1e300,"pid":-1}', '['.repeat(100_000),
     '{"__proto__":{"polluted":1},"running":{"length":1e9},"seenAt":"now","active":"many"}']
-  for (const [i, text] of texts.entries()) if (text) await queue.beat(`w${i}`, text, 60_000)
+  for (const [i, text] of texts.entries()) if (text) await queue.heartbeat(`w${i}`, text, 60_000)
   const workers = await app.tasks.workers()
   t.same(workers.map(one => one.id).sort(), ['w3', 'w5', 'w6', 'w8'])
   for (const worker of workers) {

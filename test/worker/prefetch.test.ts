@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { TaskQueue } from '../../lib/store/redis/queue.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, connect, latch, randomPrefix, reaches, until, type Latch } from '../support/helpers.ts'
 import type { EnqueueOptions, WorkerOptions } from '../../lib/types.ts'
 
@@ -46,7 +46,7 @@ async function scene (t: Test, options: EnqueueOptions = {}): Promise<Scene> {
   await app.tasks.enqueue('slow', null, { id: 'slow' })
   await app.tasks.enqueueMany('quick', BEHIND.map(id => ({ id, ...options })))
 
-  await new TaskQueue(connect(t), 'default', prefix).mark(BEHIND, 60_000)
+  await new RedisQueue(connect(t), 'default', prefix).watch(BEHIND, 60_000)
   const listener = connect(t)
   await listener.psubscribe(`${prefix}:*`)
   listener.on('pmessage', (_pattern, channel, message) => { if (channel.includes(':task:b')) events.push(`${channel.split(':task:')[1]} ${message}`) })
@@ -66,7 +66,7 @@ t.test('one slow task holds up none of those that were claimed with it', async t
   await s.claimed()
   await until('they wait again', () => areAll(s, 'waiting'))
   t.equal((await s.app.tasks.status('slow'))!.state, 'active', 'while the slow one runs')
-  t.strictSame((await new TaskQueue(connect(t), 'default', s.prefix).page('waiting', 10)).ids, BEHIND, 'in their old order')
+  t.strictSame((await new RedisQueue(connect(t), 'default', s.prefix).pageOf('waiting', 10)).ids, BEHIND, 'in their old order')
   await s.work()
   await until('another worker runs them', () => areAll(s, 'succeeded'))
   t.equal((await s.app.tasks.status('slow'))!.state, 'active')

@@ -47,7 +47,7 @@ t.test('backoff', async t => {
   t.ok(atLeast(await gaps({ backoff: { strategy: 'exponential', delay: 50, max: 60 } }), [50, 60, 60]))
   t.ok(atLeast(await gaps({ backoff: { strategy: 'mine' } }), [50, 100, 150]))
   t.same(waits, [1, 2, 3])
-  t.match(await errorOf(app.tasks.enqueue('x', 1, { backoff: { strategy: 'yours' } })), { code: 'TASK_OPTION_INVALID', message: /immediate, fixed, exponential, mine.*yours/ })
+  t.match(await errorOf(app.tasks.enqueue('x', 1, { backoff: { strategy: 'yours' } })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /immediate, fixed, exponential, mine.*yours/ })
 })
 
 t.test('error.retryAfter is waited for', async t => {
@@ -70,7 +70,7 @@ t.test('Unrecoverable stops at once', async t => {
     app.tasks.define('x', () => { throw new tasks.Unrecoverable('no such user') })
   })
   const { id } = await app.tasks.enqueue('x')
-  t.match(await reaches(app, id, 'failed'), { attempt: 1, attempts: 6, error: { code: 'TASK_UNRECOVERABLE', message: 'no such user' } })
+  t.match(await reaches(app, id, 'failed'), { attempt: 1, attempts: 6, error: { code: 'FST_TASKS_UNRECOVERABLE', message: 'no such user' } })
 })
 
 t.test('retry(id) queues a failed task again, with clean counters, and no other', async t => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { build, connect, elsewhere, inline, inRedis, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, connect, elsewhere, memoryMode, inRedis, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { relay } from '../support/relay.ts'
 
 t.test('close waits for what runs', async t => {
@@ -31,7 +31,7 @@ inRedis('after closeTimeout it is aborted, and handed back at once, without spen
   const ids = [(await app.tasks.enqueue('kind')).id, (await app.tasks.enqueue('deaf')).id]
   await Promise.all(begun.map(one => one.promise))
   await app.close()
-  t.equal(reason.code, 'TASK_SHUTDOWN')
+  t.equal(reason.code, 'FST_TASKS_SHUTDOWN')
   const redis = connect(t)
   t.same((await redis.lrange(`${prefix}:{default}:waiting`, 0, -1)).reverse(), ids, 'in their old order')
   t.equal(await redis.llen(`${prefix}:{default}:active`), 0)
@@ -73,7 +73,7 @@ t.test('1,000 timed closes strand nothing', async t => {
   }
   const { active, waiting } = (await app.tasks.counts()).default!
   t.equal(active, 0)
-  if (!inline) t.equal(await connect(t).hlen(`${prefix}:{default}:claims`), 0)
+  if (!memoryMode) t.equal(await connect(t).hlen(`${prefix}:{default}:claims`), 0)
   t.equal(waiting + runs, enqueued, 'each ran once or waits')
 })
 

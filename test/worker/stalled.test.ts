@@ -38,7 +38,7 @@ t.test('a task that kills its worker each time fails as stalled', async t => {
     deaths++
   }
   t.equal(deaths, 3, 'maxStalls is 2: it may start three times')
-  t.match(await app.tasks.status(id), { state: 'failed', error: { code: 'TASK_STALLED' }, attempt: 1 })
+  t.match(await app.tasks.status(id), { state: 'failed', error: { code: 'FST_TASKS_STALLED' }, attempt: 1 })
 })
 
 t.test('a claim that was lost: the outcome is dropped, and the task settles once', async t => {
@@ -87,7 +87,7 @@ t.test('a corrupt record is set aside as failed', async t => {
   const garbage = ['{', 'null', '[]', '7', '"x"', '{"data":null}', '{"data":{"name":7},"options":{}}', '{"data":{"name":"x"}}', '{"data":{"name":"x"},"options":7}']
   for (const [i, text] of garbage.entries()) {
     await redis.multi().hset(`${prefix}:{default}:jobs`, `g${i}`, text).lpush(`${prefix}:{default}:waiting`, `g${i}`).exec()
-    t.match(await reaches(app, `g${i}`, 'failed'), { error: { code: 'TASK_RECORD_INVALID' } }, text)
+    t.match(await reaches(app, `g${i}`, 'failed'), { error: { code: 'FST_TASKS_RECORD_INVALID' } }, text)
   }
   t.match(log.find('cannot be read'), { taskId: 'g0', level: 50 })
   await redis.lpush(`${prefix}:{default}:waiting`, 'no-record-at-all')
@@ -121,7 +121,7 @@ t.test('a claim that lapsed once too often, or with a cancel asked for, is ended
   const lapsed = (await redis.hmget(key('claims'), ...ids)).map(claim => claim!.split(' ', 2).join(' ') + ' 1')
   await redis.multi().hset(key('stalls'), ids[0], 2).sadd(key('cancelling'), ids[1]).hset(key('claims'), ids[0], lapsed[0]!, ids[1], lapsed[1]!).exec()
   await app.tasks.startWorker({ closeTimeout: 0 })
-  t.match(await reaches(app, ids[0], 'failed'), { error: { code: 'TASK_STALLED', message: /3 times.*maxStalls 2/ }, attempt: 1 })
+  t.match(await reaches(app, ids[0], 'failed'), { error: { code: 'FST_TASKS_STALLED', message: /3 times.*maxStalls 2/ }, attempt: 1 })
   t.match(await reaches(app, ids[1], 'cancelled'), { error: null })
   t.same(await redis.exists(key('stalls'), key('cancelling'), key('claims')), 0, 'nothing of it is left')
 })

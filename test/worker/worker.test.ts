@@ -74,9 +74,9 @@ t.test('queues', async t => {
   const all = await app.tasks.startWorker()
   t.same(all.queues, ['default', 'mail'], 'those that have handlers')
   t.equal(await a.result({ timeout: 5_000 }), 'a')
-  t.match(await errorOf(app.tasks.startWorker({ queues: ['else'] })), { code: 'TASKS_NO_HANDLERS', message: /c \(queue else, no handler\)/ })
-  t.match(await errorOf(app.tasks.startWorker({ queues: ['nowhere'] })), { code: 'TASK_QUEUE_UNKNOWN' })
-  t.match(await errorOf(app.tasks.startWorker({ concurrency: 0 })), { code: 'TASKS_OPTION_INVALID', message: /worker\.concurrency.*0/ })
+  t.match(await errorOf(app.tasks.startWorker({ queues: ['else'] })), { code: 'FST_TASKS_NO_HANDLERS', message: /c \(queue else, no handler\)/ })
+  t.match(await errorOf(app.tasks.startWorker({ queues: ['nowhere'] })), { code: 'FST_TASKS_QUEUE_UNKNOWN' })
+  t.match(await errorOf(app.tasks.startWorker({ concurrency: 0 })), { code: 'FST_TASKS_PLUGIN_OPTION_INVALID', message: /worker\.concurrency.*0/ })
 })
 
 t.test('a queue that only enqueue names is served', async t => {
@@ -125,15 +125,15 @@ t.test('progress that cannot be stored fails the attempt, awaited or not', async
   })
   for (const [n] of bad.entries()) {
     const { id } = await app.tasks.enqueue('x', n)
-    t.match((await reaches(app, id, 'failed')).error, { code: 'TASK_PROGRESS_INVALID' })
+    t.match((await reaches(app, id, 'failed')).error, { code: 'FST_TASKS_PROGRESS_INVALID' })
   }
 })
 
 t.test('results that JSON cannot carry, or that are too large, fail at once with their code', async t => {
   const circular: any = {}
   circular.self = circular
-  const results: Array<[unknown, string]> = [[1n, 'TASK_RESULT_INVALID'], [circular, 'TASK_RESULT_INVALID'], [() => {}, 'TASK_RESULT_INVALID'],
-    [Symbol('s'), 'TASK_RESULT_INVALID'], [{ toJSON () { throw new Error('no') } }, 'TASK_RESULT_INVALID'], ['é'.repeat(60), 'TASK_RESULT_TOO_LARGE']]
+  const results: Array<[unknown, string]> = [[1n, 'FST_TASKS_RESULT_INVALID'], [circular, 'FST_TASKS_RESULT_INVALID'], [() => {}, 'FST_TASKS_RESULT_INVALID'],
+    [Symbol('s'), 'FST_TASKS_RESULT_INVALID'], [{ toJSON () { throw new Error('no') } }, 'FST_TASKS_RESULT_INVALID'], ['é'.repeat(60), 'FST_TASKS_RESULT_TOO_LARGE']]
   const app = await build(t, { worker: true, maxResultSize: 100, retries: 3, backoff: { strategy: 'immediate' } }, app => {
     app.tasks.define('x', (n: number) => results[n]![0])
   })
@@ -180,5 +180,5 @@ inRedis('workers with other stall intervals on one queue are refused', 'two proc
   const prefix = randomPrefix()
   await build(t, { prefix, worker: true, stallInterval: 10_000 }, app => { app.tasks.define('x', () => 1) })
   const error = await errorOf(build(t, { prefix, worker: true, stallInterval: 20_000 }, app => { app.tasks.define('x', () => 1) }))
-  t.match(error, { code: 'TASKS_STALL_INTERVAL_CLASH', message: /10000.*20000/ })
+  t.match(error, { code: 'FST_TASKS_STALL_INTERVAL_CLASH', message: /10000.*20000/ })
 })

@@ -2,9 +2,9 @@
  * Layer 4: `fastify-tasks cancel ID`.
  */
 import { EXIT } from '../exit.ts'
-import { printOutcome, say } from '../output.ts'
+import { printOutcome, printErr } from '../output.ts'
 import { unknown } from './status.ts'
-import type { Source } from '../connect.ts'
+import type { TaskConnection } from '../connect.ts'
 import type { CancelOutcome } from '../../types.ts'
 
 const WORDS: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
@@ -13,12 +13,12 @@ const WORDS: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
   finished: 'It had ended before: there is nothing to cancel'
 }
 
-export async function cancel (source: Source, id: string, { json }: { json?: boolean }): Promise<number> {
+export async function cancel (source: TaskConnection, id: string, { json }: { json?: boolean }): Promise<number> {
   for (const { tasks } of source.all) {
     const outcome = await tasks.cancel(id)
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })
-    say(WORDS[outcome])
+    printErr(WORDS[outcome])
     return outcome === 'finished' ? EXIT.refused : EXIT.done
   }
   return await unknown(source, id, json, { id, outcome: 'unknown' })

@@ -4,30 +4,30 @@
 import * as errors from '../../errors.ts'
 import { bootApp, type BootedApp } from '../../boot/boot-app.ts'
 import { work, type WorkerBoot } from '../../standalone.ts'
-import { sayError } from '../exit.ts'
-import { say } from '../output.ts'
+import { printError } from '../exit.ts'
+import { printErr } from '../output.ts'
 import { pretty } from '../pretty.ts'
 import { noticeBoot, onEnd } from './worker.ts'
 
-export interface ServeFlags {
+export interface DevAppFlags {
   app: string
   port: number
   host: string
   queues?: string[]
   concurrency: number
-  loglevel: string
+  logLevel: string
   closeTimeout: number
-  tied?: boolean
+  exitWithParent?: boolean
 }
 
-export async function serve (flags: ServeFlags): Promise<void> {
+export async function devApp (flags: DevAppFlags): Promise<void> {
   const notice = noticeBoot()
   let close = async (): Promise<void> => {}
-  onEnd(() => close(), flags.tied)
+  onEnd(() => close(), flags.exitWithParent)
   const booted = await bootApp({
     app: flags.app,
     // A Redis may have to be fetched first.
-    server: (options, file) => ({ ...pretty(options, file, flags.loglevel), pluginTimeout: 0 }),
+    server: (options, file) => ({ ...pretty(options, file, flags.logLevel), pluginTimeout: 0 }),
     prepare: host => { host.redis = askForRedis }
   }).finally(() => clearTimeout(notice))
   close = () => booted.instance.close()
@@ -50,8 +50,8 @@ async function askForRedis (): Promise<string | undefined> {
   return await answered
 }
 
-/** Throws TASKS_PORT_TAKEN. */
-async function listen ({ instance }: BootedApp, { port, host }: ServeFlags): Promise<string> {
+/** Throws FST_TASKS_PORT_TAKEN. */
+async function listen ({ instance }: BootedApp, { port, host }: DevAppFlags): Promise<string> {
   try {
     return await instance.listen({ port, host })
   } catch (error) {
@@ -63,23 +63,23 @@ async function listen ({ instance }: BootedApp, { port, host }: ServeFlags): Pro
 }
 
 /** An app that has nothing to work on yet is served all the same. */
-async function workOn (booted: BootedApp, flags: ServeFlags): Promise<WorkerBoot | null> {
+async function workOn (booted: BootedApp, flags: DevAppFlags): Promise<WorkerBoot | null> {
   const { queues, concurrency, closeTimeout } = flags
   try {
     return await work(booted, { queues, concurrency, closeTimeout })
   } catch (error) {
     if (!(error instanceof errors.NoHandlers) && !(error instanceof errors.AppWithoutPlugin)) throw error
-    sayError(error)
+    printError(error)
     return null
   }
 }
 
-function banner ({ file, host }: BootedApp, address: string, boot: WorkerBoot | null): void {
-  say([
+function banner ({ file, registry }: BootedApp, address: string, boot: WorkerBoot | null): void {
+  printErr([
     'fastify-tasks dev',
     `  app          ${file}`,
     `  http         ${address}`,
-    `  redis        ${[...new Set(host.registered.map(one => one.address))].join(', ') || '-'}`,
+    `  redis        ${[...new Set(registry.instances.map(one => one.address))].join(', ') || '-'}`,
     `  queues       ${boot?.queues.join(', ') ?? '-'}`,
     `  tasks        ${boot?.tasks.join(', ') ?? '-'}`,
     `  pid          ${process.pid}`

@@ -7,8 +7,8 @@ import { connect } from 'node:net'
 import * as errors from '../../errors.ts'
 import { startPrivateRedis, type PrivateRedis } from '../../dev/private-redis.ts'
 import { LOCAL_REDIS } from '../../store/redis/connection.ts'
-import { sayError } from '../exit.ts'
-import { say, workWithoutReader } from '../output.ts'
+import { printError } from '../exit.ts'
+import { printErr, workWithoutReader } from '../output.ts'
 import { Supervisor } from '../supervisor.ts'
 import { optional, patienceFor } from './worker.ts'
 
@@ -19,7 +19,7 @@ export interface DevFlags {
   redis?: string
   queues?: string[]
   concurrency: number
-  loglevel: string
+  logLevel: string
   closeTimeout: number
   watch: boolean
   watchPath?: string[]
@@ -28,7 +28,7 @@ export interface DevFlags {
 /** How long a Redis on this machine has to take a connection, in ms. */
 const PROBE_WITHIN = 1_000
 
-/** Resolves with the exit code. Throws TASKS_DEV_IN_PRODUCTION, TASKS_OPTION_INVALID. */
+/** Resolves with the exit code. Throws FST_TASKS_DEV_IN_PRODUCTION, FST_TASKS_PLUGIN_OPTION_INVALID. */
 export async function dev (flags: DevFlags): Promise<number> {
   const { app, redis, watch, watchPath, closeTimeout } = flags
   if (process.env.NODE_ENV === 'production') throw new errors.DevInProduction(app)
@@ -37,7 +37,7 @@ export async function dev (flags: DevFlags): Promise<number> {
   const local = new LocalRedis()
   const supervisor = new Supervisor({
     what: 'app',
-    args: serveArgs(flags),
+    args: devAppArgs(flags),
     app,
     watch,
     paths: watchPath,
@@ -53,8 +53,8 @@ export async function dev (flags: DevFlags): Promise<number> {
   }
 }
 
-const serveArgs = ({ app, port, host, queues, concurrency, loglevel, closeTimeout }: DevFlags): string[] => [
-  'dev-app', '--app', app, '--port', String(port), '--host', host, '--concurrency', String(concurrency), '--loglevel', loglevel,
+const devAppArgs = ({ app, port, host, queues, concurrency, logLevel, closeTimeout }: DevFlags): string[] => [
+  'dev-app', '--app', app, '--port', String(port), '--host', host, '--concurrency', String(concurrency), '--log-level', logLevel,
   '--close-timeout', String(closeTimeout), ...optional('--queues', queues?.join(','))
 ]
 
@@ -72,10 +72,10 @@ class LocalRedis {
   async #start (): Promise<PrivateRedis | null> {
     try {
       const redis = await startPrivateRedis()
-      say(`fastify-tasks: no Redis was named, and there is none at ${LOCAL_REDIS}: a private one is at ${redis.url} (pid ${redis.pid}). Its data goes when this ends`)
+      printErr(`fastify-tasks: no Redis was named, and there is none at ${LOCAL_REDIS}: a private one is at ${redis.url} (pid ${redis.pid}). Its data goes when this ends`)
       return redis
     } catch (error) {
-      sayError(error)
+      printError(error)
       return null
     }
   }

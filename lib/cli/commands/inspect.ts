@@ -2,15 +2,15 @@
  * Layer 4: `fastify-tasks inspect`: the queues, the workers that live, and what each runs.
  */
 import { EXIT } from '../exit.ts'
-import { print, printJson, printTable, say } from '../output.ts'
+import { print, printJson, printTable, printErr } from '../output.ts'
 import { ago, oneLine } from '../text.ts'
-import type { Registered } from '../../standalone.ts'
-import type { Source } from '../connect.ts'
+import type { PluginInstance } from '../../standalone.ts'
+import type { TaskConnection } from '../connect.ts'
 import type { QueueCounts, WorkerInfo } from '../../types.ts'
 
 interface Inspection { name: string, redis: string, queues: Record<string, QueueCounts>, workers: WorkerInfo[] }
 
-export async function inspect (source: Source, { json }: { json?: boolean }): Promise<number> {
+export async function inspect (source: TaskConnection, { json }: { json?: boolean }): Promise<number> {
   const all = await Promise.all(source.all.map(look))
   // One, where the app has one: what there is to say about more is said for each.
   if (json) printJson(all.length === 1 ? all[0] : all)
@@ -18,16 +18,16 @@ export async function inspect (source: Source, { json }: { json?: boolean }): Pr
   return EXIT.done
 }
 
-async function look ({ tasks, address }: Registered): Promise<Inspection> {
+async function look ({ tasks, address }: PluginInstance): Promise<Inspection> {
   const [queues, workers] = await Promise.all([tasks.counts(), tasks.workers()])
   return { name: tasks.name, redis: address, queues, workers }
 }
 
 function show ({ name, redis, queues, workers }: Inspection, named: boolean): void {
-  say(`${named ? `${name}: ` : ''}${redis}`)
+  printErr(`${named ? `${name}: ` : ''}${redis}`)
   showQueues(queues)
   print('')
-  if (workers.length === 0) return say('No worker lives')
+  if (workers.length === 0) return printErr('No worker lives')
   showWorkers(workers)
   const running = workers.flatMap(worker => worker.running.map(one => [oneLine(worker.id), oneLine(one.name), oneLine(one.id), one.queue, String(one.attempt), ago(one.startedAt)]))
   if (running.length === 0) return

@@ -2,9 +2,9 @@
  * Layer 4: `fastify-tasks list`: a page of tasks of one state.
  */
 import { EXIT } from '../exit.ts'
-import { paint, printJson, printTable, say } from '../output.ts'
+import { paint, printJson, printTable, printErr } from '../output.ts'
 import { ago, asJson, oneLine, shorten } from '../text.ts'
-import type { Source } from '../connect.ts'
+import type { TaskConnection } from '../connect.ts'
 import type { TaskPage, TaskRecord, TaskState } from '../../types.ts'
 
 export interface ListFlags {
@@ -18,7 +18,7 @@ export interface ListFlags {
 
 const INFO_WIDTH = 60
 
-export async function list (source: Source, flags: ListFlags): Promise<number> {
+export async function list (source: TaskConnection, flags: ListFlags): Promise<number> {
   const page = await collect(source, flags)
   if (flags.json) printJson(page)
   else show(page, flags)
@@ -26,7 +26,7 @@ export async function list (source: Source, flags: ListFlags): Promise<number> {
 }
 
 /** Goes on to the next pages until there are as many as were asked for: those of other names, and empty queues, have none. */
-async function collect (source: Source, { state, queue, name, limit, cursor: from }: ListFlags): Promise<TaskPage> {
+async function collect (source: TaskConnection, { state, queue, name, limit, cursor: from }: ListFlags): Promise<TaskPage> {
   const { tasks } = source.only()
   const found: TaskRecord[] = []
   let cursor: string | null | undefined = from
@@ -42,8 +42,8 @@ const HEADS = ['ID', 'NAME', 'QUEUE', 'STATE', 'ATTEMPT', 'ENQUEUED', 'STARTED',
 
 function show ({ tasks, cursor }: TaskPage, { state }: ListFlags): void {
   if (tasks.length > 0) printTable(HEADS, tasks.map(row))
-  else say(`No ${state} tasks`)
-  if (cursor !== null) say(`There may be more: --cursor ${asJson(cursor)}`)
+  else printErr(`No ${state} tasks`)
+  if (cursor !== null) printErr(`There may be more: --cursor ${asJson(cursor)}`)
 }
 
 const row = (task: TaskRecord): string[] => [

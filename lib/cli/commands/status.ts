@@ -2,16 +2,16 @@
  * Layer 4: `fastify-tasks status ID`: all that is known of one task.
  */
 import * as errors from '../../errors.ts'
-import { EXIT, sayError } from '../exit.ts'
-import { paint, printFields, printJson, say } from '../output.ts'
+import { EXIT, printError } from '../exit.ts'
+import { paint, printFields, printJson, printErr } from '../output.ts'
 import { ago, asJson, cleanText, oneLine } from '../text.ts'
-import type { Registered } from '../../standalone.ts'
-import type { Source } from '../connect.ts'
+import type { PluginInstance } from '../../standalone.ts'
+import type { TaskConnection } from '../connect.ts'
 import type { TaskRecord } from '../../types.ts'
 
 export interface StatusFlags { full?: boolean, json?: boolean }
 
-export async function status (source: Source, id: string, flags: StatusFlags): Promise<number> {
+export async function status (source: TaskConnection, id: string, flags: StatusFlags): Promise<number> {
   const found = await find(source, id)
   if (!found) return await unknown(source, id, flags.json)
   const shown: TaskRecord = { ...found.record, ...(flags.full ? await inside(found) : {}) }
@@ -20,9 +20,9 @@ export async function status (source: Source, id: string, flags: StatusFlags): P
   return EXIT.done
 }
 
-interface FoundIn { registered: Registered, record: TaskRecord }
+interface FoundIn { registered: PluginInstance, record: TaskRecord }
 
-async function find ({ all }: Source, id: string): Promise<FoundIn | null> {
+async function find ({ all }: TaskConnection, id: string): Promise<FoundIn | null> {
   for (const registered of all) {
     const record = await registered.tasks.status(id)
     if (record) return { registered, record }
@@ -32,15 +32,15 @@ async function find ({ all }: Source, id: string): Promise<FoundIn | null> {
 
 /** What a record does not show: whoever may look into Redis may see it. */
 async function inside ({ registered, record }: FoundIn): Promise<Partial<TaskRecord>> {
-  const { data, stack } = await registered.look?.(record.id) ?? {}
+  const { data, stack } = await registered.readTask?.(record.id) ?? {}
   return { data, ...(record.error && stack ? { error: { ...record.error, stack } } : {}) }
 }
 
 /** Says where it was looked for: a wrong prefix looks like a task that is not there. */
-export async function unknown ({ all }: Source, id: string, json: boolean | undefined, outcome: unknown = null): Promise<number> {
+export async function unknown ({ all }: TaskConnection, id: string, json: boolean | undefined, outcome: unknown = null): Promise<number> {
   if (json) printJson(outcome)
-  sayError(new errors.TaskNotFound(id))
-  for (const { tasks, address } of all) say(`  looked for in ${address}, queues ${Object.keys(await tasks.counts()).join(', ')}`)
+  printError(new errors.TaskNotFound(id))
+  for (const { tasks, address } of all) printErr(`  looked for in ${address}, queues ${Object.keys(await tasks.counts()).join(', ')}`)
   return EXIT.unknown
 }
 

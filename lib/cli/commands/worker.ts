@@ -3,7 +3,7 @@
  */
 import { constants } from 'node:os'
 import { fail } from '../exit.ts'
-import { say, workWithoutReader } from '../output.ts'
+import { printErr, workWithoutReader } from '../output.ts'
 import { Supervisor } from '../supervisor.ts'
 import { workerDefaults } from '../../options.ts'
 import { runWorker, type WorkerBoot } from '../../standalone.ts'
@@ -12,12 +12,12 @@ export interface WorkerFlags {
   app: string
   queues?: string[]
   concurrency: number
-  loglevel: string
+  logLevel: string
   closeTimeout?: number
   watch?: boolean
   watchPath?: string[]
   /** Ends with the process that started it. */
-  tied?: boolean
+  exitWithParent?: boolean
 }
 
 /** Beyond closeTimeout, in ms. */
@@ -25,22 +25,22 @@ const DRAIN_MARGIN = 5_000
 /** After this long it is said that the app still boots, in ms. */
 const BOOT_NOTICE = 3_000
 
-export async function worker ({ app, queues, concurrency, loglevel, closeTimeout, tied }: WorkerFlags): Promise<void> {
+export async function worker ({ app, queues, concurrency, logLevel, closeTimeout, exitWithParent }: WorkerFlags): Promise<void> {
   const notice = noticeBoot()
   let close = async (): Promise<void> => {} // until the app has booted there is nothing to drain
-  onEnd(() => close(), tied)
+  onEnd(() => close(), exitWithParent)
   const onBoot = (boot: WorkerBoot): void => {
     clearTimeout(notice)
     close = boot.close
     banner(boot)
   }
-  await runWorker({ app, queues, concurrency, closeTimeout, logLevel: loglevel, onBoot }).finally(() => clearTimeout(notice))
+  await runWorker({ app, queues, concurrency, closeTimeout, logLevel, onBoot }).finally(() => clearTimeout(notice))
 }
 
 /** The same in a process of its own, that is started anew when files change. */
-export function watchWorker ({ app, queues, concurrency, loglevel, closeTimeout, watchPath }: WorkerFlags): Promise<number> {
+export function watchWorker ({ app, queues, concurrency, logLevel, closeTimeout, watchPath }: WorkerFlags): Promise<number> {
   workWithoutReader()
-  const args = ['worker', '--app', app, '--concurrency', String(concurrency), '--loglevel', loglevel, ...optional('--queues', queues?.join(',')), ...optional('--close-timeout', closeTimeout)]
+  const args = ['worker', '--app', app, '--concurrency', String(concurrency), '--log-level', logLevel, ...optional('--queues', queues?.join(',')), ...optional('--close-timeout', closeTimeout)]
   return new Supervisor({ what: 'worker', args, app, watch: true, paths: watchPath, patience: patienceFor(closeTimeout ?? workerDefaults.closeTimeout) }).run()
 }
 
@@ -50,11 +50,11 @@ export const optional = (flag: string, value: unknown): string[] => value === un
 export const patienceFor = (closeTimeout: number): number => closeTimeout + DRAIN_MARGIN
 
 export function noticeBoot (): NodeJS.Timeout {
-  return setTimeout(() => say('fastify-tasks: the app is still starting: one of its plugins has not finished (does it wait for Redis?)'), BOOT_NOTICE)
+  return setTimeout(() => printErr('fastify-tasks: the app is still starting: one of its plugins has not finished (does it wait for Redis?)'), BOOT_NOTICE)
 }
 
 function banner ({ app, redis, queues, tasks, concurrency }: WorkerBoot): void {
-  say([
+  printErr([
     'fastify-tasks worker',
     `  app          ${app}`,
     `  redis        ${redis.join(', ')}`,
@@ -66,7 +66,7 @@ function banner ({ app, redis, queues, tasks, concurrency }: WorkerBoot): void {
 }
 
 /** The first signal drains, the second exits at once. An error that nobody caught drains too: the others' tasks go on. */
-export function onEnd (drain: () => Promise<void>, tied = false): void {
+export function onEnd (drain: () => Promise<void>, exitWithParent = false): void {
   workWithoutReader()
   let draining = false
   const end = (code: number): void => {
@@ -76,14 +76,14 @@ export function onEnd (drain: () => Promise<void>, tied = false): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (draining) process.exit(128 + constants.signals[signal])
-      say(`fastify-tasks: ${signal}: claiming no more, waiting for what runs (once more: exit at once)`)
+      printErr(`fastify-tasks: ${signal}: claiming no more, waiting for what runs (once more: exit at once)`)
       end(0)
     })
   }
-  if (tied) process.on('disconnect', () => { if (!draining) end(0) })
-  if (tied && process.connected === false) end(0) // it went while this one was still being loaded
+  if (exitWithParent) process.on('disconnect', () => { if (!draining) end(0) })
+  if (exitWithParent && process.connected === false) end(0) // it went while this one was still being loaded
   process.on('uncaughtException', error => {
-    say(`fastify-tasks: uncaught ${error instanceof Error ? error.stack : String(error)}`)
+    printErr(`fastify-tasks: uncaught ${error instanceof Error ? error.stack : String(error)}`)
     if (!draining) end(1)
   })
 }

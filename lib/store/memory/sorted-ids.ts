@@ -1,7 +1,7 @@
 /**
  * Layer 0: ids in the order of a time that each has; those of one time in the order in which they came.
  */
-export class Timetable {
+export class SortedIds {
   readonly #ids: string[] = []
   readonly #times = new Map<string, number>()
 

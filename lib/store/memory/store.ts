@@ -1,12 +1,12 @@
 /**
- * Layer 1: tasks kept in this process, for `mode: 'inline'`: queues, channels, and a clock that stands still until it is
+ * Layer 1: tasks kept in this process, for `mode: 'memory'`: queues, channels, and a clock that stands still until it is
  * moved. Nothing is dialled, and nothing here holds a timer.
  */
 import { EventEmitter, once } from 'node:events'
-import { afterATurn, MemoryQueue, type Surroundings } from './queue.ts'
-import type { Channels, Link, Reach, Store } from '../contract.ts'
+import { afterEventLoopTurn, MemoryQueue, type MemoryQueueHost } from './queue.ts'
+import type { BoundedCalls, PubSub, Store, StoreClock, StoreConnection } from '../contract.ts'
 
-class MemoryChannels implements Channels {
+class MemoryPubSub implements PubSub {
   readonly #messages = new EventEmitter().setMaxListeners(0)
 
   publish (channel: string, message: string): void { this.#messages.emit(channel, message) }
@@ -22,31 +22,36 @@ class MemoryChannels implements Channels {
   async close (): Promise<void> { this.#messages.removeAllListeners() }
 }
 
-/** The clock, beside calls that are answered at once. */
-class VirtualReach implements Reach {
-  readonly ready = true
+/** It stands still until `moveTo`. */
+class VirtualClock implements StoreClock {
   #now = Date.now()
 
   now (): number { return this.#now }
 
   /** A Date of the app's is as far away on this clock as it is on the app's own, which goes on by itself. */
-  at (time: number): number { return this.#now + time - Date.now() }
+  toStoreTime (time: number): number { return this.#now + time - Date.now() }
 
   /** Never backwards. */
   moveTo (time: number): void { this.#now = Math.max(this.#now, time) }
 
   async synchronise (): Promise<void> {}
-  async call<T> (_what: string, _doubt: string, send: () => Promise<T>): Promise<T> { return afterATurn(send()) }
-  close (): void {}
+}
+
+/** Nothing here is ever away. */
+const calls: BoundedCalls = {
+  ready: true,
+  call: (_what, _doubt, send) => afterEventLoopTurn(send()),
+  close () {}
 }
 
 /** There is no connection that could break. */
-const link: Link = { status: 'ready', on () {}, off () {}, disconnect () {} }
+const connection: StoreConnection = { status: 'ready', on () {}, off () {}, pipelined: send => send(), disconnect () {} }
 
-export class MemoryStore implements Store, Surroundings {
+export class MemoryStore implements Store, MemoryQueueHost {
   readonly address = 'this process'
-  readonly availability = new VirtualReach()
-  readonly subscriber = new MemoryChannels()
+  readonly calls = calls
+  readonly clock = new VirtualClock()
+  readonly pubSub = new MemoryPubSub()
   readonly #queues: MemoryQueue[] = []
   readonly #events = new EventEmitter().setMaxListeners(0)
 
@@ -59,14 +64,14 @@ export class MemoryStore implements Store, Surroundings {
     return queue
   }
 
-  open (): Link { return link }
+  connect (): StoreConnection { return connection }
   async untilReady (): Promise<boolean> { return true }
-  async shut (): Promise<void> {}
+  async close (): Promise<void> {}
 
   // What its queues ask
 
-  now (): number { return this.availability.now() }
-  publish (channel: string, message: string): void { this.subscriber.publish(channel, message) }
+  now (): number { return this.clock.now() }
+  publish (channel: string, message: string): void { this.pubSub.publish(channel, message) }
   waiting (queue: MemoryQueue): void { this.onWaiting(queue.name) }
   quiet (): void { if (this.idle) this.#events.emit('idle') }
 
@@ -88,7 +93,7 @@ export class MemoryStore implements Store, Surroundings {
 
   /** What is due by then waits, and records that have outstayed their time go. */
   moveTo (time: number): void {
-    this.availability.moveTo(time)
-    for (const queue of this.#queues) queue.moved()
+    this.clock.moveTo(time)
+    for (const queue of this.#queues) queue.clockMoved()
   }
 }

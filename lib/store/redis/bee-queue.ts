@@ -10,6 +10,7 @@ import { EventEmitter } from 'node:events'
 import BeeQueue from 'bee-queue'
 import { makeScript, runScript, script } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
+import type { NewJob } from '../contract.ts'
 
 type Callback = (error: unknown, reply?: unknown) => void
 
@@ -82,15 +83,6 @@ class Redis extends EventEmitter {
 /** sha, number of keys, keys (four where it is delayed), id, record, time where it is delayed, callback */
 function additionOf ([, keyCount, ...rest]: any[]): Addition {
   return { id: rest[keyCount], text: rest[keyCount + 1], delay: keyCount === 4 ? rest[6] : undefined, done: rest.at(-1) }
-}
-
-/** A job that is ready to be saved. */
-export interface NewJob {
-  id: string
-  /** The record, as JSON of Bee-Queue's shape. */
-  text: string
-  /** Ms since 1970, where it is delayed. */
-  delay?: number
 }
 
 /** The producer of one queue. */

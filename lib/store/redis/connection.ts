@@ -63,7 +63,7 @@ const ownClusterOptions: ClusterOptions = {
 }
 
 /** By ioredis' own mark: the app's copy of ioredis may be another than ours. */
-const isCluster = (client: RedisClient): client is Cluster => client.isCluster
+export const isCluster = (client: RedisClient): client is Cluster => client.isCluster
 
 export const isClient = (value: unknown): value is RedisClient =>
   typeof value === 'object' && value !== null && typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
@@ -80,7 +80,7 @@ const openCluster = ({ cluster, redisOptions, ...options }: ClusterConnection): 
 
 /**
  * The connection that applies: the `redis` option, the app's `fastify.redis`, REDIS_URL, localhost.
- * @throws TASKS_OPTION_CLASH for a client with a keyPrefix.
+ * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix.
  */
 export function connect (redis: TasksOptions['redis'], decorated: unknown): Connection {
   const borrowed = isClient(redis) ? redis : redis === undefined && isClient(decorated) ? decorated : null
@@ -116,7 +116,7 @@ function startupNodes (cluster: Cluster): RedisOptions[] {
 /** A connection of our own to where `client` goes. */
 export function duplicate (client: RedisClient, label: string): RedisClient {
   const options = { ...ownOptions, connectionName: `fastify-tasks:${label}` }
-  return quiet(isCluster(client)
+  return ignoreErrors(isCluster(client)
     ? client.duplicate([], { ...ownClusterOptions, redisOptions: { ...options, lazyConnect: true } })
     : client.duplicate(options))
 }
@@ -125,7 +125,7 @@ export function duplicate (client: RedisClient, label: string): RedisClient {
  * A connection of our own that hears what is published. In a cluster all nodes hear all of it: so it goes to one, and
  * when that is away to another. ioredis' own subscriber of a cluster does not say when it has missed something.
  */
-export function duplicateToListen (client: RedisClient, label: string): RedisClient {
+export function duplicateSubscriber (client: RedisClient, label: string): RedisClient {
   if (!isCluster(client)) return duplicate(client, label)
   const made: Redis = new Redis({
     ...client.options.redisOptions,
@@ -137,7 +137,7 @@ export function duplicateToListen (client: RedisClient, label: string): RedisCli
       return retryStrategy(times)
     }
   })
-  return quiet(made)
+  return ignoreErrors(made)
 }
 
 /** Any master, or where none is known now, any node that the cluster is looked for at. */
@@ -148,7 +148,7 @@ function oneNode (cluster: Cluster): RedisOptions {
 }
 
 /** ioredis dials again by itself; without a listener it prints. */
-function quiet<T extends RedisClient> (client: T): T {
+function ignoreErrors<T extends RedisClient> (client: T): T {
   client.on('error', () => {})
   return client
 }
@@ -158,7 +158,7 @@ const REFUSED = /WRONGPASS|NOAUTH|NOPERM|invalid password|invalid username-passw
 /**
  * Waits until a client is ready; false where it is not within `ms`, or the signal was aborted: a client that is
  * disconnected between two tries says nothing.
- * @throws TASKS_REDIS_REFUSED where Redis answers, and refuses user, password or database: waiting would not help.
+ * @throws FST_TASKS_REDIS_REFUSED where Redis answers, and refuses user, password or database: waiting would not help.
  */
 export function untilReady (client: RedisClient, ms: number, address: string, signal?: AbortSignal): Promise<boolean> {
   if (client.status === 'ready') return Promise.resolve(true)
@@ -182,38 +182,6 @@ export function untilReady (client: RedisClient, ms: number, address: string, si
   })
 }
 
-/** What is sent inside goes out in one write, and Redis answers in one. */
-export function together (client: object, send: () => void): void {
-  const { stream } = client as { stream?: { cork (): void, uncork (): void } } // none in a cluster: there are several
-  stream?.cork()
-  try {
-    send()
-  } finally {
-    stream?.uncork()
-  }
-}
-
-const gathering = new WeakSet<object>()
-/** As it was: with one that a test has put in its place the app's connection would stand still. */
-const { setImmediate } = globalThis
-
-/**
- * Sends at once, and in one write at its end what else is sent in this turn of the event loop: each write wakes Redis, and
- * costs more than all else that a small call does.
- */
-export function gathered<T> (client: object, send: () => T): T {
-  const { stream } = client as { stream?: { cork (): void, uncork (): void } }
-  const sent = send()
-  if (!stream || gathering.has(stream)) return sent
-  gathering.add(stream)
-  stream.cork()
-  setImmediate(() => {
-    gathering.delete(stream)
-    stream.uncork()
-  })
-  return sent
-}
-
 /** Closes a connection of ours: politely, but not for longer than `ms`. */
 export async function disconnect (client: RedisClient, ms = 500): Promise<void> {
   if (client.status === 'end') return // a cluster client would leave it again
@@ -222,41 +190,4 @@ export async function disconnect (client: RedisClient, ms = 500): Promise<void> 
   await client.quit().catch(() => {})
   clearTimeout(timer)
   client.disconnect()
-}
-
-const mastersOf = (client: RedisClient): Redis[] => isCluster(client) ? client.nodes('master') : [client]
-
-/** Delayed tasks start by the clock of the master that has their queue: from this difference on it is worth a word, in ms. */
-const CLOCK_SKEW = 1_000
-
-/**
- * What a user should know of a Redis: that it may drop keys, that the clocks of a cluster differ. A user without the right
- * to ask is told nothing.
- * @throws TASKS_REDIS_TOO_OLD below 6.2.
- */
-export async function inspectRedis (client: RedisClient, address: string): Promise<string[]> {
-  const masters = mastersOf(client)
-  const policies = await Promise.all(masters.map(master => inspectNode(master, address)))
-  const skew = masters.length > 1 ? await clockSkew(masters) : 0
-  const clocks = `The clocks of ${address} differ by ${skew} ms: delayed tasks start by so much too early or too late. Synchronise them (NTP)`
-  return [...new Set(policies.filter(one => one !== null)), ...(skew >= CLOCK_SKEW ? [clocks] : [])]
-}
-
-/** By how many ms the clocks of these differ, beyond what the round trips explain. */
-async function clockSkew (masters: Redis[]): Promise<number> {
-  const start = Date.now()
-  const times = await Promise.all(masters.map(master => master.time().then(([seconds, micros]) => Number(seconds) * 1000 + Number(micros) / 1000, () => null)))
-  const known = times.filter(time => time !== null)
-  return known.length === 0 ? 0 : Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (Date.now() - start)))
-}
-
-async function inspectNode (client: Redis, address: string): Promise<string | null> {
-  const info = await client.info().catch(() => '')
-  const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
-  const version = field('redis_version')
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (version && (major < 6 || (major === 6 && minor < 2))) throw new errors.RedisTooOld(address, version)
-  const policy = field('maxmemory_policy')
-  if (!policy || policy === 'noeviction') return null
-  return `Redis at ${address} has maxmemory-policy ${policy}: when its memory is full it drops keys, and with them waiting tasks. Set maxmemory-policy noeviction`
 }

@@ -3,69 +3,33 @@
  *
  * The braces make all keys of a queue live in one slot of a cluster; to Bee-Queue they are part of the queue's name.
  */
-import { BeeProducer, type NewJob } from './bee-queue.ts'
-import { isTooDeep, type Live } from '../../records/task-record.ts'
+import { BeeProducer } from './bee-queue.ts'
+import { isTooDeep, type LiveState } from '../../records/task-record.ts'
 import { runScript, runScriptForBuffers, script, type ScriptArgument, type ScriptName } from './run-script.ts'
-import { gathered, together, type RedisClient } from './connection.ts'
-import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
+import { corkForTick, pipelined } from './pipelining.ts'
+import type { RedisClient } from './connection.ts'
+import type { WorkerConnection } from './worker-connection.ts'
+import type { ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, ExhaustedTask, NewJob, PagePosition, Queue, QueueUpkeep, RawTask, Settlement, StoreConnection } from '../contract.ts'
+import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
 
-export interface Claimed {
-  id: string
-  /** Null where the record went while it was claimed. */
-  text: string | null
-  token: string
-}
-
-export interface Claim {
-  jobs: Claimed[]
-  /** Redis' clock, ms since 1970. */
-  now: number
-  /** When the next delayed task is due, ms since 1970; null where there is none. */
-  next: number | null
-}
-
-/** A claim that has an outcome: which, the record to write, and how long it stays or how long to wait (ms). */
-export interface Settlement {
-  id: string
-  token: string
-  outcome: TerminalState | 'retry' | 'defer' | 'drop'
-  text?: string
-  ms?: number
-  /** For a plain Bee-Queue producer that listens: its event, as JSON. */
-  event?: string
-}
-
-/** `done`; `lost`: the claim is another's, or gone; `cancelled`: refused, because a cancel was asked for. */
-export type Verdict = 'done' | 'lost' | 'cancelled'
-
-export interface Buried { id: string, text: string, stalls: number }
-
-export interface Held { id: string, token: string }
-
-/** Where an id was in its list: a hint, that makes it quick to find again. */
-export interface Place { id: string, place: number }
-
-/** `raw` is the text as it stands in Redis, for `cancel` and `retry` to compare: it may be anyone's, and no UTF-8. */
-export interface Read { text: string, raw: Buffer, live: Live }
-
-const verdicts: Verdict[] = ['lost', 'done', 'cancelled']
+const claimStatuses: ClaimStatus[] = ['lost', 'owned', 'cancelRequested']
 
 type Key = 'active' | 'cancelling' | 'claims' | 'delayed' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded' |
-  'failed' | 'jobs' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'vitals' | 'waiting' |
-  'revoked' | 'watched' | 'workers'
+  'failed' | 'jobs' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'workerInfo' | 'waiting' |
+  'cancelledWaits' | 'watched' | 'workers'
 
 /** Those whose keys do not depend on the call. */
-type OwnKeys = Exclude<ScriptName, 'add' | 'adopt' | 'page'>
+type OwnKeys = Exclude<ScriptName, 'add' | 'expire-foreign' | 'page'>
 
 /** The keys of each script, in the order of its header. */
 const scriptKeys: Record<OwnKeys, Key[]> = {
-  beat: ['workers', 'vitals'],
+  heartbeat: ['workers', 'workerInfo'],
   cancel: ['jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress', 'watched'],
-  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'revoked'],
+  claim: ['waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits'],
   counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
-  join: ['stallInterval'],
+  'agree-stall-interval': ['stallInterval'],
   purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
-  reap: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+  prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'stalls', 'jobs', 'cancelling', 'progress'],
   release: ['waiting', 'active', 'claims', 'stalling', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'claims', 'waiting', 'delayed', 'succeeded', 'failed', 'stalls', 'progress',
@@ -74,13 +38,13 @@ const scriptKeys: Record<OwnKeys, Key[]> = {
   retry: ['jobs', 'failed', 'done:failed', 'waiting', 'watched'],
   settle: ['jobs', 'active', 'stalling', 'claims', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'],
-  status: ['jobs', 'claims', 'delayed', 'progress', 'active'],
-  update: ['claims', 'progress', 'watched'],
+  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
+  'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],
-  workers: ['workers', 'vitals']
+  workers: ['workers', 'workerInfo']
 }
 
-export class TaskQueue {
+export class RedisQueue implements Queue, QueueUpkeep {
   readonly name: string
   readonly #client: RedisClient
   readonly #prefix: string
@@ -96,12 +60,16 @@ export class TaskQueue {
   }
 
   /** The same queue over another connection; it saves through the first. */
-  over (client: RedisClient): TaskQueue {
-    return new TaskQueue(client, this.name, this.#prefix.slice(0, this.#prefix.indexOf(':{')), this.#producer)
+  over (connection: StoreConnection): RedisQueue { return this.overClient((connection as WorkerConnection).client) }
+
+  overClient (client: RedisClient): RedisQueue {
+    return new RedisQueue(client, this.name, this.#prefix.slice(0, this.#prefix.indexOf(':{')), this.#producer)
   }
 
+  get upkeep (): QueueUpkeep { return this }
+
   /** Says when a task changes. */
-  taskChannel (id: string): string { return `${this.#prefix}task:${id}` }
+  changeChannel (id: string): string { return `${this.#prefix}task:${id}` }
   /** Says which running task to cancel. */
   get cancelChannel (): string { return `${this.#prefix}cancel` }
   /** Says that a delayed task is due earlier than those before it; Bee-Queue's own. */
@@ -118,15 +86,15 @@ export class TaskQueue {
   addMany (jobs: NewJob[]): Promise<boolean[]> { return this.#producer.saveAll(jobs) }
 
   /** Reads all that is known of a task, in one round trip. */
-  read (id: string): Promise<Read | null> {
-    return gathered(this.#client, () => runScriptForBuffers(this.#client, script('status'), this.#keys.status!, [id], toRead))
+  readTask (id: string): Promise<RawTask | null> {
+    return corkForTick(this.#client, () => runScriptForBuffers(this.#client, script('read-task'), this.#keys['read-task']!, [id], toRead))
   }
 
   /**
    * Claims up to `free` tasks for the length of the lease (ms).
    * @param again where the reply to the same token was lost: gives the same tasks.
    */
-  claim (free: number, token: string, lease: number, again: boolean): Promise<Claim> {
+  claim (free: number, token: string, lease: number, again: boolean): Promise<ClaimReply> {
     return this.#claim(free, token, lease, again ? 'again' : 'now')
   }
 
@@ -134,11 +102,11 @@ export class TaskQueue {
    * Waits until a task is waiting, for `seconds` at the most, and claims one, in one round trip; null where it has yet to
    * be claimed. Where it rejects `revoke` must follow.
    */
-  async claimNext (seconds: number, token: string, lease: number): Promise<Claim | null> {
+  async claimNext (seconds: number, token: string, lease: number): Promise<ClaimReply | null> {
     const waiting = `${this.#prefix}waiting`
     let waited!: Promise<unknown>
-    let claiming!: Promise<Claim>
-    together(this.#client, () => {
+    let claiming!: Promise<ClaimReply>
+    pipelined(this.#client, () => {
       // From the right end to the right end: the list stays as it is. Redis comes to the claim when the wait has ended.
       waited = this.#client.blmove(waiting, waiting, 'RIGHT', 'RIGHT', seconds)
       claiming = this.#claim(1, token, lease, 'next')
@@ -150,40 +118,40 @@ export class TaskQueue {
   }
 
   /** What the token's `claimNext` gave, if it did; from now on it gives nothing. */
-  revoke (token: string, lease: number): Promise<Claim> { return this.#claim(0, token, lease, 'revoke') }
+  cancelWait (token: string, lease: number): Promise<ClaimReply> { return this.#claim(0, token, lease, 'cancel-wait') }
 
-  async #claim (free: number, token: string, lease: number, how: 'now' | 'again' | 'next' | 'revoke'): Promise<Claim> {
+  async #claim (free: number, token: string, lease: number, how: 'now' | 'again' | 'next' | 'cancel-wait'): Promise<ClaimReply> {
     const [now, next, ...rest] = await this.#run('claim', [free, token, lease, how, this.#prefix])
-    const jobs: Claimed[] = []
+    const jobs: ClaimedJob[] = []
     for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
     return { jobs, now, next: next < 0 ? null : next }
   }
 
   /** Writes the outcomes of a batch. */
-  async settle (batch: Settlement[]): Promise<Verdict[]> {
-    return toVerdicts(await this.#run('settle', settleArguments(this.#prefix, batch)))
+  async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
+    return toClaimStatuses(await this.#run('settle', settleArguments(this.#prefix, batch)))
   }
 
   /** Renews claims for the length of the lease (ms). */
-  async renew (lease: number, held: Held[]): Promise<Verdict[]> {
-    return toVerdicts(await this.#run('renew', [lease, ...held.flatMap(one => [one.id, one.token])]))
+  async renew (lease: number, held: ClaimRef[]): Promise<ClaimStatus[]> {
+    return toClaimStatuses(await this.#run('renew', [lease, ...held.flatMap(one => [one.id, one.token])]))
   }
 
   /** Gives claims back, in the order in which they were made. */
-  async release (held: Held[]): Promise<Verdict[]> {
-    return toVerdicts(await this.#run('release', [this.#prefix, ...held.flatMap(one => [one.id, one.token])]))
+  async release (held: ClaimRef[]): Promise<ClaimStatus[]> {
+    return toClaimStatuses(await this.#run('release', [this.#prefix, ...held.flatMap(one => [one.id, one.token])]))
   }
 
   /** Takes back what stalled: what waits again, and what is past maxStalls, now claimed with `token`. */
-  async recover (token: string, lease: number, maxStalls: number): Promise<{ requeued: string[], buried: Buried[] }> {
+  async recover (token: string, lease: number, maxStalls: number): Promise<{ requeued: string[], exhausted: ExhaustedTask[] }> {
     const [requeued, flat] = await this.#run('recover', [token, lease, maxStalls])
-    const buried: Buried[] = []
-    for (let i = 0; i < flat.length; i += 3) buried.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2] })
-    return { requeued, buried }
+    const exhausted: ExhaustedTask[] = []
+    for (let i = 0; i < flat.length; i += 3) exhausted.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2] })
+    return { requeued, exhausted }
   }
 
   /** Says with which stall interval (ms) this worker serves the queue; gives the one in force. */
-  async join (stallInterval: number): Promise<number> { return Number(await this.#run('join', [stallInterval])) }
+  async agreeStallInterval (stallInterval: number): Promise<number> { return Number(await this.#run('agree-stall-interval', [stallInterval])) }
 
   /** Cancels; `before` and `after` are the record as it was read, and as cancelled. */
   cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<'cancelled' | 'requested' | 'changed' | 'unknown'> {
@@ -196,26 +164,26 @@ export class TaskQueue {
   }
 
   /** Says that somebody waits for changes of these tasks, for so long (ms). */
-  async mark (ids: string[], ms: number): Promise<void> { await this.#run('watch', [ms, ...ids]) }
+  async watch (ids: string[], ms: number): Promise<void> { await this.#run('watch', [ms, ...ids]) }
 
   /** Stores stage and progress; false where the claim was lost. */
-  async update (held: Held, json: string): Promise<boolean> {
-    return await this.#run('update', [held.id, held.token, json, this.#prefix]) === 1
+  async updateProgress (held: ClaimRef, json: string): Promise<boolean> {
+    return await this.#run('update-progress', [held.id, held.token, json, this.#prefix]) === 1
   }
 
   /** Removes up to `limit` records of each state whose time has passed; how many. */
-  reap (limit: number): Promise<number> { return this.#run('reap', [limit]) }
+  prune (limit: number): Promise<number> { return this.#run('prune', [limit]) }
 
   /** Gives what plain Bee-Queue workers ended an expiry (ms), a page at a time; the cursor to go on with. */
-  adopt (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string> {
-    return runScript(this.#client, script('adopt'), [this.#prefix + state, `${this.#prefix}done:${state}`], [cursor, ttl])
+  expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string> {
+    return runScript(this.#client, script('expire-foreign'), [this.#prefix + state, `${this.#prefix}done:${state}`], [cursor, ttl])
   }
 
   /**
    * One page of the ids of a state, see the script for their order; and the place of the last one.
    * @param after the last id of the page before, and its place; none for the first page
    */
-  async page (state: TaskState, limit: number, after?: Place): Promise<{ ids: string[], place: number }> {
+  async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<{ ids: string[], place: number }> {
     const [key, kind] = PAGES[state]
     const [place, ...ids] = await runScript(this.#client, script('page'), [this.#prefix + key], [after?.id ?? '', limit, kind, after?.place ?? 0])
     return { ids, place }
@@ -233,7 +201,7 @@ export class TaskQueue {
   purge (limit: number): Promise<[removed: number, left: number]> { return this.#run('purge', [limit]) }
 
   /** A worker tells of itself; that holds for the lifetime (ms). With an empty text it leaves. */
-  async beat (worker: string, text: string, lifetime: number): Promise<void> { await this.#run('beat', [worker, text, lifetime]) }
+  async heartbeat (worker: string, text: string, lifetime: number): Promise<void> { await this.#run('heartbeat', [worker, text, lifetime]) }
 
   /** What the living workers, up to `limit`, told of themselves. */
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
@@ -269,10 +237,10 @@ const PAGES: Record<TaskState, [Key, 'list' | 'asc' | 'desc']> = {
   expired: ['done:expired', 'desc']
 }
 /** What the script `status` replies. */
-function toRead (reply: any[] | null): Read | null {
+function toRead (reply: any[] | null): RawTask | null {
   if (!reply) return null
   const [text, claim, delayedTo, progress] = reply.map(String)
-  const live: Live = {}
+  const live: LiveState = {}
   if (claim) live.claimedAt = Number(claim.split(' ')[1])
   if (delayedTo) live.delayedTo = toScore(delayedTo)
   if (progress) live.progress = parseProgress(progress)
@@ -300,7 +268,7 @@ function settleArguments (prefix: string, batch: Settlement[]): ScriptArgument[]
   return args
 }
 
-const toVerdicts = (codes: number[]): Verdict[] => codes.map(code => verdicts[code]!)
+const toClaimStatuses = (codes: number[]): ClaimStatus[] => codes.map(code => claimStatuses[code]!)
 
 function parseProgress (text: string): { stage: string | null, progress: unknown } | undefined {
   if (isTooDeep(text)) return undefined

@@ -11,8 +11,8 @@ export interface Script {
   readonly sha: string
 }
 
-export type ScriptName = 'add' | 'adopt' | 'beat' | 'cancel' | 'claim' | 'counts' | 'join' | 'page' | 'purge' | 'reap' | 'recover' |
-  'release' | 'remove' | 'renew' | 'retry' | 'settle' | 'status' | 'update' | 'watch' | 'workers'
+export type ScriptName = 'add' | 'expire-foreign' | 'heartbeat' | 'cancel' | 'claim' | 'counts' | 'agree-stall-interval' | 'page' | 'purge' | 'prune' | 'recover' |
+  'release' | 'remove' | 'renew' | 'retry' | 'settle' | 'read-task' | 'update-progress' | 'watch' | 'workers'
 
 export type ScriptArgument = string | number | Buffer
 

@@ -1,32 +1,40 @@
 /**
- * Layer 1: tasks kept in Redis: the queues, calls and channels over one connection, and links of the workers' own.
+ * Tasks kept in Redis: the queues, calls, clock and messages over the app's connection, and connections for workers.
  */
-import { Availability } from './bounded-call.ts'
-import { disconnect, duplicate, untilReady, type Connection, type RedisClient } from './connection.ts'
-import { TaskQueue } from './queue.ts'
+import { RedisCalls } from './bounded-calls.ts'
+import { RedisClock } from './clock.ts'
+import { RedisQueue } from './queue.ts'
 import { Subscriber } from './subscriber.ts'
+import { WorkerConnection } from './worker-connection.ts'
+import type { Connection } from './connection.ts'
 import type { Settings } from '../../options.ts'
-import type { Link, Store } from '../contract.ts'
+import type { Store, StoreConnection } from '../contract.ts'
 
 export class RedisStore implements Store {
-  readonly availability: Availability
-  readonly subscriber: Subscriber
+  readonly calls: RedisCalls
+  readonly clock: RedisClock
+  readonly pubSub: Subscriber
   readonly #connection: Connection
   readonly #prefix: string
 
-  constructor (connection: Connection, { enqueueTimeout, prefix }: Settings) {
-    this.availability = new Availability(connection, enqueueTimeout)
-    this.subscriber = new Subscriber(connection.client)
+  constructor (connection: Connection, { redisTimeout, prefix }: Settings) {
+    this.calls = new RedisCalls(connection, redisTimeout)
+    this.clock = new RedisClock(connection.client)
+    this.pubSub = new Subscriber(connection.client)
     this.#connection = connection
     this.#prefix = prefix
   }
 
   get address (): string { return this.#connection.address }
 
-  queue (name: string): TaskQueue { return new TaskQueue(this.#connection.client, name, this.#prefix) }
+  queue (name: string): RedisQueue { return new RedisQueue(this.#connection.client, name, this.#prefix) }
 
-  // Its links are clients: `open` made them.
-  open (label: string): Link { return duplicate(this.#connection.client, label) }
-  untilReady (link: Link, ms: number, signal: AbortSignal): Promise<boolean> { return untilReady(link as RedisClient, ms, this.address, signal) }
-  shut (link: Link): Promise<void> { return disconnect(link as RedisClient) }
+  connect (label: string): WorkerConnection { return new WorkerConnection(this.#connection.client, label) }
+
+  // `connect` made each of them.
+  untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean> {
+    return (connection as WorkerConnection).untilReady(ms, this.address, signal)
+  }
+
+  close (connection: StoreConnection): Promise<void> { return (connection as WorkerConnection).close() }
 }

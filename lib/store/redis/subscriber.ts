@@ -3,22 +3,22 @@
  *
  * Messages are hints: anyone may publish anything. A listener reads the truth from the record.
  */
-import { disconnect, duplicateToListen, type RedisClient } from './connection.ts'
+import { disconnect, duplicateSubscriber, type RedisClient } from './connection.ts'
 
 type Listener = (message: string) => void
 
 /** A connection that nobody needs stays for a moment, for the next who waits, in ms. */
-const LINGER = 1_000
+const IDLE_CLOSE_MS = 1_000
 /** How often it is asked whether the connection lives, in ms: one that only listens would never know. */
-const PULSE = 5_000
+const PING_INTERVAL_MS = 5_000
 
 export class Subscriber {
   readonly #source: RedisClient
   readonly #listeners = new Map<string, Set<Listener>>()
-  readonly #resync = new Set<() => void>()
+  readonly #resyncCallbacks = new Set<() => void>()
   #client: RedisClient | null = null
-  #leaving: NodeJS.Timeout | undefined
-  #pulse: NodeJS.Timeout | undefined
+  #idleTimer: NodeJS.Timeout | undefined
+  #pingTimer: NodeJS.Timeout | undefined
 
   constructor (source: RedisClient) {
     this.#source = source
@@ -35,14 +35,14 @@ export class Subscriber {
 
   /** Calls back whenever the connection is there again: messages may have been missed. Returns what ends it. */
   onResync (callback: () => void): () => void {
-    this.#resync.add(callback)
-    return () => this.#resync.delete(callback)
+    this.#resyncCallbacks.add(callback)
+    return () => this.#resyncCallbacks.delete(callback)
   }
 
   #connected (): RedisClient {
-    clearTimeout(this.#leaving)
+    clearTimeout(this.#idleTimer)
     if (this.#client) return this.#client
-    const client = duplicateToListen(this.#source, 'subscriber')
+    const client = duplicateSubscriber(this.#source, 'subscriber')
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
     })
@@ -50,9 +50,9 @@ export class Subscriber {
       // A subscribe that was on its way when the connection broke is not among those that ioredis repeats.
       const channels = [...this.#listeners.keys()]
       if (channels.length === 0) return
-      client.subscribe(...channels).then(() => { for (const callback of this.#resync) callback() }, () => {})
+      client.subscribe(...channels).then(() => { for (const callback of this.#resyncCallbacks) callback() }, () => {})
     })
-    this.#pulse = setInterval(() => { client.ping().catch(() => {}) }, PULSE).unref() // without an answer it is dialled anew
+    this.#pingTimer = setInterval(() => { client.ping().catch(() => {}) }, PING_INTERVAL_MS).unref() // without an answer it is dialled anew
     return (this.#client = client)
   }
 
@@ -61,12 +61,12 @@ export class Subscriber {
     if (!listeners?.delete(listener) || listeners.size > 0) return
     this.#listeners.delete(channel)
     this.#client?.unsubscribe(channel).catch(() => {})
-    if (this.#listeners.size === 0) this.#leaving = setTimeout(() => this.close(), LINGER).unref()
+    if (this.#listeners.size === 0) this.#idleTimer = setTimeout(() => this.close(), IDLE_CLOSE_MS).unref()
   }
 
   async close (): Promise<void> {
-    clearTimeout(this.#leaving)
-    clearInterval(this.#pulse)
+    clearTimeout(this.#idleTimer)
+    clearInterval(this.#pingTimer)
     const client = this.#client
     this.#client = null
     if (client) await disconnect(client)

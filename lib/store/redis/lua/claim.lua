@@ -1,16 +1,16 @@
 --[[
 Moves the delayed tasks that are due to waiting, then takes up to `free` waiting tasks for one worker.
 
-KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 revoked
+KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 cancelledWaits
 ARGV  1 free slots  2 claim token  3 lease (ms)  4 how  5 channel prefix
-      how: "now"; "again" after a lost reply; "next" behind a wait on the same connection; "revoke" where that one was cut
+      how: "now"; "again" after a lost reply; "next" behind a wait on the same connection; "cancel-wait" where that one was cut
 Returns { now (ms, Redis' clock), time of the next delayed task or -1, id, record, id, record, ... }
 
 Guarantee: a task is claimed by one token at a time. An id whose record is gone is dropped; an id that is held by a
 live claim (a plain Bee-Queue worker's stall check put it back) goes to active again and is not claimed twice.
 An id that is not UTF-8 is set aside as failed, for a day: no worker could name it, and so nobody could settle it.
 Asking again with the same token returns the same tasks, and takes no more.
-A wait outlives a connection that was cut without a word, and what stands behind it too: "revoke" returns what its token
+A wait outlives a connection that was cut without a word, and what stands behind it too: "cancel-wait" returns what its token
 claimed, and from then on the token claims nothing.
 A task whose worker went away comes alone: if it is what ends workers, it takes none along that was not started.
 Additions come before removals: a Redis that is out of memory refuses additions, and nothing is rolled back.
@@ -45,13 +45,13 @@ local function resume()
 end
 
 -- For longer than any wait lasts. Where Redis is out of memory it is refused, as the claim would be: nobody waits for room.
-local function revoke()
+local function cancel_wait()
   redis.pcall('ZADD', KEYS[10], now + 60000, token)
   redis.pcall('ZREMRANGEBYSCORE', KEYS[10], '-inf', now)
   redis.call('PEXPIRE', KEYS[10], 60000)
 end
 
-local function is_revoked()
+local function is_wait_cancelled()
   return not nothing_rare and type(redis.pcall('ZSCORE', KEYS[10], token)) == 'string'
 end
 
@@ -88,7 +88,7 @@ end
 
 local function set_aside(id)
   redis.call('HSET', KEYS[4], id, string.format('{"data":{"name":"unknown"},"options":{"timestamp":%.0f},"status":"failed","finishedAt":%.0f,'
-    .. '"error":{"name":"Error","message":"The id of the task is not UTF-8","code":"TASK_RECORD_INVALID"}}', now, now))
+    .. '"error":{"name":"Error","message":"The id of the task is not UTF-8","code":"FST_TASKS_RECORD_INVALID"}}', now, now))
   redis.call('SADD', KEYS[7], id)
   redis.call('ZADD', KEYS[8], now + 86400000, id)
 end
@@ -142,10 +142,10 @@ local function take()
 end
 
 local how = ARGV[4]
-if how == 'next' and is_revoked() then return reply end
+if how == 'next' and is_wait_cancelled() then return reply end
 if how == 'again' and resume() then return reply end
-if how == 'revoke' then
-  revoke()
+if how == 'cancel-wait' then
+  cancel_wait()
   resume()
   return reply
 end

@@ -12,7 +12,7 @@ Cost: all claims are looked at, which are as many as tasks that run.
 ]]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local requeued, buried = {}, {}
+local requeued, exhausted = {}, {}
 local LIMIT = 1000
 
 local function stamp(token, since, till) return string.format('%-80s', string.format('%s %.0f %.0f', token, since, till)) end
@@ -36,9 +36,9 @@ end
 local function bury(id, record, stalls)
   redis.call('LPUSH', KEYS[2], id)
   redis.call('HSET', KEYS[5], id, stamp(ARGV[1], now, now + ARGV[2]))
-  buried[#buried + 1] = id
-  buried[#buried + 1] = record
-  buried[#buried + 1] = stalls
+  exhausted[#exhausted + 1] = id
+  exhausted[#exhausted + 1] = record
+  exhausted[#exhausted + 1] = stalls
 end
 
 local function forget(id)
@@ -98,4 +98,4 @@ if redis.call('SET', KEYS[4], '1', 'PX', ARGV[2], 'NX') then
     end
   end
 end
-return { requeued, buried }
+return { requeued, exhausted }

@@ -1,7 +1,7 @@
 --[[
 What the living workers of a queue told of themselves.
 
-KEYS  1 workers  2 vitals
+KEYS  1 workers  2 workerInfo
 ARGV  1 how many at the most
 Returns { worker id, what it told, ... }
 ]]

@@ -1,11 +1,11 @@
 --[[
 A worker tells of itself, and that it lives. Also takes away what workers told that have not told again in time.
 
-KEYS  1 workers  2 vitals
+KEYS  1 workers  2 workerInfo
 ARGV  1 its id  2 what it tells, "" where it leaves  3 how long that holds (ms)
 Returns how many were taken away
 
-Guarantee: a worker that was killed is not listed once that time has passed, and nothing of it stays: the next beat of
+Guarantee: a worker that was killed is not listed once that time has passed, and nothing of it stays: the next heartbeat of
 another takes it away, and without another both keys go by themselves.
 ]]
 local time = redis.call('TIME')

@@ -21,7 +21,7 @@ const END_WITHIN = 3_000
 const STDERR_KEPT = 4_000
 
 /** One process, which answers one question in lines of JSON after the other. */
-export class Actor {
+export class BenchProcess {
   readonly title: string
   readonly #child: ChildProcess
   readonly #questions = new Map<number | 'ready', Question>()
@@ -115,8 +115,8 @@ export class Actor {
 const program = fileURLToPath(new URL('child.js', import.meta.url))
 
 /** All processes that run, so that none outlives the bench. */
-export class Cast {
-  readonly #actors = new Set<Actor>()
+export class Processes {
+  readonly #actors = new Set<BenchProcess>()
   /** Where profiles go; null for none. */
   readonly #profiles: string | null
   #over = false
@@ -126,7 +126,7 @@ export class Cast {
   }
 
   /** A process of ours in Node: a role, and its arguments. */
-  node (role: string, args: string[], flags: string[] = []): Promise<Actor> {
+  node (role: string, args: string[], flags: string[] = []): Promise<BenchProcess> {
     const title = [args[0], role].join('-')
     return this.start({ title, command: process.execPath, args: [...flags, ...this.#profiling(title), program, role, ...args] })
   }
@@ -137,9 +137,9 @@ export class Cast {
   }
 
   /** Not after the end: what was under way when the bench was told to end would start another one. */
-  async start (command: Command): Promise<Actor> {
+  async start (command: Command): Promise<BenchProcess> {
     if (this.#over) throw new Error('the bench ends')
-    const actor = new Actor(command)
+    const actor = new BenchProcess(command)
     this.#actors.add(actor)
     return await actor.ready()
   }

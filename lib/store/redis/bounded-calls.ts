@@ -1,15 +1,14 @@
 /**
- * Layer 1: a call to Redis on behalf of someone who waits: it answers within its deadline, or says why not. Also what
- * Redis' clock says.
+ * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected with what to do.
  */
 import * as errors from '../../errors.ts'
+import type { BoundedCalls } from '../contract.ts'
 import type { Connection } from './connection.ts'
 
-export class Availability {
+export class RedisCalls implements BoundedCalls {
   readonly #connection: Connection
   readonly #deadline: number
   readonly #waiting = new Set<() => void>()
-  #offset = 0
 
   /** @param deadline longest time that a call may take, in ms. */
   constructor (connection: Connection, deadline: number) {
@@ -41,29 +40,11 @@ export class Availability {
 
   get ready (): boolean { return this.#connection.client.status === 'ready' }
 
-  /** Now, by Redis' clock as it was when `synchronise` was last called: ms since 1970. */
-  now (): number { return Date.now() + this.#offset }
-
-  /** What a time that the app gives as a Date is on this clock: the same. A clock that is moved by hand has another. */
-  at (time: number): number { return time }
-
-  /** Reads Redis' clock. Half of the round trip is the error. */
-  async synchronise (): Promise<void> {
-    const before = Date.now()
-    const reply = await this.#connection.client.time().catch(() => null)
-    if (!reply) return // a user without the right to ask: the clocks are taken for one
-    const [seconds, micros] = reply
-    const after = Date.now()
-    const offset = Math.round(Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2)
-    // Clocks of one machine differ by the round trip's noise only.
-    this.#offset = Math.abs(offset) <= after - before + 1 ? 0 : offset
-  }
-
   /**
    * Calls Redis.
    * @param what names the call, `doubt` tells what is known where its reply did not come.
    * @param start since when the deadline counts, where another call for the same purpose came before.
-   * @throws TASKS_UNAVAILABLE (503, Retry-After) where there is no answer within the deadline, or Redis refuses.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE (503, Retry-After) where there is no answer within the deadline, or Redis refuses.
    */
   call<T> (what: string, doubt: string, send: () => Promise<T>, start = Date.now()): Promise<T> {
     return this.ready ? this.#send(what, doubt, send, start) : this.#sendLater(what, doubt, send, start)
@@ -93,8 +74,8 @@ export class Availability {
   #unavailable (what: string, hint: string, cause?: Error): Error {
     const { client } = this.#connection
     const error = cause
-      ? new errors.Unavailable(what, this.#deadline, client.status, hint, { cause })
-      : new errors.Unavailable(what, this.#deadline, client.status, hint)
+      ? new errors.RedisUnavailable(what, this.#deadline, client.status, hint, { cause })
+      : new errors.RedisUnavailable(what, this.#deadline, client.status, hint)
     // Fastify's error handler sends an error's headers.
     return Object.assign(error, { headers: { 'retry-after': '1' } })
   }
@@ -105,17 +86,4 @@ function isOfRedis (error: unknown): error is Error {
   if (!(error instanceof Error) || (error as any).headers) return false
   return /^(ReplyError|MaxRetriesPerRequestError|AbortError|ClusterAllFailedError)$/.test(error.name) ||
     /Connection is closed|Command timed out|Stream isn't writeable|ECONN|EPIPE|ETIMEDOUT|Too many Cluster redirections|Cluster isn't ready|None of startup nodes/.test(error.message)
-}
-
-const NOT_HERE = new Error('not here')
-
-/** The first that is there; null where none is. @throws where none is, and one could not say. */
-export async function firstOf<T> (looks: Array<Promise<T | null>>): Promise<T | null> {
-  if (looks.length === 1) return await looks[0]!
-  const found = looks.map(async look => await look ?? Promise.reject(NOT_HERE))
-  return await Promise.any(found).catch(({ errors }: AggregateError) => {
-    const failure = errors.find(error => error !== NOT_HERE)
-    if (failure) throw failure
-    return null
-  })
 }

@@ -7,7 +7,7 @@ import { claim, count, id, progress, score, toBuffer, type Bytes } from './garba
 import { text } from './values.ts'
 
 /** `key` is the last part of a key's name. */
-export interface Stray { key: string, id: Bytes, value: string }
+export interface StrayKey { key: string, id: Bytes, value: string }
 
 const lists = ['waiting', 'active']
 const sets = ['stalling', 'cancelling', 'succeeded', 'failed']
@@ -17,7 +17,7 @@ const hashes: Record<string, fc.Arbitrary<string>> = { claims: claim, progress, 
 
 const no = fc.constant('')
 
-export const stray: fc.Arbitrary<Stray> = fc.oneof(
+export const strayKey: fc.Arbitrary<StrayKey> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ key: fc.constantFrom(...lists), id, value: no }) },
   { weight: 6, arbitrary: fc.record({ key: fc.constantFrom(...sets), id, value: no }) },
   { weight: 18, arbitrary: fc.record({ key: fc.constantFrom('delayed', 'delayed', ...sorted), id, value: score }) },
@@ -25,9 +25,9 @@ export const stray: fc.Arbitrary<Stray> = fc.oneof(
   ...Object.entries(hashes).map(([key, value]) => ({ weight: 6, arbitrary: fc.record({ key: fc.constant(key), id, value }) }))
 )
 
-export const isInList = ({ key }: Stray): boolean => lists.includes(key)
+export const isInList = ({ key }: StrayKey): boolean => lists.includes(key)
 
-export function write (pipeline: ChainableCommander, name: string, { key, id, value }: Stray): void {
+export function write (pipeline: ChainableCommander, name: string, { key, id, value }: StrayKey): void {
   const member = toBuffer(id)
   if (lists.includes(key)) pipeline.lpush(name, member)
   else if (sets.includes(key)) pipeline.sadd(name, member)

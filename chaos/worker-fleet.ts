@@ -9,7 +9,7 @@ import type { RedisChoice } from './tasks.ts'
 import type { WorkerArguments } from './worker.ts'
 
 /** One process: from its start to its end. */
-export interface Life {
+export interface ProcessRun {
   name: string
   slot: number
   from: number
@@ -27,14 +27,14 @@ const TERM_LIMIT = 1_000 + 3_000 + 3_000
 
 const program = fileURLToPath(new URL('worker.js', import.meta.url))
 
-export class Crew {
-  readonly lives: Life[] = []
+export class WorkerFleet {
+  readonly processRuns: ProcessRun[] = []
   /** Of each slot. */
   readonly #redis: RedisChoice[]
   readonly #queues: string[]
   readonly #dir: string
   readonly #random: Random
-  readonly #children = new Map<number, { child: ChildProcess, life: Life, exited: Promise<void> }>()
+  readonly #children = new Map<number, { child: ChildProcess, life: ProcessRun, exited: Promise<void> }>()
   #stopped = false
 
   /** @param queues beside those of the tasks */
@@ -48,14 +48,14 @@ export class Crew {
   start (): void { this.#redis.forEach((_redis, slot) => this.#spawn(slot)) }
 
   #spawn (slot: number): void {
-    const name = `w${slot}-${this.lives.length}`
-    const life: Life = { name, slot, from: Date.now(), told: null, to: null, code: null, signal: null, hung: false }
+    const name = `w${slot}-${this.processRuns.length}`
+    const life: ProcessRun = { name, slot, from: Date.now(), told: null, to: null, code: null, signal: null, hung: false }
     const options: WorkerArguments = { redis: this.#redis[slot]!, dir: this.#dir, life: name, standalone: slot % 2 === 0, queues: this.#queues }
     const log = openSync(join(this.#dir, `${name}.log`), 'a')
     const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['pipe', log, log] })
     closeSync(log)
     child.stdin!.on('error', () => {})
-    this.lives.push(life)
+    this.processRuns.push(life)
     const exited = new Promise<void>(resolve => child.once('exit', (code, signal) => {
       Object.assign(life, { to: Date.now(), code, signal })
       this.#children.delete(slot)
@@ -81,7 +81,7 @@ export class Crew {
     return true
   }
 
-  async #insist ({ child, life, exited }: { child: ChildProcess, life: Life, exited: Promise<void> }): Promise<void> {
+  async #insist ({ child, life, exited }: { child: ChildProcess, life: ProcessRun, exited: Promise<void> }): Promise<void> {
     const timer = setTimeout(() => {
       life.hung = true
       child.kill('SIGKILL')

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { celeryCommand, type Celery } from './peers/celery.ts'
 import { rotated } from './stats.ts'
-import type { Actor, Cast } from './cast.ts'
+import type { BenchProcess, Processes } from './processes.ts'
 import type { Bar } from './bars.ts'
 import type { Panel } from './chart.ts'
 import type { Reading } from './meter.ts'
@@ -10,16 +10,16 @@ import type { PeerName, Variant } from './peers/index.ts'
 import type { BenchRedis } from './redis.ts'
 import type { StartOptions } from './roles/worker.ts'
 
-export interface Stage {
+export interface BenchContext {
   redis: BenchRedis
-  cast: Cast
+  processes: Processes
   /** `full`; `quick` has fewer rounds and tasks; `tiny` only shows that it works. */
   size: Size
   peers: PeerName[]
   celery: Celery | null
   say (text: string): void
   /** The processes of the peers: they stay, warm, for the parts to come. */
-  actors: Map<string, Promise<Actor>>
+  peerProcesses: Map<string, Promise<BenchProcess>>
 }
 
 export type Size = 'full' | 'quick' | 'tiny'
@@ -38,28 +38,28 @@ export interface Outcome {
   charts?: Panel[]
 }
 
-export type Part = (stage: Stage) => Promise<Outcome>
+export type Part = (stage: BenchContext) => Promise<Outcome>
 
-export interface Pair { producer: Actor, worker: Actor }
+export interface Pair { producer: BenchProcess, worker: BenchProcess }
 
 /** Those of `wanted` that take part. */
-export const present = ({ peers }: Stage, ...wanted: PeerName[]): PeerName[] => wanted.filter(peer => peers.includes(peer))
+export const present = ({ peers }: BenchContext, ...wanted: PeerName[]): PeerName[] => wanted.filter(peer => peers.includes(peer))
 
 /**
  * The process of a peer.
  * @param url where it finds Redis. Default: the bench's own
  * @param which for several of one role
  */
-export function actorOf (stage: Stage, peer: Variant, role: 'producer' | 'worker', url = stage.redis.url, which = 1): Promise<Actor> {
-  const { actors, cast, celery } = stage
+export function actorOf (stage: BenchContext, peer: Variant, role: 'producer' | 'worker', url = stage.redis.url, which = 1): Promise<BenchProcess> {
+  const { peerProcesses, processes, celery } = stage
   const key = [peer, role, url, which].join(' ')
-  const actor = actors.get(key) ?? (peer === 'celery' ? cast.start(celeryCommand(celery!, role, url)) : cast.node(role, [peer, url]))
-  actors.set(key, actor)
+  const actor = peerProcesses.get(key) ?? (peer === 'celery' ? processes.start(celeryCommand(celery!, role, url)) : processes.node(role, [peer, url]))
+  peerProcesses.set(key, actor)
   return actor
 }
 
 /** A producer and a worker process of each peer. @param url where the workers find Redis */
-export async function pairsOf<Name extends Variant> (stage: Stage, peers: Name[], url?: string): Promise<Map<Name, Pair>> {
+export async function pairsOf<Name extends Variant> (stage: BenchContext, peers: Name[], url?: string): Promise<Map<Name, Pair>> {
   const pairs = new Map<Name, Pair>()
   for (const peer of peers) {
     const [producer, worker] = await Promise.all([actorOf(stage, peer, 'producer'), actorOf(stage, peer, 'worker', url)])
@@ -81,7 +81,7 @@ export async function inTurn<Name, T> (names: Name[], rounds: number, warmUps: n
 }
 
 /** Looks at a worker until that many have ended. */
-export async function drained (worker: Actor, count: number, within = 60_000): Promise<Reading> {
+export async function drained (worker: BenchProcess, count: number, within = 60_000): Promise<Reading> {
   for (const end = Date.now() + within; Date.now() < end; await sleep(20)) {
     const reading = await worker.call<Reading>('read')
     if (reading.count >= count) return reading
@@ -90,7 +90,7 @@ export async function drained (worker: Actor, count: number, within = 60_000): P
 }
 
 /** Starts a worker on what is in the queue, and stops it when that is done. */
-export async function drain (worker: Actor, options: StartOptions, within?: number): Promise<Reading> {
+export async function drain (worker: BenchProcess, options: StartOptions, within?: number): Promise<Reading> {
   await worker.call('start', options)
   const reading = await drained(worker, options.target, within)
   await worker.call('stop')

@@ -12,7 +12,7 @@ function open (port: number): Redis {
   return client
 }
 
-export class Direct {
+export class RedisProbe {
   /** When the end of a task was heard of: for the time that recovery takes, not for counting. A restart loses some. */
   readonly settledAt: number[] = []
   readonly #client: Redis

@@ -1,0 +1,129 @@
+/**
+ * Keeps this worker's claims of one queue:
+ *
+ * 1. renews their leases every third of stallInterval, and passes on what the store answers: owned, lost or cancelled;
+ * 2. agrees on the stall interval with the other workers of the queue;
+ * 3. warns when a handler holds the event loop so long that leases are in danger.
+ *
+ * A store without upkeep has no leases that expire: then only `check` is used.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import * as errors from '../errors.ts'
+import { Repeater } from './repeater.ts'
+import type { PersistentCalls } from './persistent-call.ts'
+import type { ClaimRef, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
+
+export interface LeaseRenewerOptions {
+  queue: Queue
+  connection: StoreConnection
+  stallInterval: number
+  calls: PersistentCalls
+  log: FastifyBaseLogger
+  /** The claims that are held now. */
+  claims: () => ClaimRef[]
+  /** Called with the status of each renewed claim. */
+  onStatus: (claim: ClaimRef, status: ClaimStatus) => void
+  /** What runs, for the warning about a held event loop. */
+  running: () => Array<{ task: string, taskId: string }>
+}
+
+/** How often the event loop is checked, in ms. */
+const LAG_CHECK_MS = 500
+/** How often a failed renewal is repeated, in ms. */
+const RETRY_MS = 500
+
+export class LeaseRenewer {
+  readonly #options: LeaseRenewerOptions
+  readonly #repeater: Repeater
+  /** Renewals fail. In a cluster a single master may be away: the connection does not show it. */
+  #failing = false
+  #connectedAt = 0
+
+  constructor (options: LeaseRenewerOptions) {
+    this.#options = options
+    this.#repeater = new Repeater(options.connection, options.log)
+  }
+
+  /**
+   * Since when leases could be renewed: ms since 1970, by this process' clock. Infinity during an outage.
+   * After an outage all leases may have expired: recovery has to wait until living workers have renewed theirs.
+   */
+  get renewingSince (): number { return this.#failing ? Infinity : this.#connectedAt }
+
+  /** Throws FST_TASKS_STALL_INTERVAL_CLASH. */
+  async start (): Promise<void> {
+    const { queue: { name, upkeep }, connection, stallInterval, calls } = this.#options
+    if (!upkeep) return
+    const inForce = await calls.retryUntilClosed('start', () => upkeep.agreeStallInterval(stallInterval))
+    if (inForce === undefined || calls.closed) return
+    if (inForce !== stallInterval) throw new errors.StallIntervalClash(name, inForce, stallInterval, 2 * inForce)
+    connection.on('ready', this.#onReady)
+    this.#watchEventLoop()
+    this.#repeater.every(stallInterval / 3, () => this.#renewAll())
+    this.#repeater.every(RETRY_MS, () => this.#failing && this.#renewAll(false))
+  }
+
+  readonly #onReady = (): void => {
+    this.#connectedAt = Date.now()
+    void this.#renewAll()
+  }
+
+  /**
+   * A failed renewal is repeated soon: when Redis is back, all leases may have expired.
+   * @param logged false for the repeated tries: one line for each outage is enough
+   */
+  async #renewAll (logged = true): Promise<void> {
+    await this.#repeater.turn('renewal of claims', async () => {
+      try {
+        await this.#renew()
+      } catch (error) {
+        this.#failing = true
+        if (logged) throw error
+        return
+      }
+      if (this.#failing) this.#connectedAt = Date.now()
+      this.#failing = false
+    })
+  }
+
+  async #renew (): Promise<void> {
+    const { queue, stallInterval, claims, onStatus, log } = this.#options
+    const held = claims()
+    const inForce = await queue.upkeep!.agreeStallInterval(stallInterval)
+    if (inForce !== stallInterval) {
+      const fields = { event: 'queue.stall_interval_clash', queue: queue.name, stallInterval, inForce }
+      log.error(fields, 'workers of one queue have different stallIntervals: tasks may run twice. Set the same everywhere')
+    }
+    if (held.length === 0) return
+    const statuses = await queue.renew(stallInterval, held)
+    held.forEach((claim, i) => onStatus(claim, statuses[i]!))
+  }
+
+  /** A message says that a task was cancelled. Anybody may send one, so a renewal asks the store. */
+  async check (id: string): Promise<void> {
+    const { queue, stallInterval, claims, onStatus } = this.#options
+    const claim = claims().find(held => held.id === id)
+    if (!claim) return
+    const [status] = await queue.renew(stallInterval, [claim]).catch(() => []) // the next renewal finds it
+    if (status) onStatus(claim, status)
+  }
+
+  /** A handler that holds the event loop holds up renewals too: all leases of this worker may expire. */
+  #watchEventLoop (): void {
+    const { stallInterval, log, running } = this.#options
+    let last = Date.now()
+    this.#repeater.every(LAG_CHECK_MS, () => {
+      const lateMs = Date.now() - last - LAG_CHECK_MS
+      last = Date.now()
+      if (lateMs < stallInterval / 6) return
+      const fields = { event: 'worker.event_loop_held', lateMs, stallInterval, running: running() }
+      log.warn(fields, 'event loop was held up by a task: past stallInterval its claim is lost and it runs twice. ' +
+        'Give it a thread: define(name, { thread: file })')
+    })
+  }
+
+  stop (): void {
+    this.#options.connection.off('ready', this.#onReady)
+    this.#repeater.stop()
+  }
+}
