@@ -1,7 +1,31 @@
 import neostandard from 'neostandard'
+import tseslint from 'typescript-eslint'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.build', '.build-shields', '.tap', 'coverage', 'artifacts'] }),
-  // `void` says that a promise is not waited for on purpose.
-  { rules: { 'no-void': 'off' } }
+  ...neostandard({ ts: true, ignores: ['dist', '.build', '.build-shields', '.tap', 'coverage', 'artifacts', 'test/types'] }),
+  {
+    rules: {
+      // `void` says that a promise is not awaited on purpose.
+      'no-void': 'off',
+      '@stylistic/max-len': ['warn', { code: 120, ignoreUrls: true, ignoreRegExpLiterals: true }]
+    }
+  },
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    rules: {
+      // tap runs a test without being awaited.
+      '@typescript-eslint/no-floating-promises': ['warn', { allowForKnownSafeCalls: [{ from: 'package', package: '@tapjs/test', name: 'test' }, { from: 'package', package: '@tapjs/core', name: 'test' }] }],
+      '@typescript-eslint/no-misused-promises': ['warn', { checksVoidReturn: { arguments: false, attributes: false } }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'warn'
+    }
+  },
+  {
+    files: ['lib/**/*.ts'],
+    rules: {
+      'max-lines': ['warn', 300],
+      'max-lines-per-function': ['warn', { max: 25, IIFEs: true }]
+    }
+  }
 ]
