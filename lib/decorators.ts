@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as errors from './errors.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
-import { Worker } from './worker.ts'
+import type { AppWorkers } from './worker.ts'
 import type { MemoryClock } from './testing/virtual-clock.ts'
 import type { TaskRegistry } from './tasks/registry.ts'
 import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord, TaskWorker, WorkerInfo, WorkerOptions } from './types.ts'
@@ -14,10 +14,10 @@ import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOption
 class ScopedTasks implements FastifyTasks {
   readonly #registry: TaskRegistry
   readonly #instance: FastifyInstance
-  readonly #workers: Worker[]
+  readonly #workers: AppWorkers
   readonly #memoryClock: MemoryClock | undefined
 
-  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: Worker[], memoryClock: MemoryClock | undefined) {
+  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: AppWorkers, memoryClock: MemoryClock | undefined) {
     this.#registry = registry
     this.#instance = instance
     this.#workers = workers
@@ -25,6 +25,7 @@ class ScopedTasks implements FastifyTasks {
   }
 
   get name (): string { return this.#registry.settings.name }
+  get instanceId (): string { return this.#registry.instanceId }
   get ready (): boolean { return this.#registry.calls.ready }
 
   define (name: string, options: DefineOptions | TaskHandler = {}, handler?: TaskHandler): Task<any, any, any> {
@@ -52,8 +53,7 @@ class ScopedTasks implements FastifyTasks {
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {
-    const worker = new Worker(this.#registry, options, this.#instance.log)
-    this.#workers.push(worker)
+    const worker = this.#workers.create(options, this.#instance.log)
     await worker.start()
     return worker
   }
@@ -68,7 +68,7 @@ class ScopedTasks implements FastifyTasks {
 }
 
 /** Decorates; the workers that are started through it are added to `workers`. Throws FST_TASKS_NAME_TAKEN. */
-export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: Worker[], memoryClock?: MemoryClock): FastifyTasks {
+export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: AppWorkers, memoryClock?: MemoryClock): FastifyTasks {
   const { name } = registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
   const scoped = new WeakMap<FastifyInstance, FastifyTasks>()

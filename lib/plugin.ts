@@ -19,7 +19,8 @@ import { RedisStore } from './store/redis/store.ts'
 import { makeRoutes } from './routes/routes.ts'
 import { TaskRegistry } from './tasks/registry.ts'
 import type { FastifyTasks, TasksOptions } from './types.ts'
-import type { Worker } from './worker.ts'
+import { ThreadPool } from './attempt/thread-pool.ts'
+import { AppWorkers } from './worker.ts'
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
@@ -27,7 +28,8 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const decorated = fastify.hasDecorator('redis') ? fastify.redis : undefined
   const connection = connect(settings.redis ?? await unnamed(fastify, decorated), decorated)
   const registry = new TaskRegistry(settings, new RedisStore(connection, settings))
-  const tasks = assemble(fastify, { registry, connection })
+  const workers = new AppWorkers(registry, new ThreadPool(settings))
+  const tasks = assemble(fastify, { registry, workers, connection })
   const ready = await greetRedis(fastify, registry, connection).catch(err => {
     if (connection.owned) connection.client.disconnect() // an app that could not start may never be closed
     throw err
@@ -40,8 +42,8 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
 async function registerInMemory (fastify: FastifyInstance, settings: Settings, automatic: boolean): Promise<void> {
   const store = new MemoryStore()
   const registry = new TaskRegistry(settings, store)
-  const workers: Worker[] = []
-  const memoryClock = new MemoryClock(registry, store, new AutoWorkers({ registry, store, workers, automatic: automatic && !appRegistry(fastify).standalone, log: fastify.log }))
+  const workers = new AppWorkers(registry, new ThreadPool(settings))
+  const memoryClock = new MemoryClock(registry, store, new AutoWorkers({ store, workers, automatic: automatic && !appRegistry(fastify).standalone, log: fastify.log }))
   const tasks = assemble(fastify, { registry, workers, memoryClock })
   if (process.env.NODE_ENV === 'production') fastify.log.warn('mode "memory" is for tests: tasks run in this process, and are lost with it')
   await mount(fastify, registry)
@@ -64,14 +66,14 @@ interface Parts {
   registry: TaskRegistry
   connection?: Connection
   memoryClock?: MemoryClock
-  workers?: Worker[]
+  workers: AppWorkers
 }
 
 /** Added first: what fails after this closes what was opened. Workers need the connections, and go before them. */
-function assemble (fastify: FastifyInstance, { registry, connection, memoryClock, workers = [] }: Parts): FastifyTasks {
+function assemble (fastify: FastifyInstance, { registry, connection, memoryClock, workers }: Parts): FastifyTasks {
   fastify.addHook('onClose', async () => {
     memoryClock?.close()
-    await Promise.all(workers.map(worker => worker.close()))
+    await workers.close()
     await registry.close()
     if (connection?.owned) await disconnect(connection.client)
   })

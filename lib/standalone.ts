@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { workerDefaults } from './options.ts'
+import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { AppRegistry } from './boot/app-registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
@@ -92,18 +93,16 @@ function plan ({ instances }: AppRegistry, { queues, concurrency = workerDefault
 }
 
 function served ({ definitions, queues: open }: PluginInstance, wanted: string[] | undefined): string[] {
-  const queues = [...definitions.values()].filter(one => one.handler).map(one => one.queue)
-  if (queues.length === 0) return []
-  return [...new Set([...queues, ...open])].filter(queue => wanted?.includes(queue) ?? true)
+  return servedQueues(definitions.values(), open).filter(queue => wanted?.includes(queue) ?? true)
 }
 
-const everyTask = (registered: PluginInstance[]): string =>
-  registered.flatMap(one => [...one.definitions].map(([name, { queue, handler }]) => `${name} (queue ${queue}${handler ? '' : ', no handler'})`)).join(', ') || 'none'
+const everyTask = (instances: PluginInstance[]): string =>
+  listDefinitions(instances.flatMap(({ definitions }) => [...definitions.values()]))
 
 /** Those of the queues that are served; all, where one of these is open to every task. */
 function tasksOf ({ registered, workerOptions: { queues } }: Plan): string[] {
   const open = queues.some(queue => registered.queues.includes(queue))
-  return [...registered.definitions].filter(([, { handler, queue }]) => handler && (open || queues.includes(queue))).map(([name]) => name)
+  return [...registered.definitions].filter(([, { hasHandler, queue }]) => hasHandler && (open || queues.includes(queue))).map(([name]) => name)
 }
 
 function describe (plans: Plan[], app: string): Omit<WorkerBoot, 'close'> {

@@ -401,6 +401,8 @@ export type TaskName = [keyof Tasks] extends [never] ? string : Extract<keyof Ta
 export interface FastifyTasks<Provider extends FastifyTypeProvider = FastifyTypeProviderDefault, Instance = FastifyInstance> {
   /** The `name` option. */
   readonly name: string
+  /** A random id. It tells the plugin instances of one process apart, in the payloads of telemetry. */
+  readonly instanceId: string
   /**
    * Defines a task: the handler's `this` is the instance on which `define` was called.
    * Without a handler it can be enqueued here, and is run by workers that have one.

@@ -1,22 +1,25 @@
 /**
- * Layer 2: a worker: the run loops of its queues, their connections, and how it ends. Embedded and standalone workers
- * are this same code.
+ * A worker: one consumer for each of its queues, its connections, its heartbeat, and how it ends. Embedded and standalone
+ * workers are this same code.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
+import { QueueConsumer } from './worker/consumer.ts'
 import { Heartbeat } from './worker/heartbeat.ts'
 import { PersistentCalls } from './worker/persistent-call.ts'
-import { QueueConsumer } from './worker/consumer.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
+import { listDefinitions, servedQueues } from './tasks/definition.ts'
+import type { ThreadPool } from './attempt/thread-pool.ts'
 import type { StoreConnection } from './store/contract.ts'
 import type { TaskRegistry } from './tasks/registry.ts'
+import type { ConsumerContext } from './worker/consumer-context.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
-/** For the grace of aborted handlers and the last words to Redis, beyond closeTimeout, in ms. */
+/** Beyond closeTimeout, for the grace of aborted handlers and the last calls to Redis, in ms. */
 const CLOSE_MARGIN_MS = 2_000
-/** How often it is said that Redis is waited for, in ms. */
+/** How often a worker that waits for Redis says so, in ms. */
 const WAIT_NOTICE_MS = 10_000
 
 export class Worker implements TaskWorker {
@@ -24,9 +27,10 @@ export class Worker implements TaskWorker {
   readonly queues: readonly string[]
   readonly concurrency: number
   readonly #registry: TaskRegistry
+  readonly #threads: ThreadPool
   readonly #settings: WorkerSettings
   readonly #log: FastifyBaseLogger
-  /** For what is done once, at the start; the loops have their own. */
+  /** For calls that are made once, at the start. The consumers have their own. */
   readonly #calls: PersistentCalls
   readonly #connections: StoreConnection[] = []
   #consumers: QueueConsumer[] = []
@@ -34,75 +38,98 @@ export class Worker implements TaskWorker {
   #closing: Promise<void> | null = null
 
   /** Throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_NO_HANDLERS. Connects at `start`. */
-  constructor (registry: TaskRegistry, options: WorkerOptions, log: FastifyBaseLogger) {
+  constructor (registry: TaskRegistry, threads: ThreadPool, options: WorkerOptions, log: FastifyBaseLogger) {
     this.#registry = registry
-    this.#settings = workerSettings(options, queuesWithHandlers(registry))
+    this.#threads = threads
+    this.#settings = workerSettings(options, servedQueues(registry.definitions.values(), registry.settings.queues))
     this.queues = this.#settings.queues
     this.concurrency = this.#settings.concurrency
     this.#log = log.child({ worker: this.id })
-    this.#calls = new PersistentCalls(this.#log)
+    this.#calls = new PersistentCalls(this.#log, { instance: registry.instanceId, worker: this.id })
     for (const queue of this.queues) registry.queue(queue)
     this.#checkHandlers()
   }
 
   #checkHandlers (): void {
     const definitions = [...this.#registry.definitions.values()]
-    const served = definitions.filter(one => this.queues.includes(one.queue))
+    const served = definitions.filter(({ queue }) => this.queues.includes(queue))
     // Any task may be enqueued to a queue of the `queues` option.
-    const open = this.queues.some(queue => this.#registry.settings.queues.includes(queue)) && definitions.some(one => one.handler)
-    if (!open && !served.some(one => one.handler)) {
-      const found = definitions.map(one => `${one.name} (queue ${one.queue}${one.handler ? '' : ', no handler'})`).join(', ')
-      throw new errors.NoHandlers(`no task with a handler in ${this.queues.length > 0 ? `the queues ${this.queues.join(', ')}` : 'any queue'}; defined: ${found || 'none'}`)
+    const isOpen = this.queues.some(queue => this.#registry.settings.queues.includes(queue))
+    const mayRun = isOpen ? definitions : served
+    if (!mayRun.some(({ hasHandler }) => hasHandler)) {
+      const where = this.queues.length > 0 ? `the queues ${this.queues.join(', ')}` : 'any queue'
+      throw new errors.NoHandlers(`no task with a handler in ${where}; defined: ${listDefinitions(definitions)}`)
     }
-    const without = served.filter(one => !one.handler).map(one => one.name)
-    if (without.length > 0) this.#log.warn(`No handler here for ${without.join(', ')}: this worker hands such tasks back for others`)
+    const tasks = served.filter(({ hasHandler }) => !hasHandler).map(({ name }) => name)
+    if (tasks.length === 0) return
+    const fields = { event: 'worker.handlers_missing', tasks }
+    this.#log.warn(fields, 'worker has no handler for some tasks of its queues: it defers them for other workers')
   }
 
-  /** Waits for Redis for as long as it takes, then works. Throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED. */
+  /** Waits for Redis as long as it takes, then works. Throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED. */
   async start (): Promise<void> {
-    const client = this.#open('worker')
-    await this.#waitForRedis(client)
+    const connection = this.#connect('worker')
+    await this.#waitForRedis(connection)
     if (this.#closing) return
     await this.#calls.retryUntilClosed('reading of its clock', () => this.#registry.clock.synchronise())
     if (this.#closing) return
+    const context = this.#context()
     this.#consumers = this.queues.map(name => new QueueConsumer({
-      registry: this.#registry,
+      context,
       queue: this.#registry.queue(name),
-      connection: client,
-      blockingConnection: this.#open(`wait:${name}`),
-      workerId: this.id,
-      concurrency: this.concurrency,
-      log: this.#log
+      connection,
+      blockingConnection: this.#connect(`wait:${name}`)
     }))
     await Promise.all(this.#consumers.map(consumer => consumer.start()))
-    this.#startHeartbeat(client)
-    this.#log.info({ queues: this.queues, concurrency: this.concurrency }, 'worker started')
+    this.#startHeartbeat(connection)
+    const fields = { event: 'worker.started', queues: this.queues, concurrency: this.concurrency }
+    this.#log.info(fields, 'worker started')
   }
 
-  #startHeartbeat (client: StoreConnection): void {
+  #context (): ConsumerContext {
+    const { instanceId, settings, definitions, clock, pubSub } = this.#registry
+    const { id, concurrency } = this
+    return {
+      worker: id,
+      instance: instanceId,
+      concurrency,
+      settings,
+      definitions,
+      clock,
+      pubSub,
+      log: this.#log,
+      runInThread: (file, attempt, filtered) => this.#threads.run(file, attempt, filtered)
+    }
+  }
+
+  #startHeartbeat (connection: StoreConnection): void {
     if (this.#closing) return
     this.#heartbeat = new Heartbeat({
       id: this.id,
-      connection: client,
+      connection,
       concurrency: this.concurrency,
-      queues: this.#consumers.map((consumer, i) => ({ queue: this.#registry.queue(this.queues[i]!).over(client), running: () => consumer.runningTasks() })),
+      queues: this.#consumers.map((consumer, i) => ({
+        queue: this.#registry.queue(this.queues[i]!).over(connection),
+        running: () => consumer.runningTasks()
+      })),
       now: () => this.#registry.clock.now(),
       log: this.#log
     })
     this.#heartbeat.start()
   }
 
-  #open (label: string): StoreConnection {
-    const client = this.#registry.store.connect(label)
-    this.#connections.push(client)
-    return client
+  #connect (label: string): StoreConnection {
+    const connection = this.#registry.store.connect(label)
+    this.#connections.push(connection)
+    return connection
   }
 
-  async #waitForRedis (client: StoreConnection): Promise<void> {
+  async #waitForRedis (connection: StoreConnection): Promise<void> {
     const { store } = this.#registry
     let ms = 1_000
-    while (!this.#closing && !await store.untilReady(client, ms, this.#calls.signal)) {
-      this.#log.warn(`Waiting for Redis at ${store.address}: it does not answer (connection: ${client.status})`)
+    while (!this.#closing && !await store.untilReady(connection, ms, this.#calls.signal)) {
+      const fields = { event: 'redis.awaited', address: store.address, connection: connection.status }
+      this.#log.warn(fields, 'worker waits for Redis: it does not answer')
       ms = WAIT_NOTICE_MS
     }
   }
@@ -123,17 +150,46 @@ export class Worker implements TaskWorker {
     await within(CLOSE_MARGIN_MS, this.#consumers.map(consumer => consumer.handBack()))
     for (const consumer of this.#consumers) consumer.close()
     this.#heartbeat?.stop()
-    await Promise.all(this.#connections.map(client => this.#registry.store.close(client)))
-    this.#log.info('worker closed')
+    await Promise.all(this.#connections.map(connection => this.#registry.store.close(connection)))
+    this.#log.info({ event: 'worker.closed' }, 'worker closed')
   }
 }
 
-function queuesWithHandlers ({ definitions, settings }: TaskRegistry): string[] {
-  const queues = [...definitions.values()].filter(one => one.handler).map(one => one.queue)
-  return queues.length === 0 ? [] : [...new Set([...queues, ...settings.queues])]
+/** The workers of one plugin instance, and the threads that they share. All end with the app. */
+export class AppWorkers {
+  readonly #registry: TaskRegistry
+  readonly #threads: ThreadPool
+  readonly #workers = new Set<Worker>()
+
+  constructor (registry: TaskRegistry, threads: ThreadPool) {
+    this.#registry = registry
+    this.#threads = threads
+  }
+
+  /** Makes a worker. Throws as its constructor does. */
+  create (options: WorkerOptions, log: FastifyBaseLogger): Worker {
+    const worker = new Worker(this.#registry, this.#threads, options, log)
+    this.#workers.add(worker)
+    return worker
+  }
+
+  /** Whether a worker serves the queue. */
+  serve (queue: string): boolean {
+    return [...this.#workers].some(worker => worker.isOpen && worker.queues.includes(queue))
+  }
+
+  async remove (worker: Worker): Promise<void> {
+    await worker.close()
+    this.#workers.delete(worker)
+  }
+
+  async close (): Promise<void> {
+    await Promise.all(Array.from(this.#workers, worker => worker.close()))
+    await this.#threads.close()
+  }
 }
 
-/** Waits for all, but not for longer than `ms`. */
+/** Waits for all, at most `ms`. */
 async function within (ms: number, work: Array<Promise<unknown>>): Promise<void> {
   const timer = new AbortController()
   await Promise.race([Promise.allSettled(work), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])

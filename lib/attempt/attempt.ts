@@ -1,81 +1,71 @@
 /**
- * Layer 2: one attempt of one task: its context, its signal, its timeout, and how it ended.
+ * One attempt of one task, from its start to its result:
+ *
+ * 1. validates the data again and calls the handler, here or in a thread;
+ * 2. starts its timeout, and aborts it on timeout, cancel, lost claim and shutdown;
+ * 3. stores the stage and progress that it reports;
+ * 4. decides its result, once: an aborted handler that does not return within the grace is decided without it.
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
-import { runWithOrigin } from '../tasks/request-context.ts'
-import { toFailure, type Failure } from '../records/failure.ts'
-import { MAX_TIMER, type Settings } from '../options.ts'
-import { attemptsMade, isTooDeep, MAX_DEPTH, type StoredTask } from '../records/task-record.ts'
+import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
+import { failed, type AttemptResult } from './attempt-result.ts'
+import { checkStage, serializeProgress, serializeResult } from './serialize.ts'
+import { HandlerTaskContext } from './task-context.ts'
+import { MAX_TIMER } from '../options.ts'
+import { toFailure } from '../records/failure.ts'
 import { traceFields, type Origin } from '../records/origin.ts'
-import type { Definition } from '../tasks/registry.ts'
-import type { TaskContext } from '../types.ts'
+import { attemptsMade } from '../records/task-record.ts'
+import { runWithOrigin } from '../tasks/request-context.ts'
+import { endAttempt, startAttempt, type AttemptEvent } from '../telemetry.ts'
+import type { ClaimedTask, ReportedState } from './claimed-task.ts'
+import type { ThreadableAttempt } from './thread-attempt.ts'
+import type { Definition } from '../tasks/definition.ts'
 
-/** The task as it was claimed. */
-export interface Job {
-  readonly held: { readonly id: string }
-  readonly queue: string
-  readonly stored: StoredTask
-  readonly settings: Settings
+/** Whoever runs attempts. */
+export interface AttemptOwner {
+  /** Called once, when the result is known. The handler may still be running: see `onReturned`. */
+  onResult (attempt: Attempt, result: AttemptResult): void
+  /** The handler has returned. Until then it keeps its slot, aborted or not. */
+  onReturned (): void
+  /** Stores { stage, progress }, as JSON. False if the claim was lost. Never rejects. */
+  report (task: ClaimedTask, json: string): Promise<boolean>
+  runInThread (file: string, attempt: ThreadableAttempt): Promise<unknown>
+  /** Null while nobody subscribes to attempts. */
+  traceOf (attempt: Attempt): AttemptEvent | null
 }
 
-/** Whom an attempt tells. */
-export interface AttemptObserver {
-  /** How it ended, once: where it was aborted, after the grace at the latest. */
-  ended (outcome: Outcome): void
-  /** The handler has returned: an aborted one that goes on keeps its slot. */
-  returned (): void
-  /** Stores { stage, progress }; false where the claim was lost. Never rejects. */
-  report (json: string): Promise<boolean>
-}
-
-export type Outcome =
-  | { kind: 'succeeded', json: string }
-  | { kind: 'failed', failure: Failure, thrown: unknown }
-  | { kind: 'cancelled' }
-  /** Aborted by a shutdown: goes back to its queue. */
-  | { kind: 'released' }
-  /** The claim is another's: nothing to write. */
-  | { kind: 'lost' }
-
-export type AbortCause = 'timeout' | 'cancel' | 'lost' | 'shutdown'
-
-/** How long an aborted handler has to return before its outcome is written without it, in ms. */
-export const ABORT_GRACE = 1_000
-
-const MAX_STAGE = 256
-
-export interface Reported { stage: string | null, progress: unknown }
-
-const NOTHING_REPORTED: Reported = { stage: null, progress: null }
+const NOTHING_REPORTED: ReportedState = { stage: null, progress: null }
 
 type Returned = { value: unknown } | { thrown: unknown }
 
-export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
-  readonly #job: Job
-  readonly #definition: Definition
-  readonly #observer: AttemptObserver
+export class Attempt implements ThreadableAttempt {
+  readonly task: ClaimedTask
+  readonly definition: Definition
+  /** When it started, ms since 1970 on this process' clock. */
+  readonly startedAt = Date.now()
+  readonly #owner: AttemptOwner
   #controller: AbortController | null = null
   #cause: AbortCause | null = null
   #reason: Error | null = null
   #decided = false
   #timers: NodeJS.Timeout[] | null = null
   #log: FastifyBaseLogger | null = null
-  #state: Reported = NOTHING_REPORTED
-  #closed = false
-
+  #state: ReportedState = NOTHING_REPORTED
+  #returned = false
   #data: unknown
+  #trace: AttemptEvent | null = null
 
-  constructor (definition: Definition, job: Job, observer: AttemptObserver) {
-    this.#definition = definition
-    this.#job = job
-    this.#data = job.stored.data.data
-    this.#observer = observer
+  constructor (definition: Definition, task: ClaimedTask, owner: AttemptOwner) {
+    this.definition = definition
+    this.task = task
+    this.#data = task.stored.data.data
+    this.#owner = owner
   }
 
-  /** Calls the handler. Its observer is told how it ended, later than now. Not async: that costs each task a promise more. */
+  /** Calls the handler. The owner hears of the result later than now. Not async: that would cost each task a promise. */
   start (): void {
-    if (!this.#definition.options.thread) this.countDown()
+    if (!this.definition.threadFile) this.startTimeout()
     let returned: Promise<unknown>
     try {
       this.#validate()
@@ -83,7 +73,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     } catch (thrown) {
       returned = Promise.reject(thrown)
     }
-    returned.then(value => this.#conclude({ value }), (thrown: unknown) => this.#conclude({ thrown }))
+    returned.then(value => this.#onReturned({ value }), (thrown: unknown) => this.#onReturned({ thrown }))
   }
 
   #after (ms: number, run: () => void): void {
@@ -91,27 +81,27 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     this.#timers.push(setTimeout(run, ms))
   }
 
-  /** From now on the timeout counts. One that waits for a thread calls it when it has one. */
-  countDown (): void {
-    const timeout = this.#timeout
-    if (timeout > 0 && !this.#closed) this.#after(timeout, () => this.abort('timeout'))
+  /** The timeout counts from now. An attempt that waits for a thread starts it when it has one. */
+  startTimeout (): void {
+    const { timeout } = this
+    if (timeout > 0 && !this.#returned) this.#after(timeout, () => this.abort('timeout'))
   }
 
   /** Ms; 0 is no limit. */
-  get #timeout (): number { return Math.min(this.#job.stored.options.timeout ?? 0, MAX_TIMER) }
+  get timeout (): number { return Math.min(this.task.stored.options.timeout ?? 0, MAX_TIMER) }
 
-  get id (): string { return this.#job.held.id }
-  get name (): string { return this.#definition.name }
-  get queue (): string { return this.#job.queue }
-  get data (): Data { return this.#data as Data }
-  get attempt (): number { return attemptsMade(this.#job.stored) + 1 }
-  get attempts (): number { return this.#job.stored.options.attempts! }
-  get requestId (): string | null { return this.#job.stored.options.reqId ?? null }
-  get traceparent (): string | null { return this.#job.stored.options.traceparent ?? null }
-  get tracestate (): string | null { return this.#job.stored.options.tracestate ?? null }
-  get app (): FastifyInstance { return this.#definition.instance }
+  get id (): string { return this.task.claim.id }
+  get name (): string { return this.definition.name }
+  get queue (): string { return this.task.queue }
+  get data (): unknown { return this.#data }
+  get attempt (): number { return attemptsMade(this.task.stored) + 1 }
+  get attempts (): number { return this.task.stored.options.attempts! }
+  get requestId (): string | null { return this.task.stored.options.reqId ?? null }
+  get traceparent (): string | null { return this.task.stored.options.traceparent ?? null }
+  get tracestate (): string | null { return this.task.stored.options.tracestate ?? null }
+  get app (): FastifyInstance { return this.definition.instance }
   /** The last stage and progress that were reported. */
-  get state (): Reported { return this.#state }
+  get state (): ReportedState { return this.#state }
 
   get signal (): AbortSignal {
     this.#controller ??= new AbortController()
@@ -120,7 +110,7 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
   }
 
   get log (): FastifyBaseLogger {
-    this.#log ??= this.#definition.instance.log.child({
+    this.#log ??= this.app.log.child({
       taskId: this.id,
       task: this.name,
       attempt: this.attempt,
@@ -130,15 +120,23 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     return this.#log
   }
 
-  /** Whether its log writes lines of this level. Without `logger` all methods of Fastify's are one, `noop`. */
-  writes (level: string): boolean {
-    const { log } = this.#definition.instance as any
+  /** Whether its log writes lines of this level. Without `logger` all methods of Fastify's log are one, `noop`. */
+  logs (level: string): boolean {
+    const { log } = this.app as any
     return log.isLevelEnabled?.(level) ?? (log.info !== log.trace || log.info.name !== 'noop')
   }
 
   #call (): unknown {
-    const { handler, instance } = this.#definition
-    return runWithOrigin(this.#origin(), () => handler!.call(instance, this.data, this))
+    this.#trace = this.#owner.traceOf(this)
+    if (this.#trace) return startAttempt(this.#trace, () => this.#callHandler())
+    return this.#callHandler()
+  }
+
+  #callHandler (): unknown {
+    const { handler, threadFile, instance } = this.definition
+    if (threadFile !== null) return this.#owner.runInThread(threadFile, this)
+    const context = new HandlerTaskContext(this, instance)
+    return runWithOrigin(this.#origin(), () => handler!.call(instance, this.#data, context))
   }
 
   /** What the tasks that it enqueues are told of the request. */
@@ -148,120 +146,87 @@ export class Attempt<Data = unknown> implements TaskContext<Data, unknown> {
     return { reqId: requestId ?? undefined, traceparent: traceparent ?? undefined, tracestate: tracestate ?? undefined }
   }
 
-  /** Again: the producer may be older than this worker, or not ours. */
+  /** Again: the producer may be older than this worker, or another program. */
   #validate (): void {
-    const { schemas, name } = this.#definition
-    const { data: validate } = schemas()
-    if (!validate) return
+    const { validateForHandler } = this.definition.schemas()
+    if (!validateForHandler) return
     try {
-      this.#data = validate(this.#data)
+      this.#data = validateForHandler(this.#data)
     } catch (error) {
-      throw new errors.DataRefused(name, toFailure(error).error.message, { cause: error })
+      throw new errors.DataRefused(this.name, toFailure(error).error.message, { cause: error })
     }
   }
 
-  #conclude (returned: Returned): void {
-    this.#closed = true
+  #onReturned (returned: Returned): void {
+    this.#returned = true
     if (this.#timers) for (const timer of this.#timers) clearTimeout(timer)
-    this.#decide(this.#cause ? this.#aborted(this.#cause, returned) : this.#ended(returned))
-    this.#observer.returned()
+    this.#decide(this.#cause ? this.#resultOfAborted(this.#cause, returned) : this.#resultOf(returned))
+    this.#owner.onReturned()
   }
 
-  #decide (outcome: Outcome): void {
+  #decide (result: AttemptResult): void {
     if (this.#decided) return
     this.#decided = true
-    this.#observer.ended(outcome)
+    if (this.#trace) endAttempt(this.#trace, result.kind, result.kind === 'failed' ? result.thrown ?? result.failure.error : undefined)
+    this.#owner.onResult(this, result)
   }
 
-  #ended (returned: Returned): Outcome {
+  #resultOf (returned: Returned): AttemptResult {
     if ('thrown' in returned) return failed(returned.thrown)
     try {
-      return { kind: 'succeeded', json: this.#serialise(returned.value) }
+      const { result } = this.definition.schemas()
+      return { kind: 'succeeded', json: serializeResult(returned.value, result, this.task.settings.maxResultSize) }
     } catch (error) {
       return failed(error)
     }
   }
 
-  /** `returned` is null where the handler goes on after the grace. */
-  #aborted (cause: AbortCause, returned: Returned | null): Outcome {
+  /** @param returned null if the handler is still running after the grace */
+  #resultOfAborted (cause: AbortCause, returned: Returned | null): AttemptResult {
     switch (cause) {
       case 'lost': return { kind: 'lost' }
       case 'cancel': return { kind: 'cancelled' }
       case 'timeout': return failed(this.#reason)
-      case 'shutdown': return returned && 'value' in returned ? this.#ended(returned) : { kind: 'released' }
+      case 'shutdown': return returned && 'value' in returned ? this.#resultOf(returned) : { kind: 'released' }
       default: return cause satisfies never
     }
   }
 
-  #serialise (value: unknown): string {
-    let json: string | undefined
-    try {
-      json = value === undefined ? 'null' : (this.#definition.schemas().result ?? JSON.stringify)(value)
-    } catch (error) {
-      throw new errors.ResultInvalid(toFailure(error).error.message)
-    }
-    if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.describeValue(value)}`)
-    if (isTooDeep(json)) throw new errors.ResultInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
-    const { maxResultSize } = this.#job.settings
-    const size = json.length * 3 > maxResultSize ? Buffer.byteLength(json) : 0
-    if (size > maxResultSize) throw new errors.ResultTooLarge(size, maxResultSize)
-    return json
-  }
-
-  /** Aborts the handler through its signal. The first cause counts; a lost claim overrides the others. */
+  /** Aborts the handler through its signal. The first cause counts; only a lost claim overrides it. */
   abort (cause: AbortCause): void {
-    if (this.#closed || (this.#cause !== null && cause !== 'lost')) return
-    const first = this.#cause === null
+    if (this.#returned || (this.#cause !== null && cause !== 'lost')) return
+    const isFirst = this.#cause === null
     this.#cause = cause
-    if (!first) return
-    this.#reason = this.#reasonFor(cause)
+    if (!isFirst) return
+    this.#reason = abortReason(cause, this)
     this.#controller?.abort(this.#reason)
-    this.#after(ABORT_GRACE, () => this.#decide(this.#aborted(this.#cause!, null)))
+    this.#after(ABORT_GRACE_MS, () => this.#decide(this.#resultOfAborted(this.#cause!, null)))
   }
 
-  #reasonFor (cause: AbortCause): Error {
-    switch (cause) {
-      case 'timeout': return new errors.TaskTimeout(this.attempt, this.#timeout)
-      case 'cancel': return new errors.TaskCancelled(this.id, this.name)
-      case 'lost': return new errors.ClaimLost()
-      case 'shutdown': return new errors.Shutdown()
-      default: return cause satisfies never
-    }
-  }
-
-  // Both throw at once, not through their promise: one that nobody awaits would end the process.
+  // Both throw at once and not through their promise: a rejection that nobody awaits would end the process.
 
   updateState (stage: string, progress?: unknown): Promise<void> {
-    if (typeof stage !== 'string' || stage.length > MAX_STAGE) throw this.#invalid(`the stage is ${errors.describeValue(stage)}`)
-    return this.#report({ stage, progress: progress === undefined ? this.#state.progress : progress })
+    checkStage(stage, this.#progressInvalid)
+    return this.#report(stage, progress === undefined ? this.#state.progress : progress)
   }
 
   reportProgress (progress: unknown): Promise<void> {
-    return this.#report({ stage: this.#state.stage, progress })
+    return this.#report(this.#state.stage, progress)
   }
 
-  #report (state: Reported): Promise<void> {
-    let progress: string | undefined
-    try {
-      progress = state.progress === null ? 'null' : (this.#definition.schemas().progress ?? JSON.stringify)(state.progress)
-    } catch (error) {
-      throw this.#invalid(toFailure(error).error.message)
-    }
-    if (progress === undefined) throw this.#invalid(`the progress is ${errors.describeValue(state.progress)}`)
-    if (isTooDeep(progress)) throw this.#invalid(`the progress is nested deeper than ${MAX_DEPTH} levels`)
-    if (Buffer.byteLength(progress) > this.#job.settings.maxProgressSize) throw this.#invalid(`the progress is ${Buffer.byteLength(progress)} bytes`)
-    // As it is now: the handler may go on to change its object.
-    this.#state = { stage: state.stage, progress: JSON.parse(progress) }
-    return this.#store(`{"stage":${JSON.stringify(state.stage)},"progress":${progress}}`)
+  #report (stage: string | null, progress: unknown): Promise<void> {
+    const { maxProgressSize } = this.task.settings
+    const serializer = this.definition.schemas().progress
+    const json = serializeProgress(progress, { serializer, maxProgressSize, invalid: this.#progressInvalid })
+    // A copy: the handler may go on to change its object.
+    this.#state = { stage, progress: JSON.parse(json) }
+    return this.#store(`{"stage":${JSON.stringify(stage)},"progress":${json}}`)
   }
+
+  readonly #progressInvalid = (reason: string): Error =>
+    new errors.ProgressInvalid(this.name, this.task.settings.maxProgressSize, reason)
 
   async #store (json: string): Promise<void> {
-    if (!this.#closed && !await this.#observer.report(json)) this.abort('lost')
-  }
-
-  #invalid (reason: string): Error {
-    return new errors.ProgressInvalid(this.name, this.#job.settings.maxProgressSize, reason)
+    if (!this.#returned && !await this.#owner.report(this.task, json)) this.abort('lost')
   }
 }
-
-const failed = (thrown: unknown): Outcome => ({ kind: 'failed', failure: toFailure(thrown), thrown })

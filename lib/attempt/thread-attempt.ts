@@ -1,19 +1,33 @@
 /**
- * Layer 2: one attempt that runs in a thread, as the app sees it: what the thread says is done here, the signal is passed
- * on, and the thread is ended where it does not heed it.
+ * The app's side of an attempt that runs in a thread:
+ *
+ * 1. tells the thread what to run, and carries out what it asks for: reports, log lines;
+ * 2. passes the abort of the attempt on, and terminates the thread if it does not stop within the grace.
  */
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import type { FastifyBaseLogger } from 'fastify'
 import type { Piscina } from 'piscina'
 import * as errors from '../errors.ts'
-import { ABORT_GRACE, type Attempt } from './attempt.ts'
+import { ABORT_GRACE_MS } from './abort.ts'
 import { toFailure } from '../records/failure.ts'
-import { LEVELS, reviveError, deserializeLogArg, type FromThread, type ThreadAnswer, type TaskMeta, type ToThread } from './thread-messages.ts'
+import {
+  deserializeLogArg, LEVELS, reviveError, type FromThread, type TaskMeta, type ThreadAnswer, type ThreadJob, type ToThread
+} from './thread-messages.ts'
+import type { ThreadTask } from '../types.ts'
 
 /** What of the settings a thread is told. */
 export interface ThreadLimits { maxResultSize: number | null, maxProgressSize: number }
 
+/** What is needed of an attempt to run it in a thread. */
+export interface ThreadableAttempt extends ThreadTask {
+  readonly app: { log: FastifyBaseLogger }
+  /** Whether its log writes lines of this level. */
+  logs (level: string): boolean
+  startTimeout (): void
+}
+
 export class ThreadAttempt {
-  readonly #task: Attempt
+  readonly #task: ThreadableAttempt
   readonly #limits: ThreadLimits
   readonly #localPort: MessagePort
   readonly #remotePort: MessagePort
@@ -23,7 +37,7 @@ export class ThreadAttempt {
   #started = false
   #graceTimer: NodeJS.Timeout | undefined
 
-  constructor (task: Attempt, limits: ThreadLimits) {
+  constructor (task: ThreadableAttempt, limits: ThreadLimits) {
     this.#task = task
     this.#limits = limits
     const { port1, port2 } = new MessageChannel()
@@ -34,17 +48,18 @@ export class ThreadAttempt {
 
   /**
    * Resolves with what the file's handler returned.
-   * @throws what it threw, FST_TASKS_THREAD_INVALID, FST_TASKS_THREAD_DIED, the signal's reason
+   * @throws what the handler threw, FST_TASKS_THREAD_INVALID, FST_TASKS_THREAD_DIED, the signal's reason
    */
-  async in (pool: Piscina, file: string): Promise<unknown> {
+  async runIn (pool: Piscina, file: string): Promise<unknown> {
     const { signal, data } = this.#task
     signal.throwIfAborted()
     this.#localPort.on('message', this.#onMessage)
     signal.addEventListener('abort', this.#onAbort)
     try {
-      const job = { file, data, facts: this.#meta(), port: this.#remotePort }
-      const answer = await pool.run(job, { transferList: [this.#remotePort], signal: this.#terminate.signal }).catch(error => this.#failed(error))
-      this.#drain()
+      const job: ThreadJob = { file, data, meta: this.#meta(), port: this.#remotePort }
+      const options = { transferList: [this.#remotePort], signal: this.#terminate.signal }
+      const answer = await pool.run(job, options).catch(error => this.#onPoolError(error))
+      this.#receiveAll()
       return valueOf(answer)
     } finally {
       clearTimeout(this.#graceTimer)
@@ -55,17 +70,19 @@ export class ThreadAttempt {
 
   #meta (): TaskMeta {
     const { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, log } = this.#task
-    return { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, level: log.level, levels: LEVELS.filter(level => this.#task.writes(level)), ...this.#limits }
+    const levels = LEVELS.filter(level => this.#task.logs(level))
+    const task = { id, name, queue, attempt, attempts, requestId, traceparent, tracestate }
+    return { ...task, level: log.level, levels, ...this.#limits }
   }
 
-  /** What the thread said before it ended comes before the end. */
-  #drain (): void {
-    for (let one; (one = receiveMessageOnPort(this.#localPort)) !== undefined;) this.#onMessage(one.message)
+  /** What the thread sent before it ended is handled before the end. */
+  #receiveAll (): void {
+    for (let received; (received = receiveMessageOnPort(this.#localPort)) !== undefined;) this.#onMessage(received.message)
   }
 
   readonly #onMessage = (message: FromThread): void => {
     switch (message.kind) {
-      case 'begun': return this.#onStarted()
+      case 'started': return this.#onStarted()
       case 'report': return void this.#report(message)
       case 'log': return this.#log(message)
       default: return message satisfies never
@@ -74,14 +91,15 @@ export class ThreadAttempt {
 
   #onStarted (): void {
     this.#started = true
-    this.#task.countDown()
+    this.#task.startTimeout()
   }
 
   async #report ({ call, stage, json }: FromThread & { kind: 'report' }): Promise<void> {
     let failure = null
     try {
       const progress = json === undefined ? undefined : JSON.parse(json)
-      await (stage === undefined ? this.#task.reportProgress(progress) : this.#task.updateState(stage as string, progress))
+      const isState = stage !== undefined
+      await (isState ? this.#task.updateState(stage as string, progress) : this.#task.reportProgress(progress))
     } catch (error) {
       failure = toFailure(error)
     }
@@ -95,37 +113,37 @@ export class ThreadAttempt {
 
   #post (message: ToThread): void { this.#localPort.postMessage(message) }
 
-  /** It is asked; where it has not ended after the grace it is made to. One that has not begun needs no grace. */
+  /** The thread is asked to stop; after the grace it is terminated. One that has not started needs no grace. */
   readonly #onAbort = (): void => {
-    this.#drain()
+    this.#receiveAll()
     this.#post({ kind: 'abort', reason: toFailure(this.#task.signal.reason) })
-    this.#graceTimer = setTimeout(() => this.#terminate.abort(), this.#started ? ABORT_GRACE : 0)
+    this.#graceTimer = setTimeout(() => this.#terminate.abort(), this.#started ? ABORT_GRACE_MS : 0)
   }
 
-  /** No thread will come. */
-  giveUp (trouble: unknown): void {
+  /** No thread will start. */
+  giveUp (error: unknown): void {
     if (this.#started) return
-    this.#startError = trouble
+    this.#startError = error
     this.#terminate.abort()
   }
 
-  async #failed (error: unknown): Promise<never> {
-    this.#drain()
+  async #onPoolError (error: unknown): Promise<never> {
+    this.#receiveAll()
     const { signal } = this.#task
-    if (signal.aborted && this.#started) await this.#threadGone // it computes on until it is really gone, and keeps its slot
+    if (signal.aborted && this.#started) await this.#threadGone // it computes until it is really gone, and keeps its slot
     signal.throwIfAborted()
     if (toFailure(error).error.name === 'DataCloneError') throw error
     throw threadDied(this.#startError ?? error)
   }
 }
 
-/** `error` may be anything: it is what was thrown where nobody caught it. */
+/** @param error anything: what the thread threw and nobody caught */
 function threadDied (error: unknown): Error {
   return new errors.ThreadDied(toFailure(error).error.message, { cause: error })
 }
 
 function valueOf (answer: ThreadAnswer | null): unknown {
-  if (!answer) throw threadDied(answer) // the thread threw null where nobody caught it
+  if (!answer) throw threadDied(answer) // the thread threw null, and nobody caught it
   if ('failure' in answer) throw reviveError(answer.failure)
   return answer.json === undefined ? undefined : JSON.parse(answer.json)
 }

@@ -1,11 +1,11 @@
 /**
- * Layer 0: what the app and its threads say to each other about one attempt. Structured clone carries it.
+ * The messages between the app and a thread about one attempt. Structured clone carries them.
  */
 import { inspect, types } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
 import { toLoggableError, toFailure, type Failure } from '../records/failure.ts'
 
-/** What `task` has in the thread from the start. */
+/** What the handler's `task` knows from the start. */
 export interface TaskMeta {
   id: string
   name: string
@@ -15,10 +15,10 @@ export interface TaskMeta {
   requestId: string | null
   traceparent: string | null
   tracestate: string | null
-  /** The logger's level, and the levels that it writes: what is below them is not sent. */
+  /** The logger's level, and the levels that it writes. Lines of other levels are not sent. */
   level: string
   levels: string[]
-  /** Bytes of JSON; null where a schema has yet to take out what does not leave. */
+  /** Bytes of JSON. Null if a schema of the result removes fields before its size counts. */
   maxResultSize: number | null
   maxProgressSize: number
 }
@@ -30,11 +30,11 @@ export interface ThreadJob {
   port: MessagePort
 }
 
-/** How it ended. The result as JSON; undefined is undefined. */
+/** How the handler ended. The result as JSON; undefined stays undefined. */
 export type ThreadAnswer = { json: string | undefined } | { failure: Failure }
 
 export type FromThread =
-  | { kind: 'begun' }
+  | { kind: 'started' }
   /** With a stage it is `updateState`. The progress as JSON. */
   | { kind: 'report', call: number, stage?: unknown, json?: string }
   | { kind: 'log', level: string, bindings: SerializedLogArg[], args: SerializedLogArg[] }
@@ -48,24 +48,28 @@ export type SerializedLogArg = { failure: Failure } | { fields: Record<string, S
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
 
-/** An error of ours with all that `toFailure` reads of one. */
+/** An Error with all that `toFailure` reads of one. */
 export function reviveError (failure: Failure): Error {
   return Object.assign(toLoggableError(failure), failure.retryAfter === null ? {} : { retryAfter: failure.retryAfter })
 }
 
-/** @param clonable makes of a value one that can be cloned */
+/** @param clonable makes a value that structured clone accepts */
 export function serializeLogArg (value: unknown, clonable = (value: unknown): unknown => value): SerializedLogArg {
   if (types.isNativeError(value)) return { failure: toFailure(value) }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { value: clonable(value) }
-  const fields = Object.entries(value).map(([key, one]) => [key, types.isNativeError(one) ? serializeLogArg(one) : { value: clonable(one) }])
-  return { fields: Object.fromEntries(fields) }
+  const serialize = (field: unknown): SerializedLogArg =>
+    types.isNativeError(field) ? serializeLogArg(field) : { value: clonable(field) }
+  return { fields: Object.fromEntries(Object.entries(value).map(([key, field]) => [key, serialize(field)])) }
 }
 
-/** For what cannot be cloned (functions, sockets): as text. */
-export const asText = (value: unknown): unknown => typeof value === 'object' || typeof value === 'function' ? inspect(value, { depth: 2, breakLength: Infinity }) : value
+/** A function, a socket and the like as text: structured clone refuses them. */
+export function asText (value: unknown): unknown {
+  const isText = typeof value !== 'object' && typeof value !== 'function'
+  return isText ? value : inspect(value, { depth: 2, breakLength: Infinity })
+}
 
-export function deserializeLogArg (packed: SerializedLogArg): unknown {
-  if ('failure' in packed) return toLoggableError(packed.failure)
-  if ('value' in packed) return packed.value
-  return Object.fromEntries(Object.entries(packed.fields).map(([key, one]) => [key, deserializeLogArg(one)]))
+export function deserializeLogArg (serialized: SerializedLogArg): unknown {
+  if ('failure' in serialized) return toLoggableError(serialized.failure)
+  if ('value' in serialized) return serialized.value
+  return Object.fromEntries(Object.entries(serialized.fields).map(([key, field]) => [key, deserializeLogArg(field)]))
 }

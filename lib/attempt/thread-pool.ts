@@ -1,21 +1,18 @@
 /**
- * Layer 2: tasks that run in threads: what computes there holds up neither the app nor the renewal of claims. One pool for
- * all of a registry, since all share the same processors; opened by the first task that needs it.
+ * The threads of an app: what computes there holds up neither the app nor the renewal of leases. One pool for all tasks,
+ * since all share the same processors. The first task that needs a thread opens it.
  */
-import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Piscina } from 'piscina'
 import * as errors from '../errors.ts'
-import { ABORT_GRACE, type Attempt } from './attempt.ts'
-import { toLoggableError, toFailure } from '../records/failure.ts'
-import { ThreadAttempt, type ThreadLimits } from './thread-attempt.ts'
+import { ABORT_GRACE_MS } from './abort.ts'
+import { toFailure, toLoggableError } from '../records/failure.ts'
+import { ThreadAttempt, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
 import type { Settings } from '../options.ts'
-import type { DefineOptions, TaskHandler } from '../types.ts'
 
-/** As this file is: compiled, or TypeScript. */
+/** With the ending that this file has: compiled, or TypeScript. */
 const ENTRY = fileURLToPath(new URL(`./thread-entry${import.meta.url.slice(-3)}`, import.meta.url))
 
 export class ThreadPool {
@@ -30,28 +27,27 @@ export class ThreadPool {
     this.#semaphore = new Semaphore(settings.threads.max!)
   }
 
-  /** A handler that runs the one of a task's file in a thread. Throws FST_TASKS_THREAD_NOT_FOUND. */
-  handler (task: string, { thread, schema }: DefineOptions): TaskHandler {
-    const file = threadFile(task, thread!)
-    const { maxResultSize, maxProgressSize } = this.#settings
-    const limits = { maxProgressSize, maxResultSize: schema?.result === undefined ? maxResultSize : null }
-    return (_data, task) => this.#run(file, task as Attempt, limits)
-  }
-
-  async #run (file: string, task: Attempt, limits: ThreadLimits): Promise<unknown> {
+  /**
+   * Runs the default export of a file. Resolves with what it returned.
+   * @param filtered whether a schema of the result removes fields: then its size is checked after that
+   * @throws as `ThreadAttempt.runIn`
+   */
+  async run (file: string, task: ThreadableAttempt, filtered: boolean): Promise<unknown> {
     await this.#semaphore.acquire(task.signal)
-    const run = new ThreadAttempt(task, limits)
-    this.#attempts.add(run)
+    const { maxResultSize, maxProgressSize } = this.#settings
+    const limits: ThreadLimits = { maxProgressSize, maxResultSize: filtered ? null : maxResultSize }
+    const attempt = new ThreadAttempt(task, limits)
+    this.#attempts.add(attempt)
     try {
       this.#pool ??= this.#open(task.app.log)
-      return await run.in(await this.#pool, file)
+      return await attempt.runIn(await this.#pool, file)
     } finally {
-      this.#attempts.delete(run)
+      this.#attempts.delete(attempt)
       this.#semaphore.release()
     }
   }
 
-  /** Its library is not loaded where no task needs it. */
+  /** Its library is loaded only if a task needs it. */
   async #open (log: FastifyBaseLogger): Promise<Piscina> {
     if (this.#closed) throw new errors.Shutdown()
     const { max, idleTimeout, maxHeap } = this.#settings.threads
@@ -61,7 +57,7 @@ export class ThreadPool {
       minThreads: 0,
       maxThreads: max,
       idleTimeout,
-      // An idle thread that is blocked keeps alive no connection of a handler's.
+      // An idle thread that is blocked keeps no connection of a handler alive.
       atomics: 'disabled',
       recordTiming: false,
       ...(maxHeap === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeap } })
@@ -70,29 +66,30 @@ export class ThreadPool {
     return pool
   }
 
-  /** A thread that dies without a task: it is only told, unless no thread can start at all and tasks wait for one. */
+  /** A thread that dies without a task is logged. Tasks that wait are failed if no thread can start at all. */
   #watch (pool: Piscina, log: FastifyBaseLogger): void {
-    let trouble: unknown = new Error('it ended before it could start')
+    let lastError: unknown = new Error('it ended before it could start')
     pool.on('error', error => {
-      trouble = error
-      log.warn({ err: toLoggableError(toFailure(error)) }, 'A thread ended while it ran no task: something threw there where nobody caught it')
+      lastError = error
+      const fields = { event: 'thread.died', err: toLoggableError(toFailure(error)) }
+      log.warn(fields, 'an idle thread died: code there threw, and nothing caught it')
     })
     pool.on('workerDestroy', () => setImmediate(() => {
-      if (pool.queueSize > 0) for (const run of this.#attempts) run.giveUp(trouble)
+      if (pool.queueSize > 0) for (const attempt of this.#attempts) attempt.giveUp(lastError)
     }))
   }
 
-  /** After the workers: nothing runs any more. Does not wait for what a thread does not let go of. */
+  /** Call it after the workers have closed. A thread that does not stop is not waited for. */
   async close (): Promise<void> {
     this.#closed = true
     const pool = await this.#pool?.catch(() => null)
     const timer = new AbortController()
-    await Promise.race([pool?.destroy(), sleep(ABORT_GRACE, undefined, { signal: timer.signal }).catch(() => {})])
+    await Promise.race([pool?.destroy(), sleep(ABORT_GRACE_MS, undefined, { signal: timer.signal }).catch(() => {})])
     timer.abort()
   }
 }
 
-/** So many at once, first come first served: what waits here can leave, and does not wait for a thread that died. */
+/** Admits so many at once, in the order of their calls. A waiter can give up, and a thread that died blocks nobody. */
 class Semaphore {
   #free: number
   readonly #waiting = new Set<() => void>()
@@ -103,16 +100,16 @@ class Semaphore {
     signal.throwIfAborted()
     if (this.#free > 0) return void this.#free--
     await new Promise<void>((resolve, reject) => {
-      const turn = (): void => {
-        signal.removeEventListener('abort', leave)
+      const admit = (): void => {
+        signal.removeEventListener('abort', giveUp)
         resolve()
       }
-      const leave = (): void => {
-        this.#waiting.delete(turn)
+      const giveUp = (): void => {
+        this.#waiting.delete(admit)
         reject(signal.reason)
       }
-      this.#waiting.add(turn)
-      signal.addEventListener('abort', leave, { once: true })
+      this.#waiting.add(admit)
+      signal.addEventListener('abort', giveUp, { once: true })
     })
   }
 
@@ -122,16 +119,4 @@ class Semaphore {
     this.#waiting.delete(next)
     next()
   }
-}
-
-/**
- * The file that a task names. Where it is not there the one of the other language is taken, as imports do: `./x.ts` was
- * compiled, or `./x.js` runs as TypeScript.
- */
-function threadFile (task: string, given: string | URL): string {
-  const path = given instanceof URL || given.startsWith('file:') ? fileURLToPath(given) : resolve(given)
-  const other = path.replace(/\.([cm]?)(ts|js)$/, (_all, kind, language) => `.${kind}${language === 'ts' ? 'js' : 'ts'}`)
-  const found = [path, other].find(one => statSync(one, { throwIfNoEntry: false })?.isFile())
-  if (found === undefined) throw new errors.ThreadNotFound(task, path)
-  return found
 }

@@ -15,7 +15,7 @@ export interface AppRegistry {
     inMemory: boolean
     address: string
     queues: readonly string[]
-    definitions: ReadonlyMap<string, { queue: string, handler: unknown }>
+    definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
     /** What a record does not show, for those who may look into Redis. An older copy lacks it. */
     readTask?: (id: string) => Promise<{ data: unknown, stack: string | null } | null>
   }>

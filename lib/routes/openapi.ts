@@ -6,7 +6,8 @@
  * app's `transform`, which may be zod's, meets no schema of ours. Names with an `$id` become components.
  */
 import { recordSchema } from './schemas.ts'
-import type { Definition, TaskRegistry } from '../tasks/registry.ts'
+import type { Definition } from '../tasks/definition.ts'
+import type { TaskRegistry } from '../tasks/registry.ts'
 import type { TaskSchemas } from '../types.ts'
 
 interface Asked { schema: any, url: string, openapiObject?: { openapi: string } }

@@ -10,21 +10,11 @@ import { checkDefine, checkEnqueue, checkItems, defaults, isId, timeOf, type Set
 import { jsonRoundTrip, resetForRetry, decode, encode, encodeNew, isTerminal, toTaskRecord, placeholderRecord, type LiveState, type StoredTask, type StoredOptions } from '../records/task-record.ts'
 import { compileSchemas, type CompiledSchemas } from './schemas.ts'
 import { ChangeWatcher } from './change-watcher.ts'
-import { ThreadPool } from '../attempt/thread-pool.ts'
+import { findThreadFile } from './thread-file.ts'
+import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
+import type { Definition } from './definition.ts'
 import type { BoundedCalls, NewJob, PubSub, Queue, RawTask, Store, StoreClock } from '../store/contract.ts'
 import type { CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord } from '../types.ts'
-
-export interface Definition {
-  readonly name: string
-  readonly queue: string
-  readonly options: DefineOptions
-  /** Null where this process only enqueues it. */
-  readonly handler: TaskHandler | null
-  /** The handler's `this`. */
-  readonly instance: FastifyInstance
-  /** Compiled at the first call. */
-  readonly schemas: () => CompiledSchemas
-}
 
 interface Prepared { id: string, text: string, name: string, options: StoredOptions, queue: Queue, own: boolean }
 
@@ -69,8 +59,9 @@ export class TaskRegistry implements HandleSource {
   readonly store: Store
   readonly calls: BoundedCalls
   readonly clock: StoreClock
-  readonly subscriber: PubSub
-  readonly threads: ThreadPool
+  readonly pubSub: PubSub
+  /** Tells the plugin instances of one process apart, in telemetry. */
+  readonly instanceId: string = randomUUID()
   readonly #watcher: ChangeWatcher
   readonly definitions = new Map<string, Definition>()
   readonly queues = new Map<string, Queue>()
@@ -82,9 +73,8 @@ export class TaskRegistry implements HandleSource {
     this.store = store
     this.calls = store.calls
     this.clock = store.clock
-    this.subscriber = store.pubSub
-    this.#watcher = new ChangeWatcher(this.subscriber, this.calls)
-    this.threads = new ThreadPool(settings)
+    this.pubSub = store.pubSub
+    this.#watcher = new ChangeWatcher(this.pubSub, this.calls)
     for (const queue of [defaults.queue, ...settings.queues]) this.#know(queue)
   }
 
@@ -104,16 +94,12 @@ export class TaskRegistry implements HandleSource {
     checkDefine(name, options, this.settings)
     if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.describeValue(handler))
     if (this.definitions.has(name)) throw new errors.TaskAlreadyDefined(name)
-    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: this.#handlerOf(name, options, handler), instance, schemas: compiling(instance, name, options) }
+    const threadFile = options.thread === undefined ? null : findThreadFile(name, options.thread)
+    if (threadFile !== null && handler) throw new errors.OptionClash('thread', 'handler', `The file of task "${name}" has its handler: leave one out`)
+    const definition = { name, queue: options.queue ?? defaults.queue, options, handler: handler ?? null, threadFile, hasHandler: (handler ?? threadFile) !== null, instance, schemas: compiling(instance, name, options) }
     this.definitions.set(name, definition)
     this.#know(definition.queue)
     return definition
-  }
-
-  #handlerOf (name: string, options: DefineOptions, handler: TaskHandler | undefined): TaskHandler | null {
-    if (options.thread === undefined) return handler ?? null
-    if (handler) throw new errors.OptionClash('thread', 'handler', `The file of task "${name}" has its handler: leave one out`)
-    return this.threads.handler(name, options)
   }
 
   #definition (name: string): Definition {
@@ -163,16 +149,28 @@ export class TaskRegistry implements HandleSource {
   }
 
   /** See `FastifyTasks.enqueue`. */
-  async enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
+  enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
+    return traceEnqueue(() => this.#event(name, 1), event => this.#enqueue(name, data, options, event))
+  }
+
+  #event (name: string, count: number): EnqueueEvent { return { instance: this.instanceId, name, ids: [], count } }
+
+  async #enqueue (name: string, data: unknown, options: EnqueueOptions, event: EnqueueEvent | undefined): Promise<Handle> {
     const job = this.#prepare(name, data, options)
+    event?.ids.push(job.id)
     const start = Date.now()
     const added = await this.#send(job, start, () => job.queue.add(toNewJob(job)))
     return this.#handleOf(job, added, start)
   }
 
   /** See `FastifyTasks.enqueueMany`. */
-  async enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
+  enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
+    return traceEnqueue(() => this.#event(name, items?.length ?? 0), event => this.#enqueueMany(name, items, event))
+  }
+
+  async #enqueueMany (name: string, items: Array<EnqueueItem<any>>, event: EnqueueEvent | undefined): Promise<Handle[]> {
     const jobs = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
+    event?.ids.push(...jobs.map(({ id }) => id))
     const handles = new Map<Prepared, Handle>()
     for (const queue of new Set(jobs.map(job => job.queue))) {
       const ofQueue = jobs.filter(job => job.queue === queue)
@@ -288,8 +286,7 @@ export class TaskRegistry implements HandleSource {
   /** The connection is closed by who opened it. */
   async close (): Promise<void> {
     this.calls.close()
-    await this.threads.close()
-    await this.subscriber.close()
+    await this.pubSub.close()
     await Promise.all([...this.queues.values()].map(queue => queue.close()))
   }
 }

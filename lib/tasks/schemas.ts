@@ -17,7 +17,7 @@ export interface CompiledSchemas {
    */
   validateForEnqueue?: (data: unknown) => unknown
   /** In the worker: what the handler gets, transforms and all. Both throw Fastify's validation error (400). */
-  data?: (data: unknown) => unknown
+  validateForHandler?: (data: unknown) => unknown
   result?: Serializer
   progress?: Serializer
 }
@@ -39,7 +39,7 @@ export function compileSchemas (instance: FastifyInstance, task: string, schemas
   const validate = compile('data', schema => validating(instance, task, makeValidator(instance, task, schema)))
   return {
     validateForEnqueue: validate && (data => validate(data).accepted),
-    data: validate && (data => validate(data).value),
+    validateForHandler: validate && (data => validate(data).value),
     result: compile('result', schema => makeSerializer(instance, task, schema)),
     progress: compile('progress', schema => makeSerializer(instance, task, schema))
   }

@@ -4,15 +4,13 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { toLoggableError, toFailure } from '../records/failure.ts'
-import { Worker } from '../worker.ts'
+import type { AppWorkers, Worker } from '../worker.ts'
 import type { MemoryStore } from '../store/memory/store.ts'
-import type { TaskRegistry } from '../tasks/registry.ts'
 
 export interface AutoWorkersOptions {
-  registry: TaskRegistry
   store: MemoryStore
   /** All of the app, whoever started them: added to, so that they end with it. */
-  workers: Worker[]
+  workers: AppWorkers
   /** Whether one starts without being asked for. */
   automatic: boolean
   log: FastifyBaseLogger
@@ -51,8 +49,7 @@ export class AutoWorkers {
     this.#refuse = null
     const lent = this.#temporary.splice(0)
     if (this.#options.automatic) return // they would be started again
-    await Promise.all(lent.map(one => one.close()))
-    for (const one of lent) this.#options.workers.splice(this.#options.workers.indexOf(one), 1)
+    await Promise.all(lent.map(worker => this.#options.workers.remove(worker)))
   }
 
   #serveAll (): void {
@@ -70,11 +67,10 @@ export class AutoWorkers {
 
   /** Throws FST_TASKS_NO_HANDLERS. Not where somebody has started a worker for the queue: that one has the say. */
   #serve (queue: string): void {
-    const { registry, workers, log } = this.#options
-    if (workers.some(one => one.isOpen && one.queues.includes(queue))) return
+    const { workers, log } = this.#options
+    if (workers.serve(queue)) return
     // A test that closes its app waits for nothing that it left running: that is told through its signal, at once.
-    const worker = new Worker(registry, { queues: [queue], closeTimeout: 0 }, log)
-    workers.push(worker)
+    const worker = workers.create({ queues: [queue], closeTimeout: 0 }, log)
     if (this.#refuse) this.#temporary.push(worker)
     worker.start().catch(error => log.fatal({ err: toLoggableError(toFailure(error)) }, 'The worker could not start'))
   }

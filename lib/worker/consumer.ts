@@ -1,85 +1,104 @@
 /**
- * Layer 2: the run loop of one queue: when to claim, and how much.
+ * The consumer of one queue decides when to claim, and how much:
  *
- * Claims do not block while there is work; only when one comes back with less than was asked for does the loop wait for
- * the queue to have something, on a connection of its own. The outcomes of one batch are on their way to Redis while the
- * next is claimed, and where tasks are quick the next batch is claimed while one runs.
+ *     idle ──wake──▶ claiming ──got some──▶ running ──slot free, may have work──▶ claiming
+ *                       │                      │
+ *                       └──got less than asked─┴─▶ waiting (blocks in Redis, claims one task) ──▶ claiming
+ *     any ──stop──▶ stopping: no claim, what runs goes on, the rest is released
+ *
+ * Claims do not block while there is work. The outcomes of one batch are on their way to Redis while the next is claimed,
+ * and quick tasks are prefetched. Only after a claim that got less than it asked for does the consumer wait for the
+ * queue, on a connection of its own.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyBaseLogger } from 'fastify'
+import { Claimer } from './claimer.ts'
+import { debugFields } from './debug-log.ts'
+import { DelayedTimer } from './delayed-timer.ts'
 import { PersistentCalls } from './persistent-call.ts'
-import { LeaseRenewer } from './lease-renewer.ts'
-import { Maintenance } from './maintenance.ts'
-import { MAX_TIMER } from '../options.ts'
+import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
-import type { TaskRegistry } from '../tasks/registry.ts'
+import { finish } from './settlement.ts'
+import { RELEASE_BATCH, SettlementBatcher } from './settlement-batcher.ts'
+import { Upkeep } from './upkeep.ts'
+import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
-import type { ClaimReply, Queue, StoreConnection } from '../store/contract.ts'
+import type { ClaimRef, ClaimReply, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
+import type { ConsumerContext } from './consumer-context.ts'
 
-/** How long a wait for the queue lasts before the loop looks anyway, in seconds. */
-const WAIT_SECONDS = 5
 /** Bounds one Lua call. */
 const MAX_CLAIM = 500
 
 export interface ConsumerOptions {
-  registry: TaskRegistry
+  context: ConsumerContext
   queue: Queue
-  /** The worker's connection for commands, and one of the loop's own for waiting. */
+  /** The worker's connection for commands, and one of the consumer's own for waiting. */
   connection: StoreConnection
   blockingConnection: StoreConnection
-  workerId: string
-  concurrency: number
-  log: FastifyBaseLogger
 }
 
 export class QueueConsumer {
   readonly #options: ConsumerOptions
+  readonly #context: ConsumerContext
   readonly #queue: Queue
-  /** The same, over the connection that waits. */
-  readonly #waitingQueue: Queue
   readonly #calls: PersistentCalls
+  readonly #claimer: Claimer
+  readonly #delayedTimer: DelayedTimer
+  readonly #prefetchWindow: PrefetchWindow
+  readonly #prefetched: PrefetchBuffer
+  readonly #settlements: SettlementBatcher
   readonly #runner: Runner
-  readonly #leases: LeaseRenewer
-  readonly #maintenance: Maintenance | null
+  readonly #upkeep: Upkeep
   readonly #unsubscribers: Array<() => void> = []
-  #sequence = 0
   #stopped = false
-  /** Ends the wait: a connection that is being dialled tells nobody that it was given up. */
-  #abortWait: () => void = () => {}
-  /** False once a claim came back with less than was asked for, until something says otherwise. */
+  /** False after a claim that got less than it asked for, until something says otherwise. */
   #mayHaveWork = true
   #claiming: Promise<void> | null = null
   #waiting: Promise<void> | null = null
-  #delayedTimer: NodeJS.Timeout | null = null
-  #delayedTimerAt = Infinity
 
   constructor (options: ConsumerOptions) {
-    const { registry, queue, connection, blockingConnection, concurrency, log } = options
+    const { context, queue, connection, blockingConnection } = options
     this.#options = options
+    this.#context = context
     this.#queue = queue.over(connection)
-    this.#waitingQueue = queue.over(blockingConnection)
-    this.#calls = new PersistentCalls(log)
-    this.#runner = new Runner(registry, this.#queue, this.#calls, concurrency, log)
-    this.#runner.onFree = () => this.#next()
-    const { settings } = registry
-    this.#leases = new LeaseRenewer({
+    this.#calls = new PersistentCalls(context.log, context)
+    this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue: queue.over(blockingConnection), calls: this.#calls })
+    this.#delayedTimer = new DelayedTimer(context.clock, () => this.wake())
+    this.#prefetchWindow = new PrefetchWindow(context.concurrency)
+    this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
+    this.#settlements = this.#makeSettlements()
+    this.#runner = this.#makeRunner()
+    this.#upkeep = this.#makeUpkeep()
+  }
+
+  #makeSettlements (): SettlementBatcher {
+    const { log, instance, worker } = this.#context
+    const onSettled = (task: ClaimedTask): void => this.#runner.forget(task)
+    return new SettlementBatcher({ queue: this.#queue, calls: this.#calls, log, instance, worker, onSettled })
+  }
+
+  #makeRunner (): Runner {
+    return new Runner({
+      ...this.#context,
       queue: this.#queue,
-      connection,
-      stallInterval: settings.stallInterval,
       calls: this.#calls,
-      log,
-      claims: () => this.#runner.held(),
-      onStatus: (claim, status) => this.#runner.renewed(claim, status),
-      running: () => this.#runner.running()
+      settlements: this.#settlements,
+      onEnded: startedAt => this.#prefetchWindow.taskEnded(startedAt),
+      onSlotFree: () => {
+        this.#fillSlots()
+        this.#next()
+      }
     })
-    this.#maintenance = this.#queue.upkeep && new Maintenance({
-      queue: queue.name,
-      upkeep: this.#queue.upkeep,
-      connection,
-      settings,
-      log,
-      leases: this.#leases,
-      token: () => this.#token(),
+  }
+
+  #makeUpkeep (): Upkeep {
+    return new Upkeep({
+      context: this.#context,
+      queue: this.#queue,
+      connection: this.#options.connection,
+      calls: this.#calls,
+      token: () => this.#claimer.token(),
+      claims: () => [...this.#runner.claims(), ...this.#prefetched.claims()],
+      running: () => this.#runner.running(),
+      onStatus: (claim, status) => this.#onClaimStatus(claim, status),
       onRequeued: () => this.wake(),
       onExhausted: (task, token) => this.#runner.failStalled(task, token)
     })
@@ -87,38 +106,35 @@ export class QueueConsumer {
 
   /** Resolves once it listens for all that may wake it. Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
-    const { subscriber } = this.#options.registry
-    await this.#leases.start()
+    await this.#upkeep.start()
     if (this.#stopped) return
-    await this.#maintenance?.start()
-    if (this.#stopped) return
-    this.#unsubscribers.push(subscriber.onResync(() => this.wake()))
-    await this.#listen(this.#queue.delayedChannel, due => this.#wakeAt(Number(due)))
-    await this.#listen(this.#queue.cancelChannel, id => void this.#leases.check(id))
+    this.#unsubscribers.push(this.#context.pubSub.onResync(() => this.wake()))
+    await this.#listen(this.#queue.delayedChannel, due => this.#delayedTimer.wakeAt(Number(due)))
+    await this.#listen(this.#queue.cancelChannel, id => void this.#upkeep.check(id))
     this.wake()
   }
 
-  /** Not after the worker was closed: a connection would be opened that nobody closes. */
+  /** Not after the worker has closed: a connection would be opened that nobody closes. */
   async #listen (channel: string, listener: (message: string) => void): Promise<void> {
     if (this.#calls.closed) return
-    const end = await this.#options.registry.subscriber.listen(channel, listener)
+    const end = await this.#context.pubSub.listen(channel, listener)
     if (this.#calls.closed) end()
     else this.#unsubscribers.push(end)
   }
 
-  #token (): string { return `${this.#options.workerId}.${++this.#sequence}` }
+  // Claim
 
-  /** Something may be waiting. */
+  /** Tasks may be waiting. */
   wake (): void {
     this.#mayHaveWork = true
     this.#startClaiming()
   }
 
-  /** Something has ended: a task, a claim or a wait. A claim that is on its way tells whether there is more. */
+  /** Called when a task, claim or wait ends: claims again, or waits. No-op while a claim is in flight. */
   #next (): void {
     if (this.#claiming) return
     if (!this.#mayHaveWork) this.#waitForWork()
-    else if (this.#runner.room > 0) this.#startClaiming()
+    else if (this.#room > 0) this.#startClaiming()
   }
 
   #startClaiming (): void {
@@ -129,65 +145,104 @@ export class QueueConsumer {
     })
   }
 
-  async #claimWhileThereIsRoom (): Promise<void> {
-    let coming: Promise<ClaimReply | undefined> | null = null
-    while (coming || (!this.#stopped && this.#mayHaveWork)) {
-      if (!coming) {
-        // By then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
-        if (!this.#runner.isIdle) await new Promise(resolve => setImmediate(resolve))
-        coming = this.#claimIfRoom()
-        if (!coming) return
-      }
-      const claim: ClaimReply | undefined = await coming
-      if (claim) this.#runner.add(claim.jobs, claim.now)
-      // Before the handlers run: Redis is at the next claim while they are at this one.
-      coming = claim ? this.#claimIfRoom() : null
-      this.#runner.fill()
-    }
-    // At once, while what runs is waited for: nobody renews these.
-    if (this.#stopped) await this.#runner.handBackUnstarted()
+  /**
+   * How many tasks may be claimed now. If tasks are prefetched, at most half of all that may be held is claimed at once:
+   * Redis is at one half while the handlers run the other.
+   */
+  get #room (): number {
+    const { concurrency } = this.#context
+    const ahead = this.#prefetchWindow.size(!this.#runner.hasFreeSlot)
+    const room = concurrency + ahead - this.#runner.slots - this.#prefetched.length
+    return ahead > 0 ? Math.min(room, Math.ceil((concurrency + ahead) / 2)) : room
   }
 
-  /** Claims as much as there is room for; null where there is none. */
+  async #claimWhileThereIsRoom (): Promise<void> {
+    let nextClaim: Promise<ClaimReply | undefined> | null = null
+    while (nextClaim || (!this.#stopped && this.#mayHaveWork)) {
+      if (!nextClaim) {
+        // Then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
+        if (!this.#runner.isIdle) await new Promise(resolve => setImmediate(resolve))
+        nextClaim = this.#claimIfRoom()
+        if (!nextClaim) return
+      }
+      const reply: ClaimReply | undefined = await nextClaim
+      if (reply) this.#prefetch(reply)
+      // Before the handlers run: Redis is at the next claim while they are at this one.
+      nextClaim = reply ? this.#claimIfRoom() : null
+      this.#fillSlots()
+    }
+    // At once, while what runs is waited for: nobody renews these.
+    if (this.#stopped) await this.#runner.releaseUnstarted()
+  }
+
   #claimIfRoom (): Promise<ClaimReply | undefined> | null {
-    const room = Math.min(this.#runner.room, MAX_CLAIM)
+    const room = Math.min(this.#room, MAX_CLAIM)
     if (room <= 0 || this.#stopped || !this.#mayHaveWork) return null
-    this.#mayHaveWork = false // who pokes while the claim is on its way sets it again
+    this.#mayHaveWork = false // a wake while the claim is in flight sets it again
     return this.#settleAndClaim(room)
   }
 
-  /** What just ended and what comes next in one write: one round trip a task, where they run one at a time. */
+  /** Outcomes and the next claim in one write: one round trip for each task, if they run one at a time. */
   #settleAndClaim (room: number): Promise<ClaimReply | undefined> {
-    let claim!: Promise<ClaimReply | undefined>
+    let reply!: Promise<ClaimReply | undefined>
     this.#options.connection.pipelined(() => {
-      this.#runner.flush()
-      claim = this.#claim(room)
+      this.#settlements.flush()
+      reply = this.#claim(room)
     })
-    return claim
+    return reply
   }
 
   async #claim (room: number): Promise<ClaimReply | undefined> {
-    const token = this.#token()
-    const lease = this.#options.registry.settings.stallInterval
-    const start = Date.now()
-    // Stopped: what a lost reply gave is still asked for, so that it can be handed back; no more is taken.
-    const claim = await this.#calls.retryUntilClosed('claim', again => this.#queue.claim(this.#stopped ? 0 : room, token, lease, again))
-    if (!claim) return undefined
-    if (claim.jobs.length >= room) this.#mayHaveWork = true
-    if (claim.next !== null) this.#wakeAt(claim.next)
-    return this.#stillHeld(claim, Date.now() - start)
+    const reply = await this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
+    if (!reply) return undefined
+    if (reply.jobs.length >= room) this.#mayHaveWork = true
+    if (reply.next !== null) this.#delayedTimer.wakeAt(reply.next)
+    return this.#claimer.dropLost(reply)
   }
 
-  /** Where the reply came late, what it brings may be another worker's by now, or have ended. */
-  async #stillHeld (claim: ClaimReply, age: number): Promise<ClaimReply | undefined> {
-    const { stallInterval } = this.#options.registry.settings
-    if (claim.jobs.length === 0 || age < stallInterval / 2) return claim
-    const statuses = await this.#calls.retryUntilClosed('renewal', () => this.#queue.renew(stallInterval, claim.jobs))
-    return statuses && { ...claim, jobs: claim.jobs.filter((_job, i) => statuses[i] !== 'lost') }
+  // Prefetch
+
+  #prefetch ({ jobs, now }: ClaimReply): void {
+    this.#prefetched.add(jobs, now)
+    if (this.#stopped) this.#takePrefetched()
   }
+
+  /** Starts prefetched tasks while there are slots. */
+  #fillSlots (): void {
+    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot) this.#runner.take(this.#prefetched.shift()!)
+    this.#prefetched.watch()
+  }
+
+  /** After a stop: the runner sorts out what is to be settled and what to be released. */
+  #takePrefetched (): void {
+    this.#prefetched.stop()
+    for (const job of this.#prefetched.takeAll()) this.#runner.take(job)
+  }
+
+  /** The newest first, so that each call puts its tasks before them in the queue. */
+  #releasePrefetched (): void {
+    const { log } = this.#context
+    const count = this.#prefetched.length
+    const fields = debugFields(log, () => ({ event: 'claim.released', queue: this.#queue.name, count }))
+    if (fields) log.debug(fields, 'prefetched tasks released: no slot was free in time')
+    while (this.#prefetched.length > 0) {
+      const jobs = this.#prefetched.takeNewest(RELEASE_BATCH)
+      void this.#settlements.release(jobs.map(job => this.#runner.toTask(job)))
+    }
+  }
+
+  #onClaimStatus (claim: ClaimRef, status: ClaimStatus): void {
+    if (this.#runner.onClaimStatus(claim, status) || status === 'owned') return
+    const prefetched = this.#prefetched.take(claim)
+    if (!prefetched || status !== 'cancelRequested') return
+    const task = this.#runner.toTask(prefetched)
+    this.#settlements.settle(finish('cancelled', task), task)
+  }
+
+  // Wait
 
   #waitForWork (): void {
-    if (this.#stopped || this.#waiting || this.#runner.room <= 0) return
+    if (this.#stopped || this.#waiting || this.#room <= 0) return
     this.#waiting = this.#claimNext().then(found => {
       this.#waiting = null
       if (found) this.#mayHaveWork = true
@@ -195,59 +250,40 @@ export class QueueConsumer {
     })
   }
 
-  /** Waits, and claims one task in the same round trip; false where nothing came. Its handler starts before anything else. */
+  /**
+   * Waits, and claims one task in the same round trip. Its handler starts before anything else.
+   * Resolves with false if nothing came.
+   */
   async #claimNext (): Promise<boolean> {
-    const { clock, settings: { stallInterval } } = this.#options.registry
-    const token = this.#token()
-    const waited = new Promise<ClaimReply | null>((resolve, reject) => {
-      this.#abortWait = reject
-      this.#waitingQueue.claimNext(WAIT_SECONDS, token, stallInterval).then(resolve, reject)
-    })
-    const claim = await waited.catch(() => this.#cancelWait(token))
-    if (!claim) return true
-    const held = await this.#stillHeld(claim, clock.now() - claim.now) // how long it waited says nothing
+    const reply = await this.#claimer.wait()
+    if (!reply) return true
+    const held = await this.#claimer.dropLost(reply)
     if (!held) return false
-    if (held.next !== null) this.#wakeAt(held.next)
-    this.#runner.add(held.jobs, held.now)
-    this.#runner.fill()
-    if (this.#runner.room < 0) this.#runner.releasePrefetched() // a slot was free when the wait began
-    if (this.#stopped) await this.#runner.handBackUnstarted()
+    if (held.next !== null) this.#delayedTimer.wakeAt(held.next)
+    this.#prefetch(held)
+    this.#fillSlots()
+    if (this.#room < 0) this.#releasePrefetched() // a slot was free when the wait began
+    if (this.#stopped) await this.#runner.releaseUnstarted()
     return held.jobs.length > 0
   }
 
-  /** It may have been claimed before the connection was cut, and would be after it. */
-  async #cancelWait (token: string): Promise<ClaimReply | undefined> {
-    const { stallInterval } = this.#options.registry.settings
-    if (!this.#stopped) await sleep(100) // the connection dials again by itself
-    return this.#calls.retryUntilClosed('claim', () => this.#queue.cancelWait(token, stallInterval))
-  }
-
-  #wakeAt (due: number): void {
-    if (this.#stopped || !(due < this.#delayedTimerAt)) return
-    const wait = due - this.#options.registry.clock.now()
-    if (wait > MAX_TIMER) return // the regular look finds it in time
-    if (this.#delayedTimer) clearTimeout(this.#delayedTimer)
-    this.#delayedTimerAt = due
-    this.#delayedTimer = setTimeout(() => {
-      this.#delayedTimerAt = Infinity
-      this.wake()
-    }, Math.max(1, wait + 1))
-  }
-
-  /** What runs, for those who look at this worker from elsewhere. */
+  /** For the heartbeat. */
   runningTasks (): RunningTaskInfo[] { return this.#runner.runningTasks() }
+
+  // Close
 
   /** Claims no more. What runs goes on. */
   stop (): void {
     this.#stopped = true
     this.#runner.stop()
-    void this.#runner.handBackUnstarted() // what was claimed ahead; nobody renews it
-    if (this.#delayedTimer) clearTimeout(this.#delayedTimer)
-    this.#abortWait()
-    this.#options.blockingConnection.disconnect() // what it had taken is asked for over the other one
+    this.#takePrefetched()
+    void this.#runner.releaseUnstarted() // nobody renews them
+    this.#delayedTimer.stop()
+    this.#claimer.stop()
+    this.#options.blockingConnection.disconnect() // what it had claimed is collected over the other connection
   }
 
-  /** Resolves once it is known what a claim gave, and a wait. */
+  /** Resolves once it is known what the claim and the wait in flight gave. */
   async #claimsSettled (): Promise<void> {
     await this.#claiming
     await this.#waiting
@@ -259,16 +295,15 @@ export class QueueConsumer {
     await this.#runner.idle()
   }
 
-  /** Aborts what runs, hands back what does not end. Call `close` where it takes too long. */
+  /** Aborts what runs, and releases what does not finish. Call `close` if it takes too long. */
   async handBack (): Promise<void> {
     this.#runner.abortAll('shutdown')
     await Promise.all([this.#claimsSettled(), this.#runner.handBack()])
   }
 
   close (): void {
-    for (const end of this.#unsubscribers) end()
-    this.#leases.stop()
-    this.#maintenance?.stop()
+    for (const unsubscribe of this.#unsubscribers) unsubscribe()
+    this.#upkeep.stop()
     this.#calls.close()
   }
 }

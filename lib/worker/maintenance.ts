@@ -7,6 +7,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
+import * as telemetry from '../telemetry.ts'
 import type { LeaseRenewer } from './lease-renewer.ts'
 import type { ExhaustedTask, QueueUpkeep, StoreConnection } from '../store/contract.ts'
 import type { Settings } from '../options.ts'
@@ -17,6 +18,8 @@ export interface MaintenanceOptions {
   connection: StoreConnection
   settings: Settings
   log: FastifyBaseLogger
+  instance: string
+  worker: string
   leases: LeaseRenewer
   /** Makes a fresh claim token. */
   token: () => string
@@ -46,7 +49,8 @@ export class Maintenance {
     const { stallInterval, resultTtl } = this.#options.settings
     const recover = (): Promise<void> => this.#repeater.turn('check for stalled tasks', () => this.#recover())
     this.#repeater.every(stallInterval / 2, recover)
-    this.#repeater.every(Math.min(5_000, Math.max(250, resultTtl / 2)), () => this.#repeater.turn('removal of old records', () => this.#prune()))
+    const prune = (): Promise<void> => this.#repeater.turn('removal of old records', () => this.#prune())
+    this.#repeater.every(Math.min(5_000, Math.max(250, resultTtl / 2)), prune)
     await recover()
   }
 
@@ -56,9 +60,21 @@ export class Maintenance {
     const { stallInterval, maxStalls } = this.#options.settings
     const token = makeToken()
     const { requeued, exhausted } = await upkeep.recover(token, stallInterval, maxStalls)
-    for (const taskId of requeued) log.warn({ event: 'task.stalled', taskId, queue }, 'task stalled: lease expired, re-queued')
-    for (const task of exhausted) onExhausted(task, token)
+    for (const taskId of requeued) {
+      log.warn({ event: 'task.stalled', taskId, queue }, 'task stalled: lease expired, re-queued')
+      this.#publish(taskId, 'requeued')
+    }
+    for (const task of exhausted) {
+      onExhausted(task, token)
+      this.#publish(task.id, 'failed')
+    }
     if (requeued.length > 0) onRequeued()
+  }
+
+  #publish (taskId: string, outcome: telemetry.StallEvent['outcome']): void {
+    if (!telemetry.stalls.hasSubscribers) return
+    const { instance, worker, queue } = this.#options
+    telemetry.stalls.publish({ instance, worker, queue, taskId, outcome })
   }
 
   async #prune (): Promise<void> {

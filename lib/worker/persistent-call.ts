@@ -1,54 +1,64 @@
 /**
- * Layer 1: a worker's calls to Redis, repeated until Redis answers or the worker has closed. Only for calls that may
- * be made twice: every script of ours that writes checks the claim first.
+ * A worker's calls to Redis, repeated until Redis answers or the worker has closed. Only for calls that may be made twice:
+ * each of our scripts that writes checks the claim first.
  */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import { toLoggableError, toFailure } from '../records/failure.ts'
+import { toFailure, toLoggableError } from '../records/failure.ts'
+import * as telemetry from '../telemetry.ts'
 
-const FIRST_PAUSE = 50
-const LONGEST_PAUSE = 500
+const FIRST_PAUSE_MS = 50
+const MAX_PAUSE_MS = 500
 
 export class PersistentCalls {
   readonly #log: FastifyBaseLogger
+  /** Names this worker in telemetry. */
+  readonly #source: { instance: string, worker: string }
   readonly #closing = new AbortController()
   #failing = false
 
-  constructor (log: FastifyBaseLogger) {
+  constructor (log: FastifyBaseLogger, { instance, worker }: { instance: string, worker: string }) {
     this.#log = log
+    this.#source = { instance, worker }
     setMaxListeners(0, this.#closing.signal) // as many calls may wait as tasks run
   }
 
   get signal (): AbortSignal { return this.#closing.signal }
   get closed (): boolean { return this.#closing.signal.aborted }
 
-  /** From now on nothing is repeated. A call that is on its way ends with its connection. */
+  /** From now on nothing is repeated. A call in flight ends with its connection. */
   close (): void { this.#closing.abort() }
 
-  /** The reply; undefined where the worker closed first. */
+  /** Resolves with the reply, or with undefined if the worker closed first. */
   async retryUntilClosed<T> (what: string, call: (again: boolean) => Promise<T>): Promise<T | undefined> {
-    for (let pause = FIRST_PAUSE, again = false; !this.closed; pause = Math.min(pause * 2, LONGEST_PAUSE), again = true) {
+    for (let pause = FIRST_PAUSE_MS, again = false; !this.closed; pause = Math.min(pause * 2, MAX_PAUSE_MS), again = true) {
       try {
         const reply = await call(again)
-        this.#recovered()
+        this.#onReply()
         return reply
       } catch (error) {
-        this.#logFirstFailure(what, error)
+        this.#onFailure(what, error)
         await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => {})
       }
     }
     return undefined
   }
 
-  /** Once for each outage, not once for each try. */
-  #logFirstFailure (what: string, error: unknown): void {
-    if (!this.#failing && !this.closed) this.#log.warn({ err: toLoggableError(toFailure(error)) }, `Redis did not carry out a ${what}; trying until it does`)
+  /** One line for each outage, not for each try. */
+  #onFailure (call: string, error: unknown): void {
+    if (!this.#failing && !this.closed) {
+      const fields = { event: 'redis.call_failed', call, err: toLoggableError(toFailure(error)) }
+      this.#log.warn(fields, 'Redis call failed, retrying until it succeeds')
+      if (telemetry.outages.hasSubscribers) telemetry.outages.publish({ ...this.#source, state: 'began' })
+    }
     this.#failing = true
   }
 
-  #recovered (): void {
-    if (this.#failing) this.#log.info('Redis is back')
+  #onReply (): void {
+    if (!this.#failing) return
     this.#failing = false
+    this.#log.info({ event: 'redis.recovered' }, 'Redis answers again')
+    if (telemetry.outages.hasSubscribers) telemetry.outages.publish({ ...this.#source, state: 'ended' })
   }
 }

@@ -1,43 +1,105 @@
 /**
- * Layer 2: how many tasks a worker claims ahead of its free slots: as many as its slots get through in a moment, so that
- * quick tasks do not wait for Redis, and slow ones wait in the queue, where any worker finds them.
+ * Tasks that a worker claimed before it has a slot for them, so that quick tasks do not wait for Redis. Slow tasks are
+ * not prefetched: they wait in the queue, where any worker finds them.
  */
+import type { ClaimedJob, ClaimRef } from '../store/contract.ts'
 
-/** What is claimed ahead should be under way after so long, in ms. */
+/** Prefetched tasks should start within this time, in ms. */
 const TARGET_START_MS = 5
-/** The most that is claimed ahead: so many times what runs at once, and no less than this. A round trip may be long. */
+/** Prefetched at most: so many times the concurrency, and MIN_CAP for a small one. A round trip may be long. */
 const MAX_FACTOR = 4
 const MIN_CAP = 256
-/** How long it is known how quick tasks are, in ms: a batch and its way to Redis take some time. */
+/** How long a measurement counts, in ms: a batch and its way to Redis take some time. */
 const STALE_AFTER_MS = 100
-/** Share of the newest task in the mean. */
+/** The newest task's share in the moving average. */
 const EWMA_ALPHA = 0.1
+/** How long a task may wait for a slot of this worker, in ms. */
+const MAX_PREFETCHED_MS = 20
 
+/** How many tasks to prefetch, by how long tasks take. */
 export class PrefetchWindow {
   readonly #concurrency: number
-  /** Mean run of a task, in ms; null before the first has ended. */
+  /** Moving average of the run time of tasks, in ms. Null before the first task has ended. */
   #meanRunMs: number | null = null
-  /** When the last one ended, ms since 1970. */
   #lastEndedAt = 0
 
   constructor (concurrency: number) {
     this.#concurrency = concurrency
   }
 
-  /**
-   * How many may be claimed beside those that have a slot.
-   * @param isFull whether no slot is free: where none has ended for a moment they are with slow ones
-   */
+  /** @param isFull whether no slot is free: if no task ended lately, all slots have slow tasks */
   size (isFull: boolean): number {
-    if (this.#meanRunMs === null || Date.now() - this.#lastEndedAt > (isFull ? TARGET_START_MS : STALE_AFTER_MS)) return 0
-    const most = Math.max(MAX_FACTOR * this.#concurrency, MIN_CAP)
-    return Math.min(most, Math.floor(this.#concurrency * TARGET_START_MS / Math.max(this.#meanRunMs, 0.01)))
+    if (this.#meanRunMs === null) return 0
+    if (Date.now() - this.#lastEndedAt > (isFull ? TARGET_START_MS : STALE_AFTER_MS)) return 0
+    const cap = Math.max(MAX_FACTOR * this.#concurrency, MIN_CAP)
+    return Math.min(cap, Math.floor(this.#concurrency * TARGET_START_MS / Math.max(this.#meanRunMs, 0.01)))
   }
 
-  /** A task has ended that was started then (ms since 1970). */
+  /** @param startedAt when the task started, ms since 1970 */
   taskEnded (startedAt: number): void {
     this.#lastEndedAt = Date.now()
     const ms = this.#lastEndedAt - startedAt
     this.#meanRunMs = this.#meanRunMs === null ? ms : this.#meanRunMs + (ms - this.#meanRunMs) * EWMA_ALPHA
+  }
+}
+
+/** A claimed task without a slot. */
+export interface PrefetchedJob {
+  job: ClaimedJob
+  /** When it was claimed, ms since 1970: on Redis' clock, and on this process' clock. */
+  now: number
+  since: number
+}
+
+/** Prefetched tasks, the oldest first. */
+export class PrefetchBuffer {
+  readonly #onOverdue: () => void
+  #jobs: PrefetchedJob[] = []
+  #timer: NodeJS.Timeout | null = null
+
+  /** @param onOverdue called when a task has waited too long: one slow task must not hold up the others */
+  constructor (onOverdue: () => void) {
+    this.#onOverdue = onOverdue
+  }
+
+  get length (): number { return this.#jobs.length }
+
+  claims (): ClaimRef[] { return this.#jobs.map(({ job }) => job) }
+
+  /** @param now Redis' clock at the claim, ms since 1970 */
+  add (jobs: ClaimedJob[], now: number): void {
+    const since = Date.now()
+    for (const job of jobs) this.#jobs.push({ job, now, since })
+  }
+
+  shift (): PrefetchedJob | undefined { return this.#jobs.shift() }
+
+  /** Takes out the newest `count`, in their order. */
+  takeNewest (count: number): PrefetchedJob[] { return this.#jobs.splice(-count) }
+
+  takeAll (): PrefetchedJob[] { return this.#jobs.splice(0) }
+
+  /** Takes out the task of a claim. Null if it is not here. */
+  take ({ id, token }: ClaimRef): PrefetchedJob | null {
+    const at = this.#jobs.findIndex(({ job }) => job.id === id && job.token === token)
+    return at < 0 ? null : this.#jobs.splice(at, 1)[0]!
+  }
+
+  /** Watches the oldest task, if there is one. */
+  watch (): void {
+    if (this.#jobs.length > 0) this.#timer ??= setTimeout(() => this.#check(), MAX_PREFETCHED_MS)
+  }
+
+  #check (): void {
+    this.#timer = null
+    const [oldest] = this.#jobs
+    if (!oldest) return
+    const left = oldest.since + MAX_PREFETCHED_MS - Date.now()
+    if (left > 0) this.#timer = setTimeout(() => this.#check(), left)
+    else this.#onOverdue()
+  }
+
+  stop (): void {
+    if (this.#timer) clearTimeout(this.#timer)
   }
 }

@@ -1,66 +1,132 @@
 /**
- * Layer 2: writes outcomes, one tick's worth in one call, and does not give up while Redis is away.
+ * Writes what became of claimed tasks:
+ *
+ * 1. outcomes, those of one tick in one call; while Redis is unavailable they are kept, and sent again;
+ * 2. a cancel that was asked for meanwhile wins over a retry, a defer and a release;
+ * 3. an outcome whose claim was lost is dropped and logged: the task belongs to another worker, or has ended;
+ * 4. releases, in the order of the claims.
  */
+import type { FastifyBaseLogger } from 'fastify'
+import { placeholderRecord } from '../records/task-record.ts'
+import { debugFields } from './debug-log.ts'
+import { failWith, finish, settlementOf } from './settlement.ts'
+import * as telemetry from '../telemetry.ts'
+import type { AttemptResult } from '../attempt/attempt-result.ts'
+import type { ClaimedTask } from '../attempt/claimed-task.ts'
+import type { ClaimStatus, ConsumerQueue, Settlement } from '../store/contract.ts'
 import type { PersistentCalls } from './persistent-call.ts'
-import type { ClaimStatus, Queue, Settlement } from '../store/contract.ts'
+import type { TerminalState } from '../types.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
+export const RELEASE_BATCH = 200
 
-/** Called once it is written, with what was given beside it; with `lost` where the worker closed before Redis was back. */
-export type OnSettled<Of> = (settlement: Settlement, of: Of, status: ClaimStatus) => void
+export interface SettlementBatcherOptions {
+  queue: ConsumerQueue
+  calls: PersistentCalls
+  log: FastifyBaseLogger
+  instance: string
+  worker: string
+  /** Called when the outcome of a task is written, or was dropped. */
+  onSettled: (task: ClaimedTask) => void
+}
 
-export class SettlementBatcher<Of> {
-  readonly #queue: Queue
-  readonly #insist: PersistentCalls
-  readonly #onSettled: OnSettled<Of>
+export class SettlementBatcher {
+  readonly #options: SettlementBatcherOptions
   #settlements: Settlement[] = []
-  #contexts: Of[] = []
+  /** The task of each settlement. Null if nothing more is to be done for it. */
+  #tasks: Array<ClaimedTask | null> = []
   #scheduled = false
   #sending = 0
   #waiters: Array<() => void> = []
   readonly #onTickEnd = (): void => { if (this.#scheduled) this.flush() }
 
-  constructor (queue: Queue, insist: PersistentCalls, written: OnSettled<Of>) {
-    this.#queue = queue
-    this.#insist = insist
-    this.#onSettled = written
+  constructor (options: SettlementBatcherOptions) {
+    this.#options = options
   }
 
-  settle (settlement: Settlement, of: Of): void {
+  /** Writes the result of an attempt. False if there is nothing to write: the task was released, or its claim lost. */
+  settleResult (task: ClaimedTask, result: AttemptResult): boolean {
+    const settlement = this.#settlementOf(task, result)
+    if (!settlement) return false
+    this.settle(settlement, task)
+    return true
+  }
+
+  /** A result that cannot be written (it is nested too deep for this stack) must not leave the task without an end. */
+  #settlementOf (task: ClaimedTask, result: AttemptResult): Settlement | null {
+    try {
+      return settlementOf(result, task)
+    } catch (error) {
+      return failWith(error as Error, { ...task, stored: placeholderRecord(task.now), state: undefined })
+    }
+  }
+
+  finish (state: TerminalState, task: ClaimedTask): void { this.settle(finish(state, task), task) }
+
+  settle (settlement: Settlement, task: ClaimedTask | null = null): void {
     this.#settlements.push(settlement)
-    this.#contexts.push(of)
+    this.#tasks.push(task)
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(this.#onTickEnd)
   }
 
-  /** Sends what waits now, without waiting for the tick's end. */
+  /** Sends now, together with what the caller is about to send. */
   flush (): void {
     this.#scheduled = false
     while (this.#settlements.length > 0) {
-      const whole = this.#settlements.length <= BATCH
-      const settlements = whole ? this.#settlements : this.#settlements.splice(0, BATCH)
-      const ofs = whole ? this.#contexts : this.#contexts.splice(0, BATCH)
-      if (whole) {
+      const isWhole = this.#settlements.length <= BATCH
+      const settlements = isWhole ? this.#settlements : this.#settlements.splice(0, BATCH)
+      const tasks = isWhole ? this.#tasks : this.#tasks.splice(0, BATCH)
+      if (isWhole) {
         this.#settlements = []
-        this.#contexts = []
+        this.#tasks = []
       }
-      void this.#send(settlements, ofs)
+      void this.#send(settlements, tasks)
     }
   }
 
-  async #send (settlements: Settlement[], ofs: Of[]): Promise<void> {
+  async #send (settlements: Settlement[], tasks: Array<ClaimedTask | null>): Promise<void> {
+    const { queue, calls } = this.#options
     this.#sending++
-    const statuses = await this.#insist.retryUntilClosed('settle', () => this.#queue.settle(settlements))
-    settlements.forEach((settlement, i) => this.#onSettled(settlement, ofs[i]!, statuses?.[i] ?? 'lost'))
+    const statuses = await calls.retryUntilClosed('settle', () => queue.settle(settlements))
+    if (statuses) this.#report(statuses)
+    settlements.forEach((settlement, i) => this.#onReply(settlement, tasks[i]!, statuses?.[i] ?? 'lost'))
     this.#sending--
     if (this.#sending === 0 && this.#settlements.length === 0) for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
-  /** Resolves once all that was given is written. */
+  #report (statuses: ClaimStatus[]): void {
+    const { queue, log, instance, worker } = this.#options
+    const fields = debugFields(log, () => ({ event: 'claim.settled', queue: queue.name, count: statuses.length }))
+    if (fields) log.debug(fields, 'outcomes written')
+    if (!telemetry.settlements.hasSubscribers) return
+    const lost = statuses.filter(status => status === 'lost').length
+    telemetry.settlements.publish({ instance, worker, queue: queue.name, count: statuses.length, lost })
+  }
+
+  #onReply ({ id, outcome }: Settlement, task: ClaimedTask | null, status: ClaimStatus): void {
+    const { calls, log, onSettled } = this.#options
+    if (status === 'cancelRequested' && task) return this.finish('cancelled', task)
+    if (task) onSettled(task)
+    if (status === 'lost' && !calls.closed) logDroppedOutcome(log, { taskId: id, outcome })
+  }
+
+  /** Gives tasks back to their queue. They are the next to be claimed, in their order. */
+  async release (tasks: ClaimedTask[]): Promise<void> {
+    const { queue, calls } = this.#options
+    const statuses = await calls.retryUntilClosed('release', () => queue.release(tasks.map(({ claim }) => claim)))
+    statuses?.forEach((status, i) => { if (status === 'cancelRequested') this.finish('cancelled', tasks[i]!) })
+  }
+
+  /** Resolves once all outcomes are written. */
   async drained (): Promise<void> {
     this.flush()
     if (this.#sending > 0) await new Promise<void>(resolve => { this.#waiters.push(resolve) })
   }
+}
+
+export function logDroppedOutcome (log: FastifyBaseLogger, fields: object): void {
+  log.warn({ event: 'claim.lost', ...fields }, 'claim lost: the outcome was dropped, the task runs elsewhere or has ended')
 }

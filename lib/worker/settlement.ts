@@ -1,99 +1,96 @@
 /**
- * Layer 2: what an outcome means for the task: its next state, its record, and for how long.
+ * What the result of an attempt means for its task: the next state, the record, and how long that lasts.
  */
 import * as errors from '../errors.ts'
 import { backoffMs } from './backoff.ts'
 import { toFailure, type Failure } from '../records/failure.ts'
-import type { Settings } from '../options.ts'
-import { attemptsMade, encode, appendOutcome, isNewRecord, type StoredTask } from '../records/task-record.ts'
-import type { Outcome, Reported } from '../attempt/attempt.ts'
+import { appendOutcome, attemptsMade, encode, isNewRecord, type StoredTask } from '../records/task-record.ts'
+import type { AttemptResult } from '../attempt/attempt-result.ts'
+import type { ClaimedTask } from '../attempt/claimed-task.ts'
+import type { Settlement } from '../store/contract.ts'
 import type { TerminalState } from '../types.ts'
-import type { ClaimRef, Settlement } from '../store/contract.ts'
-
-/** A claimed task, and what is known of its attempt. */
-export interface ClaimedTask {
-  held: ClaimRef
-  queue: string
-  /** The record as it was claimed, and as it is read. */
-  text: string | null
-  stored: StoredTask
-  startedAt: number | undefined
-  state: Reported | undefined
-  settings: Settings
-  /** Ms since 1970, by Redis' clock. */
-  now: number
-}
 
 /** Stacks that a record keeps, newest first. */
 const MAX_STACKS = 5
 
-/** How an attempt's outcome is written. Null for one that is not: lost, or to be released. */
-export function settlementOf (outcome: Outcome, settling: ClaimedTask): Settlement | null {
-  switch (outcome.kind) {
-    case 'succeeded': return finish('succeeded', settling, outcome.json)
-    case 'cancelled': return finish('cancelled', settling)
-    case 'failed': return afterFailure(outcome.failure, outcome.thrown, settling)
+/** Null if nothing is written: the claim was lost, or the task is released. */
+export function settlementOf (result: AttemptResult, task: ClaimedTask): Settlement | null {
+  switch (result.kind) {
+    case 'succeeded': return finish('succeeded', task, { json: result.json })
+    case 'cancelled': return finish('cancelled', task)
+    case 'failed': return afterFailure(result.failure, result.thrown, task)
     case 'released':
     case 'lost': return null
-    default: return outcome satisfies never
+    default: return result satisfies never
   }
+}
+
+interface Ending {
+  /** The result, as JSON. */
+  json?: string
+  failure?: Failure
+  /** Attempts made. Default: those before, and this one if it has started. */
+  attempt?: number
 }
 
 /** The task ends. */
-export function finish (state: TerminalState, settling: ClaimedTask, json?: string, failure?: Failure, attempt?: number): Settlement {
-  const { held, stored, settings } = settling
-  return {
-    id: held.id,
-    token: held.token,
-    outcome: state,
-    text: endText(state, settling, json, failure, attempt),
-    ms: stored.options.ttl ?? settings.resultTtl,
-    event: beeEvent(held.id, stored, state, json ?? (failure ? JSON.stringify(failure.error.message) : undefined))
+export function finish (state: TerminalState, task: ClaimedTask, { json, failure, attempt }: Ending = {}): Settlement {
+  const { claim: { id, token }, stored, settings } = task
+  const text = finishedRecord(state, task, { json, failure, attempt })
+  const ms = stored.options.ttl ?? settings.resultTtl
+  const event = beeEvent(id, stored, state, json ?? (failure ? JSON.stringify(failure.error.message) : undefined))
+  return { id, token, outcome: state, text, ms, event }
+}
+
+function finishedRecord (state: TerminalState, task: ClaimedTask, { json, failure, attempt: made }: Ending): string {
+  const { stored, text, startedAt = stored.startedAt, now } = task
+  const attempt = made ?? attemptsMade(stored) + (task.startedAt === undefined ? 0 : 1)
+  const progress = task.state?.progress ?? stored.progress
+  const stage = task.state?.stage ?? stored.stage ?? null
+  const outcome = { status: state, progress, stage, startedAt, finishedAt: now }
+  if (!failure && isNewRecord(text, stored)) {
+    // `attempt: 1` is left out for successes: most records are such, and it saves bytes.
+    return appendOutcome(text, { ...outcome, attempt: state === 'succeeded' && attempt === 1 ? undefined : attempt }, json)
   }
+  const { result, error, ...rest } = withStack(stored, failure) // a retry by hand: those of the earlier life
+  return encode({ ...rest, ...outcome, attempt, ...(failure ? { error: failure.error } : {}) }, json)
 }
 
-function endText (state: TerminalState, settling: ClaimedTask, json?: string, failure?: Failure, made?: number): string {
-  const { stored, text, startedAt = stored.startedAt, now } = settling
-  const attempt = made ?? attemptsMade(stored) + (settling.startedAt === undefined ? 0 : 1)
-  const progress = settling.state?.progress ?? stored.progress
-  const stage = settling.state?.stage ?? stored.stage ?? null
-  if (!failure && text !== null && isNewRecord(text, stored)) {
-    // The first attempt of one that succeeded goes without saying: fresh records are the many.
-    return appendOutcome(text, { status: state, progress, stage, attempt: state === 'succeeded' && attempt === 1 ? undefined : attempt, startedAt, finishedAt: now }, json)
-  }
-  const { result, error, ...rest } = withStack(stored, failure) // a retry of the app's own: the old one's
-  return encode({ ...rest, status: state, progress, stage, attempt, startedAt, finishedAt: now, ...(failure ? { error: failure.error } : {}) }, json)
+/** Fails a task that was never started. */
+export function failWith (error: Error, task: ClaimedTask): Settlement {
+  return finish('failed', task, { failure: toFailure(error) })
 }
 
-/** It never was started, or its worker went away: failed without an attempt's end. */
-export function failWith (error: Error, settling: ClaimedTask): Settlement {
-  return finish('failed', settling, undefined, toFailure(error))
+/** Fails a task that stalled more often than maxStalls allows. */
+export function failStalled (stalls: number, task: ClaimedTask): Settlement {
+  const failure = toFailure(new errors.TaskStalled(stalls, task.settings.maxStalls))
+  return finish('failed', task, { failure, attempt: attemptsMade(task.stored) + 1 })
 }
 
-/** Aborted too often by workers that went away. */
-export function failStalled (stalls: number, settling: ClaimedTask): Settlement {
-  const failure = toFailure(new errors.TaskStalled(stalls, settling.settings.maxStalls))
-  return finish('failed', settling, undefined, failure, attemptsMade(settling.stored) + 1)
-}
-
-function afterFailure (failure: Failure, thrown: unknown, settling: ClaimedTask): Settlement {
-  const { held, stored, settings } = settling
-  const left = stored.options.retries!
-  if (!failure.retryable || left <= 0) return finish('failed', settling, undefined, failure)
+function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Settlement {
+  const { claim: { id, token }, stored, settings } = task
+  const retriesLeft = stored.options.retries!
+  if (!failure.retryable || retriesLeft <= 0) return finish('failed', task, { failure })
   const error = thrown instanceof Error ? thrown : new Error(failure.error.message)
-  const attempt = attemptsMade(stored) + 1
-  const wait = Math.max(backoffMs(attempt, stored.options.backoff ?? { strategy: 'immediate' }, settings.backoffStrategies, error), failure.retryAfter ?? 0)
+  const backoff = stored.options.backoff ?? { strategy: 'immediate' }
+  const wait = backoffMs(attemptsMade(stored) + 1, backoff, settings.backoffStrategies, error)
+  const ms = Math.max(wait, failure.retryAfter ?? 0)
+  const event = beeEvent(id, stored, 'retrying', JSON.stringify(failure.error.message))
+  return { id, token, outcome: 'retry', text: encode(retryingRecord(failure, retriesLeft, task)), ms, event }
+}
+
+function retryingRecord (failure: Failure, retriesLeft: number, { stored, state, startedAt }: ClaimedTask): StoredTask {
   const next: StoredTask = {
     ...withStack(stored, failure),
     status: 'retrying',
     error: failure.error,
-    progress: settling.state?.progress ?? stored.progress,
-    stage: settling.state?.stage ?? stored.stage ?? null,
-    startedAt: settling.startedAt
+    progress: state?.progress ?? stored.progress,
+    stage: state?.stage ?? stored.stage ?? null,
+    startedAt
   }
-  next.options = { ...next.options, retries: left - 1 }
+  next.options = { ...next.options, retries: retriesLeft - 1 }
   delete next.options.delay
-  return { ...held, outcome: 'retry', text: encode(next), ms: wait, event: beeEvent(held.id, stored, 'retrying', JSON.stringify(failure.error.message)) }
+  return next
 }
 
 function withStack (stored: StoredTask, failure: Failure | undefined): StoredTask {
@@ -102,7 +99,7 @@ function withStack (stored: StoredTask, failure: Failure | undefined): StoredTas
   return { ...stored, options: { ...stored.options, stacktraces } }
 }
 
-/** A plain Bee-Queue producer may listen for the end of its job; our own producers read the record. */
+/** A plain Bee-Queue producer may listen for the end of its job. Our own producers read the record. */
 function beeEvent (id: string, stored: StoredTask, event: string, json = 'null'): string {
   return !stored.options.foreign ? '' : `{"id":${JSON.stringify(id)},"event":"${event}","data":${json}}`
 }

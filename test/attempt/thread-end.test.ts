@@ -34,8 +34,8 @@ t.test('a task that computes for three stall intervals runs once: its claim is r
   const id = await b.start('compute', { ms: 3_000 })
   t.match(await reaches(b.app, id, 'succeeded'), { attempt: 1, result: 'computed' })
   t.equal(b.log.lines.filter(line => line.msg === 'computing').length, 1)
-  t.notOk(b.log.find('stalled'))
-  t.notOk(b.log.find('event loop'))
+  t.notOk(b.log.find('task.stalled'))
+  t.notOk(b.log.find('worker.event_loop_held'))
 })
 
 t.test('timeout: the signal asks', async t => {
@@ -107,7 +107,7 @@ t.test('the claim is lost: the thread is asked, and what it says does not count'
   const redis = connect(t)
   await redis.hset(`${prefix}:{default}:claims`, id, `another.1 ${Date.now()} ${Date.now() + 600_000}`)
   t.match(await until('it was told', () => b.log.find('aborted')), { code: 'FST_TASKS_CLAIM_LOST' })
-  await until('the outcome was dropped', () => b.log.find('The outcome was dropped'))
+  await until('the outcome was dropped', () => b.log.find('claim.lost'))
   t.equal((await b.app.tasks.status(id))!.state, 'active')
 })
 

@@ -122,8 +122,8 @@ t.test('a thread that dies fails its attempt, and nothing else', async t => {
 t.test('what a task leaves behind and that throws later is told, and the next task has another thread', async t => {
   const b = await bench(t, {}, { threads: { max: 1 } })
   t.equal(await b.run('crashLater'), 'done')
-  await until('it is told', () => b.log.find('while it ran no task'))
-  t.equal(b.log.find('while it ran no task').err.message, 'left behind')
+  await until('it is told', () => b.log.find('thread.died'))
+  t.equal(b.log.find('thread.died').err.message, 'left behind')
   t.equal(await b.run('echo', { value: 1 }), 1)
 })
 

@@ -182,7 +182,7 @@ for (const [name, programs, message] of noServer) {
     await until('it says so', () => /No Redis can be started: [^]*\[FST_TASKS_NO_REDIS_SERVER\]/.test(dev.err()), DEADLINE)
     t.match(dev.err(), message)
     await until('the app is served', () => dev.out().includes('Server listening'), DEADLINE)
-    await until('it waits', () => dev.out().includes('Waiting for Redis at redis://localhost:6379/0'), DEADLINE)
+    await until('it waits', () => /worker waits for Redis.*redis:\/\/localhost:6379\/0/.test(dev.out()), DEADLINE)
     dev.child.kill('SIGTERM')
     t.same(await dev.exit, [0, null])
   })

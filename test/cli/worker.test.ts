@@ -111,7 +111,7 @@ t.test('Redis is not there yet: it says what it waits for, and waits', async t =
   t.teardown(() => redis.stop())
   await redis.kill()
   const worker = run(t, t.testdir({ 'app.mjs': esm }), ['worker', '-A', 'app.mjs'], { PREFIX: randomPrefix(), REDIS_URL: redis.url })
-  await until('it says so', () => worker.out().includes(`Waiting for Redis at redis://127.0.0.1:${redis.port}/0`), 20_000)
+  await until('it says so', () => new RegExp(`"address":"redis://127.0.0.1:${redis.port}/0".*worker waits for Redis`).test(worker.out()), 20_000)
   await redis.restart()
   await started(worker)
   worker.child.kill('SIGTERM')

@@ -130,7 +130,7 @@ t.test('a worker waits for Redis, says so, and can be closed meanwhile', async t
   await redis.kill()
   const log = logger()
   const app = await build(t, { redis: redis.url, connectTimeout: 50, worker: true }, app => { app.tasks.define('x', () => 1) }, { logger: { stream: log.stream } } as any)
-  await until('it says so', () => log.find('Waiting for Redis'))
+  await until('it says so', () => log.find('redis.awaited'))
   await redis.restart()
   await until('it has started', () => log.find('worker started'))
   t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1)

@@ -101,8 +101,8 @@ export async function errorOf (run: Promise<unknown> | (() => unknown)): Promise
   throw new Error('expected an error, got none')
 }
 
-/** Lines of a log, as objects. */
+/** Lines of a log, as objects; `find` looks for an event, or for a part of the message. */
 export function logger (): { stream: { write: (line: string) => void }, lines: any[], find: (text: string) => any } {
   const lines: any[] = []
-  return { stream: { write: line => { lines.push(JSON.parse(line)) } }, lines, find: text => lines.find(line => line.msg?.includes(text)) }
+  return { stream: { write: line => { lines.push(JSON.parse(line)) } }, lines, find: text => lines.find(line => line.event === text || line.msg?.includes(text)) }
 }

@@ -98,7 +98,7 @@ t.test('remove and purge leave nothing', async t => {
   t.equal(await app.tasks.purge('default'), 2_500)
   t.ok(await other.status(), 'another queue is left alone')
   t.equal(await app.tasks.remove(other.id), 'removed')
-  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => /(stallInterval|stallBlock|revoked)$/.test(key)))
+  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => /(stallInterval|stallBlock|cancelledWaits)$/.test(key)))
 })
 
 t.test('a page costs the page: a long queue is not read', async t => {

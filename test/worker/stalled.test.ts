@@ -61,10 +61,10 @@ t.test('a claim that was lost: the outcome is dropped, and the task settles once
   await redis.hset(claims, id, `${token} ${since} 1`)
   const other = await app.tasks.startWorker()
   t.ok(other)
-  await until('the loser was told', () => log.find('The outcome was dropped'))
+  await until('the loser was told', () => log.find('claim.lost'))
   t.match(await app.tasks.status(id), { state: 'succeeded', result: 2 })
   t.equal(runs, 2)
-  t.ok(log.find('The task stalled'))
+  t.ok(log.find('task.stalled'))
 })
 
 t.test('a handler that holds the event loop is warned of', async t => {
@@ -74,7 +74,7 @@ t.test('a handler that holds the event loop is warned of', async t => {
   }, { logger: { stream: log.stream } } as any)
   const warning = await until('the warning', async () => {
     await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
-    return log.find('event loop was held up')
+    return log.find('worker.event_loop_held')
   })
   t.match(warning, { level: 40, running: [{ task: 'x' }] }, 'and named')
 })
@@ -89,7 +89,7 @@ t.test('a corrupt record is set aside as failed', async t => {
     await redis.multi().hset(`${prefix}:{default}:jobs`, `g${i}`, text).lpush(`${prefix}:{default}:waiting`, `g${i}`).exec()
     t.match(await reaches(app, `g${i}`, 'failed'), { error: { code: 'FST_TASKS_RECORD_INVALID' } }, text)
   }
-  t.match(log.find('cannot be read'), { taskId: 'g0', level: 50 })
+  t.match(log.find('task.unreadable'), { taskId: 'g0', level: 50 })
   await redis.lpush(`${prefix}:{default}:waiting`, 'no-record-at-all')
   t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1, 'the queue goes on')
 })

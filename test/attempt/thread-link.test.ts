@@ -4,7 +4,7 @@
 import { MessageChannel } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { toFailure } from '../../lib/records/failure.ts'
-import { ThreadContext } from '../../lib/attempt/thread-context.ts'
+import { ThreadLink } from '../../lib/attempt/thread-link.ts'
 import run from '../../lib/attempt/thread-entry.ts'
 import { reviveError, deserializeLogArg, type FromThread, type SerializedLogArg, type TaskMeta, type ToThread } from '../../lib/attempt/thread-messages.ts'
 import { errorOf, until } from '../support/helpers.ts'
@@ -24,7 +24,7 @@ function near (t: Test): Near {
 
 t.test('the signal: aborted by a message, with a reason that has its code', async t => {
   const { say, port } = near(t)
-  const task = new ThreadContext(facts, null, port)
+  const task = new ThreadLink(facts, null, port)
   t.notOk(task.signal.aborted)
   say({ kind: 'abort', reason: toFailure(Object.assign(new Error('late'), { code: 'FST_TASKS_TIMEOUT' })) })
   t.ok(task.signal.aborted, 'without a pause')
@@ -33,7 +33,7 @@ t.test('the signal: aborted by a message, with a reason that has its code', asyn
 
 t.test('reports: answered, refused, and what cannot be said at all', async t => {
   const { heard, say, port } = near(t)
-  const task = new ThreadContext(facts, null, port)
+  const task = new ThreadLink(facts, null, port)
   const [first, second, third] = [task.updateState('A'), errorOf(task.updateState('B', { n: 1 })), task.reportProgress(null)]
   await until('they are heard', () => heard.length === 3)
   t.same(heard, [{ kind: 'report', call: 1, stage: 'A', json: undefined }, { kind: 'report', call: 2, stage: 'B', json: '{"n":1}' }, { kind: 'report', call: 3, json: 'null' }])
@@ -43,7 +43,7 @@ t.test('reports: answered, refused, and what cannot be said at all', async t => 
   await first
   t.match(await second, { code: 'FST_TASKS_PROGRESS_INVALID', message: 'no' })
   for (const bad of [1n, () => {}, undefined]) t.match(await errorOf(() => task.reportProgress(bad)), { code: 'FST_TASKS_PROGRESS_INVALID', message: /"x" must be JSON of at most 50/ })
-  task.end()
+  task.close()
   await third
   await task.updateState('after the end')
   await new Promise(resolve => setImmediate(resolve))
@@ -52,7 +52,7 @@ t.test('reports: answered, refused, and what cannot be said at all', async t => 
 
 t.test('the log: what is below its level is not sent; what cannot be cloned is text', async t => {
   const { heard, port } = near(t)
-  const { log } = new ThreadContext(facts, null, port)
+  const { log } = new ThreadLink(facts, null, port)
   log.debug('no')
   log.trace('no')
   log.silent('no')

@@ -1,0 +1,47 @@
+/**
+ * A task that this worker claimed: its claim, its record, and what is known of its attempt so far.
+ */
+import { decode, placeholderRecord, resetForRetry, type StoredTask } from '../records/task-record.ts'
+import type { Settings } from '../options.ts'
+import type { ClaimRef } from '../store/contract.ts'
+
+/** What a handler reported last. */
+export interface ReportedState {
+  stage: string | null
+  progress: unknown
+}
+
+export interface ClaimedTask {
+  readonly claim: ClaimRef
+  readonly queue: string
+  /** The record's text, and the record. A record that cannot be read is a placeholder: see `unreadable`. */
+  readonly text: string
+  readonly stored: StoredTask
+  readonly unreadable: Error | undefined
+  readonly settings: Settings
+  /** The tasks of one worker in the order in which they were claimed. */
+  readonly order: number
+  /** When its attempt started, ms since 1970 on Redis' clock. Undefined before that. */
+  startedAt: number | undefined
+  state: ReportedState | undefined
+  /** Redis' clock, ms since 1970, when the claim was made; then when its outcome was known. */
+  now: number
+}
+
+type Claimed = Pick<ClaimedTask, 'claim' | 'queue' | 'settings' | 'order' | 'now'>
+
+/** Reads a record. Never throws: an unreadable one is replaced by a placeholder, and its error returned. */
+export function readStored (text: string, now: number): { stored: StoredTask, unreadable: Error | undefined } {
+  try {
+    return { stored: decode(text), unreadable: undefined }
+  } catch (error) {
+    return { stored: placeholderRecord(now), unreadable: error as Error }
+  }
+}
+
+export function toClaimedTask (text: string, { claim, queue, settings, order, now }: Claimed): ClaimedTask {
+  const { stored: read, unreadable } = readStored(text, now)
+  // A plain Bee-Queue's retry() queues a failed job and leaves its record as it was.
+  const stored = read.status === 'failed' ? resetForRetry(read) : read
+  return { claim, queue, text, stored, unreadable, settings, order, startedAt: undefined, state: undefined, now }
+}

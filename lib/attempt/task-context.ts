@@ -1,0 +1,43 @@
+/**
+ * What a handler is given as `task`: what the interface TaskContext names, and nothing else. The engine's own object,
+ * which can start and abort an attempt, stays out of a handler's reach.
+ */
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { TaskContext, ThreadTask } from '../types.ts'
+
+/** In a thread there is no Fastify instance. */
+export class ThreadTaskContext implements ThreadTask {
+  readonly #source: ThreadTask
+
+  constructor (source: ThreadTask) {
+    this.#source = source
+  }
+
+  get id (): string { return this.#source.id }
+  get name (): string { return this.#source.name }
+  get queue (): string { return this.#source.queue }
+  get data (): any { return this.#source.data }
+  get attempt (): number { return this.#source.attempt }
+  get attempts (): number { return this.#source.attempts }
+  get requestId (): string | null { return this.#source.requestId }
+  get traceparent (): string | null { return this.#source.traceparent }
+  get tracestate (): string | null { return this.#source.tracestate }
+  get signal (): AbortSignal { return this.#source.signal }
+  get log (): FastifyBaseLogger { return this.#source.log }
+  updateState (stage: string, progress?: unknown): Promise<void> { return this.#source.updateState(stage, progress) }
+  reportProgress (progress: unknown): Promise<void> { return this.#source.reportProgress(progress) }
+}
+
+export class HandlerTaskContext extends ThreadTaskContext implements TaskContext {
+  readonly #app: FastifyInstance
+
+  constructor (source: ThreadTask, app: FastifyInstance) {
+    super(source)
+    this.#app = app
+  }
+
+  get app (): FastifyInstance { return this.#app }
+}
+
+// Through `constructor` a handler could make contexts of its own.
+for (const { prototype } of [ThreadTaskContext, HandlerTaskContext]) Reflect.deleteProperty(prototype, 'constructor')

@@ -1,0 +1,120 @@
+/**
+ * The thread's side of an attempt: what the handler's `task` does, over a port to the app.
+ */
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import type { FastifyBaseLogger } from 'fastify'
+import * as errors from '../errors.ts'
+import { toFailure } from '../records/failure.ts'
+import { asText, LEVELS, reviveError, serializeLogArg, type FromThread, type TaskMeta, type ToThread } from './thread-messages.ts'
+import type { ThreadTask } from '../types.ts'
+
+interface PendingReport { resolve: () => void, reject: (error: Error) => void }
+
+export class ThreadLink implements ThreadTask {
+  readonly #meta: TaskMeta
+  readonly #port: MessagePort
+  readonly #controller = new AbortController()
+  readonly #reports = new Map<number, PendingReport>()
+  #sequence = 0
+  #closed = false
+
+  readonly data: any
+  readonly log: FastifyBaseLogger
+
+  constructor (meta: TaskMeta, data: unknown, port: MessagePort) {
+    this.#meta = meta
+    this.#port = port
+    this.data = data
+    this.log = threadLog(meta, message => this.#post(message))
+    port.on('message', message => this.#onMessage(message))
+  }
+
+  get id (): string { return this.#meta.id }
+  get name (): string { return this.#meta.name }
+  get queue (): string { return this.#meta.queue }
+  get attempt (): number { return this.#meta.attempt }
+  get attempts (): number { return this.#meta.attempts }
+  get requestId (): string | null { return this.#meta.requestId }
+  get traceparent (): string | null { return this.#meta.traceparent }
+  get tracestate (): string | null { return this.#meta.tracestate }
+
+  /** Reads its messages first: a loop that never pauses would hear of no abort. */
+  get signal (): AbortSignal {
+    for (let received; (received = receiveMessageOnPort(this.#port)) !== undefined;) this.#onMessage(received.message)
+    return this.#controller.signal
+  }
+
+  #onMessage (message: ToThread): void {
+    if (message.kind === 'abort') return this.#controller.abort(reviveError(message.reason))
+    const report = this.#reports.get(message.call)
+    this.#reports.delete(message.call)
+    if (message.failure) report?.reject(reviveError(message.failure))
+    else report?.resolve()
+  }
+
+  #post (message: FromThread): void {
+    if (!this.#closed) this.#port.postMessage(message)
+  }
+
+  updateState (stage: string, progress?: unknown): Promise<void> {
+    return this.#report({ stage, json: progress === undefined ? undefined : this.#toJson(progress) })
+  }
+
+  reportProgress (progress: unknown): Promise<void> {
+    return this.#report({ json: this.#toJson(progress) })
+  }
+
+  /** It is sent at once, also if the thread goes on to compute. */
+  #report (report: { stage?: unknown, json?: string }): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const call = ++this.#sequence
+      this.#reports.set(call, { resolve, reject })
+      this.#post({ kind: 'report', call, ...report })
+    })
+  }
+
+  #toJson (progress: unknown): string {
+    let json: string | undefined
+    try {
+      json = JSON.stringify(progress)
+    } catch (error) {
+      throw this.#invalid(toFailure(error).error.message)
+    }
+    if (json === undefined) throw this.#invalid(`the progress is ${errors.describeValue(progress)}`)
+    return json
+  }
+
+  #invalid (reason: string): Error {
+    return new errors.ProgressInvalid(this.name, this.#meta.maxProgressSize, reason)
+  }
+
+  /** The thread goes on to another task: code that is left behind sends nothing more, and its reports are not rejected. */
+  close (): void {
+    this.#closed = true
+    for (const { resolve } of this.#reports.values()) resolve()
+    this.#reports.clear()
+  }
+}
+
+/** The methods of the app's logger. Each has the app write the line. */
+function threadLog (meta: TaskMeta, post: (message: FromThread) => void, bindings: unknown[] = []): FastifyBaseLogger {
+  const serialized = (level: string, args: unknown[], clonable?: (value: unknown) => unknown): FromThread => {
+    const serialize = (value: unknown): ReturnType<typeof serializeLogArg> => serializeLogArg(value, clonable)
+    return { kind: 'log', level, bindings: bindings.map(serialize), args: args.map(serialize) }
+  }
+  const write = (level: string) => (...args: unknown[]): void => {
+    try {
+      post(serialized(level, args))
+    } catch {
+      post(serialized(level, args, asText)) // structured clone refuses it: a function, a socket
+    }
+  }
+  const methods = LEVELS.map(level => [level, meta.levels.includes(level) ? write(level) : () => {}])
+  return {
+    ...Object.fromEntries(methods),
+    level: meta.level,
+    silent: () => {},
+    child: (more: unknown) => threadLog(meta, post, [...bindings, more])
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * What the consumers of one worker share.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
+import type { Settings } from '../options.ts'
+import type { PubSub, StoreClock } from '../store/contract.ts'
+import type { Definition } from '../tasks/definition.ts'
+
+export interface ConsumerContext {
+  readonly worker: string
+  /** See telemetry.ts. */
+  readonly instance: string
+  readonly concurrency: number
+  readonly settings: Settings
+  readonly definitions: ReadonlyMap<string, Definition>
+  readonly clock: StoreClock
+  readonly pubSub: PubSub
+  readonly log: FastifyBaseLogger
+  readonly runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
+}
