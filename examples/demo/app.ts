@@ -1,5 +1,5 @@
-// The classic Flask and Celery example, on Fastify: a plain plugin, which the web server and the worker both load.
-// No request waits for the work: a route enqueues a task, and answers 202 with the address of its status.
+// The app of the demo: a plain plugin, which the web process and the worker both load. No request waits for the work:
+// a route enqueues a task, and answers 202 with the address of its status.
 import type { FastifyInstance } from 'fastify'
 import tasks from 'fastify-tasks'
 import { page } from './page.ts'
@@ -22,10 +22,10 @@ const mailSchema = {
 
 export default async function app (fastify: FastifyInstance): Promise<void> {
   await fastify.register(tasks)
-  const { longTask, sendEmail } = defineTasks(fastify)
+  const { bakeBread, sendEmail } = defineTasks(fastify)
 
   fastify.post('/longtask', async (_request, reply) =>
-    reply.accepted(await longTask.enqueue()))
+    reply.accepted(await bakeBread.enqueue()))
 
   fastify.post<{ Body: Mail & { delay: 0 | 60 } }>('/email', { schema: { body: mailSchema } }, async (request, reply) => {
     const { delay, ...mail } = request.body

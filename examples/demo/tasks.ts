@@ -1,4 +1,4 @@
-// What the workers do.
+// The tasks of the demo: one bakes bread, which takes a while; the other sends an e-mail.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Task } from 'fastify-tasks'
@@ -6,37 +6,47 @@ import nodemailer from 'nodemailer'
 
 export interface Mail { to: string, subject: string, body: string }
 export interface Steps { current: number, total: number }
+export interface Batch { loaves: number }
 
 const stepMs = Number(process.env.DEMO_STEP_MS ?? 500)
 const smtpUrl = process.env.SMTP_URL ?? 'smtp://localhost:1025'
 
-const verbs = ['Starting up', 'Booting', 'Repairing', 'Loading', 'Checking']
-const adjectives = ['master', 'radiant', 'silent', 'harmonic', 'fast']
-const nouns = ['solar array', 'particle reshaper', 'cosmic ray', 'orbiter', 'bit']
+/** What a batch of bread goes through, and how many steps each stage takes. */
+const recipe: Array<[stage: string, steps: number]> = [
+  ['Weighing the flour', 4],
+  ['Kneading the dough', 7],
+  ['Letting it rise', 10],
+  ['Shaping the loaves', 5],
+  ['Baking', 10],
+  ['Cooling on the rack', 4]
+]
+const total = recipe.reduce((sum, [, steps]) => sum + steps, 0)
 
-const oneOf = (words: string[]): string => words[Math.floor(Math.random() * words.length)]!
+const loavesOfABatch = (): number => 6 + Math.floor(Math.random() * 7)
 
 export function defineTasks (fastify: FastifyInstance) {
-  return { longTask: defineLongTask(fastify), sendEmail: defineSendEmail(fastify) }
+  return { bakeBread: defineBakeBread(fastify), sendEmail: defineSendEmail(fastify) }
 }
 
-function defineLongTask ({ tasks }: FastifyInstance): Task<void, { status: string, result: number }, Steps> {
-  return tasks.define('long-task', async (_data, task) => {
-    const total = 20 + Math.floor(Math.random() * 40)
-    for (let current = 0; current < total; current++) {
-      await task.updateState(`${oneOf(verbs)} ${oneOf(adjectives)} ${oneOf(nouns)}…`, { current, total })
-      // The signal is aborted when the worker has to stop: the task then goes back to its queue.
-      await sleep(stepMs, undefined, { signal: task.signal })
+function defineBakeBread ({ tasks }: FastifyInstance): Task<void, Batch, Steps> {
+  return tasks.define('bake-bread', async (_data, task) => {
+    let current = 0
+    for (const [stage, steps] of recipe) {
+      for (let step = 0; step < steps; step++) {
+        await task.updateState(`${stage}…`, { current: current++, total })
+        // The signal is aborted when the worker has to stop: the task then goes back to its queue.
+        await sleep(stepMs, undefined, { signal: task.signal })
+      }
     }
-    await task.updateState('Task completed!', { current: total, total })
-    return { status: 'Task completed!', result: 42 }
+    await task.updateState('Ready', { current: total, total })
+    return { loaves: loavesOfABatch() }
   })
 }
 
 function defineSendEmail ({ tasks }: FastifyInstance): Task<Mail, { sentTo: string, messageId: string }> {
   const smtp = nodemailer.createTransport(smtpUrl)
   return tasks.define('send-email', { retries: 3, timeout: 30_000 }, async ({ to, subject, body }, task) => {
-    // A task may run twice where a worker dies: the id lets the reader's mailbox see that it is the same mail.
+    // A task may run twice if a worker dies: the id lets the reader's mailbox see that it is the same mail.
     const messageId = `<${task.id}@demo.example>`
     await smtp.sendMail({ from: 'demo@demo.example', to, subject, text: body, messageId })
     return { sentTo: to, messageId }

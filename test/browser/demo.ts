@@ -37,10 +37,10 @@ async function run (): Promise<void> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
   const complaints = listen(page)
   await check('the page is served with its strict CSP', () => opens(page, demo!.address))
-  await check('two long tasks move, each by itself', () => twoTasksMove(page))
+  await check('two batches move, each by itself', () => twoTasksMove(page))
   await check('an e-mail that is sent now arrives', () => mailArrives(page, 'Send now', 'Sent now'))
   await check('a delayed e-mail waits, and arrives', () => delayedMailArrives(page))
-  await check('both long tasks reach 100 % and show a result', () => tasksEnd(page, 2))
+  await check('both batches reach 100 % and show a result', () => tasksEnd(page, 2))
   await check('a task whose worker stops in the middle waits', () => workerStops(page, demo!))
   await check('it ends once a worker is there again', () => workerStarts(page, demo!))
   await check('the page finds its tasks again after a reload', () => reload(page))
@@ -107,16 +107,16 @@ async function opens (page: Page, address: string): Promise<void> {
 
 async function twoTasksMove (page: Page): Promise<void> {
   for (let n = 0; n < 2; n++) await startTask(page)
-  await longTask(page, 2).waitFor()
-  await Promise.all([1, 2].map(n => moves(longTask(page, n))))
+  await batch(page, 2).waitFor()
+  await Promise.all([1, 2].map(n => moves(batch(page, n))))
 }
 
 function startTask (page: Page): Promise<void> {
-  return page.getByRole('button', { name: 'Start a long task' }).click()
+  return page.getByRole('button', { name: 'Bake a batch' }).click()
 }
 
-function longTask (page: Page, n: number): Locator {
-  return page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: `Long task ${n}`, exact: true }) })
+function batch (page: Page, n: number): Locator {
+  return page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: `Batch ${n}`, exact: true }) })
 }
 
 /** Seen at two places between the start and the end, with a text. */
@@ -135,11 +135,11 @@ async function progressOf (task: Locator): Promise<number> {
 }
 
 async function tasksEnd (page: Page, count: number): Promise<void> {
-  for (let n = 1; n <= count; n++) await taskEnds(longTask(page, n))
+  for (let n = 1; n <= count; n++) await taskEnds(batch(page, n))
 }
 
 async function taskEnds (task: Locator): Promise<void> {
-  await task.getByText('Result: 42').waitFor({ timeout: step })
+  await task.getByText(/^Baked \d+ loaves$/).waitFor({ timeout: step })
   await task.getByText('100 %').waitFor()
   equal(await progressOf(task), 1)
   equal(await task.locator('.state').innerText(), 'done')
@@ -172,7 +172,7 @@ function inbox (page: Page, subject: string): Locator {
 
 async function workerStops (page: Page, { lines }: Demo): Promise<void> {
   await startTask(page)
-  const task = longTask(page, 3)
+  const task = batch(page, 3)
   await until('a task in its middle', async () => await progressOf(task) > 0)
   const pid = workerPid(lines)
   process.kill(pid, 'SIGTERM')
@@ -185,7 +185,7 @@ async function workerStarts (page: Page, { lines, process }: Demo): Promise<void
   const before = workerPid(lines)
   process.stdin!.write('w\n')
   await until('another worker', () => workerPid(lines) !== before)
-  await taskEnds(longTask(page, 3))
+  await taskEnds(batch(page, 3))
 }
 
 /** Of the worker that was started last. */
@@ -201,7 +201,7 @@ async function reload (page: Page): Promise<void> {
 
 async function shoot (page: Page): Promise<void> {
   await startTask(page)
-  await until('a task in its middle', async () => await progressOf(longTask(page, 4)) > 0.2)
+  await until('a task in its middle', async () => await progressOf(batch(page, 4)) > 0.2)
   mkdirSync(join(projectRoot(), 'artifacts'), { recursive: true })
   await page.screenshot({ path: screenshot, fullPage: true })
 }

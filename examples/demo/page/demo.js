@@ -20,7 +20,7 @@ const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 // The server keeps the tasks; the page only remembers which ones are its own, so that they survive a reload.
 const remembered = JSON.parse(sessionStorage.getItem('tasks') ?? '[]')
-let longTasks = remembered.filter(task => task.list === 'long-tasks').length
+let batches = remembered.filter(task => task.list === 'batches').length
 let shownInbox = ''
 
 async function start (list, title, path, body) {
@@ -63,7 +63,7 @@ async function ask (location, before) {
     if (response.ok) return { now: await response.json(), pause }
     return { now: response.status === 404 ? { ...before, state: 'gone' } : before, pause: 2_000 }
   } catch {
-    return { now: before, pause: 2_000 } // the server is away: the task is not
+    return { now: before, pause: 2_000 } // the server does not answer; the task goes on
   }
 }
 
@@ -90,7 +90,7 @@ function show (card, { state, stage, progress, attempt, result, error }) {
   card.querySelector('.result').hidden = !end
 }
 
-const resultText = result => result.sentTo ? `Sent to ${result.sentTo}` : `Result: ${result.result}`
+const resultText = result => result.sentTo ? `Sent to ${result.sentTo}` : `Baked ${result.loaves} loaves`
 
 async function showInbox () {
   const response = await fetch('/inbox').catch(() => null)
@@ -128,8 +128,8 @@ function complain (text) {
   find('alert').hidden = !text
 }
 
-find('start').addEventListener('click', () => {
-  start('long-tasks', `Long task ${++longTasks}`, '/longtask')
+find('bake').addEventListener('click', () => {
+  start('batches', `Batch ${++batches}`, '/longtask')
 })
 
 find('mail').addEventListener('submit', event => {
