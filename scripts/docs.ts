@@ -1,17 +1,34 @@
 /**
- * Writes the table of error codes into README.md, from lib/errors.ts: `npm run docs`. A test holds that it was run.
+ * Writes the generated parts of docs/ from the source and the examples: `npm run docs`. A test holds that it was run.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { commandTables, exitCodes } from './docs/cli.ts'
+import { errorTables } from './docs/errors.ts'
+import { codeBlock, withSection } from './docs/markdown.ts'
+import { optionTables } from './docs/options.ts'
 
-/** README.md as it should be. */
-export function withErrorTable (readme: string, source: string): string {
-  const rows = [...source.matchAll(/createError\('([A-Z_]+)', '(.*)', (\d+)\)$/gm)]
-    .map(([, code, message, status]) => `| \`${code}\` | ${status} | ${readable(message!)} |`)
-  return readme.replace(/(<!-- errors -->\n)[^]*?(<!-- \/errors -->)/, (_all, begin: string, end: string) => `${begin}| code | status | message |\n|---|---|---|\n${rows.join('\n')}\n${end}`)
+interface Part { page: string, section: string, make: () => string | Promise<string> }
+
+/** A whole file, where a page names it. */
+const file = (page: string, path: string): Part => ({ page, section: path, make: () => codeBlock('ts', readFileSync(path, 'utf8')) })
+
+const parts: Part[] = [
+  file('docs/guides/testing.md', 'examples/testing/app.ts'),
+  file('docs/guides/testing.md', 'examples/testing/app.test.ts'),
+  { page: 'docs/reference/options.md', section: 'options', make: optionTables },
+  { page: 'docs/reference/errors.md', section: 'errors', make: errorTables },
+  { page: 'docs/reference/cli.md', section: 'commands', make: commandTables },
+  { page: 'docs/reference/cli.md', section: 'exit codes', make: exitCodes }
+]
+
+/** The generated pages as they should be, by path. */
+export async function generatedPages (): Promise<Map<string, string>> {
+  const pages = new Map<string, string>()
+  for (const { page, section, make } of parts) pages.set(page, withSection(pages.get(page) ?? readFileSync(page, 'utf8'), section, await make()))
+  return pages
 }
 
-const readable = (message: string): string => message.replaceAll('\\\'', '\'').replaceAll(/%[sd]/g, '…').replaceAll('|', '\\|')
-
-if (import.meta.url === `file://${process.argv[1]}`) {
-  writeFileSync('README.md', withErrorTable(readFileSync('README.md', 'utf8'), readFileSync('lib/errors.ts', 'utf8')))
+if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
+  for (const [page, text] of await generatedPages()) writeFileSync(page, text)
 }

@@ -1,17 +1,16 @@
 /**
- * Programs that the type tests write and compile: the examples of README.md, and files with many tasks.
+ * Programs that the type tests write and compile: the examples of docs/guides/typescript.md, and files with many tasks.
  */
 
 type Files = Record<string, string>
 
-/** The TypeScript blocks of README.md under "Types": each a module, those that merge names in a program of their own. */
-export function examples (readme: string): { open: Files, merged: Files } {
-  const section = /^## Types\n([^]*?)^## /m.exec(readme)?.[1] ?? ''
-  const blocks = [...section.matchAll(/^```ts\n([^]*?)^```/gm)].map(match => match[1]!)
+/** The TypeScript blocks of the guide: each a module, those that merge names in a program of their own. */
+export function examples (guide: string): { open: Files, merged: Files } {
+  const blocks = [...guide.matchAll(/^```ts\n([^]*?)^```/gm)].map(match => match[1]!)
   const pick = (merging: boolean): Files =>
     Object.fromEntries(blocks.filter(block => block.includes('interface Tasks') === merging).map((block, i) => [`example-${i + 1}.ts`, block]))
   const found = { open: pick(false), merged: pick(true) }
-  if (Object.keys(found.open).length < 4 || Object.keys(found.merged).length < 1) throw new Error('README.md has lost examples of types')
+  if (Object.keys(found.open).length < 4 || Object.keys(found.merged).length < 1) throw new Error('the guide has lost examples of types')
   return found
 }
 

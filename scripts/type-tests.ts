@@ -2,7 +2,7 @@
  * The type tests of test/types, against the built package: `npm run test:types`.
  *
  * tstyche drives the compilers that have an interface for it. TypeScript 7 has none: there plain tsc checks the same tests, with
- * test/types/expect.ts in tstyche's place. All compile the built types and the examples of README.md.
+ * test/types/expect.ts in tstyche's place. All compile the built types and the examples of docs/guides/typescript.md.
  */
 import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -95,8 +95,8 @@ async function cost ({ version, folder }: Compiler, kind: keyof typeof manyTasks
 
 function * plan (): Generator<Promise<void>> {
   const all = compilers()
-  const { open, merged } = examples(readFileSync('README.md', 'utf8'))
-  const readme = { open: write('readme', open), merged: write('readme-merged', merged) }
+  const { open, merged } = examples(readFileSync('docs/guides/typescript.md', 'utf8'))
+  const guide = { open: write('guide', open), merged: write('guide-merged', merged) }
   for (const compiler of all) {
     if (compiler.drivable) yield tstyche(compiler)
     else {
@@ -104,8 +104,8 @@ function * plan (): Generator<Promise<void>> {
       yield compile(compiler, 'test/types/merged/tsconfig.plain.json', 'the tests with merged names')
     }
     yield compile(compiler, 'test/types/built', 'the built types, whole, as an ES module and as CommonJS')
-    yield compile(compiler, readme.open, `${Object.keys(open).length} examples of README.md`)
-    yield compile(compiler, readme.merged, `${Object.keys(merged).length} with merged names`)
+    yield compile(compiler, guide.open, `${Object.keys(open).length} examples of the guide`)
+    yield compile(compiler, guide.merged, `${Object.keys(merged).length} with merged names`)
   }
   const own = all.find(one => one.folder === OWN)!
   for (const kind of Object.keys(manyTasks) as Array<keyof typeof manyTasks>) yield cost(own, kind)

@@ -1,34 +1,77 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
 import t from 'tap'
-import { withErrorTable } from '../../scripts/docs.ts'
-import { defaults } from '../../lib/options.ts'
+import { generatedPages } from '../scripts/docs.ts'
+import { readUnion } from '../scripts/docs/source.ts'
 
-const readme = readFileSync('README.md', 'utf8')
+const read = (page: string): string => readFileSync(page, 'utf8')
 
-t.equal(withErrorTable(readme, readFileSync('lib/errors.ts', 'utf8')), readme, 'the table of errors is up to date: npm run docs')
+const docs = readdirSync('docs', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.md')).map(name => join('docs', name).replaceAll(sep, '/'))
+const pages = ['README.md', ...docs]
 
-t.test('README.md names every option of register', async t => {
-  for (const option of Object.keys(defaults)) if (option !== 'queue') t.ok(readme.includes(`\`${option}\``), option)
+/** Without code, where links and tables are text. */
+const prose = (page: string): string => read(page).replaceAll(/^```[^]*?^```/gm, '')
+
+/** The names that GitHub gives to the headings of a page. */
+function anchors (page: string): string[] {
+  const headings = [...prose(page).matchAll(/^#+ (.+)$/gm)].map(match => match[1]!)
+  return headings.map(text => text.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+}
+
+t.test('generated pages are up to date: npm run docs', async t => {
+  for (const [page, text] of await generatedPages()) t.equal(text, read(page), page)
 })
 
-t.test('README.md names every command and every flag', async t => {
-  const cli = readFileSync('lib/cli/main.ts', 'utf8')
-  for (const [, flag] of cli.matchAll(/'(?:-\w, )?(--[a-z-]+)[ ']/g)) if (!['--exit-with-parent', '--loglevel', '--json'].includes(flag!)) t.ok(readme.includes(flag!), flag)
-  for (const [, command] of cli.matchAll(/ueryCommand\('([a-z]+)/g)) t.match(readme, new RegExp(`^\\|.*\`(?:[a-z]+ ID\`, \`)?${command}[ \`]`, 'm'), command)
+t.test('every relative link leads to a file, and to a heading in it', async t => {
+  for (const page of pages) {
+    for (const [, link] of prose(page).replaceAll(/`[^`\n]*`/g, '').matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link!)) continue
+      const [path, anchor] = link!.split('#') as [string, string?]
+      const target = path === '' ? page : join(dirname(page), path)
+      if (!existsSync(target)) t.fail(`${page}: ${link}`)
+      else if (anchor !== undefined && statSync(target).isFile()) t.ok(anchors(target).includes(anchor), `${page}: ${link}`)
+    }
+  }
 })
 
-t.test('docs/internals.md lists every key', async t => {
-  const internals = readFileSync('docs/internals.md', 'utf8')
-  const keys = [...readFileSync('lib/store/redis/queue.ts', 'utf8').match(/^type Key = [^]*?\n\n/m)![0].matchAll(/'(.+?)'/g)].map(match => match[1])
-  for (const key of keys) t.ok(internals.includes(`\`${key}\``), key)
-  t.ok(internals.split('\n').length < 90, 'short enough to be read')
+t.test('every page is in docs/index.md', async t => {
+  for (const page of docs) if (page !== 'docs/index.md') t.ok(read('docs/index.md').includes(`](${page.slice('docs/'.length)})`), page)
 })
 
-t.test('what the guarantees name as their tests is there', async t => {
-  const names = [...readFileSync('docs/guarantees.md', 'utf8').matchAll(/`test\/([a-z./-]+)`(?:: "(.+?)")?/g)]
-  t.ok(names.length > 10)
-  for (const [, file, name] of names) {
-    const text = readFileSync(`test/${file}`, 'utf8').replaceAll('\\\'', '\'')
-    t.ok(name === undefined || text.includes(name), `${file}: ${name ?? ''}`)
+t.test('every column of a table has a title', async t => {
+  for (const page of pages) {
+    for (const [, head] of prose(page).matchAll(/^(\|.*\|)\n\|[\s:|-]+\|$/gm)) t.notMatch(head!.replaceAll('\\|', ''), /\|\s*\|/, `${page}: ${head}`)
+  }
+})
+
+t.test('README.md is short, and has one command for the demo and one for the tests', async t => {
+  const readme = read('README.md')
+  t.ok(readme.trimEnd().split('\n').length <= 185)
+  t.ok(read('docs/internals/benchmarks.md').includes(`| ${/\*\*Fast\.\*\* ([\d,]+) /.exec(readme)![1]} |`), 'its figure is that of the last run')
+  t.same([...readme.matchAll(/^npm ci && (.+)$/gm)].map(match => match[1]), ['npm run demo', 'npm test'])
+})
+
+t.test('docs/internals/architecture.md is short, and names every room of lib/ and nothing else', async t => {
+  const architecture = read('docs/internals/architecture.md')
+  const rooms = readdirSync('lib', { withFileTypes: true }).filter(entry => entry.isDirectory()).map(entry => entry.name)
+  const table = architecture.split('## Rooms')[1]!.split('## ')[0]!
+  t.same([...table.matchAll(/^\| (.+?) \|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`(\w+)\/`/g)].map(match => match[1])).sort(), rooms.sort())
+  for (const [, file] of architecture.split('## Files at the top')[1]!.matchAll(/^\| `([\w-]+\.ts)`/gm)) t.ok(existsSync(`lib/${file}`), file)
+  t.ok(architecture.split('\n').length < 80)
+})
+
+t.test('docs/internals/redis-keys.md names every key, docs/concepts/lifecycle.md every state', async t => {
+  for (const key of readUnion('Key')) t.match(read('docs/internals/redis-keys.md'), `\`${key}\``, key)
+  const states = readUnion('TaskState')
+  t.equal(states.length, 8)
+  for (const state of states) t.match(read('docs/concepts/lifecycle.md'), `| \`${state}\` |`, state)
+})
+
+t.test('the tests that the guarantees name are there', async t => {
+  const files = [...read('docs/concepts/guarantees.md').matchAll(/`(test\/[\w/.-]+)`((?:[:,] ".+?")*)/g)]
+  t.ok(files.length > 10)
+  for (const [, file, names] of files) {
+    const text = read(file!).replaceAll('\\\'', '\'')
+    for (const [, name] of names!.matchAll(/"(.+?)"/g)) t.ok(text.includes(name!), `${file}: ${name}`)
   }
 })

@@ -1,0 +1,93 @@
+/** The tables of docs/reference/options.md: from the interfaces of the options, their defaults and their checks. */
+import { inspect } from 'node:util'
+import { defaults, drainDefaults, listDefaults, workerDefaults } from '../../lib/options.ts'
+import { code, table } from './markdown.ts'
+import { probedApp, probes, rulesOf } from './rules.ts'
+import { readInterface, type Member } from './source.ts'
+
+interface Section {
+  name: string
+  title: string
+  /** Defaults that are known at run time: what the comments say must agree with them. */
+  defaults?: Record<string, unknown>
+  /** The interface whose option of the same name is the default, and how that is said. */
+  falls?: [name: string, words: string]
+}
+
+const { threads: { idleTimeout }, ...pluginDefaults } = defaults
+
+const sections: Section[] = [
+  { name: 'TasksOptions', title: 'register(tasks, options)', defaults: pluginDefaults },
+  { name: 'RoutesOptions', title: 'routes', defaults: {} },
+  { name: 'WorkerOptions', title: 'worker, startWorker(options)', defaults: workerDefaults },
+  { name: 'ThreadsOptions', title: 'threads', defaults: { idleTimeout } },
+  { name: 'BackoffOptions', title: 'backoff', defaults: { delay: defaults.backoff.delay } },
+  { name: 'DefineOptions', title: 'define(name, options, handler)', defaults: { queue: defaults.queue }, falls: ['TasksOptions', 'the plugin\'s'] },
+  { name: 'TaskSchemas', title: 'define(name, { schema })' },
+  { name: 'EnqueueOptions', title: 'enqueue(data, options), enqueueMany([{ data, ...options }])', falls: ['DefineOptions', 'the task\'s'] },
+  { name: 'ResultOptions', title: 'handle.result(options)' },
+  { name: 'ListOptions', title: 'list(options)', defaults: listDefaults },
+  { name: 'DrainOptions', title: 'drain(options)', defaults: drainDefaults },
+  { name: 'AdvanceOptions', title: 'advance(ms, options)', defaults: drainDefaults },
+  { name: 'RunWorkerOptions', title: 'runWorker(options)' }
+]
+
+/** "Default …." of a comment, which is not "Default of every task.". */
+const DEFAULT = /\s*\bDefault:? (?!of\b)(.+?)\.(?=\s|$)/
+
+/** What an option of the plugin says that is the default of a task's. */
+const PASSED_ON = 'Default of every task'
+
+const meaningOf = ({ doc }: Member): string => doc.replace(DEFAULT, '').trim()
+const told = ({ doc }: Member): string | undefined => DEFAULT.exec(doc)?.[1]
+
+/** As a comment may write it: without code marks, and numbers without commas. */
+const bare = (text: string): string => text.replaceAll('`', '').replaceAll(/(\d),(?=\d{3})/g, '$1')
+
+const NOTHING = ['{}', '[]']
+
+function agrees (text: string, value: string): boolean {
+  return bare(text).startsWith(value) || (NOTHING.includes(value) && text === 'none')
+}
+
+/** As the comment says it, if it does; else the value. Throws if they differ. */
+function defaultOf (member: Member, { name, defaults = {}, falls }: Section): string {
+  const parent = falls && readInterface(falls[0]).members.some(one => one.name === member.name)
+  if (parent) return falls[1]
+  if (member.required) return 'required'
+  const value = Object.hasOwn(defaults, member.name) ? bare(inspect(defaults[member.name]).replaceAll(/^'|'$/g, '')) : undefined
+  const text = told(member)
+  if (value === undefined) return text ?? ''
+  if (text !== undefined && !agrees(text, value)) throw new Error(`the default of ${name}.${member.name}: its comment says ${text}, lib/options.ts ${value}`)
+  return text ?? code(value)
+}
+
+/** Options that two interfaces share are explained in one of them. */
+function explained (member: Member, { falls }: Section): string {
+  const own = meaningOf(member)
+  if (own !== '' || !falls) return own
+  const same = readInterface(falls[0]).members.find(one => one.name === member.name)
+  const words = same ? explained(same, sections.find(section => section.name === falls[0])!) : ''
+  return words.startsWith(PASSED_ON) ? '' : words
+}
+
+async function describe (section: Section, rules: Map<string, string> | null): Promise<string> {
+  const { doc, members } = readInterface(section.name)
+  const titles = ['Option', 'Type', 'Default', ...(rules ? ['Must be'] : []), 'Meaning']
+  const rows = members.map(member => [
+    code(member.name), code(member.type), defaultOf(member, section), ...(rules ? [rules.get(member.name)!] : []), explained(member, section)
+  ])
+  return [`## ${section.title}`, ...(doc === '' ? [] : [doc]), table([titles, ...rows])].join('\n\n')
+}
+
+/** All of it, as Markdown. */
+export async function optionTables (): Promise<string> {
+  const app = await probedApp()
+  const texts: string[] = []
+  for (const section of sections) {
+    const names = readInterface(section.name).members.map(member => member.name)
+    texts.push(await describe(section, section.name in probes ? await rulesOf(app, section.name, names) : null))
+  }
+  await app.close()
+  return texts.join('\n\n')
+}
