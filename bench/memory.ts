@@ -1,13 +1,14 @@
 /**
  * What tasks weigh in Redis: `npm run bench:memory`, or `-- 100000` for another number than a million of each kind. With
- * `--write` the table goes into docs/scaling.md.
+ * `--write` the table goes into docs/internals/scaling.md.
  */
 import { parseArgs } from 'node:util'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import tasks from '../lib/plugin.ts'
 import { startRedis } from '../scripts/redis.ts'
-import { machine, table, writeSection } from './section.ts'
+import { table } from '../scripts/docs/markdown.ts'
+import { machine, writeSection } from './section.ts'
 import type { EnqueueOptions } from '../lib/types.ts'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean', default: false } } })
@@ -54,9 +55,9 @@ try {
     await weigh('delayed', () => enqueue(app, { delay: 86_400_000 })),
     await weigh('succeeded, with 100 bytes of result, until `resultTtl`', async () => { await enqueue(app, {}); await work(app) })
   ]
-  const head = ['a task that is', 'bytes', 'a million of them']
+  const head = ['A task that is', 'Bytes', 'A million of them']
   const text = table([head, ...rows.map(([what, bytes]) => [what, bytes.toFixed(0), `${(bytes * 1e6 / 2 ** 20).toFixed(0)} MiB`])])
-  if (values.write) writeSection('docs/scaling.md', 'memory', `${text}\n\n${count.toLocaleString('en')} of each, 100 bytes of data; Redis ${await field('server', 'redis_version')}.`)
+  if (values.write) writeSection('docs/internals/scaling.md', 'memory', `${text}\n\n${count.toLocaleString('en')} of each, 100 bytes of data; Redis ${await field('server', 'redis_version')}.`)
   console.log(`\n${text}\n\n${machine(await field('server', 'redis_version'))}`)
 } finally {
   await app.close()

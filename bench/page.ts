@@ -1,4 +1,4 @@
-/** docs/benchmarks.md and its chart, from a run. */
+/** docs/internals/benchmarks.md and its chart, from a run. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectRoot } from '../scripts/redis.ts'
@@ -10,20 +10,20 @@ import type { Table } from './context.ts'
 
 const TITLE = 'Tasks processed a second, by concurrency'
 
-const how = `Each peer has processes of its own: one that enqueues, one that works, and a private Redis apart. They run in
-one run, in turn, another one first in each round, on an empty Redis each time; what is shown is the median of the rounds.
+const how = `Each peer has processes of its own: one that enqueues, one that works, and a private Redis. They run in
+one run, in turn, with another peer first in each round, on an empty Redis each time. Figures are the median of the rounds.
 Ratios are the median of the rounds' own ratios. Loggers are off. All carry the same data and return the same result of
 100 bytes from a handler that does nothing.
 
 - **floor**: bare ioredis: LPUSH, a blocking pop, one script that stores the result. No retries, no claims, no status.
 - **fastify-tasks**: a real Fastify app with the plugin, and its defaults.
 - **raw Bee-Queue**: its own redis 3 client, \`getEvents: false\`, \`storeJobs: false\`; it keeps no results. Without events
-  (\`sendEvents: false\`) nobody learns of the end of a job: shown, but no bar is set against it.
+  (\`sendEvents: false\`) nobody learns of the end of a job: it is shown, but no bar is set against it.
 - **BullMQ**: its defaults; finished jobs and their return values stay.
-- **Celery**: Debian's packages, prefork, results in Redis. A pool of 10 processes at the most: more made it slower.
+- **Celery**: Debian's packages, prefork, results in Redis. A pool of at most 10 processes: more made it slower.
 
 Processed a second: from the first start to the last end of the tasks of a queue that was filled before. CPU of a worker is
-its process's own, from the same to the same; that of Redis is the server's, the start of the worker included.`
+that of its process in the same time; CPU of Redis is that of the server, the start of the worker included.`
 
 const commands = `\`\`\`sh
 npm run bench                           # all of it
@@ -35,7 +35,7 @@ npm run bench -- --prof /tmp/profiles   # CPU profiles of the processes
 \`\`\``
 
 export async function writePage (report: Report): Promise<void> {
-  const docs = join(projectRoot(), 'docs')
+  const docs = join(projectRoot(), 'docs', 'internals')
   await writeFile(join(docs, 'benchmarks.svg'), chart(TITLE, report.charts))
   await writeFile(join(docs, 'benchmarks.md'), page(report))
 }
@@ -45,13 +45,13 @@ export function page (report: Report): string {
   const missed = bars.filter(bar => !bar.met).length
   return `# Benchmarks
 
-Written by \`npm run bench -- --write${report.size === 'full' ? '' : ` --${report.size}`}\`; figures of another machine are others, ratios less so.
+Written by \`npm run bench -- --write${report.size === 'full' ? '' : ` --${report.size}`}\`; another machine has other figures, and similar ratios.
 
 ![${TITLE}](benchmarks.svg)
 
 ## Bars
 
-${bars.length - missed} of ${bars.length} are met. [performance.md](performance.md) says what limits the others.
+${bars.length - missed} of ${bars.length} are met. [Performance](performance.md) says what limits the others.
 
 ${barTable(bars)}
 
@@ -81,12 +81,15 @@ function markdown (rows: string[][]): string {
 }
 
 const barTable = (bars: Bar[]): string =>
-  markdown([['figure', 'bar', 'this run', ''], ...bars.map(({ name, figure, bar, met }) => [name, bar, show(figure), met ? 'met' : '**not met**'])])
+  markdown([['Figure', 'Bar', 'This run', 'Result'], ...bars.map(({ name, figure, bar, met }) => [name, bar, show(figure), met ? 'met' : '**not met**'])])
+
+/** The first column names what was measured. */
+const titled = ([first, ...others]: string[]): string[] => [first || 'Case', ...others]
 
 const figures = ({ title, note, columns, rows }: Table): string =>
-  `### ${title}\n\n${markdown([columns, ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
+  `### ${title}\n\n${markdown([titled(columns), ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
 
 function machineTable ({ cores, cpu, memory, system, loadBefore, versions }: Machine): string {
   const rows = [['cores', String(cores)], ['CPU', cpu], ['memory', memory], ['system', system], ['load average before the run', String(loadBefore)], ...Object.entries(versions)]
-  return markdown([['', ''], ...rows])
+  return markdown([['Part', 'Value'], ...rows])
 }

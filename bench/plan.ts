@@ -9,7 +9,7 @@ import type { Size } from './context.ts'
 export interface Plan {
   size: Size
   json: boolean
-  /** Writes docs/benchmarks.md and its chart. */
+  /** Writes docs/internals/benchmarks.md and its chart. */
   write: boolean
   parts: PartName[]
   peers: PeerName[]
@@ -27,7 +27,7 @@ export const usage = `usage: npm run bench -- [options]
   --only <parts>     of ${Object.keys(parts).join(', ')}
   --peers <peers>    of ${Object.keys(titles).join(', ')}
   --json             one object on stdout, and nothing else there (npm run --silent bench -- --json)
-  --write            writes docs/benchmarks.md and docs/benchmarks.svg
+  --write            writes docs/internals/benchmarks.md and its chart
   --prof <folder>    CPU profiles of the processes in Node, in a folder outside of the project
 `
 

@@ -1,7 +1,7 @@
 /**
  * What a task costs Redis, and a worker, so that it can be said how far one Redis goes and what a cluster adds:
  * `npm run bench:scaling`, or `-- 20000` for another number of tasks than 60,000 a run. With `--write` the tables go into
- * docs/scaling.md. CPU times, so that what else the machine does matters little.
+ * docs/internals/scaling.md. CPU times, so that what else the machine does matters little.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,7 +12,8 @@ import { Redis } from 'ioredis'
 import tasks from '../lib/plugin.ts'
 import { startCluster } from '../scripts/redis-cluster.ts'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
-import { machine, table, writeSection } from './section.ts'
+import { table } from '../scripts/docs/markdown.ts'
+import { machine, writeSection } from './section.ts'
 import type { TasksOptions } from '../lib/types.ts'
 
 type Place = Exclude<TasksOptions['redis'], undefined>
@@ -145,19 +146,19 @@ async function main (count: number, write: boolean): Promise<void> {
     '',
     limits(one, spread),
     '',
-    table([['workers that are idle', 'µs that one task costs Redis'], ...idle]),
+    table([['Idle workers', 'µs that one task costs Redis'], ...idle]),
     '',
     `${count.toLocaleString('en')} tasks a run that do nothing, ${WORKERS} worker processes with concurrency 100; ${machine(version)}.`
   ].join('\n')
   console.log(text)
-  if (write) writeSection('docs/scaling.md', 'scaling', text)
+  if (write) writeSection('docs/internals/scaling.md', 'scaling', text)
 }
 
 const perServer = ({ enqueue, run }: Cost): number[] => enqueue.map((value, i) => value + run[i]!)
 const busiest = (cost: Cost): number => Math.max(...perServer(cost))
 
 function costs (all: Record<string, Cost>): string {
-  const head = ['', 'Redis: µs to enqueue', 'to run', 'of these on the busiest server', 'so its core is full at tasks/s', 'workers: µs', 'measured here, tasks/s']
+  const head = ['Redis', 'Redis: µs to enqueue', 'to run', 'of these on the busiest server', 'so its core is full at tasks/s', 'workers: µs', 'measured here, tasks/s']
   return table([head, ...Object.entries(all).map(([what, cost]) =>
     [what, round(sum(cost.enqueue)), round(sum(cost.run)), round(busiest(cost)), round(1e6 / busiest(cost), 0), round(cost.worker), round(cost.perSecond, 0)])])
 }

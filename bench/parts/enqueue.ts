@@ -44,7 +44,7 @@ function table (samples: Samples): Outcome['tables'][number] {
   }
   return {
     title: 'Enqueued a second',
-    note: 'Many: enqueueMany, saveAll, addBulk, LPUSH of 1,000 at once. Celery has nothing but one by one.',
+    note: 'Many: enqueueMany, saveAll, addBulk, LPUSH of 1,000 at once. Celery enqueues one by one only.',
     columns: ['', 'one by one', `${WINDOW} in flight`, 'many'],
     rows: [...samples.keys()].map(peer => [titles[peer], cell(peer, 'one'), cell(peer, 'window'), cell(peer, 'many')])
   }

@@ -80,7 +80,7 @@ async function once ({ redis, say }: BenchContext, peer: PeerName, { producer, w
 function table (concurrency: number, samples: Samples): Table {
   return {
     title: `Processed a second, concurrency ${concurrency}`,
-    note: 'Commands are those that Redis counts, within scripts too; reads are from its sockets: what a client sends in one write is one.',
+    note: 'Commands are those that Redis counts, within scripts too. Reads are those from its sockets: commands of one write are one read.',
     columns: ['', 'processed/s', 'CPU µs a job, worker', 'CPU µs a job, Redis', 'commands a job', 'reads a job'],
     rows: [...samples].map(([peer, list]) => {
       const of = (key: keyof Sample): number => median(list.map(sample => sample[key]))

@@ -22,7 +22,7 @@ t.test('a failover: the master dies, Sentinel makes the replica master, and all 
   const running = await app.tasks.enqueue('running')
   await until('it runs', async () => (await running.status())!.state === 'active')
   const delayed = await app.tasks.enqueue('quick', 1, { delay: 500 })
-  // As docs/scaling.md has it: WAIT speaks of what its own connection wrote.
+  // As docs/internals/scaling.md has it: WAIT speaks of what its own connection wrote.
   const [master, replica] = servers.servers as [RunningRedis, RunningRedis]
   replica.pause()
   const doubtful = await app.tasks.enqueue('quick')

@@ -1,4 +1,4 @@
-/** How many connections a process has: what docs/scaling.md says. For a cluster: cluster.test.ts. */
+/** How many connections a process has: what docs/internals/scaling.md says. For a cluster: cluster.test.ts. */
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
 import { build, connect, latch, reaches, until } from '../support/helpers.ts'
