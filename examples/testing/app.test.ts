@@ -1,19 +1,19 @@
-// app.test.ts: node --test, with no Redis anywhere
+// app.test.ts: node --test, without Redis
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import app from './app.ts'
 
-test('a signup is welcomed, also when the mail server was away, and asked after 29 days', async t => {
+test('a signup gets a welcome, even after an outage of the mail server, and a question 29 days later', async t => {
   const sent: string[] = []
-  let away = true
+  let down = true
   const fastify = Fastify()
   t.after(() => fastify.close())
   await fastify.register(fp(app), { // fp: fastify.tasks is seen from here
     tasks: { mode: 'memory' },
     async send (to: string, text: string) {
-      if (away) throw new Error('no mail server')
+      if (down) throw new Error('no mail server')
       sent.push(`${to}: ${text}`)
     }
   })
@@ -25,7 +25,7 @@ test('a signup is welcomed, also when the mail server was away, and asked after 
   const status = await fastify.inject(reply.headers.location as string)
   assert.equal(status.json().state, 'retrying')
 
-  away = false
+  down = false
   await fastify.tasks.advance(60_000) // the wait between two attempts has passed
   assert.deepEqual(sent, ['ada@example.com: Welcome'])
 

@@ -1,4 +1,4 @@
-// app.ts: who signs up is welcomed at once, and asked after 29 days whether to go on
+// app.ts: whoever signs up gets a welcome now, and a question after 29 days
 import type { FastifyInstance } from 'fastify'
 import tasks, { type TasksOptions } from 'fastify-tasks'
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
@@ -76,15 +76,34 @@ t.test('examples/openapi: prints a valid document, and does what it says', async
   t.match(Object.keys(document.components.schemas).sort(), ['ReportOptions', 'tasks.progress.report', 'tasks.record', 'tasks.record.report', 'tasks.result.report'])
 })
 
-t.test('examples/cjs: requires the package as it is published', async t => {
-  // Installed by links: its package.json, and what was compiled, where that says it is.
+/** A folder of its own that has the package installed by links: its package.json, and the compiled files where that says they are. */
+function installed (t: Test): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'fastify-tasks-')))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const installed = join(folder, 'node_modules', 'fastify-tasks')
-  mkdirSync(installed, { recursive: true })
-  cpSync('package.json', join(installed, 'package.json'))
-  symlinkSync(resolve('.build/lib'), join(installed, 'dist'))
-  symlinkSync(resolve('node_modules/fastify'), join(folder, 'node_modules', 'fastify'))
+  const modules = join(folder, 'node_modules')
+  mkdirSync(join(modules, 'fastify-tasks'), { recursive: true })
+  cpSync('package.json', join(modules, 'fastify-tasks', 'package.json'))
+  symlinkSync(resolve('.build/lib'), join(modules, 'fastify-tasks', 'dist'))
+  for (const name of ['fastify', 'fastify-plugin']) symlinkSync(resolve('node_modules', name), join(modules, name))
+  return folder
+}
+
+t.test('README.md: its app is served by fastify-cli and worked on by a worker, and its test passes', async t => {
+  const folder = installed(t)
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/^```js\n(\/\/ ([\w.]+): [^]*?)^```/gm)]
+  for (const [, text, name] of blocks) writeFileSync(join(folder, name!), text!)
+  t.same(blocks.map(match => match[2]), ['app.mjs', 'app.test.mjs'])
+  const env = { REDIS_URL: await ownRedis(t), NODE_TEST_CONTEXT: undefined }
+  const web = run(t, [resolve('node_modules/fastify-cli/cli.js'), 'start', '-p', '0', '-l', 'info', 'app.mjs'], env, folder)
+  run(t, [new URL('../lib/cli.js', import.meta.url).pathname, 'worker', '-A', 'app.mjs'], env, folder)
+  const record = await send(await addressIn(web), '/resize', { width: 100 })
+  t.match(record, { name: 'resize', state: 'succeeded', stage: 'RESIZING', progress: { done: 0 }, attempts: 4, result: { width: 100 } })
+  const test = run(t, ['--test', 'app.test.mjs'], env, folder)
+  t.same(await test.ended, [0, null], test.out())
+})
+
+t.test('examples/cjs: requires the package as it is published', async t => {
+  const folder = installed(t)
   cpSync('examples/cjs/app.cjs', join(folder, 'app.cjs'))
   const example = run(t, ['app.cjs'], { REDIS_URL: await ownRedis(t), PORT: '0' }, folder)
   const origin = await addressIn(example)
@@ -105,9 +124,7 @@ t.test('examples/thumbnails: a picture is resized in a thread', async t => {
   t.match(await end(origin, await post('/thumbnails', 'no picture')), { state: 'failed', error: { message: /MIME|buffer/ } })
 })
 
-t.test('examples/testing: as in the README, and it passes without Redis', async t => {
-  const readme = readFileSync('README.md', 'utf8')
-  for (const file of ['app.ts', 'app.test.ts']) t.ok(readme.includes(`\`\`\`ts\n${readFileSync(`examples/testing/${file}`, 'utf8')}\`\`\``), file)
+t.test('examples/testing: passes without Redis', async t => {
   const env = { ...process.env, REDIS_URL: 'redis://127.0.0.1:1', NODE_TEST_CONTEXT: undefined }
   const child = spawn(process.execPath, ['--import=tsx', '--test', 'examples/testing/app.test.ts'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   let out = ''
