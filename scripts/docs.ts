@@ -10,8 +10,9 @@ import { optionTables } from './docs/options.ts'
 
 interface Part { page: string, section: string, make: () => string | Promise<string> }
 
-/** A whole file, where a page names it. */
-const file = (page: string, path: string): Part => ({ page, section: path, make: () => codeBlock('ts', readFileSync(path, 'utf8')) })
+/** A whole file, in the section of the page that has its path as name. */
+const file = (page: string, path: string): Part =>
+  ({ page, section: path, make: () => codeBlock('ts', readFileSync(path, 'utf8')) })
 
 const parts: Part[] = [
   file('docs/guides/testing.md', 'examples/testing/app.ts'),
@@ -25,7 +26,10 @@ const parts: Part[] = [
 /** The generated pages as they should be, by path. */
 export async function generatedPages (): Promise<Map<string, string>> {
   const pages = new Map<string, string>()
-  for (const { page, section, make } of parts) pages.set(page, withSection(pages.get(page) ?? readFileSync(page, 'utf8'), section, await make()))
+  for (const { page, section, make } of parts) {
+    const text = pages.get(page) ?? readFileSync(page, 'utf8')
+    pages.set(page, withSection(text, section, await make()))
+  }
   return pages
 }
 

@@ -4,12 +4,13 @@ import tasks, { type TasksOptions } from 'fastify-tasks'
 
 const DAY = 86_400_000
 
+interface Mail { to: string, text: string }
 interface Options { tasks?: TasksOptions, send (to: string, text: string): Promise<void> }
 
 export default async function app (fastify: FastifyInstance, { tasks: options = {}, send }: Options) {
   await fastify.register(tasks, options)
 
-  const mail = fastify.tasks.define('mail', { retries: 3 }, ({ to, text }: { to: string, text: string }) => send(to, text))
+  const mail = fastify.tasks.define('mail', { retries: 3 }, ({ to, text }: Mail) => send(to, text))
 
   fastify.post<{ Body: { email: string } }>('/signup', async (request, reply) => {
     const { email: to } = request.body

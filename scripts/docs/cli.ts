@@ -1,12 +1,13 @@
 /** The tables of docs/reference/cli.md: from the commands and options that the command line itself defines. */
 import { readFileSync } from 'node:fs'
 import { Command, type Option } from 'commander'
-import { code, sentence, table } from './markdown.ts'
+import { code, codeBlock, sentence, table } from './markdown.ts'
 
 /** The source of the package's command, beside this file: TypeScript, or compiled as this file is. */
 function entry (): URL {
   const { bin } = JSON.parse(readFileSync('package.json', 'utf8'))
-  const path = String(bin['fastify-tasks']).replace(/^(?:\.\/)?dist\//, '../../lib/').replace(/js$/, import.meta.url.slice(-2))
+  const built: string = bin['fastify-tasks']
+  const path = built.replace(/^(?:\.\/)?dist\//, '../../lib/').replace(/js$/, import.meta.url.slice(-2))
   return new URL(path, import.meta.url)
 }
 
@@ -31,7 +32,7 @@ const IN_WORDS = /\s*\(default: (.+)\)$/
 
 function defaultOf ({ defaultValue, negate, mandatory, envVar, description }: Option): string {
   if (mandatory) return 'required'
-  const value = defaultValue === undefined || negate ? IN_WORDS.exec(description)?.[1] ?? '' : code(String(defaultValue))
+  const value = defaultValue === undefined || negate ? IN_WORDS.exec(description)?.[1] ?? '' : code(`${defaultValue}`)
   return envVar ? `${code(envVar)}${value && `, then ${value}`}` : value
 }
 
@@ -42,9 +43,11 @@ function row (option: Option): string[] {
 
 const optionTable = (options: Option[]): string => table([['Option', 'Default', 'Meaning'], ...options.map(row)])
 
-const optionsOf = (command: Command): Option[] => command.createHelp().visibleOptions(command).filter(option => option.long !== '--help')
+const optionsOf = (command: Command): Option[] =>
+  command.createHelp().visibleOptions(command).filter(option => option.long !== '--help')
 
-const same = (one: Option) => (other: Option): boolean => one.flags === other.flags && one.description === other.description
+const same = (one: Option) => (other: Option): boolean =>
+  one.flags === other.flags && one.description === other.description
 
 /** Options that most commands have: told once. */
 function sharedBy (commands: Command[]): Option[] {
@@ -60,7 +63,8 @@ function commandText (parent: string, command: Command, shared: Option[]): strin
   const all = optionsOf(command)
   const own = all.filter(option => !shared.some(same(option)))
   const usage = command.createHelp().commandUsage(command).split(' ').slice(1).join(' ')
-  const parts = [`## ${parent} ${command.name()}`, sentence(command.description()), `\`\`\`sh\n${parent} ${usage}\n\`\`\``]
+  const head = `## ${parent} ${command.name()}`
+  const parts = [head, sentence(command.description()), codeBlock('sh', `${parent} ${usage}\n`)]
   if (own.length > 0) parts.push(optionTable(own))
   if (own.length < all.length) parts.push(`${own.length > 0 ? 'More options' : 'Options'}: ${LINK}.`)
   return parts.join('\n\n')
@@ -71,10 +75,10 @@ export async function commandTables (): Promise<string> {
   const root = await program()
   const commands = root.createHelp().visibleCommands(root).filter(command => command.name() !== 'help')
   const shared = sharedBy(commands)
-  const users = commands.filter(command => optionsOf(command).some(option => shared.some(same(option)))).map(command => code(command.name()))
+  const users = commands.filter(command => optionsOf(command).some(option => shared.some(same(option))))
   return [
     ...commands.map(command => commandText(root.name(), command, shared)),
-    `## ${SHARED}`, `Options of ${users.join(', ')}:`, optionTable(shared)
+    `## ${SHARED}`, `Options of ${users.map(command => code(command.name())).join(', ')}:`, optionTable(shared)
   ].join('\n\n')
 }
 

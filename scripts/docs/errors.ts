@@ -1,4 +1,4 @@
-/** The tables of docs/reference/errors.md: every `createError` of lib/, in the order and under the titles of the source. */
+/** The tables of docs/reference/errors.md: each `createError` of lib/, in the source's order and under its titles. */
 import { capital, code, sentence, table } from './markdown.ts'
 import { literal, readCalls } from './source.ts'
 
@@ -9,16 +9,16 @@ const fixes: Record<string, string> = {
   FST_TASKS_NAME_INVALID: 'Choose a name of these characters.',
   FST_TASKS_SCHEMA_INVALID: 'Correct the schema, or use one that the compilers of this scope take.',
   FST_TASKS_TASK_OPTION_INVALID: 'The message ends with an example of a value that fits.',
-  FST_TASKS_REDIS_UNAVAILABLE: 'Try again later. An enqueue: again with the id in `error.taskId`, which makes one task, not two.',
+  FST_TASKS_REDIS_UNAVAILABLE: 'Try again later. Enqueue with the id in `error.taskId`, which makes one task, not two.',
   FST_TASKS_APP_INVALID: 'Name the file whose default export is the app plugin.',
-  FST_TASKS_NO_REDIS_SERVER: 'Install `redis-server` or `valkey-server`, or name a Redis with `REDIS_URL` or `--redis`.',
+  FST_TASKS_NO_REDIS_SERVER: 'Install `redis-server` or `valkey-server`, or name a Redis: `REDIS_URL`, `--redis`.',
   FST_TASKS_DATA_REFUSED: 'Enqueue data that fits the schema of the workers. It is not tried again.',
   FST_TASKS_TIMEOUT: 'Raise `timeout`, or do less in one task. It is tried again if attempts are left.',
   FST_TASKS_STALLED: 'Look for what kills the worker or blocks its event loop; give CPU-bound work a thread.',
   FST_TASKS_CLAIM_LOST: 'Stop the handler. Nothing it does from now on counts.',
   FST_TASKS_SHUTDOWN: 'Stop the handler. The task runs again in another worker.',
-  FST_TASKS_RESULT_INVALID: 'Return plain objects, arrays, strings, finite numbers, booleans or null. It is not tried again.',
-  FST_TASKS_RESULT_TOO_LARGE: 'Store the result elsewhere and return its address, or raise `maxResultSize`. It is not tried again.',
+  FST_TASKS_RESULT_INVALID: 'Return what JSON can carry: no functions, BigInts or cycles. Not tried again.',
+  FST_TASKS_RESULT_TOO_LARGE: 'Store it elsewhere and return its address, or raise `maxResultSize`. Not tried again.',
   FST_TASKS_PROGRESS_INVALID: 'Report less, or raise `maxProgressSize`.',
   FST_TASKS_UNRECOVERABLE: 'The handler threw it on purpose: its message says why. It is not tried again.',
   FST_TASKS_NOT_FOUND: 'Check the id, the prefix and the queues. A longer `resultTtl` keeps records longer.',
@@ -29,6 +29,8 @@ const fixes: Record<string, string> = {
   FST_TASKS_RESULT_TIMEOUT: 'Wait longer, or read its status later: the task goes on.'
 }
 
+const TITLES = ['Code', 'Status', 'Meaning', 'What to do']
+
 /** A message ends with the fix, in sentences of its own. */
 const FIX = /\. (?=[A-Z%])/
 
@@ -37,7 +39,7 @@ const readable = (text: string): string => text.replaceAll(/%[sd]/g, '…')
 function row (errorCode: string, message: string, status: string): string[] {
   const [meaning, ...rest] = message.split(FIX) as [string, ...string[]]
   const fix = fixes[errorCode] ?? rest.join('. ')
-  if (fix === '' || fix === '%s') throw new Error(`${errorCode} does not say what to do: end its message with that, or add it to scripts/docs/errors.ts`)
+  if (fix === '' || fix === '%s') throw new Error(`${errorCode} has no fix: add one to scripts/docs/errors.ts`)
   return [code(errorCode), status, sentence(readable(meaning)), sentence(readable(fix))]
 }
 
@@ -49,6 +51,7 @@ export function errorTables (): string {
     groups.set(group, [...groups.get(group) ?? [], row(errorCode, message, status)])
   }
   const codes = [...groups.values()].flat().map(cells => cells[0])
-  for (const known of Object.keys(fixes)) if (!codes.includes(code(known))) throw new Error(`scripts/docs/errors.ts explains ${known}, which is gone`)
-  return [...groups].map(([group, rows]) => `## ${capital(group)}\n\n${table([['Code', 'Status', 'Meaning', 'What to do'], ...rows])}`).join('\n\n')
+  const gone = Object.keys(fixes).filter(known => !codes.includes(code(known)))
+  if (gone.length > 0) throw new Error(`scripts/docs/errors.ts explains what is gone: ${gone.join(', ')}`)
+  return [...groups].map(([group, rows]) => `## ${capital(group)}\n\n${table([TITLES, ...rows])}`).join('\n\n')
 }

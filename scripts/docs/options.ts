@@ -22,9 +22,18 @@ const sections: Section[] = [
   { name: 'WorkerOptions', title: 'worker, startWorker(options)', defaults: workerDefaults },
   { name: 'ThreadsOptions', title: 'threads', defaults: { idleTimeout } },
   { name: 'BackoffOptions', title: 'backoff', defaults: { delay: defaults.backoff.delay } },
-  { name: 'DefineOptions', title: 'define(name, options, handler)', defaults: { queue: defaults.queue }, falls: ['TasksOptions', 'the plugin\'s'] },
+  {
+    name: 'DefineOptions',
+    title: 'define(name, options, handler)',
+    defaults: { queue: defaults.queue },
+    falls: ['TasksOptions', 'the plugin\'s']
+  },
   { name: 'TaskSchemas', title: 'define(name, { schema })' },
-  { name: 'EnqueueOptions', title: 'enqueue(data, options), enqueueMany([{ data, ...options }])', falls: ['DefineOptions', 'the task\'s'] },
+  {
+    name: 'EnqueueOptions',
+    title: 'enqueue(data, options), enqueueMany([{ data, ...options }])',
+    falls: ['DefineOptions', 'the task\'s']
+  },
   { name: 'ResultOptions', title: 'handle.result(options)' },
   { name: 'ListOptions', title: 'list(options)', defaults: listDefaults },
   { name: 'DrainOptions', title: 'drain(options)', defaults: drainDefaults },
@@ -55,11 +64,11 @@ function defaultOf (member: Member, { name, defaults = {}, falls }: Section): st
   const parent = falls && readInterface(falls[0]).members.some(one => one.name === member.name)
   if (parent) return falls[1]
   if (member.required) return 'required'
-  const value = Object.hasOwn(defaults, member.name) ? bare(inspect(defaults[member.name]).replaceAll(/^'|'$/g, '')) : undefined
   const text = told(member)
-  if (value === undefined) return text ?? ''
-  if (text !== undefined && !agrees(text, value)) throw new Error(`the default of ${name}.${member.name}: its comment says ${text}, lib/options.ts ${value}`)
-  return text ?? code(value)
+  if (!Object.hasOwn(defaults, member.name)) return text ?? ''
+  const value = bare(inspect(defaults[member.name]).replaceAll(/^'|'$/g, ''))
+  if (text === undefined || agrees(text, value)) return text ?? code(value)
+  throw new Error(`the default of ${name}.${member.name}: its comment says ${text}, lib/options.ts ${value}`)
 }
 
 /** Options that two interfaces share are explained in one of them. */
@@ -74,9 +83,10 @@ function explained (member: Member, { falls }: Section): string {
 async function describe (section: Section, rules: Map<string, string> | null): Promise<string> {
   const { doc, members } = readInterface(section.name)
   const titles = ['Option', 'Type', 'Default', ...(rules ? ['Must be'] : []), 'Meaning']
-  const rows = members.map(member => [
-    code(member.name), code(member.type), defaultOf(member, section), ...(rules ? [rules.get(member.name)!] : []), explained(member, section)
-  ])
+  const rows = members.map(member => {
+    const rule = rules ? [rules.get(member.name)!] : []
+    return [code(member.name), code(member.type), defaultOf(member, section), ...rule, explained(member, section)]
+  })
   return [`## ${section.title}`, ...(doc === '' ? [] : [doc]), table([titles, ...rows])].join('\n\n')
 }
 

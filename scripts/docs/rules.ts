@@ -55,7 +55,7 @@ async function knownTo (app: FastifyInstance, probe: Probe): Promise<string[]> {
 export async function rulesOf (app: FastifyInstance, name: string, options: string[]): Promise<Map<string, string>> {
   const probe = probes[name]!
   const known = await knownTo(app, probe)
-  const different = [...options.filter(option => !known.includes(option)), ...known.filter(option => !options.includes(option))]
+  const different = [...known, ...options].filter(option => !known.includes(option) || !options.includes(option))
   if (different.length > 0) throw new Error(`${name} and the check of its options differ: ${different.join(', ')}`)
   const rules = new Map<string, string>()
   for (const option of options) rules.set(option, await ruleOf(app, probe, option))

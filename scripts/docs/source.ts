@@ -1,4 +1,4 @@
-/** Reads declarations of lib/ from its syntax, in whatever file they are. Nothing is type-checked, so it takes no time. */
+/** Reads declarations of lib/ from its syntax, in whatever file they are. Nothing is type-checked: that is quick. */
 import { readFileSync } from 'node:fs'
 import ts from 'typescript'
 
@@ -9,7 +9,8 @@ let files: readonly ts.SourceFile[] | undefined
 /** All files of lib/. */
 export function sources (): readonly ts.SourceFile[] {
   if (files) return files
-  const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic (found: ts.Diagnostic) { throw new Error(String(found.messageText)) } }
+  const fail = (found: ts.Diagnostic): never => { throw new Error(String(found.messageText)) }
+  const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: fail }
   const { fileNames } = ts.getParsedCommandLineOfConfigFile(PROJECT, {}, host)!
   files = fileNames.map(name => ts.createSourceFile(name, readFileSync(name, 'utf8'), ts.ScriptTarget.Latest, true))
   return files
@@ -43,15 +44,17 @@ const toMember = (node: ts.PropertySignature): Member => ({
 
 /** The text of a comment, in one line, without its tags. */
 function docOf (node: ts.Node): string {
-  const texts = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc).map(found => ts.getTextOfJSDocComment(found.comment) ?? '')
-  return texts.join(' ').replaceAll(/\s+/g, ' ').trim()
+  const comments = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc)
+  return comments.map(found => ts.getTextOfJSDocComment(found.comment) ?? '').join(' ').replaceAll(/\s+/g, ' ').trim()
 }
 
 /** The strings of a union type that is declared somewhere in lib/, with those of the unions that it names. */
 export function readUnion (name: string): string[] {
   const { type } = only(statements(ts.isTypeAliasDeclaration).filter(found => found.name.text === name), name)
   const parts = ts.isUnionTypeNode(type) ? [...type.types] : [type]
-  return parts.flatMap(part => ts.isTypeReferenceNode(part) ? readUnion(part.typeName.getText()) : part.getText().slice(1, -1))
+  return parts.flatMap(part => {
+    return ts.isTypeReferenceNode(part) ? readUnion(part.typeName.getText()) : part.getText().slice(1, -1)
+  })
 }
 
 export interface Call { args: ts.Expression[], group: string }
@@ -67,8 +70,9 @@ function callsOf (file: ts.SourceFile, callee: string): Call[] {
   for (const statement of file.statements) {
     group = titleAbove(file, statement) ?? group
     if (!ts.isVariableStatement(statement)) continue
-    for (const { initializer } of statement.declarationList.declarations) {
-      if (initializer && ts.isCallExpression(initializer) && initializer.expression.getText() === callee) calls.push({ args: [...initializer.arguments], group })
+    for (const { initializer: call } of statement.declarationList.declarations) {
+      if (!call || !ts.isCallExpression(call) || call.expression.getText() !== callee) continue
+      calls.push({ args: [...call.arguments], group })
     }
   }
   return calls

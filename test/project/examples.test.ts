@@ -76,7 +76,7 @@ t.test('examples/openapi: prints a valid document, and does what it says', async
   t.match(Object.keys(document.components.schemas).sort(), ['ReportOptions', 'tasks.progress.report', 'tasks.record', 'tasks.record.report', 'tasks.result.report'])
 })
 
-/** A folder of its own that has the package installed by links: its package.json, and the compiled files where that says they are. */
+/** A folder of its own that has the package installed, by links to the compiled files. */
 function installed (t: Test): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'fastify-tasks-')))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -94,10 +94,11 @@ t.test('README.md: its app is served by fastify-cli and worked on by a worker, a
   for (const [, text, name] of blocks) writeFileSync(join(folder, name!), text!)
   t.same(blocks.map(match => match[2]), ['app.mjs', 'app.test.mjs'])
   const env = { REDIS_URL: await ownRedis(t), NODE_TEST_CONTEXT: undefined }
-  const web = run(t, [resolve('node_modules/fastify-cli/cli.js'), 'start', '-p', '0', '-l', 'info', 'app.mjs'], env, folder)
+  const cli = resolve('node_modules/fastify-cli/cli.js')
+  const web = run(t, [cli, 'start', '-p', '0', '-l', 'info', 'app.mjs'], env, folder)
   run(t, [new URL('../lib/cli.js', import.meta.url).pathname, 'worker', '-A', 'app.mjs'], env, folder)
   const record = await send(await addressIn(web), '/resize', { width: 100 })
-  t.match(record, { name: 'resize', state: 'succeeded', stage: 'RESIZING', progress: { done: 0 }, attempts: 4, result: { width: 100 } })
+  t.match(record, { state: 'succeeded', stage: 'RESIZING', progress: { done: 0 }, attempts: 4, result: { width: 100 } })
   const test = run(t, ['--test', 'app.test.mjs'], env, folder)
   t.same(await test.ended, [0, null], test.out())
 })
