@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import t from 'tap'
-import { generatedPages } from '../scripts/docs.ts'
-import { readUnion } from '../scripts/docs/source.ts'
+import { generatedPages } from '../../scripts/docs.ts'
+import { readUnion } from '../../scripts/docs/source.ts'
 
 const read = (page: string): string => readFileSync(page, 'utf8')
 
