@@ -1,15 +1,15 @@
 /**
- * The events that other code of this process may subscribe to, through node:diagnostics_channel: metrics, traces, audit
- * logs. docs/reference/telemetry.md lists them. Names and payloads are public: they follow the package's version.
+ * The events that other code of this process may subscribe to, through node:diagnostics_channel: metrics, traces,
+ * audit logs. docs/reference/telemetry.md lists them. Names and payloads are public: they follow the package's version.
  *
- * Channels are global to a process. Each payload has `instance`, the `instanceId` of the plugin instance that it comes
- * from. Nothing is built or published while nobody subscribes.
+ * Channels are global to a process. Each payload has `instance`, the `instanceId` of the plugin instance that it
+ * comes from. Nothing is built or published while nobody subscribes.
  *
  * A subscriber must not throw: Node reports what it throws as an uncaught exception.
  */
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 
-/** One call of `enqueue` or `enqueueMany`. `result` and `error` are set by the channel, as Node's TracingChannel does. */
+/** One call of `enqueue` or `enqueueMany`. The channel sets `result` and `error`, as Node's TracingChannel does. */
 export interface EnqueueEvent {
   instance: string
   name: string
@@ -44,7 +44,13 @@ export interface ClaimEvent { instance: string, worker: string, queue: string, a
 export interface SettleEvent { instance: string, worker: string, queue: string, count: number, lost: number }
 
 /** A task's lease expired. It waits again, or failed because it stalled too often. */
-export interface StallEvent { instance: string, worker: string, queue: string, taskId: string, outcome: 'requeued' | 'failed' }
+export interface StallEvent {
+  instance: string
+  worker: string
+  queue: string
+  taskId: string
+  outcome: 'requeued' | 'failed'
+}
 
 /** The connection of an app or a worker to Redis was lost, or is back. */
 export interface OutageEvent { instance: string, worker: string | null, state: 'began' | 'ended' }
@@ -65,7 +71,7 @@ export const outages = typed<OutageEvent>('outage')
 const enqueues = tracingChannel<EnqueueEvent>('fastify-tasks.enqueue')
 const attempts = tracingChannel<AttemptEvent>('fastify-tasks.attempt')
 
-/** Runs an enqueue as one operation of `tracing:fastify-tasks.enqueue`. `event` is called only if somebody subscribes. */
+/** Runs an enqueue as one operation of its channel. `event` is called only if somebody subscribes. */
 export function traceEnqueue<T> (event: () => EnqueueEvent, enqueue: (event?: EnqueueEvent) => Promise<T>): Promise<T> {
   if (!enqueues.hasSubscribers) return enqueue()
   const traced = event()
@@ -74,7 +80,7 @@ export function traceEnqueue<T> (event: () => EnqueueEvent, enqueue: (event?: En
 
 export const attemptsAreTraced = (): boolean => attempts.hasSubscribers
 
-/** Calls a handler inside `start`: stores that are bound to the channel (AsyncLocalStorage) are set for its whole run. */
+/** Calls a handler inside `start`: a store that is bound to the channel (AsyncLocalStorage) is set for its whole run. */
 export function startAttempt<T> (event: AttemptEvent, call: () => T): T {
   return attempts.start.runStores(event, () => {
     try {

@@ -1,6 +1,6 @@
 /**
- * A worker: one consumer for each of its queues, its connections, its heartbeat, and how it ends. Embedded and standalone
- * workers are this same code.
+ * A worker: one consumer for each of its queues, its connections, its heartbeat, and how it ends. Embedded and
+ * standalone workers are this same code.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -66,7 +66,10 @@ export class Worker implements TaskWorker {
     this.#log.warn(fields, 'worker has no handler for some tasks of its queues: it defers them for other workers')
   }
 
-  /** Waits for Redis as long as it takes, then works. Throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED. */
+  /**
+   * Waits for Redis as long as it takes, then works.
+   * @throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED
+   */
   async start (): Promise<void> {
     const connection = this.#connect('worker')
     await this.#waitForRedis(connection)

@@ -63,7 +63,10 @@ export class Attempt implements ThreadableAttempt {
     this.#owner = owner
   }
 
-  /** Calls the handler. The owner hears of the result later than now. Not async: that would cost each task a promise. */
+  /**
+   * Calls the handler. The owner hears of the result later, not during this call.
+   * Not async: that would cost each task a promise.
+   */
   start (): void {
     if (!this.definition.threadFile) this.startTimeout()
     let returned: Promise<unknown>
@@ -167,8 +170,13 @@ export class Attempt implements ThreadableAttempt {
   #decide (result: AttemptResult): void {
     if (this.#decided) return
     this.#decided = true
-    if (this.#trace) endAttempt(this.#trace, result.kind, result.kind === 'failed' ? result.thrown ?? result.failure.error : undefined)
+    if (this.#trace) this.#endTrace(this.#trace, result)
     this.#owner.onResult(this, result)
+  }
+
+  #endTrace (trace: AttemptEvent, result: AttemptResult): void {
+    const error = result.kind === 'failed' ? result.thrown ?? result.failure.error : undefined
+    endAttempt(trace, result.kind, error)
   }
 
   #resultOf (returned: Returned): AttemptResult {

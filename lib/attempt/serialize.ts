@@ -7,9 +7,8 @@ import { isTooDeep, MAX_DEPTH } from '../records/task-record.ts'
 
 type Serializer = (value: any) => string
 
-
 /** @throws FST_TASKS_RESULT_INVALID, FST_TASKS_RESULT_TOO_LARGE */
-export function serializeResult (value: unknown, serializer: Serializer | undefined, maxResultSize: number): string {
+export function serializeResult (value: unknown, serializer: Serializer | undefined, maxSize: number): string {
   let json: string | undefined
   try {
     json = value === undefined ? 'null' : (serializer ?? JSON.stringify)(value)
@@ -18,8 +17,8 @@ export function serializeResult (value: unknown, serializer: Serializer | undefi
   }
   if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.describeValue(value)}`)
   if (isTooDeep(json)) throw new errors.ResultInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
-  const size = json.length * 3 > maxResultSize ? Buffer.byteLength(json) : 0
-  if (size > maxResultSize) throw new errors.ResultTooLarge(size, maxResultSize)
+  const size = json.length * 3 > maxSize ? Buffer.byteLength(json) : 0
+  if (size > maxSize) throw new errors.ResultTooLarge(size, maxSize)
   return json
 }
 
@@ -27,7 +26,8 @@ const MAX_STAGE = 256
 
 /** @throws FST_TASKS_PROGRESS_INVALID */
 export function checkStage (stage: unknown, invalid: (reason: string) => Error): void {
-  if (typeof stage !== 'string' || stage.length > MAX_STAGE) throw invalid(`the stage is ${errors.describeValue(stage)}`)
+  const isValid = typeof stage === 'string' && stage.length <= MAX_STAGE
+  if (!isValid) throw invalid(`the stage is ${errors.describeValue(stage)}`)
 }
 
 interface ProgressRules {

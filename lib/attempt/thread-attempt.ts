@@ -11,7 +11,8 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS } from './abort.ts'
 import { toFailure } from '../records/failure.ts'
 import {
-  deserializeLogArg, LEVELS, reviveError, type FromThread, type TaskMeta, type ThreadAnswer, type ThreadJob, type ToThread
+  deserializeLogArg, LEVELS, reviveError,
+  type FromThread, type TaskMeta, type ThreadAnswer, type ThreadJob, type ToThread
 } from './thread-messages.ts'
 import type { ThreadTask } from '../types.ts'
 
@@ -77,7 +78,7 @@ export class ThreadAttempt {
 
   /** What the thread sent before it ended is handled before the end. */
   #receiveAll (): void {
-    for (let received; (received = receiveMessageOnPort(this.#localPort)) !== undefined;) this.#onMessage(received.message)
+    for (let next; (next = receiveMessageOnPort(this.#localPort)) !== undefined;) this.#onMessage(next.message)
   }
 
   readonly #onMessage = (message: FromThread): void => {
@@ -130,7 +131,8 @@ export class ThreadAttempt {
   async #onPoolError (error: unknown): Promise<never> {
     this.#receiveAll()
     const { signal } = this.#task
-    if (signal.aborted && this.#started) await this.#threadGone // it computes until it is really gone, and keeps its slot
+    // It computes until it is really gone, and keeps its slot.
+    if (signal.aborted && this.#started) await this.#threadGone
     signal.throwIfAborted()
     if (toFailure(error).error.name === 'DataCloneError') throw error
     throw threadDied(this.#startError ?? error)

@@ -5,7 +5,9 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import { toFailure } from '../records/failure.ts'
-import { asText, LEVELS, reviveError, serializeLogArg, type FromThread, type TaskMeta, type ToThread } from './thread-messages.ts'
+import {
+  asText, LEVELS, reviveError, serializeLogArg, type FromThread, type TaskMeta, type ToThread
+} from './thread-messages.ts'
 import type { ThreadTask } from '../types.ts'
 
 interface PendingReport { resolve: () => void, reject: (error: Error) => void }
@@ -40,7 +42,7 @@ export class ThreadLink implements ThreadTask {
 
   /** Reads its messages first: a loop that never pauses would hear of no abort. */
   get signal (): AbortSignal {
-    for (let received; (received = receiveMessageOnPort(this.#port)) !== undefined;) this.#onMessage(received.message)
+    for (let next; (next = receiveMessageOnPort(this.#port)) !== undefined;) this.#onMessage(next.message)
     return this.#controller.signal
   }
 
@@ -89,7 +91,7 @@ export class ThreadLink implements ThreadTask {
     return new errors.ProgressInvalid(this.name, this.#meta.maxProgressSize, reason)
   }
 
-  /** The thread goes on to another task: code that is left behind sends nothing more, and its reports are not rejected. */
+  /** The thread goes on to another task. Code that is left behind sends nothing more; its reports are not rejected. */
   close (): void {
     this.#closed = true
     for (const { resolve } of this.#reports.values()) resolve()

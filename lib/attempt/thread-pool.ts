@@ -1,6 +1,6 @@
 /**
- * The threads of an app: what computes there holds up neither the app nor the renewal of leases. One pool for all tasks,
- * since all share the same processors. The first task that needs a thread opens it.
+ * The threads of an app: what computes there holds up neither the app nor the renewal of leases. One pool for all
+ * tasks, since all share the same processors. The first task that needs a thread opens it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,5 @@
 /**
- * Layer 0: how long to wait before the next attempt.
+ * How long to wait before the next attempt.
  */
 import { defaults } from '../options.ts'
 import type { BackoffOptions, BackoffStrategy } from '../types.ts'
@@ -10,26 +10,28 @@ const builtIn: Record<string, BackoffStrategy> = {
   exponential: (attempt, { delay }) => delay! * 2 ** Math.min(attempt - 1, 52)
 }
 
-/** A century: past it a Date would overflow before long. */
-export const LONGEST = 3_155_760_000_000
+/** A century. After a longer wait a Date could overflow. */
+export const MAX_BACKOFF_MS = 3_155_760_000_000
+
+type Strategies = Record<string, BackoffStrategy>
 
 /**
  * The wait after a failed attempt, in ms.
- * A strategy that this worker does not know, or that throws or returns no number, is taken for `exponential`: the
- * record may come from a newer producer, and a task is not lost for a wait.
+ * A strategy that this worker does not know, that throws or that returns no number is replaced by `exponential`: the
+ * record may come from a newer producer, and no task is lost for a wait.
  * @param attempt the attempt that failed: 1, 2, …
  */
-export function backoffMs (attempt: number, backoff: BackoffOptions, strategies: Record<string, BackoffStrategy>, error: Error): number {
+export function backoffMs (attempt: number, backoff: BackoffOptions, strategies: Strategies, error: Error): number {
   const options = { ...backoff, delay: positive(backoff.delay) ?? defaults.backoff.delay! }
   const known = find(strategies, options.strategy) ?? find(builtIn, options.strategy) ?? builtIn.exponential!
   let wait = waitOf(known, attempt, options, error) ?? builtIn.exponential!(attempt, options, error)
-  wait = Math.min(wait, positive(options.max) ?? LONGEST, LONGEST)
+  wait = Math.min(wait, positive(options.max) ?? MAX_BACKOFF_MS, MAX_BACKOFF_MS)
   // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
   return Math.round(options.jitter === true ? Math.random() * wait : wait)
 }
 
-/** The name may come from anyone's record. */
-const find = (strategies: Record<string, BackoffStrategy>, name: unknown): BackoffStrategy | null =>
+/** Any producer may have written the name. */
+const find = (strategies: Strategies, name: unknown): BackoffStrategy | null =>
   typeof name === 'string' && Object.hasOwn(strategies, name) ? strategies[name]! : null
 
 function waitOf (strategy: BackoffStrategy, attempt: number, options: BackoffOptions, error: Error): number | null {

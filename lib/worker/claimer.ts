@@ -49,7 +49,8 @@ export class Claimer {
     const token = this.token()
     const sentAt = Date.now()
     // After a stop it asks for the tasks of a lost reply, so that they can be released, and takes no more.
-    const claim = (again: boolean): Promise<ClaimReply> => queue.claim(this.#stopped ? 0 : room, token, this.#lease, again)
+    const claim = (again: boolean): Promise<ClaimReply> =>
+      queue.claim(this.#stopped ? 0 : room, token, this.#lease, again)
     const reply = await calls.retryUntilClosed('claim', claim)
     if (!reply) return undefined
     this.#report(room, reply, state)
@@ -64,7 +65,10 @@ export class Claimer {
     if (telemetry.claims.hasSubscribers) telemetry.claims.publish({ instance, worker, queue, asked, claimed })
   }
 
-  /** After a late reply some of its tasks may belong to another worker, or have ended. Undefined if the worker closed. */
+  /**
+   * After a late reply some of its tasks may belong to another worker, or have ended. Those are left out.
+   * Undefined if the worker closed first.
+   */
   async dropLost (reply: ClaimReply & { sentAt?: number }): Promise<ClaimReply | undefined> {
     const { context: { clock }, queue, calls } = this.#options
     // How long a wait took says nothing: its claim is as old as Redis' clock says.

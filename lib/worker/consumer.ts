@@ -6,9 +6,9 @@
  *                       └──got less than asked─┴─▶ waiting (blocks in Redis, claims one task) ──▶ claiming
  *     any ──stop──▶ stopping: no claim, what runs goes on, the rest is released
  *
- * Claims do not block while there is work. The outcomes of one batch are on their way to Redis while the next is claimed,
- * and quick tasks are prefetched. Only after a claim that got less than it asked for does the consumer wait for the
- * queue, on a connection of its own.
+ * Claims do not block while there is work. The outcomes of one batch are on their way to Redis while the next is
+ * claimed, and quick tasks are prefetched. Only after a claim that got less than it asked for does the consumer wait
+ * for the queue, on a connection of its own.
  */
 import { Claimer } from './claimer.ts'
 import { debugFields } from './debug-log.ts'
@@ -16,8 +16,7 @@ import { DelayedTimer } from './delayed-timer.ts'
 import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
-import { finish } from './settlement.ts'
-import { RELEASE_BATCH, SettlementBatcher } from './settlement-batcher.ts'
+import { SettlementBatcher } from './settlement-batcher.ts'
 import { Upkeep } from './upkeep.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
@@ -60,7 +59,8 @@ export class QueueConsumer {
     this.#context = context
     this.#queue = queue.over(connection)
     this.#calls = new PersistentCalls(context.log, context)
-    this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue: queue.over(blockingConnection), calls: this.#calls })
+    const waitingQueue = queue.over(blockingConnection)
+    this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue, calls: this.#calls })
     this.#delayedTimer = new DelayedTimer(context.clock, () => this.wake())
     this.#prefetchWindow = new PrefetchWindow(context.concurrency)
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
@@ -70,9 +70,8 @@ export class QueueConsumer {
   }
 
   #makeSettlements (): SettlementBatcher {
-    const { log, instance, worker } = this.#context
     const onSettled = (task: ClaimedTask): void => this.#runner.forget(task)
-    return new SettlementBatcher({ queue: this.#queue, calls: this.#calls, log, instance, worker, onSettled })
+    return new SettlementBatcher({ ...this.#context, queue: this.#queue, calls: this.#calls, onSettled })
   }
 
   #makeRunner (): Runner {
@@ -82,11 +81,13 @@ export class QueueConsumer {
       calls: this.#calls,
       settlements: this.#settlements,
       onEnded: startedAt => this.#prefetchWindow.taskEnded(startedAt),
-      onSlotFree: () => {
-        this.#fillSlots()
-        this.#next()
-      }
+      onSlotFree: () => this.#onSlotFree()
     })
+  }
+
+  #onSlotFree (): void {
+    this.#fillSlots()
+    this.#next()
   }
 
   #makeUpkeep (): Upkeep {
@@ -146,8 +147,8 @@ export class QueueConsumer {
   }
 
   /**
-   * How many tasks may be claimed now. If tasks are prefetched, at most half of all that may be held is claimed at once:
-   * Redis is at one half while the handlers run the other.
+   * How many tasks may be claimed now. With prefetching at most half of all that may be held is claimed at once: Redis
+   * is at one half while the handlers run the other.
    */
   get #room (): number {
     const { concurrency } = this.#context
@@ -219,24 +220,19 @@ export class QueueConsumer {
     for (const job of this.#prefetched.takeAll()) this.#runner.take(job)
   }
 
-  /** The newest first, so that each call puts its tasks before them in the queue. */
   #releasePrefetched (): void {
     const { log } = this.#context
     const count = this.#prefetched.length
     const fields = debugFields(log, () => ({ event: 'claim.released', queue: this.#queue.name, count }))
     if (fields) log.debug(fields, 'prefetched tasks released: no slot was free in time')
-    while (this.#prefetched.length > 0) {
-      const jobs = this.#prefetched.takeNewest(RELEASE_BATCH)
-      void this.#settlements.release(jobs.map(job => this.#runner.toTask(job)))
-    }
+    void this.#settlements.release(this.#prefetched.takeAll().map(job => this.#runner.toTask(job)))
   }
 
   #onClaimStatus (claim: ClaimRef, status: ClaimStatus): void {
     if (this.#runner.onClaimStatus(claim, status) || status === 'owned') return
     const prefetched = this.#prefetched.take(claim)
     if (!prefetched || status !== 'cancelRequested') return
-    const task = this.#runner.toTask(prefetched)
-    this.#settlements.settle(finish('cancelled', task), task)
+    this.#settlements.finish('cancelled', this.#runner.toTask(prefetched))
   }
 
   // Wait

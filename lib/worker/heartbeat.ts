@@ -1,6 +1,6 @@
 /**
- * Layer 2: a worker tells of itself every few seconds, while it lives: where it is, what it runs, how late its event
- * loop is. Costs one call for each queue, on the connection that the worker has.
+ * Every few seconds a worker stores what is known of it: where it is, what it runs, how late its event loop is. That
+ * costs one call for each queue, on the worker's own connection.
  */
 import { hostname } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -20,11 +20,11 @@ export interface HeartbeatOptions {
   log: FastifyBaseLogger
 }
 
-/** How often it tells, in ms. */
+/** How often it is sent, in ms. */
 const INTERVAL_MS = 5_000
-/** How long that holds, in ms: a worker that was killed is listed for that long. */
+/** How long it counts, in ms: a worker that was killed is listed for that long. */
 const LIFETIME_MS = 15_000
-/** How often the event loop is looked at, in ms. */
+/** How often the lag of the event loop is measured, in ms. */
 const LAG_RESOLUTION_MS = 20
 
 export class Heartbeat {
@@ -42,12 +42,12 @@ export class Heartbeat {
 
   start (): void {
     this.#delay.enable()
-    this.#options.connection.on('ready', this.#send) // a Redis that was restarted may have forgotten
+    this.#options.connection.on('ready', this.#send) // after a restart Redis may have forgotten it
     this.#timer = setInterval(this.#send, INTERVAL_MS * (0.9 + Math.random() * 0.1)).unref()
     void this.#send()
   }
 
-  /** From now on it tells that it claims no more. */
+  /** From now on it says that the worker claims no more. */
   drain (): void {
     this.#draining = true
     void this.#send()
@@ -57,15 +57,18 @@ export class Heartbeat {
     const { connection, log } = this.#options
     if (this.#sending || connection.status !== 'ready') return
     this.#sending = true
-    // A Redis that is out of memory refuses it: the worker is not listed until there is room, and works all the same.
-    await this.#sendToQueues().catch(error => log.debug({ err: toLoggableError(toFailure(error)) }, 'Redis did not take what the worker tells of itself'))
+    // A Redis that is out of memory refuses it. The worker is not listed until there is room, but it works.
+    await this.#sendToQueues().catch(error => {
+      log.debug({ event: 'worker.heartbeat_failed', err: toLoggableError(toFailure(error)) }, 'worker heartbeat failed')
+    })
     this.#sending = false
   }
 
   async #sendToQueues (): Promise<void> {
     const { id, queues } = this.#options
-    const vitals = this.#workerInfo()
-    await Promise.all(queues.map(({ queue, running }) => queue.heartbeat(id, encodeWorkerInfo(vitals, running()), LIFETIME_MS)))
+    const info = this.#workerInfo()
+    const sent = queues.map(({ queue, running }) => queue.heartbeat(id, encodeWorkerInfo(info, running()), LIFETIME_MS))
+    await Promise.all(sent)
   }
 
   #workerInfo (): StoredWorkerInfo {
@@ -74,7 +77,7 @@ export class Heartbeat {
       host: hostname(),
       pid: process.pid,
       version,
-      queues: queues.map(one => one.queue.name),
+      queues: queues.map(({ queue }) => queue.name),
       concurrency,
       startedAt: this.#startedAt,
       seenAt: now(),
@@ -83,21 +86,25 @@ export class Heartbeat {
     }
   }
 
-  /** Since the beat before. What is measured is the time between two looks. */
+  /** Since the heartbeat before. */
   #lag (): StoredWorkerInfo['lag'] {
-    const late = (ns: number): number => Number.isFinite(ns) ? Math.max(0, Math.round(ns / 1e5 - LAG_RESOLUTION_MS * 10) / 10) : 0
     const { count, mean, max } = this.#delay
     this.#delay.reset()
-    return count === 0 ? { mean: 0, max: 0 } : { mean: late(mean), max: late(max) }
+    return count === 0 ? { mean: 0, max: 0 } : { mean: lagOf(mean), max: lagOf(max) }
   }
 
-  /** It leaves the list. Not waited for: what is sent next on the connection comes after it. */
+  /** The worker leaves the list. Not awaited: what is sent next on the connection comes after it. */
   stop (): void {
     const { id, connection, queues } = this.#options
     clearInterval(this.#timer)
     this.#delay.disable()
     connection.off('ready', this.#send)
     if (connection.status !== 'ready') return
-    for (const { queue } of queues) queue.heartbeat(id, '', LIFETIME_MS).catch(() => {}) // it goes by itself
+    for (const { queue } of queues) queue.heartbeat(id, '', LIFETIME_MS).catch(() => {}) // else it expires
   }
+}
+
+/** The delay that is measured is the time between two checks. In ms, with one decimal. */
+function lagOf (ns: number): number {
+  return Number.isFinite(ns) ? Math.max(0, Math.round(ns / 1e5 - LAG_RESOLUTION_MS * 10) / 10) : 0
 }

@@ -5,7 +5,9 @@ import { toLoggableError } from '../records/failure.ts'
 import type { Attempt } from '../attempt/attempt.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 
-export function logResult (attempt: Attempt, result: Exclude<AttemptResult, { kind: 'lost' }>, durationMs: number): void {
+type LoggedResult = Exclude<AttemptResult, { kind: 'lost' }>
+
+export function logResult (attempt: Attempt, result: LoggedResult, durationMs: number): void {
   switch (result.kind) {
     case 'succeeded':
       // Making the task's own log costs more than all else here.

@@ -1,6 +1,6 @@
 /**
- * A worker's calls to Redis, repeated until Redis answers or the worker has closed. Only for calls that may be made twice:
- * each of our scripts that writes checks the claim first.
+ * A worker's calls to Redis, repeated until Redis answers or the worker has closed. Only for calls that may be made
+ * twice: each of our scripts that writes checks the claim first.
  */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -32,7 +32,8 @@ export class PersistentCalls {
 
   /** Resolves with the reply, or with undefined if the worker closed first. */
   async retryUntilClosed<T> (what: string, call: (again: boolean) => Promise<T>): Promise<T | undefined> {
-    for (let pause = FIRST_PAUSE_MS, again = false; !this.closed; pause = Math.min(pause * 2, MAX_PAUSE_MS), again = true) {
+    let pause = FIRST_PAUSE_MS
+    for (let again = false; !this.closed; again = true) {
       try {
         const reply = await call(again)
         this.#onReply()
@@ -40,6 +41,7 @@ export class PersistentCalls {
       } catch (error) {
         this.#onFailure(what, error)
         await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => {})
+        pause = Math.min(pause * 2, MAX_PAUSE_MS)
       }
     }
     return undefined

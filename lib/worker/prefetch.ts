@@ -74,9 +74,6 @@ export class PrefetchBuffer {
 
   shift (): PrefetchedJob | undefined { return this.#jobs.shift() }
 
-  /** Takes out the newest `count`, in their order. */
-  takeNewest (count: number): PrefetchedJob[] { return this.#jobs.splice(-count) }
-
   takeAll (): PrefetchedJob[] { return this.#jobs.splice(0) }
 
   /** Takes out the task of a claim. Null if it is not here. */

@@ -13,7 +13,7 @@ import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-
 import { isTerminal, type StoredTask } from '../records/task-record.ts'
 import { logResult } from './log-result.ts'
 import { failStalled, failWith, finish } from './settlement.ts'
-import { logDroppedOutcome, RELEASE_BATCH, type SettlementBatcher } from './settlement-batcher.ts'
+import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
 import * as telemetry from '../telemetry.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
@@ -133,9 +133,10 @@ export class Runner implements AttemptOwner {
     return this.#options.runInThread(file, attempt, attempt.definition.options.schema?.result !== undefined)
   }
 
-  traceOf ({ id, name, queue, attempt, attempts, requestId, traceparent, task }: Attempt): telemetry.AttemptEvent | null {
+  traceOf (traced: Attempt): telemetry.AttemptEvent | null {
     if (!telemetry.attemptsAreTraced()) return null
     const { instance, worker } = this.#options
+    const { id, name, queue, attempt, attempts, requestId, traceparent, task } = traced
     const { status, options: { timestamp, delay } } = task.stored
     const waitedMs = status === 'created' ? Math.max(0, task.now - (delay ?? timestamp)) : null
     return { instance, worker, queue, name, taskId: id, attempt, attempts, requestId, traceparent, waitedMs }
@@ -220,7 +221,7 @@ export class Runner implements AttemptOwner {
   async releaseUnstarted (): Promise<void> {
     const { settlements } = this.#options
     this.#toRelease.sort((a, b) => a.order - b.order)
-    while (this.#toRelease.length > 0) await settlements.release(this.#toRelease.splice(-RELEASE_BATCH))
+    await settlements.release(this.#toRelease.splice(0))
     await settlements.drained()
   }
 

@@ -19,7 +19,6 @@ import type { TerminalState } from '../types.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
-export const RELEASE_BATCH = 200
 
 export interface SettlementBatcherOptions {
   queue: ConsumerQueue
@@ -115,6 +114,11 @@ export class SettlementBatcher {
 
   /** Gives tasks back to their queue. They are the next to be claimed, in their order. */
   async release (tasks: ClaimedTask[]): Promise<void> {
+    // The last ones first: each call puts its tasks before those of the call before.
+    for (let end = tasks.length; end > 0; end -= BATCH) await this.#release(tasks.slice(Math.max(0, end - BATCH), end))
+  }
+
+  async #release (tasks: ClaimedTask[]): Promise<void> {
     const { queue, calls } = this.#options
     const statuses = await calls.retryUntilClosed('release', () => queue.release(tasks.map(({ claim }) => claim)))
     statuses?.forEach((status, i) => { if (status === 'cancelRequested') this.finish('cancelled', tasks[i]!) })
@@ -128,5 +132,6 @@ export class SettlementBatcher {
 }
 
 export function logDroppedOutcome (log: FastifyBaseLogger, fields: object): void {
-  log.warn({ event: 'claim.lost', ...fields }, 'claim lost: the outcome was dropped, the task runs elsewhere or has ended')
+  const message = 'claim lost: the outcome was dropped, the task runs elsewhere or has ended'
+  log.warn({ event: 'claim.lost', ...fields }, message)
 }

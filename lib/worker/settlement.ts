@@ -50,7 +50,8 @@ function finishedRecord (state: TerminalState, task: ClaimedTask, { json, failur
   const outcome = { status: state, progress, stage, startedAt, finishedAt: now }
   if (!failure && isNewRecord(text, stored)) {
     // `attempt: 1` is left out for successes: most records are such, and it saves bytes.
-    return appendOutcome(text, { ...outcome, attempt: state === 'succeeded' && attempt === 1 ? undefined : attempt }, json)
+    const isFirstSuccess = state === 'succeeded' && attempt === 1
+    return appendOutcome(text, { ...outcome, attempt: isFirstSuccess ? undefined : attempt }, json)
   }
   const { result, error, ...rest } = withStack(stored, failure) // a retry by hand: those of the earlier life
   return encode({ ...rest, ...outcome, attempt, ...(failure ? { error: failure.error } : {}) }, json)

@@ -96,7 +96,7 @@ t.test('Redis restarts, and is full: the worker works, and is listed again', asy
   await untilTold(app, all => all.length === 1)
   const admin = connect(t, redis.url)
   await admin.config('SET', 'maxmemory', '1')
-  await until('a beat was refused', () => log.find('did not take what the worker tells'), 20_000)
+  await until('a beat was refused', () => log.find('worker.heartbeat_failed'), 20_000)
   t.notOk(log.lines.some(line => line.level > 30 && /tells/.test(line.msg)), 'no alarm: nothing depends on it')
   await admin.config('SET', 'maxmemory', '0')
   t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1)
