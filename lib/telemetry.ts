@@ -80,7 +80,7 @@ export function traceEnqueue<T> (event: () => EnqueueEvent, enqueue: (event?: En
 
 export const attemptsAreTraced = (): boolean => attempts.hasSubscribers
 
-/** Calls a handler inside `start`: a store that is bound to the channel (AsyncLocalStorage) is set for its whole run. */
+/** Calls a handler inside `start`: a store bound to the channel (AsyncLocalStorage) is set for its whole run. */
 export function startAttempt<T> (event: AttemptEvent, call: () => T): T {
   return attempts.start.runStores(event, () => {
     try {

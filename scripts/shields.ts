@@ -41,7 +41,7 @@ const shields: Shield[] = [
   { against: 'what was claimed ahead is held until a close has ended', file: 'worker/consumer.js', shield: /this\.#runner\.releaseUnstarted\(\)/g, without: 'undefined', test: 'worker/prefetch' },
   { against: 'a timeout goes without an abort', file: 'attempt/attempt.js', shield: 'this.#controller?.abort(this.#reason)', without: 'undefined', test: 'attempt/timeout' },
   { against: 'setTimeout fires at once above 2 ** 31 - 1', file: 'options.js', shield: 'MAX_TIMER = 2 ** 31 - 1', without: 'MAX_TIMER = 2 ** 40', test: 'options' },
-  { against: 'exponential backoff has no cap', file: 'worker/backoff.js', shield: 'Math.min(wait, positive(options.max) ?? LONGEST, LONGEST)', without: 'wait', test: 'worker/backoff' },
+  { against: 'exponential backoff has no cap', file: 'worker/backoff.js', shield: 'Math.min(wait, positive(options.max) ?? MAX_BACKOFF_MS, MAX_BACKOFF_MS)', without: 'wait', test: 'worker/backoff' },
   { against: 'a strategy that the worker does not know', file: 'worker/backoff.js', shield: '?? builtIn.exponential;', without: '?? builtIn.immediate;', test: 'worker/backoff' },
   { against: 'close throws away what does not end in time', file: 'worker/consumer.js', shield: ', this.#runner.handBack()', without: '', test: 'worker/shutdown' },
   { against: 'a hand-back turns the order round', file: 'worker/runner.js', shield: '(a, b) => a.order - b.order', without: '(a, b) => b.order - a.order', test: 'worker/shutdown' },

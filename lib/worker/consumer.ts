@@ -64,14 +64,10 @@ export class QueueConsumer {
     this.#delayedTimer = new DelayedTimer(context.clock, () => this.wake())
     this.#prefetchWindow = new PrefetchWindow(context.concurrency)
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
-    this.#settlements = this.#makeSettlements()
+    const onSettled = (task: ClaimedTask): void => this.#runner.forget(task)
+    this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()
-  }
-
-  #makeSettlements (): SettlementBatcher {
-    const onSettled = (task: ClaimedTask): void => this.#runner.forget(task)
-    return new SettlementBatcher({ ...this.#context, queue: this.#queue, calls: this.#calls, onSettled })
   }
 
   #makeRunner (): Runner {

@@ -92,7 +92,7 @@ export class LeaseRenewer {
     const inForce = await queue.upkeep!.agreeStallInterval(stallInterval)
     if (inForce !== stallInterval) {
       const fields = { event: 'queue.stall_interval_clash', queue: queue.name, stallInterval, inForce }
-      log.error(fields, 'workers of a queue have different stallIntervals: tasks may run twice. Set one value everywhere')
+      log.error(fields, 'workers have different stallIntervals: tasks may run twice. Set one value everywhere')
     }
     if (held.length === 0) return
     const statuses = await queue.renew(stallInterval, held)
