@@ -92,7 +92,7 @@ async function greetRedis (fastify: FastifyInstance, { settings, clock }: TaskRe
   if (owned) tellOutages(fastify, connection)
   const greet = async (): Promise<void> => {
     await clock.synchronise()
-    for (const warning of await inspectRedis(client, address)) fastify.log.warn(warning)
+    for (const { msg, fields } of await inspectRedis(client, address)) fastify.log.warn(fields, msg)
   }
   const onReady = (): void => { greet().catch(error => fastify.log.error({ err: toLoggableError(toFailure(error)) }, 'Redis is not as it should be')) }
   fastify.addHook('onClose', async () => { client.off('ready', onReady) })

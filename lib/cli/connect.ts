@@ -10,7 +10,7 @@ import { connect, disconnect, untilReady, type RedisClient } from '../store/redi
 import { appRegistry } from '../boot/app-registry.ts'
 import { defaults, pluginSettings } from '../options.ts'
 import plugin from '../plugin.ts'
-import { findQueues } from '../store/redis/queue.ts'
+import { findQueues } from '../store/redis/inspect.ts'
 import type { PluginInstance } from '../standalone.ts'
 
 export interface ConnectFlags {

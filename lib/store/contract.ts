@@ -1,9 +1,11 @@
 /**
- * What a store must do, in the roles' words. Two stores satisfy it: store/redis, and store/memory for tests.
- * test/store/memory-queue.test.ts makes random calls of both queues and compares replies, records and messages.
+ * What a store must do for the roles above it. Two stores do it: store/redis, and store/memory for tests.
+ * test/store/memory-queue.test.ts calls both at random and compares replies, records and messages.
  *
- * Times are ms since 1970 on the store's clock; spans are ms. A call may be made again if its reply was lost: no call
- * here does more harm the second time than the first.
+ * Times are ms since 1970 on the store's clock. Lengths of time are ms too.
+ *
+ * A caller that got no reply does not know whether its call was carried out. So every call here may be repeated: the
+ * second time does no more harm than the first.
  */
 import type { LiveState } from '../records/task-record.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
@@ -11,27 +13,27 @@ import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../ty
 /** A task that is ready to be stored. */
 export interface NewJob {
   id: string
-  /** The record, as JSON of Bee-Queue's shape. */
+  /** The record, as JSON in the shape that Bee-Queue gives it. */
   text: string
   /** When it is due, if it is delayed. */
   delay?: number
 }
 
-/** Names one claim of one task. */
+/** Names one claim of one task. A token is the name of a claim call: tasks that were claimed together share it. */
 export interface ClaimRef {
   id: string
   token: string
 }
 
 export interface ClaimedJob extends ClaimRef {
-  /** The record. Null if it was removed after its id was queued. */
+  /** The record. Null if it was removed while the task was claimed. */
   text: string | null
 }
 
 export interface ClaimReply {
   jobs: ClaimedJob[]
   now: number
-  /** When the next delayed task is due. Null if there is none. */
+  /** When the next delayed task is due. Null if there is none, or if the store itself wakes workers at that time. */
   next: number | null
 }
 
@@ -41,7 +43,7 @@ export interface Settlement extends ClaimRef {
   outcome: TerminalState | 'retry' | 'defer' | 'drop'
   /** The record to write. Not for `defer` and `drop`. */
   text?: string
-  /** How long a finished record stays, or the wait before the next start. */
+  /** How long a finished record stays (0: it is removed at once), or how long the task waits before its next start. */
   ms?: number
   /** The event for a plain Bee-Queue producer that listens, as JSON. */
   event?: string
@@ -49,59 +51,79 @@ export interface Settlement extends ClaimRef {
 
 /**
  * `owned`: the claim is the caller's, and the call was carried out. `lost`: it belongs to another worker, or is gone.
- * `cancelRequested`: it is the caller's, and a cancel was asked for: a retry, defer or release was refused.
+ * `cancelRequested`: it is the caller's, and a cancel was requested: a retry, defer or release was refused.
  */
 export type ClaimStatus = 'owned' | 'lost' | 'cancelRequested'
 
-/** A task past maxStalls, or one whose cancel outlived its worker. It is claimed for the caller, who must settle it. */
+/** A task past maxStalls, or one whose worker died after a cancel was requested. It is claimed for the caller. */
 export interface ExhaustedTask {
   id: string
   text: string
   stalls: number
 }
 
-/** An id and its position on a page. The position is a hint that makes the id quick to find again. */
+/** The last id of a page. Its position is a hint that makes the id quick to find again. */
 export interface PagePosition {
   id: string
+  place: number
+}
+
+export interface Page {
+  ids: string[]
+  /** The position of the last id. */
   place: number
 }
 
 /** A task as it is stored. */
 export interface RawTask {
   text: string
-  /** The record's bytes, for `cancel` and `retry` to compare: any producer may have written them, UTF-8 or not. */
+  /** The bytes of the record, for `cancel` and `retry` to compare. Another producer may have written no UTF-8. */
   raw: Buffer
   live: LiveState
 }
 
-/** What producers and readers need of a queue. */
+/**
+ * `requested`: it is running, and its worker was asked to stop it. `changed`: the record is no longer `before`, so it
+ * has to be read again.
+ */
+export type CancelReply = 'cancelled' | 'requested' | 'changed' | 'unknown'
+
+/** `refused`: it has not failed. `changed`: as for a cancel. */
+export type RetryReply = 'queued' | 'changed' | 'refused'
+
+/** What producers and readers need of a queue. A limit below 1 gives nothing. */
 export interface ProducerQueue {
   readonly name: string
   /** Stores a new task. False if its id is taken. */
   add (job: NewJob): Promise<boolean>
-  /** Stores new tasks in as few steps as possible. For each: false if its id is taken. */
+  /** Stores new tasks in one step, at most 500. For each: false if its id is taken. */
   addMany (jobs: NewJob[]): Promise<boolean[]>
+  /** Null if there is no such task. */
   readTask (id: string): Promise<RawTask | null>
   /**
-   * Cancels a task that has not finished: at once if no worker runs it, else by a request that its worker hears of.
-   * @param before the record as it was read; `changed` if it is another by now.
-   * @param after the record of the cancelled task, kept for `ttl`.
+   * Cancels a task that has not finished: at once if no worker runs it, otherwise by a request to its worker.
+   * @param before the record as the caller read it
+   * @param after the record of the cancelled task, which stays for `ttl`
    */
-  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<'cancelled' | 'requested' | 'changed' | 'unknown'>
-  /** Queues a failed task again. `before` and `after` as in `cancel`; `refused` if it has not failed. */
-  retry (id: string, before: string | Buffer, after: string): Promise<'queued' | 'changed' | 'refused'>
+  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply>
+  /** Queues a failed task again. `before` and `after` as in `cancel`. */
+  retry (id: string, before: string | Buffer, after: string): Promise<RetryReply>
   /** Removes a task that is not running. */
   remove (id: string): Promise<RemoveOutcome>
-  /** Removes up to `limit` waiting and as many delayed tasks. Returns how many, and how many are left. */
+  /** Removes up to `limit` waiting and up to `limit` delayed tasks. Returns how many, and how many are left. */
   purge (limit: number): Promise<[removed: number, left: number]>
-  /** One page of the ids of a state, and the position of the last one. Without `after`: the first page. */
-  pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<{ ids: string[], place: number }>
+  /**
+   * One page of the ids of a state: waiting and active tasks oldest first, delayed ones by due time, finished ones
+   * newest first.
+   * @param after the end of the page before. Without it, or if its id has left the state: the first page
+   */
+  pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page>
   counts (): Promise<QueueCounts>
-  /** Up to `limit` living workers, each with the JSON of its last heartbeat. */
+  /** Up to `limit` living workers, each with its last report, as JSON. */
   workers (limit: number): Promise<Array<{ id: string, json: string }>>
-  /** Asks for messages about changes of these tasks, for `ms`. */
+  /** Asks for messages about the changes of these tasks, for `ms`. */
   watch (ids: string[], ms: number): Promise<void>
-  /** The channel of a watched task's changes. */
+  /** The channel of a watched task's changes. A message is the new state, an outcome, or "progress". */
   changeChannel (id: string): string
   close (): Promise<void>
 }
@@ -111,17 +133,18 @@ export interface ConsumerQueue {
   readonly name: string
   /**
    * Claims up to `free` tasks for the length of the lease.
-   * @param again true after a lost reply: the same token gets the same tasks.
+   * @param again true after a lost reply: the same token gets the same tasks, and no more
    */
   claim (free: number, token: string, lease: number, again: boolean): Promise<ClaimReply>
   /**
-   * Waits until a task is waiting, at most `seconds`, and claims one task. Null if the caller has to claim by itself.
-   * If it rejects, `cancelWait` must follow: the wait may still go on in the store.
+   * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer, and
+   * may return null: then the caller has to claim. If it rejects, `cancelWait` must follow: the wait may still go on in
+   * the store.
    */
   claimNext (seconds: number, token: string, lease: number): Promise<ClaimReply | null>
-  /** Ends the wait of a token. Returns what it had claimed; from now on it claims nothing. */
+  /** Ends the wait of a token. Returns what the token had claimed. From now on a wait of the token claims nothing. */
   cancelWait (token: string, lease: number): Promise<ClaimReply>
-  /** Writes outcomes: state, record, expiry and messages of each change together. */
+  /** Writes outcomes. State, record, expiry and messages of each change in one step. */
   settle (batch: Settlement[]): Promise<ClaimStatus[]>
   /** Renews claims for the length of the lease. */
   renew (lease: number, claims: ClaimRef[]): Promise<ClaimStatus[]>
@@ -133,26 +156,29 @@ export interface ConsumerQueue {
   heartbeat (worker: string, text: string, lifetime: number): Promise<void>
   /** The channel that names running tasks to cancel. */
   readonly cancelChannel: string
-  /** The channel that gets the due time of a delayed task that is due before all others. */
+  /**
+   * The channel for the due time of a delayed task that is due before all others. Unused by a store that itself wakes
+   * workers at that time.
+   */
   readonly delayedChannel: string
 }
 
 /** What a queue needs from time to time, from any of its workers. Only a store that outlives a process has it. */
 export interface QueueUpkeep {
-  /** Declares the stall interval of a worker. Returns the interval in force: another one if living workers use another. */
+  /** Declares the stall interval of a worker. Returns the one in force: another, if living workers use another. */
   agreeStallInterval (stallInterval: number): Promise<number>
-  /** Takes back tasks whose lease expired: those that wait again, and those past maxStalls, now claimed by `token`. */
+  /** Takes back tasks whose lease expired: those that wait again, and exhausted ones, which `token` claims. */
   recover (token: string, lease: number, maxStalls: number): Promise<{ requeued: string[], exhausted: ExhaustedTask[] }>
-  /** Removes up to `limit` records of each state whose time has passed. Returns how many. */
+  /** Removes up to `limit` expired records of each state. Returns how many. */
   prune (limit: number): Promise<number>
-  /** Gives an expiry to tasks that plain Bee-Queue workers finished, a page at a time. Returns the next cursor. */
+  /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */
   expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string>
 }
 
 export interface Queue extends ProducerQueue, ConsumerQueue {
   /** The same queue over a worker's connection to the same store. */
   over (connection: StoreConnection): Queue
-  /** Null if the store needs no upkeep: then no lease expires either. */
+  /** Null if the store needs no upkeep. Then leases do not expire either. */
   readonly upkeep: QueueUpkeep | null
 }
 
@@ -161,9 +187,9 @@ export interface StoreConnection {
   readonly status: string
   on (event: 'ready', callback: () => void): unknown
   off (event: 'ready', callback: () => void): unknown
-  /** What is sent inside goes out in one write. */
+  /** Everything that is sent inside goes out in one write. */
   pipelined (send: () => void): void
-  /** Closes at once. A call that waits over it is rejected. */
+  /** Closes at once. A call that waits for its reply is rejected. */
   disconnect (): void
 }
 
@@ -173,8 +199,8 @@ export interface BoundedCalls {
   readonly ready: boolean
   /**
    * @param what names the call in an error
-   * @param doubt what the caller should do if no reply came
-   * @param start when the deadline began, ms since 1970. Default: now
+   * @param doubt tells the reader of an error what to do if no reply came
+   * @param start when the deadline began, ms since 1970 on the clock of this process. Default: now
    * @throws FST_TASKS_REDIS_UNAVAILABLE
    */
   call<T> (what: string, doubt: string, send: () => Promise<T>, start?: number): Promise<T>
@@ -184,12 +210,12 @@ export interface BoundedCalls {
 /** The store's clock. Times of tasks are its times. */
 export interface StoreClock {
   now (): number
-  /** A time that the app gave as a Date, on this clock. Only a virtual clock differs. */
+  /** Converts a time that the app gave as a Date. Only for a virtual clock it is another. */
   toStoreTime (time: number): number
   synchronise (): Promise<void>
 }
 
-/** Messages are hints: any client may publish anything, and a message may be lost. Listeners read the record. */
+/** Messages are hints: any client may publish anything, and a message may be lost. A listener reads the record. */
 export interface PubSub {
   /** Resolves when the subscription is confirmed, with a function that ends it. */
   listen (channel: string, listener: (message: string) => void): Promise<() => void>
@@ -199,13 +225,13 @@ export interface PubSub {
 }
 
 export interface Store {
-  /** Where it is, for people. Without user and password. */
+  /** The address to show to people. Without user and password. */
   readonly address: string
   readonly calls: BoundedCalls
   readonly clock: StoreClock
   readonly pubSub: PubSub
   queue (name: string): Queue
-  /** Opens a connection for a worker. `label` names it. */
+  /** Opens a connection for a worker. `label` is its name in the store's list of clients. */
   connect (label: string): StoreConnection
   /** False if it is not ready within `ms`, or the signal was aborted. Throws FST_TASKS_REDIS_REFUSED. */
   untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean>

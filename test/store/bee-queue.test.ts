@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { BeeProducer } from '../../lib/store/redis/bee-queue.ts'
 import type { NewJob } from '../../lib/store/contract.ts'
+import { QueueKeys } from '../../lib/store/redis/keys.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { decode, encodeNew, toTaskRecord } from '../../lib/records/task-record.ts'
 import type { TaskRecord } from '../../lib/types.ts'
@@ -22,7 +23,7 @@ function bench (t: Test, url = REDIS_URL): Bench {
   const redis = connect(t, url)
   const prefix = randomPrefix()
   const key = (name: string): string => `${prefix}:{q}:${name}`
-  const producer = new BeeProducer(redis, '{q}', prefix)
+  const producer = new BeeProducer(redis, new QueueKeys(prefix, 'q'))
   t.teardown(() => producer.close())
   return { redis, prefix, producer, key, keys: async () => (await redis.keys(`${prefix}:*`)).sort() }
 }
@@ -157,7 +158,7 @@ t.test('it opens no connection, to its Redis or to localhost', async (t) => {
   const count = (message: unknown): void => { sockets.push(message) }
   subscribe('net.client.socket', count)
   t.teardown(() => unsubscribe('net.client.socket', count))
-  const more = Array.from({ length: 20 }, (_, i) => new BeeProducer(redis, `{q${i}}`, 'p'))
+  const more = Array.from({ length: 20 }, (_, i) => new BeeProducer(redis, new QueueKeys('p', `q${i}`)))
   for (const one of [producer, ...more]) {
     await one.save(jobs('a')[0]!)
     await one.saveAll([...jobs('b'), { id: 'c', text: text(), delay: Date.now() + 60_000 }])
@@ -174,7 +175,7 @@ t.test('the client stays as it was, and open', async (t) => {
   const listeners = (): number[] => redis.eventNames().map(name => redis.listenerCount(name))
   await redis.ping()
   const before = listeners()
-  const producers = Array.from({ length: 20 }, (_, i) => new BeeProducer(redis, `{q${i}}`, prefix))
+  const producers = Array.from({ length: 20 }, (_, i) => new BeeProducer(redis, new QueueKeys(prefix, `q${i}`)))
   for (const one of producers) await one.save(jobs('a')[0]!)
   t.strictSame(listeners(), before)
   for (const one of producers) await one.close()

@@ -146,9 +146,9 @@ t.test('what comes due and what goes, when the clock is moved', async t => {
 
 t.test('claimNext: wakes when something waits, and takes nothing', async t => {
   const queue = new MemoryStore().queue('q')
-  const waits = [queue.claimNext(), queue.claimNext()]
+  const waits = [queue.claimNext(5, 'w.1'), queue.claimNext(5, 'w.2')]
   await queue.add({ id: 'a', text: text('a') })
-  t.same(await Promise.all([...waits, queue.claimNext()]), [null, null, null])
-  t.same((await queue.cancelWait()).jobs, [])
+  t.same(await Promise.all([...waits, queue.claimNext(5, 'w.3')]), [null, null, null])
+  t.same((await queue.cancelWait('w.1')).jobs, [])
   t.same((await queue.pageOf('waiting', 10)).ids, ['a'])
 })

@@ -72,7 +72,7 @@ t.test('cancel', async (t) => {
     await b.claim(1)
     await b.queue.updateProgress({ id: 'a', token: 'w.1' }, '{"stage":"X","progress":1}')
     await b.lapse('a')
-    await b.queue.recover('r.1', LONG, 2)
+    await b.queue.upkeep.recover('r.1', LONG, 2)
     t.equal(await cancel(b, 'a', 0), 'cancelled')
     t.strictSame(await b.state(), { jobs: [] })
   })

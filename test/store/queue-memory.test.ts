@@ -33,7 +33,7 @@ t.test('a Redis that is out of memory', async (t) => {
     'settle a result': [b => b.settle(['nobody', 'succeeded'], ['c1', 'succeeded'], ['c2', 'failed']), ['lost', 'owned', 'owned']],
     'settle a retry': [b => b.settle(['c1', 'retry', 0], ['c2', 'retry', LONG], ['c3', 'defer', 0], ['c4', 'retry', 0]), ['owned', 'owned', 'owned', 'cancelRequested']],
     release: [b => b.queue.release(held('c1', 'nobody', 'c2', 'c4')), ['owned', 'lost', 'owned', 'cancelRequested']],
-    recover: [b => b.queue.recover('r.1', LONG, 2), { requeued: ['l1'], exhausted: [{ id: 'l2', text: text('l2'), stalls: 1 }] }],
+    recover: [b => b.queue.upkeep.recover('r.1', LONG, 2), { requeued: ['l1'], exhausted: [{ id: 'l2', text: text('l2'), stalls: 1 }] }],
     'cancel what waits': [b => cancel(b, 'w1'), 'cancelled'],
     'cancel what is delayed': [b => cancel(b, 'd'), 'cancelled'],
     'cancel what runs': [b => cancel(b, 'c1'), 'requested'],
@@ -73,7 +73,7 @@ t.test('a Redis that is out of memory', async (t) => {
     await memory(b, 0)
     await b.redis.zadd(b.key('done:failed'), 1, 'f')
     await memory(b, 1)
-    t.equal(await b.queue.prune(1_000), 1)
+    t.equal(await b.queue.upkeep.prune(1_000), 1)
     await memory(b, 0)
   })
 })

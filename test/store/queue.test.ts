@@ -16,10 +16,10 @@ t.test('prune', async (t) => {
     t.equal(await b.queue.cancel('waiting', text('waiting'), text('waiting', 'cancelled'), 1), 'cancelled')
     await b.claim(1)
     await b.settle(['stays', 'failed', LONG])
-    await until('their time passes', async () => await b.queue.prune(1_000) === 0 && await b.redis.hlen(b.key('jobs')) === 1)
+    await until('their time passes', async () => await b.queue.upkeep.prune(1_000) === 0 && await b.redis.hlen(b.key('jobs')) === 1)
     t.strictSame(await b.state(), { failed: ['stays'], 'done:failed': ['stays'], jobs: ['stays'] })
     await b.redis.zadd(b.key('done:failed'), 1, 'stays')
-    t.equal(await b.queue.prune(1_000), 1)
+    t.equal(await b.queue.upkeep.prune(1_000), 1)
     t.strictSame(await b.dump(), {}, 'no key is left')
   })
 
@@ -32,7 +32,7 @@ t.test('prune', async (t) => {
         if (state === 'failed') await b.redis.sadd(b.key(state), `${state}${i}`)
       }
     }
-    t.equal(await b.queue.prune(2), 4)
+    t.equal(await b.queue.upkeep.prune(2), 4)
     t.strictSame(await b.state(), { 'done:cancelled': ['cancelled3'], 'done:failed': ['failed3'], failed: ['failed3'], jobs: ['cancelled3', 'failed3'] })
   })
 
@@ -43,7 +43,7 @@ t.test('prune', async (t) => {
     await b.settle(['a', 'failed'])
     await b.redis.multi().srem(b.key('failed'), 'a').lpush(b.key('waiting'), 'a').exec() // its job.retry()
     await b.redis.zadd(b.key('done:failed'), 1, 'a')
-    await b.queue.prune(1_000)
+    await b.queue.upkeep.prune(1_000)
     t.strictSame(await b.claim(1, 'w.2'), ['a'])
   })
 })
@@ -56,7 +56,7 @@ t.test('adopt gives what plain workers ended an expiry, page by page, once', asy
   await b.redis.zadd(b.key('done:succeeded'), 5, 'mine')
   let [cursor, pages] = ['0', 0]
   do {
-    cursor = await b.queue.expireForeign('succeeded', cursor, LONG)
+    cursor = await b.queue.upkeep.expireForeign('succeeded', cursor, LONG)
     pages++
   } while (cursor !== '0')
   t.ok(pages > 1 && pages < 20, `${pages} pages`)
@@ -64,9 +64,9 @@ t.test('adopt gives what plain workers ended an expiry, page by page, once', asy
   t.equal(await b.score('done:succeeded', 'mine'), 5, 'ours keeps its own')
   soon(t, await b.score('done:succeeded', 'n1'), LONG)
   const before = await b.score('done:succeeded', 'n1')
-  t.equal(await b.queue.expireForeign('succeeded', '0', 2 * LONG), '0')
+  t.equal(await b.queue.upkeep.expireForeign('succeeded', '0', 2 * LONG), '0')
   t.equal(await b.score('done:succeeded', 'n1'), before)
-  t.equal(await b.queue.expireForeign('failed', '0', LONG), '0', 'nothing to adopt')
+  t.equal(await b.queue.upkeep.expireForeign('failed', '0', LONG), '0', 'nothing to adopt')
 })
 
 t.test('read tells where a task is', async (t) => {

@@ -1,18 +1,28 @@
 /**
- * Layer 1: one queue in this process: what queue.ts and its scripts do in Redis, over plain maps. What is here and what
- * is there must answer alike: test/store/memory-queue.test.ts makes the same calls of both.
+ * One queue in this process: what the queue in Redis and its scripts do, with plain maps. Both must reply alike:
+ * test/store/memory-queue.test.ts makes the same calls of both.
  *
- * A claim has no lease: it goes with the process of the worker that holds it. Nobody but our own workers is here.
+ * It differs in four ways:
+ * 1. A claim has no lease: it ends with the process of its worker.
+ * 2. The clock moves only when a test moves it. Then due tasks are queued, and expired records are removed.
+ * 3. A worker that waits is woken, and then has to claim.
+ * 4. All changes are published, watched or not: all listeners are in this process.
  */
 import { setImmediate } from 'node:timers/promises'
-import { SortedIds } from './sorted-ids.ts'
+import { decodeProgress } from '../../records/progress.ts'
 import { isTerminal, type LiveState } from '../../records/task-record.ts'
-import type { ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, PagePosition, Queue, RawTask, Settlement } from '../contract.ts'
+import { TaskLists } from './task-lists.ts'
+import { Waits } from './waits.ts'
+import { WorkerReports } from './worker-reports.ts'
+import type {
+  CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, PagePosition, Queue, RawTask, RetryReply,
+  Settlement
+} from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
 
 /**
- * The reply, not before all else that is due had its turn: as one that comes over a network. Code that asks again and again
- * until something has happened would otherwise keep it from happening.
+ * Delays a reply by one turn of the event loop, as a network would. Otherwise code that polls until something has
+ * happened would keep it from happening.
  */
 export async function afterEventLoopTurn<T> (reply: Promise<T> | T): Promise<T> {
   const value = await reply
@@ -20,68 +30,68 @@ export async function afterEventLoopTurn<T> (reply: Promise<T> | T): Promise<T> 
   return value
 }
 
-/** What a queue asks of the store that it is in. */
+/** What a queue needs of its store. */
 export interface MemoryQueueHost {
   now (): number
   publish (channel: string, message: string): void
-  /** Tasks wait that did not. */
-  waiting (queue: MemoryQueue): void
-  /** Nothing waits and nothing runs, after a change. */
-  quiet (): void
+  /** Called when tasks were queued. */
+  onQueued (queue: MemoryQueue): void
+  /** Called after a change if no task is waiting and none is running. */
+  onIdle (): void
 }
 
 export class MemoryQueue implements Queue {
   readonly name: string
   readonly #host: MemoryQueueHost
   readonly #records = new Map<string, string>()
-  /** Oldest first. */
-  #waiting = new Set<string>()
+  readonly #lists = new TaskLists()
   readonly #claims = new Map<string, { token: string, at: number }>()
-  readonly #delayed = new SortedIds()
   readonly #progress = new Map<string, string>()
+  /** Running tasks whose cancel was requested. */
   readonly #cancelling = new Set<string>()
-  readonly #workers = new Map<string, string>()
-  /** By when their records go. */
-  readonly #ended: Record<TerminalState, SortedIds> = { succeeded: new SortedIds(), failed: new SortedIds(), cancelled: new SortedIds(), expired: new SortedIds() }
-  #waiters: Array<(rung: null) => void> = []
+  readonly #workers = new WorkerReports()
+  readonly #waits = new Waits()
 
-  constructor (name: string, around: MemoryQueueHost) {
+  constructor (name: string, host: MemoryQueueHost) {
     this.name = name
-    this.#host = around
+    this.#host = host
   }
 
   over (): MemoryQueue { return this }
-  /** No lease expires here, only our own workers finish tasks, and all of them have the settings of this process. */
   get upkeep (): null { return null }
+  async close (): Promise<void> {}
 
-  async heartbeat (worker: string, text: string): Promise<void> {
-    if (text === '') this.#workers.delete(worker)
-    else this.#workers.set(worker, text)
+  // For the store
+
+  get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 }
+  get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
+  get delayed (): number { return this.#lists.delayed.size }
+  /** When the next delayed task is due, ms since 1970. Null if there is none. */
+  get due (): number | null { return this.#lists.delayed.first }
+
+  /** Queues the tasks that are due by now, and removes the records that are past their expiry. */
+  onClockMoved (): void {
+    const now = this.#host.now()
+    for (const id of this.#lists.takeExpired(now)) this.#records.delete(id)
+    this.#enqueue(this.#lists.delayed.takeUntil(now))
   }
 
-  async workers (): Promise<Array<{ id: string, json: string }>> { return Array.from(this.#workers, ([id, json]) => ({ id, json })) }
-
-  /** Who listens is in this process: all is told. */
-  async watch (): Promise<void> {}
-  changeChannel (id: string): string { return `${this.name} task ${id}` }
-  get cancelChannel (): string { return `${this.name} cancel` }
-  get delayedChannel (): string { return `${this.name} delayed` }
-
-  // What the store asks
-
-  get idle (): boolean { return this.#waiting.size + this.#claims.size === 0 }
-  get hasWaiting (): boolean { return this.#waiting.size > 0 }
-  get delayed (): number { return this.#delayed.size }
-  /** When the next delayed task is due: ms since 1970; null where there is none. */
-  get due (): number | null { return this.#delayed.first }
-
-  /** The clock has moved: what is due waits, and what has outstayed its time goes. */
-  clockMoved (): void {
-    this.#prune(Infinity)
-    this.#enqueue(this.#delayed.takeUntil(this.#host.now()))
+  #enqueue (ids: string[]): void {
+    if (ids.length === 0) return
+    for (const id of ids) this.#lists.waiting.add(id)
+    this.#wakeWorkers()
   }
 
-  // Additions
+  #wakeWorkers (): void {
+    this.#waits.wakeAll()
+    this.#host.onQueued(this)
+  }
+
+  #publishChange (id: string, change: string): void { this.#host.publish(this.changeChannel(id), change) }
+
+  #checkIdle (): void { if (this.idle) this.#host.onIdle() }
+
+  // For producers and readers
 
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
   async addMany (jobs: NewJob[]): Promise<boolean[]> { return jobs.map(job => this.#add(job)) }
@@ -89,53 +99,134 @@ export class MemoryQueue implements Queue {
   #add ({ id, text, delay }: NewJob): boolean {
     if (this.#records.has(id)) return false
     this.#records.set(id, text)
-    if (delay !== undefined && delay > this.#host.now()) this.#delayed.put(id, delay)
+    if (delay !== undefined && delay > this.#host.now()) this.#lists.delayed.put(id, delay)
     else this.#enqueue([id])
     return true
   }
 
-  #enqueue (ids: string[]): void {
-    if (ids.length === 0) return
-    for (const id of ids) this.#waiting.add(id)
-    this.#wakeWaiters()
+  async readTask (id: string): Promise<RawTask | null> {
+    const text = this.#records.get(id)
+    if (text === undefined) return null
+    const live: LiveState = {}
+    const [claim, progress] = [this.#claims.get(id), this.#progress.get(id)]
+    const delayedTo = this.#lists.delayed.timeOf(id)
+    if (claim) live.claimedAt = claim.at
+    if (delayedTo !== undefined) live.delayedTo = delayedTo
+    if (progress) live.progress = decodeProgress(progress)
+    return { text, raw: Buffer.from(text), live }
   }
 
-  #wakeWaiters (): void {
-    for (const bell of this.#waiters.splice(0)) bell(null)
-    this.#host.waiting(this)
+  async cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
+    const text = this.#records.get(id)
+    if (text === undefined) return 'unknown'
+    if (text !== String(before)) return 'changed'
+    if (this.#claims.has(id)) {
+      this.#cancelling.add(id)
+      this.#host.publish(this.cancelChannel, id)
+      return 'requested'
+    }
+    this.#lists.unqueue(id)
+    this.#finish(id, 'cancelled', after, ttl)
+    this.#publishChange(id, 'cancelled')
+    this.#checkIdle()
+    return 'cancelled'
   }
 
-  /** Who waits holds no timer: a worker's regular look is for what Redis may have missed. It claims when it is awake. */
-  claimNext (): Promise<null> {
-    return this.hasWaiting ? Promise.resolve(null) : new Promise(resolve => { this.#waiters.push(resolve) })
+  #finish (id: string, state: TerminalState, text: string, ttl: number): void {
+    if (ttl <= 0) return void this.#records.delete(id)
+    this.#records.set(id, text)
+    this.#lists.finished[state].put(id, this.#host.now() + ttl)
   }
 
-  async cancelWait (): Promise<ClaimReply> { return { jobs: [], now: this.#host.now(), next: null } }
+  async retry (id: string, before: string | Buffer, after: string): Promise<RetryReply> {
+    if (this.#records.get(id) !== String(before)) return 'changed'
+    if (!this.#lists.finished.failed.delete(id)) return 'refused'
+    this.#records.set(id, after)
+    this.#enqueue([id])
+    this.#publishChange(id, 'waiting')
+    return 'queued'
+  }
 
-  #publishChange (id: string, change: string): void { this.#host.publish(this.changeChannel(id), change) }
+  async remove (id: string): Promise<RemoveOutcome> {
+    if (!this.#records.has(id)) return 'unknown'
+    if (this.#claims.has(id)) return 'active'
+    this.#records.delete(id)
+    this.#lists.remove(id)
+    this.#checkIdle()
+    return 'removed'
+  }
 
-  #publishIfIdle (): void { if (this.idle) this.#host.quiet() }
+  async purge (limit: number): Promise<[removed: number, left: number]> {
+    const ids = this.#lists.takeNotStarted(limit)
+    for (const id of ids) this.#records.delete(id)
+    this.#checkIdle()
+    return [ids.length, this.#lists.waiting.size + this.#lists.delayed.size]
+  }
 
-  // A worker's calls
+  async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
+    if (limit < 1) return { ids: [], place: Math.max(0, after?.place ?? 0) }
+    const all = state === 'active' ? [...this.#claims.keys()] : this.#lists.idsOf(state)
+    const start = after ? all.indexOf(after.id) + 1 : 0 // the beginning, if the id has left the state
+    const ids = all.slice(start, start + limit)
+    return { ids, place: start + ids.length - 1 }
+  }
 
-  async claim (free: number, token: string): Promise<ClaimReply> {
-    const now = this.#host.now()
+  async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size) }
+
+  async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
+    return this.#workers.list(Math.max(0, limit))
+  }
+
+  async watch (): Promise<void> {}
+
+  changeChannel (id: string): string { return `${this.name} task ${id}` }
+  get cancelChannel (): string { return `${this.name} cancel` }
+  get delayedChannel (): string { return `${this.name} delayed` }
+
+  // For workers
+
+  async claim (free: number, token: string, _lease?: number, again = false): Promise<ClaimReply> {
+    const claimed = again ? this.#reclaim(token) : []
+    const jobs = claimed.length > 0 ? claimed : this.#take(free, token)
+    this.#checkIdle()
+    return this.#toReply(jobs)
+  }
+
+  #toReply (jobs: ClaimedJob[]): ClaimReply { return { jobs, now: this.#host.now(), next: null } }
+
+  #take (free: number, token: string): ClaimedJob[] {
     const jobs: ClaimedJob[] = []
-    for (const id of takeFirst(this.#waiting, free)) {
-      this.#waiting.delete(id)
+    for (const id of this.#lists.takeWaiting(free)) {
       const text = this.#records.get(id)
       if (text === undefined) continue
-      this.#claims.set(id, { token, at: now })
+      this.#claims.set(id, { token, at: this.#host.now() })
       jobs.push({ id, text, token })
       this.#publishChange(id, 'active')
     }
-    this.#publishIfIdle()
-    return { jobs, now, next: null } // the clock is moved by hand: no worker sets an alarm
+    return jobs
+  }
+
+  /** The tasks that the token has claimed already, claimed again: the caller is about to start them. */
+  #reclaim (token: string): ClaimedJob[] {
+    const ids = [...this.#claims.keys()].filter(id => this.#owns({ id, token }))
+    for (const id of ids) this.#claims.set(id, { token, at: this.#host.now() })
+    return ids.map(id => ({ id, text: this.#records.get(id) ?? null, token }))
+  }
+
+  async claimNext (_seconds: number, token: string): Promise<ClaimReply | null> {
+    if (this.#waits.isCancelled(token)) return this.#toReply([])
+    if (this.hasWaiting) return null
+    return await this.#waits.wait(token) === 'woken' ? null : this.#toReply([])
+  }
+
+  async cancelWait (token: string): Promise<ClaimReply> {
+    this.#waits.cancel(token, this.#host.now())
+    return this.#toReply(this.#reclaim(token))
   }
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
-    const statuses = batch.map(one => this.#settle(one))
-    this.#publishIfIdle()
+    const statuses = batch.map(settlement => this.#settle(settlement))
+    this.#checkIdle()
     return statuses
   }
 
@@ -147,7 +238,7 @@ export class MemoryQueue implements Queue {
     this.#unclaim(id)
     if (repeats) this.#requeue(settlement)
     else this.#cancelling.delete(id)
-    if (isTerminal(outcome)) this.#end(id, outcome, settlement.text!, settlement.ms!)
+    if (isTerminal(outcome)) this.#finish(id, outcome, settlement.text!, settlement.ms!)
     if (outcome !== 'drop') this.#publishChange(id, outcome)
     return 'owned'
   }
@@ -161,143 +252,46 @@ export class MemoryQueue implements Queue {
 
   #requeue ({ id, outcome, text, ms = 0 }: Settlement): void {
     if (outcome === 'retry') this.#records.set(id, text!)
-    if (ms > 0) this.#delayed.put(id, this.#host.now() + ms)
+    if (ms > 0) this.#lists.delayed.put(id, this.#host.now() + ms)
     else this.#enqueue([id])
   }
 
-  #end (id: string, state: TerminalState, text: string, ttl: number): void {
-    if (ttl <= 0) return void this.#records.delete(id)
-    this.#records.set(id, text)
-    this.#ended[state].put(id, this.#host.now() + ttl)
+  #statusOf (claim: ClaimRef): ClaimStatus {
+    if (!this.#owns(claim)) return 'lost'
+    return this.#cancelling.has(claim.id) ? 'cancelRequested' : 'owned'
   }
 
-  async renew (_lease: number, held: ClaimRef[]): Promise<ClaimStatus[]> {
-    return held.map(one => !this.#owns(one) ? 'lost' : this.#cancelling.has(one.id) ? 'cancelRequested' : 'owned')
+  async renew (_lease: number, claims: ClaimRef[]): Promise<ClaimStatus[]> {
+    return claims.map(claim => this.#statusOf(claim))
   }
 
-  /** They are the next to be claimed, in their old order. */
-  async release (held: ClaimRef[]): Promise<ClaimStatus[]> {
-    const statuses = await this.renew(0, held)
-    const back = held.filter((_one, i) => statuses[i] === 'owned').map(one => one.id)
-    for (const id of back) this.#unclaim(id)
-    this.#waiting = new Set([...back, ...this.#waiting])
-    for (const id of back) this.#publishChange(id, 'waiting')
-    if (back.length > 0) this.#wakeWaiters()
-    return statuses
+  async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
+    const released: string[] = []
+    // Last first, as in Redis: each is put before those that came before it.
+    const statuses = claims.toReversed().map(claim => {
+      const status = this.#statusOf(claim)
+      if (status === 'owned') {
+        this.#unclaim(claim.id)
+        released.push(claim.id)
+      }
+      return status
+    })
+    this.#lists.putFirst(released.toReversed())
+    for (const id of released) this.#publishChange(id, 'waiting')
+    if (released.length > 0) this.#wakeWorkers()
+    return statuses.reverse()
   }
 
-  async updateProgress (held: ClaimRef, json: string): Promise<boolean> {
-    const mine = this.#owns(held)
-    if (mine) {
-      this.#progress.set(held.id, json)
-      this.#publishChange(held.id, 'progress')
+  async updateProgress (claim: ClaimRef, json: string): Promise<boolean> {
+    const isOwner = this.#owns(claim)
+    if (isOwner) {
+      this.#progress.set(claim.id, json)
+      this.#publishChange(claim.id, 'progress')
     }
-    return afterEventLoopTurn(mine)
+    return afterEventLoopTurn(isOwner)
   }
 
-  #prune (limit: number): number {
-    const gone = Object.values(this.#ended).flatMap(one => one.takeUntil(this.#host.now(), limit))
-    for (const id of gone) this.#records.delete(id)
-    return gone.length
+  async heartbeat (worker: string, text: string, lifetime: number): Promise<void> {
+    this.#workers.store(worker, text, this.#host.now() + lifetime)
   }
-
-  // Everybody's calls
-
-  async readTask (id: string): Promise<RawTask | null> {
-    const text = this.#records.get(id)
-    if (text === undefined) return null
-    const live: LiveState = {}
-    const [claim, delayedTo, progress] = [this.#claims.get(id), this.#delayed.timeOf(id), this.#progress.get(id)]
-    if (claim) live.claimedAt = claim.at
-    if (delayedTo !== undefined) live.delayedTo = delayedTo
-    if (progress !== undefined) live.progress = JSON.parse(progress)
-    return { text, raw: Buffer.from(text), live }
-  }
-
-  async cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<'cancelled' | 'requested' | 'changed' | 'unknown'> {
-    const text = this.#records.get(id)
-    if (text === undefined) return 'unknown'
-    if (text !== String(before)) return 'changed'
-    if (this.#claims.has(id)) {
-      this.#cancelling.add(id)
-      this.#host.publish(this.cancelChannel, id)
-      return 'requested'
-    }
-    this.#unqueue(id)
-    this.#end(id, 'cancelled', after, ttl)
-    this.#publishChange(id, 'cancelled')
-    this.#publishIfIdle()
-    return 'cancelled'
-  }
-
-  #unqueue (id: string): void {
-    this.#waiting.delete(id)
-    this.#delayed.delete(id)
-  }
-
-  async retry (id: string, before: string | Buffer, after: string): Promise<'queued' | 'changed' | 'refused'> {
-    if (this.#records.get(id) !== String(before)) return 'changed'
-    if (!this.#ended.failed.delete(id)) return 'refused'
-    this.#records.set(id, after)
-    this.#enqueue([id])
-    this.#publishChange(id, 'waiting')
-    return 'queued'
-  }
-
-  async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<{ ids: string[], place: number }> {
-    const all = this.#idsOf(state)
-    const start = after ? all.indexOf(after.id) + 1 : 0 // where that one has gone, from the beginning
-    const ids = all.slice(start, start + limit)
-    return { ids, place: start + ids.length - 1 }
-  }
-
-  #idsOf (state: TaskState): string[] {
-    if (state === 'waiting') return [...this.#waiting]
-    if (state === 'active') return [...this.#claims.keys()]
-    return isTerminal(state) ? this.#ended[state].ids().reverse() : this.#delayed.ids()
-  }
-
-  async counts (): Promise<QueueCounts> {
-    const { succeeded, failed, cancelled, expired } = this.#ended
-    return {
-      waiting: this.#waiting.size,
-      delayed: this.#delayed.size,
-      active: this.#claims.size,
-      succeeded: succeeded.size,
-      failed: failed.size,
-      cancelled: cancelled.size,
-      expired: expired.size
-    }
-  }
-
-  async remove (id: string): Promise<RemoveOutcome> {
-    if (!this.#records.has(id)) return 'unknown'
-    if (this.#claims.has(id)) return 'active'
-    this.#records.delete(id)
-    this.#unqueue(id)
-    for (const one of Object.values(this.#ended)) one.delete(id)
-    this.#publishIfIdle()
-    return 'removed'
-  }
-
-  async purge (limit: number): Promise<[removed: number, left: number]> {
-    const gone = [...takeFirst(this.#waiting, limit), ...this.#delayed.ids().slice(0, limit)]
-    for (const id of gone) {
-      this.#unqueue(id)
-      this.#records.delete(id)
-    }
-    this.#publishIfIdle()
-    return [gone.length, this.#waiting.size + this.#delayed.size]
-  }
-
-  async close (): Promise<void> {}
-}
-
-function takeFirst (ids: Set<string>, count: number): string[] {
-  const first: string[] = []
-  for (const id of ids) {
-    if (first.length >= count) break
-    first.push(id)
-  }
-  return first
 }

@@ -1,6 +1,6 @@
 /**
- * Layer 1: tasks kept in this process, for `mode: 'memory'`: queues, channels, and a clock that stands still until it is
- * moved. Nothing is dialled, and nothing here holds a timer.
+ * Tasks kept in this process, for `mode: 'memory'`: queues, channels, and a clock that stands still until it is moved.
+ * Opens no connection and holds no timer.
  */
 import { EventEmitter, once } from 'node:events'
 import { afterEventLoopTurn, MemoryQueue, type MemoryQueueHost } from './queue.ts'
@@ -16,19 +16,19 @@ class MemoryPubSub implements PubSub {
     return () => this.#messages.off(channel, listener)
   }
 
-  /** Nothing is missed in here. */
+  /** No message is missed within a process. */
   onResync (): () => void { return () => {} }
 
   async close (): Promise<void> { this.#messages.removeAllListeners() }
 }
 
-/** It stands still until `moveTo`. */
+/** Stands still until `moveTo`. */
 class VirtualClock implements StoreClock {
   #now = Date.now()
 
   now (): number { return this.#now }
 
-  /** A Date of the app's is as far away on this clock as it is on the app's own, which goes on by itself. */
+  /** A Date of the app is as far away on this clock as on the app's own clock, which does not stand still. */
   toStoreTime (time: number): number { return this.#now + time - Date.now() }
 
   /** Never backwards. */
@@ -37,7 +37,7 @@ class VirtualClock implements StoreClock {
   async synchronise (): Promise<void> {}
 }
 
-/** Nothing here is ever away. */
+/** This store is always available. */
 const calls: BoundedCalls = {
   ready: true,
   call: (_what, _doubt, send) => afterEventLoopTurn(send()),
@@ -45,7 +45,9 @@ const calls: BoundedCalls = {
 }
 
 /** There is no connection that could break. */
-const connection: StoreConnection = { status: 'ready', on () {}, off () {}, pipelined: send => send(), disconnect () {} }
+const connection: StoreConnection = {
+  status: 'ready', on () {}, off () {}, pipelined: send => send(), disconnect () {}
+}
 
 export class MemoryStore implements Store, MemoryQueueHost {
   readonly address = 'this process'
@@ -55,7 +57,7 @@ export class MemoryStore implements Store, MemoryQueueHost {
   readonly #queues: MemoryQueue[] = []
   readonly #events = new EventEmitter().setMaxListeners(0)
 
-  /** Called when tasks of a queue wait that did not. */
+  /** Called with the name of a queue when tasks were queued there. */
   onWaiting: (queue: string) => void = () => {}
 
   queue (name: string): MemoryQueue {
@@ -68,32 +70,38 @@ export class MemoryStore implements Store, MemoryQueueHost {
   async untilReady (): Promise<boolean> { return true }
   async close (): Promise<void> {}
 
-  // What its queues ask
+  // For its queues
 
   now (): number { return this.clock.now() }
   publish (channel: string, message: string): void { this.pubSub.publish(channel, message) }
-  waiting (queue: MemoryQueue): void { this.onWaiting(queue.name) }
-  quiet (): void { if (this.idle) this.#events.emit('idle') }
+  onQueued (queue: MemoryQueue): void { this.onWaiting(queue.name) }
+  onIdle (): void { if (this.idle) this.#events.emit('idle') }
 
-  // What those ask who move the clock
+  // For those who move the clock
 
-  /** Nothing waits, and nothing runs. */
+  /** True if no task is waiting and none is running. */
   get idle (): boolean { return this.#queues.every(queue => queue.idle) }
+
   /** How many tasks are delayed, or between two attempts. */
   get delayed (): number { return this.#queues.reduce((sum, queue) => sum + queue.delayed, 0) }
-  /** When the next of them is due: ms since 1970; null where there is none. */
-  get due (): number | null { return this.#queues.reduce<number | null>((first, { due }) => due === null || (first !== null && first < due) ? first : due, null) }
-  /** The queues that have tasks waiting. */
+
+  /** When the next of them is due, ms since 1970. Null if there is none. */
+  get due (): number | null {
+    const times = this.#queues.map(queue => queue.due).filter(due => due !== null)
+    return times.length === 0 ? null : Math.min(...times)
+  }
+
+  /** The queues that have waiting tasks. */
   get queuesWaiting (): string[] { return this.#queues.filter(queue => queue.hasWaiting).map(queue => queue.name) }
 
-  /** Resolves once nothing waits and nothing runs. Rejects with the signal's reason as its `cause`. */
+  /** Resolves when no task is waiting and none is running. Rejects with the signal's reason as its `cause`. */
   async untilIdle (signal: AbortSignal): Promise<void> {
     while (!this.idle) await once(this.#events, 'idle', { signal })
   }
 
-  /** What is due by then waits, and records that have outstayed their time go. */
+  /** Moves the clock. Tasks that are due by then are queued, and records that are past their expiry are removed. */
   moveTo (time: number): void {
     this.clock.moveTo(time)
-    for (const queue of this.#queues) queue.clockMoved()
+    for (const queue of this.#queues) queue.onClockMoved()
   }
 }

@@ -1,39 +1,41 @@
 /**
- * Layer 1: connections to Redis: which one, who closes it, and those of our own beside it.
+ * Connections to Redis: the one that the app uses, who closes it, and our own connections beside it.
  */
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import * as errors from '../../errors.ts'
 import { refuseKeyPrefix } from '../../options.ts'
+import { withDeadline } from './deadline.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
 
 export type RedisClient = Redis | Cluster
 
 export interface Connection {
   readonly client: RedisClient
-  /** Whether it is ours to close. */
+  /** True if we opened it: then we close it. */
   readonly owned: boolean
-  /** Where it goes to, without user and password. */
+  /** Without user and password. */
   readonly address: string
 }
 
-/** Where Redis is, if nobody says where. */
+/** The address if no option, decorator or environment variable gives one. */
 export const LOCAL_REDIS = 'redis://localhost:6379/0'
 
-/** A failover leaves a connection to what is now a replica: dial again, and send the command again. */
+/** After a failover the connection goes to a replica: 2 means connect again and repeat the command. */
 const reconnectOnError = (error: Error): 2 | false => error.message.startsWith('READONLY') ? 2 : false
 
 const retryStrategy = (times: number): number => Math.min(times * 50, 500)
 
 /**
- * A peer that went away without a word (a machine that stopped, a network that split) leaves a command without a reply for
- * ever, and the connection with it, whoever is master by now. Longer than a wait for work lasts, in ms.
+ * How long a connection may be silent while a command waits for its reply, in ms. If the master's machine stops, or the
+ * network splits, no connection is closed: without this limit a command would wait for ever. Longer than a worker waits
+ * for work.
  */
 const socketTimeout = 10_000
 
 /**
- * What a worker's own connections need, whatever the app's client says. They dial for as long as it takes, and a call
- * whose connection broke is rejected at once, so that whoever made it can make it again in the right way: ioredis
- * would run it twice (autoResendUnfulfilledCommands), or, with maxRetriesPerRequest null beside that, never settle it.
+ * What the connections of a worker need, whatever the options of the app's client are. They reconnect for as long as it
+ * takes. A call whose connection broke is rejected at once, so that the caller can repeat it in the right way: ioredis
+ * would run it twice (autoResendUnfulfilledCommands), or never settle it (with maxRetriesPerRequest null as well).
  */
 const ownOptions: RedisOptions = {
   maxRetriesPerRequest: 0,
@@ -43,30 +45,31 @@ const ownOptions: RedisOptions = {
   commandTimeout: undefined,
   keyPrefix: undefined,
   lazyConnect: false,
-  autoResubscribe: false, // nobody hears how that ends: a rejection would end the process
+  autoResubscribe: false, // ioredis does not handle its rejection, which would end the process
   socketTimeout,
   retryStrategy,
   reconnectOnError
 }
 
-/** The same in a cluster, where a connection to a node is opened when the first command goes there. */
+/** The same for a cluster. The connection to a node is opened when the first command goes there. */
 const ownClusterOptions: ClusterOptions = {
   lazyConnect: false,
   enableOfflineQueue: true,
   enableAutoPipelining: false,
-  enableReadyCheck: false, // it would open a connection to a node of no use; one that is not ready says so itself
+  enableReadyCheck: false, // it would open a connection to a random node. A node that is not ready rejects commands
   shardedSubscribers: false,
   scaleReads: 'master',
-  retryDelayOnFailover: 0, // else ioredis sends a call again whose connection broke: a claim would take tasks twice
+  retryDelayOnFailover: 0, // otherwise ioredis repeats a call whose connection broke, and a claim takes tasks twice
   clusterRetryStrategy: retryStrategy,
   clusterNodeRetryStrategy: null
 }
 
-/** By ioredis' own mark: the app's copy of ioredis may be another than ours. */
+/** Not `instanceof`: the app may have another copy of ioredis. */
 export const isCluster = (client: RedisClient): client is Cluster => client.isCluster
 
 export const isClient = (value: unknown): value is RedisClient =>
-  typeof value === 'object' && value !== null && typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
+  typeof value === 'object' && value !== null &&
+  typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
 
 function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient {
   const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout }
@@ -75,18 +78,22 @@ function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient 
   return new Redis(redis ?? process.env.REDIS_URL ?? LOCAL_REDIS, options)
 }
 
-const openCluster = ({ cluster, redisOptions, ...options }: ClusterConnection): Cluster =>
-  new Cluster(cluster, { clusterRetryStrategy: retryStrategy, ...options, redisOptions: { socketTimeout, ...redisOptions } })
+const openCluster = ({ cluster, redisOptions, ...options }: ClusterConnection): Cluster => new Cluster(cluster, {
+  clusterRetryStrategy: retryStrategy,
+  ...options,
+  redisOptions: { socketTimeout, ...redisOptions }
+})
 
 /**
- * The connection that applies: the `redis` option, the app's `fastify.redis`, REDIS_URL, localhost.
- * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix.
+ * Takes the first of: the `redis` option, the app's `fastify.redis`, REDIS_URL, localhost.
+ * @param decorated the app's `fastify.redis`, whatever it is
+ * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix
  */
 export function connect (redis: TasksOptions['redis'], decorated: unknown): Connection {
   const borrowed = isClient(redis) ? redis : redis === undefined && isClient(decorated) ? decorated : null
   const client = borrowed ?? open(redis as Exclude<TasksOptions['redis'], RedisClient>)
   try {
-    refuseKeyPrefix(client as Redis) // a URL may carry one too
+    refuseKeyPrefix(client as Redis) // a URL may set one too
   } catch (error) {
     if (!borrowed) client.disconnect()
     throw error
@@ -94,26 +101,29 @@ export function connect (redis: TasksOptions['redis'], decorated: unknown): Conn
   return { client, owned: !borrowed, address: addressOf(client) }
 }
 
-/** Where a client goes to, without user and password. */
+const hostsOf = (nodes: Array<{ host?: string, port?: number }>): string =>
+  nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
+
+/** The address of a client, without user and password. */
 export function addressOf (client: RedisClient): string {
-  if (isCluster(client)) return `redis cluster ${startupNodes(client).map(one => `${one.host}:${one.port}`).join(', ')}`
+  if (isCluster(client)) return `redis cluster ${hostsOf(startupNodes(client))}`
   const { host, port, db, path, tls, sentinels, name } = client.options
-  if (sentinels) return `redis sentinel ${name} (${sentinels.map(one => `${one.host}:${one.port}`).join(', ')})/${db ?? 0}`
+  if (sentinels) return `redis sentinel ${name} (${hostsOf(sentinels as RedisOptions[])})/${db ?? 0}`
   if (path) return path
   return `${tls ? 'rediss' : 'redis'}://${host ?? 'localhost'}:${port ?? 6379}/${db ?? 0}`
 }
 
-/** The nodes that a cluster is looked for at. ioredis keeps them to itself, as they were written. */
+/** The nodes that a cluster client starts with. ioredis keeps them as the app wrote them, in a private field. */
 function startupNodes (cluster: Cluster): RedisOptions[] {
   return (cluster as any).startupNodes.map((node: string | number | RedisOptions) => {
     if (typeof node === 'number') return { host: '127.0.0.1', port: node }
     if (typeof node === 'object') return { ...node, host: node.host ?? '127.0.0.1', port: Number(node.port ?? 6379) }
-    const { options } = new Redis(node, { lazyConnect: true })
-    return { host: options.host, port: options.port, username: options.username, password: options.password, tls: options.tls }
+    const { host, port, username, password, tls } = new Redis(node, { lazyConnect: true }).options
+    return { host, port, username, password, tls }
   })
 }
 
-/** A connection of our own to where `client` goes. */
+/** Opens a connection of our own to the Redis of `client`. */
 export function duplicate (client: RedisClient, label: string): RedisClient {
   const options = { ...ownOptions, connectionName: `fastify-tasks:${label}` }
   return ignoreErrors(isCluster(client)
@@ -122,8 +132,9 @@ export function duplicate (client: RedisClient, label: string): RedisClient {
 }
 
 /**
- * A connection of our own that hears what is published. In a cluster all nodes hear all of it: so it goes to one, and
- * when that is away to another. ioredis' own subscriber of a cluster does not say when it has missed something.
+ * Opens a connection of our own that listens. In a cluster every node gets every message: so it goes to one node, and
+ * to another if that one is unavailable. The subscriber that ioredis has for clusters does not say when it missed
+ * messages.
  */
 export function duplicateSubscriber (client: RedisClient, label: string): RedisClient {
   if (!isCluster(client)) return duplicate(client, label)
@@ -140,14 +151,16 @@ export function duplicateSubscriber (client: RedisClient, label: string): RedisC
   return ignoreErrors(made)
 }
 
-/** Any master, or where none is known now, any node that the cluster is looked for at. */
+/** Any master. If none is known now, any node that the client starts with. */
 function oneNode (cluster: Cluster): RedisOptions {
-  const masters = cluster.nodes('master').map(({ options: { host, port, username, password, tls } }) => ({ host, port, username, password, tls }))
+  const addressAndUser = ({ host, port, username, password, tls }: RedisOptions): RedisOptions =>
+    ({ host, port, username, password, tls })
+  const masters = cluster.nodes('master').map(({ options }) => addressAndUser(options))
   const nodes = masters.length > 0 ? masters : startupNodes(cluster)
   return nodes[Math.floor(Math.random() * nodes.length)]!
 }
 
-/** ioredis dials again by itself; without a listener it prints. */
+/** ioredis reconnects without our help. Without a listener it prints each error. */
 function ignoreErrors<T extends RedisClient> (client: T): T {
   client.on('error', () => {})
   return client
@@ -156,38 +169,36 @@ function ignoreErrors<T extends RedisClient> (client: T): T {
 const REFUSED = /WRONGPASS|NOAUTH|NOPERM|invalid password|invalid username-password|DB index is out of range/
 
 /**
- * Waits until a client is ready; false where it is not within `ms`, or the signal was aborted: a client that is
- * disconnected between two tries says nothing.
- * @throws FST_TASKS_REDIS_REFUSED where Redis answers, and refuses user, password or database: waiting would not help.
+ * Waits until a client is ready. False if it is not within `ms`, or if the signal was aborted: a client that is
+ * disconnected between two tries has no event for it.
+ * @throws FST_TASKS_REDIS_REFUSED if Redis refuses user, password or database: waiting would not help
  */
-export function untilReady (client: RedisClient, ms: number, address: string, signal?: AbortSignal): Promise<boolean> {
-  if (client.status === 'ready') return Promise.resolve(true)
-  if (client.status === 'wait') client.connect().catch(() => {}) // lazyConnect: nobody else may dial
-  return new Promise((resolve, reject) => {
-    const end = (settle: () => void): void => {
-      clearTimeout(timer)
-      client.off('ready', onReady).off('error', onError).off('end', onEnd)
-      signal?.removeEventListener('abort', onEnd)
-      settle()
-    }
-    const onReady = (): void => end(() => resolve(true))
-    const onEnd = (): void => end(() => resolve(false))
+export async function untilReady (
+  client: RedisClient, ms: number, address: string, signal?: AbortSignal
+): Promise<boolean> {
+  if (client.status === 'ready') return true
+  if (client.status === 'wait') client.connect().catch(() => {}) // lazyConnect: perhaps nobody else connects it
+  let stopListening = (): void => {}
+  const ready = (): Promise<boolean> => new Promise((resolve, reject) => {
+    const onReady = (): void => resolve(true)
+    const onEnd = (): void => resolve(false)
     const onError = (error: Error & { lastNodeError?: Error }): void => {
-      const { message } = error.lastNodeError ?? error // a cluster's own says that all nodes failed, and not why
-      if (REFUSED.test(message)) end(() => reject(new errors.RedisRefused(address, message)))
+      const { message } = error.lastNodeError ?? error // a cluster client reports that all nodes failed, and not why
+      if (REFUSED.test(message)) reject(new errors.RedisRefused(address, message))
     }
-    const timer = setTimeout(() => end(() => resolve(false)), ms)
     client.on('ready', onReady).on('error', onError).on('end', onEnd)
     signal?.addEventListener('abort', onEnd)
+    stopListening = () => {
+      client.off('ready', onReady).off('error', onError).off('end', onEnd)
+      signal?.removeEventListener('abort', onEnd)
+    }
   })
+  return withDeadline(ready, ms, () => false).finally(() => stopListening())
 }
 
-/** Closes a connection of ours: politely, but not for longer than `ms`. */
+/** Closes a connection of ours. Redis gets `ms` to reply to what was sent before. */
 export async function disconnect (client: RedisClient, ms = 500): Promise<void> {
-  if (client.status === 'end') return // a cluster client would leave it again
-  if (client.status !== 'ready') return client.disconnect()
-  const timer = setTimeout(() => client.disconnect(), ms)
-  await client.quit().catch(() => {})
-  clearTimeout(timer)
+  if (client.status === 'end') return // a second disconnect would make a cluster client leave this state
+  if (client.status === 'ready') await withDeadline(() => client.quit(), ms, () => 'OK').catch(() => {})
   client.disconnect()
 }

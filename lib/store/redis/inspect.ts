@@ -1,43 +1,73 @@
 /**
- * What a user should know of a Redis when the app starts: its version, its memory policy, its clocks.
+ * Looks at a Redis from outside: what a user should know when the app starts, and which queues there are.
  */
 import type { Redis } from 'ioredis'
 import * as errors from '../../errors.ts'
 import { isCluster, type RedisClient } from './connection.ts'
+import { keyPattern, queueOf } from './keys.ts'
+
+/** A warning for the log: the message, and its fields. */
+export interface RedisWarning {
+  msg: string
+  fields: { event: string, redis: string, [field: string]: unknown }
+}
 
 const mastersOf = (client: RedisClient): Redis[] => isCluster(client) ? client.nodes('master') : [client]
 
-/** Delayed tasks start by the clock of the master that has their queue: from this difference on it is worth a word, in ms. */
-const CLOCK_SKEW = 1_000
+/** From which difference on the clocks of a cluster are worth a warning, in ms. */
+const CLOCK_SKEW_MS = 1_000
 
 /**
- * What a user should know of a Redis: that it may drop keys, that the clocks of a cluster differ. A user without the right
- * to ask is told nothing.
- * @throws FST_TASKS_REDIS_TOO_OLD below 6.2.
+ * Warns if Redis may drop keys, or if the clocks of a cluster differ. No warnings if the user may not ask.
+ * @throws FST_TASKS_REDIS_TOO_OLD below 6.2
  */
-export async function inspectRedis (client: RedisClient, address: string): Promise<string[]> {
+export async function inspectRedis (client: RedisClient, address: string): Promise<RedisWarning[]> {
   const masters = mastersOf(client)
-  const policies = await Promise.all(masters.map(master => inspectNode(master, address)))
-  const skew = masters.length > 1 ? await clockSkew(masters) : 0
-  const clocks = `The clocks of ${address} differ by ${skew} ms: delayed tasks start by so much too early or too late. Synchronise them (NTP)`
-  return [...new Set(policies.filter(one => one !== null)), ...(skew >= CLOCK_SKEW ? [clocks] : [])]
+  const policies = await Promise.all(masters.map(master => memoryPolicy(master, address)))
+  const warnings: RedisWarning[] = [...new Set(policies)].filter(policy => policy !== 'noeviction').map(policy => ({
+    msg: 'Redis drops keys when its memory is full, and with them waiting tasks: set maxmemory-policy noeviction',
+    fields: { event: 'redis.eviction_enabled', redis: address, policy }
+  }))
+  const skewMs = masters.length > 1 ? await clockSkew(masters) : 0
+  if (skewMs < CLOCK_SKEW_MS) return warnings
+  return [...warnings, {
+    msg: 'clocks of the cluster differ, delayed tasks start too early or too late: synchronise them (NTP)',
+    fields: { event: 'redis.clocks_skewed', redis: address, skewMs }
+  }]
 }
 
-/** By how many ms the clocks of these differ, beyond what the round trips explain. */
-async function clockSkew (masters: Redis[]): Promise<number> {
+/** By how many ms the clocks of these nodes differ, beyond what the round trips explain. */
+async function clockSkew (nodes: Redis[]): Promise<number> {
   const start = Date.now()
-  const times = await Promise.all(masters.map(master => master.time().then(([seconds, micros]) => Number(seconds) * 1000 + Number(micros) / 1000, () => null)))
+  const times = await Promise.all(nodes.map(node => timeOf(node).catch(() => null)))
   const known = times.filter(time => time !== null)
-  return known.length === 0 ? 0 : Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (Date.now() - start)))
+  if (known.length === 0) return 0
+  return Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (Date.now() - start)))
 }
 
-async function inspectNode (client: Redis, address: string): Promise<string | null> {
-  const info = await client.info().catch(() => '')
+async function timeOf (node: Redis): Promise<number> {
+  const [seconds, micros] = await node.time()
+  return Number(seconds) * 1000 + Number(micros) / 1000
+}
+
+/** The maxmemory-policy of a node. "noeviction" if the node does not say. */
+async function memoryPolicy (node: Redis, address: string): Promise<string> {
+  const info = await node.info().catch(() => '')
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? ''
   const version = field('redis_version')
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (version && (major < 6 || (major === 6 && minor < 2))) throw new errors.RedisTooOld(address, version)
-  const policy = field('maxmemory_policy')
-  if (!policy || policy === 'noeviction') return null
-  return `Redis at ${address} has maxmemory-policy ${policy}: when its memory is full it drops keys, and with them waiting tasks. Set maxmemory-policy noeviction`
+  return field('maxmemory_policy') || 'noeviction'
+}
+
+/** The queues that have a key under a prefix. Scans all keys of the database, page by page. */
+export async function findQueues (client: RedisClient, prefix: string): Promise<string[]> {
+  const found = new Set<string>()
+  for (const node of mastersOf(client)) {
+    for await (const keys of node.scanStream({ match: keyPattern(prefix), count: 1_000 })) {
+      for (const key of keys) found.add(queueOf(prefix, key) ?? '')
+    }
+  }
+  found.delete('')
+  return [...found].sort()
 }

@@ -1,10 +1,14 @@
 /**
- * Fewer writes to Redis: each write wakes it, and costs more than all else that a small call does.
+ * Fewer writes to Redis. Each write wakes it up, which costs more than everything else about a small command.
  */
+import { isFirstOfTick } from './tick.ts'
 
 interface Corkable { stream?: { cork (): void, uncork (): void } }
 
-/** What is sent inside goes out in one write, and Redis answers in one. A cluster has several streams: no effect there. */
+/**
+ * Everything that is sent inside goes out in one write, and Redis replies in one. No effect in a cluster, whose client
+ * has several streams.
+ */
 export function pipelined (client: object, send: () => void): void {
   const { stream } = client as Corkable
   stream?.cork()
@@ -15,20 +19,10 @@ export function pipelined (client: object, send: () => void): void {
   }
 }
 
-const corked = new WeakSet<object>()
-/** The real one: with a fake of a test the app's connection would stand still. */
-const { setImmediate } = globalThis
-
-/** Sends at once. What else is sent in this turn of the event loop goes out in one write at its end. */
+/** Sends at once. Everything else that is sent in this turn of the event loop goes out in one write at its end. */
 export function corkForTick<T> (client: object, send: () => T): T {
   const { stream } = client as Corkable
   const sent = send()
-  if (!stream || corked.has(stream)) return sent
-  corked.add(stream)
-  stream.cork()
-  setImmediate(() => {
-    corked.delete(stream)
-    stream.uncork()
-  })
+  if (stream && isFirstOfTick(stream, () => stream.uncork())) stream.cork()
   return sent
 }

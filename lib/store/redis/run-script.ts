@@ -1,18 +1,16 @@
 /**
- * Layer 1: the Lua scripts, one transition each, and how they are run. A Redis that was restarted has forgotten every
- * script: each call falls back from EVALSHA to EVAL by itself.
+ * Runs the Lua scripts, each of which is one transition. A Redis that was restarted has forgotten all scripts: then a
+ * call falls back from EVALSHA to EVAL.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { scripts, type ScriptName } from './lua.generated.ts'
 import type { RedisClient } from './connection.ts'
+import type { QueueKeys, QueueScript } from './keys.ts'
 
 export interface Script {
   readonly text: string
   readonly sha: string
 }
-
-export type ScriptName = 'add' | 'expire-foreign' | 'heartbeat' | 'cancel' | 'claim' | 'counts' | 'agree-stall-interval' | 'page' | 'purge' | 'prune' | 'recover' |
-  'release' | 'remove' | 'renew' | 'retry' | 'settle' | 'read-task' | 'update-progress' | 'watch' | 'workers'
 
 export type ScriptArgument = string | number | Buffer
 
@@ -20,37 +18,48 @@ export function makeScript (text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }
 
-const loaded = new Map<ScriptName, Script>()
+const known = new Map<ScriptName, Script>()
 
-/** One of our own scripts, read from its file the first time. */
+/** One of our own scripts. It is hashed at its first use. */
 export function script (name: ScriptName): Script {
-  let found = loaded.get(name)
-  if (!found) {
-    found = makeScript(readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8'))
-    loaded.set(name, found)
-  }
+  let found = known.get(name)
+  if (!found) known.set(name, found = makeScript(scripts[name]))
   return found
 }
 
-export const isMissingScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
+export const isMissingScript = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('NOSCRIPT')
 
 /**
- * As runScript, with Buffers for texts: what is not UTF-8 can be sent back as it is. ioredis' types lack both.
- * @param read what becomes of the reply: in the same step, since each promise more is felt by those who poll
+ * Runs a script atomically, and gets its texts as Buffers: a text that is not UTF-8 can be sent back as it is.
+ * ioredis has no types for these two methods.
+ * @param read decodes the reply. In the same step: callers that poll notice each further promise.
  */
-export function runScriptForBuffers<T> (client: RedisClient, script: Script, keys: string[], args: ScriptArgument[], read: (reply: any) => T): Promise<T> {
-  return (client as any).evalshaBuffer(script.sha, keys.length, ...keys, ...args).then(read, (error: unknown) => {
+export function runScriptForBuffers<T> (
+  client: RedisClient, { sha, text }: Script, keys: string[], args: ScriptArgument[], read: (reply: any) => T
+): Promise<T> {
+  const { evalshaBuffer, evalBuffer } = client as any
+  return evalshaBuffer.call(client, sha, keys.length, ...keys, ...args).then(read, (error: unknown) => {
     if (!isMissingScript(error)) throw error
-    return (client as any).evalBuffer(script.text, keys.length, ...keys, ...args).then(read)
+    return evalBuffer.call(client, text, keys.length, ...keys, ...args).then(read)
   })
 }
 
 /** Runs a script atomically. Rejects as ioredis does. */
-export async function runScript (client: RedisClient, script: Script, keys: string[], args: ScriptArgument[]): Promise<any> {
+export async function runScript (
+  client: RedisClient, { sha, text }: Script, keys: string[], args: ScriptArgument[]
+): Promise<any> {
   try {
-    return await client.evalsha(script.sha, keys.length, ...keys, ...args)
+    return await client.evalsha(sha, keys.length, ...keys, ...args)
   } catch (error) {
     if (!isMissingScript(error)) throw error
-    return client.eval(script.text, keys.length, ...keys, ...args)
+    return client.eval(text, keys.length, ...keys, ...args)
   }
+}
+
+/** Runs a script on the keys of a queue. */
+export function runQueueScript (
+  client: RedisClient, keys: QueueKeys, name: QueueScript, args: ScriptArgument[]
+): Promise<any> {
+  return runScript(client, script(name), keys.of(name), args)
 }

@@ -1,5 +1,5 @@
 /**
- * Tasks kept in Redis: the queues, calls, clock and messages over the app's connection, and connections for workers.
+ * Tasks kept in Redis: queues, calls, clock and messages over the app's connection, and connections for workers.
  */
 import { RedisCalls } from './bounded-calls.ts'
 import { RedisClock } from './clock.ts'
@@ -31,7 +31,7 @@ export class RedisStore implements Store {
 
   connect (label: string): WorkerConnection { return new WorkerConnection(this.#connection.client, label) }
 
-  // `connect` made each of them.
+  // Every connection that a role hands back was made by `connect`.
   untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean> {
     return (connection as WorkerConnection).untilReady(ms, this.address, signal)
   }

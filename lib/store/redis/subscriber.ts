@@ -1,18 +1,17 @@
 /**
- * Layer 1: one connection that listens for all of this process, and only while someone does.
- *
- * Messages are hints: anyone may publish anything. A listener reads the truth from the record.
+ * One connection that listens for all of this process, and exists only while somebody listens.
  */
 import { disconnect, duplicateSubscriber, type RedisClient } from './connection.ts'
+import type { PubSub } from '../contract.ts'
 
 type Listener = (message: string) => void
 
-/** A connection that nobody needs stays for a moment, for the next who waits, in ms. */
+/** How long an unused connection is kept for the next listener, in ms. */
 const IDLE_CLOSE_MS = 1_000
-/** How often it is asked whether the connection lives, in ms: one that only listens would never know. */
+/** How often the connection is checked, in ms: a connection that only listens would never notice that it is dead. */
 const PING_INTERVAL_MS = 5_000
 
-export class Subscriber {
+export class Subscriber implements PubSub {
   readonly #source: RedisClient
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resyncCallbacks = new Set<() => void>()
@@ -24,16 +23,15 @@ export class Subscriber {
     this.#source = source
   }
 
-  /** Listens to a channel; resolves once Redis has confirmed, with what ends it. */
   async listen (channel: string, listener: Listener): Promise<() => void> {
     const listeners = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, listeners.add(listener))
-    // Also for the second listener: the first one's confirmation may be on its way still.
-    await this.#connected().subscribe(channel).catch(() => {}) // it is subscribed to again at reconnect, then resync tells
+    // Also for a second listener: the confirmation of the first one may still be on its way.
+    // A failure needs no handling: all channels are subscribed again at reconnect, and listeners are told to resync.
+    await this.#connected().subscribe(channel).catch(() => {})
     return () => this.#drop(channel, listener)
   }
 
-  /** Calls back whenever the connection is there again: messages may have been missed. Returns what ends it. */
   onResync (callback: () => void): () => void {
     this.#resyncCallbacks.add(callback)
     return () => this.#resyncCallbacks.delete(callback)
@@ -46,14 +44,18 @@ export class Subscriber {
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
     })
-    client.on('ready', () => {
-      // A subscribe that was on its way when the connection broke is not among those that ioredis repeats.
-      const channels = [...this.#listeners.keys()]
-      if (channels.length === 0) return
-      client.subscribe(...channels).then(() => { for (const callback of this.#resyncCallbacks) callback() }, () => {})
-    })
-    this.#pingTimer = setInterval(() => { client.ping().catch(() => {}) }, PING_INTERVAL_MS).unref() // without an answer it is dialled anew
+    client.on('ready', () => { void this.#resubscribe(client) })
+    // If no reply comes, ioredis gives the connection up and connects again.
+    this.#pingTimer = setInterval(() => { client.ping().catch(() => {}) }, PING_INTERVAL_MS).unref()
     return (this.#client = client)
+  }
+
+  /** ioredis does not repeat a subscribe that was on its way when the connection broke. */
+  async #resubscribe (client: RedisClient): Promise<void> {
+    const channels = [...this.#listeners.keys()]
+    if (channels.length === 0) return
+    const subscribed = await client.subscribe(...channels).then(() => true, () => false)
+    if (subscribed) for (const callback of this.#resyncCallbacks) callback()
   }
 
   #drop (channel: string, listener: Listener): void {
@@ -61,7 +63,7 @@ export class Subscriber {
     if (!listeners?.delete(listener) || listeners.size > 0) return
     this.#listeners.delete(channel)
     this.#client?.unsubscribe(channel).catch(() => {})
-    if (this.#listeners.size === 0) this.#idleTimer = setTimeout(() => this.close(), IDLE_CLOSE_MS).unref()
+    if (this.#listeners.size === 0) this.#idleTimer = setTimeout(() => void this.close(), IDLE_CLOSE_MS).unref()
   }
 
   async close (): Promise<void> {

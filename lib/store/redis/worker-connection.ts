@@ -1,5 +1,5 @@
 /**
- * A worker's own connection to Redis, as the roles see it: without ioredis.
+ * A connection of a worker to Redis, as the roles see it: without ioredis.
  */
 import { disconnect, duplicate, untilReady, type RedisClient } from './connection.ts'
 import { pipelined } from './pipelining.ts'
@@ -17,6 +17,10 @@ export class WorkerConnection implements StoreConnection {
   off (event: 'ready', callback: () => void): void { this.client.off(event, callback) }
   pipelined (send: () => void): void { pipelined(this.client, send) }
   disconnect (): void { this.client.disconnect() }
-  untilReady (ms: number, address: string, signal: AbortSignal): Promise<boolean> { return untilReady(this.client, ms, address, signal) }
+
+  untilReady (ms: number, address: string, signal: AbortSignal): Promise<boolean> {
+    return untilReady(this.client, ms, address, signal)
+  }
+
   close (): Promise<void> { return disconnect(this.client) }
 }

@@ -1,11 +1,11 @@
 --[[
-Saves new tasks: Bee-Queue's addJob and addDelayedJob, for many at once.
+Stores new tasks: what Bee-Queue's addJob and addDelayedJob do, for many tasks in one step.
 
 KEYS  1 jobs  2 waiting  3 delayed
-ARGV  1 channel earlierDelayed, then for each task: id, record, when it is due (ms since 1970, "" for at once)
-Returns for each task: 1 saved, 0 the id is taken
+ARGV  1 channel earlierDelayed, then for each task: id, record, due time (ms since 1970, "" for at once)
+Returns for each task: 1 stored, 0 the id is taken
 
-Guarantee: all of them, or, where Redis refuses the first addition (it is out of memory), none.
+Guarantee: all tasks are stored. If Redis refuses the first write (out of memory), none is.
 ]]
 local ids, records, taken = {}, {}, {}
 local count = 0
@@ -16,7 +16,7 @@ end
 local found = redis.call('HMGET', KEYS[1], unpack(ids))
 
 local replies, waiting, delayed = {}, {}, {}
-local written, now, later, first = 0, 0, 0, nil
+local record_args, waiting_count, delayed_args, first_due = 0, 0, 0, nil
 for n = 1, count do
   local id, record, due = ids[n], ARGV[3 * n], ARGV[3 * n + 1]
   if found[n] or taken[id] then
@@ -24,25 +24,25 @@ for n = 1, count do
   else
     replies[n] = 1
     taken[id] = true
-    records[written + 1], records[written + 2] = id, record
-    written = written + 2
+    records[record_args + 1], records[record_args + 2] = id, record
+    record_args = record_args + 2
     if due == '' then
-      now = now + 1
-      waiting[now] = id
+      waiting_count = waiting_count + 1
+      waiting[waiting_count] = id
     else
-      delayed[later + 1], delayed[later + 2] = due, id
-      later = later + 2
-      if not first or tonumber(due) < tonumber(first) then first = due end
+      delayed[delayed_args + 1], delayed[delayed_args + 2] = due, id
+      delayed_args = delayed_args + 2
+      if not first_due or tonumber(due) < tonumber(first_due) then first_due = due end
     end
   end
 end
-if written == 0 then return replies end
+if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
-if now > 0 then redis.call('LPUSH', KEYS[2], unpack(waiting)) end
-if later > 0 then
+if waiting_count > 0 then redis.call('LPUSH', KEYS[2], unpack(waiting)) end
+if delayed_args > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
-  -- Those who wait for the first of all must hear of an earlier one.
+  -- Workers set a timer for the first delayed task: they must know if another one is now the first.
   local head = redis.call('ZRANGE', KEYS[3], 0, 0)
-  if taken[head[1]] then redis.call('PUBLISH', ARGV[1], first) end
+  if taken[head[1]] then redis.call('PUBLISH', ARGV[1], first_due) end
 end
 return replies

@@ -1,15 +1,14 @@
 --[[
-A worker tells of itself, and that it lives. Also takes away what workers told that have not told again in time.
+Stores what a worker reports about itself, and removes workers whose last report is too old.
 
 KEYS  1 workers  2 workerInfo
-ARGV  1 its id  2 what it tells, "" where it leaves  3 how long that holds (ms)
-Returns how many were taken away
+ARGV  1 worker id  2 report, "" if the worker leaves  3 lifetime of the report (ms)
+Returns how many workers were removed
 
-Guarantee: a worker that was killed is not listed once that time has passed, and nothing of it stays: the next heartbeat of
-another takes it away, and without another both keys go by themselves.
+Guarantee: a worker that was killed is not listed after the lifetime, and no trace of it stays. The next heartbeat of
+another worker removes it. If there is no other worker, both keys expire.
 ]]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- @include now
 if ARGV[2] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
   redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])

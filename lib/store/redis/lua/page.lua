@@ -1,24 +1,25 @@
 --[[
-One page of the ids of a state, in order: what waits or runs, oldest first; what is delayed, by when it is due; what has
-ended, newest first.
+Reads one page of the ids of a state, in order: waiting and active tasks oldest first, delayed tasks by due time,
+finished tasks newest first.
 
 KEYS  1 a list (waiting, active) or a sorted set (delayed, done:*)
-ARGV  1 the last id of the page before, "" for the first  2 how many at the most  3 list | asc | desc  4 its place then
-Returns { place of the last id, id, id, ... }; a place counts from the end that is read first
+ARGV  1 last id of the page before, "" for the first page  2 how many ids at most  3 list | asc | desc
+      4 position of that last id at the time
+Returns { position of the last id, id, id, ... }. Positions count from the end that is read first.
 
-Guarantee: what is there all the while is on one page and no more than one, whatever comes and goes. Where the last id
-has gone the pages begin anew: with a list all that was before it has gone too.
-Cost: of the page; with a list also the way to the last id, where it is no more near its place: more than 1,000 before it
-were taken meanwhile.
+Guarantee: a task that stays in the state is on one page and on no other, whatever comes and goes. If the last id has
+left the state, paging starts again at the beginning. In a list everything before that id has left too.
+Cost: that of the page. In a list the search for the last id is added, if more than 1,000 ids before it were taken.
 ]]
 local key, after, limit, kind = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
--- Where the last id is in a list, from the right. An index is found node by node, a value by comparing all before it.
-local function find(place)
-  if redis.call('LINDEX', key, -1 - place) == after then return place end
-  -- The right end loses what is claimed; it gets back a few that are released.
-  local right = math.max(0, place - 1000)
-  local near = redis.call('LRANGE', key, -101 - place, -1 - right)
+-- The position of the last id in a list, from the right. Redis finds an index node by node, but a value by comparing
+-- all values before it.
+local function find(position)
+  if redis.call('LINDEX', key, -1 - position) == after then return position end
+  -- Ids leave at the right end when they are claimed. A few come back when they are released.
+  local right = math.max(0, position - 1000)
+  local near = redis.call('LRANGE', key, -101 - position, -1 - right)
   for i = #near, 1, -1 do
     if near[i] == after then return right + #near - i end
   end

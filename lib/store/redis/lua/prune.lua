@@ -1,13 +1,12 @@
 --[[
-Removes the records whose time to stay has passed, oldest first, and all else of those ids. One that a plain
-Bee-Queue queued again (its retry() takes it out of failed) stays.
+Removes the records that are past their expiry, oldest first. A task that a plain Bee-Queue queued again (its retry()
+takes the id out of failed) keeps its record.
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired
-ARGV  1 how many at the most, of each state
+ARGV  1 how many of each state at most
 Returns how many were removed
 ]]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- @include now
 local removed = 0
 for i = 4, 7 do
   local ids = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'LIMIT', 0, ARGV[1])

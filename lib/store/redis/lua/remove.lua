@@ -1,5 +1,5 @@
 --[[
-Removes a task, and all else of its id, unless it runs.
+Removes a task that is not running, and everything that is stored about it.
 
 KEYS  1 jobs  2 claims  3 waiting  4 delayed  5 succeeded  6 failed  7 stalls  8 progress
       9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired
@@ -10,7 +10,7 @@ local id = ARGV[1]
 if redis.call('HEXISTS', KEYS[1], id) == 0 then return 'unknown' end
 if redis.call('HEXISTS', KEYS[2], id) == 1 then return 'active' end
 redis.call('HDEL', KEYS[1], id)
--- In a long queue the search would cost more than it gives: an id without a record is dropped when it is claimed.
+-- In a long queue the search costs too much: the id stays in waiting, and the worker that claims it drops it.
 if redis.call('LLEN', KEYS[3]) <= 1000 then redis.call('LREM', KEYS[3], 0, id) end
 redis.call('ZREM', KEYS[4], id)
 redis.call('SREM', KEYS[5], id)

@@ -1,14 +1,13 @@
 --[[
-Says that somebody waits for changes of these tasks: only of those is it published that they change.
+Asks for messages about the changes of these tasks. Changes of other tasks are not published.
 
 KEYS  1 watched
 ARGV  1 for how long (ms), then ids
 Returns nothing
 
-A watcher says so again before the time has passed; what nobody renews goes by itself, and so does the key.
+A watcher asks again before that time has passed. Marks that nobody renews expire, and so does the key.
 ]]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- @include now
 local marks = {}
 for i = 2, #ARGV do
   marks[#marks + 1] = now + ARGV[1]

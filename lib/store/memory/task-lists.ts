@@ -1,0 +1,76 @@
+/**
+ * The ids of one queue by state, but for active tasks: those are the keys of the queue's claims.
+ */
+import { isTerminal } from '../../records/task-record.ts'
+import { SortedIds } from './sorted-ids.ts'
+import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
+
+export class TaskLists {
+  /** Oldest first. */
+  waiting = new Set<string>()
+  readonly delayed = new SortedIds()
+  /** By the expiry of their records. */
+  readonly finished: Record<TerminalState, SortedIds> = {
+    succeeded: new SortedIds(), failed: new SortedIds(), cancelled: new SortedIds(), expired: new SortedIds()
+  }
+
+  /** Takes up to `count` waiting ids out, oldest first. */
+  takeWaiting (count: number): string[] {
+    const ids = first(this.waiting, count)
+    for (const id of ids) this.waiting.delete(id)
+    return ids
+  }
+
+  /** Takes up to `limit` waiting and up to `limit` delayed ids out. */
+  takeNotStarted (limit: number): string[] {
+    const ids = first(this.delayed.ids(), limit)
+    for (const id of ids) this.delayed.delete(id)
+    return [...this.takeWaiting(limit), ...ids]
+  }
+
+  /** Takes out the finished ids whose records are past their expiry. */
+  takeExpired (now: number): string[] {
+    return Object.values(this.finished).flatMap(ids => ids.takeUntil(now))
+  }
+
+  /** Puts ids in front of those that are waiting, in this order. */
+  putFirst (ids: string[]): void { this.waiting = new Set([...ids, ...this.waiting]) }
+
+  unqueue (id: string): void {
+    this.waiting.delete(id)
+    this.delayed.delete(id)
+  }
+
+  remove (id: string): void {
+    this.unqueue(id)
+    for (const ids of Object.values(this.finished)) ids.delete(id)
+  }
+
+  /** In the order of pages. */
+  idsOf (state: Exclude<TaskState, 'active'>): string[] {
+    if (state === 'waiting') return [...this.waiting]
+    return isTerminal(state) ? this.finished[state].ids().reverse() : this.delayed.ids()
+  }
+
+  counts (active: number): QueueCounts {
+    const { succeeded, failed, cancelled, expired } = this.finished
+    return {
+      waiting: this.waiting.size,
+      delayed: this.delayed.size,
+      active,
+      succeeded: succeeded.size,
+      failed: failed.size,
+      cancelled: cancelled.size,
+      expired: expired.size
+    }
+  }
+}
+
+function first (ids: Iterable<string>, count: number): string[] {
+  const found: string[] = []
+  for (const id of ids) {
+    if (found.length >= count) break
+    found.push(id)
+  }
+  return found
+}

@@ -1,0 +1,78 @@
+/**
+ * Translates between the contract's types and the flat lists of strings and numbers that scripts take and return.
+ */
+import { decodeProgress } from '../../records/progress.ts'
+import type { LiveState } from '../../records/task-record.ts'
+import type { ScriptArgument } from './run-script.ts'
+import type {
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, ExhaustedTask, NewJob, RawTask, Settlement
+} from '../contract.ts'
+
+/** By the codes of settle.lua, renew.lua and release.lua. */
+const claimStatuses: ClaimStatus[] = ['lost', 'owned', 'cancelRequested']
+
+export const toClaimStatuses = (codes: number[]): ClaimStatus[] => codes.map(code => claimStatuses[code]!)
+
+export const claimArguments = (claims: ClaimRef[]): string[] => claims.flatMap(({ id, token }) => [id, token])
+
+export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[] {
+  const args: ScriptArgument[] = [channel]
+  for (const { id, text, delay } of jobs) args.push(id, text, delay ?? '')
+  return args
+}
+
+/** What claim.lua returns. */
+export function toClaimReply ([now, next, ...rest]: any[], token: string): ClaimReply {
+  const jobs: ClaimedJob[] = []
+  for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  return { jobs, now, next: next < 0 ? null : next }
+}
+
+/** What read-task.lua returns. */
+export function toRawTask (reply: any[] | null): RawTask | null {
+  if (!reply) return null
+  const [text, claim, delayedTo, progress] = reply.map(String)
+  const live: LiveState = {}
+  if (claim) live.claimedAt = Number(claim.split(' ')[1])
+  if (delayedTo) live.delayedTo = toTime(delayedTo)
+  if (progress) live.progress = decodeProgress(progress)
+  if (reply[4]) live.held = true
+  return { text: text!, raw: reply[0], live }
+}
+
+/** Redis writes an infinite score as inf or -inf. */
+const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
+
+/** The second half of what recover.lua returns. */
+export function toExhaustedTasks (flat: any[]): ExhaustedTask[] {
+  const tasks: ExhaustedTask[] = []
+  for (let i = 0; i < flat.length; i += 3) tasks.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2] })
+  return tasks
+}
+
+/** What workers.lua returns. */
+export function toWorkers (flat: string[]): Array<{ id: string, json: string }> {
+  return flat.flatMap((id, i) => i % 2 === 0 ? [{ id, json: flat[i + 1]! }] : [])
+}
+
+/** Consecutive settlements of one group share one header of the arguments. */
+const isSameGroup = (one: Settlement, other: Settlement): boolean =>
+  one.token === other.token && one.outcome === other.outcome && one.ms === other.ms && !one.event === !other.event
+
+/** Run-length encodes a batch: see ARGV of settle.lua. */
+export function settleArguments (prefix: string, batch: Settlement[]): ScriptArgument[] {
+  const args: ScriptArgument[] = [prefix]
+  let head: Settlement | null = null
+  let sizeIndex = 0
+  for (const settlement of batch) {
+    const { id, token, outcome, text, ms, event } = settlement
+    if (!head || !isSameGroup(settlement, head)) {
+      sizeIndex = args.push(token, outcome, ms ?? 0, event ? 1 : 0, 0) - 1
+      head = settlement
+    }
+    args[sizeIndex] = args[sizeIndex] as number + 1
+    args.push(id, text ?? '')
+    if (event) args.push(event)
+  }
+  return args
+}

@@ -1,0 +1,115 @@
+/**
+ * The names of a queue's keys and channels. No other file knows them: docs/internals.md says what each key holds.
+ *
+ * The braces keep all keys of a queue in one slot of a cluster. For Bee-Queue they are a part of the queue's name.
+ */
+import type { ScriptName } from './lua.generated.ts'
+import type { TaskState } from '../../types.ts'
+
+export type Key =
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'jobs' | 'progress' |
+  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting' | 'watched' | 'workerInfo' |
+  'workers' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded'
+
+/** The scripts whose keys do not depend on the call. */
+export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page'>
+
+/** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
+export const scriptKeys: Record<QueueScript, Key[]> = {
+  add: ['jobs', 'waiting', 'delayed'],
+  'agree-stall-interval': ['stallInterval'],
+  cancel: [
+    'jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress', 'watched'
+  ],
+  claim: [
+    'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits'
+  ],
+  counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+  heartbeat: ['workers', 'workerInfo'],
+  prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+  purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
+  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
+  recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'stalls', 'jobs', 'cancelling', 'progress'],
+  release: ['waiting', 'active', 'claims', 'stalling', 'progress', 'cancelling', 'watched'],
+  remove: [
+    'jobs', 'claims', 'waiting', 'delayed', 'succeeded', 'failed', 'stalls', 'progress',
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
+  ],
+  renew: ['claims', 'stalling', 'cancelling'],
+  retry: ['jobs', 'failed', 'done:failed', 'waiting', 'watched'],
+  settle: [
+    'jobs', 'active', 'stalling', 'claims', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
+    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'
+  ],
+  'update-progress': ['claims', 'progress', 'watched'],
+  watch: ['watched'],
+  workers: ['workers', 'workerInfo']
+}
+
+/** In which order the ids of a state are read. */
+export type PageOrder = 'list' | 'asc' | 'desc'
+
+const pages: Record<TaskState, [key: Key, order: PageOrder]> = {
+  waiting: ['waiting', 'list'],
+  active: ['active', 'list'],
+  delayed: ['delayed', 'asc'],
+  retrying: ['delayed', 'asc'],
+  succeeded: ['done:succeeded', 'desc'],
+  failed: ['done:failed', 'desc'],
+  cancelled: ['done:cancelled', 'desc'],
+  expired: ['done:expired', 'desc']
+}
+
+/** The keys and channels of one queue. */
+export class QueueKeys {
+  readonly queue: string
+  /** The prefix that all queues of an app share. */
+  readonly appPrefix: string
+  /** What every key and channel of this queue begins with. */
+  readonly prefix: string
+  readonly #ofScripts: Record<string, string[]>
+
+  constructor (appPrefix: string, queue: string) {
+    this.queue = queue
+    this.appPrefix = appPrefix
+    this.prefix = `${appPrefix}:${this.beeQueueName}:`
+    const keysOf = ([script, keys]: [string, Key[]]): [string, string[]] => [script, keys.map(key => this.#key(key))]
+    this.#ofScripts = Object.fromEntries(Object.entries(scriptKeys).map(keysOf))
+  }
+
+  get beeQueueName (): string { return `{${this.queue}}` }
+
+  #key (key: Key): string { return this.prefix + key }
+
+  /** The keys of a script. Made once: enqueueing is too frequent to make them for each call. */
+  of (script: QueueScript): string[] { return this.#ofScripts[script]! }
+
+  get waiting (): string { return this.#key('waiting') }
+
+  /** The key that holds the ids of a state, and the order in which it is read. */
+  page (state: TaskState): [key: string, order: PageOrder] {
+    const [key, order] = pages[state]
+    return [this.#key(key), order]
+  }
+
+  /** The keys of the script expire-foreign. */
+  foreign (state: 'succeeded' | 'failed'): string[] { return [this.#key(state), this.#key(`done:${state}`)] }
+
+  /** The channel of a task's changes. */
+  changes (id: string): string { return `${this.prefix}task:${id}` }
+
+  /** The channel that names running tasks to cancel. */
+  get cancels (): string { return `${this.prefix}cancel` }
+
+  /** Bee-Queue's channel for the due time of a delayed task that is due before all others. */
+  get earlierDelayed (): string { return `${this.prefix}earlierDelayed` }
+}
+
+/** Finds all keys of all queues of an app: a pattern for SCAN. */
+export const keyPattern = (appPrefix: string): string => `${appPrefix}:{*}:*`
+
+/** The queue that a key belongs to. Undefined if it is not a key of ours. */
+export function queueOf (appPrefix: string, key: string): string | undefined {
+  const rest = key.startsWith(`${appPrefix}:`) ? key.slice(appPrefix.length + 1) : ''
+  return /^\{([A-Za-z0-9_-]{1,64})\}:/.exec(rest)?.[1]
+}

@@ -1,0 +1,36 @@
+/**
+ * The upkeep of one queue in Redis: leases that expired, records past their expiry, tasks that plain Bee-Queue workers
+ * finished.
+ */
+import { toExhaustedTasks } from './codec.ts'
+import { runQueueScript, runScript, script } from './run-script.ts'
+import type { RedisClient } from './connection.ts'
+import type { QueueKeys } from './keys.ts'
+import type { ExhaustedTask, QueueUpkeep } from '../contract.ts'
+
+export class RedisUpkeep implements QueueUpkeep {
+  readonly #client: RedisClient
+  readonly #keys: QueueKeys
+
+  constructor (client: RedisClient, keys: QueueKeys) {
+    this.#client = client
+    this.#keys = keys
+  }
+
+  async agreeStallInterval (stallInterval: number): Promise<number> {
+    return Number(await runQueueScript(this.#client, this.#keys, 'agree-stall-interval', [stallInterval]))
+  }
+
+  async recover (
+    token: string, lease: number, maxStalls: number
+  ): Promise<{ requeued: string[], exhausted: ExhaustedTask[] }> {
+    const [requeued, flat] = await runQueueScript(this.#client, this.#keys, 'recover', [token, lease, maxStalls])
+    return { requeued, exhausted: toExhaustedTasks(flat) }
+  }
+
+  prune (limit: number): Promise<number> { return runQueueScript(this.#client, this.#keys, 'prune', [limit]) }
+
+  expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string> {
+    return runScript(this.#client, script('expire-foreign'), this.#keys.foreign(state), [cursor, ttl])
+  }
+}
