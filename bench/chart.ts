@@ -1,4 +1,4 @@
-/** Bars as SVG, to be read on light and on dark. */
+/** Draws bar charts as SVG, readable on light and dark backgrounds. */
 
 export interface Panel {
   title: string
@@ -24,11 +24,12 @@ const style = `
     .ours { fill: #4493f8 }
   }`
 
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
 const height = ({ bars }: Panel): number => TITLE + bars.length * ROW + GAP
 
-/** Each panel has a scale of its own. */
+/** One panel below the other. Each panel has its own scale. */
 export function chart (title: string, panels: Panel[]): string {
   let y = 0
   const drawn = panels.map(panel => {

@@ -1,6 +1,6 @@
 /**
- * What runs in a process of the bench: `child.js <role> <argument…>`. It is asked in lines of JSON on stdin, answers on
- * stdout, and ends with its stdin: however the bench died.
+ * The program of a bench process: `child.js <role> <argument…>`. It reads calls as lines of JSON from stdin and answers
+ * on stdout. It exits when its stdin closes, so it never outlives the bench, whatever killed the bench.
  */
 import { createInterface } from 'node:readline'
 
@@ -16,21 +16,21 @@ const roles: Record<string, (...args: any[]) => Promise<unknown>> = {
   proxy: async (_target, port) => (await import('./roles/proxy.ts')).proxy(Number(port))
 }
 
-const answer = (message: object): boolean => process.stdout.write(`${JSON.stringify(message)}\n`)
+const send = (message: object): boolean => process.stdout.write(`${JSON.stringify(message)}\n`)
 
-async function obey (role: Role, line: string): Promise<void> {
+async function handleLine (role: Role, line: string): Promise<void> {
   const { id, call, options } = JSON.parse(line)
   try {
-    answer({ id, value: await role[call]!(options) ?? null })
+    send({ id, value: await role[call]!(options) ?? null })
   } catch (error) {
-    answer({ id, error: (error as Error).stack ?? String(error) })
+    send({ id, error: (error as Error).stack ?? String(error) })
   }
 }
 
 const [name, ...args] = process.argv.slice(2)
 const lines = createInterface({ input: process.stdin })
-// By exit() and no signal: --cpu-prof writes its file then.
+// exit() instead of a signal: --cpu-prof writes its file only then.
 lines.once('close', () => process.exit())
 const role = await roles[name!]!(...args) as Role
-lines.on('line', line => void obey(role, line))
-answer({ ready: true })
+lines.on('line', line => void handleLine(role, line))
+send({ ready: true })

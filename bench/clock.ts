@@ -1,7 +1,7 @@
-/** One clock for all processes of this machine, Celery's too: ms of CLOCK_MONOTONIC, with fractions. */
+/** One clock for all processes of this machine, Celery's included: CLOCK_MONOTONIC in ms, with fractions. */
 import { performance } from 'node:perf_hooks'
 
-/** Of many tries the one in which the least came between the two clocks: a busy machine stops a process anywhere. */
+/** Of many tries, takes the one with the shortest gap: a busy machine may pause the process between the two clocks. */
 function measureOffset (): number {
   let [offset, least] = [0, Infinity]
   for (let i = 0; i < 200; i++) {
@@ -15,5 +15,5 @@ function measureOffset (): number {
 
 const offset = measureOffset()
 
-/** Cheaper than hrtime, which is asked for in every handler. */
+/** Cheaper than hrtime: every handler reads this clock. */
 export const now = (): number => performance.now() + offset

@@ -1,6 +1,6 @@
 /**
- * How late, or early, delayed tasks start: three worker processes on one healthy Redis. `npm run bench:delayed`.
- * Prints milliseconds between the time that was asked for and the handler's first line.
+ * Measures how late, or early, delayed tasks start: three worker processes on one healthy Redis.
+ * `npm run bench:delayed` prints the ms between the planned time and the handler's first line.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -35,13 +35,13 @@ async function work (): Promise<void> {
   process.send!('ready')
 }
 
-/** Lateness of each, sorted. */
+/** Lateness of each task in ms, sorted. */
 async function measure (app: FastifyInstance, count: number, due: (i: number) => number): Promise<number[]> {
   const start = Date.now()
   const times = Array.from({ length: count }, (_, i) => start + due(i))
   const handles = await app.tasks.enqueueMany('now', times.map(delayUntil => ({ delayUntil })))
   const started = await Promise.all(handles.map(handle => handle.result({ timeout: 60_000 })))
-  return started.map((at, i) => at as number - times[i]!).sort((a, b) => a - b)
+  return started.map((startedAt, i) => startedAt as number - times[i]!).sort((a, b) => a - b)
 }
 
 async function main (): Promise<void> {
@@ -53,8 +53,9 @@ async function main (): Promise<void> {
     console.log(`${WORKERS} workers, Node ${process.version}; ms late (negative: early)`)
     for (const { name, count, due } of RUNS) {
       const late = await measure(app, count, due)
-      const at = (share: number): number => late[Math.min(count - 1, Math.floor(count * share))]!
-      console.log(`${name.padEnd(28)} earliest ${late[0]}  p50 ${at(0.5)}  p99 ${at(0.99)}  max ${late[count - 1]}`)
+      const percentile = (share: number): number => late[Math.min(count - 1, Math.floor(count * share))]!
+      const [p50, p99] = [percentile(0.5), percentile(0.99)]
+      console.log(`${name.padEnd(28)} earliest ${late[0]}  p50 ${p50}  p99 ${p99}  max ${late[count - 1]}`)
     }
   } finally {
     await app.close()

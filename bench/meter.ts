@@ -1,26 +1,26 @@
-/** What a worker process measures in its handler: how many ran, from the first start to the last end, and at what cost. */
+/** The meter of a worker process: its handler counts tasks, and measures their time, latency and CPU. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { now } from './clock.ts'
 import { result, type Payload } from './work.ts'
 
 /** Times in ms, on the clock that all processes share. */
 export interface Reading {
-  /** How many have ended. */
+  /** Number of finished tasks. */
   count: number
   firstStart: number
   lastStart: number
-  /** When the target was reached; the last end where it was not. */
+  /** When the target was reached, or when the last task finished if it was not reached. */
   end: number
   /** CPU of the worker process from the first start until the target was reached, in µs; 0 before that. */
   cpu: number
-  /** From the begin of the enqueue to the handler's first line; kept where it was asked for. */
+  /** From the start of the enqueue call to the handler's first line. Empty unless MeterOptions.latencies is set. */
   latencies: number[]
 }
 
 export interface MeterOptions {
-  /** The reading is of this many tasks, however many follow. */
+  /** The number of tasks that the reading covers. Later tasks only increase the count. */
   target: number
-  /** Ms that a handler takes. Default: 0, none. */
+  /** Duration of a handler in ms. Default: 0. */
   work?: number
   latencies?: boolean
 }
@@ -29,7 +29,7 @@ export class Meter {
   readonly #options: MeterOptions
   readonly #latencies: number[] = []
   #started = 0
-  #ended = 0
+  #finished = 0
   #firstStart = 0
   #lastStart = 0
   #end = 0
@@ -43,12 +43,12 @@ export class Meter {
   /** The handler of every peer. */
   readonly handle = (data: Payload): typeof result | Promise<typeof result> => {
     this.#begin(data)
-    return this.#options.work ? this.#slow(this.#options.work) : this.#ends()
+    return this.#options.work ? this.#slow(this.#options.work) : this.#finish()
   }
 
   async #slow (ms: number): Promise<typeof result> {
     await sleep(ms)
-    return this.#ends()
+    return this.#finish()
   }
 
   #begin (data: Payload): void {
@@ -61,20 +61,20 @@ export class Meter {
     if (this.#options.latencies) this.#latencies.push(at - data.at)
   }
 
-  #ends (): typeof result {
-    if (++this.#ended <= this.#options.target) this.#end = now()
-    if (this.#ended === this.#options.target) this.#cpu = this.#spent()
+  #finish (): typeof result {
+    if (++this.#finished <= this.#options.target) this.#end = now()
+    if (this.#finished === this.#options.target) this.#cpu = this.#cpuSinceStart()
     return result
   }
 
-  #spent (): number {
+  #cpuSinceStart (): number {
     const { user, system } = process.cpuUsage(this.#cpuBefore!)
     return user + system
   }
 
   read (): Reading {
     return {
-      count: this.#ended,
+      count: this.#finished,
       firstStart: this.#firstStart,
       lastStart: this.#lastStart,
       end: this.#end,

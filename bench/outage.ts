@@ -1,6 +1,6 @@
 /**
- * How soon all goes on after Redis was away: `npm run bench:outage`, or `-- 60` for other seconds than 5.
- * Prints ms from the moment that Redis answers again.
+ * Measures the recovery after an outage of Redis: `npm run bench:outage`, 5 s by default, `-- 60` for 60 s.
+ * Prints the ms from the moment at which Redis is available again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
@@ -10,8 +10,8 @@ import { startRedis } from '../scripts/redis.ts'
 const seconds = Number(process.argv[2] ?? 5)
 const LIMIT = 30_000
 
-async function until (look: () => Promise<unknown>): Promise<void> {
-  for (const end = Date.now() + LIMIT; Date.now() < end; await sleep(10)) if (await look().catch(() => false)) return
+async function until (check: () => Promise<unknown>): Promise<void> {
+  for (const end = Date.now() + LIMIT; Date.now() < end; await sleep(10)) if (await check().catch(() => false)) return
   throw new Error(`not within ${LIMIT} ms`)
 }
 
@@ -23,7 +23,9 @@ app.tasks.define('running', (_data, task) => new Promise(resolve => {
   steps.addEventListener('report', () => { void task.reportProgress('after') })
   steps.addEventListener('end', resolve)
 }))
-app.tasks.define('hang', (_data, task) => new Promise((_resolve, reject) => { task.signal.addEventListener('abort', () => reject(task.signal.reason)) }))
+app.tasks.define('hang', (_data, task) => new Promise((_resolve, reject) => {
+  task.signal.addEventListener('abort', () => reject(task.signal.reason))
+}))
 app.tasks.define('quick', (_data, task) => { if (task.attempts > task.attempt) throw new Error('again') })
 await app.ready()
 try {
@@ -36,18 +38,25 @@ try {
   await sleep(seconds * 1_000)
   await redis.restart()
   const start = Date.now()
-  const since = async (what: string, look: () => Promise<unknown>): Promise<void> => {
-    await until(look)
-    console.log(`${what.padEnd(24)} ${Date.now() - start} ms`)
+  const measure = async (title: string, check: () => Promise<unknown>): Promise<void> => {
+    await until(check)
+    console.log(`${title.padEnd(24)} ${Date.now() - start} ms`)
   }
-  console.log(`Redis was away for ${seconds} s`)
+  console.log(`Redis was unavailable for ${seconds} s`)
   const succeeds = (handle: { status (): Promise<any> }) => async () => (await handle.status()).state === 'succeeded'
   await Promise.all([
-    since('enqueue and run', async () => { const one = await app.tasks.enqueue('quick'); await one.result({ timeout: 1_000 }); return true }),
-    since('a delayed task', succeeds(delayed)),
-    since('a retry', succeeds(retrying)),
-    since('a cancel of a running one', async () => { await hang.cancel(); return (await hang.status())!.state === 'cancelled' }),
-    since('progress, and the end', async () => {
+    measure('enqueue and run', async () => {
+      const handle = await app.tasks.enqueue('quick')
+      await handle.result({ timeout: 1_000 })
+      return true
+    }),
+    measure('a delayed task', succeeds(delayed)),
+    measure('a retry', succeeds(retrying)),
+    measure('cancel of a running task', async () => {
+      await hang.cancel()
+      return (await hang.status())!.state === 'cancelled'
+    }),
+    measure('progress, then success', async () => {
       steps.dispatchEvent(new Event('report'))
       steps.dispatchEvent(new Event('end'))
       return (await running.status())!.state === 'succeeded'

@@ -1,4 +1,4 @@
-/** docs/internals/benchmarks.md and its chart, from a run. */
+/** Writes docs/benchmarks.md and its chart from a report. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectRoot } from '../scripts/redis.ts'
@@ -10,32 +10,33 @@ import type { Table } from './context.ts'
 
 const TITLE = 'Tasks processed a second, by concurrency'
 
-const how = `Each peer has processes of its own: one that enqueues, one that works, and a private Redis. They run in
-one run, in turn, with another peer first in each round, on an empty Redis each time. Figures are the median of the rounds.
-Ratios are the median of the rounds' own ratios. Loggers are off. All carry the same data and return the same result of
-100 bytes from a handler that does nothing.
+const how = `Each peer has a process that enqueues and a process that works. All use one private Redis, which is emptied
+before each measurement. The peers run in interleaved rounds, and each round begins with another peer. The figures are
+medians of the rounds, and a ratio is the median of the rounds' ratios. Loggers are off. All peers carry the same data,
+and their handlers do nothing and return the same result of 100 bytes.
 
 - **floor**: bare ioredis: LPUSH, a blocking pop, one script that stores the result. No retries, no claims, no status.
-- **fastify-tasks**: a real Fastify app with the plugin, and its defaults.
-- **raw Bee-Queue**: its own redis 3 client, \`getEvents: false\`, \`storeJobs: false\`; it keeps no results. Without events
-  (\`sendEvents: false\`) nobody learns of the end of a job: it is shown, but no bar is set against it.
+- **fastify-tasks**: a real Fastify app with the plugin and its defaults.
+- **raw Bee-Queue**: its own redis 3 client, \`getEvents: false\`, \`storeJobs: false\`; it keeps no results. Without
+  events (\`sendEvents: false\`) no other process learns that a job has finished: shown, but no bar compares with it.
 - **BullMQ**: its defaults; finished jobs and their return values stay.
-- **Celery**: Debian's packages, prefork, results in Redis. A pool of at most 10 processes: more made it slower.
+- **Celery**: Debian's packages, prefork, results in Redis. Its pool has at most 10 processes: more made it slower.
 
-Processed a second: from the first start to the last end of the tasks of a queue that was filled before. CPU of a worker is
-that of its process in the same time; CPU of Redis is that of the server, the start of the worker included.`
+Processed a second: a queue is filled, then drained; the time runs from the start of the first task to the end of the
+last. The CPU of a worker is that of its process in the same time. The CPU of Redis is the server's, and includes the
+start of the worker.`
 
 const commands = `\`\`\`sh
-npm run bench                           # all of it
+npm run bench                           # all parts and peers
 npm run bench -- --quick                # under a minute
-npm run bench -- --only processed,http  # some parts; --peers ours,bee for some peers
+npm run bench -- --only processed,http  # some parts; for some peers: --peers ours,bee
 npm run --silent bench -- --json        # one object: bars, tables, machine
 npm run bench -- --write                # writes this page and its chart
 npm run bench -- --prof /tmp/profiles   # CPU profiles of the processes
 \`\`\``
 
 export async function writePage (report: Report): Promise<void> {
-  const docs = join(projectRoot(), 'docs', 'internals')
+  const docs = join(projectRoot(), 'docs')
   await writeFile(join(docs, 'benchmarks.svg'), chart(TITLE, report.charts))
   await writeFile(join(docs, 'benchmarks.md'), page(report))
 }
@@ -43,15 +44,16 @@ export async function writePage (report: Report): Promise<void> {
 export function page (report: Report): string {
   const { bars, tables, leftOut } = report
   const missed = bars.filter(bar => !bar.met).length
+  const sizeFlag = report.size === 'full' ? '' : ` --${report.size}`
   return `# Benchmarks
 
-Written by \`npm run bench -- --write${report.size === 'full' ? '' : ` --${report.size}`}\`; another machine has other figures, and similar ratios.
+Written by \`npm run bench -- --write${sizeFlag}\`. Another machine gives other figures; ratios differ less.
 
 ![${TITLE}](benchmarks.svg)
 
 ## Bars
 
-${bars.length - missed} of ${bars.length} are met. [Performance](performance.md) says what limits the others.
+${bars.length - missed} of ${bars.length} are met. [performance.md](performance.md) explains the limits of the others.
 
 ${barTable(bars)}
 
@@ -80,16 +82,22 @@ function markdown (rows: string[][]): string {
   return [line(rows[0]!), rule, ...rows.slice(1).map(line)].join('\n')
 }
 
-const barTable = (bars: Bar[]): string =>
-  markdown([['Figure', 'Bar', 'This run', 'Result'], ...bars.map(({ name, figure, bar, met }) => [name, bar, show(figure), met ? 'met' : '**not met**'])])
-
-/** The first column names what was measured. */
-const titled = ([first, ...others]: string[]): string[] => [first || 'Case', ...others]
+function barTable (bars: Bar[]): string {
+  const rows = bars.map(({ name, figure, bar, met }) => [name, bar, show(figure), met ? 'met' : '**not met**'])
+  return markdown([['figure', 'bar', 'this run', ''], ...rows])
+}
 
 const figures = ({ title, note, columns, rows }: Table): string =>
-  `### ${title}\n\n${markdown([titled(columns), ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
+  `### ${title}\n\n${markdown([columns, ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
 
 function machineTable ({ cores, cpu, memory, system, loadBefore, versions }: Machine): string {
-  const rows = [['cores', String(cores)], ['CPU', cpu], ['memory', memory], ['system', system], ['load average before the run', String(loadBefore)], ...Object.entries(versions)]
-  return markdown([['Part', 'Value'], ...rows])
+  const rows = [
+    ['cores', String(cores)],
+    ['CPU', cpu],
+    ['memory', memory],
+    ['system', system],
+    ['load average before the run', String(loadBefore)],
+    ...Object.entries(versions)
+  ]
+  return markdown([['', ''], ...rows])
 }

@@ -1,4 +1,4 @@
-/** What a run of the bench is asked to do. */
+/** Parses the arguments of `npm run bench` into a plan. */
 import { resolve, sep } from 'node:path'
 import { parseArgs } from 'node:util'
 import { projectRoot } from '../scripts/redis.ts'
@@ -9,26 +9,26 @@ import type { Size } from './context.ts'
 export interface Plan {
   size: Size
   json: boolean
-  /** Writes docs/internals/benchmarks.md and its chart. */
+  /** Whether to write docs/benchmarks.md and its chart. */
   write: boolean
   parts: PartName[]
   peers: PeerName[]
-  /** Where the processes leave their CPU profiles. */
+  /** The folder for CPU profiles of the processes, or null. */
   profiles: string | null
 }
 
-/** The person asked for nothing but the usage. */
-export class Help extends Error {}
+/** Thrown by makePlan() if the arguments ask for the usage. */
+export class HelpRequested extends Error {}
 
 export const usage = `usage: npm run bench -- [options]
 
   --quick            under a minute: fewer rounds, fewer tasks
-  --tiny             a few seconds: shows that it works; its figures mean nothing
-  --only <parts>     of ${Object.keys(parts).join(', ')}
-  --peers <peers>    of ${Object.keys(titles).join(', ')}
-  --json             one object on stdout, and nothing else there (npm run --silent bench -- --json)
-  --write            writes docs/internals/benchmarks.md and its chart
-  --prof <folder>    CPU profiles of the processes in Node, in a folder outside of the project
+  --tiny             a few seconds: checks that the bench works; its figures mean nothing
+  --only <parts>     only these parts, separated by commas: ${Object.keys(parts).join(', ')}
+  --peers <peers>    only these peers, separated by commas: ${Object.keys(titles).join(', ')}
+  --json             print only one JSON object to stdout (npm run --silent bench -- --json)
+  --write            write docs/benchmarks.md and docs/benchmarks.svg
+  --prof <folder>    write CPU profiles of the Node processes to a folder outside the project
 `
 
 export function makePlan (args: string[]): Plan {
@@ -45,31 +45,33 @@ export function makePlan (args: string[]): Plan {
       help: { type: 'boolean', short: 'h', default: false }
     }
   })
-  if (values.help) throw new Help()
+  if (values.help) throw new HelpRequested()
   const { quick, tiny, json, write, only, peers, prof } = values
-  if (write && (tiny || only || peers)) throw new Error('--write goes with a run of everything: without --tiny, --only and --peers')
-  if (write && prof !== undefined) throw new Error('--write goes without --prof: what a profiler holds up is no figure')
+  if (write && (tiny || only || peers)) {
+    throw new Error('--write needs a complete run: leave out --tiny, --only and --peers')
+  }
+  if (write && prof !== undefined) throw new Error('--write cannot be used with --prof: a profiler slows the run down')
   return {
     size: tiny ? 'tiny' : quick ? 'quick' : 'full',
     json,
     write,
-    parts: chosen('--only', Object.keys(parts) as PartName[], only),
-    peers: chosen('--peers', Object.keys(titles) as PeerName[], peers),
-    profiles: prof === undefined ? null : outside(prof)
+    parts: choose('--only', Object.keys(parts) as PartName[], only),
+    peers: choose('--peers', Object.keys(titles) as PeerName[], peers),
+    profiles: prof === undefined ? null : outsideProject(prof)
   }
 }
 
-/** In the order of `known`, whatever the order in which they were named. */
-function chosen<Name extends string> (option: string, known: Name[], named: string[] | undefined): Name[] {
-  if (!named) return known
-  const names = named.flatMap(one => one.split(','))
-  const strange = names.find(name => !known.includes(name as Name))
-  if (strange !== undefined) throw new Error(`${option} "${strange}" is none of ${known.join(', ')}`)
+/** The chosen names, in the order of `known`. All of `known` if the option is absent. */
+function choose<Name extends string> (option: string, known: Name[], lists: string[] | undefined): Name[] {
+  if (!lists) return known
+  const names = lists.flatMap(list => list.split(','))
+  const unknown = names.find(name => !known.includes(name as Name))
+  if (unknown !== undefined) throw new Error(`${option} "${unknown}" must be one of ${known.join(', ')}`)
   return known.filter(name => names.includes(name))
 }
 
-function outside (folder: string): string {
+function outsideProject (folder: string): string {
   const path = resolve(folder)
   if (!`${path}${sep}`.startsWith(projectRoot() + sep)) return path
-  throw new Error('--prof must be a folder outside of the project: profiles are no part of it')
+  throw new Error('--prof must be a folder outside of the project, so that no profile is committed')
 }

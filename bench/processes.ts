@@ -1,30 +1,31 @@
-/** The processes of the bench: started, asked with a deadline, and ended by their pid. */
+/** Starts the processes of the bench, calls them with a deadline, and ends them by their pid. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 export interface Command {
-  /** For people, and for the name of its profile. */
+  /** Used in messages, and in the file name of its CPU profile. */
   title: string
   command: string
   args: string[]
   env?: NodeJS.ProcessEnv
 }
 
-interface Question { resolve (value: any): void, reject (error: Error): void, timer: NodeJS.Timeout }
+interface PendingCall { resolve (value: any): void, reject (error: Error): void, timer: NodeJS.Timeout }
 
-const ANSWER_WITHIN = 60_000
-const START_WITHIN = 20_000
+const CALL_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 20_000
 /** From the end of its stdin until it is killed. */
-const END_WITHIN = 3_000
+const END_TIMEOUT_MS = 3_000
+/** Number of last characters of stderr that an error shows. */
 const STDERR_KEPT = 4_000
 
-/** One process, which answers one question in lines of JSON after the other. */
+/** A process that reads calls and writes answers as lines of JSON. See child.ts for its other side. */
 export class BenchProcess {
   readonly title: string
   readonly #child: ChildProcess
-  readonly #questions = new Map<number | 'ready', Question>()
+  readonly #pending = new Map<number | 'ready', PendingCall>()
   readonly #exited: Promise<unknown>
   #stderr = ''
   #id = 0
@@ -32,53 +33,54 @@ export class BenchProcess {
 
   constructor ({ title, command, args, env }: Command) {
     this.title = title
-    // A group of its own: Ctrl+C in the terminal is the bench's to pass on, in its own order.
+    // In its own process group: Ctrl+C in the terminal reaches only the bench, which ends its processes in order.
     this.#child = spawn(command, args, { stdio: 'pipe', detached: true, env: { ...process.env, ...env } })
     this.#exited = once(this.#child, 'exit').catch(() => {})
     this.#child.once('error', error => this.#fail(error))
     void this.#exited.then(() => this.#fail(new Error(`has ended (${this.#child.signalCode ?? this.#child.exitCode})`)))
     this.#child.stdin!.on('error', () => {})
     this.#child.stderr!.on('data', text => { this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT) })
-    createInterface({ input: this.#child.stdout! }).on('line', line => this.#hear(line))
+    createInterface({ input: this.#child.stdout! }).on('line', line => this.#onLine(line))
   }
 
   get pid (): number { return this.#child.pid! }
 
   async ready (): Promise<this> {
-    await this.#wait('ready', 'start', START_WITHIN)
+    await this.#wait('ready', 'start', START_TIMEOUT_MS)
     return this
   }
 
-  /** @param within ms until it counts as hung */
-  call<T = unknown> (call: string, options: object = {}, within = ANSWER_WITHIN): Promise<T> {
+  /** Calls a method of the role. Throws if no answer comes within `within` ms. */
+  call<T = unknown> (call: string, options: object = {}, within = CALL_TIMEOUT_MS): Promise<T> {
     const id = ++this.#id
     const answer = this.#wait(id, call, within)
     this.#child.stdin!.write(`${JSON.stringify({ id, call, options })}\n`)
     return answer
   }
 
-  #wait (id: number | 'ready', what: string, within: number): Promise<any> {
+  #wait (id: number | 'ready', name: string, within: number): Promise<any> {
     return new Promise((resolve, reject) => {
       if (this.#ended || this.#child.exitCode !== null) return reject(this.#error(new Error('has ended')))
-      const timer = setTimeout(() => reject(this.#error(new Error(`did not answer "${what}" within ${within} ms`))), within)
-      this.#questions.set(id, { resolve, reject, timer })
+      const late = new Error(`did not answer "${name}" within ${within} ms`)
+      const timer = setTimeout(() => reject(this.#error(late)), within)
+      this.#pending.set(id, { resolve, reject, timer })
     })
   }
 
-  #hear (line: string): void {
+  #onLine (line: string): void {
     let message
     try {
       message = JSON.parse(line)
     } catch {
-      return // somebody else's words
+      return // output of a library
     }
     const id = message.ready ? 'ready' : message.id
-    const question = this.#questions.get(id)
-    if (!question) return
-    this.#questions.delete(id)
-    clearTimeout(question.timer)
-    if (message.error === undefined) question.resolve(message.value)
-    else question.reject(this.#error(new Error(message.error)))
+    const pending = this.#pending.get(id)
+    if (!pending) return
+    this.#pending.delete(id)
+    clearTimeout(pending.timer)
+    if (message.error === undefined) pending.resolve(message.value)
+    else pending.reject(this.#error(new Error(message.error)))
   }
 
   #error (error: Error): Error {
@@ -86,25 +88,25 @@ export class BenchProcess {
   }
 
   #fail (error: Error): void {
-    for (const { reject, timer } of this.#questions.values()) {
+    for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer)
       reject(this.#error(error))
     }
-    this.#questions.clear()
+    this.#pending.clear()
   }
 
-  /** Its stdin ends, and it with it; what does not is killed, with what it started. */
+  /** Closes its stdin, so that it exits. After END_TIMEOUT_MS kills it. Then kills the processes that it started. */
   async end (): Promise<void> {
     if (this.#ended) return
     this.#ended = true
     this.#child.stdin!.end()
-    const late = setTimeout(() => this.#kill(), END_WITHIN)
+    const late = setTimeout(() => this.#kill(), END_TIMEOUT_MS)
     await this.#exited
     clearTimeout(late)
     this.#kill()
   }
 
-  /** The group, and no other: its leader is the child. */
+  /** Kills the child's process group, and nothing else: the child is its leader. */
   #kill (): void {
     try {
       if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL')
@@ -114,39 +116,41 @@ export class BenchProcess {
 
 const program = fileURLToPath(new URL('child.js', import.meta.url))
 
-/** All processes that run, so that none outlives the bench. */
+/** All running processes, so that none outlives the bench. */
 export class Processes {
-  readonly #actors = new Set<BenchProcess>()
-  /** Where profiles go; null for none. */
+  readonly #running = new Set<BenchProcess>()
+  /** The folder for CPU profiles, or null. */
   readonly #profiles: string | null
-  #over = false
+  #ended = false
 
   constructor (profiles: string | null) {
     this.#profiles = profiles
   }
 
-  /** A process of ours in Node: a role, and its arguments. */
+  /** Starts child.ts in Node, with a role and its arguments. */
   node (role: string, args: string[], flags: string[] = []): Promise<BenchProcess> {
     const title = [args[0], role].join('-')
-    return this.start({ title, command: process.execPath, args: [...flags, ...this.#profiling(title), program, role, ...args] })
+    const nodeArgs = [...flags, ...this.#profiling(title), program, role, ...args]
+    return this.start({ title, command: process.execPath, args: nodeArgs })
   }
 
   #profiling (title: string): string[] {
     if (this.#profiles === null) return []
-    return ['--cpu-prof', `--cpu-prof-dir=${this.#profiles}`, `--cpu-prof-name=${title}-${this.#actors.size}-${Date.now()}.cpuprofile`]
+    const file = `${title}-${this.#running.size}-${Date.now()}.cpuprofile`
+    return ['--cpu-prof', `--cpu-prof-dir=${this.#profiles}`, `--cpu-prof-name=${file}`]
   }
 
-  /** Not after the end: what was under way when the bench was told to end would start another one. */
+  /** Throws after end(): a part that still runs while the bench ends must not start another process. */
   async start (command: Command): Promise<BenchProcess> {
-    if (this.#over) throw new Error('the bench ends')
-    const actor = new BenchProcess(command)
-    this.#actors.add(actor)
-    return await actor.ready()
+    if (this.#ended) throw new Error('the bench is ending')
+    const started = new BenchProcess(command)
+    this.#running.add(started)
+    return await started.ready()
   }
 
   async end (): Promise<void> {
-    this.#over = true
-    await Promise.all([...this.#actors].map(actor => actor.end()))
-    this.#actors.clear()
+    this.#ended = true
+    await Promise.all([...this.#running].map(started => started.end()))
+    this.#running.clear()
   }
 }

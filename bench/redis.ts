@@ -1,4 +1,4 @@
-/** The private Redis server of the bench, and what it says of itself. */
+/** The private Redis server of the bench, with its own statistics. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
@@ -7,9 +7,9 @@ import { median } from './stats.ts'
 export interface Usage {
   /** CPU of the server, in µs. */
   cpu: number
-  /** Commands, those within scripts counted. */
+  /** Number of commands, including those within scripts. */
   commands: number
-  /** Reads from its sockets: what comes in one write of a client is one. */
+  /** Number of reads from its sockets. One write of a client is usually one read. */
   reads: number
 }
 
@@ -32,13 +32,13 @@ export class BenchRedis {
   get url (): string { return this.#server.url }
   get port (): number { return this.#server.port }
 
-  /** Everything, or one database. */
+  /** Empties one database. Default: all. */
   async flush (database?: number): Promise<void> {
     if (database === undefined) return void await this.#client.flushall()
     await this.#client.multi().select(database).flushdb().select(0).exec()
   }
 
-  /** Keys that do not go by themselves: not the few of a queue's that have an expiry. */
+  /** Keys without an expiry. A queue has a few keys with an expiry. */
   async lastingKeys (): Promise<string[]> {
     const keys = await this.#client.keys('*')
     const ttls = await Promise.all(keys.map(key => this.#client.pttl(key)))
@@ -53,10 +53,14 @@ export class BenchRedis {
   async usage (): Promise<Usage> {
     const [cpu, stats] = await Promise.all([this.#info('cpu'), this.#info('stats')])
     const seconds = Number(cpu('used_cpu_user')) + Number(cpu('used_cpu_sys'))
-    return { cpu: seconds * 1e6, commands: Number(stats('total_commands_processed')), reads: Number(stats('total_reads_processed')) }
+    return {
+      cpu: seconds * 1e6,
+      commands: Number(stats('total_commands_processed')),
+      reads: Number(stats('total_reads_processed'))
+    }
   }
 
-  /** Bytes in use without the buffers of clients, once that has stopped to change: old tables go bit by bit. */
+  /** Bytes in use without the buffers of clients. Waits until it is stable, because Redis frees old tables in steps. */
   async memory (): Promise<number> {
     let last = -1
     for (let i = 0; i < 50; i++) {
@@ -69,7 +73,7 @@ export class BenchRedis {
     return last
   }
 
-  /** Ms of one PING over another way to the server, the median of some. */
+  /** Median ms of a PING through another URL of the server, such as a proxy's. */
   async roundTrip (url: string): Promise<number> {
     const client = new Redis(url)
     client.on('error', () => {})

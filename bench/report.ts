@@ -1,4 +1,4 @@
-/** What a run found, and how people read it. */
+/** The report of a run, and its plain text. */
 import type { Bar } from './bars.ts'
 import type { Panel } from './chart.ts'
 import type { Machine } from './machine.ts'
@@ -10,14 +10,14 @@ export interface Report {
   tables: Table[]
   charts: Panel[]
   machine: Machine
-  /** Peers that did not take part, and why. */
+  /** Why peers did not take part. */
   leftOut: string[]
   seconds: number
 }
 
 const DIGITS = 3
 
-/** Thousands are whole, and set apart by commas; what is smaller has three digits. */
+/** From 1,000 on a whole number with commas; below, three significant digits. */
 export function show (cell: string | number | null): string {
   if (cell === null) return '–'
   if (typeof cell === 'string') return cell
@@ -27,7 +27,9 @@ export function show (cell: string | number | null): string {
 
 function inColumns (rows: string[][]): string {
   const widths = rows[0]!.map((_cell, column) => Math.max(...rows.map(row => row[column]!.length)))
-  return rows.map(row => row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join('  ')).join('\n')
+  const padded = (cell: string, column: number): string =>
+    column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)
+  return rows.map(row => row.map(padded).join('  ')).join('\n')
 }
 
 function plainTable ({ title, note, columns, rows }: Table): string {
@@ -39,5 +41,7 @@ function plainBars (bars: Bar[]): string {
   return rows.length === 0 ? '' : `\n${inColumns([['', 'figure', 'bar', ''], ...rows])}\n`
 }
 
-export const plain = ({ tables, bars, leftOut, seconds }: Report): string =>
-  [...tables.map(plainTable), plainBars(bars), ...leftOut.map(text => `\nLeft out: ${text}\n`), `\n${seconds.toFixed(0)} s\n`].join('')
+export function plainText ({ tables, bars, leftOut, seconds }: Report): string {
+  const reasons = leftOut.map(text => `\nLeft out: ${text}\n`)
+  return [...tables.map(plainTable), plainBars(bars), ...reasons, `\n${seconds.toFixed(0)} s\n`].join('')
+}

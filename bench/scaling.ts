@@ -1,7 +1,7 @@
 /**
- * What a task costs Redis, and a worker, so that it can be said how far one Redis goes and what a cluster adds:
- * `npm run bench:scaling`, or `-- 20000` for another number of tasks than 60,000 a run. With `--write` the tables go into
- * docs/internals/scaling.md. CPU times, so that what else the machine does matters little.
+ * Measures the CPU time that a task costs Redis and a worker: the limit of one Redis, and the gain of a cluster.
+ * `npm run bench:scaling` runs 60,000 tasks a run, `-- 20000` another number. `--write` puts the tables into
+ * docs/scaling.md. CPU times depend little on the other load of the machine.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,14 +12,12 @@ import { Redis } from 'ioredis'
 import tasks from '../lib/plugin.ts'
 import { startCluster } from '../scripts/redis-cluster.ts'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
-import { table } from '../scripts/docs/markdown.ts'
-import { machine, writeSection } from './section.ts'
+import { machine, table, writeSection } from './section.ts'
 import type { TasksOptions } from '../lib/types.ts'
 
-type Place = Exclude<TasksOptions['redis'], undefined>
-interface Setting { redis: Place, queues: string[] }
+interface Setting { redis: Exclude<TasksOptions['redis'], undefined>, queues: string[] }
 
-/** Of a cluster's three masters, each has two of these. */
+/** Each of a cluster's three masters holds two of these. */
 const QUEUES = ['b', 'f', 'c', 'g', 'a', 'd']
 const WORKERS = 2
 const CHUNK = 500
@@ -34,21 +32,21 @@ async function boot ({ redis, queues }: Setting, handler?: () => unknown): Promi
   return app
 }
 
-// A worker process: starts to work when it is told to, and answers with the CPU that it has used, in µs.
+// A worker process. The message "work" starts its worker. It answers each message with the CPU that it used, in µs.
 
 async function work (setting: Setting): Promise<void> {
   const app = await boot(setting, () => ({ ok: true }))
   process.on('disconnect', () => process.exit())
-  process.on('message', async word => {
-    if (word === 'work') await app.tasks.startWorker({ queues: setting.queues, concurrency: 100 })
+  process.on('message', async message => {
+    if (message === 'work') await app.tasks.startWorker({ queues: setting.queues, concurrency: 100 })
     const { user, system } = process.cpuUsage()
     process.send!(user + system)
   })
   process.send!(0)
 }
 
-async function tell (worker: ChildProcess, word: string): Promise<number> {
-  worker.send(word)
+async function request (worker: ChildProcess, message: 'work' | 'report'): Promise<number> {
+  worker.send(message)
   return (await once(worker, 'message'))[0]
 }
 
@@ -56,39 +54,47 @@ async function tell (worker: ChildProcess, word: string): Promise<number> {
 
 interface Cost { enqueue: number[], run: number[], worker: number, perSecond: number }
 
-/** µs of CPU that each server has used, in its one thread that matters. */
+/** µs of CPU that the main thread of each server used. */
 async function cpuOf (servers: RunningRedis[]): Promise<number[]> {
   return await Promise.all(servers.map(async server => {
     const client = new Redis(server.url)
     const text = await client.info('cpu')
     client.disconnect()
-    // Where the system does not count threads apart: of the whole process.
-    const seconds = (name: string): number => Number((new RegExp(`used_cpu_${name}_main_thread:(.*)`).exec(text) ?? new RegExp(`used_cpu_${name}:(.*)`).exec(text))![1])
+    // A system that does not count threads separately gives only the CPU of the whole process.
+    const field = (name: string): RegExpExecArray | null => new RegExp(`used_cpu_${name}:(.*)`).exec(text)
+    const seconds = (name: string): number => Number((field(`${name}_main_thread`) ?? field(name))![1])
     return (seconds('user') + seconds('sys')) * 1e6
   }))
 }
 
-/** Enqueues, then works it off; µs of CPU a task: of each server for either, and of the workers. */
+async function startWorker (setting: Setting): Promise<ChildProcess> {
+  const child = fork(process.argv[1]!, ['--worker', JSON.stringify(setting)])
+  await once(child, 'message')
+  return child
+}
+
+/** Enqueues tasks, then runs them. µs of CPU a task: of each server for both steps, and of the workers. */
 async function measure (setting: Setting, servers: RunningRedis[], count: number): Promise<Cost> {
-  const workers = await Promise.all(Array.from({ length: WORKERS }, async () => {
-    const child = fork(process.argv[1]!, ['--worker', JSON.stringify(setting)])
-    await once(child, 'message')
-    return child
-  }))
+  const workers = await Promise.all(Array.from({ length: WORKERS }, () => startWorker(setting)))
   const app = await boot(setting)
   try {
     const idle = await cpuOf(servers)
     await enqueue(app, setting.queues, count)
     const full = await cpuOf(servers)
-    const before = await Promise.all(workers.map(worker => tell(worker, 'report')))
+    const before = await Promise.all(workers.map(worker => request(worker, 'report')))
     const start = Date.now()
-    await Promise.all(workers.map(worker => tell(worker, 'work')))
-    while (await left(app) > 0) await sleep(50)
+    await Promise.all(workers.map(worker => request(worker, 'work')))
+    while (await unfinished(app) > 0) await sleep(50)
     const ms = Date.now() - start
     const done = await cpuOf(servers)
-    const after = await Promise.all(workers.map(worker => tell(worker, 'report')))
-    const each = (from: number[], to: number[]): number[] => to.map((value, i) => (value - from[i]!) / count)
-    return { enqueue: each(idle, full), run: each(full, done), worker: sum(each(before, after)), perSecond: count / ms * 1_000 }
+    const after = await Promise.all(workers.map(worker => request(worker, 'report')))
+    const perTask = (from: number[], to: number[]): number[] => to.map((value, i) => (value - from[i]!) / count)
+    return {
+      enqueue: perTask(idle, full),
+      run: perTask(full, done),
+      worker: sum(perTask(before, after)),
+      perSecond: count / ms * 1_000
+    }
   } finally {
     await app.close()
     for (const worker of workers) worker.disconnect()
@@ -97,11 +103,13 @@ async function measure (setting: Setting, servers: RunningRedis[], count: number
 
 async function enqueue (app: FastifyInstance, queues: string[], count: number): Promise<void> {
   for (let sent = 0; sent < count; sent += CHUNK * queues.length) {
-    await Promise.all(queues.map(queue => app.tasks.enqueueMany('x', Array.from({ length: CHUNK }, () => ({ data: { n: sent }, queue })))))
+    const chunk = (queue: string): Array<{ data: object, queue: string }> =>
+      Array.from({ length: CHUNK }, () => ({ data: { n: sent }, queue }))
+    await Promise.all(queues.map(queue => app.tasks.enqueueMany('x', chunk(queue))))
   }
 }
 
-/** µs of CPU that one task costs Redis where so many workers are idle: all of them wake for it, and one gets it. */
+/** µs of CPU that one task costs Redis if so many workers are idle: all of them wake, and one gets the task. */
 async function measureIdle (workers: number): Promise<number> {
   const redis = await startRedis()
   const app = await boot({ redis: redis.url, queues: ['a'] }, () => ({ ok: true }))
@@ -110,7 +118,7 @@ async function measureIdle (workers: number): Promise<number> {
     const before = await cpuOf([redis])
     for (let i = 0; i < IDLE_TASKS; i++) {
       await (await app.tasks.enqueue('x', i)).result()
-      await sleep(20) // the next one finds all of them idle again
+      await sleep(20) // until all workers are idle again
     }
     return (sum(await cpuOf([redis])) - sum(before)) / IDLE_TASKS
   } finally {
@@ -119,54 +127,76 @@ async function measureIdle (workers: number): Promise<number> {
   }
 }
 
-async function left (app: FastifyInstance): Promise<number> {
+async function unfinished (app: FastifyInstance): Promise<number> {
   return sum(Object.values(await app.tasks.counts()).map(({ waiting, active }) => waiting + active))
 }
 
-const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0)
+const sum = (numbers: number[]): number => numbers.reduce((total, value) => total + value, 0)
 const round = (value: number, digits = 1): string => value.toFixed(digits)
 
 async function main (count: number, write: boolean): Promise<void> {
   const redis = await startRedis()
-  const one = await measure({ redis: redis.url, queues: QUEUES }, [redis], count)
+  const oneRedis = await measure({ redis: redis.url, queues: QUEUES }, [redis], count)
   const version = await versionOf(redis)
   await redis.stop()
   const cluster = await startCluster()
-  const place = { cluster: cluster.startupNodes }
-  const spread = await measure({ redis: place, queues: QUEUES }, cluster.servers, count)
-  const single = await measure({ redis: place, queues: ['a'] }, cluster.servers, count)
+  const clusterOptions = { cluster: cluster.startupNodes }
+  const sixQueues = await measure({ redis: clusterOptions, queues: QUEUES }, cluster.servers, count)
+  const oneQueue = await measure({ redis: clusterOptions, queues: ['a'] }, cluster.servers, count)
   await cluster.stop()
   const idle: string[][] = []
   for (const workers of IDLE_WORKERS) idle.push([String(workers), round(await measureIdle(workers), 0)])
 
   const text = [
-    costs({ 'one Redis, 6 queues': one, '3 masters, 6 queues, two on each': spread, '3 masters, 1 queue': single }),
+    costs({
+      'one Redis, 6 queues': oneRedis,
+      '3 masters, 6 queues, two on each': sixQueues,
+      '3 masters, 1 queue': oneQueue
+    }),
     '',
-    `One core of Redis keeps ${round(one.worker / sum(one.run))} cores of workers busy that do nothing else.`,
+    `One core of Redis is enough for ${round(oneRedis.worker / sum(oneRedis.run))} cores of workers.`,
     '',
-    limits(one, spread),
+    limits(oneRedis, sixQueues),
     '',
-    table([['Idle workers', 'µs that one task costs Redis'], ...idle]),
+    table([['idle workers', 'µs that one task costs Redis'], ...idle]),
     '',
-    `${count.toLocaleString('en')} tasks a run that do nothing, ${WORKERS} worker processes with concurrency 100; ${machine(version)}.`
+    `${count.toLocaleString('en')} tasks a run with empty handlers, ${WORKERS} worker processes, concurrency 100; ` +
+      `${machine(version)}.`
   ].join('\n')
   console.log(text)
-  if (write) writeSection('docs/internals/scaling.md', 'scaling', text)
+  if (write) writeSection('docs/scaling.md', 'scaling', text)
 }
 
 const perServer = ({ enqueue, run }: Cost): number[] => enqueue.map((value, i) => value + run[i]!)
 const busiest = (cost: Cost): number => Math.max(...perServer(cost))
 
 function costs (all: Record<string, Cost>): string {
-  const head = ['Redis', 'Redis: µs to enqueue', 'to run', 'of these on the busiest server', 'so its core is full at tasks/s', 'workers: µs', 'measured here, tasks/s']
-  return table([head, ...Object.entries(all).map(([what, cost]) =>
-    [what, round(sum(cost.enqueue)), round(sum(cost.run)), round(busiest(cost)), round(1e6 / busiest(cost), 0), round(cost.worker), round(cost.perSecond, 0)])])
+  const head = [
+    '',
+    'Redis: µs to enqueue',
+    'Redis: µs to run',
+    'both, on the busiest server',
+    'its core is full at tasks/s',
+    'workers: µs',
+    'measured here, tasks/s'
+  ]
+  return table([head, ...Object.entries(all).map(([title, cost]) => [
+    title,
+    round(sum(cost.enqueue)),
+    round(sum(cost.run)),
+    round(busiest(cost)),
+    round(1e6 / busiest(cost), 0),
+    round(cost.worker),
+    round(cost.perSecond, 0)
+  ])])
 }
 
-/** Nobody waits for the tasks of these runs: nothing is published. */
-function limits (one: Cost, spread: Cost): string {
-  return `A task costs one Redis ${round(busiest(one))} µs, and the busiest of three masters that share the queues ${round(busiest(spread))} µs: ` +
-    `the core of one is full at ${round(1e6 / busiest(one), 0)} tasks/s, those of three at ${round(1e6 / busiest(spread), 0)}.`
+/** No client waits for the tasks of these runs, so nothing is published. */
+function limits (oneRedis: Cost, cluster: Cost): string {
+  const [one, three] = [busiest(oneRedis), busiest(cluster)]
+  return `A task costs one Redis ${round(one)} µs, and the busiest of three masters that share the queues ` +
+    `${round(three)} µs: the core of one Redis is full at ${round(1e6 / one, 0)} tasks/s, ` +
+    `those of three masters at ${round(1e6 / three, 0)}.`
 }
 
 async function versionOf ({ url }: RunningRedis): Promise<string> {
@@ -176,5 +206,8 @@ async function versionOf ({ url }: RunningRedis): Promise<string> {
   return /redis_version:(\S+)/.exec(text)![1]!
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean', default: false }, worker: { type: 'string' } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: 'boolean', default: false }, worker: { type: 'string' } }
+})
 await (values.worker ? work(JSON.parse(values.worker)) : main(Number(positionals[0] ?? 60_000), values.write))

@@ -1,7 +1,7 @@
-/** The work that every peer does: one payload, one result, one queue. Celery's are in peers/celery_work.py. */
+/** The payload, result, queue and task name of every peer. Celery's are in peers/celery/app.py. */
 
 export interface Payload {
-  /** When its enqueue began, on the clock that all processes share. */
+  /** When its enqueue call started, in ms of the shared clock. */
   at: number
   to: string
   subject: string
@@ -11,7 +11,8 @@ export interface Payload {
 export const QUEUE = 'bench'
 export const TASK = 'work'
 
-export const payload = (at = 0): Payload => ({ at, to: 'someone@example.org', subject: 'a mail that nobody waits for', lines: [1, 2, 3] })
+export const payload = (at = 0): Payload =>
+  ({ at, to: 'someone@example.org', subject: 'a mail that nobody waits for', lines: [1, 2, 3] })
 
 /** 100 bytes of JSON. */
 export const result = { status: 'sent', receipt: 'x'.repeat(100 - '{"status":"sent","receipt":""}'.length) }

@@ -1,7 +1,7 @@
-/** HTTP: a route of ours against the same route with one bare call of ioredis; and what an open event stream costs. */
+/** Compares our routes with the same routes that make one ioredis call; measures the memory of an open event stream. */
 import { atLeast } from '../bars.ts'
 import { median, ratio } from '../stats.ts'
-import { inTurn, present, type Outcome, type Size, type BenchContext, type Table } from '../context.ts'
+import { interleave, participating, type PartResult, type Size, type BenchContext, type Table } from '../context.ts'
 import { payload } from '../work.ts'
 import type { BenchProcess } from '../processes.ts'
 
@@ -14,29 +14,30 @@ interface Sample { post: number, get: number }
 const CONNECTIONS = 20
 const KNOWN = 100
 
-/** @property duration in seconds */
-const amounts: Record<Size, { rounds: number, warmUps: number, duration: number, streams: number }> = {
+/** @property duration of one measurement in seconds */
+const workloads: Record<Size, { rounds: number, warmUps: number, duration: number, streams: number }> = {
   full: { rounds: 4, warmUps: 1, duration: 3, streams: 1_000 },
   quick: { rounds: 2, warmUps: 1, duration: 0.6, streams: 1_000 },
   tiny: { rounds: 1, warmUps: 0, duration: 0.5, streams: 20 }
 }
 
-export async function http (stage: BenchContext): Promise<Outcome> {
-  if (present(stage, 'ours').length === 0) return { tables: [], bars: [] }
-  const { rounds, warmUps, duration, streams } = amounts[stage.size]
-  await stage.redis.flush()
+export async function http (context: BenchContext): Promise<PartResult> {
+  if (participating(context, 'ours').length === 0) return { tables: [], bars: [] }
+  const { rounds, warmUps, duration, streams } = workloads[context.size]
+  await context.redis.flush()
   const sites = new Map<Kind, Site>()
-  for (const kind of kinds) sites.set(kind, await open(stage, kind))
-  await sameAnswers(sites)
-  const load = await stage.processes.node('load', ['autocannon'])
-  const samples = await inTurn([...kinds], rounds, warmUps, async (kind, round) => {
-    const sample = await once(load, sites.get(kind)!, round < 0 ? duration / 2 : duration)
-    stage.say(`http, ${round < 0 ? 'warm-up' : `round ${round + 1}`}: ${kind}, POST ${Math.round(sample.post)}/s, GET ${Math.round(sample.get)}/s`)
+  for (const kind of kinds) sites.set(kind, await open(context, kind))
+  await checkSameLengths(sites)
+  const load = await context.processes.node('load', ['autocannon'])
+  const samples = await interleave([...kinds], rounds, warmUps, async (kind, round) => {
+    const sample = await measure(load, sites.get(kind)!, round < 0 ? duration / 2 : duration)
+    const title = round < 0 ? 'warm-up' : `round ${round + 1}`
+    context.log(`http, ${title}: ${kind}, POST ${Math.round(sample.post)}/s, GET ${Math.round(sample.get)}/s`)
     return sample
   })
-  const memory = await openStreams(stage, sites.get('ours')!, streams)
-  await Promise.all([load, ...[...sites.values()].map(site => site.web)].map(actor => actor.end()))
-  return outcome(samples, memory)
+  const memory = await openStreams(context, sites.get('ours')!, streams)
+  await Promise.all([load, ...[...sites.values()].map(site => site.web)].map(started => started.end()))
+  return toResult(samples, memory)
 }
 
 const body = JSON.stringify(payload())
@@ -47,59 +48,65 @@ const enqueue = async (address: string): Promise<Response> =>
 async function open ({ processes, redis }: BenchContext, kind: Kind): Promise<Site> {
   const web = await processes.node('web', [kind, redis.url], ['--expose-gc'])
   const address = await web.call<string>('address')
-  return { web, address, paths: await enqueued(address, KNOWN) }
+  return { web, address, paths: await enqueueTasks(address, KNOWN) }
 }
 
-/** The addresses of tasks that wait. */
-async function enqueued (address: string, count: number): Promise<string[]> {
+/** Enqueues tasks that no worker runs. Returns the paths of their status. */
+async function enqueueTasks (address: string, count: number): Promise<string[]> {
   const paths: string[] = []
   for (let i = 0; i < count; i++) paths.push((await enqueue(address)).headers.get('location')!)
   return paths
 }
 
-/** What the two routes answer must be as long: else it is another race. */
-async function sameAnswers (sites: Map<Kind, Site>): Promise<void> {
+/** Throws unless the answers of both kinds have the same length: otherwise the comparison would be unfair. */
+async function checkSameLengths (sites: Map<Kind, Site>): Promise<void> {
   const lengths = await Promise.all(kinds.map(async kind => {
     const { address, paths } = sites.get(kind)!
     const answers = [await enqueue(address), await fetch(address + paths[0])]
     return (await Promise.all(answers.map(answer => answer.text()))).map(text => text.length)
   }))
-  if (String(lengths[0]) !== String(lengths[1])) throw new Error(`the routes do not answer alike: ${lengths.join(' and ')} characters`)
+  if (String(lengths[0]) !== String(lengths[1])) {
+    throw new Error(`the answers of the routes differ in length: ${lengths.join(' and ')} characters`)
+  }
 }
 
-async function once (load: BenchProcess, { address, paths }: Site, duration: number): Promise<Sample> {
-  const shot = { url: address, connections: CONNECTIONS, duration }
-  const post = await load.call<number>('fire', { ...shot, method: 'POST', body, paths: ['/enqueue'] })
-  const get = await load.call<number>('fire', { ...shot, method: 'GET', paths })
+async function measure (load: BenchProcess, { address, paths }: Site, duration: number): Promise<Sample> {
+  const options = { url: address, connections: CONNECTIONS, duration }
+  const post = await load.call<number>('run', { ...options, method: 'POST', body, paths: ['/enqueue'] })
+  const get = await load.call<number>('run', { ...options, method: 'GET', paths })
   return { post, get }
 }
 
 interface Memory { heap: number, rss: number }
 
-/** Bytes of one of many open streams, each of a task of its own that waits. */
-async function openStreams (stage: BenchContext, { web, address }: Site, count: number): Promise<Memory & { count: number }> {
-  const client = await stage.processes.node('streams', ['clients'])
-  const paths = await enqueued(address, count)
+/** Bytes of one open stream, measured with many of them. Each is the stream of another waiting task. */
+async function openStreams (
+  context: BenchContext, { web, address }: Site, count: number
+): Promise<Memory & { count: number }> {
+  const client = await context.processes.node('streams', ['clients'])
+  const paths = await enqueueTasks(address, count)
   const urls = paths.map(path => `${address}${path}/events`)
-  await client.call('open', { urls: urls.slice(0, 10) }) // what is there once, whatever the number of streams
+  await client.call('open', { urls: urls.slice(0, 10) }) // allocates the memory that all streams share
   const before = await web.call<Memory>('memory')
   await client.call('open', { urls: urls.slice(10) })
   const after = await web.call<Memory>('memory')
   await client.call('close')
   await client.end()
-  const each = (of: keyof Memory): number => (after[of] - before[of]) / (count - 10)
-  stage.say(`http: ${count} event streams, ${Math.round(each('heap'))} bytes of heap each, ${Math.round(each('rss'))} of rss`)
+  const each = (key: keyof Memory): number => (after[key] - before[key]) / (count - 10)
+  const [heap, rss] = [Math.round(each('heap')), Math.round(each('rss'))]
+  context.log(`http: ${count} event streams, ${heap} bytes of heap each, ${rss} of rss`)
   return { count, heap: each('heap'), rss: each('rss') }
 }
 
-function outcome (samples: Map<Kind, Sample[]>, memory: Memory & { count: number }): Outcome {
-  const of = (kind: Kind, key: keyof Sample): number[] => samples.get(kind)!.map(sample => sample[key])
-  const row = (title: string, kind: Kind): Table['rows'][number] => [title, Math.round(median(of(kind, 'post'))), Math.round(median(of(kind, 'get')))]
+function toResult (samples: Map<Kind, Sample[]>, memory: Memory & { count: number }): PartResult {
+  const rates = (kind: Kind, key: keyof Sample): number[] => samples.get(kind)!.map(sample => sample[key])
+  const row = (title: string, kind: Kind): Table['rows'][number] =>
+    [title, Math.round(median(rates(kind, 'post'))), Math.round(median(rates(kind, 'get')))]
   return {
     tables: [
       {
         title: `HTTP answers a second, ${CONNECTIONS} connections`,
-        note: 'The bare routes do one EVALSHA (HSET, LPUSH), and one HGET; the same Fastify, schema and length of the answers.',
+        note: 'The bare routes call one EVALSHA (HSET, LPUSH), and one HGET; same Fastify, schema and answer length.',
         columns: ['', 'POST that enqueues', 'GET of a status'],
         rows: [row('fastify-tasks', 'ours'), row('bare routes', 'bare')]
       },
@@ -110,8 +117,8 @@ function outcome (samples: Map<Kind, Sample[]>, memory: Memory & { count: number
       }
     ],
     bars: [
-      atLeast('POST that enqueues: × the bare route', ratio(of('ours', 'post'), of('bare', 'post')), 0.8),
-      atLeast('GET /tasks/:id: × the bare route', ratio(of('ours', 'get'), of('bare', 'get')), 0.8)
+      atLeast('POST that enqueues: × the bare route', ratio(rates('ours', 'post'), rates('bare', 'post')), 0.8),
+      atLeast('GET /tasks/:id: × the bare route', ratio(rates('ours', 'get'), rates('bare', 'get')), 0.8)
     ]
   }
 }

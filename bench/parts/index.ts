@@ -10,6 +10,8 @@ import { processed } from './processed.ts'
 import { workers } from './workers.ts'
 import type { Part } from '../context.ts'
 
-export const parts = { processed, enqueue, latency, memory, workers, backlog, delayed, network, http } satisfies Record<string, Part>
+export const parts = {
+  processed, enqueue, latency, memory, workers, backlog, delayed, network, http
+} satisfies Record<string, Part>
 
 export type PartName = keyof typeof parts

@@ -1,40 +1,42 @@
 /**
- * Raw Bee-Queue, on its own redis 3 client. Results are not kept, because it keeps none; what it leaves of a finished job
- * stays, as by default.
+ * Raw Bee-Queue, on its own redis 3 client. It keeps no results. Its records of finished jobs are not removed, as by
+ * default.
  */
 import { randomUUID } from 'node:crypto'
 import BeeQueue from 'bee-queue'
 import { QUEUE, result, type Payload } from '../work.ts'
 import type { EnqueueOptions, Peer } from './peer.ts'
 
-interface Variety {
-  /** Whether a worker tells of the ends of its jobs. */
+interface Variant {
+  /** Whether a worker publishes that a job has finished. */
   sendEvents: boolean
-  /** UUIDs as ids, and a result in the data, where its users put one: what a task of ours leaves in Redis, left by Bee-Queue. */
+  /** Whether ids are UUIDs and the data holds the result, so that Bee-Queue keeps the same data as ours. */
   stored?: boolean
 }
 
-/** Its README advises it where nobody listens. */
-const deaf = { getEvents: false, storeJobs: false }
+/** Bee-Queue's README recommends these settings if the app does not listen to events. */
+const noEvents = { getEvents: false, storeJobs: false }
 
 async function open (url: string, settings: BeeQueue.QueueSettings): Promise<BeeQueue> {
-  const queue = new BeeQueue(QUEUE, { ...deaf, ...settings, redis: { url } as {} })
+  const queue = new BeeQueue(QUEUE, { ...noEvents, ...settings, redis: { url } as {} })
   await queue.ready()
   return queue
 }
 
-function job (queue: BeeQueue, data: Payload, stored: boolean, { delayUntil }: EnqueueOptions = {}): BeeQueue.Job<Payload> {
-  const made = queue.createJob<Payload>(stored ? { ...data, result } as Payload : data)
-  if (stored) made.setId(randomUUID())
-  return delayUntil === undefined ? made : made.delayUntil(delayUntil)
+function job (
+  queue: BeeQueue, data: Payload, stored: boolean, { delayUntil }: EnqueueOptions = {}
+): BeeQueue.Job<Payload> {
+  const created = queue.createJob<Payload>(stored ? { ...data, result } as Payload : data)
+  if (stored) created.setId(randomUUID())
+  return delayUntil === undefined ? created : created.delayUntil(delayUntil)
 }
 
-const peer = ({ sendEvents, stored = false }: Variety): Peer => ({
+const peer = ({ sendEvents, stored = false }: Variant): Peer => ({
   async producer (url) {
     const queue = await open(url, { isWorker: false, sendEvents })
     return {
       add: (data, options) => job(queue, data, stored, options).save(),
-      addMany: (data, options) => queue.saveAll(data.map(one => job(queue, one, stored, options)))
+      addMany: (payloads, options) => queue.saveAll(payloads.map(data => job(queue, data, stored, options)))
     }
   },
 
@@ -45,8 +47,8 @@ const peer = ({ sendEvents, stored = false }: Variety): Peer => ({
   }
 })
 
-/** As by default: without its events nobody learns of the end of a job. */
+/** With events, as by default. */
 export const bee = peer({ sendEvents: true })
-/** As in Bee-Queue's own benchmark at its leanest (BQ_MINIMAL). */
+/** Without events, as in the smallest setup of Bee-Queue's own benchmark (BQ_MINIMAL). */
 export const beeLean = peer({ sendEvents: false })
 export const beeStored = peer({ sendEvents: true, stored: true })

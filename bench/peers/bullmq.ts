@@ -12,7 +12,7 @@ export const bullmq: Peer = {
     await queue.waitUntilReady()
     return {
       add: data => queue.add(TASK, data),
-      addMany: data => queue.addBulk(data.map(one => ({ name: TASK, data: one })))
+      addMany: payloads => queue.addBulk(payloads.map(data => ({ name: TASK, data })))
     }
   },
 

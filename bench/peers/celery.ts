@@ -1,4 +1,4 @@
-/** Celery, from Debian's packages: where its Python is, and how its processes are started. Its own side is in celery/. */
+/** Celery, from Debian's packages: finds its Python and starts its processes. Their Python code is in celery/. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,14 +12,15 @@ export interface Celery {
 
 export const HOW_TO_INSTALL = 'apt-get install -y --no-install-recommends python3-celery python3-redis'
 
-/** More processes than this make its pool slower on a small machine: it is given the size at which it is fastest. */
+/** The pool size at which Celery was fastest on a small machine. More processes made it slower. */
 export const LARGEST_POOL = 10
 
-/** Debian's Python is not always the first on the PATH. Null where none has Celery and its Redis client. */
+/** Null if no Python has Celery and its Redis client. Debian's Python is not always the first on the PATH. */
 export async function findCelery (): Promise<Celery | null> {
   for (const python of ['python3', '/usr/bin/python3']) {
-    const ask = promisify(execFile)(python, ['-c', 'import celery, redis; print(celery.__version__)'], { timeout: 20_000 })
-    const version = await ask.then(({ stdout }) => stdout.trim(), () => null)
+    const print = 'import celery, redis; print(celery.__version__)'
+    const printed = promisify(execFile)(python, ['-c', print], { timeout: 20_000 })
+    const version = await printed.then(({ stdout }) => stdout.trim(), () => null)
     if (version) return { python, version }
   }
   return null

@@ -1,4 +1,4 @@
-/** The floor: bare ioredis. LPUSH, a blocking pop, one script that stores a result: no retries, no claims, no status. */
+/** The floor: bare ioredis. LPUSH, a blocking pop, a script that stores a result. No retries, no claims, no status. */
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Payload } from '../work.ts'
@@ -11,7 +11,7 @@ const message = (data: Payload): string => JSON.stringify({ id: randomUUID(), da
 
 function connect (url: string): Redis {
   const redis = new Redis(url, { scripts: { store: { lua: store, numberOfKeys: 1 } } })
-  redis.on('error', () => {}) // the end of the server is the end of the bench
+  redis.on('error', () => {}) // the server stops only when the bench ends
   return redis
 }
 
@@ -24,26 +24,27 @@ export const floor: Peer = {
     }
   },
 
-  /** As many lanes as there may be tasks at once. Their pops queue up on one connection: Redis answers one after the other. */
+  /** Runs one loop for each concurrent task. The loops' pops queue up on one connection. */
   async worker (url, { concurrency, handler }) {
-    const blocker = connect(url)
+    const blockingConnection = connect(url)
     const redis = connect(url) as Redis & { store (key: string, id: string, result: string): Promise<unknown> }
     const closing = new AbortController()
 
-    async function lane (): Promise<void> {
+    async function loop (): Promise<void> {
       while (!closing.signal.aborted) {
-        const popped = await blocker.brpop(LIST, 0)
+        const popped = await blockingConnection.brpop(LIST, 0)
         const { id, data } = JSON.parse(popped![1])
         await redis.store('floor:results', id, JSON.stringify(await handler(data)))
       }
     }
 
-    const lanes = Array.from({ length: concurrency }, () => lane().catch(error => { if (!closing.signal.aborted) throw error }))
+    const loops = Array.from({ length: concurrency }, () =>
+      loop().catch(error => { if (!closing.signal.aborted) throw error }))
     return {
       async close () {
         closing.abort()
-        blocker.disconnect()
-        await Promise.all(lanes)
+        blockingConnection.disconnect()
+        await Promise.all(loops)
         redis.disconnect()
       }
     }

@@ -1,7 +1,7 @@
-/** The peers, and where to find those that run in Node. */
+/** The names of the peers; loads a peer that runs in Node. */
 import type { Peer } from './peer.ts'
 
-/** Who can be named to take part. */
+/** The peers that `--peers` accepts, with their titles. */
 export const titles = {
   floor: 'floor (bare ioredis)',
   ours: 'fastify-tasks',
@@ -13,19 +13,19 @@ export const titles = {
 
 export type PeerName = keyof typeof titles
 
-/** The same for one part of the bench: with short-lived records, and with ids and results as others have them. */
-export type Variant = PeerName | 'ours-brief' | 'bee-stored'
+/** Variants for the part `memory`: ours with a short ttl, and Bee-Queue with UUIDs and stored results. */
+export type Variant = PeerName | 'ours-short-ttl' | 'bee-stored'
 
-/** Loads nothing but the one that is asked for: a process runs one peer. */
+/** Loads only the named peer: a process runs one peer. */
 export async function loadPeer (name: string): Promise<Peer> {
   switch (name) {
     case 'floor': return (await import('./floor.ts')).floor
     case 'ours': return (await import('./ours.ts')).ours
-    case 'ours-brief': return (await import('./ours.ts')).oursBrief
+    case 'ours-short-ttl': return (await import('./ours.ts')).oursShortTtl
     case 'bee': return (await import('./bee.ts')).bee
     case 'bee-lean': return (await import('./bee.ts')).beeLean
     case 'bee-stored': return (await import('./bee.ts')).beeStored
     case 'bullmq': return (await import('./bullmq.ts')).bullmq
-    default: throw new Error(`there is no peer "${name}" that runs in Node`)
+    default: throw new Error(`no peer "${name}" runs in Node`)
   }
 }

@@ -1,12 +1,12 @@
-/** fastify-tasks, as compiled from this checkout, in a real Fastify app, with its defaults. */
+/** fastify-tasks, as compiled from this checkout, in a Fastify app, with its defaults. */
 import Fastify, { type FastifyInstance } from 'fastify'
 import tasks from '../../lib/plugin.ts'
 import { TASK } from '../work.ts'
 import type { TasksOptions } from '../../lib/types.ts'
 import type { Handler, Peer } from './peer.ts'
 
-/** How long records stay for which the bench waits until they have gone, in ms. */
-export const BRIEF = 1_500
+/** The bench waits until records with this ttl are gone. */
+export const SHORT_TTL_MS = 1_500
 
 export async function openApp (options: TasksOptions, handler?: Handler): Promise<FastifyInstance> {
   const app = Fastify({ logger: false })
@@ -21,7 +21,7 @@ const peer = (options: TasksOptions = {}): Peer => ({
     const app = await openApp({ ...options, redis: url })
     return {
       add: (data, options) => app.tasks.enqueue(TASK, data, options),
-      addMany: (data, options) => app.tasks.enqueueMany(TASK, data.map(one => ({ data: one, ...options })))
+      addMany: (payloads, options) => app.tasks.enqueueMany(TASK, payloads.map(data => ({ data, ...options })))
     }
   },
 
@@ -31,4 +31,4 @@ const peer = (options: TasksOptions = {}): Peer => ({
 })
 
 export const ours = peer()
-export const oursBrief = peer({ resultTtl: BRIEF })
+export const oursShortTtl = peer({ resultTtl: SHORT_TTL_MS })

@@ -1,32 +1,33 @@
-/** What a peer is to the bench: something to enqueue with until its process ends, and something that works. One small file each. */
+/** The interface of a peer: a producer and a worker. Each peer is one small file. */
 import type { Payload } from '../work.ts'
 
 export type Handler = (data: Payload) => unknown
 
 export interface EnqueueOptions {
-  /** Not before this time, in ms since 1970. */
+  /** The earliest start, in ms since 1970. */
   delayUntil?: number
 }
 
 export interface Producer {
-  /** Enqueues one; resolves once Redis has it. */
+  /** Enqueues one task. Resolves when it is in Redis. */
   add (data: Payload, options?: EnqueueOptions): Promise<unknown>
-  /** Enqueues together, with what the peer has for it. */
-  addMany (data: Payload[], options?: EnqueueOptions): Promise<unknown>
+  /** Enqueues several tasks with the peer's bulk call. */
+  addMany (payloads: Payload[], options?: EnqueueOptions): Promise<unknown>
 }
 
 export interface WorkerOptions {
   concurrency: number
   handler: Handler
-  /** What the peer needs so that delayed tasks start. */
+  /** Whether delayed tasks must start. A peer may need a setting for it. */
   delayed?: boolean
 }
 
-export interface Working {
+export interface RunningWorker {
   close (): Promise<unknown>
 }
 
 export interface Peer {
+  /** The producer is used until its process exits. */
   producer (url: string): Promise<Producer>
-  worker (url: string, options: WorkerOptions): Promise<Working>
+  worker (url: string, options: WorkerOptions): Promise<RunningWorker>
 }

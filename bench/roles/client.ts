@@ -1,4 +1,4 @@
-/** A process that fills queues of ours, and asks for tasks in them: one app for each Redis URL. */
+/** A process that fills queues, and measures status and cancel calls: one app for each Redis URL. */
 import type { FastifyInstance } from 'fastify'
 import { now } from '../clock.ts'
 import { openApp } from '../peers/ours.ts'
@@ -6,22 +6,22 @@ import { payload, TASK } from '../work.ts'
 
 const BULK = 1_000
 
-interface Filled { app: FastifyInstance, ids: string[] }
+interface FilledQueue { app: FastifyInstance, ids: string[] }
 
 export async function client (urls: string[]): Promise<ClientRole> {
   return new ClientRole(await Promise.all(urls.map(async url => ({ app: await openApp({ redis: url }), ids: [] }))))
 }
 
 export class ClientRole {
-  readonly #all: Filled[]
+  readonly #queues: FilledQueue[]
 
-  constructor (all: Filled[]) {
-    this.#all = all
+  constructor (queues: FilledQueue[]) {
+    this.#queues = queues
   }
 
-  /** Enqueues, and remembers as many ids as were asked for, of those that come last: they wait longest. */
+  /** Enqueues tasks, and remembers the ids of the last `remember` tasks: these wait longest. */
   async fill ({ which, count, remember }: { which: number, count: number, remember: number }): Promise<void> {
-    const { app, ids } = this.#all[which]!
+    const { app, ids } = this.#queues[which]!
     for (let left = count; left > 0; left -= BULK) {
       const items = Array.from({ length: Math.min(left, BULK) }, () => ({ data: payload() }))
       const handles = await app.tasks.enqueueMany(TASK, items)
@@ -29,14 +29,14 @@ export class ClientRole {
     }
   }
 
-  forget ({ which }: { which: number }): void { this.#all[which]!.ids.length = 0 }
+  forget ({ which }: { which: number }): void { this.#queues[which]!.ids.length = 0 }
 
-  /** How long each status took, in ms, for each queue: one after the other, the queues in turn. */
+  /** Ms of each status call, for each queue. */
   statuses ({ count }: { count: number }): Promise<number[][]> {
     return this.#timed(count, ({ app, ids }, i) => app.tasks.status(ids[i * 7 % ids.length]!))
   }
 
-  /** How long each cancel took: each of another task. */
+  /** Ms of each cancel call, for each queue. Each call cancels another task. */
   cancels ({ count }: { count: number }): Promise<number[][]> {
     return this.#timed(count, async ({ app, ids }) => {
       const outcome = await app.tasks.cancel(ids.pop()!)
@@ -44,13 +44,13 @@ export class ClientRole {
     })
   }
 
-  /** What disturbs one queue's calls disturbs the other's as often. */
-  async #timed (count: number, run: (filled: Filled, i: number) => Promise<unknown>): Promise<number[][]> {
-    const times = this.#all.map((): number[] => [])
+  /** Calls one after the other, alternating between the queues: a disturbance slows both equally often. */
+  async #timed (count: number, run: (queue: FilledQueue, i: number) => Promise<unknown>): Promise<number[][]> {
+    const times = this.#queues.map((): number[] => [])
     for (let i = 0; i < count; i++) {
-      for (const [which, filled] of this.#all.entries()) {
+      for (const [which, queue] of this.#queues.entries()) {
         const start = now()
-        await run(filled, i)
+        await run(queue, i)
         times[which]!.push(now() - start)
       }
     }

@@ -1,7 +1,7 @@
-/** The process that sends requests: autocannon. */
+/** The process that sends HTTP requests, with autocannon. */
 import autocannon from 'autocannon'
 
-export interface Shot {
+export interface LoadOptions {
   url: string
   method: 'GET' | 'POST'
   body?: string
@@ -11,13 +11,16 @@ export interface Shot {
   duration: number
 }
 
-export const load = async (): Promise<{ fire: (shot: Shot) => Promise<number> }> => ({ fire })
+export const load = async (): Promise<{ run: (options: LoadOptions) => Promise<number> }> => ({ run })
 
-/** Answers a second. Throws where one was no success: that would be another figure. */
-async function fire ({ url, method, body, paths, connections, duration }: Shot): Promise<number> {
+/** Answers a second. Throws if an answer is no success, because error answers would count too. */
+async function run ({ url, method, body, paths, connections, duration }: LoadOptions): Promise<number> {
   const headers = body === undefined ? {} : { 'content-type': 'application/json' }
   const requests = paths.map(path => ({ method, path, body, headers }))
-  const { requests: { total }, duration: seconds, non2xx, errors, timeouts } = await autocannon({ url, connections, duration, requests })
-  if (non2xx + errors + timeouts > 0) throw new Error(`${method} ${url}: ${non2xx} answers were no success, ${errors} errors, ${timeouts} timeouts`)
-  return total / seconds
+  const result = await autocannon({ url, connections, duration, requests })
+  const { non2xx, errors, timeouts } = result
+  if (non2xx + errors + timeouts > 0) {
+    throw new Error(`${method} ${url}: ${non2xx} answers with an error status, ${errors} errors, ${timeouts} timeouts`)
+  }
+  return result.requests.total / result.duration
 }

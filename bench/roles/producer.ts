@@ -5,7 +5,7 @@ import { loadPeer } from '../peers/index.ts'
 import { payload } from '../work.ts'
 import type { EnqueueOptions, Producer } from '../peers/peer.ts'
 
-/** Of one call that enqueues many. */
+/** Number of tasks that one bulk call enqueues. */
 const BULK = 1_000
 
 export async function producer (peer: string, url: string): Promise<ProducerRole> {
@@ -19,23 +19,23 @@ export class ProducerRole {
     this.#producer = producer
   }
 
-  /** One by one, each awaited. How long it took, in ms. */
+  /** Enqueues one by one, and awaits each call. Returns the duration in ms, as the methods below do. */
   async one ({ count }: { count: number }): Promise<number> {
     const start = now()
     for (let i = 0; i < count; i++) await this.#producer.add(payload())
     return now() - start
   }
 
-  /** So many in flight at any time. */
+  /** Enqueues with `size` calls in flight at any time. */
   async window ({ count, size }: { count: number, size: number }): Promise<number> {
     const start = now()
     let left = count
-    const lane = async (): Promise<void> => { while (left-- > 0) await this.#producer.add(payload()) }
-    await Promise.all(Array.from({ length: size }, lane))
+    const loop = async (): Promise<void> => { while (left-- > 0) await this.#producer.add(payload()) }
+    await Promise.all(Array.from({ length: size }, loop))
     return now() - start
   }
 
-  /** With what the peer has for many at once. */
+  /** Enqueues with the peer's bulk call. */
   async many ({ count, ...options }: { count: number } & EnqueueOptions): Promise<number> {
     const start = now()
     for (let left = count; left > 0; left -= BULK) {
@@ -44,7 +44,7 @@ export class ProducerRole {
     return now() - start
   }
 
-  /** One at a time, with a pause: the queue and the worker are idle at each. */
+  /** Enqueues one at a time, with a pause, so that queue and worker are idle before each task. */
   async paced ({ count, pause }: { count: number, pause: number }): Promise<void> {
     for (let i = 0; i < count; i++) {
       await this.#producer.add(payload(now()))

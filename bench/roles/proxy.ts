@@ -1,9 +1,9 @@
-/** The process between a worker and Redis that makes their way longer, as a network does. */
+/** The process between a worker and Redis that adds latency, as a network does. */
 import { Link } from '../../chaos/proxy.ts'
 
 export interface ProxyRole {
   url (): string
-  /** @param ms that are added each way */
+  /** @param ms added in each direction */
   slow (options: { ms: number }): void
 }
 

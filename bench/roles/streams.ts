@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import { Agent, get, type ClientRequest, type IncomingMessage } from 'node:http'
 
-const TOGETHER = 50
+/** Number of streams that are opened at the same time. */
+const BATCH = 50
 
 export async function streams (): Promise<StreamsRole> {
   return new StreamsRole()
@@ -12,10 +13,10 @@ export class StreamsRole {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity })
   readonly #requests: ClientRequest[] = []
 
-  /** Resolves once each has brought its first event. */
+  /** Resolves when each stream has delivered its first event. */
   async open ({ urls }: { urls: string[] }): Promise<void> {
-    for (let i = 0; i < urls.length; i += TOGETHER) {
-      await Promise.all(urls.slice(i, i + TOGETHER).map(url => this.#open(url)))
+    for (let i = 0; i < urls.length; i += BATCH) {
+      await Promise.all(urls.slice(i, i + BATCH).map(url => this.#open(url)))
     }
   }
 

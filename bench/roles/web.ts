@@ -1,4 +1,4 @@
-/** The web process: routes of ours, or the same routes with one bare call of ioredis in each. */
+/** The web process: our routes, or the same routes with a single ioredis call in each. */
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
@@ -8,8 +8,8 @@ import { TASK } from '../work.ts'
 
 type Kind = 'ours' | 'bare'
 
-const posting = { schema: { response: { 202: recordSchema } } }
-const getting = { schema: { response: { 200: recordSchema } } }
+const postOptions = { schema: { response: { 202: recordSchema } } }
+const getOptions = { schema: { response: { 200: recordSchema } } }
 
 export async function web (kind: Kind, url: string): Promise<WebRole> {
   const app = await (kind === 'ours' ? oursApp(url) : bareApp(url))
@@ -20,24 +20,25 @@ async function oursApp (redis: string): Promise<FastifyInstance> {
   const app = Fastify({ logger: false, forceCloseConnections: true })
   await app.register(tasks, { redis })
   const work = app.tasks.define(TASK)
-  app.post('/enqueue', posting, async (request, reply) => reply.accepted(await work.enqueue(request.body)))
+  app.post('/enqueue', postOptions, async (request, reply) => reply.accepted(await work.enqueue(request.body)))
   return app
 }
 
-/** What a person would write who wants no more than that: a script that stores and queues, and an HGET. */
+/** The smallest handwritten version: a script that stores and queues a task, and an HGET. */
 async function bareApp (url: string): Promise<FastifyInstance> {
   const app = Fastify({ logger: false, forceCloseConnections: true })
   const lua = 'redis.call("HSET", KEYS[1], ARGV[1], ARGV[2]) return redis.call("LPUSH", KEYS[2], ARGV[1])'
-  const redis = new Redis(url, { scripts: { add: { lua, numberOfKeys: 2 } } }) as Redis & { add (...args: string[]): Promise<number> }
+  const scripts = { add: { lua, numberOfKeys: 2 } }
+  const redis = new Redis(url, { scripts }) as Redis & { add (...args: string[]): Promise<number> }
 
-  app.post('/enqueue', posting, async (request, reply) => {
+  app.post('/enqueue', postOptions, async (request, reply) => {
     const id = randomUUID()
     const record = waiting(id)
     await redis.add('bare:jobs', 'bare:waiting', id, JSON.stringify({ record, data: request.body }))
     return reply.code(202).header('cache-control', 'no-store').header('location', `/tasks/${id}`).send(record)
   })
 
-  app.get<{ Params: { id: string } }>('/tasks/:id', getting, async (request, reply) => {
+  app.get<{ Params: { id: string } }>('/tasks/:id', getOptions, async (request, reply) => {
     const text = await redis.hget('bare:jobs', request.params.id)
     reply.header('cache-control', 'no-store')
     return JSON.parse(text!).record
@@ -45,7 +46,7 @@ async function bareApp (url: string): Promise<FastifyInstance> {
   return app
 }
 
-/** As the record of a task of ours, so that what is sent is as long. */
+/** A record like our tasks' records, so that the answers have the same length. */
 const waiting = (id: string): object => ({
   id,
   name: TASK,
@@ -73,7 +74,7 @@ class WebRole {
 
   address (): string { return this.#address }
 
-  /** Bytes, after the garbage is gone: node --expose-gc. */
+  /** Bytes in use after garbage collection. Needs node --expose-gc. */
   async memory (): Promise<{ heap: number, rss: number }> {
     for (let i = 0; i < 3; i++) {
       globalThis.gc!()

@@ -1,11 +1,11 @@
-/** The process that works: its peer's worker is started and stopped as often as there are rounds, so that its code stays warm. */
+/** The worker process. It starts and stops its peer's worker in each round, so that the code stays warm. */
 import { loadPeer } from '../peers/index.ts'
 import { Meter, type MeterOptions, type Reading } from '../meter.ts'
-import type { Peer, Working } from '../peers/peer.ts'
+import type { Peer, RunningWorker } from '../peers/peer.ts'
 
 export interface StartOptions extends MeterOptions {
   concurrency: number
-  /** Default: that of the process. */
+  /** Default: the process's URL. */
   url?: string
   delayed?: boolean
 }
@@ -18,7 +18,7 @@ export class WorkerRole {
   readonly #peer: Peer
   readonly #url: string
   #meter: Meter | null = null
-  #working: Working | null = null
+  #running: RunningWorker | null = null
 
   constructor (peer: Peer, url: string) {
     this.#peer = peer
@@ -27,13 +27,13 @@ export class WorkerRole {
 
   async start ({ concurrency, delayed, url = this.#url, ...options }: StartOptions): Promise<void> {
     this.#meter = new Meter(options)
-    this.#working = await this.#peer.worker(url, { concurrency, delayed, handler: this.#meter.handle })
+    this.#running = await this.#peer.worker(url, { concurrency, delayed, handler: this.#meter.handle })
   }
 
   read (): Reading { return this.#meter!.read() }
 
   async stop (): Promise<void> {
-    await this.#working?.close()
-    this.#working = null
+    await this.#running?.close()
+    this.#running = null
   }
 }

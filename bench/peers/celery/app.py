@@ -1,4 +1,4 @@
-"""Celery's side of the bench: its app, its one task, and the meter of each process of its pool."""
+"""The Celery app of the bench: its task, and the meter of each process of its pool."""
 import glob
 import json
 import mmap
@@ -11,7 +11,7 @@ from celery.signals import worker_ready
 
 URL = os.environ['BENCH_REDIS']
 METER = os.environ.get('BENCH_METER', '')
-SLOT = struct.Struct('<Qddd')  # ended, first start, last start, last end
+SLOT = struct.Struct('<Qddd')  # number of finished tasks, first start, last start, last end
 RESULT = {'status': 'sent', 'receipt': 'x' * (100 - len('{"status":"sent","receipt":""}'))}
 
 app = Celery('bench', broker=URL, backend=URL)
@@ -20,7 +20,7 @@ slot = None
 
 
 def now():
-    """The clock that all processes share, in ms."""
+    """Ms of the clock that all processes share."""
     return time.monotonic_ns() / 1e6
 
 
@@ -29,7 +29,7 @@ def payload(at=0):
 
 
 class Slot:
-    """What one process has measured, where the bench can read it: a file of its own, in memory."""
+    """The meter of one process: a memory-mapped file that the bench reads."""
 
     def __init__(self):
         self.path = os.path.join(METER, str(os.getpid()))
@@ -37,7 +37,7 @@ class Slot:
             file.write(SLOT.pack(0, 0, 0, 0))
         with open(self.path, 'r+b') as file:
             self.memory = mmap.mmap(file.fileno(), SLOT.size)
-        self.ended = 0
+        self.finished = 0
         self.first = 0
         self.started = 0
         self.latencies = open(self.path + '.latencies', 'a', buffering=1) if options.get('latencies') else None
@@ -49,8 +49,8 @@ class Slot:
             self.latencies.write(f"{self.started - data['at']}\n")
 
     def end(self):
-        self.ended += 1
-        SLOT.pack_into(self.memory, 0, self.ended, self.first, self.started, now())
+        self.finished += 1
+        SLOT.pack_into(self.memory, 0, self.finished, self.first, self.started, now())
 
 
 @app.task(name='work')
@@ -66,12 +66,12 @@ def work(data):
 
 
 @worker_ready.connect
-def tell(**_):
+def mark_ready(**_):
     open(os.path.join(METER, 'ready'), 'w').close()
 
 
 def read():
-    """What all processes of the pool have measured together."""
+    """The totals of all processes of the pool."""
     slots = []
     latencies = []
     for path in glob.glob(os.path.join(METER, '*')):
@@ -84,9 +84,9 @@ def read():
             if len(content) == SLOT.size and content[0:8] != bytes(8):
                 slots.append(SLOT.unpack(content))
     return {
-        'count': sum(one[0] for one in slots),
-        'firstStart': min((one[1] for one in slots), default=0),
-        'lastStart': max((one[2] for one in slots), default=0),
-        'end': max((one[3] for one in slots), default=0),
+        'count': sum(slot[0] for slot in slots),
+        'firstStart': min((slot[1] for slot in slots), default=0),
+        'lastStart': max((slot[2] for slot in slots), default=0),
+        'end': max((slot[3] for slot in slots), default=0),
         'latencies': latencies
     }

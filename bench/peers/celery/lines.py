@@ -1,4 +1,4 @@
-"""Answers the bench in lines of JSON, as child.ts does for the peers in Node."""
+"""Reads calls and writes answers as lines of JSON, as child.ts does for the peers in Node."""
 import json
 import sys
 import traceback

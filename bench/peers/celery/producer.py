@@ -1,4 +1,4 @@
-"""The process that enqueues with Celery. It has nothing for many at once, and nothing for many in flight."""
+"""The process that enqueues with Celery. Celery has no bulk call, and no calls in flight."""
 import time
 
 from app import now, payload, work

@@ -1,4 +1,4 @@
-"""Starts and stops Celery's worker, and reads what its processes measured."""
+"""Starts and stops Celery's worker, and reads the meters of its processes."""
 import json
 import os
 import shutil
@@ -10,7 +10,7 @@ import time
 meter = tempfile.mkdtemp(prefix='fastify-tasks-bench-')
 os.environ['BENCH_METER'] = meter
 
-from app import read  # noqa: E402 (it looks for BENCH_METER)
+from app import read  # noqa: E402 (app reads BENCH_METER when it is imported)
 from lines import serve  # noqa: E402
 
 START_WITHIN = 30
@@ -19,7 +19,7 @@ TICK = os.sysconf('SC_CLK_TCK')
 
 
 def cpu_of(pid):
-    """In µs; 0 for a process that is gone."""
+    """CPU time of a process in µs; 0 if it no longer exists."""
     try:
         with open(f'/proc/{pid}/stat') as file:
             user, system = file.read().rsplit(')', 1)[1].split()[11:13]
@@ -45,12 +45,12 @@ class Worker:
         deadline = time.monotonic() + START_WITHIN
         while not os.path.exists(os.path.join(meter, 'ready')):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError('the worker of Celery did not start')
+                raise RuntimeError('Celery\'s worker did not start')
             time.sleep(0.01)
-        self.cpu = self.spent()
+        self.cpu = self.cpu_now()
 
-    def spent(self):
-        """Of the worker's main process and its pool."""
+    def cpu_now(self):
+        """CPU time of the worker's main process and its pool."""
         main = self.process.pid
         try:
             with open(f'/proc/{main}/task/{main}/children') as file:
@@ -61,7 +61,7 @@ class Worker:
 
     def read(self):
         reading = read()
-        return {**reading, 'cpu': self.spent() - self.cpu if reading['count'] >= self.target else 0}
+        return {**reading, 'cpu': self.cpu_now() - self.cpu if reading['count'] >= self.target else 0}
 
     def stop(self):
         if self.process is None:
