@@ -1,8 +1,8 @@
 /**
- * Redis' append-only file as the bench's witness. It has every write that Redis ever answered, in order, across all
- * restarts (appendfsync always, never rewritten), with the effects of each script. So nothing that happened to a record
- * can be missed: neither between two looks, nor while a subscriber was away. An outcome that was settled twice is
- * there as a write to a record that had ended.
+ * Reads each task's history from Redis' append-only file. The file has every write that Redis ever answered, in order
+ * and across all restarts (appendfsync always, never rewritten), with the effects of each script. So no change of a
+ * record is missed, as it could be by polling, or while a subscriber is disconnected. If a task is settled twice, the
+ * file has a write to a record that was already terminal.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,13 +10,13 @@ import { isTerminal } from '../lib/records/task-record.ts'
 import type { TerminalState } from '../lib/types.ts'
 
 export interface History {
-  /** The state of each terminal record that was written, in order: one is right. */
-  ends: TerminalState[]
+  /** The state of each terminal record that was written, in order. Exactly one is correct. */
+  terminalStates: TerminalState[]
   /** The last terminal record. */
   record: any
-  /** Writes to a record after its end, or anew after it was removed: none is right. */
-  afterwards: string[]
-  /** Its worker was found to have gone away, this many times. */
+  /** Writes to a terminal or removed record. None is correct. */
+  lateWrites: string[]
+  /** How often the task was found stalled. */
   stalls: number
   removed: boolean
 }
@@ -24,14 +24,16 @@ export interface History {
 export function readAof (dir: string): Map<string, History> {
   const histories = new Map<string, History>()
   const folder = join(dir, 'appendonlydir')
-  const files = readdirSync(folder).filter(name => name.endsWith('.incr.aof')).sort((a, b) => Number(a.split('.')[2]) - Number(b.split('.')[2]))
+  const files = readdirSync(folder)
+    .filter(name => name.endsWith('.incr.aof'))
+    .sort((a, b) => Number(a.split('.')[2]) - Number(b.split('.')[2]))
   for (const file of files) {
     for (const command of commands(readFileSync(join(folder, file)))) apply(histories, command)
   }
   return histories
 }
 
-/** Commands as Redis writes them: `*3\r\n$4\r\nHSET\r\n…`. */
+/** Parses commands as Redis writes them: `*3\r\n$4\r\nHSET\r\n…`. */
 function * commands (bytes: Buffer): Generator<string[]> {
   let at = 0
   const number = (): number => {
@@ -52,23 +54,27 @@ function * commands (bytes: Buffer): Generator<string[]> {
 }
 
 function apply (histories: Map<string, History>, [command, key = '', ...args]: string[]): void {
-  const about = `${command!.toUpperCase()} ${key.slice(key.lastIndexOf('}') + 2)}`
-  if (about === 'HSET jobs') for (let i = 0; i < args.length; i += 2) write(historyOf(histories, args[i]!), args[i + 1]!)
-  if (about === 'HDEL jobs') for (const id of args) historyOf(histories, id).removed = true
-  if (about === 'HINCRBY stalls') historyOf(histories, args[0]!).stalls++
+  const name = `${command!.toUpperCase()} ${key.slice(key.lastIndexOf('}') + 2)}`
+  if (name === 'HSET jobs') for (let i = 0; i < args.length; i += 2) write(historyOf(histories, args[i]!), args[i + 1]!)
+  if (name === 'HDEL jobs') for (const id of args) historyOf(histories, id).removed = true
+  if (name === 'HINCRBY stalls') historyOf(histories, args[0]!).stalls++
 }
 
 function historyOf (histories: Map<string, History>, id: string): History {
-  let found = histories.get(id)
-  if (!found) histories.set(id, found = { ends: [], record: null, afterwards: [], stalls: 0, removed: false })
-  return found
+  let history = histories.get(id)
+  if (!history) {
+    history = { terminalStates: [], record: null, lateWrites: [], stalls: 0, removed: false }
+    histories.set(id, history)
+  }
+  return history
 }
 
 function write (history: History, text: string): void {
   const record = JSON.parse(text)
-  if (history.ends.length > 0) history.afterwards.push(`${record.status} after ${history.removed ? 'removal' : history.ends.at(-1)}`)
+  const last = history.terminalStates.at(-1)
+  if (last) history.lateWrites.push(`${record.status} after ${history.removed ? 'removal' : last}`)
   history.removed = false
   if (!isTerminal(record.status)) return
-  history.ends.push(record.status)
+  history.terminalStates.push(record.status)
   history.record = record
 }

@@ -1,4 +1,4 @@
-/** Holds what was promised against what the ledgers, the records and Redis' own log say. */
+/** Compares the guarantees with the evidence of a run: the ledgers, the task records and Redis' append-only file. */
 import { stallInterval, maxStalls } from './tasks.ts'
 import type { History } from './aof.ts'
 import type { ProcessRun } from './worker-fleet.ts'
@@ -9,155 +9,208 @@ import type { TaskRecord } from '../lib/types.ts'
 
 export interface Evidence {
   entries: Entry[]
-  /** The status of each acknowledged task, as the API gives it. */
+  /** The record of each acknowledged task, as the API returns it. */
   records: Map<string, TaskRecord<any> | null>
   histories: Map<string, History>
   executions: Map<string, Execution[]>
-  lives: ProcessRun[]
+  processRuns: ProcessRun[]
   faults: Fault[]
 }
 
-/** What one task is found to be. */
-export interface Finding { entry: Entry, id: string, state: string, record: any, history: History | undefined, runs: Execution[] }
+/** The evidence about one task. */
+export interface Finding {
+  entry: Entry
+  id: string
+  state: string
+  record: any
+  history: History | undefined
+  executions: Execution[]
+}
 
 export interface Audit {
   findings: Finding[]
   lost: string[]
   stuck: string[]
   settledTwice: string[]
-  /** Attempts that ran more than once. */
+  /** Attempts that were executed more than once. */
   repeated: { causes: string[], unexplained: string[] }
-  /** Outcomes that are not what the task must come to. */
+  /** Tasks with an outcome that differs from the planned outcome. */
   wrong: string[]
-  /** Tasks that did nothing wrong, and failed because their workers went away too often. */
-  bystanders: string[]
+  /** Tasks that are not poisonous, but failed because their workers died too often. */
+  failedStalled: string[]
+  /** Workers that exited without a reason. */
   died: string[]
+  /** Workers that did not exit after SIGTERM. */
   hung: string[]
 }
 
-const ended = new Set(['succeeded', 'failed', 'cancelled', 'expired'])
+const finished = new Set(['succeeded', 'failed', 'cancelled', 'expired'])
 
 export function audit (evidence: Evidence): Audit {
-  const findings = evidence.entries.filter(entry => entry.acknowledgedAt !== null).map(entry => find(entry, evidence))
-  const bystander = ({ entry, record, state }: Finding): boolean => entry.order.kind !== 'poisonous' && state === 'failed' && record.error.code === 'FST_TASKS_STALLED'
+  const findings = evidence.entries
+    .filter(entry => entry.acknowledgedAt !== null)
+    .map(entry => toFinding(entry, evidence))
+  const stuck = ({ state }: Finding): boolean => state !== 'lost' && !finished.has(state)
+  const died = evidence.processRuns.filter(processRun => exitedUnexpectedly(processRun, evidence))
   return {
     findings,
-    lost: findings.filter(one => one.state === 'lost').map(one => one.id),
-    stuck: findings.filter(one => one.state !== 'lost' && !ended.has(one.state)).map(one => `${one.id} ${one.state}`),
-    settledTwice: [...evidence.histories].filter(([, one]) => one.afterwards.length > 0).map(([id, one]) => `${id}: ${one.afterwards.join(', ')}`),
+    lost: findings.filter(({ state }) => state === 'lost').map(({ id }) => id),
+    stuck: findings.filter(stuck).map(({ id, state }) => `${id} ${state}`),
+    settledTwice: [...evidence.histories]
+      .filter(([, { lateWrites }]) => lateWrites.length > 0)
+      .map(([id, { lateWrites }]) => `${id}: ${lateWrites.join(', ')}`),
     repeated: explain(findings, evidence),
-    wrong: findings.flatMap(one => bystander(one) || !ended.has(one.state) ? [] : wrongs(one, evidence).map(what => `${one.id} (${one.entry.order.kind}): ${what}`)),
-    bystanders: findings.filter(bystander).map(one => `${one.id} (${one.entry.order.kind}): ${one.runs.map(run => `${run.life} ${run.how ?? 'cut off'}`).join(', ')}`),
-    died: evidence.lives.filter(life => diedByItself(life, evidence)).map(life => `${life.name} code ${life.code} signal ${life.signal}`),
-    hung: evidence.lives.filter(life => life.hung).map(life => life.name)
+    wrong: findings
+      .filter(finding => finished.has(finding.state) && !isFailedStalled(finding))
+      .flatMap(finding => problemsOf(finding, evidence)
+        .map(problem => `${finding.id} (${finding.entry.planned.kind}): ${problem}`)),
+    failedStalled: findings.filter(isFailedStalled).map(showExecutions),
+    died: died.map(({ name, code, signal }) => `${name} code ${code} signal ${signal}`),
+    hung: evidence.processRuns.filter(({ hung }) => hung).map(({ name }) => name)
   }
 }
 
-function find (entry: Entry, { records, histories, executions }: Evidence): Finding {
+function isFailedStalled ({ entry, record, state }: Finding): boolean {
+  return entry.planned.kind !== 'poisonous' && state === 'failed' && record.error.code === 'FST_TASKS_STALLED'
+}
+
+function showExecutions ({ id, entry, executions }: Finding): string {
+  const texts = executions.map(({ worker, outcome }) => `${worker} ${outcome ?? 'cut off'}`)
+  return `${id} (${entry.planned.kind}): ${texts.join(', ')}`
+}
+
+function toFinding (entry: Entry, evidence: Evidence): Finding {
   const id = entry.id!
-  const history = histories.get(id)
-  const runs = executions.get(id) ?? []
-  const now = records.get(id)
-  if (now) return { entry, id, state: now.state, record: now, history, runs }
-  // Its resultTtl has passed.
-  const past = history?.removed ? history.record : null
-  // As it is written: the first attempt goes without saying.
-  return { entry, id, state: past?.status ?? 'lost', record: past && { attempt: 1, ...past }, history, runs }
+  const history = evidence.histories.get(id)
+  const executions = evidence.executions.get(id) ?? []
+  const current = evidence.records.get(id)
+  if (current) return { entry, id, state: current.state, record: current, history, executions }
+  // If it was removed after its resultTtl, the append-only file still has the record as stored: without `attempt: 1`.
+  const removed = history?.removed ? history.record : null
+  const record = removed && { attempt: 1, ...removed }
+  return { entry, id, state: removed?.status ?? 'lost', record, history, executions }
 }
 
 // Outcomes
 
-function wrongs (finding: Finding, evidence: Evidence): string[] {
-  const { entry, state, record, history, runs } = finding
-  const found: string[] = []
-  const expect = (holds: boolean, what: string): void => { if (!holds) found.push(what) }
-  outcomes[entry.order.kind](finding, expect, evidence)
-  if (state === 'succeeded') expect(runs.some(one => one.run === record.result?.run && one.how === 'ok'), `its result ${JSON.stringify(record.result)} is no run's`)
-  if (history?.record) expect(history.record.status === state, `its record is ${state}, its last write ${history.record.status}`)
-  if (entry.awaited) expect(entry.awaited.state === state && (state !== 'succeeded' || (entry.awaited.result as any)?.run === record.result.run), `its handle said ${JSON.stringify(entry.awaited)}`)
-  else expect(!entry.order.awaited, 'its handle never gave a result')
-  return found
-}
+type Expect = (condition: boolean, problem: string) => void
 
-type Expect = (holds: boolean, what: string) => void
+function problemsOf (finding: Finding, evidence: Evidence): string[] {
+  const { entry, state, record, history, executions } = finding
+  const problems: string[] = []
+  const expect: Expect = (condition, problem) => { if (!condition) problems.push(problem) }
+  checks[entry.planned.kind](finding, expect, evidence)
+  if (state === 'succeeded') {
+    const succeeded = executions.some(({ run, outcome }) => run === record.result?.run && outcome === 'ok')
+    expect(succeeded, `its result ${JSON.stringify(record.result)} belongs to no execution`)
+  }
+  if (history?.record) {
+    expect(history.record.status === state, `its record is ${state}, its last write ${history.record.status}`)
+  }
+  if (entry.awaited) {
+    const { state: awaitedState, result } = entry.awaited as { state: string, result: any }
+    const same = awaitedState === state && (state !== 'succeeded' || result?.run === record.result.run)
+    expect(same, `its handle returned ${JSON.stringify(entry.awaited)}`)
+  } else {
+    expect(!entry.planned.awaited, 'its handle returned no result')
+  }
+  return problems
+}
 
 function succeeds ({ state, record, entry }: Finding, expect: Expect): void {
   expect(state === 'succeeded', `is ${state} ${JSON.stringify(record.error)}`)
-  expect(record.attempt === 1 + (entry.order.data.fails ?? 0), `counts ${record.attempt} attempts`)
+  expect(record.attempt === 1 + (entry.planned.data.fails ?? 0), `counts ${record.attempt} attempts`)
 }
 
-const outcomes: Record<Entry['order']['kind'], (finding: Finding, expect: Expect, evidence: Evidence) => void> = {
+const checks: Record<Entry['planned']['kind'], (finding: Finding, expect: Expect, evidence: Evidence) => void> = {
   immediate: succeeds,
   slow: succeeds,
   retrying: succeeds,
-  fleeting: succeeds,
+  'short-lived': succeeds,
   delayed (finding, expect) {
     succeeds(finding, expect)
-    const due = Date.parse(finding.record.enqueuedAt) + finding.entry.order.options.delay!
-    // A clock's tick.
-    for (const run of finding.runs) expect(run.from >= due - 5, `ran ${due - run.from} ms early`)
+    const due = Date.parse(finding.record.enqueuedAt) + finding.entry.planned.options.delay!
+    // 5 ms of tolerance for the clocks.
+    for (const { from } of finding.executions) expect(from >= due - 5, `ran ${due - from} ms early`)
   },
   failing ({ state, record }, expect) {
     expect(state === 'failed' && record.attempt === 2, `is ${state} after ${record.attempt} attempts`)
   },
-  cancelled ({ entry, state, runs }, expect) {
+  cancelled ({ entry, state, executions }, expect) {
     const { outcome, at } = entry.cancel ?? { outcome: 'none', at: 0 }
-    expect(['cancelled', 'requested', 'finished'].includes(outcome), `cancel said ${outcome}`)
-    expect(state === 'cancelled' || (state === 'succeeded' && outcome !== 'cancelled'), `is ${state}, and cancel said ${outcome}`)
-    if (outcome === 'cancelled') expect(runs.every(one => one.from < at), 'started after it was cancelled')
+    expect(['cancelled', 'requested', 'finished'].includes(outcome), `cancel returned ${outcome}`)
+    const allowed = state === 'cancelled' || (state === 'succeeded' && outcome !== 'cancelled')
+    expect(allowed, `is ${state}, and cancel returned ${outcome}`)
+    if (outcome === 'cancelled') expect(executions.every(({ from }) => from < at), 'started after it was cancelled')
   },
-  expiring ({ state, record, runs }, expect, evidence) {
+  expiring ({ state, record, executions }, expect, evidence) {
     expect(state === 'expired' || state === 'succeeded', `is ${state}`)
     if (state === 'succeeded') return
-    // One that was started in time, and not to its end, may come too late for the next start.
-    for (const run of runs) expect(causeOf(run, Date.parse(record.finishedAt), evidence) !== null, `expired, and was run by ${run.life}`)
+    // A task that started in time may still expire: if a fault interrupted it, its next start may be too late.
+    const finishedAt = Date.parse(record.finishedAt)
+    for (const execution of executions) {
+      expect(causeOf(execution, finishedAt, evidence) !== null, `expired, and was executed by ${execution.worker}`)
+    }
   },
-  poisonous ({ state, record, runs }, expect) {
-    expect(state === 'failed' && record.error.code === 'FST_TASKS_STALLED', `is ${state} ${JSON.stringify(record.error)}`)
-    expect(runs.length <= maxStalls + 1, `ran ${runs.length} times`)
+  poisonous ({ state, record, executions }, expect) {
+    const stalled = state === 'failed' && record.error.code === 'FST_TASKS_STALLED'
+    expect(stalled, `is ${state} ${JSON.stringify(record.error)}`)
+    expect(executions.length <= maxStalls + 1, `ran ${executions.length} times`)
   }
 }
 
 // Repetitions
 
-/** Each start of an attempt that had been started before, and whether something befell the earlier one, or Redis. */
+/** Looks for the cause of each repeated execution: a fault of the earlier worker, of its connection, or of Redis. */
 function explain (findings: Finding[], evidence: Evidence): Audit['repeated'] {
   const repeated: Audit['repeated'] = { causes: [], unexplained: [] }
-  for (const { id, runs } of findings) {
-    runs.forEach((run, i) => {
-      const earlier = runs.slice(0, i).findLast(one => one.attempt === run.attempt)
+  for (const { id, executions } of findings) {
+    executions.forEach((execution, i) => {
+      const earlier = executions.slice(0, i).findLast(({ attempt }) => attempt === execution.attempt)
       if (!earlier) return
-      // Its own claim may be the older one, and its reply have come late.
-      const cause = causeOf(earlier, run.from, evidence) ?? faultOn(run.life, earlier.from, run.from, evidence)
+      // The later execution may have the older claim, if the reply to that claim was late.
+      const cause = causeOf(earlier, execution.from, evidence) ??
+        faultOn(execution.worker, earlier.from, execution.from, evidence)
       if (cause) repeated.causes.push(cause)
-      else repeated.unexplained.push(`${id} attempt ${run.attempt}: ${earlier.run} (${earlier.how ?? 'cut off'}) from ${earlier.from} to ${earlier.to}, ${run.run} from ${run.from}`)
+      else repeated.unexplained.push(showRepetition(id, earlier, execution))
     })
   }
   return repeated
 }
 
-/** What befell the worker of an execution, its connection, or Redis, before `until`. */
-function causeOf ({ life: name, from }: Execution, until: number, evidence: Evidence): string | null {
-  const life = lifeOf(name, evidence)
-  if (life.told && life.told.at <= until) return life.told.signal
-  if (life.to !== null && life.to <= until) return 'a task that ended its worker'
-  // A lease that was not renewed lapses up to one interval after the fault.
-  return faultOn(name, from - stallInterval, until, evidence)
+function showRepetition (id: string, earlier: Execution, later: Execution): string {
+  return `${id} attempt ${later.attempt}: ${earlier.run} (${earlier.outcome ?? 'cut off'}) ` +
+    `from ${earlier.from} to ${earlier.to}, ${later.run} from ${later.from}`
 }
 
-const lifeOf = (name: string, { lives }: Evidence): ProcessRun => lives.find(one => one.name === name)!
+/** The fault of an execution's worker or its connection, or of Redis, before `until`. */
+function causeOf ({ worker, from }: Execution, until: number, evidence: Evidence): string | null {
+  const processRun = processRunOf(worker, evidence)
+  if (processRun.signalled && processRun.signalled.at <= until) return processRun.signalled.signal
+  if (processRun.to !== null && processRun.to <= until) return 'a task that ended its worker'
+  // A lease that was not renewed expires up to one interval after the fault.
+  return faultOn(worker, from - stallInterval, until, evidence)
+}
 
-/** What befell the connection of a worker, or Redis. */
-function faultOn (name: string, from: number, until: number, evidence: Evidence): string | null {
-  const { slot } = lifeOf(name, evidence)
-  const fault = evidence.faults.find(one => !one.kind.startsWith('sig') && (one.slot === null || one.slot === slot) && one.from <= until && one.to >= from)
+const processRunOf = (worker: string, { processRuns }: Evidence): ProcessRun =>
+  processRuns.find(({ name }) => name === worker)!
+
+/** The fault of a worker's connection, or of Redis. */
+function faultOn (worker: string, from: number, until: number, evidence: Evidence): string | null {
+  const { slot } = processRunOf(worker, evidence)
+  const fault = evidence.faults.find(fault =>
+    !fault.kind.startsWith('sig') && (fault.slot === null || fault.slot === slot) &&
+    fault.from <= until && fault.to >= from)
   return fault?.kind ?? null
 }
 
-/** A worker may end because it was told to, and because of a poisonous task; else, no fault is a reason. */
-function diedByItself (life: ProcessRun, { entries, executions }: Evidence): boolean {
-  if (life.to === null || life.told?.signal === 'SIGKILL') return false
-  if (entries.some(({ id, order }) => order.kind === 'poisonous' && executions.get(id!)?.some(one => one.life === life.name))) return false
-  // By a signal: before it could listen for SIGTERM, or because it was killed as well.
-  return !life.told || (life.signal === null && life.code !== 0)
+/** A signal and a poisonous task are the only reasons for a worker to exit. */
+function exitedUnexpectedly (processRun: ProcessRun, { entries, executions }: Evidence): boolean {
+  const { name, to, signalled, code, signal } = processRun
+  if (to === null || signalled?.signal === 'SIGKILL') return false
+  const poisoned = entries.some(({ id, planned }) =>
+    planned.kind === 'poisonous' && executions.get(id!)?.some(({ worker }) => worker === name))
+  if (poisoned) return false
+  // After SIGTERM it may exit by a signal: before it could handle SIGTERM, or because it was killed too.
+  return !signalled || (signal === null && code !== 0)
 }

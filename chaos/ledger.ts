@@ -1,6 +1,6 @@
 /**
- * What a worker's handlers did, in a file of each process: one line for each start and each end of an execution. A line
- * is with the kernel before the handler goes on: a SIGKILL of the process does not lose it.
+ * The ledger of a worker process: a file with one line for each start and each end of an execution. A line is written
+ * to the kernel before the handler continues, so a SIGKILL of the process does not lose it.
  */
 import { openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,32 +9,32 @@ import type { TaskContext } from '../lib/types.ts'
 const SUFFIX = '.ledger'
 
 export interface Execution {
-  /** Unique among all executions of the run; the task's result, where it succeeded. */
+  /** Unique name among all executions. The task's result holds the name of the execution that succeeded. */
   run: string
-  /** The worker process. */
-  life: string
+  /** Name of the worker process. */
+  worker: string
   id: string
   attempt: number
   from: number
-  /** Null where the process went away first. */
+  /** Null if the process died before the execution ended. */
   to: number | null
-  /** `ok`, or the code or message of what was thrown. */
-  how: string | null
+  /** `ok`, or the code or message of the error; null if the process died. */
+  outcome: string | null
 }
 
 export class LedgerWriter {
   readonly #file: number
-  readonly #life: string
+  readonly #worker: string
   #count = 0
 
-  constructor (dir: string, life: string) {
-    this.#file = openSync(join(dir, life + SUFFIX), 'a')
-    this.#life = life
+  constructor (dir: string, worker: string) {
+    this.#file = openSync(join(dir, worker + SUFFIX), 'a')
+    this.#worker = worker
   }
 
-  /** Runs one execution; its result is its own name. */
+  /** Runs an execution. Its result is its name. */
   async record (task: TaskContext, work: () => Promise<void>): Promise<{ run: string }> {
-    const run = `${this.#life}.${++this.#count}`
+    const run = `${this.#worker}.${++this.#count}`
     this.#write('start', run, task.id, task.attempt, process.pid, Date.now())
     try {
       await work()
@@ -49,12 +49,12 @@ export class LedgerWriter {
   #write (...words: Array<string | number>): void { writeSync(this.#file, `${words.join(' ')}\n`) }
 }
 
-/** A handler that was aborted threw an AbortError; its signal says why. */
+/** The code of the abort's reason, or the error's message. An aborted handler throws an AbortError without a code. */
 function reasonOf ({ signal }: TaskContext, error: Error): string {
   return signal.aborted ? (signal.reason as { code: string }).code : error.message.replaceAll(' ', '-')
 }
 
-/** All executions of all workers, by task id, in the order in which they began. */
+/** All executions of all workers by task id, in the order of their start. */
 export function readLedgers (dir: string): Map<string, Execution[]> {
   const byId = new Map<string, Execution[]>()
   for (const file of readdirSync(dir).filter(name => name.endsWith(SUFFIX))) {
@@ -68,12 +68,17 @@ export function readLedgers (dir: string): Map<string, Execution[]> {
   return byId
 }
 
-function readLedger (text: string, life: string): Iterable<Execution> {
+function readLedger (text: string, worker: string): Iterable<Execution> {
   const byRun = new Map<string, Execution>()
   for (const line of text.split('\n')) {
-    const [what, run, ...words] = line.split(' ')
-    if (what === 'start') byRun.set(run!, { run: run!, life, id: words[0]!, attempt: Number(words[1]), from: Number(words[3]), to: null, how: null })
-    if (what === 'end') Object.assign(byRun.get(run!)!, { how: words[0]!, to: Number(words[1]) })
+    const [event, run, ...words] = line.split(' ')
+    if (event === 'start') {
+      const [id, attempt, , from] = words
+      byRun.set(run!, {
+        run: run!, worker, id: id!, attempt: Number(attempt), from: Number(from), to: null, outcome: null
+      })
+    }
+    if (event === 'end') Object.assign(byRun.get(run!)!, { outcome: words[0]!, to: Number(words[1]) })
   }
   return byRun.values()
 }

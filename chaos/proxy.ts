@@ -1,46 +1,49 @@
-/** A TCP proxy on loopback between one process and Redis, that can cut, stall and slow its connections. */
+/** A TCP proxy on loopback between a process and Redis. It can cut, stall and slow its connections. */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
 export type Mode = 'open' | 'stalled' | 'replies-held' | 'slow'
 
-/** Bytes that wait in one direction before its source is paused. */
+/** Number of buffered bytes at which the source is paused. */
 const HIGH_WATER = 1_048_576
 
-interface Flow { mode: Mode, delay: number }
+interface Settings { mode: Mode, delay: number }
 
-/** One direction of a connection: chunks in order, each written when its time has come. */
+/** One direction of a connection. Writes the chunks in order, each when it is due. */
 class Pipe {
   readonly #from: Socket
   readonly #to: Socket
-  readonly #flow: Flow
+  readonly #settings: Settings
   readonly #isReplies: boolean
   #queue: Array<{ chunk: Buffer, due: number }> = []
   #bytes = 0
   #ended = false
   #timer: NodeJS.Timeout | null = null
 
-  constructor (from: Socket, to: Socket, flow: Flow, isReplies: boolean) {
+  constructor (from: Socket, to: Socket, settings: Settings, isReplies: boolean) {
     this.#from = from
     this.#to = to
-    this.#flow = flow
+    this.#settings = settings
     this.#isReplies = isReplies
-    from.on('data', chunk => this.#take(chunk))
+    from.on('data', chunk => this.#receive(chunk))
     from.on('close', () => this.end())
     from.on('error', () => {})
   }
 
-  #take (chunk: Buffer): void {
-    const due = performance.now() + (this.#flow.mode === 'slow' ? this.#flow.delay : 0)
+  #receive (chunk: Buffer): void {
+    const due = performance.now() + (this.#settings.mode === 'slow' ? this.#settings.delay : 0)
     this.#queue.push({ chunk, due })
     this.#bytes += chunk.length
     if (this.#bytes > HIGH_WATER) this.#from.pause()
     this.flush()
   }
 
-  get #held (): boolean { return this.#flow.mode === 'stalled' || (this.#flow.mode === 'replies-held' && this.#isReplies) }
+  get #held (): boolean {
+    const { mode } = this.#settings
+    return mode === 'stalled' || (mode === 'replies-held' && this.#isReplies)
+  }
 
-  /** Writes what is due. */
+  /** Writes the chunks that are due. */
   flush (): void {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
@@ -56,7 +59,7 @@ class Pipe {
     if (!this.#to.destroyed) this.#to.write(chunk)
   }
 
-  /** No more comes; what is under way arrives late all the same. */
+  /** Ends the direction after its buffered chunks are written, however late that is. */
   end (): void {
     this.#ended = true
     this.flush()
@@ -68,18 +71,18 @@ class Pipe {
   }
 }
 
-class Pair {
+class ProxiedConnection {
   readonly #client: Socket
   readonly #server: Socket
   readonly #requests: Pipe
   readonly #replies: Pipe
 
-  constructor (client: Socket, server: Socket, flow: Flow) {
+  constructor (client: Socket, server: Socket, settings: Settings) {
     this.#client = client.setNoDelay()
     this.#server = server.setNoDelay()
-    this.#requests = new Pipe(client, server, flow, false)
-    this.#replies = new Pipe(server, client, flow, true)
-    // Redis went away: so does the connection, whatever was under way to the client.
+    this.#requests = new Pipe(client, server, settings, false)
+    this.#replies = new Pipe(server, client, settings, true)
+    // If Redis closes the connection, the client's side is closed too, and buffered replies are dropped.
     server.on('close', () => client.destroy())
   }
 
@@ -88,7 +91,7 @@ class Pair {
     this.#replies.flush()
   }
 
-  /** @param late requests that are under way still reach Redis, after the client has seen the end. */
+  /** @param late whether buffered requests still reach Redis, after the client's connection is reset */
   cut (late: boolean): void {
     this.#client.resetAndDestroy()
     if (late) return
@@ -102,39 +105,39 @@ class Pair {
   }
 }
 
-export class Link {
+export class TcpProxy {
   readonly #server: Server
-  readonly #pairs = new Set<Pair>()
-  readonly #flow: Flow = { mode: 'open', delay: 0 }
+  readonly #connections = new Set<ProxiedConnection>()
+  readonly #settings: Settings = { mode: 'open', delay: 0 }
 
   private constructor (target: number) {
     this.#server = createServer(client => {
       const server = connect(target, '127.0.0.1')
-      const pair = new Pair(client, server, this.#flow)
-      this.#pairs.add(pair)
-      server.on('close', () => this.#pairs.delete(pair))
+      const connection = new ProxiedConnection(client, server, this.#settings)
+      this.#connections.add(connection)
+      server.on('close', () => this.#connections.delete(connection))
     })
   }
 
-  static async open (target: number): Promise<Link> {
-    const link = new Link(target)
-    await once(link.#server.listen(0, '127.0.0.1'), 'listening')
-    return link
+  static async open (target: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target)
+    await once(proxy.#server.listen(0, '127.0.0.1'), 'listening')
+    return proxy
   }
 
   get port (): number { return (this.#server.address() as AddressInfo).port }
   get url (): string { return `redis://127.0.0.1:${this.port}` }
-  get mode (): Mode { return this.#flow.mode }
+  get mode (): Mode { return this.#settings.mode }
 
   set (mode: Mode, delay = 0): void {
-    Object.assign(this.#flow, { mode, delay })
-    for (const pair of this.#pairs) pair.flush()
+    Object.assign(this.#settings, { mode, delay })
+    for (const connection of this.#connections) connection.flush()
   }
 
-  cut (late = false): void { for (const pair of this.#pairs) pair.cut(late) }
+  cut (late = false): void { for (const connection of this.#connections) connection.cut(late) }
 
   close (): void {
     this.#server.close()
-    for (const pair of this.#pairs) pair.destroy()
+    for (const connection of this.#connections) connection.destroy()
   }
 }

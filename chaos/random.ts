@@ -1,4 +1,7 @@
-/** Numbers that look random and follow from a seed (mulberry32). One generator for each role, so that roles do not disturb each other. */
+/**
+ * Pseudo-random numbers from a seed (mulberry32). Each role has a generator of its own, so that no role changes the
+ * numbers of another.
+ */
 export class Random {
   #state: number
 
@@ -6,7 +9,7 @@ export class Random {
     this.#state = seed >>> 0
   }
 
-  /** From 0 to below 1. */
+  /** A number from 0 to below 1. */
   next (): number {
     this.#state = (this.#state + 0x6D2B79F5) >>> 0
     let t = this.#state
@@ -15,7 +18,7 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number, both ends included. */
+  /** A whole number from min to max, both included. */
   int (min: number, max: number): number { return min + Math.floor(this.next() * (max - min + 1)) }
 
   chance (probability: number): boolean { return this.next() < probability }

@@ -1,42 +1,52 @@
-/** How long it took until work went on. */
+/** Measures how long recovery took, after outages of Redis and after deaths of workers. */
 import type { ProcessRun } from './worker-fleet.ts'
 import type { Fault } from './faults.ts'
 import type { Execution } from './ledger.ts'
 
 export interface Recovery {
-  /** From Redis answering again to the first task that ended. */
+  /** Ms from the end of an outage of Redis to the first task that finished. */
   restarts: number[]
-  /** From the end of a worker to the next run of what it was running: where nothing else was wrong meanwhile, and where Redis or connections were away. */
+  /** Ms from the death of a worker to the next execution of its task, without another fault meanwhile. */
   undisturbed: number[]
+  /** The same, if Redis or a connection had a fault meanwhile. */
   disturbed: number[]
 }
 
-export function recovery (faults: Fault[], settledAt: number[], lives: ProcessRun[], executions: Map<string, Execution[]>): Recovery {
-  const outages = faults.filter(one => one.slot === null)
-  const found: Recovery = { restarts: [], undisturbed: [], disturbed: [] }
+export function recovery (
+  faults: Fault[], settledAt: number[], processRuns: ProcessRun[], executions: Map<string, Execution[]>
+): Recovery {
+  const outages = faults.filter(fault => fault.slot === null)
+  const times: Recovery = { restarts: [], undisturbed: [], disturbed: [] }
   for (const { to } of outages) {
     const first = settledAt.find(time => time >= to)
-    const next = outages.find(one => one.from >= to)
-    // Where Redis went away again before, there is nothing to measure.
-    if (first !== undefined && !(next && next.from < first)) found.restarts.push(first - to)
+    const next = outages.find(outage => outage.from >= to)
+    // Not measured if the next outage began before a task finished.
+    if (first !== undefined && !(next && next.from < first)) times.restarts.push(first - to)
   }
-  const slots = new Map(lives.map(life => [life.name, life.slot]))
-  for (const { died, again, by } of reruns(lives, executions)) {
-    const isDisturbed = faults.some(one => (one.slot === null || one.slot === slots.get(by)) && one.from <= again && one.to >= died)
-    found[isDisturbed ? 'disturbed' : 'undisturbed'].push(again - died)
+  const slots = new Map(processRuns.map(processRun => [processRun.name, processRun.slot]))
+  for (const { diedAt, restartedAt, worker } of reruns(processRuns, executions)) {
+    const isDisturbed = faults.some(fault =>
+      (fault.slot === null || fault.slot === slots.get(worker)) && fault.from <= restartedAt && fault.to >= diedAt)
+    times[isDisturbed ? 'disturbed' : 'undisturbed'].push(restartedAt - diedAt)
   }
-  return found
+  return times
 }
 
-/** When a worker died during a run, and when the same task was started next. */
-function * reruns (lives: ProcessRun[], executions: Map<string, Execution[]>): Generator<{ died: number, again: number, by: string }> {
-  const ends = new Map(lives.map(life => [life.name, life.to]))
-  for (const runs of executions.values()) {
-    for (const [i, run] of runs.entries()) {
-      const died = ends.get(run.life)
-      const next = runs.slice(i + 1).find(one => one.from >= (died ?? Infinity))
-      const meanwhile = runs.slice(i + 1).some(one => one.from < (died ?? 0))
-      if (run.to === null && died && next && !meanwhile) yield { died, again: next.from, by: next.life }
+/** @property worker the worker that executed the task next */
+interface Rerun { diedAt: number, restartedAt: number, worker: string }
+
+/** Finds the executions that ended with the death of their worker, and the next start of each task. */
+function * reruns (processRuns: ProcessRun[], executions: Map<string, Execution[]>): Generator<Rerun> {
+  const ends = new Map(processRuns.map(({ name, to }) => [name, to]))
+  for (const taskExecutions of executions.values()) {
+    for (const [i, { worker, to }] of taskExecutions.entries()) {
+      const diedAt = ends.get(worker)
+      const later = taskExecutions.slice(i + 1)
+      const next = later.find(({ from }) => from >= (diedAt ?? Infinity))
+      const overlaps = later.some(({ from }) => from < (diedAt ?? 0))
+      if (to === null && diedAt && next && !overlaps) {
+        yield { diedAt, restartedAt: next.from, worker: next.worker }
+      }
     }
   }
 }

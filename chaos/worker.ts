@@ -1,4 +1,4 @@
-/** A worker process: the app of tasks.ts, run by the standalone worker or by startWorker, until SIGTERM or the bench's end. */
+/** A worker process: the app of tasks.ts, run by runWorker() or startWorker(), until SIGTERM or its parent's exit. */
 import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
@@ -9,30 +9,31 @@ import { runWorker } from '../lib/standalone.ts'
 export interface WorkerArguments {
   redis: RedisChoice
   dir: string
-  life: string
+  name: string
   standalone: boolean
-  /** Beside those of the tasks. */
+  /** Queues in addition to those of the tasks. */
   queues?: string[]
 }
 
 const options: WorkerArguments = JSON.parse(process.argv[2]!)
 const limits = { concurrency: 10, closeTimeout: 1_000 }
 const loggerInstance = pino({ level: 'info' }, pino.destination({ sync: true }))
-// Nothing runs before there is something to close.
+// Before the worker has started, SIGTERM exits at once.
 let close = async (): Promise<void> => process.exit(0)
 
 process.once('SIGTERM', () => {
   loggerInstance.info('SIGTERM')
   void close().then(() => loggerInstance.info('closed'))
 })
-listenToBench(process.stdin as Socket)
+handleStdin(process.stdin as Socket)
 await (options.standalone ? startStandalone() : startInApp())
 
-/** The pipe ends with the bench, however that died. What comes through it is how long to hold up the event loop, in ms. */
-function listenToBench (stdin: Socket): void {
-  stdin.setEncoding('utf8').on('data', text => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(text)))
+/** A message is the ms for which to block the event loop. Stdin closes when the parent exits, even if it is killed. */
+function handleStdin (stdin: Socket): void {
+  const block = (ms: number): string => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  stdin.setEncoding('utf8').on('data', text => block(Number(text)))
   stdin.once('close', () => process.exit(1))
-  // A worker that has closed must end by itself.
+  // A closed worker must exit without process.exit().
   stdin.unref()
 }
 
@@ -50,5 +51,5 @@ async function startInApp (): Promise<void> {
 }
 
 function register (fastify: FastifyInstance): Promise<void> {
-  return registerTasks(fastify, options.redis, new LedgerWriter(options.dir, options.life), options.queues)
+  return registerTasks(fastify, options.redis, new LedgerWriter(options.dir, options.name), options.queues)
 }

@@ -1,5 +1,5 @@
 /** The process between a worker and Redis that adds latency, as a network does. */
-import { Link } from '../../chaos/proxy.ts'
+import { TcpProxy } from '../../chaos/proxy.ts'
 
 export interface ProxyRole {
   url (): string
@@ -8,6 +8,6 @@ export interface ProxyRole {
 }
 
 export async function proxy (port: number): Promise<ProxyRole> {
-  const link = await Link.open(port)
-  return { url: () => link.url, slow: ({ ms }) => link.set('slow', ms) }
+  const proxy = await TcpProxy.open(port)
+  return { url: () => proxy.url, slow: ({ ms }) => proxy.set('slow', ms) }
 }

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { sentinelStage } from '../../chaos/storm/stages.ts'
-import { storm } from '../../chaos/storm/run.ts'
+import { runWithFaults } from '../../chaos/failover/run.ts'
+import { sentinelServers } from '../../chaos/failover/servers.ts'
 import { startSentinel } from '../../scripts/redis-sentinel.ts'
 import type { RunningRedis } from '../../scripts/redis.ts'
 import { build, latch, until } from '../support/helpers.ts'
@@ -40,9 +40,10 @@ t.test('a failover: the master dies, Sentinel makes the replica master, and all 
 })
 
 t.test('a failover under load: nothing is lost that was acknowledged and on the replicas, nothing settled twice, nothing stuck', async t => {
-  const stage = await sentinelStage()
-  t.teardown(() => stage.stop())
-  const { must, acknowledged } = await storm(stage, { tasks: 1_200, producers: 1, workers: 2, ms: 5_000, settleWithin: 30_000 }, t.testdir(), text => t.comment(text))
+  const servers = await sentinelServers()
+  t.teardown(() => servers.stop())
+  const size = { tasks: 1_200, producers: 1, workers: 2, ms: 5_000, settleWithin: 30_000 }
+  const { problems, acknowledged } = await runWithFaults(servers, size, t.testdir(), text => t.comment(text))
   t.equal(acknowledged, 1_200)
-  for (const [what, found] of Object.entries(must)) t.same(found, [], what)
+  for (const [problem, texts] of Object.entries(problems)) t.same(texts, [], problem)
 })
