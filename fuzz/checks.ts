@@ -23,7 +23,7 @@ const LONGEST_MESSAGE = 4_500
 /** An error that a user is to get: with a code of ours, a status, and a message of bounded length. */
 export function mustBeCoded (error: any, ...also: string[]): void {
   const code = error instanceof Error ? (error as any).code : undefined
-  if (typeof code !== 'string' || !(code.startsWith('TASK') || also.includes(code))) throw new Error(`the error has no code of ours: ${stackOf(error)}`)
+  if (typeof code !== 'string' || !(code.startsWith('FST_TASKS_') || also.includes(code))) throw new Error(`the error has no code of ours: ${stackOf(error)}`)
   must(error.statusCode >= 400 && error.statusCode < 600, 'the error has no status', error.statusCode)
   must(error.message.length <= LONGEST_MESSAGE, `the message of ${code} has ${error.message.length} characters`, error.message.slice(0, 80))
 }
