@@ -1,5 +1,5 @@
 /**
- * An app with the plugin on a prefix of its own, a log that is counted, and a connection beside it for the garbage.
+ * An app under test: the plugin with a random key prefix, a logger that is counted, and a Redis connection for garbage.
  */
 import { randomBytes } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -18,21 +18,25 @@ export interface OpenApp {
   app: FastifyInstance
   redis: Redis
   log: Log
-  /** The name of one of the queue's keys in Redis. */
+  /** The full name of a queue's key in Redis. */
   key: (name: string, queue?: string) => string
-  /** Removes all that is in Redis. */
+  /** Removes all keys of the server. */
   clear (): Promise<unknown>
   close (): Promise<void>
 }
 
-/** @param hurry a stallInterval in ms, which may be shorter than the option may */
-export async function openApp (url: string, options: TasksOptions, define: (app: FastifyInstance) => void, hurry?: number): Promise<OpenApp> {
+/** @param shortStallInterval a stallInterval in ms that may be shorter than the option allows */
+export async function openApp (
+  url: string, options: TasksOptions, define: (app: FastifyInstance) => void, shortStallInterval?: number
+): Promise<OpenApp> {
   const prefix = `f-${randomBytes(4).toString('hex')}`
   const log: Log = { lines: 0, bytes: 0, longest: 0 }
   const redis = new Redis(url)
-  const app: FastifyInstance = Fastify({ logger: { level: 'info', stream: counting(log) }, forceCloseConnections: true })
+  const logger = { level: 'info', stream: countingStream(log) }
+  const app: FastifyInstance = Fastify({ logger, forceCloseConnections: true })
   const { stallInterval } = defaults
-  if (hurry !== undefined) defaults.stallInterval = hurry // only what is given is checked
+  // The plugin checks given options, but not its defaults.
+  if (shortStallInterval !== undefined) defaults.stallInterval = shortStallInterval
   await app.register(tasks, { redis: url, prefix, connectTimeout: 10_000, redisTimeout: 10_000, ...options })
   defaults.stallInterval = stallInterval
   define(app)
@@ -50,7 +54,7 @@ export async function openApp (url: string, options: TasksOptions, define: (app:
   }
 }
 
-function counting (log: Log): { write: (line: string) => void } {
+function countingStream (log: Log): { write: (line: string) => void } {
   return {
     write: line => {
       log.lines++

@@ -1,26 +1,26 @@
 /**
- * What is fuzzed: areas, each with an app of its own, and the properties that are to hold in it.
+ * The interfaces of the fuzz: areas, each with an app of its own, and properties that must hold in an area.
  */
 import type fc from 'fast-check'
 
 export interface Property<Input = any> {
   readonly name: string
-  /** How much of all inputs it gets, beside the weights of the others. */
+  /** Its share of all inputs, relative to the weights of the other properties. */
   readonly weight: number
-  /** How many inputs one attempt tries, about: to know how many attempts to ask for. */
+  /** The approximate number of inputs that an attempt tries. Used to compute the number of attempts. */
   readonly batch: number
   readonly arbitrary: fc.Arbitrary<Input>
-  /** Gives how many inputs it tried. Throws where something is wrong. */
+  /** Returns the number of inputs that it tried. Throws if the property does not hold. */
   readonly attempt: (input: Input) => Promise<number>
 }
 
-/** So that an attempt has its input's type. */
-export const property = <Input>(one: Property<Input>): Property => one
+/** Gives the parameter of `attempt` the type of the arbitrary's values. */
+export const property = <Input>(definition: Property<Input>): Property => definition
 
 export interface Area {
   readonly name: string
   readonly properties: Property[]
-  /** Puts up what the attempts need. Also after a failure, which may have broken it. */
+  /** Opens the app. Called again after a failed attempt, which may have broken the app. */
   open (): Promise<void>
   close (): Promise<void>
 }

@@ -1,13 +1,13 @@
 /**
- * How often, and from which seed.
+ * Parses the arguments of `npm run fuzz`.
  */
 import { parseArgs } from 'node:util'
 
 export interface Arguments {
   seed: number
-  /** Inputs in all. */
+  /** The total number of inputs. */
   runs: number
-  /** Only areas and properties with this text in their name. */
+  /** Only areas and properties whose name contains this text. */
   only: string
 }
 
@@ -15,12 +15,12 @@ const FULL = 100_000
 const QUICK = 5_000
 
 export const usage = `usage: npm run fuzz -- [--quick] [--seed N] [--runs N] [--only TEXT]
-  --quick      about ${QUICK} inputs rather than ${FULL}
-  --runs N     this many
-  --seed N     the inputs of a run before: it printed its seed
-  --only TEXT  areas and properties with this in their name`
+  --quick      about ${QUICK} inputs instead of ${FULL}
+  --runs N     about N inputs
+  --seed N     repeat the inputs of an earlier run, which printed its seed
+  --only TEXT  only areas and properties whose name contains TEXT`
 
-/** Throws with the usage where something is not understood. */
+/** Throws an error with the usage if an argument is wrong. */
 export function readArguments (args: string[]): Arguments {
   const { values } = parse(args)
   return {
@@ -32,7 +32,15 @@ export function readArguments (args: string[]): Arguments {
 
 function parse (args: string[]): { values: { quick?: boolean, seed?: string, runs?: string, only?: string } } {
   try {
-    return parseArgs({ args, options: { quick: { type: 'boolean' }, seed: { type: 'string' }, runs: { type: 'string' }, only: { type: 'string' } } })
+    return parseArgs({
+      args,
+      options: {
+        quick: { type: 'boolean' },
+        seed: { type: 'string' },
+        runs: { type: 'string' },
+        only: { type: 'string' }
+      }
+    })
   } catch (error) {
     throw new Error(`${(error as Error).message}\n${usage}`)
   }
@@ -40,6 +48,8 @@ function parse (args: string[]): { values: { quick?: boolean, seed?: string, run
 
 function whole (name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 31) throw new Error(`--${name} must be a whole number below 2³¹, got "${text}"\n${usage}`)
+  if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 31) {
+    throw new Error(`--${name} must be a whole number below 2³¹, got "${text}"\n${usage}`)
+  }
   return Number(text)
 }

@@ -1,7 +1,7 @@
 /**
- * What is expected of an outcome, whatever the input was.
+ * Checks of outcomes that must hold for every input.
  */
-import { show } from './show.ts'
+import { describeValue } from './describe-value.ts'
 
 export type Outcome<T> = { value: T } | { error: any }
 
@@ -13,30 +13,33 @@ export async function outcomeOf<T> (work: () => Promise<T>): Promise<Outcome<T>>
   }
 }
 
-export function must (holds: unknown, what: string, ...seen: unknown[]): asserts holds {
-  if (!holds) throw new Error([what, ...seen.map(show)].join(' | '))
+export function check (condition: unknown, message: string, ...values: unknown[]): asserts condition {
+  if (!condition) throw new Error([message, ...values.map(describeValue)].join(' | '))
 }
 
-/** A message goes to logs and to clients: it shows a value, it does not repeat it. */
-const LONGEST_MESSAGE = 4_500
+/** Messages go to logs and clients, so they must not repeat a long value. */
+const MAX_MESSAGE_LENGTH = 4_500
 
-/** An error that a user is to get: with a code of ours, a status, and a message of bounded length. */
-export function mustBeCoded (error: any, ...also: string[]): void {
+/** Checks an error that a user gets: it has one of our codes, a status, and a message of bounded length. */
+export function checkErrorCode (error: any, ...moreCodes: string[]): void {
   const code = error instanceof Error ? (error as any).code : undefined
-  if (typeof code !== 'string' || !(code.startsWith('FST_TASKS_') || also.includes(code))) throw new Error(`the error has no code of ours: ${stackOf(error)}`)
-  must(error.statusCode >= 400 && error.statusCode < 600, 'the error has no status', error.statusCode)
-  must(error.message.length <= LONGEST_MESSAGE, `the message of ${code} has ${error.message.length} characters`, error.message.slice(0, 80))
+  if (typeof code !== 'string' || !(code.startsWith('FST_TASKS_') || moreCodes.includes(code))) {
+    throw new Error(`the error has none of our codes: ${stackOf(error)}`)
+  }
+  check(error.statusCode >= 400 && error.statusCode < 600, 'the error has no error status', error.statusCode)
+  const { length } = error.message
+  check(length <= MAX_MESSAGE_LENGTH, `the message of ${code} has ${length} characters`, error.message.slice(0, 80))
 }
 
 function stackOf (error: any): string {
   try {
     return error.stack.split('\n').slice(0, 6).join('\n')
   } catch {
-    return show(error)
+    return describeValue(error)
   }
 }
 
-/** What JSON makes of data: undefined for none, null where it cannot carry it. */
+/** The JSON of data: undefined if there is no data, null if it cannot be serialized. */
 export function jsonOf (data: unknown): string | undefined | null {
   if (data === undefined) return undefined
   try {
@@ -46,7 +49,7 @@ export function jsonOf (data: unknown): string | undefined | null {
   }
 }
 
-/** How deep JSON is nested. */
+/** The depth of nested arrays and objects in JSON. */
 export function depthOf (json: string): number {
   let depth = 0
   let deepest = 0
@@ -57,12 +60,15 @@ export function depthOf (json: string): number {
   return deepest
 }
 
-/** What is left of a value once keys that could change a prototype are taken out, as the records' reader does. */
-export function sanitized (value: any): any {
+/** Removes the keys that could change a prototype, as lib does when it reads records. */
+export function withoutPrototypeKeys (value: any): any {
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(sanitized)
-  const kept = Object.entries(value).filter(([key, one]) => key !== '__proto__' && !(key === 'constructor' && isPrototyped(one)))
-  return Object.fromEntries(kept.map(([key, one]) => [key, sanitized(one)]))
+  if (Array.isArray(value)) return value.map(withoutPrototypeKeys)
+  const kept = Object.entries(value)
+    .filter(([key, item]) => key !== '__proto__' && !(key === 'constructor' && hasPrototypeKey(item)))
+  return Object.fromEntries(kept.map(([key, item]) => [key, withoutPrototypeKeys(item)]))
 }
 
-const isPrototyped = (value: any): boolean => typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype')
+function hasPrototypeKey (value: any): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype')
+}

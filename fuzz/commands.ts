@@ -1,22 +1,22 @@
 /**
- * How often Redis has run scripts: what shows a busy spin.
+ * Counts the scripts that Redis runs. A high count of an idle app shows a busy loop.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import { must } from './checks.ts'
+import { check } from './checks.ts'
 
-/** How long it is watched, in ms, and how many scripts may run meanwhile. */
-const WATCHED = 30
-const MOST = 30
+/** Duration of a check, and the number of script calls that are allowed meanwhile. */
+const WATCH_MS = 30
+const MAX_CALLS = 30
 
-export async function scripts (redis: Redis): Promise<number> {
+export async function scriptCalls (redis: Redis): Promise<number> {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0)
 }
 
-/** With nothing to do, next to nothing is done. */
-export async function mustNotSpin (redis: Redis): Promise<void> {
-  const before = await scripts(redis)
-  await sleep(WATCHED)
-  const ran = await scripts(redis) - before
-  must(ran <= MOST, `with nothing to do it runs ${ran} scripts in ${WATCHED} ms`)
+/** Checks that an app without tasks runs hardly any scripts. */
+export async function checkIdle (redis: Redis): Promise<void> {
+  const before = await scriptCalls(redis)
+  await sleep(WATCH_MS)
+  const calls = await scriptCalls(redis) - before
+  check(calls <= MAX_CALLS, `the idle app runs ${calls} scripts in ${WATCH_MS} ms`)
 }

@@ -1,55 +1,64 @@
 /**
- * Area: what is enqueued. Either it is in Redis exactly as JSON carries it, or there is an error with a code of ours and
- * nothing in Redis has changed.
+ * Area: enqueues. Either the task is in Redis, with its data exactly as its JSON says, or the call throws an error with
+ * one of our codes, and nothing in Redis has changed.
  */
 import fc from 'fast-check'
-import { depthOf, jsonOf, must, mustBeCoded, outcomeOf } from './checks.ts'
+import { depthOf, jsonOf, check, checkErrorCode, outcomeOf } from './checks.ts'
 import { makeOptions, rightOptions, wildOptions } from './enqueue-options.ts'
-import { Ledger } from './ledger.ts'
+import { EnqueueChecker } from './enqueue-checker.ts'
 import { make, nameRecipe, recipe } from './values.ts'
 import { property, type MakeArea } from './area.ts'
 
 const MAX_DATA = 1_048_576
-/** Deeper data may be refused, wherever the limit is. */
-const MODEST_DEPTH = 500
-const manyShape = fc.oneof({ weight: 4, arbitrary: fc.constant('items') }, { weight: 1, arbitrary: fc.constantFrom('holes', 'not items', 'not a list') })
+/** Deeper data may be accepted or refused. The fuzz does not know the limit. */
+const SAFE_DEPTH = 500
+const shapes = fc.oneof(
+  { weight: 4, arbitrary: fc.constant('items') },
+  { weight: 1, arbitrary: fc.constantFrom('holes', 'not items', 'not a list') }
+)
 
-type Must = 'be accepted' | 'be refused' | 'either'
+type Expectation = 'be accepted' | 'be refused' | 'either'
 
-function expected (json: string | undefined | null): Must {
+function expectationOf (json: string | undefined | null): Expectation {
   if (json === null) return 'be refused'
   if (json === undefined) return 'be accepted'
   if (Buffer.byteLength(json) > MAX_DATA) return 'be refused'
-  return depthOf(json) > MODEST_DEPTH ? 'either' : 'be accepted'
+  return depthOf(json) > SAFE_DEPTH ? 'either' : 'be accepted'
 }
 
 export const enqueue: MakeArea = url => {
-  let ledger: Ledger
-  const enqueueing = async (demand: Must, json: string | undefined | null, data: unknown, options: unknown, { name = 'a-task', also = [] }: { name?: unknown, also?: string[] } = {}): Promise<number> => {
-    const outcome = await outcomeOf(() => ledger.app.tasks.enqueue(name as string, data, options as any))
+  let checker: EnqueueChecker
+  const attemptEnqueue = async (
+    expectation: Expectation,
+    json: string | undefined | null,
+    data: unknown,
+    options: unknown,
+    { name = 'a-task', moreCodes = [] }: { name?: unknown, moreCodes?: string[] } = {}
+  ): Promise<number> => {
+    const outcome = await outcomeOf(() => checker.app.tasks.enqueue(name as string, data, options as any))
     if ('error' in outcome) {
-      mustBeCoded(outcome.error, ...also)
-      must(demand !== 'be accepted', 'it was refused', outcome.error.message)
-      await ledger.mustBeUnchanged()
+      checkErrorCode(outcome.error, ...moreCodes)
+      check(expectation !== 'be accepted', 'it was refused', outcome.error.message)
+      await checker.checkUnchanged()
     } else {
-      must(demand !== 'be refused', 'it was accepted')
-      await ledger.mustHave(outcome.value, json)
+      check(expectation !== 'be refused', 'it was accepted')
+      await checker.checkStored(outcome.value, json)
     }
     return 1
   }
   return {
     name: 'enqueue',
-    async open () { ledger = await Ledger.open(url) },
-    close: () => ledger.close(),
+    async open () { checker = await EnqueueChecker.open(url) },
+    close: () => checker.close(),
     properties: [
       property({
         name: 'data',
         weight: 20,
         batch: 1,
         arbitrary: recipe,
-        attempt: one => {
-          const json = jsonOf(make(one))
-          return enqueueing(expected(json), json, make(one), undefined)
+        attempt: data => {
+          const json = jsonOf(make(data))
+          return attemptEnqueue(expectationOf(json), json, make(data), undefined)
         }
       }),
       property({
@@ -57,56 +66,63 @@ export const enqueue: MakeArea = url => {
         weight: 2,
         batch: 1,
         arbitrary: recipe,
-        attempt: one => enqueueing('either', undefined, make(one), undefined, { name: 'strict', also: ['FST_ERR_VALIDATION'] })
+        attempt: data => {
+          const details = { name: 'strict', moreCodes: ['FST_ERR_VALIDATION'] }
+          return attemptEnqueue('either', undefined, make(data), undefined, details)
+        }
       }),
       property({
-        name: 'right options',
+        name: 'valid options',
         weight: 5,
         batch: 1,
         arbitrary: rightOptions,
-        attempt: one => enqueueing('be accepted', '1', 1, makeOptions(one))
+        attempt: options => attemptEnqueue('be accepted', '1', 1, makeOptions(options))
       }),
       property({
         name: 'any options',
         weight: 12,
         batch: 1,
         arbitrary: wildOptions,
-        attempt: one => enqueueing('either', '1', 1, makeOptions(one))
+        attempt: options => attemptEnqueue('either', '1', 1, makeOptions(options))
       }),
       property({
-        name: 'options that are none',
+        name: 'any value as options',
         weight: 2,
         batch: 1,
         arbitrary: recipe,
-        attempt: one => enqueueing('either', '1', 1, make(one))
+        attempt: options => attemptEnqueue('either', '1', 1, make(options))
       }),
       property({
         name: 'names',
         weight: 2,
         batch: 1,
         arbitrary: nameRecipe,
-        attempt: name => enqueueing('be refused', '1', 1, undefined, { name: make(name) ?? null })
+        attempt: name => attemptEnqueue('be refused', '1', 1, undefined, { name: make(name) ?? null })
       }),
       property({
-        name: 'many at once',
+        name: 'enqueueMany',
         weight: 5,
         batch: 3,
-        arbitrary: fc.record({ shape: manyShape, items: fc.array(fc.record({ data: recipe, options: wildOptions }), { maxLength: 6 }) }),
-        attempt: ({ shape, items }) => ledger.many(shape, items.map(one => ({ data: make(one.data), ...makeOptions(one.options) })))
+        arbitrary: fc.record({
+          shape: shapes,
+          items: fc.array(fc.record({ data: recipe, options: wildOptions }), { maxLength: 6 })
+        }),
+        attempt: ({ shape, items }) =>
+          checker.checkMany(shape, items.map(({ data, options }) => ({ data: make(data), ...makeOptions(options) })))
       }),
       property({
-        name: 'ids that are asked for',
+        name: 'unknown ids',
         weight: 4,
         batch: 1,
         arbitrary: nameRecipe,
-        attempt: id => ledger.ask(make(id))
+        attempt: id => checker.checkUnknownId(make(id))
       }),
       property({
-        name: 'an id twice',
+        name: 'the same id twice',
         weight: 1,
         batch: 1,
         arbitrary: fc.record({ first: recipe, second: recipe, sameName: fc.boolean() }),
-        attempt: ({ first, second, sameName }) => ledger.twice(make(first), make(second), sameName)
+        attempt: ({ first, second, sameName }) => checker.checkSameId(make(first), make(second), sameName)
       })
     ]
   }

@@ -1,27 +1,28 @@
 /**
- * Area: garbage in the jobs hash and in every other key of a queue, while workers work. Each record runs or is set aside,
- * the good tasks in between are done, and nothing is left in active.
+ * Area: garbage in the jobs hash and in every other key of a queue, while a worker runs tasks. Each garbage record
+ * must run or be removed from the lists, good tasks must succeed meanwhile, and `active` must be empty at the end.
  */
 import fc from 'fast-check'
 import { openApp, type OpenApp } from './app.ts'
-import { must, mustBeCoded, outcomeOf } from './checks.ts'
-import { mustNotSpin } from './commands.ts'
+import { check, checkErrorCode, outcomeOf } from './checks.ts'
+import { checkIdle } from './commands.ts'
 import { id, record, toBuffer, type Bytes } from './garbage.ts'
 import { isInList, strayKey, write, type StrayKey } from './stray-keys.ts'
 import { until } from './waiting.ts'
 import { property, type MakeArea } from './area.ts'
 
-/** Claims lapse within this, in ms: what takes a minute in production is over in a second. */
-const HURRY = 100
-const GOOD = 5
-const WITHIN = { timeout: 10_000 }
+/** Short, so that leases expire within a second and not within a minute. */
+const STALL_INTERVAL_MS = 100
+const GOOD_TASKS = 5
+const RESULT_OPTIONS = { timeout: 10_000 }
+/** Log lines that are allowed for each input, and in addition. */
 const LINES_EACH = 8
 const LINES_ALL = 200
-/** Failures of one task before it gives up: its record may allow for more attempts than anyone waits for. */
-const FAILURES = 3
-const ENDED = ['succeeded', 'failed', 'cancelled', 'expired']
-/** Keys that tell of tasks that run: once nothing runs, they tell of none that a worker ran. */
-const OF_RUNNING = ['claims', 'progress', 'stalls', 'cancelling']
+/** A task fails this often before it throws an unrecoverable error. Its record may allow very many attempts. */
+const MAX_FAILURES = 3
+const TERMINAL = ['succeeded', 'failed', 'cancelled', 'expired']
+/** Keys with entries of running tasks. A worker must remove its entries when a task ends. */
+const KEYS_OF_RUNNING = ['claims', 'progress', 'stalls', 'cancelling']
 
 interface Garbage { id: Bytes, record: Bytes }
 
@@ -36,114 +37,124 @@ const batch: fc.Arbitrary<Batch> = fc.record({
 })
 
 export const records: MakeArea = url => {
-  let open: OpenApp
+  let opened: OpenApp
   const failures = new Map<string, number>()
 
   const start = async (): Promise<void> => {
-    open = await openApp(url, { worker: { concurrency: 20, closeTimeout: 200 } }, app => {
+    opened = await openApp(url, { worker: { concurrency: 20, closeTimeout: 200 } }, app => {
       const { tasks } = app
       tasks.define('works', data => data)
       tasks.define('reports', async (data, task) => { await task.updateState('halfway', { data: typeof data }) })
       tasks.define('breaks', (_data, { id }) => {
         failures.set(id, (failures.get(id) ?? 0) + 1)
-        throw Object.assign(new Error('broken'), failures.get(id)! > FAILURES ? { code: 'FST_TASKS_UNRECOVERABLE' } : {})
+        const final = failures.get(id)! > MAX_FAILURES
+        throw Object.assign(new Error('broken'), final ? { code: 'FST_TASKS_UNRECOVERABLE' } : {})
       })
       tasks.define('good', (n: number) => n + 1)
-    }, HURRY)
+    }, STALL_INTERVAL_MS)
   }
 
   const writeAll = async (records: Garbage[], strays: StrayKey[]): Promise<void> => {
-    const { redis, key } = open
+    const { redis, key } = opened
     const pipeline = redis.pipeline()
-    for (const one of records) pipeline.hset(key('jobs'), toBuffer(one.id), toBuffer(one.record))
-    for (const one of strays) write(pipeline, key(one.key), one)
+    for (const { id, record } of records) pipeline.hset(key('jobs'), toBuffer(id), toBuffer(record))
+    for (const stray of strays) write(pipeline, key(stray.key), stray)
     for (const [error] of (await pipeline.exec())!) if (error) throw error
   }
 
-  const mustDoGoodTasks = async (): Promise<void> => {
-    const handles = await open.app.tasks.enqueueMany('good', Array.from({ length: GOOD }, (_, data) => ({ data })))
-    const results = await Promise.all(handles.map(one => one.result(WITHIN)))
-    must(results.every((one, i) => one === i + 1), 'the results of the good tasks', results)
+  const checkGoodTasks = async (): Promise<void> => {
+    const items = Array.from({ length: GOOD_TASKS }, (_, data) => ({ data }))
+    const handles = await opened.app.tasks.enqueueMany('good', items)
+    const results = await Promise.all(handles.map(handle => handle.result(RESULT_OPTIONS)))
+    check(results.every((result, i) => result === i + 1), 'wrong results of good tasks', results)
   }
 
-  const mustStartWorker = async (): Promise<void> => {
-    const starting = open.app.tasks.startWorker({ closeTimeout: 200 })
+  const checkStartWorker = async (): Promise<void> => {
+    const starting = opened.app.tasks.startWorker({ closeTimeout: 200 })
     let started = false
     starting.then(() => { started = true }, () => {})
     await Promise.race([starting, until('a worker starts', async () => started)])
     await (await starting).close()
   }
 
-  const mustBecomeQuiet = async (): Promise<void> => {
-    const { redis, key } = open
-    const left = async (): Promise<Buffer[]> => [...await redis.lrangeBuffer(key('waiting'), 0, -1), ...await redis.lrangeBuffer(key('active'), 0, -1)]
-    await until('nothing waits or is active', async () => (await left()).length === 0, async () => JSON.stringify((await left()).map(String)))
+  const waitUntilEmpty = async (): Promise<void> => {
+    const { redis, key } = opened
+    const ids = async (): Promise<Buffer[]> => [
+      ...await redis.lrangeBuffer(key('waiting'), 0, -1),
+      ...await redis.lrangeBuffer(key('active'), 0, -1)
+    ]
+    const describe = async (): Promise<string> => JSON.stringify((await ids()).map(String))
+    await until('no task is waiting or active', async () => (await ids()).length === 0, describe)
   }
 
-  /** A record that stood in a list has ended, waits for its next attempt, or is gone; none was lost on its way. */
-  const mustHaveEnded = async (ids: Bytes[]): Promise<void> => {
-    const { redis, key } = open
+  /** Checks that each record of a list is terminal, delayed or removed: it is in no list now, and must not be lost. */
+  const checkNoneLost = async (ids: Bytes[]): Promise<void> => {
+    const { redis, key } = opened
     for (const id of ids.map(toBuffer)) {
       const [text, delayedTo] = await Promise.all([redis.hget(key('jobs'), id), redis.zscore(key('delayed'), id)])
-      must(text === null || delayedTo !== null || ENDED.includes(statusOf(text)), 'a record was lost', id.toString(), text?.slice(0, 500))
+      const found = text === null || delayedTo !== null || TERMINAL.includes(statusOf(text))
+      check(found, 'a record was lost', id.toString(), text?.slice(0, 500))
     }
   }
 
-  const mustBeTidy = async (strays: StrayKey[]): Promise<void> => {
-    const { redis, key } = open
+  const checkNothingLeft = async (strays: StrayKey[]): Promise<void> => {
+    const { redis, key } = opened
     const [claims, progress, stalls, cancelling] = await Promise.all([
-      redis.hkeysBuffer(key('claims')), redis.hkeysBuffer(key('progress')),
-      redis.hkeysBuffer(key('stalls')), redis.smembersBuffer(key('cancelling'))
+      redis.hkeysBuffer(key('claims')),
+      redis.hkeysBuffer(key('progress')),
+      redis.hkeysBuffer(key('stalls')),
+      redis.smembersBuffer(key('cancelling'))
     ])
-    const given = new Set(strays.map(one => toBuffer(one.id).toString('hex')))
+    const strayIds = new Set(strays.map(({ id }) => toBuffer(id).toString('hex')))
     for (const [i, ids] of [claims, progress, stalls, cancelling].entries()) {
-      const left = ids!.filter(id => !given.has(id.toString('hex')))
-      must(left.length === 0, `left over in ${OF_RUNNING[i]}`, left.map(String))
+      const left = ids!.filter(id => !strayIds.has(id.toString('hex')))
+      check(left.length === 0, `left over in ${KEYS_OF_RUNNING[i]}`, left.map(String))
     }
   }
 
-  /** Whatever is left can be read, cancelled and tried again. */
-  const mustAnswer = async (ids: Bytes[]): Promise<void> => {
-    const { tasks } = open.app
-    for (const id of new Set(ids.filter(one => typeof one === 'string'))) {
-      for (const ask of [() => tasks.status(id), () => tasks.cancel(id), () => tasks.retry(id)]) {
-        const outcome = await outcomeOf<unknown>(ask)
-        if ('error' in outcome) mustBeCoded(outcome.error)
+  /** Checks that each call with these ids succeeds, or throws an error with one of our codes. */
+  const checkCalls = async (ids: Bytes[]): Promise<void> => {
+    const { tasks } = opened.app
+    for (const id of new Set(ids.filter(id => typeof id === 'string'))) {
+      for (const call of [() => tasks.status(id), () => tasks.cancel(id), () => tasks.retry(id)]) {
+        const outcome = await outcomeOf<unknown>(call)
+        if ('error' in outcome) checkErrorCode(outcome.error)
       }
     }
   }
 
   const attempt = async ({ records, strays, newWorker }: Batch): Promise<number> => {
-    const before = open.log.lines
+    const before = opened.log.lines
     failures.clear()
-    await open.clear()
+    await opened.clear()
     const written = writeAll(records, strays)
-    await Promise.all([written, mustDoGoodTasks(), ...(newWorker ? [written.then(mustStartWorker)] : [])])
-    await mustBecomeQuiet()
-    await mustDoGoodTasks()
-    const [inputs, lines] = [records.length + strays.length, open.log.lines - before]
-    must(lines <= LINES_ALL + LINES_EACH * inputs, `${lines} lines of the log for ${inputs} inputs`)
-    const queued = strays.filter(isInList).map(one => one.id)
-    await mustHaveEnded(queued)
-    await mustBeTidy(strays)
-    await mustAnswer(queued)
-    await mustBecomeQuiet()
-    await mustNotSpin(open.redis)
+    await Promise.all([written, checkGoodTasks(), ...(newWorker ? [written.then(checkStartWorker)] : [])])
+    await waitUntilEmpty()
+    await checkGoodTasks()
+    const [inputs, lines] = [records.length + strays.length, opened.log.lines - before]
+    check(lines <= LINES_ALL + LINES_EACH * inputs, `${lines} lines of the log for ${inputs} inputs`)
+    const queued = strays.filter(isInList).map(({ id }) => id)
+    await checkNoneLost(queued)
+    await checkNothingLeft(strays)
+    await checkCalls(queued)
+    await waitUntilEmpty()
+    await checkIdle(opened.redis)
     return inputs
   }
 
   return {
     name: 'records',
     open: start,
-    close: () => open.close(),
+    close: () => opened.close(),
     properties: [
       property({
-        name: 'garbage among what waits',
+        name: 'garbage among waiting tasks',
         weight: 10,
         batch: 40,
         arbitrary: fc.array(garbage, { minLength: 1, maxLength: 80, size: 'max' }),
         async attempt (records) {
-          await attempt({ records, strays: records.map(({ id }) => ({ key: 'waiting', id, value: '' })), newWorker: false })
+          const strays = records.map(({ id }) => ({ key: 'waiting', id, value: '' }))
+          await attempt({ records, strays, newWorker: false })
           return records.length
         }
       }),

@@ -1,38 +1,39 @@
 /**
- * What was tried, and what failed.
+ * Prints the results of all properties as a table.
  */
-import type { Tried } from './run.ts'
+import type { Result } from './run.ts'
 
-interface Row { area: string, property: string, ms: number, tried: Tried }
+interface Row { area: string, property: string, ms: number, result: Result }
 
 export class Table {
   readonly #rows: Row[] = []
 
   add (row: Row): void {
     this.#rows.push(row)
-    if (row.tried.failure !== null) process.stdout.write(`\n✗ ${row.tried.failure}\n\n`)
+    if (row.result.failure !== null) process.stdout.write(`\n✗ ${row.result.failure}\n\n`)
   }
 
-  /** Prints all of it; the process' exit code. */
+  /** Prints the table. Returns the exit status of the process. */
   end (): number {
     const lines = [['area', 'property', 'inputs', 'seconds', 'failures'], ...this.#rows.map(toCells), this.#sum()]
     const widths = lines[0]!.map((_cell, i) => Math.max(...lines.map(cells => cells[i]!.length)))
-    for (const cells of lines) process.stdout.write(`${cells.map((cell, i) => i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join('  ')}\n`)
+    const pad = (cell: string, i: number): string => i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
+    for (const cells of lines) process.stdout.write(`${cells.map(pad).join('  ')}\n`)
     const failed = this.#failed()
     process.stdout.write(`\n${this.#rows.length - failed} passed, ${failed} failed\n`)
     return failed > 0 || this.#rows.length === 0 ? 1 : 0
   }
 
-  #failed (): number { return this.#rows.filter(row => row.tried.failure !== null).length }
+  #failed (): number { return this.#rows.filter(row => row.result.failure !== null).length }
 
   #sum (): string[] {
-    const inputs = this.#rows.reduce((sum, row) => sum + row.tried.inputs, 0)
+    const inputs = this.#rows.reduce((sum, row) => sum + row.result.inputs, 0)
     const ms = this.#rows.reduce((sum, row) => sum + row.ms, 0)
-    return ['all', '', count(inputs), (ms / 1_000).toFixed(1), String(this.#failed())]
+    return ['all', '', formatCount(inputs), (ms / 1_000).toFixed(1), String(this.#failed())]
   }
 }
 
-const count = (inputs: number): string => inputs.toLocaleString('en')
+const formatCount = (inputs: number): string => inputs.toLocaleString('en')
 
-const toCells = ({ area, property, ms, tried }: Row): string[] =>
-  [area, property, count(tried.inputs), (ms / 1_000).toFixed(1), tried.failure === null ? '0' : '1']
+const toCells = ({ area, property, ms, result }: Row): string[] =>
+  [area, property, formatCount(result.inputs), (ms / 1_000).toFixed(1), result.failure === null ? '0' : '1']

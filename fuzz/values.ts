@@ -1,19 +1,29 @@
 /**
- * Values of all kinds, JSON-able and not. They are made from recipes: a recipe can be shown, made smaller, and tried again.
+ * Values of all kinds, serializable or not. They are made from recipes, because a recipe can be shown, shrunk and
+ * repeated.
  */
 import fc from 'fast-check'
-import { depth } from './edge.ts'
+import { depth } from './nesting.ts'
 
 export interface Recipe { kind: string, value: unknown }
 
-const trickyKeys = ['__proto__', 'constructor', 'prototype', 'toJSON', 'toString', 'valueOf', 'hasOwnProperty', 'length', 'then', 'data', 'name', 'options', '', '0', '\u0000', '\ud800']
-const trickyTexts = ['', '__proto__', '\u0000', '\ud800', '\udfff\ud800', '\u2028', '"', '\\', '%s%d%j', '\ufeff', 'null', '[object Object]', '{"__proto__":{"polluted":1}}', '\x1b[2J', '\r\n']
+const trickyKeys = [
+  '__proto__', 'constructor', 'prototype', 'toJSON', 'toString', 'valueOf', 'hasOwnProperty', 'length', 'then', 'data',
+  'name', 'options', '', '0', '\u0000', '\ud800'
+]
+const trickyTexts = [
+  '', '__proto__', '\u0000', '\ud800', '\udfff\ud800', '\u2028', '"', '\\', '%s%d%j', '\ufeff', 'null',
+  '[object Object]', '{"__proto__":{"polluted":1}}', '\x1b[2J', '\r\n'
+]
 
 export const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFrom(...trickyTexts))
 
-/** Almost anything that can be written as an expression. */
+/** Almost any value that can be written as an expression. */
 export const anything = fc.anything({
-  key: fc.oneof({ weight: 3, arbitrary: fc.string({ maxLength: 8 }) }, { weight: 1, arbitrary: fc.constantFrom(...trickyKeys) }),
+  key: fc.oneof(
+    { weight: 3, arbitrary: fc.string({ maxLength: 8 }) },
+    { weight: 1, arbitrary: fc.constantFrom(...trickyKeys) }
+  ),
   values: [text, fc.integer(), fc.double(), fc.boolean(), fc.constantFrom(null, undefined, -0, 2 ** 53, 1e308, 5e-324)],
   maxDepth: 4,
   maxKeys: 6,
@@ -29,13 +39,16 @@ export const anything = fc.anything({
 })
 
 const fail = (): never => { throw new RangeError('thrown by the input') }
-const throwing = (thrown: unknown): any => ({ toJSON () { throw thrown } })
-const hidden = (key: string, get: () => unknown): object => Object.defineProperty({}, key, { get, enumerable: true })
+const toJsonThrowing = (thrown: unknown): any => ({ toJSON () { throw thrown } })
+const withGetter = (key: string, get: () => unknown): object =>
+  Object.defineProperty({}, key, { get, enumerable: true })
 
-/** An error that throws when it is looked at. */
-function shyError (): Error {
+/** An error that throws when its properties are read. */
+function throwingError (): Error {
   const error = new Error()
-  for (const key of ['stack', 'message', 'name', 'code', 'cause', 'errors', 'retryAfter', 'toString']) Object.defineProperty(error, key, { get: fail })
+  for (const key of ['stack', 'message', 'name', 'code', 'cause', 'errors', 'retryAfter', 'toString']) {
+    Object.defineProperty(error, key, { get: fail })
+  }
   return error
 }
 
@@ -46,14 +59,14 @@ function revoked (value: unknown): unknown {
 }
 
 function cyclic (value: unknown): unknown {
-  const made: any = { value, list: [] }
-  made.list.push(made)
-  return made
+  const object: any = { value, list: [] }
+  object.list.push(object)
+  return object
 }
 
 const trap = new Proxy({}, { get: (_target, name) => typeof name === 'string' ? fail : undefined })
 
-/** Each makes another kind of value out of a plain one. */
+/** Functions that make each kind of value from a plain value. */
 const kinds: Record<string, (value: any) => unknown> = {
   plain: value => value,
   nothing: () => undefined,
@@ -63,21 +76,21 @@ const kinds: Record<string, (value: any) => unknown> = {
   'a function without a name': value => Object.defineProperty(() => value, 'name', { value: Symbol('name') }),
   'a class': () => class { static readonly made = 1 },
   'an instance': value => new class { readonly own = value; get got (): unknown { return value } }(),
-  'a getter that throws': () => hidden('boom', fail),
-  'a getter': value => hidden('value', () => value),
-  'toJSON that throws': () => throwing(new Error('thrown by toJSON')),
-  'toJSON that throws a value': value => throwing(value),
-  'toJSON that throws an error that throws': () => throwing(shyError()),
-  'toJSON that throws a revoked proxy': value => throwing(revoked(value)),
-  'toJSON that throws a long message': () => throwing(new Error('long '.repeat(100_000))),
-  'toJSON that gives nothing': () => ({ toJSON: () => undefined }),
-  'toJSON that gives a value': value => ({ toJSON: () => value }),
-  'toJSON that is none': value => ({ toJSON: value, value }),
+  'a getter that throws': () => withGetter('boom', fail),
+  'a getter': value => withGetter('value', () => value),
+  'toJSON that throws': () => toJsonThrowing(new Error('thrown by toJSON')),
+  'toJSON that throws a value': value => toJsonThrowing(value),
+  'toJSON that throws an error that throws': () => toJsonThrowing(throwingError()),
+  'toJSON that throws a revoked proxy': value => toJsonThrowing(revoked(value)),
+  'toJSON that throws a long message': () => toJsonThrowing(new Error('long '.repeat(100_000))),
+  'toJSON that returns undefined': () => ({ toJSON: () => undefined }),
+  'toJSON that returns a value': value => ({ toJSON: () => value }),
+  'toJSON that is no function': value => ({ toJSON: value, value }),
   'toString that throws': () => ({ toString: fail, valueOf: fail, [Symbol.toPrimitive]: fail }),
   'a tag that throws': () => ({ toJSON: fail, get [Symbol.toStringTag] () { return fail() } }),
   'an error': value => new Error(String(typeof value), { cause: value }),
-  'an error that throws': shyError,
-  'an AggregateError': value => new AggregateError([value, new Error('inner'), shyError()], 'several'),
+  'an error that throws': throwingError,
+  'an AggregateError': value => new AggregateError([value, new Error('inner'), throwingError()], 'several'),
   'a revoked proxy': revoked,
   'a revoked proxy inside': value => ({ value: revoked(value) }),
   'a proxy that throws': () => new Proxy({}, trap),
@@ -92,17 +105,17 @@ const kinds: Record<string, (value: any) => unknown> = {
   'a RegExp': () => /x/g,
   'a URL': () => new URL('http://127.0.0.1/x?y#z'),
   arguments: value => (function (..._rest: unknown[]) { return arguments })(value, 1),
-  'a date that is none': () => new Date(NaN),
-  'made like a date': () => Object.create(Date.prototype),
-  'made like an array': () => Object.create(Array.prototype),
+  'an invalid date': () => new Date(NaN),
+  'an object with the prototype of a date': () => Object.create(Date.prototype),
+  'an object with the prototype of an array': () => Object.create(Array.prototype),
   inherited: value => Object.create(Object(value)),
   'an own __proto__': value => JSON.parse(`{"__proto__":${jsonOf(value)},"a":{"__proto__":{"polluted":1}}}`),
   'a constructor with a prototype': value => ({ constructor: { prototype: { polluted: value } } }),
   'many keys': () => Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`key${i}`, i])),
   'a long array': value => new Array(5_000).fill(value),
   'a long text': value => String(typeof value).repeat(20_000),
-  'too long a text': () => 'x'.repeat(1_048_576),
-  'a text of three bytes each': () => '€'.repeat(349_530),
+  'a text that is too long': () => 'x'.repeat(1_048_576),
+  'a text of three-byte characters': () => '€'.repeat(349_530),
   'nested arrays': depth => JSON.parse('['.repeat(depth) + ']'.repeat(depth)),
   'nested objects': depth => JSON.parse('{"a":'.repeat(depth) + '1' + '}'.repeat(depth))
 }
@@ -115,21 +128,29 @@ function jsonOf (value: unknown): string {
   }
 }
 
-const rare = ['too long a text', 'a text of three bytes each', 'many keys', 'a long array', 'a long text', 'toJSON that throws a long message']
-const deep = ['nested arrays', 'nested objects']
-const others = Object.keys(kinds).filter(kind => kind !== 'plain' && !rare.includes(kind) && !deep.includes(kind))
+const largeKinds = [
+  'a text that is too long',
+  'a text of three-byte characters',
+  'many keys',
+  'a long array',
+  'a long text',
+  'toJSON that throws a long message'
+]
+const deepKinds = ['nested arrays', 'nested objects']
+const otherKinds = Object.keys(kinds)
+  .filter(kind => kind !== 'plain' && !largeKinds.includes(kind) && !deepKinds.includes(kind))
 
 const asText = text.map((value): Recipe => ({ kind: 'plain', value }))
 
-/** A recipe for any value. Its kind is as likely to be plain as not. */
+/** A recipe for any value. About half of the recipes are of plain values. */
 export const recipe: fc.Arbitrary<Recipe> = fc.oneof(
   { weight: 100, arbitrary: fc.record({ kind: fc.constant('plain'), value: anything }) },
-  { weight: 100, arbitrary: fc.record({ kind: fc.constantFrom(...others), value: anything }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom(...deep), value: depth }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom(...rare), value: anything }) }
+  { weight: 100, arbitrary: fc.record({ kind: fc.constantFrom(...otherKinds), value: anything }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom(...deepKinds), value: depth }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom(...largeKinds), value: anything }) }
 )
 
-/** The same, and texts more often: where one is expected. */
+/** A recipe for a value where a text is expected: half of the recipes are texts. */
 export const nameRecipe: fc.Arbitrary<Recipe> = fc.oneof(asText, recipe)
 
 export const make = ({ kind, value }: Recipe): unknown => kinds[kind]!(value)

@@ -1,38 +1,42 @@
 /**
- * Ends this process where it holds its own event loop for too long, or takes longer than it may: nothing in it could.
+ * Kills this process if its event loop is blocked, or if it runs longer than its limit. It runs in a worker thread,
+ * because no timer fires in a blocked event loop.
  */
 import { Worker } from 'node:worker_threads'
 
 const source = `
-const { parentPort, workerData: { pid, silence, all } } = require('node:worker_threads')
+const { parentPort, workerData: { pid, silence, limit } } = require('node:worker_threads')
 const end = why => {
   require('node:fs').writeSync(2, 'fuzz: ' + why + ': killed\\n0 passed, 1 failed\\n')
   process.kill(pid, 'SIGKILL')
 }
 let timer
-let doing = 'start'
-const again = () => { clearTimeout(timer); timer = setTimeout(() => end('the event loop stands still (' + doing + ')'), silence) }
-parentPort.on('message', what => { doing = what ?? doing; again() })
-setTimeout(() => end('it takes longer than ' + all + ' ms (' + doing + ')'), all)
-again()
+let activity = 'start'
+const restart = () => {
+  clearTimeout(timer)
+  timer = setTimeout(() => end('the event loop is blocked (' + activity + ')'), silence)
+}
+parentPort.on('message', message => { activity = message ?? activity; restart() })
+setTimeout(() => end('not finished after ' + limit + ' ms (' + activity + ')'), limit)
+restart()
 `
 
 export interface Watchdog {
-  /** Says what is being done. */
-  tell (what: string): void
+  /** Sets the text that a message shows. */
+  setActivity (activity: string): void
   stop (): Promise<unknown>
 }
 
-/** @param all how long all may take, in ms */
-export function watch (all: number): Watchdog {
-  const worker = new Worker(source, { eval: true, workerData: { pid: process.pid, silence: 60_000, all } })
+/** @param limit ms after which the process is killed */
+export function startWatchdog (limit: number): Watchdog {
+  const worker = new Worker(source, { eval: true, workerData: { pid: process.pid, silence: 60_000, limit } })
   worker.unref()
-  const beat = setInterval(() => worker.postMessage(null), 1_000)
-  beat.unref()
+  const heartbeat = setInterval(() => worker.postMessage(null), 1_000)
+  heartbeat.unref()
   return {
-    tell: what => worker.postMessage(what),
+    setActivity: activity => worker.postMessage(activity),
     stop: () => {
-      clearInterval(beat)
+      clearInterval(heartbeat)
       return worker.terminate()
     }
   }

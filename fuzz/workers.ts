@@ -1,111 +1,119 @@
 /**
- * Area: what handlers are given, return, report and throw. The data arrives as JSON carries it; whatever comes out of a
- * handler, its task ends, and says readably how.
+ * Area: the data that handlers get, and the values that they return, report and throw. The data must arrive as its JSON
+ * says. Each task must finish, with a readable error if it failed.
  */
 import fc from 'fast-check'
 import { openApp, type OpenApp } from './app.ts'
-import { depthOf, jsonOf, must, mustBeCoded, outcomeOf, sanitized } from './checks.ts'
+import { depthOf, jsonOf, check, checkErrorCode, outcomeOf, withoutPrototypeKeys } from './checks.ts'
 import { make, nameRecipe, recipe, type Recipe } from './values.ts'
 import { property, type MakeArea } from './area.ts'
 
-const WITHIN = { timeout: 15_000 }
-const MODEST_DEPTH = 500
+const RESULT_OPTIONS = { timeout: 15_000 }
+const SAFE_DEPTH = 500
 
-/** Some thrown as they are, some on an error, with the properties that are read of it. */
+/** A value that a handler throws, or that is a property of the error that it throws. */
 interface Thrown { way: string, value: Recipe }
 const ways = ['thrown', 'message', 'code', 'name', 'stack', 'cause', 'retryAfter', 'rejected']
 const thrown: fc.Arbitrary<Thrown> = fc.record({ way: fc.constantFrom(...ways), value: recipe })
 
-function makeThrown ({ way, value }: Thrown): unknown {
+function makeError ({ way, value }: Thrown): unknown {
   if (way === 'thrown' || way === 'rejected') return make(value)
   return Object.defineProperty(new Error('failed'), way, { value: make(value) })
 }
 
 export const workers: MakeArea = url => {
-  let open: OpenApp
-  /** What a task does when it runs; by number, since it is no JSON. */
-  let deeds: Array<(task: any) => unknown> = []
+  let opened: OpenApp
+  /** The handlers of the task `call`. Its data is an index, because a function cannot be JSON. */
+  let handlers: Array<(task: any) => unknown> = []
 
   const start = async (): Promise<void> => {
-    deeds = []
-    open = await openApp(url, { worker: { concurrency: 50, closeTimeout: 1_000 }, retries: 0 }, app => {
+    handlers = []
+    opened = await openApp(url, { worker: { concurrency: 50, closeTimeout: 1_000 }, retries: 0 }, app => {
       app.tasks.define('echo', data => data)
-      app.tasks.define('deed', (i: number, task) => deeds[i]!(task))
+      app.tasks.define('call', (i: number, task) => handlers[i]!(task))
     })
   }
 
-  const echo = async (one: Recipe): Promise<void> => {
-    const json = jsonOf(make(one))
-    if (json === null || (json !== undefined && depthOf(json) > MODEST_DEPTH)) return
-    const enqueued = await outcomeOf(() => open.app.tasks.enqueue('echo', make(one)))
-    if ('error' in enqueued) return mustBeCoded(enqueued.error)
-    const result = await enqueued.value.result(WITHIN)
-    const expected = json === undefined ? null : sanitized(JSON.parse(json))
-    must(JSON.stringify(result) === JSON.stringify(expected), 'the result is another', result, expected)
+  const checkEcho = async (data: Recipe): Promise<void> => {
+    const json = jsonOf(make(data))
+    if (json === null || (json !== undefined && depthOf(json) > SAFE_DEPTH)) return
+    const enqueued = await outcomeOf(() => opened.app.tasks.enqueue('echo', make(data)))
+    if ('error' in enqueued) return checkErrorCode(enqueued.error)
+    const result = await enqueued.value.result(RESULT_OPTIONS)
+    const expected = json === undefined ? null : withoutPrototypeKeys(JSON.parse(json))
+    check(JSON.stringify(result) === JSON.stringify(expected), 'wrong result', result, expected)
   }
 
-  const deed = async (run: (task: any) => unknown, retries: number): Promise<any> => {
-    const handle = await open.app.tasks.enqueue('deed', deeds.push(run) - 1, { retries, backoff: { strategy: 'immediate' } })
-    const outcome = await outcomeOf(() => handle.result(WITHIN))
-    if ('error' in outcome) mustBeCoded(outcome.error)
+  const runHandler = async (run: (task: any) => unknown, retries: number): Promise<any> => {
+    const options = { retries, backoff: { strategy: 'immediate' } } as const
+    const handle = await opened.app.tasks.enqueue('call', handlers.push(run) - 1, options)
+    const outcome = await outcomeOf(() => handle.result(RESULT_OPTIONS))
+    if ('error' in outcome) checkErrorCode(outcome.error)
     const record = await handle.status()
-    must(record !== null, 'there is no record')
-    must(record.state === ('error' in outcome ? 'failed' : 'succeeded'), 'it did not end', record)
-    if (record.error) mustBeReadable(record.error)
-    const response = await open.app.inject(handle.location!)
-    must(response.statusCode === 200, 'the status route fails', response.body)
+    check(record !== null, 'no record')
+    check(record.state === ('error' in outcome ? 'failed' : 'succeeded'), 'wrong state', record)
+    if (record.error) checkError(record.error)
+    const response = await opened.app.inject(handle.location!)
+    check(response.statusCode === 200, 'the status route failed', response.body)
     return record
   }
 
-  const each = async <T>(inputs: T[], one: (input: T) => Promise<unknown>): Promise<number> => {
-    await Promise.all(inputs.map(one))
-    deeds = []
-    await open.clear()
+  const runAll = async <T>(inputs: T[], runOne: (input: T) => Promise<unknown>): Promise<number> => {
+    await Promise.all(inputs.map(runOne))
+    handlers = []
+    await opened.clear()
     return inputs.length
   }
 
   return {
     name: 'workers',
     open: start,
-    close: () => open.close(),
+    close: () => opened.close(),
     properties: [
       property({
-        name: 'data that comes back',
+        name: 'echoed data',
         weight: 4,
         batch: 15,
         arbitrary: fc.array(recipe, { minLength: 1, maxLength: 30, size: 'max' }),
-        attempt: batch => each(batch, echo)
+        attempt: batch => runAll(batch, checkEcho)
       }),
       property({
         name: 'results',
         weight: 3,
         batch: 15,
         arbitrary: fc.array(recipe, { minLength: 1, maxLength: 30, size: 'max' }),
-        attempt: batch => each(batch, one => deed(() => make(one), 1))
+        attempt: batch => runAll(batch, result => runHandler(() => make(result), 1))
       }),
       property({
         name: 'progress',
         weight: 2,
         batch: 15,
-        arbitrary: fc.array(fc.record({ stage: nameRecipe, progress: recipe }), { minLength: 1, maxLength: 30, size: 'max' }),
-        attempt: batch => each(batch, ({ stage, progress }) => deed(task => task.updateState(make(stage), make(progress)), 0))
+        arbitrary: fc.array(
+          fc.record({ stage: nameRecipe, progress: recipe }), { minLength: 1, maxLength: 30, size: 'max' }
+        ),
+        attempt: batch => runAll(batch, ({ stage, progress }) =>
+          runHandler(task => task.updateState(make(stage), make(progress)), 0))
       }),
       property({
-        name: 'what is thrown',
+        name: 'thrown values',
         weight: 4,
         batch: 15,
-        arbitrary: fc.array(fc.record({ thrown, retries: fc.nat(1) }), { minLength: 1, maxLength: 30, size: 'max' }),
-        attempt: batch => each(batch, ({ thrown, retries }) => deed(throwing(thrown), thrown.way === 'retryAfter' ? 0 : retries))
+        arbitrary: fc.array(
+          fc.record({ thrown, retries: fc.nat(1) }), { minLength: 1, maxLength: 30, size: 'max' }
+        ),
+        attempt: batch => runAll(batch, ({ thrown, retries }) =>
+          runHandler(thrower(thrown), thrown.way === 'retryAfter' ? 0 : retries))
       })
     ]
   }
 }
 
-const throwing = (thrown: Thrown) => (): unknown => {
-  if (thrown.way === 'rejected') return Promise.reject(makeThrown(thrown))
-  throw makeThrown(thrown)
+const thrower = (thrown: Thrown) => (): unknown => {
+  if (thrown.way === 'rejected') return Promise.reject(makeError(thrown))
+  throw makeError(thrown)
 }
 
-function mustBeReadable ({ name, message, code }: any): void {
-  must(typeof name === 'string' && typeof message === 'string' && (code === null || typeof code === 'string'), 'the error is not readable', name, message, code)
+function checkError ({ name, message, code }: any): void {
+  const texts = typeof name === 'string' && typeof message === 'string'
+  check(texts && (code === null || typeof code === 'string'), 'invalid error', name, message, code)
 }

@@ -1,6 +1,6 @@
 /**
- * How deep JSON may be nested here before JSON.stringify overflows the stack: near that, whether it does depends on who
- * calls it.
+ * Depths of nested JSON, many of them near the depth at which JSON.stringify overflows the stack. The exact depth
+ * depends on the size of the stack at the call.
  */
 import fc from 'fast-check'
 
@@ -13,7 +13,7 @@ function fits (depth: number): boolean {
   }
 }
 
-function deepest (): number {
+function findMaxDepth (): number {
   let [low, high] = [100, 100_000]
   while (high - low > 1) {
     const middle = (low + high) >> 1
@@ -23,11 +23,11 @@ function deepest (): number {
   return low
 }
 
-const edge = deepest()
+const maxDepth = findMaxDepth()
 
-/** Levels: few, many, far too many, and about as many as there is room for. */
+/** Number of levels: few, many, far too many, and about the maximum. */
 export const depth = fc.oneof(
   fc.integer({ min: 1, max: 1_100 }),
   fc.constantFrom(10, 999, 1_000, 1_001, 2_000, 3_000, 8_000, 100_000),
-  fc.integer({ min: edge - 100, max: edge + 20 })
+  fc.integer({ min: maxDepth - 100, max: maxDepth + 20 })
 )
