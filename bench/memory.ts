@@ -1,13 +1,14 @@
 /**
  * Measures the memory of tasks in Redis: `npm run bench:memory`, a million of each kind, or `-- 100000` for another
- * number. `--write` puts the table into docs/scaling.md.
+ * number. `--write` puts the table into docs/internals/scaling.md.
  */
 import { parseArgs } from 'node:util'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import tasks from '../lib/plugin.ts'
 import { startRedis } from '../scripts/redis.ts'
-import { machine, table, writeSection } from './section.ts'
+import { table } from '../scripts/docs/markdown.ts'
+import { machine, writeSection } from './section.ts'
 import type { EnqueueOptions } from '../lib/types.ts'
 
 const { values, positionals } = parseArgs({
@@ -62,12 +63,12 @@ try {
       await work(app)
     })
   ]
-  const head = ['state of the task', 'bytes', 'a million tasks']
+  const head = ['State of the task', 'Bytes', 'A million tasks']
   const mebibytes = (bytes: number): string => `${(bytes * 1e6 / 2 ** 20).toFixed(0)} MiB`
   const text = table([head, ...rows.map(([state, bytes]) => [state, bytes.toFixed(0), mebibytes(bytes)])])
   const version = await field('server', 'redis_version')
   const note = `${count.toLocaleString('en')} of each, 100 bytes of data; Redis ${version}.`
-  if (values.write) writeSection('docs/scaling.md', 'memory', `${text}\n\n${note}`)
+  if (values.write) writeSection('docs/internals/scaling.md', 'memory', `${text}\n\n${note}`)
   console.log(`\n${text}\n\n${machine(version)}`)
 } finally {
   await app.close()

@@ -1,4 +1,4 @@
-/** Writes docs/benchmarks.md and its chart from a report. */
+/** Writes docs/internals/benchmarks.md and its chart from a report. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectRoot } from '../scripts/redis.ts'
@@ -36,7 +36,7 @@ npm run bench -- --prof /tmp/profiles   # CPU profiles of the processes
 \`\`\``
 
 export async function writePage (report: Report): Promise<void> {
-  const docs = join(projectRoot(), 'docs')
+  const docs = join(projectRoot(), 'docs', 'internals')
   await writeFile(join(docs, 'benchmarks.svg'), chart(TITLE, report.charts))
   await writeFile(join(docs, 'benchmarks.md'), page(report))
 }
@@ -84,11 +84,14 @@ function markdown (rows: string[][]): string {
 
 function barTable (bars: Bar[]): string {
   const rows = bars.map(({ name, figure, bar, met }) => [name, bar, show(figure), met ? 'met' : '**not met**'])
-  return markdown([['figure', 'bar', 'this run', ''], ...rows])
+  return markdown([['Figure', 'Bar', 'This run', 'Result'], ...rows])
 }
 
+/** The first column names what was measured. */
+const titled = ([first, ...others]: string[]): string[] => [first || 'Case', ...others]
+
 const figures = ({ title, note, columns, rows }: Table): string =>
-  `### ${title}\n\n${markdown([columns, ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
+  `### ${title}\n\n${markdown([titled(columns), ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
 
 function machineTable ({ cores, cpu, memory, system, loadBefore, versions }: Machine): string {
   const rows = [
@@ -99,5 +102,5 @@ function machineTable ({ cores, cpu, memory, system, loadBefore, versions }: Mac
     ['load average before the run', String(loadBefore)],
     ...Object.entries(versions)
   ]
-  return markdown([['', ''], ...rows])
+  return markdown([['Part', 'Value'], ...rows])
 }

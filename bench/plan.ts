@@ -9,7 +9,7 @@ import type { Size } from './context.ts'
 export interface Plan {
   size: Size
   json: boolean
-  /** Whether to write docs/benchmarks.md and its chart. */
+  /** Whether to write docs/internals/benchmarks.md and its chart. */
   write: boolean
   parts: PartName[]
   peers: PeerName[]
@@ -27,7 +27,7 @@ export const usage = `usage: npm run bench -- [options]
   --only <parts>     only these parts, separated by commas: ${Object.keys(parts).join(', ')}
   --peers <peers>    only these peers, separated by commas: ${Object.keys(titles).join(', ')}
   --json             print only one JSON object to stdout (npm run --silent bench -- --json)
-  --write            write docs/benchmarks.md and docs/benchmarks.svg
+  --write            write docs/internals/benchmarks.md and its chart
   --prof <folder>    write CPU profiles of the Node processes to a folder outside the project
 `
 

@@ -1,7 +1,7 @@
 /**
  * Measures the CPU time that a task costs Redis and a worker: the limit of one Redis, and the gain of a cluster.
  * `npm run bench:scaling` runs 60,000 tasks a run, `-- 20000` another number. `--write` puts the tables into
- * docs/scaling.md. CPU times depend little on the other load of the machine.
+ * docs/internals/scaling.md. CPU times depend little on the other load of the machine.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,7 +12,8 @@ import { Redis } from 'ioredis'
 import tasks from '../lib/plugin.ts'
 import { startCluster } from '../scripts/redis-cluster.ts'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
-import { machine, table, writeSection } from './section.ts'
+import { table } from '../scripts/docs/markdown.ts'
+import { machine, writeSection } from './section.ts'
 import type { TasksOptions } from '../lib/types.ts'
 
 interface Setting { redis: Exclude<TasksOptions['redis'], undefined>, queues: string[] }
@@ -158,13 +159,13 @@ async function main (count: number, write: boolean): Promise<void> {
     '',
     limits(oneRedis, sixQueues),
     '',
-    table([['idle workers', 'µs that one task costs Redis'], ...idle]),
+    table([['Idle workers', 'µs that one task costs Redis'], ...idle]),
     '',
     `${count.toLocaleString('en')} tasks a run with empty handlers, ${WORKERS} worker processes, concurrency 100; ` +
       `${machine(version)}.`
   ].join('\n')
   console.log(text)
-  if (write) writeSection('docs/scaling.md', 'scaling', text)
+  if (write) writeSection('docs/internals/scaling.md', 'scaling', text)
 }
 
 const perServer = ({ enqueue, run }: Cost): number[] => enqueue.map((value, i) => value + run[i]!)
@@ -172,7 +173,7 @@ const busiest = (cost: Cost): number => Math.max(...perServer(cost))
 
 function costs (all: Record<string, Cost>): string {
   const head = [
-    '',
+    'Redis',
     'Redis: µs to enqueue',
     'Redis: µs to run',
     'both, on the busiest server',

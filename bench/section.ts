@@ -1,18 +1,10 @@
 /** Writes a measured table into a page of docs/, between `<!-- name -->` and `<!-- /name -->`. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
+import { withSection } from '../scripts/docs/markdown.ts'
 
 export function writeSection (page: string, name: string, text: string): void {
-  const whole = readFileSync(page, 'utf8')
-  const between = new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- /${name} -->)`)
-  if (!between.test(whole)) throw new Error(`${page} has no place for "${name}"`)
-  writeFileSync(page, whole.replace(between, (_match, open: string, close: string) => `${open}${text}\n${close}`))
-}
-
-/** A Markdown table. The first row is the head. */
-export function table (rows: string[][]): string {
-  const [head, ...body] = rows as [string[], ...string[][]]
-  return [head, head.map(() => '---'), ...body].map(row => `| ${row.join(' | ')} |`).join('\n')
+  writeFileSync(page, withSection(readFileSync(page, 'utf8'), name, text))
 }
 
 /** The machine and the versions of a measurement, in one line. */
