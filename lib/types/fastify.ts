@@ -1,0 +1,186 @@
+/**
+ * What the plugin adds to Fastify: `fastify.tasks` and `reply.accepted`.
+ */
+import type {
+  FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, FastifyTypeProviderDefault, RawReplyDefaultExpression,
+  RawRequestDefaultExpression, RawServerBase, RawServerDefault
+} from 'fastify'
+import type {
+  DataAgrees, HandlerData, HandlerProgress, HandlerResult, NamedData, NamedProgress, NamedResult, ProgressAgrees,
+  ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
+} from './inference.ts'
+import type {
+  AdvanceOptions, DefineOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, TaskSchemas, WorkerOptions
+} from './options.ts'
+import type { QueueCounts, TaskPage, TaskRecord } from './record.ts'
+import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
+import type { TaskName } from './tasks-by-name.ts'
+import type { TaskWorker, WorkerInfo } from './worker.ts'
+
+/** What is left after `drain` and `advance`. */
+export interface Drained {
+  /** How many tasks are delayed, or between two attempts. */
+  delayed: number
+}
+
+/**
+ * `fastify.tasks`.
+ * @typeParam Provider the type provider of the app (`withTypeProvider`). It types data, result and progress by their
+ * schemas.
+ * @typeParam Instance the handlers' `this`
+ */
+export interface FastifyTasks<
+  Provider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+  Instance = FastifyInstance
+> {
+  /** The `name` option. */
+  readonly name: string
+  /** A random id. In payloads of telemetry it tells the plugin instances of one process apart. */
+  readonly instanceId: string
+  /**
+   * Defines a task. The handler's `this` is the instance on which `define` was called.
+   * Without a handler the task can be enqueued here. It runs in workers that have a handler for it.
+   * A schema that cannot be compiled fails the boot with FST_TASKS_SCHEMA_INVALID.
+   * Types come from the schemas, through the instance's type provider; else from `Tasks`; else from the type arguments,
+   * or from the handler.
+   * @throws FST_TASKS_ALREADY_DEFINED, FST_TASKS_NAME_INVALID, FST_TASKS_TASK_OPTION_INVALID,
+   * FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_OPTION_CLASH
+   */
+  define<
+    Data = never, Result = never, Progress = never, const Name extends string = string,
+    const DataSchema = unknown, const ResultSchema = unknown, const ProgressSchema = unknown
+  > (
+    name: Name,
+    options: DefineOptions<TaskSchemas<
+      DataSchema & DataAgrees<Provider, DataSchema, Name>,
+      ResultSchema & ResultAgrees<Provider, ResultSchema, Name>,
+      ProgressSchema & ProgressAgrees<Provider, ProgressSchema, Name>
+    >, Instance>,
+    handler?: TaskHandler<
+      HandlerData<Provider, DataSchema, Name, Data>,
+      HandlerResult<Provider, ResultSchema, Name, Result>,
+      HandlerProgress<Provider, ProgressSchema, Name, Progress>,
+      Instance
+    > & ResultFits<Provider, ResultSchema, Name, Result>
+  ): Task<
+    TaskData<Provider, DataSchema, Name, Data>,
+    TaskResult<Provider, ResultSchema, Name, Result>,
+    TaskProgress<Provider, ProgressSchema, Name, Progress>
+  >
+  define<Data = never, Result = never, Progress = never, const Name extends string = string> (
+    name: Name,
+    handler?: TaskHandler<
+      HandlerData<Provider, unknown, Name, Data>,
+      HandlerResult<Provider, unknown, Name, Result>,
+      HandlerProgress<Provider, unknown, Name, Progress>,
+      Instance
+    > & ResultFits<Provider, unknown, Name, Result>
+  ): Task<
+    TaskData<Provider, unknown, Name, Data>,
+    TaskResult<Provider, unknown, Name, Result>,
+    TaskProgress<Provider, unknown, Name, Progress>
+  >
+  /**
+   * Enqueues one task. Resolves when Redis has stored it. If it throws, nothing is stored, except with the code
+   * FST_TASKS_REDIS_UNAVAILABLE: its message says whether the task may be stored.
+   * @throws FST_ERR_VALIDATION (400, as for a body) if the data does not fit the task's schema, FST_TASKS_NOT_DEFINED,
+   * FST_TASKS_DATA_INVALID, FST_TASKS_DATA_TOO_LARGE, FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   * FST_TASKS_OPTION_CLASH, FST_TASKS_ID_INVALID, FST_TASKS_ID_TAKEN, FST_TASKS_QUEUE_UNKNOWN,
+   * FST_TASKS_REDIS_UNAVAILABLE
+   */
+  enqueue<Name extends TaskName> (
+    name: Name, ...args: EnqueueArguments<NamedData<Name>>
+  ): Promise<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>
+  /**
+   * Enqueues many tasks of one name, pipelined. All are checked before the first is sent.
+   * @throws as `enqueue`
+   */
+  enqueueMany<Name extends TaskName> (
+    name: Name, items: Array<EnqueueItem<NamedData<Name>>>
+  ): Promise<Array<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>>
+  /**
+   * Reads the record of a task. Resolves with null if there is none. One round trip, however long the queue is.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   */
+  status<Result = unknown, Progress = unknown> (id: string): Promise<TaskRecord<Result, Progress> | null>
+  /**
+   * Returns a handle on a task that was enqueued elsewhere, or null.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   */
+  handle<Result = unknown, Progress = unknown> (id: string): Promise<TaskHandle<Result, Progress> | null>
+  /**
+   * Cancels a task, in whatever process it is.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   */
+  cancel (id: string): Promise<CancelOutcome>
+  /**
+   * Queues a `failed` task again, with all attempts.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   */
+  retry (id: string): Promise<RetryOutcome>
+  /**
+   * Lists tasks of one state. Waiting and active tasks come oldest first, delayed and retrying tasks by the time at
+   * which they are due, ended tasks newest first. The cost depends on the page, not on the length of the queue.
+   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  list (options: ListOptions): Promise<TaskPage>
+  /**
+   * Counts the tasks in each state, for each known queue.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   */
+  counts (): Promise<Record<string, QueueCounts>>
+  /**
+   * Removes a task that is not running, and everything that is stored of it.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   */
+  remove (id: string): Promise<RemoveOutcome>
+  /**
+   * Removes all waiting and delayed tasks of a queue. Resolves with their number.
+   * @throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  purge (queue: string): Promise<number>
+  /**
+   * Lists the running workers of all known queues. A killed worker stays listed for 15 s. A worker whose event loop is
+   * blocked for longer than that is not listed meanwhile.
+   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   */
+  workers (): Promise<WorkerInfo[]>
+  /**
+   * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
+   * @throws FST_TASKS_NO_HANDLERS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID,
+   * FST_TASKS_OPTION_UNKNOWN, FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED
+   */
+  startWorker (options?: WorkerOptions): Promise<TaskWorker>
+  /**
+   * With `mode: 'memory'`: resolves when no task waits or runs. Delayed tasks are left, unless `delayed` is true.
+   * @throws FST_TASKS_NOT_MEMORY_MODE; FST_TASKS_NOT_DRAINED, which names the tasks, if some have not ended within
+   * `timeout` (4 s); FST_TASKS_NO_HANDLERS if a waiting task has no handler here; FST_TASKS_*_OPTION_*
+   */
+  drain (options?: DrainOptions): Promise<Drained>
+  /**
+   * With `mode: 'memory'`: waits until no task waits or runs, then moves the clock by `ms`. Tasks that become due
+   * meanwhile, retries included, run to their end in the order of their times, each at its own time.
+   * @throws as `drain`
+   */
+  advance (ms: number, options?: AdvanceOptions): Promise<Drained>
+  /** Whether Redis is connected, for health checks. With `mode: 'memory'` always true. */
+  readonly ready: boolean
+}
+
+declare module 'fastify' {
+  /* eslint-disable @typescript-eslint/no-unused-vars -- merged interfaces must have the same type parameters */
+  interface FastifyInstance<
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault
+  > {
+    tasks: FastifyTasks<TypeProvider, this>
+  }
+  /* eslint-enable */
+  interface FastifyReply {
+    /** Sends 202 with the record of the task as body, and the path of its status route as `Location`. */
+    accepted (handle: TaskHandle<any, any>): this
+  }
+}

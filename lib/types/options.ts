@@ -1,0 +1,248 @@
+/**
+ * The options of `register`, of a task and of each call. docs/reference/options.md is generated from these comments.
+ */
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
+import type { TaskRecord, TaskState } from './record.ts'
+
+/** How long to wait before the next attempt. Times in ms. */
+export interface BackoffOptions {
+  /**
+   * `immediate` (no wait), `fixed`, `exponential` (doubles at each attempt), or a name from the `backoffStrategies`
+   * option.
+   */
+  strategy: string
+  /** The first wait, in ms. Default 1000. */
+  delay?: number
+  /** The longest wait, in ms. Default: no cap. */
+  max?: number
+  /** Full jitter: wait a random time between 0 and the computed wait. Default false. */
+  jitter?: boolean
+}
+
+/** A backoff of the app's own. Gets the number of the attempt that failed (1, 2, …), and returns the wait in ms. */
+export type BackoffStrategy = (attempt: number, backoff: BackoffOptions, error: Error) => number
+
+/** Schemas of a task: JSON Schema, or what the app's validator and serializer compilers accept (TypeBox, zod). */
+export interface TaskSchemas<Data = unknown, Result = unknown, Progress = unknown> {
+  /**
+   * Validates the data at enqueue, as a request body is validated, and again in the worker. The data is stored with
+   * Ajv's changes (coercion, defaults). zod's transforms run in the worker. Default: no validation.
+   */
+  data?: Data
+  /** Serialises the result. Properties that the schema does not name are removed. Default: JSON.stringify. */
+  result?: Result
+  /** Serialises the progress. Properties that the schema does not name are removed. Default: JSON.stringify. */
+  progress?: Progress
+}
+
+/** Options of one task. */
+export interface DefineOptions<Schemas extends TaskSchemas = TaskSchemas, Instance = FastifyInstance> {
+  /** The queue that the task is enqueued to. Default `default`. */
+  queue?: string
+  /** Attempts after the first. Default: the plugin's `retries`. */
+  retries?: number
+  /** How long to wait between attempts. Default: the plugin's `backoff`. */
+  backoff?: BackoffOptions
+  /** How long one attempt may run, in ms. 0 is no limit. Default: the plugin's `timeout`. */
+  timeout?: number
+  /** How long the record is kept after the task has ended, in ms. Default: the plugin's `resultTtl`. */
+  resultTtl?: number
+  /**
+   * A file whose default export, a `ThreadHandler`, runs in a thread, where it may compute without a pause. A path
+   * (relative to the working directory), or a file: URL such as `new URL('./resize.js', import.meta.url)`. Not together
+   * with a handler. Default: none.
+   */
+  thread?: string | URL
+  /** Schemas of the data, the result and the progress. Default: none. */
+  schema?: Schemas
+  /**
+   * Whether this request may see the task, or cancel it. If not, the answer is 404. `this` is the instance.
+   * Default: every request may.
+   */
+  authorize?: (this: Instance, request: FastifyRequest, record: TaskRecord) => boolean | Promise<boolean>
+  /** What the record shows in addition: the task's data. Default `[]`. */
+  expose?: Array<'data'>
+}
+
+/** Options of one enqueue. */
+export interface EnqueueOptions {
+  /** Start the task after this many ms. Not together with `delayUntil`. Default: at once. */
+  delay?: number
+  /** Start the task at this time: a Date, or ms since 1970. Not together with `delay`. Default: at once. */
+  delayUntil?: Date | number
+  /**
+   * A task that has not started by this time never starts, and becomes `expired`: a Date, or ms from now.
+   * Default: never.
+   */
+  expires?: Date | number
+  /**
+   * An id of your own, 1 to 100 characters of `A-Za-z0-9_.:-`. Two enqueues with the same id make one task.
+   * Default: a random UUID.
+   */
+  id?: string
+  /** Attempts after the first. Default: the task's `retries`. */
+  retries?: number
+  /** How long to wait between attempts. Default: the task's `backoff`. */
+  backoff?: BackoffOptions
+  /** How long one attempt may run, in ms. 0 is no limit. Default: the task's `timeout`. */
+  timeout?: number
+  /** A queue that is known here: from the `queues` option, or of a defined task. Default: the task's `queue`. */
+  queue?: string
+}
+
+/** One task of `enqueueMany`. `data` is optional if it may be undefined. */
+export type EnqueueItem<Data = unknown> =
+  EnqueueOptions & ({ data: Data } | (undefined extends Data ? { data?: Data } : never))
+
+/** The arguments of `enqueue`. `data` is optional if it may be undefined. */
+export type EnqueueArguments<Data = unknown> =
+  [data: Data, options?: EnqueueOptions] | (undefined extends Data ? [] : never)
+
+/** Options of `handle.result`. */
+export interface ResultOptions {
+  /** How long to wait, in ms. 0 reads the record once. Default: no limit. */
+  timeout?: number
+  /** Ends the wait when it is aborted. `result` then throws the signal's reason. Default: none. */
+  signal?: AbortSignal
+}
+
+/** Options of `fastify.tasks.list`. */
+export interface ListOptions {
+  /** List tasks in this state. */
+  state: TaskState
+  /** List tasks of this queue. Default: all queues that are known here, one after the other. */
+  queue?: string
+  /** List tasks of this name. Default: all names. */
+  name?: string
+  /** How many ids a page reads, 1 to 1000. Default 50. */
+  limit?: number
+  /** The `cursor` of the page before. Default: the first page. */
+  cursor?: string
+}
+
+/** Options of `fastify.tasks.drain`. */
+export interface DrainOptions {
+  /** Also run delayed tasks, each at its own time. Default false. */
+  delayed?: boolean
+  /** How long to wait for handlers, in ms of real time. Default 4000. */
+  timeout?: number
+}
+
+/** Options of `fastify.tasks.advance`. */
+export interface AdvanceOptions {
+  /**
+   * Run each due task at its own time and wait until it has ended. Default true. With false, all due tasks start at
+   * the new time, and `advance` does not wait for them.
+   */
+  wait?: boolean
+  /** How long to wait for handlers, in ms of real time. Default 4000. */
+  timeout?: number
+}
+
+/** Options of a worker, embedded or standalone. Times in ms. */
+export interface WorkerOptions {
+  /** Queues to serve. Default: those of the tasks that have a handler here, and those of the `queues` option. */
+  queues?: string[]
+  /** How many tasks run at once, for each queue. Default 10. */
+  concurrency?: number
+  /** How long running tasks may go on at close before they are aborted and released, in ms. Default 10,000. */
+  closeTimeout?: number
+}
+
+/** The threads of tasks with `thread`. All these tasks of a process share them. Times in ms. */
+export interface ThreadsOptions {
+  /** Threads at once. Further tasks wait for a free thread. Default: as many as there are processors. */
+  max?: number
+  /** How long an idle thread is kept, in ms. Default 60,000. */
+  idleTimeout?: number
+  /**
+   * The largest heap of a thread, in MiB. A thread that needs more ends, and its task fails with FST_TASKS_THREAD_DIED.
+   * Default: Node's.
+   */
+  maxHeap?: number
+}
+
+/** Hooks and path of the routes that the plugin mounts. */
+export interface RoutesOptions {
+  /** Path in front of `/:id`. Default `/` + the `name` option: `/tasks`. */
+  prefix?: string
+  /** Also mount `DELETE /:id`, which cancels a task. Default false. */
+  cancel?: boolean
+  /** onRequest hooks of these routes, for example for authentication. Default: none. */
+  onRequest?: onRequestHookHandler | onRequestHookHandler[]
+  /** preHandler hooks of these routes. They run before the task is read. Default: none. */
+  preHandler?: preHandlerHookHandler | preHandlerHookHandler[]
+}
+
+/** A Redis Cluster: some of its nodes (a URL, or `{ host, port }`), and ioredis' own options of a cluster. */
+export interface ClusterConnection extends ClusterOptions {
+  cluster: ClusterNode[]
+}
+
+/** Options of `fastify.register(tasks, options)`. Times in ms. */
+export interface TasksOptions {
+  /** Name of the decorator, `fastify.tasks`, and of the plugin's instance. Default `tasks`. */
+  name?: string
+  /**
+   * `memory` is for tests: tasks are kept and run in this process, without Redis. Delays, waits between attempts,
+   * `expires` and `resultTtl` follow a clock that stands still until `advance` moves it. Default `redis`.
+   */
+  mode?: 'redis' | 'memory'
+  /**
+   * URL, ioredis options, `{ cluster: [nodes], ...options }` or an ioredis client. Default: `fastify.redis`, then
+   * `REDIS_URL`, then `redis://localhost:6379/0`.
+   */
+  redis?: string | RedisOptions | ClusterConnection | Redis | Cluster
+  /** First part of every key in Redis, `[A-Za-z0-9_-]`. Default `bq`, as Bee-Queue's. */
+  prefix?: string
+  /** Queues that are known here in addition to those of the defined tasks. Default `[]`. */
+  queues?: string[]
+  /** The status routes, or false for none. Default `{}`: `GET /tasks/:id`. */
+  routes?: false | RoutesOptions
+  /**
+   * Run a worker in this process. Default false. With `mode: 'memory'` a worker starts by itself at the first enqueue,
+   * unless this is false: then tasks wait for `drain`, `advance` or `startWorker`.
+   */
+  worker?: boolean | WorkerOptions
+  /**
+   * The threads of tasks with `thread`. The first task that needs a thread starts it.
+   * Default `{ max: processors, idleTimeout: 60000 }`.
+   */
+  threads?: ThreadsOptions
+  /** Default of every task: attempts after the first. Default 0. */
+  retries?: number
+  /**
+   * Default of every task: how long to wait between attempts.
+   * Default `{ strategy: 'exponential', delay: 1000, max: 60000, jitter: true }`.
+   */
+  backoff?: BackoffOptions
+  /** Backoffs of the app's own, by name. Default none. */
+  backoffStrategies?: Record<string, BackoffStrategy>
+  /** Default of every task: how long one attempt may run, in ms. 0 is no limit. Default 0. */
+  timeout?: number
+  /** Default of every task: how long its record is kept after it has ended, in ms. Default 86,400,000 (one day). */
+  resultTtl?: number
+  /**
+   * How long a claim is valid without a renewal, in ms. When it expires, the task is stalled and runs again. All
+   * workers of a queue must have the same value. Default 30,000.
+   */
+  stallInterval?: number
+  /** A task that stalled more often than this fails with `FST_TASKS_STALLED`. Default 2. */
+  maxStalls?: number
+  /**
+   * How long a call to Redis may take (an enqueue, a status read, a cancel, a list), in ms. Then it fails with
+   * `FST_TASKS_REDIS_UNAVAILABLE`. Default 2,000.
+   */
+  redisTimeout?: number
+  /** How long `register` waits for Redis, in ms. Then the app starts without it. Default 2,000. */
+  connectTimeout?: number
+  /** The largest data of a task, in bytes of JSON. Default 1,048,576. */
+  maxDataSize?: number
+  /** The largest result of a task, in bytes of JSON. Default 1,048,576. */
+  maxResultSize?: number
+  /** The largest progress of a task, in bytes of JSON. Default 65,536. */
+  maxProgressSize?: number
+  /** Show the stack of a failure in its record. Default false. */
+  exposeStack?: boolean
+}
