@@ -1,4 +1,5 @@
 /** Compares the guarantees with the evidence of a run: the ledgers, the task records and Redis' append-only file. */
+import { isTerminal } from '../lib/records/task-record.ts'
 import { stallInterval, maxStalls } from './tasks.ts'
 import type { History } from './aof.ts'
 import type { ProcessRun } from './worker-fleet.ts'
@@ -44,13 +45,11 @@ export interface Audit {
   hung: string[]
 }
 
-const finished = new Set(['succeeded', 'failed', 'cancelled', 'expired'])
-
 export function audit (evidence: Evidence): Audit {
   const findings = evidence.entries
     .filter(entry => entry.acknowledgedAt !== null)
     .map(entry => toFinding(entry, evidence))
-  const stuck = ({ state }: Finding): boolean => state !== 'lost' && !finished.has(state)
+  const stuck = ({ state }: Finding): boolean => state !== 'lost' && !isTerminal(state)
   const died = evidence.processRuns.filter(processRun => exitedUnexpectedly(processRun, evidence))
   return {
     findings,
@@ -61,7 +60,7 @@ export function audit (evidence: Evidence): Audit {
       .map(([id, { lateWrites }]) => `${id}: ${lateWrites.join(', ')}`),
     repeated: explain(findings, evidence),
     wrong: findings
-      .filter(finding => finished.has(finding.state) && !isFailedStalled(finding))
+      .filter(finding => isTerminal(finding.state) && !isFailedStalled(finding))
       .flatMap(finding => problemsOf(finding, evidence)
         .map(problem => `${finding.id} (${finding.entry.planned.kind}): ${problem}`)),
     failedStalled: findings.filter(isFailedStalled).map(showExecutions),

@@ -1,10 +1,11 @@
 /** Reads the state of Redis over connections of its own, without a proxy. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { TERMINAL_STATES } from '../lib/records/states.ts'
 import { queues } from './tasks.ts'
 
 const RETRY_MS = 10
-const TERMINAL = new Set(['succeeded', 'failed', 'cancelled', 'expired'])
+const TERMINAL = new Set<string>(TERMINAL_STATES)
 
 function open (port: number): Redis {
   const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => RETRY_MS, maxRetriesPerRequest: null })

@@ -3,6 +3,7 @@
  * documented value, or throw an error with one of our codes.
  */
 import fc from 'fast-check'
+import { STATES } from '../lib/records/states.ts'
 import { openApp, type OpenApp } from './app.ts'
 import { check, checkErrorCode, outcomeOf } from './checks.ts'
 import { claim, progress, record, score, toBuffer, type Bytes } from './garbage.ts'
@@ -29,7 +30,6 @@ const entry: fc.Arbitrary<Entry> = fc.record({
   failed: fc.boolean()
 }, { requiredKeys: ['record'] })
 
-const STATES = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
 const ISO = /^[+-]?\d{4,6}-\d\d-\d\dT/
 const id = 'g1'
 

@@ -3,6 +3,7 @@
  * must run or be removed from the lists, good tasks must succeed meanwhile, and `active` must be empty at the end.
  */
 import fc from 'fast-check'
+import { isTerminal } from '../lib/records/task-record.ts'
 import { openApp, type OpenApp } from './app.ts'
 import { check, checkErrorCode, outcomeOf } from './checks.ts'
 import { checkIdle } from './commands.ts'
@@ -20,7 +21,6 @@ const LINES_EACH = 8
 const LINES_ALL = 200
 /** A task fails this often before it throws an unrecoverable error. Its record may allow very many attempts. */
 const MAX_FAILURES = 3
-const TERMINAL = ['succeeded', 'failed', 'cancelled', 'expired']
 /** Keys with entries of running tasks. A worker must remove its entries when a task ends. */
 const KEYS_OF_RUNNING = ['claims', 'progress', 'stalls', 'cancelling']
 
@@ -92,7 +92,7 @@ export const records: MakeArea = url => {
     const { redis, key } = opened
     for (const id of ids.map(toBuffer)) {
       const [text, delayedTo] = await Promise.all([redis.hget(key('jobs'), id), redis.zscore(key('delayed'), id)])
-      const found = text === null || delayedTo !== null || TERMINAL.includes(statusOf(text))
+      const found = text === null || delayedTo !== null || isTerminal(statusOf(text))
       check(found, 'a record was lost', id.toString(), text?.slice(0, 500))
     }
   }

@@ -2,6 +2,7 @@
  * Layer 3: what the plugin adds to Fastify: `fastify.tasks`, and `reply.accepted`.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { describeValue } from './describe.ts'
 import * as errors from './errors.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
@@ -86,7 +87,7 @@ export function decorate (fastify: FastifyInstance, registry: TaskRegistry, work
 
 /** 202, with the address of the status route and the status itself: from memory, unless the task was there before. */
 function accepted (this: FastifyReply, handle: TaskHandle<any, any>): FastifyReply {
-  if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(errors.describeValue(handle))
+  if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(describeValue(handle))
   this.code(202).header('cache-control', 'no-store')
   if (handle.location !== null) this.header('location', handle.location)
   if (handle.snapshot) return this.send(handle.snapshot)

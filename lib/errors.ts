@@ -88,28 +88,3 @@ export const TaskFailed = createError('FST_TASKS_FAILED', 'Task "%s" (%s) failed
 export const TaskCancelled = createError('FST_TASKS_CANCELLED', 'Task "%s" (%s) was cancelled', 409)
 export const TaskExpired = createError('FST_TASKS_EXPIRED', 'Task "%s" (%s) expired before a worker started it', 410)
 export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT', 'Task "%s" (%s) had not ended after %d ms; it goes on: read its status later', 504)
-
-/** A value as an error message shows it: short, on one line, and never a secret's whole text. */
-export function describeValue (value: unknown): string {
-  const text = tryOrUndefined(() => textOf(value)) ?? tryOrUndefined(() => Object.prototype.toString.call(value)) ?? 'something that cannot be shown'
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text
-}
-
-/** A name that someone gave, in the quotes of a message. */
-export function describeName (name: unknown): string {
-  return typeof name === 'string' ? name.slice(0, 80) : describeValue(name)
-}
-
-function textOf (value: unknown): string | undefined {
-  if (typeof value === 'function') return `a function (${typeof value.name === 'string' && value.name !== '' ? value.name : 'anonymous'})`
-  return typeof value === 'bigint' ? `${value}n` : typeof value === 'number' ? String(value) : JSON.stringify(value)
-}
-
-/** Getters, toJSON and proxies of what is shown may throw. */
-function tryOrUndefined (look: () => string | undefined): string | undefined {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
-}

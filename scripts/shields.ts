@@ -43,9 +43,9 @@ const shields: Shield[] = [
   },
   {
     against: 'keyPrefix renames keys but not channels',
-    file: 'options.js',
-    shield: 'if (keyPrefix)',
-    without: 'if (false)',
+    file: 'options/check.js',
+    shield: 'if (!keyPrefix)',
+    without: 'if (true)',
     test: 'options'
   },
   {
@@ -162,7 +162,7 @@ const shields: Shield[] = [
   },
   {
     against: 'setTimeout fires at once above 2 ** 31 - 1',
-    file: 'options.js',
+    file: 'options/rules.js',
     shield: 'MAX_TIMER = 2 ** 31 - 1',
     without: 'MAX_TIMER = 2 ** 40',
     test: 'options'
@@ -218,7 +218,7 @@ const shields: Shield[] = [
   },
   {
     against: 'delayUntil in seconds',
-    file: 'options.js',
+    file: 'options/rules.js',
     shield: '&& timeOf(value) > 1e11',
     without: '',
     test: 'options'

@@ -89,7 +89,7 @@ const enqueue: Table = {
   }
 }
 const result: Table = {
-  timeout: whole(0, TIMER, '0 looks once'),
+  timeout: whole(0, TIMER, '0 reads the record once'),
   signal: { good: [AbortSignal.abort(), new AbortController().signal], bad: [[{ aborted: false }, '{"aborted":false}'], ['x', '"x"'], [null, 'null'], [true, 'true']], expected: 'an AbortSignal', fix: 'AbortSignal.timeout(5000)' }
 }
 const worker: Table = { queues: queueList, concurrency: whole(1, 1_000, 'For example 10'), closeTimeout: whole(0, TIMER, 'For example 10000') }

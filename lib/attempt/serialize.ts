@@ -1,6 +1,7 @@
 /**
  * What a handler returns and reports, as JSON that can be stored.
  */
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { toFailure } from '../records/failure.ts'
 import { isTooDeep, MAX_DEPTH } from '../records/task-record.ts'
@@ -15,7 +16,7 @@ export function serializeResult (value: unknown, serializer: Serializer | undefi
   } catch (error) {
     throw new errors.ResultInvalid(toFailure(error).error.message)
   }
-  if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.describeValue(value)}`)
+  if (json === undefined) throw new errors.ResultInvalid(`it is ${describeValue(value)}`)
   if (isTooDeep(json)) throw new errors.ResultInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   const size = json.length * 3 > maxSize ? Buffer.byteLength(json) : 0
   if (size > maxSize) throw new errors.ResultTooLarge(size, maxSize)
@@ -27,7 +28,7 @@ const MAX_STAGE = 256
 /** @throws FST_TASKS_PROGRESS_INVALID */
 export function checkStage (stage: unknown, invalid: (reason: string) => Error): void {
   const isValid = typeof stage === 'string' && stage.length <= MAX_STAGE
-  if (!isValid) throw invalid(`the stage is ${errors.describeValue(stage)}`)
+  if (!isValid) throw invalid(`the stage is ${describeValue(stage)}`)
 }
 
 interface ProgressRules {
@@ -44,7 +45,7 @@ export function serializeProgress (progress: unknown, { serializer, maxProgressS
   } catch (error) {
     throw invalid(toFailure(error).error.message)
   }
-  if (json === undefined) throw invalid(`the progress is ${errors.describeValue(progress)}`)
+  if (json === undefined) throw invalid(`the progress is ${describeValue(progress)}`)
   if (isTooDeep(json)) throw invalid(`the progress is nested deeper than ${MAX_DEPTH} levels`)
   const size = Buffer.byteLength(json)
   if (size > maxProgressSize) throw invalid(`the progress is ${size} bytes`)

@@ -2,6 +2,7 @@
  * What a thread runs: the file of a task, with what it is given for one attempt. Loaded by its path, in threads only.
  */
 import { pathToFileURL } from 'node:url'
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { toFailure } from '../records/failure.ts'
 import { prepareTypeScript } from '../boot/load-app.ts'
@@ -46,7 +47,7 @@ function toJson (value: unknown, { maxResultSize }: TaskMeta): string | undefine
   } catch (error) {
     throw new errors.ResultInvalid(toFailure(error).error.message)
   }
-  if (json === undefined) throw new errors.ResultInvalid(`it is ${errors.describeValue(value)}`)
+  if (json === undefined) throw new errors.ResultInvalid(`it is ${describeValue(value)}`)
   const size = Buffer.byteLength(json)
   if (maxResultSize !== null && size > maxResultSize) throw new errors.ResultTooLarge(size, maxResultSize)
   return json

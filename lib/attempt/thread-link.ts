@@ -3,6 +3,7 @@
  */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { FastifyBaseLogger } from 'fastify'
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { toFailure } from '../records/failure.ts'
 import {
@@ -83,7 +84,7 @@ export class ThreadLink implements ThreadTask {
     } catch (error) {
       throw this.#invalid(toFailure(error).error.message)
     }
-    if (json === undefined) throw this.#invalid(`the progress is ${errors.describeValue(progress)}`)
+    if (json === undefined) throw this.#invalid(`the progress is ${describeValue(progress)}`)
     return json
   }
 

@@ -5,6 +5,7 @@ import { once, type EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
 import { basename, dirname, extname, relative, resolve, sep } from 'node:path'
 import { watch } from 'chokidar'
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { printErr } from './output.ts'
 
@@ -49,7 +50,7 @@ export async function startFileWatcher (app: string, named: string[] | undefined
 
 /** One that is not there would be waited for without a word. */
 function insistOn (path: string): void {
-  if (!existsSync(path)) throw new errors.PluginOptionInvalid('--watch-path', 'a file or a folder', errors.describeValue(path), 'It is not there; give one that is')
+  if (!existsSync(path)) throw new errors.PluginOptionInvalid('--watch-path', 'a file or a folder', describeValue(path), 'It is not there; give one that is')
 }
 
 /** By what stands below the watched folder: that may itself be below one with a dot. */

@@ -16,7 +16,8 @@ import { openConnection, type TaskConnection, type ConnectFlags } from './connec
 import { status, type StatusFlags } from './commands/status.ts'
 import { devApp, type DevAppFlags } from './commands/dev-app.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
-import { defaults, devDefaults, listDefaults, STATES, workerDefaults } from '../options.ts'
+import { defaults, devDefaults, listDefaults, workerDefaults } from '../options.ts'
+import { STATES } from '../records/states.ts'
 import { version } from '../version.ts'
 
 /** Opens what the flags name, does it, closes, and exits: an app may have left things open. */

@@ -2,6 +2,7 @@
  * Layer 0: whatever a handler throws, as a failure that can be stored and read.
  */
 import { inspect, toUSVString } from 'node:util'
+import { tryOr } from '../describe.ts'
 import type { TaskErrorRecord } from '../types.ts'
 
 export interface Failure {
@@ -18,15 +19,6 @@ const MAX_STACK = 8_192
 /** What a mistaken retryAfter may cost at the most: 30 days, in ms. */
 const MAX_RETRY_AFTER_MS = 2_592_000_000
 const NON_RETRYABLE_CODES = new Set(['FST_TASKS_UNRECOVERABLE', 'FST_TASKS_RESULT_INVALID', 'FST_TASKS_RESULT_TOO_LARGE', 'FST_TASKS_RECORD_INVALID', 'FST_TASKS_DATA_REFUSED'])
-
-/** What is thrown may throw when it is looked at. */
-function tryOr<T> (look: () => T, otherwise: T): T {
-  try {
-    return look()
-  } catch {
-    return otherwise
-  }
-}
 
 const peek = (thrown: unknown, key: string): unknown => tryOr(() => (thrown as any)?.[key], undefined)
 

@@ -6,9 +6,12 @@
  * is written at the end stands beside them.
  */
 import sjson from 'secure-json-parse'
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { toFailure } from './failure.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
+import { TERMINAL_STATES } from './states.ts'
+import { MAX_DATE } from './time.ts'
 import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
 export interface StoredOptions extends Origin {
@@ -57,10 +60,7 @@ export interface LiveState {
   progress?: { stage: string | null, progress: unknown }
 }
 
-/** The latest time that a Date can hold. */
-const MAX_DATE = 8.64e15
-
-const TERMINAL = new Set<string>(['succeeded', 'failed', 'cancelled', 'expired'] satisfies TerminalState[])
+const TERMINAL = new Set<string>(TERMINAL_STATES)
 
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
@@ -138,7 +138,7 @@ function encodeData (name: string, data: unknown): string {
   } catch (error) {
     throw new errors.DataInvalid(name, toFailure(error).error.message)
   }
-  if (json === undefined) throw new errors.DataInvalid(name, `it is ${errors.describeValue(data)}`)
+  if (json === undefined) throw new errors.DataInvalid(name, `it is ${describeValue(data)}`)
   if (isTooDeep(json)) throw new errors.DataInvalid(name, `it is nested deeper than ${MAX_DEPTH} levels`)
   return json
 }
@@ -164,8 +164,8 @@ export function decode (text: string): StoredTask {
     throw new errors.RecordInvalid((error as Error).message)
   }
   const name = stored?.data?.name
-  if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${errors.describeValue(name)}`)
-  if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${errors.describeValue(stored.options)}`)
+  if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${describeValue(name)}`)
+  if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${describeValue(stored.options)}`)
   return sanitize(stored)
 }
 

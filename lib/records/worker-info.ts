@@ -2,12 +2,11 @@
  * Layer 0: what a worker tells of itself: as JSON in Redis, one text for each of its queues, and as people read it.
  */
 import { isTooDeep } from './task-record.ts'
+import { MAX_DATE } from './time.ts'
 import type { RunningTask, WorkerInfo } from '../types.ts'
 
 /** The running tasks of one queue that are told; a worker may run a thousand. */
 const MAX_RUNNING = 100
-/** The latest time that a Date can hold. */
-const MAX_DATE = 8.64e15
 
 /** A task that runs. `startedAt` in ms since 1970. */
 export interface RunningTaskInfo { id: string, name: string, attempt: number, startedAt: number }

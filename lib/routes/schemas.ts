@@ -2,6 +2,7 @@
  * Layer 3: the schemas of the routes that the plugin mounts.
  */
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
+import { STATES } from '../records/states.ts'
 
 /** The routes' own: those of the app may be zod's, which take no JSON Schema. An id is a string; there is nothing to validate. */
 export const compilers = { validatorCompiler: () => () => true, serializerCompiler: SerializerSelector()({}, {}) }
@@ -18,7 +19,7 @@ export const recordSchema = {
     id: { type: 'string', description: 'Id of the task' },
     name: { type: 'string', description: 'Name of the task' },
     queue: { type: 'string', description: 'Queue that the task is in' },
-    state: { type: 'string', enum: ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired'], description: 'The last four are final' },
+    state: { type: 'string', enum: STATES, description: 'The last four are final' },
     stage: { ...text, description: 'The app\'s own word for where the task is' },
     progress: { description: 'The app\'s own progress, any JSON' },
     attempt: { type: 'integer', description: 'Attempt that runs or ran last; 0 before the first' },

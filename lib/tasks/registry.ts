@@ -3,6 +3,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
+import { describeName, describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle, type HandleSource } from './handle.ts'
@@ -92,7 +93,7 @@ export class TaskRegistry implements HandleSource {
   /** @throws FST_TASKS_ALREADY_DEFINED, FST_TASKS_NAME_INVALID, FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_CLASH */
   define (instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined): Definition {
     checkDefine(name, options, this.settings)
-    if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, errors.describeValue(handler))
+    if (handler !== undefined && typeof handler !== 'function') throw new errors.HandlerInvalid(name, describeValue(handler))
     if (this.definitions.has(name)) throw new errors.TaskAlreadyDefined(name)
     const threadFile = options.thread === undefined ? null : findThreadFile(name, options.thread)
     if (threadFile !== null && handler) throw new errors.OptionClash('thread', 'handler', `The file of task "${name}" has its handler: leave one out`)
@@ -104,7 +105,7 @@ export class TaskRegistry implements HandleSource {
 
   #definition (name: string): Definition {
     const definition = this.definitions.get(name)
-    if (!definition) throw new errors.TaskNotDefined(errors.describeName(name), errors.describeName(name), [...this.definitions.keys()].join(', ') || 'none')
+    if (!definition) throw new errors.TaskNotDefined(describeName(name), describeName(name), [...this.definitions.keys()].join(', ') || 'none')
     return definition
   }
 

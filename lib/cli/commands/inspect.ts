@@ -4,6 +4,7 @@
 import { EXIT } from '../exit.ts'
 import { print, printJson, printTable, printErr } from '../output.ts'
 import { ago, oneLine } from '../text.ts'
+import { STATES } from '../../records/states.ts'
 import type { PluginInstance } from '../../standalone.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { QueueCounts, WorkerInfo } from '../../types.ts'
@@ -35,7 +36,7 @@ function show ({ name, redis, queues, workers }: Inspection, named: boolean): vo
   printTable(['WORKER', 'RUNS', 'ID', 'QUEUE', 'ATTEMPT', 'SINCE'], running)
 }
 
-const COUNTS = ['waiting', 'delayed', 'active', 'succeeded', 'failed', 'cancelled', 'expired'] as const
+const COUNTS = STATES.filter(state => state !== 'retrying')
 
 function showQueues (queues: Record<string, QueueCounts>): void {
   printTable(['QUEUE', ...COUNTS.map(state => state.toUpperCase())], Object.entries(queues).map(([queue, counts]) => [queue, ...COUNTS.map(state => String(counts[state]))]))

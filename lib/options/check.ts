@@ -1,0 +1,196 @@
+/**
+ * Checks each object of options when it is passed. The error names the option, what was expected, what came, and the
+ * fix.
+ */
+import { describeName, describeValue } from '../describe.ts'
+import * as errors from '../errors.ts'
+import { defaults, drainDefaults, workerDefaults, type Settings, type WorkerSettings } from './defaults.ts'
+import { nearest } from './nearest.ts'
+import {
+  advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, isId,
+  isObject, listRule, listRules, pluginRules, resultRules, routesRules, schemaRules, threadsRules, waitRule,
+  workerRules, type Rule, type Rules
+} from './rules.ts'
+import type {
+  AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
+  ListOptions, ResultOptions, TasksOptions, WorkerOptions
+} from '../types.ts'
+
+/** Makes the error for an option of one place that breaks its rule. */
+type ToError = (option: string, rule: Rule, value: unknown) => Error
+
+const pluginOptionError = (path: string): ToError => (option, rule, value) => {
+  const came = option === 'redis' ? withoutPassword(value) : describeValue(value)
+  return new errors.PluginOptionInvalid(path + option, rule.expected, came, rule.fix)
+}
+
+const withoutPassword = (redis: unknown): string =>
+  describeValue(typeof redis === 'string' ? redis.replace(/\/\/.*@/s, '//…@') : redis)
+
+const taskOptionError = (task: string): ToError => (option, rule, value) => {
+  if (option === 'id') return new errors.TaskIdInvalid(describeValue(value))
+  return new errors.TaskOptionInvalid(task, option, rule.expected, describeValue(value), rule.fix)
+}
+
+const below = (parent: string, toError: ToError): ToError => (option, rule, value) =>
+  toError(`${parent}.${option}`, rule, value)
+
+function check (values: Record<string, any>, rules: Rules, where: string, toError: ToError): void {
+  for (const key of Object.keys(values)) {
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
+    if (!rule) throw unknownOption(key, rules, where)
+    if (values[key] !== undefined && !passes(rule, values[key])) throw toError(key, rule, values[key])
+  }
+}
+
+function unknownOption (key: string, rules: Rules, where: string): Error {
+  const known = Object.keys(rules)
+  return new errors.OptionUnknown(describeName(key), where, nearest(key, known), known.join(', '))
+}
+
+/** A value whose getters throw breaks the rule. */
+function passes (rule: Rule, value: unknown): boolean {
+  try {
+    return rule.ok(value)
+  } catch {
+    return false
+  }
+}
+
+/** Copies the own properties. Each is read once, so that the values which are checked are the values which are used. */
+function copyOptions<T extends object> (task: string, values: T, name: string, fix: string): T {
+  try {
+    if (isObject(values)) return { ...values }
+  } catch {}
+  throw new errors.TaskOptionInvalid(task, name, 'an object', describeValue(values), fix)
+}
+
+function definedOnly<T extends object> (values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>
+}
+
+function checkBackoff (backoff: BackoffOptions, strategies: Record<string, BackoffStrategy>, toError: ToError): void {
+  check(backoff, backoffRules, 'backoff', below('backoff', toError))
+  const known = ['immediate', 'fixed', 'exponential', ...Object.keys(strategies)]
+  if (known.includes(backoff.strategy)) return
+  const rule = { ...backoffRules.strategy, expected: `one of ${known.join(', ')}` }
+  throw toError('backoff.strategy', rule, backoff.strategy)
+}
+
+/** Checks the options of `register` and fills in the defaults. Throws FST_TASKS_*_OPTION_*. */
+export function pluginSettings (options: TasksOptions): Settings {
+  check(options, pluginRules, 'register(tasks, options)', pluginOptionError(''))
+  const settings = { ...defaults, ...definedOnly(options) } as Settings
+  const { backoff, backoffStrategies, routes, worker, threads, redis, mode } = settings
+  checkBackoff(backoff, backoffStrategies, pluginOptionError(''))
+  if (routes) check(routes, routesRules, 'routes', pluginOptionError('routes.'))
+  if (isObject(worker)) check(worker, workerRules, 'worker', pluginOptionError('worker.'))
+  check(threads, threadsRules, 'threads', pluginOptionError('threads.'))
+  settings.threads = { ...defaults.threads, ...definedOnly(threads) }
+  checkCluster(redis)
+  refuseKeyPrefix(redis)
+  if (mode === 'memory' && redis !== undefined) {
+    throw new errors.OptionClash('mode', 'redis', 'The mode "memory" connects to no Redis: leave out redis in tests')
+  }
+  return settings
+}
+
+/** An own property only: every ioredis client has a method `cluster`. Nodes may hold passwords, so types are shown. */
+function checkCluster (redis: TasksOptions['redis']): void {
+  if (!isObject(redis) || !Object.hasOwn(redis, 'cluster')) return
+  const { cluster } = redis as { cluster: unknown }
+  if (clusterRule.ok(cluster)) return
+  const shown = Array.isArray(cluster) ? cluster.map(node => typeof node) : typeof cluster
+  throw pluginOptionError('redis.')('cluster', clusterRule, shown)
+}
+
+/** ioredis' keyPrefix renames the keys but not the channels: a delayed task would never wake a worker. */
+export function refuseKeyPrefix (redis: TasksOptions['redis']): void {
+  const keyPrefix = isObject(redis) ? (redis as any).keyPrefix ?? (redis as any).options?.keyPrefix : undefined
+  if (!keyPrefix) return
+  const fix = 'Remove keyPrefix from the client, and use the plugin\'s own option: register(tasks, { prefix: "myapp" })'
+  throw new errors.OptionClash('redis.keyPrefix', 'prefix', fix)
+}
+
+/** Checks the options of a worker and fills in the defaults. Throws FST_TASKS_*_OPTION_*. */
+export function workerSettings (options: WorkerOptions, queues: string[]): WorkerSettings {
+  if (!isObject(options)) throw pluginOptionError('')('worker', pluginRules.worker, options)
+  check(options, workerRules, 'the worker\'s options', pluginOptionError('worker.'))
+  return { ...workerDefaults, queues, ...definedOnly(options) } as WorkerSettings
+}
+
+/** Checks the arguments of `advance` and fills in the defaults. Throws FST_TASKS_*_OPTION_*. */
+export function advanceSettings (ms: number, options: AdvanceOptions): Required<AdvanceOptions> {
+  if (!advanceRule.ok(ms)) throw pluginOptionError('')('advance', advanceRule, ms)
+  return waitSettings(options, advanceRules, 'advance')
+}
+
+/** Checks the options of `drain` and fills in the defaults. Throws FST_TASKS_*_OPTION_*. */
+export function drainSettings (options: DrainOptions): Required<DrainOptions> {
+  return waitSettings(options, drainRules, 'drain')
+}
+
+function waitSettings (options: object, rules: Rules, call: string): typeof drainDefaults {
+  if (!isObject(options)) throw pluginOptionError('')(call, waitRule, options)
+  check(options, rules, `${call}(options)`, pluginOptionError(`${call}.`))
+  return { ...drainDefaults, ...definedOnly(options) }
+}
+
+/** Checks the options of `list`. Throws FST_TASKS_*_OPTION_*. */
+export function checkList (options: ListOptions): void {
+  if (!isObject(options)) throw pluginOptionError('')('list', listRule, options)
+  check(options, listRules, 'list(options)', pluginOptionError('list.'))
+  if (options.state === undefined) throw pluginOptionError('list.')('state', listRules.state, undefined)
+}
+
+/**
+ * Checks the name and the options of `define`.
+ * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_NAME_INVALID
+ */
+export function checkDefine (task: unknown, options: DefineOptions, { backoffStrategies }: Settings): void {
+  if (!isId(task)) throw new errors.TaskNameInvalid(describeValue(task))
+  if (!isObject(options)) throw taskOptionError(task)('options', defineRule, options)
+  const toError = taskOptionError(task)
+  check(options, defineRules, `define("${task}", options)`, toError)
+  if (options.schema) check(options.schema as object, schemaRules, 'schema', below('schema', toError))
+  if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)
+}
+
+/**
+ * Checks the options of `enqueue`, and returns a copy.
+ * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_OPTION_CLASH, FST_TASKS_ID_INVALID
+ */
+export function checkEnqueue (task: string, given: EnqueueOptions, settings: Settings): EnqueueOptions {
+  const options = copyOptions(task, given, 'options', 'For example { delay: 60000 }.')
+  if (options.backoff !== undefined) {
+    options.backoff = copyOptions(task, options.backoff, 'backoff', enqueueRules.backoff!.fix)
+  }
+  check(options, enqueueRules, `enqueue("${task}", data, options)`, taskOptionError(task))
+  if (options.delay !== undefined && options.delayUntil !== undefined) {
+    const fix = 'delay is a span of time from now, delayUntil a point in time: give one of them'
+    throw new errors.OptionClash('delay', 'delayUntil', fix)
+  }
+  if (options.backoff) checkBackoff(options.backoff, settings.backoffStrategies, taskOptionError(task))
+  return options
+}
+
+/**
+ * Checks the options of a handle's `result`, and returns a copy.
+ * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN
+ */
+export function checkResult (task: string, given: ResultOptions): ResultOptions {
+  const options = copyOptions(task, given, 'options', 'For example { timeout: 5000 }.')
+  check(options, resultRules, 'result(options)', taskOptionError(task))
+  return options
+}
+
+/** Checks the items of `enqueueMany`, and returns copies. Throws FST_TASKS_TASK_OPTION_INVALID. */
+export function checkItems (task: string, items: Array<EnqueueItem<any>>): Array<EnqueueItem<any>> {
+  const name = describeName(task)
+  const fix = 'For example [{ data: 1 }, { data: 2 }].'
+  if (!Array.isArray(items)) {
+    throw new errors.TaskOptionInvalid(name, 'items', 'an array', describeValue(items), fix)
+  }
+  // Array.from: map would skip holes.
+  return Array.from(items, item => copyOptions(name, item, 'items', fix))
+}

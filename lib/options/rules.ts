@@ -1,0 +1,259 @@
+/**
+ * What each option must be, in the words of the error that refuses another value.
+ */
+import { fileURLToPath } from 'node:url'
+import { STATES } from '../records/states.ts'
+import { MAX_DATE } from '../records/time.ts'
+
+export interface Rule {
+  ok: (value: any) => boolean
+  /** Completes "must be …". */
+  expected: string
+  /** A sentence, mostly an example. */
+  fix: string
+}
+
+export type Rules = Record<string, Rule>
+
+/** The longest wait of setTimeout, in ms. A longer one fires at once. */
+export const MAX_TIMER = 2 ** 31 - 1
+
+/** The longest span, in ms. A quarter of the latest Date: the sum of a time and some spans stays below it. */
+const MAX_SPAN = MAX_DATE / 4
+const MAX_BYTES = 512 * 1_048_576
+
+const NAME = /^[A-Za-z0-9_-]{1,64}$/
+// Not longer than a parameter of Fastify's router may be. Not "." or "..", which are no part of a URL's path.
+const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/
+
+export const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value)
+
+export const isObject = (value: unknown): value is Record<string, any> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value)
+const isFunction = (value: unknown): boolean => typeof value === 'function'
+const isHook = (value: unknown): boolean => Array.isArray(value) ? value.every(isFunction) : isFunction(value)
+
+/** Ms of a Date or of a number. Copied, because a Date's methods may be overridden. */
+export const timeOf = (value: unknown): number => value instanceof Date ? new Date(value).getTime() : value as number
+
+function isTime (value: unknown): boolean {
+  const time = timeOf(value)
+  return Number.isInteger(time) && time >= 0 && time <= MAX_DATE
+}
+
+/** Throws for a URL of another scheme or host. */
+function isFile (value: unknown): boolean {
+  if (value instanceof URL || /^file:/.test(value as string)) return fileURLToPath(value as URL) !== ''
+  return typeof value === 'string' && value !== '' && !value.includes('\0')
+}
+
+const isNode = (value: unknown): boolean =>
+  isObject(value) || Number.isInteger(value) || (typeof value === 'string' && /^rediss?:\/\//.test(value))
+
+function integer (min: number, max: number, unit: string, fix: string): Rule {
+  const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  const ok = (value: any): boolean => Number.isInteger(value) && value >= min && value <= max
+  return { ok, expected: `a whole number ${unit}, ${range}`, fix }
+}
+
+const bool = (fix: string): Rule => ({ ok: value => typeof value === 'boolean', expected: 'true or false', fix })
+
+const name = (fix: string): Rule =>
+  ({ ok: isName, expected: 'a string of 1 to 64 characters of A-Z, a-z, 0-9, "_", "-"', fix })
+
+const object = (fix: string): Rule => ({ ok: isObject, expected: 'an object', fix })
+
+const queueNames: Rule = {
+  ok: value => Array.isArray(value) && value.every(isName),
+  expected: 'an array of queue names (A-Z, a-z, 0-9, "_", "-", up to 64 characters)',
+  fix: 'For example ["default", "mail"].'
+}
+
+const perTask: Rules = {
+  retries: integer(0, 1_000_000, 'of attempts after the first', 'For example 3.'),
+  backoff: object('For example { strategy: "exponential", delay: 1000, max: 60000, jitter: true }.'),
+  timeout: integer(0, MAX_TIMER, 'of ms', 'For example 120000; 0 is no limit.')
+}
+
+const resultTtl = integer(0, MAX_SPAN, 'of ms', 'For example 86400000, one day.')
+
+export const backoffRules = {
+  strategy: {
+    ok: value => typeof value === 'string',
+    expected: '"immediate", "fixed", "exponential" or a name from backoffStrategies',
+    fix: 'Register a function of your own in the plugin\'s backoffStrategies.'
+  },
+  delay: integer(1, MAX_TIMER, 'of ms', 'For example 1000.'),
+  max: integer(1, MAX_SPAN, 'of ms', 'For example 60000.'),
+  jitter: bool('Full jitter, or none.')
+} satisfies Rules
+
+export const defineRules: Rules = {
+  ...perTask,
+  queue: name('For example "mail".'),
+  resultTtl,
+  authorize: { ok: isFunction, expected: 'a function', fix: 'For example (request, record) => request.user.id === …' },
+  expose: {
+    ok: value => Array.isArray(value) && value.every(part => part === 'data'),
+    expected: 'an array of "data"',
+    fix: 'For example ["data"].'
+  },
+  thread: {
+    ok: isFile,
+    expected: 'a path, or a file: URL',
+    fix: 'For example new URL("./resize.js", import.meta.url).'
+  },
+  schema: object('For example { data: { type: "object", properties: {} } }.')
+}
+
+/** The options of `define` as a whole. */
+export const defineRule = object('For example { retries: 3 }.')
+
+const anySchema: Rule = {
+  ok: value => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+  expected: 'a schema',
+  fix: 'For example { type: "object", properties: {} }.'
+}
+
+export const schemaRules: Rules = { data: anySchema, result: anySchema, progress: anySchema }
+
+export const enqueueRules: Rules = {
+  ...perTask,
+  queue: name('For example "mail".'),
+  delay: integer(0, MAX_SPAN, 'of ms', 'For a point in time use delayUntil.'),
+  delayUntil: {
+    ok: value => isTime(value) && timeOf(value) > 1e11,
+    expected: 'a Date, or ms since 1970',
+    fix: 'Seconds must be multiplied by 1000; for a span of time use delay.'
+  },
+  expires: { ok: isTime, expected: 'a Date, or a whole number of ms from now', fix: 'For example 60000.' },
+  id: {
+    ok: isId,
+    expected: '1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-"',
+    fix: 'Leave it out for a random UUID.'
+  }
+}
+
+export const resultRules: Rules = {
+  timeout: integer(0, MAX_TIMER, 'of ms', 'For example 5000; 0 reads the record once; leave it out for no limit.'),
+  signal: {
+    ok: value => value instanceof AbortSignal,
+    expected: 'an AbortSignal',
+    fix: 'For example AbortSignal.timeout(5000), or the signal of an AbortController.'
+  }
+}
+
+export const workerRules: Rules = {
+  queues: queueNames,
+  concurrency: integer(1, 1_000, 'of tasks at once', 'For example 10.'),
+  closeTimeout: integer(0, MAX_TIMER, 'of ms', 'For example 10000.')
+}
+
+const waitTimeout = integer(1, MAX_TIMER, 'of ms', 'For example 60000, if handlers take long.')
+
+export const drainRules: Rules = { timeout: waitTimeout, delayed: bool('true also runs delayed tasks.') }
+
+export const advanceRules: Rules = {
+  timeout: waitTimeout,
+  wait: bool('false does not wait until the due tasks have ended.')
+}
+
+/** The first argument of `advance`. */
+export const advanceRule = integer(0, MAX_SPAN, 'of ms', 'For example advance(60000).')
+
+/** The options of `drain` and `advance` as a whole. */
+export const waitRule = object('For example { timeout: 60000 }.')
+
+export const listRules = {
+  state: {
+    ok: value => STATES.includes(value),
+    expected: `one of ${STATES.join(', ')}`,
+    fix: 'For example list({ state: "failed" }).'
+  },
+  queue: name('For example "mail".'),
+  name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
+  limit: integer(1, 1_000, 'of ids', 'For example 50.'),
+  cursor: {
+    ok: value => typeof value === 'string' && /^[A-Za-z0-9_-]+(\/.+)?$/s.test(value),
+    expected: 'the cursor of the page before',
+    fix: 'Leave it out for the first page.'
+  }
+} satisfies Rules
+
+/** The options of `list` as a whole. */
+export const listRule = object('For example list({ state: "failed" }).')
+
+const hook: Rule = { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify.' }
+
+export const routesRules: Rules = {
+  prefix: {
+    ok: value => typeof value === 'string' && /^\/[^?#]*$/.test(value) && !value.endsWith('/'),
+    expected: 'a path that starts with "/" and does not end with it',
+    fix: 'For example "/jobs".'
+  },
+  cancel: bool('It mounts DELETE /tasks/:id.'),
+  onRequest: hook,
+  preHandler: hook
+}
+
+export const threadsRules: Rules = {
+  max: integer(1, 1_000, 'of threads', 'For example 4; by default as many as there are processors.'),
+  idleTimeout: integer(0, MAX_TIMER, 'of ms', 'For example 60000.'),
+  maxHeap: integer(16, 1_048_576, 'of MiB', 'For example 512; by default Node\'s own limit.')
+}
+
+/** The `cluster` of the option `redis`. */
+export const clusterRule: Rule = {
+  ok: value => Array.isArray(value) && value.length > 0 && value.every(isNode),
+  expected: 'an array of one or more nodes, each a URL or { host, port }',
+  fix: 'For example { cluster: [{ host: "redis-1", port: 6379 }, { host: "redis-2", port: 6379 }] }.'
+}
+
+const redis: Rule = {
+  ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)),
+  expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, ' +
+    '{ cluster: [nodes] }, or an ioredis client',
+  fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.'
+}
+
+export const pluginRules = {
+  ...perTask,
+  mode: {
+    ok: value => ['redis', 'memory'].includes(value),
+    expected: '"redis" or "memory"',
+    fix: '"memory" keeps tasks in this process and runs them there, without Redis: for tests.'
+  },
+  name: name('It names the decorator: register(tasks, { name: "reports" }) gives fastify.reports.'),
+  prefix: name('It is the first part of the keys in Redis; ' +
+    'for the path of the routes use routes: { prefix: "/jobs" }.'),
+  redis,
+  queues: queueNames,
+  routes: {
+    ok: value => value === false || isObject(value),
+    expected: 'false or an object',
+    fix: 'For example { prefix: "/jobs" }.'
+  },
+  worker: {
+    ok: value => typeof value === 'boolean' || isObject(value),
+    expected: 'true, false or an object',
+    fix: 'For example { concurrency: 10 }.'
+  },
+  threads: object('For example { max: 4 }.'),
+  backoffStrategies: {
+    ok: value => isObject(value) && Object.values(value).every(isFunction),
+    expected: 'an object of functions',
+    fix: 'For example { linear: attempt => attempt * 1000 }.'
+  },
+  resultTtl,
+  stallInterval: integer(1_000, MAX_TIMER, 'of ms',
+    'For example 30000: longer than any handler blocks the event loop.'),
+  maxStalls: integer(0, 1_000, 'of stalls', 'For example 2.'),
+  redisTimeout: integer(1, MAX_TIMER, 'of ms', 'For example 2000.'),
+  connectTimeout: integer(1, MAX_TIMER, 'of ms', 'For example 2000.'),
+  maxDataSize: integer(1, MAX_BYTES, 'of bytes', 'For example 1048576.'),
+  maxResultSize: integer(1, MAX_BYTES, 'of bytes', 'For example 1048576.'),
+  maxProgressSize: integer(1, MAX_BYTES, 'of bytes', 'For example 65536.'),
+  exposeStack: bool('Stacks show your code to whoever reads a record.')
+} satisfies Rules
