@@ -1,0 +1,273 @@
+/**
+ * Random programs for a queue: calls of every method of a queue, in any order, with hostile arguments. A reply has
+ * nothing that may differ between two stores: times are rounded.
+ */
+import fc from 'fast-check'
+import { isTerminal } from '../../lib/records/task-record.ts'
+import type { QueueUnderTest } from './queue-under-test.ts'
+import type { ClaimRef, ClaimReply, NewJob, Settlement } from '../../lib/store/contract.ts'
+import type { TaskState } from '../../lib/types.ts'
+
+/** One call, or a few that belong together. */
+export interface Call {
+  /** For people. */
+  what: string
+  run: (side: QueueUnderTest) => Promise<unknown>
+  [fc.toStringMethod]: () => string
+}
+
+const LONG = 3_600_000
+
+/** The first three are drawn most often, so that calls meet each other. */
+export const IDS = [
+  'a', 'b', 'c', '{q}:jobs', '"it\'s" \\ `quoted`', 'ünï 😀 \u2028', 'line\r\nbreak\0', '__proto__', '%s * -inf',
+  'x'.repeat(1_000)
+]
+const TOKENS = ['w.1', 'w.2', 'w.10', 'unknown', '', '%d.*[', 't'.repeat(300)]
+const STATES: TaskState[] = ['waiting', 'active', 'delayed', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
+const OUTCOMES: Array<Settlement['outcome']> = ['succeeded', 'failed', 'cancelled', 'expired', 'retry', 'defer', 'drop']
+
+/** A length of time for each id, far enough apart to put ids into one order on two clocks. */
+const wait = (id: string): number => LONG + 100_000 * (1 + IDS.indexOf(id))
+const SPANS = {
+  negative: () => -5,
+  none: () => 0,
+  long: wait,
+  huge: (id: string) => 8_000_000_000_000_000 + wait(id)
+}
+type Span = keyof typeof SPANS
+
+const RECORDS = ['json', 'garbage', 'empty', 'large'] as const
+type RecordKind = typeof RECORDS[number]
+
+export function text (id: string, status = 'created'): string {
+  return JSON.stringify({ data: { name: 'a', data: id }, options: { timestamp: 1, attempts: 1 }, status })
+}
+
+function record (id: string, kind: RecordKind = 'json'): string {
+  if (kind === 'garbage') return `{"data": é😀 ${id}`
+  if (kind === 'empty') return ''
+  return kind === 'large' ? text(id.padEnd(5_000, '.')) : text(id)
+}
+
+function call<Input> (
+  name: string, run: (side: QueueUnderTest, input: Input) => Promise<unknown>
+): (input: Input) => Call {
+  return input => {
+    const what = `${name} ${JSON.stringify(input)}`
+    return { what, run: side => run(side, input), [fc.toStringMethod]: () => what }
+  }
+}
+
+interface Addition { id: string, delayed?: boolean, record?: RecordKind }
+
+function toNewJob (side: QueueUnderTest, { id, delayed, record: kind }: Addition): NewJob {
+  return { id, text: record(id, kind), ...(delayed ? { delay: side.start + wait(id) } : {}) }
+}
+
+/** The reply to a claim. The store may return the tasks that a token has claimed before in any order. */
+function claimed (side: QueueUnderTest, reply: ClaimReply, inAnyOrder = false): unknown {
+  const jobs = inAnyOrder ? reply.jobs.toSorted((one, other) => one.id < other.id ? -1 : 1) : reply.jobs
+  return { jobs, now: side.about(reply.now) }
+}
+
+/** The record as a caller has just read it, or as it was before. A caller does not cancel a finished task. */
+async function before (
+  side: QueueUnderTest, id: string, stale?: boolean
+): Promise<{ raw: Buffer | string, status: string }> {
+  const read = stale ? null : await side.queue.readTask(id)
+  const status = /"status":"(\w+)"/.exec(read?.text ?? '')?.[1] ?? 'created'
+  return { raw: read?.raw ?? 'stale', status }
+}
+
+/** Cancels a wait, and wakes it: a wait in Redis goes on. It claims nothing, so the new task can be removed again. */
+async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply | null>, token: string): Promise<unknown> {
+  const cancelled = claimed(side, await side.queue.cancelWait(token, LONG), true)
+  const added = await side.queue.add({ id: 'bell', text: text('bell') })
+  const reply = await waiting
+  return { cancelled, added, reply: reply && claimed(side, reply), removed: await side.queue.remove('bell') }
+}
+
+/** What a worker does: a store may leave the claim to it. */
+async function claimedBy (side: QueueUnderTest, waiting: Promise<ClaimReply | null>, token: string): Promise<unknown> {
+  return claimed(side, await waiting ?? await side.queue.claim(1, token, LONG, false))
+}
+
+export const calls = {
+  add: call('add', (side, addition: Addition) => side.queue.add(toNewJob(side, addition))),
+
+  addMany: call('addMany', (side, additions: Addition[]) =>
+    side.queue.addMany(additions.map(addition => toNewJob(side, addition)))),
+
+  /** A task that is due already. Redis queues it at the next claim, so that follows. */
+  addDue: call('add a due task', async (side, id: string) => {
+    const added = await side.queue.add({ id, text: text(id), delay: 1 })
+    return [added, claimed(side, await side.queue.claim(0, 'w.9', LONG, false))]
+  }),
+
+  claim: call('claim', async (side, { free, token, again = false }: { free: number, token: string, again?: boolean }) =>
+    claimed(side, await side.queue.claim(free, token, LONG, again), again)),
+
+  /** If nothing is waiting, the wait is cancelled. */
+  claimNext: call('claimNext', async (side, token: string) => {
+    const { waiting } = await side.queue.counts()
+    const wait = side.waitingQueue.claimNext(5, token, LONG)
+    if (waiting > 0) return claimedBy(side, wait, token)
+    return endWait(side, wait, token)
+  }),
+
+  /** Waits for a task that is added meanwhile. */
+  waitForTask: call('claimNext and add', async (side, { id, token }: ClaimRef) => {
+    const { waiting } = await side.queue.counts()
+    const wait = side.waitingQueue.claimNext(5, token, LONG)
+    if (waiting > 0) return [await claimedBy(side, wait, token), await side.queue.add({ id, text: text(id) })]
+    const added = await side.queue.add({ id, text: text(id) })
+    return added ? claimedBy(side, wait, token) : endWait(side, wait, token)
+  }),
+
+  cancelWait: call('cancelWait', async (side, token: string) =>
+    claimed(side, await side.queue.cancelWait(token, LONG), true)),
+
+  settle: call('settle', (side, batch: Array<ClaimRef & { outcome: Settlement['outcome'], span: Span }>) =>
+    side.queue.settle(batch.map(({ id, token, outcome, span }) =>
+      ({ id, token, outcome, text: text(id, outcome), ms: SPANS[span](id) })))),
+
+  renew: call('renew', (side, claims: ClaimRef[]) => side.queue.renew(LONG, claims)),
+
+  release: call('release', (side, claims: ClaimRef[]) => side.queue.release(claims)),
+
+  updateProgress: call('updateProgress', (side, { json, ...claim }: ClaimRef & { json: string }) =>
+    side.queue.updateProgress(claim, json)),
+
+  heartbeat: call('heartbeat', (side, { worker, report }: { worker: string, report: string }) =>
+    side.queue.heartbeat(worker, report, 2 * LONG - wait(worker))),
+
+  workers: call('workers', (side, limit: number) => side.queue.workers(limit)),
+
+  cancel: call('cancel', async (side, { id, stale, span }: { id: string, stale?: boolean, span: Span }) => {
+    const { raw, status } = await before(side, id, stale)
+    return isTerminal(status) ? 'finished' : side.queue.cancel(id, raw, text(id, 'cancelled'), SPANS[span](id))
+  }),
+
+  retry: call('retry', async (side, { id, stale }: { id: string, stale?: boolean }) =>
+    side.queue.retry(id, (await before(side, id, stale)).raw, text(id, 'again'))),
+
+  remove: call('remove', (side, id: string) => side.queue.remove(id)),
+
+  purge: call('purge', (side, limit: number) => side.queue.purge(limit)),
+
+  pageOf: call('pageOf', (side, { state, after, place, limit }: {
+    state: TaskState, after: string, place: number, limit: number
+  }) => side.queue.pageOf(state, limit, after === '' ? undefined : { id: after, place })),
+
+  /** From now on the messages about these tasks are compared. */
+  watch: call('watch', async (side, ids: string[]) => {
+    await side.queue.watch(ids, LONG)
+    for (const id of ids) await side.listen(side.queue.changeChannel(id), `change of ${id}:`)
+  })
+}
+
+const id = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('a', 'b', 'c') }, fc.constantFrom(...IDS))
+const token = fc.oneof({ weight: 4, arbitrary: fc.constant('w.1') }, fc.constantFrom(...TOKENS))
+const limit = fc.constantFrom(-3, 0, 1, 2, 3, 1_000_000)
+const addition = fc.record<Addition>({ id, delayed: fc.boolean(), record: fc.constantFrom(...RECORDS) })
+const claims = fc.array(fc.record<ClaimRef>({ id, token }), { maxLength: 4 })
+const span = fc.constantFrom<Span>('long', 'long', 'negative', 'none', 'huge')
+const stale = fc.boolean()
+const json = fc.constantFrom(
+  '{"stage":"X","progress":{"n":1}}', '{"stage":1}', '[]', 'null', 'no json', '', '['.repeat(9_000)
+)
+const state = fc.constantFrom(...STATES)
+const place = fc.constantFrom(-9, 0, 1, 2, 1e15)
+const settlement = fc.record({ id, token, outcome: fc.constantFrom(...OUTCOMES), span })
+
+export const programs = fc.array(fc.oneof(
+  { weight: 4, arbitrary: addition.map(calls.add) },
+  fc.array(addition, { maxLength: 5 }).map(calls.addMany),
+  id.map(calls.addDue),
+  { weight: 5, arbitrary: fc.record({ free: limit, token, again: fc.boolean() }).map(calls.claim) },
+  token.map(calls.claimNext),
+  fc.record({ id, token }).map(calls.waitForTask),
+  token.map(calls.cancelWait),
+  { weight: 6, arbitrary: fc.array(settlement, { maxLength: 4 }).map(calls.settle) },
+  claims.map(calls.renew),
+  claims.map(calls.release),
+  fc.record({ id, token, json }).map(calls.updateProgress),
+  fc.record({ worker: id, report: fc.constantFrom('{}', '{"n":1}', 'no json', '') }).map(calls.heartbeat),
+  limit.map(calls.workers),
+  { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
+  fc.record({ id, stale }).map(calls.retry),
+  id.map(calls.remove),
+  limit.map(calls.purge),
+  fc.record({ state, after: fc.oneof(id, fc.constant('')), place, limit }).map(calls.pageOf),
+  fc.array(id, { maxLength: 3 }).map(calls.watch)
+), { minLength: 10, maxLength: 60, size: 'max' })
+
+const a: ClaimRef = { id: 'a', token: 'w.1' }
+const b: ClaimRef = { id: 'b', token: 'w.1' }
+const claimOne = calls.claim({ free: 1, token: 'w.1' })
+const settleA = (outcome: Settlement['outcome'], span: Span = 'long'): Call => calls.settle([{ ...a, outcome, span }])
+const addThree = calls.addMany([{ id: 'a' }, { id: 'b' }, { id: 'c' }])
+const cancelA = calls.cancel({ id: 'a', span: 'long' })
+
+/** Programs that chance finds too seldom. */
+export const knownPrograms: Call[][] = [
+  // A cancel is requested while a task runs: no retry, no release. The next task of that id knows nothing of it.
+  [
+    calls.watch(['a']), calls.add(a), claimOne, cancelA, calls.renew([a]), settleA('retry'), settleA('defer', 'none'),
+    calls.release([a]), settleA('cancelled'), calls.remove('a'),
+    calls.add(a), claimOne, calls.renew([a]), settleA('retry')
+  ],
+  [calls.watch(['a']), calls.add(a), claimOne, cancelA, settleA('drop'), calls.renew([a]), calls.purge(9)],
+  // Progress goes with the claim.
+  [
+    calls.watch(['a']), calls.add(a),
+    claimOne, calls.updateProgress({ ...a, json: '{"stage":"X"}' }), settleA('retry', 'none'),
+    claimOne, calls.updateProgress({ ...a, json: '{"stage":"Y"}' }), calls.release([a]),
+    claimOne, calls.updateProgress({ ...a, json: '{"stage":"Z"}' }), settleA('succeeded')
+  ],
+  // Released tasks are the next, in their old order. A running task is not removed. A deferred task keeps its record.
+  [
+    calls.watch(['a', 'b']), addThree, calls.claim({ free: 3, token: 'w.1' }), calls.release([a, b, a]),
+    calls.claim({ free: 2, token: 'w.1' }), calls.remove('a'), settleA('defer', 'none')
+  ],
+  // A failed task is queued again, once.
+  [
+    calls.watch(['a']), calls.add(a), claimOne, settleA('failed'), calls.retry({ id: 'a', stale: true }), addThree,
+    calls.retry({ id: 'a' }), calls.retry({ id: 'a' }), calls.claim({ free: 2, token: 'w.2' }),
+    claimOne, settleA('failed'), calls.remove('a'), calls.retry({ id: 'a' })
+  ],
+  [calls.add(a), claimOne, settleA('succeeded'), calls.retry({ id: 'a' }), calls.add(a), cancelA],
+  // After a lost reply the same token gets the same tasks and no more. Later it waits, and is cancelled.
+  [
+    addThree, calls.claim({ free: 2, token: 'w.1' }), calls.claim({ free: 3, token: 'w.1', again: true }),
+    calls.cancelWait('w.1'), calls.claimNext('w.1'), calls.claimNext('w.2'), calls.claimNext('w.3'),
+    calls.waitForTask({ id: 'd', token: 'w.4' }), calls.waitForTask({ id: 'a', token: 'w.5' })
+  ],
+  // Workers are listed in the order of their lifetimes.
+  [
+    calls.heartbeat({ worker: 'b', report: '1' }), calls.heartbeat({ worker: 'a', report: '2' }), calls.workers(1),
+    calls.heartbeat({ worker: 'b', report: '3' }), calls.workers(9),
+    calls.heartbeat({ worker: 'a', report: '' }), calls.workers(9)
+  ],
+  // A position is a hint, whatever it says.
+  [
+    calls.addMany(IDS.map(id => ({ id }))),
+    ...[-9, 0, 3, 1e15].map(place => calls.pageOf({ state: 'waiting', after: 'b', place, limit: 3 })),
+    ...[-1, 0].map(limit => calls.pageOf({ state: 'delayed', after: 'b', place: 1, limit }))
+  ]
+]
+
+/** Everything that can be seen of a queue. */
+export async function observe (side: QueueUnderTest): Promise<unknown> {
+  const pages = await Promise.all(STATES.map(async state => (await side.queue.pageOf(state, 100)).ids))
+  const records = await Promise.all([...new Set([...IDS, ...pages.flat()])].map(async id => {
+    const read = await side.queue.readTask(id)
+    if (!read) return null
+    const { claimedAt, delayedTo, ...live } = read.live
+    const times = { claimedAt: side.about(claimedAt), delayedTo: side.about(delayedTo) }
+    return { ...read, raw: String(read.raw), live, ...times }
+  }))
+  const [counts, workers, heard] = [await side.queue.counts(), await side.queue.workers(100), await side.messages()]
+  return { counts, workers, pages, records, heard }
+}

@@ -1,0 +1,135 @@
+/**
+ * A queue of either store for the random programs: it notes which methods are called, and hears the messages.
+ */
+import { Redis } from 'ioredis'
+import type { Test } from 'tap'
+import { MemoryStore } from '../../lib/store/memory/store.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
+import { connect, latch, randomPrefix, type Latch } from './helpers.ts'
+import type { ConsumerQueue, ProducerQueue, Queue } from '../../lib/store/contract.ts'
+
+/** Everything that a queue must have. The compiler refuses a list that is not complete. */
+export const members = Object.keys({
+  name: true,
+  add: true,
+  addMany: true,
+  readTask: true,
+  cancel: true,
+  retry: true,
+  remove: true,
+  purge: true,
+  pageOf: true,
+  counts: true,
+  workers: true,
+  watch: true,
+  changeChannel: true,
+  close: true,
+  claim: true,
+  claimNext: true,
+  cancelWait: true,
+  settle: true,
+  renew: true,
+  release: true,
+  updateProgress: true,
+  heartbeat: true,
+  cancelChannel: true,
+  delayedChannel: true
+} satisfies Record<keyof ProducerQueue | keyof ConsumerQueue, true>)
+
+/** Times of two clocks that differ by less than this are equal, in ms. */
+const RESOLUTION = 10_000
+
+export interface QueueUnderTest {
+  readonly queue: Queue
+  /** The same queue over another connection: a wait blocks it. */
+  readonly waitingQueue: Queue
+  /** The time on the store's clock when the program began. */
+  readonly start: number
+  /** A time as its distance from the start, rounded. */
+  about (time: number | undefined): number | undefined
+  /** Hears the messages of a channel from now on. */
+  listen (channel: string, label: string): Promise<void>
+  /** Everything that was heard so far, in order. */
+  messages (): Promise<string[]>
+  close (): Promise<void>
+}
+
+/** The queue, noting in `used` which members were used. */
+function noting (queue: Queue, used: Set<string>): Queue {
+  return new Proxy(queue, {
+    get (target, member) {
+      used.add(String(member))
+      const value: unknown = Reflect.get(target, member)
+      return typeof value === 'function' ? value.bind(target) : value
+    }
+  })
+}
+
+const about = (start: number) => (time: number | undefined): number | undefined =>
+  time === undefined ? undefined : Math.round((time - start) / RESOLUTION) * RESOLUTION
+
+export async function memoryQueueUnderTest (used: Set<string>): Promise<QueueUnderTest> {
+  const store = new MemoryStore()
+  const queue = noting(store.queue('q'), used)
+  const heard: string[] = []
+  const channels = new Set<string>()
+  return {
+    queue,
+    waitingQueue: queue,
+    start: store.now(),
+    about: about(store.now()),
+    async listen (channel, label) {
+      if (!channels.has(channel)) await store.pubSub.listen(channel, message => { heard.push(`${label} ${message}`) })
+      channels.add(channel)
+    },
+    messages: async () => heard,
+    close: () => queue.close()
+  }
+}
+
+/** The connections that all programs share. */
+export interface Connections { commands: Redis, waits: Redis, messages: Redis }
+
+export const connections = (t: Test): Connections => ({ commands: connect(t), waits: connect(t), messages: connect(t) })
+
+export async function redisQueueUnderTest (
+  { commands, waits, messages }: Connections, used: Set<string>
+): Promise<QueueUnderTest> {
+  const prefix = randomPrefix()
+  const real = new RedisQueue(commands, 'q', prefix)
+  const queue = noting(real, used)
+  const [seconds] = await commands.time()
+  const start = Number(seconds) * 1_000
+  const heard: string[] = []
+  const labels = new Map<string, string>()
+  /** A message on this channel shows that all messages before it were heard. */
+  const end = `${prefix}:end`
+  let reached: Latch = latch()
+  const onMessage = (channel: string, message: string): void => {
+    if (channel === end) reached.open()
+    else if (labels.has(channel)) heard.push(`${labels.get(channel)} ${message}`)
+  }
+  messages.on('message', onMessage)
+  await messages.subscribe(end)
+  return {
+    queue,
+    waitingQueue: noting(real.overClient(waits), used),
+    start,
+    about: about(start),
+    async listen (channel, label) {
+      labels.set(channel, label)
+      await messages.subscribe(channel)
+    },
+    async messages () {
+      reached = latch()
+      await commands.publish(end, '')
+      await reached.promise
+      return heard
+    },
+    async close () {
+      messages.off('message', onMessage)
+      await messages.unsubscribe(end, ...labels.keys())
+      await queue.close()
+    }
+  }
+}
