@@ -1,6 +1,6 @@
 /**
- * A handler's `task` has what TaskContext names, and nothing else: with more, a handler could run itself again, or leave
- * its task active for ever.
+ * A handler's `task` has the members of TaskContext and no others. With those of Attempt a handler could run itself
+ * again, or leave its task active for ever.
  */
 import t from 'tap'
 import { build } from '../support/helpers.ts'
@@ -8,7 +8,7 @@ import { build } from '../support/helpers.ts'
 const NAMES = ['attempt', 'attempts', 'data', 'id', 'log', 'name', 'queue', 'reportProgress', 'requestId', 'signal',
   'traceparent', 'tracestate', 'updateState']
 
-/** All that can be reached from an object, own or inherited, but for what every object has. */
+/** All members of an object, own or inherited, without those of Object.prototype. */
 function namesOf (value: object): string[] {
   const found = new Set<string>()
   for (let holder = value; holder !== Object.prototype; holder = Object.getPrototypeOf(holder)) {
@@ -17,7 +17,7 @@ function namesOf (value: object): string[] {
   return [...found].sort()
 }
 
-t.test('in the process', async t => {
+t.test('members of task in the worker\'s process', async t => {
   const app = await build(t, {}, app => {
     app.tasks.define('x', async (_data, task) => namesOf(task))
   })
@@ -26,7 +26,7 @@ t.test('in the process', async t => {
   t.same(await task.result(), ['app', ...NAMES].sort())
 })
 
-t.test('in a thread', async t => {
+t.test('members of task in a thread', async t => {
   const dir = t.testdir({ 'names.mjs': `export default (_data, task) => { return (${namesOf})(task) }` })
   const app = await build(t, {}, app => {
     app.tasks.define('x', { thread: `${dir}/names.mjs` })
@@ -36,9 +36,11 @@ t.test('in a thread', async t => {
   t.same(await task.result(), NAMES)
 })
 
-t.test('no way leads to the engine\'s own object', async t => {
+t.test('the attempt itself cannot be reached', async t => {
   const app = await build(t, {}, app => {
-    app.tasks.define('x', async (_data, task: any) => [task.start, task.abort, task.constructor === Object, JSON.stringify(task)])
+    app.tasks.define('x', async (_data, task: any) => {
+      return [task.start, task.abort, task.constructor === Object, JSON.stringify(task)]
+    })
   })
   await app.tasks.startWorker()
   t.same(await (await app.tasks.enqueue('x')).result(), [null, null, true, '{}'])

@@ -15,38 +15,41 @@ t.test('a timeout aborts the attempt, and counts as a failure', async t => {
   t.same(reasons, ['FST_TASKS_TIMEOUT', 'FST_TASKS_TIMEOUT'])
 })
 
-t.test('a signal that is asked for late is aborted already', async t => {
+t.test('task.signal that is first read after the timeout is already aborted', async t => {
   const app = await build(t, { worker: true }, app => {
-    app.tasks.define('x', { timeout: 30 }, async (_data, task) => { await sleep(100); if (task.signal.aborted) throw task.signal.reason })
+    app.tasks.define('x', { timeout: 30 }, async (_data, task) => {
+      await sleep(100)
+      if (task.signal.aborted) throw task.signal.reason
+    })
   })
   const { id } = await app.tasks.enqueue('x')
   t.match(await reaches(app, id, 'failed'), { error: { code: 'FST_TASKS_TIMEOUT' } })
 })
 
-t.test('a handler that goes on after its timeout holds its slot: concurrency is never exceeded', async t => {
+t.test('a handler that continues after its timeout keeps its slot: concurrency is never exceeded', async t => {
   let running = 0
   let most = 0
-  const deaf = latch()
+  const gate = latch()
   const app = await build(t, { worker: { concurrency: 2 } }, app => {
     app.tasks.define('x', { timeout: 30, retries: 3, backoff: { strategy: 'immediate' } }, async () => {
       most = Math.max(most, ++running)
-      await deaf.promise
+      await gate.promise
       running--
     })
   })
   const first = await app.tasks.enqueue('x')
   const second = await app.tasks.enqueue('x')
-  // Settled without the handlers after their grace; nobody has a slot for the next attempts.
+  // The attempts are settled, but the handlers still have both slots: the next attempts cannot start.
   await reaches(app, first.id, 'retrying')
   await reaches(app, second.id, 'retrying')
   t.equal(running, 2)
-  deaf.open()
+  gate.open()
   await reaches(app, first.id, 'succeeded')
   await reaches(app, second.id, 'succeeded')
   t.equal(most, 2)
 })
 
-t.test('no timeout where none is set, or 0', async t => {
+t.test('timeout: 0 turns off the timeout of the plugin', async t => {
   const app = await build(t, { worker: true, timeout: 20 }, app => {
     app.tasks.define('x', { timeout: 0 }, () => sleep(60, 'done'))
   })

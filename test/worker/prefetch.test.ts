@@ -1,5 +1,5 @@
 /**
- * Where tasks are quick a worker claims some ahead of its free slots. That must hold up nobody.
+ * If tasks are quick, a worker prefetches: it claims more tasks than it has free slots. That must not delay any task.
  */
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
@@ -8,24 +8,29 @@ import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, connect, latch, randomPrefix, reaches, until, type Latch } from '../support/helpers.ts'
 import type { EnqueueOptions, WorkerOptions } from '../../lib/types.ts'
 
+/** Ids of the quick tasks that wait behind the slow task. */
 const BEHIND = ['b1', 'b2', 'b3', 'b4']
 
 interface Scene {
-  /** Defines all, works on nothing. */
+  /** An app without a worker that defines both tasks. */
   app: FastifyInstance
   prefix: string
+  /** Opened, it ends the slow task. */
   gate: Latch
-  /** Ids that ran. */
+  /** Ids of the quick tasks that ran. */
   ran: string[]
-  /** What is published of those behind, as `id event`. */
+  /** Published events of the tasks behind, as `id event`. */
   events: string[]
-  /** Resolves once those behind are claimed, and the slow one runs. */
+  /** Resolves once the tasks behind are claimed and the slow task runs. */
   claimed: () => Promise<void>
-  /** An app that works. */
-  work: (worker?: WorkerOptions) => Promise<FastifyInstance>
+  /** Starts an app with a worker. */
+  startWorker: (worker?: WorkerOptions) => Promise<FastifyInstance>
 }
 
-/** A queue of many quick tasks, then a slow one, then some more: a worker that comes to the slow one has those behind it. */
+/**
+ * A queue of many quick tasks, then a slow task, then four quick tasks. When a worker starts the slow task, it has
+ * prefetched the last four.
+ */
 async function scene (t: Test, options: EnqueueOptions = {}): Promise<Scene> {
   const prefix = randomPrefix()
   const gate = latch()
@@ -39,7 +44,8 @@ async function scene (t: Test, options: EnqueueOptions = {}): Promise<Scene> {
       return gate.promise
     })
   }
-  const work = (worker: WorkerOptions = {}): Promise<FastifyInstance> => build(t, { prefix, worker: { concurrency: 1, ...worker } }, define)
+  const startWorker = (worker: WorkerOptions = {}): Promise<FastifyInstance> =>
+    build(t, { prefix, worker: { concurrency: 1, ...worker } }, define)
   const app = await build(t, { prefix }, define)
   t.teardown(() => gate.open())
   await app.tasks.enqueueMany('quick', Array.from({ length: 300 }, () => ({})))
@@ -49,25 +55,30 @@ async function scene (t: Test, options: EnqueueOptions = {}): Promise<Scene> {
   await new RedisQueue(connect(t), 'default', prefix).watch(BEHIND, 60_000)
   const listener = connect(t)
   await listener.psubscribe(`${prefix}:*`)
-  listener.on('pmessage', (_pattern, channel, message) => { if (channel.includes(':task:b')) events.push(`${channel.split(':task:')[1]} ${message}`) })
+  listener.on('pmessage', (_pattern, channel, message) => {
+    if (channel.includes(':task:b')) events.push(`${channel.split(':task:')[1]} ${message}`)
+  })
   const claimed = async (): Promise<void> => {
     while (!events.includes('b1 active')) await once(listener, 'pmessage')
     await started.promise
   }
-  return { app, prefix, gate, ran, events, claimed, work }
+  return { app, prefix, gate, ran, events, claimed, startWorker }
 }
 
-const states = async ({ app }: Scene): Promise<string[]> => Promise.all(BEHIND.map(async id => (await app.tasks.status(id))!.state))
-const areAll = async (scene: Scene, state: string): Promise<boolean> => (await states(scene)).every(one => one === state)
+const states = async ({ app }: Scene): Promise<string[]> =>
+  Promise.all(BEHIND.map(async id => (await app.tasks.status(id))!.state))
+const areAll = async (scene: Scene, expected: string): Promise<boolean> =>
+  (await states(scene)).every(state => state === expected)
 
-t.test('one slow task holds up none of those that were claimed with it', async t => {
+t.test('a slow task does not hold up prefetched tasks', async t => {
   const s = await scene(t)
-  await s.work()
+  await s.startWorker()
   await s.claimed()
   await until('they wait again', () => areAll(s, 'waiting'))
-  t.equal((await s.app.tasks.status('slow'))!.state, 'active', 'while the slow one runs')
-  t.strictSame((await new RedisQueue(connect(t), 'default', s.prefix).pageOf('waiting', 10)).ids, BEHIND, 'in their old order')
-  await s.work()
+  t.equal((await s.app.tasks.status('slow'))!.state, 'active', 'while the slow task runs')
+  const queue = new RedisQueue(connect(t), 'default', s.prefix)
+  t.strictSame((await queue.pageOf('waiting', 10)).ids, BEHIND, 'in their old order')
+  await s.startWorker()
   await until('another worker runs them', () => areAll(s, 'succeeded'))
   t.equal((await s.app.tasks.status('slow'))!.state, 'active')
   t.strictSame(s.ran.slice(-4), BEHIND)
@@ -75,22 +86,22 @@ t.test('one slow task holds up none of those that were claimed with it', async t
   s.gate.open()
 })
 
-t.test('it claims none ahead while the slow one runs', async t => {
+t.test('no task is prefetched while the slow task runs', async t => {
   const s = await scene(t)
-  await s.work()
+  await s.startWorker()
   await s.claimed()
   await until('they wait again', () => areAll(s, 'waiting'))
   const before = s.events.length
   await s.app.tasks.enqueue('quick', null, { id: 'b5' })
-  await s.work()
+  await s.startWorker()
   await until('the other worker runs them', () => areAll(s, 'succeeded'))
   t.equal(s.events.slice(before).filter(event => event === 'b1 active').length, 1, 'by the other worker, once')
   s.gate.open()
 })
 
-t.test('a close hands them back at once, and waits for the slow one', async t => {
+t.test('a close hands prefetched tasks back at once, and waits for the slow task', async t => {
   const s = await scene(t)
-  const worker = await s.work({ closeTimeout: 30_000 })
+  const worker = await s.startWorker({ closeTimeout: 30_000 })
   await s.claimed()
   const closed = worker.close()
   await until('they wait again', () => areAll(s, 'waiting'))
@@ -100,9 +111,9 @@ t.test('a close hands them back at once, and waits for the slow one', async t =>
   t.equal((await reaches(s.app, 'slow', 'succeeded')).attempt, 1)
 })
 
-t.test('one that is cancelled meanwhile never runs', async t => {
+t.test('a prefetched task that is cancelled never runs', async t => {
   const s = await scene(t)
-  await s.work()
+  await s.startWorker()
   await s.claimed()
   t.match(await s.app.tasks.cancel('b1'), /^(cancelled|requested)$/)
   await reaches(s.app, 'b1', 'cancelled')
@@ -111,7 +122,7 @@ t.test('one that is cancelled meanwhile never runs', async t => {
   t.notOk(s.ran.includes('b1'))
 })
 
-t.test('with ahead and without, no more than concurrency run at once, and each once', async t => {
+t.test('with prefetch too, at most concurrency tasks run at once, and each task runs once', async t => {
   let running = 0
   let most = 0
   const ran = new Map<string, number>()
@@ -125,7 +136,7 @@ t.test('with ahead and without, no more than concurrency run at once, and each o
   })
   await app.tasks.enqueueMany('quick', Array.from({ length: 2_000 }, () => ({})))
   await app.tasks.startWorker({ concurrency: 3 })
-  await until('all have ended', async () => (await app.tasks.counts()).default!.succeeded === 2_000)
+  await until('all tasks have ended', async () => (await app.tasks.counts()).default!.succeeded === 2_000)
   t.equal(most, 3)
   t.equal(ran.size, 2_000)
   t.ok([...ran.values()].every(times => times === 1))

@@ -5,16 +5,20 @@ import { build, connect, logger, randomPrefix, reaches, until } from '../support
 
 const STALL = 1_000
 
-/** A worker in a process of its own, which ends with the test. */
+/** A worker in a separate process, killed at the end of the test. */
 function spawnWorker (t: Test, prefix: string): ChildProcess {
   const child = spawn(process.execPath, [new URL('../fixtures/worker.js', import.meta.url).pathname], {
     env: { ...process.env, PREFIX: prefix, STALL: String(STALL) }, stdio: ['pipe', 'inherit', 'inherit']
   })
-  t.teardown(async () => { if (child.exitCode === null && child.signalCode === null) { child.kill('SIGKILL'); await once(child, 'exit') } })
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
   return child
 }
 
-t.test('a worker that is killed: its task runs again', async t => {
+t.test('the task of a killed worker runs again', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, stallInterval: STALL }, app => { app.tasks.define('hang', () => 'by another') })
   const child = spawnWorker(t, prefix)
@@ -22,14 +26,17 @@ t.test('a worker that is killed: its task runs again', async t => {
   await reaches(app, id, 'active')
   child.kill('SIGKILL')
   await once(child, 'exit')
-  t.equal((await app.tasks.status(id))!.state, 'active', 'nobody knows yet')
+  t.equal((await app.tasks.status(id))!.state, 'active', 'its lease has not expired yet')
   await app.tasks.startWorker()
   t.match(await reaches(app, id, 'succeeded'), { result: 'by another', attempt: 1 })
 })
 
 t.test('a task that kills its worker each time fails as stalled', async t => {
   const prefix = randomPrefix()
-  const app = await build(t, { prefix, stallInterval: STALL }, app => { app.tasks.define('poison'); app.tasks.define('hang') })
+  const app = await build(t, { prefix, stallInterval: STALL }, app => {
+    app.tasks.define('poison')
+    app.tasks.define('hang')
+  })
   const { id } = await app.tasks.enqueue('poison', 1, { retries: 5 })
   let deaths = 0
   for (let worker = spawnWorker(t, prefix); ; worker = spawnWorker(t, prefix)) {
@@ -37,91 +44,114 @@ t.test('a task that kills its worker each time fails as stalled', async t => {
     if (!await Promise.race([died, reaches(app, id, 'failed').then(() => false, () => false)])) break
     deaths++
   }
-  t.equal(deaths, 3, 'maxStalls is 2: it may start three times')
+  t.equal(deaths, 3, 'maxStalls is 2: the task may start three times')
   t.match(await app.tasks.status(id), { state: 'failed', error: { code: 'FST_TASKS_STALLED' }, attempt: 1 })
 })
 
-t.test('a claim that was lost: the outcome is dropped, and the task settles once', async t => {
+t.test('the outcome of a lost claim is dropped: a task settles once', async t => {
   const prefix = randomPrefix()
   const log = logger()
   let runs = 0
   const app = await build(t, { prefix, worker: { concurrency: 1 }, stallInterval: 10_000 }, app => {
     app.tasks.define('x', async (_data, task) => {
       const run = ++runs
-      if (run === 1) await until('the second has ended', async () => (await app.tasks.status(task.id))!.state === 'succeeded')
+      const isSettled = async (): Promise<boolean> => (await app.tasks.status(task.id))!.state === 'succeeded'
+      if (run === 1) await until('the second run has ended', isSettled)
       return run
     })
   }, { logger: { stream: log.stream } } as any)
   const { id } = await app.tasks.enqueue('x')
   await reaches(app, id, 'active')
-  // As if its worker had been silent for longer than the lease: it is taken from it by the next check.
+  // As if its worker had not renewed the lease in time: the next check takes the task from it.
   const redis = connect(t)
   const claims = `${prefix}:{default}:claims`
   const [token, since] = (await redis.hget(claims, id))!.split(' ')
   await redis.hset(claims, id, `${token} ${since} 1`)
   const other = await app.tasks.startWorker()
   t.ok(other)
-  await until('the loser was told', () => log.find('claim.lost'))
+  await until('the first run has lost its claim', () => log.find('claim.lost'))
   t.match(await app.tasks.status(id), { state: 'succeeded', result: 2 })
   t.equal(runs, 2)
   t.ok(log.find('task.stalled'))
 })
 
-t.test('a handler that holds the event loop is warned of', async t => {
+t.test('a warning names the handler that blocks the event loop', async t => {
   const log = logger()
   const app = await build(t, { worker: true, stallInterval: STALL }, app => {
-    app.tasks.define('x', () => { const end = Date.now() + STALL * 0.7; while (Date.now() < end); })
+    app.tasks.define('x', () => {
+      const end = Date.now() + STALL * 0.7
+      while (Date.now() < end);
+    })
   }, { logger: { stream: log.stream } } as any)
   const warning = await until('the warning', async () => {
     await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
     return log.find('worker.event_loop_held')
   })
-  t.match(warning, { level: 40, running: [{ task: 'x' }] }, 'and named')
+  t.match(warning, { level: 40, running: [{ task: 'x' }] })
 })
 
 t.test('a corrupt record is set aside as failed', async t => {
   const prefix = randomPrefix()
   const log = logger()
-  const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => 1) }, { logger: { stream: log.stream } } as any)
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('x', () => 1)
+  }, { logger: { stream: log.stream } } as any)
   const redis = connect(t)
-  const garbage = ['{', 'null', '[]', '7', '"x"', '{"data":null}', '{"data":{"name":7},"options":{}}', '{"data":{"name":"x"}}', '{"data":{"name":"x"},"options":7}']
-  for (const [i, text] of garbage.entries()) {
-    await redis.multi().hset(`${prefix}:{default}:jobs`, `g${i}`, text).lpush(`${prefix}:{default}:waiting`, `g${i}`).exec()
+  const records = [
+    '{', 'null', '[]', '7', '"x"', '{"data":null}', '{"data":{"name":7},"options":{}}', '{"data":{"name":"x"}}',
+    '{"data":{"name":"x"},"options":7}'
+  ]
+  for (const [i, text] of records.entries()) {
+    await redis.multi()
+      .hset(`${prefix}:{default}:jobs`, `g${i}`, text)
+      .lpush(`${prefix}:{default}:waiting`, `g${i}`).exec()
     t.match(await reaches(app, `g${i}`, 'failed'), { error: { code: 'FST_TASKS_RECORD_INVALID' } }, text)
   }
   t.match(log.find('task.unreadable'), { taskId: 'g0', level: 50 })
   await redis.lpush(`${prefix}:{default}:waiting`, 'no-record-at-all')
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1, 'the queue goes on')
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1, 'the worker continues')
 })
 
 t.test('hostile numbers in a record do no harm', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => 'ran') })
   const redis = connect(t)
-  const options = [{}, { timestamp: 'x', retries: -1, timeout: 2 ** 31, attempts: 'many' }, { retries: 1e21, timeout: -1, expires: 'never', ttl: -5 },
-    { timestamp: 1e300, backoff: 7, stacktraces: 'x' }, { backoff: { strategy: '__proto__' }, retries: 1 }]
-  for (const [i, one] of options.entries()) {
+  const hostile = [
+    {},
+    { timestamp: 'x', retries: -1, timeout: 2 ** 31, attempts: 'many' },
+    { retries: 1e21, timeout: -1, expires: 'never', ttl: -5 },
+    { timestamp: 1e300, backoff: 7, stacktraces: 'x' },
+    { backoff: { strategy: '__proto__' }, retries: 1 }
+  ]
+  for (const [i, options] of hostile.entries()) {
     await redis.multi()
-      .hset(`${prefix}:{default}:jobs`, `h${i}`, JSON.stringify({ data: { name: 'x' }, options: one, status: {} }))
+      .hset(`${prefix}:{default}:jobs`, `h${i}`, JSON.stringify({ data: { name: 'x' }, options, status: {} }))
       .lpush(`${prefix}:{default}:waiting`, `h${i}`).exec()
-    t.match(await reaches(app, `h${i}`, 'succeeded'), { result: 'ran' }, JSON.stringify(one))
+    t.match(await reaches(app, `h${i}`, 'succeeded'), { result: 'ran' }, JSON.stringify(options))
   }
 })
 
-t.test('a claim that lapsed once too often, or with a cancel asked for, is ended by who finds it', async t => {
+t.test('an expired lease: after too many stalls the task fails; if a cancel was requested it is cancelled', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: { closeTimeout: 0 }, stallInterval: 10_000 }, app => {
-    app.tasks.define('hang', (_data, task) => new Promise((_resolve, reject) => { task.signal.addEventListener('abort', () => reject(task.signal.reason)) }))
+    app.tasks.define('hang', (_data, task) => new Promise((_resolve, reject) => {
+      task.signal.addEventListener('abort', () => reject(task.signal.reason))
+    }))
   })
   const redis = connect(t)
   const key = (name: string): string => `${prefix}:{default}:${name}`
-  const ids = (await app.tasks.enqueueMany('hang', [{}, {}])).map(one => one.id) as [string, string]
+  const ids = (await app.tasks.enqueueMany('hang', [{}, {}])).map(({ id }) => id) as [string, string]
   for (const id of ids) await reaches(app, id, 'active')
-  // As their worker's third silence, and as a cancel that it did not live to hear of.
-  const lapsed = (await redis.hmget(key('claims'), ...ids)).map(claim => claim!.split(' ', 2).join(' ') + ' 1')
-  await redis.multi().hset(key('stalls'), ids[0], 2).sadd(key('cancelling'), ids[1]).hset(key('claims'), ids[0], lapsed[0]!, ids[1], lapsed[1]!).exec()
+  // As if the first had stalled for the third time, and the worker of the second had died before it saw the cancel.
+  const expired = (await redis.hmget(key('claims'), ...ids)).map(claim => claim!.split(' ', 2).join(' ') + ' 1')
+  await redis.multi()
+    .hset(key('stalls'), ids[0], 2)
+    .sadd(key('cancelling'), ids[1])
+    .hset(key('claims'), ids[0], expired[0]!, ids[1], expired[1]!).exec()
   await app.tasks.startWorker({ closeTimeout: 0 })
-  t.match(await reaches(app, ids[0], 'failed'), { error: { code: 'FST_TASKS_STALLED', message: /3 times.*maxStalls 2/ }, attempt: 1 })
+  t.match(await reaches(app, ids[0], 'failed'), {
+    error: { code: 'FST_TASKS_STALLED', message: /3 times.*maxStalls 2/ }, attempt: 1
+  })
   t.match(await reaches(app, ids[1], 'cancelled'), { error: null })
-  t.same(await redis.exists(key('stalls'), key('cancelling'), key('claims')), 0, 'nothing of it is left')
+  t.same(await redis.exists(key('stalls'), key('cancelling'), key('claims')), 0, 'no key is left')
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { build, errorOf, inRedis, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 
-t.test('worker: true starts one when the app is ready; concurrency bounds it', async t => {
+t.test('worker: a worker starts when the app is ready, and runs at most concurrency tasks at once', async t => {
   let running = 0
   let most = 0
   const app = await build(t, { worker: { concurrency: 3 } }, app => {
@@ -12,11 +12,11 @@ t.test('worker: true starts one when the app is ready; concurrency bounds it', a
     })
   })
   const handles = await app.tasks.enqueueMany('x', Array.from({ length: 20 }, () => ({})))
-  await Promise.all(handles.map(one => one.result({ timeout: 10_000 })))
+  await Promise.all(handles.map(handle => handle.result({ timeout: 10_000 })))
   t.equal(most, 3)
 })
 
-t.test('one slow task holds nothing back', async t => {
+t.test('a slow task does not hold up the others', async t => {
   const go = latch()
   const app = await build(t, { worker: { concurrency: 2 } }, app => {
     app.tasks.define('slow', () => go.promise)
@@ -25,20 +25,20 @@ t.test('one slow task holds nothing back', async t => {
   const slow = await app.tasks.enqueue('slow')
   await reaches(app, slow.id, 'active')
   const fast = await app.tasks.enqueueMany('fast', Array.from({ length: 50 }, () => ({})))
-  await Promise.all(fast.map(one => one.result({ timeout: 5_000 })))
+  await Promise.all(fast.map(handle => handle.result({ timeout: 5_000 })))
   t.equal((await slow.status())!.state, 'active')
   go.open()
   await slow.result({ timeout: 5_000 })
 })
 
-inRedis('an idle worker starts a task at once, whoever enqueued it', 'two processes', async t => {
+inRedis('an idle worker starts a task at once, also if another process enqueued it', 'two processes', async t => {
   const prefix = randomPrefix()
   const web = await build(t, { prefix }, app => { app.tasks.define('x') })
   await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => Date.now()) })
   for (let i = 0; i < 20; i++) {
     const start = Date.now()
     const at = await (await web.tasks.enqueue('x')).result({ timeout: 4_000 }) as number
-    t.ok(at - start < 4_000, 'not by the regular look, every 5 s') // result() itself waits no longer
+    t.ok(at - start < 4_000, 'not when its wait times out, after 5 s') // result() itself waits no longer
   }
 })
 
@@ -56,11 +56,11 @@ inRedis('two workers share one queue', 'two processes', async t => {
   const app = await build(t, { prefix, worker: { concurrency: 1 } }, define('a'))
   await build(t, { prefix, worker: { concurrency: 1 } }, define('b'))
   const handles = await app.tasks.enqueueMany('x', Array.from({ length: 10 }, () => ({})))
-  await Promise.all(handles.map(one => one.result({ timeout: 5_000 })))
+  await Promise.all(handles.map(handle => handle.result({ timeout: 5_000 })))
   t.equal(seen.get('a')! + seen.get('b')!, 10, 'each task ran once')
 })
 
-t.test('queues', async t => {
+t.test('a worker serves the queues that it is given, else all queues with handlers', async t => {
   const app = await build(t, {}, app => {
     app.tasks.define('a', () => 'a')
     app.tasks.define('b', { queue: 'mail' }, () => 'b')
@@ -72,14 +72,18 @@ t.test('queues', async t => {
   t.equal(await b.result({ timeout: 5_000 }), 'b')
   t.equal((await a.status())!.state, 'waiting')
   const all = await app.tasks.startWorker()
-  t.same(all.queues, ['default', 'mail'], 'those that have handlers')
+  t.same(all.queues, ['default', 'mail'], 'the queues that have handlers')
   t.equal(await a.result({ timeout: 5_000 }), 'a')
-  t.match(await errorOf(app.tasks.startWorker({ queues: ['else'] })), { code: 'FST_TASKS_NO_HANDLERS', message: /c \(queue else, no handler\)/ })
+  t.match(await errorOf(app.tasks.startWorker({ queues: ['else'] })), {
+    code: 'FST_TASKS_NO_HANDLERS', message: /c \(queue else, no handler\)/
+  })
   t.match(await errorOf(app.tasks.startWorker({ queues: ['nowhere'] })), { code: 'FST_TASKS_QUEUE_UNKNOWN' })
-  t.match(await errorOf(app.tasks.startWorker({ concurrency: 0 })), { code: 'FST_TASKS_PLUGIN_OPTION_INVALID', message: /worker\.concurrency.*0/ })
+  t.match(await errorOf(app.tasks.startWorker({ concurrency: 0 })), {
+    code: 'FST_TASKS_PLUGIN_OPTION_INVALID', message: /worker\.concurrency.*0/
+  })
 })
 
-t.test('a queue that only enqueue names is served', async t => {
+t.test('a queue from the options is served, also if no task has it as its own queue', async t => {
   const app = await build(t, { queues: ['side'] }, app => { app.tasks.define('x', () => 'ran') })
   const all = await app.tasks.startWorker()
   t.same(all.queues, ['default', 'side'])
@@ -89,7 +93,7 @@ t.test('a queue that only enqueue names is served', async t => {
   t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
 })
 
-t.test('what a handler is given', async t => {
+t.test('the arguments and this of a handler', async t => {
   const log = logger()
   const app = await build(t, { worker: true }, app => {
     app.decorate('db', 'the db')
@@ -97,18 +101,19 @@ t.test('what a handler is given', async t => {
       task.log.info('from inside')
       await task.updateState('HALF', { n: 1 })
       await task.reportProgress({ n: 2 })
-      return [this.db, data, task.id, task.name, task.queue, task.data, task.attempt, task.attempts, task.signal.aborted]
+      const { id, name, queue, attempt, attempts, signal } = task
+      return [this.db, data, id, name, queue, task.data, attempt, attempts, signal.aborted]
     })
     app.post('/x', async (_request, reply) => reply.accepted(await app.tasks.enqueue('x', { a: 1 })))
   }, { logger: { stream: log.stream } } as any)
   const { id } = (await app.inject({ method: 'POST', url: '/x' })).json()
   const record = await reaches(app, id, 'succeeded')
   t.same(record.result, ['the db', { a: 1 }, id, 'x', 'default', { a: 1 }, 1, 3, false])
-  t.match([record.stage, record.progress], ['HALF', { n: 2 }], 'reportProgress leaves the stage')
+  t.match([record.stage, record.progress], ['HALF', { n: 2 }], 'reportProgress does not change the stage')
   t.match(log.find('from inside'), { taskId: id, task: 'x', attempt: 1, reqId: /req-/ })
 })
 
-t.test('progress that cannot be stored fails the attempt, awaited or not', async t => {
+t.test('progress that cannot be stored fails the attempt, also if the handler does not await it', async t => {
   const circular: any = {}
   circular.self = circular
   const bad: Array<(task: any) => unknown> = [
@@ -129,12 +134,19 @@ t.test('progress that cannot be stored fails the attempt, awaited or not', async
   }
 })
 
-t.test('results that JSON cannot carry, or that are too large, fail at once with their code', async t => {
+t.test('a result that JSON cannot carry, or that is too large, fails the task at once with its code', async t => {
   const circular: any = {}
   circular.self = circular
-  const results: Array<[unknown, string]> = [[1n, 'FST_TASKS_RESULT_INVALID'], [circular, 'FST_TASKS_RESULT_INVALID'], [() => {}, 'FST_TASKS_RESULT_INVALID'],
-    [Symbol('s'), 'FST_TASKS_RESULT_INVALID'], [{ toJSON () { throw new Error('no') } }, 'FST_TASKS_RESULT_INVALID'], ['é'.repeat(60), 'FST_TASKS_RESULT_TOO_LARGE']]
-  const app = await build(t, { worker: true, maxResultSize: 100, retries: 3, backoff: { strategy: 'immediate' } }, app => {
+  const results: Array<[unknown, string]> = [
+    [1n, 'FST_TASKS_RESULT_INVALID'],
+    [circular, 'FST_TASKS_RESULT_INVALID'],
+    [() => {}, 'FST_TASKS_RESULT_INVALID'],
+    [Symbol('s'), 'FST_TASKS_RESULT_INVALID'],
+    [{ toJSON () { throw new Error('no') } }, 'FST_TASKS_RESULT_INVALID'],
+    ['é'.repeat(60), 'FST_TASKS_RESULT_TOO_LARGE']
+  ]
+  const options = { worker: true, maxResultSize: 100, retries: 3, backoff: { strategy: 'immediate' as const } }
+  const app = await build(t, options, app => {
     app.tasks.define('x', (n: number) => results[n]![0])
   })
   for (const [n, [, code]] of results.entries()) {
@@ -143,10 +155,19 @@ t.test('results that JSON cannot carry, or that are too large, fail at once with
   }
 })
 
-t.test('anything that is thrown is a failure', async t => {
+t.test('any thrown value is a failure', async t => {
   const hostile = { get message () { throw new Error('no') }, get name () { throw new Error('no') } }
-  const thrown: Array<[unknown, RegExp]> = [[undefined, /undefined/], [null, /null/], [0, /0/], [false, /false/], ['', /^$/], ['text', /text/], [{ a: 1 }, /a: 1/],
-    [new AggregateError([new Error('one'), 'two'], 'both'), /both: one; two/], [hostile, /./]]
+  const thrown: Array<[unknown, RegExp]> = [
+    [undefined, /undefined/],
+    [null, /null/],
+    [0, /0/],
+    [false, /false/],
+    ['', /^$/],
+    ['text', /text/],
+    [{ a: 1 }, /a: 1/],
+    [new AggregateError([new Error('one'), 'two'], 'both'), /both: one; two/],
+    [hostile, /./]
+  ]
   const app = await build(t, { worker: true }, app => {
     app.tasks.define('x', async (n: number) => { throw thrown[n]![0] })
     app.tasks.define('sync', () => { throw new Error('sync') })
@@ -159,7 +180,7 @@ t.test('anything that is thrown is a failure', async t => {
   t.match((await reaches(app, id, 'failed')).error, { message: 'sync' })
 })
 
-inRedis('a task without a handler here goes back for a worker that has one', 'two processes', async t => {
+inRedis('a task without a handler is put back, and a worker that has its handler runs it', 'two processes', async t => {
   const prefix = randomPrefix()
   const log = logger()
   const app = await build(t, { prefix, worker: true }, app => {
@@ -168,7 +189,7 @@ inRedis('a task without a handler here goes back for a worker that has one', 'tw
   }, { logger: { stream: log.stream } } as any)
   t.match(log.find('worker.handlers_missing'), { level: 40 })
   const { id } = await app.tasks.enqueue('unknown')
-  await until('it was put back', () => log.find('task.deferred'))
+  await until('the task was put back', () => log.find('task.deferred'))
   t.match(await reaches(app, id, 'delayed'), { attempt: 0 })
   await build(t, { prefix, worker: true }, app => { app.tasks.define('unknown', () => 'here') })
   await app.close()
@@ -176,9 +197,11 @@ inRedis('a task without a handler here goes back for a worker that has one', 'tw
   t.equal((await reaches(other, id, 'succeeded')).result, 'here')
 })
 
-inRedis('workers with other stall intervals on one queue are refused', 'two processes', async t => {
+inRedis('a worker with a different stall interval on the same queue does not start', 'two processes', async t => {
   const prefix = randomPrefix()
-  await build(t, { prefix, worker: true, stallInterval: 10_000 }, app => { app.tasks.define('x', () => 1) })
-  const error = await errorOf(build(t, { prefix, worker: true, stallInterval: 20_000 }, app => { app.tasks.define('x', () => 1) }))
+  const start = (stallInterval: number): Promise<unknown> =>
+    build(t, { prefix, worker: true, stallInterval }, app => { app.tasks.define('x', () => 1) })
+  await start(10_000)
+  const error = await errorOf(start(20_000))
   t.match(error, { code: 'FST_TASKS_STALL_INTERVAL_CLASH', message: /10000.*20000/ })
 })
