@@ -12,16 +12,16 @@ interface Package {
   engines?: { node?: string }
 }
 
-/** Packages that require a newer Node, and why that does not matter. */
+/** Packages that require a newer Node, with the reason why they are allowed. */
 const EXCEPTIONS: Record<string, string> = {
-  cookie: 'Fastify\'s own choice, under light-my-request: every test that injects a request runs it on Node 20'
+  cookie: 'a dependency of Fastify\'s light-my-request: every test that injects a request runs it on Node 20'
 }
 
 const lock: Record<string, Package> = JSON.parse(readFileSync('package-lock.json', 'utf8')).packages
 const { engines: { node } } = JSON.parse(readFileSync('package.json', 'utf8'))
 const ours = /^>=(\d+)\.(\d+)\.(\d+)$/.exec(node)!.slice(1).map(Number)
 
-/** Whether a range allows our oldest Node. Throws for a range that it cannot read. */
+/** Whether a range allows our oldest Node. Throws if it cannot read the range. */
 const allowsOurs = (range: string): boolean => range.split('||').some(part => {
   const match = /^\s*(>=|\^|)\s*(\d+)(?:\.([\dx*]+))?(?:\.([\dx*]+))?\s*$/.exec(part)
   if (!match) throw new Error(`this test cannot read the range ${range}`)
@@ -30,7 +30,7 @@ const allowsOurs = (range: string): boolean => range.split('||').some(part => {
   return (match[1] === '>=' || lowest[0] === ours[0]) && (differs < 0 || lowest[differs]! < ours[differs]!)
 })
 
-/** The folder of a dependency, found as Node finds it: from the folder of the package that needs it upwards. */
+/** The folder of a dependency. As Node does, it looks in the folder of the package that needs it, then upwards. */
 function folderOf (name: string, from: string): string {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('node_modules/') - 1))) {
     const found = `${folder && `${folder}/`}node_modules/${name}`
@@ -44,7 +44,7 @@ function needsOf ({ dependencies, peerDependencies, peerDependenciesMeta }: Pack
   return [...Object.keys(dependencies ?? {}), ...peers]
 }
 
-/** Folders of all that an installation of ours brings, Fastify included. */
+/** Folders of all packages that an installation of ours brings, Fastify included. */
 function installed (): string[] {
   const found = new Set([''])
   for (const folder of found) for (const name of needsOf(lock[folder]!)) found.add(folderOf(name, folder))
@@ -65,7 +65,7 @@ for (const folder of refusing.filter(folder => !EXCEPTIONS[nameOf(folder)])) {
 
 t.same(Object.keys(EXCEPTIONS), [...new Set(refusing.map(nameOf))], 'no exception is out of date')
 
-t.test('ranges', async t => {
+t.test('allowsOurs reads the ranges of engines', async t => {
   const [major, minor, patch] = ours as [number, number, number]
   const allowed = ['>= 0.4', '>=20.x', '10.* || >= 12.*', node, `^${major}.0.0 || >=99`, `${major}.x`]
   for (const range of allowed) t.ok(allowsOurs(range), range)

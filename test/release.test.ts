@@ -1,5 +1,5 @@
 /**
- * `npm run release` in scratch git repositories. Only npm is a stub: it writes down how it was called.
+ * `npm run release` in temporary git repositories. npm is a stub that records its arguments.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ const CHANGELOG = `# Changelog
 ## [1.1.0] - 2026-01-01
 `
 const NPM = '#!/bin/sh\necho "$*" >> "$NPM_CALLS"\n[ "$1" != "$NPM_FAILS" ]\n'
-/** Nothing of the machine's own: a signing key, say. */
+/** Git ignores the machine's configuration, for example a signing key. */
 const GIT = {
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_CONFIG_NOSYSTEM: '1',
@@ -30,7 +30,7 @@ const GIT = {
   GIT_COMMITTER_EMAIL: 'a@example.com'
 }
 
-interface Ran { code: number | null, out: string, err: string }
+interface RunResult { code: number | null, out: string, err: string }
 
 class Repository {
   readonly #folder: string
@@ -39,7 +39,7 @@ class Repository {
 
   constructor (folder: string) { this.#folder = folder }
 
-  #run (command: string, args: string[]): Ran {
+  #run (command: string, args: string[]): RunResult {
     const PATH = `${join(this.#folder, '../bin')}${delimiter}${process.env.PATH}`
     const env = { ...process.env, ...GIT, NPM_CALLS: join(this.#folder, '../calls'), NPM_FAILS: this.npmFails, PATH }
     const { status, stdout, stderr } = spawnSync(command, args, { cwd: this.#folder, env, encoding: 'utf8' })
@@ -47,7 +47,7 @@ class Repository {
   }
 
   git (...args: string[]): string { return this.#run('git', args).out.trim() }
-  release (...args: string[]): Ran { return this.#run(process.execPath, [SCRIPT, ...args]) }
+  release (...args: string[]): RunResult { return this.#run(process.execPath, [SCRIPT, ...args]) }
   write (file: string, text: string): void { writeFileSync(join(this.#folder, file), text) }
 
   commit (file: string, text: string): void {
@@ -75,7 +75,7 @@ function repository (t: Test): Repository {
   return new Repository(join(folder, 'repository'))
 }
 
-t.test('without --publish it is a rehearsal', async t => {
+t.test('without --publish nothing is published or tagged', async t => {
   const ready = repository(t)
   const { code, out, err } = ready.release()
   t.equal(code, 0, err)
@@ -84,7 +84,7 @@ t.test('without --publish it is a rehearsal', async t => {
   t.equal(ready.git('tag'), '')
 })
 
-t.test('--publish publishes, and tags the commit', async t => {
+t.test('--publish publishes and tags the commit', async t => {
   const ready = repository(t)
   const { code, out, err } = ready.release('--publish')
   t.equal(code, 0, err)
@@ -92,7 +92,7 @@ t.test('--publish publishes, and tags the commit', async t => {
   t.same(ready.npmCalls(), ['run build', 'run check:package', 'publish'])
   t.equal(ready.git('cat-file', '-t', 'v1.2.0'), 'tag', 'annotated')
   t.equal(ready.git('rev-parse', 'v1.2.0^{commit}'), ready.git('rev-parse', 'HEAD'))
-  t.match(ready.release('--publish'), { code: 1, err: /the tag v1\.2\.0 exists/ }, 'once')
+  t.match(ready.release('--publish'), { code: 1, err: /the tag v1\.2\.0 exists/ }, 'a version is published once')
 })
 
 type Change = (made: Repository) => void
@@ -122,7 +122,7 @@ for (const [name, change, reason] of refused) {
   })
 }
 
-t.test('all reasons are given at once', async t => {
+t.test('all reasons are printed at once', async t => {
   const changed = repository(t)
   changed.write('CHANGELOG.md', CHANGELOG.replace('2026-01-31', 'Unreleased'))
   t.match(changed.release().err, /for the date of 1\.2\.0[^]*the working tree has changes/)
@@ -134,7 +134,7 @@ t.test('a publish that fails leaves no tag', async t => {
   t.match(ready.release('--publish'), { code: 1, err: /npm publish failed/ })
   t.equal(ready.git('tag'), '')
   ready.npmFails = 'none'
-  t.equal(ready.release('--publish').code, 0, 'and can be run again')
+  t.equal(ready.release('--publish').code, 0, 'the release can be run again')
 })
 
 t.test('a build that fails publishes nothing', async t => {
@@ -144,7 +144,7 @@ t.test('a build that fails publishes nothing', async t => {
   t.same(ready.npmCalls(), ['run build'])
 })
 
-t.test('an unknown flag', async t => {
+t.test('refused: an unknown flag', async t => {
   const ready = repository(t)
   t.match(ready.release('--publsh'), { code: 2, err: /usage: npm run release/ })
   t.same(ready.npmCalls(), [])

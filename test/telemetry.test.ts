@@ -2,11 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel, subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { claims, stalls, type AttemptEvent, type ClaimEvent, type EnqueueEvent, type SettleEvent } from '../lib/telemetry.ts'
+import {
+  claims, stalls, type AttemptEvent, type ClaimEvent, type EnqueueEvent, type SettleEvent
+} from '../lib/telemetry.ts'
 import { build, errorOf, randomPrefix, until } from './support/helpers.ts'
 
-/** What is published on a channel from now on, until the test ends. */
-function heard<Event> (t: Test, name: string): Event[] {
+/** The events of a channel, from now until the test ends. */
+function record<Event> (t: Test, name: string): Event[] {
   const events: Event[] = []
   const listener = (message: unknown): void => { events.push({ ...message as Event }) }
   subscribe(name, listener)
@@ -14,9 +16,9 @@ function heard<Event> (t: Test, name: string): Event[] {
   return events
 }
 
-t.test('an enqueue and its attempt, each with the plugin instance that it comes from', async t => {
-  const enqueues = heard<EnqueueEvent>(t, 'tracing:fastify-tasks.enqueue:asyncEnd')
-  const attempts = heard<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:asyncEnd')
+t.test('an enqueue and its attempt: both events name the plugin instance', async t => {
+  const enqueues = record<EnqueueEvent>(t, 'tracing:fastify-tasks.enqueue:asyncEnd')
+  const attempts = record<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:asyncEnd')
   const app = await build(t, {}, app => app.tasks.define('x', () => 'done'))
   const worker = await app.tasks.startWorker()
   const task = await app.tasks.enqueue('x')
@@ -24,25 +26,34 @@ t.test('an enqueue and its attempt, each with the plugin instance that it comes 
   const { instanceId: instance } = app.tasks
   t.match(enqueues, [{ instance, name: 'x', count: 1, ids: [task.id] }])
   t.match(attempts, [{
-    instance, worker: worker.id, queue: 'default', name: 'x', taskId: task.id, attempt: 1, attempts: 1, outcome: 'succeeded'
+    instance,
+    worker: worker.id,
+    queue: 'default',
+    name: 'x',
+    taskId: task.id,
+    attempt: 1,
+    attempts: 1,
+    outcome: 'succeeded'
   }])
   t.ok(attempts[0]!.waitedMs! >= 0)
 })
 
-t.test('two apps in one process are told apart', async t => {
-  const attempts = heard<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:asyncEnd')
-  const apps = await Promise.all(['one', 'two'].map(name => build(t, { prefix: randomPrefix() }, app => app.tasks.define(name, () => {}))))
+t.test('two apps in one process have different instance ids', async t => {
+  const attempts = record<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:asyncEnd')
+  const apps = await Promise.all(['first', 'second'].map(name => {
+    return build(t, { prefix: randomPrefix() }, app => app.tasks.define(name, () => {}))
+  }))
   for (const app of apps) await app.tasks.startWorker()
-  await Promise.all(apps.map(async (app, i) => (await app.tasks.enqueue(i === 0 ? 'one' : 'two')).result()))
+  await Promise.all(apps.map(async (app, i) => (await app.tasks.enqueue(i === 0 ? 'first' : 'second')).result()))
   t.not(apps[0]!.tasks.instanceId, apps[1]!.tasks.instanceId)
   t.same(new Set(attempts.map(({ instance, name }) => `${instance} ${name}`)), new Set([
-    `${apps[0]!.tasks.instanceId} one`, `${apps[1]!.tasks.instanceId} two`
+    `${apps[0]!.tasks.instanceId} first`, `${apps[1]!.tasks.instanceId} second`
   ]))
 })
 
-t.test('a failed attempt has its error, each attempt is an operation of its own', async t => {
-  const errors = heard<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:error')
-  const ends = heard<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:asyncEnd')
+t.test('the event of a failed attempt has the error; each attempt has its own events', async t => {
+  const errors = record<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:error')
+  const ends = record<AttemptEvent>(t, 'tracing:fastify-tasks.attempt:asyncEnd')
   const app = await build(t, {}, app => {
     app.tasks.define('x', { retries: 1, backoff: { strategy: 'immediate' } }, () => { throw new Error('bad') })
   })
@@ -52,14 +63,14 @@ t.test('a failed attempt has its error, each attempt is an operation of its own'
   t.match(ends, [{ attempt: 1, outcome: 'failed' }, { attempt: 2, outcome: 'failed', waitedMs: null }])
 })
 
-t.test('a refused enqueue is an operation with an error', async t => {
-  const errors = heard<EnqueueEvent>(t, 'tracing:fastify-tasks.enqueue:error')
+t.test('a refused enqueue publishes an error event', async t => {
+  const errors = record<EnqueueEvent>(t, 'tracing:fastify-tasks.enqueue:error')
   const app = await build(t, {}, app => app.tasks.define('x', () => {}))
   await errorOf(app.tasks.enqueue('x', 1n))
   t.match(errors, [{ name: 'x', error: { code: 'FST_TASKS_DATA_INVALID' } }])
 })
 
-t.test('a store bound to the attempt\'s start is set in the handler, and in all that it awaits', async t => {
+t.test('a store bound to the attempt\'s start is available in the handler, also after an await', async t => {
   const store = new AsyncLocalStorage<any>()
   const { start } = tracingChannel<AttemptEvent>('fastify-tasks.attempt')
   start.bindStore(store, (event: any) => event.taskId)
@@ -73,13 +84,13 @@ t.test('a store bound to the attempt\'s start is set in the handler, and in all 
   t.equal(await task.result(), task.id)
 })
 
-t.test('claims and settlements', async t => {
-  const claimed = heard<ClaimEvent>(t, 'fastify-tasks.claim')
-  const settled = heard<SettleEvent>(t, 'fastify-tasks.settle')
+t.test('events of claims and settlements', async t => {
+  const claimed = record<ClaimEvent>(t, 'fastify-tasks.claim')
+  const settled = record<SettleEvent>(t, 'fastify-tasks.settle')
   const app = await build(t, {}, app => app.tasks.define('x', () => {}))
   await app.tasks.startWorker()
   await (await app.tasks.enqueue('x')).result()
-  await until('it is told', () => settled.length > 0)
+  await until('a settle event is published', () => settled.length > 0)
   const { instanceId: instance } = app.tasks
   t.match(claimed[0], { instance, queue: 'default' })
   t.match(settled[0], { instance, queue: 'default', count: 1, lost: 0 })

@@ -1,6 +1,6 @@
 /**
- * Workflows and pages for contributors name only npm scripts and files that exist. They and package.json have the same
- * owner on GitHub. The changelog has its form.
+ * Workflows and pages for contributors name only npm scripts and files that exist. They have the same GitHub owner as
+ * package.json. The changelog has the form of Keep a Changelog.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
