@@ -1,107 +1,114 @@
 /**
- * The scripts, through the queue that runs them: cancel and retry.
+ * The scripts that cancel and retry, through the queue that runs them.
  */
 import t from 'tap'
 import { until } from '../support/helpers.ts'
-import { Bench, LONG, range, soon, text } from '../support/queue-fixture.ts'
+import { isAbout, LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
 
 t.test('cancel', async (t) => {
-  const cancel = (b: Bench, id: string, ttl = LONG): Promise<string> => b.queue.cancel(id, text(id), text(id, 'cancelled'), ttl)
+  const cancel = (f: QueueFixture, id: string, ttl = LONG): Promise<string> =>
+    f.queue.cancel(id, text(id), text(id, 'cancelled'), ttl)
 
-  t.test('a waiting or a delayed task never starts', async (t) => {
-    const b = new Bench(t)
-    await b.queue.addMany([{ id: 'd', text: text('d'), delay: 1 }, { id: 'e', text: text('e'), delay: 1 }])
-    await b.add('w', 'x')
-    for (const key of ['stalls', 'progress']) await b.redis.hset(b.key(key), 'w', 1)
-    const events = await b.events(t)
-    for (const [id, ttl] of [['w', LONG], ['x', 0], ['d', LONG], ['e', 0]] as const) t.equal(await cancel(b, id, ttl), 'cancelled')
-    t.strictSame(await b.claim(9), [])
-    t.strictSame(await b.state(), { 'done:cancelled': ['d', 'w'], jobs: ['d', 'w'] }, 'nothing else is left')
-    soon(t, await b.score('done:cancelled', 'w'), LONG)
-    t.equal((await b.queue.readTask('w'))!.text, text('w', 'cancelled'))
-    await until('it is told', () => events.length === 4)
+  t.test('a waiting or delayed task never starts', async (t) => {
+    const f = new QueueFixture(t)
+    await f.queue.addMany(['d', 'e'].map(id => ({ id, text: text(id), delay: 1 })))
+    await f.add('w', 'x')
+    for (const key of ['stalls', 'progress']) await f.redis.hset(f.key(key), 'w', 1)
+    const events = await f.events(t)
+    for (const [id, ttl] of [['w', LONG], ['x', 0], ['d', LONG], ['e', 0]] as const) {
+      t.equal(await cancel(f, id, ttl), 'cancelled')
+    }
+    t.strictSame(await f.claim(9), [])
+    t.strictSame(await f.state(), { 'done:cancelled': ['d', 'w'], jobs: ['d', 'w'] }, 'nothing else is left')
+    isAbout(t, await f.score('done:cancelled', 'w'), LONG)
+    t.equal((await f.queue.readTask('w'))!.text, text('w', 'cancelled'))
+    await until('all messages arrive', () => events.length === 4)
     t.strictSame(events, ['w', 'x', 'd', 'e'].map(id => `task:${id} cancelled`))
   })
 
-  t.test('the worker of a running task is told', async (t) => {
-    const b = new Bench(t)
-    await b.add('a')
-    await b.claim(1)
-    const before = await b.dump()
-    const events = await b.events(t)
-    t.equal(await cancel(b, 'a'), 'requested')
-    t.equal(await cancel(b, 'a'), 'requested')
-    t.strictSame(await b.dump(), { ...before, cancelling: ['a'] })
-    await until('it is told', () => events.length === 2)
+  t.test('the worker of a running task gets a message', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a')
+    await f.claim(1)
+    const before = await f.dump()
+    const events = await f.events(t)
+    t.equal(await cancel(f, 'a'), 'requested')
+    t.equal(await cancel(f, 'a'), 'requested')
+    t.strictSame(await f.dump(), { ...before, cancelling: ['a'] })
+    await until('both messages arrive', () => events.length === 2)
     t.strictSame(events, ['cancel a', 'cancel a'])
   })
 
-  t.test('a task that a plain worker holds is left to it', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b', 'c')
-    await b.hold()
-    await b.claim(1)
-    const before = await b.dump()
-    t.equal(await cancel(b, 'a'), 'requested')
-    t.strictSame(await b.dump(), before)
-    t.equal(await cancel(b, 'c'), 'cancelled')
+  t.test('a task that a plain Bee-Queue worker holds is left to it', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'c')
+    await f.takeAsBeeQueue()
+    await f.claim(1)
+    const before = await f.dump()
+    t.equal(await cancel(f, 'a'), 'requested')
+    t.strictSame(await f.dump(), before)
+    t.equal(await cancel(f, 'c'), 'cancelled')
   })
 
-  t.test('only the record that was read', async (t) => {
-    const b = new Bench(t)
-    await b.add('a')
-    const before = await b.dump()
-    t.equal(await cancel(b, 'nobody'), 'unknown')
-    t.equal(await b.queue.cancel('a', text('a', 'retrying'), text('a', 'cancelled'), LONG), 'changed')
-    t.strictSame(await b.dump(), before)
+  t.test('only if the record is the one that was read', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a')
+    const before = await f.dump()
+    t.equal(await cancel(f, 'nobody'), 'unknown')
+    t.equal(await f.queue.cancel('a', text('a', 'retrying'), text('a', 'cancelled'), LONG), 'changed')
+    t.strictSame(await f.dump(), before)
   })
 
-  t.test('in a long queue the id stays, and who claims it finds the record cancelled, or none', async (t) => {
-    const b = new Bench(t)
-    await b.add(...range(1, 1_001))
-    for (const id of ['n1', 'n2', 'n3']) t.equal(await cancel(b, id), 'cancelled')
-    t.equal((await b.waiting()).length, 1_001)
-    await b.redis.hdel(b.key('jobs'), 'n2')
-    const { jobs } = await b.queue.claim(4, 'w.1', LONG, false)
-    t.strictSame(jobs.map(job => [job.id, job.text]), [['n1', text('n1', 'cancelled')], ['n3', text('n3', 'cancelled')], ['n4', text('n4')]])
+  t.test('in a long queue the id stays, and its claim gets the cancelled record, or none', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add(...range(1, 1_001))
+    for (const id of ['n1', 'n2', 'n3']) t.equal(await cancel(f, id), 'cancelled')
+    t.equal((await f.waiting()).length, 1_001)
+    await f.redis.hdel(f.key('jobs'), 'n2')
+    const { jobs } = await f.queue.claim(4, 'w.1', LONG, false)
+    const records = [['n1', text('n1', 'cancelled')], ['n3', text('n3', 'cancelled')], ['n4', text('n4')]]
+    t.strictSame(jobs.map(job => [job.id, job.text]), records)
   })
 
-  t.test('of a task that stalled leaves nothing of its run', async (t) => {
-    const b = new Bench(t)
-    await b.add('a')
-    await b.claim(1)
-    await b.queue.updateProgress({ id: 'a', token: 'w.1' }, '{"stage":"X","progress":1}')
-    await b.lapse('a')
-    await b.queue.upkeep.recover('r.1', LONG, 2)
-    t.equal(await cancel(b, 'a', 0), 'cancelled')
-    t.strictSame(await b.state(), { jobs: [] })
+  t.test('nothing of the run of a stalled task is left', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a')
+    await f.claim(1)
+    await f.queue.updateProgress({ id: 'a', token: 'w.1' }, '{"stage":"X","progress":1}')
+    await f.expireLeases('a')
+    await f.upkeep.recover('r.1', LONG, 2)
+    t.equal(await cancel(f, 'a', 0), 'cancelled')
+    t.strictSame(await f.state(), { jobs: [] })
   })
 })
 
 t.test('retry', async (t) => {
-  t.test('queues a failed task, once however many ask', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b')
-    await b.claim(1)
-    await b.settle(['a', 'failed'])
-    const events = await b.events(t)
-    t.equal(await b.queue.retry('a', text('a', 'other'), text('a')), 'changed')
-    const asked = await Promise.all(range(1, 5).map(() => b.queue.retry('a', text('a', 'failed'), text('a', 'created again'))))
-    t.strictSame(asked.sort(), ['changed', 'changed', 'changed', 'changed', 'queued'])
-    t.strictSame(await b.state(), { waiting: ['a', 'b'], jobs: ['a', 'b'] })
-    t.equal((await b.queue.readTask('a'))!.text, text('a', 'created again'))
-    await until('it is told', () => events.length === 1)
+  t.test('queues a failed task once, however many callers ask', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b')
+    await f.claim(1)
+    await f.settle(['a', 'failed'])
+    const events = await f.events(t)
+    t.equal(await f.queue.retry('a', text('a', 'other'), text('a')), 'changed')
+    const retry = (): Promise<string> => f.queue.retry('a', text('a', 'failed'), text('a', 'created again'))
+    const replies = await Promise.all(range(1, 5).map(retry))
+    t.strictSame(replies.sort(), ['changed', 'changed', 'changed', 'changed', 'queued'])
+    t.strictSame(await f.state(), { waiting: ['a', 'b'], jobs: ['a', 'b'] })
+    t.equal((await f.queue.readTask('a'))!.text, text('a', 'created again'))
+    await until('the message arrives', () => events.length === 1)
     t.strictSame(events, ['task:a waiting'])
   })
 
-  t.test('refuses what has not failed', async (t) => {
-    const b = new Bench(t)
-    await b.add('active', 'succeeded', 'cancelled', 'expired', 'waiting')
-    await b.claim(4)
-    await b.settle(['succeeded', 'succeeded'], ['cancelled', 'cancelled'], ['expired', 'expired'])
-    const before = await b.dump()
-    for (const [id, record] of Object.entries<string>(before.jobs)) t.equal(await b.queue.retry(id, record, text(id)), 'refused', id)
-    t.equal(await b.queue.retry('nobody', '', text('nobody')), 'changed')
-    t.strictSame(await b.dump(), before)
+  t.test('refuses a task that has not failed', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('active', 'succeeded', 'cancelled', 'expired', 'waiting')
+    await f.claim(4)
+    await f.settle(['succeeded', 'succeeded'], ['cancelled', 'cancelled'], ['expired', 'expired'])
+    const before = await f.dump()
+    for (const [id, record] of Object.entries<string>(before.jobs)) {
+      t.equal(await f.queue.retry(id, record, text(id)), 'refused', id)
+    }
+    t.equal(await f.queue.retry('nobody', '', text('nobody')), 'changed')
+    t.strictSame(await f.dump(), before)
   })
 })

@@ -1,166 +1,184 @@
 /**
- * The scripts, through the queue that runs them: claims, and what is given back.
+ * The scripts that claim, release and renew, through the queue that runs them.
  */
 import t from 'tap'
 import { connect, until } from '../support/helpers.ts'
-import { Bench, held, LONG, range, soon, text } from '../support/queue-fixture.ts'
+import { claimsOf, isAbout, LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
 
 t.test('claim', async (t) => {
-  t.test('takes the oldest first, with their records, for the length of the lease', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b', 'c')
-    const events = await b.events(t)
-    const { jobs, now, next } = await b.queue.claim(2, 'w.1', LONG, false)
-    t.strictSame(jobs, [{ id: 'a', text: text('a'), token: 'w.1' }, { id: 'b', text: text('b'), token: 'w.1' }])
-    t.strictSame(await b.state(), { waiting: ['c'], active: ['b', 'a'], claims: { a: 'w.1', b: 'w.1' }, jobs: ['a', 'b', 'c'] })
-    soon(t, now, 0)
+  t.test('takes the oldest tasks first, with their records, for the length of the lease', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'c')
+    const events = await f.events(t)
+    const { jobs, now, next } = await f.queue.claim(2, 'w.1', LONG, false)
+    t.strictSame(jobs, ['a', 'b'].map(id => ({ id, text: text(id), token: 'w.1' })))
+    const claims = { a: 'w.1', b: 'w.1' }
+    t.strictSame(await f.state(), { waiting: ['c'], active: ['b', 'a'], claims, jobs: ['a', 'b', 'c'] })
+    isAbout(t, now, 0)
     t.equal(next, null)
-    t.equal(await b.till('a'), now + LONG)
-    t.equal((await b.queue.readTask('a'))!.live.claimedAt, now)
-    await until('it is told', () => events.length === 2)
+    t.equal(await f.leaseEnd('a'), now + LONG)
+    t.equal((await f.queue.readTask('a'))!.live.claimedAt, now)
+    await until('both messages arrive', () => events.length === 2)
     t.strictSame(events, ['task:a active', 'task:b active'])
-    t.strictSame(await b.claim(5, 'w.2'), ['c'])
-    t.strictSame(await b.claim(5, 'w.3'), [])
+    t.strictSame(await f.claim(5, 'w.2'), ['c'])
+    t.strictSame(await f.claim(5, 'w.3'), [])
   })
 
-  t.test('gives a task to one of many who ask at once', async (t) => {
-    const b = new Bench(t)
-    await b.add(...range(1, 60))
-    const queues = [b.queue, b.queue.overClient(connect(t)), b.queue.overClient(connect(t))]
-    const claims = await Promise.all(Array.from({ length: 30 }, (_, i) => queues[i % 3]!.claim(5, `w.${i}`, LONG, false)))
-    t.strictSame(claims.flatMap(claim => claim.jobs.map(job => job.id)).sort(), range(1, 60).sort())
+  t.test('gives a task to one of many workers that ask at once', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add(...range(1, 60))
+    const queues = [f.queue, f.queue.overClient(connect(t)), f.queue.overClient(connect(t))]
+    const claim = (_: unknown, i: number): Promise<{ jobs: Array<{ id: string }> }> =>
+      queues[i % 3]!.claim(5, `w.${i}`, LONG, false)
+    const claims = await Promise.all(Array.from({ length: 30 }, claim))
+    t.strictSame(claims.flatMap(({ jobs }) => jobs.map(job => job.id)).sort(), range(1, 60).sort())
   })
 
-  t.test('asked again with the same token, gives the same tasks and takes no more', async (t) => {
-    const b = new Bench(t)
-    await b.add(...range(1, 6))
-    t.strictSame(await b.claim(2, 'w.10'), ['n1', 'n2'])
-    const before = await b.state()
-    await b.claimUntil('n1', 1)
-    const { jobs } = await b.queue.claim(5, 'w.10', LONG, true)
-    t.strictSame(jobs.sort((x, y) => x.id < y.id ? -1 : 1), ['n1', 'n2'].map(id => ({ id, text: text(id), token: 'w.10' })))
-    t.strictSame(await b.state(), before)
-    for (const id of ['n1', 'n2']) soon(t, await b.till(id), LONG, id)
-    t.strictSame(await b.claim(2, 'w.1', LONG, true), ['n3', 'n4'], 'a token that took nothing takes; another one that starts alike is another')
-    await b.redis.hdel(b.key('jobs'), 'n1')
-    t.equal((await b.queue.claim(0, 'w.10', LONG, true)).jobs.find(job => job.id === 'n1')!.text, null, 'a record that went')
+  t.test('called again with the same token, gives the same tasks and no more', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add(...range(1, 6))
+    t.strictSame(await f.claim(2, 'w.10'), ['n1', 'n2'])
+    const before = await f.state()
+    await f.setLeaseEnd('n1', 1)
+    const { jobs } = await f.queue.claim(5, 'w.10', LONG, true)
+    const same = ['n1', 'n2'].map(id => ({ id, text: text(id), token: 'w.10' }))
+    t.strictSame(jobs.sort((x, y) => x.id < y.id ? -1 : 1), same)
+    t.strictSame(await f.state(), before)
+    for (const id of ['n1', 'n2']) isAbout(t, await f.leaseEnd(id), LONG, id)
+    t.strictSame(await f.claim(2, 'w.1', LONG, true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
+    await f.redis.hdel(f.key('jobs'), 'n1')
+    const again = await f.queue.claim(0, 'w.10', LONG, true)
+    t.equal(again.jobs.find(job => job.id === 'n1')!.text, null, 'a record that was removed meanwhile')
   })
 
-  t.test('moves what is due behind what waits, in the order of its times', async (t) => {
-    const b = new Bench(t)
+  t.test('moves due tasks behind the waiting ones, in the order of their due times', async (t) => {
+    const f = new QueueFixture(t)
     const due = Date.now() + LONG
-    await b.queue.addMany([['late', 3], ['early', 1], ['mid', 2], ['not yet', due]].map(([id, delay]) => ({ id: id as string, text: text('x'), delay: delay as number })))
-    await b.add('first')
-    const { jobs, next } = await b.queue.claim(0, 'w.1', LONG, false)
+    const delays: Record<string, number> = { late: 3, early: 1, mid: 2, 'not yet': due }
+    await f.queue.addMany(Object.entries(delays).map(([id, delay]) => ({ id, text: text('x'), delay })))
+    await f.add('first')
+    const { jobs, next } = await f.queue.claim(0, 'w.1', LONG, false)
     t.strictSame([jobs, next], [[], due])
-    t.strictSame(await b.waiting(), ['first', 'early', 'mid', 'late'])
-    t.strictSame((await b.state()).delayed, ['not yet'])
-    t.strictSame(await b.claim(9), ['first', 'early', 'mid', 'late'])
+    t.strictSame(await f.waiting(), ['first', 'early', 'mid', 'late'])
+    t.strictSame((await f.state()).delayed, ['not yet'])
+    t.strictSame(await f.claim(9), ['first', 'early', 'mid', 'late'])
   })
 
-  t.test('takes a thousand at once, and moves more in as many turns', async (t) => {
-    const b = new Bench(t)
-    await b.queue.addMany(range(1, 1_001).map((id, i) => ({ id, text: text(id), delay: i + 1 })))
-    const first = await b.queue.claim(1_000, 'w.1', LONG, false)
+  t.test('takes up to a thousand tasks, and moves up to a thousand due ones', async (t) => {
+    const f = new QueueFixture(t)
+    await f.queue.addMany(range(1, 1_001).map((id, i) => ({ id, text: text(id), delay: i + 1 })))
+    const first = await f.queue.claim(1_000, 'w.1', LONG, false)
     t.strictSame(first.jobs.map(job => job.id), range(1, 1_000))
     t.equal(first.next, 1_001)
-    t.strictSame(await b.claim(1, 'w.2'), ['n1001'])
+    t.strictSame(await f.claim(1, 'w.2'), ['n1001'])
   })
 
-  t.test('drops an id without a record, and takes one that stands twice once', async (t) => {
-    const b = new Bench(t)
-    await b.add('gone', 'a')
-    await b.redis.hdel(b.key('jobs'), 'gone')
-    await b.redis.lpush(b.key('waiting'), 'a')
-    t.strictSame(await b.claim(9), ['a'])
-    t.strictSame(await b.state(), { active: ['a'], claims: { a: 'w.1' }, jobs: ['a'] })
+  t.test('drops an id without a record, and takes an id that is in the list twice once', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('gone', 'a')
+    await f.redis.hdel(f.key('jobs'), 'gone')
+    await f.redis.lpush(f.key('waiting'), 'a')
+    t.strictSame(await f.claim(9), ['a'])
+    t.strictSame(await f.state(), { active: ['a'], claims: { a: 'w.1' }, jobs: ['a'] })
   })
 
-  t.test('an id that a live claim holds goes to active again, and is not claimed twice', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b')
-    await b.claim(1)
-    await b.putBack('a')
-    await b.redis.lpush(b.key('active'), 'a')
-    t.strictSame(await b.claim(9, 'w.2'), ['b'])
-    const { active, claims } = await b.state()
+  t.test('an id that is claimed already goes back to active, and is not claimed twice', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b')
+    await f.claim(1)
+    await f.requeueAsBeeQueue('a')
+    await f.redis.lpush(f.key('active'), 'a')
+    t.strictSame(await f.claim(9, 'w.2'), ['b'])
+    const { active, claims } = await f.state()
     t.strictSame([active.sort(), claims], [['a', 'b'], { a: 'w.1', b: 'w.2' }])
   })
 
-  t.test('a task whose worker went away comes alone', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b', 'suspect', 'other suspect', 'c', 'd')
-    await b.redis.hset(b.key('stalls'), 'suspect', 1, 'other suspect', 2)
-    for (const ids of [['a', 'b'], ['suspect'], ['other suspect'], ['c', 'd'], []]) t.strictSame(await b.claim(9), ids)
+  t.test('a task that stalled before is claimed alone', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'stalled', 'also stalled', 'c', 'd')
+    await f.redis.hset(f.key('stalls'), 'stalled', 1, 'also stalled', 2)
+    for (const ids of [['a', 'b'], ['stalled'], ['also stalled'], ['c', 'd'], []]) t.strictSame(await f.claim(9), ids)
   })
 
-  t.test('an id that is not UTF-8 is set aside as failed, and the others are taken', async (t) => {
-    const b = new Bench(t)
+  t.test('an id that is not UTF-8 is set aside as failed, and the others are claimed', async (t) => {
+    const f = new QueueFixture(t)
     const texts = ['é', '€', '😀', '\u{10ffff}', '\ud7ff', '\ue000']
-    const broken = [[0x80], [0xc3], [0xc0, 0xaf], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0x61, 0xff]].map(bytes => Buffer.from(bytes))
+    const broken = [
+      [0x80], [0xc3], [0xc0, 0xaf], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80],
+      [0xf5, 0x80, 0x80, 0x80], [0x61, 0xff]
+    ].map(bytes => Buffer.from(bytes))
     for (const id of [...texts, ...broken]) {
-      await b.redis.hset(b.key('jobs'), id, '{}')
-      await b.redis.lpush(b.key('waiting'), id)
+      await f.redis.hset(f.key('jobs'), id, '{}')
+      await f.redis.lpush(f.key('waiting'), id)
     }
-    t.strictSame(await b.claim(99), texts)
-    t.strictSame((await b.redis.smembersBuffer(b.key('failed'))).sort(Buffer.compare), broken.sort(Buffer.compare))
-    t.match(JSON.parse((await b.redis.hget(b.key('jobs'), broken[0]!))!), { data: { name: 'unknown' }, status: 'failed', error: { code: 'FST_TASKS_RECORD_INVALID' } })
-    soon(t, Number(await b.redis.zscore(b.key('done:failed'), broken[0]!)), 86_400_000)
-    t.strictSame(await b.claim(99), [])
+    t.strictSame(await f.claim(99), texts)
+    t.strictSame((await f.redis.smembersBuffer(f.key('failed'))).sort(Buffer.compare), broken.sort(Buffer.compare))
+    const record = JSON.parse((await f.redis.hget(f.key('jobs'), broken[0]!))!)
+    t.match(record, { data: { name: 'unknown' }, status: 'failed', error: { code: 'FST_TASKS_RECORD_INVALID' } })
+    isAbout(t, Number(await f.redis.zscore(f.key('done:failed'), broken[0]!)), 86_400_000)
+    t.strictSame(await f.claim(99), [])
   })
 })
 
 t.test('release', async (t) => {
-  t.test('gives back what is the next to be claimed, in its old order', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b', 'c', 'd')
-    await b.claim(3)
-    await b.queue.updateProgress({ id: 'b', token: 'w.1' }, '{"stage":"X"}')
-    await b.redis.sadd(b.key('stalling'), 'b')
-    const before = (await b.dump()).jobs
-    const events = await b.events(t)
-    t.strictSame(await b.queue.release(held('b', 'c')), ['owned', 'owned'])
-    t.strictSame(await b.state(), { waiting: ['d', 'c', 'b'], active: ['a'], claims: { a: 'w.1' }, jobs: ['a', 'b', 'c', 'd'] })
-    t.strictSame((await b.dump()).jobs, before, 'no attempt was spent')
-    await until('it is told', () => events.length === 2)
+  t.test('released tasks are the next to be claimed, in their old order', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'c', 'd')
+    await f.claim(3)
+    await f.queue.updateProgress({ id: 'b', token: 'w.1' }, '{"stage":"X"}')
+    await f.redis.sadd(f.key('stalling'), 'b')
+    const before = (await f.dump()).jobs
+    const events = await f.events(t)
+    t.strictSame(await f.queue.release(claimsOf('b', 'c')), ['owned', 'owned'])
+    const jobs = ['a', 'b', 'c', 'd']
+    t.strictSame(await f.state(), { waiting: ['d', 'c', 'b'], active: ['a'], claims: { a: 'w.1' }, jobs })
+    t.strictSame((await f.dump()).jobs, before, 'no attempt was spent')
+    await until('both messages arrive', () => events.length === 2)
     t.strictSame(events.sort(), ['task:b waiting', 'task:c waiting'])
-    t.strictSame(await b.claim(9, 'w.2'), ['b', 'c', 'd'])
+    t.strictSame(await f.claim(9, 'w.2'), ['b', 'c', 'd'])
   })
 
-  t.test('of the token\'s own only, and not where a cancel was asked for', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b', 'c')
-    await b.claim(2, 'w.1')
-    await b.claim(1, 'w.10')
-    await b.queue.cancel('a', text('a'), text('a', 'cancelled'), LONG)
-    const before = await b.dump()
-    t.strictSame(await b.queue.release(held('c', 'a', 'nobody')), ['lost', 'cancelRequested', 'lost'])
-    t.strictSame(await b.dump(), before)
-    t.strictSame(await b.queue.release(held('c', 'b', 'a')), ['lost', 'owned', 'cancelRequested'])
-    t.strictSame(await b.queue.release(held('b')), ['lost'], 'once')
-    t.strictSame(await b.waiting(), ['b'])
+  t.test('only claims of the token, and not if a cancel was requested', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'c')
+    await f.claim(2, 'w.1')
+    await f.claim(1, 'w.10')
+    await f.queue.cancel('a', text('a'), text('a', 'cancelled'), LONG)
+    const before = await f.dump()
+    t.strictSame(await f.queue.release(claimsOf('c', 'a', 'nobody')), ['lost', 'cancelRequested', 'lost'])
+    t.strictSame(await f.dump(), before)
+    t.strictSame(await f.queue.release(claimsOf('c', 'b', 'a')), ['lost', 'owned', 'cancelRequested'])
+    t.strictSame(await f.queue.release(claimsOf('b')), ['lost'], 'once')
+    t.strictSame(await f.waiting(), ['b'])
   })
 
-  t.test('what a plain stall check put back stands there once', async (t) => {
-    const b = new Bench(t)
-    await b.add('a', 'b')
-    await b.claim(1)
-    await b.putBack('a')
-    t.strictSame(await b.queue.release(held('a')), ['owned'])
-    t.strictSame(await b.waiting(), ['a', 'b'])
+  t.test('a task that a plain stall check queued is in the queue once', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b')
+    await f.claim(1)
+    await f.requeueAsBeeQueue('a')
+    t.strictSame(await f.queue.release(claimsOf('a')), ['owned'])
+    t.strictSame(await f.waiting(), ['a', 'b'])
   })
 })
 
-t.test('renew: the owner\'s leases only, and it tells what was lost and what to cancel', async (t) => {
-  const b = new Bench(t)
-  await b.add('a', 'b', 'c')
-  await b.claim(2, 'w.1', 20_000)
-  await b.claim(1, 'w.10', 20_000)
-  await b.queue.cancel('b', text('b'), text('b', 'cancelled'), LONG)
-  await b.redis.sadd(b.key('stalling'), 'a', 'b', 'c')
-  const lease = await b.till('c')
-  t.strictSame(await b.queue.renew(LONG, held('a', 'b', 'c', 'nobody')), ['owned', 'cancelRequested', 'lost', 'lost'])
-  for (const id of ['a', 'b']) soon(t, await b.till(id), LONG, id)
-  t.equal(await b.till('c'), lease)
-  t.strictSame(await b.state(), { active: ['c', 'b', 'a'], claims: { a: 'w.1', b: 'w.1', c: 'w.10' }, stalling: ['c'], cancelling: ['b'], jobs: ['a', 'b', 'c'] })
+t.test('renew: renews the leases of the owner only, and says what was lost and what to cancel', async (t) => {
+  const f = new QueueFixture(t)
+  await f.add('a', 'b', 'c')
+  await f.claim(2, 'w.1', 20_000)
+  await f.claim(1, 'w.10', 20_000)
+  await f.queue.cancel('b', text('b'), text('b', 'cancelled'), LONG)
+  await f.redis.sadd(f.key('stalling'), 'a', 'b', 'c')
+  const end = await f.leaseEnd('c')
+  const statuses = await f.queue.renew(LONG, claimsOf('a', 'b', 'c', 'nobody'))
+  t.strictSame(statuses, ['owned', 'cancelRequested', 'lost', 'lost'])
+  for (const id of ['a', 'b']) isAbout(t, await f.leaseEnd(id), LONG, id)
+  t.equal(await f.leaseEnd('c'), end)
+  t.strictSame(await f.state(), {
+    active: ['c', 'b', 'a'],
+    claims: { a: 'w.1', b: 'w.1', c: 'w.10' },
+    stalling: ['c'],
+    cancelling: ['b'],
+    jobs: ['a', 'b', 'c']
+  })
 })

@@ -1,79 +1,98 @@
 /**
- * The scripts, through the queue that runs them: a Redis that is out of memory.
+ * The scripts, through the queue that runs them, in a Redis that is out of memory.
  */
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
-import { Bench, held, LONG, text } from '../support/queue-fixture.ts'
+import { claimsOf, LONG, QueueFixture, text } from '../support/queue-fixture.ts'
 
 t.test('a Redis that is out of memory', async (t) => {
   const server = await startRedis()
   t.teardown(() => server.stop())
 
-  /** Waiting w1, w2; delayed and due d; claimed c1 to c4, c4 with a cancel asked for; lapsed l1, l2 (cancelled); failed f. */
-  async function full (t: Test): Promise<Bench> {
-    const b = new Bench(t, server.url)
-    await b.add('c1', 'c2', 'c3', 'c4', 'f', 'l1', 'l2', 'w1', 'w2')
-    await b.claim(5)
-    await b.settle(['f', 'failed'])
-    await b.claim(2, 'w.2')
-    for (const id of ['c4', 'l2']) await b.queue.cancel(id, text(id), text(id, 'cancelled'), LONG)
-    await b.queue.add({ id: 'd', text: text('d'), delay: 1 })
-    await b.lapse('l1', 'l2')
-    await memory(b, 1)
-    return b
+  const setMemory = (f: QueueFixture, bytes: number): Promise<unknown> => f.redis.config('SET', 'maxmemory', bytes)
+
+  const cancel = (f: QueueFixture, id: string): Promise<string> =>
+    f.queue.cancel(id, text(id), text(id, 'cancelled'), LONG)
+
+  /**
+   * Waiting: w1, w2. Delayed and due: d. Claimed: c1 to c4, with a cancel requested for c4. With an expired lease: l1
+   * and l2, with a cancel requested for l2. Failed: f.
+   */
+  async function outOfMemory (t: Test): Promise<QueueFixture> {
+    const f = new QueueFixture(t, server.url)
+    await f.add('c1', 'c2', 'c3', 'c4', 'f', 'l1', 'l2', 'w1', 'w2')
+    await f.claim(5)
+    await f.settle(['f', 'failed'])
+    await f.claim(2, 'w.2')
+    for (const id of ['c4', 'l2']) await cancel(f, id)
+    await f.queue.add({ id: 'd', text: text('d'), delay: 1 })
+    await f.expireLeases('l1', 'l2')
+    await setMemory(f, 1)
+    return f
   }
 
-  const memory = (b: Bench, bytes: number): Promise<unknown> => b.redis.config('SET', 'maxmemory', bytes)
-
-  const cancel = (b: Bench, id: string): Promise<string> => b.queue.cancel(id, text(id), text(id, 'cancelled'), LONG)
-  const steps: Record<string, [run: (b: Bench) => Promise<unknown>, reply: unknown]> = {
-    add: [b => b.queue.add({ id: 'new', text: text('new') }), true],
-    'add, delayed': [b => b.queue.add({ id: 'new', text: text('new'), delay: 5 }), true],
-    claim: [b => b.claim(3, 'w.9'), ['w1', 'w2', 'd']],
-    'settle a result': [b => b.settle(['nobody', 'succeeded'], ['c1', 'succeeded'], ['c2', 'failed']), ['lost', 'owned', 'owned']],
-    'settle a retry': [b => b.settle(['c1', 'retry', 0], ['c2', 'retry', LONG], ['c3', 'defer', 0], ['c4', 'retry', 0]), ['owned', 'owned', 'owned', 'cancelRequested']],
-    release: [b => b.queue.release(held('c1', 'nobody', 'c2', 'c4')), ['owned', 'lost', 'owned', 'cancelRequested']],
-    recover: [b => b.queue.upkeep.recover('r.1', LONG, 2), { requeued: ['l1'], exhausted: [{ id: 'l2', text: text('l2'), stalls: 1 }] }],
-    'cancel what waits': [b => cancel(b, 'w1'), 'cancelled'],
-    'cancel what is delayed': [b => cancel(b, 'd'), 'cancelled'],
-    'cancel what runs': [b => cancel(b, 'c1'), 'requested'],
-    retry: [b => b.queue.retry('f', text('f', 'failed'), text('f')), 'queued'],
-    update: [b => b.queue.updateProgress({ id: 'c1', token: 'w.1' }, '{}'), true],
-    renew: [b => b.queue.renew(LONG, held('c1', 'c4')), ['owned', 'cancelRequested']]
+  const steps: Record<string, [run: (f: QueueFixture) => Promise<unknown>, reply: unknown]> = {
+    'add a task': [f => f.queue.add({ id: 'new', text: text('new') }), true],
+    'add a delayed task': [f => f.queue.add({ id: 'new', text: text('new'), delay: 5 }), true],
+    claim: [f => f.claim(3, 'w.9'), ['w1', 'w2', 'd']],
+    'settle results': [
+      f => f.settle(['nobody', 'succeeded'], ['c1', 'succeeded'], ['c2', 'failed']),
+      ['lost', 'owned', 'owned']
+    ],
+    'settle retries': [
+      f => f.settle(['c1', 'retry', 0], ['c2', 'retry', LONG], ['c3', 'defer', 0], ['c4', 'retry', 0]),
+      ['owned', 'owned', 'owned', 'cancelRequested']
+    ],
+    release: [
+      f => f.queue.release(claimsOf('c1', 'nobody', 'c2', 'c4')),
+      ['owned', 'lost', 'owned', 'cancelRequested']
+    ],
+    recover: [
+      f => f.upkeep.recover('r.1', LONG, 2),
+      { requeued: ['l1'], exhausted: [{ id: 'l2', text: text('l2'), stalls: 1 }] }
+    ],
+    'cancel a waiting task': [f => cancel(f, 'w1'), 'cancelled'],
+    'cancel a delayed task': [f => cancel(f, 'd'), 'cancelled'],
+    'cancel a running task': [f => cancel(f, 'c1'), 'requested'],
+    retry: [f => f.queue.retry('f', text('f', 'failed'), text('f')), 'queued'],
+    'store progress': [f => f.queue.updateProgress({ id: 'c1', token: 'w.1' }, '{}'), true],
+    renew: [f => f.queue.renew(LONG, claimsOf('c1', 'c4')), ['owned', 'cancelRequested']]
   }
 
   for (const [what, [run, reply]] of Object.entries(steps)) {
-    t.test(`refuses to ${what} as a whole, and does it once there is room`, async (t) => {
-      const b = await full(t)
-      const before = await b.dump()
-      await t.rejects(run(b), { message: /OOM/ })
-      t.strictSame(await b.dump(), before)
-      await memory(b, 0)
-      t.strictSame(await run(b), reply)
+    t.test(`refuses to ${what} as a whole, and does it when there is memory again`, async (t) => {
+      const f = await outOfMemory(t)
+      const before = await f.dump()
+      await t.rejects(run(f), { message: /OOM/ })
+      t.strictSame(await f.dump(), before)
+      await setMemory(f, 0)
+      t.strictSame(await run(f), reply)
     })
   }
 
-  t.test('loses nothing that a plain stall check put back', async (t) => {
-    const b = await full(t)
-    await memory(b, 0)
-    await b.claim(0) // what is due waits
-    await b.putBack('c1')
-    await memory(b, 1)
-    await b.claim(9, 'w.9').catch(() => {})
-    await memory(b, 0)
-    await b.claim(9, 'w.9')
-    const { active, claims, waiting } = await b.state()
+  t.test('loses no task that a plain stall check queued', async (t) => {
+    const f = await outOfMemory(t)
+    await setMemory(f, 0)
+    await f.claim(0) // queues the due task
+    await f.requeueAsBeeQueue('c1')
+    await setMemory(f, 1)
+    await f.claim(9, 'w.9').catch(() => {})
+    await setMemory(f, 0)
+    await f.claim(9, 'w.9')
+    const { active, claims, waiting } = await f.state()
     t.strictSame(active.sort(), ['c1', 'c2', 'c3', 'c4', 'd', 'l1', 'l2', 'w1', 'w2'])
     t.equal(waiting, undefined)
-    t.strictSame(claims, { c1: 'w.1', c2: 'w.1', c3: 'w.1', c4: 'w.1', l1: 'w.2', l2: 'w.2', w1: 'w.9', w2: 'w.9', d: 'w.9' })
+    t.strictSame(claims, {
+      c1: 'w.1', c2: 'w.1', c3: 'w.1', c4: 'w.1', l1: 'w.2', l2: 'w.2', w1: 'w.9', w2: 'w.9', d: 'w.9'
+    })
   })
 
-  t.test('can still be emptied: what is past its time is reaped', async (t) => {
-    const b = await full(t)
-    await memory(b, 0)
-    await b.redis.zadd(b.key('done:failed'), 1, 'f')
-    await memory(b, 1)
-    t.equal(await b.queue.upkeep.prune(1_000), 1)
-    await memory(b, 0)
+  t.test('can still be emptied: expired records are removed', async (t) => {
+    const f = await outOfMemory(t)
+    await setMemory(f, 0)
+    await f.redis.zadd(f.key('done:failed'), 1, 'f')
+    await setMemory(f, 1)
+    t.equal(await f.upkeep.prune(1_000), 1)
+    await setMemory(f, 0)
   })
 })
