@@ -1,45 +1,46 @@
+/**
+ * Our workers and producers beside plain Bee-Queues, on the same queue.
+ */
 import { once } from 'node:events'
 import BeeQueue from 'bee-queue'
 import t, { type Test } from 'tap'
-import { build, connect, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
+import { build, connect, latch, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 
-/** A plain Bee-Queue on its own node_redis client. */
-function bee (t: Test, prefix: string, settings = {}): any {
+/** A plain Bee-Queue with its own node_redis client. */
+function plainQueue (t: Test, prefix: string, settings = {}): any {
   const queue: any = new BeeQueue('{default}', { prefix, redis: REDIS_URL as any, ...settings })
   queue.on('error', () => {})
   t.teardown(() => queue.close(200).catch(() => {}))
   return queue
 }
 
-t.test('a plain consumer works on our tasks', async t => {
+t.test('a plain consumer runs our tasks', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, resultTtl: 500 }, app => { app.tasks.define('add') })
-  const { id } = await app.tasks.enqueue('add', { a: 1, b: 2 }, { retries: 1, backoff: { strategy: 'fixed', delay: 50 } })
+  const retries = { retries: 1, backoff: { strategy: 'fixed', delay: 50 } } as const
+  const { id } = await app.tasks.enqueue('add', { a: 1, b: 2 }, retries)
   const delayed = await app.tasks.enqueue('add', { a: 3, b: 4 }, { delay: 100 })
-  const queue = bee(t, prefix, { activateDelayedJobs: true, delayedDebounce: 20 })
-  const got: any[] = []
+  const queue = plainQueue(t, prefix, { activateDelayedJobs: true, delayedDebounce: 20 })
+  const seen: Array<{ data: any, state: string }> = []
   queue.process(async (job: any) => {
-    got.push(job.data)
-    const record = await app.tasks.status(job.id)
-    got.push(record!.state)
-    if (got.length === 2) throw new Error('first')
+    seen.push({ data: job.data, state: (await app.tasks.status(job.id))!.state })
+    if (seen.length === 1) throw new Error('first')
   })
   t.match(await reaches(app, id, 'succeeded'), { attempt: 2, attempts: 2, name: 'add' })
   await reaches(app, delayed.id, 'succeeded')
-  t.same(got.filter(one => one === 'active').length, 3)
-  const data = got.filter(one => one !== 'active').sort((a, b) => a.data.a - b.data.a) // the retry and the delayed one come in either order
-  t.same(data, [{ name: 'add', data: { a: 1, b: 2 } }, { name: 'add', data: { a: 1, b: 2 } }, { name: 'add', data: { a: 3, b: 4 } }])
-  const health = await queue.checkHealth()
-  t.match(health, { waiting: 0, active: 0, succeeded: 2, failed: 0, delayed: 0 })
+  t.same(seen.map(one => one.state), ['active', 'active', 'active'])
+  const data = seen.map(one => one.data).sort((a, b) => a.data.a - b.data.a) // retry and delayed task come in any order
+  t.same(data, [[1, 2], [1, 2], [3, 4]].map(([a, b]) => ({ name: 'add', data: { a, b } })))
+  t.match(await queue.checkHealth(), { waiting: 0, active: 0, succeeded: 2, failed: 0, delayed: 0 })
 })
 
-t.test('a plain producer\'s tasks run here, and it hears of their end', async t => {
+t.test('our workers run the jobs of a plain producer, which gets their outcomes', async t => {
   const prefix = randomPrefix()
   await build(t, { prefix, worker: true }, app => {
     app.tasks.define('good', (data: any) => ({ got: data }))
     app.tasks.define('bad', () => { throw new Error('no good') })
   })
-  const queue = bee(t, prefix, { isWorker: false })
+  const queue = plainQueue(t, prefix, { isWorker: false })
   await queue.ready()
   const good = queue.createJob({ name: 'good', data: { a: 1 } })
   const succeeded = once(good, 'succeeded')
@@ -52,58 +53,71 @@ t.test('a plain producer\'s tasks run here, and it hears of their end', async t 
   t.match((await retrying)[0], { message: 'no good' })
   t.match((await failed)[0], { message: 'no good' })
   const late = queue.createJob({ name: 'good', data: 2 }).delayUntil(Date.now() + 200)
-  const ended = once(late, 'succeeded')
+  const finished = once(late, 'succeeded')
   await late.save()
-  t.same(await ended, [{ got: 2 }])
+  t.same(await finished, [{ got: 2 }])
   t.equal((await queue.getJob(good.id)).status, 'succeeded')
   t.match(await queue.checkHealth(), { waiting: 0, active: 0, succeeded: 2, failed: 1, delayed: 0 })
 })
 
-t.test('a plain job without our envelope fails with its code', async t => {
+t.test('a plain job that has no { name, data } fails with its code', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => 1) })
-  const queue = bee(t, prefix, { isWorker: false, getEvents: false })
+  const queue = plainQueue(t, prefix, { isWorker: false, getEvents: false })
   const job = await queue.createJob({ to: 'somebody' }).save()
-  t.match(await reaches(app, job.id, 'failed'), { error: { code: 'FST_TASKS_RECORD_INVALID', message: /\{ name, data \}/ } })
+  const error = { code: 'FST_TASKS_RECORD_INVALID', message: /\{ name, data \}/ }
+  t.match(await reaches(app, job.id, 'failed'), { error })
 })
 
-t.test('ours and theirs side by side: a plain worker\'s stall check does not take what ours holds', async t => {
+t.test('the stall check of a plain worker does not take a task that our worker runs', async t => {
   const prefix = randomPrefix()
+  const finish = latch()
   let runs = 0
   const app = await build(t, { prefix, worker: { concurrency: 1 }, stallInterval: 1_000 }, app => {
-    app.tasks.define('long', async () => { runs++; await new Promise(resolve => setTimeout(resolve, 2_500)); return 'ours' })
+    app.tasks.define('long', async () => {
+      runs++
+      await finish.promise
+      return 'ours'
+    })
   })
   const { id } = await app.tasks.enqueue('long')
   await reaches(app, id, 'active')
-  const queue = bee(t, prefix, { stallInterval: 1_000 })
+  const queue = plainQueue(t, prefix, { stallInterval: 1_000 })
   const stalled: string[] = []
-  queue.on('stalled', (one: string) => stalled.push(one))
-  queue.process(() => { runs++; return 'theirs' })
-  queue.checkStalledJobs(500)
+  queue.on('stalled', (id: string) => stalled.push(id))
+  queue.process(() => {
+    runs++
+    return 'theirs'
+  })
+  let checks = 0
+  queue.checkStalledJobs(500, () => { checks++ })
+  await until('two intervals of checks pass', () => checks > 4)
+  finish.open()
   t.match(await reaches(app, id, 'succeeded'), { result: 'ours' })
   t.same([runs, stalled], [1, []])
 })
 
-t.test('a task that a plain worker left behind runs again by Bee-Queue\'s own rule', async t => {
+t.test('a task of a plain worker that died runs again, by the rule of Bee-Queue', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, stallInterval: 1_000 }, app => { app.tasks.define('x', () => 'ours') })
   const { id } = await app.tasks.enqueue('x')
   const redis = connect(t)
-  // As a plain worker takes it, before it dies.
+  // What a plain worker does to take a task.
   t.equal(await redis.rpoplpush(`${prefix}:{default}:waiting`, `${prefix}:{default}:active`), id)
   t.match(await app.tasks.status(id), { state: 'active' })
   await app.tasks.startWorker()
   t.match(await reaches(app, id, 'succeeded'), { result: 'ours' })
 })
 
-t.test('what a plain worker ended goes after resultTtl too', async t => {
+t.test('the record of a task that a plain worker finished is removed after resultTtl', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, resultTtl: 400, worker: true }, app => { app.tasks.define('x', () => 1) })
   const redis = connect(t)
   const key = (name: string): string => `${prefix}:{default}:${name}`
-  const record = JSON.stringify({ data: { name: 'x' }, options: { timestamp: 1, stacktraces: [] }, status: 'succeeded', progress: 0 })
+  const options = { timestamp: 1, stacktraces: [] }
+  const record = JSON.stringify({ data: { name: 'x' }, options, status: 'succeeded', progress: 0 })
   await redis.multi().hset(key('jobs'), 'theirs', record).sadd(key('succeeded'), 'theirs').exec()
   t.match(await app.tasks.status('theirs'), { state: 'succeeded' })
-  await until('it is gone', async () => await app.tasks.status('theirs') === null)
+  await until('it is removed', async () => await app.tasks.status('theirs') === null)
   t.equal(await redis.scard(key('succeeded')), 0)
 })
