@@ -204,9 +204,9 @@ const shields: Shield[] = [
   },
   {
     against: 'a result that JSON cannot carry',
-    file: 'attempt/serialize.js',
-    shield: /throw new errors\.ResultInvalid\(toFailure/,
-    without: 'json = "null"; if (0) throw new errors.ResultInvalid(toFailure',
+    file: 'records/json.js',
+    shield: 'throw toInvalid(toFailure(error).error.message)',
+    without: 'return "null"',
     test: 'worker/worker'
   },
   {

@@ -2,9 +2,10 @@
  * What a thread runs: the file of a task, with what it is given for one attempt. Loaded by its path, in threads only.
  */
 import { pathToFileURL } from 'node:url'
-import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { toFailure } from '../records/failure.ts'
+import { sizeOver, toJson } from '../records/json.ts'
+import { exportedFunction } from '../boot/exported-function.ts'
 import { prepareTypeScript } from '../boot/load-app.ts'
 import { ThreadTaskContext } from './task-context.ts'
 import { ThreadLink } from './thread-link.ts'
@@ -19,7 +20,7 @@ export default async function run ({ file, data, meta, port }: ThreadJob): Promi
   const link = new ThreadLink(meta, data, port)
   try {
     const handler = handlers.get(file) ?? await load(file, meta.name)
-    return { json: toJson(await handler(data, new ThreadTaskContext(link)), meta) }
+    return { json: resultJson(await handler(data, new ThreadTaskContext(link)), meta) }
   } catch (thrown) {
     return { failure: toFailure(thrown) }
   } finally {
@@ -30,25 +31,16 @@ export default async function run ({ file, data, meta, port }: ThreadJob): Promi
 async function load (file: string, task: string): Promise<ThreadHandler> {
   if (file.endsWith('ts')) await prepareTypeScript(file)
   const module = await import(pathToFileURL(file).href)
-  // A function, or a function that a compiler wrapped into another `default`.
-  const exported = [module.default?.default, module.default, module['module.exports']]
-  const handler = exported.find(candidate => typeof candidate === 'function')
-  if (!handler) throw new errors.ThreadInvalid(file, task, Object.keys(module).join(', ') || 'nothing')
+  const handler = exportedFunction(module, names => new errors.ThreadInvalid(file, task, names))
   handlers.set(file, handler)
   return handler
 }
 
-/** The app serialises it again, by the task's schema. A result that is much too large does not get so far. */
-function toJson (value: unknown, { maxResultSize }: TaskMeta): string | undefined {
+/** The app serialises it again, by the task's schema. A result that is much too large is not sent there. */
+function resultJson (value: unknown, { maxResultSize }: TaskMeta): string | undefined {
   if (value === undefined) return undefined
-  let json: string | undefined
-  try {
-    json = JSON.stringify(value)
-  } catch (error) {
-    throw new errors.ResultInvalid(toFailure(error).error.message)
-  }
-  if (json === undefined) throw new errors.ResultInvalid(`it is ${describeValue(value)}`)
-  const size = Buffer.byteLength(json)
-  if (maxResultSize !== null && size > maxResultSize) throw new errors.ResultTooLarge(size, maxResultSize)
+  const json = toJson(value, reason => new errors.ResultInvalid(reason))
+  const size = maxResultSize === null ? 0 : sizeOver(maxResultSize, json)
+  if (size > 0) throw new errors.ResultTooLarge(size, maxResultSize)
   return json
 }

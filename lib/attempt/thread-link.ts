@@ -3,9 +3,8 @@
  */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { FastifyBaseLogger } from 'fastify'
-import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { toFailure } from '../records/failure.ts'
+import { toJson } from '../records/json.ts'
 import {
   asText, LEVELS, reviveError, serializeLogArg, type FromThread, type TaskMeta, type ToThread
 } from './thread-messages.ts'
@@ -78,18 +77,9 @@ export class ThreadLink implements ThreadTask {
   }
 
   #toJson (progress: unknown): string {
-    let json: string | undefined
-    try {
-      json = JSON.stringify(progress)
-    } catch (error) {
-      throw this.#invalid(toFailure(error).error.message)
-    }
-    if (json === undefined) throw this.#invalid(`the progress is ${describeValue(progress)}`)
-    return json
-  }
-
-  #invalid (reason: string): Error {
-    return new errors.ProgressInvalid(this.name, this.#meta.maxProgressSize, reason)
+    const invalid = (reason: string): Error =>
+      new errors.ProgressInvalid(this.name, this.#meta.maxProgressSize, reason)
+    return toJson(progress, invalid, JSON.stringify, 'the progress')
   }
 
   /** The thread goes on to another task. Code that is left behind sends nothing more; its reports are not rejected. */

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import type { FastifyPluginAsync, FastifyServerOptions } from 'fastify'
 import * as errors from '../errors.ts'
+import { exportedFunction } from './exported-function.ts'
 
 export interface LoadedApp {
   plugin: FastifyPluginAsync<any>
@@ -50,11 +51,6 @@ export async function prepareTypeScript (file: string): Promise<void> {
 /** In a thread it runs nothing of ESM, though its flag is there. */
 const usesTsx = (): boolean => isMainThread && [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some(arg => arg.includes('tsx'))
 
-/** A function, or one that a compiler wrapped into another `default`. */
-function pluginOf (module: any, file: string): FastifyPluginAsync<any> {
-  for (const found of [module.default?.default, module.default, module['module.exports']]) {
-    if (typeof found === 'function') return found
-  }
-  const names = Object.keys(module).join(', ') || 'nothing'
-  throw new errors.AppInvalid(file, `it exports ${names}, and no plugin. Write: export default async function app (fastify, options) {}`)
-}
+const pluginOf = (module: any, file: string): FastifyPluginAsync<any> => exportedFunction(module, names =>
+  new errors.AppInvalid(file, `it exports ${names}, and no plugin. ` +
+    'Write: export default async function app (fastify, options) {}'))

@@ -1,7 +1,8 @@
 /**
  * Stage and progress of a running task, as they are stored beside its record.
  */
-import { isTooDeep, type LiveState } from './task-record.ts'
+import { isTooDeep } from './json.ts'
+import type { LiveState } from './task-record.ts'
 
 /** Undefined if the text is not one of ours. Then the record still says the rest. */
 export function decodeProgress (text: string): LiveState['progress'] {

@@ -8,7 +8,7 @@
 import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { toFailure } from './failure.ts'
+import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
 import { TERMINAL_STATES } from './states.ts'
 import { MAX_DATE } from './time.ts'
@@ -64,35 +64,8 @@ const TERMINAL = new Set<string>(TERMINAL_STATES)
 
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
-/**
- * JSON.stringify recurses, and overflows the stack at some 4,000 levels, sooner for a caller that is deep itself: a fixed
- * limit, far from there, makes sure that what was read can be written.
- */
-export const MAX_DEPTH = 1_000
-/** Data and progress are inside of the record. */
+/** Data and progress are parts of the record. */
 const MAX_RECORD_DEPTH = MAX_DEPTH + 10
-
-export function isTooDeep (json: string, most = MAX_DEPTH): boolean {
-  if (json.length <= 2 * most) return false // each level takes two characters
-  let depth = 0
-  for (let i = 0; i < json.length; i++) {
-    const char = json[i]
-    if (char === '"') i = endOfString(json, i)
-    else if (char === '[' || char === '{') depth++
-    else if (char === ']' || char === '}') depth--
-    if (depth > most) return true
-  }
-  return false
-}
-
-function endOfString (json: string, start: number): number {
-  for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
-    let before = end
-    while (json[before - 1] === '\\') before--
-    if ((end - before) % 2 === 0) return end
-  }
-  return json.length
-}
 
 /** How the text of a new record of ours ends. */
 const NEW_RECORD_TAIL = ',"status":"created","progress":null}'
@@ -122,25 +95,14 @@ function endOf (status: string, startedAt: number | undefined, finishedAt: numbe
 /** Makes the text of a new record. Throws FST_TASKS_DATA_INVALID, FST_TASKS_DATA_TOO_LARGE. */
 export function encodeNew (name: string, data: unknown, options: StoredOptions, maxDataSize: number): string {
   const json = encodeData(name, data)
-  if (json.length * 3 > maxDataSize) {
-    const size = Buffer.byteLength(json)
-    if (size > maxDataSize) throw new errors.DataTooLarge(name, size, maxDataSize)
-  }
+  const size = sizeOver(maxDataSize, json)
+  if (size > 0) throw new errors.DataTooLarge(name, size, maxDataSize)
   const envelope = data === undefined ? `{"name":"${name}"}` : `{"name":"${name}","data":${json}}`
   return `{"data":${envelope},"options":${JSON.stringify(options)}${NEW_RECORD_TAIL}`
 }
 
 function encodeData (name: string, data: unknown): string {
-  if (data === undefined) return ''
-  let json: string | undefined
-  try {
-    json = JSON.stringify(data)
-  } catch (error) {
-    throw new errors.DataInvalid(name, toFailure(error).error.message)
-  }
-  if (json === undefined) throw new errors.DataInvalid(name, `it is ${describeValue(data)}`)
-  if (isTooDeep(json)) throw new errors.DataInvalid(name, `it is nested deeper than ${MAX_DEPTH} levels`)
-  return json
+  return data === undefined ? '' : toStorableJson(data, reason => new errors.DataInvalid(name, reason))
 }
 
 /** A copy of data as JSON carries it. Throws FST_TASKS_DATA_INVALID. */

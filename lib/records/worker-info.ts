@@ -1,7 +1,7 @@
 /**
  * Layer 0: what a worker tells of itself: as JSON in Redis, one text for each of its queues, and as people read it.
  */
-import { isTooDeep } from './task-record.ts'
+import { isTooDeep } from './json.ts'
 import { MAX_DATE } from './time.ts'
 import type { RunningTask, WorkerInfo } from '../types.ts'
 
