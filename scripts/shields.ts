@@ -483,10 +483,17 @@ const shields: Shield[] = [
     test: 'faults/cluster-failover'
   },
   {
+    against: 'a machine that was held up: each worker takes back what the others are about to renew',
+    file: 'worker/lease-renewer.js',
+    shield: '!this.#isLate && ',
+    without: '',
+    test: 'worker/stalled'
+  },
+  {
     against: 'one master back: its workers\' tasks are taken for stalled',
     file: 'worker/lease-renewer.js',
-    shield: 'this.#failing ? Infinity : this.#connectedAt',
-    without: '0',
+    shield: '!this.#failing && !this.#isLate && Date.now()',
+    without: 'Date.now()',
     test: 'faults/cluster-failover'
   },
   {

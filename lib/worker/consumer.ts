@@ -226,9 +226,8 @@ export class QueueConsumer {
 
   #onClaimStatus (claim: ClaimRef, status: ClaimStatus): void {
     if (this.#runner.onClaimStatus(claim, status) || status === 'owned') return
-    const prefetched = this.#prefetched.take(claim)
-    if (!prefetched || status !== 'cancelRequested') return
-    this.#settlements.finish('cancelled', this.#runner.toTask(prefetched))
+    const job = this.#prefetched.take(claim)
+    if (job && status === 'cancelRequested') this.#settlements.finish('cancelled', this.#runner.toTask(job))
   }
 
   // Wait

@@ -31,13 +31,17 @@ export interface LeaseRenewerOptions {
 const LAG_CHECK_MS = 500
 /** How often a failed renewal is repeated, in ms. */
 const RETRY_MS = 500
+/** How long living workers have to renew their leases after an outage, before expired ones are taken back, in ms. */
+const RENEWAL_GRACE_MS = 3_000
 
 export class LeaseRenewer {
   readonly #options: LeaseRenewerOptions
   readonly #repeater: Repeater
   /** Renewals fail. In a cluster a single master may be away: the connection does not show it. */
   #failing = false
-  #connectedAt = 0
+  /** Ms since 1970, on this process' clock. */
+  #renewedAt = 0
+  #noRecoveryBefore = 0
 
   constructor (options: LeaseRenewerOptions) {
     this.#options = options
@@ -45,10 +49,18 @@ export class LeaseRenewer {
   }
 
   /**
-   * Since when leases could be renewed: ms since 1970, by this process' clock. Infinity during an outage.
-   * After an outage all leases may have expired: recovery has to wait until living workers have renewed theirs.
+   * Whether expired leases may be taken back. Not during an outage, not while this worker is held up itself, and not
+   * right after it: all leases may have expired then, and living workers are about to renew theirs.
    */
-  get renewingSince (): number { return this.#failing ? Infinity : this.#connectedAt }
+  get mayRecover (): boolean { return !this.#failing && !this.#isLate && Date.now() >= this.#noRecoveryBefore }
+
+  /**
+   * Two renewals in a row did not come through in time. What held them up (a machine that slept or is overloaded, a
+   * handler that computes) may have held up other workers too.
+   */
+  get #isLate (): boolean { return Date.now() - this.#renewedAt > this.#options.stallInterval * 2 / 3 }
+
+  #delayRecovery (ms: number): void { this.#noRecoveryBefore = Math.max(this.#noRecoveryBefore, Date.now() + ms) }
 
   /** Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -58,13 +70,14 @@ export class LeaseRenewer {
     if (inForce === undefined || calls.closed) return
     if (inForce !== stallInterval) throw new errors.StallIntervalClash(name, inForce, stallInterval, 2 * inForce)
     connection.on('ready', this.#onReady)
+    this.#renewedAt = Date.now()
     this.#watchEventLoop()
     this.#repeater.every(stallInterval / 3, () => this.#renewAll())
     this.#repeater.every(RETRY_MS, () => this.#failing && this.#renewAll(false))
   }
 
   readonly #onReady = (): void => {
-    this.#connectedAt = Date.now()
+    this.#delayRecovery(RENEWAL_GRACE_MS)
     void this.#renewAll()
   }
 
@@ -81,9 +94,15 @@ export class LeaseRenewer {
         if (logged) throw error
         return
       }
-      if (this.#failing) this.#connectedAt = Date.now()
-      this.#failing = false
+      this.#onRenewed()
     })
+  }
+
+  #onRenewed (): void {
+    if (this.#failing) this.#delayRecovery(RENEWAL_GRACE_MS)
+    else if (this.#isLate) this.#delayRecovery(Math.min(this.#options.stallInterval, RENEWAL_GRACE_MS))
+    this.#failing = false
+    this.#renewedAt = Date.now()
   }
 
   async #renew (): Promise<void> {

@@ -31,8 +31,6 @@ export interface MaintenanceOptions {
 
 /** Bounds one Lua call. */
 const PRUNE_LIMIT = 1_000
-/** How long living workers have to renew their leases after an outage, before expired ones are taken back, in ms. */
-const RENEWAL_GRACE_MS = 3_000
 
 export class Maintenance {
   readonly #options: MaintenanceOptions
@@ -56,7 +54,7 @@ export class Maintenance {
 
   async #recover (): Promise<void> {
     const { queue, upkeep, leases, log, token: makeToken, onRequeued, onExhausted } = this.#options
-    if (Date.now() - leases.renewingSince < RENEWAL_GRACE_MS) return
+    if (!leases.mayRecover) return
     const { stallInterval, maxStalls } = this.#options.settings
     const token = makeToken()
     const { requeued, exhausted } = await upkeep.recover(token, stallInterval, maxStalls)

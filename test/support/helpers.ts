@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import tasks from '../../lib/plugin.ts'
+import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 import type { AdvanceOptions, TaskRecord, TasksOptions } from '../../lib/types.ts'
 
 export const REDIS_URL = process.env.REDIS_URL!
@@ -89,6 +90,21 @@ export function reaches (app: FastifyInstance, id: string, ...states: string[]):
     const record = await app.tasks.status<any, any>(id)
     return record && states.includes(record.state) ? record : null
   })
+}
+
+/** Resolves once so many workers of this process have checked a queue for stalled tasks, from now on. */
+export async function checkedForStalled (t: Test, workers: number): Promise<void> {
+  const { recover } = RedisUpkeep.prototype
+  const checked = new Set<RedisUpkeep>()
+  const restore = (): void => { RedisUpkeep.prototype.recover = recover }
+  t.teardown(restore)
+  RedisUpkeep.prototype.recover = async function (...args) {
+    const found = await recover.apply(this, args)
+    checked.add(this)
+    return found
+  }
+  await until(`${workers} workers have checked for stalled tasks`, () => checked.size >= workers)
+  restore()
 }
 
 /** The error that a promise rejects with, or that a function throws. */
