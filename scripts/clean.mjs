@@ -1,4 +1,4 @@
-// Removes the folders it is given, so that a build never carries a file whose source has gone.
+// Removes the given folders, so that a build has no file whose source was deleted.
 import { rmSync } from 'node:fs'
 
 for (const folder of process.argv.slice(2)) rmSync(folder, { recursive: true, force: true })

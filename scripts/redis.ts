@@ -1,4 +1,4 @@
-// A private Redis server for tests, benches and the demo: what lib/dev starts, and what tests do to one.
+// Starts a private Redis server for tests, benches and the demo, by lib/dev. Tests can kill, pause and restart it.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -9,13 +9,13 @@ export { findRedis } from '../lib/dev/redis-binary.ts'
 export type { RedisBinary } from '../lib/dev/redis-binary.ts'
 
 export interface RedisOptions {
-  /** Default: a free one. */
+  /** Default: a free port. */
   port?: number
-  /** Listens on a Unix socket too. Default: false. */
+  /** Whether to listen on a Unix socket too. Default: false. */
   unixSocket?: boolean
-  /** Kept at stop. Default: a temporary folder, removed at stop. */
+  /** The server's folder, which is kept at stop. Default: a temporary folder, which is removed at stop. */
   dir?: string
-  /** Writes every change to disk before it is answered. Default: false. */
+  /** Whether to write every change to disk before it is answered. Default: false. */
   aof?: boolean
   /** More arguments for the server, such as `['--maxmemory', '64mb']`. */
   config?: string[]
@@ -25,14 +25,14 @@ export interface RedisOptions {
 export interface RunningRedis {
   readonly url: string
   readonly port: number
-  /** The Unix socket's path, where one was asked for. */
+  /** The path of the Unix socket, if the option unixSocket is set. */
   readonly socket: string | undefined
   readonly dir: string
-  /** The server's own process, another one after a restart. */
+  /** The pid of the server. It changes at a restart. */
   readonly pid: number
   stop (): Promise<void>
   kill (): Promise<void>
-  /** Starts again on the same port and folder; stops the server first where it runs. */
+  /** Starts the server again with the same port and folder. Stops it first if it is running. */
   restart (): Promise<void>
   pause (): void
   resume (): void
@@ -40,7 +40,7 @@ export interface RunningRedis {
 
 const socketPathLimit = 104
 
-/** The folder of this project, wherever it was compiled to. */
+/** The folder of this project, even if this file runs from a build folder. */
 export const projectRoot = (): string => packageFolder(import.meta.dirname)!
 
 export async function startRedis (options: RedisOptions = {}): Promise<RunningRedis> {
@@ -48,7 +48,8 @@ export async function startRedis (options: RedisOptions = {}): Promise<RunningRe
   const dir = await makeDir(options.dir)
   try {
     const socket = options.unixSocket ? socketIn(dir) : undefined
-    const setup = { binary, dir, temporary: !options.dir, args: serverArgs(options, socket), password: options.password }
+    const args = serverArgs(options, socket)
+    const setup = { binary, dir, temporary: !options.dir, args, password: options.password }
     return controls(setup, socket, await launchRedis(setup, options.port))
   } catch (error) {
     await removeOwn(dir, !options.dir)

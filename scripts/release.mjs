@@ -1,16 +1,16 @@
-// Releases the version that package.json names: `npm run release` rehearses it, `npm run release -- --publish` does it.
+// Releases the version of package.json: `npm run release` is a dry run, `npm run release -- --publish` publishes.
 //
-// Refuses, with every reason, unless
-// 1. the newest version in CHANGELOG.md is that of package.json and has a date, and nothing is left under "Unreleased",
+// Refuses, with all reasons, unless
+// 1. the newest version in CHANGELOG.md is that of package.json and has a date, and "Unreleased" is empty,
 // 2. the working tree has no changes,
 // 3. the tag is new.
-// The tag is made after npm has taken the package: a publish that failed leaves no tag, and can be run again.
+// The tag is created after the publish, so that a failed publish leaves no tag and can be repeated.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 const USAGE = `usage: npm run release [-- --publish]
-  without --publish: checks, builds, and shows what npm would publish
+  without --publish: checks, builds, and shows the files that npm would publish
   with --publish: publishes to npm, and tags the commit`
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))

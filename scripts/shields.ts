@@ -1,19 +1,25 @@
 /**
- * Takes each shield out in turn, in a copy of the compiled project, and sees its test fail: `npm run shields`, or
- * `-- <test>`, or `-- --check`: only whether the table knows where they are.
- * A test that passes without its shield holds nothing. Each row names the fact of Bee-Queue's, of ioredis' or of Redis'
- * that the shield is against.
+ * npm run shields: removes one shield after the other, in a copy of the compiled project, and checks that its test
+ * fails.
+ * `-- <test>` or `-- <file>` runs only some rows. `-- --check` only checks that each shield is found in the code.
+ *
+ * A shield is a piece of code against a danger, such as a behaviour of Bee-Queue, ioredis or Redis. A test that passes
+ * without the shield does not protect it.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { startRedis } from './redis.ts'
 
 interface Shield {
+  /** The danger. */
   against: string
-  /** Below lib/, as compiled. A Lua script is found in the module into which all of them are joined. */
+  /** The compiled file, relative to lib/. */
   file: string
+  /** The code to remove. */
   shield: string | RegExp
+  /** The code in its place. */
   without: string
+  /** The test file, relative to test/ and without .test.ts. */
   test: string
 }
 
@@ -423,7 +429,8 @@ const shields: Shield[] = [
     against: 'memory mode: timers keep a process that has nothing to do',
     file: 'store/memory/queue.js',
     shield: 'get upkeep() { return null; }',
-    without: 'get upkeep() { return { agreeStallInterval: async ms => ms, recover: async () => ({ requeued: [], exhausted: [] }), prune: async () => 0, expireForeign: async () => \'0\' }; }',
+    without: 'get upkeep() { return { agreeStallInterval: async ms => ms, ' +
+      'recover: async () => ({ requeued: [], exhausted: [] }), prune: async () => 0, expireForeign: async () => \'0\' }; }',
     test: 'testing/virtual-clock'
   },
   {
@@ -654,40 +661,42 @@ const shields: Shield[] = [
 
 const LUA_FOLDER = 'store/redis/lua/'
 
+/** A Lua script is found in the module into which all of them are joined. */
 const compiledFile = (file: string): string => file.startsWith(LUA_FOLDER) ? 'store/redis/lua.generated.js' : file
 
-function takenOut (whole: string, { file, shield, without }: Shield): string {
-  if (!file.startsWith(LUA_FOLDER)) return whole.replace(shield, () => without)
+function withoutShield (source: string, { file, shield, without }: Shield): string {
+  if (!file.startsWith(LUA_FOLDER)) return source.replace(shield, () => without)
   const name = file.slice(LUA_FOLDER.length, -'.lua'.length)
-  return whole.replace(new RegExp(`'${name}': String\\.raw ?\`[^\`]*`), script => script.replace(shield, () => without))
+  const script = new RegExp(`'${name}': String\\.raw ?\`[^\`]*`)
+  return source.replace(script, text => text.replace(shield, () => without))
 }
 
-/** Those that the code has no more: the table is out of date. */
-function missing (): Shield[] {
-  return shields.filter(one => {
-    const whole = readFileSync(`.build/lib/${compiledFile(one.file)}`, 'utf8')
-    return takenOut(whole, one) === whole
+/** The rows whose shield is not in the code. */
+function findMissing (): Shield[] {
+  return shields.filter(row => {
+    const source = readFileSync(`.build/lib/${compiledFile(row.file)}`, 'utf8')
+    return withoutShield(source, row) === source
   })
 }
 
 /** Whether the test fails without the shield. */
-function holds (one: Shield, redisUrl: string): boolean {
-  const { file, test } = one
+function failsWithout (row: Shield, redisUrl: string): boolean {
+  const { file, test } = row
   const path = `${COPY}/lib/${compiledFile(file)}`
-  const whole = readFileSync(path, 'utf8')
-  writeFileSync(path, takenOut(whole, one))
+  const source = readFileSync(path, 'utf8')
+  writeFileSync(path, withoutShield(source, row))
   const args = ['tap', '--disable-coverage', '--reporter=tap', '--timeout=60', '--bail', `${COPY}/test/${test}.test.js`]
   const { status } = spawnSync('npx', args, { env: { ...process.env, REDIS_URL: redisUrl }, timeout: 120_000 })
-  writeFileSync(path, whole)
-  return status !== null && status !== 0 // null: it was still running, which shows nothing
+  writeFileSync(path, source)
+  return status !== null && status !== 0 // null: the time limit ended the test, which proves nothing
 }
 
 async function main (): Promise<void> {
   const [only] = process.argv.slice(2)
-  const gone = missing()
-  for (const { file, shield } of gone) console.log(`not ok - ${file} has no ${shield}: the table is out of date`)
-  if (gone.length > 0) process.exitCode = 1
-  else if (only === '--check') console.log(`all ${shields.length} shields are where the table says`)
+  const missingShields = findMissing()
+  for (const { file, shield } of missingShields) console.log(`not ok - ${file} has no ${shield}: update the table`)
+  if (missingShields.length > 0) process.exitCode = 1
+  else if (only === '--check') console.log(`all ${shields.length} shields are in the code`)
   else await run(only)
 }
 
@@ -697,10 +706,10 @@ async function run (only: string | undefined): Promise<void> {
   let passed = 0
   let failed = 0
   try {
-    for (const one of shields.filter(({ test, file }) => !only || test === only || file === only)) {
-      const held = holds(one, redis.url)
-      console.log(`${held ? 'ok' : 'not ok'} - ${one.against} (${one.file}, held by test/${one.test}.test.ts)`)
-      held ? passed++ : failed++
+    for (const row of shields.filter(({ test, file }) => !only || test === only || file === only)) {
+      const ok = failsWithout(row, redis.url)
+      console.log(`${ok ? 'ok' : 'not ok'} - ${row.against} (${row.file}, tested by test/${row.test}.test.ts)`)
+      ok ? passed++ : failed++
     }
   } finally {
     rmSync(COPY, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-// with-redis <command> [args…]: runs the command with REDIS_URL set, to a private server where there is none yet.
+// with-redis <command> [args…]: runs a command with REDIS_URL. If REDIS_URL is not set, starts a private server for it.
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
@@ -8,14 +8,14 @@ import { projectRoot, startRedis } from './redis.ts'
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 const [command, ...args] = process.argv.slice(2)
-process.exitCode = command ? await withRedis(command, args).catch(failed) : usage()
+process.exitCode = command ? await withRedis(command, args).catch(fail) : usage()
 
 function usage (): number {
   process.stderr.write('usage: with-redis <command> [args…]\n')
   return 2
 }
 
-function failed (error: Error): number {
+function fail (error: Error): number {
   process.stderr.write(`with-redis: ${error.message}\n`)
   return 1
 }
@@ -49,7 +49,7 @@ function run (command: string, args: string[], url: string): Promise<number> {
   })
 }
 
-/** A terminal sends its Ctrl+C to the command as well, and a second one often means "at once". */
+/** Passes signals to the command, except Ctrl+C in a terminal, which sends it to the command already. */
 function passSignals (child: ChildProcess): void {
   for (const signal of signals) {
     process.on(signal, () => {
@@ -58,7 +58,7 @@ function passSignals (child: ChildProcess): void {
   }
 }
 
-/** The shells' own codes: 127 for a command that is not there, 126 for one that cannot be run. */
+/** The exit status that a shell uses: 127 if the command is not found, 126 if it cannot run. */
 function notStarted (command: string, error: NodeJS.ErrnoException): number {
   process.stderr.write(`with-redis: cannot run ${command}: ${error.message}\n`)
   return error.code === 'ENOENT' ? 127 : 126

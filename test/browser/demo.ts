@@ -1,4 +1,4 @@
-// What `npm run test:browser` runs: the demo, as a person sees it in a browser.
+// npm run test:browser: tests the demo in Chromium.
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
@@ -6,48 +6,48 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
 import { projectRoot } from '../../scripts/redis.ts'
-import { startTied, type TiedProcess } from '../../scripts/tied-process.ts'
+import { startDependent, type DependentProcess } from '../../scripts/dependent-process.ts'
 import { showsApi } from './api.ts'
 
-const overall = 120_000
-/** What was on its way when the page was loaded again. */
+const LIMIT_MS = 120_000
+/** The error of requests that a reload of the page aborts. */
 const ABORTED = 'net::ERR_ABORTED'
-const step = 20_000
+const STEP_TIMEOUT_MS = 20_000
 const screenshot = join(projectRoot(), 'artifacts', 'demo.png')
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-const flags = [
+const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'
 ]
 
-interface Demo { process: TiedProcess, address: string, lines: string[] }
+interface Demo { process: DependentProcess, address: string, lines: string[] }
 
 let passed = 0
 let failed = 0
 let demo: Demo | undefined
 let browser: Browser | undefined
 
-const late = setTimeout(() => finish(new Error(`not done within ${overall} ms`)), overall)
+const late = setTimeout(() => void finish(new Error(`not finished within ${LIMIT_MS} ms`)), LIMIT_MS)
 await run().then(() => finish(), finish)
 
 async function run (): Promise<void> {
   demo = await startDemo()
-  browser = await chromium.launch({ executablePath: findChromium(), args: flags })
+  browser = await chromium.launch({ executablePath: findChromium(), args: FLAGS })
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
-  const complaints = listen(page)
-  await check('the page is served with its strict CSP', () => opens(page, demo!.address))
-  await check('two batches move, each by itself', () => twoTasksMove(page))
+  const problems = collectProblems(page)
+  await check('the page is served with its strict CSP', () => checkPage(page, demo!.address))
+  await check('the bars of two batches move independently', () => twoTasksMove(page))
   await check('an e-mail that is sent now arrives', () => mailArrives(page, 'Send now', 'Sent now'))
   await check('a delayed e-mail waits, and arrives', () => delayedMailArrives(page))
   await check('both batches reach 100 % and show a result', () => tasksEnd(page, 2))
-  await check('a task whose worker stops in the middle waits', () => workerStops(page, demo!))
-  await check('it ends once a worker is there again', () => workerStarts(page, demo!))
+  await check('a task waits if its worker stops while it runs', () => workerStops(page, demo!))
+  await check('the task completes when a worker runs again', () => workerStarts(page, demo!))
   await check('the page finds its tasks again after a reload', () => reload(page))
-  await check('no error in the console, nothing blocked by the CSP', async () => equal(complaints.join('\n'), ''))
-  await shoot(page)
+  await check('no error in the console, nothing blocked by the CSP', async () => equal(problems.join('\n'), ''))
+  await takeScreenshot(page)
   await check('the page of @fastify/swagger-ui shows the routes, and the type of a result', () => showsApi(browser!))
-  await check('the demo ends at SIGTERM and leaves no process behind', () => demoEnds(demo!))
+  await check('the demo exits after SIGTERM and leaves no process behind', () => demoEnds(demo!))
 }
 
 async function check (name: string, body: () => Promise<void>): Promise<void> {
@@ -78,37 +78,41 @@ async function startDemo (): Promise<Demo> {
   const lines: string[] = []
   const env = { ...process.env, PORT: String(port), HOST: 'localhost', DEMO_STEP_MS: '150', DEMO_DELAY_MS: '2500' }
   const args = ['--import=tsx', join(projectRoot(), 'scripts', 'demo.ts')]
-  const child = await startTied(process.execPath, args, { env, cwd: projectRoot(), onLine: line => lines.push(line) })
+  const onLine = (line: string): void => { lines.push(line) }
+  const child = await startDependent(process.execPath, args, { env, cwd: projectRoot(), onLine })
   demo = { process: child, address: `http://localhost:${port}`, lines }
-  const gone = child.ended.then(how => { throw new Error(`the demo has ended (${how})`) })
-  gone.catch(() => {})
-  await Promise.race([gone, until('a worker that has started', () => lines.some(line => line.includes('worker started')))])
+  const ended = child.ended.then(how => { throw new Error(`the demo has exited (${how})`) })
+  ended.catch(() => {})
+  const started = until('a worker to start', () => lines.some(line => line.includes('worker started')))
+  await Promise.race([ended, started])
   return demo
 }
 
-/** All that the browser complains of, the violations of the CSP included. */
-function listen (page: Page): string[] {
-  const complaints: string[] = []
-  page.on('console', message => { if (['error', 'warning'].includes(message.type())) complaints.push(message.text()) })
-  page.on('pageerror', error => complaints.push(error.message))
+/** Collects the errors and warnings of the browser, including violations of the CSP. */
+function collectProblems (page: Page): string[] {
+  const problems: string[] = []
+  page.on('console', message => { if (['error', 'warning'].includes(message.type())) problems.push(message.text()) })
+  page.on('pageerror', error => problems.push(error.message))
   page.on('requestfailed', request => {
     const error = request.failure()?.errorText
-    if (error !== ABORTED) complaints.push(`${request.url()}: ${error}`)
+    if (error !== ABORTED) problems.push(`${request.url()}: ${error}`)
   })
-  page.on('response', response => { if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`) })
-  return complaints
+  page.on('response', response => {
+    if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`)
+  })
+  return problems
 }
 
-async function opens (page: Page, address: string): Promise<void> {
+async function checkPage (page: Page, address: string): Promise<void> {
   const response = await page.goto(address)
   equal(response?.status(), 200)
-  equal(response?.headers()['content-security-policy'], policy)
+  equal(response?.headers()['content-security-policy'], CSP)
 }
 
 async function twoTasksMove (page: Page): Promise<void> {
   for (let n = 0; n < 2; n++) await startTask(page)
   await batch(page, 2).waitFor()
-  await Promise.all([1, 2].map(n => moves(batch(page, n))))
+  await Promise.all([1, 2].map(n => checkMoves(batch(page, n))))
 }
 
 function startTask (page: Page): Promise<void> {
@@ -119,10 +123,10 @@ function batch (page: Page, n: number): Locator {
   return page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: `Batch ${n}`, exact: true }) })
 }
 
-/** Seen at two places between the start and the end, with a text. */
-async function moves (task: Locator): Promise<void> {
+/** Checks that the bar shows two different values between its start and its end, with a stage text. */
+async function checkMoves (task: Locator): Promise<void> {
   const seen = new Set<number>()
-  await until('a bar that moves', async () => {
+  await until('the bar to move', async () => {
     const value = await progressOf(task)
     if (value > 0 && value < 1) seen.add(value)
     return seen.size >= 2
@@ -139,7 +143,7 @@ async function tasksEnd (page: Page, count: number): Promise<void> {
 }
 
 async function taskEnds (task: Locator): Promise<void> {
-  await task.getByText(/^Baked \d+ loaves$/).waitFor({ timeout: step })
+  await task.getByText(/^Baked \d+ loaves$/).waitFor({ timeout: STEP_TIMEOUT_MS })
   await task.getByText('100 %').waitFor()
   equal(await progressOf(task), 1)
   equal(await task.locator('.state').innerText(), 'done')
@@ -147,16 +151,16 @@ async function taskEnds (task: Locator): Promise<void> {
 
 async function mailArrives (page: Page, button: string, subject: string): Promise<void> {
   await sendMail(page, button, subject)
-  await inbox(page, subject).waitFor({ timeout: step })
-  await page.locator('#mails li').first().getByText('done').waitFor({ timeout: step })
+  await inbox(page, subject).waitFor({ timeout: STEP_TIMEOUT_MS })
+  await page.locator('#mails li').first().getByText('done').waitFor({ timeout: STEP_TIMEOUT_MS })
 }
 
 async function delayedMailArrives (page: Page): Promise<void> {
   await sendMail(page, 'Send in one minute', 'Sent later')
-  await page.locator('#mails li').first().getByText('scheduled').waitFor({ timeout: step })
+  await page.locator('#mails li').first().getByText('scheduled').waitFor({ timeout: STEP_TIMEOUT_MS })
   equal(await inbox(page, 'Sent later').count(), 0)
-  await inbox(page, 'Sent later').waitFor({ timeout: step })
-  await page.locator('#mails li').first().getByText('done').waitFor({ timeout: step })
+  await inbox(page, 'Sent later').waitFor({ timeout: STEP_TIMEOUT_MS })
+  await page.locator('#mails li').first().getByText('done').waitFor({ timeout: STEP_TIMEOUT_MS })
 }
 
 async function sendMail (page: Page, button: string, subject: string): Promise<void> {
@@ -176,9 +180,9 @@ async function workerStops (page: Page, { lines }: Demo): Promise<void> {
   await until('a task in its middle', async () => await progressOf(task) > 0)
   const pid = workerPid(lines)
   process.kill(pid, 'SIGTERM')
-  await until('a worker that has ended', () => lines.some(line => line.includes(`pid ${pid}, has ended`)))
+  await until('the worker to exit', () => lines.some(line => line.includes(`pid ${pid}, has exited`)))
   equal(isAlive(pid), false)
-  await task.getByText('waiting for a worker').waitFor({ timeout: step })
+  await task.getByText('waiting for a worker').waitFor({ timeout: STEP_TIMEOUT_MS })
 }
 
 async function workerStarts (page: Page, { lines, process }: Demo): Promise<void> {
@@ -188,18 +192,18 @@ async function workerStarts (page: Page, { lines, process }: Demo): Promise<void
   await taskEnds(batch(page, 3))
 }
 
-/** Of the worker that was started last. */
+/** The pid of the last worker that was started. */
 function workerPid (lines: string[]): number {
-  return Number(lines.findLast(line => line.startsWith('The worker runs'))?.match(/pid (\d+)/)?.[1])
+  return Number(lines.findLast(line => line.startsWith('The worker is running'))?.match(/pid (\d+)/)?.[1])
 }
 
 async function reload (page: Page): Promise<void> {
   await page.reload()
   await tasksEnd(page, 3)
-  await inbox(page, 'Sent later').waitFor({ timeout: step })
+  await inbox(page, 'Sent later').waitFor({ timeout: STEP_TIMEOUT_MS })
 }
 
-async function shoot (page: Page): Promise<void> {
+async function takeScreenshot (page: Page): Promise<void> {
   await startTask(page)
   await until('a task in its middle', async () => await progressOf(batch(page, 4)) > 0.2)
   mkdirSync(join(projectRoot(), 'artifacts'), { recursive: true })
@@ -207,7 +211,8 @@ async function shoot (page: Page): Promise<void> {
 }
 
 async function demoEnds ({ process, lines }: Demo): Promise<void> {
-  const pids = [process.pid, workerPid(lines), ...lines.flatMap(line => line.match(/^ {2}(?:redis|web) .*pid (\d+)/)?.[1] ?? []).map(Number)]
+  const printedPids = lines.flatMap(line => line.match(/^ {2}(?:redis|web) .*pid (\d+)/)?.[1] ?? [])
+  const pids = [process.pid, workerPid(lines), ...printedPids.map(Number)]
   await process.stop()
   equal(await process.ended, 'exit code 0')
   equal(pids.length, globalThis.process.env.REDIS_URL ? 3 : 4)
@@ -222,10 +227,10 @@ function isAlive (pid: number): boolean {
   }
 }
 
-async function until (what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + step
-  while (!await holds()) {
-    if (Date.now() > deadline) throw new Error(`waited ${step} ms for ${what}`)
+async function until (title: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + STEP_TIMEOUT_MS
+  while (!await condition()) {
+    if (Date.now() > deadline) throw new Error(`waited ${STEP_TIMEOUT_MS} ms for ${title}`)
     await sleep(25)
   }
 }
@@ -250,8 +255,9 @@ async function freePort (): Promise<number> {
 function findChromium (): string {
   if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH
   const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
-  const found = folders.flatMap(folder => ['chromium', 'chromium-browser', 'google-chrome'].map(name => join(folder, name))).find(isExecutable)
-  if (!found) throw new Error('there is no Chromium: install one (apt-get install chromium), or set CHROMIUM_PATH')
+  const names = ['chromium', 'chromium-browser', 'google-chrome']
+  const found = folders.flatMap(folder => names.map(name => join(folder, name))).find(isExecutable)
+  if (!found) throw new Error('Chromium was not found: install it (apt-get install chromium), or set CHROMIUM_PATH')
   return found
 }
 

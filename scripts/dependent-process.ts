@@ -1,36 +1,40 @@
-// A child process that cannot outlive the process that started it, however that died.
+// Starts a child process that cannot outlive its parent, even if the parent is killed.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 
-export interface TiedProcess {
+export interface DependentProcess {
   readonly pid: number
   readonly stdin: ChildProcess['stdin']
-  /** Once it has ended: how. */
+  /** Resolves when the process has exited, with its signal or exit code as text. */
   readonly ended: Promise<string>
-  /** SIGTERM, and SIGKILL for what has not ended after `within` ms. */
+  /** Sends SIGTERM, and SIGKILL if the process has not exited after `within` ms. Default: 5000. */
   stop (within?: number): Promise<void>
 }
 
-export interface TiedOptions {
+export interface DependentOptions {
   env?: NodeJS.ProcessEnv
   cwd?: string
   /** Called with each line of its output. */
   onLine: (line: string) => void
 }
 
-// The shell becomes the command, so that the pid is the command's own. Beside it, in the same process group, a watcher
-// reads a pipe that ends with the parent, and then asks the group to end, and makes it.
+// `exec` replaces the shell by the command, so that the pid is the command's. A watcher in the same process group
+// reads a
+// pipe that closes when the parent exits. Then it sends SIGTERM to the group, and SIGKILL 3 s later.
 const wrapper = `
 (trap '' TERM; cat <&3; kill -TERM 0; sleep 3; kill -KILL 0) </dev/null >/dev/null 2>&1 &
 exec "$@" 3<&-`
 
-/** A group of its own: Ctrl+C in the terminal is the parent's to pass on, in its own order. */
-export async function startTied (command: string, args: string[], { env, cwd, onLine }: TiedOptions): Promise<TiedProcess> {
-  const child = spawn('sh', ['-c', wrapper, 'sh', command, ...args], { env, cwd, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], detached: true })
+/** The process has its own process group: Ctrl+C in the terminal reaches only the parent, which ends it in order. */
+export async function startDependent (
+  command: string, args: string[], { env, cwd, onLine }: DependentOptions
+): Promise<DependentProcess> {
+  const stdio = ['pipe', 'pipe', 'pipe', 'pipe'] as const
+  const child = spawn('sh', ['-c', wrapper, 'sh', command, ...args], { env, cwd, stdio: [...stdio], detached: true })
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream! }).on('line', onLine)
-  const ended = endOf(child)
+  const ended = exitOf(child)
   await once(child, 'spawn')
   return {
     pid: child.pid!,
@@ -45,7 +49,7 @@ export async function startTied (command: string, args: string[], { env, cwd, on
   }
 }
 
-function endOf (child: ChildProcess): Promise<string> {
+function exitOf (child: ChildProcess): Promise<string> {
   const lifeline = child.stdio[3] as Socket
   for (const stream of [lifeline, child.stdin!]) stream.on('error', () => {})
   return new Promise(resolve => {
@@ -57,7 +61,7 @@ function endOf (child: ChildProcess): Promise<string> {
   })
 }
 
-/** The watcher, and what the command left behind. */
+/** Kills the watcher, and processes that the command left running. */
 function killGroup (pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL')
