@@ -1,9 +1,14 @@
+/**
+ * Connections to Redis: addresses, options, and what a Redis says about itself.
+ */
 import { Cluster, Redis } from 'ioredis'
 import t from 'tap'
 import { RedisCalls } from '../../lib/store/redis/bounded-calls.ts'
 import { RedisClock } from '../../lib/store/redis/clock.ts'
+import {
+  addressOf, connect, disconnect, duplicate, untilReady, type RedisClient
+} from '../../lib/store/redis/connection.ts'
 import { inspectRedis } from '../../lib/store/redis/inspect.ts'
-import { addressOf, connect, disconnect, duplicate, untilReady, type RedisClient } from '../../lib/store/redis/connection.ts'
 import { connect as client, errorOf, REDIS_URL } from '../support/helpers.ts'
 
 const lazy = (options: object): Redis => new Redis({ lazyConnect: true, ...options })
@@ -12,92 +17,136 @@ t.test('an address has no user and no password', async t => {
   t.equal(addressOf(lazy({ host: 'h', port: 1, db: 2, username: 'u', password: 'p' })), 'redis://h:1/2')
   t.equal(addressOf(lazy({ host: 'h', tls: {} })), 'rediss://h:6379/0')
   t.equal(addressOf(lazy({ path: '/tmp/s' })), '/tmp/s')
-  t.equal(addressOf(lazy({ sentinels: [{ host: 'a', port: 1 }, { host: 'b', port: 2 }], name: 'main' })), 'redis sentinel main (a:1, b:2)/0')
+  const sentinels = [{ host: 'a', port: 1 }, { host: 'b', port: 2 }]
+  t.equal(addressOf(lazy({ sentinels, name: 'main' })), 'redis sentinel main (a:1, b:2)/0')
   t.equal(addressOf(new Cluster([{ host: 'h', port: 1 }], { lazyConnect: true })), 'redis cluster h:1')
 })
 
-t.test('a connection of our own overrides what would lose tasks', async t => {
-  const app = lazy({ host: '127.0.0.1', port: 1, commandTimeout: 1, maxRetriesPerRequest: 3, enableAutoPipelining: true, enableOfflineQueue: false, autoResubscribe: true })
+t.test('our own connections override options that would lose tasks', async t => {
+  const app = lazy({
+    host: '127.0.0.1',
+    port: 1,
+    commandTimeout: 1,
+    maxRetriesPerRequest: 3,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    autoResubscribe: true
+  })
   const own = duplicate(app, 'test') as Redis
   t.teardown(() => own.disconnect())
-  t.match(own.options, { commandTimeout: undefined, maxRetriesPerRequest: 0, enableAutoPipelining: false, enableOfflineQueue: true, autoResendUnfulfilledCommands: false, autoResubscribe: false, connectionName: 'fastify-tasks:test', port: 1 })
+  t.match(own.options, {
+    commandTimeout: undefined,
+    maxRetriesPerRequest: 0,
+    enableAutoPipelining: false,
+    enableOfflineQueue: true,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    connectionName: 'fastify-tasks:test',
+    port: 1
+  })
   const cluster = duplicate(new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true }), 'test') as Cluster
   cluster.disconnect()
-  t.match(cluster.options, { retryDelayOnFailover: 0, enableOfflineQueue: true, scaleReads: 'master', redisOptions: { maxRetriesPerRequest: 0, connectionName: 'fastify-tasks:test' } })
+  t.match(cluster.options, {
+    retryDelayOnFailover: 0,
+    enableOfflineQueue: true,
+    scaleReads: 'master',
+    redisOptions: { maxRetriesPerRequest: 0, connectionName: 'fastify-tasks:test' }
+  })
 })
 
-t.test('a failover: the command is sent again on a new connection', async t => {
+t.test('after a failover the command is sent again over a new connection', async t => {
   const own = duplicate(client(t), 'test') as Redis
   t.teardown(() => own.disconnect())
-  t.equal(own.options.reconnectOnError!(new Error('READONLY You can\'t write against a read only replica.')), 2)
-  t.equal(own.options.reconnectOnError!(new Error('ERR other')), false)
+  const { reconnectOnError } = own.options
+  t.equal(reconnectOnError!(new Error('READONLY You can\'t write against a read only replica.')), 2)
+  t.equal(reconnectOnError!(new Error('ERR other')), false)
 })
 
-t.test('a client that nobody has connected is dialled', async t => {
-  const one = new Redis(REDIS_URL, { lazyConnect: true })
-  t.teardown(() => one.disconnect())
-  t.equal(await untilReady(one, 5_000, 'here'), true)
-  const { owned } = connect(one, undefined)
-  t.equal(owned, false)
+t.test('a client that nobody has connected is connected', async t => {
+  const app = new Redis(REDIS_URL, { lazyConnect: true })
+  t.teardown(() => app.disconnect())
+  t.equal(await untilReady(app, 5_000, 'here'), true)
+  t.equal(connect(app, undefined).owned, false)
 })
 
-t.test('a database that is none is refused', async t => {
-  const one = new Redis(`${REDIS_URL}/999`, { lazyConnect: true, retryStrategy: () => null })
-  t.teardown(() => one.disconnect())
-  t.match(await errorOf(untilReady(one, 5_000, 'redis://here/999')), { code: 'FST_TASKS_REDIS_REFUSED', message: /redis:\/\/here\/999.*DB index/ })
+t.test('a database that does not exist is refused', async t => {
+  const app = new Redis(`${REDIS_URL}/999`, { lazyConnect: true, retryStrategy: () => null })
+  t.teardown(() => app.disconnect())
+  const refused = { code: 'FST_TASKS_REDIS_REFUSED', message: /redis:\/\/here\/999.*DB index/ }
+  t.match(await errorOf(untilReady(app, 5_000, 'redis://here/999')), refused)
 })
 
-t.test('disconnect ends a connection that does not answer', async t => {
-  const one = client(t)
-  await one.ping()
-  // As a server that has stopped reading: the reply to QUIT does not come.
-  const silent = new Proxy(one, { get: (target, key) => key === 'quit' ? () => new Promise(() => {}) : key === 'disconnect' ? () => target.disconnect() : Reflect.get(target, key) })
+t.test('disconnect closes a connection that does not answer', async t => {
+  const app = client(t)
+  await app.ping()
+  // A server that has stopped reading: the reply to QUIT does not come.
+  const silent = new Proxy(app, {
+    get (target, key) {
+      if (key === 'quit') return () => new Promise(() => {})
+      return key === 'disconnect' ? () => target.disconnect() : Reflect.get(target, key)
+    }
+  })
   void disconnect(silent, 10)
-  await new Promise(resolve => one.once('end', resolve))
+  await new Promise(resolve => app.once('end', resolve))
 })
 
-const talking = (replies: object): RedisClient => Object.assign(lazy({}), replies)
+/** A client that answers so. */
+const answering = (replies: object): RedisClient => Object.assign(lazy({}), replies)
 
-t.test('what Redis says of itself', async t => {
-  const info = (text: string): RedisClient => talking({ info: async () => text })
+const noPermission = async (): Promise<never> => { throw new Error('NOPERM') }
+
+t.test('inspectRedis: memory policy and version', async t => {
+  const info = (text: string): RedisClient => answering({ info: async () => text })
   t.same(await inspectRedis(info('redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n'), 'here'), [])
   t.same(await inspectRedis(info(''), 'here'), [])
-  t.same(await inspectRedis(talking({ info: async () => { throw new Error('NOPERM') } }), 'here'), [], 'who may not ask is told nothing')
-  t.match(await inspectRedis(info('redis_version:6.2.0\r\nmaxmemory_policy:allkeys-lru\r\n'), 'here'), [{ fields: { event: 'redis.eviction_enabled', redis: 'here', policy: 'allkeys-lru' } }])
-  for (const version of ['6.0.20', '5.0.7']) t.match(await errorOf(inspectRedis(info(`redis_version:${version}\r\n`), 'here')), { code: 'FST_TASKS_REDIS_TOO_OLD', message: new RegExp(version) })
+  t.same(await inspectRedis(answering({ info: noPermission }), 'here'), [], 'no warning if the user may not ask')
+  const evicting = await inspectRedis(info('redis_version:6.2.0\r\nmaxmemory_policy:allkeys-lru\r\n'), 'here')
+  t.match(evicting, [{ fields: { event: 'redis.eviction_enabled', redis: 'here', policy: 'allkeys-lru' } }])
+  for (const version of ['6.0.20', '5.0.7']) {
+    const tooOld = { code: 'FST_TASKS_REDIS_TOO_OLD', message: new RegExp(version) }
+    t.match(await errorOf(inspectRedis(info(`redis_version:${version}\r\n`), 'here')), tooOld)
+  }
 })
 
-t.test('what the masters of a cluster say of themselves', async t => {
-  const clock = (ahead: number) => async () => [String(Math.floor((Date.now() + ahead) / 1000)), String(((Date.now() + ahead) % 1000) * 1000)]
-  const cluster = (...nodes: object[]): RedisClient => talking({ isCluster: true, nodes: () => nodes })
-  const node = { info: async () => 'redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n', time: clock(0) }
+/** The reply to TIME of a Redis whose clock is so many ms ahead. */
+const timeAhead = (ms: number) => async () => {
+  const now = Date.now() + ms
+  return [String(Math.floor(now / 1000)), String((now % 1000) * 1000)]
+}
+
+t.test('inspectRedis: the masters of a cluster', async t => {
+  const cluster = (...nodes: object[]): RedisClient => answering({ isCluster: true, nodes: () => nodes })
+  const info = async (): Promise<string> => 'redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n'
+  const node = { info, time: timeAhead(0) }
   const evicting = { ...node, info: async () => 'redis_version:7.0.15\r\nmaxmemory_policy:allkeys-lru\r\n' }
   t.same(await inspectRedis(cluster(node, node, node), 'here'), [])
-  t.match(await inspectRedis(cluster(node, evicting, evicting), 'here'), [{ fields: { policy: 'allkeys-lru' } }], 'one warning')
-  const [skewed] = await inspectRedis(cluster(node, { ...node, time: clock(-5_000) }, node), 'here')
+  const policies = await inspectRedis(cluster(node, evicting, evicting), 'here')
+  t.match(policies, [{ fields: { policy: 'allkeys-lru' } }], 'one warning')
+  const [skewed] = await inspectRedis(cluster(node, { ...node, time: timeAhead(-5_000) }, node), 'here')
   t.match(skewed, { fields: { event: 'redis.clocks_skewed', redis: 'here', skewMs: Number } })
   t.match(String(skewed!.fields.skewMs), /^(4[89]|50)\d\d$/)
-  t.same(await inspectRedis(cluster(node, { ...node, time: async () => { throw new Error('NOPERM') } }), 'here'), [])
+  t.same(await inspectRedis(cluster(node, { ...node, time: noPermission }), 'here'), [])
 })
 
-t.test('Redis\' clock counts, where it is another', async t => {
-  const clock = async (time: () => Promise<unknown>): Promise<number> => {
-    const clock = new RedisClock(talking({ time }))
+t.test('the clock of Redis counts, if it is another', async t => {
+  const difference = async (time: () => Promise<unknown>): Promise<number> => {
+    const clock = new RedisClock(answering({ time }))
     await clock.synchronise()
     return clock.now() - Date.now()
   }
-  const ahead = (ms: number) => async () => [String(Math.floor((Date.now() + ms) / 1000)), String(((Date.now() + ms) % 1000) * 1000)]
-  t.equal(await clock(ahead(0)), 0, 'noise is none')
-  const offset = await clock(ahead(60_000))
+  t.equal(await difference(timeAhead(0)), 0, 'noise does not count')
+  const offset = await difference(timeAhead(60_000))
   t.ok(Math.abs(offset - 60_000) <= 2, String(offset))
-  t.equal(await clock(async () => { throw new Error('NOPERM') }), 0)
+  t.equal(await difference(noPermission), 0)
 })
 
-t.test('an error that is not Redis\' goes through as it is', async t => {
-  const one = client(t)
-  await one.ping()
-  const calls = new RedisCalls({ client: one, owned: true, address: 'here' }, 1_000)
+t.test('an error that is not of Redis is not changed', async t => {
+  const app = client(t)
+  await app.ping()
+  const calls = new RedisCalls({ client: app, owned: true, address: 'here' }, 1_000)
   t.teardown(() => calls.close())
-  t.match(await errorOf(calls.call('x', 'y', async () => { throw new TypeError('a bug') })), { name: 'TypeError', message: 'a bug' })
-  t.match(await errorOf(calls.call('a call', 'Perhaps.', () => one.call('NOSUCH'))), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Perhaps\. \(.*unknown command/ })
+  const bug = calls.call('x', 'y', async () => { throw new TypeError('a bug') })
+  t.match(await errorOf(bug), { name: 'TypeError', message: 'a bug' })
+  const refused = { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Perhaps\. \(.*unknown command/ }
+  t.match(await errorOf(calls.call('a call', 'Perhaps.', () => app.call('NOSUCH'))), refused)
 })

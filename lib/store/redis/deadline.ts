@@ -12,12 +12,13 @@ export function withDeadline<T> (
   start: () => Promise<T>, ms: number, onLate: () => T, onError: (error: unknown) => T = rethrow
 ): Promise<T> {
   return new Promise(resolve => {
+    const promise = start()
     const settle = (end: () => T): void => {
       clearTimeout(timer)
       resolve((async () => end())())
     }
     const timer = setTimeout(settle, ms, onLate)
-    start().then(value => {
+    promise.then(value => {
       clearTimeout(timer)
       resolve(value)
     }, error => settle(() => onError(error)))
