@@ -132,6 +132,6 @@ export class SettlementBatcher {
 }
 
 export function logDroppedOutcome (log: FastifyBaseLogger, fields: object): void {
-  const message = 'claim lost: the outcome was dropped, the task runs elsewhere or has ended'
-  log.warn({ event: 'claim.lost', ...fields }, message)
+  log.warn({ event: 'claim.lost', ...fields },
+    'claim lost: the outcome was dropped, the task runs elsewhere or has ended')
 }
