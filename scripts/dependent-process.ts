@@ -31,8 +31,12 @@ exec "$@" 3<&-`
 export async function startDependent (
   command: string, args: string[], { env, cwd, onLine }: DependentOptions
 ): Promise<DependentProcess> {
-  const stdio = ['pipe', 'pipe', 'pipe', 'pipe'] as const
-  const child = spawn('sh', ['-c', wrapper, 'sh', command, ...args], { env, cwd, stdio: [...stdio], detached: true })
+  const child = spawn('sh', ['-c', wrapper, 'sh', command, ...args], {
+    env,
+    cwd,
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    detached: true
+  })
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream! }).on('line', onLine)
   const ended = exitOf(child)
   await once(child, 'spawn')

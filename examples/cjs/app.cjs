@@ -1,4 +1,4 @@
-// Plain CommonJS. Needs a Redis at REDIS_URL or localhost:6379.
+// An app in CommonJS. Needs a Redis at REDIS_URL or localhost:6379.
 //   node examples/cjs/app.cjs                                   (in this repository: npm run build first)
 //   curl -i -XPOST localhost:3000/sum -H 'content-type: application/json' -d '[1,2,3]'
 'use strict'
@@ -11,7 +11,7 @@ async function main () {
   await app.register(tasks, { worker: true })
 
   const sum = app.tasks.define('sum', { retries: 3 }, async function (numbers) {
-    if (!Array.isArray(numbers)) throw new tasks.Unrecoverable('There is nothing to add up')
+    if (!Array.isArray(numbers)) throw new tasks.Unrecoverable('The data must be an array of numbers')
     return numbers.reduce((a, b) => a + b, 0)
   })
 

@@ -1,11 +1,11 @@
-// The app of the demo: a plain plugin, which the web process and the worker both load. No request waits for the work:
-// a route enqueues a task, and answers 202 with the address of its status.
+// The app of the demo: a Fastify plugin that both the web process and the worker load.
+// Requests do not wait for tasks: a route enqueues a task, and answers 202 with the address of its status.
 import type { FastifyInstance } from 'fastify'
 import tasks from 'fastify-tasks'
 import { page } from './page.ts'
 import { defineTasks, type Mail } from './tasks.ts'
 
-/** What a visitor may ask for, in seconds, and what it is in ms. */
+/** The delays that a visitor may choose: from seconds to ms. */
 const delays = { 0: 0, 60: Number(process.env.DEMO_DELAY_MS ?? 60_000) }
 
 const mailSchema = {
@@ -27,7 +27,8 @@ export default async function app (fastify: FastifyInstance): Promise<void> {
   fastify.post('/longtask', async (_request, reply) =>
     reply.accepted(await bakeBread.enqueue()))
 
-  fastify.post<{ Body: Mail & { delay: 0 | 60 } }>('/email', { schema: { body: mailSchema } }, async (request, reply) => {
+  const options = { schema: { body: mailSchema } }
+  fastify.post<{ Body: Mail & { delay: 0 | 60 } }>('/email', options, async (request, reply) => {
     const { delay, ...mail } = request.body
     return reply.accepted(await sendEmail.enqueue(mail, { delay: delays[delay] }))
   })

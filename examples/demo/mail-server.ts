@@ -1,12 +1,12 @@
-// A mail server for the demo: takes any mail by SMTP, keeps the last ones in memory, and shows them as JSON over HTTP.
+// A mail server for the demo: accepts any mail by SMTP, keeps the last 50 in memory, and serves them as JSON over HTTP.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { simpleParser } from 'mailparser'
 import { SMTPServer, type SMTPServerDataStream } from 'smtp-server'
 
-const host = '127.0.0.1'
-const kept = 50
+const HOST = '127.0.0.1'
+const MAX_MAILS = 50
 
 interface Received { from: string, to: string, subject: string, body: string, receivedAt: string }
 
@@ -23,7 +23,7 @@ export async function startMailServer (): Promise<MailServer> {
     onData: (stream, _session, done) => {
       receive(stream).then(mail => {
         inbox.unshift(mail)
-        inbox.splice(kept)
+        inbox.splice(MAX_MAILS)
         done()
       }, done)
     }
@@ -32,10 +32,10 @@ export async function startMailServer (): Promise<MailServer> {
     response.setHeader('content-type', 'application/json').end(JSON.stringify(inbox))
   })
   smtp.on('error', error => console.error(`mail server: ${error.message}`))
-  await Promise.all([once(smtp.listen(0, host), 'listening'), once(http.listen(0, host), 'listening')])
+  await Promise.all([once(smtp.listen(0, HOST), 'listening'), once(http.listen(0, HOST), 'listening')])
   return {
-    smtpUrl: `smtp://${host}:${portOf(smtp.server)}`,
-    inboxUrl: `http://${host}:${portOf(http)}`,
+    smtpUrl: `smtp://${HOST}:${portOf(smtp.server)}`,
+    inboxUrl: `http://${HOST}:${portOf(http)}`,
     async close () {
       http.close()
       http.closeAllConnections()
@@ -46,8 +46,13 @@ export async function startMailServer (): Promise<MailServer> {
 
 async function receive (stream: SMTPServerDataStream): Promise<Received> {
   const { from, to, subject, text } = await simpleParser(stream)
-  const readers = [to ?? []].flat().map(address => address.text).join(', ')
-  return { from: from?.text ?? '', to: readers, subject: subject ?? '', body: text ?? '', receivedAt: new Date().toISOString() }
+  return {
+    from: from?.text ?? '',
+    to: [to ?? []].flat().map(address => address.text).join(', '),
+    subject: subject ?? '',
+    body: text ?? '',
+    receivedAt: new Date().toISOString()
+  }
 }
 
 function portOf (server: { address (): AddressInfo | string | null }): number {

@@ -1,4 +1,4 @@
-// The demo's page: three files, and the inbox of the demo's mail server.
+// Serves the demo's page: three files, and the inbox of the demo's mail server.
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 
@@ -24,7 +24,7 @@ export async function page (fastify: FastifyInstance): Promise<void> {
       reply.headers(headers).type(type).send(await readFile(new URL(`./page/${file}`, import.meta.url))))
   }
 
-  // The page may only talk to its own server, which is why that asks the mail server for it.
+  // The CSP allows the page to connect only to its own server, so this server reads the inbox for it.
   const inboxUrl = process.env.INBOX_URL
   if (inboxUrl) fastify.get('/inbox', async () => (await fetch(inboxUrl)).json())
 }

@@ -1,4 +1,4 @@
-// The tasks of the demo: one bakes bread, which takes a while; the other sends an e-mail.
+// The tasks of the demo: `bake-bread` takes a while, `send-email` sends a mail.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Task } from 'fastify-tasks'
@@ -11,7 +11,7 @@ export interface Batch { loaves: number }
 const stepMs = Number(process.env.DEMO_STEP_MS ?? 500)
 const smtpUrl = process.env.SMTP_URL ?? 'smtp://localhost:1025'
 
-/** What a batch of bread goes through, and how many steps each stage takes. */
+/** The stages of a batch of bread, and the number of steps of each stage. */
 const recipe: Array<[stage: string, steps: number]> = [
   ['Weighing the flour', 4],
   ['Kneading the dough', 7],
@@ -34,7 +34,7 @@ function defineBakeBread ({ tasks }: FastifyInstance): Task<void, Batch, Steps> 
     for (const [stage, steps] of recipe) {
       for (let step = 0; step < steps; step++) {
         await task.updateState(`${stage}…`, { current: current++, total })
-        // The signal is aborted when the worker has to stop: the task then goes back to its queue.
+        // The signal is aborted when the worker stops. Then the task is re-queued.
         await sleep(stepMs, undefined, { signal: task.signal })
       }
     }
@@ -46,7 +46,7 @@ function defineBakeBread ({ tasks }: FastifyInstance): Task<void, Batch, Steps> 
 function defineSendEmail ({ tasks }: FastifyInstance): Task<Mail, { sentTo: string, messageId: string }> {
   const smtp = nodemailer.createTransport(smtpUrl)
   return tasks.define('send-email', { retries: 3, timeout: 30_000 }, async ({ to, subject, body }, task) => {
-    // A task may run twice if a worker dies: the id lets the reader's mailbox see that it is the same mail.
+    // A task may run twice if its worker dies. The same message id lets mail programs detect the duplicate.
     const messageId = `<${task.id}@demo.example>`
     await smtp.sendMail({ from: 'demo@demo.example', to, subject, text: body, messageId })
     return { sentTo: to, messageId }

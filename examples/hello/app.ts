@@ -1,5 +1,5 @@
-// The smallest app: enqueues, works and answers in one process. Needs a Redis at REDIS_URL or localhost:6379.
-//   curl -i -XPOST localhost:3000/hello/world     answers 202 and the address of the task's status
+// The smallest app: enqueues and runs tasks in one process. Needs a Redis at REDIS_URL or localhost:6379.
+//   curl -i -XPOST localhost:3000/hello/world     answers 202 with the address of the task's status
 import Fastify from 'fastify'
 import tasks from 'fastify-tasks'
 

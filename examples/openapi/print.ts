@@ -1,4 +1,4 @@
-// Prints the OpenAPI document of the app: see app.ts.
+// Prints the OpenAPI document of app.ts.
 import Fastify from 'fastify'
 import app from './app.ts'
 

@@ -1,4 +1,4 @@
-// app.ts: whoever signs up gets a welcome now, and a question after 29 days
+// app.ts: sends a welcome mail after a signup, and another mail 29 days later
 import type { FastifyInstance } from 'fastify'
 import tasks, { type TasksOptions } from 'fastify-tasks'
 
@@ -14,7 +14,7 @@ export default async function app (fastify: FastifyInstance, { tasks: options = 
 
   fastify.post<{ Body: { email: string } }>('/signup', async (request, reply) => {
     const { email: to } = request.body
-    await mail.enqueue({ to, text: 'Go on?' }, { delay: 29 * DAY })
+    await mail.enqueue({ to, text: 'Your trial ends tomorrow' }, { delay: 29 * DAY })
     return reply.accepted(await mail.enqueue({ to, text: 'Welcome' }))
   })
 }

@@ -1,5 +1,5 @@
-// Thumbnails: the picture is uploaded, and resized in a thread. The app answers meanwhile, and the claim is renewed,
-// however long it computes. Needs a Redis at REDIS_URL or localhost:6379.
+// Uploads pictures, and resizes them in a thread. Meanwhile the app answers requests, and renews the task's lease.
+// Needs a Redis at REDIS_URL or localhost:6379.
 //   curl -i -XPOST 'localhost:3000/thumbnails?width=200' -H 'content-type: image/png' --data-binary @picture.png
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -13,22 +13,38 @@ import type { ThumbnailData } from './thumbnail.ts'
 const folder = await mkdtemp(join(tmpdir(), 'thumbnails-'))
 const app = Fastify()
 app.addHook('onClose', async () => rm(folder, { recursive: true }))
-app.addContentTypeParser(/^image\//, { parseAs: 'buffer', bodyLimit: 20_000_000 }, async (_request: unknown, picture: Buffer) => picture)
+const toBuffer = async (_request: unknown, picture: Buffer): Promise<Buffer> => picture
+app.addContentTypeParser(/^image\//, { parseAs: 'buffer', bodyLimit: 20_000_000 }, toBuffer)
 await app.register(tasks, { worker: true, threads: { maxHeap: 512 } })
 
-const thumbnail = app.tasks.define<ThumbnailData>('thumbnail', { thread: new URL('./thumbnail.ts', import.meta.url), timeout: 60_000 })
-
-const size = { type: 'object', properties: { width: { type: 'integer', minimum: 1, maximum: 2_000, default: 200 } } }
-
-app.post<{ Body: Buffer, Querystring: { width: number } }>('/thumbnails', { schema: { querystring: size } }, async (request, reply) => {
-  const id = randomUUID()
-  const source = join(folder, id)
-  await writeFile(source, request.body)
-  return reply.accepted(await thumbnail.enqueue({ source, target: `${source}.png`, width: request.query.width }, { id }))
+const thumbnail = app.tasks.define<ThumbnailData>('thumbnail', {
+  thread: new URL('./thumbnail.ts', import.meta.url),
+  timeout: 60_000
 })
 
-app.get<{ Params: { id: string } }>('/thumbnails/:id', { schema: { params: { type: 'object', properties: { id: { type: 'string', format: 'uuid' } } } } }, async (request, reply) =>
+const upload = {
+  schema: {
+    querystring: {
+      type: 'object',
+      properties: { width: { type: 'integer', minimum: 1, maximum: 2_000, default: 200 } }
+    }
+  }
+}
+type Upload = { Body: Buffer, Querystring: { width: number } }
+
+app.post<Upload>('/thumbnails', upload, async ({ body, query: { width } }, reply) => {
+  const id = randomUUID()
+  const source = join(folder, id)
+  await writeFile(source, body)
+  return reply.accepted(await thumbnail.enqueue({ source, target: `${source}.png`, width }, { id }))
+})
+
+const download = {
+  schema: { params: { type: 'object', properties: { id: { type: 'string', format: 'uuid' } } } }
+}
+
+app.get<{ Params: { id: string } }>('/thumbnails/:id', download, async (request, reply) =>
   reply.type('image/png').send(createReadStream(join(folder, `${request.params.id}.png`))))
 
-process.once('SIGTERM', () => app.close())
+process.once('SIGTERM', () => void app.close())
 console.log(await app.listen({ port: Number(process.env.PORT ?? 3000) }))

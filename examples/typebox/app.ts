@@ -1,4 +1,4 @@
-// TypeScript with TypeBox: one schema for the body, the data, the types, and what is shown of the result.
+// TypeScript with TypeBox: a schema gives the validation and the types of a body, of a task's data and of its result.
 // Needs a Redis at REDIS_URL or localhost:6379.
 //   node --import=tsx examples/typebox/app.ts
 //   curl -i -XPOST localhost:3000/thumbnails -H 'content-type: application/json' -d '{"url":"https://example.com/a.png","width":100}'
@@ -6,14 +6,19 @@ import { Type, type Static, type TypeBoxTypeProvider } from '@fastify/type-provi
 import Fastify from 'fastify'
 import tasks from 'fastify-tasks'
 
-const Thumbnail = Type.Object({ url: Type.String({ format: 'uri' }), width: Type.Integer({ minimum: 1, maximum: 1_000 }) })
+const Thumbnail = Type.Object({
+  url: Type.String({ format: 'uri' }),
+  width: Type.Integer({ minimum: 1, maximum: 1_000 })
+})
 const Stored = Type.Object({ path: Type.String(), width: Type.Integer() })
 const Progress = Type.Object({ percent: Type.Number() })
 
 const app = Fastify().withTypeProvider<TypeBoxTypeProvider>()
 await app.register(tasks, { worker: true })
 
-const thumbnail = app.tasks.define('thumbnail', { schema: { data: Thumbnail, result: Stored, progress: Progress } }, async ({ url, width }: Static<typeof Thumbnail>, task) => {
+const schema = { data: Thumbnail, result: Stored, progress: Progress }
+
+const thumbnail = app.tasks.define('thumbnail', { schema }, async ({ url, width }: Static<typeof Thumbnail>, task) => {
   await task.updateState('RESIZING', { percent: 50 })
   return { path: `/thumbnails/${width}/${new URL(url).pathname.split('/').pop()}`, width }
 })

@@ -145,7 +145,7 @@ t.test('a process that exits fails its pending calls, with its last output', asy
   t.match(await errorOf(brittle.call('anything')), { message: /brittle has ended \(3\)\nwhy/ })
 })
 
-const title = 'npm run bench prints one object to stdout, and leaves no process behind, after Ctrl+C either'
+const title = 'npm run bench prints one object to stdout, and leaves no process behind, even after Ctrl+C'
 t.test(title, { timeout: 60_000 }, async t => {
   const program = `${projectRoot()}/.build/bench/main.js`
   const args = [program, '--tiny', '--only', 'processed', '--peers', 'floor,ours']

@@ -75,7 +75,7 @@ t.test('docs/internals/redis-keys.md names every key, docs/concepts/lifecycle.md
   for (const state of states) t.match(read('docs/concepts/lifecycle.md'), `| \`${state}\` |`, state)
 })
 
-t.test('the tests that the guarantees name are there', async t => {
+t.test('the tests that the guarantees name exist', async t => {
   const files = [...read('docs/concepts/guarantees.md').matchAll(/`(test\/[\w/.-]+)`((?:[:,] ".+?")*)/g)]
   t.ok(files.length > 10)
   for (const [, file, names] of files) {

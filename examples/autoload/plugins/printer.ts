@@ -6,7 +6,7 @@ declare module 'fastify' {
   }
 }
 
-// A service that tasks use, as routes do.
+// A service that handlers of tasks use in the same way as handlers of routes.
 export default async function (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('printer', {
     async print (text) {

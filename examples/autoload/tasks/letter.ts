@@ -1,7 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 
 const schema = {
-  data: { type: 'object', required: ['to'], properties: { to: { type: 'string' }, text: { type: 'string', default: 'Hello' } } },
+  data: {
+    type: 'object',
+    required: ['to'],
+    properties: { to: { type: 'string' }, text: { type: 'string', default: 'Hello' } }
+  },
   result: { type: 'object', properties: { pages: { type: 'integer' } } }
 }
 

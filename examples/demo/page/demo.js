@@ -1,7 +1,7 @@
-// Starts tasks, and follows each at the address that the 202 gives in its Location header.
+// Starts tasks, and follows each task at the address in the Location header of the 202 answer.
 /* global document, sessionStorage */
 
-const words = {
+const stateTexts = {
   waiting: 'waiting for a worker',
   delayed: 'scheduled',
   active: 'running',
@@ -10,15 +10,15 @@ const words = {
   failed: 'failed',
   cancelled: 'cancelled',
   expired: 'expired',
-  gone: 'gone: its record has expired'
+  gone: 'removed: its record has expired'
 }
 const finalStates = ['succeeded', 'failed', 'cancelled', 'expired', 'gone']
-const inboxEvery = 1_000
+const INBOX_INTERVAL_MS = 1_000
 
 const find = id => document.getElementById(id)
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
-// The server keeps the tasks; the page only remembers which ones are its own, so that they survive a reload.
+// The server stores the tasks. The page remembers only their addresses, so that it finds its tasks after a reload.
 const remembered = JSON.parse(sessionStorage.getItem('tasks') ?? '[]')
 let batches = remembered.filter(task => task.list === 'batches').length
 let shownInbox = ''
@@ -29,10 +29,10 @@ async function start (list, title, path, body) {
     const task = { list, title, location: response.headers.get('location') }
     remembered.push(task)
     sessionStorage.setItem('tasks', JSON.stringify(remembered))
-    complain('')
+    showError('')
     follow(task, await response.json())
   } catch (error) {
-    complain(`That was not enqueued: ${error.message}`)
+    showError(`The task was not enqueued: ${error.message}`)
   }
 }
 
@@ -43,27 +43,27 @@ async function post (path, body) {
   return response
 }
 
-/** Shows a task until its end. */
+/** Shows a task until it is finished. */
 async function follow ({ list, title, location }, record = { state: 'waiting' }) {
   const card = addCard(list, title, location)
   show(card, record)
   while (!finalStates.includes(record.state)) {
-    const { now, pause } = await ask(location, record)
-    if (now.state !== record.state) tell(`${title}: ${words[now.state]}`)
-    show(card, record = now)
+    const { current, pause } = await readRecord(location, record)
+    if (current.state !== record.state) announce(`${title}: ${stateTexts[current.state]}`)
+    show(card, record = current)
     await sleep(pause)
   }
 }
 
-/** The task's record now, and how long to pause: Retry-After says whole seconds, a bar wants to move more often. */
-async function ask (location, before) {
+/** The task's current record, and the ms until the next request: half of Retry-After, so that bars move smoothly. */
+async function readRecord (location, before) {
   try {
     const response = await fetch(location)
     const pause = Math.min(2_000, 500 * Number(response.headers.get('retry-after') ?? 1))
-    if (response.ok) return { now: await response.json(), pause }
-    return { now: response.status === 404 ? { ...before, state: 'gone' } : before, pause: 2_000 }
+    if (response.ok) return { current: await response.json(), pause }
+    return { current: response.status === 404 ? { ...before, state: 'gone' } : before, pause: 2_000 }
   } catch {
-    return { now: before, pause: 2_000 } // the server does not answer; the task goes on
+    return { current: before, pause: 2_000 } // the server is unavailable; the task still exists
   }
 }
 
@@ -81,22 +81,22 @@ function addCard (list, title, location) {
 function show (card, { state, stage, progress, attempt, result, error }) {
   const part = state === 'succeeded' ? 1 : (progress?.current ?? 0) / (progress?.total ?? 1)
   card.dataset.state = state
-  card.querySelector('.state').textContent = words[state] + (attempt > 1 ? `, attempt ${attempt}` : '')
+  card.querySelector('.state').textContent = stateTexts[state] + (attempt > 1 ? `, attempt ${attempt}` : '')
   card.querySelector('progress').value = part
   card.querySelector('.percent').textContent = progress ? `${Math.round(part * 100)} %` : ''
   card.querySelector('.stage').textContent = stage ?? ''
-  const end = error ? `${error.name}: ${error.message}` : result ? resultText(result) : ''
-  card.querySelector('.result').textContent = end
-  card.querySelector('.result').hidden = !end
+  const endText = error ? `${error.name}: ${error.message}` : result ? resultText(result) : ''
+  card.querySelector('.result').textContent = endText
+  card.querySelector('.result').hidden = !endText
 }
 
 const resultText = result => result.sentTo ? `Sent to ${result.sentTo}` : `Baked ${result.loaves} loaves`
 
 async function showInbox () {
   const response = await fetch('/inbox').catch(() => null)
-  if (response?.status === 404) return // started without a mail server of the demo's
+  if (response?.status === 404) return // the web process was started without INBOX_URL
   if (response?.ok) showMails(await response.text())
-  setTimeout(showInbox, inboxEvery)
+  setTimeout(showInbox, INBOX_INTERVAL_MS)
 }
 
 function showMails (json) {
@@ -119,11 +119,11 @@ function mailCard ({ to, subject, body, receivedAt }) {
   return card
 }
 
-function tell (text) {
+function announce (text) {
   find('news').textContent = text
 }
 
-function complain (text) {
+function showError (text) {
   find('alert').textContent = text
   find('alert').hidden = !text
 }
