@@ -365,7 +365,7 @@ const shields: Shield[] = [
   {
     against: 'zod\'s compilers refuse the JSON Schemas of our routes',
     file: 'routes/routes.js',
-    shield: '...compilers,',
+    shield: '...schemas.compilers,',
     without: '',
     test: 'plugins/zod'
   },
@@ -385,15 +385,15 @@ const shields: Shield[] = [
   },
   {
     against: 'a client leaves before its stream is opened',
-    file: 'routes/routes.js',
-    shield: 'if (raw.destroyed || raw.stream?.destroyed)',
+    file: 'routes/client-disconnect.js',
+    shield: 'if (raw.destroyed || stream?.destroyed)',
     without: 'if (false)',
     test: 'routes/watching'
   },
   {
     against: '# is the whole document in OpenAPI',
     file: 'routes/openapi.js',
-    shield: 'return bind({ $id: id, ...json }, id)',
+    shield: 'return bindReferences({ $id: id, ...json }, id)',
     without: 'return { $id: id, ...json }',
     test: 'plugins/swagger'
   },
@@ -429,8 +429,7 @@ const shields: Shield[] = [
     against: 'memory mode: timers keep a process that has nothing to do',
     file: 'store/memory/queue.js',
     shield: 'get upkeep() { return null; }',
-    without: 'get upkeep() { return { agreeStallInterval: async ms => ms, ' +
-      'recover: async () => ({ requeued: [], exhausted: [] }), prune: async () => 0, expireForeign: async () => \'0\' }; }',
+    without: 'get upkeep() { return { agreeStallInterval: async ms => ms, recover: async () => ({ requeued: [], exhausted: [] }), prune: async () => 0, expireForeign: async () => \'0\' }; }',
     test: 'testing/virtual-clock'
   },
   {

@@ -80,7 +80,7 @@ for (const openapi of ['3.1.0', '3.0.3']) {
     }
     t.same(Object.keys(document.paths['/tasks/{id}'].get.responses), ['200', '304', '404', '503'])
     t.same(Object.keys(document.paths['/tasks/{id}'].delete.responses), ['200', '202', '404', '409', '503'])
-    t.match(document.paths['/tasks/{id}'].get.responses, { 404: { description: /no such task/ }, 503: { description: /Redis/, headers: { 'retry-after': {} } }, 200: { headers: { etag: {}, 'retry-after': {}, 'preference-applied': {} } } })
+    t.match(document.paths['/tasks/{id}'].get.responses, { 404: { description: /^No such task/ }, 503: { description: /Redis/, headers: { 'retry-after': {} } }, 200: { headers: { etag: {}, 'retry-after': {}, 'preference-applied': {} } } })
     t.same(contentOf(document, '/tasks/{id}/events'), { 'text/event-stream': { schema: { type: 'string' } } })
     t.match(document.paths['/tasks/{id}'].get.parameters, [{ in: 'path' }, { in: 'header', name: 'prefer' }, { in: 'header', name: 'if-none-match' }])
     t.match(document.paths['/tasks/{id}/events'].get.parameters[1], { in: 'header', name: 'last-event-id' })

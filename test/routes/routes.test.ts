@@ -3,7 +3,7 @@ import t from 'tap'
 import tasks from '../../lib/plugin.ts'
 import { build, errorOf, latch, reaches, where } from '../support/helpers.ts'
 
-t.test('202, then 200 until it has ended', async t => {
+t.test('202 for the enqueue, then 200, without Retry-After once the task has finished', async t => {
   const go = latch()
   const app = await build(t, { worker: true }, app => {
     const task = app.tasks.define('x', async data => { await go.promise; return { got: data } })
@@ -20,14 +20,17 @@ t.test('202, then 200 until it has ended', async t => {
   t.match(running.json(), { id, state: 'active', attempt: 1, result: null, error: null })
   go.open()
   await reaches(app, id, 'succeeded')
-  const ended = await app.inject(`/tasks/${id}`)
-  t.notOk(ended.headers['retry-after'], 'nothing more to wait for')
-  t.same(Object.keys(ended.json()), ['id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt', 'result', 'error'])
-  t.same(ended.json().result, { got: { a: 1 } })
+  const finished = await app.inject(`/tasks/${id}`)
+  t.notOk(finished.headers['retry-after'], 'nothing more to wait for')
+  t.same(Object.keys(finished.json()), [
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt',
+    'result', 'error'
+  ])
+  t.same(finished.json().result, { got: { a: 1 } })
   t.equal((await app.inject({ method: 'HEAD', url: `/tasks/${id}` })).statusCode, 200)
 })
 
-t.test('a delayed task says when to ask again', async t => {
+t.test('Retry-After of a delayed task is the time until it is due', async t => {
   const app = await build(t, {}, app => {
     const task = app.tasks.define('x')
     app.post('/x', async (_request, reply) => reply.accepted(await task.enqueue(1, { delay: 90_000 })))
@@ -37,27 +40,33 @@ t.test('a delayed task says when to ask again', async t => {
   t.ok(seconds > 80 && seconds <= 90, `${seconds} s`)
 })
 
-t.test('every kind of result and progress goes out as it is', async t => {
+t.test('any JSON as result and progress, unchanged', async t => {
   const values = [null, 0, false, '', 'é', [1, 'a', null], { a: { b: [] } }, 1.5]
   const app = await build(t, { worker: true }, app => {
-    app.tasks.define('x', async (data, task) => { await task.reportProgress(data); return data })
+    app.tasks.define('x', async (data, task) => {
+      await task.reportProgress(data)
+      return data
+    })
   })
   for (const value of values) {
     const { id } = await app.tasks.enqueue('x', value)
     await reaches(app, id, 'succeeded')
-    t.same((await app.inject(`/tasks/${id}`)).json(), { ...(await app.tasks.status(id))!, result: value, progress: value })
+    const record = (await app.tasks.status(id))!
+    t.same((await app.inject(`/tasks/${id}`)).json(), { ...record, result: value, progress: value })
   }
 })
 
 t.test('404, in the error format of the app', async t => {
   const app = await build(t)
-  for (const id of ['nobody', '__proto__', 'constructor', '%00', '..%2F..%2Fx', 'a b', 'x'.repeat(100), '%F0%9F%92%A9']) {
+  const ids = ['nobody', '__proto__', 'constructor', '%00', '..%2F..%2Fx', 'a b', 'x'.repeat(100), '%F0%9F%92%A9']
+  for (const id of ids) {
     const reply = await app.inject(`/tasks/${id}`)
     t.match(reply.json(), { statusCode: 404, code: 'FST_TASKS_NOT_FOUND', error: 'Not Found' }, id)
     t.equal(reply.headers['cache-control'], 'no-store')
   }
   t.equal((await app.inject('/tasks/')).statusCode, 404)
-  t.equal((await app.inject(`/tasks/${'x'.repeat(64_000)}`)).statusCode, 414, 'Fastify\'s own: longer than its maxParamLength')
+  const tooLong = await app.inject(`/tasks/${'x'.repeat(64_000)}`)
+  t.equal(tooLong.statusCode, 414, 'Fastify\'s own error: longer than its maxParamLength')
 })
 
 t.test('the app\'s hooks and error handler apply', async t => {
@@ -70,15 +79,22 @@ t.test('the app\'s hooks and error handler apply', async t => {
     ...where(),
     routes: {
       prefix: '/jobs',
-      onRequest: [async () => { seen.push('onRequest') }],
-      preHandler: async (request, reply) => { seen.push('preHandler'); if (request.headers.stop) return reply.code(401).send({ no: true }) }
+      onRequest: [(_request, _reply, done) => {
+        seen.push('onRequest')
+        done()
+      }],
+      preHandler (request, reply, done) {
+        seen.push('preHandler')
+        if (request.headers.stop) reply.code(401).send({ no: true })
+        else done()
+      }
     }
   })
   const stopped = await app.inject({ url: '/jobs/x', headers: { stop: '1' } })
   t.equal(stopped.statusCode, 401)
   t.same((await app.inject('/jobs/x')).json(), { mine: 'FST_TASKS_NOT_FOUND' })
   t.same(seen, ['app', 'onRequest', 'preHandler', 'app', 'onRequest', 'preHandler'])
-  t.equal((await app.inject('/tasks/x')).statusCode, 404, 'not at the usual place')
+  t.equal((await app.inject('/tasks/x')).statusCode, 404, 'nothing at the default prefix')
 })
 
 t.test('routes: false', async t => {
@@ -96,18 +112,21 @@ t.test('reply.accepted', async t => {
   const app = await build(t, {}, app => {
     const task = app.tasks.define('x')
     app.post('/same', async (_request, reply) => reply.accepted(await task.enqueue(1, { id: 'same' })))
-    app.post('/late', (_request, reply) => { task.enqueue().then(handle => reply.accepted(handle), error => reply.send(error)) })
+    app.post('/late', (_request, reply) => {
+      task.enqueue().then(handle => reply.accepted(handle), error => reply.send(error))
+    })
     app.post('/no', async (_request, reply) => reply.accepted({} as any))
   })
   t.equal((await app.inject({ method: 'POST', url: '/same' })).json().id, 'same')
   await app.tasks.cancel('same')
   const again = await app.inject({ method: 'POST', url: '/same' })
-  t.match([again.statusCode, again.json()], [202, { id: 'same', state: 'cancelled' }], 'a task that was there: its status now')
-  t.equal((await app.inject({ method: 'POST', url: '/late' })).statusCode, 202, 'without a promise too')
+  const record = { id: 'same', state: 'cancelled' }
+  t.match([again.statusCode, again.json()], [202, record], 'for a task that existed before: its current status')
+  t.equal((await app.inject({ method: 'POST', url: '/late' })).statusCode, 202, 'in a route without a promise too')
   t.match((await app.inject({ method: 'POST', url: '/no' })).json(), { code: 'FST_TASKS_HANDLE_INVALID' })
 })
 
-t.test('who enqueued it: the request\'s id', async t => {
+t.test('a task has the id of the request that enqueued it', async t => {
   const app = await build(t, { worker: true }, app => {
     const inner = app.tasks.define('inner', (_data, task) => task.requestId)
     const outer = app.tasks.define('outer', async (_data, task) => [task.requestId, (await inner.enqueue()).id])
@@ -119,16 +138,17 @@ t.test('who enqueued it: the request\'s id', async t => {
   const reply = await app.inject({ method: 'POST', url: '/x', payload: { long: 'x'.repeat(100_000) } })
   const [requestId, innerId] = (await reaches(app, reply.json().id, 'succeeded')).result
   t.equal(requestId, reply.headers['x-id'])
-  t.equal((await reaches(app, innerId, 'succeeded')).result, requestId, 'a task that enqueues another passes it on')
+  t.equal((await reaches(app, innerId, 'succeeded')).result, requestId, 'and so has a task that this task enqueues')
   const { id } = await app.tasks.enqueue('inner')
-  t.equal((await reaches(app, id, 'succeeded')).result, null, 'outside of a request there is none')
+  t.equal((await reaches(app, id, 'succeeded')).result, null, 'null outside of a request')
 })
 
-t.test('a bad enqueue answers with its code', async t => {
+t.test('a wrong enqueue is answered with the code of its error', async t => {
   const app = await build(t, { maxDataSize: 10 }, app => {
     app.tasks.define('x')
     app.post('/x', async (request, reply) => reply.accepted(await app.tasks.enqueue('x', request.body)))
   })
-  t.match((await app.inject({ method: 'POST', url: '/x', payload: { a: 'too large for it' } })).json(), { statusCode: 413, code: 'FST_TASKS_DATA_TOO_LARGE' })
+  const reply = await app.inject({ method: 'POST', url: '/x', payload: { a: 'too large for it' } })
+  t.match(reply.json(), { statusCode: 413, code: 'FST_TASKS_DATA_TOO_LARGE' })
   t.ok(await errorOf(app.tasks.enqueue('x', 'x'.repeat(100))))
 })
