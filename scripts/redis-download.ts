@@ -1,19 +1,11 @@
-/**
- * Layer 4: where a Redis server to run comes from, for development, the demo and the tests.
- */
+// A Redis server for tests, benches and the demo on a Debian machine without one: fetches Debian's own packages with
+// apt-get and unpacks them below the project. Nothing is installed, and no root is needed. No part of the package.
 import { execFile } from 'node:child_process'
-import { constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
-import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
-import * as errors from '../errors.ts'
-
-export interface RedisBinary {
-  path: string
-  /** What the server needs in its environment beside the process's own. */
-  env: Record<string, string>
-  from: 'path' | 'debian'
-}
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import * as errors from '../lib/errors.ts'
+import { findOnPath, isExecutable, type RedisBinary } from '../lib/dev/redis-binary.ts'
 
 interface RunOptions {
   cwd?: string
@@ -25,64 +17,28 @@ interface Output {
   text: string
 }
 
-const servers = ['redis-server', 'valkey-server']
-const debianPackages = ['redis-server', 'redis-tools']
-// A second libc beside the loader of the first one crashes at the first call: the machine's own has to do.
-const neverFetched = new Set(['libc6', 'libc-bin'])
-const dependencyRounds = 4
-const limits = { timeout: 180_000, maxBuffer: 2 ** 26 }
+const PACKAGES = ['redis-server', 'redis-tools']
+// The machine's own libc is used: a second libc beside the loader of the first crashes at the first call.
+const NEVER_FETCHED = new Set(['libc6', 'libc-bin'])
+const DEPENDENCY_ROUNDS = 4
+const LIMITS = { timeout: 180_000, maxBuffer: 2 ** 26 }
 
-let fetching: Promise<RedisBinary> | undefined
-
-/** Throws FST_TASKS_NO_REDIS_SERVER. */
-export async function findRedis (): Promise<RedisBinary> {
-  for (const name of servers) {
-    const path = await onPath(name)
-    if (path) return { path, env: {}, from: 'path' }
-  }
-  if (!(await onPath('apt-get')) || !(await onPath('dpkg-deb'))) throw noRedis()
-  fetching ??= cachedOrFetched()
-  return await fetching
-}
-
-/** The nearest folder with a package.json, upwards from this one. */
-export function packageFolder (from: string): string | undefined {
-  if (existsSync(join(from, 'package.json'))) return from
-  return from === dirname(from) ? undefined : packageFolder(dirname(from))
-}
-
-async function onPath (name: string): Promise<string | undefined> {
-  for (const dir of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(dir, name)
-    if (dir && await isExecutable(path)) return path
-  }
-}
-
-async function isExecutable (path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
-}
-
-function noRedis (cause?: Error): Error {
-  const reason = cause ? `fetching it with apt-get failed: ${cause.message}` : 'there is no redis-server or valkey-server on PATH'
-  return new errors.NoRedisServer(`${reason}${ways}`, ...(cause ? [{ cause }] : []))
-}
-
-const ways = `
+const WAYS = `
   macOS           brew install redis
   Debian, Ubuntu  apt-get install redis-server
   elsewhere       docker run -p 6379:6379 redis
 or set REDIS_URL to a running one, such as redis://127.0.0.1:6379`
 
-async function cachedOrFetched (): Promise<RedisBinary> {
-  const home = join(packageFolder(process.cwd()) ?? tmpdir(), 'node_modules', '.cache', 'fastify-tasks-redis')
-  const target = join(home, systemName())
+/**
+ * Returns the server in a folder, which is fetched at the first call. The folder has to be one that only its owner may
+ * write to: what lies there is executed.
+ * @throws FST_TASKS_NO_REDIS_SERVER
+ */
+export async function downloadRedis (folder: string): Promise<RedisBinary> {
+  if (!(await findOnPath('apt-get')) || !(await findOnPath('dpkg-deb'))) throw noRedis()
+  const target = join(folder, systemName())
   if (!existsSync(target)) {
-    await fetchInto(home, target).catch((error: Error) => { throw noRedis(error) })
+    await fetchInto(folder, target).catch((error: Error) => { throw noRedis(error) })
   }
   const binary = await binaryIn(target)
   const version = await run(binary.path, ['--version'], { env: binary.env })
@@ -90,19 +46,26 @@ async function cachedOrFetched (): Promise<RedisBinary> {
   return binary
 }
 
-/** A cache that is shared by machines of another release or architecture must not hand out a foreign binary. */
+function noRedis (cause?: Error): Error {
+  const reason = cause
+    ? `fetching it with apt-get failed: ${cause.message}`
+    : 'there is no redis-server or valkey-server on PATH'
+  return new errors.NoRedisServer(`${reason}${WAYS}`, ...(cause ? [{ cause }] : []))
+}
+
+/** Machines of different releases or architectures may share the folder: each gets its own binary. */
 function systemName (): string {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
-  const value = (key: string) => new RegExp(`^${key}="?([\\w.-]+)`, 'm').exec(release)?.[1] ?? 'unknown'
+  const value = (key: string): string => new RegExp(`^${key}="?([\\w.-]+)`, 'm').exec(release)?.[1] ?? 'unknown'
   return `${value('ID')}-${value('VERSION_ID')}-${process.arch}`
 }
 
-/** Only the rename makes a fetch visible, so a broken one is never found, and of two at once the first one stands. */
-async function fetchInto (home: string, target: string): Promise<void> {
-  process.stderr.write(`No redis-server on PATH: fetching Debian's ${debianPackages.join(', ')} and their libraries ` +
+/** Only the rename makes a download visible: a broken one is never found. If two run at once, the first one stays. */
+async function fetchInto (folder: string, target: string): Promise<void> {
+  process.stderr.write(`No redis-server on PATH: fetching Debian's ${PACKAGES.join(', ')} and their libraries ` +
     `with apt-get into ${target} (once; nothing is installed)\n`)
-  await mkdir(home, { recursive: true })
-  const work = await mkdtemp(join(home, '.partial-'))
+  await mkdir(folder, { recursive: true })
+  const work = await mkdtemp(join(folder, '.partial-'))
   try {
     await fetchPackages(work)
     await rename(join(work, 'root'), target).catch((error: Error) => {
@@ -117,21 +80,21 @@ async function fetchPackages (work: string): Promise<void> {
   for (const dir of ['root', 'debs', 'state/lists/partial', 'cache/archives/partial']) {
     await mkdir(join(work, dir), { recursive: true })
   }
-  // A foreign repository that is out of order fails the update and need not matter: the download decides.
+  // The update fails if any repository of the machine is out of order. That may not matter: the download decides.
   const update = await apt(work, 'apt-get', ['update'])
-  const first = await dependencies(work, debianPackages)
-  const failed = await unpack(work, [...debianPackages, ...first])
-  if (failed) throw new Error([failed, ...update.text.split('\n').filter((line) => /^[EW]: /.test(line))].join('\n'))
+  const first = await dependencies(work, PACKAGES)
+  const failed = await unpack(work, [...PACKAGES, ...first])
+  if (failed) throw new Error([failed, ...update.text.split('\n').filter(line => /^[EW]: /.test(line))].join('\n'))
   await completeLibraries(work, first)
 }
 
-/** The packages name their libraries, but a bare image also lacks what those need: ldd tells when to look further. */
+/** On a minimal image the libraries of the packages need more libraries. ldd says what is missing. */
 async function completeLibraries (work: string, fetched: string[]): Promise<void> {
   const seen = new Set(fetched)
   let missing = await missingLibraries(work)
-  for (let round = 0, last = fetched; missing.length > 0 && round < dependencyRounds; round++) {
-    last = (await dependencies(work, last)).filter((name) => !seen.has(name))
-    last.forEach((name) => seen.add(name))
+  for (let round = 0, last = fetched; missing.length > 0 && round < DEPENDENCY_ROUNDS; round++) {
+    last = (await dependencies(work, last)).filter(name => !seen.has(name))
+    last.forEach(name => seen.add(name))
     const failed = last.length > 0 && await unpack(work, last)
     if (failed) throw new Error(failed)
     missing = await missingLibraries(work)
@@ -141,11 +104,11 @@ async function completeLibraries (work: string, fetched: string[]): Promise<void
 
 async function dependencies (work: string, packages: string[]): Promise<string[]> {
   const { text } = await apt(work, 'apt-cache', ['depends', ...packages])
-  const names = Array.from(text.matchAll(/^ [ |](?:Pre)?Depends: (lib[\w.+-]+)/gm), (match) => match[1] as string)
-  return [...new Set(names)].filter((name) => !neverFetched.has(name))
+  const names = Array.from(text.matchAll(/^ [ |](?:Pre)?Depends: (lib[\w.+-]+)/gm), match => match[1] as string)
+  return [...new Set(names)].filter(name => !NEVER_FETCHED.has(name))
 }
 
-/** Returns what went wrong, if anything did. */
+/** Returns what went wrong, or undefined. */
 async function unpack (work: string, packages: string[]): Promise<string | undefined> {
   const debs = join(work, 'debs')
   const download = await apt(work, 'apt-get', ['download', ...packages], debs)
@@ -160,20 +123,20 @@ async function unpack (work: string, packages: string[]): Promise<string | undef
 async function missingLibraries (work: string): Promise<string[]> {
   const binary = await binaryIn(join(work, 'root'))
   const { ok, text } = await run('ldd', [binary.path], { env: binary.env })
-  const missing = text.split('\n').filter((line) => line.includes('not found'))
+  const missing = text.split('\n').filter(line => line.includes('not found'))
   if (!ok && missing.length === 0) throw new Error(`ldd ${binary.path}: ${text}`)
-  return missing.map((line) => line.replace(/=>.*/, '').trim())
+  return missing.map(line => line.replace(/=>.*/, '').trim())
 }
 
 async function binaryIn (root: string): Promise<RedisBinary> {
   const path = join(root, 'usr', 'bin', 'redis-server')
   if (!(await isExecutable(path))) throw new Error(`no redis-server in ${root}: remove that folder and try again`)
-  return { path, env: { LD_LIBRARY_PATH: libraryFolders(root).join(':') }, from: 'debian' }
+  return { path, env: { LD_LIBRARY_PATH: libraryFolders(root).join(':') } }
 }
 
 function libraryFolders (root: string): string[] {
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  return [...new Set(files.filter((file) => /\.so(\.|$)/.test(file)).map((file) => join(root, dirname(file))))]
+  return [...new Set(files.filter(file => /\.so(\.|$)/.test(file)).map(file => join(root, dirname(file))))]
 }
 
 function apt (work: string, command: string, args: string[], cwd = work): Promise<Output> {
@@ -181,19 +144,19 @@ function apt (work: string, command: string, args: string[], cwd = work): Promis
     `Dir::State=${join(work, 'state')}`,
     'Dir::State::status=/var/lib/dpkg/status',
     `Dir::Cache=${join(work, 'cache')}`,
-    // Run by root, apt would drop to a user that cannot enter these private folders.
+    // If root runs apt, apt would drop to a user that cannot enter these private folders.
     'APT::Sandbox::User=root',
     'Acquire::Languages=none',
     'Acquire::http::Timeout=20',
     'Acquire::https::Timeout=20'
   ]
-  return run(command, [...options.flatMap((option) => ['-o', option]), '-q', ...args], { cwd })
+  return run(command, [...options.flatMap(option => ['-o', option]), '-q', ...args], { cwd })
 }
 
 function run (command: string, args: string[], options: RunOptions = {}): Promise<Output> {
   const env = { ...process.env, LC_ALL: 'C', ...options.env }
-  return new Promise((resolve) => {
-    execFile(command, args, { ...limits, cwd: options.cwd, env }, (error, stdout, stderr) => {
+  return new Promise(resolve => {
+    execFile(command, args, { ...LIMITS, cwd: options.cwd, env }, (error, stdout, stderr) => {
       const text = stdout + stderr
       resolve(error ? { ok: false, text: text.trim().slice(-1500) || error.message } : { ok: true, text })
     })

@@ -1,21 +1,23 @@
-// Starts a private Redis server for tests, benches and the demo, by lib/dev. Tests can kill, pause and restart it.
+// A private Redis server for tests, benches and the demo: starts it as `fastify-tasks dev` does, and does to it what
+// tests need. On a Debian machine without Redis it is downloaded.
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { findRedis, packageFolder } from '../lib/dev/redis-binary.ts'
+import { dirname, join, resolve } from 'node:path'
+import { findServerOnPath, type RedisBinary } from '../lib/dev/redis-binary.ts'
 import { endRedis, launchRedis, type RedisServer, type ServerSetup } from '../lib/dev/redis-server.ts'
+import { downloadRedis } from './redis-download.ts'
 
-export { findRedis } from '../lib/dev/redis-binary.ts'
 export type { RedisBinary } from '../lib/dev/redis-binary.ts'
 
 export interface RedisOptions {
-  /** Default: a free port. */
+  /** Default: a free one. */
   port?: number
-  /** Whether to listen on a Unix socket too. Default: false. */
+  /** Listens on a Unix socket too. Default: false. */
   unixSocket?: boolean
-  /** The server's folder, which is kept at stop. Default: a temporary folder, which is removed at stop. */
+  /** Kept at stop. Default: a temporary folder, removed at stop. */
   dir?: string
-  /** Whether to write every change to disk before it is answered. Default: false. */
+  /** Writes every change to disk before it is answered. Default: false. */
   aof?: boolean
   /** More arguments for the server, such as `['--maxmemory', '64mb']`. */
   config?: string[]
@@ -25,34 +27,49 @@ export interface RedisOptions {
 export interface RunningRedis {
   readonly url: string
   readonly port: number
-  /** The path of the Unix socket, if the option unixSocket is set. */
+  /** The path of the Unix socket, if one was asked for. */
   readonly socket: string | undefined
   readonly dir: string
-  /** The pid of the server. It changes at a restart. */
+  /** The pid of the server. A restart changes it. */
   readonly pid: number
   stop (): Promise<void>
   kill (): Promise<void>
-  /** Starts the server again with the same port and folder. Stops it first if it is running. */
+  /** Starts the server again on the same port and folder. Stops it first if it is running. */
   restart (): Promise<void>
   pause (): void
   resume (): void
 }
 
-const socketPathLimit = 104
+const MAX_SOCKET_PATH = 104
 
-/** The folder of this project, even if this file runs from a build folder. */
-export const projectRoot = (): string => packageFolder(import.meta.dirname)!
+/** The folder of this project, wherever this file was compiled to. */
+export const projectRoot = (from = import.meta.dirname): string =>
+  existsSync(join(from, 'package.json')) ? from : projectRoot(dirname(from))
+
+let downloaded: Promise<RedisBinary> | undefined
+
+/** The server on PATH, or the one that was downloaded into this project. Throws FST_TASKS_NO_REDIS_SERVER. */
+export async function findRedis (): Promise<RedisBinary> {
+  const server = await findServerOnPath()
+  if (server) return server
+  const folder = join(projectRoot(), 'node_modules', '.cache', 'fastify-tasks-redis')
+  downloaded ??= downloadRedis(folder).catch(error => {
+    downloaded = undefined
+    throw error
+  })
+  return await downloaded
+}
 
 export async function startRedis (options: RedisOptions = {}): Promise<RunningRedis> {
   const binary = await findRedis()
   const dir = await makeDir(options.dir)
+  const temporary = !options.dir
   try {
     const socket = options.unixSocket ? socketIn(dir) : undefined
-    const args = serverArgs(options, socket)
-    const setup = { binary, dir, temporary: !options.dir, args, password: options.password }
+    const setup = { binary, dir, temporary, args: serverArgs(options, socket), password: options.password }
     return controls(setup, socket, await launchRedis(setup, options.port))
   } catch (error) {
-    await removeOwn(dir, !options.dir)
+    await removeOwn(dir, temporary)
     throw error
   }
 }
@@ -102,6 +119,6 @@ async function removeOwn (dir: string, temporary: boolean): Promise<void> {
 
 function socketIn (dir: string): string {
   const path = join(dir, 's')
-  if (path.length < socketPathLimit) return path
-  throw new Error(`the Unix socket's path ${path} is longer than ${socketPathLimit} characters: pass a shorter dir`)
+  if (path.length < MAX_SOCKET_PATH) return path
+  throw new Error(`the path of a Unix socket has at most ${MAX_SOCKET_PATH} characters: pass a shorter dir than ${dir}`)
 }

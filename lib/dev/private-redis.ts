@@ -1,29 +1,30 @@
 /**
- * Layer 4: the Redis of `fastify-tasks dev`: in memory, in a temporary folder, gone with whoever started it.
+ * The Redis of `fastify-tasks dev`: in memory, with a temporary folder. It ends with the process that started it.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as errors from '../errors.ts'
-import { findRedis } from './redis-binary.ts'
+import { requireServerOnPath } from './redis-binary.ts'
 import { endRedis, launchRedis, type RedisServer } from './redis-server.ts'
 
 export interface PrivateRedis {
   readonly url: string
   readonly pid: number
+  /** Stops the server and removes its data. */
   stop (): Promise<void>
 }
 
 /** Throws FST_TASKS_NO_REDIS_SERVER. */
 export async function startPrivateRedis (): Promise<PrivateRedis> {
-  const binary = await findRedis()
+  const binary = await requireServerOnPath()
   const dir = await mkdtemp(join(tmpdir(), 'fastify-tasks-redis-'))
-  const removed = (): Promise<void> => rm(dir, { recursive: true, force: true })
+  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true })
   let server: RedisServer
   try {
     server = await launchRedis({ binary, dir, temporary: true, args: ['--appendonly', 'no'] })
   } catch (error) {
-    await removed()
+    await remove()
     throw new errors.NoRedisServer((error as Error).message, { cause: error })
   }
   return {
@@ -31,7 +32,7 @@ export async function startPrivateRedis (): Promise<PrivateRedis> {
     pid: server.pid,
     async stop () {
       await endRedis(server, 'SIGTERM')
-      await removed()
+      await remove()
     }
   }
 }

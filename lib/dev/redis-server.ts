@@ -1,19 +1,19 @@
 /**
- * Layer 4: a Redis server on 127.0.0.1 that cannot outlive the process that started it.
+ * A Redis server on 127.0.0.1 that cannot outlive the process that started it.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisBinary } from './redis-binary.ts'
 
 export interface ServerSetup {
   binary: RedisBinary
-  /** Has the server's data and its log. */
+  /** The folder of the server's data and its log. */
   dir: string
-  /** Removes the folder if this process goes before it has stopped the server. */
+  /** Whether the folder is removed if this process ends before it has stopped the server. */
   temporary: boolean
   /** More arguments for the server. */
   args: string[]
@@ -27,20 +27,25 @@ export interface RedisServer {
   readonly exited: Promise<unknown>
 }
 
-const startWithin = 10_000
-const stopWithin = 5_000
-const logName = 'redis.log'
-const clashRetries = 10
+const START_TIMEOUT_MS = 10_000
+/** How long a server may take to stop, before it is killed. */
+const STOP_TIMEOUT_MS = 5_000
+const LOG_FILE = 'redis.log'
+const MAX_PORT_ATTEMPTS = 10
 
 // The shell becomes the server, so that the child's pid and exit are the server's own. Beside it, in the same process
-// group, a watcher reads a pipe that ends with the parent, however that died; it then removes the temporary folder, if
-// there is one, and kills the group. The group and no pid, because a pid may long be another process's.
-const wrapper = `
+// group, a watcher reads a pipe that closes when the parent ends, by SIGKILL too. Then it removes the temporary folder,
+// if there is one, and kills the group. It kills the group and no pid: by then a pid may belong to another process.
+const WRAPPER = `
 (cat <&3 >/dev/null; [ -z "$1" ] || rm -rf -- "$1"; kill -9 0) &
 shift
 exec "$@" 3<&-`
 
-/** Starts a server, and waits until it answers. A free port may be taken again before the server has it: the only failure worth another attempt. */
+/**
+ * Starts a server, and waits until it answers.
+ * @param port default: a free one. If another process takes it before the server does, the next attempt has another
+ * @throws with the end of the server's log
+ */
 export async function launchRedis (setup: ServerSetup, port?: number): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
     const server = await spawnServer(setup, port ?? await freePort())
@@ -49,21 +54,22 @@ export async function launchRedis (setup: ServerSetup, port?: number): Promise<R
       return server
     } catch (error) {
       await endRedis(server, 'SIGKILL')
-      if (attempt === clashRetries || !logOf(setup.dir).includes('Address already in use')) throw error
-      await delay(20 * attempt)
+      // All other failures would come again.
+      if (attempt === MAX_PORT_ATTEMPTS || !logOf(setup.dir).includes('Address already in use')) throw error
+      await sleep(20 * attempt)
     }
   }
 }
 
 async function spawnServer (setup: ServerSetup, port: number): Promise<RedisServer> {
   const { binary, dir, temporary } = setup
-  const log = openSync(join(dir, logName), 'w')
+  const log = openSync(join(dir, LOG_FILE), 'w')
   try {
-    const watched = ['-c', wrapper, 'sh', temporary ? dir : '']
-    const child = spawn('sh', [...watched, binary.path, ...serverArgs(setup, port)], {
-      // The pipe is not stdin: Node closes that as soon as the server has exited, and the watcher would remove the folder.
+    const wrapped = ['-c', WRAPPER, 'sh', temporary ? dir : '']
+    const child = spawn('sh', [...wrapped, binary.path, ...serverArgs(setup, port)], {
+      // The pipe is not stdin: Node closes stdin when the server exits, and the watcher would remove the folder.
       stdio: ['ignore', log, log, 'pipe'],
-      // Ctrl+C in the terminal would otherwise stop the server under those who still need it to shut down.
+      // Otherwise Ctrl+C in the terminal would stop the server while others need it to shut down.
       detached: true,
       // A locale that is not installed makes the server exit.
       env: { ...process.env, LC_ALL: 'C', ...binary.env }
@@ -81,13 +87,13 @@ const serverArgs = ({ dir, args, password }: ServerSetup, port: number): string[
   ...(password ? ['--requirepass', password] : []), ...args
 ]
 
-/** The server never keeps the process up; whoever waits for its end refs the child for as long. */
+/** The server does not keep this process running. `endRedis` refs the child while it waits. */
 function exitOf (child: ChildProcess): Promise<unknown> {
   const pipe = child.stdio[3] as Socket
   pipe.on('error', () => {})
   pipe.unref()
   child.unref()
-  return new Promise((resolve) => {
+  return new Promise(resolve => {
     child.once('error', resolve)
     child.once('exit', () => {
       killGroup(child)
@@ -97,7 +103,7 @@ function exitOf (child: ChildProcess): Promise<unknown> {
   })
 }
 
-/** The watcher goes before its pipe ends, as it would remove the folder that a restart needs. */
+/** Ends the watcher before its pipe closes: it would remove the folder, which a restart needs. */
 function killGroup (child: ChildProcess): void {
   try {
     process.kill(-(child.pid as number), 'SIGKILL')
@@ -108,48 +114,50 @@ function hasExited ({ child }: RedisServer): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 
+/** Stops a server, and waits for its exit. */
 export async function endRedis (server: RedisServer, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (hasExited(server)) return
   const { child } = server
   child.ref()
   child.kill(signal)
-  // A paused server gets to its SIGTERM only once it runs again, a busy one perhaps never.
+  // A paused server does not see SIGTERM before it continues. A busy one may never see it.
   child.kill('SIGCONT')
-  const late = setTimeout(() => child.kill('SIGKILL'), stopWithin)
+  const late = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
   await server.exited
   clearTimeout(late)
 }
 
 async function untilReady (server: RedisServer, setup: ServerSetup): Promise<void> {
-  const deadline = Date.now() + startWithin
+  const deadline = Date.now() + START_TIMEOUT_MS
   while (!hasExited(server) && Date.now() < deadline) {
-    if (isReady(await ask(server.port, setup.password), server, setup)) return
-    await delay(5)
+    if (isReady(await query(server.port, setup.password), server, setup)) return
+    await sleep(5)
   }
-  const what = hasExited(server) ? 'exited' : `did not answer within ${startWithin} ms`
+  const what = hasExited(server) ? 'exited' : `did not answer within ${START_TIMEOUT_MS} ms`
   const log = logOf(setup.dir).slice(-2000)
   throw new Error(`${setup.binary.path} on port ${server.port} ${what}. The end of its log:\n${log}`)
 }
 
-/** The pid tells our server from another one that has the port: ours is then about to exit. */
-function isReady (answer: string, server: RedisServer, { password }: ServerSetup): boolean {
-  if (answer.includes('-NOAUTH')) return password === undefined
-  return answer.includes('+PONG') && answer.includes(`process_id:${server.pid}\r\n`)
+/** The pid tells our server from another one that has the port. In that case ours is about to exit. */
+function isReady (reply: string, server: RedisServer, { password }: ServerSetup): boolean {
+  if (reply.includes('-NOAUTH')) return password === undefined
+  return reply.includes('+PONG') && reply.includes(`process_id:${server.pid}\r\n`)
 }
 
-function ask (port: number, password?: string): Promise<string> {
+/** The replies to PING and INFO. Empty if nothing answers. */
+function query (port: number, password?: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 })
   const commands = [...(password ? [['AUTH', password]] : []), ['PING'], ['INFO', 'server'], ['QUIT']]
-  let answer = ''
-  socket.setEncoding('utf8').on('data', (text) => { answer += text })
+  let reply = ''
+  socket.setEncoding('utf8').on('data', text => { reply += text })
   socket.once('connect', () => socket.write(commands.map(encode).join('')))
   socket.once('timeout', () => socket.destroy())
   socket.on('error', () => {})
-  return new Promise((resolve) => socket.once('close', () => resolve(answer)))
+  return new Promise(resolve => socket.once('close', () => resolve(reply)))
 }
 
 function encode (words: string[]): string {
-  return `*${words.length}\r\n` + words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')
+  return `*${words.length}\r\n` + words.map(word => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')
 }
 
 async function freePort (): Promise<number> {
@@ -162,5 +170,5 @@ async function freePort (): Promise<number> {
 }
 
 function logOf (dir: string): string {
-  return readFileSync(join(dir, logName), 'utf8')
+  return readFileSync(join(dir, LOG_FILE), 'utf8')
 }

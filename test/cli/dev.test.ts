@@ -1,9 +1,9 @@
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { findRedis, startRedis } from '../../scripts/redis.ts'
+import { startRedis } from '../../scripts/redis.ts'
 import { DEADLINE, ended, PLUGIN, run, type Run } from '../support/command.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
@@ -124,30 +124,6 @@ t.test('TypeScript; PORT; an app without a task is served all the same', async t
   t.same(await dev.exit, [0, null])
 })
 
-t.test('one that was fetched before is taken from its cache', async t => {
-  if (await isThere(6379)) return t.pass('there is one on this machine: it is taken')
-  const folder = t.testdir({ 'package.json': '{}', 'app.mjs': app('{ connectTimeout: 50 }'), bin: { 'apt-get': '#!/bin/sh\nexit 1\n', 'dpkg-deb': '#!/bin/sh\nexit 1\n' } })
-  for (const program of ['apt-get', 'dpkg-deb']) chmodSync(join(folder, 'bin', program), 0o755)
-  for (const tool of ['sh', 'cat', 'rm']) symlinkSync(`/bin/${tool}`, join(folder, 'bin', tool))
-  const first = startDev(t, folder, ['--no-watch'], { PATH: join(folder, 'bin') })
-  const [, target] = await until('it says where to', () => /with apt-get into (.+) \(once/.exec(first.err()), DEADLINE)
-  t.ok(target!.startsWith(join(folder, 'node_modules/.cache/')), 'in the project of the app')
-  await until('it has failed', () => first.err().includes('FST_TASKS_NO_REDIS_SERVER'), DEADLINE)
-  first.child.kill('SIGINT')
-  await first.exit
-  const { path, from } = await findRedis()
-  if (from === 'debian') symlinkSync(join(path, '../../..'), target!)
-  else {
-    mkdirSync(join(target!, 'usr/bin'), { recursive: true })
-    symlinkSync(path, join(target!, 'usr/bin/redis-server'))
-  }
-  const dev = startDev(t, folder, ['--no-watch'], { PATH: join(folder, 'bin') })
-  t.equal(await hello(await dev.address()), 'one world')
-  t.match(dev.err(), /a private one is at/)
-  dev.child.kill('SIGTERM')
-  t.same(await dev.exit, [0, null])
-})
-
 t.test('an app without the plugin is served; a place where it cannot listen is said', async t => {
   const folder = t.testdir({ 'app.mjs': 'export default async function app (fastify) {\n  fastify.get("/", async () => "served")\n}\n' })
   const dev = startDev(t, folder, ['--no-watch'])
@@ -168,7 +144,6 @@ t.test('refuses in production', async t => {
 
 const noServer: Array<[string, Record<string, string>, RegExp]> = [
   ['no redis-server on PATH', {}, /there is no redis-server/],
-  ['nor can one be fetched', { 'apt-get': 'echo no network >&2; exit 1', 'apt-cache': 'exit 1', 'dpkg-deb': 'exit 1' }, /fetching it with apt-get failed: no network/],
   ['one that does not start', { 'redis-server': 'echo wrong architecture; exit 1' }, /redis-server on port \d+ exited\. The end of its log:\nwrong architecture/]
 ]
 

@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import type { Test } from 'tap'
-import { findRedis, startRedis } from '../../scripts/redis.ts'
+import { findServerOnPath, installCommand, requireServerOnPath } from '../../lib/dev/redis-binary.ts'
+import { startRedis } from '../../scripts/redis.ts'
 import type { RedisOptions, RunningRedis } from '../../scripts/redis.ts'
 
 const redisModule = new URL('../../scripts/redis.js', import.meta.url).href
@@ -68,7 +69,7 @@ function starter (after: string): ChildProcess {
     ${after}`])
 }
 
-t.test('starts a server that answers, and stops it without a trace', async (t) => {
+t.test('starts a server that answers, and leaves nothing behind when it stops it', async (t) => {
   const redis = await started(t)
   const info = await client(t, redis.url).info('server')
   t.match(info, `process_id:${redis.pid}\r\n`)
@@ -82,7 +83,7 @@ t.test('starts a server that answers, and stops it without a trace', async (t) =
   await t.resolves(redis.stop(), 'a second stop does no harm')
 })
 
-t.test('two at once have a port and data of their own', async (t) => {
+t.test('two servers at once have their own ports and data', async (t) => {
   const [one, other] = await Promise.all([started(t), started(t)])
   t.not(one.port, other.port)
   await client(t, one.url).set('key', 'one')
@@ -107,7 +108,7 @@ t.test('with an append-only file, a key outlives a kill', async (t) => {
   t.equal(await connection.get('key'), 'kept')
 })
 
-t.test('without one, a restart of the running server forgets', async (t) => {
+t.test('without an append-only file, a restart loses all keys', async (t) => {
   const redis = await started(t)
   const connection = client(t, redis.url)
   await connection.set('key', 'lost')
@@ -134,7 +135,7 @@ t.test('a password and a Unix socket', async (t) => {
   await t.rejects(client(t, `redis://127.0.0.1:${redis.port}`).ping(), { message: /NOAUTH/ })
 })
 
-t.test('a paused server keeps silent until it is resumed, and can be stopped', async (t) => {
+t.test('a paused server does not answer until it is resumed, and can be stopped', async (t) => {
   const redis = await started(t)
   const connection = client(t, redis.url)
   await connection.ping()
@@ -147,7 +148,7 @@ t.test('a paused server keeps silent until it is resumed, and can be stopped', a
   t.ok(await isRefused(redis.port))
 })
 
-t.test('a server that does not come up is reported with its log', async (t) => {
+t.test('a server that does not start: the error has the end of its log', async (t) => {
   await t.rejects(startRedis({ config: ['--no-such-setting', '1'] }), { message: /exited[^]*no-such-setting/ })
 })
 
@@ -156,11 +157,32 @@ t.test('another server on the port is not taken for ours', async (t) => {
   await t.rejects(startRedis({ port }), { message: /Address already in use/ })
 })
 
-t.test('where there is no server, the error names the ways to one', async (t) => {
+t.test('a server on PATH: redis-server, then valkey-server, and nothing that cannot be executed', async (t) => {
   const path = process.env.PATH
   t.teardown(() => { process.env.PATH = path })
-  process.env.PATH = join(tmpdir(), 'no-such-folder')
-  await t.rejects(findRedis(), { message: /brew install redis[^]*apt-get install redis-server[^]*docker run[^]*REDIS_URL/ })
+  const folder = t.testdir({
+    data: { 'redis-server': '' }, both: { 'redis-server': '', 'valkey-server': '' }, valkey: { 'valkey-server': '' }
+  })
+  const at = (...names: string[]): string => join(folder, ...names)
+  for (const file of [at('both', 'redis-server'), at('both', 'valkey-server'), at('valkey', 'valkey-server')]) {
+    chmodSync(file, 0o755)
+  }
+  const found = async (...folders: string[]): Promise<string | undefined> => {
+    process.env.PATH = folders.join(delimiter)
+    return (await findServerOnPath())?.path
+  }
+  t.equal(await found(at('data'), at('both')), at('both', 'redis-server'))
+  t.equal(await found(at('valkey')), at('valkey', 'valkey-server'))
+  t.equal(await found(at('data'), '', at('nowhere')), undefined)
+  const message = /^No Redis can be started: there is no redis-server or valkey-server on PATH\. Get one with ".+".*REDIS_URL/
+  await t.rejects(requireServerOnPath(), { code: 'FST_TASKS_NO_REDIS_SERVER', message })
+})
+
+t.test('how to get a server, on each platform', async (t) => {
+  t.equal(installCommand('darwin', false), 'brew install redis')
+  t.equal(installCommand('linux', true), 'apt-get install redis-server')
+  t.equal(installCommand('linux', false), 'docker run -p 6379:6379 redis')
+  t.equal(installCommand('win32', false), 'docker run -p 6379:6379 redis')
 })
 
 t.test('the server dies with a parent that gets SIGKILL', async (t) => {
@@ -201,7 +223,8 @@ t.test('with-redis', async (t) => {
       const child = run(script(`
         process.on('${signal}', () => {
           const { port } = new URL(process.env.REDIS_URL)
-          require('node:net').connect(port, '127.0.0.1').on('connect', () => process.exit(5)).on('error', () => process.exit(6))
+          const socket = require('node:net').connect(port, '127.0.0.1')
+          socket.on('connect', () => process.exit(5)).on('error', () => process.exit(6))
         })
         setInterval(() => {}, 1000)
         console.log(process.env.REDIS_URL)`))
@@ -212,7 +235,7 @@ t.test('with-redis', async (t) => {
     })
   }
 
-  t.test('uses REDIS_URL where it is set, and says so without the password', async (t) => {
+  t.test('uses REDIS_URL if it is set, and prints it without the password', async (t) => {
     const url = 'redis://user:secret@127.0.0.1:1/2'
     const { code, out, err } = await finished(run(script('console.log(process.env.REDIS_URL)'), { REDIS_URL: url }))
     t.equal(code, 0)

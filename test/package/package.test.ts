@@ -4,6 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -41,6 +42,9 @@ t.test('pack: what belongs into it, and nothing else', async t => {
   t.same(names.filter(name => /^dist\/.*\.lua$/.test(name)), [], 'no file is read at run time')
   for (const name of ['dist/plugin.js', 'dist/plugin.d.ts', 'dist/standalone.js', 'dist/cli/main.js', 'dist/cli/commands/dev.js', 'dist/dev/redis-server.js', 'README.md', 'LICENSE', 'CHANGELOG.md']) t.ok(names.includes(name), name)
   t.same(names.filter(name => !/^(dist\/|lib\/|README\.md|LICENSE|CHANGELOG\.md|package\.json)/.test(name)), [])
+  const code = names.filter(name => /^(dist|lib)\//.test(name) && !name.endsWith('.map'))
+  const downloads = code.filter(name => /dpkg-deb|apt-get.*download/.test(readFileSync(join(repo, name), 'utf8')))
+  t.same(downloads, [], 'no downloader of Redis')
   await writeFile(join(folder, 'package.json'), '{ "name": "stranger", "private": true }')
   await inFolder('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', `./${filename}`, 'fastify@5', '@types/node@20')
 })
