@@ -1,5 +1,5 @@
 /**
- * Layer 3: what the plugin adds to Fastify: `fastify.tasks`, and `reply.accepted`.
+ * What the plugin adds to Fastify: `fastify.tasks` and `reply.accepted`.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { describeValue } from './describe.ts'
@@ -7,22 +7,28 @@ import * as errors from './errors.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
 import type { AppWorkers } from './worker.ts'
-import type { MemoryClock } from './testing/virtual-clock.ts'
+import type { TestClock } from './testing/test-clock.ts'
 import type { TaskRegistry } from './tasks/registry.ts'
-import type { AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks, ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord, TaskWorker, WorkerInfo, WorkerOptions } from './types.ts'
+import type {
+  AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
+  ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord,
+  TaskWorker, WorkerInfo, WorkerOptions
+} from './types.ts'
 
-/** `fastify.tasks` as one instance sees it: tasks that are defined through it run with that instance as `this`. */
+type AnyHandle = TaskHandle<any, any>
+
+/** `fastify.tasks` of one Fastify scope. A task that is defined through it runs with that scope as its `this`. */
 class ScopedTasks implements FastifyTasks {
   readonly #registry: TaskRegistry
   readonly #instance: FastifyInstance
   readonly #workers: AppWorkers
-  readonly #memoryClock: MemoryClock | undefined
+  readonly #clock: TestClock
 
-  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: AppWorkers, memoryClock: MemoryClock | undefined) {
+  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: AppWorkers, clock: TestClock) {
     this.#registry = registry
     this.#instance = instance
     this.#workers = workers
-    this.#memoryClock = memoryClock
+    this.#clock = clock
   }
 
   get name (): string { return this.#registry.settings.name }
@@ -40,10 +46,16 @@ class ScopedTasks implements FastifyTasks {
     }
   }
 
-  enqueue (name: string, data?: unknown, options?: EnqueueOptions): Promise<TaskHandle<any, any>> { return this.#registry.enqueue(name, data, options) }
-  enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Array<TaskHandle<any, any>>> { return this.#registry.enqueueMany(name, items) }
+  enqueue (name: string, data?: unknown, options?: EnqueueOptions): Promise<AnyHandle> {
+    return this.#registry.enqueue(name, data, options)
+  }
+
+  enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<AnyHandle[]> {
+    return this.#registry.enqueueMany(name, items)
+  }
+
   status (id: string): Promise<TaskRecord<any, any> | null> { return this.#registry.status(id) }
-  handle (id: string): Promise<TaskHandle<any, any> | null> { return this.#registry.handle(id) }
+  handle (id: string): Promise<AnyHandle | null> { return this.#registry.handle(id) }
   cancel (id: string): Promise<CancelOutcome> { return this.#registry.cancel(id) }
   retry (id: string): Promise<RetryOutcome> { return this.#registry.retry(id) }
 
@@ -59,24 +71,24 @@ class ScopedTasks implements FastifyTasks {
     return worker
   }
 
-  async drain (options: DrainOptions = {}): Promise<Drained> { return this.#clock('drain').drain(options) }
-  async advance (ms: number, options: AdvanceOptions = {}): Promise<Drained> { return this.#clock('advance').advance(ms, options) }
-
-  #clock (call: string): MemoryClock {
-    if (!this.#memoryClock) throw new errors.NotMemoryMode(this.name, call)
-    return this.#memoryClock
-  }
+  async drain (options: DrainOptions = {}): Promise<Drained> { return this.#clock.drain(options) }
+  async advance (ms: number, options: AdvanceOptions = {}): Promise<Drained> { return this.#clock.advance(ms, options) }
 }
 
-/** Decorates; the workers that are started through it are added to `workers`. Throws FST_TASKS_NAME_TAKEN. */
-export function decorate (fastify: FastifyInstance, registry: TaskRegistry, workers: AppWorkers, memoryClock?: MemoryClock): FastifyTasks {
+/**
+ * Adds the decorators. Workers that are started through them are added to `workers`.
+ * @throws FST_TASKS_NAME_TAKEN
+ */
+export function decorate (
+  fastify: FastifyInstance, registry: TaskRegistry, workers: AppWorkers, clock: TestClock
+): FastifyTasks {
   const { name } = registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
   const scoped = new WeakMap<FastifyInstance, FastifyTasks>()
   fastify.decorate(name, {
     getter (this: FastifyInstance) {
       let tasks = scoped.get(this)
-      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers, memoryClock))
+      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers, clock))
       return tasks
     }
   })
@@ -85,8 +97,11 @@ export function decorate (fastify: FastifyInstance, registry: TaskRegistry, work
   return (fastify as any)[name]
 }
 
-/** 202, with the address of the status route and the status itself: from memory, unless the task was there before. */
-function accepted (this: FastifyReply, handle: TaskHandle<any, any>): FastifyReply {
+/**
+ * Answers 202 with the address of the status route and the status. No call to Redis, unless the task was there before.
+ * @throws FST_TASKS_HANDLE_INVALID
+ */
+function accepted (this: FastifyReply, handle: AnyHandle): FastifyReply {
   if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(describeValue(handle))
   this.code(202).header('cache-control', 'no-store')
   if (handle.location !== null) this.header('location', handle.location)
@@ -100,9 +115,12 @@ function accepted (this: FastifyReply, handle: TaskHandle<any, any>): FastifyRep
 
 const REMEMBERS = Symbol('fastify-tasks.remembers-request')
 
-/** A task knows which request enqueued it, and its trace. After the body was read: its stream loses the context. */
+/**
+ * Makes the current request known to `enqueue`: a task stores the id and the trace of the request that enqueued it.
+ * In preValidation, after the body was read: the stream of the body loses the async context.
+ */
 function rememberRequest (fastify: FastifyInstance): void {
-  if (fastify.hasDecorator(REMEMBERS)) return // another instance of the plugin does
+  if (fastify.hasDecorator(REMEMBERS)) return // another instance of the plugin has added the hook
   fastify.decorate(REMEMBERS, true)
   fastify.addHook('preValidation', (request, _reply, done) => runInRequest(request, done))
 }

@@ -2,7 +2,7 @@
  * The options: every default once, and the check of every option that an app passes.
  */
 export {
-  defaults, devDefaults, drainDefaults, listDefaults, workerDefaults, type Settings, type WorkerSettings
+  defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, workerDefaults, type Settings, type WorkerSettings
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkResult, drainSettings, pluginSettings,

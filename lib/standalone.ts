@@ -1,5 +1,6 @@
 /**
- * Layer 4: a worker in a process of its own: boots the app that serves HTTP, without listening, and works.
+ * 'fastify-tasks/worker': a worker in a process of its own. It boots the app that serves HTTP, without listening, and
+ * works on the app's tasks.
  */
 import type { FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from 'fastify'
 import { pino } from 'pino'
@@ -7,7 +8,7 @@ import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { workerDefaults } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
-import type { AppRegistry } from './boot/app-registry.ts'
+import type { AppRegistry, PluginInstance } from './boot/app-registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
 export interface RunWorkerOptions extends WorkerOptions {
@@ -17,9 +18,9 @@ export interface RunWorkerOptions extends WorkerOptions {
   appOptions?: object
   /** Options of the Fastify server. Default: the module's `options` export. */
   serverOptions?: FastifyServerOptions
-  /** Level of the log, where serverOptions has no logger. Default `info`. */
+  /** Level of the log, if serverOptions has no logger. Default `info`. */
   logLevel?: string
-  /** Called when the app is ready, before Redis is waited for. */
+  /** Called when the app is ready, before the worker waits for Redis. */
   onBoot?: (boot: WorkerBoot) => void
 }
 
@@ -27,13 +28,13 @@ export interface RunWorkerOptions extends WorkerOptions {
 export interface WorkerBoot {
   /** The app's file, or the name of its plugin. */
   app: string
-  /** Where each Redis is, without user and password. */
+  /** The address of each Redis, without user and password. */
   redis: string[]
   queues: string[]
   /** Names of the tasks that have a handler here. */
   tasks: string[]
   concurrency: number
-  /** Drains: see closeTimeout. Idempotent. */
+  /** Waits for running tasks as long as closeTimeout, then closes the app. A second call does no more. */
   close: () => Promise<void>
 }
 
@@ -42,19 +43,19 @@ export interface RunningWorker extends WorkerBoot {
   readonly workers: TaskWorker[]
 }
 
-export type PluginInstance = AppRegistry['instances'][number]
-
-/** Boot must not give up before Redis is there: @fastify/redis of the app's own waits for it. */
+/** None: @fastify/redis of the app waits for Redis, and the boot must wait with it. */
 const BOOT_TIMEOUT = 0
 
 /**
- * Boots an app to ready, without listening, and works on its tasks until `close`.
- * @throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, FST_TASKS_APP_WITHOUT_PLUGIN, FST_TASKS_APP_MEMORY_MODE, FST_TASKS_NO_HANDLERS,
- * FST_TASKS_REDIS_REFUSED, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_*_OPTION_*, and whatever the app throws.
+ * Boots an app until it is ready, without listening, and works on its tasks until `close`.
+ * @throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, FST_TASKS_APP_WITHOUT_PLUGIN,
+ * FST_TASKS_APP_MEMORY_MODE, FST_TASKS_NO_HANDLERS, FST_TASKS_REDIS_REFUSED, FST_TASKS_QUEUE_UNKNOWN,
+ * FST_TASKS_*_OPTION_*, and whatever the app throws
  */
 export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
   const { app, appOptions, serverOptions, logLevel = 'info' } = options
-  const server = (own: FastifyServerOptions): FastifyServerOptions => ({ ...logging({ ...own, ...serverOptions }, logLevel), pluginTimeout: BOOT_TIMEOUT })
+  const server = (own: FastifyServerOptions): FastifyServerOptions =>
+    ({ ...withLogger({ ...own, ...serverOptions }, logLevel), pluginTimeout: BOOT_TIMEOUT })
   const booted = await bootApp({ app, appOptions, server })
   try {
     return await work(booted, options)
@@ -64,52 +65,64 @@ export async function runWorker (options: RunWorkerOptions): Promise<RunningWork
   }
 }
 
-/** Works on the tasks of an app that has been booted. */
-export async function work ({ instance, registry, file }: BootedApp, options: WorkerOptions & Pick<RunWorkerOptions, 'onBoot'>): Promise<RunningWorker> {
+/** Works on the tasks of an app that has booted. Throws as `runWorker` does. */
+export async function work (
+  { instance, registry, file }: BootedApp, options: WorkerOptions & Pick<RunWorkerOptions, 'onBoot'>
+): Promise<RunningWorker> {
   const { onBoot, ...limits } = options
-  const plans = plan(registry, limits, file)
+  const plans = planWorkers(registry, limits, file)
   const boot = { ...describe(plans, file), close: () => instance.close() }
   onBoot?.(boot)
-  const workers = await Promise.all(plans.map(({ registered, workerOptions }) => registered.tasks.startWorker(workerOptions)))
+  const workers = await Promise.all(plans.map(plan => plan.registered.tasks.startWorker(plan.workerOptions)))
   return { ...boot, instance, workers }
 }
 
-function logging (options: FastifyServerOptions, level: string): FastifyServerOptions {
+function withLogger (options: FastifyServerOptions, level: string): FastifyServerOptions {
   return options.logger || options.loggerInstance ? options : { ...options, loggerInstance: pino({ level }) }
 }
 
-interface Plan { registered: PluginInstance, workerOptions: WorkerOptions & { queues: string[], concurrency: number } }
+/** The worker of one instance of the plugin. */
+interface Plan {
+  registered: PluginInstance
+  workerOptions: WorkerOptions & { queues: string[], concurrency: number }
+}
 
-/** Which registered instance of the plugin serves which queues. */
-function plan ({ instances }: AppRegistry, { queues, concurrency = workerDefaults.concurrency, closeTimeout }: WorkerOptions, app: string): Plan[] {
+/** One worker for each instance that has queues to serve. */
+function planWorkers ({ instances }: AppRegistry, options: WorkerOptions, app: string): Plan[] {
+  const { queues, concurrency = workerDefaults.concurrency, closeTimeout } = options
   if (instances.length === 0) throw new errors.AppWithoutPlugin(app)
-  if (instances.some(one => one.inMemory)) throw new errors.AppMemoryMode(app)
+  for (const instance of instances) instance.checkServable(app)
   const limits = { concurrency, ...(closeTimeout === undefined ? {} : { closeTimeout }) }
   const plans = instances
-    .map(one => ({ registered: one, workerOptions: { queues: served(one, queues), ...limits } }))
-    .filter(one => one.workerOptions.queues.length > 0)
-  if (plans.length === 0) throw new errors.NoHandlers(`${app} defines no task with a handler${queues ? ` in the queues ${queues.join(', ')}` : ''}; it defines: ${everyTask(instances)}`)
+    .map(registered => ({ registered, workerOptions: { queues: queuesToServe(registered, queues), ...limits } }))
+    .filter(plan => plan.workerOptions.queues.length > 0)
+  if (plans.length === 0) throw noHandlers(app, queues, instances)
   return plans
 }
 
-function served ({ definitions, queues: open }: PluginInstance, wanted: string[] | undefined): string[] {
+function queuesToServe ({ definitions, queues: open }: PluginInstance, wanted: string[] | undefined): string[] {
   return servedQueues(definitions.values(), open).filter(queue => wanted?.includes(queue) ?? true)
 }
 
-const everyTask = (instances: PluginInstance[]): string =>
-  listDefinitions(instances.flatMap(({ definitions }) => [...definitions.values()]))
+function noHandlers (app: string, queues: string[] | undefined, instances: PluginInstance[]): Error {
+  const defined = listDefinitions(instances.flatMap(({ definitions }) => [...definitions.values()]))
+  const where = queues ? ` in the queues ${queues.join(', ')}` : ''
+  return new errors.NoHandlers(`${app} defines no task with a handler${where}; it defines: ${defined}`)
+}
 
-/** Those of the queues that are served; all, where one of these is open to every task. */
+/** The tasks of the served queues. All tasks, if any task may be enqueued to one of these queues. */
 function tasksOf ({ registered, workerOptions: { queues } }: Plan): string[] {
   const open = queues.some(queue => registered.queues.includes(queue))
-  return [...registered.definitions].filter(([, { hasHandler, queue }]) => hasHandler && (open || queues.includes(queue))).map(([name]) => name)
+  const served = [...registered.definitions.values()]
+    .filter(({ hasHandler, queue }) => hasHandler && (open || queues.includes(queue)))
+  return served.map(({ name }) => name)
 }
 
 function describe (plans: Plan[], app: string): Omit<WorkerBoot, 'close'> {
   return {
     app,
-    redis: [...new Set(plans.map(one => one.registered.address))],
-    queues: [...new Set(plans.flatMap(one => one.workerOptions.queues))],
+    redis: [...new Set(plans.map(plan => plan.registered.address))],
+    queues: [...new Set(plans.flatMap(plan => plan.workerOptions.queues))],
     tasks: plans.flatMap(tasksOf),
     concurrency: plans[0]!.workerOptions.concurrency
   }

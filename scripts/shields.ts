@@ -595,7 +595,7 @@ const shields: Shield[] = [
   },
   {
     against: 'the worker outlives who watches it',
-    file: 'cli/commands/worker.js',
+    file: 'cli/app-process.js',
     shield: 'if (exitWithParent)\n',
     without: 'if (false)\n',
     test: 'cli/watch'

@@ -10,10 +10,16 @@ import { runWorker } from '../lib/standalone.ts'
 import { build, randomPrefix, REDIS_URL } from './support/helpers.ts'
 
 declare module 'fastify' {
-  interface FastifyInstance { word: string, mine: string, theirs: string, late: string, service: { greet: () => string } }
+  interface FastifyInstance {
+    word: string
+    mine: string
+    theirs: string
+    late: string
+    service: { greet: () => string }
+  }
 }
 
-/** Two plugins side by side, each with a decorator of its own and a task; and what comes after `define`. */
+/** Two plugins side by side, each with its own decorator and its own task. Some decorators come after `define`. */
 async function scopes (app: FastifyInstance): Promise<void> {
   app.decorate('word', 'of the root')
   app.tasks.define('root', function () { return [this.word, this.mine, this.theirs, this.late] })
@@ -36,7 +42,7 @@ const expected: Record<string, unknown[]> = {
   theirs: ['of the root', null, 'of the sibling', 'after all define']
 }
 
-/** What an app brings up with plugins, before the tasks or after them. */
+/** What an app opens in plugins, before the tasks or after them. */
 async function services (app: FastifyInstance): Promise<void> {
   await app.register(fastifyRedis, { url: REDIS_URL })
   app.register(fp(async scope => {
@@ -45,9 +51,12 @@ async function services (app: FastifyInstance): Promise<void> {
   }))
 }
 
-t.test('embedded: a task sees its own scope, not that of its sibling', async t => {
+const resultOf = async (app: FastifyInstance, name: string): Promise<unknown> =>
+  (await app.tasks.enqueue(name)).result({ timeout: 5_000 })
+
+t.test('embedded: a task sees its own scope, not the scope of its sibling', async t => {
   const app = await build(t, { worker: true }, scopes)
-  for (const [name, words] of Object.entries(expected)) t.same(await (await app.tasks.enqueue(name)).result({ timeout: 5_000 }), words, name)
+  for (const [name, words] of Object.entries(expected)) t.same(await resultOf(app, name), words, name)
 })
 
 t.test('standalone: the same', async t => {
@@ -59,16 +68,18 @@ t.test('standalone: the same', async t => {
   const worker = await runWorker({ app, logLevel: 'silent' })
   t.teardown(() => worker.close())
   const web = await build(t, { prefix }, app => { for (const name of Object.keys(expected)) app.tasks.define(name) })
-  for (const [name, words] of Object.entries(expected)) t.same(await (await web.tasks.enqueue(name)).result({ timeout: 5_000 }), words, name)
+  for (const [name, words] of Object.entries(expected)) t.same(await resultOf(web, name), words, name)
 })
 
 for (const order of ['before', 'after']) {
-  t.test(`services that are registered ${order} the tasks are there in a handler: embedded, and standalone`, async t => {
+  t.test(`a handler sees services that were registered ${order} the tasks: embedded, and standalone`, async t => {
     const prefix = randomPrefix()
+    const key = `${prefix}:{default}:jobs`
     async function app (fastify: FastifyInstance): Promise<void> {
       if (order === 'before') await services(fastify)
-      await fastify.register(fastifyTasks, { prefix, redis: order === 'before' ? undefined : REDIS_URL, worker: true })
-      fastify.tasks.define('x', async (_data, { app, id }) => [app.service.greet(), await app.redis.hexists(`${prefix}:{default}:jobs`, id)])
+      const redis = order === 'before' ? undefined : REDIS_URL
+      await fastify.register(fastifyTasks, { prefix, redis, worker: true })
+      fastify.tasks.define('x', async (_data, { app, id }) => [app.service.greet(), await app.redis.hexists(key, id)])
       if (order === 'after') await services(fastify)
     }
     const embedded = Fastify()
@@ -77,10 +88,9 @@ for (const order of ['before', 'after']) {
     const standalone = await runWorker({ app: fp(app), logLevel: 'silent' })
     t.teardown(() => standalone.close())
     const web = await build(t, { prefix }, app => { app.tasks.define('x') })
-    const run = async (): Promise<unknown> => (await web.tasks.enqueue('x')).result({ timeout: 5_000 })
-    t.same(await run(), ['hello', 1], 'standalone')
+    t.same(await resultOf(web, 'x'), ['hello', 1], 'standalone')
     await standalone.close()
     await embedded.ready()
-    t.same(await run(), ['hello', 1], 'embedded')
+    t.same(await resultOf(web, 'x'), ['hello', 1], 'embedded')
   })
 }

@@ -3,7 +3,7 @@ import fastifyTasks from '../lib/plugin.ts'
 import { runWorker } from '../lib/standalone.ts'
 import { build, errorOf, logger, randomPrefix, REDIS_URL } from './support/helpers.ts'
 
-t.test('runs a plugin that it is given, with its options; an embedded worker does not start beside it', async t => {
+t.test('runs a plugin with its options; no embedded worker starts beside it', async t => {
   const prefix = randomPrefix()
   const log = logger()
   async function app (fastify: any, options: any): Promise<void> {
@@ -11,7 +11,13 @@ t.test('runs a plugin that it is given, with its options; an embedded worker doe
     fastify.tasks.define('x', function (this: any, data: unknown) { return [data, options.greeting] })
   }
   const boots: unknown[] = []
-  const worker = await runWorker({ app, appOptions: { greeting: 'hello' }, concurrency: 3, serverOptions: { logger: { stream: log.stream } }, onBoot: boot => boots.push(boot) })
+  const worker = await runWorker({
+    app,
+    appOptions: { greeting: 'hello' },
+    concurrency: 3,
+    serverOptions: { logger: { stream: log.stream } },
+    onBoot: boot => boots.push(boot)
+  })
   t.match(boots, [{ app: 'app', queues: ['default'], tasks: ['x'], concurrency: 3 }])
   t.equal(log.lines.filter(line => line.msg === 'worker started').length, 1)
   const web = await build(t, { prefix }, app => { app.tasks.define('x') })
@@ -35,7 +41,7 @@ t.test('two registered instances are both served', async t => {
   t.equal(await (await web.tasks.enqueue('b')).result({ timeout: 5_000 }), 'b')
 })
 
-t.test('a queue that only enqueue names is served', async t => {
+t.test('a queue that is only named at enqueue is served', async t => {
   const prefix = randomPrefix()
   async function app (fastify: any): Promise<void> {
     await fastify.register(fastifyTasks, { prefix, redis: REDIS_URL, queues: ['side'] })
@@ -48,6 +54,7 @@ t.test('a queue that only enqueue names is served', async t => {
   t.equal(await (await web.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
 })
 
-t.test('what the app throws at boot is thrown on', async t => {
-  t.match(await errorOf(runWorker({ app: async () => { throw new Error('of the app') }, logLevel: 'silent' })), { message: 'of the app' })
+t.test('an error of the app at boot is thrown', async t => {
+  const app = async (): Promise<void> => { throw new Error('of the app') }
+  t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { message: 'of the app' })
 })

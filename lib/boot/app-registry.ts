@@ -1,30 +1,39 @@
 /**
- * Layer 0: what a program that boots an app needs of the plugin inside it, wherever in the app that was registered.
+ * How a program that boots an app (a worker, a command) reaches the plugin instances in it, in whatever scope the app
+ * registered them.
  */
 import type { FastifyInstance } from 'fastify'
 import type { FastifyTasks } from '../types.ts'
 
-export interface AppRegistry {
-  /** A worker runs the app: no embedded one starts beside it. */
-  standalone: boolean
-  /** Asked where Redis is by an app that names none. Undefined: at the usual place. */
-  redis?: () => Promise<string | undefined>
-  /** All that were registered, in order, with where their Redis is. */
-  readonly instances: Array<{
-    tasks: FastifyTasks
-    inMemory: boolean
-    address: string
-    queues: readonly string[]
-    definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
-    /** What a record does not show, for those who may look into Redis. An older copy lacks it. */
-    readTask?: (id: string) => Promise<{ data: unknown, stack: string | null } | null>
-  }>
+/** What a program sees of one registration of the plugin. */
+export interface PluginInstance {
+  readonly tasks: FastifyTasks
+  /** Where its tasks are stored, without user and password. */
+  readonly address: string
+  /** The queues to which any task may be enqueued. */
+  readonly queues: readonly string[]
+  readonly definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
+  /** What a record does not show, for people who have access to Redis. Null if there is no such task. */
+  readTask (id: string): Promise<{ data: unknown, stack: string | null } | null>
+  /** The queues that have keys under the instance's prefix. Reads the names of all keys, page by page. */
+  findQueues (): Promise<string[]>
+  /** Throws FST_TASKS_APP_MEMORY_MODE if tasks never leave the process that enqueues them. `app` names the app. */
+  checkServable (app: string): void
 }
 
-// By the global registry of symbols: the program may have another copy of this package than the app.
-const REGISTRY = Symbol.for('fastify-tasks.host')
+export interface AppRegistry {
+  /** A program runs the app for its own purpose: no embedded worker starts. */
+  standalone: boolean
+  /** Returns the URL of a Redis for an app that names none. Undefined: the default one. */
+  redis?: () => Promise<string | undefined>
+  /** In the order of registration. */
+  readonly instances: PluginInstance[]
+}
 
-/** The host of an app. All scopes of one app share its server. */
+// In the global registry of symbols: the program may have another copy of this package than the app.
+const REGISTRY = Symbol.for('fastify-tasks.app-registry')
+
+/** The registry of an app. All scopes of one app share its server. */
 export function appRegistry (fastify: FastifyInstance): AppRegistry {
   const server = fastify.server as unknown as { [REGISTRY]?: AppRegistry }
   server[REGISTRY] ??= { standalone: false, instances: [] }

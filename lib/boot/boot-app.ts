@@ -1,5 +1,5 @@
 /**
- * Layer 4: boots the app that a person names, to ready, without listening: for a worker, for a command, for development.
+ * Boots an app until it is ready, without listening: for a worker, for a command, for development.
  */
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
 import { appRegistry, type AppRegistry } from './app-registry.ts'
@@ -9,7 +9,7 @@ export interface BootOptions {
   /** Path of the app plugin (from the working directory), or the plugin itself. */
   app: string | FastifyPluginAsync<any>
   appOptions?: object
-  /** The options of the server, from those that the app's module has. */
+  /** Makes the options of the server. Called with those that the app's module exports, and the app's file. */
   server: (options: FastifyServerOptions, file: string) => FastifyServerOptions
   /** Called before the app is registered. */
   prepare?: (registry: AppRegistry) => void
@@ -22,9 +22,14 @@ export interface BootedApp {
   file: string
 }
 
-/** No embedded worker starts. Throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, and whatever the app throws. */
+/**
+ * Boots an app. No embedded worker starts. If the app fails, it is closed.
+ * @throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, and whatever the app throws
+ */
 export async function bootApp ({ app, appOptions = {}, server, prepare }: BootOptions): Promise<BootedApp> {
-  const loaded = typeof app === 'string' ? await loadApp(app) : { plugin: app, options: {}, file: app.name || 'app' }
+  const loaded = typeof app === 'string'
+    ? await loadApp(app)
+    : { plugin: app, options: {}, file: app.name || 'app' }
   const instance: FastifyInstance = Fastify(server(loaded.options, loaded.file) as {})
   const registry = appRegistry(instance)
   registry.standalone = true

@@ -1,5 +1,5 @@
 /**
- * Layer 4: tells when files of an app have changed.
+ * Calls back when files of an app change.
  */
 import { once, type EventEmitter } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -14,46 +14,47 @@ export interface FileWatcher {
   close (): Promise<void>
 }
 
-/** An app writes files too: in its own folder only those count that hold code. */
-const CODE = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.json']
-/** An editor, or a checkout, changes several files at once: how long it must be quiet, in ms. */
-const QUIET = 200
+/** In the app's folder only code counts: an app writes other files too. */
+const CODE_FILES = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.json']
+/** An editor or a checkout changes several files at once: how long no file may change before the callback. */
+const DEBOUNCE_MS = 200
 
 /**
- * Watches the app's folder, or the paths that are named instead; in those every file counts. Not node_modules, nor what
- * begins with a dot.
+ * Watches code files in the app's folder, or all files in the named paths. Never node_modules, and no name that starts
+ * with a dot.
+ * @param onChange called with the last file that changed
  * @throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_APP_NOT_FOUND
- * @param changed called with the path of one of the files, once all is quiet
  */
-export async function startFileWatcher (app: string, named: string[] | undefined, changed: (file: string) => void): Promise<FileWatcher> {
+export async function startFileWatcher (
+  app: string, named: string[] | undefined, onChange: (file: string) => void
+): Promise<FileWatcher> {
   if (!named && !existsSync(dirname(app))) throw new errors.AppNotFound(app, process.cwd())
-  for (const path of named ?? []) insistOn(path)
+  for (const path of named ?? []) requireExisting(path)
   const paths = (named ?? [dirname(app)]).map(path => resolve(path))
-  const counts = (file: string): boolean => named !== undefined || CODE.includes(extname(file))
   const watcher = watch(paths, { ignoreInitial: true, ignored: file => isIgnored(file, paths) })
   let timer: NodeJS.Timeout | undefined
   watcher.on('error', error => printErr(`fastify-tasks: watching failed: ${(error as Error).message}`))
   watcher.on('all', (event, file) => {
-    if (event.endsWith('Dir') || !counts(file)) return
+    if (event.endsWith('Dir') || (!named && !CODE_FILES.includes(extname(file)))) return
     clearTimeout(timer)
-    timer = setTimeout(() => changed(file), QUIET)
+    timer = setTimeout(() => onChange(file), DEBOUNCE_MS)
   })
   await once(watcher as EventEmitter, 'ready')
-  return {
-    paths,
-    async close () {
-      clearTimeout(timer)
-      await watcher.close()
-    }
+  const close = async (): Promise<void> => {
+    clearTimeout(timer)
+    await watcher.close()
   }
+  return { paths, close }
 }
 
-/** One that is not there would be waited for without a word. */
-function insistOn (path: string): void {
-  if (!existsSync(path)) throw new errors.PluginOptionInvalid('--watch-path', 'a file or a folder', describeValue(path), 'It is not there; give one that is')
+/** chokidar would wait for a path that does not exist, without a word. */
+function requireExisting (path: string): void {
+  if (existsSync(path)) return
+  const value = describeValue(path)
+  throw new errors.PluginOptionInvalid('--watch-path', 'a file or a folder', value, 'It does not exist')
 }
 
-/** By what stands below the watched folder: that may itself be below one with a dot. */
+/** Only names below the watched folder count. The folder itself may be in one that starts with a dot. */
 function isIgnored (file: string, paths: string[]): boolean {
   const root = paths.find(path => file === path || file.startsWith(path + sep))
   const parts = root === undefined ? [basename(file)] : relative(root, file).split(sep)

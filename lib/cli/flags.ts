@@ -1,13 +1,14 @@
 /**
- * Layer 4: what may stand behind a flag.
+ * The values of flags: how they are read from a command line, and how they are written to one.
  */
 import { InvalidArgumentError } from 'commander'
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
+/** Names, separated by commas. Throws InvalidArgumentError, as all functions here. */
 export function names (value: string): string[] {
   const found = value.split(',').map(name => name.trim()).filter(name => name !== '')
-  if (found.length === 0) throw new InvalidArgumentError('Give names of queues, with commas between them: default,mail')
+  if (found.length === 0) throw new InvalidArgumentError('Give names of queues, separated by commas: default,mail')
   return found
 }
 
@@ -25,4 +26,9 @@ export function port (value: string): number {
 export function level (value: string): string {
   if (!LEVELS.includes(value)) throw new InvalidArgumentError(`Give one of ${LEVELS.join(', ')}.`)
   return value
+}
+
+/** The arguments that set flags to values. Without those that are undefined. */
+export function toArgs (flags: Record<`--${string}`, string | number | undefined>): string[] {
+  return Object.entries(flags).flatMap(([flag, value]) => value === undefined ? [] : [flag, String(value)])
 }

@@ -1,5 +1,5 @@
 /**
- * Layer 4: where a command writes: standard output has what was asked for, standard error the words for people.
+ * What a command writes: its result to standard output, messages for people to standard error.
  */
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
@@ -12,14 +12,14 @@ export const print = (text: string): void => { process.stdout.write(`${text}\n`)
 
 export const printJson = (value: unknown): void => print(asJson(value))
 
-/** For commands that print nothing but an outcome. */
+/** The result of a command that has nothing but an outcome. */
 export function printOutcome (json: boolean | undefined, outcome: Record<string, unknown>): void {
   if (json) printJson(outcome)
   else print(Object.values(outcome).map(value => oneLine(String(value))).join('  '))
 }
 
-/** Whoever reads has enough (`| head`): the command ends, and says nothing. */
-export function endWithReader (): void {
+/** Exits without a message when the reader closes the pipe (`| head`): it has read enough. */
+export function exitOnClosedPipe (): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0)
@@ -28,32 +28,50 @@ export function endWithReader (): void {
   }
 }
 
-/** Nobody reads any more: the work goes on. Without a listener what cannot be said is an uncaught error, which is said. */
-export function workWithoutReader (): void {
+/**
+ * Goes on when the reader closes the pipe. Without a listener each failed write is an uncaught error, and the message
+ * about that is another failed write.
+ */
+export function ignoreClosedPipe (): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
-/** Resolves once all that was printed has been written: an exit would cut it off. */
+/** Resolves when all output has been written. An exit before that would cut it off. */
 export const flushed = (): Promise<void> => new Promise(resolve => { process.stdout.write('', () => resolve()) })
 
-/** A terminal with colours; hasColors knows NO_COLOR, FORCE_COLOR and TERM. */
+/** Whether the terminal shows colours. hasColors reads NO_COLOR, FORCE_COLOR and TERM. */
 const hasColors = (): boolean => process.stdout.isTTY && process.stdout.hasColors()
 
 type Style = Parameters<typeof styleText>[0]
 
 export const styled = (style: Style, text: string): string => hasColors() ? styleText(style, text) : text
 
-const COLOURS = { waiting: 'cyan', delayed: 'cyan', active: 'blue', retrying: 'yellow', succeeded: 'green', failed: 'red', cancelled: 'gray', expired: 'gray' } as const
+const COLOURS = {
+  waiting: 'cyan',
+  delayed: 'cyan',
+  active: 'blue',
+  retrying: 'yellow',
+  succeeded: 'green',
+  failed: 'red',
+  cancelled: 'gray',
+  expired: 'gray'
+} as const
 
 export const paint = (state: TaskState): string => styled(COLOURS[state], state)
 
-/** No lines: `awk` and `cut` take a row apart as well. */
-const LINES = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid']
-const BARE = { chars: { ...Object.fromEntries(LINES.map(line => [line, ''])), middle: '  ' }, style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] } }
+const LINES = [
+  'top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid',
+  'mid', 'mid-mid', 'right', 'right-mid'
+]
+/** No lines: `awk` and `cut` have to split a row too. */
+const BARE = {
+  chars: { ...Object.fromEntries(LINES.map(line => [line, ''])), middle: '  ' },
+  style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] }
+}
 
-/** Rows below their heads. */
-export function printTable (heads: string[], rows: string[][]): void {
-  const table = new Table({ ...BARE, head: heads.map(head => styled('bold', head)) })
+/** Rows below their titles. */
+export function printTable (titles: string[], rows: string[][]): void {
+  const table = new Table({ ...BARE, head: titles.map(title => styled('bold', title)) })
   table.push(...rows)
   print(table.toString().replace(/ +$/gm, ''))
 }

@@ -1,25 +1,40 @@
 /**
- * Layer 4: logs for people, in development.
+ * Logs for people, in development.
  */
 import { createRequire } from 'node:module'
 import type { FastifyServerOptions } from 'fastify'
 import { printErr } from './output.ts'
 
-/** A logger of the app's own stays; else pino-pretty's, from beside the app or from beside us. */
+type MakeStream = (options: object) => any
+
+/**
+ * Adds pino-pretty to the options of a server, if it is installed beside the app or beside this package. A logger of
+ * the app's own stays as it is.
+ */
 export function pretty (options: FastifyServerOptions, app: string, level: string): FastifyServerOptions {
-  if (options.loggerInstance || (typeof options.logger === 'object' && ('stream' in options.logger || 'transport' in options.logger))) return options
-  const { logger, ...others } = options
+  const { logger, loggerInstance, ...others } = options
+  if (loggerInstance || (typeof logger === 'object' && ('stream' in logger || 'transport' in logger))) return options
   const own = typeof logger === 'object' ? logger as object : {}
-  const make = find(app) ?? find(import.meta.filename)
-  if (!make) printErr('fastify-tasks: logs are JSON: pino-pretty is not installed. For pretty ones: npm install -D pino-pretty')
-  // In this process, and at once: what is logged right before a crash is seen.
-  const stream = make?.({ sync: true, colorize: process.stdout.isTTY && process.stdout.hasColors(), singleLine: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
-  return { ...others, logger: { level, ...own, ...(stream ? { stream } : {}) } }
+  const makeStream = findPretty(app) ?? findPretty(import.meta.filename)
+  if (makeStream) return { ...others, logger: { level, ...own, stream: prettyStream(makeStream) } }
+  const fix = 'For readable logs: npm install -D pino-pretty'
+  printErr(`fastify-tasks: logs are JSON: pino-pretty is not installed. ${fix}`)
+  return { ...others, logger: { level, ...own } }
 }
 
-function find (from: string): ((options: object) => any) | null {
+/** Synchronous, and in this process: what is logged right before a crash is printed too. */
+const prettyStream = (makeStream: MakeStream): any => makeStream({
+  sync: true,
+  colorize: process.stdout.isTTY && process.stdout.hasColors(),
+  singleLine: true,
+  ignore: 'pid,hostname',
+  translateTime: 'SYS:HH:MM:ss.l'
+})
+
+/** pino-pretty as a module in this file would find it. Null if it is not installed. */
+function findPretty (file: string): MakeStream | null {
   try {
-    return createRequire(from)('pino-pretty')
+    return createRequire(file)('pino-pretty')
   } catch {
     return null
   }

@@ -1,41 +1,51 @@
 /**
- * Layer 4: keeps one process of an app running, and starts it anew where files change: drains first, always.
+ * Keeps one process of an app running, and restarts it when files change. A restart always drains first.
  *
- * The process is in a group of its own: a Ctrl+C of the terminal is passed on by us, once. It is tied to us by a
- * channel, which ends with us, however we end.
+ * The process has a process group of its own: Ctrl+C in the terminal reaches only us, and we pass it on once. The
+ * process is tied to us by a channel, which closes when we end, by SIGKILL too.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { relative } from 'node:path'
-import { printErr } from './output.ts'
 import { startFileWatcher, type FileWatcher } from './file-watcher.ts'
+import { printErr } from './output.ts'
 
 export interface SupervisorOptions {
-  /** What the process is called. */
+  /** What messages call the process. */
   what: string
-  /** The command line behind `fastify-tasks`. */
+  /** The command line after `fastify-tasks`. */
   args: string[]
-  /** The app's file, and what to watch instead of its folder. */
+  /** The app's file. */
   app: string
   watch: boolean
+  /** What to watch instead of the app's folder. */
   paths?: string[]
-  /** How long a drain may take, in ms: what has not ended by then is killed. */
-  patience: number
-  /** A message from the process, and how to answer. One of `{ final: true }` says that no change of a file would help. */
-  onMessage?: (message: unknown, answer: (message: object) => void) => void
+  /** How long the process waits for running tasks when it stops, in ms. */
+  closeTimeout: number
+  /** Called with each message of the process, and a function that replies. */
+  onMessage?: (message: ChildMessage, reply: (message: object) => void) => void
+}
+
+export interface ChildMessage {
+  /** `give-up`: no change of a file would help. `redis`: the process asks for the URL of a Redis. */
+  type?: 'give-up' | 'redis'
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 type EndSignal = typeof SIGNALS[number]
 
+/** Beyond closeTimeout: for the worker's last calls to Redis, and for what else the app closes. */
+const STOP_MARGIN_MS = 5_000
+
 export class Supervisor {
   readonly #options: SupervisorOptions
   #watcher: FileWatcher | null = null
   #child: ChildProcess | null = null
-  /** A stop was asked for, and it has not ended. */
+  /** The process was asked to stop, and has not exited. */
   #stopping = false
+  /** A signal ends the supervisor. */
   #ending = false
-  #final = false
+  #givenUp = false
   #kill: NodeJS.Timeout | undefined
   #done!: (code: number) => void
 
@@ -43,14 +53,15 @@ export class Supervisor {
     this.#options = options
   }
 
-  /** Resolves with the exit code, once it was ended. Rejects where a path cannot be watched. */
+  /** Resolves with the exit code, when a signal has ended it. Rejects if a path cannot be watched. */
   async run (): Promise<number> {
     const { what, app, watch, paths } = this.#options
     const done = new Promise<number>(resolve => { this.#done = resolve })
     for (const signal of SIGNALS) process.on(signal, () => this.#end(signal))
     if (watch) {
-      this.#watcher = await startFileWatcher(app, paths, file => this.#changed(file))
-      printErr(`fastify-tasks: watching ${this.#watcher.paths.join(', ')}; a change starts the ${what} anew (Ctrl+C ends it)`)
+      this.#watcher = await startFileWatcher(app, paths, file => this.#onChange(file))
+      const watched = this.#watcher.paths.join(', ')
+      printErr(`fastify-tasks: watching ${watched}: a change restarts the ${what} (Ctrl+C ends it)`)
     }
     this.#start()
     const code = await done
@@ -60,53 +71,56 @@ export class Supervisor {
 
   #start (): void {
     this.#stopping = false
-    const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...this.#options.args, '--exit-with-parent'], {
+    const args = [...process.execArgv, process.argv[1]!, ...this.#options.args, '--exit-with-parent']
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: process.platform !== 'win32' // there it would open a window
     })
     this.#child = child
-    child.on('message', message => this.#heard(message, child))
+    child.on('message', message => this.#onMessage(message as ChildMessage | null, child))
     child.on('error', error => {
-      if (child.pid !== undefined) return // a message that came too late
+      if (child.pid !== undefined) return // a message that could not be sent: the process has exited
       printErr(`fastify-tasks: the ${this.#options.what} cannot be started: ${error.message}`)
-      this.#exited(1, null)
+      this.#onExit(1, null)
     })
-    child.once('exit', (code, signal) => this.#exited(code, signal))
+    child.once('exit', (code, signal) => this.#onExit(code, signal))
   }
 
-  #heard (message: unknown, child: ChildProcess): void {
-    if ((message as { final?: unknown } | null)?.final === true) this.#final = true
-    this.#options.onMessage?.(message, answer => { if (child.connected) child.send(answer) })
+  #onMessage (message: ChildMessage | null, child: ChildProcess): void {
+    if (typeof message !== 'object' || message === null) return
+    if (message.type === 'give-up') this.#givenUp = true
+    this.#options.onMessage?.(message, reply => { if (child.connected) child.send(reply) })
   }
 
-  #exited (code: number | null, signal: NodeJS.Signals | null): void {
-    const { what } = this.#options
+  #onExit (code: number | null, signal: NodeJS.Signals | null): void {
     clearTimeout(this.#kill)
     this.#child = null
     const exitCode = signal ? 128 + constants.signals[signal] : code ?? 1
-    if (this.#ending || this.#final || !this.#watcher) return this.#done(exitCode)
+    if (this.#ending || this.#givenUp || !this.#watcher) return this.#done(exitCode)
     if (this.#stopping) return this.#start()
-    printErr(`fastify-tasks: the ${what} has ended (${signal ?? `exit code ${code}`}): waiting for a change of a file`)
+    const how = signal ?? `exit code ${code}`
+    printErr(`fastify-tasks: the ${this.#options.what} has exited (${how}): waiting for a file to change`)
   }
 
-  #changed (file: string): void {
+  #onChange (file: string): void {
     if (this.#ending) return
-    printErr(`fastify-tasks: ${relative(process.cwd(), file)} has changed: starting the ${this.#options.what} anew`)
+    printErr(`fastify-tasks: ${relative(process.cwd(), file)} has changed: restarting the ${this.#options.what}`)
     if (!this.#child) this.#start()
     else if (!this.#stopping) this.#stop('SIGTERM')
   }
 
   #stop (signal: EndSignal): void {
-    const { what, patience } = this.#options
+    const { what, closeTimeout } = this.#options
+    const ms = closeTimeout + STOP_MARGIN_MS
     this.#stopping = true
     this.#child?.kill(signal)
     this.#kill = setTimeout(() => {
-      printErr(`fastify-tasks: the ${what} did not end within ${patience} ms: it is killed`)
+      printErr(`fastify-tasks: the ${what} did not stop within ${ms} ms: killing it`)
       this.#child?.kill('SIGKILL')
-    }, patience)
+    }, ms)
   }
 
-  /** The first signal drains, the second ends at once. */
+  /** The first signal drains. The second ends the process at once. */
   #end (signal: EndSignal): void {
     if (!this.#child) return this.#done(0)
     if (this.#ending) this.#child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)

@@ -1,25 +1,28 @@
 /**
- * Layer 4: values as a table shows them. Names, messages and results come from anywhere: a terminal must not obey them.
+ * Values as a table shows them. Names, messages and results come from anywhere: a terminal must not execute them.
  */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g // eslint-disable-line no-control-regex
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
 const escape = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** On one line, without what steers a terminal. */
+/** On one line, without characters that control a terminal. */
 export const oneLine = (text: string): string => cleanText(text.replace(/\s+/g, ' ').trim())
 
-/** Lines stay lines; what steers a terminal is shown instead. */
-export const cleanText = (text: string): string => text.replace(CONTROL, char => char === '\n' ? char : char === '\t' ? '  ' : escape(char))
+/** Keeps line breaks. Other characters that control a terminal are shown as escapes. */
+export const cleanText = (text: string): string =>
+  text.replace(CONTROL, char => char === '\n' ? char : char === '\t' ? '  ' : escape(char))
 
-/** JSON on one line, that a terminal may show. */
+/** JSON on one line, which a terminal may show. */
 export const asJson = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escape)
 
-export function shorten (text: string, most: number): string {
+/** On one line of at most `length` characters. */
+export function shorten (text: string, length: number): string {
   const line = oneLine(text)
-  return line.length > most ? `${line.slice(0, most - 1)}…` : line
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line
 }
 
-/** A span of time, in its largest unit. */
+/** A length of time (ms), in its largest unit. */
 export function span (ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000))
   if (seconds < 60) return `${seconds}s`

@@ -33,6 +33,9 @@ export const defaults = {
   exposeStack: false
 }
 
+/** Where Redis is if no option, no client of the app and no REDIS_URL names one. */
+export const LOCAL_REDIS = 'redis://localhost:6379/0'
+
 export const workerDefaults = { concurrency: 10, closeTimeout: 10_000 }
 
 /** Less than the 5 s after which Jest and Vitest give up: their error could not say why. */

@@ -1,6 +1,6 @@
 /**
- * Layer 2: the workers of `mode: 'memory'`: one for each queue in which a task waits, started by itself; with
- * `worker: false` only for as long as a test waits for what runs.
+ * The workers that start without being asked for, in `mode: 'memory'`: one for each queue in which a task waits. If the
+ * app said `worker: false`, only while a test waits for what runs.
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { toLoggableError, toFailure } from '../records/failure.ts'
@@ -9,19 +9,19 @@ import type { MemoryStore } from '../store/memory/store.ts'
 
 export interface AutoWorkersOptions {
   store: MemoryStore
-  /** All of the app, whoever started them: added to, so that they end with it. */
+  /** All workers of the app. Ours are added, so that they close with it. */
   workers: AppWorkers
-  /** Whether one starts without being asked for. */
+  /** Whether workers start as soon as a task waits. */
   automatic: boolean
   log: FastifyBaseLogger
 }
 
 export class AutoWorkers {
   readonly #options: AutoWorkersOptions
-  /** The app is up, and not yet closed. */
+  /** The app is ready. */
   #open = false
   #closed = false
-  /** While a call waits: what tells it that nobody here can run what waits. */
+  /** Set while a call waits. It ends that call with an error: nobody here can run a waiting task. */
   #refuse: ((error: unknown) => void) | null = null
   #temporary: Worker[] = []
 
@@ -30,16 +30,16 @@ export class AutoWorkers {
     options.store.onWaiting = queue => this.#onWaiting(queue)
   }
 
-  /** From now on what waits runs; before, handlers would find half an app. */
+  /** From now on waiting tasks run. Before, their handlers would run in an app that is not ready. */
   open (): void {
     this.#open = true
     this.#serveAll()
   }
 
-  /** From now on none is started. */
+  /** From now on no worker is started. */
   close (): void { this.#closed = true }
 
-  /** Serves every queue in which a task waits, until `giveBack`. */
+  /** Serves every queue in which a task waits, until `stopTemporary`. `refuse` is called if a queue has no handler. */
   startTemporary (refuse: (error: unknown) => void): void {
     this.#refuse = refuse
     this.#serveAll()
@@ -47,9 +47,9 @@ export class AutoWorkers {
 
   async stopTemporary (): Promise<void> {
     this.#refuse = null
-    const lent = this.#temporary.splice(0)
+    const temporary = this.#temporary.splice(0)
     if (this.#options.automatic) return // they would be started again
-    await Promise.all(lent.map(worker => this.#options.workers.remove(worker)))
+    await Promise.all(temporary.map(worker => this.#options.workers.remove(worker)))
   }
 
   #serveAll (): void {
@@ -61,17 +61,20 @@ export class AutoWorkers {
     try {
       this.#serve(queue)
     } catch (error) {
-      this.#refuse?.(error) // no handler: without a caller it waits, as it does in Redis
+      this.#refuse?.(error) // no handler. If no call waits, the task does, as in Redis
     }
   }
 
-  /** Throws FST_TASKS_NO_HANDLERS. Not where somebody has started a worker for the queue: that one has the say. */
+  /** Does nothing if the queue has a worker: the test may have started one. Throws FST_TASKS_NO_HANDLERS. */
   #serve (queue: string): void {
     const { workers, log } = this.#options
     if (workers.serve(queue)) return
-    // A test that closes its app waits for nothing that it left running: that is told through its signal, at once.
+    // A test that closes its app does not wait for what is still running: handlers are aborted at once.
     const worker = workers.create({ queues: [queue], closeTimeout: 0 }, log)
     if (this.#refuse) this.#temporary.push(worker)
-    worker.start().catch(error => log.fatal({ err: toLoggableError(toFailure(error)) }, 'The worker could not start'))
+    worker.start().catch(error => {
+      const fields = { event: 'worker.start_failed', err: toLoggableError(toFailure(error)) }
+      log.fatal(fields, 'worker could not start')
+    })
   }
 }

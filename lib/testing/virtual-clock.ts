@@ -1,26 +1,28 @@
 /**
- * Layer 2: `mode: 'memory'`: what tests do with time: wait until nothing runs, and move the clock.
+ * The clock of `mode: 'memory'`. Tests wait until nothing runs (`drain`), and move the clock (`advance`).
  */
 import * as errors from '../errors.ts'
 import { list } from '../tasks/listing.ts'
 import { advanceSettings, drainSettings } from '../options.ts'
 import type { AutoWorkers } from './auto-workers.ts'
+import type { TestClock } from './test-clock.ts'
 import type { MemoryStore } from '../store/memory/store.ts'
 import type { TaskRegistry } from '../tasks/registry.ts'
 import type { AdvanceOptions, Drained, DrainOptions, TaskState } from '../types.ts'
 
 /** How many tasks an error names. */
-const NAMED = 10
+const MAX_NAMED = 10
 
-type Idle = () => Promise<void>
+/** Waits until nothing runs and nothing waits. */
+type UntilIdle = () => Promise<void>
 
-export class MemoryClock {
+export class MemoryClock implements TestClock {
   readonly #registry: TaskRegistry
   readonly #store: MemoryStore
   readonly #workers: AutoWorkers
   readonly #closing = new AbortController()
-  /** One call after the other: each moves the clock of all. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /** The last call. Calls run one after the other: each moves the clock for all. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor (registry: TaskRegistry, store: MemoryStore, workers: AutoWorkers) {
     this.#registry = registry
@@ -28,7 +30,7 @@ export class MemoryClock {
     this.#workers = workers
   }
 
-  /** The app is up. */
+  /** The app is ready: from now on waiting tasks run. */
   open (): void { this.#workers.open() }
 
   /** Ends the calls that wait. */
@@ -37,42 +39,40 @@ export class MemoryClock {
     this.#closing.abort('the app is being closed')
   }
 
-  /** See `FastifyTasks.drain`. */
   drain (options: DrainOptions): Promise<Drained> {
     const { timeout, delayed } = drainSettings(options)
-    return this.#inTurn(() => this.#waiting('drain', timeout, async idle => {
+    return this.#inTurn(() => this.#withWorkers('drain', timeout, async idle => {
       await idle()
       if (!delayed) return
       for (let due = this.#store.due; due !== null; due = this.#store.due) await this.#moveTo(due, idle)
     }))
   }
 
-  /** See `FastifyTasks.advance`. */
   advance (ms: number, options: AdvanceOptions): Promise<Drained> {
     const { timeout, wait } = advanceSettings(ms, options)
-    // Without waiting all is started at the new time: a handler could not be done by the next one's time.
+    // Without waiting everything starts at the new time: one handler could not finish before the next one's time.
     if (!wait) return this.#inTurn(async () => this.#store.moveTo(this.#store.now() + ms))
-    return this.#inTurn(() => this.#waiting('advance', timeout, async idle => {
-      await idle() // the wait for a retry begins at the end of its attempt, and that is to be now
+    return this.#inTurn(() => this.#withWorkers('advance', timeout, async idle => {
+      await idle() // the wait for a retry starts when its attempt ends, which has to be now
       const end = this.#store.now() + ms
       for (let due = this.#store.due; due !== null && due <= end; due = this.#store.due) await this.#moveTo(due, idle)
       this.#store.moveTo(end)
     }))
   }
 
-  async #moveTo (time: number, idle: Idle): Promise<void> {
+  async #moveTo (time: number, idle: UntilIdle): Promise<void> {
     this.#store.moveTo(time)
     await idle()
   }
 
   #inTurn (work: () => Promise<void>): Promise<Drained> {
-    const turn = this.#turn.then(work).then(() => ({ delayed: this.#store.delayed }))
-    this.#turn = turn.catch(() => {})
+    const turn = this.#last.then(work).then(() => ({ delayed: this.#store.delayed }))
+    this.#last = turn.catch(() => {})
     return turn
   }
 
-  /** Sees to it that there are workers, and that there is an end. */
-  async #waiting (call: string, timeout: number, work: (idle: Idle) => Promise<void>): Promise<void> {
+  /** Does some work while every queue with waiting tasks has a worker, for at most `timeout` ms. */
+  async #withWorkers (call: string, timeout: number, work: (idle: UntilIdle) => Promise<void>): Promise<void> {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(`not within ${timeout} ms`), timeout)
     const signal = AbortSignal.any([late.signal, this.#closing.signal])
@@ -89,22 +89,25 @@ export class MemoryClock {
 
   async #explain (call: string, reason: unknown): Promise<unknown> {
     if (reason instanceof Error) return reason
-    const named = await unended(this.#registry)
-    return new errors.NotDrained(this.#registry.settings.name, call, reason, named.join(', '))
+    const unfinished = await unfinishedTasks(this.#registry)
+    return new errors.NotDrained(this.#registry.settings.name, call, reason, unfinished.join(', '))
   }
 }
 
-/** The tasks that run or wait; those that are delayed, where there are none: they follow each other without an end. */
-async function unended (registry: TaskRegistry): Promise<string[]> {
-  const found = [...await named(registry, 'active'), ...await named(registry, 'waiting')]
-  const all = found.length > 0 ? found : [...await named(registry, 'delayed'), ...await named(registry, 'retrying')]
-  return all.length > NAMED ? [...all.slice(0, NAMED), '…'] : all
+/** Tasks that run or wait. If there are none, delayed tasks: then each of them enqueues another, without end. */
+async function unfinishedTasks (registry: TaskRegistry): Promise<string[]> {
+  const found = [...await tasksIn(registry, 'active'), ...await tasksIn(registry, 'waiting')]
+  const all = found.length > 0
+    ? found
+    : [...await tasksIn(registry, 'delayed'), ...await tasksIn(registry, 'retrying')]
+  return all.length > MAX_NAMED ? [...all.slice(0, MAX_NAMED), '…'] : all
 }
 
-async function named (registry: TaskRegistry, state: TaskState): Promise<string[]> {
+/** The tasks of a state, as an error names them: a few more than it shows. */
+async function tasksIn (registry: TaskRegistry, state: TaskState): Promise<string[]> {
   const names: string[] = []
-  for (let cursor: string | null | undefined; cursor !== null && names.length <= NAMED;) {
-    const page = await list(registry, { state, limit: NAMED + 1, ...(cursor ? { cursor } : {}) })
+  for (let cursor: string | null | undefined; cursor !== null && names.length <= MAX_NAMED;) {
+    const page = await list(registry, { state, limit: MAX_NAMED + 1, ...(cursor ? { cursor } : {}) })
     names.push(...page.tasks.map(({ name, id }) => `"${name}" (${id}, ${state})`))
     cursor = page.cursor
   }

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { ended, PLUGIN, run } from '../support/command.ts'
 import { startRedis } from '../../scripts/redis.ts'
+import { commandsWith, ended, PLUGIN, run } from '../support/command.ts'
 import { build, randomPrefix, REDIS_URL } from '../support/helpers.ts'
 
 const body = `
@@ -9,12 +9,19 @@ const body = `
   fastify.addHook('onListen', async () => console.error('it listens'))
   setInterval(() => {}, 1000)
 `
-const esm = `import tasks from ${PLUGIN}\nexport const options = { logger: true }\nexport default async function app (fastify) {${body}}\n`
-const typed = `import tasks from ${PLUGIN}\nexport default async function app (fastify: any): Promise<void> {${body}}\n`
-const cjs = `module.exports = async function app (fastify) {\n  const { default: tasks } = await import(${PLUGIN})${body}}\n`
+const esm = `import tasks from ${PLUGIN}
+export const options = { logger: true }
+export default async function app (fastify) {${body}}
+`
+const typed = `import tasks from ${PLUGIN}
+export default async function app (fastify: any): Promise<void> {${body}}
+`
+const cjs = `module.exports = async function app (fastify) {
+  const { default: tasks } = await import(${PLUGIN})${body}}
+`
 
 for (const [file, text] of [['app.mjs', esm], ['app.ts', typed], ['app.cjs', cjs]] as const) {
-  t.test(`${file}: the app says where its Redis is; it is booted without listening, without working, without a log`, async t => {
+  t.test(`${file}: the app names its Redis; it boots without listening, without working, without a log`, async t => {
     const prefix = randomPrefix()
     const web = await build(t, { prefix, queues: ['mail'] }, app => { app.tasks.define('x') })
     const folder = t.testdir({ [file]: text, 'package.json': '{"type":"module"}' })
@@ -23,7 +30,8 @@ for (const [file, text] of [['app.mjs', esm], ['app.ts', typed], ['app.cjs', cjs
     t.same([status.code, status.err], [0, ''])
     t.match(JSON.parse(status.out), { id, state: 'waiting', data: { a: 1 } })
     const inspected = await ended(run(t, folder, ['inspect', '-A', file, '--json'], { PREFIX: prefix }))
-    t.match(JSON.parse(inspected.out), { name: 'tasks', queues: { default: { waiting: 1 }, mail: { waiting: 0 } }, workers: [] })
+    const queues = { default: { waiting: 1 }, mail: { waiting: 0 } }
+    t.match(JSON.parse(inspected.out), { name: 'tasks', queues, workers: [] })
   })
 }
 
@@ -31,30 +39,44 @@ t.test('without an app: --redis, else REDIS_URL; the queues are those that have 
   const redis = await startRedis()
   t.teardown(() => redis.stop())
   const prefix = randomPrefix()
-  const app = await build(t, { redis: redis.url, prefix, queues: ['mail', 'empty'] }, app => { app.tasks.define('x') })
+  const options = { redis: redis.url, prefix, queues: ['mail', 'empty'] }
+  const app = await build(t, options, app => { app.tasks.define('x') })
   const { id } = await app.tasks.enqueue('x', 1, { queue: 'mail' })
-  const inspect = async (args: string[], env = {}): Promise<any> => JSON.parse((await ended(run(t, '.', ['inspect', '--json', ...args], env))).out)
-  t.match(await inspect(['--prefix', prefix, '--redis', redis.url], { REDIS_URL }), { redis: `${redis.url}/0`, queues: { mail: { waiting: 1 }, empty: undefined } })
-  t.match(await inspect(['--prefix', prefix], { REDIS_URL: redis.url }), { queues: { mail: { waiting: 1 } } })
-  t.match(await inspect(['--prefix', prefix, '-Q', 'empty'], { REDIS_URL: redis.url }), { queues: { empty: { waiting: 0 }, mail: undefined } })
-  t.match(await inspect([], { REDIS_URL: redis.url }), { queues: { default: { waiting: 0 }, mail: undefined } }, 'another prefix')
-  const elsewhere = await ended(run(t, '.', ['status', id, '--prefix', prefix, '-Q', 'empty'], { REDIS_URL: redis.url }))
-  t.match(elsewhere, { code: 2, err: /looked for in redis:\/\/127\.0\.0\.1:\d+\/0, queues default, empty\n$/ })
+  const inspect = async (args: string[], url = redis.url): Promise<any> =>
+    JSON.parse((await ended(run(t, '.', ['inspect', '--json', ...args], { REDIS_URL: url }))).out)
+  t.match(await inspect(['--prefix', prefix, '--redis', redis.url], REDIS_URL),
+    { redis: `${redis.url}/0`, queues: { mail: { waiting: 1 }, empty: undefined } })
+  t.match(await inspect(['--prefix', prefix]), { queues: { mail: { waiting: 1 } } })
+  t.match(await inspect(['--prefix', prefix, '-Q', 'empty']), { queues: { empty: { waiting: 0 }, mail: undefined } })
+  t.match(await inspect([]), { queues: { default: { waiting: 0 }, mail: undefined } }, 'another prefix')
+  const args = ['status', id, '--prefix', prefix, '-Q', 'empty']
+  const notThere = await ended(run(t, '.', args, { REDIS_URL: redis.url }))
+  t.match(notThere, { code: 2, err: /looked for in redis:\/\/127\.0\.0\.1:\d+\/0, queues default, empty\n$/ })
 })
 
-t.test('an app that registers the plugin twice: all are looked through, or the one that is named', async t => {
-  const [one, other] = [randomPrefix(), randomPrefix()]
-  const folder = t.testdir({ 'app.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) { await fastify.register(tasks, { prefix: '${one}' }); await fastify.register(tasks, { prefix: '${other}', name: 'reports' }) }\n` })
-  const web = await build(t, { prefix: other }, app => { app.tasks.define('x') })
+t.test('an app that registers the plugin twice: all instances are searched, or the named one', async t => {
+  const prefixes = [randomPrefix(), randomPrefix()]
+  const folder = t.testdir({
+    'app.mjs': `import tasks from ${PLUGIN}
+export default async function app (fastify) {
+  await fastify.register(tasks, { prefix: '${prefixes[0]}' })
+  await fastify.register(tasks, { prefix: '${prefixes[1]}', name: 'reports' })
+}
+`
+  })
+  const web = await build(t, { prefix: prefixes[1] }, app => { app.tasks.define('x') })
   const { id } = await web.tasks.enqueue('x')
-  const command = (...args: string[]) => ended(run(t, folder, [args[0]!, '-A', 'app.mjs', ...args.slice(1)]))
+  const command = commandsWith(t, folder, ['-A', 'app.mjs'])
   const [status, both, named, unnamed, wrong, purge] = await Promise.all([
-    command('status', id, '--json'), command('inspect', '--json'), command('list', '--instance', 'reports', '--json'), command('list'),
-    command('list', '--instance', 'none'), command('purge', 'default', '--yes')
+    command('status', id, '--json'), command('inspect', '--json'), command('list', '--instance', 'reports', '--json'),
+    command('list'), command('list', '--instance', 'none'), command('purge', 'default', '--yes')
   ])
   t.equal(JSON.parse(status!.out).id, id)
-  t.match(JSON.parse(both!.out), [{ name: 'tasks', queues: { default: { waiting: 0 } } }, { name: 'reports', queues: { default: { waiting: 1 } } }])
+  t.match(JSON.parse(both!.out), [
+    { name: 'tasks', queues: { default: { waiting: 0 } } }, { name: 'reports', queues: { default: { waiting: 1 } } }
+  ])
   t.match((await command('inspect')).err, /^tasks: redis.*\n[^]*reports: redis/)
   t.equal(JSON.parse(named!.out).tasks[0].id, id)
-  for (const refused of [unnamed!, wrong!, purge!]) t.match(refused, { code: 1, out: '', err: /under the names tasks, reports; got (none|none)\. .*--instance tasks \[FST_TASKS_INSTANCE_UNKNOWN\]\n$/ })
+  const message = /under the names tasks, reports; got (none|none)\. .*--instance tasks \[FST_TASKS_INSTANCE_UNKNOWN\]\n$/
+  for (const refused of [unnamed!, wrong!, purge!]) t.match(refused, { code: 1, out: '', err: message })
 })

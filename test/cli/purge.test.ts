@@ -1,34 +1,45 @@
 import t, { type Test } from 'tap'
-import { ended, run, runInTerminal } from '../support/command.ts'
+import { commandsWith, ended, runInTerminal } from '../support/command.ts'
 import { build, randomPrefix } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
 
-async function full (t: Test): Promise<{ prefix: string, app: FastifyInstance, left: () => Promise<number> }> {
+interface Setup { prefix: string, app: FastifyInstance, left: () => Promise<number> }
+
+/** Three waiting and two delayed tasks in one queue, one task in another. */
+async function setup (t: Test): Promise<Setup> {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, queues: ['mail'] }, app => { app.tasks.define('x') })
   await app.tasks.enqueueMany('x', Array.from({ length: 5 }, (_, i) => i < 2 ? { delay: 60_000 } : {}))
   await app.tasks.enqueue('x', 1, { queue: 'mail' })
-  return { prefix, app, left: async () => { const { waiting, delayed } = (await app.tasks.counts()).default!; return waiting + delayed } }
+  const left = async (): Promise<number> => {
+    const { waiting, delayed } = (await app.tasks.counts()).default!
+    return waiting + delayed
+  }
+  return { prefix, app, left }
 }
 
 t.test('asks first, and says what it would remove', async t => {
-  const { prefix, app, left } = await full(t)
+  const { prefix, app, left } = await setup(t)
+  const question = /Remove 3 waiting and 2 delayed tasks of queue "default" at redis:.*\? \[y\/N\][^]*Nothing was removed/
+  const purge = ['purge', 'default', '--prefix', prefix]
   for (const answer of ['n\n', '\n', 'yess\n']) {
-    const refused = await ended(runInTerminal(t, '.', ['purge', 'default', '--prefix', prefix], {}, answer))
-    t.match(refused, { code: 3, out: /Remove 3 waiting and 2 delayed tasks of queue "default" at redis:.*\? \[y\/N\][^]*Nothing was removed/ })
+    t.match(await ended(runInTerminal(t, '.', purge, {}, answer)), { code: 3, out: question })
     t.equal(await left(), 5)
   }
-  const removed = await ended(runInTerminal(t, '.', ['purge', 'default', '--prefix', prefix], {}, 'y\n'))
+  const removed = await ended(runInTerminal(t, '.', purge, {}, 'y\n'))
   t.match(removed, { code: 0, out: /default {2}5 removed/ })
   t.equal(await left(), 0)
   t.equal((await app.tasks.counts()).mail!.waiting, 1, 'another queue is left alone')
 })
 
-t.test('refuses without a terminal, unless it is told', async t => {
-  const { prefix, left } = await full(t)
-  t.match(await ended(run(t, '.', ['purge', 'default', '--prefix', prefix])), { code: 1, out: '', err: /This would remove 3 waiting and 2 delayed.*Give --yes \[FST_TASKS_PURGE_UNCONFIRMED\]\n$/ })
+t.test('refuses without a terminal, except with --yes', async t => {
+  const { prefix, left } = await setup(t)
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  const refusal = /This would remove 3 waiting and 2 delayed.*Give --yes \[FST_TASKS_PURGE_UNCONFIRMED\]\n$/
+  t.match(await command('purge', 'default'), { code: 1, out: '', err: refusal })
   t.equal(await left(), 5)
-  t.match(await ended(run(t, '.', ['purge', 'default', '--prefix', prefix, '--yes', '--json'])), { code: 0, out: '{"queue":"default","removed":5}\n', err: '' })
+  const removed = { code: 0, out: '{"queue":"default","removed":5}\n', err: '' }
+  t.match(await command('purge', 'default', '--yes', '--json'), removed)
   t.equal(await left(), 0)
-  t.match(await ended(run(t, '.', ['purge', 'nowhere', '--prefix', prefix, '--yes'])), { code: 1, out: '', err: /\[FST_TASKS_QUEUE_UNKNOWN\]/ })
+  t.match(await command('purge', 'nowhere', '--yes'), { code: 1, out: '', err: /\[FST_TASKS_QUEUE_UNKNOWN\]/ })
 })

@@ -1,24 +1,31 @@
 import t from 'tap'
-import { ended, run } from '../support/command.ts'
+import { commandsWith } from '../support/command.ts'
 import { build, latch, randomPrefix, reaches } from '../support/helpers.ts'
 
-t.test('status: all that is known, with --full also data and stack; exit code 2 where there is none', async t => {
+t.test('status: the record, with --full also data and stack; exit code 2 if there is no such task', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true }, app => {
-    app.tasks.define('good', { retries: 2 }, async (_data, task) => { await task.updateState('HALF', { done: 1 }); return { answer: 42 } })
+    app.tasks.define('good', { retries: 2 }, async (_data, task) => {
+      await task.updateState('HALF', { done: 1 })
+      return { answer: 42 }
+    })
     app.tasks.define('bad', () => { throw new Error('first line\nsecond line') })
   })
-  const status = (...args: string[]) => ended(run(t, '.', ['status', '--prefix', prefix, ...args]))
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  const status = (...args: string[]) => command('status', ...args)
   const good = await app.tasks.enqueue('good', { secret: 'data' })
   const bad = await app.tasks.enqueue('bad')
   const record = await reaches(app, good.id, 'succeeded')
   await reaches(app, bad.id, 'failed')
   const [shown, json, full, failed, failedJson, unknown, unknownJson] = await Promise.all([
-    status(good.id), status(good.id, '--json'), status(good.id, '--full'), status(bad.id, '--full'), status(bad.id, '--full', '--json'), status('nowhere'), status('no such id', '--json')
+    status(good.id), status(good.id, '--json'), status(good.id, '--full'), status(bad.id, '--full'),
+    status(bad.id, '--full', '--json'), status('nowhere'), status('no such id', '--json')
   ])
-  for (const line of [`id        ${good.id}`, 'name      good', 'queue     default', 'state     succeeded', 'stage     HALF', 'progress  {"done":1}', 'attempt   1 of 3', 'result    {"answer":42}', 'error     -']) {
-    t.ok(shown!.out.split('\n').includes(line), line)
-  }
+  const lines = [
+    `id        ${good.id}`, 'name      good', 'queue     default', 'state     succeeded', 'stage     HALF',
+    'progress  {"done":1}', 'attempt   1 of 3', 'result    {"answer":42}', 'error     -'
+  ]
+  for (const line of lines) t.ok(shown!.out.split('\n').includes(line), line)
   t.match(shown!.out, new RegExp(`^enqueued {2}${record.enqueuedAt} \\(\\d+s ago\\)$`, 'm'))
   t.notMatch(shown!.out, /secret/)
   t.same([shown!.code, shown!.err], [0, ''])
@@ -26,11 +33,12 @@ t.test('status: all that is known, with --full also data and stack; exit code 2 
   t.match(full!.out, /^data +\{"secret":"data"\}$/m)
   t.match(failed!.out, /^error +Error: first line\n +second line\n[^]*^stack +Error: first line\n +second line\n +at /m)
   t.match(JSON.parse(failedJson!.out).error, { message: 'first line\nsecond line', stack: /at / })
-  t.match(unknown, { code: 2, out: '', err: /There is no task with the id "nowhere".*\[FST_TASKS_NOT_FOUND\]\n +looked for in .*, queues default\n$/ })
+  const notFound = /There is no task with the id "nowhere".*\[FST_TASKS_NOT_FOUND\]\n +looked for in .*, queues default\n$/
+  t.match(unknown, { code: 2, out: '', err: notFound })
   t.match(unknownJson, { code: 2, out: 'null\n' })
 })
 
-t.test('cancel: what has not started, what runs elsewhere, what has ended, what is not there', async t => {
+t.test('cancel: a waiting task, one that runs elsewhere, a finished one, none', async t => {
   const prefix = randomPrefix()
   const aborted = latch<string>()
   const app = await build(t, { prefix }, app => {
@@ -39,30 +47,40 @@ t.test('cancel: what has not started, what runs elsewhere, what has ended, what 
       task.signal.addEventListener('abort', () => { aborted.open(task.signal.reason.code); reject(task.signal.reason) })
     }))
   })
-  const cancel = (...args: string[]) => ended(run(t, '.', ['cancel', '--prefix', prefix, ...args]))
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  const cancel = (...args: string[]) => command('cancel', ...args)
   const waiting = await app.tasks.enqueue('x')
   t.match(await cancel(waiting.id), { code: 0, out: `${waiting.id}  cancelled\n`, err: /never will/ })
   t.equal((await waiting.status())!.state, 'cancelled')
   const running = await app.tasks.enqueue('hang')
   await app.tasks.startWorker()
   await reaches(app, running.id, 'active')
-  t.match(await cancel(running.id, '--json'), { code: 0, out: `{"id":"${running.id}","outcome":"requested"}\n` })
+  const requested = `{"id":"${running.id}","outcome":"requested"}\n`
+  t.match(await cancel(running.id, '--json'), { code: 0, out: requested, err: /is running/ })
   t.equal(await aborted.promise, 'FST_TASKS_CANCELLED')
   await reaches(app, running.id, 'cancelled')
-  t.match(await cancel(running.id), { code: 3, out: `${running.id}  finished\n`, err: /had ended before/ })
-  t.match(await cancel('nowhere', '--json'), { code: 2, out: '{"id":"nowhere","outcome":"unknown"}\n', err: /FST_TASKS_NOT_FOUND/ })
+  t.match(await cancel(running.id), { code: 3, out: `${running.id}  finished\n`, err: /has already finished/ })
+  const unknown = '{"id":"nowhere","outcome":"unknown"}\n'
+  t.match(await cancel('nowhere', '--json'), { code: 2, out: unknown, err: /FST_TASKS_NOT_FOUND/ })
 })
 
-t.test('retry: what failed waits again; nothing else does', async t => {
+t.test('retry: re-queues a failed task, and no other', async t => {
   const prefix = randomPrefix()
   let fails = true
-  const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => { if (fails) throw new Error('no'); return 'again' }) })
-  const retry = (...args: string[]) => ended(run(t, '.', ['retry', '--prefix', prefix, ...args]))
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('x', () => {
+      if (fails) throw new Error('no')
+      return 'again'
+    })
+  })
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  const retry = (...args: string[]) => command('retry', ...args)
   const { id } = await app.tasks.enqueue('x')
   await reaches(app, id, 'failed')
   fails = false
-  t.match(await retry(id), { code: 0, out: `${id}  queued\n`, err: /waits again/ })
+  t.match(await retry(id), { code: 0, out: `${id}  queued\n`, err: /^Re-queued with all attempts\n$/ })
   t.match(await reaches(app, id, 'succeeded'), { result: 'again' })
-  t.match(await retry(id, '--json'), { code: 3, out: `{"id":"${id}","outcome":"refused"}\n`, err: /It is succeeded: only a failed task/ })
+  const refused = `{"id":"${id}","outcome":"refused"}\n`
+  t.match(await retry(id, '--json'), { code: 3, out: refused, err: /The task is succeeded: only a failed task/ })
   t.match(await retry('nowhere'), { code: 2, out: '', err: /FST_TASKS_NOT_FOUND/ })
 })

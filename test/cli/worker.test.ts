@@ -15,27 +15,41 @@ const body = `
   fastify.tasks.define('hang', () => new Promise(() => {}))
   fastify.tasks.define('letter', { queue: 'mail' }, () => 'sent')
 `
-const esm = `import tasks from ${PLUGIN}\nexport default async function app (fastify, options) {${body}}\n`
-const typed = `import tasks from ${PLUGIN}\ninterface Options { a?: number }\nexport default async function app (fastify: any, options: Options): Promise<void> {${body}}\n`
-const cjs = `module.exports = async function app (fastify, options) {\n  const { default: tasks } = await import(${PLUGIN})${body}}\n`
+const esm = `import tasks from ${PLUGIN}
+export default async function app (fastify, options) {${body}}
+`
+const typed = `import tasks from ${PLUGIN}
+interface Options { a?: number }
+export default async function app (fastify: any, options: Options): Promise<void> {${body}}
+`
+const cjs = `module.exports = async function app (fastify, options) {
+  const { default: tasks } = await import(${PLUGIN})${body}}
+`
 
-const started = (worker: Run): Promise<unknown> => until('the worker has started', () => worker.out().includes('worker started'), 20_000)
+const started = (worker: Run): Promise<unknown> =>
+  until('the worker has started', () => worker.out().includes('worker started'), 20_000)
 
 for (const [file, text] of [['app.js', esm], ['app.mjs', esm], ['app.cjs', cjs], ['app.ts', typed]] as const) {
   t.test(`${file}: boots the app without listening, works, drains on SIGTERM`, async t => {
     const prefix = randomPrefix()
     const folder = t.testdir({ [file]: text, 'package.json': '{"type":"module"}' })
-    const web = await build(t, { prefix, queues: ['mail'] }, app => { for (const name of ['quick', 'slow', 'letter']) app.tasks.define(name, { queue: name === 'letter' ? 'mail' : 'default' }) })
-    const worker = run(t, folder, ['worker', '-A', file, '-Q', 'default,mail', '-c', '4', '-l', 'info'], { PREFIX: prefix })
+    const web = await build(t, { prefix, queues: ['mail'] }, app => {
+      for (const name of ['quick', 'slow']) app.tasks.define(name)
+      app.tasks.define('letter', { queue: 'mail' })
+    })
+    const args = ['worker', '-A', file, '-Q', 'default,mail', '-c', '4', '-l', 'info']
+    const worker = run(t, folder, args, { PREFIX: prefix })
     const [quick, letter] = [await web.tasks.enqueue('quick', { a: 1 }), await web.tasks.enqueue('letter')]
     t.same(await quick.result({ timeout: 20_000 }), { a: 1 })
     t.equal(await letter.result({ timeout: 5_000 }), 'sent')
     const port = new URL(REDIS_URL).port
-    for (const line of [`app          ${join(folder, file)}`, `redis        redis://127.0.0.1:${port}/0`, 'queues       default, mail', 'tasks        quick, slow, hang, letter', 'concurrency  4']) {
-      t.ok(worker.err().includes(line), line)
-    }
+    const banner = [
+      `app          ${join(folder, file)}`, `redis        redis://127.0.0.1:${port}/0`, 'queues       default, mail',
+      'tasks        quick, slow, hang, letter', 'concurrency  4'
+    ]
+    for (const line of banner) t.ok(worker.err().includes(line), line)
     const line = new RegExp(`"taskId":"${quick.id}","task":"quick","attempt":1.*"working"`)
-    await until('its line is in the log', () => line.test(worker.out()))
+    await until('the line of the task is in the log', () => line.test(worker.out()))
     const slow = await web.tasks.enqueue('slow')
     await reaches(web, slow.id, 'active')
     worker.child.kill('SIGTERM')
@@ -51,15 +65,19 @@ t.test('a second signal exits at once', async t => {
   const { id } = await web.tasks.enqueue('hang')
   await reaches(web, id, 'active')
   worker.child.kill('SIGINT')
-  await until('it drains', () => worker.err().includes('once more'))
+  await until('the worker drains', () => worker.err().includes('a second signal exits at once'))
   worker.child.kill('SIGTERM')
   t.same(await worker.exit, [143, null])
 })
 
-t.test('an error that nobody caught: it drains, and exits with 1', async t => {
+t.test('an uncaught error: the worker drains, and exits with 1', async t => {
   const prefix = randomPrefix()
-  const folder = t.testdir({ 'app.mjs': esm.replace('new Promise(() => {})', 'new Promise(() => { setTimeout(() => { throw new Error("nobody catches this") }) })') })
-  const web = await build(t, { prefix }, app => { app.tasks.define('hang'); app.tasks.define('slow') })
+  const throwing = 'new Promise(() => { setTimeout(() => { throw new Error("nobody catches this") }) })'
+  const folder = t.testdir({ 'app.mjs': esm.replace('new Promise(() => {})', throwing) })
+  const web = await build(t, { prefix }, app => {
+    app.tasks.define('hang')
+    app.tasks.define('slow')
+  })
   const worker = run(t, folder, ['worker', '-A', 'app.mjs', '--close-timeout', '2000'], { PREFIX: prefix })
   await started(worker)
   const slow = await web.tasks.enqueue('slow')
@@ -71,15 +89,34 @@ t.test('an error that nobody caught: it drains, and exits with 1', async t => {
   t.match(await web.tasks.status(hang.id), { state: 'waiting' })
 })
 
-t.test('what is wrong is one clear line, and an exit code', async t => {
-  const folder = t.testdir({
-    'app.mjs': esm,
-    'none.mjs': 'export const other = 1',
-    'without.mjs': 'export default async function app () {}',
-    'empty.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) { await fastify.register(tasks); fastify.tasks.define('x') }`,
-    'throws.mjs': 'export default async function app () { throw new Error("of the app itself") }',
-    'text.txt': ''
+for (const flag of ['-l', '--log-level', '--loglevel']) {
+  t.test(`${flag} sets the level of the log`, async t => {
+    const folder = t.testdir({ 'app.mjs': esm })
+    const worker = run(t, folder, ['worker', '-A', 'app.mjs', flag, 'debug'], { PREFIX: randomPrefix() })
+    await until('a debug line is in the log', () => worker.out().includes('"level":20,'), 20_000)
+    worker.child.kill('SIGTERM')
+    t.same(await worker.exit, [0, null])
+    const wrong = run(t, folder, ['worker', '-A', 'app.mjs', flag, 'loud'])
+    t.same(await wrong.exit, [1, null])
+    t.match(wrong.err(), /Give one of fatal, error/)
   })
+}
+
+const broken = {
+  'app.mjs': esm,
+  'none.mjs': 'export const other = 1',
+  'without.mjs': 'export default async function app () {}',
+  'empty.mjs': `import tasks from ${PLUGIN}
+export default async function app (fastify) {
+  await fastify.register(tasks)
+  fastify.tasks.define('x')
+}`,
+  'throws.mjs': 'export default async function app () { throw new Error("of the app itself") }',
+  'text.txt': ''
+}
+
+t.test('a mistake gives one clear line, and an exit code', async t => {
+  const folder = t.testdir(broken)
   const cases: Array<[string[], RegExp]> = [
     [['-A', 'nowhere.mjs'], /There is no file "nowhere\.mjs" in .*\[FST_TASKS_APP_NOT_FOUND\]/],
     [['-A', '.'], /\[FST_TASKS_APP_NOT_FOUND\]/],
@@ -100,25 +137,30 @@ t.test('what is wrong is one clear line, and an exit code', async t => {
     t.same(await worker.exit, [1, null], args.join(' '))
     t.match(worker.err(), message)
   }))
-  const password = run(t, folder, ['worker', '-A', 'app.mjs'], { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') })
+  const wrongUser = { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') }
+  const password = run(t, folder, ['worker', '-A', 'app.mjs'], wrongUser)
   t.same(await password.exit, [1, null])
   t.match(password.err(), /refused the connection \(WRONGPASS.*\[FST_TASKS_REDIS_REFUSED\]/)
   t.notMatch(password.err() + password.out(), /s3cret/)
 })
 
-t.test('Redis is not there yet: it says what it waits for, and waits', async t => {
+t.test('Redis is not available yet: the worker waits, and logs for what', async t => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
   await redis.kill()
-  const worker = run(t, t.testdir({ 'app.mjs': esm }), ['worker', '-A', 'app.mjs'], { PREFIX: randomPrefix(), REDIS_URL: redis.url })
-  await until('it says so', () => new RegExp(`"address":"redis://127.0.0.1:${redis.port}/0".*worker waits for Redis`).test(worker.out()), 20_000)
+  const env = { PREFIX: randomPrefix(), REDIS_URL: redis.url }
+  const worker = run(t, t.testdir({ 'app.mjs': esm }), ['worker', '-A', 'app.mjs'], env)
+  const line = new RegExp(`"address":"redis://127.0.0.1:${redis.port}/0".*worker waits for Redis`)
+  await until('the worker waits', () => line.test(worker.out()), 20_000)
   await redis.restart()
   await started(worker)
   worker.child.kill('SIGTERM')
   t.same(await worker.exit, [0, null])
 })
 
-t.test('TypeScript where neither Node nor tsx runs it', { skip: (process.features as any).typescript ? 'this Node runs it' : false }, async t => {
+const runsTypeScript = (process.features as any).typescript ? 'this Node runs it' : false
+
+t.test('TypeScript that neither Node nor tsx can run', { skip: runsTypeScript }, async t => {
   const folder = mkdtempSync(join(tmpdir(), 'fastify-tasks-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'app.ts'), typed)
@@ -133,10 +175,11 @@ t.test('--version and --help', async t => {
   t.match(version.out(), /^\d+\.\d+\.\d+/)
   const help = run(t, '.', ['worker', '--help'])
   t.same(await help.exit, [0, null])
-  for (const flag of ['--app', '--queues', '--concurrency', '--log-level', '--close-timeout']) t.ok(help.out().includes(flag))
+  const flags = ['--app', '--queues', '--concurrency', '--log-level', '--close-timeout']
+  for (const flag of flags) t.ok(help.out().includes(flag), flag)
 })
 
-t.test('a worker whose words nobody reads any more ends all the same', async t => {
+t.test('a worker whose output nobody reads any more exits all the same', async t => {
   const folder = t.testdir({
     'package.json': '{"type":"module"}', 'app.js': `import tasks from ${PLUGIN}
     export default async function app (fastify) {
@@ -145,15 +188,17 @@ t.test('a worker whose words nobody reads any more ends all the same', async t =
       process.on('message', () => { setImmediate(() => { throw new Error('not caught') }) })
     }`
   })
-  const child = spawn(process.execPath, [CLI, 'worker', '-A', 'app.js', '--close-timeout', '100'], { cwd: folder, env: { ...process.env, PREFIX: randomPrefix() }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = spawn(process.execPath, [CLI, 'worker', '-A', 'app.js', '--close-timeout', '100'], {
+    cwd: folder, env: { ...process.env, PREFIX: randomPrefix() }, stdio: ['ignore', 'pipe', 'pipe', 'ipc']
+  })
   const exit = once(child, 'exit')
   t.teardown(async () => { child.kill('SIGKILL'); await exit })
   let out = ''
   child.stdout!.on('data', chunk => { out += chunk })
-  await until('it has started', () => out.includes('worker started'), 20_000)
+  await until('the worker has started', () => out.includes('worker started'), 20_000)
   child.stdout!.destroy()
   child.stderr!.destroy()
   child.send('throw')
-  await until('it has ended', () => child.exitCode !== null || child.signalCode !== null, 20_000)
+  await until('the worker has exited', () => child.exitCode !== null || child.signalCode !== null, 20_000)
   t.equal(child.exitCode, 1)
 })

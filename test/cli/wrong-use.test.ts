@@ -3,12 +3,19 @@ import { ended, PLUGIN, run } from '../support/command.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
-t.test('what is wrong is one clear line, and exit code 1', async t => {
-  const folder = t.testdir({
-    'app.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) { await fastify.register(tasks, { prefix: process.env.PREFIX }) }\n`,
-    'without.mjs': 'export default async function app () {}',
-    'throws.mjs': 'export default async function app () { throw new Error("of the app itself") }'
-  })
+const apps = {
+  'app.mjs': `import tasks from ${PLUGIN}
+export default async function app (fastify) { await fastify.register(tasks, { prefix: process.env.PREFIX }) }
+`,
+  'without.mjs': 'export default async function app () {}',
+  'throws.mjs': 'export default async function app () { throw new Error("of the app itself") }'
+}
+
+const noRedis = /Redis did not answer at redis:\/\/127\.0\.0\.1:1\/0 within 2000 ms.*--redis.*\[FST_TASKS_REDIS_UNAVAILABLE\]/
+
+t.test('a mistake gives one clear line, and exit code 1', async t => {
+  const folder = t.testdir(apps)
+  const wrongUser = { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') }
   const cases: Array<[string[], RegExp, NodeJS.ProcessEnv?]> = [
     [['list', '-A', 'nowhere.mjs'], /\[FST_TASKS_APP_NOT_FOUND\]/],
     [['list', '-A', 'without.mjs'], /\[FST_TASKS_APP_WITHOUT_PLUGIN\]/],
@@ -19,8 +26,9 @@ t.test('what is wrong is one clear line, and exit code 1', async t => {
     [['list', '--prefix', 'a:b'], /"prefix" must be.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
     [['list', '--redis', 'localhost'], /"redis" must be.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
     [['list', '-Q', 'a:b'], /"queues" must be.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
-    [['list', '--redis', 'redis://user:s3cret@127.0.0.1:1'], /Redis did not answer at redis:\/\/127\.0\.0\.1:1\/0 within 2000 ms.*--redis.*\[FST_TASKS_REDIS_UNAVAILABLE\]/],
-    [['list'], /refused the connection \(WRONGPASS.*\[FST_TASKS_REDIS_REFUSED\]/, { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') }],
+    [['list', '--redis', 'redis://user:s3cret@127.0.0.1:1'], noRedis],
+    [['list', '-Q', 'x', '--redis', 'redis://user:s3cret@127.0.0.1:1'], noRedis],
+    [['list'], /refused the connection \(WRONGPASS.*\[FST_TASKS_REDIS_REFUSED\]/, wrongUser],
     [['status'], /missing required argument 'id'/],
     [['purge'], /missing required argument 'queue'/],
     [['lists'], /unknown command 'lists'.*\n?.*list/]
@@ -30,21 +38,32 @@ t.test('what is wrong is one clear line, and exit code 1', async t => {
     t.same([code, out], [1, ''], args.join(' '))
     t.match(err, message)
     t.notMatch(err, /s3cret/)
-    if (/\[TASK/.test(err)) t.equal(err.split('\n').length, 2, 'one line')
+    if (/\[FST_TASKS/.test(err)) t.equal(err.split('\n').length, 2, 'one line')
   }))
 })
 
-t.test('Redis goes away in the middle: it says so', async t => {
+t.test('Redis becomes unavailable while the command boots the app: an error', async t => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const folder = t.testdir({ 'app.mjs': `import tasks from ${PLUGIN}\nexport default async function app (fastify) {\n  await fastify.register(tasks)\n  fastify.addHook('onReady', () => new Promise(resolve => { process.once('SIGUSR2', () => resolve()); console.error('ready') }))\n}\n` })
+  const folder = t.testdir({
+    'app.mjs': `import tasks from ${PLUGIN}
+export default async function app (fastify) {
+  await fastify.register(tasks)
+  fastify.addHook('onReady', () => new Promise(resolve => {
+    process.once('SIGUSR2', () => resolve())
+    console.error('ready')
+  }))
+}
+`
+  })
   const command = run(t, folder, ['list', '-A', 'app.mjs'], { REDIS_URL: redis.url })
-  await until('it has booted', () => command.err().includes('ready'))
+  await until('the app is ready', () => command.err().includes('ready'))
   await redis.kill()
   command.child.kill('SIGUSR2')
   t.match(await ended(command), { code: 1, out: '', err: /\[FST_TASKS_REDIS_UNAVAILABLE\]\n$/ })
 })
 
-t.test('--help says what the exit codes mean', async t => {
-  for (const args of [['--help'], ['status', '--help']]) t.match((await ended(run(t, '.', args))).out, /Exit codes:\n {2}0 +done\n {2}1 +failed[^]* {2}2 +there is no task[^]* {2}3 +refused/)
+t.test('--help explains the exit codes', async t => {
+  const codes = /Exit codes:\n {2}0 +done\n {2}1 +failed[^]* {2}2 +there is no task[^]* {2}3 +refused/
+  for (const args of [['--help'], ['status', '--help']]) t.match((await ended(run(t, '.', args))).out, codes)
 })

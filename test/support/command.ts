@@ -1,12 +1,12 @@
 /**
- * What tests of the command line share: the real command as a child process, and apps for it.
+ * What tests of the command line share: they run the real command as a child process.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { until } from './helpers.ts'
 
-// Processes that start and end, one after the other: on a busy machine that takes its time.
+// Processes start and end one after the other: on a busy machine that takes long.
 t.setTimeout(300_000)
 export const DEADLINE = 60_000
 
@@ -17,25 +17,30 @@ export interface Run {
   child: ChildProcess
   out: () => string
   err: () => string
-  /** Both, in the order in which they came. */
+  /** Standard output and standard error, in the order in which they came. */
   text: () => string
   exit: Promise<[number | null, string | null]>
 }
 
-/** Runs the command; what is left of it at the test's end is killed, by its pid. */
+/** Runs the command. If it is still running when the test ends, it is killed, by its pid. */
 export function run (t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv = {}): Run {
-  return watched(t, spawn(process.execPath, [CLI, ...args], { cwd: folder, env: { ...process.env, ...env } }))
+  return observed(t, spawn(process.execPath, [CLI, ...args], { cwd: folder, env: { ...process.env, ...env } }))
 }
 
-/** The same with a terminal for its input and output, which `answer` is typed into once it asks. */
-export function runInTerminal (t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv = {}, answer?: string): Run {
+/** The same with a terminal for its input and output. When the command asks, `answer` is typed into it. */
+export function runInTerminal (
+  t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv = {}, answer?: string
+): Run {
   const command = [process.execPath, CLI, ...args].map(word => `'${word}'`).join(' ')
-  const terminal = watched(t, spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], { cwd: folder, env: { ...process.env, TERM: 'xterm-256color', ...env } }))
-  if (answer) void until('it asks', () => /\[y\/N\]/.test(terminal.out())).then(() => terminal.child.stdin!.write(answer), () => {})
+  const scriptArgs = ['--quiet', '--return', '--command', command, '/dev/null']
+  const options = { cwd: folder, env: { ...process.env, TERM: 'xterm-256color', ...env } }
+  const terminal = observed(t, spawn('script', scriptArgs, options))
+  const asked = answer && until('the command asks', () => /\[y\/N\]/.test(terminal.out()))
+  if (asked) void asked.then(() => terminal.child.stdin!.write(answer), () => {})
   return terminal
 }
 
-function watched (t: Test, child: ChildProcess): Run {
+function observed (t: Test, child: ChildProcess): Run {
   const texts = { out: '', err: '', both: '' }
   child.stdout!.on('data', chunk => { texts.out += chunk; texts.both += chunk })
   child.stderr!.on('data', chunk => { texts.err += chunk; texts.both += chunk })
@@ -44,8 +49,14 @@ function watched (t: Test, child: ChildProcess): Run {
   return { child, out: () => texts.out, err: () => texts.err, text: () => texts.both, exit }
 }
 
-/** What a command printed, once it has ended. */
-export async function ended (command: Run): Promise<{ code: number | null, out: string, err: string }> {
+export interface Ended { code: number | null, out: string, err: string }
+
+/** What a command printed, and its exit code. */
+export async function ended (command: Run): Promise<Ended> {
   const [code] = await command.exit
   return { code, out: command.out(), err: command.err() }
 }
+
+/** Runs commands that have some arguments in common, each to its end. */
+export const commandsWith = (t: Test, folder: string, shared: string[]) =>
+  (...args: string[]): Promise<Ended> => ended(run(t, folder, [...args, ...shared]))

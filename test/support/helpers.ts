@@ -1,5 +1,5 @@
 /**
- * What tests share: an app on a prefix of its own, latches instead of sleeps, polling with a deadline.
+ * What tests share: an app with its own prefix in Redis, latches instead of sleeps, polling with a deadline.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,12 +15,13 @@ export const REDIS_URL = process.env.REDIS_URL!
 /** Whether the tests of behaviour run without Redis: see both-modes.test.ts. */
 export const memoryMode = process.env.TASKS_TEST_MODE === 'memory'
 
-/** Options that say where tasks are kept. Nothing runs by itself, unless a test asks for a worker: as with Redis. */
-export const where = (): TasksOptions => memoryMode ? { mode: 'memory', worker: false } : { prefix: randomPrefix(), redis: REDIS_URL }
+/** Options that say where tasks are kept. In both modes tasks run only if a test starts a worker. */
+export const where = (): TasksOptions =>
+  memoryMode ? { mode: 'memory', worker: false } : { prefix: randomPrefix(), redis: REDIS_URL }
 
 export const leftOut: Array<{ name: string, why: string }> = []
 
-/** A test that has no meaning in memory mode: left out there, and counted. */
+/** A test that makes no sense in memory mode: left out there, and counted. */
 export function inRedis (name: string, why: string, body: (t: Test) => Promise<unknown>): void {
   if (memoryMode) leftOut.push({ name, why })
   else void t.test(name, body)
@@ -33,14 +34,14 @@ export interface Latch<T = void> {
   open (value: T): void
 }
 
-/** A promise that is resolved from outside. */
+/** A promise that is resolved by a call of `open`. */
 export function latch<T = void> (): Latch<T> {
   let open!: (value: T) => void
   const promise = new Promise<T>(resolve => { open = resolve })
   return { promise, open }
 }
 
-/** Looks until `look` gives something truthy; fails with `what` after the deadline. */
+/** Calls `look` until it returns something truthy, and returns that. After the deadline it fails, with `what`. */
 export async function until<T> (what: string, look: () => Promise<T> | T, deadline = 10_000): Promise<NonNullable<T>> {
   const end = Date.now() + deadline
   for (;;) {
@@ -51,8 +52,10 @@ export async function until<T> (what: string, look: () => Promise<T> | T, deadli
   }
 }
 
-/** An app with the plugin, closed at the test's end. `define` is called before it is ready. */
-export async function build (t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown, server: FastifyServerOptions = {}): Promise<FastifyInstance> {
+/** An app with the plugin. It is closed when the test ends. `define` is called before it is ready. */
+export async function build (
+  t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown, server: FastifyServerOptions = {}
+): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify(server as {})
   t.teardown(() => app.close())
   await app.register(tasks, { ...where(), ...options })
@@ -61,22 +64,22 @@ export async function build (t: Test, options: TasksOptions = {}, define?: (app:
   return app
 }
 
-/** The same tasks as another process sees them; in memory mode there is none but this. */
+/** An app that sees the same tasks, as another process would. In memory mode there is only one. */
 export async function elsewhere (t: Test, app: FastifyInstance, prefix: string): Promise<FastifyInstance> {
   return memoryMode ? app : build(t, { prefix })
 }
 
-/** Lets so much time pass (ms): with Redis by itself, while the test goes on; in memory mode by hand. */
+/** Moves the clock by so many ms in memory mode. With Redis time passes while the test goes on. */
 export async function pass (app: FastifyInstance, ms: number, options?: AdvanceOptions): Promise<void> {
   if (memoryMode) await app.tasks.advance(ms, options)
 }
 
-/** What is in Redis under a prefix. Inline there is no Redis. */
+/** The keys in Redis under a prefix. None in memory mode. */
 export async function keysOf (t: Test, prefix: string): Promise<string[]> {
   return memoryMode ? [] : connect(t).keys(`${prefix}*`)
 }
 
-/** A connection of the test's own, closed at its end. */
+/** A connection of the test. It is closed when the test ends. */
 export function connect (t: Test, url = REDIS_URL): Redis {
   const redis = new Redis(url)
   redis.on('error', () => {}) // a server that a test stops on purpose
@@ -84,7 +87,7 @@ export function connect (t: Test, url = REDIS_URL): Redis {
   return redis
 }
 
-/** The record once it is in one of these states. */
+/** Waits until a task is in one of these states, and returns its record. */
 export function reaches (app: FastifyInstance, id: string, ...states: string[]): Promise<TaskRecord<any, any>> {
   return until(`${id} is ${states.join(' or ')}`, async () => {
     const record = await app.tasks.status<any, any>(id)
@@ -107,8 +110,10 @@ export async function checkedForStalled (t: Test, workers: number): Promise<void
   restore()
 }
 
+export type AnyError = Error & { code: string, statusCode: number, [key: string]: any }
+
 /** The error that a promise rejects with, or that a function throws. */
-export async function errorOf (run: Promise<unknown> | (() => unknown)): Promise<Error & { code: string, statusCode: number, [key: string]: any }> {
+export async function errorOf (run: Promise<unknown> | (() => unknown)): Promise<AnyError> {
   try {
     await (typeof run === 'function' ? run() : run)
   } catch (error) {
@@ -117,8 +122,20 @@ export async function errorOf (run: Promise<unknown> | (() => unknown)): Promise
   throw new Error('expected an error, got none')
 }
 
-/** Lines of a log, as objects; `find` looks for an event, or for a part of the message. */
-export function logger (): { stream: { write: (line: string) => void }, lines: any[], find: (text: string) => any } {
+interface TestLog {
+  stream: { write: (line: string) => void }
+  /** All lines so far. */
+  lines: any[]
+  /** The first line with this event, or with this text in its message. */
+  find: (text: string) => any
+}
+
+/** A log that keeps its lines as objects. */
+export function logger (): TestLog {
   const lines: any[] = []
-  return { stream: { write: line => { lines.push(JSON.parse(line)) } }, lines, find: text => lines.find(line => line.event === text || line.msg?.includes(text)) }
+  return {
+    stream: { write: line => { lines.push(JSON.parse(line)) } },
+    lines,
+    find: text => lines.find(line => line.event === text || line.msg?.includes(text))
+  }
 }

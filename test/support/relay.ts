@@ -1,4 +1,4 @@
-/** A way to Redis that loses what it is told to lose. */
+/** A relay in front of Redis, for faults: it cuts connections and loses replies. */
 import { once } from 'node:events'
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
@@ -6,13 +6,13 @@ import { connect, REDIS_URL } from './helpers.ts'
 
 export interface Relay {
   url: string
-  /** A worker waits for work, on a connection that goes this way. */
+  /** Whether a worker waits for work on a connection through this relay. */
   waits (): Promise<boolean>
-  /** That connection is cut off without a word: Redis does not hear of it. */
+  /** Cuts that connection off: nothing passes any more, but Redis sees it as open. */
   cutWait (): void
-  /** That connection is broken, and none is taken any more. */
+  /** Closes that connection. No new connection is accepted. */
   breakWait (): void
-  /** Cuts a connection instead of passing on a reply of which this is true. */
+  /** If this returns true for a reply, the connection is closed instead. */
   loses: (reply: Buffer) => boolean
 }
 
@@ -30,7 +30,7 @@ export async function relay (t: Test, target = REDIS_URL): Promise<Relay> {
     })
     far.on('data', data => {
       if (isSilent()) return
-      if (way.loses(data)) near.destroy()
+      if (relay.loses(data)) near.destroy()
       else near.write(data)
     })
     near.on('error', () => {}).on('close', () => { if (!isSilent()) far.destroy() })
@@ -39,9 +39,11 @@ export async function relay (t: Test, target = REDIS_URL): Promise<Relay> {
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => server.close())
-  const way: Relay = {
+  const isBlocked = (client: string): boolean =>
+    client.includes(` addr=127.0.0.1:${wait?.localPort} `) && client.includes(' flags=b ')
+  const relay: Relay = {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    waits: async () => String(await redis.client('LIST')).split('\n').some(line => line.includes(` addr=127.0.0.1:${wait?.localPort} `) && line.includes(' flags=b ')),
+    waits: async () => String(await redis.client('LIST')).split('\n').some(isBlocked),
     cutWait: () => { isCut = true },
     breakWait: () => {
       server.close()
@@ -49,5 +51,5 @@ export async function relay (t: Test, target = REDIS_URL): Promise<Relay> {
     },
     loses: () => false
   }
-  return way
+  return relay
 }

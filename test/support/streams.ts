@@ -6,14 +6,21 @@ import { get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-export interface Stream { response: IncomingMessage, events: Array<{ id: string, data: any }>, text: () => string, ended: Promise<unknown> }
+export interface Stream {
+  response: IncomingMessage
+  /** All events so far. */
+  events: Array<{ id: string, data: any }>
+  text: () => string
+  ended: Promise<unknown>
+}
 
-/** Listens on a free port, and gives it. */
+/** Listens on a free port, and returns it. */
 export async function listen (app: FastifyInstance): Promise<number> {
   await app.listen({ host: '127.0.0.1', port: 0 })
   return (app.server.address() as AddressInfo).port
 }
 
+/** Opens a stream of events. */
 export async function stream (port: number, path: string, headers = {}): Promise<Stream> {
   const [response] = await once(get({ host: '127.0.0.1', port, path, headers }), 'response') as [IncomingMessage]
   let text = ''

@@ -1,16 +1,17 @@
 /**
- * The tests of behaviour once more, without Redis: the same files, in `mode: 'memory'`. What has no meaning there is left
- * out by name (`inRedis`), and counted here: not one more without this number.
+ * The tests of behaviour again, without Redis: the same files, in `mode: 'memory'`. Tests that make no sense there are
+ * left out by name (`inRedis`), and counted here: leaving out another one needs a change of this number.
  *
- * Not among the files: those of one module (record, options, failure, backoff, …), of Redis itself (queue, bee, interop,
- * connection, outage, stalled, failover, redis-server), and of workers in processes of their own (cli, standalone).
+ * Not among the files: tests of one module (record, options, failure, backoff, …), of Redis itself (queue, bee-queue,
+ * interop, connection, outage, stalled, failover, redis-server), and of workers in their own processes (cli,
+ * standalone).
  */
 import t from 'tap'
 
 const LEFT_OUT = 21
 
 process.env.TASKS_TEST_MODE = 'memory'
-process.env.REDIS_URL = 'redis://127.0.0.1:1' // nobody is there
+process.env.REDIS_URL = 'redis://127.0.0.1:1' // nothing listens there
 const { leftOut } = await import('../support/helpers.ts')
 
 await import('../register.test.ts')
@@ -28,4 +29,4 @@ await import('../routes/watching.test.ts')
 
 for (const { name, why } of leftOut) t.comment(`in Redis only (${why}): ${name}`)
 t.comment(`${leftOut.length} tests of these files are left out in memory mode`)
-t.equal(leftOut.length, LEFT_OUT, 'what is left out is known')
+t.equal(leftOut.length, LEFT_OUT, 'as many are left out as expected')

@@ -1,5 +1,5 @@
 /**
- * `mode: 'memory'`: what it does beside what both-modes.test.ts shows: time by hand, no Redis, and an end.
+ * `mode: 'memory'`, beside what both-modes.test.ts tests: the clock that tests move, no Redis, and how it closes.
  */
 import { spawn } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
@@ -11,12 +11,14 @@ import t, { type Test } from 'tap'
 import tasks from '../../lib/plugin.ts'
 import { runWorker } from '../../lib/standalone.ts'
 import { errorOf, latch, logger, REDIS_URL, until } from '../support/helpers.ts'
-import type { TaskRecord, TasksOptions } from '../../lib/types.ts'
+import type { TaskHandle, TaskRecord, TasksOptions } from '../../lib/types.ts'
 
 const DAY = 86_400_000
 
-/** Closed at the test's end; `define` is called before it is ready. */
-async function build (t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown, server = {}): Promise<FastifyInstance> {
+/** An app in memory mode. It is closed when the test ends. `define` is called before it is ready. */
+async function build (
+  t: Test, options: TasksOptions = {}, define?: (app: FastifyInstance) => unknown, server = {}
+): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify(server)
   t.teardown(() => app.close())
   await app.register(tasks, { mode: 'memory', ...options })
@@ -26,11 +28,22 @@ async function build (t: Test, options: TasksOptions = {}, define?: (app: Fastif
 }
 
 const at = (time: string | null): number => Date.parse(time!)
-/** Ms from its enqueue to the start of its last attempt. */
+/** Ms from the enqueue of a task to the start of its last attempt. */
 const startedAfter = ({ enqueuedAt, startedAt }: TaskRecord<any, any>): number => at(startedAt) - at(enqueuedAt)
+/** The same, for the current record of a handle. */
+const startOf = async (handle: TaskHandle<any, any>): Promise<number> =>
+  startedAfter((await handle.status())!)
 
-t.test('a task runs by itself, with its data as JSON carries it', async t => {
-  const app = await build(t, {}, app => { app.tasks.define('x', function (this: any, data) { return [data, this === app] }) })
+/** A handler that waits until its task is aborted. */
+async function untilAborted (_data: unknown, task: { signal: AbortSignal }): Promise<never> {
+  await once(task.signal, 'abort')
+  throw task.signal.reason
+}
+
+t.test('a task runs without a call, with its data as JSON', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', function (this: any, data) { return [data, this === app] })
+  })
   t.equal(app.tasks.ready, true)
   const handle = await app.tasks.enqueue('x', { at: new Date(0), nothing: undefined })
   t.same(await handle.result({ timeout: 5_000 }), [{ at: '1970-01-01T00:00:00.000Z' }, true])
@@ -38,47 +51,51 @@ t.test('a task runs by itself, with its data as JSON carries it', async t => {
 })
 
 t.test('no socket is opened, whatever Redis is named', async t => {
-  const dialled: unknown[] = []
-  const onSocket = (message: unknown): void => { dialled.push(message) }
+  const sockets: unknown[] = []
+  const onSocket = (message: unknown): void => { sockets.push(message) }
   subscribe('net.client.socket', onSocket)
   t.teardown(() => unsubscribe('net.client.socket', onSocket))
   const client = new Redis({ lazyConnect: true, port: 1, retryStrategy: () => null }).on('error', () => {})
   const app = await build(t, { worker: true, routes: { cancel: true } }, app => {
     app.decorate('redis', client as any)
-    app.tasks.define('x', { retries: 1 }, async (_data, task) => { await task.updateState('ON', 1); if (task.attempt === 1) throw new Error('no') })
+    app.tasks.define('x', { retries: 1 }, async (_data, task) => {
+      await task.updateState('ON', 1)
+      if (task.attempt === 1) throw new Error('no')
+    })
     app.post('/x', async (_request, reply) => reply.accepted(await app.tasks.enqueue('x')))
   })
   const { headers } = await app.inject({ method: 'POST', url: '/x' })
   await app.tasks.drain({ delayed: true })
-  t.match((await app.inject(headers.location as string)).json(), { state: 'succeeded', attempt: 2, progress: 1 })
-  t.equal((await app.inject({ url: headers.location as string, headers: { prefer: 'wait=1' } })).statusCode, 200)
-  t.equal((await app.inject({ method: 'DELETE', url: headers.location as string })).statusCode, 409)
+  const url = headers.location as string
+  t.match((await app.inject(url)).json(), { state: 'succeeded', attempt: 2, progress: 1 })
+  t.equal((await app.inject({ url, headers: { prefer: 'wait=1' } })).statusCode, 200)
+  t.equal((await app.inject({ method: 'DELETE', url })).statusCode, 409)
   await app.close()
-  t.same(dialled, [])
-  t.equal(client.status, 'wait', 'fastify.redis is left alone')
+  t.same(sockets, [])
+  t.equal(client.status, 'wait', 'fastify.redis is not used')
   client.connect().catch(() => {})
-  await until('it would have been seen', () => dialled.length === 1)
+  await until('a socket of a client is counted', () => sockets.length === 1)
   client.disconnect()
 })
 
 t.test('advance', async t => {
-  t.test('a delayed task runs once its time has come, to the ms', async t => {
+  t.test('a delayed task runs when it is due, to the ms', async t => {
     const app = await build(t, {}, app => { app.tasks.define('x', () => 'ran') })
     const handle = await app.tasks.enqueue('x', 1, { delay: 60_000 })
-    t.same(await app.tasks.drain(), { delayed: 1 }, 'drain leaves it, and says so')
+    t.same(await app.tasks.drain(), { delayed: 1 }, 'drain leaves it, and counts it')
     t.same(await app.tasks.advance(59_999), { delayed: 1 })
     t.equal((await handle.status())!.state, 'delayed')
     t.same(await app.tasks.advance(1), { delayed: 0 })
     t.match(await handle.status(), { state: 'succeeded', result: 'ran' })
-    t.equal(startedAfter((await handle.status())!), 60_000)
+    t.equal(await startOf(handle), 60_000)
   })
 
-  t.test('what comes due on the way runs in the order of its times, each at its own, with all that it enqueues', async t => {
+  t.test('due tasks run in the order of their times, each at its own, with all tasks that they enqueue', async t => {
     const order: string[] = []
     const app = await build(t, { queues: ['side'] }, app => {
       app.tasks.define('x', async (name: string) => {
         order.push(name)
-        await sleep(1) // as long as it takes, it is over before the next one's time
+        await sleep(1) // however long a task takes, the clock stands still until it has finished
         order.push(`end of ${name}`)
         if (name === 'early') await app.tasks.enqueue('x', 'child', { delay: 1_000 })
       })
@@ -88,12 +105,12 @@ t.test('advance', async t => {
     await app.tasks.enqueue('x', 'mid', { delayUntil: new Date(Date.now() + 3_000) })
     await app.tasks.enqueue('x', 'far', { delay: DAY })
     t.same(await app.tasks.advance(10_000), { delayed: 1 })
-    t.same(order.filter(one => !one.startsWith('end')), ['early', 'child', 'mid', 'late'])
+    t.same(order.filter(step => !step.startsWith('end')), ['early', 'child', 'mid', 'late'])
     t.same(order[1], 'end of early')
-    t.equal(startedAfter((await late.status())!), 5_000)
+    t.equal(await startOf(late), 5_000)
   })
 
-  t.test('retries come at their own times', async t => {
+  t.test('retries run at their own times', async t => {
     const starts: number[] = []
     const app = await build(t, {}, app => {
       app.tasks.define('x', { retries: 3, backoff: { strategy: 'exponential', delay: 1_000 } }, async (_data, task) => {
@@ -119,22 +136,25 @@ t.test('advance', async t => {
     })
     const go = latch()
     const slow = await app.tasks.enqueue('slow')
-    const [short, long] = [await app.tasks.enqueue('x', 1, { expires: 1_000 }), await app.tasks.enqueue('x', 1, { expires: new Date(Date.now() + 60_000) })]
+    const short = await app.tasks.enqueue('x', 1, { expires: 1_000 })
+    const long = await app.tasks.enqueue('x', 1, { expires: new Date(Date.now() + 60_000) })
     await app.tasks.advance(1_000, { wait: false })
     go.open()
     await app.tasks.drain()
-    t.match([(await slow.status())!.state, (await short.status())!.state, (await long.status())!.state], ['succeeded', 'expired', 'succeeded'])
+    const states = [slow, short, long].map(async handle => (await handle.status())!.state)
+    t.same(await Promise.all(states), ['succeeded', 'expired', 'succeeded'])
     await app.tasks.advance(DAY - 1)
     t.ok(await slow.status())
     await app.tasks.advance(1)
-    t.same(await Promise.all([slow, short, long].map(one => one.status())), [null, null, null])
+    t.same(await Promise.all([slow, short, long].map(handle => handle.status())), [null, null, null])
     t.match(await errorOf(slow.result()), { code: 'FST_TASKS_NOT_FOUND' })
   })
 
-  t.test('a Date is as far away as on the app\'s own clock, also after the clock was moved', async t => {
+  t.test('a Date is as far away as on the app\'s own clock, even after the clock was moved', async t => {
     const app = await build(t, {}, app => { app.tasks.define('x', () => 1) })
     await app.tasks.advance(365 * DAY)
-    const soon = await app.tasks.enqueue('x', 1, { delayUntil: new Date(Date.now() + 60_000), expires: new Date(Date.now() + 90_000) })
+    const inSeconds = (seconds: number): Date => new Date(Date.now() + seconds * 1_000)
+    const soon = await app.tasks.enqueue('x', 1, { delayUntil: inSeconds(60), expires: inSeconds(90) })
     const now = await app.tasks.enqueue('x', 1, { delayUntil: new Date() })
     t.equal(now.snapshot!.state, 'waiting')
     await app.tasks.advance(50_000)
@@ -144,15 +164,19 @@ t.test('advance', async t => {
     t.equal((await soon.status())!.state, 'succeeded')
   })
 
-  t.test('waits for what runs; wait: false does not', async t => {
+  t.test('waits for running tasks; wait: false does not', async t => {
     const go = latch()
     const app = await build(t, {}, app => {
-      app.tasks.define('held', { retries: 1, backoff: { strategy: 'fixed', delay: 1_000 } }, async (_data, task) => { if (task.attempt === 1) { await go.promise; throw new Error('no') } })
+      app.tasks.define('held', { retries: 1, backoff: { strategy: 'fixed', delay: 1_000 } }, async (_data, task) => {
+        if (task.attempt > 1) return
+        await go.promise
+        throw new Error('no')
+      })
       app.tasks.define('x', () => 1)
     })
     const held = await app.tasks.enqueue('held')
     const delayed = await app.tasks.enqueue('x', 1, { delay: 1_000 })
-    await until('it runs', async () => (await held.status())!.state === 'active')
+    await until('the task runs', async () => (await held.status())!.state === 'active')
     t.match(await errorOf(app.tasks.advance(1_000, { timeout: 50 })), { code: 'FST_TASKS_NOT_DRAINED' })
     t.equal((await delayed.status())!.state, 'delayed', 'the clock has not moved')
     await app.tasks.advance(1_000, { wait: false })
@@ -160,20 +184,21 @@ t.test('advance', async t => {
     go.open()
     await app.tasks.advance(1_000)
     t.match(await held.status(), { state: 'succeeded', attempt: 2 })
-    t.equal(startedAfter((await held.status())!), 2_000, 'its wait began at the end of its attempt')
+    t.equal(await startOf(held), 2_000, 'its wait began when its attempt ended')
   })
 
   t.test('calls at the same time take turns', async t => {
     const app = await build(t, {}, app => { app.tasks.define('x', () => sleep(5)) })
     const handles = await app.tasks.enqueueMany('x', [1_000, 2_000, 3_000].map(delay => ({ delay })))
-    const left = await Promise.all([app.tasks.advance(1_000), app.tasks.advance(1_000), app.tasks.drain(), app.tasks.advance(1_000)])
-    t.same(left.map(one => one.delayed), [2, 1, 1, 0])
-    t.same(await Promise.all(handles.map(async one => startedAfter((await one.status())!))), [1_000, 2_000, 3_000])
+    const advance = () => app.tasks.advance(1_000)
+    const left = await Promise.all([advance(), advance(), app.tasks.drain(), advance()])
+    t.same(left.map(({ delayed }) => delayed), [2, 1, 1, 0])
+    t.same(await Promise.all(handles.map(startOf)), [1_000, 2_000, 3_000])
   })
 })
 
 t.test('drain', async t => {
-  t.test('waits for all that follows from what runs', async t => {
+  t.test('waits for running tasks, and for all tasks that they enqueue', async t => {
     const ran: number[] = []
     const app = await build(t, {}, app => {
       app.tasks.define('x', async (n: number) => {
@@ -189,18 +214,18 @@ t.test('drain', async t => {
     await app.tasks.drain()
   })
 
-  t.test('delayed: true runs what is delayed too, each at its own time', async t => {
+  t.test('delayed: true runs delayed tasks too, each at its own time', async t => {
     const app = await build(t, {}, app => {
       app.tasks.define('x', { retries: 2 }, async (_data, task) => { if (task.attempt < 3) throw new Error('no') })
     })
     const [far, now] = [await app.tasks.enqueue('x', 1, { delay: DAY / 2 }), await app.tasks.enqueue('x')]
     t.same(await app.tasks.drain(), { delayed: 2 })
     t.same(await app.tasks.drain({ delayed: true }), { delayed: 0 })
-    for (const one of [far, now]) t.match(await one.status(), { state: 'succeeded', attempt: 3 })
-    t.ok(startedAfter((await far.status())!) >= DAY / 2 && startedAfter((await now.status())!) <= 3_000)
+    for (const handle of [far, now]) t.match(await handle.status(), { state: 'succeeded', attempt: 3 })
+    t.ok(await startOf(far) >= DAY / 2 && await startOf(now) <= 3_000)
   })
 
-  t.test('names what does not end', async t => {
+  t.test('names the tasks that do not finish', async t => {
     const go = latch()
     t.teardown(() => go.open())
     const app = await build(t, {}, app => {
@@ -218,25 +243,30 @@ t.test('drain', async t => {
     t.match(message, /advance\(\) gave up.*active\), …/)
     go.open()
     const itself = await app.tasks.enqueue('itself')
-    t.match(await errorOf(itself.result({ timeout: 5_000 })), { code: 'FST_TASKS_FAILED', record: { error: { code: 'FST_TASKS_NOT_DRAINED', message: /"itself" \(.*active\)/ } } })
+    t.match(await errorOf(itself.result({ timeout: 5_000 })), {
+      code: 'FST_TASKS_FAILED',
+      record: { error: { code: 'FST_TASKS_NOT_DRAINED', message: /"itself" \(.*active\)/ } }
+    })
     await app.tasks.enqueue('again')
     t.same(await app.tasks.drain(), { delayed: 1 })
-    t.match(await errorOf(app.tasks.drain({ delayed: true, timeout: 100 })), { code: 'FST_TASKS_NOT_DRAINED', message: /"again"/ })
+    const endless = await errorOf(app.tasks.drain({ delayed: true, timeout: 100 }))
+    t.match(endless, { code: 'FST_TASKS_NOT_DRAINED', message: /"again"/ })
   })
 
-  t.test('says that nobody here has a handler', async t => {
+  t.test('fails if no task of a queue has a handler', async t => {
     const app = await build(t, {}, app => {
       app.tasks.define('x', () => 1)
       app.tasks.define('letter', { queue: 'mail' })
     })
     const letter = await app.tasks.enqueue('letter')
-    t.match(await errorOf(app.tasks.drain()), { code: 'FST_TASKS_NO_HANDLERS', message: /letter \(queue mail, no handler\)/ })
+    const message = /letter \(queue mail, no handler\)/
+    t.match(await errorOf(app.tasks.drain()), { code: 'FST_TASKS_NO_HANDLERS', message })
     t.equal((await letter.status())!.state, 'waiting')
     await letter.cancel()
     await app.tasks.drain()
   })
 
-  t.test('checks what it is given', async t => {
+  t.test('checks its options', async t => {
     const app = await build(t)
     const cases: Array<[() => Promise<unknown>, string, RegExp]> = [
       [() => app.tasks.advance('1 day' as any), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"advance" must be a whole number of ms.*"1 day"/],
@@ -253,12 +283,12 @@ t.test('drain', async t => {
 })
 
 t.test('workers', async t => {
-  t.test('worker: false: what was enqueued waits, to be looked at, until it is drained', async t => {
+  t.test('worker: false: enqueued tasks wait until drain, so that a test can look at them', async t => {
     const app = await build(t, { worker: false }, app => { app.tasks.define('x', () => 1) })
     const first = await app.tasks.enqueue('x', 1)
     await app.tasks.enqueue('x', 2, { delay: 1_000 })
     t.equal((await first.status())!.state, 'waiting')
-    t.same((await app.tasks.list({ state: 'waiting' })).tasks.map(one => one.id), [first.id])
+    t.same((await app.tasks.list({ state: 'waiting' })).tasks.map(({ id }) => id), [first.id])
     t.same(await app.tasks.drain(), { delayed: 1 })
     t.equal((await first.status())!.state, 'succeeded')
     await app.tasks.advance(1_000, { wait: false })
@@ -269,27 +299,33 @@ t.test('workers', async t => {
     t.equal((await last.status())!.attempt, 1)
   })
 
-  t.test('one that is started by hand has the say', async t => {
+  t.test('a worker that the test started is the only worker of its queues', async t => {
     const log = logger()
     let running = 0
     let most = 0
     const app = await build(t, {}, app => {
-      app.tasks.define('x', async () => { most = Math.max(most, ++running); await sleep(1); running-- })
+      app.tasks.define('x', async () => {
+        most = Math.max(most, ++running)
+        await sleep(1)
+        running--
+      })
       app.tasks.define('letter', { queue: 'mail' }, () => 'sent')
     }, { logger: { stream: log.stream } })
     const worker = await app.tasks.startWorker({ queues: ['default'], concurrency: 1 })
     await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
     await app.tasks.drain()
     t.equal(most, 1)
-    t.equal(await (await app.tasks.enqueue('letter')).result({ timeout: 5_000 }), 'sent', 'the others\' queues are served all the same')
+    const letter = await app.tasks.enqueue('letter')
+    t.equal(await letter.result({ timeout: 5_000 }), 'sent', 'other queues are served all the same')
     await worker.close()
     await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
     await app.tasks.drain()
-    t.ok(most > 1, 'once it is closed')
-    t.same(log.lines.filter(line => line.msg === 'worker started').map(line => line.queues), [['default'], ['mail'], ['default']])
+    t.ok(most > 1, 'another worker after it was closed')
+    const started = log.lines.filter(line => line.msg === 'worker started')
+    t.same(started.map(line => line.queues), [['default'], ['mail'], ['default']])
   })
 
-  t.test('what is enqueued before the app is ready runs after it', async t => {
+  t.test('a task that is enqueued before the app is ready runs when it is ready', async t => {
     const app = Fastify()
     t.teardown(() => app.close())
     let ready = false
@@ -303,16 +339,19 @@ t.test('workers', async t => {
     t.equal(await early.result({ timeout: 5_000 }), true)
   })
 
-  t.test('a queue that comes later is served', async t => {
+  t.test('a queue that is defined later is served', async t => {
     const app = await build(t, {}, app => { app.tasks.define('x', () => 1) })
     await app.tasks.enqueue('x')
     app.tasks.define('late', { queue: 'later' }, () => 'late')
     t.equal(await (await app.tasks.enqueue('late')).result({ timeout: 5_000 }), 'late')
   })
 
-  t.test('a task without a handler in a queue that has others is put back, as it is elsewhere', async t => {
+  t.test('a task without a handler in a queue with other tasks is deferred, as in Redis', async t => {
     const log = logger()
-    const app = await build(t, {}, app => { app.tasks.define('x', () => 1); app.tasks.define('unknown') }, { logger: { stream: log.stream } })
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', () => 1)
+      app.tasks.define('unknown')
+    }, { logger: { stream: log.stream } })
     const { id } = await app.tasks.enqueue('unknown')
     t.same(await app.tasks.drain(), { delayed: 1 })
     t.match(await app.tasks.status(id), { state: 'delayed', attempt: 0 })
@@ -321,16 +360,17 @@ t.test('workers', async t => {
     t.equal((await app.tasks.status(id))!.state, 'delayed')
   })
 
-  t.test('of a process of its own: an error that says why', async t => {
+  t.test('a worker in a process of its own: an error that says why not', async t => {
     async function app (fastify: FastifyInstance): Promise<void> {
       await fastify.register(tasks, { mode: 'memory' })
       fastify.tasks.define('x', () => 1)
     }
-    t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { code: 'FST_TASKS_APP_MEMORY_MODE', message: /^app registers.*tests/ })
+    const error = await errorOf(runWorker({ app, logLevel: 'silent' }))
+    t.match(error, { code: 'FST_TASKS_APP_MEMORY_MODE', message: /^app registers.*tests/ })
   })
 })
 
-t.test('a task that asks again and again does not keep the others from what it waits for', async t => {
+t.test('a task that calls again and again does not hold up timers and other tasks', async t => {
   const app = await build(t, {}, app => {
     app.tasks.define('polls', { timeout: 20 }, async (other: string, task) => {
       if (!other) while (!task.signal.aborted) await task.reportProgress(1)
@@ -339,17 +379,21 @@ t.test('a task that asks again and again does not keep the others from what it w
     app.tasks.define('timer', () => sleep(5))
   })
   const timer = await app.tasks.enqueue('timer')
-  const [asks, reports] = [await app.tasks.enqueue('polls', timer.id, { timeout: 0 }), await app.tasks.enqueue('polls')]
+  const polls = await app.tasks.enqueue('polls', timer.id, { timeout: 0 })
+  const reports = await app.tasks.enqueue('polls')
   await app.tasks.drain()
-  t.equal((await asks.status())!.state, 'succeeded')
+  t.equal((await polls.status())!.state, 'succeeded')
   t.match(await reports.status(), { state: 'failed', error: { code: 'FST_TASKS_TIMEOUT' } })
 })
 
 t.test('two apps share nothing', async t => {
   const ran: string[] = []
-  const [one, two] = await Promise.all(['one', 'two'].map(name => build(t, {}, app => { app.tasks.define('x', () => { ran.push(name) }) }))) as [FastifyInstance, FastifyInstance]
-  const handles = [await one.tasks.enqueue('x', 1, { id: 'same', delay: 1_000 }), await two.tasks.enqueue('x', 1, { id: 'same', delay: 1_000 })]
-  t.same(handles.map(handle => handle.created), [true, true])
+  const make = (name: string): Promise<FastifyInstance> =>
+    build(t, {}, app => { app.tasks.define('x', () => { ran.push(name) }) })
+  const [one, two] = [await make('one'), await make('two')]
+  const options = { id: 'same', delay: 1_000 }
+  const handles = [await one.tasks.enqueue('x', 1, options), await two.tasks.enqueue('x', 1, options)]
+  t.same(handles.map(({ created }) => created), [true, true])
   t.equal((await one.tasks.advance(1_000)).delayed, 0)
   t.equal((await two.tasks.drain()).delayed, 1)
   t.same(ran, ['one'])
@@ -366,26 +410,31 @@ t.test('two apps share nothing', async t => {
 })
 
 t.test('options', async t => {
-  await t.test('redis beside it is a clash', async t => {
+  await t.test('mode and redis together are a clash', async t => {
     const client = new Redis({ lazyConnect: true })
     for (const redis of [REDIS_URL, {}, client]) {
-      t.match(await errorOf(async () => Fastify().register(tasks, { mode: 'memory', redis })), { code: 'FST_TASKS_OPTION_CLASH', message: /"mode" and "redis"/ })
+      const error = await errorOf(async () => Fastify().register(tasks, { mode: 'memory', redis }))
+      t.match(error, { code: 'FST_TASKS_OPTION_CLASH', message: /"mode" and "redis"/ })
     }
     await build(t, { redis: undefined })
   })
 
-  await t.test('those that are about Redis do no harm', async t => {
-    const app = await build(t, { prefix: 'p', stallInterval: 1_000, maxStalls: 0, connectTimeout: 1, redisTimeout: 1 }, app => { app.tasks.define('x', () => 1) })
+  await t.test('options that are about Redis have no effect', async t => {
+    const options = { prefix: 'p', stallInterval: 1_000, maxStalls: 0, connectTimeout: 1, redisTimeout: 1 }
+    const app = await build(t, options, app => { app.tasks.define('x', () => 1) })
     t.equal(await (await app.tasks.enqueue('x')).result(), 1)
   })
 
   await t.test('in production there is a warning', async t => {
     const { NODE_ENV } = process.env
-    t.teardown(() => { if (NODE_ENV === undefined) delete process.env.NODE_ENV; else process.env.NODE_ENV = NODE_ENV })
+    t.teardown(() => {
+      if (NODE_ENV === undefined) delete process.env.NODE_ENV
+      else process.env.NODE_ENV = NODE_ENV
+    })
     const warned = async (): Promise<boolean> => {
       const log = logger()
       await build(t, {}, undefined, { logger: { stream: log.stream } })
-      return log.find('mode "memory" is for tests') !== undefined
+      return log.find('app.memory_mode') !== undefined
     }
     t.equal(await warned(), false)
     process.env.NODE_ENV = 'production'
@@ -397,17 +446,22 @@ t.test('options', async t => {
     t.teardown(() => app.close())
     await app.register(tasks, { redis: REDIS_URL, name: 'jobs' })
     for (const call of ['drain', 'advance']) {
-      t.match(await errorOf((app as any).jobs[call](1)), { code: 'FST_TASKS_NOT_MEMORY_MODE', message: new RegExp(`^fastify\\.jobs\\.${call}\\(\\).*mode: "memory"`) })
+      const message = new RegExp(`^fastify\\.jobs\\.${call}\\(\\).*mode: "memory"`)
+      t.match(await errorOf((app as any).jobs[call](1)), { code: 'FST_TASKS_NOT_MEMORY_MODE', message })
     }
   })
 })
 
 t.test('close', async t => {
-  t.test('aborts what runs at once, and starts nothing more', async t => {
+  t.test('aborts running tasks at once, and starts no more', async t => {
     const begun = latch()
     let reason: any
     const app = await build(t, {}, app => {
-      app.tasks.define('x', async (_data, task) => { begun.open(); await once(task.signal, 'abort'); reason = task.signal.reason; throw reason })
+      app.tasks.define('x', async (_data, task) => {
+        begun.open()
+        await untilAborted(null, task).catch(error => { reason = error })
+        throw reason
+      })
     })
     const { id } = await app.tasks.enqueue('x', 1, { retries: 3 })
     await begun.promise
@@ -419,26 +473,32 @@ t.test('close', async t => {
     t.equal((await late.status())!.state, 'waiting')
   })
 
-  t.test('with worker options it waits as elsewhere', async t => {
+  t.test('with the worker option it waits for running tasks, as in Redis', async t => {
     const begun = latch()
-    const app = await build(t, { worker: { closeTimeout: 60_000 } }, app => { app.tasks.define('x', async () => { begun.open(); await sleep(20); return 'whole' }) })
+    const app = await build(t, { worker: { closeTimeout: 60_000 } }, app => {
+      app.tasks.define('x', async () => {
+        begun.open()
+        await sleep(20)
+        return 'whole'
+      })
+    })
     const { id } = await app.tasks.enqueue('x')
     await begun.promise
     await app.close()
     t.match(await app.tasks.status(id), { state: 'succeeded', result: 'whole' })
   })
 
-  t.test('ends who waits', async t => {
-    const app = await build(t, {}, app => { app.tasks.define('x', async (_data, task) => { await once(task.signal, 'abort'); throw task.signal.reason }) })
+  t.test('ends a drain that waits', async t => {
+    const app = await build(t, {}, app => { app.tasks.define('x', untilAborted) })
     const { id } = await app.tasks.enqueue('x')
     const drained = errorOf(app.tasks.drain({ timeout: 60_000 }))
-    await until('it runs', async () => (await app.tasks.status(id))!.state === 'active')
+    await until('the task runs', async () => (await app.tasks.status(id))!.state === 'active')
     await app.close()
     t.match(await drained, { code: 'FST_TASKS_NOT_DRAINED', message: /the app is being closed/ })
-    t.match(await errorOf(app.tasks.drain()), { code: 'FST_TASKS_NOT_DRAINED' }, 'and who comes too late')
+    t.match(await errorOf(app.tasks.drain()), { code: 'FST_TASKS_NOT_DRAINED' }, 'and a drain after the close')
   })
 
-  t.test('without it the process ends all the same', async t => {
+  t.test('without a close the process exits all the same', async t => {
     const script = `
       import Fastify from 'fastify'
       import tasks from '${new URL('../../lib/plugin.js', import.meta.url)}'
@@ -450,7 +510,10 @@ t.test('close', async t => {
       await app.tasks.enqueue('x', 1, { delay: 3_600_000 })
       await app.tasks.drain()
       console.log(await handle.result({ timeout: 3_600_000 }))`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env, REDIS_URL: 'redis://127.0.0.1:1' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env, REDIS_URL: 'redis://127.0.0.1:1' },
+      stdio: ['ignore', 'pipe', 'inherit']
+    })
     t.teardown(() => child.kill('SIGKILL'))
     let out = ''
     child.stdout.on('data', chunk => { out += chunk })

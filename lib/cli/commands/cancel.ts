@@ -1,25 +1,28 @@
 /**
- * Layer 4: `fastify-tasks cancel ID`.
+ * `fastify-tasks cancel ID`
  */
 import { EXIT } from '../exit.ts'
 import { printOutcome, printErr } from '../output.ts'
-import { unknown } from './status.ts'
+import { reportUnknown } from './status.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { CancelOutcome } from '../../types.ts'
 
-const WORDS: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
-  cancelled: 'It had not started, and never will',
-  requested: 'It runs: its worker aborts it',
-  finished: 'It had ended before: there is nothing to cancel'
+const MESSAGES: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
+  cancelled: 'The task had not started, and never will',
+  requested: 'The task is running: its worker is going to abort it',
+  finished: 'The task has already finished: there is nothing to cancel'
 }
 
-export async function cancel (source: TaskConnection, id: string, { json }: { json?: boolean }): Promise<number> {
-  for (const { tasks } of source.all) {
+/** Returns the exit code. */
+export async function cancel (
+  connection: TaskConnection, id: string, { json }: { json?: boolean }
+): Promise<number> {
+  for (const { tasks } of connection.instances) {
     const outcome = await tasks.cancel(id)
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })
-    printErr(WORDS[outcome])
+    printErr(MESSAGES[outcome])
     return outcome === 'finished' ? EXIT.refused : EXIT.done
   }
-  return await unknown(source, id, json, { id, outcome: 'unknown' })
+  return await reportUnknown(connection, id, json, { id, outcome: 'unknown' })
 }

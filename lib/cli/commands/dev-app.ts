@@ -1,13 +1,14 @@
 /**
- * Layer 4: the app's own process under `fastify-tasks dev`: serves HTTP, and works.
+ * The process of the app under `fastify-tasks dev`: serves HTTP, and works on the app's tasks.
  */
 import * as errors from '../../errors.ts'
 import { bootApp, type BootedApp } from '../../boot/boot-app.ts'
 import { work, type WorkerBoot } from '../../standalone.ts'
+import { drainBeforeExit, reportSlowBoot } from '../app-process.ts'
 import { printError } from '../exit.ts'
 import { printErr } from '../output.ts'
 import { pretty } from '../pretty.ts'
-import { noticeBoot, onEnd } from './worker.ts'
+import type { ChildMessage } from '../supervisor.ts'
 
 export interface DevAppFlags {
   app: string
@@ -20,34 +21,37 @@ export interface DevAppFlags {
   exitWithParent?: boolean
 }
 
+/** Resolves when the app listens and works. Throws FST_TASKS_PORT_TAKEN, and whatever the app throws. */
 export async function devApp (flags: DevAppFlags): Promise<void> {
-  const notice = noticeBoot()
+  const bootTimer = reportSlowBoot()
   let close = async (): Promise<void> => {}
-  onEnd(() => close(), flags.exitWithParent)
+  drainBeforeExit(() => close(), flags.exitWithParent)
   const booted = await bootApp({
     app: flags.app,
-    // A Redis may have to be fetched first.
+    // No timeout: the app may wait until a Redis has started.
     server: (options, file) => ({ ...pretty(options, file, flags.logLevel), pluginTimeout: 0 }),
-    prepare: host => { host.redis = askForRedis }
-  }).finally(() => clearTimeout(notice))
+    prepare: registry => { registry.redis = requestRedis }
+  }).finally(() => clearTimeout(bootTimer))
   close = () => booted.instance.close()
   const address = await listen(booted, flags)
   const boot = await workOn(booted, flags)
-  banner(booted, address, boot)
+  printBanner(booted, address, boot)
 }
 
-/** Whoever started this process knows of a Redis, or brings one up. */
-async function askForRedis (): Promise<string | undefined> {
+const sendToParent = (message: ChildMessage): void => { process.send?.(message) }
+
+/** Asks `dev`, which started this process, for the URL of a Redis. */
+async function requestRedis (): Promise<string | undefined> {
   if (!process.send) return undefined
-  const answered = new Promise<string | undefined>(resolve => {
-    process.on('message', function heard (message: { redis?: string | null }) {
-      if (message?.redis === undefined) return
-      process.off('message', heard) // the channel would keep the process up
-      resolve(message.redis ?? undefined)
+  const reply = new Promise<string | undefined>(resolve => {
+    process.on('message', function onMessage (message: { redisUrl?: string | null } | null) {
+      if (message?.redisUrl === undefined) return
+      process.off('message', onMessage) // a listener would keep the process running
+      resolve(message.redisUrl ?? undefined)
     })
   })
-  process.send({ ask: 'redis' })
-  return await answered
+  sendToParent({ type: 'redis' })
+  return await reply
 }
 
 /** Throws FST_TASKS_PORT_TAKEN. */
@@ -57,12 +61,12 @@ async function listen ({ instance }: BootedApp, { port, host }: DevAppFlags): Pr
   } catch (error) {
     await instance.close()
     if ((error as { code?: string }).code !== 'EADDRINUSE') throw error
-    process.send?.({ final: true })
+    sendToParent({ type: 'give-up' })
     throw new errors.PortTaken(port, host, port + 1)
   }
 }
 
-/** An app that has nothing to work on yet is served all the same. */
+/** Null if there is nothing to work on yet: the app is served all the same. */
 async function workOn (booted: BootedApp, flags: DevAppFlags): Promise<WorkerBoot | null> {
   const { queues, concurrency, closeTimeout } = flags
   try {
@@ -74,12 +78,13 @@ async function workOn (booted: BootedApp, flags: DevAppFlags): Promise<WorkerBoo
   }
 }
 
-function banner ({ file, registry }: BootedApp, address: string, boot: WorkerBoot | null): void {
+function printBanner ({ file, registry }: BootedApp, address: string, boot: WorkerBoot | null): void {
+  const redis = [...new Set(registry.instances.map(instance => instance.address))]
   printErr([
     'fastify-tasks dev',
     `  app          ${file}`,
     `  http         ${address}`,
-    `  redis        ${[...new Set(registry.instances.map(one => one.address))].join(', ') || '-'}`,
+    `  redis        ${redis.join(', ') || '-'}`,
     `  queues       ${boot?.queues.join(', ') ?? '-'}`,
     `  tasks        ${boot?.tasks.join(', ') ?? '-'}`,
     `  pid          ${process.pid}`

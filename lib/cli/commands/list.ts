@@ -1,5 +1,5 @@
 /**
- * Layer 4: `fastify-tasks list`: a page of tasks of one state.
+ * `fastify-tasks list`: a page of the tasks in one state.
  */
 import { EXIT } from '../exit.ts'
 import { paint, printJson, printTable, printErr } from '../output.ts'
@@ -18,18 +18,20 @@ export interface ListFlags {
 
 const INFO_WIDTH = 60
 
-export async function list (source: TaskConnection, flags: ListFlags): Promise<number> {
-  const page = await collect(source, flags)
+/** Returns the exit code. */
+export async function list (connection: TaskConnection, flags: ListFlags): Promise<number> {
+  const page = await collect(connection, flags)
   if (flags.json) printJson(page)
   else show(page, flags)
   return EXIT.done
 }
 
-/** Goes on to the next pages until there are as many as were asked for: those of other names, and empty queues, have none. */
-async function collect (source: TaskConnection, { state, queue, name, limit, cursor: from }: ListFlags): Promise<TaskPage> {
-  const { tasks } = source.only()
+/** Reads pages until there are `limit` tasks: a page of tasks with other names, or of an empty queue, has none. */
+async function collect (connection: TaskConnection, flags: ListFlags): Promise<TaskPage> {
+  const { state, queue, name, limit } = flags
+  const { tasks } = connection.only()
   const found: TaskRecord[] = []
-  let cursor: string | null | undefined = from
+  let cursor: string | null | undefined = flags.cursor
   do {
     const page: TaskPage = await tasks.list({ state, queue, name, limit: limit - found.length, cursor })
     found.push(...page.tasks)
@@ -38,10 +40,10 @@ async function collect (source: TaskConnection, { state, queue, name, limit, cur
   return { tasks: found, cursor }
 }
 
-const HEADS = ['ID', 'NAME', 'QUEUE', 'STATE', 'ATTEMPT', 'ENQUEUED', 'STARTED', 'FINISHED', 'INFO']
+const TITLES = ['ID', 'NAME', 'QUEUE', 'STATE', 'ATTEMPT', 'ENQUEUED', 'STARTED', 'FINISHED', 'INFO']
 
 function show ({ tasks, cursor }: TaskPage, { state }: ListFlags): void {
-  if (tasks.length > 0) printTable(HEADS, tasks.map(row))
+  if (tasks.length > 0) printTable(TITLES, tasks.map(row))
   else printErr(`No ${state} tasks`)
   if (cursor !== null) printErr(`There may be more: --cursor ${asJson(cursor)}`)
 }
@@ -51,7 +53,7 @@ const row = (task: TaskRecord): string[] => [
   ago(task.enqueuedAt), ago(task.startedAt), ago(task.finishedAt), info(task)
 ]
 
-/** What went wrong, or how far it is. */
+/** The error, or the progress. */
 function info ({ error, stage, progress }: TaskRecord): string {
   if (error) return shorten(`${error.message}${error.code ? ` [${error.code}]` : ''}`, INFO_WIDTH)
   return shorten([stage ?? '', progress === null ? '' : asJson(progress)].join(' '), INFO_WIDTH)

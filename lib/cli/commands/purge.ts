@@ -1,32 +1,30 @@
 /**
- * Layer 4: `fastify-tasks purge QUEUE`: removes all that has not started, once somebody has said yes.
+ * `fastify-tasks purge QUEUE`: removes all tasks of a queue that have not started, after a confirmation.
  */
 import { createInterface } from 'node:readline/promises'
 import * as errors from '../../errors.ts'
 import { EXIT } from '../exit.ts'
 import { printJson, print, printErr } from '../output.ts'
-import type { PluginInstance } from '../../standalone.ts'
 import type { TaskConnection } from '../connect.ts'
 
 export interface PurgeFlags { yes?: boolean, json?: boolean }
 
-/** Throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PURGE_UNCONFIRMED. */
-export async function purge (source: TaskConnection, queue: string, { yes, json }: PurgeFlags): Promise<number> {
-  const registered = source.only()
-  const counts = (await registered.tasks.counts())[queue]
-  if (!counts) throw new errors.QueueUnknown(queue, (await knownQueues(registered)).join(', '), queue)
-  const what = `${counts.waiting} waiting and ${counts.delayed} delayed tasks of queue "${queue}" at ${registered.address}`
+/** Returns the exit code. Throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PURGE_UNCONFIRMED. */
+export async function purge (connection: TaskConnection, queue: string, { yes, json }: PurgeFlags): Promise<number> {
+  const { tasks, address } = connection.only()
+  const allCounts = await tasks.counts()
+  const counts = allCounts[queue]
+  if (!counts) throw new errors.QueueUnknown(queue, Object.keys(allCounts).join(', '), queue)
+  const what = `${counts.waiting} waiting and ${counts.delayed} delayed tasks of queue "${queue}" at ${address}`
   if (!yes && !await confirmed(what)) {
     printErr('Nothing was removed')
     return EXIT.refused
   }
-  const removed = await registered.tasks.purge(queue)
+  const removed = await tasks.purge(queue)
   if (json) printJson({ queue, removed })
   else print(`${queue}  ${removed} removed`)
   return EXIT.done
 }
-
-const knownQueues = async ({ tasks }: PluginInstance): Promise<string[]> => Object.keys(await tasks.counts())
 
 async function confirmed (what: string): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw new errors.PurgeUnconfirmed(what)

@@ -1,67 +1,81 @@
 /**
- * Layer 4: `fastify-tasks status ID`: all that is known of one task.
+ * `fastify-tasks status ID`: everything that is known about one task.
  */
 import * as errors from '../../errors.ts'
 import { EXIT, printError } from '../exit.ts'
 import { paint, printFields, printJson, printErr } from '../output.ts'
 import { ago, asJson, cleanText, oneLine } from '../text.ts'
-import type { PluginInstance } from '../../standalone.ts'
+import type { PluginInstance } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskRecord } from '../../types.ts'
 
 export interface StatusFlags { full?: boolean, json?: boolean }
 
-export async function status (source: TaskConnection, id: string, flags: StatusFlags): Promise<number> {
-  const found = await find(source, id)
-  if (!found) return await unknown(source, id, flags.json)
-  const shown: TaskRecord = { ...found.record, ...(flags.full ? await inside(found) : {}) }
-  if (flags.json) printJson(shown)
-  else show(shown)
+/** Returns the exit code. */
+export async function status (connection: TaskConnection, id: string, flags: StatusFlags): Promise<number> {
+  const found = await find(connection, id)
+  if (!found) return await reportUnknown(connection, id, flags.json)
+  const record: TaskRecord = { ...found.record, ...(flags.full ? await readHidden(found) : {}) }
+  if (flags.json) printJson(record)
+  else show(record)
   return EXIT.done
 }
 
-interface FoundIn { registered: PluginInstance, record: TaskRecord }
+interface FoundRecord { registered: PluginInstance, record: TaskRecord }
 
-async function find ({ all }: TaskConnection, id: string): Promise<FoundIn | null> {
-  for (const registered of all) {
+async function find ({ instances }: TaskConnection, id: string): Promise<FoundRecord | null> {
+  for (const registered of instances) {
     const record = await registered.tasks.status(id)
     if (record) return { registered, record }
   }
   return null
 }
 
-/** What a record does not show: whoever may look into Redis may see it. */
-async function inside ({ registered, record }: FoundIn): Promise<Partial<TaskRecord>> {
-  const { data, stack } = await registered.readTask?.(record.id) ?? {}
+/** What a record does not show. Whoever has access to Redis may see it. */
+async function readHidden ({ registered, record }: FoundRecord): Promise<Partial<TaskRecord>> {
+  const { data, stack } = await registered.readTask(record.id) ?? {}
   return { data, ...(record.error && stack ? { error: { ...record.error, stack } } : {}) }
 }
 
-/** Says where it was looked for: a wrong prefix looks like a task that is not there. */
-export async function unknown ({ all }: TaskConnection, id: string, json: boolean | undefined, outcome: unknown = null): Promise<number> {
+/** Prints where the task was looked for: with a wrong prefix a task seems not to exist. Returns the exit code. */
+export async function reportUnknown (
+  { instances }: TaskConnection, id: string, json: boolean | undefined, outcome: unknown = null
+): Promise<number> {
   if (json) printJson(outcome)
   printError(new errors.TaskNotFound(id))
-  for (const { tasks, address } of all) printErr(`  looked for in ${address}, queues ${Object.keys(await tasks.counts()).join(', ')}`)
+  for (const { tasks, address } of instances) {
+    const queues = Object.keys(await tasks.counts())
+    printErr(`  looked for in ${address}, queues ${queues.join(', ')}`)
+  }
   return EXIT.unknown
 }
 
 const time = (iso: string | null): string => iso === null ? '-' : `${iso} (${ago(iso)} ago)`
 const json = (value: unknown): string => value === null || value === undefined ? '-' : asJson(value)
 
-function show ({ id, name, queue, state, stage, progress, attempt, attempts, enqueuedAt, startedAt, finishedAt, result, error, data }: TaskRecord): void {
+function errorText ({ error }: TaskRecord): string {
+  if (!error) return '-'
+  return cleanText(`${error.name}: ${error.message}${error.code ? ` [${error.code}]` : ''}`)
+}
+
+function show (record: TaskRecord): void {
+  const { data, error, stage } = record
+  const hidden: Array<[string, string]> = []
+  if (data !== undefined) hidden.push(['data', json(data)])
+  if (error?.stack !== undefined) hidden.push(['stack', cleanText(error.stack)])
   printFields([
-    ['id', oneLine(id)],
-    ['name', oneLine(name)],
-    ['queue', queue],
-    ['state', paint(state)],
+    ['id', oneLine(record.id)],
+    ['name', oneLine(record.name)],
+    ['queue', record.queue],
+    ['state', paint(record.state)],
     ['stage', stage === null ? '-' : oneLine(stage)],
-    ['progress', json(progress)],
-    ['attempt', `${attempt} of ${attempts}`],
-    ['enqueued', time(enqueuedAt)],
-    ['started', time(startedAt)],
-    ['finished', time(finishedAt)],
-    ['result', json(result)],
-    ['error', error ? cleanText(`${error.name}: ${error.message}${error.code ? ` [${error.code}]` : ''}`) : '-'],
-    ...(data === undefined ? [] : [['data', json(data)] as [string, string]]),
-    ...(error?.stack === undefined ? [] : [['stack', cleanText(error.stack)] as [string, string]])
+    ['progress', json(record.progress)],
+    ['attempt', `${record.attempt} of ${record.attempts}`],
+    ['enqueued', time(record.enqueuedAt)],
+    ['started', time(record.startedAt)],
+    ['finished', time(record.finishedAt)],
+    ['result', json(record.result)],
+    ['error', errorText(record)],
+    ...hidden
   ])
 }

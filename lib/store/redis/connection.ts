@@ -3,7 +3,7 @@
  */
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import * as errors from '../../errors.ts'
-import { refuseKeyPrefix } from '../../options.ts'
+import { LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
 import { withDeadline } from './deadline.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
 
@@ -16,9 +16,6 @@ export interface Connection {
   /** Without user and password. */
   readonly address: string
 }
-
-/** The address if no option, decorator or environment variable gives one. */
-export const LOCAL_REDIS = 'redis://localhost:6379/0'
 
 /** After a failover the connection goes to a replica: 2 means connect again and repeat the command. */
 const reconnectOnError = (error: Error): 2 | false => error.message.startsWith('READONLY') ? 2 : false

@@ -1,0 +1,130 @@
+/**
+ * The app's connection to Redis, from the start of the app to its close:
+ *
+ * 1. waits for Redis at the start, but not for long, and checks it: its version, its memory policy, its clocks;
+ * 2. checks again after each reconnect: it may be another server;
+ * 3. publishes each outage once, and logs it if the client is ours. The app's own client is the app's to log.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import { toFailure, toLoggableError } from '../../records/failure.ts'
+import * as telemetry from '../../telemetry.ts'
+import { untilReady, type Connection } from './connection.ts'
+import { inspectRedis } from './inspect.ts'
+import type { StoreClock } from '../contract.ts'
+
+export interface GreetingOptions {
+  connection: Connection
+  clock: StoreClock
+  connectTimeout: number
+  log: FastifyBaseLogger
+}
+
+export class Greeting {
+  readonly #options: GreetingOptions
+  /** Names the plugin instance in telemetry. */
+  #instance = ''
+  /** An outage was published, and has not ended. */
+  #lost = false
+  /** An outage was logged, and has not ended. */
+  #logged = false
+  #stopped = false
+
+  constructor (options: GreetingOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Waits for Redis, at most `connectTimeout`, and checks it. False if it does not answer: the app starts without it.
+   * If it throws, our connection is closed: an app that could not start may never be closed.
+   * @throws FST_TASKS_REDIS_REFUSED, FST_TASKS_REDIS_TOO_OLD
+   */
+  async start (instance: string): Promise<boolean> {
+    this.#instance = instance
+    this.#listen()
+    const { connection: { client, address, owned }, log } = this.#options
+    const ready = await this.#greet().catch(error => {
+      this.stop()
+      if (owned) client.disconnect()
+      throw error
+    })
+    if (ready) return true
+    this.#onLost()
+    const fields = { event: 'redis.unavailable', address }
+    log.error(fields, 'Redis does not answer: the app starts without it, enqueues and status reads answer 503')
+    return false
+  }
+
+  async #greet (): Promise<boolean> {
+    const { connection: { client, address }, connectTimeout } = this.#options
+    const deadline = Date.now() + connectTimeout
+    const connected = await untilReady(client, connectTimeout, address)
+    client.on('ready', this.#checkAgain)
+    // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
+    return connected && await endsWithin(Math.max(1, deadline - Date.now()), this.#check())
+  }
+
+  #listen (): void {
+    const { client, owned } = this.#options.connection
+    client.on('close', this.#onLost)
+    client.on('ready', this.#onReady)
+    if (owned) client.on('error', this.#onError) // without a listener ioredis prints each failed try
+  }
+
+  /** No more checks, and no more reports. Call it before the connection is closed. */
+  stop (): void {
+    const { client } = this.#options.connection
+    this.#stopped = true
+    client.off('close', this.#onLost)
+    client.off('ready', this.#onReady)
+    client.off('ready', this.#checkAgain)
+  }
+
+  async #check (): Promise<void> {
+    const { connection: { client, address }, clock, log } = this.#options
+    await clock.synchronise()
+    for (const { fields, msg } of await inspectRedis(client, address)) log.warn(fields, msg)
+  }
+
+  readonly #checkAgain = (): void => {
+    const { connection: { address }, log } = this.#options
+    this.#check().catch(error => {
+      log.error({ event: 'redis.check_failed', address, err: toLoggableError(toFailure(error)) }, 'Redis check failed')
+    })
+  }
+
+  readonly #onLost = (): void => {
+    if (!this.#lost) this.#publish('began')
+    this.#lost = true
+  }
+
+  readonly #onError = (error: Error): void => {
+    if (this.#stopped) return
+    this.#onLost()
+    if (this.#logged) return
+    this.#logged = true
+    const { connection: { address }, log } = this.#options
+    const fields = { event: 'redis.disconnected', address, err: toLoggableError(toFailure(error)) }
+    log.warn(fields, 'lost connection to Redis, reconnecting')
+  }
+
+  readonly #onReady = (): void => {
+    const { connection: { address }, log } = this.#options
+    if (this.#lost) this.#publish('ended')
+    if (this.#logged) log.info({ event: 'redis.reconnected', address }, 'connected to Redis again')
+    this.#lost = false
+    this.#logged = false
+  }
+
+  #publish (state: telemetry.OutageEvent['state']): void {
+    if (!telemetry.outages.hasSubscribers) return
+    telemetry.outages.publish({ instance: this.#instance, worker: null, state })
+  }
+}
+
+/** False if the work has not ended within `ms`. */
+async function endsWithin (ms: number, work: Promise<void>): Promise<boolean> {
+  const timer = new AbortController()
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  return await Promise.race([work.then(() => true), late]).finally(() => timer.abort())
+}
