@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { projectRoot } from '../scripts/redis.ts'
 import { chart } from './chart.ts'
-import { show, type Report } from './report.ts'
+import { formatCell, type Report } from './report.ts'
 import type { Bar } from './bars.ts'
 import type { Machine } from './machine.ts'
 import type { Table } from './context.ts'
@@ -83,7 +83,7 @@ function markdown (rows: string[][]): string {
 }
 
 function barTable (bars: Bar[]): string {
-  const rows = bars.map(({ name, figure, bar, met }) => [name, bar, show(figure), met ? 'met' : '**not met**'])
+  const rows = bars.map(({ name, figure, bar, met }) => [name, bar, formatCell(figure), met ? 'met' : '**not met**'])
   return markdown([['Figure', 'Bar', 'This run', 'Result'], ...rows])
 }
 
@@ -91,7 +91,7 @@ function barTable (bars: Bar[]): string {
 const titled = ([first, ...others]: string[]): string[] => [first || 'Case', ...others]
 
 const figures = ({ title, note, columns, rows }: Table): string =>
-  `### ${title}\n\n${markdown([titled(columns), ...rows.map(row => row.map(show))])}\n${note ? `\n${note}\n` : ''}`
+  `### ${title}\n\n${markdown([titled(columns), ...rows.map(row => row.map(formatCell))])}\n${note ? `\n${note}\n` : ''}`
 
 function machineTable ({ cores, cpu, memory, system, loadBefore, versions }: Machine): string {
   const rows = [

@@ -18,7 +18,7 @@ export interface Report {
 const DIGITS = 3
 
 /** From 1,000 on a whole number with commas; below, three significant digits. */
-export function show (cell: string | number | null): string {
+export function formatCell (cell: string | number | null): string {
   if (cell === null) return '–'
   if (typeof cell === 'string') return cell
   if (Math.abs(cell) >= 1_000) return Math.round(cell).toLocaleString('en-US')
@@ -33,11 +33,11 @@ function inColumns (rows: string[][]): string {
 }
 
 function plainTable ({ title, note, columns, rows }: Table): string {
-  return `\n${title}\n${inColumns([columns, ...rows.map(row => row.map(show))])}${note ? `\n${note}` : ''}\n`
+  return `\n${title}\n${inColumns([columns, ...rows.map(row => row.map(formatCell))])}${note ? `\n${note}` : ''}\n`
 }
 
 function plainBars (bars: Bar[]): string {
-  const rows = bars.map(({ name, figure, bar, met }) => [name, show(figure), bar, met ? 'met' : 'NOT MET'])
+  const rows = bars.map(({ name, figure, bar, met }) => [name, formatCell(figure), bar, met ? 'met' : 'NOT MET'])
   return rows.length === 0 ? '' : `\n${inColumns([['', 'figure', 'bar', ''], ...rows])}\n`
 }
 

@@ -24,8 +24,8 @@ export const usage = `usage: npm run fuzz -- [--quick] [--seed N] [--runs N] [--
 export function readArguments (args: string[]): Arguments {
   const { values } = parse(args)
   return {
-    seed: whole('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 31),
-    runs: whole('runs', values.runs) ?? (values.quick ? QUICK : FULL),
+    seed: wholeNumber('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 31),
+    runs: wholeNumber('runs', values.runs) ?? (values.quick ? QUICK : FULL),
     only: values.only ?? ''
   }
 }
@@ -46,7 +46,7 @@ function parse (args: string[]): { values: { quick?: boolean, seed?: string, run
   }
 }
 
-function whole (name: string, text: string | undefined): number | undefined {
+function wholeNumber (name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 31) {
     throw new Error(`--${name} must be a whole number below 2³¹, got "${text}"\n${usage}`)

@@ -26,13 +26,13 @@ const KEYS_OF_RUNNING = ['claims', 'progress', 'stalls', 'cancelling']
 
 interface Garbage { id: Bytes, record: Bytes }
 
-interface Batch { records: Garbage[], strays: StrayKey[], newWorker: boolean }
+interface Batch { records: Garbage[], strayKeys: StrayKey[], newWorker: boolean }
 
 const garbage: fc.Arbitrary<Garbage> = fc.record({ id, record: record(['works', 'breaks', 'reports']) })
 
 const batch: fc.Arbitrary<Batch> = fc.record({
   records: fc.array(garbage, { maxLength: 100, size: 'max' }),
-  strays: fc.array(strayKey, { minLength: 1, maxLength: 200, size: 'max' }),
+  strayKeys: fc.array(strayKey, { minLength: 1, maxLength: 200, size: 'max' }),
   newWorker: fc.boolean()
 })
 
@@ -54,11 +54,11 @@ export const records: MakeArea = url => {
     }, STALL_INTERVAL_MS)
   }
 
-  const writeAll = async (records: Garbage[], strays: StrayKey[]): Promise<void> => {
+  const writeAll = async (records: Garbage[], strayKeys: StrayKey[]): Promise<void> => {
     const { redis, key } = opened
     const pipeline = redis.pipeline()
     for (const { id, record } of records) pipeline.hset(key('jobs'), toBuffer(id), toBuffer(record))
-    for (const stray of strays) write(pipeline, key(stray.key), stray)
+    for (const strayKey of strayKeys) write(pipeline, key(strayKey.key), strayKey)
     for (const [error] of (await pipeline.exec())!) if (error) throw error
   }
 
@@ -97,7 +97,7 @@ export const records: MakeArea = url => {
     }
   }
 
-  const checkNothingLeft = async (strays: StrayKey[]): Promise<void> => {
+  const checkNothingLeft = async (strayKeys: StrayKey[]): Promise<void> => {
     const { redis, key } = opened
     const [claims, progress, stalls, cancelling] = await Promise.all([
       redis.hkeysBuffer(key('claims')),
@@ -105,7 +105,7 @@ export const records: MakeArea = url => {
       redis.hkeysBuffer(key('stalls')),
       redis.smembersBuffer(key('cancelling'))
     ])
-    const strayIds = new Set(strays.map(({ id }) => toBuffer(id).toString('hex')))
+    const strayIds = new Set(strayKeys.map(({ id }) => toBuffer(id).toString('hex')))
     for (const [i, ids] of [claims, progress, stalls, cancelling].entries()) {
       const left = ids!.filter(id => !strayIds.has(id.toString('hex')))
       check(left.length === 0, `left over in ${KEYS_OF_RUNNING[i]}`, left.map(String))
@@ -123,19 +123,19 @@ export const records: MakeArea = url => {
     }
   }
 
-  const attempt = async ({ records, strays, newWorker }: Batch): Promise<number> => {
+  const attempt = async ({ records, strayKeys, newWorker }: Batch): Promise<number> => {
     const before = opened.log.lines
     failures.clear()
     await opened.clear()
-    const written = writeAll(records, strays)
+    const written = writeAll(records, strayKeys)
     await Promise.all([written, checkGoodTasks(), ...(newWorker ? [written.then(checkStartWorker)] : [])])
     await waitUntilEmpty()
     await checkGoodTasks()
-    const [inputs, lines] = [records.length + strays.length, opened.log.lines - before]
+    const [inputs, lines] = [records.length + strayKeys.length, opened.log.lines - before]
     check(lines <= LINES_ALL + LINES_EACH * inputs, `${lines} lines of the log for ${inputs} inputs`)
-    const queued = strays.filter(isInList).map(({ id }) => id)
+    const queued = strayKeys.filter(isInList).map(({ id }) => id)
     await checkNoneLost(queued)
-    await checkNothingLeft(strays)
+    await checkNothingLeft(strayKeys)
     await checkCalls(queued)
     await waitUntilEmpty()
     await checkIdle(opened.redis)
@@ -153,8 +153,8 @@ export const records: MakeArea = url => {
         batch: 40,
         arbitrary: fc.array(garbage, { minLength: 1, maxLength: 80, size: 'max' }),
         async attempt (records) {
-          const strays = records.map(({ id }) => ({ key: 'waiting', id, value: '' }))
-          await attempt({ records, strays, newWorker: false })
+          const strayKeys = records.map(({ id }) => ({ key: 'waiting', id, value: '' }))
+          await attempt({ records, strayKeys, newWorker: false })
           return records.length
         }
       }),

@@ -73,7 +73,7 @@ const kinds: Record<string, (value: any) => unknown> = {
   symbol: value => Symbol(typeof value),
   'with a symbol': value => ({ [Symbol('key')]: value, value: Symbol('value') }),
   function: () => fail,
-  'a function without a name': value => Object.defineProperty(() => value, 'name', { value: Symbol('name') }),
+  'a function with a symbol as name': value => Object.defineProperty(() => value, 'name', { value: Symbol('name') }),
   'a class': () => class { static readonly made = 1 },
   'an instance': value => new class { readonly own = value; get got (): unknown { return value } }(),
   'a getter that throws': () => withGetter('boom', fail),

@@ -31,7 +31,7 @@ export type Problem =
   'missing from the append-only files' |
   'masters replaced without a kill'
 
-export interface Verdict {
+export interface AuditResult {
   /** Each list must be empty. */
   problems: Record<Problem, string[]>
   acknowledged: number
@@ -45,7 +45,7 @@ export interface Verdict {
   recoveries: number[]
 }
 
-export function audit (evidence: Evidence): Verdict {
+export function audit (evidence: Evidence): AuditResult {
   const { acknowledged, records, unexpected, planned, executions } = evidence
   const safe = new Set(acknowledged.filter(task => isSafe(task, evidence)).map(({ id }) => id))
   const missing = acknowledged.filter(({ id }) => !records.get(id)).map(({ id }) => id)
@@ -107,21 +107,21 @@ function recoveries ({ acknowledged, executions, faults }: Evidence): number[] {
   })
 }
 
-/** Adds up the verdicts of several runs. */
-export function sum (verdicts: Verdict[]): Verdict {
-  const [first, ...others] = verdicts as [Verdict, ...Verdict[]]
-  return others.reduce((total, verdict) => ({
-    problems: addProblems(total.problems, verdict.problems),
-    acknowledged: total.acknowledged + verdict.acknowledged,
-    lostWithTheMaster: [...total.lostWithTheMaster, ...verdict.lostWithTheMaster],
-    atRisk: total.atRisk + verdict.atRisk,
-    refused: total.refused + verdict.refused,
-    ranMoreThanOnce: total.ranMoreThanOnce + verdict.ranMoreThanOnce,
-    recoveries: [...total.recoveries, ...verdict.recoveries]
+/** Adds up the results of several runs. */
+export function sum (results: AuditResult[]): AuditResult {
+  const [first, ...others] = results as [AuditResult, ...AuditResult[]]
+  return others.reduce((total, result) => ({
+    problems: addProblems(total.problems, result.problems),
+    acknowledged: total.acknowledged + result.acknowledged,
+    lostWithTheMaster: [...total.lostWithTheMaster, ...result.lostWithTheMaster],
+    atRisk: total.atRisk + result.atRisk,
+    refused: total.refused + result.refused,
+    ranMoreThanOnce: total.ranMoreThanOnce + result.ranMoreThanOnce,
+    recoveries: [...total.recoveries, ...result.recoveries]
   }), first)
 }
 
-function addProblems (a: Verdict['problems'], b: Verdict['problems']): Verdict['problems'] {
+function addProblems (a: AuditResult['problems'], b: AuditResult['problems']): AuditResult['problems'] {
   const entries = Object.entries(a).map(([problem, texts]) => [problem, [...texts, ...b[problem as Problem]]])
-  return Object.fromEntries(entries) as Verdict['problems']
+  return Object.fromEntries(entries) as AuditResult['problems']
 }

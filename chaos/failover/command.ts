@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { sum, type Verdict } from './audit.ts'
+import { sum, type AuditResult } from './audit.ts'
 import { runWithFaults, type Size } from './run.ts'
 import type { ReplicatedServers } from './servers.ts'
 
@@ -21,9 +21,9 @@ export async function command (name: string, scenarios: { full: Scenario, quick:
   const dir = await mkdtemp(join(tmpdir(), 'fastify-tasks-failover-'))
   const start = Date.now()
   const log = (text: string): void => console.log(`${((Date.now() - start) / 1000).toFixed(1).padStart(6)} s  ${text}`)
-  const verdicts: Verdict[] = []
-  for (let round = 1; round <= rounds; round++) verdicts.push(await runRound(open, size, join(dir, String(round)), log))
-  const failures = report(sum(verdicts))
+  const results: AuditResult[] = []
+  for (let round = 1; round <= rounds; round++) results.push(await runRound(open, size, join(dir, String(round)), log))
+  const failures = report(sum(results))
   if (!values.keep && failures.length === 0) await rm(dir, { recursive: true, force: true })
   else console.log(`the ledgers and logs are in ${dir}`)
   console.log(failures.length === 0 ? `${name}: passed` : `${name}: failed: ${failures.join('; ')}`)
@@ -32,7 +32,7 @@ export async function command (name: string, scenarios: { full: Scenario, quick:
 
 async function runRound (
   open: Scenario['open'], size: Size, dir: string, log: (text: string) => void
-): Promise<Verdict> {
+): Promise<AuditResult> {
   await mkdir(dir)
   const servers = await open()
   try {
@@ -45,8 +45,8 @@ async function runRound (
 }
 
 /** Prints the table and examples of problems. Returns a text for each kind of problem: none if the run passed. */
-function report (verdict: Verdict): string[] {
-  const { problems, acknowledged, atRisk, lostWithTheMaster, refused, ranMoreThanOnce, recoveries } = verdict
+function report (result: AuditResult): string[] {
+  const { problems, acknowledged, atRisk, lostWithTheMaster, refused, ranMoreThanOnce, recoveries } = result
   const rows: Array<[string, string]> = [
     ['acknowledged', `${acknowledged}; ${refused} calls were refused and repeated`],
     ...Object.entries(problems).map(([problem, texts]): [string, string] =>

@@ -12,7 +12,7 @@ import { readLedgers } from '../ledger.ts'
 import { Random } from '../random.ts'
 import { registerTasks } from '../tasks.ts'
 import { poll } from '../../scripts/poll.ts'
-import { audit, type Evidence, type Verdict } from './audit.ts'
+import { audit, type Evidence, type AuditResult } from './audit.ts'
 import { Marks } from './marks.ts'
 import { readAcknowledged, type ProducerArguments } from './producer.ts'
 import type { Fault, ReplicatedServers } from './servers.ts'
@@ -35,7 +35,7 @@ const producerProgram = fileURLToPath(new URL('producer.js', import.meta.url))
 /** @param dir an empty folder for the ledgers and logs */
 export async function runWithFaults (
   servers: ReplicatedServers, size: Size, dir: string, log: (text: string) => void
-): Promise<Verdict> {
+): Promise<AuditResult> {
   const { redis, queues } = servers
   const fleet = new WorkerFleet(Array.from({ length: size.workers }, () => redis), dir, new Random(1), queues)
   const marks = new Marks(servers)

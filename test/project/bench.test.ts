@@ -12,7 +12,7 @@ import { machine } from '../../bench/machine.ts'
 import { Meter } from '../../bench/meter.ts'
 import { page } from '../../bench/page.ts'
 import { makePlan } from '../../bench/plan.ts'
-import { show, type Report } from '../../bench/report.ts'
+import { formatCell, type Report } from '../../bench/report.ts'
 import { interleave } from '../../bench/context.ts'
 import { median, percentile, ratio, rotated } from '../../bench/stats.ts'
 import { payload, result } from '../../bench/work.ts'
@@ -99,7 +99,7 @@ t.test('the page shows bars, figures and the machine, but no host name and no pa
   t.match(text, 'Left out: Celery')
   t.notOk(text.includes(projectRoot()))
   t.notOk(JSON.stringify(report).includes(hostname()))
-  t.same([0.123456, 12.345, 1234.5, null].map(show), ['0.123', '12.3', '1,235', '–'])
+  t.same([0.123456, 12.345, 1234.5, null].map(formatCell), ['0.123', '12.3', '1,235', '–'])
 })
 
 t.test('the chart escapes its texts', async t => {

@@ -1,6 +1,6 @@
 /** The audit of chaos:failover and chaos:cluster finds each kind of problem. */
 import t from 'tap'
-import { audit, sum, type Evidence, type Verdict } from '../../chaos/failover/audit.ts'
+import { audit, sum, type Evidence, type AuditResult } from '../../chaos/failover/audit.ts'
 
 const record = (id: string, more = {}): any =>
   ({ id, queue: 'a', state: 'succeeded', finishedAt: 'then', error: null, ...more })
@@ -25,15 +25,15 @@ function evidence (changes: Partial<Evidence> = {}): Evidence {
 }
 
 /** The number of each kind of problem, without zeros. */
-function problemCounts ({ problems }: Verdict): Record<string, number> {
+function problemCounts ({ problems }: AuditResult): Record<string, number> {
   const counts = Object.entries(problems).map(([problem, texts]) => [problem, texts.length] as const)
   return Object.fromEntries(counts.filter(([, count]) => count > 0))
 }
 
 t.test('a run without a problem', async t => {
-  const verdict = audit(evidence())
-  t.same(problemCounts(verdict), {})
-  t.match(verdict, { acknowledged: 1, atRisk: 0, refused: 2, ranMoreThanOnce: 0, recoveries: [150] })
+  const result = audit(evidence())
+  t.same(problemCounts(result), {})
+  t.match(result, { acknowledged: 1, atRisk: 0, refused: 2, ranMoreThanOnce: 0, recoveries: [150] })
 })
 
 t.test('each kind of problem is found', async t => {
@@ -62,16 +62,16 @@ t.test('a lost task that was not known to be on a replica when its master was ki
   const late = { queue: 'a', from: 150, to: 250 }
   const other = { queue: 'b', from: 150, to: 160 }
   for (const mark of [early, late, other]) {
-    const verdict = audit(evidence({ records: gone, marks: [mark] }))
-    t.same(problemCounts(verdict), {})
-    t.match(verdict, { atRisk: 1, lostWithTheMaster: ['x'] })
+    const result = audit(evidence({ records: gone, marks: [mark] }))
+    t.same(problemCounts(result), {})
+    t.match(result, { atRisk: 1, lostWithTheMaster: ['x'] })
   }
   const duringFailover = [{ id: 'x', queue: 'a', at: 210, refusals: 0 }]
-  const verdict = audit(evidence({ records: gone, acknowledged: duringFailover }))
-  t.match(verdict, { atRisk: 1, lostWithTheMaster: ['x'] }, 'the answer may be a late answer of the old master')
+  const result = audit(evidence({ records: gone, acknowledged: duringFailover }))
+  t.match(result, { atRisk: 1, lostWithTheMaster: ['x'] }, 'the answer may be a late answer of the old master')
 })
 
-t.test('the sum of several verdicts', async t => {
+t.test('the sum of several results', async t => {
   const changes = [{}, { unplannedFailovers: 1 }, { records: new Map() }]
   const total = sum(changes.map(change => audit(evidence(change))))
   t.same(problemCounts(total), { lost: 1, 'masters replaced without a kill': 1 })

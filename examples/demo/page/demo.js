@@ -46,11 +46,11 @@ async function post (path, body) {
 /** Shows a task until it is finished. */
 async function follow ({ list, title, location }, record = { state: 'waiting' }) {
   const card = addCard(list, title, location)
-  show(card, record)
+  render(card, record)
   while (!finalStates.includes(record.state)) {
     const { current, pause } = await readRecord(location, record)
     if (current.state !== record.state) announce(`${title}: ${stateTexts[current.state]}`)
-    show(card, record = current)
+    render(card, record = current)
     await sleep(pause)
   }
 }
@@ -78,7 +78,7 @@ function addCard (list, title, location) {
   return card
 }
 
-function show (card, { state, stage, progress, attempt, result, error }) {
+function render (card, { state, stage, progress, attempt, result, error }) {
   const part = state === 'succeeded' ? 1 : (progress?.current ?? 0) / (progress?.total ?? 1)
   card.dataset.state = state
   card.querySelector('.state').textContent = stateTexts[state] + (attempt > 1 ? `, attempt ${attempt}` : '')
