@@ -8,7 +8,7 @@ import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
 import type { AppWorkers } from './worker.ts'
 import type { TestClock } from './testing/test-clock.ts'
-import type { TaskRegistry } from './tasks/registry.ts'
+import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
   ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord,
@@ -19,12 +19,12 @@ type AnyHandle = TaskHandle<any, any>
 
 /** `fastify.tasks` of one Fastify scope. A task that is defined through it runs with that scope as its `this`. */
 class ScopedTasks implements FastifyTasks {
-  readonly #registry: TaskRegistry
+  readonly #registry: AppTasks
   readonly #instance: FastifyInstance
   readonly #workers: AppWorkers
   readonly #clock: TestClock
 
-  constructor (registry: TaskRegistry, instance: FastifyInstance, workers: AppWorkers, clock: TestClock) {
+  constructor (registry: AppTasks, instance: FastifyInstance, workers: AppWorkers, clock: TestClock) {
     this.#registry = registry
     this.#instance = instance
     this.#workers = workers
@@ -80,7 +80,7 @@ class ScopedTasks implements FastifyTasks {
  * @throws FST_TASKS_NAME_TAKEN
  */
 export function decorate (
-  fastify: FastifyInstance, registry: TaskRegistry, workers: AppWorkers, clock: TestClock
+  fastify: FastifyInstance, registry: AppTasks, workers: AppWorkers, clock: TestClock
 ): FastifyTasks {
   const { name } = registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)

@@ -16,7 +16,7 @@ import { connect, disconnect, isClient, type RedisClient } from './store/redis/c
 import { Greeting } from './store/redis/greeting.ts'
 import { findQueues } from './store/redis/inspect.ts'
 import { RedisStore } from './store/redis/store.ts'
-import { TaskRegistry } from './tasks/registry.ts'
+import { AppTasks } from './tasks/app-tasks.ts'
 import { MemoryMode } from './testing/memory-mode.ts'
 import { RealClock, type TestClock } from './testing/test-clock.ts'
 import { AppWorkers } from './worker.ts'
@@ -26,7 +26,7 @@ import type { FastifyTasks, TasksOptions } from './types.ts'
 /** What differs between the modes. */
 interface Mode extends Pick<PluginInstance, 'findQueues' | 'checkServable'> {
   readonly store: Store
-  makeClock (registry: TaskRegistry, workers: AppWorkers): TestClock
+  makeClock (registry: AppTasks, workers: AppWorkers): TestClock
   /**
    * Waits for the store, but not for long: the app starts without it.
    * @param instance names the plugin instance in telemetry
@@ -39,7 +39,7 @@ interface Mode extends Pick<PluginInstance, 'findQueues' | 'checkServable'> {
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
   const mode = settings.mode === 'memory' ? new MemoryMode(fastify, options) : await redisMode(fastify, settings)
-  const registry = new TaskRegistry(settings, mode.store)
+  const registry = new AppTasks(settings, mode.store)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
   closeWithApp(fastify, mode, registry, workers, clock)
@@ -77,7 +77,7 @@ async function offeredRedis (fastify: FastifyInstance, decorated: unknown): Prom
 
 /** Called early: if a later step fails, what is open is closed. The connection closes last: workers need it. */
 function closeWithApp (
-  fastify: FastifyInstance, mode: Mode, registry: TaskRegistry, workers: AppWorkers, clock: TestClock
+  fastify: FastifyInstance, mode: Mode, registry: AppTasks, workers: AppWorkers, clock: TestClock
 ): void {
   fastify.addHook('onClose', async () => {
     clock.close()
@@ -88,7 +88,7 @@ function closeWithApp (
 }
 
 /** Makes the instance known to the program that runs the app. */
-function announce (fastify: FastifyInstance, mode: Mode, registry: TaskRegistry, tasks: FastifyTasks): void {
+function announce (fastify: FastifyInstance, mode: Mode, registry: AppTasks, tasks: FastifyTasks): void {
   const { store: { address }, settings: { queues }, definitions } = registry
   appRegistry(fastify).instances.push({
     tasks,
@@ -101,7 +101,7 @@ function announce (fastify: FastifyInstance, mode: Mode, registry: TaskRegistry,
   })
 }
 
-async function readTask (registry: TaskRegistry, id: string): ReturnType<PluginInstance['readTask']> {
+async function readTask (registry: AppTasks, id: string): ReturnType<PluginInstance['readTask']> {
   const found = await registry.find(id)
   const stack = found?.stored.options.stacktraces?.[0]
   return found && { data: found.stored.data.data, stack: typeof stack === 'string' ? stack : null }
@@ -112,7 +112,7 @@ async function readTask (registry: TaskRegistry, id: string): ReturnType<PluginI
  * @param client null if it is not ready: @fastify/redis would hold up the boot until it is, and Fastify gives up
  */
 async function mountRoutes (
-  fastify: FastifyInstance, registry: TaskRegistry, client: RedisClient | null
+  fastify: FastifyInstance, registry: AppTasks, client: RedisClient | null
 ): Promise<void> {
   const { settings: { routes, name } } = registry
   if (!routes) return
@@ -123,7 +123,7 @@ async function mountRoutes (
 }
 
 function startEmbeddedWorker (
-  fastify: FastifyInstance, { settings: { worker }, calls }: TaskRegistry, tasks: FastifyTasks
+  fastify: FastifyInstance, { settings: { worker }, calls }: AppTasks, tasks: FastifyTasks
 ): void {
   if (worker === false || appRegistry(fastify).standalone) return
   const options = worker === true ? {} : worker

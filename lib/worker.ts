@@ -13,9 +13,14 @@ import { workerSettings, type WorkerSettings } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { ThreadPool } from './attempt/thread-pool.ts'
 import type { StoreConnection } from './store/contract.ts'
-import type { TaskRegistry } from './tasks/registry.ts'
+import type { AppTasks } from './tasks/app-tasks.ts'
 import type { ConsumerContext } from './worker/consumer-context.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
+
+/** What a worker needs of the tasks of its app. */
+export type WorkerTasks = Pick<
+  AppTasks, 'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue'
+>
 
 /** Beyond closeTimeout, for the grace of aborted handlers and the last calls to Redis, in ms. */
 const CLOSE_MARGIN_MS = 2_000
@@ -26,7 +31,7 @@ export class Worker implements TaskWorker {
   readonly id = randomBytes(6).toString('hex')
   readonly queues: readonly string[]
   readonly concurrency: number
-  readonly #registry: TaskRegistry
+  readonly #tasks: WorkerTasks
   readonly #threads: ThreadPool
   readonly #settings: WorkerSettings
   readonly #log: FastifyBaseLogger
@@ -38,23 +43,23 @@ export class Worker implements TaskWorker {
   #closing: Promise<void> | null = null
 
   /** Throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_NO_HANDLERS. Connects at `start`. */
-  constructor (registry: TaskRegistry, threads: ThreadPool, options: WorkerOptions, log: FastifyBaseLogger) {
-    this.#registry = registry
+  constructor (tasks: WorkerTasks, threads: ThreadPool, options: WorkerOptions, log: FastifyBaseLogger) {
+    this.#tasks = tasks
     this.#threads = threads
-    this.#settings = workerSettings(options, servedQueues(registry.definitions.values(), registry.settings.queues))
+    this.#settings = workerSettings(options, servedQueues(tasks.definitions.values(), tasks.settings.queues))
     this.queues = this.#settings.queues
     this.concurrency = this.#settings.concurrency
     this.#log = log.child({ worker: this.id })
-    this.#calls = new PersistentCalls(this.#log, { instance: registry.instanceId, worker: this.id })
-    for (const queue of this.queues) registry.queue(queue)
+    this.#calls = new PersistentCalls(this.#log, { instance: tasks.instanceId, worker: this.id })
+    for (const queue of this.queues) tasks.queue(queue)
     this.#checkHandlers()
   }
 
   #checkHandlers (): void {
-    const definitions = [...this.#registry.definitions.values()]
+    const definitions = [...this.#tasks.definitions.values()]
     const served = definitions.filter(({ queue }) => this.queues.includes(queue))
     // Any task may be enqueued to a queue of the `queues` option.
-    const isOpen = this.queues.some(queue => this.#registry.settings.queues.includes(queue))
+    const isOpen = this.queues.some(queue => this.#tasks.settings.queues.includes(queue))
     const mayRun = isOpen ? definitions : served
     if (!mayRun.some(({ hasHandler }) => hasHandler)) {
       const where = this.queues.length > 0 ? `the queues ${this.queues.join(', ')}` : 'any queue'
@@ -74,12 +79,12 @@ export class Worker implements TaskWorker {
     const connection = this.#connect('worker')
     await this.#waitForRedis(connection)
     if (this.#closing) return
-    await this.#calls.retryUntilClosed('reading of its clock', () => this.#registry.clock.synchronise())
+    await this.#calls.retryUntilClosed('reading of its clock', () => this.#tasks.clock.synchronise())
     if (this.#closing) return
     const context = this.#context()
     this.#consumers = this.queues.map(name => new QueueConsumer({
       context,
-      queue: this.#registry.queue(name),
+      queue: this.#tasks.queue(name),
       connection,
       blockingConnection: this.#connect(`wait:${name}`)
     }))
@@ -90,7 +95,7 @@ export class Worker implements TaskWorker {
   }
 
   #context (): ConsumerContext {
-    const { instanceId, settings, definitions, clock, pubSub } = this.#registry
+    const { instanceId, settings, definitions, clock, pubSub } = this.#tasks
     const { id, concurrency } = this
     return {
       worker: id,
@@ -112,23 +117,23 @@ export class Worker implements TaskWorker {
       connection,
       concurrency: this.concurrency,
       queues: this.#consumers.map((consumer, i) => ({
-        queue: this.#registry.queue(this.queues[i]!).over(connection),
+        queue: this.#tasks.queue(this.queues[i]!).over(connection),
         running: () => consumer.runningTasks()
       })),
-      now: () => this.#registry.clock.now(),
+      now: () => this.#tasks.clock.now(),
       log: this.#log
     })
     this.#heartbeat.start()
   }
 
   #connect (label: string): StoreConnection {
-    const connection = this.#registry.store.connect(label)
+    const connection = this.#tasks.store.connect(label)
     this.#connections.push(connection)
     return connection
   }
 
   async #waitForRedis (connection: StoreConnection): Promise<void> {
-    const { store } = this.#registry
+    const { store } = this.#tasks
     let ms = 1_000
     while (!this.#closing && !await store.untilReady(connection, ms, this.#calls.signal)) {
       const fields = { event: 'redis.awaited', address: store.address, connection: connection.status }
@@ -153,25 +158,25 @@ export class Worker implements TaskWorker {
     await within(CLOSE_MARGIN_MS, this.#consumers.map(consumer => consumer.handBack()))
     for (const consumer of this.#consumers) consumer.close()
     this.#heartbeat?.stop()
-    await Promise.all(this.#connections.map(connection => this.#registry.store.close(connection)))
+    await Promise.all(this.#connections.map(connection => this.#tasks.store.close(connection)))
     this.#log.info({ event: 'worker.closed' }, 'worker closed')
   }
 }
 
 /** The workers of one plugin instance, and the threads that they share. All end with the app. */
 export class AppWorkers {
-  readonly #registry: TaskRegistry
+  readonly #tasks: WorkerTasks
   readonly #threads: ThreadPool
   readonly #workers = new Set<Worker>()
 
-  constructor (registry: TaskRegistry, threads: ThreadPool) {
-    this.#registry = registry
+  constructor (tasks: WorkerTasks, threads: ThreadPool) {
+    this.#tasks = tasks
     this.#threads = threads
   }
 
   /** Makes a worker. Throws as its constructor does. */
   create (options: WorkerOptions, log: FastifyBaseLogger): Worker {
-    const worker = new Worker(this.#registry, this.#threads, options, log)
+    const worker = new Worker(this.#tasks, this.#threads, options, log)
     this.#workers.add(worker)
     return worker
   }

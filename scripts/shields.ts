@@ -343,9 +343,9 @@ const shields: Shield[] = [
   },
   {
     against: 'an id is enqueued twice',
-    file: 'tasks/registry.js',
-    shield: 'const mine = added || await this.#isMine(job, start)',
-    without: 'const mine = true',
+    file: 'tasks/enqueue.js',
+    shield: 'const created = added || await this.#isOwn(task, start)',
+    without: 'const created = true',
     test: 'tasks/enqueue'
   },
   {
@@ -372,8 +372,8 @@ const shields: Shield[] = [
   {
     against: 'a transform runs at enqueue, and again in the worker',
     file: 'tasks/schemas.js',
-    shield: 'accepted: place.data, value',
-    without: 'accepted: value, value',
+    shield: 'toStore: place.data',
+    without: 'toStore: hasValue ? outcome.value : place.data',
     test: 'plugins/zod'
   },
   {
@@ -483,9 +483,9 @@ const shields: Shield[] = [
   },
   {
     against: 'one master away: the status of every task waits for it',
-    file: 'tasks/registry.js',
-    shield: 'firstOf(looks)',
-    without: '(await Promise.all(looks)).find(one => one !== null) ?? null',
+    file: 'tasks/lookup.js',
+    shield: 'firstOf(reads)',
+    without: '(await Promise.all(reads)).find(one => one !== null) ?? null',
     test: 'faults/cluster-failover'
   },
   {

@@ -8,7 +8,7 @@
  */
 import { recordSchema } from './schemas.ts'
 import type { Definition } from '../tasks/definition.ts'
-import type { TaskRegistry } from '../tasks/registry.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { TaskSchemas } from '../types.ts'
 
 interface TransformInput { schema: any, url: string, openapiObject?: { openapi: string } }
@@ -18,7 +18,7 @@ export interface DocumentedHeaders { request?: object, response: Record<number, 
 
 /** The `swaggerTransform` of a route. */
 export function swaggerTransform (
-  registry: TaskRegistry, headers: DocumentedHeaders
+  registry: AppTasks, headers: DocumentedHeaders
 ): (input: TransformInput) => { schema: object, url: string } {
   return ({ schema, url, openapiObject }) => {
     if (!openapiObject || !schema) return { schema, url } // Swagger 2 cannot distinguish the tasks
@@ -35,7 +35,7 @@ export function swaggerTransform (
 }
 
 /** The record of any task: one schema for each task that has schemas, and the general one. */
-function anyRecordSchema ({ settings: { name }, definitions }: TaskRegistry, version: string): { anyOf: object[] } {
+function anyRecordSchema ({ settings: { name }, definitions }: AppTasks, version: string): { anyOf: object[] } {
   const general = { $id: `${name}.record`, ...recordSchema }
   const ids = new Set<string>()
   const records = [...definitions.values()].filter(hasOwnTypes).map(definition => {

@@ -10,14 +10,14 @@ import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
 import * as schemas from './schemas.ts'
 import { getStatus } from './status.ts'
 import type { IdRequest, RouteContext } from './route-context.ts'
-import type { TaskRegistry } from '../tasks/registry.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { RoutesOptions } from '../types.ts'
 
 /** How often an open stream gets a comment, so that proxies keep it open, in ms. */
 const HEARTBEAT_MS = 15_000
 
 /** The routes of one registry, for `fastify.register(routes, { prefix })`. */
-export function makeRoutes (registry: TaskRegistry, options: RoutesOptions): FastifyPluginAsync {
+export function makeRoutes (registry: AppTasks, options: RoutesOptions): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
     registry.path = fastify.prefix
     const context: RouteContext = { registry, closing: closingSignal(fastify) }
@@ -51,7 +51,7 @@ function mount (fastify: FastifyInstance, context: RouteContext, options: Routes
 
 /** The options that all routes have, in objects of their own for each route: plugins push into the arrays. */
 function sharedOptions (
-  fastify: FastifyInstance, registry: TaskRegistry, { onRequest, preHandler }: RoutesOptions, headers: DocumentedHeaders
+  fastify: FastifyInstance, registry: AppTasks, { onRequest, preHandler }: RoutesOptions, headers: DocumentedHeaders
 ): object {
   return {
     onRequest: [onRequest ?? []].flat(),

@@ -7,7 +7,7 @@ import { recordChanges } from '../tasks/record-changes.ts'
 import { clientDisconnect } from './client-disconnect.ts'
 import { etagOf } from './etag.ts'
 import { checkVisible } from './visible-task.ts'
-import type { FoundTask } from '../tasks/registry.ts'
+import type { FoundTask } from '../tasks/lookup.ts'
 import type { TaskRecord } from '../types.ts'
 import type { IdRequest, RouteContext } from './route-context.ts'
 

@@ -2,18 +2,19 @@
  * The task that a request names, if the task's `authorize` lets this caller see it.
  */
 import * as errors from '../errors.ts'
-import type { FoundTask, TaskRegistry } from '../tasks/registry.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
+import type { FoundTask } from '../tasks/lookup.ts'
 import type { IdRequest } from './route-context.ts'
 
 /** Throws FST_TASKS_NOT_FOUND, also for a task that the caller may not see: nobody learns that it exists. */
-export async function findVisible (registry: TaskRegistry, request: IdRequest): Promise<FoundTask> {
+export async function findVisible (registry: AppTasks, request: IdRequest): Promise<FoundTask> {
   const found = await registry.find(request.params.id)
   return await checkVisible(registry, request, found)
 }
 
 /** Returns no promise if the task has no `authorize`: the status route is called most. Throws FST_TASKS_NOT_FOUND. */
 export function checkVisible (
-  registry: TaskRegistry, request: IdRequest, found: FoundTask | null
+  registry: AppTasks, request: IdRequest, found: FoundTask | null
 ): FoundTask | Promise<FoundTask> {
   if (!found) throw new errors.TaskNotFound(request.params.id)
   const definition = registry.definitions.get(found.record.name)

@@ -1,42 +1,47 @@
 /**
- * Layer 2: who waits for changes of which task. Redis is told, and publishes only the changes that somebody waits for.
+ * Tells waiting callers that a task has changed. Redis publishes only the changes of tasks that somebody waits for:
+ *
+ * 1. subscribes to the channel of each watched task;
+ * 2. marks watched tasks in the store, and marks them again before the mark expires;
+ * 3. calls listeners back at regular times too, since a message may be lost.
  */
+import { TRY_AGAIN } from './advice.ts'
 import type { PubSub, Queue, BoundedCalls } from '../store/contract.ts'
 
-/** A message may be lost: who waits looks again after this long (ms). */
+/** How often listeners are called back without a message, in ms. */
 const RECHECK_MS = 5_000
-/** How long Redis publishes the changes of a task that nobody asks for again (ms). */
+/** How long a mark stays in Redis, in ms. */
 const WATCH_TTL_MS = 4 * RECHECK_MS
 /** Bounds one Lua call. */
 const BATCH = 500
 
-type Changed = () => void
+type OnChange = () => void
 
 export class ChangeWatcher {
-  readonly #subscriber: PubSub
+  readonly #pubSub: PubSub
   readonly #calls: BoundedCalls
-  readonly #watched = new Map<Queue, Map<string, Set<Changed>>>()
+  readonly #watched = new Map<Queue, Map<string, Set<OnChange>>>()
   readonly #pendingMarks = new Map<Queue, { ids: string[], marked: Promise<void> }>()
   #timer: NodeJS.Timeout | null = null
 
-  constructor (subscriber: PubSub, calls: BoundedCalls) {
-    this.#subscriber = subscriber
+  constructor (pubSub: PubSub, calls: BoundedCalls) {
+    this.#pubSub = pubSub
     this.#calls = calls
   }
 
   /**
-   * Calls back at each change, and whenever one may have been missed; resolves with what ends it.
+   * Calls back at each change, and whenever a change may have been missed. Resolves with a function that ends it.
    * @throws FST_TASKS_REDIS_UNAVAILABLE
    */
-  async watch (id: string, queue: Queue, changed: Changed): Promise<() => void> {
-    const ends = [this.#subscriber.onResync(changed), this.#addListener(queue, id, changed)]
+  async watch (id: string, queue: Queue, onChange: OnChange): Promise<() => void> {
+    const ends = [this.#pubSub.onResync(onChange), this.#addListener(queue, id, onChange)]
     const unwatch = (): void => { for (const end of ends) end() }
-    const listening = this.#subscriber.listen(queue.changeChannel(id), changed).then(async end => {
+    const listening = this.#pubSub.listen(queue.changeChannel(id), onChange).then(async end => {
       ends.push(end)
-      await this.#markThisTick(queue, id)
+      await this.#markInThisTick(queue, id)
     })
     try {
-      await this.#calls.call(`a subscription to task "${id}"`, 'Ask again.', () => listening)
+      await this.#calls.call(`a subscription to task "${id}"`, TRY_AGAIN, () => listening)
       return unwatch
     } catch (error) {
       listening.then(unwatch, unwatch)
@@ -44,15 +49,15 @@ export class ChangeWatcher {
     }
   }
 
-  #addListener (queue: Queue, id: string, changed: Changed): () => void {
-    const ids = this.#watched.get(queue) ?? new Map<string, Set<Changed>>()
+  #addListener (queue: Queue, id: string, onChange: OnChange): () => void {
+    const ids = this.#watched.get(queue) ?? new Map<string, Set<OnChange>>()
     this.#watched.set(queue, ids)
-    const all = ids.get(id) ?? new Set()
-    ids.set(id, all.add(changed))
+    const listeners = ids.get(id) ?? new Set()
+    ids.set(id, listeners.add(onChange))
     this.#timer ??= setInterval(() => this.#recheck(), RECHECK_MS)
     return () => {
-      all.delete(changed)
-      if (all.size === 0) ids.delete(id)
+      listeners.delete(onChange)
+      if (listeners.size === 0) ids.delete(id)
       if (ids.size === 0) this.#watched.delete(queue)
       if (this.#watched.size === 0) this.#stop()
     }
@@ -66,27 +71,29 @@ export class ChangeWatcher {
   #recheck (): void {
     for (const [queue, ids] of this.#watched) {
       void this.#mark(queue, [...ids.keys()])
-      for (const all of ids.values()) for (const changed of all) changed()
+      for (const listeners of ids.values()) for (const onChange of listeners) onChange()
     }
   }
 
-  /** Those of one tick go together. */
-  #markThisTick (queue: Queue, id: string): Promise<void> {
-    let soon = this.#pendingMarks.get(queue)
-    if (!soon) {
+  /** Marks all tasks of one turn of the event loop together. */
+  #markInThisTick (queue: Queue, id: string): Promise<void> {
+    let pending = this.#pendingMarks.get(queue)
+    if (!pending) {
       const ids: string[] = []
       const marked = new Promise<void>(resolve => setImmediate(resolve)).then(() => {
         this.#pendingMarks.delete(queue)
         return this.#mark(queue, ids)
       })
-      this.#pendingMarks.set(queue, soon = { ids, marked })
+      this.#pendingMarks.set(queue, pending = { ids, marked })
     }
-    soon.ids.push(id)
-    return soon.marked
+    pending.ids.push(id)
+    return pending.marked
   }
 
-  /** Redis may be away, or full: then the regular look is what tells. */
+  /** If Redis is unavailable or full, listeners are still called back every RECHECK_MS. */
   async #mark (queue: Queue, ids: string[]): Promise<void> {
-    for (let i = 0; i < ids.length; i += BATCH) await queue.watch(ids.slice(i, i + BATCH), WATCH_TTL_MS).catch(() => {})
+    for (let i = 0; i < ids.length; i += BATCH) {
+      await queue.watch(ids.slice(i, i + BATCH), WATCH_TTL_MS).catch(() => {})
+    }
   }
 }

@@ -2,7 +2,11 @@
  * A task as `define` made it.
  */
 import type { FastifyInstance } from 'fastify'
-import type { CompiledSchemas } from './schemas.ts'
+import { describeValue } from '../describe.ts'
+import * as errors from '../errors.ts'
+import { compileSchemas, type CompiledSchemas } from './schemas.ts'
+import { defaults } from '../options.ts'
+import { findThreadFile } from './thread-file.ts'
 import type { DefineOptions, TaskHandler } from '../types.ts'
 
 export interface Definition {
@@ -22,10 +26,54 @@ export interface Definition {
 }
 
 /**
- * The queues that a worker here can serve: those of tasks with a handler, and the open ones, to which any task may be
- * enqueued. Empty if no task has a handler.
+ * @param options checked already
+ * @throws FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_CLASH, FST_TASKS_SCHEMA_INVALID
  */
-export function servedQueues (definitions: Iterable<Pick<Definition, 'queue' | 'hasHandler'>>, open: readonly string[]): string[] {
+export function makeDefinition (
+  instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined
+): Definition {
+  if (handler !== undefined && typeof handler !== 'function') {
+    throw new errors.HandlerInvalid(name, describeValue(handler))
+  }
+  const threadFile = options.thread === undefined ? null : findThreadFile(name, options.thread)
+  if (threadFile !== null && handler) {
+    const fix = `The file of task "${name}" has the handler: leave one of them out`
+    throw new errors.OptionClash('thread', 'handler', fix)
+  }
+  return {
+    name,
+    queue: options.queue ?? defaults.queue,
+    options,
+    handler: handler ?? null,
+    threadFile,
+    hasHandler: (handler ?? threadFile) !== null,
+    instance,
+    schemas: compileOnce(instance, name, options)
+  }
+}
+
+const NO_SCHEMAS: CompiledSchemas = {}
+
+/** Schemas are compiled when the app is ready, or when they are first needed. An app that has started compiles now. */
+function compileOnce (instance: FastifyInstance, name: string, { schema }: DefineOptions): () => CompiledSchemas {
+  if (!schema) return () => NO_SCHEMAS
+  let compiled: CompiledSchemas | undefined
+  const compile = (): CompiledSchemas => (compiled ??= compileSchemas(instance, name, schema))
+  try {
+    instance.addHook('onReady', async () => { compile() })
+  } catch {
+    compile() // addHook throws if the app has started
+  }
+  return compile
+}
+
+/**
+ * The queues that a worker of this process can serve: those of the tasks with a handler, and the `open` queues, to
+ * which any task may be enqueued. Empty if no task has a handler.
+ */
+export function servedQueues (
+  definitions: Iterable<Pick<Definition, 'queue' | 'hasHandler'>>, open: readonly string[]
+): string[] {
   const queues = [...definitions].filter(({ hasHandler }) => hasHandler).map(({ queue }) => queue)
   return queues.length === 0 ? [] : [...new Set([...queues, ...open])]
 }

@@ -1,5 +1,5 @@
 /**
- * Layer 2: a handle on a task that was enqueued.
+ * A handle on a task that was enqueued.
  */
 import * as errors from '../errors.ts'
 import { recordChanges, type ChangeSource } from './record-changes.ts'
@@ -7,7 +7,7 @@ import { checkResult } from '../options.ts'
 import { isTerminal } from '../records/task-record.ts'
 import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from '../types.ts'
 
-/** What a handle asks of the registry that made it. */
+/** What a handle asks of its app. */
 export interface HandleSource extends ChangeSource {
   cancel (id: string, queue: string): Promise<CancelOutcome>
   location (id: string): string | null
@@ -21,7 +21,10 @@ export class Handle implements TaskHandle<any, any> {
   readonly name: string
   readonly queue: string
 
-  constructor (source: HandleSource, id: string, name: string, queue: string, snapshot: (() => TaskRecord<any, any>) | null) {
+  /** @param snapshot the record as it was enqueued. Null if the task was not made by this call */
+  constructor (
+    source: HandleSource, id: string, name: string, queue: string, snapshot: (() => TaskRecord<any, any>) | null
+  ) {
     this.#source = source
     this.#snapshot = snapshot
     this.id = id
@@ -39,15 +42,15 @@ export class Handle implements TaskHandle<any, any> {
   async result (options: ResultOptions = {}): Promise<any> {
     const { timeout, signal } = checkResult(this.name, options)
     const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
-    const signals = [late, signal].filter(one => one !== undefined)
+    const signals = [late, signal].filter(signal => signal !== undefined)
     try {
-      return outcome(await this.#ended(signals.length > 0 ? AbortSignal.any(signals) : undefined), this)
+      return resultOf(await this.#ended(signals.length > 0 ? AbortSignal.any(signals) : undefined), this)
     } catch (error) {
       throw late?.aborted && error === late.reason ? new errors.ResultTimeout(this.id, this.name, timeout) : error
     }
   }
 
-  /** The record once the task has ended; null where it is gone. */
+  /** The record when the task has ended. Null if it is gone. */
   async #ended (signal: AbortSignal | undefined): Promise<TaskRecord | null> {
     let last: TaskRecord | null = null
     for await (const record of recordChanges(this.#source, this.id, signal, this.queue)) last = record
@@ -55,12 +58,14 @@ export class Handle implements TaskHandle<any, any> {
   }
 }
 
-function outcome (record: TaskRecord | null, { id, name }: TaskHandle): unknown {
-  switch (record?.state) {
-    case undefined: throw new errors.TaskNotFound(id)
-    case 'failed': throw Object.assign(new errors.TaskFailed(id, name, record!.error?.message, { cause: record!.error }), { record })
-    case 'cancelled': throw new errors.TaskCancelled(id, name)
-    case 'expired': throw new errors.TaskExpired(id, name)
-    default: return record!.result
+/** @param record of a task that has ended */
+function resultOf (record: TaskRecord | null, { id, name }: TaskHandle): unknown {
+  if (!record) throw new errors.TaskNotFound(id)
+  const { state, error, result } = record
+  if (state === 'failed') {
+    throw Object.assign(new errors.TaskFailed(id, name, error?.message, { cause: error }), { record })
   }
+  if (state === 'cancelled') throw new errors.TaskCancelled(id, name)
+  if (state === 'expired') throw new errors.TaskExpired(id, name)
+  return result
 }

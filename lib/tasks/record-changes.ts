@@ -1,47 +1,49 @@
 /**
- * Layer 2: the record of a task, now and at each change: what a waiting caller, a long poll and a stream live on.
+ * Async iterator over a task's record: gives the record now and after each change, until the task has ended. A handle
+ * that waits for a result, a long poll and an event stream read it.
  */
 import { isTerminal } from '../records/task-record.ts'
 import type { TaskRecord } from '../types.ts'
 
 export interface ChangeSource {
   status (id: string, queue?: string): Promise<TaskRecord<any, any> | null>
-  /** Calls back at each change, and whenever one may have been missed; resolves with what ends it. */
-  watch (id: string, queue: string, changed: () => void): Promise<() => void>
+  /** Calls back at each change, and whenever a change may have been missed. Resolves with a function that ends it. */
+  watch (id: string, queue: string, onChange: () => void): Promise<() => void>
 }
 
 /**
- * Gives the record as it is, then again whenever it is another, up to its end; nothing (more) where there is none.
+ * Ends after the record of a terminal state, and if there is no record, or none any more.
  * @throws the signal's reason, FST_TASKS_REDIS_UNAVAILABLE
  */
-export async function * recordChanges (source: ChangeSource, id: string, signal?: AbortSignal, queue?: string): AsyncGenerator<TaskRecord<any, any>, void> {
+export async function * recordChanges (
+  source: ChangeSource, id: string, signal?: AbortSignal, queue?: string
+): AsyncGenerator<TaskRecord<any, any>, void> {
   signal?.throwIfAborted()
   let record = await source.status(id, queue)
-  if (!record) return
-  yield record
-  if (isTerminal(record.state)) return
-  const bell = new AutoResetEvent(signal)
-  const unwatch = await source.watch(id, record.queue, () => bell.set())
+  if (record) yield record
+  if (!record || isTerminal(record.state)) return
+  const changed = new AutoResetEvent(signal)
+  const unwatch = await source.watch(id, record.queue, () => changed.set())
   try {
-    for (let last = JSON.stringify(record); ; await bell.wait()) {
+    for (let last = JSON.stringify(record); ; await changed.wait()) {
       signal?.throwIfAborted()
       record = await source.status(id, record.queue)
       if (!record) return
-      const text = JSON.stringify(record)
-      if (text === last) continue
-      last = text
+      const json = JSON.stringify(record)
+      if (json === last) continue
+      last = json
       yield record
       if (isTerminal(record.state)) return
     }
   } finally {
-    bell.close()
+    changed.close()
     unwatch()
   }
 }
 
-/** A ring is kept until someone waits for it. */
+/** Remembers that it was set until somebody waits for it. An abort of the signal sets it too. */
 class AutoResetEvent {
-  #pending = false
+  #isSet = false
   #wake: (() => void) | null = null
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => this.set()
@@ -52,13 +54,13 @@ class AutoResetEvent {
   }
 
   set (): void {
-    this.#pending = true
+    this.#isSet = true
     this.#wake?.()
   }
 
   async wait (): Promise<void> {
-    if (!this.#pending) await new Promise<void>(resolve => { this.#wake = resolve })
-    this.#pending = false
+    if (!this.#isSet) await new Promise<void>(resolve => { this.#wake = resolve })
+    this.#isSet = false
     this.#wake = null
   }
 

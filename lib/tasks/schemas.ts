@@ -1,30 +1,36 @@
 /**
- * Layer 0: the schemas of a task, compiled by what the app compiles those of its routes with.
+ * The schemas of a task, compiled with the compilers that the app uses for the schemas of its routes.
  */
 import type { FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { errorFormatterOf, serializerCompilerOf, validatorCompilerOf } from './fastify-compilers.ts'
 import type { TaskSchemas } from '../types.ts'
 
-/** As Fastify's validators are: those of Ajv return false and leave `errors`, others return { value } or { error }. */
-type Validator = ((data: unknown, place?: object) => unknown) & { errors?: unknown[] | null, schemaEnv?: unknown, $async?: boolean }
+/** As Fastify's validators: those of Ajv return false and set `errors`, others return { value } or { error }. */
+interface Validator {
+  (data: unknown, place?: object): unknown
+  errors?: unknown[] | null
+  /** Ajv's. */
+  schemaEnv?: unknown
+  $async?: boolean
+}
 type Serializer = (value: unknown) => string
 
 export interface CompiledSchemas {
   /**
-   * At enqueue: what is stored. As Ajv changed it in place: coerced, with defaults. What another validator makes of it
-   * (zod's transforms) is not JSON, and may not fit the schema a second time: then it is what came.
+   * Validates at enqueue, and returns the data to store. Ajv changes data in place (coercion, defaults): then it is the
+   * changed data. Another validator returns a new value (zod's transforms), which may not be JSON and may not fit the
+   * schema a second time: then it is the data as it came. Throws Fastify's validation error (400).
    */
   validateForEnqueue?: (data: unknown) => unknown
-  /** In the worker: what the handler gets, transforms and all. Both throw Fastify's validation error (400). */
+  /** Validates in the worker, and returns the data for the handler, with transforms. Throws the same. */
   validateForHandler?: (data: unknown) => unknown
   result?: Serializer
   progress?: Serializer
 }
 
 /**
- * Compiles when the app is ready, so that a schema that is none fails the boot, or when it is first needed.
- * `$ref` finds what `addSchema` added to the instance.
+ * `$ref` finds the schemas that `addSchema` added to the instance.
  * @throws FST_TASKS_SCHEMA_INVALID
  */
 export function compileSchemas (instance: FastifyInstance, task: string, schemas: TaskSchemas): CompiledSchemas {
@@ -36,40 +42,45 @@ export function compileSchemas (instance: FastifyInstance, task: string, schemas
       throw new errors.SchemaInvalid(task, part, (error as Error).message, { cause: error })
     }
   }
-  const validate = compile('data', schema => validating(instance, task, makeValidator(instance, task, schema)))
+  const validate = compile('data', schema => makeValidate(instance, task, makeValidator(instance, task, schema)))
   return {
-    validateForEnqueue: validate && (data => validate(data).accepted),
-    validateForHandler: validate && (data => validate(data).value),
+    validateForEnqueue: validate && (data => validate(data).toStore),
+    validateForHandler: validate && (data => validate(data).forHandler),
     result: compile('result', schema => makeSerializer(instance, task, schema)),
     progress: compile('progress', schema => makeSerializer(instance, task, schema))
   }
 }
 
 function makeValidator (instance: FastifyInstance, task: string, schema: any): Validator {
-  const validate = validatorCompilerOf(instance)({ schema, method: 'POST', url: `/${task}`, httpPart: 'body' }) as Validator
+  const compile = validatorCompilerOf(instance)
+  const validate = compile({ schema, method: 'POST', url: `/${task}`, httpPart: 'body' }) as Validator
   if (validate.$async) throw new Error(ASYNC)
   return validate
 }
 
 function makeSerializer (instance: FastifyInstance, task: string, schema: any): Serializer {
-  return serializerCompilerOf(instance)({ schema, method: 'GET', url: `/${task}`, httpStatus: '200', contentType: 'application/json' }) as Serializer
+  const route = { method: 'GET', url: `/${task}`, httpStatus: '200', contentType: 'application/json' }
+  return serializerCompilerOf(instance)({ schema, ...route }) as Serializer
 }
 
-const ASYNC = 'it validates asynchronously. Take out what is asynchronous, and check that in the handler'
+const ASYNC = 'it validates asynchronously. Remove its asynchronous part, and check that in the handler'
 
-function validating (instance: FastifyInstance, task: string, validate: Validator): (data: unknown) => { accepted: unknown, value: unknown } {
+type Validate = (data: unknown) => { toStore: unknown, forHandler: unknown }
+
+function makeValidate (instance: FastifyInstance, task: string, validator: Validator): Validate {
   return data => {
-    // Ajv changes a root value only where it has a place.
+    // Ajv replaces a value only inside of a parent, the top level included.
     const place = { data: data === undefined ? null : data }
-    const outcome = run(task, () => validate.schemaEnv ? validate(place.data, { parentData: place, parentDataProperty: 'data' }) : validate(place.data))
-    if (outcome === false) throw invalid(instance, validate.errors ?? [])
-    if (outcome?.error) throw invalid(instance, outcome.error)
-    const value = outcome !== null && typeof outcome === 'object' && 'value' in outcome ? outcome.value : place.data
-    return { accepted: place.data, value }
+    const context = validator.schemaEnv ? { parentData: place, parentDataProperty: 'data' } : undefined
+    const outcome = run(task, () => context ? validator(place.data, context) : validator(place.data))
+    if (outcome === false) throw validationError(instance, validator.errors ?? [])
+    if (outcome?.error) throw validationError(instance, outcome.error)
+    const hasValue = outcome !== null && typeof outcome === 'object' && 'value' in outcome
+    return { toStore: place.data, forHandler: hasValue ? outcome.value : place.data }
   }
 }
 
-/** A validator that throws, instead of telling what is wrong, has a schema that it cannot use (zod's, with JSON Schema). */
+/** A validator that throws cannot use its schema (zod's validator with a JSON Schema). */
 function run (task: string, validate: () => unknown): any {
   let outcome: any
   try {
@@ -83,7 +94,7 @@ function run (task: string, validate: () => unknown): any {
 }
 
 /** Fastify's validation error: 400, `validation`, `validationContext`. */
-function invalid (instance: FastifyInstance, found: any): Error {
+function validationError (instance: FastifyInstance, found: any): Error {
   const error: any = found instanceof Error ? found : errorFormatterOf(instance)(found, 'data')
   error.statusCode ||= 400
   error.code ||= 'FST_ERR_VALIDATION'

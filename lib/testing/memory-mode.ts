@@ -7,7 +7,7 @@ import * as errors from '../errors.ts'
 import { MemoryStore } from '../store/memory/store.ts'
 import { AutoWorkers } from './auto-workers.ts'
 import { MemoryClock } from './virtual-clock.ts'
-import type { TaskRegistry } from '../tasks/registry.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { TasksOptions } from '../types.ts'
 import type { AppWorkers } from '../worker.ts'
 import type { TestClock } from './test-clock.ts'
@@ -26,7 +26,7 @@ export class MemoryMode {
     fastify.log.warn(fields, 'mode "memory" is for tests: tasks run in this process, and are lost when it exits')
   }
 
-  makeClock (registry: TaskRegistry, workers: AppWorkers): TestClock {
+  makeClock (registry: AppTasks, workers: AppWorkers): TestClock {
     const { log } = this.#fastify
     const autoWorkers = new AutoWorkers({ store: this.store, workers, automatic: this.#automatic, log })
     const clock = new MemoryClock(registry, this.store, autoWorkers)

@@ -7,7 +7,7 @@ import { advanceSettings, drainSettings } from '../options.ts'
 import type { AutoWorkers } from './auto-workers.ts'
 import type { TestClock } from './test-clock.ts'
 import type { MemoryStore } from '../store/memory/store.ts'
-import type { TaskRegistry } from '../tasks/registry.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { AdvanceOptions, Drained, DrainOptions, TaskState } from '../types.ts'
 
 /** How many tasks an error names. */
@@ -17,14 +17,14 @@ const MAX_NAMED = 10
 type UntilIdle = () => Promise<void>
 
 export class MemoryClock implements TestClock {
-  readonly #registry: TaskRegistry
+  readonly #registry: AppTasks
   readonly #store: MemoryStore
   readonly #workers: AutoWorkers
   readonly #closing = new AbortController()
   /** The last call. Calls run one after the other: each moves the clock for all. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor (registry: TaskRegistry, store: MemoryStore, workers: AutoWorkers) {
+  constructor (registry: AppTasks, store: MemoryStore, workers: AutoWorkers) {
     this.#registry = registry
     this.#store = store
     this.#workers = workers
@@ -95,7 +95,7 @@ export class MemoryClock implements TestClock {
 }
 
 /** Tasks that run or wait. If there are none, delayed tasks: then each of them enqueues another, without end. */
-async function unfinishedTasks (registry: TaskRegistry): Promise<string[]> {
+async function unfinishedTasks (registry: AppTasks): Promise<string[]> {
   const found = [...await tasksIn(registry, 'active'), ...await tasksIn(registry, 'waiting')]
   const all = found.length > 0
     ? found
@@ -104,7 +104,7 @@ async function unfinishedTasks (registry: TaskRegistry): Promise<string[]> {
 }
 
 /** The tasks of a state, as an error names them: a few more than it shows. */
-async function tasksIn (registry: TaskRegistry, state: TaskState): Promise<string[]> {
+async function tasksIn (registry: AppTasks, state: TaskState): Promise<string[]> {
   const names: string[] = []
   for (let cursor: string | null | undefined; cursor !== null && names.length <= MAX_NAMED;) {
     const page = await list(registry, { state, limit: MAX_NAMED + 1, ...(cursor ? { cursor } : {}) })

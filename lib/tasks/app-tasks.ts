@@ -1,0 +1,96 @@
+/**
+ * The tasks of one plugin instance. It puts the parts of this room together, for the decorators, the routes and the
+ * workers.
+ */
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { makeDefinition, type Definition } from './definition.ts'
+import { TaskProducer } from './enqueue.ts'
+import { TaskLookup, type FoundTask } from './lookup.ts'
+import { TaskRegistry } from './registry.ts'
+import { checkDefine, defaults, type Settings } from '../options.ts'
+import type { Handle } from './handle.ts'
+import type { ChangeSource } from './record-changes.ts'
+import type { BoundedCalls, PubSub, Queue, Store, StoreClock } from '../store/contract.ts'
+import type {
+  CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord
+} from '../types.ts'
+
+type AnyRecord = TaskRecord<any, any>
+
+export class AppTasks implements ChangeSource {
+  /** Tells the plugin instances of one process apart, in telemetry. */
+  readonly instanceId: string = randomUUID()
+  readonly settings: Settings
+  readonly store: Store
+  readonly calls: BoundedCalls
+  readonly clock: StoreClock
+  readonly pubSub: PubSub
+  readonly #registry: TaskRegistry
+  readonly #lookup: TaskLookup
+  readonly #producer: TaskProducer
+
+  constructor (settings: Settings, store: Store) {
+    const { calls, clock, pubSub } = store
+    this.settings = settings
+    this.store = store
+    this.calls = calls
+    this.clock = clock
+    this.pubSub = pubSub
+    const registry = new TaskRegistry([defaults.queue, ...settings.queues], name => store.queue(name))
+    const lookup = new TaskLookup({ registry, settings, calls, clock, pubSub })
+    this.#registry = registry
+    this.#lookup = lookup
+    this.#producer = new TaskProducer({ registry, lookup, settings, calls, clock, instanceId: this.instanceId })
+  }
+
+  get definitions (): ReadonlyMap<string, Definition> { return this.#registry.definitions }
+  get queues (): ReadonlyMap<string, Queue> { return this.#registry.queues }
+  /** @throws FST_TASKS_QUEUE_UNKNOWN */
+  queue (name: string): Queue { return this.#registry.queue(name) }
+
+  /** See `FastifyTasks.define`. */
+  define (
+    instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined
+  ): Definition {
+    checkDefine(name, options, this.settings)
+    return this.#registry.add(name, () => makeDefinition(instance, name, options, handler))
+  }
+
+  /** See `FastifyTasks.enqueue`. */
+  enqueue (name: string, data: unknown, options?: EnqueueOptions): Promise<Handle> {
+    return this.#producer.enqueue(name, data, options)
+  }
+
+  /** See `FastifyTasks.enqueueMany`. */
+  enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
+    return this.#producer.enqueueMany(name, items)
+  }
+
+  /** See `TaskLookup.find`. */
+  find (id: string, queue?: string): Promise<FoundTask | null> { return this.#lookup.find(id, queue) }
+  /** See `FastifyTasks.status`. */
+  status (id: string, queue?: string): Promise<AnyRecord | null> { return this.#lookup.status(id, queue) }
+  /** See `FastifyTasks.handle`. */
+  handle (id: string): Promise<Handle | null> { return this.#lookup.handle(id) }
+  /** See `FastifyTasks.cancel`. */
+  cancel (id: string, queue?: string): Promise<CancelOutcome> { return this.#lookup.cancel(id, queue) }
+  /** See `FastifyTasks.retry`. */
+  retry (id: string): Promise<RetryOutcome> { return this.#lookup.retry(id) }
+
+  /** See `ChangeWatcher.watch`. */
+  watch (id: string, queue: string, changed: () => void): Promise<() => void> {
+    return this.#lookup.watch(id, queue, changed)
+  }
+
+  /** The path in front of a task's id in its status route. Null without routes. */
+  get path (): string | null { return this.#lookup.path }
+  set path (path: string | null) { this.#lookup.path = path }
+
+  /** Whoever opened the connection to the store closes it. */
+  async close (): Promise<void> {
+    this.calls.close()
+    await this.pubSub.close()
+    await Promise.all(Array.from(this.queues.values(), queue => queue.close()))
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Enqueues tasks:
+ *
+ * 1. checks the options and validates the data of every task before the first is sent;
+ * 2. makes the records;
+ * 3. sends them, within `redisTimeout`, and returns handles;
+ * 4. finds out whose task it is if an id was taken.
+ */
+import { randomUUID } from 'node:crypto'
+import * as errors from '../errors.ts'
+import { currentOrigin } from './request-context.ts'
+import { Handle } from './handle.ts'
+import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
+import { encodeNew, jsonRoundTrip, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
+import type { BoundedCalls, NewJob, Queue, StoreClock } from '../store/contract.ts'
+import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
+import type { Definition } from './definition.ts'
+import type { TaskLookup } from './lookup.ts'
+import type { TaskRegistry } from './registry.ts'
+
+/** Bounds one Lua call, so that a large batch does not block Redis. */
+const BATCH = 500
+
+/** A job on its way to a store, and what its handle needs. */
+interface NewTask extends NewJob {
+  name: string
+  queue: Queue
+  options: StoredOptions
+}
+
+export interface ProducerOptions {
+  registry: TaskRegistry
+  /** The handles that are returned ask it. */
+  lookup: TaskLookup
+  settings: Settings
+  calls: BoundedCalls
+  clock: StoreClock
+  /** See telemetry.ts. */
+  instanceId: string
+}
+
+export class TaskProducer {
+  readonly #registry: TaskRegistry
+  readonly #lookup: TaskLookup
+  readonly #settings: Settings
+  readonly #calls: BoundedCalls
+  readonly #clock: StoreClock
+  readonly #instance: string
+
+  constructor ({ registry, lookup, settings, calls, clock, instanceId }: ProducerOptions) {
+    this.#registry = registry
+    this.#lookup = lookup
+    this.#settings = settings
+    this.#calls = calls
+    this.#clock = clock
+    this.#instance = instanceId
+  }
+
+  /** See `FastifyTasks.enqueue`. */
+  enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
+    return traceEnqueue(() => this.#event(name, 1), event => this.#enqueue(name, data, options, event))
+  }
+
+  /** See `FastifyTasks.enqueueMany`. */
+  enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
+    return traceEnqueue(() => this.#event(name, items?.length ?? 0), event => this.#enqueueMany(name, items, event))
+  }
+
+  #event (name: string, count: number): EnqueueEvent { return { instance: this.#instance, name, ids: [], count } }
+
+  async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
+    const task = this.#prepare(name, data, options)
+    event?.ids.push(task.id)
+    const start = Date.now()
+    const added = await this.#send(task, start, () => task.queue.add(task))
+    const created = added || await this.#isOwn(task, start)
+    return this.#handleOf(task, created)
+  }
+
+  async #enqueueMany (name: string, items: Array<EnqueueItem<any>>, event?: EnqueueEvent): Promise<Handle[]> {
+    const tasks = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
+    event?.ids.push(...tasks.map(({ id }) => id))
+    const handles = new Map<NewTask, Handle>()
+    for (const queue of new Set(tasks.map(task => task.queue))) {
+      const inQueue = tasks.filter(task => task.queue === queue)
+      for (let i = 0; i < inQueue.length; i += BATCH) {
+        const batch = inQueue.slice(i, i + BATCH)
+        const created = await this.#sendBatch(queue, batch)
+        batch.forEach((task, i) => handles.set(task, this.#handleOf(task, created[i]!)))
+      }
+    }
+    return tasks.map(task => handles.get(task)!)
+  }
+
+  /** For each: whether this call made the task. */
+  async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
+    const start = Date.now()
+    const added = await this.#send(batch[0]!, start, () => queue.addMany(batch))
+    return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
+  }
+
+  // Make the record
+
+  /** Throws if anything is wrong with the data or the options. */
+  #prepare (name: string, data: unknown, given: EnqueueOptions): NewTask {
+    const definition = this.#registry.definition(name)
+    const checked = checkEnqueue(name, given, this.#settings)
+    const options = this.#storedOptions(definition, checked)
+    const text = encodeNew(name, validData(definition, data), options, this.#settings.maxDataSize)
+    const queue = this.#registry.queue(checked.queue ?? definition.queue)
+    return { id: checked.id ?? randomUUID(), text, delay: options.delay, name, queue, options }
+  }
+
+  #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
+    const settings = this.#settings
+    const retries = given.retries ?? task.retries ?? settings.retries
+    const timeout = given.timeout ?? task.timeout ?? settings.timeout
+    const ttl = task.resultTtl ?? settings.resultTtl
+    const options: StoredOptions = { timestamp: this.#clock.now(), attempts: 1 + retries }
+    if (retries > 0) {
+      options.retries = retries
+      options.backoff = given.backoff ?? task.backoff ?? settings.backoff
+    }
+    if (timeout > 0) options.timeout = timeout
+    if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
+    this.#addTimes(options, given)
+    if (given.id !== undefined) options.nonce = randomUUID()
+    addOrigin(options)
+    return options
+  }
+
+  #addTimes (options: StoredOptions, { delay, delayUntil, expires }: EnqueueOptions): void {
+    const now = options.timestamp
+    if (delay) options.delay = now + delay
+    const due = delayUntil === undefined ? 0 : this.#clock.toStoreTime(timeOf(delayUntil))
+    if (due > now) options.delay = due
+    if (expires === undefined) return
+    options.expires = expires instanceof Date ? this.#clock.toStoreTime(timeOf(expires)) : now + expires
+  }
+
+  // Send it
+
+  /** @param start when `redisTimeout` began, ms since 1970 */
+  async #send<T> ({ id, name }: NewTask, start: number, send: () => Promise<T>): Promise<T> {
+    const doubt = `It may have been enqueued all the same: enqueue it again with the id "${id}" to make sure ` +
+      'that there is one task.'
+    try {
+      return await this.#calls.call(`an enqueue of task "${name}"`, doubt, send, start)
+    } catch (error) {
+      throw Object.assign(error as Error, { taskId: id })
+    }
+  }
+
+  /**
+   * Whether a task whose id was taken is from this very call: its reply was lost and ioredis sent it again.
+   * @throws FST_TASKS_ID_TAKEN
+   */
+  async #isOwn (task: NewTask, start: number): Promise<boolean> {
+    const { id, name, queue, options: { nonce } } = task
+    if (nonce === undefined) return true // nobody else has the same UUID
+    const stored = (await this.#send(task, start, () => this.#lookup.read(queue, id)))?.stored
+    if (stored && stored.data.name !== name) throw new errors.TaskIdTaken(id, stored.data.name, queue.name, name)
+    return stored?.options.nonce === nonce
+  }
+
+  #handleOf ({ id, name, queue, options }: NewTask, created: boolean): Handle {
+    const snapshot = (): TaskRecord =>
+      toTaskRecord(id, queue.name, { data: { name }, options, status: 'created' }, { delayedTo: options.delay }, false)
+    return new Handle(this.#lookup, id, name, queue.name, created ? snapshot : null)
+  }
+}
+
+/** The data to store. A schema sees the same as a worker: what JSON makes of the data. */
+function validData ({ name, schemas }: Definition, data: unknown): unknown {
+  const { validateForEnqueue } = schemas()
+  return validateForEnqueue ? validateForEnqueue(jsonRoundTrip(name, data)) : data
+}
+
+/** The request or the task that this code runs for. */
+function addOrigin (options: StoredOptions): void {
+  const origin = currentOrigin()
+  if (origin?.reqId !== undefined) options.reqId = origin.reqId
+  if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
+  if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate
+}
