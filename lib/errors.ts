@@ -1,80 +1,147 @@
 /**
- * Layer 0: every public error, with a code that does not change. Messages say what was wrong, what was expected,
- * what came, and the fix.
+ * Every public error, with a code that does not change. A message says what was wrong, what was expected, what came,
+ * and how to correct it. docs/reference/errors.md is generated from here, with the comments as titles.
  */
 import fastifyError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
 
-/** The arguments fill the message's places; a last one `{ cause }` is the cause. */
+/** The arguments of a constructor fill the places of the message. A last argument `{ cause }` is the cause. */
 const createError = (code: string, message: string, statusCode: number): FastifyErrorConstructor<FastifyError, any[]> =>
   fastifyError<string, number, any[]>(code, message, statusCode)
 
 // register
-export const PluginOptionInvalid = createError('FST_TASKS_PLUGIN_OPTION_INVALID', 'option "%s" must be %s, got %s. %s', 500)
-export const OptionUnknown = createError('FST_TASKS_OPTION_UNKNOWN', 'there is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
-export const OptionClash = createError('FST_TASKS_OPTION_CLASH', 'options "%s" and "%s" cannot be used together. %s', 500)
-export const NameTaken = createError('FST_TASKS_NAME_TAKEN', 'the name "%s" is taken on this instance. Register the second one under another name: register(tasks, { name: "other" })', 500)
-export const RedisRefused = createError('FST_TASKS_REDIS_REFUSED', 'Redis at %s refused the connection (%s). Check user, password and database in the "redis" option or REDIS_URL', 500)
+export const PluginOptionInvalid = createError('FST_TASKS_PLUGIN_OPTION_INVALID',
+  'Option "%s" must be %s, got %s. %s', 500)
+export const OptionUnknown = createError('FST_TASKS_OPTION_UNKNOWN',
+  'There is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
+export const OptionClash = createError('FST_TASKS_OPTION_CLASH',
+  'Options "%s" and "%s" cannot be used together. %s', 500)
+export const NameTaken = createError('FST_TASKS_NAME_TAKEN',
+  'The name "%s" is taken on this instance. ' +
+  'Register the plugin a second time under another name: register(tasks, { name: "other" })', 500)
+export const RedisRefused = createError('FST_TASKS_REDIS_REFUSED',
+  'Redis at %s refused the connection (%s). ' +
+  'Check user, password and database in the "redis" option or REDIS_URL', 500)
 
 // define
-export const TaskAlreadyDefined = createError('FST_TASKS_ALREADY_DEFINED', 'The task "%s" is defined already. A name stands for one task: choose another, or define it once in a shared plugin', 500)
-export const TaskNameInvalid = createError('FST_TASKS_NAME_INVALID', 'A task\'s name must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", the first a letter, a digit or "_"; got %s', 500)
-export const HandlerInvalid = createError('FST_TASKS_HANDLER_INVALID', 'The handler of task "%s" must be a function, got %s. Call define(name, options, async function (data, task) {})', 500)
-
-export const SchemaInvalid = createError('FST_TASKS_SCHEMA_INVALID', 'Task "%s": the schema of its %s cannot be used: %s', 500)
-export const ThreadNotFound = createError('FST_TASKS_THREAD_NOT_FOUND', 'The thread of task "%s" is no file: %s. A relative path starts at the working directory; write thread: new URL("./resize.js", import.meta.url) for a file beside the one that defines the task', 500)
+export const TaskAlreadyDefined = createError('FST_TASKS_ALREADY_DEFINED',
+  'Task "%s" is already defined. ' +
+  'A name stands for one task: choose another name, or define the task once in a shared plugin', 500)
+export const TaskNameInvalid = createError('FST_TASKS_NAME_INVALID',
+  'A task\'s name must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", ' +
+  'the first a letter, a digit or "_"; got %s', 500)
+export const HandlerInvalid = createError('FST_TASKS_HANDLER_INVALID',
+  'The handler of task "%s" must be a function, got %s. ' +
+  'Call define(name, options, async function (data, task) {})', 500)
+export const SchemaInvalid = createError('FST_TASKS_SCHEMA_INVALID',
+  'Task "%s": the schema of its %s cannot be used: %s', 500)
+export const ThreadNotFound = createError('FST_TASKS_THREAD_NOT_FOUND',
+  'The thread file of task "%s" does not exist: %s. A relative path starts at the working directory. ' +
+  'For a file beside the file that defines the task, write: thread: new URL("./resize.js", import.meta.url)', 500)
 
 // enqueue
-export const TaskNotDefined = createError('FST_TASKS_NOT_DEFINED', 'There is no task "%s" here. Define it first: fastify.tasks.define("%s", …); known: %s', 500)
-export const TaskOptionInvalid = createError('FST_TASKS_TASK_OPTION_INVALID', 'Task "%s": option "%s" must be %s, got %s. %s', 500)
-export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID', 'A task\'s id must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", the first a letter, a digit or "_"; got %s. Leave it out for a random UUID', 400)
-export const TaskIdTaken = createError('FST_TASKS_ID_TAKEN', 'The id "%s" belongs to another task, "%s", in queue "%s". Choose another id for task "%s"', 409)
-export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN', 'The queue "%s" is not known here. Known: %s. List it at register: { queues: ["%s"] }, so that every process finds its tasks', 500)
-export const DataInvalid = createError('FST_TASKS_DATA_INVALID', 'The data of task "%s" cannot be carried as JSON: %s. Pass plain objects, arrays, strings, finite numbers, booleans and null', 400)
-export const DataTooLarge = createError('FST_TASKS_DATA_TOO_LARGE', 'The data of task "%s" is %d bytes of JSON, more than maxDataSize (%d). Store it elsewhere and pass its address, or raise maxDataSize', 413)
-
-export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID', 'reply.accepted() takes what enqueue() returned, got %s. Call reply.accepted(await task.enqueue(data))', 500)
+export const TaskNotDefined = createError('FST_TASKS_NOT_DEFINED',
+  'Task "%s" is not defined here. Define it first: fastify.tasks.define("%s", …). Defined here: %s', 500)
+export const TaskOptionInvalid = createError('FST_TASKS_TASK_OPTION_INVALID',
+  'Task "%s": option "%s" must be %s, got %s. %s', 500)
+export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID',
+  'A task\'s id must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", ' +
+  'the first a letter, a digit or "_"; got %s. Leave it out for a random UUID', 400)
+export const TaskIdTaken = createError('FST_TASKS_ID_TAKEN',
+  'The id "%s" belongs to another task, "%s", in queue "%s". Choose another id for task "%s"', 409)
+export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN',
+  'Queue "%s" is not known here. Known queues: %s. ' +
+  'Name it at register, in every process that uses it: { queues: ["%s"] }', 500)
+export const DataInvalid = createError('FST_TASKS_DATA_INVALID',
+  'The data of task "%s" cannot be stored as JSON: %s. ' +
+  'Pass plain objects, arrays, strings, finite numbers, booleans and null', 400)
+export const DataTooLarge = createError('FST_TASKS_DATA_TOO_LARGE',
+  'The data of task "%s" is %d bytes of JSON, more than maxDataSize (%d). ' +
+  'Store it elsewhere and pass its address, or raise maxDataSize', 413)
+export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
+  'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
+  'Call reply.accepted(await task.enqueue(data))', 500)
 
 // Redis
-export const RedisUnavailable = createError('FST_TASKS_REDIS_UNAVAILABLE', 'Redis did not answer %s within %d ms (connection: %s). %s', 503)
-export const StallIntervalClash = createError('FST_TASKS_STALL_INTERVAL_CLASH', 'Queue "%s" is served by workers with stallInterval %s, this one has %d. Two values make tasks run twice: set the same one everywhere, or stop the other workers and wait %d ms', 500)
-export const RedisTooOld = createError('FST_TASKS_REDIS_TOO_OLD', 'Redis at %s is version %s; fastify-tasks needs 6.2 or later (BLMOVE, LPOP with a count). Upgrade Redis or Valkey', 500)
+export const RedisUnavailable = createError('FST_TASKS_REDIS_UNAVAILABLE',
+  'Redis did not answer %s within %d ms (connection: %s). %s', 503)
+export const StallIntervalClash = createError('FST_TASKS_STALL_INTERVAL_CLASH',
+  'Queue "%s" is served by workers with a stallInterval of %s, but this worker has %d. ' +
+  'With two values tasks run twice: set the same value everywhere, or stop the other workers and wait %d ms', 500)
+export const RedisTooOld = createError('FST_TASKS_REDIS_TOO_OLD',
+  'Redis at %s is version %s, but fastify-tasks needs 6.2 or later (for BLMOVE, and LPOP with a count). ' +
+  'Upgrade Redis or Valkey', 500)
 
 // workers
-export const NoHandlers = createError('FST_TASKS_NO_HANDLERS', 'There is nothing to work on: %s. Give define() a handler: fastify.tasks.define(name, options, async function (data, task) {})', 500)
+export const NoHandlers = createError('FST_TASKS_NO_HANDLERS',
+  'There is nothing to work on: %s. ' +
+  'Give define() a handler: fastify.tasks.define(name, options, async function (data, task) {})', 500)
 
 // memory mode
-export const NotMemoryMode = createError('FST_TASKS_NOT_MEMORY_MODE', 'fastify.%s.%s() moves the clock of mode "memory", and here tasks are in Redis, whose clock nobody moves. In tests: register(tasks, { mode: "memory" })', 500)
-export const NotDrained = createError('FST_TASKS_NOT_DRAINED', 'fastify.%s.%s() gave up: %s. Tasks that have not ended: %s. A handler that waits for what comes after this call never ends; where it only takes long, give it more time: { timeout: 60000 }', 500)
+export const NotMemoryMode = createError('FST_TASKS_NOT_MEMORY_MODE',
+  'fastify.%s.%s() moves the clock of mode "memory", but this app keeps its tasks in Redis. ' +
+  'In tests: register(tasks, { mode: "memory" })', 500)
+export const NotDrained = createError('FST_TASKS_NOT_DRAINED',
+  'fastify.%s.%s() gave up: %s. Tasks that have not ended: %s. ' +
+  'A handler that waits for something after this call never ends. If it only takes long, raise the timeout: ' +
+  '{ timeout: 60000 }', 500)
 
 // standalone workers
-export const AppNotFound = createError('FST_TASKS_APP_NOT_FOUND', 'There is no file "%s" in %s. Give the path of the app plugin: -A app.ts', 500)
-export const AppInvalid = createError('FST_TASKS_APP_INVALID', '%s is not an app plugin: %s', 500)
-export const AppTypeScript = createError('FST_TASKS_APP_TYPESCRIPT', '%s is TypeScript, which Node %s does not run. Use Node 22.18 or later, or install tsx beside the app: npm install -D tsx', 500)
-export const AppMemoryMode = createError('FST_TASKS_APP_MEMORY_MODE', '%s registers fastify-tasks with mode "memory": its tasks live and run in the process that enqueues them, and no worker elsewhere can see them. Leave out mode for an app that has workers: it is for tests', 500)
-export const AppWithoutPlugin = createError('FST_TASKS_APP_WITHOUT_PLUGIN', '%s does not register fastify-tasks: there is nothing to work on. Add: await fastify.register(tasks)', 500)
+export const AppNotFound = createError('FST_TASKS_APP_NOT_FOUND',
+  'There is no file "%s" in %s. Give the path of the app plugin: -A app.ts', 500)
+export const AppInvalid = createError('FST_TASKS_APP_INVALID',
+  '%s is not an app plugin: %s', 500)
+export const AppTypeScript = createError('FST_TASKS_APP_TYPESCRIPT',
+  '%s is TypeScript, which Node %s cannot run. ' +
+  'Use Node 22.18 or later, or install tsx beside the app: npm install -D tsx', 500)
+export const AppMemoryMode = createError('FST_TASKS_APP_MEMORY_MODE',
+  '%s registers fastify-tasks with mode "memory": its tasks are kept in the process that enqueues them, ' +
+  'and no other process can run them. Leave out mode in an app that has workers: "memory" is for tests', 500)
+export const AppWithoutPlugin = createError('FST_TASKS_APP_WITHOUT_PLUGIN',
+  '%s does not register fastify-tasks, so it has no tasks. Add: await fastify.register(tasks)', 500)
 
 // commands
-export const InstanceUnknown = createError('FST_TASKS_INSTANCE_UNKNOWN', 'The app registers fastify-tasks under the names %s; got %s. Name one of them: --instance %s', 500)
-export const PurgeUnconfirmed = createError('FST_TASKS_PURGE_UNCONFIRMED', 'This would remove %s, and there is no terminal to ask. Give --yes', 500)
-export const DevInProduction = createError('FST_TASKS_DEV_IN_PRODUCTION', 'NODE_ENV is production, and "fastify-tasks dev" is for development. Serve the app as you do elsewhere, and work with: fastify-tasks worker -A %s', 500)
-export const PortTaken = createError('FST_TASKS_PORT_TAKEN', 'Port %d of %s is taken. Choose another one: --port %d, or PORT', 500)
-export const NoRedisServer = createError('FST_TASKS_NO_REDIS_SERVER', 'No Redis can be started: %s', 500)
+export const InstanceUnknown = createError('FST_TASKS_INSTANCE_UNKNOWN',
+  'The app registers fastify-tasks under the names %s; got %s. Name one of them: --instance %s', 500)
+export const PurgeUnconfirmed = createError('FST_TASKS_PURGE_UNCONFIRMED',
+  'This would remove %s, and there is no terminal to confirm it. Give --yes', 500)
+export const DevInProduction = createError('FST_TASKS_DEV_IN_PRODUCTION',
+  'NODE_ENV is production, but "fastify-tasks dev" is for development. ' +
+  'Start the app as you do in production, and its worker with: fastify-tasks worker -A %s', 500)
+export const PortTaken = createError('FST_TASKS_PORT_TAKEN',
+  'Port %d of %s is taken. Choose another port: --port %d, or PORT', 500)
+export const NoRedisServer = createError('FST_TASKS_NO_REDIS_SERVER',
+  'No Redis can be started: %s', 500)
 
 // a task's outcome, as stored in its record
-export const DataRefused = createError('FST_TASKS_DATA_REFUSED', 'The data does not fit the schema that task "%s" has in this worker: %s', 500)
-export const TaskTimeout = createError('FST_TASKS_TIMEOUT', 'Attempt %d took longer than its timeout of %d ms', 500)
-export const TaskStalled = createError('FST_TASKS_STALLED', 'Its worker went away %d times while it ran (maxStalls %d)', 500)
-export const ClaimLost = createError('FST_TASKS_CLAIM_LOST', 'The claim on the task was lost: it may run elsewhere, and the outcome of this attempt will not count', 500)
-export const Shutdown = createError('FST_TASKS_SHUTDOWN', 'The worker shuts down: the task goes back to its queue, unless it ends now', 500)
-export const ResultInvalid = createError('FST_TASKS_RESULT_INVALID', 'The result cannot be carried as JSON: %s', 500)
-export const ResultTooLarge = createError('FST_TASKS_RESULT_TOO_LARGE', 'The result is %d bytes of JSON, more than maxResultSize (%d)', 500)
-export const ProgressInvalid = createError('FST_TASKS_PROGRESS_INVALID', 'The progress of task "%s" must be JSON of at most %d bytes (maxProgressSize) and its stage a string of at most 256 characters: %s', 500)
-export const RecordInvalid = createError('FST_TASKS_RECORD_INVALID', 'The record in Redis is not a task: %s. A producer must write data as { name, data }', 500)
-export const ThreadInvalid = createError('FST_TASKS_THREAD_INVALID', '%s, the thread of task "%s", exports %s, and no handler. Write there: export default async function (data, task) {}', 500)
-export const ThreadDied = createError('FST_TASKS_THREAD_DIED', 'The thread ended before the task that it ran: %s. Catch what is thrown there, do not call process.exit there, and give it memory: register(tasks, { threads: { maxHeap: 512 } })', 500)
-const UnrecoverableBase = createError('FST_TASKS_UNRECOVERABLE', '%s', 500)
+export const DataRefused = createError('FST_TASKS_DATA_REFUSED',
+  'The data does not fit the schema that task "%s" has in this worker: %s', 500)
+export const TaskTimeout = createError('FST_TASKS_TIMEOUT',
+  'Attempt %d took longer than its timeout of %d ms', 500)
+export const TaskStalled = createError('FST_TASKS_STALLED',
+  'Task stalled %d times: its worker died or lost its lease (maxStalls %d)', 500)
+export const ClaimLost = createError('FST_TASKS_CLAIM_LOST',
+  'The claim on the task was lost: another worker may run it, and the outcome of this attempt does not count', 500)
+export const Shutdown = createError('FST_TASKS_SHUTDOWN',
+  'The worker is shutting down: the task goes back to its queue unless it ends now', 500)
+export const ResultInvalid = createError('FST_TASKS_RESULT_INVALID',
+  'The result cannot be stored as JSON: %s', 500)
+export const ResultTooLarge = createError('FST_TASKS_RESULT_TOO_LARGE',
+  'The result is %d bytes of JSON, more than maxResultSize (%d)', 500)
+export const ProgressInvalid = createError('FST_TASKS_PROGRESS_INVALID',
+  'The progress of task "%s" must be JSON of at most %d bytes (maxProgressSize), ' +
+  'and its stage a string of at most 256 characters: %s', 500)
+export const RecordInvalid = createError('FST_TASKS_RECORD_INVALID',
+  'The record in Redis is not a task: %s. A producer must write data as { name, data }', 500)
+export const ThreadInvalid = createError('FST_TASKS_THREAD_INVALID',
+  '%s, the thread file of task "%s", must export a handler as default, but exports %s. ' +
+  'Write there: export default async function (data, task) {}', 500)
+export const ThreadDied = createError('FST_TASKS_THREAD_DIED',
+  'The thread died while it ran the task: %s. Catch errors there, do not call process.exit there, ' +
+  'and give it enough memory: register(tasks, { threads: { maxHeap: 512 } })', 500)
+const UnrecoverableBase = createError('FST_TASKS_UNRECOVERABLE',
+  '%s', 500)
 
-/** Thrown by a handler, it fails the task at once, whatever retries are left. */
+/** A handler throws it to fail its task at once, even if retries are left. */
 export class Unrecoverable extends UnrecoverableBase {
   constructor (message = 'Another attempt would not help', options?: { cause?: unknown }) {
     super(...(options && 'cause' in options ? [message, options] : [message]))
@@ -82,9 +149,15 @@ export class Unrecoverable extends UnrecoverableBase {
 }
 
 // waiting for an outcome
-export const TaskNotFound = createError('FST_TASKS_NOT_FOUND', 'There is no task with the id "%s": it never was, or its resultTtl has passed', 404)
-export const TaskFinished = createError('FST_TASKS_FINISHED', 'Task "%s" has ended: there is nothing to cancel', 409)
-export const TaskFailed = createError('FST_TASKS_FAILED', 'Task "%s" (%s) failed: %s', 500)
-export const TaskCancelled = createError('FST_TASKS_CANCELLED', 'Task "%s" (%s) was cancelled', 409)
-export const TaskExpired = createError('FST_TASKS_EXPIRED', 'Task "%s" (%s) expired before a worker started it', 410)
-export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT', 'Task "%s" (%s) had not ended after %d ms; it goes on: read its status later', 504)
+export const TaskNotFound = createError('FST_TASKS_NOT_FOUND',
+  'There is no task with the id "%s": it was never enqueued, or its resultTtl has passed', 404)
+export const TaskFinished = createError('FST_TASKS_FINISHED',
+  'Task "%s" has ended: there is nothing to cancel', 409)
+export const TaskFailed = createError('FST_TASKS_FAILED',
+  'Task "%s" (%s) failed: %s', 500)
+export const TaskCancelled = createError('FST_TASKS_CANCELLED',
+  'Task "%s" (%s) was cancelled', 409)
+export const TaskExpired = createError('FST_TASKS_EXPIRED',
+  'Task "%s" (%s) expired before a worker started it', 410)
+export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT',
+  'Task "%s" (%s) had not ended after %d ms. It goes on: read its status later', 504)

@@ -97,6 +97,7 @@ export class TaskProducer {
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
     const start = Date.now()
     const added = await this.#send(batch[0]!, start, () => queue.addMany(batch))
+    if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
   }
 

@@ -119,6 +119,6 @@ t.test('a run: its result, its error, and a file without a handler', async t => 
   const { failure } = await runFile({ fail: true })
   t.match(toFailure(reviveError(failure)), failure, 'the revived error is complete')
   t.match(await runFile({}, 'none.mjs'), {
-    failure: { error: { code: 'FST_TASKS_THREAD_INVALID', message: /exports nothing, and no handler/ } }
+    failure: { error: { code: 'FST_TASKS_THREAD_INVALID', message: /must export a handler as default, but exports nothing\./ } }
   })
 })

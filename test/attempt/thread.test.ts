@@ -211,7 +211,7 @@ t.test('files: a path or a URL; ESM, CJS, a default export inside a default expo
   t.same(await run('wrapped.cjs'), ['wrapped', 1])
   const fails = async (name: string): Promise<unknown> => reaches(app, (await app.tasks.enqueue(name)).id, 'failed')
   t.match(await fails('none.mjs'), {
-    error: { code: 'FST_TASKS_THREAD_INVALID', message: /none\.mjs.*exports other, and no handler/ }
+    error: { code: 'FST_TASKS_THREAD_INVALID', message: /none\.mjs.*must export a handler as default, but exports other\./ }
   })
   t.match(await fails('broken.mjs'), { error: { name: 'SyntaxError' } })
   t.match(await fails('throws.mjs'), { error: { code: 'E_IMPORT', message: 'at import' } })
