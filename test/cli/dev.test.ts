@@ -127,7 +127,7 @@ t.test('TypeScript; PORT; an app without tasks is served all the same', async t 
   const folder = t.testdir({ 'app.ts': withoutTasks })
   const env = { PORT: String(port) }
   const taken = run(t, folder, ['dev', '-A', 'app.ts'], { ...env, NODE_ENV: '' })
-  const message = `Port ${port} of localhost is taken\\. Choose another one: --port ${port + 1}`
+  const message = `Port ${port} of localhost is taken\\. Choose another port: --port ${port + 1}`
   t.match(await ended(taken), { code: 1, err: new RegExp(`${message}.*\\[FST_TASKS_PORT_TAKEN\\]\n$`) })
   probe.close()
   await once(probe, 'close')

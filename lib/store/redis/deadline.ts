@@ -11,11 +11,15 @@ const rethrow = (error: unknown): never => { throw error }
 export function withDeadline<T> (
   start: () => Promise<T>, ms: number, onLate: () => T, onError: (error: unknown) => T = rethrow
 ): Promise<T> {
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
     const promise = start()
     const settle = (end: () => T): void => {
       clearTimeout(timer)
-      resolve((async () => end())())
+      try {
+        resolve(end())
+      } catch (error) {
+        reject(error)
+      }
     }
     const timer = setTimeout(settle, ms, onLate)
     promise.then(value => {
