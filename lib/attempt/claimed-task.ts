@@ -28,7 +28,7 @@ export interface ClaimedTask {
   now: number
 }
 
-type Claimed = Pick<ClaimedTask, 'claim' | 'queue' | 'settings' | 'order' | 'now'>
+type ClaimFacts = Pick<ClaimedTask, 'claim' | 'queue' | 'settings' | 'order' | 'now'>
 
 /** Reads a record. Never throws: an unreadable one is replaced by a placeholder, and its error returned. */
 export function readStored (text: string, now: number): { stored: StoredTask, unreadable: Error | undefined } {
@@ -39,7 +39,7 @@ export function readStored (text: string, now: number): { stored: StoredTask, un
   }
 }
 
-export function toClaimedTask (text: string, { claim, queue, settings, order, now }: Claimed): ClaimedTask {
+export function toClaimedTask (text: string, { claim, queue, settings, order, now }: ClaimFacts): ClaimedTask {
   const { stored: read, unreadable } = readStored(text, now)
   // A plain Bee-Queue's retry() queues a failed job and leaves its record as it was.
   const stored = read.status === 'failed' ? resetForRetry(read) : read

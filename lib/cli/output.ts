@@ -3,14 +3,14 @@
  */
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
-import { asJson, oneLine } from './text.ts'
+import { toJsonLine, oneLine } from './text.ts'
 import type { TaskState } from '../types.ts'
 
 export const printErr = (text: string): void => { process.stderr.write(`${text}\n`) }
 
 export const print = (text: string): void => { process.stdout.write(`${text}\n`) }
 
-export const printJson = (value: unknown): void => print(asJson(value))
+export const printJson = (value: unknown): void => print(toJsonLine(value))
 
 /** The result of a command that has nothing but an outcome. */
 export function printOutcome (json: boolean | undefined, outcome: Record<string, unknown>): void {

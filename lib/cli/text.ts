@@ -14,7 +14,7 @@ export const cleanText = (text: string): string =>
   text.replace(CONTROL, char => char === '\n' ? char : char === '\t' ? '  ' : escape(char))
 
 /** JSON on one line, which a terminal may show. */
-export const asJson = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escape)
+export const toJsonLine = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escape)
 
 /** On one line of at most `length` characters. */
 export function shorten (text: string, length: number): string {

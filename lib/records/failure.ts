@@ -16,7 +16,7 @@ export interface Failure {
 
 const MAX_MESSAGE = 4_096
 const MAX_STACK = 8_192
-/** What a mistaken retryAfter may cost at the most: 30 days, in ms. */
+/** What a mistaken retryAfter may cost at most: 30 days, in ms. */
 const MAX_RETRY_AFTER_MS = 2_592_000_000
 const NON_RETRYABLE_CODES = new Set(['FST_TASKS_UNRECOVERABLE', 'FST_TASKS_RESULT_INVALID', 'FST_TASKS_RESULT_TOO_LARGE', 'FST_TASKS_RECORD_INVALID', 'FST_TASKS_DATA_REFUSED'])
 

@@ -18,9 +18,9 @@ export interface StoredWorkerInfo extends Pick<WorkerInfo, 'host' | 'pid' | 'ver
 }
 
 /** What a worker tells about one of its queues, oldest task first. */
-export function encodeWorkerInfo (vitals: StoredWorkerInfo, running: RunningTaskInfo[]): string {
+export function encodeWorkerInfo (info: StoredWorkerInfo, running: RunningTaskInfo[]): string {
   const oldest = running.toSorted((a, b) => a.startedAt - b.startedAt).slice(0, MAX_RUNNING)
-  return JSON.stringify({ ...vitals, active: running.length, running: oldest })
+  return JSON.stringify({ ...info, active: running.length, running: oldest })
 }
 
 const text = (value: unknown): string => typeof value === 'string' ? value : ''

@@ -9,6 +9,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
+import { debugFields } from './debug-log.ts'
 import { Repeater } from './repeater.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
@@ -116,6 +117,8 @@ export class LeaseRenewer {
     if (held.length === 0) return
     const statuses = await queue.renew(stallInterval, held)
     held.forEach((claim, i) => onStatus(claim, statuses[i]!))
+    const fields = debugFields(log, () => ({ event: 'claim.renewed', queue: queue.name, count: held.length }))
+    if (fields) log.debug(fields, 'claims renewed')
   }
 
   /** A message says that a task was cancelled. Anybody may send one, so a renewal asks the store. */

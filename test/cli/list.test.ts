@@ -42,7 +42,7 @@ t.test('a table for people, JSON for programs, pages by cursor', async t => {
   t.same([none!.code, none!.out, none!.err], [0, '', 'No failed tasks\n'])
   t.match(wrongState, { code: 1, err: /Allowed choices are waiting/ })
   t.match(wrongLimit, { code: 1, out: '', err: /list\.limit.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]\n$/ })
-  const unknown = /The queue "mali" is not known here\. Known: default, mail\..*\[FST_TASKS_QUEUE_UNKNOWN\]\n.*--queues/
+  const unknown = /Queue "mali" is not known here\. Known queues: default, mail\..*\[FST_TASKS_QUEUE_UNKNOWN\]\n.*--queues/
   t.match(wrongQueue, { code: 1, out: '', err: unknown })
   t.notMatch(wrongLimit!.err + wrongQueue!.err, /\n +at /, 'no stacks')
 })

@@ -4,7 +4,7 @@ import t from 'tap'
 import { printError } from '../../lib/cli/exit.ts'
 import { integer, port, toArgs } from '../../lib/cli/flags.ts'
 import { pretty } from '../../lib/cli/pretty.ts'
-import { ago, asJson, cleanText, oneLine, shorten, span } from '../../lib/cli/text.ts'
+import { ago, toJsonLine, cleanText, oneLine, shorten, span } from '../../lib/cli/text.ts'
 import * as errors from '../../lib/errors.ts'
 
 t.test('lengths of time', async t => {
@@ -22,8 +22,8 @@ t.test('characters that control a terminal are shown as escapes', async t => {
   t.equal(oneLine('  a \n\n b '), 'a b')
   t.equal(shorten('x'.repeat(20), 10), `${'x'.repeat(9)}…`)
   t.equal(shorten('x'.repeat(10), 10), 'x'.repeat(10))
-  t.same(JSON.parse(asJson({ a: '\u009b\u202e' })), { a: '\u009b\u202e' })
-  t.match(asJson({ a: '\u009b\u202e' }), /^[ -~]+$/)
+  t.same(JSON.parse(toJsonLine({ a: '\u009b\u202e' })), { a: '\u009b\u202e' })
+  t.match(toJsonLine({ a: '\u009b\u202e' }), /^[ -~]+$/)
 })
 
 t.test('values of flags', async t => {

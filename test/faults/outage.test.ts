@@ -142,12 +142,12 @@ t.test('a worker waits for Redis, says so, and can be closed meanwhile', async t
 
 t.test('close returns with Redis away in the middle of a task', async t => {
   const redis = await ownRedis(t)
-  const begun = latch()
+  const hasBegun = latch()
   const app = await build(t, { redis: redis.url, worker: { closeTimeout: 100 } }, app => {
-    app.tasks.define('x', async (_data, task) => { begun.open(); await task.updateState('ON'); await sleep(60_000, undefined, { signal: task.signal }) })
+    app.tasks.define('x', async (_data, task) => { hasBegun.open(); await task.updateState('ON'); await sleep(60_000, undefined, { signal: task.signal }) })
   })
   await app.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   await redis.kill()
   await app.close()
 })

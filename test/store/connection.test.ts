@@ -97,11 +97,12 @@ const noPermission = async (): Promise<never> => { throw new Error('NOPERM') }
 
 t.test('inspectRedis: memory policy and version', async t => {
   const info = (text: string): RedisClient => answering({ info: async () => text })
-  t.same(await inspectRedis(info('redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n'), 'here'), [])
-  t.same(await inspectRedis(info(''), 'here'), [])
-  t.same(await inspectRedis(answering({ info: noPermission }), 'here'), [], 'no warning if the user may not ask')
+  const nothing = { evictionPolicies: [], skewMs: 0 }
+  t.same(await inspectRedis(info('redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n'), 'here'), nothing)
+  t.same(await inspectRedis(info(''), 'here'), nothing)
+  t.same(await inspectRedis(answering({ info: noPermission }), 'here'), nothing, 'no warning if the user may not ask')
   const evicting = await inspectRedis(info('redis_version:6.2.0\r\nmaxmemory_policy:allkeys-lru\r\n'), 'here')
-  t.match(evicting, [{ fields: { event: 'redis.eviction_enabled', redis: 'here', policy: 'allkeys-lru' } }])
+  t.same(evicting, { evictionPolicies: ['allkeys-lru'], skewMs: 0 })
   for (const version of ['6.0.20', '5.0.7']) {
     const tooOld = { code: 'FST_TASKS_REDIS_TOO_OLD', message: new RegExp(version) }
     t.match(await errorOf(inspectRedis(info(`redis_version:${version}\r\n`), 'here')), tooOld)
@@ -119,13 +120,13 @@ t.test('inspectRedis: the masters of a cluster', async t => {
   const info = async (): Promise<string> => 'redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\n'
   const node = { info, time: timeAhead(0) }
   const evicting = { ...node, info: async () => 'redis_version:7.0.15\r\nmaxmemory_policy:allkeys-lru\r\n' }
-  t.same(await inspectRedis(cluster(node, node, node), 'here'), [])
-  const policies = await inspectRedis(cluster(node, evicting, evicting), 'here')
-  t.match(policies, [{ fields: { policy: 'allkeys-lru' } }], 'one warning')
-  const [skewed] = await inspectRedis(cluster(node, { ...node, time: timeAhead(-5_000) }, node), 'here')
-  t.match(skewed, { fields: { event: 'redis.clocks_skewed', redis: 'here', skewMs: Number } })
-  t.match(String(skewed!.fields.skewMs), /^(4[89]|50)\d\d$/)
-  t.same(await inspectRedis(cluster(node, { ...node, time: noPermission }), 'here'), [])
+  const nothing = { evictionPolicies: [], skewMs: 0 }
+  t.same(await inspectRedis(cluster(node, node, node), 'here'), nothing)
+  const { evictionPolicies } = await inspectRedis(cluster(node, evicting, evicting), 'here')
+  t.same(evictionPolicies, ['allkeys-lru'], 'one warning')
+  const { skewMs } = await inspectRedis(cluster(node, { ...node, time: timeAhead(-5_000) }, node), 'here')
+  t.match(String(skewMs), /^(4[89]|50)\d\d$/)
+  t.same(await inspectRedis(cluster(node, { ...node, time: noPermission }), 'here'), nothing)
 })
 
 t.test('the clock of Redis counts, if it is another', async t => {

@@ -31,17 +31,17 @@ t.test('nor in a queue that is too long to search', async t => {
 
 inRedis('a running one is aborted through its signal, from another process', 'two processes', async t => {
   const prefix = randomPrefix()
-  const begun = latch()
+  const hasBegun = latch()
   let reason: any
   const web = await build(t, { prefix }, app => { app.tasks.define('x') })
   await build(t, { prefix, worker: true }, app => {
     app.tasks.define('x', { retries: 3, backoff: { strategy: 'immediate' } }, async (_data, task) => {
-      begun.open()
+      hasBegun.open()
       await sleep(60_000, undefined, { signal: task.signal }).catch(error => { reason = task.signal.reason; throw error })
     })
   })
   const handle = await web.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   t.equal(await handle.cancel(), 'requested')
   t.match(await reaches(web, handle.id, 'cancelled'), { attempt: 1, error: null })
   t.equal(reason.code, 'FST_TASKS_CANCELLED')
@@ -79,14 +79,14 @@ t.test('one between two attempts', async t => {
 })
 
 inRedis('a failure that comes between the cancel and its news is not retried', 'a message that is lost', async t => {
-  const begun = latch()
+  const hasBegun = latch()
   const go = latch()
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true }, app => {
-    app.tasks.define('x', { retries: 3, backoff: { strategy: 'immediate' } }, async () => { begun.open(); await go.promise; throw new Error('no') })
+    app.tasks.define('x', { retries: 3, backoff: { strategy: 'immediate' } }, async () => { hasBegun.open(); await go.promise; throw new Error('no') })
   })
   const { id } = await app.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   // The mark without the message: as where the message was lost.
   await connect(t).sadd(`${prefix}:{default}:cancelling`, id)
   go.open()
@@ -94,13 +94,13 @@ inRedis('a failure that comes between the cancel and its news is not retried', '
 })
 
 inRedis('a message that was lost is made up for at the next renewal of the claim', 'a message that is lost', async t => {
-  const begun = latch()
+  const hasBegun = latch()
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true, stallInterval: 1_000 }, app => {
-    app.tasks.define('x', async (_data, task) => { begun.open(); await sleep(60_000, undefined, { signal: task.signal }) })
+    app.tasks.define('x', async (_data, task) => { hasBegun.open(); await sleep(60_000, undefined, { signal: task.signal }) })
   })
   const { id } = await app.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   await connect(t).sadd(`${prefix}:{default}:cancelling`, id)
   await reaches(app, id, 'cancelled')
 })

@@ -3,13 +3,13 @@ import { build, connect, elsewhere, errorOf, inRedis, keysOf, latch, pass, rando
 
 t.test('the state is true from enqueue to end, seen from another process\' connection', async t => {
   const prefix = randomPrefix()
-  const begun = [latch(), latch()]
+  const hasBegun = [latch(), latch()]
   const go = [latch(), latch()]
   const app = await build(t, { prefix }, app => {
     app.tasks.define('x', { retries: 1, backoff: { strategy: 'fixed', delay: 300 } }, async (_data, task) => {
       const turn = task.attempt - 1
       await task.updateState('WORKING', { turn })
-      begun[turn]!.open()
+      hasBegun[turn]!.open()
       await go[turn]!.promise
       if (turn === 0) throw Object.assign(new TypeError('not yet'), { code: 'E_NOT_YET' })
       return { done: true }
@@ -20,12 +20,12 @@ t.test('the state is true from enqueue to end, seen from another process\' conne
   t.match(await reader.tasks.status(id), { state: 'delayed', attempt: 0, attempts: 2, startedAt: null })
   await app.tasks.startWorker()
   await pass(app, 100, { wait: false })
-  await begun[0]!.promise
+  await hasBegun[0]!.promise
   t.match(await reader.tasks.status(id), { state: 'active', stage: 'WORKING', progress: { turn: 0 }, attempt: 1, error: null, finishedAt: null })
   go[0]!.open()
   t.match(await reaches(reader, id, 'retrying'), { attempt: 1, error: { name: 'TypeError', message: 'not yet', code: 'E_NOT_YET' } })
   await pass(app, 300, { wait: false })
-  await begun[1]!.promise
+  await hasBegun[1]!.promise
   t.match(await reader.tasks.status(id), { state: 'active', attempt: 2, progress: { turn: 1 } })
   go[1]!.open()
   const end = await reaches(reader, id, 'succeeded')

@@ -454,17 +454,17 @@ t.test('options', async t => {
 
 t.test('close', async t => {
   t.test('aborts running tasks at once, and starts no more', async t => {
-    const begun = latch()
+    const hasBegun = latch()
     let reason: any
     const app = await build(t, {}, app => {
       app.tasks.define('x', async (_data, task) => {
-        begun.open()
+        hasBegun.open()
         await untilAborted(null, task).catch(error => { reason = error })
         throw reason
       })
     })
     const { id } = await app.tasks.enqueue('x', 1, { retries: 3 })
-    await begun.promise
+    await hasBegun.promise
     await app.close()
     t.equal(reason.code, 'FST_TASKS_SHUTDOWN')
     t.match(await app.tasks.status(id), { state: 'waiting', attempt: 0 })
@@ -474,16 +474,16 @@ t.test('close', async t => {
   })
 
   t.test('with the worker option it waits for running tasks, as in Redis', async t => {
-    const begun = latch()
+    const hasBegun = latch()
     const app = await build(t, { worker: { closeTimeout: 60_000 } }, app => {
       app.tasks.define('x', async () => {
-        begun.open()
+        hasBegun.open()
         await sleep(20)
         return 'whole'
       })
     })
     const { id } = await app.tasks.enqueue('x')
-    await begun.promise
+    await hasBegun.promise
     await app.close()
     t.match(await app.tasks.status(id), { state: 'succeeded', result: 'whole' })
   })

@@ -8,36 +8,36 @@ import { relay } from '../support/relay.ts'
 import type { TaskWorker } from '../../lib/types.ts'
 
 t.test('close waits for running tasks', async t => {
-  const begun = latch()
+  const hasBegun = latch()
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true }, app => {
     app.tasks.define('x', async () => {
-      begun.open()
+      hasBegun.open()
       await sleep(200)
       return 'whole'
     })
   })
   const { id } = await app.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   await Promise.all([app.close(), app.close()])
   const reader = await elsewhere(t, app, prefix)
   t.match(await reader.tasks.status(id), { state: 'succeeded', result: 'whole', attempt: 1 })
 })
 
 inRedis('after closeTimeout a running task is aborted and handed back, no attempt spent', 'two processes', async t => {
-  const begun = [latch(), latch()]
+  const hasBegun = [latch(), latch()]
   const prefix = randomPrefix()
   let reason: any
   const app = await build(t, { prefix, worker: { closeTimeout: 50, concurrency: 3 } }, app => {
     app.tasks.define('stopsOnAbort', async (_data, task) => {
-      begun[0]!.open()
+      hasBegun[0]!.open()
       await sleep(60_000, undefined, { signal: task.signal }).catch(error => {
         reason = task.signal.reason
         throw error
       })
     })
     app.tasks.define('ignoresAbort', async () => {
-      begun[1]!.open()
+      hasBegun[1]!.open()
       await gate.promise
     })
     app.tasks.define('unused', () => {})
@@ -45,7 +45,7 @@ inRedis('after closeTimeout a running task is aborted and handed back, no attemp
   const gate = latch()
   t.teardown(() => gate.open())
   const ids = [(await app.tasks.enqueue('stopsOnAbort')).id, (await app.tasks.enqueue('ignoresAbort')).id]
-  await Promise.all(begun.map(({ promise }) => promise))
+  await Promise.all(hasBegun.map(({ promise }) => promise))
   await app.close()
   t.equal(reason.code, 'FST_TASKS_SHUTDOWN')
   const redis = connect(t)
@@ -59,17 +59,17 @@ inRedis('after closeTimeout a running task is aborted and handed back, no attemp
 })
 
 t.test('the result of a handler that returns on the shutdown\'s abort is stored', async t => {
-  const begun = latch()
+  const hasBegun = latch()
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: { closeTimeout: 20 } }, app => {
     app.tasks.define('x', async (_data, task) => {
-      begun.open()
+      hasBegun.open()
       await sleep(60_000, undefined, { signal: task.signal }).catch(() => {})
       return 'saved the part so far'
     })
   })
   const { id } = await app.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   await app.close()
   const reader = await elsewhere(t, app, prefix)
   t.match(await reader.tasks.status(id), { state: 'succeeded', result: 'saved the part so far' })

@@ -16,7 +16,7 @@ export async function inspect ({ instances }: TaskConnection, { json }: { json?:
   const inspections = await Promise.all(instances.map(inspectInstance))
   const isOnly = inspections.length === 1
   if (json) printJson(isOnly ? inspections[0] : inspections)
-  else inspections.forEach((inspection, i) => show(inspection, isOnly, i === 0))
+  else inspections.forEach((inspection, i) => printAll(inspection, isOnly, i === 0))
   return EXIT.done
 }
 
@@ -25,7 +25,7 @@ async function inspectInstance ({ tasks, address }: PluginInstance): Promise<Ins
   return { name: tasks.name, redis: address, queues, workers }
 }
 
-function show ({ name, redis, queues, workers }: Inspection, isOnly: boolean, isFirst: boolean): void {
+function printAll ({ name, redis, queues, workers }: Inspection, isOnly: boolean, isFirst: boolean): void {
   if (!isFirst) print('')
   printErr(isOnly ? redis : `${name}: ${redis}`)
   showQueues(queues)

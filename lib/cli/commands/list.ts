@@ -3,7 +3,7 @@
  */
 import { EXIT } from '../exit.ts'
 import { paint, printJson, printTable, printErr } from '../output.ts'
-import { ago, asJson, oneLine, shorten } from '../text.ts'
+import { ago, toJsonLine, oneLine, shorten } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskPage, TaskRecord, TaskState } from '../../types.ts'
 
@@ -22,7 +22,7 @@ const INFO_WIDTH = 60
 export async function list (connection: TaskConnection, flags: ListFlags): Promise<number> {
   const page = await collect(connection, flags)
   if (flags.json) printJson(page)
-  else show(page, flags)
+  else printAll(page, flags)
   return EXIT.done
 }
 
@@ -42,10 +42,10 @@ async function collect (connection: TaskConnection, flags: ListFlags): Promise<T
 
 const TITLES = ['ID', 'NAME', 'QUEUE', 'STATE', 'ATTEMPT', 'ENQUEUED', 'STARTED', 'FINISHED', 'INFO']
 
-function show ({ tasks, cursor }: TaskPage, { state }: ListFlags): void {
+function printAll ({ tasks, cursor }: TaskPage, { state }: ListFlags): void {
   if (tasks.length > 0) printTable(TITLES, tasks.map(row))
   else printErr(`No ${state} tasks`)
-  if (cursor !== null) printErr(`There may be more: --cursor ${asJson(cursor)}`)
+  if (cursor !== null) printErr(`There may be more: --cursor ${toJsonLine(cursor)}`)
 }
 
 const row = (task: TaskRecord): string[] => [
@@ -56,5 +56,5 @@ const row = (task: TaskRecord): string[] => [
 /** The error, or the progress. */
 function info ({ error, stage, progress }: TaskRecord): string {
   if (error) return shorten(`${error.message}${error.code ? ` [${error.code}]` : ''}`, INFO_WIDTH)
-  return shorten([stage ?? '', progress === null ? '' : asJson(progress)].join(' '), INFO_WIDTH)
+  return shorten([stage ?? '', progress === null ? '' : toJsonLine(progress)].join(' '), INFO_WIDTH)
 }

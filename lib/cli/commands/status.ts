@@ -4,7 +4,7 @@
 import * as errors from '../../errors.ts'
 import { EXIT, printError } from '../exit.ts'
 import { paint, printFields, printJson, printErr } from '../output.ts'
-import { ago, asJson, cleanText, oneLine } from '../text.ts'
+import { ago, toJsonLine, cleanText, oneLine } from '../text.ts'
 import type { PluginInstance } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskRecord } from '../../types.ts'
@@ -17,7 +17,7 @@ export async function status (connection: TaskConnection, id: string, flags: Sta
   if (!found) return await reportUnknown(connection, id, flags.json)
   const record: TaskRecord = { ...found.record, ...(flags.full ? await readHidden(found) : {}) }
   if (flags.json) printJson(record)
-  else show(record)
+  else printAll(record)
   return EXIT.done
 }
 
@@ -51,14 +51,14 @@ export async function reportUnknown (
 }
 
 const time = (iso: string | null): string => iso === null ? '-' : `${iso} (${ago(iso)} ago)`
-const json = (value: unknown): string => value === null || value === undefined ? '-' : asJson(value)
+const json = (value: unknown): string => value === null || value === undefined ? '-' : toJsonLine(value)
 
 function errorText ({ error }: TaskRecord): string {
   if (!error) return '-'
   return cleanText(`${error.name}: ${error.message}${error.code ? ` [${error.code}]` : ''}`)
 }
 
-function show (record: TaskRecord): void {
+function printAll (record: TaskRecord): void {
   const { data, error, stage } = record
   const hidden: Array<[string, string]> = []
   if (data !== undefined) hidden.push(['data', json(data)])

@@ -83,7 +83,14 @@ export class Greeting {
   async #check (): Promise<void> {
     const { connection: { client, address }, clock, log } = this.#options
     await clock.synchronise()
-    for (const { fields, msg } of await inspectRedis(client, address)) log.warn(fields, msg)
+    const { evictionPolicies, skewMs } = await inspectRedis(client, address)
+    for (const policy of evictionPolicies) {
+      const fields = { event: 'redis.eviction_enabled', address, policy }
+      log.warn(fields, 'Redis drops keys when its memory is full, waiting tasks too: set maxmemory-policy noeviction')
+    }
+    if (skewMs === 0) return
+    const fields = { event: 'redis.clocks_skewed', address, skewMs }
+    log.warn(fields, 'clocks of the cluster differ, delayed tasks start at a wrong time: synchronise them (NTP)')
   }
 
   readonly #checkAgain = (): void => {

@@ -6,10 +6,12 @@ import * as errors from '../../errors.ts'
 import { isCluster, type RedisClient } from './connection.ts'
 import { keyPattern, queueOf } from './keys.ts'
 
-/** A warning for the log: the message, and its fields. */
-export interface RedisWarning {
-  msg: string
-  fields: { event: string, redis: string, [field: string]: unknown }
+/** What deserves a warning. */
+export interface RedisInspection {
+  /** Policies of masters that drop keys when their memory is full. */
+  evictionPolicies: string[]
+  /** By how many ms the clocks of the masters differ. 0 if that is too little to matter. */
+  skewMs: number
 }
 
 const mastersOf = (client: RedisClient): Redis[] => isCluster(client) ? client.nodes('master') : [client]
@@ -18,22 +20,15 @@ const mastersOf = (client: RedisClient): Redis[] => isCluster(client) ? client.n
 const CLOCK_SKEW_MS = 1_000
 
 /**
- * Warns if Redis may drop keys, or if the clocks of a cluster differ. No warnings if the user may not ask.
+ * Finds out if Redis may drop keys, and if the clocks of a cluster differ. Nothing if the user may not ask.
  * @throws FST_TASKS_REDIS_TOO_OLD below 6.2
  */
-export async function inspectRedis (client: RedisClient, address: string): Promise<RedisWarning[]> {
+export async function inspectRedis (client: RedisClient, address: string): Promise<RedisInspection> {
   const masters = mastersOf(client)
   const policies = await Promise.all(masters.map(master => memoryPolicy(master, address)))
-  const warnings: RedisWarning[] = [...new Set(policies)].filter(policy => policy !== 'noeviction').map(policy => ({
-    msg: 'Redis drops keys when its memory is full, and with them waiting tasks: set maxmemory-policy noeviction',
-    fields: { event: 'redis.eviction_enabled', redis: address, policy }
-  }))
+  const evictionPolicies = [...new Set(policies)].filter(policy => policy !== 'noeviction')
   const skewMs = masters.length > 1 ? await clockSkew(masters) : 0
-  if (skewMs < CLOCK_SKEW_MS) return warnings
-  return [...warnings, {
-    msg: 'clocks of the cluster differ, delayed tasks start too early or too late: synchronise them (NTP)',
-    fields: { event: 'redis.clocks_skewed', redis: address, skewMs }
-  }]
+  return { evictionPolicies, skewMs: skewMs < CLOCK_SKEW_MS ? 0 : skewMs }
 }
 
 /** By how many ms the clocks of these nodes differ, beyond what the round trips explain. */
