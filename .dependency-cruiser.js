@@ -68,7 +68,12 @@ export default {
       from: { path: '^lib/', pathNot: rooms.map(pattern) },
       to: {}
     },
-    { name: 'no-development-package', severity: 'error', from: { path: '^lib/' }, to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer'] } }
+    {
+      name: 'no-development-package',
+      severity: 'error',
+      from: { path: '^lib/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer'] }
+    }
   ],
   options: {
     tsPreCompilationDeps: true,

@@ -2,7 +2,10 @@ import neostandard from 'neostandard'
 import tseslint from 'typescript-eslint'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.build', '.build-shields', '.tap', 'coverage', 'artifacts', 'test/types'] }),
+  ...neostandard({
+    ts: true,
+    ignores: ['dist', '.build', '.build-shields', '.tap', 'coverage', 'artifacts', 'test/types']
+  }),
   {
     rules: {
       // `void` says that a promise is not awaited on purpose.
@@ -16,7 +19,12 @@ export default [
     plugins: { '@typescript-eslint': tseslint.plugin },
     rules: {
       // tap runs a test without being awaited.
-      '@typescript-eslint/no-floating-promises': ['warn', { allowForKnownSafeCalls: [{ from: 'package', package: '@tapjs/test', name: 'test' }, { from: 'package', package: '@tapjs/core', name: 'test' }] }],
+      '@typescript-eslint/no-floating-promises': ['warn', {
+        allowForKnownSafeCalls: [
+          { from: 'package', package: '@tapjs/test', name: 'test' },
+          { from: 'package', package: '@tapjs/core', name: 'test' }
+        ]
+      }],
       '@typescript-eslint/no-misused-promises': ['warn', { checksVoidReturn: { arguments: false, attributes: false } }],
       '@typescript-eslint/switch-exhaustiveness-check': 'warn'
     }

@@ -87,11 +87,13 @@ function barTable (bars: Bar[]): string {
   return markdown([['Figure', 'Bar', 'This run', 'Result'], ...rows])
 }
 
-/** The first column names what was measured. */
+/** Names the first column, which has no title in the plain text. */
 const titled = ([first, ...others]: string[]): string[] => [first || 'Case', ...others]
 
-const figures = ({ title, note, columns, rows }: Table): string =>
-  `### ${title}\n\n${markdown([titled(columns), ...rows.map(row => row.map(formatCell))])}\n${note ? `\n${note}\n` : ''}`
+function figures ({ title, note, columns, rows }: Table): string {
+  const cells = rows.map(row => row.map(formatCell))
+  return `### ${title}\n\n${markdown([titled(columns), ...cells])}\n${note ? `\n${note}\n` : ''}`
+}
 
 function machineTable ({ cores, cpu, memory, system, loadBefore, versions }: Machine): string {
   const rows = [

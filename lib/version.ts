@@ -1,5 +1,5 @@
 /**
- * Layer 0: which version of this package runs.
+ * The version of this package.
  */
 import { createRequire } from 'node:module'
 

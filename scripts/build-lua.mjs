@@ -25,12 +25,15 @@ function include (indent, name) {
 function join (name) {
   const joined = withoutHeader(read(name)).replace(/^([ \t]*)-- @include (\S+)$/gm, (_line, indent, file) => include(indent, file))
   const text = withoutComments(joined).replace(/\n{2,}/g, '\n').trim()
-  if (/`|\$\{/.test(text)) throw new Error(`${name}.lua: a template literal cannot hold a backtick or a dollar sign with a brace`)
+  if (/`|\$\{/.test(text)) {
+    throw new Error(`${name}.lua: a template literal cannot hold a backtick or a dollar sign with a brace`)
+  }
   return text
 }
 
 function generate () {
-  const names = readdirSync(new URL('lua/', store)).filter(file => file.endsWith('.lua')).map(file => file.slice(0, -4)).sort()
+  const files = readdirSync(new URL('lua/', store)).filter(file => file.endsWith('.lua'))
+  const names = files.map(file => file.slice(0, -4)).sort()
   const scripts = names.map(name => `  '${name}': String.raw\`${join(name)}\``)
   return '// Made by scripts/build-lua.mjs from the files in lua/: change those, and run `npm run compile`.\n' +
     '/* eslint-disable */\n' +

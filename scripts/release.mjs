@@ -32,9 +32,9 @@ function release (publish) {
   run('npm', 'run', 'build')
   run('npm', 'run', 'check:package')
   run('npm', 'publish', ...(publish ? [] : ['--dry-run']))
-  if (!publish) return say(`${tag} is ready. Nothing was published or tagged. Next: npm run release -- --publish`)
+  if (!publish) return log(`${tag} is ready. Nothing was published or tagged. Next: npm run release -- --publish`)
   run('git', 'tag', '--annotate', tag, '--message', tag)
-  say(`${tag} is published and tagged. Next: git push origin ${tag}`)
+  log(`${tag} is published and tagged. Next: git push origin ${tag}`)
 }
 
 function refuseIf (problems) {
@@ -84,12 +84,12 @@ function git (...args) {
 }
 
 function run (command, ...args) {
-  say(`${command} ${args.join(' ')}`)
+  log(`${command} ${args.join(' ')}`)
   const { status, error } = spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' })
   if (status !== 0) fail(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`)
 }
 
-function say (text) {
+function log (text) {
   console.log(`release: ${text}`)
 }
 

@@ -608,7 +608,7 @@ const shields: Shield[] = [
     test: 'cli/watch'
   },
   {
-    against: 'what is written to node_modules, or to a dotfile, starts it anew',
+    against: 'a change in node_modules or in a dotfile restarts the worker',
     file: 'cli/file-watcher.js',
     shield: 'ignored: file => isIgnored(file, paths)',
     without: '',

@@ -133,14 +133,14 @@ const plugin: Table = {
 }
 
 interface Place { name: string, table: Table, check: (options: any) => unknown, code: string, path: string }
-const ofPlugin = (options: any): unknown => pluginSettings({ backoffStrategies: strategies, ...options })
+const checkPlugin = (options: any): unknown => pluginSettings({ backoffStrategies: strategies, ...options })
 const fixed = (options: any): any => ({ backoff: { strategy: 'fixed', ...options } })
 const places: Place[] = [
-  { name: 'register', table: plugin, check: ofPlugin, code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: '' },
-  { name: 'register: routes', table: routes, check: options => ofPlugin({ routes: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'routes.' },
-  { name: 'register: worker', table: worker, check: options => ofPlugin({ worker: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'worker.' },
-  { name: 'register: threads', table: threads, check: options => ofPlugin({ threads: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'threads.' },
-  { name: 'register: backoff', table: backoff, check: options => ofPlugin(fixed(options)), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'backoff.' },
+  { name: 'register', table: plugin, check: checkPlugin, code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: '' },
+  { name: 'register: routes', table: routes, check: options => checkPlugin({ routes: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'routes.' },
+  { name: 'register: worker', table: worker, check: options => checkPlugin({ worker: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'worker.' },
+  { name: 'register: threads', table: threads, check: options => checkPlugin({ threads: options }), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'threads.' },
+  { name: 'register: backoff', table: backoff, check: options => checkPlugin(fixed(options)), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'backoff.' },
   { name: 'startWorker', table: worker, check: options => workerSettings(options, []), code: 'FST_TASKS_PLUGIN_OPTION_INVALID', path: 'worker.' },
   { name: 'define', table: define, check: options => checkDefine('a', options, settings), code: 'FST_TASKS_TASK_OPTION_INVALID', path: '' },
   { name: 'define: backoff', table: backoff, check: options => checkDefine('a', fixed(options), settings), code: 'FST_TASKS_TASK_OPTION_INVALID', path: 'backoff.' },

@@ -1,5 +1,5 @@
 /**
- * Layer 0: whatever a handler throws, as a failure that can be stored and read.
+ * Whatever a handler throws, as a failure that can be stored and read.
  */
 import { inspect, toUSVString } from 'node:util'
 import { tryOr } from '../describe.ts'

@@ -1,7 +1,7 @@
 /**
- * Layer 0: what of a request rides along with the tasks that it enqueues: its id and its W3C trace context
- * (https://www.w3.org/TR/trace-context/). All of it comes from outside, and stands in records and logs: what is not
- * well-formed is ignored, and nothing of it is longer than its limit.
+ * What of a request rides along with the tasks that it enqueues: its id and its W3C trace context
+ * (https://www.w3.org/TR/trace-context/). All of it comes from clients and is written to records and logs: a malformed
+ * value is ignored, and none is longer than its limit.
  */
 
 /** Of a request, or of a task that enqueues another. What is not there is left out. */

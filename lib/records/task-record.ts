@@ -1,5 +1,5 @@
 /**
- * Layer 0: the record of a task, as JSON in Redis and as people read it.
+ * The record of a task, as JSON in Redis and as `status()` returns it.
  *
  * In Redis it has the shape of a Bee-Queue job: { data, options, status, progress }. A plain Bee-Queue writes these four
  * again when it works on a task, and drops what it does not know: so what must last stands in `options`, and what

@@ -1,5 +1,5 @@
 /**
- * Layer 0: what a worker tells of itself: as JSON in Redis, one text for each of its queues, and as people read it.
+ * What a worker reports about itself: as JSON in Redis, one text for each of its queues, and as `workers()` returns it.
  */
 import { isTooDeep } from './json.ts'
 import { MAX_DATE } from './time.ts'

@@ -30,7 +30,7 @@ type Accepted<Provider extends FastifyTypeProvider, Schema> = unknown extends Re
   : Input<Schema, FirstKnown<Handed<Provider, Schema>, Received<Provider, Schema>, unknown>>
 
 /** The type that is read of a stored result. A codec of zod writes its input type. */
-type Read<Provider extends FastifyTypeProvider, Schema> = unknown extends Handed<Provider, Schema> ? unknown
+type ReadBack<Provider extends FastifyTypeProvider, Schema> = unknown extends Handed<Provider, Schema> ? unknown
   : Narrower<Serialized<Handed<Provider, Schema>>, Serialized<Input<Schema, Handed<Provider, Schema>>>>
 type Narrower<A, B> = A extends B ? A
   : A extends object
@@ -81,10 +81,10 @@ export type TaskData<Provider extends FastifyTypeProvider, Schema, Name, Given> 
   FirstKnown<Accepted<Provider, Schema>, Merged<Name, 'data'>, Or<Given, any>>
 /** The result that is read of a task. */
 export type TaskResult<Provider extends FastifyTypeProvider, Schema, Name, Given> =
-  FirstKnown<Read<Provider, Schema>, NamedResult<Name>, Or<Serialized<Given>, unknown>>
+  FirstKnown<ReadBack<Provider, Schema>, NamedResult<Name>, Or<Serialized<Given>, unknown>>
 /** The progress that is read of a task. */
 export type TaskProgress<Provider extends FastifyTypeProvider, Schema, Name, Given> =
-  FirstKnown<Read<Provider, Schema>, NamedProgress<Name>, Or<Serialized<Given>, any>>
+  FirstKnown<ReadBack<Provider, Schema>, NamedProgress<Name>, Or<Serialized<Given>, any>>
 
 /** The data of a task that is known by its name only. */
 export type NamedData<Name> = Merged<Name, 'data'>
@@ -97,10 +97,10 @@ export type DataAgrees<Provider extends FastifyTypeProvider, Schema, Name> =
   Agrees<NamedData<Name>, Accepted<Provider, Schema>, Name>
 /** The result that the schema writes must fit the result by name. */
 export type ResultAgrees<Provider extends FastifyTypeProvider, Schema, Name> =
-  Agrees<Read<Provider, Schema>, NamedResult<Name>, Name>
+  Agrees<ReadBack<Provider, Schema>, NamedResult<Name>, Name>
 /** The progress that the schema writes must fit the progress by name. */
 export type ProgressAgrees<Provider extends FastifyTypeProvider, Schema, Name> =
-  Agrees<Read<Provider, Schema>, NamedProgress<Name>, Name>
+  Agrees<ReadBack<Provider, Schema>, NamedProgress<Name>, Name>
 type Agrees<From, To, Name> = unknown extends From ? unknown
   : unknown extends To ? unknown : [From] extends [To] ? unknown : Clash<Name>
 /** The name of the property is the text of the compiler's error. */

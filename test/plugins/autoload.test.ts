@@ -14,14 +14,19 @@ async function load (t: Test, files: object, order = ['plugins', 'tasks', 'route
   const folder = t.testdir({ 'package.json': '{"type":"module"}', ...files } as any)
   const app = Fastify()
   t.teardown(() => app.close())
-  for (const dir of order) app.register(autoload, { dir: join(folder, dir), autoHooks: true, encapsulate: dir !== 'plugins', options: { redis: REDIS_URL, keys: randomPrefix() } })
+  for (const dir of order) {
+    const options = { redis: REDIS_URL, keys: randomPrefix() }
+    app.register(autoload, { dir: join(folder, dir), autoHooks: true, encapsulate: dir !== 'plugins', options })
+  }
   await app.ready()
   return app
 }
 
 const plugins = {
   'tasks.js': `import tasks from ${PLUGIN}
-export default async function (fastify, { redis, keys }) { await fastify.register(tasks, { redis, prefix: keys, worker: true }) }`,
+export default async function (fastify, { redis, keys }) {
+  await fastify.register(tasks, { redis, prefix: keys, worker: true })
+}`,
   'clock.js': 'export default async function (fastify) { fastify.decorate("clock", () => "noon") }'
 }
 
@@ -34,7 +39,12 @@ for (const order of [['plugins', 'tasks', 'routes'], ['plugins', 'routes', 'task
         mail: { 'letter.js': task('letter', 'return (await this.tasks.enqueue("time", data)).result()') }
       },
       routes: {
-        times: { 'index.js': 'export default async function (fastify) { fastify.post("/:city", async (request, reply) => reply.accepted(await fastify.tasks.enqueue("letter", request.params))) }' }
+        times: {
+          'index.js': `export default async function (fastify) {
+            fastify.post("/:city", async (request, reply) =>
+              reply.accepted(await fastify.tasks.enqueue("letter", request.params)))
+          }`
+        }
       }
     }, order)
     const accepted = await app.inject({ method: 'POST', url: '/times/Oslo' })
@@ -42,11 +52,12 @@ for (const order of [['plugins', 'tasks', 'routes'], ['plugins', 'routes', 'task
     const { id } = accepted.json()
     t.equal(accepted.headers.location, `/tasks/${id}`)
     await reaches(app, id, 'succeeded')
-    t.equal((await app.inject(`/tasks/${id}`)).json().result, 'noon, Oslo', 'a task of a folder below, that enqueues one of another file')
+    const { result } = (await app.inject(`/tasks/${id}`)).json()
+    t.equal(result, 'noon, Oslo', 'a task of a subfolder enqueues a task of another file')
   })
 }
 
-t.test('a task file sees the scope that its folder has', async t => {
+t.test('the handler of a task file has the decorators of its folder\'s scope', async t => {
   const hooks = 'export default async function (fastify) { fastify.decorate("place", "a") }'
   const app = await load(t, {
     plugins,
@@ -60,18 +71,32 @@ t.test('a task file sees the scope that its folder has', async t => {
   t.equal(await (await app.tasks.enqueue('where.b')).result({ timeout: 5_000 }), false)
 })
 
-t.test('files of CommonJS', async t => {
+t.test('CommonJS files are loaded', async t => {
   const app = await load(t, {
     'package.json': '{"type":"commonjs"}',
-    plugins: { 'tasks.cjs': `module.exports = async function (fastify, { redis, keys }) { const { default: tasks } = await import(${PLUGIN}); await fastify.register(tasks, { redis, prefix: keys, worker: true }) }` },
+    plugins: {
+      'tasks.cjs': `module.exports = async function (fastify, { redis, keys }) {
+        const { default: tasks } = await import(${PLUGIN})
+        await fastify.register(tasks, { redis, prefix: keys, worker: true })
+      }`
+    },
     tasks: { 'double.cjs': 'module.exports = async fastify => { fastify.tasks.define("double", data => data * 2) }' },
-    routes: { 'root.cjs': 'module.exports = async fastify => { fastify.get("/:n", async (request, reply) => reply.accepted(await fastify.tasks.enqueue("double", Number(request.params.n)))) }' }
+    routes: {
+      'root.cjs': `module.exports = async fastify => {
+        fastify.get("/:n", async (request, reply) =>
+          reply.accepted(await fastify.tasks.enqueue("double", Number(request.params.n))))
+      }`
+    }
   })
   const { id } = (await app.inject('/21')).json()
   t.equal((await reaches(app, id, 'succeeded')).result, 42)
 })
 
-t.test('two files that define one name: the boot says so', async t => {
-  const error = await errorOf(load(t, { plugins, tasks: { 'a.js': task('same'), 'b.js': task('same') }, routes: { 'root.js': 'export default async function () {}' } }))
+t.test('the boot fails if two files define the same name', async t => {
+  const error = await errorOf(load(t, {
+    plugins,
+    tasks: { 'a.js': task('same'), 'b.js': task('same') },
+    routes: { 'root.js': 'export default async function () {}' }
+  }))
   t.match(error, { code: 'FST_TASKS_ALREADY_DEFINED', message: /"same"/ })
 })

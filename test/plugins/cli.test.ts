@@ -17,7 +17,9 @@ export default async function app (fastify, options) {
   fastify.post('/double', async (request, reply) => reply.accepted(await double.enqueue(request.body.n)))
 }`
 
-function run (t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv): { child: ChildProcess, out: () => string, exit: Promise<unknown[]> } {
+interface Run { child: ChildProcess, out: () => string, exit: Promise<unknown[]> }
+
+function run (t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv): Run {
   const child = spawn(process.execPath, args, { cwd: folder, env: { ...process.env, REDIS_URL, ...env } })
   let out = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { out += chunk })
@@ -26,26 +28,28 @@ function run (t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv): 
   return { child, out: () => out, exit }
 }
 
-t.test('fastify start serves an app, fastify-tasks worker works for it: one file', async t => {
+t.test('fastify start serves an app file, and fastify-tasks worker runs its tasks', async t => {
   const folder = t.testdir({ 'app.mjs': app })
   const env = { PREFIX: randomPrefix() }
   const web = run(t, folder, [FASTIFY, 'start', '-p', '0', '-l', 'info', '--options', 'app.mjs'], env)
   const worker = run(t, folder, [TASKS, 'worker', '-A', 'app.mjs'], env)
-  const origin = await until('the app listens', () => /Server listening at (http:\/\/127\.0\.0\.1:\d+)/.exec(web.out())?.[1], 20_000)
-  const reply = await fetch(`${origin}/double`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"n":21}' })
+  const address = /Server listening at (http:\/\/127\.0\.0\.1:\d+)/
+  const origin = await until('the app listens', () => address.exec(web.out())?.[1], 20_000)
+  const headers = { 'content-type': 'application/json' }
+  const reply = await fetch(`${origin}/double`, { method: 'POST', headers, body: '{"n":21}' })
   t.equal(reply.status, 202)
-  const ended: any = await until('it has ended', async () => {
+  const finished: any = await until('the task succeeds', async () => {
     const record: any = await (await fetch(new URL(reply.headers.get('location')!, origin))).json()
     return record.state === 'succeeded' ? record : null
   }, 20_000)
-  t.equal(ended.result, 42)
+  t.equal(finished.result, 42)
   for (const [name, { child, exit, out }] of Object.entries({ web, worker })) {
     child.kill('SIGTERM')
     t.same(await exit, [0, null], `${name}: ${out()}`)
   }
 })
 
-t.test('fastify-cli\'s helper for tests', async t => {
+t.test('fastify-cli\'s helper for tests builds the app', async t => {
   process.env.PREFIX = randomPrefix()
   t.teardown(() => { delete process.env.PREFIX })
   const { build } = require('fastify-cli/helper.js')

@@ -24,41 +24,46 @@ async function build (t: Test, options = {}, routes: RoutesOptions = {}, go = la
 }
 
 for (const options of [{}, { threshold: 0 }, { syncThreshold: 0 }]) {
-  t.test(`@fastify/compress ${JSON.stringify(options)}: the status, its ETag, and 304`, async t => {
+  t.test(`@fastify/compress ${JSON.stringify(options)} compresses the status, with ETag and 304`, async t => {
     const go = latch()
     go.open()
     const app = await build(t, options, {}, go)
     const { id } = await app.tasks.enqueue('large')
     await reaches(app, id, 'succeeded')
     const plain = await app.inject(`/tasks/${id}`)
-    const packed = await app.inject({ url: `/tasks/${id}`, headers: gzip })
+    const compressed = await app.inject({ url: `/tasks/${id}`, headers: gzip })
     t.notOk('content-encoding' in plain.headers)
-    t.match(packed.headers, { 'content-encoding': 'gzip', vary: 'accept-encoding', 'cache-control': 'no-store', 'content-type': /json/ })
-    t.equal(gunzipSync(packed.rawPayload).toString(), plain.payload)
-    t.ok(packed.rawPayload.length < plain.rawPayload.length / 10)
-    const same = await app.inject({ url: `/tasks/${id}`, headers: { ...gzip, 'if-none-match': packed.headers.etag as string } })
-    t.equal(same.statusCode, 304)
+    t.match(compressed.headers, {
+      'content-encoding': 'gzip',
+      vary: 'accept-encoding',
+      'cache-control': 'no-store',
+      'content-type': /json/
+    })
+    t.equal(gunzipSync(compressed.rawPayload).toString(), plain.payload)
+    t.ok(compressed.rawPayload.length < plain.rawPayload.length / 10)
+    const headers = { ...gzip, 'if-none-match': compressed.headers.etag as string }
+    t.equal((await app.inject({ url: `/tasks/${id}`, headers })).statusCode, 304)
     t.equal((await app.inject({ url: '/tasks/nobody', headers: gzip })).statusCode, 404)
   })
 }
 
-t.test('the stream is neither compressed nor held back, whatever types are compressed', async t => {
+t.test('the event stream is neither compressed nor delayed, even if all types are compressed', async t => {
   const go = latch()
   const app = await build(t, { customTypes: /./, threshold: 0 }, {}, go)
   const port = await listen(app)
   const { id } = await app.tasks.enqueue('large')
   await reaches(app, id, 'active')
-  const one = await stream(port, `/tasks/${id}/events`, gzip)
-  t.match(one.response.headers, { 'content-type': 'text/event-stream' })
-  t.notOk('content-encoding' in one.response.headers)
-  await until('the first event is there while the task runs', () => one.events.length === 1)
+  const opened = await stream(port, `/tasks/${id}/events`, gzip)
+  t.match(opened.response.headers, { 'content-type': 'text/event-stream' })
+  t.notOk('content-encoding' in opened.response.headers)
+  await until('the first event arrives while the task runs', () => opened.events.length === 1)
   go.open()
-  await one.ended
-  t.same(one.events.map(({ data }) => data.state), ['active', 'active', 'succeeded'])
+  await opened.ended
+  t.same(opened.events.map(({ data }) => data.state), ['active', 'active', 'succeeded'])
 })
 
-t.test('the hooks that the app gives for our routes are left as they are', async t => {
+t.test('the app\'s list of hooks for our routes is not changed', async t => {
   const onRequest = [async () => {}]
   await build(t, {}, { cancel: true, onRequest })
-  t.equal(onRequest.length, 1, 'compress puts a hook of its own beside those of each route')
+  t.equal(onRequest.length, 1, 'compress adds its own hook to the hooks of each route')
 })

@@ -6,16 +6,27 @@ import Fastify from 'fastify'
 import { latch, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 import { listen, stream } from '../support/streams.ts'
 
-interface Setup { app: FastifyInstance, as: (user: string | null, method: string, url: string, headers?: object) => Promise<any>, token: (user: string) => string }
+interface Setup {
+  app: FastifyInstance
+  /** Injects a request with the user's token, or without a token. */
+  as: (user: string | null, method: string, url: string, headers?: object) => Promise<any>
+  token: (user: string) => string
+}
 
 const authenticate = async (request: FastifyRequest): Promise<void> => { await request.jwtVerify() }
 
-/** Whose task a request may see: the token's user, and what the task was enqueued for. */
+/** An app in which a user may see only the tasks that this user enqueued. */
 async function build (t: Test, options: object = {}, go = latch()): Promise<Setup> {
   const app = Fastify()
   t.teardown(() => { go.open(); return app.close() })
   await app.register(jwt, { secret: 'of this test' })
-  await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: { closeTimeout: 100 }, routes: { cancel: true, onRequest: [authenticate] }, ...options })
+  await app.register(tasks, {
+    prefix: randomPrefix(),
+    redis: REDIS_URL,
+    worker: { closeTimeout: 100 },
+    routes: { cancel: true, onRequest: [authenticate] },
+    ...options
+  })
   const owners = new Map<string, string>()
   const secret = app.tasks.define('secret', {
     authorize: (request, record) => owners.get(record.id) === (request.user as { name: string }).name
@@ -31,27 +42,37 @@ async function build (t: Test, options: object = {}, go = latch()): Promise<Setu
   })
   await app.ready()
   const token = (name: string): string => app.jwt.sign({ name })
-  const as: Setup['as'] = (user, method, url, headers = {}) =>
-    app.inject({ method: method as 'GET', url, headers: { ...headers, ...(user === null ? {} : { authorization: `Bearer ${token(user)}` }) } })
+  const as: Setup['as'] = (user, method, url, headers = {}) => {
+    const authorization = user === null ? {} : { authorization: `Bearer ${token(user)}` }
+    return app.inject({ method: method as 'GET', url, headers: { ...headers, ...authorization } })
+  }
   return { app, as, token }
 }
 
-t.test('the owner sees the task, another gets 404, nobody 401: on every route', async t => {
+t.test('on every route the owner gets the task, another user 404, a request without a token 401', async t => {
   const go = latch()
   const { app, as } = await build(t, {}, go)
   const { id } = (await as('ada', 'POST', '/secret')).json()
   await reaches(app, id, 'active')
-  const ways: Array<[string, string, object?]> = [['GET', `/tasks/${id}`], ['HEAD', `/tasks/${id}`], ['GET', `/tasks/${id}`, { prefer: 'wait=20' }], ['GET', `/tasks/${id}/events`], ['DELETE', `/tasks/${id}`]]
-  for (const [method, url, headers] of ways) {
+  const requests: Array<[string, string, object?]> = [
+    ['GET', `/tasks/${id}`],
+    ['HEAD', `/tasks/${id}`],
+    ['GET', `/tasks/${id}`, { prefer: 'wait=20' }],
+    ['GET', `/tasks/${id}/events`],
+    ['DELETE', `/tasks/${id}`]
+  ]
+  for (const [method, url, headers] of requests) {
     const other = await as('eve', method, url, headers)
-    const nobody = await as(null, method, url, headers)
-    t.same([other.statusCode, nobody.statusCode], [404, 401], `${method} ${url} ${JSON.stringify(headers ?? '')}`)
+    const anonymous = await as(null, method, url, headers)
+    t.same([other.statusCode, anonymous.statusCode], [404, 401], `${method} ${url} ${JSON.stringify(headers ?? '')}`)
     if (method === 'HEAD') continue
-    t.match(other.json(), { code: 'FST_TASKS_NOT_FOUND', message: (await as('eve', method, '/tasks/nobody', headers)).json().message.replace('nobody', id) }, 'as one that is not there')
-    t.match(nobody.json(), { code: 'FST_JWT_NO_AUTHORIZATION_IN_HEADER' })
+    const missing = (await as('eve', method, '/tasks/nobody', headers)).json()
+    const expected = { code: 'FST_TASKS_NOT_FOUND', message: missing.message.replace('nobody', id) }
+    t.match(other.json(), expected, 'the same answer as for a task that does not exist')
+    t.match(anonymous.json(), { code: 'FST_JWT_NO_AUTHORIZATION_IN_HEADER' })
     t.notOk(other.headers.etag === (await as('ada', 'GET', `/tasks/${id}`)).headers.etag)
   }
-  t.equal((await app.tasks.status(id))!.state, 'active', 'nobody has cancelled it')
+  t.equal((await app.tasks.status(id))!.state, 'active', 'the task was not cancelled')
   t.match((await as('ada', 'GET', `/tasks/${id}`)).json(), { id, state: 'active' })
   t.equal((await as('ada', 'HEAD', `/tasks/${id}`)).statusCode, 200)
   const forged = await app.inject({ url: `/tasks/${id}`, headers: { authorization: 'Bearer forged.forged.forged' } })
@@ -59,24 +80,26 @@ t.test('the owner sees the task, another gets 404, nobody 401: on every route', 
   t.equal((await as('ada', 'DELETE', `/tasks/${id}`)).statusCode, 202)
 })
 
-t.test('the owner\'s stream and long poll', async t => {
+t.test('the owner gets the event stream and long polls', async t => {
   const go = latch()
   const { app, as, token } = await build(t, {}, go)
   const port = await listen(app)
   const { id } = (await as('ada', 'POST', '/secret')).json()
   await reaches(app, id, 'active')
   const authorization = `Bearer ${token('ada')}`
-  const one = await stream(port, `/tasks/${id}/events`, { authorization })
-  await until('the first', () => one.events.length === 1)
-  const poll = fetch(`http://127.0.0.1:${port}/tasks/${id}`, { headers: { authorization, prefer: 'wait=20', 'if-none-match': `"${one.events[0]!.id}"` } })
+  const opened = await stream(port, `/tasks/${id}/events`, { authorization })
+  await until('the first event', () => opened.events.length === 1)
+  const headers = { authorization, prefer: 'wait=20', 'if-none-match': `"${opened.events[0]!.id}"` }
+  const poll = fetch(`http://127.0.0.1:${port}/tasks/${id}`, { headers })
   go.open()
   t.match(await (await poll).json(), { stage: 'HALF' })
-  await one.ended
-  t.same(one.events.map(({ data }) => data.state), ['active', 'active', 'failed'])
-  t.equal((await stream(port, `/tasks/${id}/events`, { authorization: `Bearer ${token('eve')}` })).response.statusCode, 404)
+  await opened.ended
+  t.same(opened.events.map(({ data }) => data.state), ['active', 'active', 'failed'])
+  const refused = await stream(port, `/tasks/${id}/events`, { authorization: `Bearer ${token('eve')}` })
+  t.equal(refused.response.statusCode, 404)
 })
 
-t.test('data and stacks stay inside, also from the owner', async t => {
+t.test('even the owner gets no data, and a stack only with exposeStack', async t => {
   for (const exposeStack of [false, true]) {
     const go = latch()
     const { app, as } = await build(t, { exposeStack }, go)
@@ -84,25 +107,37 @@ t.test('data and stacks stay inside, also from the owner', async t => {
     const { id } = accepted.json()
     go.open()
     await reaches(app, id, 'failed')
-    const seen = [accepted, ...await Promise.all(['', '/events'].map(end => as('ada', 'GET', `/tasks/${id}${end}`)))].map(one => one.body).join('\n')
-    t.notMatch(seen, /hunter2|password/)
-    t.match(seen, /it went wrong/)
-    t.equal(/at .*fits-jwt/.test(seen), exposeStack, `exposeStack: ${exposeStack}`)
+    const answers = await Promise.all(['', '/events'].map(end => as('ada', 'GET', `/tasks/${id}${end}`)))
+    const bodies = [accepted, ...answers].map(({ body }) => body).join('\n')
+    t.notMatch(bodies, /hunter2|password/)
+    t.match(bodies, /it went wrong/)
+    t.equal(/at .*jwt\.test/.test(bodies), exposeStack, `exposeStack: ${exposeStack}`)
   }
 })
 
-t.test('authorize may be asynchronous; what it throws goes to the error handler', async t => {
+t.test('authorize may be async; an error that it throws goes to the error handler', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL })
   app.decorateRequest('groups', null)
-  app.tasks.define('later', { authorize: async request => { await new Promise(setImmediate); return request.headers.group === 'mine' } })
-  app.tasks.define('throws', { authorize: () => { throw Object.assign(new Error('the directory is away'), { statusCode: 502 }) } })
-  app.setErrorHandler((error: any, _request, reply) => reply.code(error.statusCode ?? 500).send({ mine: error.message }))
+  app.tasks.define('later', {
+    async authorize (request) {
+      await new Promise(setImmediate)
+      return request.headers.group === 'mine'
+    }
+  })
+  app.tasks.define('throws', {
+    authorize () { throw Object.assign(new Error('the directory is unavailable'), { statusCode: 502 }) }
+  })
+  app.setErrorHandler((error: any, _request, reply) =>
+    reply.code(error.statusCode ?? 500).send({ mine: error.message }))
   await app.ready()
   const later = await app.tasks.enqueue('later')
   t.equal((await app.inject({ url: later.location!, headers: { group: 'mine' } })).statusCode, 200)
   t.equal((await app.inject({ url: later.location!, headers: { group: 'other' } })).statusCode, 404)
   const throws = await app.tasks.enqueue('throws')
-  for (const end of ['', '/events']) t.match((await app.inject(`${throws.location!}${end}`)), { statusCode: 502, payload: '{"mine":"the directory is away"}' })
+  for (const end of ['', '/events']) {
+    const reply = await app.inject(`${throws.location!}${end}`)
+    t.match(reply, { statusCode: 502, payload: '{"mine":"the directory is unavailable"}' })
+  }
 })

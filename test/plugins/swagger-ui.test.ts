@@ -5,7 +5,7 @@ import t from 'tap'
 import tasks from '../../lib/plugin.ts'
 import { randomPrefix, REDIS_URL } from '../support/helpers.ts'
 
-// In a browser: test/browser/api.ts.
+// test/browser/api.ts tests the page in a browser.
 
 t.test('@fastify/swagger-ui serves the document, and its page', async t => {
   const app = Fastify()

@@ -4,7 +4,10 @@ import t from 'tap'
 import tasks from '../../lib/plugin.ts'
 import { build, connect, errorOf, randomPrefix, reaches, REDIS_URL } from '../support/helpers.ts'
 
-const Data = Type.Object({ width: Type.Integer({ maximum: 1_000 }), format: Type.Union([Type.Literal('png'), Type.Literal('webp')], { default: 'png' }) }, { additionalProperties: false })
+const Data = Type.Object({
+  width: Type.Integer({ maximum: 1_000 }),
+  format: Type.Union([Type.Literal('png'), Type.Literal('webp')], { default: 'png' })
+}, { additionalProperties: false })
 const Result = Type.Object({ bytes: Type.Integer(), note: Type.Optional(Type.String()) })
 const Progress = Type.Object({ done: Type.Number() })
 
@@ -17,18 +20,29 @@ for (const compiler of ['Fastify\'s own', 'TypeBoxValidatorCompiler'] as const) 
     t.teardown(() => app.close())
     if (compiler === 'TypeBoxValidatorCompiler') app.setValidatorCompiler(TypeBoxValidatorCompiler)
     await app.register(tasks, { prefix, redis: REDIS_URL, routes: { cancel: true } })
-    const resize = app.tasks.define('resize', { schema: { data: Data, result: Result, progress: Progress } }, async ({ width }: Resize, task) => {
+    const schema = { data: Data, result: Result, progress: Progress }
+    const resize = app.tasks.define('resize', { schema }, async ({ width }: Resize, task) => {
       await task.reportProgress({ done: 0.5, secret: 1 } as any)
       return { bytes: width * 2, secret: 2 }
     })
-    app.post('/resize', { schema: { body: Data } }, async (request, reply) => reply.accepted(await resize.enqueue(request.body)))
+    app.post('/resize', { schema: { body: Data } }, async (request, reply) =>
+      reply.accepted(await resize.enqueue(request.body)))
     app.post('/unchecked', async (request, reply) => reply.accepted(await resize.enqueue(request.body as Resize)))
     await app.ready()
 
     const bad = await app.inject({ method: 'POST', url: '/unchecked', payload: { width: 5_000, format: 'png' } })
-    t.match(bad.json(), { statusCode: 400, code: 'FST_ERR_VALIDATION', error: 'Bad Request', message: 'data/width must be <= 1000' })
-    t.match(await errorOf(resize.enqueue({ width: 1, format: 'gif' } as any)), { code: 'FST_ERR_VALIDATION', statusCode: 400, validationContext: 'data' })
-    t.same(await connect(t).keys(`${prefix}*`), [], 'nothing reached Redis')
+    t.match(bad.json(), {
+      statusCode: 400,
+      code: 'FST_ERR_VALIDATION',
+      error: 'Bad Request',
+      message: 'data/width must be <= 1000'
+    })
+    t.match(await errorOf(resize.enqueue({ width: 1, format: 'gif' } as any)), {
+      code: 'FST_ERR_VALIDATION',
+      statusCode: 400,
+      validationContext: 'data'
+    })
+    t.same(await connect(t).keys(`${prefix}*`), [], 'nothing was stored in Redis')
 
     await app.tasks.startWorker()
     const accepted = await app.inject({ method: 'POST', url: '/resize', payload: { width: 100, format: 'webp' } })
@@ -36,26 +50,28 @@ for (const compiler of ['Fastify\'s own', 'TypeBoxValidatorCompiler'] as const) 
     const { id } = accepted.json()
     t.match(await reaches(app, id, 'succeeded'), { state: 'succeeded' })
     const record = (await app.inject(`/tasks/${id}`)).json()
-    t.same([record.result, record.progress], [{ bytes: 200 }, { done: 0.5 }], 'what the schemas do not name has not left')
+    const removed = 'properties that the schemas do not name are removed'
+    t.same([record.result, record.progress], [{ bytes: 200 }, { done: 0.5 }], removed)
     const stored = await connect(t).hget(`${prefix}:{default}:jobs`, id)
     t.match(stored, '"bytes":200')
-    t.notMatch(stored, 'secret', 'nor is it in Redis')
+    t.notMatch(stored, 'secret', 'they are not in Redis either')
     t.same(await (await app.tasks.handle(id))!.result(), { bytes: 200 })
     t.equal((await app.inject({ method: 'DELETE', url: `/tasks/${id}` })).statusCode, 409)
   })
 }
 
-t.test('Ajv fills in the defaults of TypeBox\' schemas; TypeBox\' own compiler does not, as for bodies', async t => {
+t.test('Ajv sets the defaults of TypeBox\' schemas; TypeBox\' own compiler does not, as for bodies', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x', { expose: ['data'], schema: { data: Data } }) })
   t.same((await (await app.tasks.enqueue('x', { width: '7' })).status())!.data, { width: 7, format: 'png' })
   const strict = await build(t, {}, app => {
     app.setValidatorCompiler(TypeBoxValidatorCompiler)
     app.tasks.define('x', { schema: { data: Data } })
   })
-  t.match(await errorOf(strict.tasks.enqueue('x', { width: '7', format: 'png' })), { code: 'FST_ERR_VALIDATION', message: 'data/width must be integer' })
+  const error = await errorOf(strict.tasks.enqueue('x', { width: '7', format: 'png' }))
+  t.match(error, { code: 'FST_ERR_VALIDATION', message: 'data/width must be integer' })
 })
 
-t.test('the worker\'s own validation: a coded failure, no retries', async t => {
+t.test('a worker validates too: invalid data fails with a code, without retries', async t => {
   const prefix = randomPrefix()
   const old = await build(t, { prefix }, app => { app.tasks.define('x') })
   const { id } = await old.tasks.enqueue('x', { width: 'wide' }, { retries: 3 })
@@ -63,15 +79,22 @@ t.test('the worker\'s own validation: a coded failure, no retries', async t => {
     app.setValidatorCompiler(TypeBoxValidatorCompiler)
     app.tasks.define('x', { schema: { data: Data } }, () => 1)
   })
-  t.match(await reaches(old, id, 'failed'), { attempt: 1, attempts: 4, error: { code: 'FST_TASKS_DATA_REFUSED', message: /width|format/ } })
+  t.match(await reaches(old, id, 'failed'), {
+    attempt: 1,
+    attempts: 4,
+    error: { code: 'FST_TASKS_DATA_REFUSED', message: /width|format/ }
+  })
 })
 
-t.test('a schema that TypeBox refers to', async t => {
+t.test('TypeBox schemas may refer to shared schemas', async t => {
   const app = await build(t, {}, app => {
     app.addSchema(Type.Object({ name: Type.String() }, { $id: 'Person' }))
-    app.tasks.define('x', { schema: { data: Type.Object({ to: Type.Unsafe(Type.Ref('Person#')) }), result: Type.Ref('Person#') } }, (data: any) => data.to)
+    const schema = { data: Type.Object({ to: Type.Unsafe(Type.Ref('Person#')) }), result: Type.Ref('Person#') }
+    app.tasks.define('x', { schema }, (data: any) => data.to)
   })
-  t.match(await errorOf(app.tasks.enqueue('x', { to: {} })), { message: 'data/to must have required property \'name\'' })
+  const error = await errorOf(app.tasks.enqueue('x', { to: {} }))
+  t.match(error, { message: 'data/to must have required property \'name\'' })
   await app.tasks.startWorker()
-  t.same(await (await app.tasks.enqueue('x', { to: { name: 'Ada', secret: 1 } })).result({ timeout: 5_000 }), { name: 'Ada' })
+  const handle = await app.tasks.enqueue('x', { to: { name: 'Ada', secret: 1 } })
+  t.same(await handle.result({ timeout: 5_000 }), { name: 'Ada' })
 })

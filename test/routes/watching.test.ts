@@ -221,9 +221,9 @@ t.test('a heartbeat every 15 seconds', async t => {
   t.teardown(() => mock.timers.reset())
   const one = await stream(port, `/tasks/${id}/events`)
   await until('the first event', () => one.events.length >= 1)
-  for (let beats = 1; beats <= 2; beats++) {
+  for (let heartbeats = 1; heartbeats <= 2; heartbeats++) {
     mock.timers.tick(15_000)
-    await until('a heartbeat', () => one.text().split(': heartbeat\n\n').length === beats + 1)
+    await until('a heartbeat', () => one.text().split(': heartbeat\n\n').length === heartbeats + 1)
   }
   one.response.destroy()
 })

@@ -91,7 +91,7 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
     return records.every(one => one === null)
   })
   t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
-  // What workers tell each other and those who look at them, and who waits for what; all go by themselves once no worker lives.
+  // Keys of workers and of waiting callers: they expire when no worker runs.
   const ofWorkers = ['stallInterval', 'stallBlock', 'workers', 'workerInfo', 'watched'].map(key => `${prefix}:{default}:${key}`)
   await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.includes(key)))
   for (const key of await keysOf(t, prefix)) t.ok(await connect(t).pttl(key) !== -1, `${key} has an expiry`)

@@ -32,7 +32,7 @@ class Redis extends EventEmitter {
   readonly ready = true
   readonly #client: RedisClient
   readonly #keys: QueueKeys
-  #gathered: Addition[] = []
+  #additions: Addition[] = []
 
   constructor (client: RedisClient, keys: QueueKeys) {
     super()
@@ -47,9 +47,9 @@ class Redis extends EventEmitter {
 
   evalsha (...args: any[]): void {
     const addition = toAddition(args)
-    const isFirst = isFirstOfTick(this, () => this.#send(this.#gathered.splice(0)))
+    const isFirst = isFirstOfTick(this, () => this.#send(this.#additions.splice(0)))
     if (isFirst) this.#send([addition])
-    else this.#gathered.push(addition)
+    else this.#additions.push(addition)
   }
 
   #send (additions: Addition[]): void {

@@ -169,7 +169,7 @@ test('wrong options', () => {
   expect(app.tasks.define('x', shared, (data: { n: number }) => data.n)).type.toBe<Task<{ n: number }, number, any>>()
 })
 
-test('by name, open where nobody merges', async () => {
+test('by name, open if no names are merged', async () => {
   const handle = await app.tasks.enqueue('any', { any: 'data' }, { delay: 1 })
   expect(handle).type.toBe<TaskHandle<unknown, unknown>>()
   await app.tasks.enqueue('any')
