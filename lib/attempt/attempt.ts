@@ -138,7 +138,7 @@ export class Attempt implements ThreadableAttempt {
   #callHandler (): unknown {
     const { handler, threadFile, instance } = this.definition
     if (threadFile !== null) return this.#owner.runInThread(threadFile, this)
-    const context = new HandlerTaskContext(this, instance)
+    const context = new HandlerTaskContext(this)
     return runWithOrigin(this.#origin(), () => handler!.call(instance, this.#data, context))
   }
 
@@ -214,7 +214,7 @@ export class Attempt implements ThreadableAttempt {
   // Both throw at once and not through their promise: a rejection that nobody awaits would end the process.
 
   updateState (stage: string, progress?: unknown): Promise<void> {
-    checkStage(stage, this.#progressInvalid)
+    checkStage(stage, reason => this.#progressInvalid(reason))
     return this.#report(stage, progress === undefined ? this.#state.progress : progress)
   }
 
@@ -225,14 +225,16 @@ export class Attempt implements ThreadableAttempt {
   #report (stage: string | null, progress: unknown): Promise<void> {
     const { maxProgressSize } = this.task.settings
     const serializer = this.definition.schemas().progress
-    const json = serializeProgress(progress, { serializer, maxProgressSize, invalid: this.#progressInvalid })
+    const json = serializeProgress(progress, { serializer, maxProgressSize, invalid: reason => this.#progressInvalid(reason) })
     // A copy: the handler may go on to change its object.
     this.#state = { stage, progress: JSON.parse(json) }
     return this.#store(`{"stage":${JSON.stringify(stage)},"progress":${json}}`)
   }
 
-  readonly #progressInvalid = (reason: string): Error =>
-    new errors.ProgressInvalid(this.name, this.task.settings.maxProgressSize, reason)
+  /** No arrow function in a field: that would cost each task a closure. */
+  #progressInvalid (reason: string): Error {
+    return new errors.ProgressInvalid(this.name, this.task.settings.maxProgressSize, reason)
+  }
 
   async #store (json: string): Promise<void> {
     if (!this.#returned && !await this.#owner.report(this.task, json)) this.abort('lost')

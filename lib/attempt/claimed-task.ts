@@ -28,8 +28,6 @@ export interface ClaimedTask {
   now: number
 }
 
-type ClaimFacts = Pick<ClaimedTask, 'claim' | 'queue' | 'settings' | 'order' | 'now'>
-
 /** Reads a record. Never throws: an unreadable one is replaced by a placeholder, and its error returned. */
 export function readStored (text: string, now: number): { stored: StoredTask, unreadable: Error | undefined } {
   try {
@@ -39,7 +37,10 @@ export function readStored (text: string, now: number): { stored: StoredTask, un
   }
 }
 
-export function toClaimedTask (text: string, { claim, queue, settings, order, now }: ClaimFacts): ClaimedTask {
+/** Parameters one by one: this runs for each task. */
+export function toClaimedTask (
+  text: string, claim: ClaimRef, queue: string, settings: Settings, order: number, now: number
+): ClaimedTask {
   const { stored: read, unreadable } = readStored(text, now)
   // A plain Bee-Queue's retry() queues a failed job and leaves its record as it was.
   const stored = read.status === 'failed' ? resetForRetry(read) : read

@@ -28,15 +28,28 @@ export class ThreadTaskContext implements ThreadTask {
   reportProgress (progress: unknown): Promise<void> { return this.#source.reportProgress(progress) }
 }
 
-export class HandlerTaskContext extends ThreadTaskContext implements TaskContext {
-  readonly #app: FastifyInstance
+/** Not derived: each task makes one, and a derived class with private fields costs several times as much. */
+export class HandlerTaskContext implements TaskContext {
+  readonly #source: TaskContext
 
-  constructor (source: ThreadTask, app: FastifyInstance) {
-    super(source)
-    this.#app = app
+  constructor (source: TaskContext) {
+    this.#source = source
   }
 
-  get app (): FastifyInstance { return this.#app }
+  get id (): string { return this.#source.id }
+  get name (): string { return this.#source.name }
+  get queue (): string { return this.#source.queue }
+  get data (): any { return this.#source.data }
+  get attempt (): number { return this.#source.attempt }
+  get attempts (): number { return this.#source.attempts }
+  get requestId (): string | null { return this.#source.requestId }
+  get traceparent (): string | null { return this.#source.traceparent }
+  get tracestate (): string | null { return this.#source.tracestate }
+  get app (): FastifyInstance { return this.#source.app }
+  get signal (): AbortSignal { return this.#source.signal }
+  get log (): FastifyBaseLogger { return this.#source.log }
+  updateState (stage: string, progress?: unknown): Promise<void> { return this.#source.updateState(stage, progress) }
+  reportProgress (progress: unknown): Promise<void> { return this.#source.reportProgress(progress) }
 }
 
 // Through `constructor` a handler could make contexts of its own.

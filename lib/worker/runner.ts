@@ -96,9 +96,9 @@ export class Runner implements AttemptOwner {
     else this.#defer(task)
   }
 
-  toTask ({ job: { id, token, text }, now }: PrefetchedJob): ClaimedTask {
+  toTask ({ job, now }: PrefetchedJob): ClaimedTask {
     const { queue, settings } = this.#options
-    return toClaimedTask(text!, { claim: { id, token }, queue: queue.name, settings, order: ++this.#order, now })
+    return toClaimedTask(job.text!, job, queue.name, settings, ++this.#order, now)
   }
 
   #setAside (task: ClaimedTask, err: Error): void {
@@ -188,7 +188,7 @@ export class Runner implements AttemptOwner {
     const { queue, settings, clock, settlements, log } = this.#options
     const now = clock.now()
     if (isTerminal(readStored(text, now).stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
-    const task = toClaimedTask(text, { claim: { id, token }, queue: queue.name, settings, order: ++this.#order, now })
+    const task = toClaimedTask(text, { id, token }, queue.name, settings, ++this.#order, now)
     if (stalls <= settings.maxStalls) return settlements.settle(finish('cancelled', task))
     const fields = { event: 'task.stalled_too_often', taskId: id, task: task.stored.data.name, stalls }
     log.error(fields, 'task failed: it stalled too often, its worker died or lost its lease each time')

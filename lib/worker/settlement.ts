@@ -16,7 +16,7 @@ const MAX_STACKS = 5
 /** Null if nothing is written: the claim was lost, or the task is released. */
 export function settlementOf (result: AttemptResult, task: ClaimedTask): Settlement | null {
   switch (result.kind) {
-    case 'succeeded': return finish('succeeded', task, { json: result.json })
+    case 'succeeded': return finish('succeeded', task, result.json)
     case 'cancelled': return finish('cancelled', task)
     case 'failed': return afterFailure(result.failure, result.thrown, task)
     case 'released':
@@ -25,53 +25,53 @@ export function settlementOf (result: AttemptResult, task: ClaimedTask): Settlem
   }
 }
 
-interface Ending {
-  /** The result, as JSON. */
-  json?: string
-  failure?: Failure
-  /** Attempts made. Default: those before, and this one if it has started. */
-  attempt?: number
-}
-
-/** The task ends. */
-export function finish (state: TerminalState, task: ClaimedTask, { json, failure, attempt }: Ending = {}): Settlement {
+/**
+ * The task ends.
+ * @param json the result
+ * @param made attempts made. Default: those before, and this one if it has started
+ */
+export function finish (
+  state: TerminalState, task: ClaimedTask, json?: string, failure?: Failure, made?: number
+): Settlement {
   const { claim: { id, token }, stored, settings } = task
-  const text = finishedRecord(state, task, { json, failure, attempt })
+  const text = finishedRecord(state, task, json, failure, made)
   const ms = stored.options.ttl ?? settings.resultTtl
   const event = beeEvent(id, stored, state, json ?? (failure ? JSON.stringify(failure.error.message) : undefined))
   return { id, token, outcome: state, text, ms, event }
 }
 
-function finishedRecord (state: TerminalState, task: ClaimedTask, { json, failure, attempt: made }: Ending): string {
+function finishedRecord (
+  state: TerminalState, task: ClaimedTask, json?: string, failure?: Failure, made?: number
+): string {
   const { stored, text, startedAt = stored.startedAt, now } = task
   const attempt = made ?? attemptsMade(stored) + (task.startedAt === undefined ? 0 : 1)
   const progress = task.state?.progress ?? stored.progress
   const stage = task.state?.stage ?? stored.stage ?? null
-  const outcome = { status: state, progress, stage, startedAt, finishedAt: now }
   if (!failure && isNewRecord(text, stored)) {
     // `attempt: 1` is left out for successes: most records are such, and it saves bytes.
-    const isFirstSuccess = state === 'succeeded' && attempt === 1
-    return appendOutcome(text, { ...outcome, attempt: isFirstSuccess ? undefined : attempt }, json)
+    const told = state === 'succeeded' && attempt === 1 ? undefined : attempt
+    return appendOutcome(text, { status: state, progress, stage, attempt: told, startedAt, finishedAt: now }, json)
   }
   const { result, error, ...rest } = withStack(stored, failure) // a retry by hand: those of the earlier life
-  return encode({ ...rest, ...outcome, attempt, ...(failure ? { error: failure.error } : {}) }, json)
+  const outcome = { status: state, progress, stage, attempt, startedAt, finishedAt: now }
+  return encode({ ...rest, ...outcome, ...(failure ? { error: failure.error } : {}) }, json)
 }
 
 /** Fails a task that was never started. */
 export function failWith (error: Error, task: ClaimedTask): Settlement {
-  return finish('failed', task, { failure: toFailure(error) })
+  return finish('failed', task, undefined, toFailure(error))
 }
 
 /** Fails a task that stalled more often than maxStalls allows. */
 export function failStalled (stalls: number, task: ClaimedTask): Settlement {
   const failure = toFailure(new errors.TaskStalled(stalls, task.settings.maxStalls))
-  return finish('failed', task, { failure, attempt: attemptsMade(task.stored) + 1 })
+  return finish('failed', task, undefined, failure, attemptsMade(task.stored) + 1)
 }
 
 function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Settlement {
   const { claim: { id, token }, stored, settings } = task
   const retriesLeft = stored.options.retries!
-  if (!failure.retryable || retriesLeft <= 0) return finish('failed', task, { failure })
+  if (!failure.retryable || retriesLeft <= 0) return finish('failed', task, undefined, failure)
   const error = thrown instanceof Error ? thrown : new Error(failure.error.message)
   const backoff = stored.options.backoff ?? { strategy: 'immediate' }
   const wait = backoffMs(attemptsMade(stored) + 1, backoff, settings.backoffStrategies, error)
