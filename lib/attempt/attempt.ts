@@ -225,7 +225,8 @@ export class Attempt implements ThreadableAttempt {
   #report (stage: string | null, progress: unknown): Promise<void> {
     const { maxProgressSize } = this.task.settings
     const serializer = this.definition.schemas().progress
-    const json = serializeProgress(progress, { serializer, maxProgressSize, invalid: reason => this.#progressInvalid(reason) })
+    const invalid = (reason: string): Error => this.#progressInvalid(reason)
+    const json = serializeProgress(progress, { serializer, maxProgressSize, invalid })
     // A copy: the handler may go on to change its object.
     this.#state = { stage, progress: JSON.parse(json) }
     return this.#store(`{"stage":${JSON.stringify(stage)},"progress":${json}}`)
