@@ -56,10 +56,15 @@ t.test('a Redis that hangs: the deadline holds, and the error says that it may b
   const app = await build(t, { redis: redis.url, redisTimeout: 200 }, app => { app.tasks.define('x') })
   redis.pause()
   const error = await errorOf(app.tasks.enqueue('x'))
-  t.match(error, { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /may have been enqueued.*same|may have been enqueued all the same/, taskId: /-/ })
+  t.match(error, {
+    code: 'FST_TASKS_REDIS_UNAVAILABLE',
+    message: /may have been enqueued.*same/,
+    taskId: /-/
+  })
   t.match(await errorOf(app.tasks.status('x')), { code: 'FST_TASKS_REDIS_UNAVAILABLE' })
   redis.resume()
-  const again = await until('it is enqueued', () => app.tasks.enqueue('x', undefined, { id: error.taskId }).catch(() => null))
+  const enqueueAgain = (): Promise<any> => app.tasks.enqueue('x', undefined, { id: error.taskId }).catch(() => null)
+  const again = await until('it is enqueued', enqueueAgain)
   t.equal(again.id, error.taskId)
   t.equal(await connect(t, redis.url).llen(await waitingKey(connect(t, redis.url))), 1, 'one task, not two')
 })
@@ -70,9 +75,17 @@ t.test('a restart without scripts, with AOF: workers go on by themselves', async
   const redis = await ownRedis(t, { aof: true })
   const go = latch()
   const app = await build(t, { redis: redis.url, worker: { concurrency: 5 }, stallInterval: 3_000 }, app => {
-    app.tasks.define('running', async (_data, task) => { await task.updateState('BEFORE'); await go.promise; await task.updateState('AFTER'); return task.attempt })
+    app.tasks.define('running', async (_data, task) => {
+      await task.updateState('BEFORE')
+      await go.promise
+      await task.updateState('AFTER')
+      return task.attempt
+    })
     app.tasks.define('quick', () => 'quick')
-    app.tasks.define('retries', { retries: 1, backoff: { strategy: 'fixed', delay: 300 } }, (_data, task) => { if (task.attempt === 1) throw new Error('no'); return 'again' })
+    app.tasks.define('retries', { retries: 1, backoff: { strategy: 'fixed', delay: 300 } }, (_data, task) => {
+      if (task.attempt === 1) throw new Error('no')
+      return 'again'
+    })
   })
   const running = await app.tasks.enqueue('running')
   await until('it runs', async () => (await running.status())!.stage === 'BEFORE')
@@ -114,7 +127,9 @@ t.test('a claim whose reply was lost is asked for again, and gives the same task
   const prefix = randomPrefix()
   const way = await relay(t)
   const runs = new Map<string, number>()
-  const define = (app: FastifyInstance): void => { app.tasks.define('x', (_data, task) => { runs.set(task.id, (runs.get(task.id) ?? 0) + 1) }) }
+  const define = (app: FastifyInstance): void => {
+    app.tasks.define('x', (_data, task) => { runs.set(task.id, (runs.get(task.id) ?? 0) + 1) })
+  }
   const app = await build(t, { prefix }, define)
   const handles = await app.tasks.enqueueMany('x', Array.from({ length: 100 }, () => ({})))
   let lost = 0
@@ -129,13 +144,17 @@ t.test('a worker waits for Redis, says so, and can be closed meanwhile', async t
   const redis = await ownRedis(t)
   await redis.kill()
   const log = logger()
-  const app = await build(t, { redis: redis.url, connectTimeout: 50, worker: true }, app => { app.tasks.define('x', () => 1) }, { logger: { stream: log.stream } } as any)
+  const app = await build(t, { redis: redis.url, connectTimeout: 50, worker: true }, app => {
+    app.tasks.define('x', () => 1)
+  }, { logger: { stream: log.stream } } as any)
   await until('it says so', () => log.find('redis.awaited'))
   await redis.restart()
   await until('it has started', () => log.find('worker started'))
   t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1)
   await redis.kill()
-  const other = await build(t, { redis: redis.url, connectTimeout: 50, worker: true }, app => { app.tasks.define('x', () => 1) })
+  const other = await build(t, { redis: redis.url, connectTimeout: 50, worker: true }, app => {
+    app.tasks.define('x', () => 1)
+  })
   await other.close()
   await app.close()
 })
@@ -144,7 +163,11 @@ t.test('close returns with Redis away in the middle of a task', async t => {
   const redis = await ownRedis(t)
   const hasBegun = latch()
   const app = await build(t, { redis: redis.url, worker: { closeTimeout: 100 } }, app => {
-    app.tasks.define('x', async (_data, task) => { hasBegun.open(); await task.updateState('ON'); await sleep(60_000, undefined, { signal: task.signal }) })
+    app.tasks.define('x', async (_data, task) => {
+      hasBegun.open()
+      await task.updateState('ON')
+      await sleep(60_000, undefined, { signal: task.signal })
+    })
   })
   await app.tasks.enqueue('x')
   await hasBegun.promise
@@ -157,7 +180,9 @@ t.test('a Redis that is out of memory: refused, and nothing lost', async t => {
   const admin = connect(t, redis.url)
   let runs = 0
   const log = logger()
-  const app = await build(t, { redis: redis.url, prefix: randomPrefix(), worker: { concurrency: 2 } }, app => { app.tasks.define('x', () => { runs++ }) }, { logger: { stream: log.stream } } as any)
+  const app = await build(t, { redis: redis.url, prefix: randomPrefix(), worker: { concurrency: 2 } }, app => {
+    app.tasks.define('x', () => { runs++ })
+  }, { logger: { stream: log.stream } } as any)
   const idle = await app.tasks.startWorker()
   await admin.config('SET', 'maxmemory', '1')
   await idle.close()
