@@ -286,7 +286,7 @@ const shields: Shield[] = [
     test: 'attempt/thread'
   },
   {
-    against: 'what a client or a producer says of its request stands in every line',
+    against: 'a client or a producer fills each log line with a huge request id',
     file: 'records/task-record.js',
     shield: 'cleanOrigin(options);',
     without: '',
@@ -354,6 +354,13 @@ const shields: Shield[] = [
     shield: 'protoAction: \'remove\', constructorAction: \'remove\'',
     without: 'protoAction: \'ignore\', constructorAction: \'ignore\'',
     test: 'records/task-record'
+  },
+  {
+    against: 'a prototype in the progress of a running task',
+    file: 'records/progress.js',
+    shield: 'sjson.parse(text, { protoAction: \'remove\', constructorAction: \'remove\' })',
+    without: 'JSON.parse(text)',
+    test: 'records/progress'
   },
   {
     against: 'Redis out of memory in the middle of a script',
@@ -429,7 +436,8 @@ const shields: Shield[] = [
     against: 'memory mode: timers keep a process that has nothing to do',
     file: 'store/memory/queue.js',
     shield: 'get upkeep() { return null; }',
-    without: 'get upkeep() { return { agreeStallInterval: async ms => ms, recover: async () => ({ requeued: [], exhausted: [] }), prune: async () => 0, expireForeign: async () => \'0\' }; }',
+    without: 'get upkeep() { return { agreeStallInterval: async ms => ms, prune: async () => 0, ' +
+      'recover: async () => ({ requeued: [], exhausted: [] }), expireForeign: async () => \'0\' }; }',
     test: 'testing/virtual-clock'
   },
   {
@@ -538,7 +546,7 @@ const shields: Shield[] = [
     test: 'worker/heartbeat'
   },
   {
-    against: 'garbage in what a worker told',
+    against: 'garbage in the report of a worker',
     file: 'records/worker-info.js',
     shield: 'Number.isFinite(value) && value >= 0 ? value : 0',
     without: 'true ? value : 0',
