@@ -11,20 +11,21 @@ import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { AppRegistry, PluginInstance } from './boot/app-registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
+/** Options of `runWorker`: the app to boot, and which of its tasks to work on. */
 export interface RunWorkerOptions extends WorkerOptions {
-  /** Path of the app plugin (from the working directory), or the plugin itself. */
+  /** The app plugin, or its path relative to the working directory. */
   app: string | FastifyPluginAsync<any>
-  /** Options that the app plugin is registered with. Default `{}`. */
+  /** Options for the app plugin. Default `{}`. */
   appOptions?: object
-  /** Options of the Fastify server. Default: the module's `options` export. */
+  /** Options of the Fastify server. They override the `options` export of the app's module. */
   serverOptions?: FastifyServerOptions
-  /** Level of the log, if serverOptions has no logger. Default `info`. */
+  /** Log level. Ignored if the server options have a logger. Default `info`. */
   logLevel?: string
   /** Called when the app is ready, before the worker waits for Redis. */
   onBoot?: (boot: WorkerBoot) => void
 }
 
-/** What a worker is about to serve. */
+/** The app and the tasks that a worker is about to serve. */
 export interface WorkerBoot {
   /** The app's file, or the name of its plugin. */
   app: string
@@ -34,7 +35,7 @@ export interface WorkerBoot {
   /** Names of the tasks that have a handler here. */
   tasks: string[]
   concurrency: number
-  /** Waits for running tasks as long as closeTimeout, then closes the app. A second call does no more. */
+  /** Waits for running tasks, at most `closeTimeout`, then closes the app. A second call has no effect. */
   close: () => Promise<void>
 }
 
@@ -43,7 +44,7 @@ export interface RunningWorker extends WorkerBoot {
   readonly workers: TaskWorker[]
 }
 
-/** None: @fastify/redis of the app waits for Redis, and the boot must wait with it. */
+/** No limit: @fastify/redis of the app waits for Redis without a limit, and the boot must wait for it. */
 const BOOT_TIMEOUT = 0
 
 /**
