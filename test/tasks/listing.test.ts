@@ -39,7 +39,7 @@ t.test('pages are in order, and stable while tasks come and go', async t => {
   t.same(new Set((await pages(app, { state: 'cancelled', limit: 2 })).flat()), new Set(delayed))
 })
 
-inRedis('a page finds its place again, however many tasks before it have gone', 'takes from the list itself', async t => {
+inRedis('a page finds its place again after many tasks before it have gone', 'takes from the list itself', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x') })
   const redis = connect(t)
