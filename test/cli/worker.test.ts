@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
@@ -161,9 +159,9 @@ t.test('Redis is not available yet: the worker waits, and logs for what', async 
 const runsTypeScript = (process.features as any).typescript ? 'this Node runs it' : false
 
 t.test('TypeScript that neither Node nor tsx can run', { skip: runsTypeScript }, async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'fastify-tasks-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  writeFileSync(join(folder, 'app.ts'), typed)
+  // A package without an entry hides each tsx in the folders above: that of this project, and that of anybody else.
+  const tsx = { 'package.json': '{ "name": "tsx", "exports": {} }' }
+  const folder = t.testdir({ 'app.ts': typed, node_modules: { tsx } })
   const worker = run(t, folder, ['worker', '-A', 'app.ts'])
   t.same(await worker.exit, [1, null])
   t.match(worker.err(), /is TypeScript, which Node v\d.*npm install -D tsx.*\[FST_TASKS_APP_TYPESCRIPT\]/)

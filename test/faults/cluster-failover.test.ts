@@ -4,10 +4,11 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { startCluster, type RunningCluster } from '../../scripts/redis-cluster.ts'
 import type { RunningRedis } from '../../scripts/redis.ts'
-import { build, connect, errorOf, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, checkedForStalled, connect, errorOf, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
 
 t.setTimeout(120_000) // servers that must find each other, on a machine that is busy
 
+const STALL = 1_000
 const QUEUES = ['default', 'a', 'b', 'c', 'd', 'e', 'f']
 
 const cluster = await startCluster({ aof: true })
@@ -30,15 +31,16 @@ t.test('without one master the queues of the others go on; once it is back all d
     app.tasks.define('held', async () => { runs++; await go.promise; return 'once' })
     app.tasks.define('quick', () => 'quick')
   }
-  const app = await onCluster(t, { prefix, worker: true, stallInterval: 1_000, redisTimeout: 20_000 }, define)
-  // Any of their checks would take back what the first one holds.
-  for (let i = 0; i < 3; i++) await onCluster(t, { prefix, worker: true, stallInterval: 1_000 }, define)
+  const app = await onCluster(t, { prefix, worker: true, stallInterval: STALL, redisTimeout: 20_000 }, define)
+  // Each of them would recover the held task if its lease had expired.
+  for (let i = 0; i < 3; i++) await onCluster(t, { prefix, worker: true, stallInterval: STALL }, define)
   const held = await app.tasks.enqueue('held')
   const delayed = await app.tasks.enqueue('quick', 1, { delay: 500 })
   await reaches(app, held.id, 'active')
   const master = await cluster.ownerOf('{default}')
   const other = await elsewhere(cluster, master)
   await master.kill()
+  const killedAt = Date.now()
 
   const there = await app.tasks.enqueue('quick', 1, { queue: other })
   t.equal(await there.result({ timeout: 10_000 }), 'quick', 'a queue of another master')
@@ -47,13 +49,13 @@ t.test('without one master the queues of the others go on; once it is back all d
   const refused = await errorOf(app.tasks.enqueue('quick'))
   t.match(refused, { code: 'FST_TASKS_REDIS_UNAVAILABLE', statusCode: 503, message: /redirections/ })
   t.match(await errorOf(app.tasks.status('unknown')), { code: 'FST_TASKS_REDIS_UNAVAILABLE' }, 'it may be there')
-  await sleep(2_000) // all leases lapse
+  await until('all leases have expired', () => Date.now() > killedAt + STALL)
   await master.restart()
   const enqueueAgain = (): Promise<any> => app.tasks.enqueue('quick', 1, { id: refused.taskId }).catch(() => null)
   const again = await until('it is enqueued', enqueueAgain, 20_000)
   t.equal(await again.result({ timeout: 20_000 }), 'quick')
   t.equal(await delayed.result({ timeout: 20_000 }), 'quick')
-  await sleep(2_000) // every worker has checked for stalled tasks meanwhile
+  await checkedForStalled(t, 4 * QUEUES.length) // each of the four workers, in each queue
   go.open()
   t.equal(await held.result({ timeout: 20_000 }), 'once')
   t.equal(runs, 1)

@@ -7,6 +7,7 @@ import type { RunningRedis } from '../../scripts/redis.ts'
 import { build, latch, until } from '../support/helpers.ts'
 
 t.setTimeout(120_000) // servers that must find each other, on a machine that is busy
+t.jobs = 2
 
 t.test('a failover: the master dies, Sentinel makes the replica master, and all goes on', async t => {
   const servers = await startSentinel()

@@ -5,6 +5,9 @@ import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
 import { build, connect, errorOf, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { relay } from '../support/relay.ts'
 
+// The tests mostly wait, and each has its own Redis.
+t.jobs = 3
+
 /** A server of the test's own, to be stopped and started. */
 async function ownRedis (t: Test, options = {}): Promise<RunningRedis> {
   const redis = await startRedis(options)
@@ -144,7 +147,7 @@ t.test('a worker waits for Redis, says so, and can be closed meanwhile', async t
   const redis = await ownRedis(t)
   await redis.kill()
   const log = logger()
-  const app = await build(t, { redis: redis.url, connectTimeout: 50, worker: true }, app => {
+  const app = await build(t, { redis: redis.url, connectTimeout: 50, worker: { closeTimeout: 500 } }, app => {
     app.tasks.define('x', () => 1)
   }, { logger: { stream: log.stream } } as any)
   await until('it says so', () => log.find('redis.awaited'))

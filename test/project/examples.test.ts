@@ -74,7 +74,9 @@ t.test('examples/typebox', async t => {
 
 t.test('examples/autoload: fastify-cli serves it, fastify-tasks runs its tasks', async t => {
   const env = { REDIS_URL: await startOwnRedis(t) }
-  const fastifyStart = ['node_modules/fastify-cli/cli.js', 'start', '-p', '0', '-l', 'info', 'examples/autoload/app.ts']
+  // On a busy machine tsx needs longer than the plugin timeout of 10 seconds.
+  const flags = ['-p', '0', '-l', 'info', '--plugin-timeout', '60000']
+  const fastifyStart = ['node_modules/fastify-cli/cli.js', 'start', ...flags, 'examples/autoload/app.ts']
   const web = run(t, ['node_modules/tsx/dist/cli.mjs', ...fastifyStart], env)
   const worker = run(t, [CLI, 'worker', '-A', 'examples/autoload/app.ts'], env)
   const origin = await addressIn(web)

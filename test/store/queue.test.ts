@@ -97,10 +97,10 @@ t.test('claimNext waits for one task, and claims it', async (t) => {
     return jobs.map(job => job.id)
   }
   t.strictSame(await next('w.1', 0.05), [], 'no task came')
-  const waits = [next('w.2'), next('x.1')]
-  await until('both wait', async () => /blocked_clients:2/.test(await f.redis.info('clients')))
+  const waits = [await f.wait(t, 'w.2'), await f.wait(t, 'x.1')]
   await f.add('a')
-  t.strictSame((await Promise.all(waits)).flat(), ['a'], 'both wake up, and one of them gets it')
+  const replies = await Promise.all(waits.map(wait => wait.claimed))
+  t.strictSame(replies.flatMap(({ jobs }) => jobs.map(job => job.id)), ['a'], 'both wake up, and one of them gets it')
   await f.add('b', 'c')
   t.strictSame(await next('w.3'), ['b'], 'one at a time')
   t.equal((await f.redis.lrange(f.key('waiting'), 0, -1)).join(), 'c')
@@ -133,11 +133,10 @@ t.test('cancelWait', async (t) => {
 
   t.test('a wait that goes on claims nothing, other waits do, and the mark expires', async (t) => {
     const f = new QueueFixture(t)
-    const cancelled = f.queue.overClient(connect(t)).claimNext(10, 'w.1', LONG)
-    await until('it waits', async () => /blocked_clients:1/.test(await f.redis.info('clients')))
+    const cancelled = await f.wait(t, 'w.1')
     t.strictSame((await f.queue.cancelWait('w.1', LONG)).jobs, [])
     await f.add('a')
-    t.strictSame((await cancelled).jobs, [])
+    t.strictSame((await cancelled.claimed).jobs, [])
     const { jobs } = await f.queue.overClient(connect(t)).claimNext(10, 'w.2', LONG)
     t.strictSame(jobs.map(job => job.id), ['a'])
     const ttl = await f.redis.pttl(f.key('cancelledWaits'))

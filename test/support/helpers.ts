@@ -95,7 +95,7 @@ export function reaches (app: FastifyInstance, id: string, ...states: string[]):
   })
 }
 
-/** Resolves once so many workers of this process have checked a queue for stalled tasks, from now on. */
+/** Resolves after so many workers of this process have checked for stalled tasks. Each queue of a worker counts. */
 export async function checkedForStalled (t: Test, workers: number): Promise<void> {
   const { recover } = RedisUpkeep.prototype
   const checked = new Set<RedisUpkeep>()
@@ -106,7 +106,7 @@ export async function checkedForStalled (t: Test, workers: number): Promise<void
     checked.add(this)
     return found
   }
-  await until(`${workers} workers have checked for stalled tasks`, () => checked.size >= workers)
+  await until(`${workers} workers have checked for stalled tasks`, () => checked.size >= workers, 30_000)
   restore()
 }
 

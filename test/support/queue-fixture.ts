@@ -4,8 +4,8 @@
 import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
-import { connect, randomPrefix, REDIS_URL } from './helpers.ts'
-import type { ClaimRef, Settlement } from '../../lib/store/contract.ts'
+import { connect, randomPrefix, REDIS_URL, until } from './helpers.ts'
+import type { ClaimRef, ClaimReply, Settlement } from '../../lib/store/contract.ts'
 
 export const LONG = 60_000
 
@@ -26,6 +26,16 @@ export class QueueFixture {
   constructor (t: Test, url = REDIS_URL) {
     this.redis = connect(t, url)
     this.queue = new RedisQueue(this.redis, 'q', this.prefix)
+  }
+
+  /** A wait for a task on a connection of its own, once Redis has blocked that connection. */
+  async wait (t: Test, token: string, seconds = 10): Promise<{ claimed: Promise<ClaimReply> }> {
+    const client = connect(t)
+    const id = await client.client('ID')
+    const claimed = this.queue.overClient(client).claimNext(seconds, token, LONG)
+    // Not by the number of blocked connections: other tests have theirs.
+    await until('it waits', async () => / flags=b /.test(String(await this.redis.client('LIST', 'ID', id))))
+    return { claimed }
   }
 
   get upkeep (): RedisQueue['upkeep'] { return this.queue.upkeep }
