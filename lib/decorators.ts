@@ -11,8 +11,8 @@ import type { TestClock } from './testing/test-clock.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord,
-  TaskWorker, WorkerInfo, WorkerOptions
+  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage,
+  TaskRecord, TaskWorker, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -62,7 +62,7 @@ class ScopedTasks implements FastifyTasks {
   list (options: ListOptions): Promise<TaskPage> { return list(this.#registry, options) }
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   remove (id: string): Promise<RemoveOutcome> { return remove(this.#registry, id) }
-  purge (queue: string): Promise<number> { return purge(this.#registry, queue) }
+  purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {

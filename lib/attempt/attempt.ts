@@ -43,7 +43,7 @@ export class Attempt implements ThreadableAttempt {
   readonly task: ClaimedTask
   readonly definition: Definition
   /** When it started, ms since 1970 on this process' clock. */
-  readonly startedAt = Date.now()
+  readonly startedAt = performance.now()
   readonly #owner: AttemptOwner
   #controller: AbortController | null = null
   #cause: AbortCause | null = null

@@ -146,6 +146,7 @@ queryCommand('retry <id>', 'queue a failed task again')
   .action((id: string, flags: ConnectFlags & JsonFlags) => query(flags, connection => retry(connection, id, flags)))
 
 queryCommand('purge <queue>', 'remove all tasks of a queue that have not started; asks first')
+  .option('--retrying', 'also remove tasks between two attempts: they were started')
   .option('-y, --yes', 'do not ask')
   .action((queue: string, flags: ConnectFlags & PurgeFlags) =>
     query(flags, connection => purge(connection, queue, flags)))

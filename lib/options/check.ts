@@ -8,12 +8,12 @@ import { defaults, drainDefaults, workerDefaults, type Settings, type WorkerSett
 import { nearest } from './nearest.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, isId,
-  isObject, listRule, listRules, pluginRules, resultRules, routesRules, schemaRules, threadsRules, waitRule,
-  workerRules, type Rule, type Rules
+  isObject, listRule, listRules, pluginRules, purgeRule, purgeRules, resultRules, routesRules, schemaRules,
+  threadsRules, waitRule, workerRules, type Rule, type Rules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  ListOptions, ResultOptions, TasksOptions, WorkerOptions
+  ListOptions, PurgeOptions, ResultOptions, TasksOptions, WorkerOptions
 } from '../types.ts'
 
 /** Makes the error for an option of one place that breaks its rule. */
@@ -134,6 +134,12 @@ function waitSettings (options: object, rules: Rules, call: string): typeof drai
   if (!isObject(options)) throw pluginOptionError('')(call, waitRule, options)
   check(options, rules, `${call}(options)`, pluginOptionError(`${call}.`))
   return { ...drainDefaults, ...definedOnly(options) }
+}
+
+/** Checks the options of `purge`. Throws FST_TASKS_*_OPTION_*. */
+export function checkPurge (options: PurgeOptions): void {
+  if (!isObject(options)) throw pluginOptionError('')('purge', purgeRule, options)
+  check(options, purgeRules, 'purge(queue, options)', pluginOptionError('purge.'))
 }
 
 /** Checks the options of `list`. Throws FST_TASKS_*_OPTION_*. */

@@ -160,6 +160,11 @@ export const advanceRules: Rules = {
   wait: bool('false does not wait until the due tasks have ended.')
 }
 
+export const purgeRules: Rules = { retrying: bool('true also removes tasks between two attempts.') }
+
+/** The options of `purge` as a whole. */
+export const purgeRule = object('For example { retrying: true }.')
+
 /** The first argument of `advance`. */
 export const advanceRule = integer(0, MAX_SPAN, 'of ms', 'For example advance(60000).')
 

@@ -7,6 +7,7 @@
  * 4. finds out whose task it is if an id was taken.
  */
 import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
@@ -72,7 +73,7 @@ export class TaskProducer {
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
     const task = this.#prepare(name, data, options)
     event?.ids.push(task.id)
-    const start = Date.now()
+    const start = performance.now()
     const added = await this.#send(task, start, () => task.queue.add(task))
     const created = added || await this.#isOwn(task, start)
     return this.#handleOf(task, created)
@@ -82,20 +83,29 @@ export class TaskProducer {
     const tasks = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
     event?.ids.push(...tasks.map(({ id }) => id))
     const handles = new Map<NewTask, Handle>()
+    try {
+      await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
+    } catch (error) {
+      throw toPartialError(error as Error, tasks, handles, items)
+    }
+    return tasks.map(task => handles.get(task)!)
+  }
+
+  /** @param onSent called for each task that is stored, and with whether this call made it */
+  async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: boolean) => void): Promise<void> {
     for (const queue of new Set(tasks.map(task => task.queue))) {
       const inQueue = tasks.filter(task => task.queue === queue)
       for (let i = 0; i < inQueue.length; i += BATCH) {
         const batch = inQueue.slice(i, i + BATCH)
         const created = await this.#sendBatch(queue, batch)
-        batch.forEach((task, i) => handles.set(task, this.#handleOf(task, created[i]!)))
+        batch.forEach((task, i) => onSent(task, created[i]!))
       }
     }
-    return tasks.map(task => handles.get(task)!)
   }
 
   /** For each: whether this call made the task. */
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
-    const start = Date.now()
+    const start = performance.now()
     const added = await this.#send(batch[0]!, start, () => queue.addMany(batch))
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
@@ -110,7 +120,8 @@ export class TaskProducer {
     const options = this.#storedOptions(definition, checked)
     const text = encodeNew(name, validData(definition, data), options, this.#settings.maxDataSize)
     const queue = this.#registry.queue(checked.queue ?? definition.queue)
-    return { id: checked.id ?? randomUUID(), text, delay: options.delay, name, queue, options }
+    const ownId = checked.id !== undefined
+    return { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay, name, queue, options }
   }
 
   #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
@@ -142,7 +153,7 @@ export class TaskProducer {
 
   // Send it
 
-  /** @param start when `redisTimeout` began, ms since 1970 */
+  /** @param start when `redisTimeout` began, in ms on a clock that is never set */
   async #send<T> ({ id, name }: NewTask, start: number, send: () => Promise<T>): Promise<T> {
     const doubt = `It may have been enqueued all the same: enqueue it again with the id "${id}" to make sure ` +
       'that there is one task.'
@@ -170,6 +181,17 @@ export class TaskProducer {
       toTaskRecord(id, queue.name, { data: { name }, options, status: 'created' }, { delayedTo: options.delay }, false)
     return new Handle(this.#lookup, id, name, queue.name, created ? snapshot : null)
   }
+}
+
+/**
+ * An error of `enqueueMany` says which tasks are stored. Its `items` are those of the call, each with its id: to
+ * enqueue them again makes each task once.
+ */
+function toPartialError (
+  error: Error, tasks: NewTask[], stored: ReadonlyMap<NewTask, unknown>, items: Array<EnqueueItem<any>>
+): Error {
+  const enqueued = tasks.filter(task => stored.has(task)).map(({ id }) => id)
+  return Object.assign(error, { enqueued, items: items.map((item, i) => ({ ...item, id: tasks[i]!.id })) })
 }
 
 /** The data to store. A schema sees the same as a worker: what JSON makes of the data. */

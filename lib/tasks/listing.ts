@@ -2,10 +2,12 @@
  * For people who look after queues: pages of tasks, counts, workers, removal.
  */
 import { TRY_AGAIN } from './advice.ts'
-import { checkList, listDefaults } from '../options.ts'
+import { checkList, checkPurge, listDefaults } from '../options.ts'
 import { mergeWorkerInfo } from '../records/worker-info.ts'
-import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo } from '../types.ts'
-import type { BoundedCalls, PagePosition, Queue } from '../store/contract.ts'
+import type {
+  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo
+} from '../types.ts'
+import type { BoundedCalls, PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
 import type { FoundTask } from './lookup.ts'
 
 /** What these calls need of the tasks of an app. */
@@ -72,14 +74,16 @@ export async function remove (source: ListingSource, id: string): Promise<Remove
 }
 
 /** See `FastifyTasks.purge`. */
-export async function purge (source: ListingSource, name: string): Promise<number> {
+export async function purge (source: ListingSource, name: string, options: PurgeOptions): Promise<number> {
+  checkPurge(options)
   const queue = source.queue(name)
   let sum = 0
-  for (let left = 1; left > 0;) {
-    const call = `a purge of queue "${name}"`
-    const [removed, rest] = await source.calls.call(call, TRY_AGAIN, () => queue.purge(PURGE_BATCH))
-    sum += removed
-    left = rest
+  for (let after: PurgePosition | undefined | null; after !== null;) {
+    const purged: PurgeReply =
+      await source.calls.call(`a purge of queue "${name}"`, TRY_AGAIN, () =>
+        queue.purge(PURGE_BATCH, { ...options, after }))
+    sum += purged.removed
+    after = purged.after
   }
   return sum
 }

@@ -10,7 +10,8 @@ import type {
   ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
-  AdvanceOptions, DefineOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, TaskSchemas, WorkerOptions
+  AdvanceOptions, DefineOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, PurgeOptions, TaskSchemas,
+  WorkerOptions
 } from './options.ts'
 import type { QueueCounts, TaskPage, TaskRecord } from './record.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
@@ -135,10 +136,12 @@ export interface FastifyTasks<
    */
   remove (id: string): Promise<RemoveOutcome>
   /**
-   * Removes all waiting and delayed tasks of a queue. Resolves with their number.
-   * @throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   * Removes the waiting and delayed tasks of a queue. Resolves with their number. Tasks between two attempts are
+   * removed only with `retrying: true`.
+   * @throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   *   FST_TASKS_REDIS_UNAVAILABLE
    */
-  purge (queue: string): Promise<number>
+  purge (queue: string, options?: PurgeOptions): Promise<number>
   /**
    * Lists the running workers of all known queues. A killed worker stays listed for 15 s. A worker whose event loop is
    * blocked for longer than that is not listed meanwhile.

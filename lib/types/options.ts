@@ -121,6 +121,12 @@ export interface ListOptions {
   cursor?: string
 }
 
+/** Options of `fastify.tasks.purge`. */
+export interface PurgeOptions {
+  /** Remove tasks between two attempts as well. Default false: they were started. */
+  retrying?: boolean
+}
+
 /** Options of `fastify.tasks.drain`. */
 export interface DrainOptions {
   /** Also run delayed tasks, each at its own time. Default false. */

@@ -7,6 +7,7 @@
  *
  * A handler that goes on after its abort keeps its slot until it returns.
  */
+import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AttemptOwner } from '../attempt/attempt.ts'
 import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
@@ -40,7 +41,7 @@ export interface RunnerOptions {
   instance: string
   worker: string
   runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
-  /** Called when an attempt ended that started at this time (ms since 1970). */
+  /** Called when an attempt ended that started at this time (as `performance.now()`). */
   onEnded: (startedAt: number) => void
   /** Called when a handler returned: its slot is free. */
   onSlotFree: () => void
@@ -89,7 +90,8 @@ export class Runner implements AttemptOwner {
     const task = this.toTask(prefetched)
     if (task.unreadable) return this.#setAside(task, task.unreadable)
     if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
-    if (isExpired(task.stored, task.now + Date.now() - prefetched.since)) return settlements.finish('expired', task)
+    const now = task.now + performance.now() - prefetched.since
+    if (isExpired(task.stored, now)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)
     const definition = definitions.get(task.stored.data.name)
     if (definition?.hasHandler) this.#start(task, definition)
@@ -183,8 +185,8 @@ export class Runner implements AttemptOwner {
     return true
   }
 
-  /** Ends a task that the recovery claimed: it stalled too often, or was cancelled while its worker died. */
-  failStalled ({ id, text, stalls }: ExhaustedTask, token: string): void {
+  /** Ends a task of a dead worker: it stalled too often, or was cancelled. */
+  failStalled ({ id, token, text, stalls }: ExhaustedTask): void {
     const { queue, settings, clock, settlements, log } = this.#options
     const now = clock.now()
     if (isTerminal(readStored(text, now).stored.status)) return settlements.settle({ id, token, outcome: 'drop' })

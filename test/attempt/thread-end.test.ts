@@ -116,7 +116,9 @@ t.test('the claim is lost: the signal is aborted, and the outcome is dropped', a
   const b = await bench(t, {}, { prefix, stallInterval: 1_000 })
   const id = await b.start('wait')
   const redis = connect(t)
-  await redis.hset(`${prefix}:{default}:claims`, id, `another.1 ${Date.now()} ${Date.now() + 600_000}`)
+  await redis.hset(`${prefix}:{default}:claims`, id, `another.1 ${Date.now()}`)
+  const leases = `${prefix}:{default}:leases`
+  for (const worker of await redis.zrange(leases, 0, '-1')) await redis.zadd(leases, -1_000, worker)
   t.match(await until('the signal is aborted', () => b.log.find('aborted')), { code: 'FST_TASKS_CLAIM_LOST' })
   await until('the outcome was dropped', () => b.log.find('claim.lost'))
   t.equal((await b.app.tasks.status(id))!.state, 'active')

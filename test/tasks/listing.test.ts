@@ -113,8 +113,8 @@ t.test('remove and purge leave nothing', async t => {
   t.equal(await app.tasks.purge('default'), 2_500)
   t.ok(await other.status(), 'another queue is left alone')
   t.equal(await app.tasks.remove(other.id), 'removed')
-  const ofWorker = (key: string): boolean => /(stallInterval|stallBlock|cancelledWaits)$/.test(key)
-  await until('no key is left', async () => (await keysOf(t, prefix)).every(ofWorker))
+  const ofWorkers = /(stallInterval|stallBlock|cancelledWaits|tick|tickBlock|leases)$/
+  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.test(key)))
 })
 
 t.test('a page costs the page: a long queue is not read', async t => {

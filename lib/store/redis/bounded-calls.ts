@@ -1,6 +1,7 @@
 /**
  * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected with a hint what to do.
  */
+import { performance } from 'node:perf_hooks'
 import * as errors from '../../errors.ts'
 import { withDeadline } from './deadline.ts'
 import type { BoundedCalls } from '../contract.ts'
@@ -38,7 +39,7 @@ export class RedisCalls implements BoundedCalls {
   get ready (): boolean { return this.#connection.client.status === 'ready' }
 
   /** @throws FST_TASKS_REDIS_UNAVAILABLE (503 with Retry-After) if no reply came in time, or Redis refused the call */
-  call<T> (what: string, doubt: string, send: () => Promise<T>, start = Date.now()): Promise<T> {
+  call<T> (what: string, doubt: string, send: () => Promise<T>, start = performance.now()): Promise<T> {
     return this.ready ? this.#send(what, doubt, send, start) : this.#sendWhenReady(what, doubt, send, start)
   }
 
@@ -49,12 +50,15 @@ export class RedisCalls implements BoundedCalls {
 
   #send<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
     const onLate = (): never => { throw this.#unavailable(what, doubt) }
-    return withDeadline(send, this.#timeLeft(start), onLate, error => {
+    return withDeadline(send, this.#timeLeft(start), onLate, this.#read, error => {
       throw isRedisError(error) ? this.#unavailable(what, `${doubt} (${error.message})`, error) : error
     })
   }
 
-  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - Date.now()) }
+  /** How many bytes of replies were read. For a cluster it is not known: a turn of the event loop has to do. */
+  readonly #read = (): number => (this.#connection.client as any).stream?.bytesRead ?? 0
+
+  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - performance.now()) }
 
   #unavailable (what: string, hint: string, cause?: Error): Error {
     const { client } = this.#connection
