@@ -189,7 +189,6 @@ export class MemoryQueue implements Queue {
   get delayedChannel (): string { return `${this.name} delayed` }
 
   // For workers
-
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
     const claimed = again ? this.#reclaim(token) : []
     const jobs = claimed.length > 0 ? claimed : this.#take(free, token)
