@@ -70,7 +70,7 @@ async function redisMode (fastify: FastifyInstance, settings: Settings): Promise
   }
 }
 
-/** The Redis that the program offers which runs the app. Undefined if the app or REDIS_URL names one. */
+/** The Redis of the program that runs the app, such as `dev`. Undefined if the app or REDIS_URL names another. */
 async function offeredRedis (fastify: FastifyInstance, decorated: unknown): Promise<string | undefined> {
   return isClient(decorated) || process.env.REDIS_URL ? undefined : await appRegistry(fastify).redis?.()
 }

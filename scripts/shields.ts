@@ -69,14 +69,14 @@ const shields: Shield[] = [
     test: 'faults/outage'
   },
   {
-    against: 'what was taken by a wait that a close cut is stranded in active',
+    against: 'a task that was claimed by a wait stays active for ever, if a close cut the wait',
     file: 'worker/claimer.js',
     shield: '.catch(() => this.#cancelWait(token))',
     without: '.catch(() => undefined)',
     test: 'worker/shutdown'
   },
   {
-    against: 'a wait, and what stands behind it, outlives its connection',
+    against: 'a wait, and the claim behind it, outlive their connection',
     file: 'store/redis/lua/claim.lua',
     shield: 'if mode == \'next\' and is_wait_cancelled() then return reply end',
     without: '',
@@ -90,7 +90,7 @@ const shields: Shield[] = [
     test: 'tasks/status'
   },
   {
-    against: 'what a plain Bee-Queue ended stays for ever',
+    against: 'records of tasks that a plain Bee-Queue finished stay for ever',
     file: 'store/redis/lua/expire-foreign.lua',
     shield: 'redis.call(\'ZADD\', KEYS[2], \'NX\', expiry, id)',
     without: '',
@@ -209,21 +209,21 @@ const shields: Shield[] = [
     test: 'attempt/timeout'
   },
   {
-    against: 'one slow task holds up those that were claimed with it',
+    against: 'one slow task delays the prefetched tasks behind it',
     file: 'worker/prefetch.js',
     shield: 'this.#onOverdue();',
     without: '',
     test: 'worker/prefetch'
   },
   {
-    against: 'what was claimed ahead is held until a close has ended',
+    against: 'a closing worker holds its prefetched tasks until the close has ended',
     file: 'worker/consumer.js',
     shield: /this\.#runner\.releaseUnstarted\(\)/g,
     without: 'undefined',
     test: 'worker/prefetch'
   },
   {
-    against: 'a timeout goes without an abort',
+    against: 'a timeout does not abort the signal',
     file: 'attempt/attempt.js',
     shield: 'this.#controller?.abort(this.#reason)',
     without: 'undefined',
@@ -251,14 +251,14 @@ const shields: Shield[] = [
     test: 'worker/backoff'
   },
   {
-    against: 'close throws away what does not end in time',
+    against: 'close loses tasks that do not finish in time',
     file: 'worker/consumer.js',
     shield: ', this.#runner.handBack()',
     without: '',
     test: 'worker/shutdown'
   },
   {
-    against: 'a hand-back turns the order round',
+    against: 'released tasks come back in reverse order',
     file: 'worker/runner.js',
     shield: '(a, b) => a.order - b.order',
     without: '(a, b) => b.order - a.order',
@@ -300,7 +300,7 @@ const shields: Shield[] = [
     test: 'worker/stalled'
   },
   {
-    against: 'a handler that computes in a thread hears of no abort',
+    against: 'a handler that computes in a thread does not see an abort',
     file: 'attempt/thread-attempt.js',
     shield: 'this.#started ? ABORT_GRACE_MS : 0',
     without: '1e8',
@@ -321,21 +321,21 @@ const shields: Shield[] = [
     test: 'attempt/thread-end'
   },
   {
-    against: 'piscina starts no thread for what waits, once one died',
+    against: 'piscina starts no thread for waiting tasks after one died',
     file: 'attempt/thread-pool.js',
     shield: 'if (this.#free > 0)',
     without: 'if (true)',
     test: 'attempt/thread'
   },
   {
-    against: 'piscina leaves tasks waiting where no thread can start',
+    against: 'piscina leaves tasks waiting if no thread can start',
     file: 'attempt/thread-pool.js',
     shield: 'attempt.giveUp(lastError)',
     without: '0',
     test: 'attempt/thread-process'
   },
   {
-    against: 'an error that nobody caught in an idle thread ends the process',
+    against: 'an uncaught error in an idle thread ends the process',
     file: 'attempt/thread-pool.js',
     shield: 'pool.on(\'error\'',
     without: 'pool.on(\'other\'',
@@ -356,7 +356,7 @@ const shields: Shield[] = [
     test: 'tasks/request-context'
   },
   {
-    against: 'a worker that a route started has all tasks in that request\'s name',
+    against: 'all tasks of a worker that a route started carry the id of that request',
     file: 'tasks/request-context.js',
     shield: ' && current.getStore() === undefined',
     without: '',
@@ -398,7 +398,7 @@ const shields: Shield[] = [
     test: 'tasks/enqueue'
   },
   {
-    against: 'what was sent without Redis is enqueued when it is back, after a 503',
+    against: 'an enqueue that answered 503 is sent when Redis is back',
     file: 'store/redis/bounded-calls.js',
     shield: 'if (!await this.#untilReady(',
     without: 'if (false && !await this.#untilReady(',
@@ -454,7 +454,7 @@ const shields: Shield[] = [
     test: 'plugins/ajv'
   },
   {
-    against: 'a client leaves before its stream is opened',
+    against: 'a client disconnects before its stream is opened',
     file: 'routes/client-disconnect.js',
     shield: 'if (raw.destroyed || stream?.destroyed)',
     without: 'if (false)',
@@ -475,14 +475,14 @@ const shields: Shield[] = [
     test: 'testing/virtual-clock'
   },
   {
-    against: 'memory mode: what comes due on the way runs at the end',
+    against: 'memory mode: tasks that become due during an advance run at its end',
     file: 'testing/virtual-clock.js',
     shield: 'due !== null && due <= end;',
     without: 'false;',
     test: 'testing/virtual-clock'
   },
   {
-    against: 'memory mode: a handler that never ends holds up a test for ever',
+    against: 'memory mode: a handler that never returns blocks a test for ever',
     file: 'testing/virtual-clock.js',
     shield: 'setTimeout(() => late.abort(',
     without: 'setTimeout(() => void (',
@@ -511,14 +511,14 @@ const shields: Shield[] = [
     test: 'testing/virtual-clock'
   },
   {
-    against: 'memory mode: a queue that answers otherwise than the one in Redis',
+    against: 'memory mode: the queue answers differently from Redis',
     file: 'store/memory/queue.js',
     shield: 'if (repeats && this.#cancelling.has(id))',
     without: 'if (false)',
     test: 'store/memory-queue'
   },
   {
-    against: 'ioredis\' subscriber of a cluster does not say when it has missed something',
+    against: 'the cluster subscriber of ioredis does not report that it missed messages',
     file: 'store/redis/connection.js',
     shield: 'return ignoreErrors(made)',
     without: 'made.disconnect(); return duplicate(client, label)',
@@ -532,7 +532,7 @@ const shields: Shield[] = [
     test: 'store/cluster'
   },
   {
-    against: 'a cluster client says that all nodes failed, and not why',
+    against: 'a cluster client reports that all nodes failed, but not why',
     file: 'store/redis/connection.js',
     shield: 'error.lastNodeError ?? error',
     without: 'error',
@@ -546,14 +546,14 @@ const shields: Shield[] = [
     test: 'faults/cluster-failover'
   },
   {
-    against: 'a cluster client gives up in words of its own',
+    against: 'a cluster client gives up with an error of its own',
     file: 'store/redis/bounded-calls.js',
     shield: '\'Too many Cluster redirections\', ',
     without: '',
     test: 'faults/cluster-failover'
   },
   {
-    against: 'one master away: the status of every task waits for it',
+    against: 'one master is unavailable: the status of every task waits for it',
     file: 'tasks/lookup.js',
     shield: 'firstOf(reads)',
     without: '(await Promise.all(reads)).find(one => one !== null) ?? null',
@@ -574,14 +574,14 @@ const shields: Shield[] = [
     test: 'faults/failover'
   },
   {
-    against: 'what a killed worker told stays for ever',
+    against: 'the report of a killed worker stays for ever',
     file: 'store/redis/lua/heartbeat.lua',
     shield: 'redis.call(\'ZRANGEBYSCORE\', KEYS[1], \'-inf\', now, \'LIMIT\', 0, 1000)',
     without: '{}',
     test: 'worker/heartbeat'
   },
   {
-    against: 'what the last worker told stays for ever',
+    against: 'the report of the last worker stays for ever',
     file: 'store/redis/lua/heartbeat.lua',
     shield: 'redis.call(\'PEXPIRE\', KEYS[2], ARGV[3])',
     without: '',
@@ -623,7 +623,7 @@ const shields: Shield[] = [
     test: 'tasks/listing'
   },
   {
-    against: 'a terminal obeys what a task says',
+    against: 'a terminal executes the text of a task',
     file: 'cli/text.js',
     shield: 'char === \'\\t\' ? \'  \' : escape(char)',
     without: 'char',
@@ -637,7 +637,7 @@ const shields: Shield[] = [
     test: 'cli/list'
   },
   {
-    against: 'a purge that nobody confirmed',
+    against: 'a purge without confirmation',
     file: 'cli/commands/purge.js',
     shield: 'if (!yes && !await confirmed(what))',
     without: 'if (false)',
@@ -651,21 +651,21 @@ const shields: Shield[] = [
     test: 'cli/connect'
   },
   {
-    against: 'a change kills what runs',
+    against: 'a change kills running tasks',
     file: 'cli/supervisor.js',
     shield: 'this.#stop(\'SIGTERM\')',
     without: 'this.#stop(\'SIGKILL\')',
     test: 'cli/watch'
   },
   {
-    against: 'the worker outlives who watches it',
+    against: 'the worker outlives the process that watches it',
     file: 'cli/app-process.js',
     shield: 'if (exitWithParent)\n',
     without: 'if (false)\n',
     test: 'cli/watch'
   },
   {
-    against: 'a worker that does not end holds up the new one',
+    against: 'a worker that does not stop blocks the restart',
     file: 'cli/supervisor.js',
     shield: 'this.#child?.kill(\'SIGKILL\')',
     without: '',
@@ -679,18 +679,25 @@ const shields: Shield[] = [
     test: 'cli/watch'
   },
   {
-    against: 'a private Redis beside the one that is named',
+    against: 'a private Redis is started although one is named',
     file: 'plugin.js',
     shield: 'isClient(decorated) || process.env.REDIS_URL ? undefined',
     without: 'false ? undefined',
     test: 'cli/dev'
   },
   {
-    against: 'what cannot be said is an uncaught error, which is said',
+    against: 'a failed write is an uncaught error, and the message about it is another failed write',
     file: 'cli/output.js',
     shield: 'stream.on(\'error\', () => { })',
     without: 'void stream',
     test: 'cli/worker'
+  },
+  {
+    against: 'ioredis emits close when the app closes its connection: that is no outage',
+    file: 'store/redis/greeting.js',
+    shield: 'client.off(\'close\', this.#onLost);',
+    without: '',
+    test: 'store/greeting'
   },
   {
     against: 'dev in production',
