@@ -1,5 +1,5 @@
 /**
- * Values of anyone's as a message shows them.
+ * Any value as short text for an error or a log line.
  */
 
 const MAX_LENGTH = 80
@@ -20,7 +20,7 @@ export function describeValue (value: unknown): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 3)}…` : text
 }
 
-/** A name that somebody gave, to be put in quotes. */
+/** A name of any type, to be put in quotes. */
 export function describeName (name: unknown): string {
   return typeof name === 'string' ? name.slice(0, MAX_LENGTH) : describeValue(name)
 }

@@ -27,7 +27,7 @@ async function bench (t: Test, define: DefineOptions = {}, options: TasksOptions
   }, { logger: { stream: log.stream } })
   const start = async (deed: string, data: object = {}): Promise<string> => {
     const { id } = await app.tasks.enqueue('x', { do: deed, ...data })
-    if (deed !== 'echo') await until(`${deed} has begun`, () => log.lines.some(line => line.taskId === id), 30_000)
+    if (deed !== 'echo') await until(`the task runs: ${deed}`, () => log.lines.some(line => line.taskId === id), 30_000)
     return id
   }
   return { app, log, start }
