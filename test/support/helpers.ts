@@ -1,6 +1,7 @@
 /**
  * What tests share: an app with its own prefix in Redis, latches instead of sleeps, polling with a deadline.
  */
+import './plain-children.ts'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
