@@ -20,6 +20,25 @@ export function describeValue (value: unknown): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 3)}…` : text
 }
 
+/** Which names of an object's properties are shown. */
+const MAX_KEYS = 10
+
+/** What a value is, with nothing of its content but the names of its properties: that may be secret. */
+export function describeKind (value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'function') return `a function (${tryOr(() => nameOf(value), 'anonymous')})`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return tryOr(() => kindOfObject(value), NOT_SHOWN)
+}
+
+function kindOfObject (value: object): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  const keys = Object.keys(value)
+  const shown = keys.slice(0, MAX_KEYS).map(key => key.slice(0, MAX_LENGTH)).join(', ')
+  const more = keys.length > MAX_KEYS ? ` and ${keys.length - MAX_KEYS} more` : ''
+  return keys.length === 0 ? 'an object without properties' : `an object with the properties ${shown}${more}`
+}
+
 /** A name of any type, to be put in quotes. */
 export function describeName (name: unknown): string {
   return typeof name === 'string' ? name.slice(0, MAX_LENGTH) : describeValue(name)

@@ -2,7 +2,7 @@
  * A failure that can be stored and read, made of any value that a handler throws.
  */
 import { inspect, toUSVString } from 'node:util'
-import { tryOr } from '../describe.ts'
+import { describeKind, tryOr } from '../describe.ts'
 import type { TaskErrorRecord } from '../types.ts'
 
 export interface Failure {
@@ -26,11 +26,11 @@ const NON_RETRYABLE_CODES = new Set([
 /** A property of any value; undefined if reading it throws. */
 const peek = (thrown: unknown, key: string): unknown => tryOr(() => (thrown as any)?.[key], undefined)
 
-/** A value as text, without stacks: a stack leaves the process only if exposeStack is on. */
+/** An object without its content: the request, headers and tokens in it would leave the process with the message. */
 function describe (thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
-  const shown = (): string => inspect(thrown, { depth: 2, breakLength: Infinity }).replaceAll(/\n\s+at .*/g, '')
-  return tryOr(shown, 'something that cannot be shown')
+  const isObject = typeof thrown === 'function' || (typeof thrown === 'object' && thrown !== null)
+  return isObject ? `${describeKind(thrown)}, and not an Error` : inspect(thrown)
 }
 
 /** toUSVString: the cut may have split a surrogate pair. */
