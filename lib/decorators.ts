@@ -2,8 +2,9 @@
  * What the plugin adds to Fastify: `fastify.tasks` and `reply.accepted`.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { describeValue } from './describe.ts'
+import { describeKind, tryOr } from './describe.ts'
 import * as errors from './errors.ts'
+import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
 import type { AppWorkers } from './worker.ts'
@@ -98,19 +99,25 @@ export function decorate (
 }
 
 /**
- * Answers 202 with the address of the status route and the status. No call to Redis, unless the task was there before.
+ * Answers 202 with the address of the status route and the status. No call to Redis, unless the task was there before:
+ * then the request has to be one that may see the task, as on the status route.
  * @throws FST_TASKS_HANDLE_INVALID
  */
 function accepted (this: FastifyReply, handle: AnyHandle): FastifyReply {
-  if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(describeValue(handle))
-  this.code(202).header('cache-control', 'no-store')
-  if (handle.location !== null) this.header('location', handle.location)
-  if (handle.snapshot) return this.send(handle.snapshot)
-  handle.status().then(
-    record => this.send(record ?? new errors.TaskNotFound(handle.id)),
-    error => this.send(error)
+  const recordFor = tryOr(() => (handle as any)[RECORD_FOR], undefined)
+  if (typeof recordFor !== 'function') throw new errors.HandleInvalid(describeKind(handle))
+  this.header('cache-control', 'no-store')
+  if (handle.snapshot) return sendAccepted(this, handle, handle.snapshot)
+  recordFor.call(handle, this.request).then(
+    (record: TaskRecord) => sendAccepted(this, handle, record),
+    (error: unknown) => this.send(error)
   )
   return this
+}
+
+function sendAccepted (reply: FastifyReply, { location }: AnyHandle, record: TaskRecord): FastifyReply {
+  if (location !== null) reply.header('location', location)
+  return reply.code(202).send(record)
 }
 
 const REMEMBERS = Symbol('fastify-tasks.remembers-request')

@@ -39,7 +39,7 @@ interface Mode extends Pick<PluginInstance, 'findQueues' | 'checkServable'> {
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
   const mode = settings.mode === 'memory' ? new MemoryMode(fastify, options) : await redisMode(fastify, settings)
-  const registry = new AppTasks(settings, mode.store)
+  const registry = new AppTasks(fastify, settings, mode.store)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
   closeWithApp(fastify, mode, registry, workers, clock)

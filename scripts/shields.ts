@@ -726,6 +726,83 @@ const shields: Shield[] = [
     shield: 'client.ping()',
     without: 'Promise.resolve()',
     test: 'faults/hang'
+  },
+  {
+    against: 'a process that does not define a task shows it, and cancels it, for everyone',
+    file: 'tasks/visibility.js',
+    shield: 'if (!definition)',
+    without: 'if (false)',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'authorize throws: its message and its status reach the client',
+    file: 'tasks/visibility.js',
+    shield: 'request.log.error(fields,',
+    without: 'throw error; request.log.error(fields,',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'authorize does not know whose data the task has',
+    file: 'tasks/visibility.js',
+    shield: 'data: found.stored.data.data',
+    without: '',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'a stream goes on after the right was withdrawn',
+    file: 'routes/events.js',
+    shield: '(await registry.checkVisible(request, id, found))',
+    without: 'found',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'a long poll is answered after the right was withdrawn',
+    file: 'routes/status.js',
+    shield: 'await registry.checkVisible(request, request.params.id, changed)',
+    without: 'changed',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'DELETE cancels a task of somebody else',
+    file: 'routes/cancel.js',
+    shield: '(await registry.checkVisible(request, id, found))',
+    without: 'found',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'reply.accepted sends the record of somebody else who has the same id',
+    file: 'tasks/handle.js',
+    shield: 'await this.#source.findVisible(request, this.id, this.queue)',
+    without: 'await this.#source.find(this.id, this.queue)',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'the parser quotes a record that it cannot read',
+    file: 'records/task-record.js',
+    shield: 'throw new errors.RecordInvalid(\'it is not JSON\')',
+    without: 'JSON.parse(text)',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'a proxy makes an ETag weak or adds the coding, and each long poll is answered at once',
+    file: 'routes/status.js',
+    shield: 'isInIfNoneMatch(header, record)',
+    without: 'header === etagOf(record)',
+    test: 'routes/etag'
+  },
+  {
+    against: 'a thrown object carries the headers of a request into its message',
+    file: 'records/failure.js',
+    shield: /`\$\{describeKind\(thrown\)\}, and not an Error`/,
+    without: 'inspect(thrown, { depth: 2 })',
+    test: 'records/failure'
+  },
+  {
+    against: 'a client of a retrying task asks once a second until its wait is over',
+    file: 'records/task-record.js',
+    shield: 'state === \'delayed\' || state === \'retrying\'',
+    without: 'state === \'delayed\'',
+    test: 'routes/routes'
   }
 ]
 

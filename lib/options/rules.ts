@@ -90,11 +90,17 @@ export const backoffRules = {
   jitter: bool('Full jitter, or none.')
 } satisfies Rules
 
+const authorize: Rule = {
+  ok: isFunction,
+  expected: 'a function',
+  fix: 'For example (request, record) => request.user.id === record.data.userId.'
+}
+
 export const defineRules: Rules = {
   ...perTask,
   queue: name('For example "mail".'),
   resultTtl,
-  authorize: { ok: isFunction, expected: 'a function', fix: 'For example (request, record) => request.user.id === …' },
+  authorize,
   expose: {
     ok: value => Array.isArray(value) && value.every(part => part === 'data'),
     expected: 'an array of "data"',
@@ -200,7 +206,8 @@ export const routesRules: Rules = {
   },
   cancel: bool('It mounts DELETE /tasks/:id.'),
   onRequest: hook,
-  preHandler: hook
+  preHandler: hook,
+  authorize
 }
 
 export const threadsRules: Rules = {

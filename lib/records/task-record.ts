@@ -133,8 +133,8 @@ export function decode (text: string): StoredTask {
   if (isTooDeep(text, MAX_RECORD_DEPTH)) throw new errors.RecordInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   try {
     stored = sjson.parse(text, { protoAction: 'remove', constructorAction: 'remove' })
-  } catch (error) {
-    throw new errors.RecordInvalid((error as Error).message)
+  } catch {
+    throw new errors.RecordInvalid('it is not JSON') // the parser's own words quote it
   }
   const { data, options } = stored ?? {}
   const name = data?.name
@@ -235,6 +235,7 @@ export function toTaskRecord (
     attempt: attemptOf(stored, state),
     attempts: stored.options.attempts!,
     enqueuedAt: time(stored.options.timestamp)!,
+    dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
     result: stored.result ?? null,

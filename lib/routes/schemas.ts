@@ -21,8 +21,8 @@ export const recordSchema = {
   type: 'object',
   description: 'The task as it is now',
   required: [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt',
-    'result', 'error'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
+    'finishedAt', 'result', 'error'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -38,6 +38,7 @@ export const recordSchema = {
     attempt: { type: 'integer', description: 'Number of the current or last attempt; 0 before the first' },
     attempts: { type: 'integer', description: 'How many attempts the task has' },
     enqueuedAt: { type: 'string', format: 'date-time' },
+    dueAt: { ...timeOrNull, description: 'When a delayed or retrying task may start' },
     startedAt: timeOrNull,
     finishedAt: timeOrNull,
     result: { description: 'What the task returned, any JSON' },

@@ -8,7 +8,7 @@ import type {
   ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo
 } from '../types.ts'
 import type { BoundedCalls, PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
-import type { FoundTask } from './lookup.ts'
+import type { FoundTask } from './found-task.ts'
 
 /** What these calls need of the tasks of an app. */
 export interface ListingSource {

@@ -2,8 +2,9 @@
  * Reads tasks, and changes those that are stored:
  *
  * 1. finds a task by its id, in whatever known queue it is;
- * 2. makes handles on tasks that were enqueued elsewhere;
- * 3. cancels a task, and queues a failed task again.
+ * 2. refuses a task that a request may not see;
+ * 3. makes handles on tasks that were enqueued elsewhere;
+ * 4. cancels a task, and queues a failed task again.
  */
 import { TRY_AGAIN } from './advice.ts'
 import { Handle, type HandleSource } from './handle.ts'
@@ -12,22 +13,16 @@ import {
   decode, encode, isTerminal, placeholderRecord, resetForRetry, toTaskRecord, type StoredTask
 } from '../records/task-record.ts'
 import { ChangeWatcher } from './change-watcher.ts'
+import type { FastifyRequest } from 'fastify'
 import type { BoundedCalls, PubSub, Queue, RawTask, StoreClock } from '../store/contract.ts'
 import type { CancelOutcome, RetryOutcome, TaskRecord } from '../types.ts'
+import type { FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
-
-export interface FoundTask {
-  queue: Queue
-  /** The bytes of the record. */
-  raw: Buffer
-  stored: StoredTask
-  record: TaskRecord<any, any>
-  /** When it is due if it is delayed, ms since 1970. */
-  delayedTo: number | undefined
-}
+import type { TaskVisibility } from './visibility.ts'
 
 export interface LookupOptions {
   registry: TaskRegistry
+  visibility: TaskVisibility
   settings: Pick<Settings, 'exposeStack' | 'resultTtl'>
   calls: BoundedCalls
   clock: StoreClock
@@ -36,6 +31,7 @@ export interface LookupOptions {
 
 export class TaskLookup implements HandleSource {
   readonly #registry: TaskRegistry
+  readonly #visibility: TaskVisibility
   readonly #settings: LookupOptions['settings']
   readonly #calls: BoundedCalls
   readonly #clock: StoreClock
@@ -43,8 +39,9 @@ export class TaskLookup implements HandleSource {
   /** The path in front of a task's id in its status route. Null without routes. */
   path: string | null = null
 
-  constructor ({ registry, settings, calls, clock, pubSub }: LookupOptions) {
+  constructor ({ registry, visibility, settings, calls, clock, pubSub }: LookupOptions) {
     this.#registry = registry
+    this.#visibility = visibility
     this.#settings = settings
     this.#calls = calls
     this.#clock = clock
@@ -58,22 +55,26 @@ export class TaskLookup implements HandleSource {
   }
 
   #toFoundTask (queue: Queue, id: string, { text, raw, live }: RawTask): FoundTask {
-    const stored = this.#decode(text)
+    const decoded = this.#decode(text)
+    const stored = decoded instanceof Error ? this.#failedRecord(decoded) : decoded
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
-    const { expose } = this.#registry.definitions.get(stored.data.name)?.options ?? {}
-    if (expose?.includes('data')) record.data = stored.data.data
-    return { queue, raw, stored, delayedTo: live.delayedTo, record }
+    const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
+    if (definition?.options.expose?.includes('data')) record.data = stored.data.data
+    return { queue, raw, stored, definition, delayedTo: live.delayedTo, record }
   }
 
-  /** A record that cannot be read is shown as a failure. */
-  #decode (text: string): StoredTask {
+  #decode (text: string): StoredTask | Error {
     try {
       return decode(text)
     } catch (error) {
-      const { message } = error as Error
-      const code = 'FST_TASKS_RECORD_INVALID'
-      return { ...placeholderRecord(this.#clock.now()), error: { name: 'Error', message, code } }
+      return error as Error
     }
+  }
+
+  /** A record that cannot be read is shown as a failure. */
+  #failedRecord ({ message }: Error): StoredTask {
+    const error = { name: 'Error', message, code: 'FST_TASKS_RECORD_INVALID' }
+    return { ...placeholderRecord(this.#clock.now()), error }
   }
 
   /**
@@ -87,6 +88,16 @@ export class TaskLookup implements HandleSource {
     return reads.length === 1 ? reads[0]! : firstOf(reads)
   }
 
+  /** See `TaskVisibility.check`. */
+  checkVisible (request: FastifyRequest, id: string, found: FoundTask | null): FoundTask | Promise<FoundTask> {
+    return this.#visibility.check(request, id, found)
+  }
+
+  /** A task that a request may see. Throws FST_TASKS_NOT_FOUND. */
+  async findVisible (request: FastifyRequest, id: string, queue?: string): Promise<FoundTask> {
+    return await this.checkVisible(request, id, await this.find(id, queue))
+  }
+
   /** See `FastifyTasks.status`. */
   async status (id: string, queue?: string): Promise<TaskRecord<any, any> | null> {
     return (await this.find(id, queue))?.record ?? null
@@ -98,11 +109,17 @@ export class TaskLookup implements HandleSource {
     return found && new Handle(this, id, found.record.name, found.queue.name, null)
   }
 
-  /** See `FastifyTasks.cancel`. */
-  async cancel (id: string, queue?: string): Promise<CancelOutcome> {
+  /**
+   * See `FastifyTasks.cancel`.
+   * @param check called with the task as it is about to be cancelled. Rejects if that must not be
+   */
+  async cancel (
+    id: string, queue?: string, check?: (found: FoundTask) => unknown
+  ): Promise<CancelOutcome> {
     for (;;) {
       const found = await this.find(id, queue)
       if (!found) return 'unknown'
+      await check?.(found)
       if (isTerminal(found.record.state)) return 'finished'
       const { stored, raw, record: { attempt } } = found
       const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })

@@ -5,8 +5,11 @@
 import { isTerminal } from '../records/task-record.ts'
 import type { TaskRecord } from '../types.ts'
 
-export interface ChangeSource {
-  status (id: string, queue?: string): Promise<TaskRecord<any, any> | null>
+/** A task as it was read. */
+interface Found { record: TaskRecord<any, any> }
+
+export interface ChangeSource<T extends Found> {
+  find (id: string, queue?: string): Promise<T | null>
   /** Calls back at each change, and whenever a change may have been missed. Resolves with a function that ends it. */
   watch (id: string, queue: string, onChange: () => void): Promise<() => void>
 }
@@ -15,25 +18,25 @@ export interface ChangeSource {
  * Ends after the record of a terminal state, and if there is no record, or none any more.
  * @throws the signal's reason, FST_TASKS_REDIS_UNAVAILABLE
  */
-export async function * recordChanges (
-  source: ChangeSource, id: string, signal?: AbortSignal, queue?: string
-): AsyncGenerator<TaskRecord<any, any>, void> {
+export async function * recordChanges<T extends Found> (
+  source: ChangeSource<T>, id: string, signal?: AbortSignal, queue?: string
+): AsyncGenerator<T, void> {
   signal?.throwIfAborted()
-  let record = await source.status(id, queue)
-  if (record) yield record
-  if (!record || isTerminal(record.state)) return
+  let found = await source.find(id, queue)
+  if (found) yield found
+  if (!found || isTerminal(found.record.state)) return
   const changed = new AutoResetEvent(signal)
-  const unwatch = await source.watch(id, record.queue, () => changed.set())
+  const unwatch = await source.watch(id, found.record.queue, () => changed.set())
   try {
-    for (let last = JSON.stringify(record); ; await changed.wait()) {
+    for (let last = JSON.stringify(found.record); ; await changed.wait()) {
       signal?.throwIfAborted()
-      record = await source.status(id, record.queue)
-      if (!record) return
-      const json = JSON.stringify(record)
+      found = await source.find(id, found.record.queue)
+      if (!found) return
+      const json = JSON.stringify(found.record)
       if (json === last) continue
       last = json
-      yield record
-      if (isTerminal(record.state)) return
+      yield found
+      if (isTerminal(found.record.state)) return
     }
   } finally {
     changed.close()

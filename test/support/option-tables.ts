@@ -152,7 +152,8 @@ export const routes: Table = {
   },
   cancel: flag('DELETE /tasks/:id'),
   onRequest: hooks,
-  preHandler: hooks
+  preHandler: hooks,
+  authorize: define.authorize!
 }
 export const threads: Table = {
   max: whole(1, 1_000, 'For example 4'),

@@ -55,6 +55,7 @@ t.test('failed', async t => {
   const handle = await app.tasks.enqueue('x')
   const error = await errorOf(handle.result({ timeout: 5_000 }))
   t.match(error, { code: 'FST_TASKS_FAILED', message: /too far/, record: { error: { name: 'RangeError' } } })
+  t.notOk(Object.keys(error).includes('record'), 'a logger that writes the error does not write the record')
   const record = await app.tasks.status(handle.id)
   t.match(record, {
     state: 'failed', result: null, error: { name: 'RangeError', message: 'too far', code: null }, attempt: 1
