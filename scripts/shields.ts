@@ -548,8 +548,8 @@ const shields: Shield[] = [
   {
     against: 'a cluster client gives up with an error of its own',
     file: 'store/redis/bounded-calls.js',
-    shield: '\'Too many Cluster redirections\', ',
-    without: '',
+    shield: 'return !String(error.code)',
+    without: 'return error.name === \'ReplyError\' && !String(error.code)',
     test: 'faults/cluster-failover'
   },
   {
@@ -803,6 +803,34 @@ const shields: Shield[] = [
     shield: 'state === \'delayed\' || state === \'retrying\'',
     without: 'state === \'delayed\'',
     test: 'routes/routes'
+  },
+  {
+    against: 'a 503 tells clients the words of Redis and hashes of scripts',
+    file: 'store/redis/bounded-calls.js',
+    shield: 'new errors.RedisUnavailable({ cause: new Error(details) })',
+    without: 'Object.assign(new errors.RedisUnavailable(), { message: details })',
+    test: 'faults/outage'
+  },
+  {
+    against: 'a cursor lists a queue that the caller did not name',
+    file: 'tasks/listing.js',
+    shield: '!queues.includes(from)',
+    without: 'false',
+    test: 'tasks/listing'
+  },
+  {
+    against: 'a cursor of one list goes on in another',
+    file: 'tasks/listing.js',
+    shield: '!isOwn ||',
+    without: '',
+    test: 'tasks/listing'
+  },
+  {
+    against: 'an id that is taken tells clients the name of another task',
+    file: 'tasks/enqueue.js',
+    shield: 'new errors.TaskIdTaken(id, name, { cause: owner })',
+    without: 'new errors.TaskIdTaken(id, owner.message)',
+    test: 'tasks/enqueue'
   }
 ]
 

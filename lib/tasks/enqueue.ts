@@ -172,7 +172,10 @@ export class TaskProducer {
     const { id, name, queue, options: { nonce } } = task
     if (nonce === undefined) return true // nobody else has the same UUID
     const stored = (await this.#send(task, start, () => this.#lookup.read(queue, id)))?.stored
-    if (stored && stored.data.name !== name) throw new errors.TaskIdTaken(id, stored.data.name, queue.name, name)
+    if (stored && stored.data.name !== name) {
+      const owner = new Error(`it belongs to a task "${stored.data.name}" in queue "${queue.name}"`) // for the log
+      throw new errors.TaskIdTaken(id, name, { cause: owner })
+    }
     return stored?.options.nonce === nonce
   }
 

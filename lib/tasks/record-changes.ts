@@ -6,9 +6,9 @@ import { isTerminal } from '../records/task-record.ts'
 import type { TaskRecord } from '../types.ts'
 
 /** A task as it was read. */
-interface Found { record: TaskRecord<any, any> }
+interface HasRecord { record: TaskRecord<any, any> }
 
-export interface ChangeSource<T extends Found> {
+export interface ChangeSource<T extends HasRecord> {
   find (id: string, queue?: string): Promise<T | null>
   /** Calls back at each change, and whenever a change may have been missed. Resolves with a function that ends it. */
   watch (id: string, queue: string, onChange: () => void): Promise<() => void>
@@ -18,7 +18,7 @@ export interface ChangeSource<T extends Found> {
  * Ends after the record of a terminal state, and if there is no record, or none any more.
  * @throws the signal's reason, FST_TASKS_REDIS_UNAVAILABLE
  */
-export async function * recordChanges<T extends Found> (
+export async function * recordChanges<T extends HasRecord> (
   source: ChangeSource<T>, id: string, signal?: AbortSignal, queue?: string
 ): AsyncGenerator<T, void> {
   signal?.throwIfAborted()

@@ -83,7 +83,7 @@ export interface FastifyTasks<
   >
   /**
    * Enqueues one task. Resolves when Redis has stored it. If it throws, nothing is stored, except with the code
-   * FST_TASKS_REDIS_UNAVAILABLE: its message says whether the task may be stored.
+   * FST_TASKS_REDIS_UNAVAILABLE: then `error.sent` says whether the task may be stored.
    * @throws FST_ERR_VALIDATION (400, as for a body) if the data does not fit the task's schema, FST_TASKS_NOT_DEFINED,
    * FST_TASKS_DATA_INVALID, FST_TASKS_DATA_TOO_LARGE, FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
    * FST_TASKS_OPTION_CLASH, FST_TASKS_ID_INVALID, FST_TASKS_ID_TAKEN, FST_TASKS_QUEUE_UNKNOWN,
@@ -122,7 +122,7 @@ export interface FastifyTasks<
   /**
    * Lists tasks of one state. Waiting and active tasks come oldest first, delayed and retrying tasks by the time at
    * which they are due, ended tasks newest first. The cost depends on the page, not on the length of the queue.
-   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_CURSOR_INVALID, FST_TASKS_REDIS_UNAVAILABLE
    */
   list (options: ListOptions): Promise<TaskPage>
   /**

@@ -128,7 +128,7 @@ export interface ListOptions {
   name?: string
   /** How many ids a page reads, 1 to 1000. Default 50. */
   limit?: number
-  /** The `cursor` of the page before. Default: the first page. */
+  /** The `cursor` of the page before. It is valid for the same state, queue and name only. Default: the first page. */
   cursor?: string
 }
 

@@ -47,7 +47,7 @@ t.test('without one master the queues of the others go on; once it is back all d
   t.match(await app.tasks.status(there.id), { state: 'succeeded' }, 'its status does not wait for the lost master')
   // ioredis gives up before the deadline, in its own words.
   const refused = await errorOf(app.tasks.enqueue('quick'))
-  t.match(refused, { code: 'FST_TASKS_REDIS_UNAVAILABLE', statusCode: 503, message: /redirections/ })
+  t.match(refused, { code: 'FST_TASKS_REDIS_UNAVAILABLE', statusCode: 503, cause: { message: /redirections/ } })
   t.match(await errorOf(app.tasks.status('unknown')), { code: 'FST_TASKS_REDIS_UNAVAILABLE' }, 'it may be there')
   await until('all leases have expired', () => Date.now() > killedAt + STALL)
   await master.restart()
@@ -132,9 +132,7 @@ t.test('all masters are killed and come back: 503 until then, and all goes on by
     t.match(await errorOf(app.tasks.enqueue('quick', 1, { queue })), { code: 'FST_TASKS_REDIS_UNAVAILABLE' })
   }
   await ended
-  t.match(await errorOf(app.tasks.enqueue('quick')), {
-    code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Nothing was sent/
-  })
+  t.match(await errorOf(app.tasks.enqueue('quick')), { code: 'FST_TASKS_REDIS_UNAVAILABLE', sent: false })
   go.open() // its outcome comes while nobody is there
   await Promise.all(cluster.servers.map(server => server.restart()))
   const quick = await Promise.all(QUEUES.map(queue =>

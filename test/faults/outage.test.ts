@@ -1,12 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
 import { build, connect, errorOf, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { relay } from '../support/relay.ts'
 
 // The tests mostly wait, and each has its own Redis.
 t.jobs = 3
+
+/** All that a client of HTTP is told. */
+const PUBLIC = 'Redis did not answer in time, or refused the call. Try again later'
 
 /** A server of the test's own, to be stopped and started. */
 async function ownRedis (t: Test, options = {}): Promise<RunningRedis> {
@@ -28,13 +32,15 @@ t.test('without Redis at boot the app starts, says so, and answers 503 until it 
   for (const request of [{ method: 'POST', url: '/x' }, { method: 'GET', url: '/tasks/x' }] as const) {
     const reply = await app.inject(request)
     t.match(reply, { statusCode: 503, headers: { 'retry-after': '1' } })
-    t.match(reply.json(), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /within 200 ms/ })
+    t.match(reply.json(), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: PUBLIC })
+    const logged = log.lines.findLast(line => line.err)
+    t.match(logged.err, { message: /within 200 ms/ }, 'the log says more')
   }
   const warnings: string[] = []
   const onWarning = ({ name }: Error): void => { warnings.push(name) }
   process.on('warning', onWarning)
   const refused = await Promise.all(Array.from({ length: 100 }, () => errorOf(app.tasks.enqueue('x'))))
-  for (const error of refused) t.match(error, { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Nothing was sent/ })
+  for (const error of refused) t.match(error, { code: 'FST_TASKS_REDIS_UNAVAILABLE', sent: false, cause: { message: /Nothing was sent/ } })
   process.off('warning', onWarning)
   t.same(warnings, [], 'many may wait')
   await redis.restart()
@@ -61,7 +67,8 @@ t.test('a Redis that hangs: the deadline holds, and the error says that it may b
   const error = await errorOf(app.tasks.enqueue('x'))
   t.match(error, {
     code: 'FST_TASKS_REDIS_UNAVAILABLE',
-    message: /may have been enqueued.*same/,
+    sent: true,
+    cause: { message: /may have been enqueued all the same/ },
     taskId: /-/
   })
   t.match(await errorOf(app.tasks.status('x')), { code: 'FST_TASKS_REDIS_UNAVAILABLE' })
@@ -178,6 +185,30 @@ t.test('close returns with Redis away in the middle of a task', async t => {
   await app.close()
 })
 
+t.test('what Redis replies is in the log, and not in the answer', async t => {
+  const redis = await ownRedis(t)
+  const admin = connect(t, redis.url)
+  const log = logger()
+  const logging = { logger: { stream: log.stream } }
+  const app = await build(t, { redis: redis.url, routes: { cancel: true } }, app => {
+    const task = app.tasks.define('x')
+    app.post('/', async (_request, reply) => reply.accepted(await task.enqueue({ secret: 'hunter2' })))
+  }, logging)
+  const { id } = await app.tasks.enqueue('x')
+  await admin.call('ACL', 'SETUSER', 'default', '-@scripting')
+  const requests = [
+    ['POST', '/'], ['GET', `/tasks/${id}`], ['GET', `/tasks/${id}/events`], ['DELETE', `/tasks/${id}`]
+  ] as const
+  for (const [method, url] of requests) {
+    const reply = await app.inject({ method, url })
+    const body = { statusCode: 503, code: 'FST_TASKS_REDIS_UNAVAILABLE', error: 'Service Unavailable', message: PUBLIC }
+    t.same(reply.json(), body, `${method} ${url}`)
+    t.match(log.lines.findLast(line => line.err)!.err.message, /NOPERM/, `${method} ${url}`)
+  }
+  t.notMatch(JSON.stringify(log.lines), /hunter2/, 'the command of the error is not in the log')
+  t.notMatch(inspect(await errorOf(app.tasks.enqueue('x', 'hunter2')), { depth: 9 }), /hunter2/)
+})
+
 t.test('a Redis that is out of memory: refused, and nothing lost', async t => {
   const redis = await ownRedis(t)
   const admin = connect(t, redis.url)
@@ -190,7 +221,7 @@ t.test('a Redis that is out of memory: refused, and nothing lost', async t => {
   await admin.config('SET', 'maxmemory', '1')
   await idle.close()
   t.notOk(log.find('did not carry out'), 'a close asks for no memory')
-  t.match(await errorOf(app.tasks.enqueue('x')), { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /OOM/ })
+  t.match(await errorOf(app.tasks.enqueue('x')), { code: 'FST_TASKS_REDIS_UNAVAILABLE', cause: { message: /OOM/ } })
   await admin.config('SET', 'maxmemory', '0')
   await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
   t.equal(runs, 1)

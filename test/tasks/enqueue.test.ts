@@ -76,9 +76,9 @@ t.test('an id of one\'s own', async t => {
   ])
   t.same([first.created, second.created].sort(), [false, true], 'two enqueues make one task')
   t.equal(second.id, 'invoice:7')
-  t.match(await errorOf(app.tasks.enqueue('y', 1, { id: 'invoice:7' })), {
-    code: 'FST_TASKS_ID_TAKEN', statusCode: 409
-  })
+  const taken = await errorOf(app.tasks.enqueue('y', 1, { id: 'invoice:7' }))
+  t.match(taken, { code: 'FST_TASKS_ID_TAKEN', statusCode: 409, cause: { message: /task "x" in queue "default"/ } })
+  t.notMatch(taken.message, /"x"|default/, 'a client is not told whose id it is')
   const [again, fresh] = await app.tasks.enqueueMany('x', [{ id: 'invoice:7' }, { id: 'invoice:8' }])
   t.same([again!.created, fresh!.created], [false, true])
 })

@@ -1,5 +1,6 @@
 /**
- * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected with a hint what to do.
+ * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected. The error has a fixed
+ * message, for clients of HTTP, and a cause for the log, with a hint what to do.
  */
 import { performance } from 'node:perf_hooks'
 import * as errors from '../../errors.ts'
@@ -44,14 +45,14 @@ export class RedisCalls implements BoundedCalls {
   }
 
   async #sendWhenReady<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
-    if (!await this.#untilReady(this.#timeLeft(start))) throw this.#unavailable(what, 'Nothing was sent.')
+    if (!await this.#untilReady(this.#timeLeft(start))) throw this.#unavailable(what, 'Nothing was sent.', false)
     return this.#send(what, doubt, send, start)
   }
 
   #send<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
-    const onLate = (): never => { throw this.#unavailable(what, doubt) }
+    const onLate = (): never => { throw this.#unavailable(what, doubt, true) }
     return withDeadline(send, this.#timeLeft(start), onLate, this.#read, error => {
-      throw isRedisError(error) ? this.#unavailable(what, `${doubt} (${error.message})`, error) : error
+      throw isRedisError(error) ? this.#unavailable(what, `${doubt} (${error.message})`, true) : error
     })
   }
 
@@ -60,25 +61,27 @@ export class RedisCalls implements BoundedCalls {
 
   #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - performance.now()) }
 
-  #unavailable (what: string, hint: string, cause?: Error): Error {
-    const { client } = this.#connection
-    const error = cause
-      ? new errors.RedisUnavailable(what, this.#deadline, client.status, hint, { cause })
-      : new errors.RedisUnavailable(what, this.#deadline, client.status, hint)
+  /**
+   * The cause is an error of our own: that of ioredis has the command, with data and passwords.
+   * @param sent whether Redis may have carried out the call
+   */
+  #unavailable (what: string, hint: string, sent: boolean): Error {
+    const { status } = this.#connection.client
+    const details = `Redis did not answer ${what} within ${this.#deadline} ms (connection: ${status}). ${hint}`
+    const error = new errors.RedisUnavailable({ cause: new Error(details) })
     // Fastify's error handler sends the headers of an error.
-    return Object.assign(error, { headers: { 'retry-after': '1' } })
+    return Object.assign(error, { sent, headers: { 'retry-after': '1' } })
   }
 }
 
-const REDIS_ERROR_NAMES = /^(ReplyError|MaxRetriesPerRequestError|AbortError|ClusterAllFailedError)$/
+/** Mistakes in code, ours or of the app. */
+const BUGS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'URIError', 'AssertionError'])
 
-const CONNECTION_MESSAGES = new RegExp([
-  'Connection is closed', 'Command timed out', 'Stream isn\'t writeable', 'ECONN', 'EPIPE', 'ETIMEDOUT',
-  'Too many Cluster redirections', 'Cluster isn\'t ready', 'None of startup nodes'
-].join('|'))
-
-/** True for errors of the connection, and for error replies of Redis (OOM, READONLY, LOADING and so on). */
+/**
+ * True for errors of the connection, and for error replies of Redis (OOM, READONLY, LOADING and so on). ioredis has no
+ * class for all of them. An error of ours, which a call inside of a call threw, has a code.
+ */
 function isRedisError (error: unknown): error is Error {
-  if (!(error instanceof Error) || (error as any).headers) return false
-  return REDIS_ERROR_NAMES.test(error.name) || CONNECTION_MESSAGES.test(error.message)
+  if (!(error instanceof Error) || BUGS.has(error.name)) return false
+  return !String((error as { code?: unknown }).code).startsWith('FST_')
 }
