@@ -46,6 +46,7 @@ export class LeaseRenewer {
   readonly #repeater: Repeater
   /** Renewals fail. In a cluster a single master may be away: the connection does not show it. */
   #failing = false
+  #stopped = false
   /** When the last renewal was sent that came through, in ms of a clock that is never set. */
   #renewedAt = 0
 
@@ -108,6 +109,7 @@ export class LeaseRenewer {
 
   async #renew (): Promise<void> {
     const { queue, worker, oldestClaim, claims, log } = this.#options
+    if (this.#stopped) return // a lease that has ended must not begin again
     const sentAt = performance.now()
     const { kept, cancels } = await queue.renew(worker, oldestClaim())
     const held = claims()
@@ -150,6 +152,7 @@ export class LeaseRenewer {
   /** Ends the lease: what this worker did not settle may be taken back at once. */
   stop (): void {
     const { connection, queue, worker } = this.#options
+    this.#stopped = true
     connection.off('ready', this.#onReady)
     this.#repeater.stop()
     if (connection.status === 'ready') queue.upkeep?.endLease(worker).catch(() => {}) // otherwise it expires

@@ -15,7 +15,9 @@ const known = [
   tag, `W/${tag}`, `"a", ${tag}`, `"a,b",W/${tag},"c"`, `  ${tag}  `, '*', `"${bare}-gzip"`, `W/"${bare}-br"`,
   `"${bare}--gzip"`, bare
 ]
-const unknown = ['', '"a"', 'W/"a"', '"*"', `"${bare}x"`, `"x${bare}"`, `"${bare.slice(1)}"`, `"${bare}-"`, ',', '"', 'W/']
+const unknown = [
+  '', '"a"', 'W/"a"', '"*"', `"${bare}x"`, `"x${bare}"`, `"${bare.slice(1)}"`, `"${bare}-"`, ',', '"', 'W/'
+]
 
 t.test('which tags are those of a record', async t => {
   for (const header of known) t.equal(isInIfNoneMatch(header, record), true, header)

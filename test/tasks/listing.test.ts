@@ -140,7 +140,8 @@ t.test('a cursor is valid for the list that it was made for, and for no other', 
   ]
   for (const options of others) t.match(await errorOf(app.tasks.list({ ...options, cursor: secret })), refused)
   const forged = [
-    '', 'secret', 'secret/0/x', '{}', 'bnVsbA', encode(), encode(state), encode(state, 'public', null, 'secret', 0, 'x'),
+    '', 'secret', 'secret/0/x', '{}', 'bnVsbA', encode(), encode(state),
+    encode(state, 'public', null, 'secret', 0, 'x'),
     encode(state, 'public', null, 'nowhere'), encode(state, 'public', null, 'public', 0),
     encode(state, 'public', null, 'public', -1, 'x'), encode(state, 'public', null, 'public', '0', 'x'),
     encode(state, 'public', null, 'public', 0, {}), encode(state, 'public', null, ['public']), 'x'.repeat(100_000)
