@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { describeKind, tryOr } from './describe.ts'
 import * as errors from './errors.ts'
+import { checkWhere } from './options.ts'
 import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
@@ -13,10 +14,17 @@ import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
   ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage,
-  TaskRecord, TaskWorker, WorkerInfo, WorkerOptions
+  TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
+
+/** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
+function queueOf (where: WhereOptions | undefined): string | undefined {
+  if (where === undefined) return undefined
+  checkWhere(where)
+  return where.queue
+}
 
 /** `fastify.tasks` of one Fastify scope. A task that is defined through it runs with that scope as its `this`. */
 class ScopedTasks implements FastifyTasks {
@@ -55,14 +63,28 @@ class ScopedTasks implements FastifyTasks {
     return this.#registry.enqueueMany(name, items)
   }
 
-  status (id: string): Promise<TaskRecord<any, any> | null> { return this.#registry.status(id) }
-  handle (id: string): Promise<AnyHandle | null> { return this.#registry.handle(id) }
-  cancel (id: string): Promise<CancelOutcome> { return this.#registry.cancel(id) }
-  retry (id: string): Promise<RetryOutcome> { return this.#registry.retry(id) }
+  async status (id: string, where?: WhereOptions): Promise<TaskRecord<any, any> | null> {
+    return this.#registry.status(id, queueOf(where))
+  }
+
+  async handle (id: string, where?: WhereOptions): Promise<AnyHandle | null> {
+    return this.#registry.handle(id, queueOf(where))
+  }
+
+  async cancel (id: string, where?: WhereOptions): Promise<CancelOutcome> {
+    return this.#registry.cancel(id, queueOf(where))
+  }
+
+  async retry (id: string, where?: WhereOptions): Promise<RetryOutcome> {
+    return this.#registry.retry(id, queueOf(where))
+  }
 
   list (options: ListOptions): Promise<TaskPage> { return list(this.#registry, options) }
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
-  remove (id: string): Promise<RemoveOutcome> { return remove(this.#registry, id) }
+  async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
+    return remove(this.#registry, id, queueOf(where))
+  }
+
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
 

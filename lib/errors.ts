@@ -48,6 +48,8 @@ export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID',
   'the first a letter, a digit or "_"; got %s. Leave it out for a random UUID', 400)
 export const TaskIdTaken = createError('FST_TASKS_ID_TAKEN',
   'The id "%s" belongs to another task. Choose another id for task "%s"', 409)
+export const TaskIdAmbiguous = createError('FST_TASKS_ID_AMBIGUOUS',
+  'The id "%s" belongs to a task in each of several queues: %s. Say which: { queue: "%s" }, over HTTP ?queue=%s', 409)
 export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN',
   'Queue "%s" is not known here. Known queues: %s. ' +
   'Name it at register, in every process that uses it: { queues: ["%s"] }', 500)

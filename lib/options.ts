@@ -6,6 +6,6 @@ export {
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkResult, drainSettings,
-  pluginSettings, refuseKeyPrefix, workerSettings
+  checkWhere, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { isId, MAX_TIMER, timeOf } from './options/rules.ts'

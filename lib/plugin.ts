@@ -95,14 +95,16 @@ function announce (fastify: FastifyInstance, mode: Mode, registry: AppTasks, tas
     address,
     queues,
     definitions,
-    readTask: id => readTask(registry, id),
+    readTask: (id, queue) => readTask(registry, id, queue),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)
   })
 }
 
-async function readTask (registry: AppTasks, id: string): ReturnType<PluginInstance['readTask']> {
-  const found = await registry.find(id)
+async function readTask (
+  registry: AppTasks, id: string, queue: string
+): ReturnType<PluginInstance['readTask']> {
+  const found = await registry.find(id, queue)
   const stack = found?.stored.options.stacktraces?.[0]
   return found && { data: found.stored.data.data, stack: typeof stack === 'string' ? stack : null }
 }

@@ -146,6 +146,48 @@ const shields: Shield[] = [
     test: 'store/queue-sweep'
   },
   {
+    against: 'one id in two queues: the location of one task answers with the other',
+    file: 'tasks/lookup.js',
+    shield: '${hasUniqueId ? \'\' : `?queue=${queue}`}',
+    without: '',
+    test: 'tasks/identity'
+  },
+  {
+    against: 'one id in two queues: a call with the id alone takes either task',
+    file: 'tasks/lookup.js',
+    shield: 'if (found.length > 1)',
+    without: 'if (false)',
+    test: 'tasks/identity'
+  },
+  {
+    against: 'one id in two queues: 409 tells of a task that the caller may not see',
+    file: 'tasks/lookup.js',
+    shield: 'return this.#onlyVisible(request, id, error.found);',
+    without: 'throw error;',
+    test: 'tasks/identity'
+  },
+  {
+    against: 'a handle means the next task with its id',
+    file: 'tasks/handle.js',
+    shield: 'return this.#identity.life === undefined || this.#identity.life === life;',
+    without: 'return true;',
+    test: 'tasks/identity'
+  },
+  {
+    against: 'a worker that closed keeps its lease, and what it left waits for the lease to expire',
+    file: 'worker/lease-renewer.js',
+    shield: 'queue.upkeep?.endLease(worker)',
+    without: 'Promise.resolve()',
+    test: 'worker/stalled'
+  },
+  {
+    against: 'a reply that is there loses against a deadline, because something held the event loop',
+    file: 'store/redis/deadline.js',
+    shield: 'setTimeout(() => whenAllIsRead(read, () => settled, () => settle(onLate)), ms)',
+    without: 'setTimeout(() => settle(onLate), ms)',
+    test: 'store/deadline'
+  },
+  {
     against: 'the ids of removed tasks start the next task with that id too early',
     file: 'store/redis/lua/claim.lua',
     shield: 'or claims[i] or due[i] or seen[id]',
@@ -555,8 +597,8 @@ const shields: Shield[] = [
   {
     against: 'one master is unavailable: the status of every task waits for it',
     file: 'tasks/lookup.js',
-    shield: 'firstOf(reads)',
-    without: '(await Promise.all(reads)).find(one => one !== null) ?? null',
+    shield: 'Promise.any(unique)',
+    without: 'Promise.reject(new Error())',
     test: 'faults/cluster-failover'
   },
   {
@@ -751,8 +793,8 @@ const shields: Shield[] = [
   {
     against: 'a stream goes on after the right was withdrawn',
     file: 'routes/events.js',
-    shield: '(await registry.checkVisible(request, id, found))',
-    without: 'found',
+    shield: /registry\.(findVisible|checkVisible)\(request, id, (queueOf\(request\)|found)\)/g,
+    without: 'registry.find(id)',
     test: 'routes/visibility'
   },
   {

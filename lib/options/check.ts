@@ -9,11 +9,11 @@ import { nearest } from './nearest.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, isId,
   isObject, listRule, listRules, pluginRules, purgeRule, purgeRules, resultRules, routesRules, schemaRules,
-  threadsRules, waitRule, workerRules, type Rule, type Rules
+  threadsRules, waitRule, whereRule, whereRules, workerRules, type Rule, type Rules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  ListOptions, PurgeOptions, ResultOptions, TasksOptions, WorkerOptions
+  ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
 } from '../types.ts'
 
 /** Makes the error for an option of one place that breaks its rule. */
@@ -134,6 +134,12 @@ function waitSettings (options: object, rules: Rules, call: string): typeof drai
   if (!isObject(options)) throw pluginOptionError('')(call, waitRule, options)
   check(options, rules, `${call}(options)`, pluginOptionError(`${call}.`))
   return { ...drainDefaults, ...definedOnly(options) }
+}
+
+/** Checks the options that say in which queue a task is. Throws FST_TASKS_*_OPTION_*. */
+export function checkWhere (options: WhereOptions): void {
+  if (!isObject(options)) throw pluginOptionError('')('options', whereRule, options)
+  check(options, whereRules, 'the options', pluginOptionError(''))
 }
 
 /** Checks the options of `purge`. Throws FST_TASKS_*_OPTION_*. */

@@ -166,6 +166,10 @@ export const advanceRules: Rules = {
   wait: bool('false does not wait until the due tasks have ended.')
 }
 
+/** The options of `status`, `handle`, `cancel`, `retry` and `remove`. */
+export const whereRules: Rules = { queue: name('For example "mail".') }
+export const whereRule = object('For example { queue: "mail" }.')
+
 export const purgeRules: Rules = { retrying: bool('true also removes tasks between two attempts.') }
 
 /** The options of `purge` as a whole. */

@@ -188,6 +188,12 @@ export function resetForRetry ({ data, options: { expires, delay, ...kept } }: S
   return { data, options, status: 'created', progress: null }
 }
 
+/** Tells the tasks apart that have the same id and queue, one after the other. A retry by hand is the same task. */
+export const lifeOf = ({ timestamp, nonce }: StoredOptions): string => `${timestamp} ${nonce ?? ''}`
+
+/** Whether the task was made with an id of ours, which no other task has. */
+export const hasUniqueId = ({ nonce, foreign }: StoredOptions): boolean => nonce === undefined && foreign === undefined
+
 /** How many attempts have ended. Bee-Queue stores how many are left. */
 export function attemptsMade ({ options }: StoredTask): number {
   return Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))

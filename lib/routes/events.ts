@@ -9,7 +9,7 @@ import { recordChanges } from '../tasks/record-changes.ts'
 import { clientDisconnect } from './client-disconnect.ts'
 import { eventIdOf } from './etag.ts'
 import type { TaskRecord } from '../types.ts'
-import type { IdRequest, RouteContext } from './route-context.ts'
+import { queueOf, type IdRequest, type RouteContext } from './route-context.ts'
 
 /** A client that reads so slowly that this many bytes wait for it is disconnected. */
 const MAX_BACKLOG_BYTES = 1_048_576
@@ -19,7 +19,7 @@ export async function streamEvents (
   { registry, closing }: RouteContext, request: IdRequest, reply: FastifyReply
 ): Promise<unknown> {
   const { id } = request.params
-  const { record } = await registry.findVisible(request, id)
+  const { record, life } = await registry.findVisible(request, id, queueOf(request))
   if (isTerminal(record.state) && request.headers['last-event-id'] === eventIdOf(record)) return reply.code(204).send()
   const signal = AbortSignal.any([closing, clientDisconnect(reply)])
   // Now, not with the first event: a client that already has the current state gets none, and is connected too.
@@ -27,6 +27,7 @@ export async function streamEvents (
   reply.raw.flushHeaders()
   try {
     for await (const found of recordChanges(registry, id, signal, record.queue)) {
+      if (found.life !== life) return // another task has its id by now
       push(reply, (await registry.checkVisible(request, id, found)).record)
     }
   } catch (error) {

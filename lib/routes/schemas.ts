@@ -62,7 +62,10 @@ const errorSchema = {
 const notFound = { ...errorSchema, description: 'No such task, or not visible to this caller' }
 const unavailable = { ...errorSchema, description: 'Redis does not answer' }
 const notAcceptable = { ...errorSchema, description: 'The client does not accept text/event-stream' }
-const alreadyFinished = { ...errorSchema, description: 'The task has already finished' }
+const alreadyFinished = {
+  ...errorSchema,
+  description: 'The task has already finished, or tasks of several queues have this id: name the queue'
+}
 const notModified = { type: 'null', description: 'Nothing has changed' }
 const noMoreEvents = { type: 'null', description: 'The task has finished, and the client has its last event' }
 
@@ -76,6 +79,13 @@ const params = {
   required: ['id'],
   properties: { id: { type: 'string', description: 'Id of the task' } }
 }
+const querystring = {
+  type: 'object',
+  properties: {
+    queue: { type: 'string', description: 'Queue of the task, if tasks of several queues have this id' }
+  }
+}
+const ambiguous = { ...errorSchema, description: 'Tasks of several queues have this id: name the queue' }
 const tags = ['tasks']
 
 export const statusSchema = {
@@ -84,7 +94,8 @@ export const statusSchema = {
   description: 'Answers at once. With the header "Prefer: wait=20" it answers at the next change, or after 20 ' +
     'seconds (at most 60). With the last ETag in "If-None-Match" it answers 304 if nothing has changed.',
   params,
-  response: { 200: recordSchema, 304: notModified, 404: notFound, 503: unavailable }
+  querystring,
+  response: { 200: recordSchema, 304: notModified, 404: notFound, 409: ambiguous, 503: unavailable }
 }
 
 export const eventsSchema = {
@@ -93,7 +104,10 @@ export const eventsSchema = {
   description: 'From the current state until the task has finished. The id of an event is the ETag of the status. A ' +
     'client that reconnects sends its last id in "Last-Event-ID"; the answer is 204 if there are no more events.',
   params,
-  response: { 200: streamSchema, 204: noMoreEvents, 404: notFound, 406: notAcceptable, 503: unavailable }
+  querystring,
+  response: {
+    200: streamSchema, 204: noMoreEvents, 404: notFound, 406: notAcceptable, 409: ambiguous, 503: unavailable
+  }
 }
 
 export const cancelSchema = {
@@ -102,6 +116,7 @@ export const cancelSchema = {
   description: '200: the task will never start. 202: the task is running, and is being aborted. 409: the task has ' +
     'already finished.',
   params,
+  querystring,
   response: { 200: recordSchema, 202: recordSchema, 404: notFound, 409: alreadyFinished, 503: unavailable }
 }
 

@@ -2,6 +2,7 @@
  * `GET /tasks/:id`: the record of a task, with an ETag and Retry-After. With `Prefer: wait=20` a long poll.
  */
 import type { FastifyReply } from 'fastify'
+import * as errors from '../errors.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
 import { clientDisconnect } from './client-disconnect.ts'
@@ -9,7 +10,7 @@ import { etagOf, isInIfNoneMatch } from './etag.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { FoundTask } from '../tasks/found-task.ts'
 import type { TaskRecord } from '../types.ts'
-import type { IdRequest, RouteContext } from './route-context.ts'
+import { queueOf, type IdRequest, type RouteContext } from './route-context.ts'
 
 /** The longest wait, in seconds: proxies give up after about as long. */
 const MAX_WAIT_S = 60
@@ -22,12 +23,24 @@ type Answer = TaskRecord | FastifyReply
 export function getStatus (context: RouteContext, request: IdRequest, reply: FastifyReply): Promise<Answer> {
   const { registry } = context
   const { id } = request.params
+  const wait = waitOf(request)
+  if (request.query.queue !== undefined) return answerNamed(context, wait, request, reply)
   return registry.find(id).then(found => {
     const visible = registry.checkVisible(request, id, found)
-    const wait = waitOf(request)
     if (visible instanceof Promise || wait !== null) return answerLater(context, visible, wait, request, reply)
     return answer(context, visible, request, reply)
+  }, error => {
+    if (error instanceof errors.TaskIdAmbiguous) return answerNamed(context, wait, request, reply)
+    throw error
   })
+}
+
+/** The task is in the queue that the request names, or the id is that of several tasks. */
+function answerNamed (
+  context: RouteContext, wait: number | null, request: IdRequest, reply: FastifyReply
+): Promise<Answer> {
+  const visible = context.registry.findVisible(request, request.params.id, queueOf(request))
+  return answerLater(context, visible, wait, request, reply)
 }
 
 async function answerLater (

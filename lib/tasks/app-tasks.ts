@@ -86,14 +86,16 @@ export class AppTasks implements ChangeSource<FoundTask> {
   /** See `FastifyTasks.status`. */
   status (id: string, queue?: string): Promise<AnyRecord | null> { return this.#lookup.status(id, queue) }
   /** See `FastifyTasks.handle`. */
-  handle (id: string): Promise<Handle | null> { return this.#lookup.handle(id) }
+  handle (id: string, queue?: string): Promise<Handle | null> { return this.#lookup.handle(id, queue) }
   /** See `TaskLookup.cancel`. */
-  cancel (id: string, queue?: string, check?: (found: FoundTask) => unknown): Promise<CancelOutcome> {
+  cancel (
+    id: string, queue?: string, check?: (found: FoundTask) => boolean | Promise<boolean>
+  ): Promise<CancelOutcome> {
     return this.#lookup.cancel(id, queue, check)
   }
 
   /** See `FastifyTasks.retry`. */
-  retry (id: string): Promise<RetryOutcome> { return this.#lookup.retry(id) }
+  retry (id: string, queue?: string): Promise<RetryOutcome> { return this.#lookup.retry(id, queue) }
 
   /** See `ChangeWatcher.watch`. */
   watch (id: string, queue: string, changed: () => void): Promise<() => void> {

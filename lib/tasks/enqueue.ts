@@ -12,7 +12,7 @@ import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
-import { encodeNew, jsonRoundTrip, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
 import type { BoundedCalls, NewJob, Queue, StoreClock } from '../store/contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
@@ -179,10 +179,13 @@ export class TaskProducer {
     return stored?.options.nonce === nonce
   }
 
-  #handleOf ({ id, name, queue, options }: NewTask, created: boolean): Handle {
+  #handleOf ({ id, ownId, name, queue, options }: NewTask, created: boolean): Handle {
     const snapshot = (): TaskRecord =>
       toTaskRecord(id, queue.name, { data: { name }, options, status: 'created' }, { delayedTo: options.delay }, false)
-    return new Handle(this.#lookup, id, name, queue.name, created ? snapshot : null)
+    // The task of an earlier call may have ended by now, and another may have its id: only ours is known.
+    const life = created ? lifeOf(options) : undefined
+    const identity = { id, name, queue: queue.name, hasUniqueId: !ownId, life }
+    return new Handle(this.#lookup, identity, created ? snapshot : null)
   }
 }
 

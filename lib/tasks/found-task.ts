@@ -11,6 +11,8 @@ export interface FoundTask {
   /** The bytes of the record. */
   raw: Buffer
   stored: StoredTask
+  /** See `lifeOf`. */
+  life: string
   record: TaskRecord<any, any>
   /** Undefined if this process does not define the task, or if its record cannot be read. */
   definition: Definition | undefined

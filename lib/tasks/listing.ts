@@ -88,8 +88,8 @@ export async function workers ({ queues, calls }: ListingSource): Promise<Worker
 }
 
 /** See `FastifyTasks.remove`. */
-export async function remove (source: ListingSource, id: string): Promise<RemoveOutcome> {
-  const found = await source.find(id)
+export async function remove (source: ListingSource, id: string, queue?: string): Promise<RemoveOutcome> {
+  const found = await source.find(id, queue)
   if (!found) return 'unknown'
   return await source.calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => found.queue.remove(id))
 }

@@ -6,11 +6,12 @@
  * 3. makes handles on tasks that were enqueued elsewhere;
  * 4. cancels a task, and queues a failed task again.
  */
+import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
-import { Handle, type HandleSource } from './handle.ts'
-import { isId, type Settings } from '../options.ts'
+import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
+import type { Settings } from '../options.ts'
 import {
-  decode, encode, isTerminal, placeholderRecord, resetForRetry, toTaskRecord, type StoredTask
+  decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, resetForRetry, toTaskRecord, type StoredTask
 } from '../records/task-record.ts'
 import { ChangeWatcher } from './change-watcher.ts'
 import type { FastifyRequest } from 'fastify'
@@ -19,6 +20,9 @@ import type { CancelOutcome, RetryOutcome, TaskRecord } from '../types.ts'
 import type { FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
+
+/** In characters. */
+const MAX_ID = 1_024
 
 export interface LookupOptions {
   registry: TaskRegistry
@@ -60,7 +64,8 @@ export class TaskLookup implements HandleSource {
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
     const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
-    return { queue, raw, stored, definition, delayedTo: live.delayedTo, record }
+    const life = lifeOf(stored.options)
+    return { queue, raw, stored, life, definition, delayedTo: live.delayedTo, record }
   }
 
   #decode (text: string): StoredTask | Error {
@@ -78,14 +83,15 @@ export class TaskLookup implements HandleSource {
   }
 
   /**
-   * Looks in every queue at once, which takes one round trip. The first queue that has the task answers for all: in a
-   * cluster the masters of the others may be unavailable.
+   * Looks in the queue, or in every queue at once, which takes one round trip. An id of ours is in one queue only: the
+   * first that has it answers for all, because in a cluster the masters of the others may be unavailable.
+   * @throws FST_TASKS_ID_AMBIGUOUS, with the tasks as its `found`; FST_TASKS_QUEUE_UNKNOWN
    */
   find (id: string, queue?: string): Promise<FoundTask | null> {
-    if (!isId(id)) return Promise.resolve(null)
+    if (!mayBeId(id)) return Promise.resolve(null)
     const queues = queue === undefined ? [...this.#registry.queues.values()] : [this.#registry.queue(queue)]
     const reads = queues.map(queue => this.read(queue, id))
-    return reads.length === 1 ? reads[0]! : firstOf(reads)
+    return reads.length === 1 ? reads[0]! : onlyOne(id, reads)
   }
 
   /** See `TaskVisibility.check`. */
@@ -93,9 +99,25 @@ export class TaskLookup implements HandleSource {
     return this.#visibility.check(request, id, found)
   }
 
-  /** A task that a request may see. Throws FST_TASKS_NOT_FOUND. */
+  /**
+   * A task that a request may see. If the id is found in several queues: the only one of them that it may see.
+   * @throws FST_TASKS_NOT_FOUND, FST_TASKS_ID_AMBIGUOUS
+   */
   async findVisible (request: FastifyRequest, id: string, queue?: string): Promise<FoundTask> {
-    return await this.checkVisible(request, id, await this.find(id, queue))
+    if (queue !== undefined && !this.#registry.queues.has(queue)) throw new errors.TaskNotFound(id)
+    try {
+      return await this.checkVisible(request, id, await this.find(id, queue))
+    } catch (error) {
+      if (!(error instanceof errors.TaskIdAmbiguous)) throw error
+      return this.#onlyVisible(request, id, (error as unknown as AmbiguousId).found)
+    }
+  }
+
+  async #onlyVisible (request: FastifyRequest, id: string, all: FoundTask[]): Promise<FoundTask> {
+    const checks = await Promise.allSettled(all.map(async found => this.checkVisible(request, id, found)))
+    const visible = checks.flatMap(check => check.status === 'fulfilled' ? [check.value] : [])
+    if (visible.length > 1) throw ambiguous(id, visible)
+    return visible[0] ?? this.checkVisible(request, id, null)
   }
 
   /** See `FastifyTasks.status`. */
@@ -104,22 +126,24 @@ export class TaskLookup implements HandleSource {
   }
 
   /** See `FastifyTasks.handle`. */
-  async handle (id: string): Promise<Handle | null> {
-    const found = await this.find(id)
-    return found && new Handle(this, id, found.record.name, found.queue.name, null)
+  async handle (id: string, queue?: string): Promise<Handle | null> {
+    const found = await this.find(id, queue)
+    if (!found) return null
+    const { record: { name }, stored: { options }, life } = found
+    return new Handle(this, { id, name, queue: found.queue.name, hasUniqueId: hasUniqueId(options), life }, null)
   }
 
   /**
    * See `FastifyTasks.cancel`.
-   * @param check called with the task as it is about to be cancelled. Rejects if that must not be
+   * @param check called with the task as it is about to be cancelled. Rejects if that must not be, and returns false if
+   *   it is not the task that was meant
    */
   async cancel (
-    id: string, queue?: string, check?: (found: FoundTask) => unknown
+    id: string, queue?: string, check: (found: FoundTask) => boolean | Promise<boolean> = () => true
   ): Promise<CancelOutcome> {
     for (;;) {
       const found = await this.find(id, queue)
-      if (!found) return 'unknown'
-      await check?.(found)
+      if (!found || !await check(found)) return 'unknown'
       if (isTerminal(found.record.state)) return 'finished'
       const { stored, raw, record: { attempt } } = found
       const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
@@ -131,9 +155,9 @@ export class TaskLookup implements HandleSource {
   }
 
   /** See `FastifyTasks.retry`. */
-  async retry (id: string): Promise<RetryOutcome> {
+  async retry (id: string, where?: string): Promise<RetryOutcome> {
     for (;;) {
-      const found = await this.find(id)
+      const found = await this.find(id, where)
       if (!found) return 'unknown'
       if (found.record.state !== 'failed') return 'refused'
       const { queue, raw, stored } = found
@@ -143,8 +167,10 @@ export class TaskLookup implements HandleSource {
     }
   }
 
-  location (id: string): string | null {
-    return this.path === null ? null : `${this.path}/${id}`
+  /** With the queue, unless the id is enough. */
+  location ({ id, queue, hasUniqueId }: TaskIdentity): string | null {
+    if (this.path === null) return null
+    return `${this.path}/${encodeURIComponent(id)}${hasUniqueId ? '' : `?queue=${queue}`}`
   }
 
   /** See `ChangeWatcher.watch`. */
@@ -153,14 +179,34 @@ export class TaskLookup implements HandleSource {
   }
 }
 
-const NOT_HERE = new Error('not here')
+/** Other producers choose other ids than we do: any text of a length that a key may have. */
+const mayBeId = (id: unknown): id is string => typeof id === 'string' && id.length > 0 && id.length <= MAX_ID
 
-/** The first result that is not null, or null if all are. Throws if none was found and a read failed. */
-async function firstOf<T> (reads: Array<Promise<T | null>>): Promise<T | null> {
-  const found = reads.map(async read => await read ?? Promise.reject(NOT_HERE))
-  return await Promise.any(found).catch(({ errors }: AggregateError) => {
-    const failure = errors.find(error => error !== NOT_HERE)
-    if (failure) throw failure
-    return null
+type AmbiguousId = Error & { found: FoundTask[] }
+
+function ambiguous (id: string, found: FoundTask[]): Error {
+  const names = found.map(({ queue }) => queue.name)
+  const error = new errors.TaskIdAmbiguous(id, names.join(', '), names[0], names[0])
+  return Object.defineProperty(error, 'found', { value: found })
+}
+
+/**
+ * Resolves as soon as a task with a unique id is found, or when all reads have ended.
+ * @throws FST_TASKS_ID_AMBIGUOUS; the error of a read, if no other found the task
+ */
+async function onlyOne (id: string, reads: Array<Promise<FoundTask | null>>): Promise<FoundTask | null> {
+  const unique = reads.map(async read => {
+    const found = await read
+    return found && hasUniqueId(found.stored.options) ? found : Promise.reject(NOT_UNIQUE)
+  })
+  return Promise.any(unique).catch(async () => {
+    const ended = await Promise.allSettled(reads)
+    const found = ended.flatMap(read => read.status === 'fulfilled' && read.value ? [read.value] : [])
+    if (found.length > 1) throw ambiguous(id, found)
+    const failed = ended.find(read => read.status === 'rejected')
+    if (found.length === 0 && failed) throw failed.reason
+    return found[0] ?? null
   })
 }
+
+const NOT_UNIQUE = new Error('not a task with a unique id')

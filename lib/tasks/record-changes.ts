@@ -6,7 +6,11 @@ import { isTerminal } from '../records/task-record.ts'
 import type { TaskRecord } from '../types.ts'
 
 /** A task as it was read. */
-interface HasRecord { record: TaskRecord<any, any> }
+interface HasRecord {
+  record: TaskRecord<any, any>
+  /** See `lifeOf`. */
+  life: string
+}
 
 export interface ChangeSource<T extends HasRecord> {
   find (id: string, queue?: string): Promise<T | null>
@@ -15,7 +19,7 @@ export interface ChangeSource<T extends HasRecord> {
 }
 
 /**
- * Ends after the record of a terminal state, and if there is no record, or none any more.
+ * Ends after the record of a terminal state, and if there is no record, or none of this task any more.
  * @throws the signal's reason, FST_TASKS_REDIS_UNAVAILABLE
  */
 export async function * recordChanges<T extends HasRecord> (
@@ -23,19 +27,19 @@ export async function * recordChanges<T extends HasRecord> (
 ): AsyncGenerator<T, void> {
   signal?.throwIfAborted()
   let found = await source.find(id, queue)
-  if (found) yield found
-  if (!found || isTerminal(found.record.state)) return
+  if (!found) return
+  yield found
+  if (isTerminal(found.record.state)) return
+  const { life, record: { queue: where } } = found
   const changed = new AutoResetEvent(signal)
-  const unwatch = await source.watch(id, found.record.queue, () => changed.set())
+  const unwatch = await source.watch(id, where, () => changed.set())
   try {
     for (let last = JSON.stringify(found.record); ; await changed.wait()) {
       signal?.throwIfAborted()
-      found = await source.find(id, found.record.queue)
-      if (!found) return
-      const json = JSON.stringify(found.record)
-      if (json === last) continue
-      last = json
-      yield found
+      found = await source.find(id, where)
+      if (found?.life !== life) return // it is gone, and may be another task by now
+      if (JSON.stringify(found.record) !== last) yield found
+      last = JSON.stringify(found.record)
       if (isTerminal(found.record.state)) return
     }
   } finally {

@@ -11,7 +11,7 @@ import type {
 } from './inference.ts'
 import type {
   AdvanceOptions, DefineOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, PurgeOptions, TaskSchemas,
-  WorkerOptions
+  WhereOptions, WorkerOptions
 } from './options.ts'
 import type { QueueCounts, TaskPage, TaskRecord } from './record.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
@@ -101,24 +101,28 @@ export interface FastifyTasks<
   ): Promise<Array<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>>
   /**
    * Reads the record of a task. Resolves with null if there is none. One round trip, however long the queue is.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  status<Result = unknown, Progress = unknown> (id: string): Promise<TaskRecord<Result, Progress> | null>
+  status<Result = unknown, Progress = unknown> (
+    id: string, where?: WhereOptions
+  ): Promise<TaskRecord<Result, Progress> | null>
   /**
    * Returns a handle on a task that was enqueued elsewhere, or null.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  handle<Result = unknown, Progress = unknown> (id: string): Promise<TaskHandle<Result, Progress> | null>
+  handle<Result = unknown, Progress = unknown> (
+    id: string, where?: WhereOptions
+  ): Promise<TaskHandle<Result, Progress> | null>
   /**
    * Cancels a task, in whatever process it is.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  cancel (id: string): Promise<CancelOutcome>
+  cancel (id: string, where?: WhereOptions): Promise<CancelOutcome>
   /**
    * Queues a `failed` task again, with all attempts.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  retry (id: string): Promise<RetryOutcome>
+  retry (id: string, where?: WhereOptions): Promise<RetryOutcome>
   /**
    * Lists tasks of one state. Waiting and active tasks come oldest first, delayed and retrying tasks by the time at
    * which they are due, ended tasks newest first. The cost depends on the page, not on the length of the queue.
@@ -132,9 +136,9 @@ export interface FastifyTasks<
   counts (): Promise<Record<string, QueueCounts>>
   /**
    * Removes a task that is not running, and everything that is stored of it.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  remove (id: string): Promise<RemoveOutcome>
+  remove (id: string, where?: WhereOptions): Promise<RemoveOutcome>
   /**
    * Removes the waiting and delayed tasks of a queue. Resolves with their number. Tasks between two attempts are
    * removed only with `retrying: true`.

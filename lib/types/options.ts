@@ -132,6 +132,15 @@ export interface ListOptions {
   cursor?: string
 }
 
+/** Options of `fastify.tasks.status`, `handle`, `cancel`, `retry` and `remove`. */
+export interface WhereOptions {
+  /**
+   * The queue of the task. Needed only for an id of your own that tasks of several queues have. Default: all queues
+   * that are known here.
+   */
+  queue?: string | undefined
+}
+
 /** Options of `fastify.tasks.purge`. */
 export interface PurgeOptions {
   /** Remove tasks between two attempts as well. Default false: they were started. */

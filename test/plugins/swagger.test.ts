@@ -95,7 +95,7 @@ for (const openapi of ['3.1.0', '3.0.3']) {
         name: 'id', description: /Id of the task/, schema: { type: 'string' }
       })
     }
-    t.same(Object.keys(document.paths['/tasks/{id}'].get.responses), ['200', '304', '404', '503'])
+    t.same(Object.keys(document.paths['/tasks/{id}'].get.responses), ['200', '304', '404', '409', '503'])
     t.same(Object.keys(document.paths['/tasks/{id}'].delete.responses), ['200', '202', '404', '409', '503'])
     t.match(document.paths['/tasks/{id}'].get.responses, {
       404: { description: /^No such task/ },
@@ -104,9 +104,10 @@ for (const openapi of ['3.1.0', '3.0.3']) {
     })
     t.same(contentOf(document, '/tasks/{id}/events'), { 'text/event-stream': { schema: { type: 'string' } } })
     t.match(document.paths['/tasks/{id}'].get.parameters, [
-      { in: 'path' }, { in: 'header', name: 'prefer' }, { in: 'header', name: 'if-none-match' }
+      { in: 'query', name: 'queue' }, { in: 'path' }, { in: 'header', name: 'prefer' },
+      { in: 'header', name: 'if-none-match' }
     ])
-    t.match(document.paths['/tasks/{id}/events'].get.parameters[1], { in: 'header', name: 'last-event-id' })
+    t.match(document.paths['/tasks/{id}/events'].get.parameters.at(-1), { in: 'header', name: 'last-event-id' })
   })
 }
 

@@ -174,3 +174,14 @@ t.test('an expired lease: after too many stalls the task fails; if a cancel was 
   t.match(await reaches(app, ids[1], 'cancelled'), { error: null })
   t.same(await redis.exists(key('stalls'), key('cancelling'), key('claims')), 0, 'no key is left')
 })
+
+t.test('a worker that closes gives up its lease at once', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => 1) })
+  const redis = connect(t)
+  const leases = (): Promise<string[]> => redis.zrange(`${prefix}:{default}:leases`, 0, '-1', 'WITHSCORES')
+  t.equal((await leases()).length, 2)
+  await app.close()
+  t.ok(Number((await leases())[1]) < 0)
+  t.equal(await redis.exists(`${prefix}:{default}:floors`), 0)
+})

@@ -27,7 +27,9 @@ export class RedisUpkeep implements QueueUpkeep {
   }
 
   async endLease (worker: string): Promise<void> {
-    await runQueueScript(this.#client, this.#keys, 'end-lease', [worker])
+    const keys = this.#keys.of('end-lease')
+    // Not by its hash: the connection closes right behind this call, and a second try would come too late.
+    await this.#client.eval(script('end-lease').text, keys.length, ...keys, worker)
   }
 
   prune (limit: number): Promise<number> { return runQueueScript(this.#client, this.#keys, 'prune', [limit]) }
