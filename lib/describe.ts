@@ -54,3 +54,8 @@ function textOf (value: unknown): string | undefined {
 function nameOf ({ name }: { name: unknown }): string {
   return typeof name === 'string' && name !== '' ? name : 'anonymous'
 }
+
+/** A text without the user and the password of the URLs in it. A Redis URL may be mistyped, with one slash or none. */
+export const hideCredentials = (text: string): string =>
+  text.replace(/\b(rediss?:\/*)\S*@|(\/\/)[^\s/]*@/gi, (_match, scheme?: string, slashes?: string) =>
+    `${scheme ?? slashes}…@`)

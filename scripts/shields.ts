@@ -873,6 +873,34 @@ const shields: Shield[] = [
     shield: 'new errors.TaskIdTaken(id, name, { cause: owner })',
     without: 'new errors.TaskIdTaken(id, owner.message)',
     test: 'tasks/enqueue'
+  },
+  {
+    against: 'a mistyped REDIS_URL has its password in the host, the port or the path, which are shown',
+    file: 'store/redis/connection.js',
+    shield: 'checkRedisUrl(\'REDIS_URL\', process.env.REDIS_URL)',
+    without: 'process.env.REDIS_URL',
+    test: 'options'
+  },
+  {
+    against: 'the refusal of a mistyped URL prints its password',
+    file: 'options/check.js',
+    shield: 'describePlace(value, describeKind)',
+    without: 'describeValue(value)',
+    test: 'options'
+  },
+  {
+    against: 'a URL as the host of a client is shown with its password',
+    file: 'store/redis/connection.js',
+    shield: '\'(not a host name)\'',
+    without: 'host',
+    test: 'store/connection'
+  },
+  {
+    against: 'an error quotes a URL with its password into the log',
+    file: 'records/failure.js',
+    shield: 'new Error(hideCredentials(message))',
+    without: 'new Error(message)',
+    test: 'records/failure'
   }
 ]
 

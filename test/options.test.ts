@@ -1,6 +1,7 @@
 /**
  * Every option that a person can write: good values are accepted, wrong values are refused with a text that helps.
  */
+import { inspect } from 'node:util'
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { connect } from '../lib/store/redis/connection.ts'
@@ -168,9 +169,36 @@ t.test('the nodes of a cluster', async (t) => {
   await refuses(t, () => connect(prefixed, undefined), CLASH, '"prefix"')
 })
 
+const mistyped: any[] = [
+  'reddis://user:hunter2@host/0', 'redis:/user:hunter2@host', 'redis:user:hunter2@host', 'user:hunter2@host:6379',
+  '//user:hunter2@host', 'http://:hunter2@host', ':hunter2@host', 'redis//:hunter2@host', ' redis://:hunter2@host',
+  'redis://user:hunter2', 'redis://:hunter2/x@host', 'redis://u:1/hunter2@host', 'redis://u:1#hunter2@host',
+  'redis://u:1?hunter2@host', 'redis://:hunter2%off@host', 'redis://:hunter2@', 'redis://:hunter2@host:port'
+]
+
 t.test('a refusal does not print a password', async (t) => {
-  const { message } = await errorOf(() => pluginSettings({ redis: 'reddis://user:hunter2@host/0' }))
-  t.notMatch(message, 'hunter2')
+  const before = process.env.REDIS_URL
+  t.teardown(() => { process.env.REDIS_URL = before })
+  const values = [
+    ...mistyped, ['redis://:hunter2@host'], [{ password: 'hunter2' }], { host: 'redis://:hunter2@host' },
+    { sentinels: [{ host: ':hunter2@host' }] }, { cluster: ['redis://:hunter2/x@host'] }, () => 'hunter2',
+    { cluster: [{ host: 'redis://:hunter2@host' }] }, { cluster: ['redis://user:hunter2'] }
+  ]
+  for (const redis of values) {
+    const error = await errorOf(() => pluginSettings({ redis }))
+    t.equal(error.code, 'FST_TASKS_PLUGIN_OPTION_INVALID')
+    t.notMatch(inspect(error, { depth: 9, showHidden: true }), 'hunter2')
+  }
+  for (const url of mistyped) {
+    process.env.REDIS_URL = url
+    const error = await errorOf(() => connect(undefined, undefined))
+    t.match(error, { code: 'FST_TASKS_PLUGIN_OPTION_INVALID', message: /"REDIS_URL"/ })
+    t.notMatch(inspect(error, { depth: 9, showHidden: true }), 'hunter2')
+  }
+  for (const url of ['', 'redis://:a%2Fb@127.0.0.1:1/2']) {
+    process.env.REDIS_URL = url
+    t.doesNotThrow(() => connect(undefined, undefined).client.disconnect(), `REDIS_URL "${url}"`)
+  }
 })
 
 t.test('undefined is as if left out', async (t) => {

@@ -2,14 +2,15 @@
  * Checks each object of options when it is passed. The error names the option, what was expected, what came, and the
  * fix.
  */
-import { describeName, describeValue } from '../describe.ts'
+import { describeKind, describeName, describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { defaults, drainDefaults, workerDefaults, type Settings, type WorkerSettings } from './defaults.ts'
 import { nearest } from './nearest.ts'
+import { describePlace } from './redis-url.ts'
 import {
-  advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, isId,
-  isObject, listRule, listRules, pluginRules, purgeRule, purgeRules, resultRules, routesRules, schemaRules,
-  threadsRules, waitRule, whereRule, whereRules, workerRules, type Rule, type Rules
+  advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
+  isId, isObject, listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules,
+  schemaRules, threadsRules, waitRule, whereRule, whereRules, workerRules, type Rule, type Rules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
@@ -20,12 +21,13 @@ import type {
 type ToError = (option: string, rule: Rule, value: unknown) => Error
 
 const pluginOptionError = (path: string): ToError => (option, rule, value) => {
-  const came = option === 'redis' ? withoutPassword(value) : describeValue(value)
+  const isPlace = PLACES.has(path + option)
+  const came = isPlace ? describePlace(value, describeKind) : describeValue(value)
   return new errors.PluginOptionInvalid(path + option, rule.expected, came, rule.fix)
 }
 
-const withoutPassword = (redis: unknown): string =>
-  describeValue(typeof redis === 'string' ? redis.replace(/\/\/.*@/s, '//…@') : redis)
+/** Options that may have a password in them. */
+const PLACES = new Set(['redis', 'redis.host', 'REDIS_URL'])
 
 const taskOptionError = (task: string): ToError => (option, rule, value) => {
   if (option === 'id') return new errors.TaskIdInvalid(describeValue(value))
@@ -88,6 +90,7 @@ export function pluginSettings (options: TasksOptions): Settings {
   check(threads, threadsRules, 'threads', pluginOptionError('threads.'))
   settings.threads = { ...defaults.threads, ...definedOnly(threads) }
   checkCluster(redis)
+  checkHosts(redis)
   refuseKeyPrefix(redis)
   if (mode === 'memory' && redis !== undefined) {
     throw new errors.OptionClash('mode', 'redis', 'The mode "memory" connects to no Redis: leave out redis in tests')
@@ -102,6 +105,22 @@ function checkCluster (redis: TasksOptions['redis']): void {
   if (clusterRule.ok(cluster)) return
   const shown = Array.isArray(cluster) ? cluster.map(node => typeof node) : typeof cluster
   throw pluginOptionError('redis.')('cluster', clusterRule, shown)
+}
+
+/** The host is shown in the address: a URL there would be shown with its password. */
+function checkHosts (redis: TasksOptions['redis']): void {
+  if (!isObject(redis)) return
+  const { host, sentinels, cluster } = redis as { host?: unknown, sentinels?: unknown, cluster?: unknown }
+  const nodes = [sentinels, Object.hasOwn(redis, 'cluster') ? cluster : []].flat().filter(isObject)
+  for (const given of [host, ...nodes.map(node => node.host)]) {
+    if (given !== undefined && !passes(hostRule, given)) throw pluginOptionError('redis.')('host', hostRule, given)
+  }
+}
+
+/** Checks a URL of the environment. Throws FST_TASKS_PLUGIN_OPTION_INVALID, which does not show it. */
+export function checkRedisUrl (name: string, url: string | undefined): string | undefined {
+  if (url && !passes(redisUrlRule, url)) throw pluginOptionError('')(name, redisUrlRule, url)
+  return url || undefined
 }
 
 /** ioredis' keyPrefix renames the keys but not the channels: a delayed task would never wake a worker. */

@@ -2,6 +2,7 @@
  * What each option must be, in the words of the error that refuses another value.
  */
 import { fileURLToPath } from 'node:url'
+import { isHost, isRedisUrl, isSocketPath } from './redis-url.ts'
 import { STATES } from '../records/states.ts'
 import { MAX_DATE } from '../records/time.ts'
 
@@ -50,7 +51,7 @@ function isFile (value: unknown): boolean {
 }
 
 const isNode = (value: unknown): boolean =>
-  isObject(value) || Number.isInteger(value) || (typeof value === 'string' && /^rediss?:\/\//.test(value))
+  isObject(value) || Number.isInteger(value) || (typeof value === 'string' && isRedisUrl(value))
 
 function integer (min: number, max: number, unit: string, fix: string): Rule {
   const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
@@ -227,11 +228,25 @@ export const clusterRule: Rule = {
   fix: 'For example { cluster: [{ host: "redis-1", port: 6379 }, { host: "redis-2", port: 6379 }] }.'
 }
 
+/** A place in a text: the option `redis`, or REDIS_URL. */
+export const redisUrlRule: Rule = {
+  ok: value => typeof value === 'string' && (isRedisUrl(value) || isSocketPath(value)),
+  expected: 'a URL (redis://user:password@host:port/db, rediss://…) or a socket\'s path',
+  fix: 'In a password write % / ? # @ percent-encoded: %25 %2F %3F %23 %40.'
+}
+
+/** The `host` in the option `redis`, of a sentinel, and of a node. */
+export const hostRule: Rule = {
+  ok: isHost,
+  expected: 'a name or an IP address',
+  fix: 'A URL is no host: write redis: "redis://host:6379".'
+}
+
 const redis: Rule = {
-  ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)),
+  ok: value => isObject(value) || redisUrlRule.ok(value),
   expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, ' +
     '{ cluster: [nodes] }, or an ioredis client',
-  fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.'
+  fix: `${redisUrlRule.fix} Leave the option out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.`
 }
 
 export const pluginRules = {

@@ -2,7 +2,7 @@
  * A failure that can be stored and read, made of any value that a handler throws.
  */
 import { inspect, toUSVString } from 'node:util'
-import { describeKind, tryOr } from '../describe.ts'
+import { describeKind, hideCredentials, tryOr } from '../describe.ts'
 import type { TaskErrorRecord } from '../types.ts'
 
 export interface Failure {
@@ -87,8 +87,10 @@ export function toFailure (thrown: unknown): Failure {
 
 /**
  * A failure as a new Error for the log. The logger must not read the thrown value: its getters may throw, and an error
- * of ioredis carries the command with its arguments, passwords included.
+ * of ioredis carries the command with its arguments, passwords included. A message may quote a URL: the log gets it
+ * without user and password.
  */
 export function toLoggableError ({ error: { name, message, code }, stack }: Failure): Error {
-  return Object.assign(new Error(message), { name, stack, ...(code === null ? {} : { code }) })
+  const error = new Error(hideCredentials(message))
+  return Object.assign(error, { name, stack: hideCredentials(stack), ...(code === null ? {} : { code }) })
 }

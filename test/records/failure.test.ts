@@ -240,6 +240,16 @@ t.test('Unrecoverable carries what it was given, and needs nothing', async (t) =
   t.notMatch(toFailure(new errors.Unrecoverable()).error.message, '%s')
 })
 
+t.test('for the log: URLs without user and password', async (t) => {
+  for (const url of ['redis://:hunter2@h:1', 'redis:/u:hunter2@h', 'postgres://u:hunter2@h/db', 'redis://u:hunter2/x@h']) {
+    const logged = toLoggableError(toFailure(new Error(`getaddrinfo ENOTFOUND ${url}`)))
+    t.notMatch(logged.message + logged.stack, /hunter2/, url)
+    t.match(logged.message, /^getaddrinfo ENOTFOUND \w+:\/+…@h/)
+  }
+  const frame = 'at file:///app/node_modules/@fastify/redis/index.js'
+  t.match(toLoggableError(toFailure({ stack: frame })).stack, frame, 'a stack keeps its files')
+})
+
 t.test('for the log: an error of our own, without what else the thrown one carries', async (t) => {
   const thrown = Object.assign(new TypeError('boom'), { code: 'ECODE', command: { name: 'auth', args: ['hunter2'] } })
   const logged = toLoggableError(toFailure(thrown))

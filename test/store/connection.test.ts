@@ -17,6 +17,8 @@ t.test('an address has no user and no password', async t => {
   t.equal(addressOf(lazy({ host: 'h', port: 1, db: 2, username: 'u', password: 'p' })), 'redis://h:1/2')
   t.equal(addressOf(lazy({ host: 'h', tls: {} })), 'rediss://h:6379/0')
   t.equal(addressOf(lazy({ path: '/tmp/s' })), '/tmp/s')
+  t.equal(addressOf(lazy({ host: 'redis://:hunter2@h' })), 'redis://(not a host name):6379/0', 'a client of the app\'s')
+  t.equal(addressOf(lazy({ path: '/user:hunter2@h' })), '…@h')
   const sentinels = [{ host: 'a', port: 1 }, { host: 'b', port: 2 }]
   t.equal(addressOf(lazy({ sentinels, name: 'main' })), 'redis sentinel main (a:1, b:2)/0')
   t.equal(addressOf(new Cluster([{ host: 'h', port: 1 }], { lazyConnect: true })), 'redis cluster h:1')

@@ -175,9 +175,12 @@ export const plugin: Table = {
       'redis://user:pass@host:1/2', 'rediss://host', '/tmp/redis.sock', {}, { host: 'x' },
       { cluster: ['redis://h:1', 7000, { host: 'h' }], scaleReads: 'all' }
     ],
-    bad: [['', '""'], ['localhost:6379', '"localhost:6379"'], ['http://x', '"http://x"'], ...wrongObjects.slice(1)],
+    bad: [
+      ['', 'another string'], ['localhost:6379', 'another string'], ['http://x', 'that begins with "http://"'],
+      [5, 'a number'], [null, 'null'], [true, 'a boolean'], [[1], 'an array of 1'], [run, 'a function (run)']
+    ],
     expected: 'a URL (redis://user:password@host:port/db',
-    fix: 'Leave it out'
+    fix: 'Leave the option out'
   },
   queues: queueList,
   routes: {

@@ -3,6 +3,7 @@
  * message, for clients of HTTP, and a cause for the log, with a hint what to do.
  */
 import { performance } from 'node:perf_hooks'
+import { hideCredentials } from '../../describe.ts'
 import * as errors from '../../errors.ts'
 import { withDeadline } from './deadline.ts'
 import type { BoundedCalls } from '../contract.ts'
@@ -52,7 +53,7 @@ export class RedisCalls implements BoundedCalls {
   #send<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
     const onLate = (): never => { throw this.#unavailable(what, doubt, true) }
     return withDeadline(send, this.#timeLeft(start), onLate, this.#read, error => {
-      throw isRedisError(error) ? this.#unavailable(what, `${doubt} (${error.message})`, true) : error
+      throw isRedisError(error) ? this.#unavailable(what, `${doubt} (${hideCredentials(error.message)})`, true) : error
     })
   }
 

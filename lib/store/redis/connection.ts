@@ -3,7 +3,7 @@
  */
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import * as errors from '../../errors.ts'
-import { LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
+import { checkRedisUrl, LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
 import { withDeadline } from './deadline.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
 
@@ -72,7 +72,7 @@ function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient 
   const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout }
   if (typeof redis === 'object' && 'cluster' in redis) return openCluster(redis)
   if (typeof redis === 'object') return new Redis({ ...options, ...redis })
-  return new Redis(redis ?? process.env.REDIS_URL ?? LOCAL_REDIS, options)
+  return new Redis(redis ?? checkRedisUrl('REDIS_URL', process.env.REDIS_URL) ?? LOCAL_REDIS, options)
 }
 
 const openCluster = ({ cluster, redisOptions, ...options }: ClusterConnection): Cluster => new Cluster(cluster, {
@@ -84,7 +84,7 @@ const openCluster = ({ cluster, redisOptions, ...options }: ClusterConnection): 
 /**
  * Takes the first of: the `redis` option, the app's `fastify.redis`, REDIS_URL, localhost.
  * @param decorated the app's `fastify.redis`, whatever it is
- * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix
+ * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix, FST_TASKS_PLUGIN_OPTION_INVALID for a wrong REDIS_URL
  */
 export function connect (redis: TasksOptions['redis'], decorated: unknown): Connection {
   const borrowed = isClient(redis) ? redis : redis === undefined && isClient(decorated) ? decorated : null
@@ -99,15 +99,18 @@ export function connect (redis: TasksOptions['redis'], decorated: unknown): Conn
 }
 
 const hostsOf = (nodes: Array<{ host?: string, port?: number }>): string =>
-  nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
+  nodes.map(({ host, port }) => `${shown(host)}:${port}`).join(', ')
+
+/** A host that is a URL, in the options of a client of the app's, may have a password in it. */
+const shown = (host = 'localhost'): string => /[/@\s]/.test(host) ? '(not a host name)' : host
 
 /** The address of a client, without user and password. */
 export function addressOf (client: RedisClient): string {
   if (isCluster(client)) return `redis cluster ${hostsOf(startupNodes(client))}`
   const { host, port, db, path, tls, sentinels, name } = client.options
   if (sentinels) return `redis sentinel ${name} (${hostsOf(sentinels as RedisOptions[])})/${db ?? 0}`
-  if (path) return path
-  return `${tls ? 'rediss' : 'redis'}://${host ?? 'localhost'}:${port ?? 6379}/${db ?? 0}`
+  if (path) return path.replace(/^.*@/s, '…@')
+  return `${tls ? 'rediss' : 'redis'}://${shown(host)}:${port ?? 6379}/${db ?? 0}`
 }
 
 /** The nodes that a cluster client starts with. ioredis keeps them as the app wrote them, in a private field. */
