@@ -3,7 +3,7 @@
  * works on the app's tasks.
  */
 import type { FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from 'fastify'
-import { pino } from 'pino'
+import { pino, type DestinationStream } from 'pino'
 import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { workerDefaults } from './options.ts'
@@ -21,6 +21,8 @@ export interface RunWorkerOptions extends WorkerOptions {
   serverOptions?: FastifyServerOptions
   /** Log level. Ignored if the server options have a logger. Default `info`. */
   logLevel?: string
+  /** Where log lines go, if serverOptions has no logger. Default: standard output. */
+  logStream?: DestinationStream
   /** Called when the app is ready, before the worker waits for Redis. */
   onBoot?: (boot: WorkerBoot) => void
 }
@@ -54,9 +56,9 @@ const BOOT_TIMEOUT = 0
  * FST_TASKS_*_OPTION_*, and whatever the app throws
  */
 export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
-  const { app, appOptions, serverOptions, logLevel = 'info' } = options
+  const { app, appOptions, serverOptions } = options
   const server = (own: FastifyServerOptions): FastifyServerOptions =>
-    ({ ...withLogger({ ...own, ...serverOptions }, logLevel), pluginTimeout: BOOT_TIMEOUT })
+    ({ ...withLogger({ ...own, ...serverOptions }, options), pluginTimeout: BOOT_TIMEOUT })
   const booted = await bootApp({ app, appOptions, server })
   try {
     return await work(booted, options)
@@ -78,8 +80,11 @@ export async function work (
   return { ...boot, instance, workers }
 }
 
-function withLogger (options: FastifyServerOptions, level: string): FastifyServerOptions {
-  return options.logger || options.loggerInstance ? options : { ...options, loggerInstance: pino({ level }) }
+function withLogger (
+  options: FastifyServerOptions, { logLevel: level = 'info', logStream }: RunWorkerOptions
+): FastifyServerOptions {
+  if (options.logger || options.loggerInstance) return options
+  return { ...options, loggerInstance: logStream ? pino({ level }, logStream) : pino({ level }) }
 }
 
 /** The worker of one instance of the plugin. */

@@ -901,6 +901,55 @@ const shields: Shield[] = [
     shield: 'new Error(hideCredentials(message))',
     without: 'new Error(message)',
     test: 'records/failure'
+  },
+  {
+    against: 'a task writes escape sequences to the terminal through pretty logs',
+    file: 'cli/pretty.js',
+    shield: 'pretty.write(cleanLine(line))',
+    without: 'pretty.write(line)',
+    test: 'cli/units'
+  },
+  {
+    against: 'a character that nobody sees turns or hides text on a terminal',
+    file: 'cli/text.js',
+    shield: '\\p{Cf}',
+    without: '',
+    test: 'cli/units'
+  },
+  {
+    against: 'a message that no caller has filtered reaches the terminal',
+    file: 'cli/output.js',
+    shield: /\$\{cleanMessage\(text\)\}/,
+    without: '$' + '{text}',
+    test: 'cli/units'
+  },
+  {
+    against: 'a cell of a table that no caller has filtered reaches the terminal',
+    file: 'cli/output.js',
+    shield: ': cleanText(cell)',
+    without: ': cell',
+    test: 'cli/units'
+  },
+  {
+    against: 'a mistyped flag is quoted with the password of its URL',
+    file: 'cli/main.js',
+    shield: 'printErr(text.replace(/\\n$/, \'\'))',
+    without: 'process.stderr.write(text)',
+    test: 'cli/wrong-use'
+  },
+  {
+    against: 'dev runs a redis-server that another user has planted',
+    file: 'dev/redis-binary.js',
+    shield: ' && isSafe(path)',
+    without: '',
+    test: 'dev/private-folder'
+  },
+  {
+    against: 'another user exchanges the folder of a private Redis',
+    file: 'dev/private-folder.js',
+    shield: 'checkPrivate(folder);\n    return folder',
+    without: 'return folder',
+    test: 'dev/private-folder'
   }
 ]
 

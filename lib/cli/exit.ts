@@ -1,7 +1,6 @@
 /**
  * How a command exits: its exit code, and what it prints about an error.
  */
-import { oneLine } from './text.ts'
 import { printErr } from './output.ts'
 
 export const EXIT = { done: 0, failed: 1, unknown: 2, refused: 3 } as const
@@ -25,7 +24,7 @@ export function printError (error: unknown): void {
 /** Clients of HTTP are not told what Redis replied. Whoever runs a command is. */
 function messageOf (error: Error & { code?: string }): string {
   const isOutage = error.code === 'FST_TASKS_REDIS_UNAVAILABLE' && error.cause instanceof Error
-  return oneLine(isOutage ? (error.cause as Error).message : error.message)
+  return isOutage ? (error.cause as Error).message : error.message
 }
 
 export function fail (error: unknown): never {

@@ -81,6 +81,8 @@ const program = new Command('fastify-tasks')
   .description('Background jobs for Fastify')
   .version(version)
   .addHelpText('afterAll', EXIT_HELP)
+  // What a person mistyped is quoted: a URL may be in it.
+  .configureOutput({ writeErr: text => printErr(text.replace(/\n$/, '')) })
   .hook('preAction', useEitherSpelling)
 
 /** The flags of commands that run an app. */

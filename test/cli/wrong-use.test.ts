@@ -29,6 +29,9 @@ t.test('a mistake gives one clear line, and exit code 1', async t => {
     [['list', '--redis', 'redis://user:s3cret@127.0.0.1:1'], noRedis],
     [['list', '-Q', 'x', '--redis', 'redis://user:s3cret@127.0.0.1:1'], noRedis],
     [['list'], /refused the connection \(WRONGPASS.*\[FST_TASKS_REDIS_REFUSED\]/, wrongUser],
+    [['list', '--rediss=redis://user:s3cret@127.0.0.1:1'], /unknown option '--rediss=redis:\/\/…@127/],
+    [['list', '--redis', 'redis:/user:s3cret@127.0.0.1:1'], /\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
+    [['list'], /"REDIS_URL".*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/, { REDIS_URL: 'user:s3cret@127.0.0.1' }],
     [['status'], /missing required argument 'id'/],
     [['purge'], /missing required argument 'queue'/],
     [['lists'], /unknown command 'lists'.*\n?.*list/]

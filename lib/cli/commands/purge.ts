@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises'
 import * as errors from '../../errors.ts'
 import { EXIT } from '../exit.ts'
 import { printJson, print, printErr } from '../output.ts'
+import { oneLine } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
 
 export interface PurgeFlags { yes?: boolean, json?: boolean, retrying?: boolean }
@@ -32,7 +33,7 @@ async function confirmed (what: string): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw new errors.PurgeUnconfirmed(what)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return /^y(es)?$/i.test((await terminal.question(`Remove ${what}? [y/N] `)).trim())
+    return /^y(es)?$/i.test((await terminal.question(oneLine(`Remove ${what}? [y/N]`) + ' ')).trim())
   } finally {
     terminal.close()
   }

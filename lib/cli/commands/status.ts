@@ -4,7 +4,7 @@
 import * as errors from '../../errors.ts'
 import { EXIT, printError } from '../exit.ts'
 import { paint, printFields, printJson, printErr } from '../output.ts'
-import { ago, toJsonLine, cleanText, oneLine } from '../text.ts'
+import { ago, toJsonLine, cleanText, oneLine, span } from '../text.ts'
 import type { PluginInstance } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskRecord } from '../../types.ts'
@@ -54,6 +54,7 @@ export async function reportUnknown (
 }
 
 const time = (iso: string | null): string => iso === null ? '-' : `${iso} (${ago(iso)} ago)`
+const due = (iso: string | null): string => iso === null ? '-' : `${iso} (in ${span(Date.parse(iso) - Date.now())})`
 const json = (value: unknown): string => value === null || value === undefined ? '-' : toJsonLine(value)
 
 function errorText ({ error }: TaskRecord): string {
@@ -75,6 +76,7 @@ function printAll (record: TaskRecord): void {
     ['progress', json(record.progress)],
     ['attempt', `${record.attempt} of ${record.attempts}`],
     ['enqueued', time(record.enqueuedAt)],
+    ['due', due(record.dueAt)],
     ['started', time(record.startedAt)],
     ['finished', time(record.finishedAt)],
     ['result', json(record.result)],

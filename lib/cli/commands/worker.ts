@@ -4,6 +4,7 @@
 import { drainBeforeExit, reportSlowBoot } from '../app-process.ts'
 import { toArgs } from '../flags.ts'
 import { ignoreClosedPipe, printErr } from '../output.ts'
+import { jsonStream } from '../pretty.ts'
 import { Supervisor } from '../supervisor.ts'
 import { workerDefaults } from '../../options.ts'
 import { runWorker, type WorkerBoot } from '../../standalone.ts'
@@ -31,7 +32,8 @@ export async function worker (flags: WorkerFlags): Promise<void> {
     close = boot.close
     printBanner(boot)
   }
-  const options = { app, queues, concurrency, closeTimeout, logLevel, onBoot }
+  const logStream = process.stdout.isTTY ? jsonStream : undefined
+  const options = { app, queues, concurrency, closeTimeout, logLevel, logStream, onBoot }
   await runWorker(options).finally(() => clearTimeout(bootTimer))
 }
 
