@@ -793,8 +793,8 @@ const shields: Shield[] = [
   {
     against: 'a stream goes on after the right was withdrawn',
     file: 'routes/events.js',
-    shield: /registry\.(findVisible|checkVisible)\(request, id, (queueOf\(request\)|found)\)/g,
-    without: 'registry.find(id)',
+    shield: '(await registry.checkVisible(request, id, found))',
+    without: 'found',
     test: 'routes/visibility'
   },
   {
@@ -807,8 +807,8 @@ const shields: Shield[] = [
   {
     against: 'DELETE cancels a task of somebody else',
     file: 'routes/cancel.js',
-    shield: '(await registry.checkVisible(request, id, found))',
-    without: 'found',
+    shield: /registry\.(findVisible|checkVisible)\(request, id, (queueOf\(request\)|found)\)/g,
+    without: 'registry.find(id)',
     test: 'routes/visibility'
   },
   {

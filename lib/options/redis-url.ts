@@ -1,6 +1,6 @@
 /**
- * The places where Redis is, before they are used: an address is shown to people, and a mistyped one may have a password
- * where its host, port or path should be.
+ * The places where Redis is, before they are used: an address is shown to people, and a mistyped one may have a
+ * password where its host, port or path should be.
  */
 
 /** An unencoded / ? # in a password would make the rest of the password a port, a database or a path. */
