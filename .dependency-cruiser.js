@@ -23,6 +23,7 @@ const rooms = [
   'lib/records/',
   'lib/errors.ts',
   'lib/describe.ts',
+  'lib/within.ts',
   'lib/version.ts',
   'lib/types.ts',
   'lib/types/'

@@ -638,8 +638,8 @@ const shields: Shield[] = [
   {
     against: 'a master that hangs: an enqueue goes to it for ever',
     file: 'store/redis/connection.js',
-    shield: 'retryStrategy, reconnectOnError, socketTimeout }',
-    without: 'retryStrategy, reconnectOnError }',
+    shield: 'retryStrategy, reconnectOnError, socketTimeout,',
+    without: 'retryStrategy, reconnectOnError,',
     test: 'faults/hang'
   },
   {
@@ -655,6 +655,83 @@ const shields: Shield[] = [
     shield: 'client.ping()',
     without: 'Promise.resolve()',
     test: 'faults/hang'
+  },
+  {
+    against: 'onClose hooks close what running tasks use',
+    file: 'boot/drain-before-close.js',
+    shield: 'fastify.addHook(\'preClose\'',
+    without: 'fastify.addHook(\'onClose\'',
+    test: 'worker/close'
+  },
+  {
+    against: 'Fastify cuts a preClose hook off after pluginTimeout, and runs onClose hooks while tasks run',
+    file: 'boot/drain-before-close.js',
+    shield: 'runBeforeOnClose(fastify, () => drained)',
+    without: 'void drained',
+    test: 'worker/close'
+  },
+  {
+    against: 'one instance of the plugin goes on to claim while another one drains',
+    file: 'boot/drain-before-close.js',
+    shield: '...instances.map(instance => instance.drain())',
+    without: '',
+    test: 'worker/close'
+  },
+  {
+    against: 'a wait for a task of another process holds up the close',
+    file: 'plugin.js',
+    shield: 'await registry.endWaits()',
+    without: '',
+    test: 'worker/close'
+  },
+  {
+    against: 'a worker that is started after the close opens connections that nobody closes',
+    file: 'worker.js',
+    shield: 'if (this.#closed)',
+    without: 'if (false)',
+    test: 'worker/close'
+  },
+  {
+    against: 'a call on a connection that is dialling is never settled: a worker\'s',
+    file: 'worker/persistent-call.js',
+    shield: 'for (const giveUp of [...this.#inFlight])',
+    without: 'for (const giveUp of [])',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'the same for the start of a worker',
+    file: 'worker.js',
+    shield: 'signal.addEventListener(\'abort\', onClose)',
+    without: '',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'the same for a caller\'s calls',
+    file: 'store/redis/bounded-calls.js',
+    shield: 'for (const pass of [...this.#open])',
+    without: 'for (const pass of [])',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'ioredis waits 2 s for a server that never closes its side',
+    file: 'store/redis/connection.js',
+    shield: 'stream?.destroy()',
+    without: 'undefined',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'ioredis sets a timer of 2 s for a stream that is closed, and never clears it',
+    file: 'store/redis/connection.js',
+    shield: 'connector.stream = null',
+    without: 'connector.stream = current',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'an idle worker waits closeTimeout for a claim that Redis never answers',
+    file: 'worker/last-claims.js',
+    shield: 'if (await within(LOST_MS, claims))',
+    without: 'if (await claims || true)',
+    test: 'worker/close-handles'
   }
 ]
 

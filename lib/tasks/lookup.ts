@@ -42,6 +42,7 @@ export class TaskLookup implements HandleSource {
   readonly #watcher: ChangeWatcher
   /** The path in front of a task's id in its status route. Null without routes. */
   path: string | null = null
+  isClosing = false
 
   constructor ({ registry, settings, calls, clock, pubSub }: LookupOptions) {
     this.#registry = registry
@@ -126,6 +127,8 @@ export class TaskLookup implements HandleSource {
     }
   }
 
+  get isConnected (): boolean { return this.#calls.ready }
+
   location (id: string): string | null {
     return this.path === null ? null : `${this.path}/${id}`
   }
@@ -133,6 +136,12 @@ export class TaskLookup implements HandleSource {
   /** See `ChangeWatcher.watch`. */
   watch (id: string, queue: string, changed: () => void): Promise<() => void> {
     return this.#watcher.watch(id, this.#registry.queue(queue), changed)
+  }
+
+  /** Ends all waits for a task. Those whose task has ended get its record. Resolves after that, or after `ms`. */
+  async close (ms: number): Promise<void> {
+    this.isClosing = true
+    await this.#watcher.close(ms)
   }
 }
 

@@ -11,35 +11,48 @@ import * as telemetry from '../telemetry.ts'
 const FIRST_PAUSE_MS = 50
 const MAX_PAUSE_MS = 500
 
+/** The worker whose calls they are. The names are for telemetry. */
+interface CallOwner {
+  readonly instance: string
+  readonly worker: string
+  /** Called when a call failed that is about to be repeated. */
+  readonly onCallFailed: () => void
+}
+
 export class PersistentCalls {
   readonly #log: FastifyBaseLogger
-  /** Names this worker in telemetry. */
-  readonly #source: { instance: string, worker: string }
+  readonly #owner: CallOwner
   readonly #closing = new AbortController()
+  /** Ends the wait for each call in flight. */
+  readonly #inFlight = new Set<() => void>()
   #failing = false
 
-  constructor (log: FastifyBaseLogger, { instance, worker }: { instance: string, worker: string }) {
+  constructor (log: FastifyBaseLogger, owner: CallOwner) {
     this.#log = log
-    this.#source = { instance, worker }
+    this.#owner = owner
     setMaxListeners(0, this.#closing.signal) // as many calls may wait as tasks run
   }
 
   get signal (): AbortSignal { return this.#closing.signal }
   get closed (): boolean { return this.#closing.signal.aborted }
 
-  /** From now on nothing is repeated. A call in flight ends with its connection. */
-  close (): void { this.#closing.abort() }
+  /** From now on nothing is repeated, and no reply is waited for: a connection that is dialling may never reject. */
+  close (): void {
+    this.#closing.abort()
+    for (const giveUp of [...this.#inFlight]) giveUp()
+  }
 
   /** Resolves with the reply, or with undefined if the worker closed first. */
   async retryUntilClosed<T> (what: string, call: (again: boolean) => Promise<T>): Promise<T | undefined> {
     let pause = FIRST_PAUSE_MS
     for (let again = false; !this.closed; again = true) {
       try {
-        const reply = await call(again)
-        this.#onReply()
+        const reply = await this.#replyTo(call(again))
+        if (!this.closed) this.#onReply()
         return reply
       } catch (error) {
         this.#onFailure(what, error)
+        this.#owner.onCallFailed()
         await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => {})
         pause = Math.min(pause * 2, MAX_PAUSE_MS)
       }
@@ -47,12 +60,27 @@ export class PersistentCalls {
     return undefined
   }
 
+  /** Undefined if the worker closed first. */
+  #replyTo<T> (sent: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => resolve(undefined)
+      this.#inFlight.add(giveUp)
+      sent.then(reply => {
+        this.#inFlight.delete(giveUp)
+        resolve(reply)
+      }, (error: unknown) => {
+        this.#inFlight.delete(giveUp)
+        reject(error)
+      })
+    })
+  }
+
   /** One line for each outage, not for each try. */
   #onFailure (call: string, error: unknown): void {
     if (!this.#failing && !this.closed) {
       const fields = { event: 'redis.call_failed', call, err: toLoggableError(toFailure(error)) }
       this.#log.warn(fields, 'Redis call failed, retrying until it succeeds')
-      if (telemetry.outages.hasSubscribers) telemetry.outages.publish({ ...this.#source, state: 'began' })
+      this.#publish('began')
     }
     this.#failing = true
   }
@@ -61,6 +89,12 @@ export class PersistentCalls {
     if (!this.#failing) return
     this.#failing = false
     this.#log.info({ event: 'redis.recovered' }, 'Redis answers again')
-    if (telemetry.outages.hasSubscribers) telemetry.outages.publish({ ...this.#source, state: 'ended' })
+    this.#publish('ended')
+  }
+
+  #publish (state: telemetry.OutageEvent['state']): void {
+    if (!telemetry.outages.hasSubscribers) return
+    const { instance, worker } = this.#owner
+    telemetry.outages.publish({ instance, worker, state })
   }
 }

@@ -11,6 +11,7 @@ export class Repeater {
   readonly #log: FastifyBaseLogger
   readonly #timers: NodeJS.Timeout[] = []
   readonly #busy = new Set<string>()
+  #stopped = false
 
   constructor (connection: StoreConnection, log: FastifyBaseLogger) {
     this.#connection = connection
@@ -19,6 +20,7 @@ export class Repeater {
 
   /** Every `ms` or a little less: the workers of one start would otherwise all call at the same moment. */
   every (ms: number, work: () => unknown): void {
+    if (this.#stopped) return // a start that was under way when the worker closed
     this.#timers.push(setInterval(work, ms * (0.9 + Math.random() * 0.1)))
   }
 
@@ -34,6 +36,7 @@ export class Repeater {
   }
 
   stop (): void {
+    this.#stopped = true
     for (const timer of this.#timers) clearInterval(timer)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Connections to Redis: the one that the app uses, who closes it, and our own connections beside it.
  */
+import type { Socket } from 'node:net'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import * as errors from '../../errors.ts'
 import { LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
@@ -29,6 +30,9 @@ const retryStrategy = (times: number): number => Math.min(times * 50, 500)
  */
 const socketTimeout = 10_000
 
+/** How often a server is asked whether it has loaded its data, in ms. This timer of ioredis outlives a disconnect. */
+const maxLoadingRetryTime = 500
+
 /**
  * What the connections of a worker need, whatever the options of the app's client are. They reconnect for as long as it
  * takes. A call whose connection broke is rejected at once, so that the caller can repeat it in the right way: ioredis
@@ -44,6 +48,7 @@ const ownOptions: RedisOptions = {
   lazyConnect: false,
   autoResubscribe: false, // ioredis does not handle its rejection, which would end the process
   socketTimeout,
+  maxLoadingRetryTime,
   retryStrategy,
   reconnectOnError
 }
@@ -69,7 +74,7 @@ export const isClient = (value: unknown): value is RedisClient =>
   typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
 
 function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient {
-  const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout }
+  const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout, maxLoadingRetryTime }
   if (typeof redis === 'object' && 'cluster' in redis) return openCluster(redis)
   if (typeof redis === 'object') return new Redis({ ...options, ...redis })
   return new Redis(redis ?? process.env.REDIS_URL ?? LOCAL_REDIS, options)
@@ -92,7 +97,7 @@ export function connect (redis: TasksOptions['redis'], decorated: unknown): Conn
   try {
     refuseKeyPrefix(client as Redis) // a URL may set one too
   } catch (error) {
-    if (!borrowed) client.disconnect()
+    if (!borrowed) drop(client)
     throw error
   }
   return { client, owned: !borrowed, address: addressOf(client) }
@@ -197,5 +202,25 @@ export async function untilReady (
 export async function disconnect (client: RedisClient, ms = 500): Promise<void> {
   if (client.status === 'end') return // a second disconnect would make a cluster client leave this state
   if (client.status === 'ready') await withDeadline(() => client.quit(), ms, () => 'OK').catch(() => {})
+  drop(client)
+}
+
+/** Closes a connection of ours at once. */
+export function drop (client: RedisClient): void {
+  const connections = isCluster(client) ? client.nodes('all') : [client]
+  const streams = connections.map(forgetClosedStream)
   client.disconnect()
+  // ioredis only half-closes, and waits 2 s for a server that may never answer.
+  for (const stream of streams) stream?.destroy()
+}
+
+interface WithConnector { connector?: { stream?: Socket | null }, stream?: Socket }
+
+/** Its stream. Null if it is closed: `disconnect` would set a timer of 2 s for it, which nothing clears. */
+function forgetClosedStream (connection: Redis): Socket | null {
+  const { connector, stream } = connection as unknown as WithConnector
+  const current = connector?.stream ?? stream ?? null
+  if (!current?.destroyed) return current
+  if (connector) connector.stream = null
+  return null
 }

@@ -5,12 +5,12 @@
  * 2. checks again after each reconnect: it may be another server;
  * 3. publishes each outage once, and logs it if the client is ours. The app's own client is the app's to log.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { toFailure, toLoggableError } from '../../records/failure.ts'
 import * as telemetry from '../../telemetry.ts'
-import { untilReady, type Connection } from './connection.ts'
+import { drop, untilReady, type Connection } from './connection.ts'
 import { inspectRedis } from './inspect.ts'
+import { within } from '../../within.ts'
 import type { StoreClock } from '../contract.ts'
 
 export interface GreetingOptions {
@@ -45,7 +45,7 @@ export class Greeting {
     const { connection: { client, address, owned }, log } = this.#options
     const ready = await this.#greet().catch(error => {
       this.stop()
-      if (owned) client.disconnect()
+      if (owned) drop(client)
       throw error
     })
     if (ready) return true
@@ -61,7 +61,7 @@ export class Greeting {
     const connected = await untilReady(client, connectTimeout, address)
     client.on('ready', this.#checkAgain)
     // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
-    return connected && await endsWithin(Math.max(1, deadline - Date.now()), this.#check())
+    return connected && await within(Math.max(1, deadline - Date.now()), this.#check())
   }
 
   #listen (): void {
@@ -127,11 +127,4 @@ export class Greeting {
     if (!telemetry.outages.hasSubscribers) return
     telemetry.outages.publish({ instance: this.#instance, worker: null, state })
   }
-}
-
-/** False if the work has not ended within `ms`. */
-async function endsWithin (ms: number, work: Promise<void>): Promise<boolean> {
-  const timer = new AbortController()
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
-  return await Promise.race([work.then(() => true), late]).finally(() => timer.abort())
 }

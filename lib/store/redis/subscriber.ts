@@ -16,6 +16,7 @@ export class Subscriber implements PubSub {
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resyncCallbacks = new Set<() => void>()
   #client: RedisClient | null = null
+  #closed = false
   #idleTimer: NodeJS.Timeout | undefined
   #pingTimer: NodeJS.Timeout | undefined
 
@@ -24,6 +25,7 @@ export class Subscriber implements PubSub {
   }
 
   async listen (channel: string, listener: Listener): Promise<() => void> {
+    if (this.#closed) return () => {}
     const listeners = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, listeners.add(listener))
     // Also for a second listener: the confirmation of the first one may still be on its way.
@@ -63,10 +65,16 @@ export class Subscriber implements PubSub {
     if (!listeners?.delete(listener) || listeners.size > 0) return
     this.#listeners.delete(channel)
     this.#client?.unsubscribe(channel).catch(() => {})
-    if (this.#listeners.size === 0) this.#idleTimer = setTimeout(() => void this.close(), IDLE_CLOSE_MS).unref()
+    if (this.#listeners.size === 0) this.#idleTimer = setTimeout(() => void this.#disconnect(), IDLE_CLOSE_MS).unref()
   }
 
+  /** From now on nothing is listened to. */
   async close (): Promise<void> {
+    this.#closed = true
+    await this.#disconnect()
+  }
+
+  async #disconnect (): Promise<void> {
     clearTimeout(this.#idleTimer)
     clearInterval(this.#pingTimer)
     const client = this.#client

@@ -1,7 +1,7 @@
 /**
  * A connection of a worker to Redis, as the roles see it: without ioredis.
  */
-import { disconnect, duplicate, untilReady, type RedisClient } from './connection.ts'
+import { disconnect, drop, duplicate, untilReady, type RedisClient } from './connection.ts'
 import { pipelined } from './pipelining.ts'
 import type { StoreConnection } from '../contract.ts'
 
@@ -16,7 +16,7 @@ export class WorkerConnection implements StoreConnection {
   on (event: 'ready', callback: () => void): void { this.client.on(event, callback) }
   off (event: 'ready', callback: () => void): void { this.client.off(event, callback) }
   pipelined (send: () => void): void { pipelined(this.client, send) }
-  disconnect (): void { this.client.disconnect() }
+  disconnect (): void { drop(this.client) }
 
   untilReady (ms: number, address: string, signal: AbortSignal): Promise<boolean> {
     return untilReady(this.client, ms, address, signal)
