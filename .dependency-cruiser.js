@@ -24,6 +24,7 @@ const rooms = [
   'lib/errors.ts',
   'lib/describe.ts',
   'lib/within.ts',
+  'lib/log-limit.ts',
   'lib/version.ts',
   'lib/types.ts',
   'lib/types/'

@@ -56,7 +56,7 @@ async function redisMode (fastify: FastifyInstance, settings: Settings): Promise
   const decorated = fastify.hasDecorator('redis') ? fastify.redis : undefined
   const connection = connect(settings.redis ?? await offeredRedis(fastify, decorated), decorated)
   const { client, owned } = connection
-  const store = new RedisStore(connection, settings)
+  const store = new RedisStore(connection, settings, fastify.log)
   const { connectTimeout, name, prefix } = settings
   const greeting = new Greeting({ connection, clock: store.clock, connectTimeout, log: fastify.log })
   return {

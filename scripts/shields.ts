@@ -71,7 +71,7 @@ const shields: Shield[] = [
   {
     against: 'what was taken by a wait that a close cut is stranded in active',
     file: 'worker/claimer.js',
-    shield: '.catch(() => this.#cancelWait(token))',
+    shield: '.catch(() => this.#cutOff(token))',
     without: '.catch(() => undefined)',
     test: 'worker/shutdown'
   },
@@ -142,7 +142,7 @@ const shields: Shield[] = [
     against: 'a timed-out handler that goes on frees its slot',
     file: 'attempt/attempt.js',
     shield: 'this.#owner.onResult(this, result);',
-    without: 'this.#owner.onResult(this, result); this.#owner.onReturned();',
+    without: 'this.#owner.onResult(this, result); this.#owner.onReturned(this);',
     test: 'attempt/timeout'
   },
   {
@@ -449,7 +449,7 @@ const shields: Shield[] = [
   {
     against: 'ioredis\' subscriber of a cluster does not say when it has missed something',
     file: 'store/redis/connection.js',
-    shield: 'return ignoreErrors(made)',
+    shield: 'return ours(report, made)',
     without: 'made.disconnect(); return duplicate(client, label)',
     test: 'store/cluster'
   },
@@ -696,7 +696,7 @@ const shields: Shield[] = [
     file: 'worker/persistent-call.js',
     shield: 'for (const giveUp of [...this.#inFlight])',
     without: 'for (const giveUp of [])',
-    test: 'worker/close-handles'
+    test: 'worker/persistent-call'
   },
   {
     against: 'the same for the start of a worker',
@@ -732,6 +732,90 @@ const shields: Shield[] = [
     shield: 'if (await within(LOST_MS, claims))',
     without: 'if (await claims || true)',
     test: 'worker/close-handles'
+  },
+  {
+    against: 'an app does not start while Redis refuses the writes of its worker\'s start',
+    file: 'plugin.js',
+    shield: 'await within(connectTimeout, Promise.race([started, heldUp]))',
+    without: 'await started',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'a Redis that refuses only writes fills the log with failures and recoveries',
+    file: 'worker/persistent-call.js',
+    shield: 'if (!this.#failing.delete(call) || this.#failing.size > 0)',
+    without: 'this.#failing.clear(); if (false)',
+    test: 'worker/persistent-call'
+  },
+  {
+    against: 'each refused call of a replica makes a connection',
+    file: 'store/redis/connection.js',
+    shield: 'if (age < pause)',
+    without: 'if (false)',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'a queue whose waiting connection is refused is never worked on',
+    file: 'worker/claimer.js',
+    shield: 'reply?.jobs.length === 0 && !this.#stopped ? null : reply',
+    without: 'reply',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'ioredis loses what a server says before it closes a connection',
+    file: 'store/redis/server-greeting.js',
+    shield: 'words.startsWith(\'-\')',
+    without: 'false',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'ioredis asks a server that is loading again and again without an error',
+    file: 'store/redis/connection.js',
+    shield: '/^loading:1/m.test(info)',
+    without: 'false',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'a handler that ignores its timeout holds its slot unseen',
+    file: 'worker/runner.js',
+    shield: 'this.#overdue.add(attempt)',
+    without: '',
+    test: 'worker/heartbeat'
+  },
+  {
+    against: 'ioredis fails at a database that is no number later, and ends the process',
+    file: 'store/redis/connection.js',
+    shield: 'checkRedisAddress(address, source)',
+    without: '',
+    test: 'register'
+  },
+  {
+    against: 'a worker of more than 10 queues warns of a leak',
+    file: 'store/redis/connection.js',
+    shield: 'client.setMaxListeners(0)',
+    without: '',
+    test: 'project/listeners'
+  },
+  {
+    against: 'each registration adds listeners to the app\'s client',
+    file: 'store/redis/client-events.js',
+    shield: 'if (!known) {',
+    without: 'if (true) {',
+    test: 'project/listeners'
+  },
+  {
+    against: 'more than 10 listeners of task.signal warn of a leak',
+    file: 'attempt/attempt.js',
+    shield: 'setMaxListeners(0, ',
+    without: 'setMaxListeners(10, ',
+    test: 'project/listeners'
+  },
+  {
+    against: 'the same in a thread',
+    file: 'attempt/thread-link.js',
+    shield: 'setMaxListeners(0, ',
+    without: 'setMaxListeners(10, ',
+    test: 'project/listeners'
   }
 ]
 

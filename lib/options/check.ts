@@ -25,7 +25,7 @@ const pluginOptionError = (path: string): ToError => (option, rule, value) => {
 }
 
 const withoutPassword = (redis: unknown): string =>
-  describeValue(typeof redis === 'string' ? redis.replace(/\/\/.*@/s, '//…@') : redis)
+  describeValue(typeof redis === 'string' ? redis.replace(/\/\/.*@/s, '//…@').replace(/\?.*/s, '?…') : redis)
 
 const taskOptionError = (task: string): ToError => (option, rule, value) => {
   if (option === 'id') return new errors.TaskIdInvalid(describeValue(value))
@@ -102,6 +102,42 @@ function checkCluster (redis: TasksOptions['redis']): void {
   if (clusterRule.ok(cluster)) return
   const shown = Array.isArray(cluster) ? cluster.map(node => typeof node) : typeof cluster
   throw pluginOptionError('redis.')('cluster', clusterRule, shown)
+}
+
+/**
+ * Checks what ioredis would fail at later, by an error that ends the process or that shows the password.
+ * @param source the option or the environment variable that has the value
+ * @throws FST_TASKS_PLUGIN_OPTION_INVALID
+ */
+export function checkRedisAddress (redis: unknown, source: string): void {
+  const { db } = (isObject(redis) ? redis : {}) as { db?: unknown }
+  const problem = typeof redis === 'string' ? problemOfUrl(redis) : problemOfDb(db)
+  if (!problem) return
+  const came = typeof redis === 'string' ? withoutPassword(redis) : `db: ${describeValue(db)}`
+  throw new errors.PluginOptionInvalid(source, problem.expected, came, problem.fix)
+}
+
+interface Problem { expected: string, fix: string }
+
+function problemOfUrl (url: string): Problem | null {
+  const isSocket = url.startsWith('/')
+  try {
+    const { username, password, pathname, searchParams } = new URL(isSocket ? `redis://socket?${url.split('?')[1]}` : url)
+    decodeURIComponent(username + password)
+    return problemOfDb(pathname.slice(1) || undefined) ?? problemOfDb(searchParams.get('db') ?? undefined)
+  } catch (error) {
+    if (!(error instanceof URIError)) {
+      return { expected: 'a valid URL', fix: 'For example redis://user:password@localhost:6379/0.' }
+    }
+    const fix = 'Write % as %25: what encodeURIComponent(password) returns.'
+    return { expected: 'a URL whose user and password are percent-encoded', fix }
+  }
+}
+
+function problemOfDb (db: unknown): Problem | null {
+  if (db === undefined || db === null || /^\d{1,9}$/.test(String(db))) return null
+  const fix = 'The number is the last part of the URL, or the option db: redis://localhost:6379/0.'
+  return { expected: 'an address whose database is a number', fix }
 }
 
 /** ioredis' keyPrefix renames the keys but not the channels: a delayed task would never wake a worker. */

@@ -8,8 +8,8 @@ import type { RunningTask, WorkerInfo } from '../types.ts'
 /** The running tasks of one queue that are told; a worker may run a thousand. */
 const MAX_RUNNING = 100
 
-/** A task that runs. `startedAt` in ms since 1970. */
-export interface RunningTaskInfo { id: string, name: string, attempt: number, startedAt: number }
+/** A task that runs. `startedAt` in ms since 1970. `overdue`: its attempt has ended, but its handler goes on. */
+export interface RunningTaskInfo { id: string, name: string, attempt: number, startedAt: number, overdue?: boolean }
 
 /** Times in ms since 1970. */
 export interface StoredWorkerInfo extends Pick<WorkerInfo, 'host' | 'pid' | 'version' | 'queues' | 'concurrency' | 'draining' | 'lag'> {
@@ -29,7 +29,14 @@ const time = (value: unknown): string => new Date(Math.min(number(value), MAX_DA
 const list = (value: unknown): unknown[] => Array.isArray(value) ? value : []
 
 const running = (queue: string) => (one: any): RunningTask =>
-  ({ id: text(one?.id), name: text(one?.name), queue, attempt: number(one?.attempt), startedAt: time(one?.startedAt) })
+  ({
+    id: text(one?.id),
+    name: text(one?.name),
+    queue,
+    attempt: number(one?.attempt),
+    startedAt: time(one?.startedAt),
+    overdue: one?.overdue === true
+  })
 
 /** What was told about one queue, by whoever wrote it; null where it cannot be read. */
 function decodeWorkerInfo (id: string, queue: string, json: string): WorkerInfo | null {

@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
+import { causeOf, LogLimit } from '../log-limit.ts'
 import { toFailure, toLoggableError } from '../records/failure.ts'
 import * as telemetry from '../telemetry.ts'
 
@@ -25,7 +26,11 @@ export class PersistentCalls {
   readonly #closing = new AbortController()
   /** Ends the wait for each call in flight. */
   readonly #inFlight = new Set<() => void>()
-  #failing = false
+  readonly #limit = new LogLimit()
+  /** The calls that are being repeated. */
+  readonly #failing = new Set<string>()
+  /** The present failure was logged. */
+  #logged = false
 
   constructor (log: FastifyBaseLogger, owner: CallOwner) {
     this.#log = log
@@ -48,7 +53,7 @@ export class PersistentCalls {
     for (let again = false; !this.closed; again = true) {
       try {
         const reply = await this.#replyTo(call(again))
-        if (!this.closed) this.#onReply()
+        if (!this.closed) this.#onReply(what)
         return reply
       } catch (error) {
         this.#onFailure(what, error)
@@ -75,20 +80,22 @@ export class PersistentCalls {
     })
   }
 
-  /** One line for each outage, not for each try. */
+  /** One line a minute for each cause, not one for each try. */
   #onFailure (call: string, error: unknown): void {
-    if (!this.#failing && !this.closed) {
-      const fields = { event: 'redis.call_failed', call, err: toLoggableError(toFailure(error)) }
-      this.#log.warn(fields, 'Redis call failed, retrying until it succeeds')
-      this.#publish('began')
-    }
-    this.#failing = true
+    if (this.closed) return
+    if (this.#failing.size === 0) this.#publish('began')
+    this.#failing.add(call)
+    if (!this.#limit.allows(causeOf(error))) return
+    this.#logged = true
+    const fields = { event: 'redis.call_failed', call, err: toLoggableError(toFailure(error)) }
+    this.#log.warn(fields, 'Redis call failed, retrying until it succeeds')
   }
 
-  #onReply (): void {
-    if (!this.#failing) return
-    this.#failing = false
-    this.#log.info({ event: 'redis.recovered' }, 'Redis answers again')
+  /** A server that refuses writes still answers calls that find nothing to write. */
+  #onReply (call: string): void {
+    if (!this.#failing.delete(call) || this.#failing.size > 0) return
+    if (this.#logged) this.#log.info({ event: 'redis.recovered' }, 'Redis answers again')
+    this.#logged = false
     this.#publish('ended')
   }
 

@@ -3,6 +3,7 @@
  * Redis is left out: it would be carried out later, at a wrong time.
  */
 import type { FastifyBaseLogger } from 'fastify'
+import { causeOf, LogLimit } from '../log-limit.ts'
 import { toFailure, toLoggableError } from '../records/failure.ts'
 import type { StoreConnection } from '../store/contract.ts'
 
@@ -11,6 +12,7 @@ export class Repeater {
   readonly #log: FastifyBaseLogger
   readonly #timers: NodeJS.Timeout[] = []
   readonly #busy = new Set<string>()
+  readonly #limit = new LogLimit()
   #stopped = false
 
   constructor (connection: StoreConnection, log: FastifyBaseLogger) {
@@ -24,11 +26,12 @@ export class Repeater {
     this.#timers.push(setInterval(work, ms * (0.9 + Math.random() * 0.1)))
   }
 
-  /** One turn. A failure is logged: the next turn tries again. */
+  /** One turn. A failure is logged, once a minute for each cause: the next turn tries again. */
   async turn (what: string, work: () => Promise<void>): Promise<void> {
     if (this.#busy.has(what) || this.#connection.status !== 'ready') return
     this.#busy.add(what)
     await work().catch(error => {
+      if (!this.#limit.allows(`${what} ${causeOf(error)}`)) return
       const fields = { event: 'upkeep.failed', work: what, err: toLoggableError(toFailure(error)) }
       this.#log.warn(fields, 'upkeep failed, the next turn tries again')
     })

@@ -3,6 +3,7 @@
  * close rejects all of them.
  */
 import * as errors from '../../errors.ts'
+import { eventsOf } from './client-events.ts'
 import { withDeadline, type OpenDeadlines } from './deadline.ts'
 import type { BoundedCalls } from '../contract.ts'
 import type { Connection } from './connection.ts'
@@ -20,7 +21,7 @@ export class RedisCalls implements BoundedCalls {
   constructor (connection: Connection, deadline: number) {
     this.#connection = connection
     this.#deadline = deadline
-    connection.client.on('ready', this.#onReady)
+    eventsOf(connection.client).on('ready', this.#onReady)
   }
 
   // One listener for all waiting calls: an outage has many of them.
@@ -29,7 +30,7 @@ export class RedisCalls implements BoundedCalls {
   /** Rejects the calls that wait, and all later ones. Their connection may never settle them. */
   close (): void {
     this.#closed = true
-    this.#connection.client.off('ready', this.#onReady)
+    eventsOf(this.#connection.client).off('ready', this.#onReady)
     for (const pass of [...this.#open]) pass()
   }
 

@@ -6,10 +6,13 @@
  * 3. publishes each outage once, and logs it if the client is ours. The app's own client is the app's to log.
  */
 import type { FastifyBaseLogger } from 'fastify'
+import { causeOf, LogLimit } from '../../log-limit.ts'
 import { toFailure, toLoggableError } from '../../records/failure.ts'
 import * as telemetry from '../../telemetry.ts'
-import { drop, untilReady, type Connection } from './connection.ts'
+import { eventsOf } from './client-events.ts'
+import { drop, isLoading, untilReady, type Connection, type RedisClient } from './connection.ts'
 import { inspectRedis } from './inspect.ts'
+import { greetingAfter } from './server-greeting.ts'
 import { within } from '../../within.ts'
 import type { StoreClock } from '../contract.ts'
 
@@ -29,6 +32,9 @@ export class Greeting {
   /** An outage was logged, and has not ended. */
   #logged = false
   #stopped = false
+  /** Of the last try to connect at the start. */
+  #lastError: Error | undefined
+  readonly #limit = new LogLimit()
 
   constructor (options: GreetingOptions) {
     this.#options = options
@@ -50,7 +56,8 @@ export class Greeting {
     })
     if (ready) return true
     this.#onLost()
-    const fields = { event: 'redis.unavailable', address }
+    const err = this.#lastError && toLoggableError(toFailure(this.#lastError))
+    const fields = { event: 'redis.unavailable', address, err }
     log.error(fields, 'Redis does not answer: the app starts without it, enqueues and status reads answer 503')
     return false
   }
@@ -58,37 +65,42 @@ export class Greeting {
   async #greet (): Promise<boolean> {
     const { connection: { client, address }, connectTimeout } = this.#options
     const deadline = Date.now() + connectTimeout
-    const connected = await untilReady(client, connectTimeout, address)
-    client.on('ready', this.#checkAgain)
+    const onFailure = (error: Error): void => { this.#lastError = error }
+    const connected = await untilReady(client, connectTimeout, address, undefined, onFailure)
+    if (!connected) await this.#findCause(client)
+    eventsOf(client).on('ready', this.#checkAgain)
     // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
     return connected && await within(Math.max(1, deadline - Date.now()), this.#check())
   }
 
+  /** Some causes show in no error of ioredis. */
+  async #findCause (client: RedisClient): Promise<void> {
+    if (await isLoading(client)) this.#lastError = new Error('LOADING the server is loading its data')
+    else this.#lastError = await greetingAfter(this.#lastError, client) ?? this.#lastError
+  }
+
   #listen (): void {
     const { client, owned } = this.#options.connection
-    client.on('close', this.#onLost)
-    client.on('ready', this.#onReady)
-    if (owned) client.on('error', this.#onError) // without a listener ioredis prints each failed try
+    eventsOf(client).on('close', this.#onLost).on('ready', this.#onReady)
+    if (owned) client.on('error', this.#onError) // it stays: without a listener ioredis prints each failed try
   }
 
   /** No more checks, and no more reports. Call it before the connection is closed. */
   stop (): void {
     const { client } = this.#options.connection
     this.#stopped = true
-    client.off('close', this.#onLost)
-    client.off('ready', this.#onReady)
-    client.off('ready', this.#checkAgain)
+    eventsOf(client).off('close', this.#onLost).off('ready', this.#onReady).off('ready', this.#checkAgain)
   }
 
   async #check (): Promise<void> {
     const { connection: { client, address }, clock, log } = this.#options
     await clock.synchronise()
     const { evictionPolicies, skewMs } = await inspectRedis(client, address)
-    for (const policy of evictionPolicies) {
+    for (const policy of evictionPolicies.filter(policy => this.#limit.allows(policy))) {
       const fields = { event: 'redis.eviction_enabled', address, policy }
       log.warn(fields, 'Redis drops keys when its memory is full, waiting tasks too: set maxmemory-policy noeviction')
     }
-    if (skewMs === 0) return
+    if (skewMs === 0 || !this.#limit.allows('clocks')) return
     const fields = { event: 'redis.clocks_skewed', address, skewMs }
     log.warn(fields, 'clocks of the cluster differ, delayed tasks start at a wrong time: synchronise them (NTP)')
   }
@@ -96,6 +108,7 @@ export class Greeting {
   readonly #checkAgain = (): void => {
     const { connection: { address }, log } = this.#options
     this.#check().catch(error => {
+      if (!this.#limit.allows(`check ${causeOf(error)}`)) return
       log.error({ event: 'redis.check_failed', address, err: toLoggableError(toFailure(error)) }, 'Redis check failed')
     })
   }
@@ -108,7 +121,7 @@ export class Greeting {
   readonly #onError = (error: Error): void => {
     if (this.#stopped) return
     this.#onLost()
-    if (this.#logged) return
+    if (this.#logged || !this.#limit.allows(`connection ${causeOf(error)}`)) return
     this.#logged = true
     const { connection: { address }, log } = this.#options
     const fields = { event: 'redis.disconnected', address, err: toLoggableError(toFailure(error)) }
