@@ -58,7 +58,7 @@ async function redisMode (fastify: FastifyInstance, settings: Settings): Promise
   const { client, owned } = connection
   const store = new RedisStore(connection, settings, fastify.log)
   const { connectTimeout, name, prefix } = settings
-  const greeting = new Greeting({ connection, clock: store.clock, connectTimeout, log: fastify.log })
+  const greeting = new Greeting({ connection, clock: store.clock, connectTimeout, prefix, log: fastify.log })
   return {
     store,
     makeClock: () => new RealClock(name),

@@ -816,6 +816,20 @@ const shields: Shield[] = [
     shield: 'setMaxListeners(0, ',
     without: 'setMaxListeners(10, ',
     test: 'project/listeners'
+  },
+  {
+    against: 'a user of Redis without channels loses every message unseen',
+    file: 'store/redis/greeting.js',
+    shield: 'await this.#checkRights()',
+    without: '',
+    test: 'store/acl'
+  },
+  {
+    against: 'a subscription that is refused is not noticed',
+    file: 'store/redis/subscriber.js',
+    shield: 'await client.subscribe(channel).catch(error => this.#report(error, client))',
+    without: 'await client.subscribe(channel).catch(() => {})',
+    test: 'store/acl'
   }
 ]
 

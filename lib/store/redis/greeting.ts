@@ -11,7 +11,7 @@ import { toFailure, toLoggableError } from '../../records/failure.ts'
 import * as telemetry from '../../telemetry.ts'
 import { eventsOf } from './client-events.ts'
 import { drop, isLoading, untilReady, type Connection, type RedisClient } from './connection.ts'
-import { inspectRedis } from './inspect.ts'
+import { inspectRedis, missingRights } from './inspect.ts'
 import { greetingAfter } from './server-greeting.ts'
 import { within } from '../../within.ts'
 import type { StoreClock } from '../contract.ts'
@@ -20,6 +20,7 @@ export interface GreetingOptions {
   connection: Connection
   clock: StoreClock
   connectTimeout: number
+  prefix: string
   log: FastifyBaseLogger
 }
 
@@ -100,9 +101,19 @@ export class Greeting {
       const fields = { event: 'redis.eviction_enabled', address, policy }
       log.warn(fields, 'Redis drops keys when its memory is full, waiting tasks too: set maxmemory-policy noeviction')
     }
+    await this.#checkRights()
     if (skewMs === 0 || !this.#limit.allows('clocks')) return
     const fields = { event: 'redis.clocks_skewed', address, skewMs }
     log.warn(fields, 'clocks of the cluster differ, delayed tasks start at a wrong time: synchronise them (NTP)')
+  }
+
+  async #checkRights (): Promise<void> {
+    const { connection: { client, address }, prefix, log } = this.#options
+    for (const { right, error } of await missingRights(client, prefix)) {
+      if (!this.#limit.allows(right)) continue
+      const fields = { event: 'redis.right_missing', address, right, err: toLoggableError(toFailure(error)) }
+      log.warn(fields, 'user of Redis lacks a right: tasks may start late, be noticed late, or not run at all')
+    }
   }
 
   readonly #checkAgain = (): void => {
