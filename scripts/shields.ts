@@ -826,9 +826,9 @@ const shields: Shield[] = [
   },
   {
     against: 'a subscription that is refused is not noticed',
-    file: 'store/redis/subscriber.js',
-    shield: 'await client.subscribe(channel).catch(error => this.#report(error, client))',
-    without: 'await client.subscribe(channel).catch(() => {})',
+    file: 'store/redis/store.js',
+    shield: 'this.#log.report(\'subscriber\', error, client)',
+    without: 'undefined',
     test: 'store/acl'
   }
 ]

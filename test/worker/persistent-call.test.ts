@@ -33,6 +33,7 @@ t.test('a server that refuses writes and answers reads: one line, and one when i
     await until('the call is repeated', () => failures() > i)
   }
   t.match(log.lines, [{ event: 'redis.call_failed', call: 'settle', err: { message: /^READONLY/ } }])
+  t.equal(log.lines.length, 1)
   refuses = false
   t.equal(await settled, 'written')
   t.same(log.lines.map(({ event }) => event), ['redis.call_failed', 'redis.recovered'])
