@@ -23,6 +23,8 @@ const rooms = [
   'lib/records/',
   'lib/errors.ts',
   'lib/describe.ts',
+  'lib/within.ts',
+  'lib/log-limit.ts',
   'lib/version.ts',
   'lib/types.ts',
   'lib/types/'

@@ -7,10 +7,10 @@ import fastifyRedis from '@fastify/redis'
 import fp from 'fastify-plugin'
 import { ThreadPool } from './attempt/thread-pool.ts'
 import { appRegistry, type PluginInstance } from './boot/app-registry.ts'
+import { drainBeforeClose } from './boot/drain-before-close.ts'
 import { decorate } from './decorators.ts'
 import * as errors from './errors.ts'
 import { pluginSettings, workerSettings, type Settings } from './options.ts'
-import { toFailure, toLoggableError } from './records/failure.ts'
 import { makeRoutes } from './routes/routes.ts'
 import { connect, disconnect, isClient, type RedisClient } from './store/redis/connection.ts'
 import { Greeting } from './store/redis/greeting.ts'
@@ -19,7 +19,8 @@ import { RedisStore } from './store/redis/store.ts'
 import { AppTasks } from './tasks/app-tasks.ts'
 import { MemoryMode } from './testing/memory-mode.ts'
 import { RealClock, type TestClock } from './testing/test-clock.ts'
-import { AppWorkers } from './worker.ts'
+import { within } from './within.ts'
+import { AppWorkers, logFailedStart } from './worker.ts'
 import type { Store } from './store/contract.ts'
 import type { FastifyTasks, TasksOptions } from './types.ts'
 
@@ -42,21 +43,22 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const registry = new AppTasks(fastify, settings, mode.store)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
-  closeWithApp(fastify, mode, registry, workers, clock)
+  const drain = makeDrain(registry, workers, clock)
+  closeWithApp(fastify, mode, registry, drain)
   const tasks = decorate(fastify, registry, workers, clock)
-  announce(fastify, mode, registry, tasks)
+  announce(fastify, mode, registry, tasks, drain)
   const client = await mode.start(registry.instanceId)
   await mountRoutes(fastify, registry, client)
-  startEmbeddedWorker(fastify, registry, tasks)
+  startEmbeddedWorker(fastify, registry, workers)
 }
 
 async function redisMode (fastify: FastifyInstance, settings: Settings): Promise<Mode> {
   const decorated = fastify.hasDecorator('redis') ? fastify.redis : undefined
   const connection = connect(settings.redis ?? await offeredRedis(fastify, decorated), decorated)
   const { client, owned } = connection
-  const store = new RedisStore(connection, settings)
+  const store = new RedisStore(connection, settings, fastify.log)
   const { connectTimeout, name, prefix } = settings
-  const greeting = new Greeting({ connection, clock: store.clock, connectTimeout, log: fastify.log })
+  const greeting = new Greeting({ connection, clock: store.clock, connectTimeout, prefix, log: fastify.log })
   return {
     store,
     makeClock: () => new RealClock(name),
@@ -75,26 +77,42 @@ async function offeredRedis (fastify: FastifyInstance, decorated: unknown): Prom
   return isClient(decorated) || process.env.REDIS_URL ? undefined : await appRegistry(fastify).redis?.()
 }
 
-/** Called early: if a later step fails, what is open is closed. The connection closes last: workers need it. */
-function closeWithApp (
-  fastify: FastifyInstance, mode: Mode, registry: AppTasks, workers: AppWorkers, clock: TestClock
-): void {
+/**
+ * Called early: if a later step fails, what is open is closed. Workers close before any `onClose` hook of the app:
+ * their tasks use what such a hook closes. The connection closes last: workers need it.
+ */
+function closeWithApp (fastify: FastifyInstance, mode: Mode, registry: AppTasks, drain: () => Promise<void>): void {
+  drainBeforeClose(fastify, drain)
   fastify.addHook('onClose', async () => {
-    clock.close()
-    await workers.close()
+    await drain()
     await registry.close()
     await mode.close()
   })
 }
 
+/** Returns a function that closes the workers, and after that ends all waits for tasks: the drain may answer them. */
+function makeDrain (registry: AppTasks, workers: AppWorkers, clock: TestClock): () => Promise<void> {
+  let drained: Promise<void> | undefined
+  const drain = async (): Promise<void> => {
+    registry.beginClose()
+    clock.close()
+    await workers.close()
+    await registry.endWaits()
+  }
+  return () => (drained ??= drain())
+}
+
 /** Makes the instance known to the program that runs the app. */
-function announce (fastify: FastifyInstance, mode: Mode, registry: AppTasks, tasks: FastifyTasks): void {
+function announce (
+  fastify: FastifyInstance, mode: Mode, registry: AppTasks, tasks: FastifyTasks, drain: () => Promise<void>
+): void {
   const { store: { address }, settings: { queues }, definitions } = registry
   appRegistry(fastify).instances.push({
     tasks,
     address,
     queues,
     definitions,
+    drain,
     readTask: (id, queue) => readTask(registry, id, queue),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)
@@ -124,20 +142,18 @@ async function mountRoutes (
   })
 }
 
-function startEmbeddedWorker (
-  fastify: FastifyInstance, { settings: { worker }, calls }: AppTasks, tasks: FastifyTasks
-): void {
+function startEmbeddedWorker (fastify: FastifyInstance, registry: AppTasks, workers: AppWorkers): void {
+  const { worker, connectTimeout } = registry.settings
   if (worker === false || appRegistry(fastify).standalone) return
   const options = worker === true ? {} : worker
   workerSettings(options, []) // fails now if an option is wrong
   fastify.addHook('onReady', async () => {
-    const started = tasks.startWorker(options)
-    if (calls.ready) return void await started
-    // It waits for Redis as long as that takes, and the app starts meanwhile.
-    started.catch(error => {
-      const fields = { event: 'worker.start_failed', err: toLoggableError(toFailure(error)) }
-      fastify.log.fatal(fields, 'worker could not start')
-    })
+    const embedded = workers.create(options, fastify.log)
+    const started = embedded.start()
+    const heldUp = registry.calls.ready ? embedded.heldUp : Promise.resolve()
+    // What it waits for may never come, and the app starts meanwhile.
+    await within(connectTimeout, Promise.race([started, heldUp]))
+    started.catch(error => logFailedStart(fastify.log, error))
   })
 }
 

@@ -3,12 +3,13 @@
  * standalone workers are this same code.
  */
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
 import { QueueConsumer } from './worker/consumer.ts'
 import { Heartbeat } from './worker/heartbeat.ts'
 import { PersistentCalls } from './worker/persistent-call.ts'
+import { within } from './within.ts'
+import { toFailure, toLoggableError } from './records/failure.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { ThreadPool } from './attempt/thread-pool.ts'
@@ -38,6 +39,9 @@ export class Worker implements TaskWorker {
   /** For calls that are made once, at the start. The consumers have their own. */
   readonly #calls: PersistentCalls
   readonly #connections: StoreConnection[] = []
+  #onHeldUp: () => void = () => {}
+  /** Resolves if its start has to wait: Redis is unavailable, or refuses a call. That may be for ever. */
+  readonly heldUp = new Promise<void>(resolve => { this.#onHeldUp = resolve })
   #consumers: QueueConsumer[] = []
   #heartbeat: Heartbeat | null = null
   #closing: Promise<void> | null = null
@@ -50,7 +54,8 @@ export class Worker implements TaskWorker {
     this.queues = this.#settings.queues
     this.concurrency = this.#settings.concurrency
     this.#log = log.child({ worker: this.id })
-    this.#calls = new PersistentCalls(this.#log, { instance: tasks.instanceId, worker: this.id })
+    const onCallFailed = (): void => this.#onHeldUp()
+    this.#calls = new PersistentCalls(this.#log, { instance: tasks.instanceId, worker: this.id, onCallFailed })
     for (const queue of this.queues) tasks.queue(queue)
     this.#checkHandlers()
   }
@@ -73,9 +78,19 @@ export class Worker implements TaskWorker {
 
   /**
    * Waits for Redis as long as it takes, then works.
-   * @throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED
+   * @throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED, FST_TASKS_CLOSED
    */
   async start (): Promise<void> {
+    const { signal } = this.#calls
+    await new Promise<void>((resolve, reject) => {
+      // What it waits for may never come, not even an error: a connection that is dialling rejects nothing.
+      const onClose = (): void => reject(new errors.Closed('the start of a worker', 'It claims nothing.'))
+      signal.addEventListener('abort', onClose)
+      this.#begin().finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
+    })
+  }
+
+  async #begin (): Promise<void> {
     const connection = this.#connect('worker')
     await this.#waitForRedis(connection)
     if (this.#closing) return
@@ -89,6 +104,7 @@ export class Worker implements TaskWorker {
       blockingConnection: this.#connect(`wait:${name}`)
     }))
     await Promise.all(this.#consumers.map(consumer => consumer.start()))
+    if (this.#closing) return
     this.#startHeartbeat(connection)
     const fields = { event: 'worker.started', queues: this.queues, concurrency: this.concurrency }
     this.#log.info(fields, 'worker started')
@@ -105,13 +121,13 @@ export class Worker implements TaskWorker {
       definitions,
       clock,
       pubSub,
+      onCallFailed: () => this.#onHeldUp(),
       log: this.#log,
       runInThread: (file, attempt, filtered) => this.#threads.run(file, attempt, filtered)
     }
   }
 
   #startHeartbeat (connection: StoreConnection): void {
-    if (this.#closing) return
     this.#heartbeat = new Heartbeat({
       id: this.id,
       connection,
@@ -136,6 +152,7 @@ export class Worker implements TaskWorker {
     const { store } = this.#tasks
     let ms = 1_000
     while (!this.#closing && !await store.untilReady(connection, ms, this.#calls.signal)) {
+      this.#onHeldUp()
       const fields = { event: 'redis.awaited', address: store.address, connection: connection.status }
       this.#log.warn(fields, 'worker waits for Redis: it does not answer')
       ms = WAIT_NOTICE_MS
@@ -154,8 +171,10 @@ export class Worker implements TaskWorker {
     this.#calls.close()
     for (const consumer of this.#consumers) consumer.stop()
     this.#heartbeat?.drain()
-    await within(this.#settings.closeTimeout, this.#consumers.map(consumer => consumer.idle()))
-    await within(CLOSE_MARGIN_MS, this.#consumers.map(consumer => consumer.handBack()))
+    const all = (step: (consumer: QueueConsumer) => Promise<void>): Promise<unknown> =>
+      Promise.allSettled(this.#consumers.map(step))
+    await within(this.#settings.closeTimeout, all(consumer => consumer.idle()))
+    await within(CLOSE_MARGIN_MS, all(consumer => consumer.handBack()))
     for (const consumer of this.#consumers) consumer.close()
     this.#heartbeat?.stop()
     await Promise.all(this.#connections.map(connection => this.#tasks.store.close(connection)))
@@ -168,14 +187,16 @@ export class AppWorkers {
   readonly #tasks: WorkerTasks
   readonly #threads: ThreadPool
   readonly #workers = new Set<Worker>()
+  #closed = false
 
   constructor (tasks: WorkerTasks, threads: ThreadPool) {
     this.#tasks = tasks
     this.#threads = threads
   }
 
-  /** Makes a worker. Throws as its constructor does. */
+  /** Makes a worker. Throws FST_TASKS_CLOSED, and as its constructor does. */
   create (options: WorkerOptions, log: FastifyBaseLogger): Worker {
+    if (this.#closed) throw new errors.Closed('the start of a worker', 'It claims nothing.')
     const worker = new Worker(this.#tasks, this.#threads, options, log)
     this.#workers.add(worker)
     return worker
@@ -192,14 +213,14 @@ export class AppWorkers {
   }
 
   async close (): Promise<void> {
+    this.#closed = true
     await Promise.all(Array.from(this.#workers, worker => worker.close()))
     await this.#threads.close()
   }
 }
 
-/** Waits for all, at most `ms`. */
-async function within (ms: number, work: Array<Promise<unknown>>): Promise<void> {
-  const timer = new AbortController()
-  await Promise.race([Promise.allSettled(work), sleep(ms, undefined, { signal: timer.signal }).catch(() => {})])
-  timer.abort()
+/** A worker that is closed before it has started is no failure. */
+export function logFailedStart (log: FastifyBaseLogger, error: unknown): void {
+  if (error instanceof errors.Closed) return
+  log.fatal({ event: 'worker.start_failed', err: toLoggableError(toFailure(error)) }, 'worker could not start')
 }

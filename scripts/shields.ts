@@ -71,7 +71,7 @@ const shields: Shield[] = [
   {
     against: 'a task that was claimed by a wait stays active for ever, if a close cut the wait',
     file: 'worker/claimer.js',
-    shield: '.catch(() => this.#cancelWait(token))',
+    shield: '.catch(() => this.#cutOff(token))',
     without: '.catch(() => undefined)',
     test: 'worker/shutdown'
   },
@@ -148,8 +148,8 @@ const shields: Shield[] = [
   {
     against: 'one id in two queues: the location of one task answers with the other',
     file: 'tasks/lookup.js',
-    shield: '${hasUniqueId ? \'\' : `?queue=${queue}`}',
-    without: '',
+    shield: 'hasUniqueId ? \'\' : ',
+    without: 'true ? \'\' : ',
     test: 'tasks/identity'
   },
   {
@@ -247,7 +247,7 @@ const shields: Shield[] = [
     against: 'a timed-out handler that goes on frees its slot',
     file: 'attempt/attempt.js',
     shield: 'this.#owner.onResult(this, result);',
-    without: 'this.#owner.onResult(this, result); this.#owner.onReturned();',
+    without: 'this.#owner.onResult(this, result); this.#owner.onReturned(this);',
     test: 'attempt/timeout'
   },
   {
@@ -562,7 +562,7 @@ const shields: Shield[] = [
   {
     against: 'the cluster subscriber of ioredis does not report that it missed messages',
     file: 'store/redis/connection.js',
-    shield: 'return ignoreErrors(made)',
+    shield: 'return ours(report, made)',
     without: 'made.disconnect(); return duplicate(client, label)',
     test: 'store/cluster'
   },
@@ -751,8 +751,8 @@ const shields: Shield[] = [
   {
     against: 'a master that hangs: an enqueue goes to it for ever',
     file: 'store/redis/connection.js',
-    shield: 'retryStrategy, reconnectOnError, socketTimeout }',
-    without: 'retryStrategy, reconnectOnError }',
+    shield: 'retryStrategy, reconnectOnError, socketTimeout,',
+    without: 'retryStrategy, reconnectOnError,',
     test: 'faults/hang'
   },
   {
@@ -950,6 +950,181 @@ const shields: Shield[] = [
     shield: 'checkPrivate(folder);\n    return folder',
     without: 'return folder',
     test: 'dev/private-folder'
+  },
+  {
+    against: 'onClose hooks close what running tasks use',
+    file: 'boot/drain-before-close.js',
+    shield: 'fastify.addHook(\'preClose\'',
+    without: 'fastify.addHook(\'onClose\'',
+    test: 'worker/close'
+  },
+  {
+    against: 'Fastify cuts a preClose hook off after pluginTimeout, and runs onClose hooks while tasks run',
+    file: 'boot/drain-before-close.js',
+    shield: 'runBeforeOnClose(fastify, () => drained)',
+    without: 'void drained',
+    test: 'worker/close'
+  },
+  {
+    against: 'one instance of the plugin goes on to claim while another one drains',
+    file: 'boot/drain-before-close.js',
+    shield: '...instances.map(instance => instance.drain())',
+    without: '',
+    test: 'worker/close'
+  },
+  {
+    against: 'a wait for a task of another process holds up the close',
+    file: 'plugin.js',
+    shield: 'await registry.endWaits()',
+    without: '',
+    test: 'worker/close'
+  },
+  {
+    against: 'a worker that is started after the close opens connections that nobody closes',
+    file: 'worker.js',
+    shield: 'if (this.#closed)',
+    without: 'if (false)',
+    test: 'worker/close'
+  },
+  {
+    against: 'a call on a connection that is dialling is never settled: a worker\'s',
+    file: 'worker/persistent-call.js',
+    shield: 'for (const giveUp of [...this.#inFlight])',
+    without: 'for (const giveUp of [])',
+    test: 'worker/persistent-call'
+  },
+  {
+    against: 'the same for the start of a worker',
+    file: 'worker.js',
+    shield: 'signal.addEventListener(\'abort\', onClose)',
+    without: '',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'the same for a caller\'s calls',
+    file: 'store/redis/bounded-calls.js',
+    shield: 'for (const pass of [...this.#open])',
+    without: 'for (const pass of [])',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'ioredis waits 2 s for a server that never closes its side',
+    file: 'store/redis/connection.js',
+    shield: 'stream?.destroy()',
+    without: 'undefined',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'ioredis sets a timer of 2 s for a stream that is closed, and never clears it',
+    file: 'store/redis/connection.js',
+    shield: 'connector.stream = null',
+    without: 'connector.stream = current',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'an idle worker waits closeTimeout for a claim that Redis never answers',
+    file: 'worker/last-claims.js',
+    shield: 'if (await within(LOST_MS, claims))',
+    without: 'if (await claims || true)',
+    test: 'worker/close-handles'
+  },
+  {
+    against: 'an app does not start while Redis refuses the writes of its worker\'s start',
+    file: 'plugin.js',
+    shield: 'await within(connectTimeout, Promise.race([started, heldUp]))',
+    without: 'await started',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'a Redis that refuses only writes fills the log with failures and recoveries',
+    file: 'worker/persistent-call.js',
+    shield: 'if (!this.#failing.delete(call) || this.#failing.size > 0)',
+    without: 'this.#failing.clear(); if (false)',
+    test: 'worker/persistent-call'
+  },
+  {
+    against: 'each refused call of a replica makes a connection',
+    file: 'store/redis/connection.js',
+    shield: 'if (age < pause)',
+    without: 'if (false)',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'a queue whose waiting connection is refused is never worked on',
+    file: 'worker/claimer.js',
+    shield: 'reply?.jobs.length === 0 && !this.#stopped ? null : reply',
+    without: 'reply',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'ioredis loses what a server says before it closes a connection',
+    file: 'store/redis/server-greeting.js',
+    shield: 'words.startsWith(\'-\')',
+    without: 'false',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'ioredis asks a server that is loading again and again without an error',
+    file: 'store/redis/connection.js',
+    shield: '/^loading:1/m.test(info)',
+    without: 'false',
+    test: 'faults/refusals'
+  },
+  {
+    against: 'a handler that ignores its timeout holds its slot unseen',
+    file: 'worker/runner.js',
+    shield: 'this.#overdue.add(attempt)',
+    without: '',
+    test: 'worker/heartbeat'
+  },
+  {
+    against: 'ioredis fails at a database that is no number later, and ends the process',
+    file: 'store/redis/connection.js',
+    shield: 'checkRedisAddress(address, source)',
+    without: '',
+    test: 'register'
+  },
+  {
+    against: 'a worker of more than 10 queues warns of a leak',
+    file: 'store/redis/connection.js',
+    shield: 'client.setMaxListeners(0)',
+    without: '',
+    test: 'project/listeners'
+  },
+  {
+    against: 'each registration adds listeners to the app\'s client',
+    file: 'store/redis/client-events.js',
+    shield: 'if (!known) {',
+    without: 'if (true) {',
+    test: 'project/listeners'
+  },
+  {
+    against: 'more than 10 listeners of task.signal warn of a leak',
+    file: 'attempt/attempt.js',
+    shield: 'setMaxListeners(0, ',
+    without: 'setMaxListeners(10, ',
+    test: 'project/listeners'
+  },
+  {
+    against: 'the same in a thread',
+    file: 'attempt/thread-link.js',
+    shield: 'setMaxListeners(0, ',
+    without: 'setMaxListeners(10, ',
+    test: 'project/listeners'
+  },
+  {
+    against: 'a user of Redis without channels loses every message unseen',
+    file: 'store/redis/greeting.js',
+    shield: 'await this.#checkRights()',
+    without: '',
+    test: 'store/acl'
+  },
+  {
+    against: 'a subscription that is refused is not noticed',
+    file: 'store/redis/store.js',
+    shield: 'this.#log.report(\'subscriber\', error, client)',
+    without: 'undefined',
+    test: 'store/acl'
   }
 ]
 

@@ -111,6 +111,34 @@ inRedis('a user and a password', 'is about Redis', async t => {
   t.notMatch(error.message + JSON.stringify(log.lines), /wr0ng/, 'the password is in no message')
 })
 
+inRedis('an address that ioredis would fail at later', 'is about Redis', async t => {
+  const wrong = [
+    ['redis://me:secret@localhost/abc', /database is a number/],
+    ['redis://me:secret@localhost:6379/0?db=abc', /database is a number/],
+    ['/run/redis.sock?db=abc', /database is a number/],
+    ['redis://me:se%cret@localhost/0', /percent-encoded.*encodeURIComponent/],
+    ['redis://me:secret@local host/0', /a valid URL/],
+    ['redis://me:secret@localhost:port/0', /a valid URL/],
+    [{ host: 'localhost', db: 'abc', password: 'secret' }, /database is a number/],
+    [{ host: 'localhost', db: -1, password: 'secret' }, /database is a number/],
+    [{ cluster: ['redis://me:se%cret@localhost/0'] }, /percent-encoded/]
+  ] as const
+  const env = process.env.REDIS_URL
+  t.teardown(() => { process.env.REDIS_URL = env })
+  for (const [redis, message] of wrong) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    const error = await errorOf(async () => app.register(tasks, { redis: redis as any }))
+    t.match(error, { code: 'FST_TASKS_PLUGIN_OPTION_INVALID', message })
+    t.notMatch(error.message, /secret|se%cret/, 'the password is not shown')
+    if (typeof redis !== 'string') continue
+    process.env.REDIS_URL = redis
+    const fromEnv = await errorOf(async () => Fastify().register(tasks, {}))
+    t.match(fromEnv, { code: 'FST_TASKS_PLUGIN_OPTION_INVALID', message: /"REDIS_URL"/ })
+    t.notMatch(fromEnv.message, /secret|se%cret/)
+  }
+})
+
 t.test('twice', async t => {
   await t.test('under two names', async t => {
     const app = Fastify()

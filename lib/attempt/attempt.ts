@@ -6,6 +6,7 @@
  * 3. stores the stage and progress that it reports;
  * 4. decides its result, once: an aborted handler that does not return within the grace is decided without it.
  */
+import { setMaxListeners } from 'node:events'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
@@ -27,7 +28,7 @@ export interface AttemptOwner {
   /** Called once, when the result is known. The handler may still be running: see `onReturned`. */
   onResult (attempt: Attempt, result: AttemptResult): void
   /** The handler has returned. Until then it keeps its slot, aborted or not. */
-  onReturned (): void
+  onReturned (attempt: Attempt): void
   /** Stores { stage, progress }, as JSON. False if the claim was lost. Never rejects. */
   report (task: ClaimedTask, json: string): Promise<boolean>
   runInThread (file: string, attempt: ThreadableAttempt): Promise<unknown>
@@ -93,6 +94,8 @@ export class Attempt implements ThreadableAttempt {
   /** Ms; 0 is no limit. */
   get timeout (): number { return Math.min(this.task.stored.options.timeout ?? 0, MAX_TIMER) }
 
+  /** Whether the handler has returned. */
+  get hasReturned (): boolean { return this.#returned }
   get id (): string { return this.task.claim.id }
   get name (): string { return this.definition.name }
   get queue (): string { return this.task.queue }
@@ -107,7 +110,7 @@ export class Attempt implements ThreadableAttempt {
   get state (): ReportedState { return this.#state }
 
   get signal (): AbortSignal {
-    this.#controller ??= new AbortController()
+    if (!this.#controller) setMaxListeners(0, (this.#controller = new AbortController()).signal)
     if (this.#reason) this.#controller.abort(this.#reason)
     return this.#controller.signal
   }
@@ -164,7 +167,7 @@ export class Attempt implements ThreadableAttempt {
     this.#returned = true
     if (this.#timers) for (const timer of this.#timers) clearTimeout(timer)
     this.#decide(this.#cause ? this.#resultOfAborted(this.#cause, returned) : this.#resultOf(returned))
-    this.#owner.onReturned()
+    this.#owner.onReturned(this)
   }
 
   #decide (result: AttemptResult): void {

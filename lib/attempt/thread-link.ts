@@ -1,6 +1,7 @@
 /**
  * The thread's side of an attempt: what the handler's `task` does, over a port to the app.
  */
+import { setMaxListeners } from 'node:events'
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
@@ -27,6 +28,7 @@ export class ThreadLink implements ThreadTask {
     this.#meta = meta
     this.#port = port
     this.data = data
+    setMaxListeners(0, this.#controller.signal)
     this.log = threadLog(meta, message => this.#post(message))
     port.on('message', message => this.#onMessage(message))
   }

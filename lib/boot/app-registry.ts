@@ -17,6 +17,8 @@ export interface PluginInstance {
   readTask (id: string, queue: string): Promise<{ data: unknown, stack: string | null } | null>
   /** The queues that have keys under the instance's prefix. Reads the names of all keys, page by page. */
   findQueues (): Promise<string[]>
+  /** Closes its workers, and ends all waits for its tasks. A second call returns the same promise. */
+  drain (): Promise<void>
   /** Throws FST_TASKS_APP_MEMORY_MODE if tasks never leave the process that enqueues them. `app` names the app. */
   checkServable (app: string): void
 }

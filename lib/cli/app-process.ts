@@ -2,6 +2,7 @@
  * The process of `worker` and of `dev-app`: it boots an app, and drains before it exits.
  */
 import { constants } from 'node:os'
+import * as errors from '../errors.ts'
 import { fail } from './exit.ts'
 import { ignoreClosedPipe, printErr } from './output.ts'
 
@@ -38,4 +39,9 @@ export function drainBeforeExit (drain: () => Promise<void>, exitWithParent = fa
     printErr(`fastify-tasks: uncaught ${error instanceof Error ? error.stack : String(error)}`)
     if (!draining) end(1)
   })
+}
+
+/** A worker that was closed before it had started is no failure: the process drains, and exits. */
+export function unlessClosed (error: unknown): void {
+  if (!(error instanceof errors.Closed)) throw error
 }

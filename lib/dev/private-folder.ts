@@ -43,7 +43,8 @@ export async function keepPrivateFolder (folder: string): Promise<void> {
 
 function checkPrivate (folder: string): void {
   const stats = lstatSync(folder)
-  const isPrivate = stats.isDirectory() && isOwn(stats) && (ownId() === undefined || (stats.mode & GROUP_OR_OTHERS) === 0)
+  const isClosed = ownId() === undefined || (stats.mode & GROUP_OR_OTHERS) === 0
+  const isPrivate = stats.isDirectory() && isOwn(stats) && isClosed
   if (!isPrivate) throw new Error(`${folder} is not a folder of this user only: remove it`)
   if (!isSafe(folder)) throw new Error(`${folder} is in a folder to which other users may write`)
 }

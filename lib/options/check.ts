@@ -6,7 +6,7 @@ import { describeKind, describeName, describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { defaults, drainDefaults, workerDefaults, type Settings, type WorkerSettings } from './defaults.ts'
 import { nearest } from './nearest.ts'
-import { describePlace } from './redis-url.ts'
+import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
   isId, isObject, listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules,
@@ -121,6 +121,19 @@ function checkHosts (redis: TasksOptions['redis']): void {
 export function checkRedisUrl (name: string, url: string | undefined): string | undefined {
   if (url && !passes(redisUrlRule, url)) throw pluginOptionError('')(name, redisUrlRule, url)
   return url || undefined
+}
+
+/**
+ * Checks what ioredis would fail at later, by an error that ends the process or that shows the password.
+ * @param source the option or the environment variable that has the value
+ * @throws FST_TASKS_PLUGIN_OPTION_INVALID
+ */
+export function checkRedisAddress (redis: unknown, source: string): void {
+  const { db } = (isObject(redis) ? redis : {}) as { db?: unknown }
+  const problem = typeof redis === 'string' ? problemOfUrl(redis) : problemOfDb(db)
+  if (!problem) return
+  const came = typeof redis === 'string' ? describePlace(redis, describeValue) : `db: ${describeValue(db)}`
+  throw new errors.PluginOptionInvalid(source, problem.expected, came, problem.fix)
 }
 
 /** ioredis' keyPrefix renames the keys but not the channels: a delayed task would never wake a worker. */

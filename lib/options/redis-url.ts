@@ -31,3 +31,29 @@ export function describePlace (value: unknown, describe: (value: unknown) => str
   const [scheme] = /^[a-z]{1,10}:\/\//i.exec(value) ?? []
   return scheme ? `a string that begins with "${scheme}"` : 'another string'
 }
+
+/** What is wrong with an address, in the words of an error. */
+export interface AddressProblem { expected: string, fix: string }
+
+/** What ioredis would fail at later. Null if there is nothing. */
+export function problemOfUrl (url: string): AddressProblem | null {
+  const isSocket = url.startsWith('/')
+  try {
+    const { username, password, pathname, searchParams } =
+      new URL(isSocket ? `redis://socket?${url.split('?')[1]}` : url)
+    decodeURIComponent(username + password)
+    return problemOfDb(pathname.slice(1) || undefined) ?? problemOfDb(searchParams.get('db') ?? undefined)
+  } catch (error) {
+    if (!(error instanceof URIError)) {
+      return { expected: 'a valid URL', fix: 'For example redis://user:password@localhost:6379/0.' }
+    }
+    const fix = 'Write % as %25: what encodeURIComponent(password) returns.'
+    return { expected: 'a URL whose user and password are percent-encoded', fix }
+  }
+}
+
+export function problemOfDb (db: unknown): AddressProblem | null {
+  if (db === undefined || db === null || /^\d{1,9}$/.test(String(db))) return null
+  const fix = 'The number is the last part of the URL, or the option db: redis://localhost:6379/0.'
+  return { expected: 'an address whose database is a number', fix }
+}

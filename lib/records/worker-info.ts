@@ -9,8 +9,8 @@ import type { RunningTask, WorkerInfo } from '../types.ts'
 /** The largest number of running tasks in a report: a worker may run a thousand. */
 const MAX_RUNNING = 100
 
-/** A running task. `startedAt` in ms since 1970. */
-export interface RunningTaskInfo { id: string, name: string, attempt: number, startedAt: number }
+/** A running task. `startedAt` in ms since 1970. `overdue`: its attempt has ended, but its handler goes on. */
+export interface RunningTaskInfo { id: string, name: string, attempt: number, startedAt: number, overdue?: boolean }
 
 type SameFields = 'host' | 'pid' | 'version' | 'queues' | 'concurrency' | 'draining' | 'lag'
 
@@ -36,7 +36,8 @@ const running = (queue: string) => (task: any): RunningTask => ({
   name: text(task?.name),
   queue,
   attempt: number(task?.attempt),
-  startedAt: time(task?.startedAt)
+  startedAt: time(task?.startedAt),
+  overdue: task?.overdue === true
 })
 
 /** Parses the report about one queue, which any program may have written; null if it cannot be read. */

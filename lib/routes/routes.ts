@@ -19,7 +19,7 @@ const HEARTBEAT_MS = 15_000
 export function makeRoutes (registry: AppTasks, options: RoutesOptions): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
     registry.path = fastify.prefix
-    const context: RouteContext = { registry, closing: closingSignal(fastify) }
+    const context: RouteContext = { registry, closing: registry.closing }
     fastify.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store')
       done()
@@ -27,12 +27,6 @@ export function makeRoutes (registry: AppTasks, options: RoutesOptions): Fastify
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT_MS })
     mount(fastify, context, options)
   }
-}
-
-function closingSignal (fastify: FastifyInstance): AbortSignal {
-  const closing = new AbortController()
-  fastify.addHook('preClose', async () => closing.abort())
-  return closing.signal
 }
 
 function mount (fastify: FastifyInstance, context: RouteContext, options: RoutesOptions): void {

@@ -18,6 +18,9 @@ import type {
   CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord
 } from '../types.ts'
 
+/** How long the last read of a record may take when the app closes, in ms. */
+const LAST_READ_MS = 500
+
 type AnyRecord = TaskRecord<any, any>
 
 export class AppTasks implements ChangeSource<FoundTask> {
@@ -31,6 +34,7 @@ export class AppTasks implements ChangeSource<FoundTask> {
   readonly #registry: TaskRegistry
   readonly #lookup: TaskLookup
   readonly #producer: TaskProducer
+  readonly #closing = new AbortController()
 
   /** @param app the instance that registers the plugin */
   constructor (app: FastifyInstance, settings: Settings, store: Store) {
@@ -102,9 +106,20 @@ export class AppTasks implements ChangeSource<FoundTask> {
     return this.#lookup.watch(id, queue, changed)
   }
 
+  /** Aborted when the app starts to close. */
+  get closing (): AbortSignal { return this.#closing.signal }
+  /** The app starts to close: what clients have open ends. */
+  beginClose (): void { this.#closing.abort() }
+
+  get isClosing (): boolean { return this.#lookup.isClosing }
+  get isConnected (): boolean { return this.calls.ready }
+
   /** The path in front of a task's id in its status route. Null without routes. */
   get path (): string | null { return this.#lookup.path }
   set path (path: string | null) { this.#lookup.path = path }
+
+  /** Ends all waits for a task: those of `result()` too. Call it when the workers of the app have closed. */
+  endWaits (): Promise<void> { return this.#lookup.close(LAST_READ_MS) }
 
   /** Whoever opened the connection to the store closes it. */
   async close (): Promise<void> {

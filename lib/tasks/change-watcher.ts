@@ -23,6 +23,8 @@ export class ChangeWatcher {
   readonly #watched = new Map<Queue, Map<string, Set<OnChange>>>()
   readonly #pendingMarks = new Map<Queue, { ids: string[], marked: Promise<void> }>()
   #timer: NodeJS.Timeout | null = null
+  #closed = false
+  #onEmpty: () => void = () => {}
 
   constructor (pubSub: PubSub, calls: BoundedCalls) {
     this.#pubSub = pubSub
@@ -54,7 +56,7 @@ export class ChangeWatcher {
     this.#watched.set(queue, ids)
     const listeners = ids.get(id) ?? new Set()
     ids.set(id, listeners.add(onChange))
-    this.#timer ??= setInterval(() => this.#recheck(), RECHECK_MS)
+    if (!this.#closed) this.#timer ??= setInterval(() => this.#recheck(), RECHECK_MS)
     return () => {
       listeners.delete(onChange)
       if (listeners.size === 0) ids.delete(id)
@@ -66,13 +68,33 @@ export class ChangeWatcher {
   #stop (): void {
     if (this.#timer) clearInterval(this.#timer)
     this.#timer = null
+    this.#onEmpty()
   }
 
   #recheck (): void {
-    for (const [queue, ids] of this.#watched) {
-      void this.#mark(queue, [...ids.keys()])
+    for (const [queue, ids] of this.#watched) void this.#mark(queue, [...ids.keys()])
+    this.#callAll()
+  }
+
+  #callAll (): void {
+    for (const ids of this.#watched.values()) {
       for (const listeners of ids.values()) for (const onChange of listeners) onChange()
     }
+  }
+
+  /** Calls all listeners back a last time. Resolves once nobody listens, at most after `ms`. */
+  async close (ms: number): Promise<void> {
+    this.#closed = true
+    if (this.#timer) clearInterval(this.#timer)
+    if (this.#watched.size === 0) return
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, ms)
+      this.#onEmpty = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#callAll()
+    })
   }
 
   /** Marks all tasks of one turn of the event loop together. */

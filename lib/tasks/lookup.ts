@@ -42,6 +42,7 @@ export class TaskLookup implements HandleSource {
   readonly #watcher: ChangeWatcher
   /** The path in front of a task's id in its status route. Null without routes. */
   path: string | null = null
+  isClosing = false
 
   constructor ({ registry, visibility, settings, calls, clock, pubSub }: LookupOptions) {
     this.#registry = registry
@@ -167,6 +168,8 @@ export class TaskLookup implements HandleSource {
     }
   }
 
+  get isConnected (): boolean { return this.#calls.ready }
+
   /** With the queue, unless the id is enough. */
   location ({ id, queue, hasUniqueId }: TaskIdentity): string | null {
     if (this.path === null) return null
@@ -176,6 +179,12 @@ export class TaskLookup implements HandleSource {
   /** See `ChangeWatcher.watch`. */
   watch (id: string, queue: string, changed: () => void): Promise<() => void> {
     return this.#watcher.watch(id, this.#registry.queue(queue), changed)
+  }
+
+  /** Ends all waits for a task. Those whose task has ended get its record. Resolves after that, or after `ms`. */
+  async close (ms: number): Promise<void> {
+    this.isClosing = true
+    await this.#watcher.close(ms)
   }
 }
 

@@ -3,8 +3,7 @@
  * app said `worker: false`, only while a test waits for what runs.
  */
 import type { FastifyBaseLogger } from 'fastify'
-import { toLoggableError, toFailure } from '../records/failure.ts'
-import type { AppWorkers, Worker } from '../worker.ts'
+import { logFailedStart, type AppWorkers, type Worker } from '../worker.ts'
 import type { MemoryStore } from '../store/memory/store.ts'
 
 export interface AutoWorkersOptions {
@@ -72,9 +71,6 @@ export class AutoWorkers {
     // A test that closes its app does not wait for what is still running: handlers are aborted at once.
     const worker = workers.create({ queues: [queue], closeTimeout: 0 }, log)
     if (this.#refuse) this.#temporary.push(worker)
-    worker.start().catch(error => {
-      const fields = { event: 'worker.start_failed', err: toLoggableError(toFailure(error)) }
-      log.fatal(fields, 'worker could not start')
-    })
+    worker.start().catch(error => logFailedStart(log, error))
   }
 }

@@ -155,7 +155,7 @@ export interface FastifyTasks<
   /**
    * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
    * @throws FST_TASKS_NO_HANDLERS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID,
-   * FST_TASKS_OPTION_UNKNOWN, FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED
+   * FST_TASKS_OPTION_UNKNOWN, FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED, FST_TASKS_CLOSED
    */
   startWorker (options?: WorkerOptions): Promise<TaskWorker>
   /**

@@ -37,7 +37,8 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
    * Waits until the task has ended, and returns its result.
    * @param options.timeout how long to wait, in ms. Default: no limit
    * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_FAILED, FST_TASKS_CANCELLED,
-   * FST_TASKS_EXPIRED, FST_TASKS_NOT_FOUND, FST_TASKS_RESULT_TIMEOUT, FST_TASKS_REDIS_UNAVAILABLE
+   * FST_TASKS_EXPIRED, FST_TASKS_NOT_FOUND, FST_TASKS_RESULT_TIMEOUT, FST_TASKS_REDIS_UNAVAILABLE,
+   * FST_TASKS_CLOSED
    */
   result (options?: ResultOptions): Promise<Result>
   /** See `FastifyTasks.cancel`. */

@@ -23,6 +23,8 @@ export interface RunningTask {
   attempt: number
   /** ISO 8601. */
   startedAt: string
+  /** Its attempt has ended (timeout, cancel, lost claim), but its handler goes on and holds its slot. */
+  overdue: boolean
 }
 
 /** A running worker of any process, as it last reported. Times are ISO 8601. */

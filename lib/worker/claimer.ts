@@ -86,12 +86,21 @@ export class Claimer {
         this.#abortWait = reject
         waitingQueue.claimNext(WAIT_SECONDS, token).then(resolve, reject)
       })
-      const reply = await waited.catch(() => this.#cancelWait(token))
+      const reply = await waited.catch(() => this.#cutOff(token))
       const claimed = reply?.jobs.length ?? 0
       const fields = debugFields(log, () => ({ event: 'claim.waited', queue: waitingQueue.name, claimed }))
       if (fields) log.debug(fields, 'waited for tasks')
       return reply
     })
+  }
+
+  /**
+   * The wait was cut. If it had got nothing, the caller has to claim: the connection that waits may be refused for
+   * good, and the queue is then polled over the other one.
+   */
+  async #cutOff (token: string): Promise<ClaimReply | null | undefined> {
+    const reply = await this.#cancelWait(token)
+    return reply?.jobs.length === 0 && !this.#stopped ? null : reply
   }
 
   /**

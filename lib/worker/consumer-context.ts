@@ -17,5 +17,7 @@ export interface ConsumerContext {
   readonly clock: StoreClock
   readonly pubSub: PubSub
   readonly log: FastifyBaseLogger
+  /** Called when a call to the store failed, which is about to be repeated. */
+  readonly onCallFailed: () => void
   readonly runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
 }

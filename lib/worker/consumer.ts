@@ -13,6 +13,7 @@
 import { Claimer } from './claimer.ts'
 import { debugFields } from './debug-log.ts'
 import { DelayedTimer } from './delayed-timer.ts'
+import { collectLastClaims } from './last-claims.ts'
 import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
@@ -52,6 +53,8 @@ export class QueueConsumer {
   #mayHaveWork = true
   #claiming: Promise<void> | null = null
   #waiting: Promise<void> | null = null
+  /** Set by a stop: it is known what the last claims gave, or they were given up. */
+  #collected: Promise<void> | null = null
 
   constructor (options: ConsumerOptions) {
     const { context, queue, connection, blockingConnection } = options
@@ -272,24 +275,19 @@ export class QueueConsumer {
     this.#delayedTimer.stop()
     this.#claimer.stop()
     this.#options.blockingConnection.disconnect() // what it had claimed is collected over the other connection
-  }
-
-  /** Resolves once it is known what the claim and the wait in flight gave. */
-  async #claimsSettled (): Promise<void> {
-    await this.#claiming
-    await this.#waiting
+    this.#collected = collectLastClaims(Promise.all([this.#claiming, this.#waiting]), this.#options.connection)
   }
 
   /** Resolves once nothing runs. */
   async idle (): Promise<void> {
-    await this.#claimsSettled()
+    await this.#collected
     await this.#runner.idle()
   }
 
   /** Aborts what runs, and releases what does not finish. Call `close` if it takes too long. */
   async handBack (): Promise<void> {
     this.#runner.abortAll('shutdown')
-    await Promise.all([this.#claimsSettled(), this.#runner.handBack()])
+    await Promise.all([this.#collected, this.#runner.handBack()])
   }
 
   close (): void {

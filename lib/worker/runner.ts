@@ -50,6 +50,8 @@ export interface RunnerOptions {
 export class Runner implements AttemptOwner {
   readonly #options: RunnerOptions
   readonly #running = new Map<string, Attempt>()
+  /** Attempts that have ended, but whose handler goes on. */
+  readonly #overdue = new Set<Attempt>()
   readonly #toRelease: ClaimedTask[] = []
   /** Handlers that have not returned. */
   #slots = 0
@@ -71,14 +73,22 @@ export class Runner implements AttemptOwner {
 
   /** For people, in a log line. */
   running (): Array<{ task: string, taskId: string }> {
-    return Array.from(this.#running.values(), ({ name, id }) => ({ task: name, taskId: id }))
+    return this.#attempts().map(({ name, id }) => ({ task: name, taskId: id }))
   }
 
   /** For the heartbeat. */
   runningTasks (): RunningTaskInfo[] {
-    return Array.from(this.#running.values(), ({ id, name, attempt, task }) =>
-      ({ id, name, attempt, startedAt: task.startedAt! }))
+    return this.#attempts().map(attempt => ({
+      id: attempt.id,
+      name: attempt.name,
+      attempt: attempt.attempt,
+      startedAt: attempt.task.startedAt!,
+      overdue: this.#overdue.has(attempt)
+    }))
   }
+
+  /** All that hold a slot, and those whose outcome is not written yet. */
+  #attempts (): Attempt[] { return [...new Set([...this.#running.values(), ...this.#overdue])] }
 
   // Start
 
@@ -159,11 +169,23 @@ export class Runner implements AttemptOwner {
     if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
     else logResult(attempt, result, task.now - task.startedAt!)
     if (result.kind === 'released') this.#toRelease.push(task)
+    if (!attempt.hasReturned) this.#onOverdue(attempt)
     if (!settlements.settleResult(task, result)) this.forget(task)
     this.#wakeWaiters()
   }
 
-  onReturned (): void {
+  #onOverdue (attempt: Attempt): void {
+    this.#overdue.add(attempt)
+    if (this.#stopped || attempt.definition.threadFile !== null) return // a thread is being terminated
+    const { log, concurrency, queue } = this.#options
+    const held = this.#overdue.size
+    const { id: taskId, name: task } = attempt
+    const fields = { event: 'task.slot_held', taskId, task, queue: queue.name, held, concurrency }
+    log.warn(fields, 'attempt has ended, but its handler goes on and holds its slot: stop at task.signal')
+  }
+
+  onReturned (attempt: Attempt): void {
+    this.#overdue.delete(attempt)
     this.#slots--
     this.#options.onSlotFree()
     this.#wakeWaiters()

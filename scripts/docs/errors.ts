@@ -10,6 +10,7 @@ const fixes: Record<string, string> = {
   FST_TASKS_SCHEMA_INVALID: 'Correct the schema, or use one that the compilers of this scope take.',
   FST_TASKS_TASK_OPTION_INVALID: 'The message ends with an example of a value that fits.',
   FST_TASKS_REDIS_UNAVAILABLE: 'Try again later. Enqueue with the id in `error.taskId`, which makes one task, not two.',
+  FST_TASKS_CLOSED: 'The message says what was given up. Ask another process, or call before the app closes.',
   FST_TASKS_APP_INVALID: 'Name the file whose default export is the app plugin.',
   FST_TASKS_NO_REDIS_SERVER: 'Install `redis-server` or `valkey-server`, or name a Redis: `REDIS_URL`, `--redis`.',
   FST_TASKS_DATA_REFUSED: 'Enqueue data that fits the schema of the workers. It is not tried again.',

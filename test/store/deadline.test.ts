@@ -17,9 +17,9 @@ t.test('at the deadline it settles as onLate', async t => {
 
 t.test('onError decides what becomes of a rejection', async t => {
   const failing = async (): Promise<string> => { throw new Error('failed') }
-  t.equal(await withDeadline(failing, 10_000, late, () => 0, () => 'mended'), 'mended')
+  t.equal(await withDeadline(failing, 10_000, late, { onError: () => 'mended' }), 'mended')
   const explain = (error: unknown): never => { throw new Error(`explained: ${(error as Error).message}`) }
-  await t.rejects(withDeadline(failing, 10_000, late, () => 0, explain), { message: 'explained: failed' })
+  await t.rejects(withDeadline(failing, 10_000, late, { onError: explain }), { message: 'explained: failed' })
 })
 
 t.test('what throws before there is a promise rejects', async t => {
@@ -43,5 +43,5 @@ t.test('while something is read the promise is not late', async t => {
     const turn = (): unknown => ++turns === 50 ? resolve('at last') : setImmediate(turn)
     setTimeout(turn, 5)
   })
-  t.equal(await withDeadline(inTurns, 1, late, () => turns === 0 ? Math.random() : turns), 'at last')
+  t.equal(await withDeadline(inTurns, 1, late, { read: () => turns === 0 ? Math.random() : turns }), 'at last')
 })

@@ -105,11 +105,13 @@ t.test('after a reconnect Redis is checked again: it may be another server, and 
   const log = logger()
   let version = '7.0.0'
   const info = async (): Promise<string> => `redis_version:${version}\r\n`
-  const client = Object.assign(new EventEmitter(), { status: 'ready', isCluster: false, info })
+  const commands = { info, eval: async () => 1, publish: async () => 0 }
+  const client = Object.assign(new EventEmitter(), { status: 'ready', isCluster: false, ...commands })
   const greeting = new Greeting({
     connection: { client: client as any, owned: true, address: 'redis://here' },
     clock: { now: Date.now, toStoreTime: time => time, synchronise: async () => {} },
     connectTimeout: 500,
+    prefix: 'bq',
     log: pino({}, log.stream)
   })
   t.equal(await greeting.start('instance'), true)

@@ -35,7 +35,7 @@ t.test('a worker is listed with its host, its queues and its running tasks, unti
   t.match(info, { id: worker.id, host: hostname(), pid: process.pid, version })
   t.match(info, { queues: ['default', 'mail'], concurrency: 3, draining: false, active: 2 })
   const { startedAt } = (await slow.status())!
-  const runningSlow = { id: slow.id, name: 'slow', queue: 'default', attempt: 1, startedAt }
+  const runningSlow = { id: slow.id, name: 'slow', queue: 'default', attempt: 1, startedAt, overdue: false }
   t.same(info!.running.find(({ id }) => id === slow.id), runningSlow, 'with the start from the record')
   t.match(info!.running.find(({ id }) => id === letter.id), { name: 'letter', queue: 'mail', attempt: 1 })
   t.ok(info!.seenAt >= info!.startedAt)
@@ -44,6 +44,31 @@ t.test('a worker is listed with its host, its queues and its running tasks, unti
   go.open()
   await closed
   t.same(await app.tasks.workers(), [], 'not listed any more, at once')
+})
+
+t.test('handlers that go on after their timeout are listed, counted and logged', async t => {
+  const gate = latch()
+  const log = logger()
+  const app = await build(t, { worker: { concurrency: 2 } }, app => {
+    app.tasks.define('deaf', { timeout: 30 }, () => gate.promise)
+    app.tasks.define('waits', () => {})
+  }, { logger: { stream: log.stream } } as any)
+  const handles = await app.tasks.enqueueMany('deaf', [{}, {}])
+  for (const { id } of handles) await reaches(app, id, 'failed')
+  const ids = handles.map(({ id }) => id).toSorted()
+  const lines = await until('both are logged', () => {
+    const found = log.lines.filter(({ event }) => event === 'task.slot_held')
+    return found.length === 2 ? found : null
+  })
+  t.same(lines.map(({ taskId }) => taskId).toSorted(), ids)
+  t.match(lines, [{ level: 40, task: 'deaf', queue: 'default', held: 1, concurrency: 2 }, { held: 2 }])
+  const [info] = await untilWorkers(app, ([first]) => first?.running.filter(({ overdue }) => overdue).length === 2)
+  t.same(info!.running.map(({ id }) => id).toSorted(), ids)
+  t.equal(info!.active, 2)
+  const { id } = await app.tasks.enqueue('waits')
+  gate.open()
+  await reaches(app, id, 'succeeded')
+  t.match(await untilWorkers(app, ([first]) => first?.active === 0), [{ running: [] }])
 })
 
 t.test('a handler that blocks the event loop is seen as lag', async t => {

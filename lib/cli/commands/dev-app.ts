@@ -72,6 +72,7 @@ async function workOn (booted: BootedApp, flags: DevAppFlags): Promise<WorkerBoo
   try {
     return await work(booted, { queues, concurrency, closeTimeout })
   } catch (error) {
+    if (error instanceof errors.Closed) return null
     if (!(error instanceof errors.NoHandlers) && !(error instanceof errors.AppWithoutPlugin)) throw error
     printError(error)
     return null

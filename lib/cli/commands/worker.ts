@@ -1,7 +1,7 @@
 /**
  * `fastify-tasks worker`
  */
-import { drainBeforeExit, reportSlowBoot } from '../app-process.ts'
+import { drainBeforeExit, reportSlowBoot, unlessClosed } from '../app-process.ts'
 import { toArgs } from '../flags.ts'
 import { ignoreClosedPipe, printErr } from '../output.ts'
 import { jsonStream } from '../pretty.ts'
@@ -21,7 +21,7 @@ export interface WorkerFlags {
   exitWithParent?: boolean
 }
 
-/** Resolves when the worker has started. Throws as `runWorker` does. */
+/** Resolves when the worker has started, or was closed before. Throws as `runWorker` does. */
 export async function worker (flags: WorkerFlags): Promise<void> {
   const { app, queues, concurrency, logLevel, closeTimeout, exitWithParent } = flags
   const bootTimer = reportSlowBoot()
@@ -34,7 +34,7 @@ export async function worker (flags: WorkerFlags): Promise<void> {
   }
   const logStream = process.stdout.isTTY ? jsonStream : undefined
   const options = { app, queues, concurrency, closeTimeout, logLevel, logStream, onBoot }
-  await runWorker(options).finally(() => clearTimeout(bootTimer))
+  await runWorker(options).catch(unlessClosed).finally(() => clearTimeout(bootTimer))
 }
 
 /** Runs the worker in a process of its own, which is restarted when files change. Resolves with the exit code. */

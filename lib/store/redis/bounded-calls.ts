@@ -1,30 +1,40 @@
 /**
- * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected. The error has a fixed
- * message, for clients of HTTP, and a cause for the log, with a hint what to do.
+ * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected. A close rejects all of
+ * them. The error has a fixed message, for clients of HTTP, and a cause for the log, with a hint what to do.
  */
 import { performance } from 'node:perf_hooks'
 import { hideCredentials } from '../../describe.ts'
 import * as errors from '../../errors.ts'
-import { withDeadline } from './deadline.ts'
+import { eventsOf } from './client-events.ts'
+import { withDeadline, type OpenDeadlines } from './deadline.ts'
 import type { BoundedCalls } from '../contract.ts'
 import type { Connection } from './connection.ts'
+
+const NOTHING_SENT = 'Nothing was sent.'
 
 export class RedisCalls implements BoundedCalls {
   readonly #connection: Connection
   readonly #deadline: number
   readonly #waiting = new Set<() => void>()
+  readonly #open: OpenDeadlines = new Set()
+  #closed = false
 
   /** @param deadline how long a call may take at most, in ms */
   constructor (connection: Connection, deadline: number) {
     this.#connection = connection
     this.#deadline = deadline
-    connection.client.on('ready', this.#onReady)
+    eventsOf(connection.client).on('ready', this.#onReady)
   }
 
   // One listener for all waiting calls: an outage has many of them.
   readonly #onReady = (): void => { for (const wake of this.#waiting) wake() }
 
-  close (): void { this.#connection.client.off('ready', this.#onReady) }
+  /** Rejects the calls that wait, and all later ones. Their connection may never settle them. */
+  close (): void {
+    this.#closed = true
+    eventsOf(this.#connection.client).off('ready', this.#onReady)
+    for (const pass of [...this.#open]) pass()
+  }
 
   /** Waits until Redis is connected, at most `ms`. */
   async #untilReady (ms: number): Promise<boolean> {
@@ -33,28 +43,33 @@ export class RedisCalls implements BoundedCalls {
     let wake!: () => void
     const ready = new Promise<void>(resolve => { wake = resolve })
     this.#waiting.add(wake)
-    await withDeadline(() => ready, ms, () => {})
+    await withDeadline(() => ready, ms, () => {}, { open: this.#open })
     this.#waiting.delete(wake)
-    return this.ready
+    return this.ready && !this.#closed
   }
 
   get ready (): boolean { return this.#connection.client.status === 'ready' }
 
-  /** @throws FST_TASKS_REDIS_UNAVAILABLE (503 with Retry-After) if no reply came in time, or Redis refused the call */
+  /**
+   * @throws FST_TASKS_REDIS_UNAVAILABLE (503 with Retry-After) if no reply came in time, or Redis refused the call.
+   * FST_TASKS_CLOSED
+   */
   call<T> (what: string, doubt: string, send: () => Promise<T>, start = performance.now()): Promise<T> {
+    if (this.#closed) return Promise.reject(this.#failure(what, NOTHING_SENT, false))
     return this.ready ? this.#send(what, doubt, send, start) : this.#sendWhenReady(what, doubt, send, start)
   }
 
   async #sendWhenReady<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
-    if (!await this.#untilReady(this.#timeLeft(start))) throw this.#unavailable(what, 'Nothing was sent.', false)
+    if (!await this.#untilReady(this.#timeLeft(start))) throw this.#failure(what, NOTHING_SENT, false)
     return this.#send(what, doubt, send, start)
   }
 
   #send<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
-    const onLate = (): never => { throw this.#unavailable(what, doubt, true) }
-    return withDeadline(send, this.#timeLeft(start), onLate, this.#read, error => {
-      throw isRedisError(error) ? this.#unavailable(what, `${doubt} (${hideCredentials(error.message)})`, true) : error
-    })
+    const onLate = (): never => { throw this.#failure(what, doubt, true) }
+    const onError = (error: unknown): never => {
+      throw isRedisError(error) ? this.#failure(what, `${doubt} (${hideCredentials(error.message)})`, true) : error
+    }
+    return withDeadline(send, this.#timeLeft(start), onLate, { read: this.#read, onError, open: this.#open })
   }
 
   /** How many bytes of replies were read. For a cluster it is not known: a turn of the event loop has to do. */
@@ -66,10 +81,12 @@ export class RedisCalls implements BoundedCalls {
    * The cause is an error of our own: that of ioredis has the command, with data and passwords.
    * @param sent whether Redis may have carried out the call
    */
-  #unavailable (what: string, hint: string, sent: boolean): Error {
+  #failure (what: string, hint: string, sent: boolean): Error {
     const { status } = this.#connection.client
     const details = `Redis did not answer ${what} within ${this.#deadline} ms (connection: ${status}). ${hint}`
-    const error = new errors.RedisUnavailable({ cause: new Error(details) })
+    const error = this.#closed
+      ? new errors.Closed(what, hint)
+      : new errors.RedisUnavailable({ cause: new Error(details) })
     // Fastify's error handler sends the headers of an error.
     return Object.assign(error, { sent, headers: { 'retry-after': '1' } })
   }

@@ -1,9 +1,11 @@
 /**
  * Connections to Redis: the one that the app uses, who closes it, and our own connections beside it.
  */
+import type { Socket } from 'node:net'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import * as errors from '../../errors.ts'
-import { checkRedisUrl, LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
+import { eventsOf } from './client-events.ts'
+import { checkRedisAddress, checkRedisUrl, LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
 import { withDeadline } from './deadline.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
 
@@ -17,8 +19,33 @@ export interface Connection {
   readonly address: string
 }
 
-/** After a failover the connection goes to a replica: 2 means connect again and repeat the command. */
-const reconnectOnError = (error: Error): 2 | false => error.message.startsWith('READONLY') ? 2 : false
+/** Called with each error of a connection of our own, which connects again without our help. */
+type Report = (error: Error) => void
+
+/** How long a connection to a replica is kept before it is given up again, in ms: doubled each time. */
+const REPLICA_MIN_MS = 500
+const REPLICA_MAX_MS = 5_000
+
+/** What ioredis does after an error: 1 means connect again, 2 means repeat the command as well. */
+type Reconnect = 1 | 2
+
+/**
+ * After a failover the connection goes to a replica. If the next one leads there again, it is kept, and its callers get
+ * the error, until the next try is due.
+ */
+function makeReconnectOnError (how: Reconnect, report: Report = () => {}): (error: Error) => Reconnect | false {
+  let pause = REPLICA_MIN_MS
+  let triedAt = -Infinity
+  return error => {
+    if (!error.message.startsWith('READONLY')) return false
+    report(error)
+    const age = performance.now() - triedAt
+    if (age < pause) return false
+    pause = age > 4 * REPLICA_MAX_MS ? REPLICA_MIN_MS : Math.min(2 * pause, REPLICA_MAX_MS)
+    triedAt = performance.now()
+    return how
+  }
+}
 
 const retryStrategy = (times: number): number => Math.min(times * 50, 500)
 
@@ -28,6 +55,9 @@ const retryStrategy = (times: number): number => Math.min(times * 50, 500)
  * for work.
  */
 const socketTimeout = 10_000
+
+/** How often a server is asked whether it has loaded its data, in ms. This timer of ioredis outlives a disconnect. */
+const maxLoadingRetryTime = 500
 
 /**
  * What the connections of a worker need, whatever the options of the app's client are. They reconnect for as long as it
@@ -44,8 +74,8 @@ const ownOptions: RedisOptions = {
   lazyConnect: false,
   autoResubscribe: false, // ioredis does not handle its rejection, which would end the process
   socketTimeout,
-  retryStrategy,
-  reconnectOnError
+  maxLoadingRetryTime,
+  retryStrategy
 }
 
 /** The same for a cluster. The connection to a node is opened when the first command goes there. */
@@ -69,22 +99,28 @@ export const isClient = (value: unknown): value is RedisClient =>
   typeof (value as any).evalsha === 'function' && typeof (value as any).duplicate === 'function'
 
 function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient {
-  const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout }
   if (typeof redis === 'object' && 'cluster' in redis) return openCluster(redis)
-  if (typeof redis === 'object') return new Redis({ ...options, ...redis })
-  return new Redis(redis ?? checkRedisUrl('REDIS_URL', process.env.REDIS_URL) ?? LOCAL_REDIS, options)
+  const source = redis === undefined ? 'REDIS_URL' : 'redis'
+  const address = redis ?? checkRedisUrl('REDIS_URL', process.env.REDIS_URL) ?? LOCAL_REDIS
+  checkRedisAddress(address, source)
+  const reconnectOnError = makeReconnectOnError(2)
+  const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout, maxLoadingRetryTime }
+  return typeof address === 'object' ? new Redis({ ...options, ...address }) : new Redis(address, options)
 }
 
-const openCluster = ({ cluster, redisOptions, ...options }: ClusterConnection): Cluster => new Cluster(cluster, {
-  clusterRetryStrategy: retryStrategy,
-  ...options,
-  redisOptions: { socketTimeout, ...redisOptions }
-})
+function openCluster ({ cluster, redisOptions, ...options }: ClusterConnection): Cluster {
+  for (const node of cluster) checkRedisAddress(node, 'redis.cluster')
+  return new Cluster(cluster, {
+    clusterRetryStrategy: retryStrategy,
+    ...options,
+    redisOptions: { socketTimeout, ...redisOptions }
+  })
+}
 
 /**
  * Takes the first of: the `redis` option, the app's `fastify.redis`, REDIS_URL, localhost.
  * @param decorated the app's `fastify.redis`, whatever it is
- * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix, FST_TASKS_PLUGIN_OPTION_INVALID for a wrong REDIS_URL
+ * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix, FST_TASKS_PLUGIN_OPTION_INVALID for a wrong address
  */
 export function connect (redis: TasksOptions['redis'], decorated: unknown): Connection {
   const borrowed = isClient(redis) ? redis : redis === undefined && isClient(decorated) ? decorated : null
@@ -92,7 +128,7 @@ export function connect (redis: TasksOptions['redis'], decorated: unknown): Conn
   try {
     refuseKeyPrefix(client as Redis) // a URL may set one too
   } catch (error) {
-    if (!borrowed) client.disconnect()
+    if (!borrowed) drop(client)
     throw error
   }
   return { client, owned: !borrowed, address: addressOf(client) }
@@ -123,10 +159,16 @@ function startupNodes (cluster: Cluster): RedisOptions[] {
   })
 }
 
+const optionsOf = (label: string, report: Report): RedisOptions => ({
+  ...ownOptions,
+  connectionName: `fastify-tasks:${label}`,
+  reconnectOnError: makeReconnectOnError(1, report)
+})
+
 /** Opens a connection of our own to the Redis of `client`. */
-export function duplicate (client: RedisClient, label: string): RedisClient {
-  const options = { ...ownOptions, connectionName: `fastify-tasks:${label}` }
-  return ignoreErrors(isCluster(client)
+export function duplicate (client: RedisClient, label: string, report: Report = () => {}): RedisClient {
+  const options = optionsOf(label, report)
+  return ours(report, isCluster(client)
     ? client.duplicate([], { ...ownClusterOptions, redisOptions: { ...options, lazyConnect: true } })
     : client.duplicate(options))
 }
@@ -136,19 +178,18 @@ export function duplicate (client: RedisClient, label: string): RedisClient {
  * to another if that one is unavailable. The subscriber that ioredis has for clusters does not say when it missed
  * messages.
  */
-export function duplicateSubscriber (client: RedisClient, label: string): RedisClient {
-  if (!isCluster(client)) return duplicate(client, label)
+export function duplicateSubscriber (client: RedisClient, label: string, report: Report = () => {}): RedisClient {
+  if (!isCluster(client)) return duplicate(client, label, report)
   const made: Redis = new Redis({
     ...client.options.redisOptions,
     ...oneNode(client),
-    ...ownOptions,
-    connectionName: `fastify-tasks:${label}`,
+    ...optionsOf(label, report),
     retryStrategy (times) {
       Object.assign(made.options, oneNode(client))
       return retryStrategy(times)
     }
   })
-  return ignoreErrors(made)
+  return ours(report, made)
 }
 
 /** Any master. If none is known now, any node that the client starts with. */
@@ -160,9 +201,10 @@ function oneNode (cluster: Cluster): RedisOptions {
   return nodes[Math.floor(Math.random() * nodes.length)]!
 }
 
-/** ioredis reconnects without our help. Without a listener it prints each error. */
-function ignoreErrors<T extends RedisClient> (client: T): T {
-  client.on('error', () => {})
+/** Every role of a worker listens, for every queue. Without a listener for errors ioredis prints them. */
+function ours<T extends RedisClient> (report: Report, client: T): T {
+  client.setMaxListeners(0)
+  client.on('error', report)
   return client
 }
 
@@ -171,10 +213,11 @@ const REFUSED = /WRONGPASS|NOAUTH|NOPERM|invalid password|invalid username-passw
 /**
  * Waits until a client is ready. False if it is not within `ms`, or if the signal was aborted: a client that is
  * disconnected between two tries has no event for it.
+ * @param onFailure called with the error of each try that failed
  * @throws FST_TASKS_REDIS_REFUSED if Redis refuses user, password or database: waiting would not help
  */
 export async function untilReady (
-  client: RedisClient, ms: number, address: string, signal?: AbortSignal
+  client: RedisClient, ms: number, address: string, signal?: AbortSignal, onFailure: (error: Error) => void = () => {}
 ): Promise<boolean> {
   if (client.status === 'ready') return true
   if (client.status === 'wait') client.connect().catch(() => {}) // lazyConnect: perhaps nobody else connects it
@@ -183,22 +226,53 @@ export async function untilReady (
     const onReady = (): void => resolve(true)
     const onEnd = (): void => resolve(false)
     const onError = (error: Error & { lastNodeError?: Error }): void => {
+      onFailure(error)
       const { message } = error.lastNodeError ?? error // a cluster client reports that all nodes failed, and not why
       if (REFUSED.test(message)) reject(new errors.RedisRefused(address, message))
     }
-    client.on('ready', onReady).on('error', onError).on('end', onEnd)
+    const events = eventsOf(client).on('ready', onReady).on('error', onError).on('end', onEnd)
     signal?.addEventListener('abort', onEnd)
     stopListening = () => {
-      client.off('ready', onReady).off('error', onError).off('end', onEnd)
+      events.off('ready', onReady).off('error', onError).off('end', onEnd)
       signal?.removeEventListener('abort', onEnd)
     }
   })
   return withDeadline(ready, ms, () => false).finally(() => stopListening())
 }
 
+/** How long a server may take to say whether it is loading, in ms. */
+const LOADING_CHECK_MS = 500
+
+/** Whether a server that accepted a connection is loading its data. ioredis asks again and again without an error. */
+export async function isLoading (client: RedisClient): Promise<boolean> {
+  if (isCluster(client) || client.status !== 'connect') return false
+  const info = await withDeadline(() => client.info('persistence'), LOADING_CHECK_MS, () => '').catch(() => '')
+  return /^loading:1/m.test(info)
+}
+
 /** Closes a connection of ours. Redis gets `ms` to reply to what was sent before. */
 export async function disconnect (client: RedisClient, ms = 500): Promise<void> {
   if (client.status === 'end') return // a second disconnect would make a cluster client leave this state
   if (client.status === 'ready') await withDeadline(() => client.quit(), ms, () => 'OK').catch(() => {})
+  drop(client)
+}
+
+/** Closes a connection of ours at once. */
+export function drop (client: RedisClient): void {
+  const connections = isCluster(client) ? client.nodes('all') : [client]
+  const streams = connections.map(forgetClosedStream)
   client.disconnect()
+  // ioredis only half-closes, and waits 2 s for a server that may never answer.
+  for (const stream of streams) stream?.destroy()
+}
+
+interface WithConnector { connector?: { stream?: Socket | null }, stream?: Socket }
+
+/** Its stream. Null if it is closed: `disconnect` would set a timer of 2 s for it, which nothing clears. */
+function forgetClosedStream (connection: Redis): Socket | null {
+  const { connector, stream } = connection as unknown as WithConnector
+  const current = connector?.stream ?? stream ?? null
+  if (!current?.destroyed) return current
+  if (connector) connector.stream = null
+  return null
 }

@@ -14,17 +14,27 @@ function whenAllIsRead (read: () => number, hasHappened: () => boolean, callback
   }))
 }
 
+/** Deadlines that have not passed. Each function makes its deadline pass now. */
+export type OpenDeadlines = Set<() => void>
+
+export interface DeadlineOptions<T> {
+  /** How much was read so far from where the reply comes. Default: not known. */
+  read?: () => number
+  /** As `onLate`, for a rejection. Default: the rejection. A `catch` behind the promise would cost a promise more. */
+  onError?: (error: unknown) => T
+  /** Has this deadline until the promise settles. */
+  open?: OpenDeadlines
+}
+
 /**
  * Starts something and settles as it does. After `ms` it settles as `onLate`: with its value, or with what it throws.
  *
  * If something held the event loop past the deadline, the reply may be here, but not read yet. So the promise is late
  * only after a turn of the event loop in which nothing was read.
- * @param read how much was read so far from where the reply comes
- * @param onError as `onLate`, for a rejection. Default: the rejection. A `catch` behind this would cost a promise more
  */
 export function withDeadline<T> (
-  start: () => Promise<T>, ms: number, onLate: () => T, read: () => number = () => 0,
-  onError: (error: unknown) => T = rethrow
+  start: () => Promise<T>, ms: number, onLate: () => T,
+  { read = () => 0, onError = rethrow, open }: DeadlineOptions<T> = {}
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let settled = false
@@ -32,17 +42,17 @@ export function withDeadline<T> (
       if (settled) return
       settled = true
       clearTimeout(timer)
+      open?.delete(pass)
       try {
         resolve(end())
       } catch (error) {
         reject(error)
       }
     }
-    const timer = setTimeout(() => whenAllIsRead(read, () => settled, () => settle(onLate)), ms)
-    start().then(value => {
-      settled = true
-      clearTimeout(timer)
-      resolve(value)
-    }, error => settle(() => onError(error)))
+    const pass = (): void => settle(onLate)
+    const promise = start()
+    const timer = setTimeout(() => whenAllIsRead(read, () => settled, pass), ms)
+    open?.add(pass)
+    promise.then(value => settle(() => value), error => settle(() => onError(error)))
   })
 }

@@ -5,18 +5,22 @@
  * 2. checks again after each reconnect: it may be another server;
  * 3. publishes each outage once, and logs it if the client is ours. The app's own client is the app's to log.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
+import { causeOf, LogLimit } from '../../log-limit.ts'
 import { toFailure, toLoggableError } from '../../records/failure.ts'
 import * as telemetry from '../../telemetry.ts'
-import { untilReady, type Connection } from './connection.ts'
-import { inspectRedis } from './inspect.ts'
+import { eventsOf } from './client-events.ts'
+import { drop, isLoading, untilReady, type Connection, type RedisClient } from './connection.ts'
+import { inspectRedis, missingRights } from './inspect.ts'
+import { greetingAfter } from './server-greeting.ts'
+import { within } from '../../within.ts'
 import type { StoreClock } from '../contract.ts'
 
 export interface GreetingOptions {
   connection: Connection
   clock: StoreClock
   connectTimeout: number
+  prefix: string
   log: FastifyBaseLogger
 }
 
@@ -29,6 +33,9 @@ export class Greeting {
   /** An outage was logged, and has not ended. */
   #logged = false
   #stopped = false
+  /** Of the last try to connect at the start. */
+  #lastError: Error | undefined
+  readonly #limit = new LogLimit()
 
   constructor (options: GreetingOptions) {
     this.#options = options
@@ -45,12 +52,13 @@ export class Greeting {
     const { connection: { client, address, owned }, log } = this.#options
     const ready = await this.#greet().catch(error => {
       this.stop()
-      if (owned) client.disconnect()
+      if (owned) drop(client)
       throw error
     })
     if (ready) return true
     this.#onLost()
-    const fields = { event: 'redis.unavailable', address }
+    const err = this.#lastError && toLoggableError(toFailure(this.#lastError))
+    const fields = { event: 'redis.unavailable', address, err }
     log.error(fields, 'Redis does not answer: the app starts without it, enqueues and status reads answer 503')
     return false
   }
@@ -58,44 +66,60 @@ export class Greeting {
   async #greet (): Promise<boolean> {
     const { connection: { client, address }, connectTimeout } = this.#options
     const deadline = Date.now() + connectTimeout
-    const connected = await untilReady(client, connectTimeout, address)
-    client.on('ready', this.#checkAgain)
+    const onFailure = (error: Error): void => { this.#lastError = error }
+    const connected = await untilReady(client, connectTimeout, address, undefined, onFailure)
+    if (!connected) await this.#findCause(client)
+    eventsOf(client).on('ready', this.#checkAgain)
     // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
-    return connected && await endsWithin(Math.max(1, deadline - Date.now()), this.#check())
+    return connected && await within(Math.max(1, deadline - Date.now()), this.#check())
+  }
+
+  /** Some causes show in no error of ioredis. */
+  async #findCause (client: RedisClient): Promise<void> {
+    if (await isLoading(client)) this.#lastError = new Error('LOADING the server is loading its data')
+    else this.#lastError = await greetingAfter(this.#lastError, client) ?? this.#lastError
   }
 
   #listen (): void {
     const { client, owned } = this.#options.connection
-    client.on('close', this.#onLost)
-    client.on('ready', this.#onReady)
-    if (owned) client.on('error', this.#onError) // without a listener ioredis prints each failed try
+    eventsOf(client).on('close', this.#onLost).on('ready', this.#onReady)
+    if (owned) client.on('error', this.#onError) // it stays: without a listener ioredis prints each failed try
   }
 
   /** No more checks, and no more reports. Call it before the connection is closed. */
   stop (): void {
     const { client } = this.#options.connection
     this.#stopped = true
-    client.off('close', this.#onLost)
-    client.off('ready', this.#onReady)
-    client.off('ready', this.#checkAgain)
+    eventsOf(client).off('close', this.#onLost).off('ready', this.#onReady).off('ready', this.#checkAgain)
   }
 
   async #check (): Promise<void> {
     const { connection: { client, address }, clock, log } = this.#options
     await clock.synchronise()
     const { evictionPolicies, skewMs } = await inspectRedis(client, address)
-    for (const policy of evictionPolicies) {
+    for (const policy of evictionPolicies.filter(policy => this.#limit.allows(policy))) {
       const fields = { event: 'redis.eviction_enabled', address, policy }
       log.warn(fields, 'Redis drops keys when its memory is full, waiting tasks too: set maxmemory-policy noeviction')
     }
-    if (skewMs === 0) return
+    await this.#checkRights()
+    if (skewMs === 0 || !this.#limit.allows('clocks')) return
     const fields = { event: 'redis.clocks_skewed', address, skewMs }
     log.warn(fields, 'clocks of the cluster differ, delayed tasks start at a wrong time: synchronise them (NTP)')
+  }
+
+  async #checkRights (): Promise<void> {
+    const { connection: { client, address }, prefix, log } = this.#options
+    for (const { right, error } of await missingRights(client, prefix)) {
+      if (!this.#limit.allows(right)) continue
+      const fields = { event: 'redis.right_missing', address, right, err: toLoggableError(toFailure(error)) }
+      log.warn(fields, 'user of Redis lacks a right: tasks may start late, be noticed late, or not run at all')
+    }
   }
 
   readonly #checkAgain = (): void => {
     const { connection: { address }, log } = this.#options
     this.#check().catch(error => {
+      if (!this.#limit.allows(`check ${causeOf(error)}`)) return
       log.error({ event: 'redis.check_failed', address, err: toLoggableError(toFailure(error)) }, 'Redis check failed')
     })
   }
@@ -108,7 +132,7 @@ export class Greeting {
   readonly #onError = (error: Error): void => {
     if (this.#stopped) return
     this.#onLost()
-    if (this.#logged) return
+    if (this.#logged || !this.#limit.allows(`connection ${causeOf(error)}`)) return
     this.#logged = true
     const { connection: { address }, log } = this.#options
     const fields = { event: 'redis.disconnected', address, err: toLoggableError(toFailure(error)) }
@@ -127,11 +151,4 @@ export class Greeting {
     if (!telemetry.outages.hasSubscribers) return
     telemetry.outages.publish({ instance: this.#instance, worker: null, state })
   }
-}
-
-/** False if the work has not ended within `ms`. */
-async function endsWithin (ms: number, work: Promise<void>): Promise<boolean> {
-  const timer = new AbortController()
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
-  return await Promise.race([work.then(() => true), late]).finally(() => timer.abort())
 }

@@ -66,3 +66,21 @@ export async function findQueues (client: RedisClient, prefix: string): Promise<
   found.delete('')
   return [...found].sort()
 }
+
+/** A right that the user of Redis lacks. */
+export interface MissingRight {
+  /** As a rule of an ACL. */
+  right: string
+  error: Error
+}
+
+/** Tries what a user often may not do. New users of Redis 7 have no channel. Nothing is written. */
+export async function missingRights (client: RedisClient, prefix: string): Promise<MissingRight[]> {
+  const tries: Array<[right: string, call: Promise<unknown>]> = [
+    ['+eval +evalsha', client.eval('return 1', 0)],
+    [`&${prefix}:* +publish`, client.publish(`${prefix}:rights`, '')]
+  ]
+  const found = tries.map(([right, call]) => call.then(() => null, (error: Error) => ({ right, error })))
+  return (await Promise.all(found)).filter(missing => missing !== null)
+    .filter(({ error }) => error.message.startsWith('NOPERM'))
+}

@@ -1,8 +1,10 @@
 /**
  * Tasks kept in Redis: queues, calls, clock and messages over the app's connection, and connections for workers.
  */
+import type { FastifyBaseLogger } from 'fastify'
 import { RedisCalls } from './bounded-calls.ts'
 import { RedisClock } from './clock.ts'
+import { ConnectionLog } from './connection-log.ts'
 import { RedisQueue } from './queue.ts'
 import { Subscriber } from './subscriber.ts'
 import { WorkerConnection } from './worker-connection.ts'
@@ -16,11 +18,13 @@ export class RedisStore implements Store {
   readonly pubSub: Subscriber
   readonly #connection: Connection
   readonly #prefix: string
+  readonly #log: ConnectionLog
 
-  constructor (connection: Connection, { redisTimeout, prefix }: Settings) {
+  constructor (connection: Connection, { redisTimeout, prefix }: Settings, log: FastifyBaseLogger) {
+    this.#log = new ConnectionLog(log, connection.address)
     this.calls = new RedisCalls(connection, redisTimeout)
     this.clock = new RedisClock(connection.client)
-    this.pubSub = new Subscriber(connection.client)
+    this.pubSub = new Subscriber(connection.client, (error, client) => this.#log.report('subscriber', error, client))
     this.#connection = connection
     this.#prefix = prefix
   }
@@ -29,7 +33,7 @@ export class RedisStore implements Store {
 
   queue (name: string): RedisQueue { return new RedisQueue(this.#connection.client, name, this.#prefix) }
 
-  connect (label: string): WorkerConnection { return new WorkerConnection(this.#connection.client, label) }
+  connect (label: string): WorkerConnection { return new WorkerConnection(this.#connection.client, label, this.#log) }
 
   // Every connection that a role hands back was made by `connect`.
   untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean> {

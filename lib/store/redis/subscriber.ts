@@ -5,6 +5,7 @@ import { disconnect, duplicateSubscriber, type RedisClient } from './connection.
 import type { PubSub } from '../contract.ts'
 
 type Listener = (message: string) => void
+type Report = (error: Error, client: RedisClient) => void
 
 /** How long an unused connection is kept for the next listener, in ms. */
 const IDLE_CLOSE_MS = 1_000
@@ -13,22 +14,28 @@ const PING_INTERVAL_MS = 5_000
 
 export class Subscriber implements PubSub {
   readonly #source: RedisClient
+  readonly #report: Report
   readonly #listeners = new Map<string, Set<Listener>>()
   readonly #resyncCallbacks = new Set<() => void>()
   #client: RedisClient | null = null
+  #closed = false
   #idleTimer: NodeJS.Timeout | undefined
   #pingTimer: NodeJS.Timeout | undefined
 
-  constructor (source: RedisClient) {
+  /** @param report called with each error of the connection, and of each subscription that was refused */
+  constructor (source: RedisClient, report: Report = () => {}) {
     this.#source = source
+    this.#report = report
   }
 
   async listen (channel: string, listener: Listener): Promise<() => void> {
+    if (this.#closed) return () => {}
     const listeners = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, listeners.add(listener))
     // Also for a second listener: the confirmation of the first one may still be on its way.
     // A failure needs no handling: all channels are subscribed again at reconnect, and listeners are told to resync.
-    await this.#connected().subscribe(channel).catch(() => {})
+    const client = this.#connected()
+    await client.subscribe(channel).catch(error => this.#report(error, client))
     return () => this.#drop(channel, listener)
   }
 
@@ -40,7 +47,7 @@ export class Subscriber implements PubSub {
   #connected (): RedisClient {
     clearTimeout(this.#idleTimer)
     if (this.#client) return this.#client
-    const client = duplicateSubscriber(this.#source, 'subscriber')
+    const client: RedisClient = duplicateSubscriber(this.#source, 'subscriber', error => this.#report(error, client))
     client.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener(message)
     })
@@ -54,7 +61,7 @@ export class Subscriber implements PubSub {
   async #resubscribe (client: RedisClient): Promise<void> {
     const channels = [...this.#listeners.keys()]
     if (channels.length === 0) return
-    const subscribed = await client.subscribe(...channels).then(() => true, () => false)
+    const subscribed = await client.subscribe(...channels).then(() => true, error => this.#report(error, client))
     if (subscribed) for (const callback of this.#resyncCallbacks) callback()
   }
 
@@ -63,10 +70,16 @@ export class Subscriber implements PubSub {
     if (!listeners?.delete(listener) || listeners.size > 0) return
     this.#listeners.delete(channel)
     this.#client?.unsubscribe(channel).catch(() => {})
-    if (this.#listeners.size === 0) this.#idleTimer = setTimeout(() => void this.close(), IDLE_CLOSE_MS).unref()
+    if (this.#listeners.size === 0) this.#idleTimer = setTimeout(() => void this.#disconnect(), IDLE_CLOSE_MS).unref()
   }
 
+  /** From now on nothing is listened to. */
   async close (): Promise<void> {
+    this.#closed = true
+    await this.#disconnect()
+  }
+
+  async #disconnect (): Promise<void> {
     clearTimeout(this.#idleTimer)
     clearInterval(this.#pingTimer)
     const client = this.#client

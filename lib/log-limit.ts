@@ -1,0 +1,25 @@
+/**
+ * Keeps a cause that comes again and again from filling the log.
+ */
+
+/** How often a line with the same cause is logged, in ms. */
+const INTERVAL_MS = 60_000
+
+export class LogLimit {
+  readonly #loggedAt = new Map<string, number>()
+
+  /** Whether a line with this cause may be logged now. True at most once a minute for each cause. */
+  allows (cause: string): boolean {
+    const now = performance.now()
+    for (const [known, at] of this.#loggedAt) if (now - at >= INTERVAL_MS) this.#loggedAt.delete(known)
+    if (this.#loggedAt.has(cause)) return false
+    this.#loggedAt.set(cause, now)
+    return true
+  }
+}
+
+/** What errors of one cause have in common: the first word of an error of Redis, or the code of a network's error. */
+export function causeOf (error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: unknown, message?: unknown }
+  return typeof code === 'string' ? code : String(message ?? error).split(' ', 1)[0]!
+}

@@ -1,0 +1,11 @@
+/**
+ * Waits for work, but not longer than so many ms.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** False if the work has not ended within `ms`. It goes on. Rejects as the work does. */
+export async function within (ms: number, work: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController()
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false)
+  return await Promise.race([work.then(() => true), late]).finally(() => timer.abort())
+}

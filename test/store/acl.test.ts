@@ -1,0 +1,102 @@
+/**
+ * The rights of the plugin's user of Redis: the rules in the documentation are enough, and a right that is missing is
+ * named.
+ */
+import { readFileSync } from 'node:fs'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import t, { type Test } from 'tap'
+import { startRedis } from '../../scripts/redis.ts'
+import tasks from '../../lib/plugin.ts'
+import { build, connect, logger, reaches, until } from '../support/helpers.ts'
+
+/** The words of the rule in a page, for the user "app". */
+function ruleIn (page: string): string[] {
+  const text = readFileSync(page, 'utf8')
+  const rule = /ACL SETUSER app on >password ([^`]*?)\n(?:```|\n)/.exec(text)![1]!
+  return rule.trim().split(/\s+/)
+}
+
+async function serverWith (t: Test, rule: string[]) {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const admin = connect(t, redis.url)
+  await admin.call('ACL', 'SETUSER', 'app', 'on', '>password', ...rule)
+  return { admin, url: redis.url.replace('//', '//app:password@') }
+}
+
+const withLog = (log: ReturnType<typeof logger>): FastifyServerOptions => ({ logger: { stream: log.stream } })
+
+for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
+  t.test(`the rule in ${page} is enough for everything`, async t => {
+    const { admin, url } = await serverWith(t, ruleIn(page))
+    const log = logger()
+    const options = { redis: url, prefix: 'bq', worker: true, stallInterval: 1_000, resultTtl: 500 }
+    const app = await build(t, options, app => {
+      app.tasks.define('x', async (_data, task) => {
+        await task.updateState('ON', 1)
+        return 'done'
+      })
+      const backoff = { strategy: 'fixed', delay: 50 } as const
+      app.tasks.define('fails', { retries: 1, backoff }, () => { throw new Error('no') })
+    }, withLog(log))
+    t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 20_000 }), 'done')
+    const delayed = await app.tasks.enqueue('x', 1, { delay: 100 })
+    t.equal(await delayed.result({ timeout: 20_000 }), 'done')
+    const cancelled = await app.tasks.enqueue('x', 1, { delay: 60_000 })
+    t.equal(await cancelled.cancel(), 'cancelled')
+    const failed = await app.tasks.enqueue('fails')
+    await failed.result({ timeout: 20_000 }).catch(() => {})
+    await app.tasks.enqueueMany('x', [{}, { delay: 60_000 }])
+    await app.tasks.retry(failed.id)
+    const states = ['waiting', 'delayed', 'active', 'failed', 'succeeded'] as const
+    for (const state of states) await app.tasks.list({ state })
+    await app.tasks.counts()
+    await until('the worker reports', async () => (await app.tasks.workers()).length === 1)
+    await app.tasks.purge('default')
+    await app.tasks.remove(failed.id)
+    await app.close()
+    const refused = await admin.call('ACL', 'LOG') as unknown[][]
+    t.same(refused.filter(entry => !entry.includes('client|setinfo')), [], 'nothing was refused')
+    t.notOk(log.find('redis.right_missing'))
+    t.notOk(log.find('redis.connection_refused'))
+  })
+}
+
+/** What Redis 7 gives a new user: no channel. */
+const WITHOUT_CHANNELS = ['resetchannels', '~*', '+@all']
+
+async function start (t: Test, url: string, log: ReturnType<typeof logger>): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify(withLog(log) as object)
+  t.teardown(() => app.close())
+  await app.register(tasks, { redis: url, prefix: 'bq', worker: true })
+  app.tasks.define('x', () => 'done')
+  await app.ready()
+  return app
+}
+
+t.test('a user without channels: the right is named, and tasks run', async t => {
+  const { url } = await serverWith(t, WITHOUT_CHANNELS)
+  const log = logger()
+  const app = await start(t, url, log)
+  t.match(log.find('redis.right_missing'), { level: 40, right: '&bq:* +publish', err: { message: /^NOPERM/ } })
+  const refused = await until('the subscription is named', () => log.find('redis.connection_refused'))
+  t.match(refused, { connection: 'subscriber', reason: 'NOPERM' })
+  const { id } = await app.tasks.enqueue('x')
+  await reaches(app, id, 'succeeded')
+})
+
+t.test('a user without scripts: the right is named', async t => {
+  const { url } = await serverWith(t, ['~*', '&*', '+@all', '-eval', '-evalsha'])
+  const log = logger()
+  await start(t, url, log)
+  t.match(log.find('redis.right_missing'), { level: 40, right: '+eval +evalsha', err: { message: /^NOPERM/ } })
+})
+
+t.test('a user without channels: a delayed enqueue, a cancel and a wait succeed', async t => {
+  const { url } = await serverWith(t, WITHOUT_CHANNELS)
+  const app = await start(t, url, logger())
+  const delayed = await app.tasks.enqueue('x', 1, { delay: 60_000 })
+  t.equal(await delayed.cancel(), 'cancelled')
+  const soon = await app.tasks.enqueue('x', 1, { delay: 50 })
+  t.equal(await soon.result({ timeout: 20_000 }), 'done')
+})
