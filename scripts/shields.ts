@@ -160,7 +160,7 @@ const shields: Shield[] = [
     test: 'tasks/identity'
   },
   {
-    against: 'one id in two queues: 409 tells of a task that the caller may not see',
+    against: 'one id in two queues: 409 shows that there is a task which the caller may not see',
     file: 'tasks/lookup.js',
     shield: 'return this.#onlyVisible(request, id, error.found);',
     without: 'throw error;',
@@ -183,8 +183,8 @@ const shields: Shield[] = [
   {
     against: 'a reply that is there loses against a deadline, because something held the event loop',
     file: 'store/redis/deadline.js',
-    shield: 'setTimeout(() => whenAllIsRead(read, () => settled, () => settle(onLate)), ms)',
-    without: 'setTimeout(() => settle(onLate), ms)',
+    shield: 'setTimeout(() => whenAllIsRead(read, () => settled, pass), ms)',
+    without: 'setTimeout(pass, ms)',
     test: 'store/deadline'
   },
   {
@@ -737,7 +737,7 @@ const shields: Shield[] = [
   {
     against: 'ioredis emits close when the app closes its connection: that is no outage',
     file: 'store/redis/greeting.js',
-    shield: 'client.off(\'close\', this.#onLost);',
+    shield: '.off(\'close\', this.#onLost)',
     without: '',
     test: 'store/greeting'
   },

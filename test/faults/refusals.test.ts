@@ -94,7 +94,7 @@ t.test('a master that becomes a replica: named once for each connection, and few
   const before = await connections()
   await admin.replicaof('127.0.0.1', 1)
   go.open() // its outcome cannot be written
-  for (let i = 0; i < 200; i++) t.match((await errorOf(app.tasks.enqueue('x'))).message, /READONLY/)
+  for (let i = 0; i < 200; i++) t.match(await errorOf(app.tasks.enqueue('x')), { cause: { message: /READONLY/ } })
   const readonly = await until('it is named', () => log.lines.filter(({ reason }) => reason === 'READONLY'))
   t.match(readonly, [{ event: 'redis.connection_refused', level: 40, fix: /replica/ }])
   const of = readonly.map(({ connection }) => connection)

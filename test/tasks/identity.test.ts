@@ -112,7 +112,7 @@ t.test('a handle never means a later task with its id', async t => {
     t.match(await errorOf(earlier.result()), { code: 'FST_TASKS_NOT_FOUND' })
   }
   await app.tasks.startWorker()
-  t.match(await result, { code: 'FST_TASKS_NOT_FOUND' }, 'a wait that had begun')
+  t.match(await result, { code: 'FST_TASKS_NOT_FOUND' }, 'a wait from before')
   t.equal(await second.result({ timeout: 20_000 }), 'result of open')
 })
 
