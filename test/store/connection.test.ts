@@ -56,12 +56,16 @@ t.test('our own connections override options that would lose tasks', async t => 
   })
 })
 
-t.test('after a failover the command is sent again over a new connection', async t => {
+t.test('after a failover a connection is made again; the command of the app is repeated', async t => {
+  const READONLY = new Error('READONLY You can\'t write against a read only replica.')
   const own = duplicate(client(t), 'test') as Redis
-  t.teardown(() => own.disconnect())
-  const { reconnectOnError } = own.options
-  t.equal(reconnectOnError!(new Error('READONLY You can\'t write against a read only replica.')), 2)
-  t.equal(reconnectOnError!(new Error('ERR other')), false)
+  const opened = connect(REDIS_URL, undefined).client as Redis
+  t.teardown(() => { for (const one of [own, opened]) one.disconnect() })
+  for (const [{ options: { reconnectOnError } }, how] of [[own, 1], [opened, 2]] as const) {
+    t.equal(reconnectOnError!(new Error('ERR other')), false)
+    t.equal(reconnectOnError!(READONLY), how)
+    t.equal(reconnectOnError!(READONLY), false, 'not at once again')
+  }
 })
 
 t.test('a client that nobody has connected is connected', async t => {
