@@ -188,6 +188,13 @@ const shields: Shield[] = [
     test: 'store/deadline'
   },
   {
+    against: 'the clock of a process is set, and its delays and expiries move with it',
+    file: 'store/redis/clock.js',
+    shield: 'return Math.round(this.#origin + now)',
+    without: 'return Date.now()',
+    test: 'store/connection'
+  },
+  {
     against: 'the ids of removed tasks start the next task with that id too early',
     file: 'store/redis/lua/claim.lua',
     shield: 'or claims[i] or due[i] or seen[id]',
