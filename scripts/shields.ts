@@ -195,6 +195,13 @@ const shields: Shield[] = [
     test: 'store/connection'
   },
   {
+    against: 'an enqueueMany that broke off says nothing of what is stored, and repeating it makes tasks twice',
+    file: 'tasks/enqueue.js',
+    shield: 'throw toPartialError(error, tasks, handles, items)',
+    without: 'throw error',
+    test: 'faults/outage'
+  },
+  {
     against: 'the ids of removed tasks start the next task with that id too early',
     file: 'store/redis/lua/claim.lua',
     shield: 'or claims[i] or due[i] or seen[id]',
@@ -613,7 +620,7 @@ const shields: Shield[] = [
     file: 'worker/consumer.js',
     shield: 'if (this.#prefetched.length > 0 && this.#upkeep.inDoubt)',
     without: 'if (false)',
-    test: 'worker/prefetch'
+    test: 'worker/stalled'
   },
   {
     against: 'a master that takes over has no scripts',

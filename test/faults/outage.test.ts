@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
 import { build, connect, errorOf, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
@@ -225,4 +225,39 @@ t.test('a Redis that is out of memory: refused, and nothing lost', async t => {
   await admin.config('SET', 'maxmemory', '0')
   await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
   t.equal(runs, 1)
+})
+
+t.test('the event loop is held for longer than redisTimeout: what Redis stored is answered as stored', async t => {
+  const app = await build(t, { redisTimeout: 200 }, app => { app.tasks.define('x') })
+  const enqueued = Array.from({ length: 20 }, () => app.tasks.enqueue('x'))
+  const many = app.tasks.enqueueMany('x', Array.from({ length: 2_000 }, () => ({})))
+  const read = app.tasks.counts()
+  await setImmediate() // all is sent
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000)
+  t.equal((await Promise.all(enqueued)).length, 20)
+  t.equal((await many).length, 2_000)
+  t.ok(await read)
+  t.equal((await app.tasks.counts()).default!.waiting, 2_020)
+})
+
+t.test('an enqueueMany that breaks off midway: the items of its error make each task once', async t => {
+  const redis = await ownRedis(t)
+  const admin = connect(t, redis.url)
+  const app = await build(t, { redis: redis.url }, app => { app.tasks.define('x') })
+  await app.tasks.enqueue('x', null, { id: 'first' })
+  const used = Number(/used_memory:(\d+)/.exec(await admin.info('memory'))![1])
+  await admin.config('SET', 'maxmemory', used + 4_000_000)
+  const own = (i: number): object => i === 7 ? { id: 'own' } : {}
+  const items = Array.from({ length: 5_000 }, (_, i) => ({ data: `${i}`.padEnd(2_000), ...own(i) }))
+  const error = await errorOf(app.tasks.enqueueMany('x', items))
+  t.equal(error.code, 'FST_TASKS_REDIS_UNAVAILABLE')
+  await admin.config('SET', 'maxmemory', 0)
+  const stored = (await app.tasks.counts()).default!.waiting - 1
+  t.ok(stored > 0 && stored < 5_000, `${stored} are stored`)
+  t.equal(error.enqueued.length, stored)
+  t.match(await app.tasks.status(error.enqueued.at(-1)), { state: 'waiting' })
+  const handles = await app.tasks.enqueueMany('x', error.items)
+  t.equal(handles.length, 5_000)
+  t.equal((await app.tasks.counts()).default!.waiting, 5_001, 'each task once')
+  t.equal(handles[7]!.id, 'own')
 })

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
@@ -184,4 +184,36 @@ t.test('a worker that closes gives up its lease at once', async t => {
   await app.close()
   t.ok(Number((await leases())[1]) < 0)
   t.equal(await redis.exists(`${prefix}:{default}:floors`), 0)
+})
+
+/** Gives these tasks to a dead worker and ends all leases, from another process: this one is held up meanwhile. */
+function loseClaims (prefix: string, ids: string[]): void {
+  const ioredis = JSON.stringify(import.meta.resolve('ioredis'))
+  const script = `
+    import { Redis } from ${ioredis}
+    const redis = new Redis(process.env.REDIS_URL)
+    const key = name => '${prefix}:{default}:' + name
+    for (const worker of await redis.zrange(key('leases'), 0, '-1')) await redis.zadd(key('leases'), -1000, worker)
+    for (const id of ${JSON.stringify(ids)}) await redis.hset(key('claims'), id, 'dead.1 1')
+    await redis.quit()`
+  execFileSync(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+}
+
+t.test('prefetched tasks that were lost while a handler held the event loop do not start', async t => {
+  const prefix = randomPrefix()
+  const behind = ['b1', 'b2', 'b3', 'b4']
+  const runs = new Map<string, number>()
+  const app = await build(t, { prefix, stallInterval: STALL }, app => {
+    app.tasks.define('quick', (_data, task) => { runs.set(task.id, (runs.get(task.id) ?? 0) + 1) })
+    app.tasks.define('slow', () => {
+      loseClaims(prefix, behind)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STALL) // a lease in doubt
+    })
+  })
+  await app.tasks.enqueueMany('quick', Array.from({ length: 300 }, () => ({})))
+  await app.tasks.enqueue('slow')
+  await app.tasks.enqueueMany('quick', behind.map(id => ({ id })))
+  await app.tasks.startWorker({ concurrency: 1 })
+  for (const id of behind) await reaches(app, id, 'succeeded')
+  t.same(behind.map(id => runs.get(id)), [1, 1, 1, 1], 'each ran once, when it had been taken back')
 })
