@@ -134,7 +134,7 @@ t.test('TypeScript; PORT; an app without tasks is served all the same', async t 
   const dev = run(t, folder, ['dev', '-A', 'app.ts'], { ...env, NODE_ENV: 'development' })
   const read = async () => (await fetch(`http://localhost:${port}`).catch(() => null))?.text()
   t.equal(await until('the app is served', read, DEADLINE), 'served')
-  await until('a message says why nothing works', () => /nothing to work on.*\[FST_TASKS_NO_HANDLERS\]/.test(dev.err()))
+  await until('a message says why nothing works', () => /nothing to work on.*\[FST_TASKS_NO_HANDLERS\]/.test(dev.err()), DEADLINE)
   dev.child.kill('SIGTERM')
   t.same(await dev.exit, [0, null])
 })

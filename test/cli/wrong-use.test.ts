@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ended, PLUGIN, run } from '../support/command.ts'
+import { DEADLINE, ended, PLUGIN, run } from '../support/command.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
@@ -60,7 +60,7 @@ export default async function app (fastify) {
 `
   })
   const command = run(t, folder, ['list', '-A', 'app.mjs'], { REDIS_URL: redis.url })
-  await until('the app is ready', () => command.err().includes('ready'))
+  await until('the app is ready', () => command.err().includes('ready'), DEADLINE)
   await redis.kill()
   command.child.kill('SIGUSR2')
   t.match(await ended(command), { code: 1, out: '', err: /\[FST_TASKS_REDIS_UNAVAILABLE\]\n$/ })

@@ -37,7 +37,7 @@ export function runInTerminal (
   const scriptArgs = ['--quiet', '--return', '--command', command, '/dev/null']
   const options = { cwd: folder, env: { ...process.env, TERM: 'xterm-256color', ...env } }
   const terminal = observed(t, spawn('script', scriptArgs, options))
-  const asked = answer && until('the command asks', () => /\[y\/N\]/.test(terminal.out()))
+  const asked = answer && until('the command asks', () => /\[y\/N\]/.test(terminal.out()), DEADLINE)
   if (asked) void asked.then(() => terminal.child.stdin!.write(answer), () => {})
   return terminal
 }
