@@ -202,6 +202,13 @@ const shields: Shield[] = [
     test: 'faults/outage'
   },
   {
+    against: 'what a handler enters (AsyncLocalStorage) is seen by all later tasks',
+    file: 'attempt/run-apart.js',
+    shield: /return new AsyncResource.*/,
+    without: 'return handler();',
+    test: 'attempt/async-context'
+  },
+  {
     against: 'the ids of removed tasks start the next task with that id too early',
     file: 'store/redis/lua/claim.lua',
     shield: 'or claims[i] or due[i] or seen[id]',

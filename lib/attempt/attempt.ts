@@ -12,6 +12,7 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
 import { failed, type AttemptResult } from './attempt-result.ts'
 import { checkStage, serializeProgress, serializeResult } from './serialize.ts'
+import { runApart } from './run-apart.ts'
 import { HandlerTaskContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
@@ -142,7 +143,7 @@ export class Attempt implements ThreadableAttempt {
     const { handler, threadFile, instance } = this.definition
     if (threadFile !== null) return this.#owner.runInThread(threadFile, this)
     const context = new HandlerTaskContext(this)
-    return runWithOrigin(this.#origin(), () => handler!.call(instance, this.#data, context))
+    return runWithOrigin(this.#origin(), () => runApart(() => handler!.call(instance, this.#data, context)))
   }
 
   /** What the tasks that it enqueues are told of the request. */
