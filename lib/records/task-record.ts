@@ -171,6 +171,7 @@ function sanitize (stored: StoredTask): StoredTask {
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
+  if (typeof options.nonce !== 'string') delete options.nonce
   for (const key of TIMES) if (key in stored) stored[key] = integerOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
@@ -180,6 +181,12 @@ function sanitize (stored: StoredTask): StoredTask {
 /** Replaces a record that cannot be read, so that the task can fail with an error. */
 export function placeholderRecord (now: number): StoredTask {
   return { data: { name: 'unknown' }, options: { timestamp: now, attempts: 1, retries: 0 }, status: 'created' }
+}
+
+/** The record of a task with nothing in it but what names the task, for one whose own cannot be written. */
+export function bareRecord ({ data: { name }, options: { timestamp, nonce } }: StoredTask): StoredTask {
+  const options = { timestamp, attempts: 1, retries: 0, ...(nonce === undefined ? {} : { nonce }) }
+  return { data: { name }, options, status: 'created' }
 }
 
 /** The record of a failed task that is enqueued again: all attempts are left. */

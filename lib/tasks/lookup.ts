@@ -65,7 +65,7 @@ export class TaskLookup implements HandleSource {
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
     const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
-    const life = lifeOf(stored.options)
+    const life = stored === decoded ? lifeOf(stored.options) : ''
     return { queue, raw, stored, life, definition, delayedTo: live.delayedTo, record }
   }
 
