@@ -134,7 +134,7 @@ const shields: Shield[] = [
   {
     against: 'Redis\' clock is set back: no dead worker is found for as long',
     file: 'store/redis/lua/sweep.lua',
-    shield: 'if left == -1 or left > ms then redis.call(\'DEL\', key) end',
+    shield: 'if left == -1 or left > longest then redis.call(\'DEL\', key) end',
     without: '',
     test: 'store/queue-sweep'
   },
@@ -207,6 +207,20 @@ const shields: Shield[] = [
     shield: /return new AsyncResource.*/,
     without: 'return handler();',
     test: 'attempt/async-context'
+  },
+  {
+    against: 'a worker dies before it settles a task that stalled too often: nobody finds the task for ten intervals',
+    file: 'store/redis/lua/sweep.lua',
+    shield: 'redis.call(\'ZADD\', KEYS[3], tick - LIFE, worker)',
+    without: '',
+    test: 'store/queue-sweep'
+  },
+  {
+    against: 'a plain Bee-Queue has a longer interval: its tasks are queued again while they run',
+    file: 'store/redis/lua/sweep.lua',
+    shield: 'take_block(KEYS[6], interval, 86400000)',
+    without: 'take_block(KEYS[6], interval, interval)',
+    test: 'store/queue-sweep'
   },
   {
     against: 'the ids of removed tasks start the next task with that id too early',

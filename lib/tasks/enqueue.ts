@@ -106,7 +106,7 @@ export class TaskProducer {
   /** For each: whether this call made the task. */
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
     const start = performance.now()
-    const added = await this.#send(batch[0]!, start, () => queue.addMany(batch))
+    const added = await this.#send(batch[0]!, start, () => queue.addMany(batch), MANY_IN_DOUBT)
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
   }
@@ -154,9 +154,11 @@ export class TaskProducer {
   // Send it
 
   /** @param start when `redisTimeout` began, in ms on a clock that is never set */
-  async #send<T> ({ id, name }: NewTask, start: number, send: () => Promise<T>): Promise<T> {
-    const doubt = `It may have been enqueued all the same: enqueue it again with the id "${id}" to make sure ` +
-      'that there is one task.'
+  async #send<T> (
+    { id, name }: NewTask, start: number, send: () => Promise<T>,
+    doubt = `It may have been enqueued all the same: enqueue it again with the id "${id}" to make sure that there is ` +
+      'one task.'
+  ): Promise<T> {
     try {
       return await this.#calls.call(`an enqueue of task "${name}"`, doubt, send, start)
     } catch (error) {
@@ -188,6 +190,9 @@ export class TaskProducer {
     return new Handle(this.#lookup, identity, created ? snapshot : null)
   }
 }
+
+const MANY_IN_DOUBT = 'Some of the tasks may have been enqueued all the same: enqueue the items of this error to ' +
+  'make each task once.'
 
 /**
  * An error of `enqueueMany` says which tasks are stored. Its `items` are those of the call, each with its id: to

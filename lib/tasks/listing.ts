@@ -25,7 +25,7 @@ export interface ListingSource {
 /** Bounds one Lua call, and its reply. */
 const MAX_WORKERS = 1_000
 /** Bounds one Lua call. */
-const PURGE_BATCH = 1_000
+const PURGE_BATCH = 200
 
 /** See `FastifyTasks.list`. */
 export async function list (source: ListingSource, options: ListOptions): Promise<TaskPage> {

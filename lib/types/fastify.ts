@@ -93,7 +93,8 @@ export interface FastifyTasks<
     name: Name, ...args: EnqueueArguments<NamedData<Name>>
   ): Promise<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>
   /**
-   * Enqueues many tasks of one name, pipelined. All are checked before the first is sent.
+   * Enqueues many tasks of one name, pipelined. All are checked before the first is sent. If it breaks off midway, its
+   * error has `enqueued`, the ids that are stored, and `items`: to enqueue these makes each task once.
    * @throws as `enqueue`
    */
   enqueueMany<Name extends TaskName> (

@@ -83,8 +83,7 @@ t.test('sweep', async (t) => {
     await f.expireLease()
     const found = { requeued: [], exhausted: [{ id: 'a', text: text('a'), stalls: 3, token: 'w.3' }] }
     t.strictSame(await f.sweep(), found)
-    await f.expireLease()
-    t.strictSame(await f.sweep(), found, 'and again if its caller died')
+    t.strictSame(await f.sweep(), found, 'and at the next tick again if its caller died')
     t.strictSame(await f.settle(['a', 'failed', LONG, 'w.3'], ['a', 'failed', LONG, 'w.3']), ['owned', 'lost'])
     t.strictSame(await f.state(), { failed: ['a'], 'done:failed': ['a'], jobs: ['a'] })
   })
@@ -208,6 +207,16 @@ t.test('sweep', async (t) => {
     t.strictSame(await f.state(), {
       waiting: ['dead'], active: ['alive'], claims: { ours: 'w.1' }, stalling: ['alive'], jobs
     })
+  })
+
+  t.test('the block of a plain Bee-Queue with a longer interval is kept', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('held')
+    await f.takeAsBeeQueue()
+    await f.redis.set(f.key('stallBlock'), '1', 'PX', 10 * LONG)
+    await f.redis.sadd(f.key('stalling'), 'held') // its worker renews only every half of its own interval
+    t.strictSame(await f.sweep(), NOTHING)
+    t.match(await f.queue.readTask('held'), { live: { held: true } })
   })
 
   t.test('thousands of stalled tasks of plain workers, among others that are not', async (t) => {

@@ -5,6 +5,7 @@
  * 2. checks again after each reconnect: it may be another server;
  * 3. publishes each outage once, and logs it if the client is ours. The app's own client is the app's to log.
  */
+import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import { causeOf, LogLimit } from '../../log-limit.ts'
 import { toFailure, toLoggableError } from '../../records/failure.ts'
@@ -65,13 +66,13 @@ export class Greeting {
 
   async #greet (): Promise<boolean> {
     const { connection: { client, address }, connectTimeout } = this.#options
-    const deadline = Date.now() + connectTimeout
+    const deadline = performance.now() + connectTimeout
     const onFailure = (error: Error): void => { this.#lastError = error }
     const connected = await untilReady(client, connectTimeout, address, undefined, onFailure)
     if (!connected) await this.#findCause(client)
     eventsOf(client).on('ready', this.#checkAgain)
     // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
-    return connected && await within(Math.max(1, deadline - Date.now()), this.#check())
+    return connected && await within(Math.max(1, deadline - performance.now()), this.#check())
   }
 
   /** Some causes show in no error of ioredis. */

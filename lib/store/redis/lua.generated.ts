@@ -467,9 +467,8 @@ end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local removed, kept = 0, {}
 local function remove(id)
-  redis.call('HDEL', KEYS[1], id)
+  removed = removed + redis.call('HDEL', KEYS[1], id)
   leave(4, id)
-  removed = removed + 1
 end
 local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
 local size = math.max(0, math.min(limit, left))
@@ -563,6 +562,7 @@ local id = ARGV[1]
 if redis.call('HEXISTS', KEYS[1], id) == 0 then return 'unknown' end
 if redis.call('HEXISTS', KEYS[5], id) == 1 then return 'active' end
 local elsewhere = redis.call('ZSCORE', KEYS[4], id)
+for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, id)
@@ -755,9 +755,9 @@ local TICK = math.max(1, math.floor(interval / 4))
 local LIFE, HIGHEST = 5, 1e15
 local function is_full(tick) return tick % 40 == 6 end
 local function wait() return math.max(1, redis.call('PTTL', KEYS[1])) end
-local function take_block(key, ms)
+local function take_block(key, ms, longest)
   local left = redis.call('PTTL', key)
-  if left == -1 or left > ms then redis.call('DEL', key) end
+  if left == -1 or left > longest then redis.call('DEL', key) end
   return redis.call('SET', key, '1', 'PX', ms, 'NX')
 end
 local function next_tick()
@@ -780,13 +780,14 @@ local function requeue(id)
   redis.call('HDEL', KEYS[13], id)
   requeued[#requeued + 1] = id
 end
-local function take_back(id, token)
+local function take_back(id, token, worker, tick)
   local record, stalls = redis.call('HGET', KEYS[9], id), stalls_of(id) + 1
   if not record then
     leave(10, id)
   elseif token and (stalls > tonumber(ARGV[2]) or redis.call('SISMEMBER', KEYS[14], id) == 1) then
     local at = #exhausted
     exhausted[at + 1], exhausted[at + 2], exhausted[at + 3], exhausted[at + 4] = id, record, stalls, token
+    redis.call('ZADD', KEYS[3], tick - LIFE, worker)
   else
     redis.call('HSET', KEYS[12], id, stalls)
     requeue(id)
@@ -807,13 +808,15 @@ local function sweep_claims(tick, cursor)
     local worker, number = string.match(token or '', '^(.*)%.(%d+)$')
     local floor = worker and is_full(tick) and tonumber(redis.call('HGET', KEYS[4], worker) or 0)
     if not is_alive(worker or token or '') or (floor and tonumber(number) < floor) then
-      if redis.call('HGET', KEYS[11], id) == page[2][i + 1] then take_back(id, token) end
+      if redis.call('HGET', KEYS[11], id) == page[2][i + 1] then
+        take_back(id, token, worker or token, tick)
+      end
     end
   end
   return page[1]
 end
 local function forget_dead(tick)
-  local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', tick - LIFE, 'LIMIT', 0, 1000)
+  local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. (tick - LIFE), 'LIMIT', 0, 1000)
   if #dead == 0 then return end
   redis.call('HDEL', KEYS[4], unpack(dead))
   redis.call('ZREM', KEYS[3], unpack(dead))
@@ -839,14 +842,14 @@ end
 local function begin()
   local tick = next_tick()
   local sweeps = is_full(tick) or redis.call('ZCOUNT', KEYS[3], '-inf', tick - LIFE) > 0
-  local checks = take_block(KEYS[6], interval)
+  local checks = take_block(KEYS[6], interval, 86400000)
   return tick, sweeps and '0' or '', checks and 0 or -1
 end
 local tick, cursor, kept
 if ARGV[3] ~= '' then
   tick, cursor, kept = string.match(ARGV[3], '^(%d+) (%d*) (-?%d+)$')
   tick, kept = tonumber(tick), tonumber(kept)
-elseif take_block(KEYS[1], TICK) then
+elseif take_block(KEYS[1], TICK, TICK) then
   tick, cursor, kept = begin()
 else
   return { '', wait(), requeued, exhausted }

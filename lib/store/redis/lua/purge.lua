@@ -16,9 +16,8 @@ local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local removed, kept = 0, {}
 
 local function remove(id)
-  redis.call('HDEL', KEYS[1], id)
+  removed = removed + redis.call('HDEL', KEYS[1], id)
   leave(4, id)
-  removed = removed + 1
 end
 
 local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))

@@ -12,6 +12,7 @@ local id = ARGV[1]
 if redis.call('HEXISTS', KEYS[1], id) == 0 then return 'unknown' end
 if redis.call('HEXISTS', KEYS[5], id) == 1 then return 'active' end
 local elsewhere = redis.call('ZSCORE', KEYS[4], id)
+for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, id)

@@ -33,9 +33,9 @@ local function is_full(tick) return tick % 40 == 6 end
 local function wait() return math.max(1, redis.call('PTTL', KEYS[1])) end
 
 -- A key without an expiry, or with one that nobody sets (Redis' clock was set back), would block for ever.
-local function take_block(key, ms)
+local function take_block(key, ms, longest)
   local left = redis.call('PTTL', key)
-  if left == -1 or left > ms then redis.call('DEL', key) end
+  if left == -1 or left > longest then redis.call('DEL', key) end
   return redis.call('SET', key, '1', 'PX', ms, 'NX')
 end
 
@@ -65,13 +65,14 @@ local function requeue(id)
   requeued[#requeued + 1] = id
 end
 
-local function take_back(id, token)
+local function take_back(id, token, worker, tick)
   local record, stalls = redis.call('HGET', KEYS[9], id), stalls_of(id) + 1
   if not record then
     leave(10, id)
   elseif token and (stalls > tonumber(ARGV[2]) or redis.call('SISMEMBER', KEYS[14], id) == 1) then
     local at = #exhausted
     exhausted[at + 1], exhausted[at + 2], exhausted[at + 3], exhausted[at + 4] = id, record, stalls, token
+    redis.call('ZADD', KEYS[3], tick - LIFE, worker) -- it is not forgotten yet: the next tick looks again
   else
     redis.call('HSET', KEYS[12], id, stalls)
     requeue(id)
@@ -95,15 +96,17 @@ local function sweep_claims(tick, cursor)
     local floor = worker and is_full(tick) and tonumber(redis.call('HGET', KEYS[4], worker) or 0)
     if not is_alive(worker or token or '') or (floor and tonumber(number) < floor) then
       -- A scan may return an id twice.
-      if redis.call('HGET', KEYS[11], id) == page[2][i + 1] then take_back(id, token) end
+      if redis.call('HGET', KEYS[11], id) == page[2][i + 1] then
+        take_back(id, token, worker or token, tick)
+      end
     end
   end
   return page[1]
 end
 
--- Their claims were looked at by a whole pass that began after they had died.
+-- Their claims were looked at by a whole pass that began after they had died, at an earlier tick.
 local function forget_dead(tick)
-  local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', tick - LIFE, 'LIMIT', 0, 1000)
+  local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. (tick - LIFE), 'LIMIT', 0, 1000)
   if #dead == 0 then return end
   redis.call('HDEL', KEYS[4], unpack(dead))
   redis.call('ZREM', KEYS[3], unpack(dead))
@@ -134,7 +137,8 @@ end
 local function begin()
   local tick = next_tick()
   local sweeps = is_full(tick) or redis.call('ZCOUNT', KEYS[3], '-inf', tick - LIFE) > 0
-  local checks = take_block(KEYS[6], interval)
+  -- A plain Bee-Queue may have a longer interval: its block is kept, so that its workers have time to renew.
+  local checks = take_block(KEYS[6], interval, 86400000)
   return tick, sweeps and '0' or '', checks and 0 or -1
 end
 
@@ -142,7 +146,7 @@ local tick, cursor, kept
 if ARGV[3] ~= '' then
   tick, cursor, kept = string.match(ARGV[3], '^(%d+) (%d*) (-?%d+)$')
   tick, kept = tonumber(tick), tonumber(kept)
-elseif take_block(KEYS[1], TICK) then
+elseif take_block(KEYS[1], TICK, TICK) then
   tick, cursor, kept = begin()
 else
   return { '', wait(), requeued, exhausted }
