@@ -193,7 +193,8 @@ function loseClaims (prefix: string, ids: string[]): void {
     import { Redis } from ${ioredis}
     const redis = new Redis(process.env.REDIS_URL)
     const key = name => '${prefix}:{default}:' + name
-    for (const worker of await redis.zrange(key('leases'), 0, '-1')) await redis.zadd(key('leases'), -1000, worker)
+    const workers = await redis.zrange(key('leases'), 0, '-1')
+    for (const worker of [...workers, 'dead']) await redis.zadd(key('leases'), -1000, worker)
     for (const id of ${JSON.stringify(ids)}) await redis.hset(key('claims'), id, 'dead.1 1')
     await redis.quit()`
   execFileSync(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
