@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint'
 export default [
   ...neostandard({
     ts: true,
-    ignores: ['dist', '.build', '.build-shields', '.tap', 'coverage', 'artifacts', 'test/types']
+    ignores: ['dist', '.build', '.build-shields-*', '.tap', 'coverage', 'artifacts', 'test/types']
   }),
   {
     rules: {

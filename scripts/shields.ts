@@ -1,13 +1,14 @@
 /**
- * npm run shields: removes one shield after the other, in a copy of the compiled project, and checks that its test
- * fails.
+ * npm run shields: removes each shield, one at a time, in a copy of the compiled project, and checks that its test
+ * fails. Each core works through the rows in a copy of its own.
  * `-- <test>` or `-- <file>` runs only some rows. `-- --check` only checks that each shield is found in the code.
  *
  * A shield is a piece of code against a danger, such as a behaviour of Bee-Queue, ioredis or Redis. A test that passes
  * without the shield does not protect it.
  */
-import { spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { startDependent } from './dependent-process.ts'
 import { startRedis } from './redis.ts'
 
 interface Shield {
@@ -23,7 +24,11 @@ interface Shield {
   test: string
 }
 
+/** The start of the names of the copies, which git ignores. */
 const COPY = '.build-shields'
+/** A test that waits for ever is ended by tap after the first limit, in s, and by us after the second, in ms. */
+const TEST_TIMEOUT = 60
+const LIMIT = 120_000
 
 const shields: Shield[] = [
   {
@@ -1183,16 +1188,25 @@ function findMissing (): Shield[] {
   })
 }
 
-/** Whether the test fails without the shield. */
-function failsWithout (row: Shield, redisUrl: string): boolean {
+/** Whether the test fails without the shield. A test that does not end proves nothing. */
+async function failsWithout (row: Shield, copy: string, redisUrl: string): Promise<boolean> {
   const { file, test } = row
-  const path = `${COPY}/lib/${compiledFile(file)}`
+  const path = `${copy}/lib/${compiledFile(file)}`
   const source = readFileSync(path, 'utf8')
   writeFileSync(path, withoutShield(source, row))
-  const args = ['tap', '--disable-coverage', '--reporter=tap', '--timeout=60', '--bail', `${COPY}/test/${test}.test.js`]
-  const { status } = spawnSync('npx', args, { env: { ...process.env, REDIS_URL: redisUrl }, timeout: 120_000 })
+  const ended = await exitOfTest(`${copy}/test/${test}.test.js`, redisUrl)
   writeFileSync(path, source)
-  return status !== null && status !== 0 // null: the time limit ended the test, which proves nothing
+  return ended === 'exit code 1'
+}
+
+/** Runs a test in a process group of its own: whatever it leaves behind ends with it. */
+async function exitOfTest (path: string, redisUrl: string): Promise<string> {
+  const env = { ...process.env, REDIS_URL: redisUrl, TAP_BAIL: '1', TAP_TIMEOUT: String(TEST_TIMEOUT) }
+  const child = await startDependent(process.execPath, [path], { env, onLine: () => {} })
+  const limit = setTimeout(() => void child.stop(), LIMIT)
+  const ended = await child.ended
+  clearTimeout(limit)
+  return ended
 }
 
 async function main (): Promise<void> {
@@ -1205,22 +1219,30 @@ async function main (): Promise<void> {
 }
 
 async function run (only: string | undefined): Promise<void> {
+  const rows = shields.filter(({ test, file }) => !only || test === only || file === only)
+  const total = rows.length
   const redis = await startRedis()
-  cpSync('.build', COPY, { recursive: true })
+  const copies = Array.from({ length: availableParallelism() }, (_, i) => `${COPY}-${i}`)
+  const counts = await Promise.all(copies.map(copy => runInCopy(copy, rows, redis.url))).finally(() => redis.stop())
+  const passed = counts.reduce((sum, count) => sum + count, 0)
+  console.log(`${passed} passed, ${total - passed} failed`)
+  process.exitCode = passed < total ? 1 : 0
+}
+
+/** Takes row after row until none is left. Returns how many passed. */
+async function runInCopy (copy: string, rows: Shield[], redisUrl: string): Promise<number> {
   let passed = 0
-  let failed = 0
+  cpSync('.build', copy, { recursive: true })
   try {
-    for (const row of shields.filter(({ test, file }) => !only || test === only || file === only)) {
-      const ok = failsWithout(row, redis.url)
+    for (let row = rows.shift(); row; row = rows.shift()) {
+      const ok = await failsWithout(row, copy, redisUrl)
       console.log(`${ok ? 'ok' : 'not ok'} - ${row.against} (${row.file}, tested by test/${row.test}.test.ts)`)
-      ok ? passed++ : failed++
+      if (ok) passed++
     }
   } finally {
-    rmSync(COPY, { recursive: true, force: true })
-    await redis.stop()
+    rmSync(copy, { recursive: true, force: true })
   }
-  console.log(`${passed} passed, ${failed} failed`)
-  process.exitCode = failed > 0 ? 1 : 0
+  return passed
 }
 
 await main()
