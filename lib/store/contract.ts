@@ -38,7 +38,17 @@ export interface ClaimedJob extends ClaimRef {
 export interface ClaimReply {
   jobs: ClaimedJob[]
   now: number
-  /** When the next delayed task is due. Null if there is none, or if the store itself wakes workers at that time. */
+  /** False if the worker's lease had expired, which the claim renewed: other claims may have been taken back. */
+  kept: boolean
+  /** Whether more tasks wait. */
+  more: boolean
+}
+
+export interface DueReply {
+  /** The worker is to ask again when the next task is due. */
+  isTimekeeper: boolean
+  now: number
+  /** When the next delayed task is due. In the past if there was no room for it. Null if there is none. */
   next: number | null
 }
 
@@ -204,19 +214,21 @@ export interface ConsumerQueue {
   updateProgress (claim: ClaimRef, json: string): Promise<boolean>
   /** Stores what a worker reports about itself, for `lifetime`. An empty text removes the worker. */
   heartbeat (worker: string, text: string, lifetime: number): Promise<void>
-  /** The channel that names running tasks to cancel. */
-  readonly cancelChannel: string
-  /**
-   * The channel for the due time of a delayed task that is due before all others. Unused by a store that itself wakes
-   * workers at that time.
-   */
-  readonly delayedChannel: string
+  /** The channel that names tasks to cancel which this worker runs. */
+  cancelChannel (worker: string): string
 }
 
-/** What a queue needs from time to time, from any of its workers. Only a store that outlives a process has it. */
+/**
+ * What a queue needs from time to time, from any of its workers. Only a store that outlives a process has it: one in
+ * this process queues due tasks itself.
+ */
 export interface QueueUpkeep {
   /** Declares the stall interval of a worker. Returns the one in force: another, if living workers use another. */
   agreeStallInterval (stallInterval: number): Promise<number>
+  /** Queues delayed tasks that are due. Makes the worker a timekeeper of its queue, if there are too few. */
+  queueDue (worker: string): Promise<DueReply>
+  /** The channel for the due time of a delayed task that is due before all others. */
+  readonly delayedChannel: string
   /**
    * Looks for tasks of workers whose lease expired, slice by slice. A lease expires when it was not renewed for between
    * one and one and a half stall intervals in which any worker could reach the store.
@@ -247,50 +259,4 @@ export interface StoreConnection {
   pipelined (send: () => void): void
   /** Closes at once. A call that waits for its reply is rejected. */
   disconnect (): void
-}
-
-/** Calls for a caller who waits: each is answered within a deadline. */
-export interface BoundedCalls {
-  /** Whether the store is connected. */
-  readonly ready: boolean
-  /**
-   * @param what names the call in an error
-   * @param doubt tells the reader of an error what to do if no reply came
-   * @param start when the deadline began, ms since 1970 on the clock of this process. Default: now
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
-   */
-  call<T> (what: string, doubt: string, send: () => Promise<T>, start?: number): Promise<T>
-  close (): void
-}
-
-/** The store's clock. Times of tasks are its times. */
-export interface StoreClock {
-  now (): number
-  /** Converts a time that the app gave as a Date. Only for a virtual clock it is another. */
-  toStoreTime (time: number): number
-  synchronise (): Promise<void>
-}
-
-/** Messages are hints: any client may publish anything, and a message may be lost. A listener reads the record. */
-export interface PubSub {
-  /** Resolves when the subscription is confirmed, with a function that ends it. */
-  listen (channel: string, listener: (message: string) => void): Promise<() => void>
-  /** Calls back when messages may have been missed. Returns a function that ends it. */
-  onResync (callback: () => void): () => void
-  close (): Promise<void>
-}
-
-export interface Store {
-  /** The address to show to people. Without user and password. */
-  readonly address: string
-  readonly calls: BoundedCalls
-  readonly clock: StoreClock
-  readonly pubSub: PubSub
-  queue (name: string): Queue
-  /** Opens a connection for a worker. `label` is its name in the store's list of clients. */
-  connect (label: string): StoreConnection
-  /** False if it is not ready within `ms`, or the signal was aborted. Throws FST_TASKS_REDIS_REFUSED. */
-  untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean>
-  /** Closes a connection. What was sent over it is still carried out. */
-  close (connection: StoreConnection): Promise<void>
 }

@@ -6,7 +6,8 @@
  * 3. calls listeners back at regular times too, since a message may be lost.
  */
 import { TRY_AGAIN } from './advice.ts'
-import type { PubSub, Queue, BoundedCalls } from '../store/contract.ts'
+import type { Queue } from '../store/contract.ts'
+import type { PubSub, BoundedCalls } from '../store/store-contract.ts'
 
 /** How often listeners are called back without a message, in ms. */
 const RECHECK_MS = 5_000

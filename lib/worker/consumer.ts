@@ -3,16 +3,15 @@
  *
  *     idle ──wake──▶ claiming ──got some──▶ running ──slot free, may have work──▶ claiming
  *                       │                      │
- *                       └──got less than asked─┴─▶ waiting (blocks in Redis, claims one task) ──▶ claiming
+ *                       └──no more tasks wait──┴─▶ waiting (blocks in Redis, claims one task) ──▶ claiming
  *     any ──stop──▶ stopping: no claim, what runs goes on, the rest is released
  *
  * Claims do not block while there is work. The outcomes of one batch are on their way to Redis while the next is
- * claimed, and quick tasks are prefetched. Only after a claim that got less than it asked for does the consumer wait
+ * claimed, and quick tasks are prefetched. Only when no more tasks wait does the consumer wait
  * for the queue, on a connection of its own.
  */
 import { Claimer } from './claimer.ts'
 import { debugFields } from './debug-log.ts'
-import { DelayedTimer } from './delayed-timer.ts'
 import { collectLastClaims } from './last-claims.ts'
 import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
@@ -41,7 +40,6 @@ export class QueueConsumer {
   readonly #queue: Queue
   readonly #calls: PersistentCalls
   readonly #claimer: Claimer
-  readonly #delayedTimer: DelayedTimer
   readonly #prefetchWindow: PrefetchWindow
   readonly #prefetched: PrefetchBuffer
   readonly #settlements: SettlementBatcher
@@ -49,7 +47,7 @@ export class QueueConsumer {
   readonly #upkeep: Upkeep
   readonly #unsubscribers: Array<() => void> = []
   #stopped = false
-  /** False after a claim that got less than it asked for, until something says otherwise. */
+  /** False after a claim that left no task waiting, until something says otherwise. */
   #mayHaveWork = true
   #claiming: Promise<void> | null = null
   #waiting: Promise<void> | null = null
@@ -64,7 +62,6 @@ export class QueueConsumer {
     this.#calls = new PersistentCalls(context.log, context)
     const waitingQueue = queue.over(blockingConnection)
     this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue, calls: this.#calls })
-    this.#delayedTimer = new DelayedTimer(context.clock, () => this.wake())
     this.#prefetchWindow = new PrefetchWindow(context.concurrency)
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
     const onSettled = (task: ClaimedTask): void => this.#runner.forget(task)
@@ -111,8 +108,7 @@ export class QueueConsumer {
     await this.#upkeep.start()
     if (this.#stopped) return
     this.#unsubscribers.push(this.#context.pubSub.onResync(() => this.wake()))
-    await this.#listen(this.#queue.delayedChannel, due => this.#delayedTimer.wakeAt(Number(due)))
-    await this.#listen(this.#queue.cancelChannel, id => void this.#upkeep.check(id))
+    await this.#listen(this.#queue.cancelChannel(this.#context.worker), id => void this.#upkeep.check(id))
     this.wake()
   }
 
@@ -197,14 +193,14 @@ export class QueueConsumer {
   async #claim (room: number): Promise<ClaimReply | undefined> {
     const reply = await this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
     if (!reply) return undefined
-    if (reply.jobs.length >= room) this.#mayHaveWork = true
-    this.#delayedTimer.onClaimed(reply)
+    if (reply.more) this.#mayHaveWork = true
     return reply
   }
 
   // Prefetch
 
-  #prefetch ({ jobs, now }: ClaimReply): void {
+  #prefetch ({ jobs, now, kept }: ClaimReply): void {
+    if (!kept) this.#upkeep.onExpired()
     this.#prefetched.add(jobs, now)
     if (this.#stopped) this.#takePrefetched()
   }
@@ -240,26 +236,25 @@ export class QueueConsumer {
 
   #waitForWork (): void {
     if (this.#stopped || this.#waiting || this.#room <= 0) return
-    this.#waiting = this.#claimNext().then(found => {
+    this.#waiting = this.#claimNext().then(more => {
       this.#waiting = null
-      if (found) this.#mayHaveWork = true
+      if (more) this.#mayHaveWork = true
       this.#next()
     })
   }
 
   /**
    * Waits, and claims one task in the same round trip. Its handler starts before anything else.
-   * Resolves with false if nothing came.
+   * Resolves with false if no other task waits.
    */
   async #claimNext (): Promise<boolean> {
     const reply = await this.#claimer.wait()
     if (!reply) return true
-    this.#delayedTimer.onClaimed(reply)
     this.#prefetch(reply)
     this.#fillSlots()
     if (this.#room < 0) this.#releasePrefetched() // a slot was free when the wait began
     if (this.#stopped) await this.#runner.releaseUnstarted()
-    return reply.jobs.length > 0
+    return reply.more
   }
 
   runningTasks (): RunningTaskInfo[] { return this.#runner.runningTasks() }
@@ -272,7 +267,6 @@ export class QueueConsumer {
     this.#runner.stop()
     this.#takePrefetched()
     void this.#runner.releaseUnstarted() // nobody renews them
-    this.#delayedTimer.stop()
     this.#claimer.stop()
     this.#options.blockingConnection.disconnect() // what it had claimed is collected over the other connection
     this.#collected = collectLastClaims(Promise.all([this.#claiming, this.#waiting]), this.#options.connection)

@@ -29,9 +29,8 @@ t.test('whatever is called, in whatever order, it replies as Redis does', async 
 
   const attempt = async (program: Call[]): Promise<void> => {
     const sides = [await redisQueueUnderTest(redis, used.redis), await memoryQueueUnderTest(used.memory)]
-    for (const { queue, listen } of sides) await listen(queue.cancelChannel, 'cancel')
+    for (const { queue, listen } of sides) await listen(queue.cancelChannel('w'), 'cancel')
     await compare('the name', sides, async ({ queue }) => queue.name)
-    await compare('the channel', sides, async ({ queue }) => typeof queue.delayedChannel)
     for (const { what, run } of program) {
       await compare(what, sides, run)
       await compare(`what is seen after ${what}`, sides, observe)

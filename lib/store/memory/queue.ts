@@ -4,13 +4,14 @@
  *
  * It differs in four ways:
  * 1. A worker has no lease: its claims end with its process.
- * 2. The clock moves only when a test moves it. Then due tasks are queued, and expired records are removed.
- * 3. A worker that waits is woken, and then has to claim.
- * 4. All changes are published, watched or not: all listeners are in this process.
+ * 2. The clock moves only when a test moves it: due tasks are queued then, expired records removed.
+ * 3. A worker that waits is woken, and has to claim.
+ * 4. All changes are published: all listeners are in this process.
  */
-import { setImmediate } from 'node:timers/promises'
 import { decodeProgress } from '../../records/progress.ts'
 import { isTerminal, type LiveState } from '../../records/task-record.ts'
+import { workerOf } from '../claim-token.ts'
+import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying } from './reads.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
@@ -20,16 +21,6 @@ import type {
   PurgeReply, Queue, RawTask, RetryReply, Settlement
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
-
-/**
- * Delays a reply by one turn of the event loop, as a network would. Otherwise code that polls until something has
- * happened would keep it from happening.
- */
-export async function afterEventLoopTurn<T> (reply: Promise<T> | T): Promise<T> {
-  const value = await reply
-  await setImmediate()
-  return value
-}
 
 /** What a queue needs of its store. */
 export interface MemoryQueueHost {
@@ -120,16 +111,19 @@ export class MemoryQueue implements Queue {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (text !== String(before)) return 'changed'
-    if (this.#claims.has(id)) {
-      this.#cancelling.add(id)
-      this.#host.publish(this.cancelChannel, id)
-      return 'requested'
-    }
+    const claim = this.#claims.get(id)
+    if (claim) return this.#requestCancel(id, claim.token)
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
     this.#publishChange(id, 'cancelled')
     this.#checkIdle()
     return 'cancelled'
+  }
+
+  #requestCancel (id: string, token: string): CancelReply {
+    this.#cancelling.add(id)
+    this.#host.publish(this.cancelChannel(workerOf(token)), id)
+    return 'requested'
   }
 
   #finish (id: string, state: TerminalState, text: string, ttl: number): void {
@@ -185,18 +179,19 @@ export class MemoryQueue implements Queue {
   async watch (): Promise<void> {}
 
   changeChannel (id: string): string { return `${this.name} task ${id}` }
-  get cancelChannel (): string { return `${this.name} cancel` }
-  get delayedChannel (): string { return `${this.name} delayed` }
+  cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
 
   // For workers
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
     const claimed = again ? this.#reclaim(token) : []
-    const jobs = claimed.length > 0 ? claimed : this.#take(free, token)
+    const reply = this.#toReply(claimed.length > 0 ? claimed : this.#take(free, token))
     this.#checkIdle()
-    return this.#toReply(jobs)
+    return reply
   }
 
-  #toReply (jobs: ClaimedJob[]): ClaimReply { return { jobs, now: this.#host.now(), next: null } }
+  #toReply (jobs: ClaimedJob[]): ClaimReply {
+    return { jobs, now: this.#host.now(), kept: true, more: this.hasWaiting }
+  }
 
   #take (free: number, token: string): ClaimedJob[] {
     const jobs: ClaimedJob[] = []

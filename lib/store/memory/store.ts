@@ -3,8 +3,10 @@
  * Opens no connection and holds no timer.
  */
 import { EventEmitter, once } from 'node:events'
-import { afterEventLoopTurn, MemoryQueue, type MemoryQueueHost } from './queue.ts'
-import type { BoundedCalls, PubSub, Store, StoreClock, StoreConnection } from '../contract.ts'
+import { afterEventLoopTurn } from './event-loop-turn.ts'
+import { MemoryQueue, type MemoryQueueHost } from './queue.ts'
+import type { StoreConnection } from '../contract.ts'
+import type { BoundedCalls, PubSub, Store, StoreClock } from '../store-contract.ts'
 
 class MemoryPubSub implements PubSub {
   readonly #messages = new EventEmitter().setMaxListeners(0)

@@ -85,9 +85,11 @@ local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return 'unknown' end
 if record ~= ARGV[2] then return 'changed' end
-if redis.call('HEXISTS', KEYS[7], id) == 1 then
+local claim = redis.call('HGET', KEYS[7], id)
+if claim then
   redis.call('SADD', KEYS[10], id)
-  redis.pcall('PUBLISH', ARGV[5] .. 'cancel', id)
+  local worker = string.match(claim, '^(.*)%.%d+ ')
+  if worker then redis.pcall('PUBLISH', ARGV[5] .. 'cancel:' .. worker, id) end
   return 'requested'
 end
 local delayed = redis.call('ZSCORE', KEYS[6], id)
@@ -150,9 +152,9 @@ local function drop_leftover(leftovers, id)
   redis.call('HINCRBY', leftovers, '', -1)
 end
 local token = ARGV[2]
-local reply = { now, -1 }
+local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14]) == 0
 local function reclaim()
   local function is_owner(token, claim)
     return claim and string.sub(claim, 1, #token + 1) == token .. ' '
@@ -182,14 +184,10 @@ end
 local function is_wait_cancelled()
   return not nothing_rare and type(redis.pcall('ZSCORE', KEYS[10], token)) == 'string'
 end
-local function queue_due_tasks()
-  local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
-  if #due > 0 then
-    enter(KEYS[1], due)
-    redis.call('ZREM', KEYS[3], unpack(due))
-  end
-  local head = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-  if head[2] then reply[2] = tonumber(head[2]) end
+local function take_back(count)
+  local ids = count > 0 and redis.call('LRANGE', KEYS[14], -count, -1) or {}
+  for _, id in ipairs(ids) do enter_first(KEYS[1], id) end
+  if #ids > 0 then redis.call('LTRIM', KEYS[14], 0, -count - 1) end
 end
 local function before_stalled(ids)
   if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[6]) == 0 then return ids end
@@ -270,14 +268,14 @@ local function take()
       seen[id] = true
       local at = 2 * claimed_count
       claimed[at + 1], claimed[at + 2] = id, claim
-      reply[at + 3], reply[at + 4] = id, record
+      reply[at + 4], reply[at + 5] = id, record
       claimed_count = claimed_count + 1
       oldest_first[claimed_count] = id
     end
   end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
-    renew_lease(KEYS[12], KEYS[13], ARGV[3])
+    if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
   redis.call('LTRIM', KEYS[1], 0, -count - 1)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
@@ -285,6 +283,7 @@ local function take()
   return claimed_count == 0
 end
 local mode = ARGV[4]
+if not nothing_rare then take_back(mode == 'now' and tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1]) or 1) end
 if mode == 'next' and is_wait_cancelled() then return reply end
 if mode == 'again' and reclaim() then return reply end
 if mode == 'cancel-wait' then
@@ -292,14 +291,14 @@ if mode == 'cancel-wait' then
   reclaim()
   return reply
 end
-if not nothing_rare then queue_due_tasks() end
 local tries = mode == 'next' and 500 or 1
 while tries > 0 and take() do tries = tries - 1 end
-if not nothing_rare and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[11]) end
+reply[3] = redis.call('EXISTS', KEYS[1])
+if reply[3] == 0 and not nothing_rare and redis.call('EXISTS', KEYS[14]) == 0 then redis.call('UNLINK', KEYS[11]) end
 return reply`,
   'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
 return {
-  math.max(0, redis.call('LLEN', KEYS[1]) - left),
+  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
   redis.call('ZCARD', KEYS[3]),
   redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
   redis.call('SCARD', KEYS[6]),
@@ -309,7 +308,8 @@ return {
 }`,
   'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 86400000)
-redis.call('HDEL', KEYS[2], ARGV[1])`,
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])`,
   'expire-foreign': String.raw`if redis.call('SCARD', KEYS[1]) <= redis.call('ZCARD', KEYS[2]) then return '0' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -500,6 +500,35 @@ for _, id in ipairs(delayed) do
 end
 local more = limit > 0 and (left > size or #delayed == limit) and 1 or 0
 return { removed, left - size, before, more }`,
+  'queue-due': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local SEATS, LIFE = 3, 15000
+local worker = ARGV[1]
+local function take_seat()
+  local free = redis.call('ZCOUNT', KEYS[1], now, now + LIFE) < SEATS
+  if not free and not redis.call('ZSCORE', KEYS[1], worker) then return 0 end
+  redis.call('ZADD', KEYS[1], now + LIFE, worker)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 1)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + LIFE), '+inf')
+  redis.call('PEXPIRE', KEYS[1], LIFE)
+  return 1
+end
+local seat = take_seat()
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 500)
+if #due > 0 then
+  enter(KEYS[3], due)
+  redis.call('ZREM', KEYS[2], unpack(due))
+end
+local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+return { seat, now, tonumber(head[2] or -1) }`,
   'read-task': String.raw`local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return false end

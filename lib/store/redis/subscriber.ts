@@ -2,7 +2,7 @@
  * One connection that listens for all of this process, and exists only while somebody listens.
  */
 import { disconnect, duplicateSubscriber, type RedisClient } from './connection.ts'
-import type { PubSub } from '../contract.ts'
+import type { PubSub } from '../store-contract.ts'
 
 type Listener = (message: string) => void
 type Report = (error: Error, client: RedisClient) => void

@@ -2,11 +2,11 @@
  * The upkeep of one queue in Redis: leases that expired, records past their expiry, tasks that plain Bee-Queue workers
  * finished.
  */
-import { toSweepReply } from './codec.ts'
+import { toDueReply, toSweepReply } from './codec.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
-import type { QueueUpkeep, SweepReply } from '../contract.ts'
+import type { DueReply, QueueUpkeep, SweepReply } from '../contract.ts'
 
 export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
@@ -19,6 +19,12 @@ export class RedisUpkeep implements QueueUpkeep {
 
   async agreeStallInterval (stallInterval: number): Promise<number> {
     return Number(await runQueueScript(this.#client, this.#keys, 'agree-stall-interval', [stallInterval]))
+  }
+
+  get delayedChannel (): string { return this.#keys.earlierDelayed }
+
+  async queueDue (worker: string): Promise<DueReply> {
+    return toDueReply(await runQueueScript(this.#client, this.#keys, 'queue-due', [worker]))
   }
 
   async sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply> {

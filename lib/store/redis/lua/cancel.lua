@@ -17,9 +17,11 @@ local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return 'unknown' end
 if record ~= ARGV[2] then return 'changed' end
-if redis.call('HEXISTS', KEYS[7], id) == 1 then
+local claim = redis.call('HGET', KEYS[7], id)
+if claim then
   redis.call('SADD', KEYS[10], id)
-  redis.pcall('PUBLISH', ARGV[5] .. 'cancel', id)
+  local worker = string.match(claim, '^(.*)%.%d+ ')
+  if worker then redis.pcall('PUBLISH', ARGV[5] .. 'cancel:' .. worker, id) end
   return 'requested'
 end
 local delayed = redis.call('ZSCORE', KEYS[6], id)
