@@ -17,6 +17,7 @@ const rooms = [
   'lib/store/store-contract.ts',
   'lib/store/contract.ts',
   'lib/store/claim-token.ts',
+  'lib/store/batches.ts',
   'lib/boot/',
   'lib/dev/',
   'lib/telemetry.ts',

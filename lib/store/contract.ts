@@ -187,15 +187,15 @@ export interface ConsumerQueue {
   readonly name: string
   /**
    * Claims up to `free` tasks. The token names the worker, whose lease is renewed by it.
-   * @param again true after a lost reply: the same token gets the same tasks, and no more
+   * @param again true after a lost reply: the same token gets the same tasks, and no more. The caller has claimed
+   *   nothing else meanwhile, but by a wait
    */
   claim (free: number, token: string, again: boolean): Promise<ClaimReply>
   /**
-   * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer, and
-   * may return null: then the caller has to claim. If it rejects, `cancelWait` must follow: the wait may still go on in
-   * the store.
+   * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer. If
+   * it rejects, `cancelWait` must follow: the wait may still go on in the store.
    */
-  claimNext (seconds: number, token: string): Promise<ClaimReply | null>
+  claimNext (seconds: number, token: string): Promise<ClaimReply>
   /** Ends the wait of a token. Returns what the token had claimed. From now on a wait of the token claims nothing. */
   cancelWait (token: string): Promise<ClaimReply>
   /** Writes outcomes. State, record, expiry and messages of each change in one step. */
@@ -237,7 +237,7 @@ export interface QueueUpkeep {
   sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply>
   /** Ends the lease of a worker that closes: what it did not settle is taken back at the next sweep. */
   endLease (worker: string): Promise<void>
-  /** Removes up to `limit` expired records of each state. Returns how many. */
+  /** Removes expired records, up to `limit` of each state. Returns how many: 0 if there are no more. */
   prune (limit: number): Promise<number>
   /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */
   expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string>

@@ -42,10 +42,12 @@ t.test('claim', async (t) => {
     const same = ['n1', 'n2'].map(id => ({ id, text: text(id), token: 'w.10' }))
     t.strictSame(jobs.sort((x, y) => x.id < y.id ? -1 : 1), same)
     t.strictSame(await f.state(), before)
-    t.strictSame(await f.claim(2, 'w.1', true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
     await f.redis.hdel(f.key('jobs'), 'n1')
     const again = await f.queue.claim(0, 'w.10', true)
     t.equal(again.jobs.find(job => job.id === 'n1')!.text, null, 'a record that was removed meanwhile')
+    t.strictSame(await f.claim(2, 'w.1', true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
+    await f.redis.hset(f.key('lastClaims'), 'w now', 'garbage')
+    t.strictSame(await f.claim(1, 'w.1', true), ['n5'])
   })
 
   t.test('takes up to a thousand tasks', async (t) => {

@@ -47,11 +47,11 @@ const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'
 export const toDueReply = ([seat, now, next]: number[]): DueReply =>
   ({ isTimekeeper: seat === 1, now: now!, next: next! < 0 ? null : next! })
 
-/** What sweep.lua returns. */
+/** What sweep.lua returns. The records of exhausted tasks are still to be read. */
 export function toSweepReply ([position, wait, requeued, flat]: [string, number, string[], any[]]): SweepReply {
   const exhausted: ExhaustedTask[] = []
-  for (let i = 0; i < flat.length; i += 4) {
-    exhausted.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2], token: flat[i + 3] })
+  for (let i = 0; i < flat.length; i += 3) {
+    exhausted.push({ id: flat[i], text: '', stalls: flat[i + 1], token: flat[i + 2] })
   }
   return { requeued, exhausted, wait, position: position === '' ? null : position }
 }
