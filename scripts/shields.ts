@@ -1165,6 +1165,21 @@ const shields: Shield[] = [
     shield: 'this.#log.report(\'subscriber\', error, client)',
     without: 'undefined',
     test: 'store/acl'
+  },
+  // Plain Bee-Queues beside ours, prefetched tasks behind one that computes, tasks that end their worker.
+  {
+    against: 'a plain worker doubles the stored delay, and ours doubles it again',
+    file: 'worker/settlement.js',
+    shield: /beforeRetries\((.*), made\)/,
+    without: '$1',
+    test: 'store/interop'
+  },
+  {
+    against: 'a plain worker waits the same time again after a retry of ours',
+    file: 'worker/settlement.js',
+    shield: 'afterRetry(next.options.backoff)',
+    without: 'next.options.backoff',
+    test: 'store/interop'
   }
 ]
 
