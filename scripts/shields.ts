@@ -1180,6 +1180,13 @@ const shields: Shield[] = [
     shield: 'afterRetry(next.options.backoff)',
     without: 'next.options.backoff',
     test: 'store/interop'
+  },
+  {
+    against: 'a plain producer waits for the progress of a task that our worker runs',
+    file: 'store/redis/lua/update-progress.lua',
+    shield: 'if ARGV[5] then',
+    without: 'if false then',
+    test: 'store/interop'
   }
 ]
 

@@ -200,8 +200,11 @@ export interface ConsumerQueue {
   checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]>
   /** Gives claims back. They are the next to be claimed, in the order of the array. */
   release (claims: ClaimRef[]): Promise<ClaimStatus[]>
-  /** Stores stage and progress. False if the claim was lost. */
-  updateProgress (claim: ClaimRef, json: string): Promise<boolean>
+  /**
+   * Stores stage and progress. False if the claim was lost.
+   * @param event for a plain Bee-Queue producer that listens, as JSON. Empty or missing: none
+   */
+  updateProgress (claim: ClaimRef, json: string, event?: string): Promise<boolean>
   /** Stores what a worker reports about itself, for `lifetime`. An empty text removes the worker. */
   heartbeat (worker: string, text: string, lifetime: number): Promise<void>
   /** The channel that names running tasks to cancel. */

@@ -13,7 +13,7 @@ import { Attempt, type AttemptOwner } from '../attempt/attempt.ts'
 import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
 import { isTerminal, type StoredTask } from '../records/task-record.ts'
 import { logResult } from './log-result.ts'
-import { failStalled, failWith, finish } from './settlement.ts'
+import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
 import * as telemetry from '../telemetry.ts'
 import type { AbortCause } from '../attempt/abort.ts'
@@ -154,9 +154,10 @@ export class Runner implements AttemptOwner {
     return { instance, worker, queue, name, taskId: id, attempt, attempts, requestId, traceparent, waitedMs }
   }
 
-  async report (task: ClaimedTask, json: string): Promise<boolean> {
+  async report ({ claim, stored }: ClaimedTask, json: string, progress?: string): Promise<boolean> {
     const { queue, calls } = this.#options
-    return await calls.retryUntilClosed('progress update', () => queue.updateProgress(task.claim, json)) ?? true
+    const event = progress === undefined ? '' : beeEvent(claim.id, stored, 'progress', progress)
+    return await calls.retryUntilClosed('progress update', () => queue.updateProgress(claim, json, event)) ?? true
   }
 
   onResult (attempt: Attempt, result: AttemptResult): void {

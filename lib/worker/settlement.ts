@@ -104,7 +104,7 @@ function withStack (stored: StoredTask, failure: Failure | undefined): StoredTas
   return { ...stored, options: { ...stored.options, stacktraces } }
 }
 
-/** A plain Bee-Queue producer may listen for the end of its job. Our own producers read the record. */
-function beeEvent (id: string, stored: StoredTask, event: string, json = 'null'): string {
+/** A plain Bee-Queue producer may listen to what happens to its job. Our own producers read the record. */
+export function beeEvent (id: string, stored: StoredTask, event: string, json = 'null'): string {
   return !stored.options.foreign ? '' : `{"id":${JSON.stringify(id)},"event":"${event}","data":${json}}`
 }

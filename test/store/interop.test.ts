@@ -204,3 +204,38 @@ t.test('an exponential wait doubles with each attempt, whether plain workers or 
   }
   t.same(waits, [1, 2, 4, 8, 16, 32])
 })
+
+t.test('a plain producer hears the progress of a task that our worker runs, in its process or in a thread', async t => {
+  const prefix = randomPrefix()
+  const threadFile = new URL('../fixtures/threads/deeds.ts', import.meta.url)
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('here', async (_data, task) => {
+      await task.updateState('begun') // no progress: Bee-Queue has no stages
+      await task.reportProgress({ done: 'ü"' })
+      await task.updateState('half', 50)
+    })
+    app.tasks.define('apart', { thread: threadFile })
+  })
+  const redis = connect(t)
+  const heard: string[] = []
+  await redis.subscribe(`${prefix}:{default}:events`)
+  redis.on('message', (_channel, message) => heard.push(JSON.parse(message).id))
+  const own = await app.tasks.enqueue('here')
+  await reaches(app, own.id, 'succeeded')
+
+  const queue = plainQueue(t, prefix, { isWorker: false })
+  await queue.ready()
+  const progressOf = async (name: string): Promise<unknown[]> => {
+    const seen: unknown[] = []
+    const job = queue.createJob({ name, data: { do: 'progress' } })
+    job.on('progress', (progress: unknown) => seen.push(progress))
+    const succeeded = once(job, 'succeeded')
+    await job.save()
+    await succeeded
+    return seen
+  }
+  t.same(await progressOf('here'), [{ done: 'ü"' }, 50])
+  t.same(await progressOf('apart'), [{ step: 1 }, { step: 2 }, { step: 2 }])
+  t.ok(heard.length > 0)
+  t.notOk(heard.includes(own.id), 'nothing is published of our own tasks')
+})

@@ -874,6 +874,7 @@ end
 if not is_owner(ARGV[2], redis.call('HGET', KEYS[1], ARGV[1])) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 publish_if_watched(KEYS[3], ARGV[4], ARGV[1], 'progress')
+if ARGV[5] then redis.pcall('PUBLISH', ARGV[4] .. 'events', ARGV[5]) end
 return 1`,
   'watch': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
