@@ -31,8 +31,10 @@ export interface ClaimRef {
 }
 
 export interface ClaimedJob extends ClaimRef {
-  /** The record. Null if it was removed while the task was claimed. */
+  /** Null if the record was removed while the task was claimed. */
   text: string | null
+  /** How often it stalled, if it did: then it is the only one of its claim. */
+  stalls?: number
 }
 
 export interface ClaimReply {
@@ -192,8 +194,7 @@ export interface ConsumerQueue {
   settle (batch: Settlement[]): Promise<ClaimStatus[]>
   /**
    * Renews the lease of a worker: see `QueueUpkeep.sweep`.
-   * @param oldest the number of its oldest claim that is not settled. Older claims are forgotten ones: any worker may
-   *   take them back
+   * @param oldest the number of its oldest claim that is not settled. Any worker may take back older, forgotten ones
    */
   renew (worker: string, oldest: number): Promise<LeaseReply>
   /** Whose these claims are. Changes nothing. */

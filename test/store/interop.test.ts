@@ -210,7 +210,7 @@ t.test('a plain producer hears the progress of a task that our worker runs, in i
   const threadFile = new URL('../fixtures/threads/deeds.ts', import.meta.url)
   const app = await build(t, { prefix, worker: true }, app => {
     app.tasks.define('here', async (_data, task) => {
-      await task.updateState('begun') // no progress: Bee-Queue has no stages
+      await task.updateState('loaded') // no progress: Bee-Queue has no stages
       await task.reportProgress({ done: 'ü"' })
       await task.updateState('half', 50)
     })

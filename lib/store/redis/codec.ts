@@ -28,7 +28,8 @@ export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[]
 /** What claim.lua returns. */
 export function toClaimReply ([now, next, ...rest]: any[], token: string): ClaimReply {
   const jobs: ClaimedJob[] = []
-  for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  for (let i = 0; i + 1 < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  if (rest.length % 2 === 1) jobs[0]!.stalls = Number(rest.at(-1))
   return { jobs, now, next: next < 0 ? null : next }
 }
 

@@ -172,6 +172,7 @@ local function reclaim()
     reply[#reply + 1] = id
     reply[#reply + 1] = records[i]
   end
+  if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
 local function cancel_wait()
@@ -198,7 +199,7 @@ local function before_stalled(ids)
   if not stalls[first] then
     while first > 1 and not stalls[first - 1] do first = first - 1 end
   end
-  return { unpack(ids, first) }
+  return { unpack(ids, first) }, stalls[first]
 end
 local sequences = {
   '[\194-\223][\128-\191]',
@@ -251,7 +252,7 @@ local function doubts(ids)
 end
 local function take()
   local free = tonumber(ARGV[1])
-  local ids = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
@@ -282,6 +283,7 @@ local function take()
   redis.call('LTRIM', KEYS[1], 0, -count - 1)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
+  if claimed_count > 0 and stalls then reply[5] = stalls end
   return claimed_count == 0
 end
 local mode = ARGV[4]

@@ -6,7 +6,8 @@ KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 do
 ARGV  1 free slots  2 claim token  3 worker id  4 mode  5 channel prefix
       mode: "now" | "again" after a lost reply | "next" behind a blocking wait on the same connection
             | "cancel-wait" if that connection was cut
-Returns { now (ms), due time of the next delayed task or -1, id, record, id, record, ... }
+Returns { now (ms), due time of the next delayed task or -1, id, record, id, record, ...
+          how often the task stalled, if the only one that was claimed did }
 
 Guarantees:
 1. A task is claimed by one token at a time. An id in waiting is a hint: it is dropped if it has no record, a claim, a
@@ -47,6 +48,7 @@ local function reclaim()
     reply[#reply + 1] = id
     reply[#reply + 1] = records[i]
   end
+  if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
 
@@ -71,7 +73,7 @@ local function queue_due_tasks()
   if head[2] then reply[2] = tonumber(head[2]) end
 end
 
--- The oldest ids up to the first one that stalled before, or that one alone if it is the oldest.
+-- The oldest ids up to the first one that stalled before, or that one alone if it is the oldest, and how often it did.
 local function before_stalled(ids)
   if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[6]) == 0 then return ids end
   local stalls = redis.call('HMGET', KEYS[6], unpack(ids))
@@ -79,7 +81,7 @@ local function before_stalled(ids)
   if not stalls[first] then
     while first > 1 and not stalls[first - 1] do first = first - 1 end
   end
-  return { unpack(ids, first) }
+  return { unpack(ids, first) }, stalls[first]
 end
 
 local sequences = {
@@ -132,7 +134,7 @@ end
 -- Returns true if ids were taken from the queue, but none of them could be claimed.
 local function take()
   local free = tonumber(ARGV[1])
-  local ids = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
@@ -163,6 +165,7 @@ local function take()
   redis.call('LTRIM', KEYS[1], 0, -count - 1)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
+  if claimed_count > 0 and stalls then reply[5] = stalls end
   return claimed_count == 0
 end
 
