@@ -1218,6 +1218,70 @@ const shields: Shield[] = [
     shield: 'this.#log.report(\'subscriber\', error, client)',
     without: 'undefined',
     test: 'store/acl'
+  },
+  // Plain Bee-Queues beside ours, prefetched tasks behind one that computes, tasks that end their worker.
+  {
+    against: 'a plain worker doubles the stored delay, and ours doubles it again',
+    file: 'worker/settlement.js',
+    shield: /beforeRetries\((.*), made\)/,
+    without: '$1',
+    test: 'store/interop'
+  },
+  {
+    against: 'a plain worker waits the same time again after a retry of ours',
+    file: 'worker/settlement.js',
+    shield: 'afterRetry(next.options.backoff)',
+    without: 'next.options.backoff',
+    test: 'store/interop'
+  },
+  {
+    against: 'a plain producer waits for the progress of a task that our worker runs',
+    file: 'store/redis/lua/update-progress.lua',
+    shield: 'if ARGV[5] then',
+    without: 'if false then',
+    test: 'store/interop'
+  },
+  {
+    against: 'a task that ends its worker takes those beside it to their last stall',
+    file: 'worker/suspects.js',
+    shield: 'jobs[0].stalls < maxStalls',
+    without: 'true',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the same in another queue of the process',
+    file: 'worker/solitude.js',
+    shield: 'if (member.held() > 0)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a claim does not say how often its task stalled',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'then reply[5] = stalls end',
+    without: 'then end',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the worker claims other tasks while a suspect runs',
+    file: 'worker/consumer.js',
+    shield: 'if (solitude.closed)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that was claimed before the suspect starts beside it',
+    file: 'worker/consumer.js',
+    shield: ' && !solitude.closed',
+    without: '',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that never ends keeps a suspect, and all other tasks, from running',
+    file: 'worker/suspects.js',
+    shield: 'setTimeout(() => this.#defer(suspect), stallInterval)',
+    without: 'setTimeout(() => {}, stallInterval)',
+    test: 'worker/suspects'
   }
 ]
 

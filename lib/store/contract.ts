@@ -31,8 +31,10 @@ export interface ClaimRef {
 }
 
 export interface ClaimedJob extends ClaimRef {
-  /** The record. Null if it was removed while the task was claimed. */
+  /** Null if the record was removed while the task was claimed. */
   text: string | null
+  /** How often it stalled, if it did: then it is the only one of its claim. */
+  stalls?: number
 }
 
 export interface ClaimReply {
@@ -202,16 +204,18 @@ export interface ConsumerQueue {
   settle (batch: Settlement[]): Promise<ClaimStatus[]>
   /**
    * Renews the lease of a worker: see `QueueUpkeep.sweep`.
-   * @param oldest the number of its oldest claim that is not settled. Older claims are forgotten ones: any worker may
-   *   take them back
+   * @param oldest the number of its oldest claim that is not settled. Any worker may take back older, forgotten ones
    */
   renew (worker: string, oldest: number): Promise<LeaseReply>
   /** Whose these claims are. Changes nothing. */
   checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]>
   /** Gives claims back. They are the next to be claimed, in the order of the array. */
   release (claims: ClaimRef[]): Promise<ClaimStatus[]>
-  /** Stores stage and progress. False if the claim was lost. */
-  updateProgress (claim: ClaimRef, json: string): Promise<boolean>
+  /**
+   * Stores stage and progress. False if the claim was lost.
+   * @param event for a plain Bee-Queue producer that listens, as JSON. Empty or missing: none
+   */
+  updateProgress (claim: ClaimRef, json: string, event?: string): Promise<boolean>
   /** Stores what a worker reports about itself, for `lifetime`. An empty text removes the worker. */
   heartbeat (worker: string, text: string, lifetime: number): Promise<void>
   /** The channel that names tasks to cancel which this worker runs. */

@@ -81,6 +81,20 @@ t.test('claim', async (t) => {
     for (const ids of [['a', 'b'], ['stalled'], ['also stalled'], ['c', 'd'], []]) t.strictSame(await f.claim(9), ids)
   })
 
+  t.test('says how often its task stalled, also when it is called again', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'stalled')
+    await f.redis.hset(f.key('stalls'), 'stalled', 2)
+    const [first, second, again, cancelled] = [
+      await f.queue.claim(9, 'w.1', false), await f.queue.claim(9, 'w.2', false),
+      await f.queue.claim(9, 'w.2', true), await f.queue.cancelWait('w.2')
+    ]
+    t.strictSame(first.jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
+    for (const { jobs } of [second, again, cancelled]) {
+      t.strictSame(jobs, [{ id: 'stalled', text: text('stalled'), token: 'w.2', stalls: 2 }])
+    }
+  })
+
   t.test('an id that is not UTF-8 is set aside as failed, and the others are claimed', async (t) => {
     const f = new QueueFixture(t)
     const texts = ['é', '€', '😀', '\u{10ffff}', '\ud7ff', '\ue000']

@@ -24,7 +24,8 @@ export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[]
 /** What claim.lua returns. */
 export function toClaimReply ([now, kept, more, ...rest]: any[], token: string): ClaimReply {
   const jobs: ClaimedJob[] = []
-  for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  for (let i = 0; i + 1 < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  if (rest.length % 2 === 1) jobs[0]!.stalls = Number(rest.at(-1))
   return { jobs, now, kept: kept === 1, more: more === 1 }
 }
 

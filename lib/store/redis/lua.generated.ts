@@ -200,6 +200,7 @@ local function reclaim()
     reply[#reply + 1] = id
     reply[#reply + 1] = records[i]
   end
+  if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
 local function cancel_wait()
@@ -222,7 +223,7 @@ local function before_stalled(ids)
   if not stalls[first] then
     while first > 1 and not stalls[first - 1] do first = first - 1 end
   end
-  return { unpack(ids, first) }
+  return { unpack(ids, first) }, stalls[first]
 end
 local sequences = {
   '[\194-\223][\128-\191]',
@@ -277,7 +278,7 @@ local function doubts(ids)
 end
 local function take()
   local free = tonumber(ARGV[1])
-  local ids = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
@@ -310,6 +311,7 @@ local function take()
   redis.call('LTRIM', KEYS[1], 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
+  if claimed_count > 0 and stalls then reply[6] = stalls end
   return claimed_count == 0
 end
 local mode = ARGV[4]
@@ -957,6 +959,7 @@ end
 if not is_owner(ARGV[2], redis.call('HGET', KEYS[1], ARGV[1])) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 publish_if_watched(KEYS[3], ARGV[4], ARGV[1], 'progress')
+if ARGV[5] then redis.pcall('PUBLISH', ARGV[4] .. 'events', ARGV[5]) end
 return 1`,
   'watch': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

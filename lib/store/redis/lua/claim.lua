@@ -7,7 +7,8 @@ ARGV  1 free slots  2 claim token  3 worker id  4 mode  5 channel prefix
       mode: "now" | "again" after a lost reply | "next" behind a blocking wait on the same connection
             | "cancel-wait" if that connection was cut
 Returns { now (ms), 0 if the lease of the worker had expired: other claims of it may have been taken back, else 1,
-          1 if more tasks wait, else 0, id, record, id, record, ... }
+          1 if more tasks wait, else 0, id, record, id, record, ...
+          how often the task stalled, if the only one that was claimed did }
 
 Guarantees:
 1. A task is claimed by one token at a time. An id in waiting is a hint: it is dropped if it has no record, a claim, a
@@ -65,6 +66,7 @@ local function reclaim()
     reply[#reply + 1] = id
     reply[#reply + 1] = records[i]
   end
+  if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
 
@@ -86,7 +88,7 @@ local function take_back(count)
   if #ids > 0 then redis.call('LTRIM', KEYS[14], 0, -count - 1) end
 end
 
--- The oldest ids up to the first one that stalled before, or that one alone if it is the oldest.
+-- The oldest ids up to the first one that stalled before, or that one alone if it is the oldest, and how often it did.
 local function before_stalled(ids)
   if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[6]) == 0 then return ids end
   local stalls = redis.call('HMGET', KEYS[6], unpack(ids))
@@ -94,7 +96,7 @@ local function before_stalled(ids)
   if not stalls[first] then
     while first > 1 and not stalls[first - 1] do first = first - 1 end
   end
-  return { unpack(ids, first) }
+  return { unpack(ids, first) }, stalls[first]
 end
 
 local sequences = {
@@ -147,7 +149,7 @@ end
 -- Returns true if ids were taken from the queue, but none of them could be claimed.
 local function take()
   local free = tonumber(ARGV[1])
-  local ids = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
@@ -180,6 +182,7 @@ local function take()
   redis.call('LTRIM', KEYS[1], 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
+  if claimed_count > 0 and stalls then reply[6] = stalls end
   return claimed_count == 0
 end
 
