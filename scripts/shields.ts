@@ -1258,7 +1258,7 @@ const shields: Shield[] = [
   {
     against: 'a claim does not say how often its task stalled',
     file: 'store/redis/lua/claim.lua',
-    shield: 'then reply[5] = stalls end',
+    shield: 'then reply[6] = stalls end',
     without: 'then end',
     test: 'worker/suspects'
   },
