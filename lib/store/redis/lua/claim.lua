@@ -66,8 +66,6 @@ local function reclaim()
     reply[#reply + 1] = id
     reply[#reply + 1] = records[i]
   end
-  local stalls = #ids == 1 and redis.call('HGET', KEYS[6], ids[1])
-  if stalls then reply[6] = stalls end
   if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
