@@ -8,8 +8,8 @@ import type { TaskState } from '../../types.ts'
 
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'handoff' | 'jobs' |
-  'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' |
-  'succeeded' | 'tick' | 'tickBlock' | 'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' |
+  'large' | 'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' |
+  'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' |
   'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
@@ -23,13 +23,13 @@ const ABOUT_AN_ID: Key[] = [
 
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
-  add: ['jobs', 'waiting', ...ABOUT_AN_ID],
+  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large'],
   'agree-stall-interval': ['stallInterval'],
   cancel: ['jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID],
   'check-claims': ['claims', 'cancelling'],
   claim: [
     'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
-    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims'
+    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims', 'large'
   ],
   counts: [
     'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',

@@ -24,7 +24,7 @@ for i = 3, #ARGV, 3 do
 end
 local found = redis.call('HMGET', KEYS[1], unpack(ids))
 local replies, waiting, delayed = {}, {}, {}
-local record_args, waiting_count, delayed_args, first_due = 0, 0, 0, nil
+local record_args, waiting_count, delayed_args, first_due, has_large = 0, 0, 0, nil, false
 for n = 1, count do
   local id, record, due = ids[n], ARGV[3 * n + 1], ARGV[3 * n + 2]
   if found[n] or taken[id] then
@@ -34,6 +34,7 @@ for n = 1, count do
     taken[id] = true
     records[record_args + 1], records[record_args + 2] = id, record
     record_args = record_args + 2
+    if #record >= 32768 then has_large = true end
     if due == '' then
       waiting_count = waiting_count + 1
       waiting[waiting_count] = id
@@ -46,6 +47,7 @@ for n = 1, count do
 end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
+if has_large then redis.call('SET', KEYS[14], 1, 'PX', 30 * 86400000) end
 if ARGV[2] == '1' then
   local new = {}
   for id in pairs(taken) do new[#new + 1] = id end
@@ -155,7 +157,8 @@ local function drop_leftover(leftovers, id)
   if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
   redis.call('HINCRBY', leftovers, '', -1)
 end
-local function read_last_records(jobs, ids)
+local LARGE, LARGE_TTL = 32768, 30 * 86400000
+local function read_in_parts(jobs, ids)
   local records, bytes, first = {}, 0, #ids + 1
   while first > 1 and bytes < 524288 do
     local from = math.max(1, first - 2)
@@ -167,6 +170,20 @@ local function read_last_records(jobs, ids)
     first = from
   end
   return records, first
+end
+local function read_all(jobs, large, ids)
+  local records = redis.call('HMGET', jobs, unpack(ids))
+  for i = 1, #ids do
+    if records[i] and #records[i] >= LARGE then
+      redis.pcall('SET', large, 1, 'PX', LARGE_TTL)
+      break
+    end
+  end
+  return records, 1
+end
+local function read_last_records(jobs, large, ids)
+  if redis.call('EXISTS', large) == 1 then return read_in_parts(jobs, ids) end
+  return read_all(jobs, large, ids)
 end
 local token = ARGV[2]
 local reply = { now, 1, 0 }
@@ -282,7 +299,7 @@ local function take()
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
-  local records, first = read_last_records(KEYS[4], ids)
+  local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
   local claimed, seen, dropped, oldest_first = {}, {}, {}, {}

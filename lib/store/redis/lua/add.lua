@@ -2,7 +2,7 @@
 Stores new tasks: what Bee-Queue's addJob and addDelayedJob do, for many tasks in one step.
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
-      10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired
+      10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large
 ARGV  1 channel earlierDelayed  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once)
 Returns for each task: 1 stored, 0 the id is taken
@@ -21,7 +21,7 @@ end
 local found = redis.call('HMGET', KEYS[1], unpack(ids))
 
 local replies, waiting, delayed = {}, {}, {}
-local record_args, waiting_count, delayed_args, first_due = 0, 0, 0, nil
+local record_args, waiting_count, delayed_args, first_due, has_large = 0, 0, 0, nil, false
 for n = 1, count do
   local id, record, due = ids[n], ARGV[3 * n + 1], ARGV[3 * n + 2]
   if found[n] or taken[id] then
@@ -31,6 +31,7 @@ for n = 1, count do
     taken[id] = true
     records[record_args + 1], records[record_args + 2] = id, record
     record_args = record_args + 2
+    if #record >= 32768 then has_large = true end -- see includes/read-records.lua
     if due == '' then
       waiting_count = waiting_count + 1
       waiting[waiting_count] = id
@@ -43,6 +44,7 @@ for n = 1, count do
 end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
+if has_large then redis.call('SET', KEYS[14], 1, 'PX', 30 * 86400000) end
 if ARGV[2] == '1' then
   local new = {}
   for id in pairs(taken) do new[#new + 1] = id end

@@ -2,7 +2,7 @@
 Claims up to `free` waiting tasks for one worker.
 
 KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 cancelledWaits
-      11 leftovers  12 leases  13 tick  14 handoff  15 lastClaims
+      11 leftovers  12 leases  13 tick  14 handoff  15 lastClaims  16 large
 ARGV  1 free slots  2 claim token  3 worker id  4 mode  5 channel prefix
       mode: "now" | "again" after a lost reply | "next" behind a blocking wait on the same connection
             | "cancel-wait" if that connection was cut
@@ -153,7 +153,7 @@ local function take()
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
-  local records, first = read_last_records(KEYS[4], ids)
+  local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
   local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
