@@ -658,6 +658,35 @@ const shields: Shield[] = [
     without: 'if (error)',
     test: 'faults/failover'
   },
+  // Calls are bounded by bytes
+  {
+    against: 'one claim of many large records holds up Redis',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'first > 1 and bytes < 524288',
+    without: 'first > 1',
+    test: 'store/bytes'
+  },
+  {
+    against: 'a purge of many large records holds up Redis',
+    file: 'store/redis/lua/purge.lua',
+    shield: 'if bytes > 524288 then return false end',
+    without: '',
+    test: 'store/bytes'
+  },
+  {
+    against: 'large results that end together are one call that is too large to be sent',
+    file: 'store/batches.js',
+    shield: ' && size + sizeOf(items[end]) <= MAX_CHARACTERS',
+    without: '',
+    test: 'store/bytes'
+  },
+  {
+    against: 'a worker whose reply was lost reads the claims of all workers, or loses its tasks',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'last.token == token then return last.ids',
+    without: 'false then return last.ids',
+    test: 'store/queue-claim'
+  },
   // One task wakes one worker
   {
     against: 'the id that a killed worker had moved waits for ever',

@@ -1,0 +1,108 @@
+/**
+ * What one call carries is bounded by bytes as well: a call with many large records would hold up Redis.
+ */
+import t from 'tap'
+import { endOfBatch } from '../../lib/store/batches.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
+import { build, randomPrefix, until } from '../support/helpers.ts'
+import { LONG, QueueFixture, range } from '../support/queue-fixture.ts'
+import type { Settlement } from '../../lib/store/contract.ts'
+
+const MIB = 1_048_576
+const large = JSON.stringify({
+  data: { name: 'a', data: 'x'.repeat(MIB) }, options: { timestamp: 1, attempts: 1 }, status: 'created'
+})
+
+t.test('a batch ends after so many items, or before they are too large together', async t => {
+  const ends = (sizes: number[], most: number): number[] => {
+    const found: number[] = []
+    for (let start = 0; start < sizes.length; start = found.at(-1)!) found.push(endOfBatch(sizes, start, most, n => n))
+    return found
+  }
+  t.same(ends([1, 1, 1, 1, 1], 2), [2, 4, 5])
+  t.same(ends([MIB, 1, 1], 9), [1, 3], 'a large one goes alone')
+  t.same(ends([5 * MIB, 5 * MIB], 9), [1, 2], 'also one that is larger than a batch may be')
+  t.same(ends([MIB / 2, MIB / 2, 1], 9), [2, 3])
+})
+
+t.test('large records are claimed a few at a time, and it is said that more wait', async t => {
+  const f = new QueueFixture(t)
+  for (const id of range(1, 7)) await f.queue.add({ id, text: large })
+  const claimed: string[][] = []
+  for (let more = true, i = 1; more; i++) {
+    const reply = await f.queue.claim(7, `w.${i}`, false)
+    claimed.push(reply.jobs.map(({ id }) => id))
+    more = reply.more
+  }
+  t.same(claimed.flat(), range(1, 7), 'in their order')
+  t.ok(Math.max(...claimed.map(ids => ids.length)) <= 2, JSON.stringify(claimed))
+  t.same((await f.queue.claim(7, `w.${claimed.length}`, true)).jobs.map(({ id }) => id), claimed.at(-1))
+})
+
+t.test('large records of another producer: the first claim finds out', async t => {
+  const f = new QueueFixture(t)
+  for (const id of range(1, 6)) await f.redis.multi().hset(f.key('jobs'), id, large).lpush(f.key('waiting'), id).exec()
+  t.same(await f.claim(2), ['n1', 'n2'])
+  t.equal(await f.redis.exists(f.key('large')), 1)
+  t.ok((await f.claim(4)).length <= 2)
+})
+
+t.test('large records are purged and removed a few at a time, and none is left', async t => {
+  const f = new QueueFixture(t)
+  for (const id of range(1, 6)) await f.queue.add({ id, text: large })
+  await f.queue.add({ id: 'later', text: large, delay: Date.now() + LONG })
+  let [calls, removed] = [0, 0]
+  for (let after: Awaited<ReturnType<typeof f.queue.purge>>['after'] | undefined; after !== null; calls++) {
+    const reply = await f.queue.purge(100, { after })
+    removed += reply.removed
+    after = reply.after
+  }
+  t.equal(removed, 7)
+  t.ok(calls > 3, `${calls} calls`)
+  t.equal(await f.redis.exists(f.key('jobs'), f.key('waiting'), f.key('delayed')), 0)
+})
+
+t.test('expired large records are removed a few at a time', async t => {
+  const f = new QueueFixture(t)
+  for (const id of range(1, 4)) {
+    await f.redis.hset(f.key('jobs'), id, large.replace('created', 'cancelled'))
+    await f.redis.zadd(f.key('done:cancelled'), 1, id)
+  }
+  t.equal(await f.upkeep.prune(100), 1)
+  let removed = 1
+  for (let more = 1; more > 0; removed += more) more = await f.upkeep.prune(100)
+  t.equal(removed, 4)
+  t.equal(await f.redis.exists(f.key('jobs'), f.key('done:cancelled')), 0)
+})
+
+t.test('large results that end together are written in several calls, and all are', async t => {
+  const prefix = randomPrefix()
+  const sizes: number[] = []
+  const app = await build(t, { prefix, maxResultSize: 4 * MIB }, app => {
+    app.tasks.define('large', async () => 'x'.repeat(3 * MIB))
+  })
+  const { settle } = RedisQueue.prototype
+  t.teardown(() => { RedisQueue.prototype.settle = settle })
+  RedisQueue.prototype.settle = function (batch: Settlement[]) {
+    sizes.push(batch.reduce((sum, { text = '' }) => sum + text.length, 0))
+    return settle.call(this, batch)
+  }
+  await app.tasks.enqueueMany('large', Array.from({ length: 12 }, () => ({})))
+  await app.tasks.startWorker({ concurrency: 12 })
+  await until('all have ended', async () => (await app.tasks.counts()).default!.succeeded === 12, 30_000)
+  t.ok(Math.max(...sizes) < 4 * MIB, `${sizes}`)
+})
+
+t.test('many large tasks are enqueued in several calls', async t => {
+  const sizes: number[] = []
+  const app = await build(t, { prefix: randomPrefix() }, app => { app.tasks.define('large') })
+  const { addMany } = RedisQueue.prototype
+  t.teardown(() => { RedisQueue.prototype.addMany = addMany })
+  RedisQueue.prototype.addMany = function (jobs) {
+    sizes.push(jobs.length)
+    return addMany.call(this, jobs)
+  }
+  await app.tasks.enqueueMany('large', Array.from({ length: 8 }, () => ({ data: 'x'.repeat(MIB / 2) })))
+  t.equal(sizes.reduce((sum, size) => sum + size), 8)
+  t.ok(Math.max(...sizes) <= 2, `${sizes}`)
+})
