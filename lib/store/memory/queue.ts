@@ -13,6 +13,7 @@ import { isTerminal, type LiveState } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying } from './reads.ts'
+import { MemorySchedules } from './schedules.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
 import { WorkerReports } from './worker-reports.ts'
@@ -43,6 +44,11 @@ export class MemoryQueue implements Queue {
   readonly #cancelling = new Set<string>()
   readonly #workers = new WorkerReports()
   readonly #waits = new Waits()
+  readonly schedules = new MemorySchedules({
+    now: () => this.#host.now(),
+    isUnfinished: id => this.#records.has(id) && !this.#lists.hasFinished(id),
+    enqueue: (id, text, delay) => { this.#add(delay === null ? { id, text } : { id, text, delay }) }
+  })
 
   constructor (name: string, host: MemoryQueueHost) {
     this.name = name
@@ -52,7 +58,6 @@ export class MemoryQueue implements Queue {
   over (): MemoryQueue { return this }
   get upkeep (): null { return null }
   async close (): Promise<void> {}
-
   // For the store
 
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 }
