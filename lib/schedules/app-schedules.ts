@@ -26,7 +26,7 @@ const SEE_MS = 60_000
 /** How long until it tries again to store them, in ms. */
 const RETRY_MS = 1_000
 
-interface Found { stored: StoredSchedule, queue: Queue }
+interface FoundSchedule { stored: StoredSchedule, queue: Queue }
 
 export class AppSchedules implements Schedules {
   readonly #tasks: AppTasks
@@ -85,7 +85,7 @@ export class AppSchedules implements Schedules {
         await this.#declare(id, spec)
         specs.delete(id)
       } catch (error) {
-        this.#complain(id, error)
+        this.#reportFailure(id, error)
       }
     }
     if (this.#closed) return
@@ -103,7 +103,7 @@ export class AppSchedules implements Schedules {
     this.#log.info(fields, 'schedule declared')
   }
 
-  #complain (id: string, error: unknown): void {
+  #reportFailure (id: string, error: unknown): void {
     if (!this.#limit.allows(causeOf(error))) return
     const fields = { event: 'schedule.not_stored', schedule: id, err: toLoggableError(toFailure(error)) }
     this.#log.warn(fields, 'schedule could not be stored, trying again')
@@ -116,7 +116,7 @@ export class AppSchedules implements Schedules {
   }
 
   async #seeAll (): Promise<void> {
-    for (const [id, spec] of this.#stored) await this.#store.see(id, spec).catch(error => this.#complain(id, error))
+    for (const [id, spec] of this.#stored) await this.#store.see(id, spec).catch(error => this.#reportFailure(id, error))
     if (!this.#closed) this.#seeIn(SEE_MS)
   }
 
@@ -141,7 +141,7 @@ export class AppSchedules implements Schedules {
     return await Promise.all(found.map(one => this.#toRecord(one)))
   }
 
-  async #toRecord ({ stored, queue }: Found): Promise<ScheduleRecord> {
+  async #toRecord ({ stored, queue }: FoundSchedule): Promise<ScheduleRecord> {
     const { task } = stored.state
     const known = this.#tasks.queues.has(queue.name)
     const record = task !== undefined && known ? await this.#tasks.status(task, queue.name) : null
@@ -149,7 +149,7 @@ export class AppSchedules implements Schedules {
     return toScheduleRecord(stored, queue.name, { now: this.#tasks.clock.now(), next, state: record?.state ?? null })
   }
 
-  async #found (id: string): Promise<Found> { return await this.#store.find(id) ?? notFound(id) }
+  async #found (id: string): Promise<FoundSchedule> { return await this.#store.find(id) ?? notFound(id) }
 
   async remove (id: string): Promise<boolean> {
     const found = await this.#store.find(id)
