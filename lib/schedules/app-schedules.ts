@@ -116,7 +116,9 @@ export class AppSchedules implements Schedules {
   }
 
   async #seeAll (): Promise<void> {
-    for (const [id, spec] of this.#stored) await this.#store.see(id, spec).catch(error => this.#reportFailure(id, error))
+    for (const [id, spec] of this.#stored) {
+      await this.#store.see(id, spec).catch(error => this.#reportFailure(id, error))
+    }
     if (!this.#closed) this.#seeIn(SEE_MS)
   }
 
@@ -146,7 +148,8 @@ export class AppSchedules implements Schedules {
     const known = this.#tasks.queues.has(queue.name)
     const record = task !== undefined && known ? await this.#tasks.status(task, queue.name) : null
     const next = this.#store.upcoming(stored, 3)
-    return toScheduleRecord(stored, queue.name, { now: this.#tasks.clock.now(), next, state: record?.state ?? null })
+    const now = this.#tasks.clock.now()
+    return toScheduleRecord(stored, queue.name, { now, next, state: record?.state ?? null })
   }
 
   async #found (id: string): Promise<FoundSchedule> { return await this.#store.find(id) ?? notFound(id) }
