@@ -19,6 +19,7 @@ const rooms = [
   'lib/store/contract.ts',
   'lib/store/schedule-contract.ts',
   'lib/store/claim-token.ts',
+  'lib/store/batches.ts',
   'lib/boot/',
   'lib/dev/',
   'lib/telemetry.ts',

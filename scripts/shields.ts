@@ -92,7 +92,7 @@ const shields: Shield[] = [
   {
     against: 'finished jobs stay for ever',
     file: 'worker/maintenance.js',
-    shield: 'await upkeep.prune(PRUNE_LIMIT) >= PRUNE_LIMIT',
+    shield: 'await upkeep.prune(PRUNE_LIMIT) > 0',
     without: 'false',
     test: 'tasks/status'
   },
@@ -246,7 +246,7 @@ const shields: Shield[] = [
   {
     against: 'what is left over from a removed task takes the next one with that id with it',
     file: 'store/redis/lua/add.lua',
-    shield: 'for id in pairs(taken) do leave(3, id) end',
+    shield: 'leave(3, new)',
     without: '',
     test: 'store/lives'
   },
@@ -1222,49 +1222,49 @@ const shields: Shield[] = [
   // Schedules
   {
     against: 'two processes fire the same tick: each expects the mark that it has read',
-    file: 'store/redis/lua.generated.js',
+    file: 'store/redis/lua/tick.lua',
     shield: "if not state.next or string.format('%.0f', state.next) ~= ARGV[4] then return 'taken' end",
     without: '',
     test: 'store/schedules'
   },
   {
     against: 'a caller that read the definition before a change fires a tick of it',
-    file: 'store/redis/lua.generated.js',
+    file: 'store/redis/lua/tick.lua',
     shield: "if string.format('%.0f', state.generation) ~= ARGV[2] and mode == 'tick' then return 'taken' end",
     without: '',
     test: 'store/schedules'
   },
   {
     against: 'a tick starts its task beside the one of the tick before',
-    file: 'store/redis/lua.generated.js',
+    file: 'store/redis/lua/tick.lua',
     shield: "if ARGV[12] == 'allow' or not is_running(state.task) then",
     without: 'if true then',
     test: 'store/schedules'
   },
   {
     against: 'a schedule whose code was removed fires for ever',
-    file: 'store/redis/lua.generated.js',
+    file: 'store/redis/lua/tick.lua',
     shield: 'if state.declared and now - state.seen > state.grace then',
     without: 'if false then',
     test: 'store/schedules'
   },
   {
     against: 'an old version that is alive in a rolling deploy speaks for the new one',
-    file: 'store/redis/lua.generated.js',
+    file: 'store/redis/lua/change-schedule.lua',
     shield: "if state.hash ~= ARGV[3] or not state.declared or state.orphan then return '' end",
     without: '',
     test: 'store/schedules'
   },
   {
     against: 'a start that changes nothing plans the next tick again',
-    file: 'store/redis/lua.generated.js',
+    file: 'store/redis/lua/set-schedule.lua',
     shield: 'if same and not silent then',
     without: 'if false then',
     test: 'store/schedules'
   },
   {
     against: 'two versions move a schedule at the same time: it fires in both queues',
-    file: 'store/redis/lua.generated.js',
+    file: 'store/redis/lua/set-schedule.lua',
     shield: "if before and before.epoch > epoch then return 'superseded' end",
     without: '',
     test: 'store/schedules'
@@ -1275,6 +1275,70 @@ const shields: Shield[] = [
     shield: 'if (!this.#isRepeated(next))',
     without: 'if (true)',
     test: 'schedules/calendar'
+  },
+  // Plain Bee-Queues beside ours, prefetched tasks behind one that computes, tasks that end their worker.
+  {
+    against: 'a plain worker doubles the stored delay, and ours doubles it again',
+    file: 'worker/settlement.js',
+    shield: /beforeRetries\((.*), made\)/,
+    without: '$1',
+    test: 'store/interop'
+  },
+  {
+    against: 'a plain worker waits the same time again after a retry of ours',
+    file: 'worker/settlement.js',
+    shield: 'afterRetry(next.options.backoff)',
+    without: 'next.options.backoff',
+    test: 'store/interop'
+  },
+  {
+    against: 'a plain producer waits for the progress of a task that our worker runs',
+    file: 'store/redis/lua/update-progress.lua',
+    shield: 'if ARGV[5] then',
+    without: 'if false then',
+    test: 'store/interop'
+  },
+  {
+    against: 'a task that ends its worker takes those beside it to their last stall',
+    file: 'worker/suspects.js',
+    shield: 'jobs[0].stalls < maxStalls',
+    without: 'true',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the same in another queue of the process',
+    file: 'worker/solitude.js',
+    shield: 'if (member.held() > 0)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a claim does not say how often its task stalled',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'then reply[6] = stalls end',
+    without: 'then end',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the worker claims other tasks while a suspect runs',
+    file: 'worker/consumer.js',
+    shield: 'if (solitude.closed)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that was claimed before the suspect starts beside it',
+    file: 'worker/consumer.js',
+    shield: ' && !solitude.closed',
+    without: '',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that never ends keeps a suspect, and all other tasks, from running',
+    file: 'worker/suspects.js',
+    shield: 'setTimeout(() => this.#defer(suspect), stallInterval)',
+    without: 'setTimeout(() => {}, stallInterval)',
+    test: 'worker/suspects'
   }
 ]
 

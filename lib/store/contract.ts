@@ -32,8 +32,10 @@ export interface ClaimRef {
 }
 
 export interface ClaimedJob extends ClaimRef {
-  /** The record. Null if it was removed while the task was claimed. */
+  /** Null if the record was removed while the task was claimed. */
   text: string | null
+  /** How often it stalled, if it did: then it is the only one of its claim. */
+  stalls?: number
 }
 
 export interface ClaimReply {
@@ -192,31 +194,33 @@ export interface ConsumerQueue {
   readonly name: string
   /**
    * Claims up to `free` tasks. The token names the worker, whose lease is renewed by it.
-   * @param again true after a lost reply: the same token gets the same tasks, and no more
+   * @param again true after a lost reply: the same token gets the same tasks, and no more. The caller has claimed
+   *   nothing else meanwhile, but by a wait
    */
   claim (free: number, token: string, again: boolean): Promise<ClaimReply>
   /**
-   * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer, and
-   * may return null: then the caller has to claim. If it rejects, `cancelWait` must follow: the wait may still go on in
-   * the store.
+   * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer. If
+   * it rejects, `cancelWait` must follow: the wait may still go on in the store.
    */
-  claimNext (seconds: number, token: string): Promise<ClaimReply | null>
+  claimNext (seconds: number, token: string): Promise<ClaimReply>
   /** Ends the wait of a token. Returns what the token had claimed. From now on a wait of the token claims nothing. */
   cancelWait (token: string): Promise<ClaimReply>
   /** Writes outcomes. State, record, expiry and messages of each change in one step. */
   settle (batch: Settlement[]): Promise<ClaimStatus[]>
   /**
    * Renews the lease of a worker: see `QueueUpkeep.sweep`.
-   * @param oldest the number of its oldest claim that is not settled. Older claims are forgotten ones: any worker may
-   *   take them back
+   * @param oldest the number of its oldest claim that is not settled. Any worker may take back older, forgotten ones
    */
   renew (worker: string, oldest: number): Promise<LeaseReply>
   /** Whose these claims are. Changes nothing. */
   checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]>
   /** Gives claims back. They are the next to be claimed, in the order of the array. */
   release (claims: ClaimRef[]): Promise<ClaimStatus[]>
-  /** Stores stage and progress. False if the claim was lost. */
-  updateProgress (claim: ClaimRef, json: string): Promise<boolean>
+  /**
+   * Stores stage and progress. False if the claim was lost.
+   * @param event for a plain Bee-Queue producer that listens, as JSON. Empty or missing: none
+   */
+  updateProgress (claim: ClaimRef, json: string, event?: string): Promise<boolean>
   /** Stores what a worker reports about itself, for `lifetime`. An empty text removes the worker. */
   heartbeat (worker: string, text: string, lifetime: number): Promise<void>
   /** The channel that names tasks to cancel which this worker runs. */
@@ -242,7 +246,7 @@ export interface QueueUpkeep {
   sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply>
   /** Ends the lease of a worker that closes: what it did not settle is taken back at the next sweep. */
   endLease (worker: string): Promise<void>
-  /** Removes up to `limit` expired records of each state. Returns how many. */
+  /** Removes expired records, up to `limit` of each state. Returns how many: 0 if there are no more. */
   prune (limit: number): Promise<number>
   /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */
   expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string>

@@ -13,6 +13,7 @@ import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { endOfBatch } from '../store/batches.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
@@ -109,8 +110,9 @@ export class TaskProducer {
   async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: boolean) => void): Promise<void> {
     for (const queue of new Set(tasks.map(task => task.queue))) {
       const inQueue = tasks.filter(task => task.queue === queue)
-      for (let i = 0; i < inQueue.length; i += BATCH) {
-        const batch = inQueue.slice(i, i + BATCH)
+      for (let start = 0, end = 0; start < inQueue.length; start = end) {
+        end = endOfBatch(inQueue, start, BATCH, ({ text }) => text.length)
+        const batch = inQueue.slice(start, end)
         const created = await this.#sendBatch(queue, batch)
         batch.forEach((task, i) => onSent(task, created[i]!))
       }

@@ -11,12 +11,14 @@
  * for the queue, on a connection of its own.
  */
 import { Claimer } from './claimer.ts'
-import { debugFields } from './debug-log.ts'
 import { collectLastClaims } from './last-claims.ts'
 import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
 import { SettlementBatcher } from './settlement-batcher.ts'
+import { solitude } from './solitude.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Suspects } from './suspects.ts'
 import { Upkeep } from './upkeep.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
@@ -45,7 +47,8 @@ export class QueueConsumer {
   readonly #settlements: SettlementBatcher
   readonly #runner: Runner
   readonly #upkeep: Upkeep
-  readonly #unsubscribers: Array<() => void> = []
+  readonly #suspects: Suspects
+  readonly #subscriptions: Subscriptions
   #stopped = false
   /** False after a claim that left no task waiting, until something says otherwise. */
   #mayHaveWork = true
@@ -71,6 +74,10 @@ export class QueueConsumer {
     this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()
+    const [runner, settlements, upkeep] = [this.#runner, this.#settlements, this.#upkeep]
+    const onResume = (): void => this.#onSlotFree()
+    this.#suspects = new Suspects({ ...context, queue: queue.name, runner, settlements, upkeep, onResume })
+    this.#subscriptions = new Subscriptions(context.pubSub, this.#calls)
   }
 
   #makeRunner (): Runner {
@@ -104,23 +111,18 @@ export class QueueConsumer {
     })
   }
 
-  #claims (): ClaimRef[] { return [...this.#runner.claims(), ...this.#prefetched.claims()] }
+  #claims (): ClaimRef[] {
+    return [...this.#runner.claims(), ...this.#prefetched.claims(), ...this.#suspects.claims()]
+  }
 
   /** Resolves once it listens for all that may wake it. Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
     await this.#upkeep.start()
     if (this.#stopped) return
-    this.#unsubscribers.push(this.#context.pubSub.onResync(() => this.wake()))
-    await this.#listen(this.#queue.cancelChannel(this.#context.worker), id => void this.#upkeep.check(id))
+    this.#subscriptions.onResync(() => this.wake())
+    const { worker } = this.#context
+    await this.#subscriptions.listen(this.#queue.cancelChannel(worker), id => void this.#upkeep.check(id))
     this.wake()
-  }
-
-  /** Not after the worker has closed: a connection would be opened that nobody closes. */
-  async #listen (channel: string, listener: (message: string) => void): Promise<void> {
-    if (this.#calls.closed) return
-    const end = await this.#context.pubSub.listen(channel, listener)
-    if (this.#calls.closed) end()
-    else this.#unsubscribers.push(end)
   }
 
   // Claim
@@ -151,6 +153,7 @@ export class QueueConsumer {
    * is at one half while the handlers run the other.
    */
   get #room (): number {
+    if (solitude.closed) return 0
     const { concurrency } = this.#context
     const ahead = this.#prefetchWindow.size(!this.#runner.hasFreeSlot)
     const room = concurrency + ahead - this.#runner.slots - this.#prefetched.length
@@ -202,35 +205,32 @@ export class QueueConsumer {
 
   // Prefetch
 
-  #prefetch ({ jobs, now, kept }: ClaimReply): void {
-    if (!kept) this.#upkeep.onExpired()
-    this.#prefetched.add(jobs, now)
+  #prefetch (reply: ClaimReply): void {
+    if (!reply.kept) this.#upkeep.onExpired()
+    this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now)
     if (this.#stopped) this.#takePrefetched()
   }
 
   /** Starts claimed tasks while there are slots. Not while the lease is in doubt: another worker may run them. */
   #fillSlots (): void {
     if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
-    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot) this.#runner.take(this.#prefetched.shift()!)
+    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot && !solitude.closed) {
+      this.#runner.take(this.#prefetched.shift()!)
+    }
     this.#prefetched.watch()
   }
 
   /** After a stop: the runner sorts out what is to be settled and what to be released. */
   #takePrefetched (): void {
     this.#prefetched.stop()
-    for (const job of this.#prefetched.takeAll()) this.#runner.take(job)
+    for (const job of [...this.#prefetched.takeAll(), ...this.#suspects.takeAll()]) this.#runner.take(job)
   }
 
-  #releasePrefetched (): void {
-    const { log } = this.#context
-    const count = this.#prefetched.length
-    const fields = debugFields(log, () => ({ event: 'claim.released', queue: this.#queue.name, count }))
-    if (fields) log.debug(fields, 'prefetched tasks released: no slot was free in time')
-    void this.#settlements.release(this.#prefetched.takeAll().map(job => this.#runner.toTask(job)))
-  }
+  #releasePrefetched (): void { void this.#runner.release(this.#prefetched.takeAll()) }
 
   #onClaimStatus (claim: ClaimRef, status: ClaimStatus): void {
     if (this.#runner.onClaimStatus(claim, status) || status === 'owned') return
+    this.#suspects.onClaimStatus(claim, status)
     const job = this.#prefetched.take(claim)
     if (job && status === 'cancelRequested') this.#settlements.finish('cancelled', this.#runner.toTask(job))
   }
@@ -288,7 +288,8 @@ export class QueueConsumer {
   }
 
   close (): void {
-    for (const unsubscribe of this.#unsubscribers) unsubscribe()
+    this.#subscriptions.end()
+    this.#suspects.close()
     this.#upkeep.stop()
     this.#calls.close()
   }

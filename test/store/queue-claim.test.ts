@@ -42,10 +42,12 @@ t.test('claim', async (t) => {
     const same = ['n1', 'n2'].map(id => ({ id, text: text(id), token: 'w.10' }))
     t.strictSame(jobs.sort((x, y) => x.id < y.id ? -1 : 1), same)
     t.strictSame(await f.state(), before)
-    t.strictSame(await f.claim(2, 'w.1', true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
     await f.redis.hdel(f.key('jobs'), 'n1')
     const again = await f.queue.claim(0, 'w.10', true)
     t.equal(again.jobs.find(job => job.id === 'n1')!.text, null, 'a record that was removed meanwhile')
+    t.strictSame(await f.claim(2, 'w.1', true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
+    await f.redis.hset(f.key('lastClaims'), 'w now', 'garbage')
+    t.strictSame(await f.claim(1, 'w.1', true), ['n5'])
   })
 
   t.test('takes up to a thousand tasks', async (t) => {
@@ -77,6 +79,20 @@ t.test('claim', async (t) => {
     await f.add('a', 'b', 'stalled', 'also stalled', 'c', 'd')
     await f.redis.hset(f.key('stalls'), 'stalled', 1, 'also stalled', 2)
     for (const ids of [['a', 'b'], ['stalled'], ['also stalled'], ['c', 'd'], []]) t.strictSame(await f.claim(9), ids)
+  })
+
+  t.test('says how often its task stalled, also when it is called again', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'stalled')
+    await f.redis.hset(f.key('stalls'), 'stalled', 2)
+    const [first, second, again, cancelled] = [
+      await f.queue.claim(9, 'w.1', false), await f.queue.claim(9, 'w.2', false),
+      await f.queue.claim(9, 'w.2', true), await f.queue.cancelWait('w.2')
+    ]
+    t.strictSame(first.jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
+    for (const { jobs } of [second, again, cancelled]) {
+      t.strictSame(jobs, [{ id: 'stalled', text: text('stalled'), token: 'w.2', stalls: 2 }])
+    }
   })
 
   t.test('an id that is not UTF-8 is set aside as failed, and the others are claimed', async (t) => {

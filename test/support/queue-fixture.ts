@@ -81,7 +81,7 @@ export class QueueFixture {
   /** Everything that the queue has in Redis, by key, but for watched tasks, leases and timekeepers. */
   async dump (): Promise<Record<string, any>> {
     const found: Record<string, any> = {}
-    const names = ['watched', 'leases', 'floors', 'tick', 'tickBlock', 'timekeepers']
+    const names = ['watched', 'leases', 'floors', 'tick', 'tickBlock', 'timekeepers', 'lastClaims']
     const unseen = new Set(names.map(name => this.key(name)))
     const keys = (await this.redis.keys(`${this.prefix}:*`)).filter(key => !unseen.has(key))
     for (const key of keys.sort()) found[key.slice(this.prefix.length + 5)] = await this.#content(key)

@@ -5,7 +5,7 @@
  * It differs in four ways:
  * 1. A worker has no lease: its claims end with its process.
  * 2. The clock moves only when a test moves it: due tasks are queued then, expired records removed.
- * 3. A worker that waits is woken, and has to claim.
+ * 3. A task wakes all workers that wait. Most of them get nothing, and wait again.
  * 4. All changes are published: all listeners are in this process.
  */
 import { decodeProgress } from '../../records/progress.ts'
@@ -13,6 +13,7 @@ import { isTerminal, type LiveState } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying } from './reads.ts'
+import { LastClaims, type ClaimKind } from './last-claims.ts'
 import { MemorySchedules } from './schedules.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
@@ -39,6 +40,7 @@ export class MemoryQueue implements Queue {
   readonly #records = new Map<string, string>()
   readonly #lists = new TaskLists()
   readonly #claims = new Map<string, { token: string, at: number }>()
+  readonly #lastClaims = new LastClaims()
   readonly #progress = new Map<string, string>()
   /** Running tasks whose cancel was requested. */
   readonly #cancelling = new Set<string>()
@@ -59,7 +61,6 @@ export class MemoryQueue implements Queue {
   get upkeep (): null { return null }
   async close (): Promise<void> {}
   // For the store
-
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 }
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
   get delayed (): number { return this.#lists.delayed.size }
@@ -88,7 +89,6 @@ export class MemoryQueue implements Queue {
   #checkIdle (): void { if (this.idle) this.#host.onIdle() }
 
   // For producers and readers
-
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
   async addMany (jobs: NewJob[]): Promise<boolean[]> { return jobs.map(job => this.#add(job)) }
 
@@ -189,7 +189,7 @@ export class MemoryQueue implements Queue {
   // For workers
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
     const claimed = again ? this.#reclaim(token) : []
-    const reply = this.#toReply(claimed.length > 0 ? claimed : this.#take(free, token))
+    const reply = this.#toReply(claimed.length > 0 ? claimed : this.#take(free, token, 'now'))
     this.#checkIdle()
     return reply
   }
@@ -198,7 +198,7 @@ export class MemoryQueue implements Queue {
     return { jobs, now: this.#host.now(), kept: true, more: this.hasWaiting }
   }
 
-  #take (free: number, token: string): ClaimedJob[] {
+  #take (free: number, token: string, kind: ClaimKind): ClaimedJob[] {
     const jobs: ClaimedJob[] = []
     for (const id of this.#lists.takeWaiting(free)) {
       const text = this.#records.get(id)
@@ -207,20 +207,20 @@ export class MemoryQueue implements Queue {
       jobs.push({ id, text, token })
       this.#publishChange(id, 'active')
     }
+    this.#lastClaims.put(token, kind, jobs)
     return jobs
   }
 
   /** The tasks that the token has claimed already, claimed again: the caller is about to start them. */
   #reclaim (token: string): ClaimedJob[] {
-    const ids = [...this.#claims.keys()].filter(id => this.#owns({ id, token }))
+    const ids = this.#lastClaims.of(token).filter(id => this.#owns({ id, token }))
     for (const id of ids) this.#claims.set(id, { token, at: this.#host.now() })
     return ids.map(id => ({ id, text: this.#records.get(id) ?? null, token }))
   }
 
-  async claimNext (_seconds: number, token: string): Promise<ClaimReply | null> {
-    if (this.#waits.isCancelled(token)) return this.#toReply([])
-    if (this.hasWaiting) return null
-    return await this.#waits.wait(token) === 'woken' ? null : this.#toReply([])
+  async claimNext (_seconds: number, token: string): Promise<ClaimReply> {
+    if (!this.hasWaiting && !this.#waits.isCancelled(token)) await this.#waits.wait(token)
+    return this.#toReply(this.#waits.isCancelled(token) ? [] : this.#take(1, token, 'wait'))
   }
 
   async cancelWait (token: string): Promise<ClaimReply> {

@@ -24,7 +24,8 @@ export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[]
 /** What claim.lua returns. */
 export function toClaimReply ([now, kept, more, ...rest]: any[], token: string): ClaimReply {
   const jobs: ClaimedJob[] = []
-  for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  for (let i = 0; i + 1 < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  if (rest.length % 2 === 1) jobs[0]!.stalls = Number(rest.at(-1))
   return { jobs, now, kept: kept === 1, more: more === 1 }
 }
 
@@ -48,11 +49,11 @@ export const toDueReply = ([seat, now, next, tick, held]: number[]): DueReply =>
   isTimekeeper: seat === 1, now: now!, next: next! < 0 ? null : next!, tick: tick! < 0 ? null : tick!, held: held!
 })
 
-/** What sweep.lua returns. */
+/** What sweep.lua returns. The records of exhausted tasks are still to be read. */
 export function toSweepReply ([position, wait, requeued, flat]: [string, number, string[], any[]]): SweepReply {
   const exhausted: ExhaustedTask[] = []
-  for (let i = 0; i < flat.length; i += 4) {
-    exhausted.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2], token: flat[i + 3] })
+  for (let i = 0; i < flat.length; i += 3) {
+    exhausted.push({ id: flat[i], text: '', stalls: flat[i + 1], token: flat[i + 2] })
   }
   return { requeued, exhausted, wait, position: position === '' ? null : position }
 }

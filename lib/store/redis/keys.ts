@@ -8,9 +8,10 @@ import type { TaskState } from '../../types.ts'
 
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'handoff' |
-  'heldTicks' | 'jobs' | 'leases' | 'leftovers' | 'progress' | 'schedules' | 'scheduleStates' | 'stallBlock' |
-  'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' | 'timekeepers' | 'waiting' |
-  'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded'
+  'heldTicks' | 'jobs' | 'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'schedules' | 'scheduleStates' |
+  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
+  'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
+  'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
 export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page' | 'place-schedule'>
@@ -30,13 +31,13 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'check-claims': ['claims', 'cancelling'],
   claim: [
     'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
-    'leftovers', 'leases', 'tick', 'handoff'
+    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims'
   ],
   counts: [
     'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
     'handoff'
   ],
-  'end-lease': ['leases', 'floors', 'timekeepers'],
+  'end-lease': ['leases', 'floors', 'timekeepers', 'lastClaims'],
   heartbeat: ['workers', 'workerInfo'],
   'page-active': ['claims', 'active'],
   prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
@@ -46,7 +47,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
-  renew: ['leases', 'tick', 'floors', 'cancelling'],
+  renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [
@@ -54,7 +55,8 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'
   ],
   sweep: [
-    'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID
+    'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
+    'lastClaims'
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
@@ -102,6 +104,7 @@ export class QueueKeys {
   /** The keys of a script. Made once: enqueueing is too frequent to make them for each call. */
   of (script: QueueScript): string[] { return this.#ofScripts[script]! }
 
+  get jobs (): string { return this.#key('jobs') }
   get waiting (): string { return this.#key('waiting') }
   get handoff (): string { return this.#key('handoff') }
 

@@ -154,8 +154,9 @@ export class RedisQueue implements Queue {
     return toClaimStatuses(await this.#run('release', [this.#keys.prefix, ...claimArguments(claims)]))
   }
 
-  async updateProgress ({ id, token }: ClaimRef, json: string): Promise<boolean> {
-    return await this.#run('update-progress', [id, token, json, this.#keys.prefix]) === 1
+  async updateProgress ({ id, token }: ClaimRef, json: string, event?: string): Promise<boolean> {
+    const args = [id, token, json, this.#keys.prefix]
+    return await this.#run('update-progress', event ? [...args, event] : args) === 1
   }
 
   async heartbeat (worker: string, text: string, lifetime: number): Promise<void> {

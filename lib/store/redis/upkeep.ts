@@ -6,7 +6,7 @@ import { toDueReply, toSweepReply } from './codec.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
-import type { DueReply, QueueUpkeep, SweepReply } from '../contract.ts'
+import type { DueReply, ExhaustedTask, QueueUpkeep, SweepReply } from '../contract.ts'
 
 export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
@@ -29,7 +29,15 @@ export class RedisUpkeep implements QueueUpkeep {
 
   async sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply> {
     const args = [stallInterval, maxStalls, position ?? '']
-    return toSweepReply(await runQueueScript(this.#client, this.#keys, 'sweep', args))
+    const reply = toSweepReply(await runQueueScript(this.#client, this.#keys, 'sweep', args))
+    const exhausted = await Promise.all(reply.exhausted.map(task => this.#withRecord(task)))
+    return { ...reply, exhausted: exhausted.filter(task => task !== null) }
+  }
+
+  /** Outside of the script: Redis needs twenty times as long to read a record in Lua. Null if it is gone by now. */
+  async #withRecord (task: ExhaustedTask): Promise<ExhaustedTask | null> {
+    const text = await this.#client.hget(this.#keys.jobs, task.id)
+    return text === null ? null : { ...task, text }
   }
 
   async endLease (worker: string): Promise<void> {

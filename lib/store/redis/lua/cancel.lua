@@ -29,7 +29,7 @@ local delayed = redis.call('ZSCORE', KEYS[6], id)
 if not delayed and redis.call('LLEN', KEYS[3]) > 0 and redis.call('LPOS', KEYS[3], id) then return 'requested' end
 -- A write that adds comes first: a Redis that is out of memory refuses it, and rolls nothing back.
 redis.call('HSET', KEYS[1], id, ARGV[3])
-leave(6, id)
+leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
 else
