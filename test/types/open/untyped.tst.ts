@@ -217,6 +217,6 @@ test('the data of a schedule is that of its task', () => {
   app.tasks.defineSchedule('c', { task: 'by-name', data: 1, every: 60_000 })
   // @ts-expect-error is not assignable
   app.tasks.defineSchedule('d', { task: report, data: { kind: 1 }, every: 60_000 })
-  // @ts-expect-error is not assignable
+  // @ts-expect-error 'id' does not exist in type
   app.tasks.defineSchedule('e', { task: plain, every: 60_000, options: { id: 'own' } })
 })
