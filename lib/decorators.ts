@@ -8,13 +8,14 @@ import { checkWhere } from './options.ts'
 import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
+import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
 import type { TestClock } from './testing/test-clock.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage,
-  TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, Task, TaskHandle, TaskHandler,
+  TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -26,18 +27,41 @@ function queueOf (where: WhereOptions | undefined): string | undefined {
   return where.queue
 }
 
+/** What the decorators are made of. */
+export interface Decorated {
+  registry: AppTasks
+  workers: AppWorkers
+  clock: TestClock
+  schedules: AppSchedules
+}
+
+/** The methods of `Schedules`, and nothing else. */
+const runTimeOf = (schedules: AppSchedules): Schedules => ({
+  set: (id: string, spec: unknown) => schedules.set(id, spec),
+  get: id => schedules.get(id),
+  list: () => schedules.list(),
+  remove: id => schedules.remove(id),
+  pause: id => schedules.pause(id),
+  resume: id => schedules.resume(id),
+  trigger: id => schedules.trigger(id)
+})
+
 /** `fastify.tasks` of one Fastify scope. A task that is defined through it runs with that scope as its `this`. */
 class ScopedTasks implements FastifyTasks {
   readonly #registry: AppTasks
   readonly #instance: FastifyInstance
   readonly #workers: AppWorkers
   readonly #clock: TestClock
+  readonly schedules: Schedules
+  readonly defineSchedule: FastifyTasks['defineSchedule']
 
-  constructor (registry: AppTasks, instance: FastifyInstance, workers: AppWorkers, clock: TestClock) {
+  constructor (instance: FastifyInstance, { registry, workers, clock, schedules }: Decorated) {
     this.#registry = registry
     this.#instance = instance
     this.#workers = workers
     this.#clock = clock
+    this.schedules = runTimeOf(schedules)
+    this.defineSchedule = (id: string, spec: unknown) => schedules.define(id, spec)
   }
 
   get name (): string { return this.#registry.settings.name }
@@ -102,16 +126,14 @@ class ScopedTasks implements FastifyTasks {
  * Adds the decorators. Workers that are started through them are added to `workers`.
  * @throws FST_TASKS_NAME_TAKEN
  */
-export function decorate (
-  fastify: FastifyInstance, registry: AppTasks, workers: AppWorkers, clock: TestClock
-): FastifyTasks {
-  const { name } = registry.settings
+export function decorate (fastify: FastifyInstance, decorated: Decorated): FastifyTasks {
+  const { name } = decorated.registry.settings
   if (fastify.hasDecorator(name)) throw new errors.NameTaken(name)
   const scoped = new WeakMap<FastifyInstance, FastifyTasks>()
   fastify.decorate(name, {
     getter (this: FastifyInstance) {
       let tasks = scoped.get(this)
-      if (!tasks) scoped.set(this, tasks = new ScopedTasks(registry, this, workers, clock))
+      if (!tasks) scoped.set(this, tasks = new ScopedTasks(this, decorated))
       return tasks
     }
   })

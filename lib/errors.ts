@@ -66,6 +66,24 @@ export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
   'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
   'Call reply.accepted(await task.enqueue(data))', 500)
 
+// schedules
+export const ScheduleIdInvalid = createError('FST_TASKS_SCHEDULE_ID_INVALID',
+  'A schedule\'s id must be 1 to 64 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", ' +
+  'the first a letter, a digit or "_"; got %s', 500)
+export const ScheduleAlreadyDefined = createError('FST_TASKS_SCHEDULE_ALREADY_DEFINED',
+  'Schedule "%s" is already defined. An id stands for one schedule: choose another id', 500)
+export const ScheduleOptionInvalid = createError('FST_TASKS_SCHEDULE_OPTION_INVALID',
+  'Schedule "%s": option "%s" must be %s, got %s. %s', 500)
+export const ScheduleCronInvalid = createError('FST_TASKS_SCHEDULE_CRON_INVALID',
+  'Schedule "%s": cron "%s" cannot be used: %s. Five fields are minute, hour, day of the month, month, day of the ' +
+  'week, as in "0 3 * * *"; six fields, the first for seconds, need seconds: true', 500)
+export const ScheduleDataInvalid = createError('FST_TASKS_SCHEDULE_DATA_INVALID',
+  'Schedule "%s": task "%s" refuses its data: %s. Change the data, or the schema of the task', 500)
+export const ScheduleDeclared = createError('FST_TASKS_SCHEDULE_DECLARED',
+  'Schedule "%s" is declared in code, and cannot be %s at run time. Change the code, or pause it', 409)
+export const ScheduleNotFound = createError('FST_TASKS_SCHEDULE_NOT_FOUND',
+  'There is no schedule with the id "%s"', 404)
+
 // Redis
 /** Clients of HTTP get this message. What was called, and what Redis replied, is in the `cause`, for the log. */
 export const RedisUnavailable = createError('FST_TASKS_REDIS_UNAVAILABLE',

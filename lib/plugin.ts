@@ -11,6 +11,7 @@ import { drainBeforeClose } from './boot/drain-before-close.ts'
 import { decorate } from './decorators.ts'
 import * as errors from './errors.ts'
 import { pluginSettings, workerSettings, type Settings } from './options.ts'
+import { AppSchedules } from './schedules/app-schedules.ts'
 import { makeRoutes } from './routes/routes.ts'
 import { connect, disconnect, isClient, type RedisClient } from './store/redis/connection.ts'
 import { Greeting } from './store/redis/greeting.ts'
@@ -43,9 +44,10 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const registry = new AppTasks(fastify, settings, mode.store)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
+  const schedules = new AppSchedules(fastify, registry)
   const drain = makeDrain(registry, workers, clock)
-  closeWithApp(fastify, mode, registry, drain)
-  const tasks = decorate(fastify, registry, workers, clock)
+  closeWithApp(fastify, mode, { registry, schedules }, drain)
+  const tasks = decorate(fastify, { registry, workers, clock, schedules })
   announce(fastify, mode, registry, tasks, drain)
   const client = await mode.start(registry.instanceId)
   await mountRoutes(fastify, registry, client)
@@ -81,9 +83,13 @@ async function offeredRedis (fastify: FastifyInstance, decorated: unknown): Prom
  * Called early: if a later step fails, what is open is closed. Workers close before any `onClose` hook of the app:
  * their tasks use what such a hook closes. The connection closes last: workers need it.
  */
-function closeWithApp (fastify: FastifyInstance, mode: Mode, registry: AppTasks, drain: () => Promise<void>): void {
+function closeWithApp (
+  fastify: FastifyInstance, mode: Mode, { registry, schedules }: { registry: AppTasks, schedules: AppSchedules },
+  drain: () => Promise<void>
+): void {
   drainBeforeClose(fastify, drain)
   fastify.addHook('onClose', async () => {
+    await schedules.close()
     await drain()
     await registry.close()
     await mode.close()

@@ -7,6 +7,7 @@
 export type * from './types/record.ts'
 export type * from './types/options.ts'
 export type * from './types/task.ts'
+export type * from './types/schedule.ts'
 export type * from './types/worker.ts'
 export type * from './types/tasks-by-name.ts'
 export type * from './types/fastify.ts'

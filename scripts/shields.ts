@@ -1248,6 +1248,63 @@ const shields: Shield[] = [
     without: 'undefined',
     test: 'store/acl'
   },
+  // Schedules
+  {
+    against: 'two processes fire the same tick: each expects the mark that it has read',
+    file: 'store/redis/lua/tick.lua',
+    shield: "if not state.next or string.format('%.0f', state.next) ~= ARGV[4] then return 'taken' end",
+    without: '',
+    test: 'store/schedules'
+  },
+  {
+    against: 'a caller that read the definition before a change fires a tick of it',
+    file: 'store/redis/lua/tick.lua',
+    shield: "if string.format('%.0f', state.generation) ~= ARGV[2] and mode == 'tick' then return 'taken' end",
+    without: '',
+    test: 'store/schedules'
+  },
+  {
+    against: 'a tick starts its task beside the one of the tick before',
+    file: 'store/redis/lua/tick.lua',
+    shield: "if ARGV[12] == 'allow' or not is_running(state.task) then",
+    without: 'if true then',
+    test: 'store/schedules'
+  },
+  {
+    against: 'a schedule whose code was removed fires for ever',
+    file: 'store/redis/lua/tick.lua',
+    shield: 'if state.declared and now - state.seen > state.grace then',
+    without: 'if false then',
+    test: 'store/schedules'
+  },
+  {
+    against: 'an old version that is alive in a rolling deploy speaks for the new one',
+    file: 'store/redis/lua/change-schedule.lua',
+    shield: "if state.hash ~= ARGV[3] or not state.declared or state.orphan then return '' end",
+    without: '',
+    test: 'store/schedules'
+  },
+  {
+    against: 'a start that changes nothing plans the next tick again',
+    file: 'store/redis/lua/set-schedule.lua',
+    shield: 'if same and not silent then',
+    without: 'if false then',
+    test: 'store/schedules'
+  },
+  {
+    against: 'two versions move a schedule at the same time: it fires in both queues',
+    file: 'store/redis/lua/set-schedule.lua',
+    shield: "if before and before.epoch > epoch then return 'superseded' end",
+    without: '',
+    test: 'store/schedules'
+  },
+  {
+    against: 'a fixed time that the clocks repeat counts twice',
+    file: 'schedules/calendar.js',
+    shield: 'if (!this.#isRepeated(next))',
+    without: 'if (true)',
+    test: 'schedules/calendar'
+  },
   // Plain Bee-Queues beside ours, prefetched tasks behind one that computes, tasks that end their worker.
   {
     against: 'a plain worker doubles the stored delay, and ours doubles it again',

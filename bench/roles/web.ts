@@ -60,6 +60,7 @@ const waiting = (id: string): object => ({
   dueAt: null,
   startedAt: null,
   finishedAt: null,
+  schedule: null,
   result: null,
   error: null
 })

@@ -33,5 +33,8 @@ export default async function app (fastify: FastifyInstance): Promise<void> {
     return reply.accepted(await sendEmail.enqueue(mail, { delay: delays[delay] }))
   })
 
+  fastify.get('/oven', async (_request, reply) =>
+    await fastify.tasks.schedules.get('check-oven') ?? reply.callNotFound())
+
   await fastify.register(page)
 }

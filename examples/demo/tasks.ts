@@ -1,4 +1,4 @@
-// The tasks of the demo: `bake-bread` takes a while, `send-email` sends a mail.
+// The tasks of the demo: `bake-bread` takes a while, `send-email` sends a mail, `check-oven` runs every minute.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Task } from 'fastify-tasks'
@@ -25,7 +25,14 @@ const total = recipe.reduce((sum, [, steps]) => sum + steps, 0)
 const loavesOfABatch = (): number => 6 + Math.floor(Math.random() * 7)
 
 export function defineTasks (fastify: FastifyInstance) {
+  scheduleOven(fastify)
   return { bakeBread: defineBakeBread(fastify), sendEmail: defineSendEmail(fastify) }
+}
+
+/** Once a minute, however many processes there are. */
+function scheduleOven ({ tasks }: FastifyInstance): void {
+  const check = tasks.define('check-oven', async () => ({ degrees: 215 + Math.floor(Math.random() * 10) }))
+  tasks.defineSchedule('check-oven', { task: check, cron: '* * * * *' })
 }
 
 function defineBakeBread ({ tasks }: FastifyInstance): Task<void, Batch, Steps> {

@@ -17,12 +17,13 @@ import { HandlerTaskContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
 import { traceFields, type Origin } from '../records/origin.ts'
-import { attemptsMade } from '../records/task-record.ts'
+import { attemptsMade, toScheduledTick } from '../records/task-record.ts'
 import { runWithOrigin } from '../tasks/request-context.ts'
 import { endAttempt, startAttempt, type AttemptEvent } from '../telemetry.ts'
 import type { ClaimedTask, ReportedState } from './claimed-task.ts'
 import type { ThreadableAttempt } from './thread-attempt.ts'
 import type { Definition } from '../tasks/definition.ts'
+import type { ScheduledTick } from '../types.ts'
 
 /** Whoever runs attempts. */
 export interface AttemptOwner {
@@ -109,6 +110,7 @@ export class Attempt implements ThreadableAttempt {
   get requestId (): string | null { return this.task.stored.options.reqId ?? null }
   get traceparent (): string | null { return this.task.stored.options.traceparent ?? null }
   get tracestate (): string | null { return this.task.stored.options.tracestate ?? null }
+  get schedule (): ScheduledTick | null { return toScheduledTick(this.task.stored.options.schedule) }
   get app (): FastifyInstance { return this.definition.instance }
   /** The last stage and progress that were reported. */
   get state (): ReportedState { return this.#state }

@@ -3,7 +3,7 @@
  * which can start and abort an attempt, stays out of a handler's reach.
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { TaskContext, ThreadTask } from '../types.ts'
+import type { ScheduledTick, TaskContext, ThreadTask } from '../types.ts'
 
 /** In a thread there is no Fastify instance. */
 export class ThreadTaskContext implements ThreadTask {
@@ -22,6 +22,7 @@ export class ThreadTaskContext implements ThreadTask {
   get requestId (): string | null { return this.#source.requestId }
   get traceparent (): string | null { return this.#source.traceparent }
   get tracestate (): string | null { return this.#source.tracestate }
+  get schedule (): ScheduledTick | null { return this.#source.schedule }
   get signal (): AbortSignal { return this.#source.signal }
   get log (): FastifyBaseLogger { return this.#source.log }
   updateState (stage: string, progress?: unknown): Promise<void> { return this.#source.updateState(stage, progress) }
@@ -45,6 +46,7 @@ export class HandlerTaskContext implements TaskContext {
   get requestId (): string | null { return this.#source.requestId }
   get traceparent (): string | null { return this.#source.traceparent }
   get tracestate (): string | null { return this.#source.tracestate }
+  get schedule (): ScheduledTick | null { return this.#source.schedule }
   get app (): FastifyInstance { return this.#source.app }
   get signal (): AbortSignal { return this.#source.signal }
   get log (): FastifyBaseLogger { return this.#source.log }

@@ -70,9 +70,9 @@ export class ThreadAttempt {
   }
 
   #meta (): TaskMeta {
-    const { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, log } = this.#task
+    const { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, schedule, log } = this.#task
     const levels = LEVELS.filter(level => this.#task.logs(level))
-    const task = { id, name, queue, attempt, attempts, requestId, traceparent, tracestate }
+    const task = { id, name, queue, attempt, attempts, requestId, traceparent, tracestate, schedule }
     return { ...task, level: log.level, levels, ...this.#limits }
   }
 

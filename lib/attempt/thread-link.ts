@@ -9,7 +9,7 @@ import { toJson } from '../records/json.ts'
 import {
   asText, LEVELS, reviveError, serializeLogArg, type FromThread, type TaskMeta, type ToThread
 } from './thread-messages.ts'
-import type { ThreadTask } from '../types.ts'
+import type { ScheduledTick, ThreadTask } from '../types.ts'
 
 interface PendingReport { resolve: () => void, reject: (error: Error) => void }
 
@@ -41,6 +41,7 @@ export class ThreadLink implements ThreadTask {
   get requestId (): string | null { return this.#meta.requestId }
   get traceparent (): string | null { return this.#meta.traceparent }
   get tracestate (): string | null { return this.#meta.tracestate }
+  get schedule (): ScheduledTick | null { return this.#meta.schedule }
 
   /** Reads its messages first: a loop that never pauses would hear of no abort. */
   get signal (): AbortSignal {

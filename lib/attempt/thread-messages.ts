@@ -4,6 +4,7 @@
 import { inspect, types } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
 import { toLoggableError, toFailure, type Failure } from '../records/failure.ts'
+import type { ScheduledTick } from '../types.ts'
 
 /** What the handler's `task` knows from the start. */
 export interface TaskMeta {
@@ -15,6 +16,7 @@ export interface TaskMeta {
   requestId: string | null
   traceparent: string | null
   tracestate: string | null
+  schedule: ScheduledTick | null
   /** The logger's level, and the levels that it writes. Lines of other levels are not sent. */
   level: string
   levels: string[]

@@ -2,7 +2,7 @@
 /**
  * The command line: its commands and their flags. What they do is in `commands/`.
  */
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { cancel } from './commands/cancel.ts'
 import { dev, type DevFlags } from './commands/dev.ts'
 import { devApp, type DevAppFlags } from './commands/dev-app.ts'
@@ -10,6 +10,7 @@ import { inspect } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
 import { retry } from './commands/retry.ts'
+import { ACTIONS, schedules, type ScheduleAction } from './commands/schedules.ts'
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
 import { openConnection, type ConnectFlags, type TaskConnection } from './connect.ts'
@@ -152,6 +153,12 @@ queryCommand('cancel <id>', 'cancel a task: it never starts, or it is aborted if
 queryCommand('retry <id>', 'queue a failed task again')
   .addOption(queueOfTask())
   .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => retry(connection, id, flags)))
+
+queryCommand('schedules', 'schedules: all of them, or one to pause, resume or trigger, or its next runs')
+  .addArgument(new Argument('[action]', 'what to do').choices(ACTIONS).default('list'))
+  .argument('[id]', 'id of the schedule, for all but list')
+  .action((action: ScheduleAction, id: string | undefined, flags: ConnectFlags & JsonFlags) =>
+    query(flags, connection => schedules(connection, action, id, flags)))
 
 queryCommand('purge <queue>', 'remove all tasks of a queue that have not started; asks first')
   .option('--retrying', 'also remove tasks between two attempts: they were started')

@@ -13,7 +13,7 @@ import { cleanOrigin, type Origin } from './origin.ts'
 import { beforeRetries } from './stored-backoff.ts'
 import { TERMINAL_STATES } from './states.ts'
 import { MAX_DATE } from './time.ts'
-import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
+import type { BackoffOptions, ScheduledTick, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
 export interface StoredOptions extends Origin {
   /** Time of the enqueue, ms since 1970. */
@@ -36,7 +36,12 @@ export interface StoredOptions extends Origin {
   foreign?: boolean
   /** Distinguishes two enqueues with the same id. */
   nonce?: string
+  /** The tick of a schedule that enqueued it. */
+  schedule?: StoredTick
 }
+
+/** Times in ms since 1970, `lateBy` in ms. */
+export interface StoredTick { id: string, plannedAt: number, lateBy: number, missed: number }
 
 export interface StoredTask {
   data: { name: string, data?: unknown }
@@ -173,10 +178,17 @@ function sanitize (stored: StoredTask): StoredTask {
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   if (typeof options.nonce !== 'string') delete options.nonce
+  if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
   for (const key of TIMES) if (key in stored) stored[key] = integerOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
   return stored
+}
+
+function isTick (tick: any): boolean {
+  const { id, plannedAt, lateBy, missed } = tick ?? {}
+  return typeof id === 'string' && [plannedAt, lateBy, missed].every(number => integerOr(number, -1) >= 0) &&
+    plannedAt <= MAX_DATE
 }
 
 /** Replaces a record that cannot be read, so that the task can fail with an error. */
@@ -236,6 +248,13 @@ function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): T
   return exposeStack && stack !== '' ? { name, message, code, stack } : { name, message, code }
 }
 
+/** The tick as the record and the handler's `task` show it. Null if no schedule enqueued the task. */
+export function toScheduledTick (tick: StoredTick | undefined): ScheduledTick | null {
+  if (!tick) return null
+  const { id, plannedAt, lateBy, missed } = tick
+  return { id, plannedAt: new Date(plannedAt).toISOString(), lateBy, missed }
+}
+
 /** The record as `status()` returns it. */
 export function toTaskRecord (
   id: string, queue: string, stored: StoredTask, live: LiveState, exposeStack: boolean
@@ -254,6 +273,7 @@ export function toTaskRecord (
     dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
+    schedule: toScheduledTick(stored.options.schedule),
     result: stored.result ?? null,
     error: errorOf(stored, state, exposeStack)
   }

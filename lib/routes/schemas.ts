@@ -16,13 +16,24 @@ const failureSchema = {
   required: ['name', 'message', 'code']
 }
 
+const tickSchema = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', description: 'Id of the schedule' },
+    plannedAt: { type: 'string', format: 'date-time' },
+    lateBy: { type: 'integer', description: 'How late the task was enqueued, in ms' },
+    missed: { type: 'integer', description: 'How many ticks before it were missed' }
+  },
+  required: ['id', 'plannedAt', 'lateBy', 'missed']
+}
+
 /** The JSON of a status. `result` and `progress` are any JSON of the app. */
 export const recordSchema = {
   type: 'object',
   description: 'The task as it is now',
   required: [
     'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
-    'finishedAt', 'result', 'error'
+    'finishedAt', 'schedule', 'result', 'error'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -41,6 +52,7 @@ export const recordSchema = {
     dueAt: { ...timeOrNull, description: 'When a delayed or retrying task may start' },
     startedAt: timeOrNull,
     finishedAt: timeOrNull,
+    schedule: { anyOf: [{ type: 'null' }, tickSchema], description: 'Tick of the schedule that enqueued the task' },
     result: { description: 'What the task returned, any JSON' },
     data: { description: 'Data that the task was enqueued with; only if the task exposes it' },
     error: { anyOf: [{ type: 'null' }, failureSchema] }

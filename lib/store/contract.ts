@@ -8,6 +8,7 @@
  * second time does no more harm than the first.
  */
 import type { LiveState } from '../records/task-record.ts'
+import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
 /** A task that is ready to be stored. */
@@ -52,6 +53,10 @@ export interface DueReply {
   now: number
   /** When the next delayed task is due. In the past if there was no room for it. Null if there is none. */
   next: number | null
+  /** When the next tick of a schedule is due. Null if there is none. */
+  tick: number | null
+  /** How many ticks wait for the task before them. */
+  held: number
 }
 
 /** The outcome of one claim. */
@@ -252,6 +257,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   over (connection: StoreConnection): Queue
   /** Null if the store needs no upkeep. Then leases do not expire either. */
   readonly upkeep: QueueUpkeep | null
+  readonly schedules: QueueSchedules
 }
 
 /** A worker's connection to the store. */

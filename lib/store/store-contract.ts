@@ -3,6 +3,7 @@
  * store/memory each have one.
  */
 import type { Queue, StoreConnection } from './contract.ts'
+import type { SchedulePlaces } from './schedule-contract.ts'
 
 /** Calls for a caller who waits: each is answered within a deadline. */
 export interface BoundedCalls {
@@ -41,6 +42,7 @@ export interface Store {
   readonly calls: BoundedCalls
   readonly clock: StoreClock
   readonly pubSub: PubSub
+  readonly schedulePlaces: SchedulePlaces
   queue (name: string): Queue
   /** Opens a connection for a worker. `label` is its name in the store's list of clients. */
   connect (label: string): StoreConnection

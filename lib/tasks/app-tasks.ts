@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { makeDefinition, type Definition } from './definition.ts'
-import { TaskProducer } from './enqueue.ts'
+import { TaskProducer, type TaskTemplate } from './enqueue.ts'
 import { TaskLookup } from './lookup.ts'
 import { TaskRegistry } from './registry.ts'
 import { TaskVisibility } from './visibility.ts'
@@ -74,6 +74,11 @@ export class AppTasks implements ChangeSource<FoundTask> {
   /** See `FastifyTasks.enqueueMany`. */
   enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
     return this.#producer.enqueueMany(name, items)
+  }
+
+  /** See `TaskProducer.template`. */
+  template (name: string, data: unknown, options: EnqueueOptions): TaskTemplate {
+    return this.#producer.template(name, data, options)
   }
 
   /** See `TaskLookup.find`. */

@@ -32,6 +32,19 @@ interface NewTask extends NewJob {
   options: StoredOptions
 }
 
+/** A task without its times. */
+export interface TaskTemplate {
+  name: string
+  queue: string
+  data: unknown
+  options: Omit<StoredOptions, 'timestamp'>
+  /** In ms from the enqueue. */
+  delay?: number | undefined
+  expires?: number | undefined
+  /** Ms since 1970. */
+  expiresAt?: number
+}
+
 export interface ProducerOptions {
   registry: TaskRegistry
   /** The handles that are returned ask it. */
@@ -125,6 +138,18 @@ export class TaskProducer {
     const queue = this.#registry.queue(checked.queue ?? definition.queue)
     const ownId = checked.id !== undefined
     return { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay, name, queue, options }
+  }
+
+  /** What a schedule stores to make tasks of it later. Checks all that an enqueue checks. */
+  template (name: string, data: unknown, given: EnqueueOptions): TaskTemplate {
+    const definition = this.#registry.definition(name)
+    const { delay, expires, ...checked } = checkEnqueue(name, given, this.#settings)
+    const { timestamp, reqId, traceparent, tracestate, ...options } = this.#storedOptions(definition, checked)
+    const valid = validData(definition, data)
+    encodeNew(name, valid, { timestamp, ...options }, this.#settings.maxDataSize)
+    const queue = this.#registry.queue(checked.queue ?? definition.queue).name
+    const life = expires instanceof Date ? { expiresAt: this.#clock.toStoreTime(timeOf(expires)) } : { expires }
+    return { name, queue, data: valid, options, delay, ...life }
   }
 
   #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {

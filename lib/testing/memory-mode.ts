@@ -29,7 +29,7 @@ export class MemoryMode {
   makeClock (registry: AppTasks, workers: AppWorkers): TestClock {
     const { log } = this.#fastify
     const autoWorkers = new AutoWorkers({ store: this.store, workers, automatic: this.#automatic, log })
-    const clock = new MemoryClock(registry, this.store, autoWorkers)
+    const clock = new MemoryClock(registry, this.store, autoWorkers, log)
     this.#fastify.addHook('onReady', async () => clock.open())
     return clock
   }

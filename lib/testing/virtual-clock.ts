@@ -1,7 +1,9 @@
 /**
  * The clock of `mode: 'memory'`. Tests wait until nothing runs (`drain`), and move the clock (`advance`).
  */
+import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
+import { Ticker } from '../schedules/ticker.ts'
 import { list } from '../tasks/listing.ts'
 import { advanceSettings, drainSettings } from '../options.ts'
 import type { AutoWorkers } from './auto-workers.ts'
@@ -20,11 +22,13 @@ export class MemoryClock implements TestClock {
   readonly #registry: AppTasks
   readonly #store: MemoryStore
   readonly #workers: AutoWorkers
+  readonly #log: FastifyBaseLogger
   readonly #closing = new AbortController()
   /** The last call. Calls run one after the other: each moves the clock for all. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor (registry: AppTasks, store: MemoryStore, workers: AutoWorkers) {
+  constructor (registry: AppTasks, store: MemoryStore, workers: AutoWorkers, log: FastifyBaseLogger) {
+    this.#log = log
     this.#registry = registry
     this.#store = store
     this.#workers = workers
@@ -44,14 +48,19 @@ export class MemoryClock implements TestClock {
     return this.#inTurn(() => this.#withWorkers('drain', timeout, async idle => {
       await idle()
       if (!delayed) return
-      for (let due = this.#store.due; due !== null; due = this.#store.due) await this.#moveTo(due, idle)
+      for (let due = this.#store.dueTask; due !== null; due = this.#store.dueTask) await this.#moveTo(due, idle)
     }))
   }
 
   advance (ms: number, options: AdvanceOptions): Promise<Drained> {
     const { timeout, wait } = advanceSettings(ms, options)
     // Without waiting everything starts at the new time: one handler could not finish before the next one's time.
-    if (!wait) return this.#inTurn(async () => this.#store.moveTo(this.#store.now() + ms))
+    if (!wait) {
+      return this.#inTurn(async () => {
+        this.#store.moveTo(this.#store.now() + ms)
+        await this.#fireDue()
+      })
+    }
     return this.#inTurn(() => this.#withWorkers('advance', timeout, async idle => {
       await idle() // the wait for a retry starts when its attempt ends, which has to be now
       const end = this.#store.now() + ms
@@ -62,7 +71,22 @@ export class MemoryClock implements TestClock {
 
   async #moveTo (time: number, idle: UntilIdle): Promise<void> {
     this.#store.moveTo(time)
-    await idle()
+    // A tick may wait for the task of the tick before.
+    do await idle()
+    while (await this.#fireDue() > 0)
+  }
+
+  async #fireDue (): Promise<number> {
+    let count = 0
+    for (const { fireDue } of this.#tickers()) count += await fireDue()
+    return count
+  }
+
+  #tickers (): Array<{ fireDue: () => Promise<number> }> {
+    return Array.from(this.#registry.queues, ([queue, { schedules }]) => {
+      const ticker = new Ticker({ queue, schedules, log: this.#log })
+      return { fireDue: () => ticker.fireDue() }
+    })
   }
 
   #inTurn (work: () => Promise<void>): Promise<Drained> {

@@ -14,6 +14,7 @@ import type {
   WhereOptions, WorkerOptions
 } from './options.ts'
 import type { QueueCounts, TaskPage, TaskRecord } from './record.ts'
+import type { Schedules, ScheduleSpec } from './schedule.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
 import type { TaskName } from './tasks-by-name.ts'
 import type { TaskWorker, WorkerInfo } from './worker.ts'
@@ -81,6 +82,15 @@ export interface FastifyTasks<
     TaskResult<Provider, unknown, Name, Result>,
     TaskProgress<Provider, unknown, Name, Progress>
   >
+  /**
+   * Declares a schedule: from the app's start on its task is enqueued at each tick, once, however many processes
+   * declare it. Checked when the app is ready, if the task is defined later.
+   * @throws FST_TASKS_SCHEDULE_*, FST_TASKS_NOT_DEFINED, FST_TASKS_*_OPTION_*
+   */
+  defineSchedule<Data> (id: string, spec: ScheduleSpec<Task<Data, any, any>, Data>): void
+  defineSchedule<Name extends TaskName> (id: string, spec: ScheduleSpec<Name, NamedData<Name>>): void
+  /** Schedules at run time. */
+  readonly schedules: Schedules
   /**
    * Enqueues one task. Resolves when Redis has stored it. If it throws, nothing is stored, except with the code
    * FST_TASKS_REDIS_UNAVAILABLE: then `error.sent` says whether the task may be stored.

@@ -21,6 +21,18 @@ export interface TaskErrorRecord {
   stack?: string
 }
 
+/** The tick of a schedule that enqueued a task. */
+export interface ScheduledTick {
+  /** The schedule's id. */
+  id: string
+  /** The planned time, ISO 8601. */
+  plannedAt: string
+  /** How late the task was enqueued, in ms. */
+  lateBy: number
+  /** How many ticks before this one were missed, because nobody fired them in time. */
+  missed: number
+}
+
 /** What `fastify.tasks.status(id)` and `GET /tasks/:id` return. Times are ISO 8601, or null. */
 export interface TaskRecord<Result = unknown, Progress = unknown> {
   id: string
@@ -42,6 +54,8 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   dueAt: string | null
   startedAt: string | null
   finishedAt: string | null
+  /** The tick of the schedule that enqueued it. Null if no schedule did. */
+  schedule: ScheduledTick | null
   result: Result | null
   error: TaskErrorRecord | null
   /** Only if the task has `expose: ['data']`. */

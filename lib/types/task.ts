@@ -3,7 +3,7 @@
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { EnqueueArguments, EnqueueItem, ResultOptions } from './options.ts'
-import type { TaskRecord } from './record.ts'
+import type { ScheduledTick, TaskRecord } from './record.ts'
 
 /**
  * `cancelled`: it had not started, and never will. `requested`: it is running, and its worker aborts it.
@@ -61,6 +61,8 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly traceparent: string | null
   /** The W3C `tracestate` of that request, or null. */
   readonly tracestate: string | null
+  /** The tick of the schedule that enqueued it, or null. */
+  readonly schedule: ScheduledTick | null
   /** The instance on which the task was defined. The same as a handler's `this`, for arrow functions. */
   readonly app: FastifyInstance
   /** Aborted on timeout, cancel, shutdown, and if the claim was lost. `signal.reason.code` says why. */

@@ -67,7 +67,10 @@ export class QueueConsumer {
     this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue, calls: this.#calls })
     this.#prefetchWindow = new PrefetchWindow(context.concurrency)
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
-    const onSettled = (task: ClaimedTask): void => this.#runner.forget(task)
+    const onSettled = (task: ClaimedTask): void => {
+      this.#runner.forget(task)
+      if (task.stored.options.schedule) this.#upkeep.onTickEnded()
+    }
     this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()

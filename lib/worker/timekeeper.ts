@@ -1,11 +1,13 @@
 /**
- * Queues the delayed tasks of one queue when they are due, together with its other workers. A few of them are
- * timekeepers: they hear of tasks that are due before all others, and call the store at each due time. The others only
- * look from time to time: they queue what is overdue, and become timekeepers if there are too few.
+ * Queues the delayed tasks of one queue, and fires the ticks of its schedules, when they are due, together with its
+ * other workers. A few of them are timekeepers: they hear of tasks that are due before all others, and call the store
+ * at each due time. The others only look from time to time: they queue what is overdue, and become timekeepers if there
+ * are too few.
  */
 import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
+import type { Ticker } from '../schedules/ticker.ts'
 import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
 
@@ -16,6 +18,8 @@ export interface TimekeeperOptions {
   clock: StoreClock
   pubSub: PubSub
   log: FastifyBaseLogger
+  /** Fires the ticks of schedules that are due. */
+  ticker: Ticker
 }
 
 /** A third of the time for which the store keeps a seat, in ms. */
@@ -46,6 +50,9 @@ export class Timekeeper {
     this.#look()
   }
 
+  /** The task of a tick has ended: another tick may wait for that. */
+  onTickEnded (): void { this.#look() }
+
   readonly #look = (): void => {
     if (this.#looking) this.#lookAgain = true
     else void this.#lookOnce()
@@ -56,9 +63,13 @@ export class Timekeeper {
     this.#lookAgain = false
     let wait = LOOK_MS
     await this.#repeater.turn('queueing of due tasks', async () => {
-      const { upkeep, worker } = this.#options
-      const { isTimekeeper, next, now } = await upkeep.queueDue(worker)
-      if (isTimekeeper && next !== null) wait = Math.min(wait, next - now + 1)
+      const { upkeep, worker, ticker } = this.#options
+      const { isTimekeeper, next, now, tick, held } = await upkeep.queueDue(worker)
+      if (isTimekeeper) wait = Math.min(wait, (next ?? Infinity) - now + 1, (tick ?? Infinity) - now + 1)
+      if (held > 0 || (tick !== null && tick <= now)) {
+        await ticker.fireDue()
+        this.#lookAgain ||= tick !== null && tick <= now // for the tick that comes next
+      }
       await this.#listen(isTimekeeper)
     })
     this.#looking = false

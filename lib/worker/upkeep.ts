@@ -6,6 +6,7 @@ import { LeaseRenewer } from './lease-renewer.ts'
 import { Maintenance } from './maintenance.ts'
 import { Sweeper } from './sweeper.ts'
 import { Timekeeper } from './timekeeper.ts'
+import { Ticker } from '../schedules/ticker.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimStatus, ExhaustedTask, Queue, StoreConnection } from '../store/contract.ts'
@@ -39,7 +40,9 @@ export class Upkeep {
     const { settings: { stallInterval }, log, worker } = context
     this.#leases = new LeaseRenewer({ ...options, worker, stallInterval, log })
     this.#sweeper = upkeep && new Sweeper({ ...options, ...context, queue: name, upkeep })
-    this.#timekeeper = upkeep && new Timekeeper({ ...options, ...context, upkeep })
+    const { schedules } = options.queue
+    const ticker = new Ticker({ queue: name, schedules, log })
+    this.#timekeeper = upkeep && new Timekeeper({ ...options, ...context, upkeep, ticker })
     this.#maintenance = upkeep && new Maintenance({ ...options, ...context, upkeep })
   }
 
@@ -61,6 +64,9 @@ export class Upkeep {
       callback()
     })
   }
+
+  /** The task of a schedule's tick has ended. */
+  onTickEnded (): void { this.#timekeeper?.onTickEnded() }
 
   /** A claim found that the lease had expired. */
   onExpired (): void { this.#leases.onExpired() }

@@ -38,6 +38,7 @@ const sections: Section[] = [
   { name: 'ListOptions', title: 'list(options)', defaults: listDefaults },
   { name: 'DrainOptions', title: 'drain(options)', defaults: drainDefaults },
   { name: 'AdvanceOptions', title: 'advance(ms, options)', defaults: drainDefaults },
+  { name: 'ScheduleOptions', title: 'schedules' },
   { name: 'RunWorkerOptions', title: 'runWorker(options)' }
 ]
 

@@ -20,6 +20,7 @@ const meta: TaskMeta = {
   requestId: null,
   traceparent: null,
   tracestate: null,
+  schedule: null,
   level: 'info',
   levels: ['fatal', 'error', 'warn', 'info'],
   maxResultSize: 100,

@@ -37,6 +37,7 @@ async function run (): Promise<void> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
   const problems = collectProblems(page)
   await check('the page is served with its strict CSP', () => checkPage(page, demo!.address))
+  await check('the page shows the next run of the schedule', () => showsSchedule(page))
   await check('the bars of two batches move independently', () => twoTasksMove(page))
   await check('an e-mail that is sent now arrives', () => mailArrives(page, 'Send now', 'Sent now'))
   await check('a delayed e-mail waits, and arrives', () => delayedMailArrives(page))
@@ -208,6 +209,12 @@ async function takeScreenshot (page: Page): Promise<void> {
   await until('a task in its middle', async () => await progressOf(batch(page, 4)) > 0.2)
   mkdirSync(join(projectRoot(), 'artifacts'), { recursive: true })
   await page.screenshot({ path: screenshot, fullPage: true })
+}
+
+async function showsSchedule (page: Page): Promise<void> {
+  await page.getByRole('heading', { name: 'Every minute' }).waitFor({ timeout: STEP_TIMEOUT_MS })
+  const next = await page.locator('#oven-next').textContent()
+  if (!/\d:\d\d/.test(next ?? '')) throw new Error(`no next run: ${next}`)
 }
 
 async function demoEnds ({ process, lines }: Demo): Promise<void> {

@@ -54,6 +54,17 @@ async function finishedRecord (origin: string, reply: Response): Promise<any> {
   }, 60_000)
 }
 
+t.test('examples/schedules', async t => {
+  const env = { REDIS_URL: await startOwnRedis(t), PORT: '0' }
+  const address = await addressIn(run(t, ['--import=tsx', 'examples/schedules/app.ts'], env))
+  await fetch(`${address}/schedules/200`, { method: 'PUT' })
+  const all = await until('a tick has run', async () => {
+    const schedules = await (await fetch(`${address}/schedules`)).json() as any[]
+    return schedules.some(({ last }) => last?.state === 'succeeded') && schedules
+  }, 60_000)
+  t.match(all, [{ id: 'every-minute', next: [String, String, String] }, { id: 'often' }])
+})
+
 t.test('examples/hello', async t => {
   const example = run(t, ['--import=tsx', 'examples/hello/app.ts'], { REDIS_URL: await startOwnRedis(t), PORT: '0' })
   t.equal((await send(await addressIn(example), '/hello/world')).result, 'Hello, world!')

@@ -52,6 +52,13 @@ for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
     for (const state of states) await app.tasks.list({ state })
     await app.tasks.counts()
     await until('the worker reports', async () => (await app.tasks.workers()).length === 1)
+    const { schedules } = app.tasks
+    await schedules.set('s', { task: 'x', every: 100, overlap: 'queue' })
+    await until('a tick fires', async () => (await schedules.get('s'))!.fired > 0)
+    await schedules.pause('s')
+    await schedules.resume('s')
+    await schedules.list()
+    await schedules.remove('s')
     await app.tasks.purge('default')
     await app.tasks.remove(failed.id)
     await app.close()

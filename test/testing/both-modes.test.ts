@@ -24,6 +24,7 @@ await import('../tasks/cancel.test.ts')
 await import('../worker/shutdown.test.ts')
 await import('../tasks/status.test.ts')
 await import('../tasks/listing.test.ts')
+await import('../schedules/schedules.test.ts')
 await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 

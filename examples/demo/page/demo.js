@@ -13,6 +13,7 @@ const stateTexts = {
   gone: 'removed: its record has expired'
 }
 const finalStates = ['succeeded', 'failed', 'cancelled', 'expired', 'gone']
+const OVEN_INTERVAL_MS = 5_000
 const INBOX_INTERVAL_MS = 1_000
 
 const find = id => document.getElementById(id)
@@ -92,6 +93,19 @@ function render (card, { state, stage, progress, attempt, result, error }) {
 
 const resultText = result => result.sentTo ? `Sent to ${result.sentTo}` : `Baked ${result.loaves} loaves`
 
+async function showOven () {
+  const response = await fetch('/oven').catch(() => null)
+  if (response?.ok) showSchedule(await response.json())
+  setTimeout(showOven, OVEN_INTERVAL_MS)
+}
+
+function showSchedule ({ next: [next], last }) {
+  const time = iso => new Date(iso).toLocaleTimeString()
+  find('oven-section').hidden = false
+  find('oven-next').textContent = next ? time(next) : '-'
+  find('oven-last').textContent = last ? `${time(last.plannedAt)}, ${last.state ?? 'gone'}` : '-'
+}
+
 async function showInbox () {
   const response = await fetch('/inbox').catch(() => null)
   if (response?.status === 404) return // the web process was started without INBOX_URL
@@ -140,3 +154,4 @@ find('mail').addEventListener('submit', event => {
 
 for (const task of remembered) follow(task)
 showInbox()
+showOven()

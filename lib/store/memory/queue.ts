@@ -14,6 +14,7 @@ import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying } from './reads.ts'
 import { LastClaims, type ClaimKind } from './last-claims.ts'
+import { MemorySchedules } from './schedules.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
 import { WorkerReports } from './worker-reports.ts'
@@ -45,6 +46,11 @@ export class MemoryQueue implements Queue {
   readonly #cancelling = new Set<string>()
   readonly #workers = new WorkerReports()
   readonly #waits = new Waits()
+  readonly schedules = new MemorySchedules({
+    now: () => this.#host.now(),
+    isUnfinished: id => this.#records.has(id) && !this.#lists.hasFinished(id),
+    enqueue: (id, text, delay) => { this.#add(delay === null ? { id, text } : { id, text, delay }) }
+  })
 
   constructor (name: string, host: MemoryQueueHost) {
     this.name = name
@@ -54,9 +60,7 @@ export class MemoryQueue implements Queue {
   over (): MemoryQueue { return this }
   get upkeep (): null { return null }
   async close (): Promise<void> {}
-
   // For the store
-
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 }
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
   get delayed (): number { return this.#lists.delayed.size }
@@ -85,7 +89,6 @@ export class MemoryQueue implements Queue {
   #checkIdle (): void { if (this.idle) this.#host.onIdle() }
 
   // For producers and readers
-
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
   async addMany (jobs: NewJob[]): Promise<boolean[]> { return jobs.map(job => this.#add(job)) }
 

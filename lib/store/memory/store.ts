@@ -5,6 +5,7 @@
 import { EventEmitter, once } from 'node:events'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { MemoryQueue, type MemoryQueueHost } from './queue.ts'
+import { MemorySchedulePlaces } from './schedules.ts'
 import type { StoreConnection } from '../contract.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock } from '../store-contract.ts'
 
@@ -56,6 +57,7 @@ export class MemoryStore implements Store, MemoryQueueHost {
   readonly calls = calls
   readonly clock = new VirtualClock()
   readonly pubSub = new MemoryPubSub()
+  readonly schedulePlaces = new MemorySchedulePlaces(() => this.clock.now())
   readonly #queues: MemoryQueue[] = []
   readonly #events = new EventEmitter().setMaxListeners(0)
 
@@ -87,10 +89,12 @@ export class MemoryStore implements Store, MemoryQueueHost {
   /** How many tasks are delayed, or between two attempts. */
   get delayed (): number { return this.#queues.reduce((sum, queue) => sum + queue.delayed, 0) }
 
-  /** When the next of them is due, ms since 1970. Null if there is none. */
+  /** When the next of these tasks is due. Null if there is none. */
+  get dueTask (): number | null { return earliest(this.#queues.map(queue => queue.due)) }
+
+  /** When the next of them, or the next tick of a schedule, is due, ms since 1970. Null if there is none. */
   get due (): number | null {
-    const times = this.#queues.map(queue => queue.due).filter(due => due !== null)
-    return times.length === 0 ? null : Math.min(...times)
+    return earliest(this.#queues.flatMap(queue => [queue.due, queue.schedules.due]))
   }
 
   /** The queues that have waiting tasks. */
@@ -106,4 +110,9 @@ export class MemoryStore implements Store, MemoryQueueHost {
     this.clock.moveTo(time)
     for (const queue of this.#queues) queue.onClockMoved()
   }
+}
+
+function earliest (times: Array<number | null>): number | null {
+  const known = times.filter(time => time !== null)
+  return known.length === 0 ? null : Math.min(...known)
 }

@@ -15,6 +15,8 @@ export class TaskLists {
     succeeded: new SortedIds(), failed: new SortedIds(), cancelled: new SortedIds(), expired: new SortedIds()
   }
 
+  hasFinished (id: string): boolean { return Object.values(this.finished).some(ids => ids.has(id)) }
+
   /** Takes up to `count` waiting ids out, oldest first. */
   takeWaiting (count: number): string[] {
     const ids = first(this.waiting, count)

@@ -7,13 +7,14 @@ import type { ScriptName } from './lua.generated.ts'
 import type { TaskState } from '../../types.ts'
 
 export type Key =
-  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'handoff' | 'jobs' |
-  'large' | 'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' |
-  'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' |
-  'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded'
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'handoff' |
+  'heldTicks' | 'jobs' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'schedules' | 'scheduleStates' |
+  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
+  'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
+  'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
-export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page'>
+export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page' | 'place-schedule'>
 
 /** Everything that is stored about an id, but for its record and its places in waiting: the keys of leave.lua. */
 const ABOUT_AN_ID: Key[] = [
@@ -26,6 +27,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large'],
   'agree-stall-interval': ['stallInterval'],
   cancel: ['jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID],
+  'change-schedule': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'check-claims': ['claims', 'cancelling'],
   claim: [
     'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
@@ -40,12 +42,14 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'page-active': ['claims', 'active'],
   prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
-  'queue-due': ['timekeepers', 'delayed', 'waiting'],
+  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks'],
+  'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID],
+  'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'
@@ -53,6 +57,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
     'lastClaims'
+  ],
+  tick: [
+    'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],
@@ -118,6 +126,9 @@ export class QueueKeys {
   /** Bee-Queue's channel for the due time of a delayed task that is due before all others. */
   get earlierDelayed (): string { return `${this.prefix}earlierDelayed` }
 }
+
+/** Says in which queue each schedule of an app is. In a slot of its own: a queue cannot say it. */
+export const schedulesKey = (appPrefix: string): string => `${appPrefix}:schedules`
 
 /** Finds all keys of all queues of an app: a pattern for SCAN. */
 export const keyPattern = (appPrefix: string): string => `${appPrefix}:{*}:*`

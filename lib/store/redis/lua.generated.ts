@@ -112,6 +112,65 @@ end
 if not delayed then unqueue(KEYS[2], KEYS[4], id) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
+  'change-schedule': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function load_state(states, id)
+  local text = redis.call('HGET', states, id)
+  local is_json, state = pcall(cjson.decode, text or '')
+  return is_json and type(state) == 'table' and state or nil
+end
+local function save_state(states, id, state)
+  redis.call('HSET', states, id, cjson.encode(state))
+end
+local function plan(states, ticks, id, state, next, due)
+  local done = state.max and (state.fired or 0) >= state.max
+  state.next = nil
+  if next ~= '' and not (done or state.paused or state.orphan) then state.next = tonumber(next) end
+  save_state(states, id, state)
+  if state.next then
+    redis.call('ZADD', ticks, due, id)
+  else
+    redis.call('ZREM', ticks, id)
+  end
+end
+local id, action = ARGV[1], ARGV[2]
+local text = redis.call('HGET', KEYS[2], id)
+local state = load_state(KEYS[2], id)
+if action == 'leave' then
+  local epoch = tonumber(ARGV[3])
+  if state and state.epoch > epoch then return '' end
+  state = state or {}
+  state.epoch, state.moved = epoch, true
+  save_state(KEYS[2], id, state)
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('SREM', KEYS[4], id)
+  return text or ''
+end
+if not state or state.moved then return '' end
+if action == 'remove' then
+  if state.declared and not state.orphan and now - state.seen <= state.grace then return '' end
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('SREM', KEYS[4], id)
+  return text
+elseif action == 'see' then
+  if state.hash ~= ARGV[3] or not state.declared or state.orphan then return '' end
+  state.seen = now
+  save_state(KEYS[2], id, state)
+elseif action == 'pause' then
+  if state.paused then return text end
+  if state.held then state.skipped = (state.skipped or 0) + 1 end
+  state.paused, state.held, state.heldMissed = true, nil, nil
+  plan(KEYS[2], KEYS[3], id, state, '', 0)
+  redis.call('SREM', KEYS[4], id)
+elseif state.paused then
+  state.paused = nil
+  plan(KEYS[2], KEYS[3], id, state, ARGV[4], ARGV[5])
+  if state.next then redis.pcall('PUBLISH', ARGV[6], ARGV[5]) end
+end
+return text`,
   'check-claims': String.raw`local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
@@ -455,6 +514,28 @@ repeat
 until cursor == '0' or #page > limit
 page[1] = tonumber(found_at or 0)
 return page`,
+  'place-schedule': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local id, action = ARGV[1], ARGV[2]
+local entry = redis.call('HGET', KEYS[1], id)
+local epoch, queue, rest = string.match(entry or '', '^(%d+) (%S+)(.*)$')
+if action == 'forget' then
+  if epoch == ARGV[3] then redis.call('HDEL', KEYS[1], id) end
+  return entry or ''
+elseif action == 'settle' then
+  if epoch ~= ARGV[3] then return entry or '' end
+  entry = epoch .. ' ' .. queue
+elseif queue == ARGV[3] then
+  return entry
+else
+  local leaves = queue and (' ' .. queue) or ''
+  for other in string.gmatch(rest or '', '%S+') do
+    if other ~= ARGV[3] then leaves = leaves .. ' ' .. other end
+  end
+  entry = string.format('%.0f %s%s', math.max(now, (tonumber(epoch) or 0) + 1), ARGV[3], leaves)
+end
+redis.call('HSET', KEYS[1], id, entry)
+return entry`,
   'prune': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function status_of(record)
@@ -597,7 +678,31 @@ if #due > 0 then
   redis.call('ZREM', KEYS[2], unpack(due))
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-return { seat, now, tonumber(head[2] or -1) }`,
+local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+return { seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]) }`,
+  'read-schedules': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ids = {}
+if ARGV[1] == 'all' then
+  ids = redis.call('HKEYS', KEYS[1])
+elseif ARGV[1] == 'due' then
+  ids = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 100)
+  local seen = {}
+  for _, id in ipairs(ids) do seen[id] = true end
+  for _, id in ipairs(redis.call('SRANDMEMBER', KEYS[4], 100)) do
+    if not seen[id] then ids[#ids + 1] = id end
+  end
+else
+  for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
+end
+local reply = { now }
+for _, id in ipairs(ids) do
+  local spec, state = redis.call('HGET', KEYS[1], id), redis.call('HGET', KEYS[2], id)
+  if spec and state then
+    reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, spec, state
+  end
+end
+return reply`,
   'read-task': String.raw`local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return false end
@@ -704,6 +809,51 @@ enter(KEYS[2], { id })
 leave(4, { id })
 publish_if_watched(KEYS[3], ARGV[4], id, 'waiting')
 return 'queued'`,
+  'set-schedule': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function load_state(states, id)
+  local text = redis.call('HGET', states, id)
+  local is_json, state = pcall(cjson.decode, text or '')
+  return is_json and type(state) == 'table' and state or nil
+end
+local function save_state(states, id, state)
+  redis.call('HSET', states, id, cjson.encode(state))
+end
+local function plan(states, ticks, id, state, next, due)
+  local done = state.max and (state.fired or 0) >= state.max
+  state.next = nil
+  if next ~= '' and not (done or state.paused or state.orphan) then state.next = tonumber(next) end
+  save_state(states, id, state)
+  if state.next then
+    redis.call('ZADD', ticks, due, id)
+  else
+    redis.call('ZREM', ticks, id)
+  end
+end
+local id, epoch, declared = ARGV[1], tonumber(ARGV[2]), ARGV[4] == '1'
+local before = load_state(KEYS[2], id)
+if before and before.epoch > epoch then return 'superseded' end
+local live = before and not before.moved
+if live and before.declared and not declared then return 'declared' end
+if live and ARGV[12] == '1' then return 'unchanged' end
+local same = live and before.hash == ARGV[3] and before.declared == declared
+local state = before or {}
+if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
+if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
+local silent = same and declared and (state.orphan or now - state.seen > tonumber(ARGV[9]))
+if not same and state.next and state.next <= now then state.missed = (state.missed or 0) + 1 end
+if not live and state.held then state.skipped, state.held = (state.skipped or 0) + 1, nil end
+if not same then state.generation = math.max(now, (state.generation or 0) + 1) end
+state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
+state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
+if same and not silent then
+  save_state(KEYS[2], id, state)
+  return 'unchanged'
+end
+redis.call('HSET', KEYS[1], id, ARGV[5])
+plan(KEYS[2], KEYS[3], id, state, ARGV[6], ARGV[7])
+if state.next then redis.pcall('PUBLISH', ARGV[11], ARGV[7]) end
+return 'set'`,
   'settle': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function is_owner(token, claim)
@@ -967,6 +1117,106 @@ elseif kept >= 0 then
 end
 local more = cursor ~= '' or kept >= 0
 return { more and string.format('%.0f %s %d', tick, cursor, kept) or '', wait(), requeued, exhausted }`,
+  'tick': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function load_state(states, id)
+  local text = redis.call('HGET', states, id)
+  local is_json, state = pcall(cjson.decode, text or '')
+  return is_json and type(state) == 'table' and state or nil
+end
+local function save_state(states, id, state)
+  redis.call('HSET', states, id, cjson.encode(state))
+end
+local function plan(states, ticks, id, state, next, due)
+  local done = state.max and (state.fired or 0) >= state.max
+  state.next = nil
+  if next ~= '' and not (done or state.paused or state.orphan) then state.next = tonumber(next) end
+  save_state(states, id, state)
+  if state.next then
+    redis.call('ZADD', ticks, due, id)
+  else
+    redis.call('ZREM', ticks, id)
+  end
+end
+local id, mode, fire = ARGV[1], ARGV[3], ARGV[5]
+local state = load_state(KEYS[1], id)
+if not state or state.moved or state.paused then return 'taken' end
+if string.format('%.0f', state.generation) ~= ARGV[2] and mode == 'tick' then return 'taken' end
+local function is_running(task)
+  if not task or redis.call('HEXISTS', KEYS[4], task) == 0 then return false end
+  for i = 7, 8 do
+    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
+  end
+  for i = 9, 12 do
+    if redis.call('ZSCORE', KEYS[i], task) then return false end
+  end
+  return true
+end
+local function enqueue()
+  local task, due = ARGV[9], ARGV[11]
+  if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
+    if due == '' then
+      enter(KEYS[5], { task })
+    else
+      redis.call('ZADD', KEYS[6], due, task)
+      redis.pcall('PUBLISH', ARGV[13], due)
+    end
+  end
+  state.fired = (state.fired or 0) + 1
+  state.task, state.last = task, tonumber(fire)
+  return 'fired'
+end
+local function hold()
+  state.held, state.heldMissed = tonumber(fire), tonumber(ARGV[6])
+  redis.call('SADD', KEYS[3], id)
+  return 'held'
+end
+local function skip()
+  state.skipped = (state.skipped or 0) + 1
+  return 'skipped'
+end
+local function outcome_of_tick()
+  if fire == '' then return 'missed' end
+  if ARGV[12] == 'allow' or not is_running(state.task) then
+    if state.held then return skip() end
+    return enqueue()
+  end
+  return ARGV[12] == 'queue' and not state.held and hold() or skip()
+end
+local outcome
+if mode == 'held' then
+  if not state.held or string.format('%.0f', state.held) ~= ARGV[4] then return 'taken' end
+  if is_running(state.task) then return 'held' end
+  outcome = enqueue()
+  state.outcome, state.held, state.heldMissed = outcome, nil, nil
+  if state.max and state.fired >= state.max then
+    plan(KEYS[1], KEYS[2], id, state, '', 0)
+  else
+    save_state(KEYS[1], id, state)
+  end
+  redis.call('SREM', KEYS[3], id)
+else
+  if not state.next or string.format('%.0f', state.next) ~= ARGV[4] then return 'taken' end
+  if tonumber(redis.call('ZSCORE', KEYS[2], id) or now) > now then return 'early' end
+  if state.declared and now - state.seen > state.grace then
+    state.orphan = true
+    plan(KEYS[1], KEYS[2], id, state, '', 0)
+    return 'orphan'
+  end
+  outcome = outcome_of_tick()
+  state.missed = (state.missed or 0) + tonumber(ARGV[6])
+  state.outcome, state.mark = outcome, tonumber(fire) or now
+  plan(KEYS[1], KEYS[2], id, state, ARGV[7], ARGV[8])
+end
+return outcome`,
   'update-progress': String.raw`local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end

@@ -8,6 +8,7 @@ import { claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTa
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
@@ -23,6 +24,7 @@ type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 export class RedisQueue implements Queue {
   readonly name: string
   readonly upkeep: RedisUpkeep
+  readonly schedules: RedisSchedules
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -32,6 +34,7 @@ export class RedisQueue implements Queue {
     this.#client = client
     this.#keys = new QueueKeys(prefix, name)
     this.upkeep = new RedisUpkeep(client, this.#keys)
+    this.schedules = new RedisSchedules(client, this.#keys)
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
   }
 

@@ -6,6 +6,7 @@ import { RedisCalls } from './bounded-calls.ts'
 import { RedisClock } from './clock.ts'
 import { ConnectionLog } from './connection-log.ts'
 import { RedisQueue } from './queue.ts'
+import { RedisSchedulePlaces } from './schedules.ts'
 import { Subscriber } from './subscriber.ts'
 import { WorkerConnection } from './worker-connection.ts'
 import type { Connection } from './connection.ts'
@@ -17,6 +18,7 @@ export class RedisStore implements Store {
   readonly calls: RedisCalls
   readonly clock: RedisClock
   readonly pubSub: Subscriber
+  readonly schedulePlaces: RedisSchedulePlaces
   readonly #connection: Connection
   readonly #prefix: string
   readonly #log: ConnectionLog
@@ -26,6 +28,7 @@ export class RedisStore implements Store {
     this.calls = new RedisCalls(connection, redisTimeout)
     this.clock = new RedisClock(connection.client)
     this.pubSub = new Subscriber(connection.client, (error, client) => this.#log.report('subscriber', error, client))
+    this.schedulePlaces = new RedisSchedulePlaces(connection.client, prefix)
     this.#connection = connection
     this.#prefix = prefix
   }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { expect, test } from 'tstyche'
-import type { DefineOptions, FastifyTasks, Task, TaskContext, TaskHandle, TaskHandler, TaskRecord } from 'fastify-tasks'
+import type { DefineOptions, FastifyTasks, ScheduledTick, Task, TaskContext, TaskHandle, TaskHandler, TaskRecord } from 'fastify-tasks'
 
 declare const app: FastifyInstance
 
@@ -204,4 +204,19 @@ test('reply.accepted takes a handle', () => {
 
 test('the type of fastify.tasks', () => {
   expect(app.tasks).type.toBe<FastifyTasks>()
+})
+
+test('the data of a schedule is that of its task', () => {
+  const report = app.tasks.define('report', async (data: { kind: string }, task) => {
+    expect(task.schedule).type.toBe<ScheduledTick | null>()
+    return data.kind
+  })
+  const plain = app.tasks.define('plain', async (_data: void) => {})
+  app.tasks.defineSchedule('a', { task: report, data: { kind: 'daily' }, cron: '0 3 * * *', options: { retries: 3 } })
+  app.tasks.defineSchedule('b', { task: plain, every: 60_000 })
+  app.tasks.defineSchedule('c', { task: 'by-name', data: 1, every: 60_000 })
+  // @ts-expect-error is not assignable
+  app.tasks.defineSchedule('d', { task: report, data: { kind: 1 }, every: 60_000 })
+  // @ts-expect-error 'id' does not exist in type
+  app.tasks.defineSchedule('e', { task: plain, every: 60_000, options: { id: 'own' } })
 })

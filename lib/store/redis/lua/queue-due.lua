@@ -1,9 +1,10 @@
 --[[
 Moves delayed tasks that are due to waiting, and gives a seat of the timekeepers to a worker, if one is free.
 
-KEYS  1 timekeepers  2 delayed  3 waiting
+KEYS  1 timekeepers  2 delayed  3 waiting  4 ticks  5 heldTicks
 ARGV  1 worker id
-Returns { 1 if the worker is a timekeeper, else 0, now (ms), due time of the next delayed task or -1 }
+Returns { 1 if the worker is a timekeeper, else 0, now (ms), due time of the next delayed task or -1,
+          due time of the next tick of a schedule or -1, how many ticks wait for the task before them }
 
 A timekeeper calls again when the next task is due: a due time costs three calls, however many workers there are. All
 others call from time to time. So tasks are queued, a little late, if all timekeepers have died.
@@ -32,4 +33,5 @@ if #due > 0 then
   redis.call('ZREM', KEYS[2], unpack(due))
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-return { seat, now, tonumber(head[2] or -1) }
+local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
+return { seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]) }

@@ -1,0 +1,208 @@
+/**
+ * The schedules of one plugin instance:
+ *
+ * 1. checks what code declares, and stores it when the app is ready;
+ * 2. says every minute that it is still declared;
+ * 3. sets, reads and changes schedules at run time.
+ */
+import { randomUUID } from 'node:crypto'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import * as errors from '../errors.ts'
+import { within } from '../within.ts'
+import { LogLimit, causeOf } from '../log-limit.ts'
+import { toFailure, toLoggableError } from '../records/failure.ts'
+import { Calendar } from './calendar.ts'
+import { ScheduleStore } from './schedule-store.ts'
+import { toScheduleRecord } from './schedule-record.ts'
+import { makeTask, toSpec, type StoredSpec } from './stored-spec.ts'
+import { checkSchedule, type CheckedSchedule } from '../options.ts'
+import type { Queue } from '../store/contract.ts'
+import type { StoredSchedule } from '../store/schedule-contract.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
+import type { ScheduleRecord, Schedules, TaskHandle } from '../types.ts'
+
+/** How often a process says that it declares its schedules, in ms. */
+const SEE_MS = 60_000
+/** How long until it tries again to store them, in ms. */
+const RETRY_MS = 1_000
+
+interface FoundSchedule { stored: StoredSchedule, queue: Queue }
+
+export class AppSchedules implements Schedules {
+  readonly #tasks: AppTasks
+  readonly #log: FastifyBaseLogger
+  readonly #store: ScheduleStore
+  readonly #declared = new Map<string, CheckedSchedule>()
+  /** Those that are stored. */
+  readonly #stored = new Map<string, StoredSpec>()
+  readonly #limit = new LogLimit()
+  #timer: NodeJS.Timeout | undefined
+  #ready = false
+  #closed = false
+
+  constructor (app: FastifyInstance, tasks: AppTasks) {
+    this.#tasks = tasks
+    this.#log = app.log
+    // The clock of memory mode may be moved by years: no process can say meanwhile that it declares a schedule.
+    const grace = tasks.settings.mode === 'memory' ? Number.MAX_SAFE_INTEGER : undefined
+    this.#store = new ScheduleStore(tasks.store, name => tasks.queues.get(name), grace)
+    app.addHook('onReady', () => this.#onReady())
+  }
+
+  // Declared in code
+
+  /** See `FastifyTasks.defineSchedule`. */
+  define (id: string, given: unknown): void {
+    const checked = checkTimes(id, checkSchedule(id, given))
+    if (this.#declared.has(id)) throw new errors.ScheduleAlreadyDefined(id)
+    this.#declared.set(id, checked)
+    if (this.#ready) void this.#storeAll(new Map([[id, this.#specOf(id, checked)]]))
+  }
+
+  #specOf (id: string, checked: CheckedSchedule): StoredSpec {
+    try {
+      return toSpec(checked, this.#tasks.template(checked.task, checked.data, checked.options))
+    } catch (error) {
+      const { code, message } = error as Error & { code?: string }
+      if (code !== 'FST_ERR_VALIDATION') throw error
+      throw new errors.ScheduleDataInvalid(id, checked.task, message, { cause: error })
+    }
+  }
+
+  async #onReady (): Promise<void> {
+    this.#ready = true
+    if (this.#declared.size === 0) return
+    const specs = new Map([...this.#declared].map(([id, checked]) => [id, this.#specOf(id, checked)]))
+    // Redis may be unavailable for long: the app starts meanwhile.
+    await within(this.#tasks.settings.connectTimeout, this.#storeAll(specs))
+  }
+
+  /** Tries until all are stored. Never rejects. */
+  async #storeAll (specs: Map<string, StoredSpec>): Promise<void> {
+    for (const [id, spec] of specs) {
+      if (this.#closed) return
+      try {
+        await this.#declare(id, spec)
+        specs.delete(id)
+      } catch (error) {
+        this.#reportFailure(id, error)
+      }
+    }
+    if (this.#closed) return
+    if (specs.size === 0) return this.#seeIn(SEE_MS)
+    await new Promise<void>(resolve => { this.#timer = setTimeout(resolve, RETRY_MS).unref() })
+    await this.#storeAll(specs)
+  }
+
+  async #declare (id: string, spec: StoredSpec): Promise<void> {
+    await this.#store.put(id, spec, { declared: true })
+    this.#stored.set(id, spec)
+    const times = new Calendar(spec.timing).upcoming(this.#tasks.clock.now(), 3)
+    const next = times.map(time => new Date(time).toISOString())
+    const fields = { event: 'schedule.declared', schedule: id, task: spec.template.name, next }
+    this.#log.info(fields, 'schedule declared')
+  }
+
+  #reportFailure (id: string, error: unknown): void {
+    if (!this.#limit.allows(causeOf(error))) return
+    const fields = { event: 'schedule.not_stored', schedule: id, err: toLoggableError(toFailure(error)) }
+    this.#log.warn(fields, 'schedule could not be stored, trying again')
+  }
+
+  #seeIn (ms: number): void {
+    clearTimeout(this.#timer)
+    if (this.#tasks.settings.mode === 'memory') return
+    this.#timer = setTimeout(() => void this.#seeAll(), ms * (0.9 + Math.random() * 0.1)).unref()
+  }
+
+  async #seeAll (): Promise<void> {
+    for (const [id, spec] of this.#stored) {
+      await this.#store.see(id, spec).catch(error => this.#reportFailure(id, error))
+    }
+    if (!this.#closed) this.#seeIn(SEE_MS)
+  }
+
+  // At run time
+
+  async set (id: string, given: unknown): Promise<ScheduleRecord> {
+    const checked = checkTimes(id, checkSchedule(id, given))
+    const spec = this.#specOf(id, checked)
+    if ((await this.#store.find(id))?.stored.state.declared) throw new errors.ScheduleDeclared(id, 'changed')
+    const reply = await this.#store.put(id, spec, { declared: false })
+    if (reply === 'declared') throw new errors.ScheduleDeclared(id, 'changed')
+    return await this.get(id) ?? notFound(id)
+  }
+
+  async get (id: string): Promise<ScheduleRecord | null> {
+    const found = await this.#store.find(id)
+    return found && this.#toRecord(found)
+  }
+
+  async list (): Promise<ScheduleRecord[]> {
+    const found = await this.#store.all()
+    return await Promise.all(found.map(one => this.#toRecord(one)))
+  }
+
+  async #toRecord ({ stored, queue }: FoundSchedule): Promise<ScheduleRecord> {
+    const { task } = stored.state
+    const known = this.#tasks.queues.has(queue.name)
+    const record = task !== undefined && known ? await this.#tasks.status(task, queue.name) : null
+    const next = this.#store.upcoming(stored, 3)
+    const now = this.#tasks.clock.now()
+    return toScheduleRecord(stored, queue.name, { now, next, state: record?.state ?? null })
+  }
+
+  async #found (id: string): Promise<FoundSchedule> { return await this.#store.find(id) ?? notFound(id) }
+
+  async remove (id: string): Promise<boolean> {
+    const found = await this.#store.find(id)
+    if (!found) return false
+    if (!await this.#store.remove(id, found.queue)) throw new errors.ScheduleDeclared(id, 'removed')
+    return true
+  }
+
+  async pause (id: string): Promise<void> {
+    const { queue } = await this.#found(id)
+    await this.#store.pause(id, queue)
+  }
+
+  async resume (id: string): Promise<void> {
+    const { stored, queue } = await this.#found(id)
+    await this.#store.resume(id, stored, queue)
+  }
+
+  async trigger (id: string): Promise<TaskHandle<any, any>> {
+    const { stored, queue } = await this.#found(id)
+    const now = this.#tasks.clock.now()
+    const { text, delay } = makeTask(JSON.parse(stored.spec), now, { id, plannedAt: now, lateBy: 0, missed: 0 })
+    const job = { id: randomUUID(), text, ...(delay === null ? {} : { delay }) }
+    const doubt = 'It may have been enqueued all the same.'
+    await this.#tasks.calls.call(`a trigger of schedule "${id}"`, doubt, () => queue.add(job))
+    return await this.#tasks.handle(job.id, queue.name) ?? notFound(id)
+  }
+
+  async close (): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#store.close()
+  }
+}
+
+function notFound (id: string): never { throw new errors.ScheduleNotFound(id) }
+
+/** Throws FST_TASKS_SCHEDULE_CRON_INVALID for an expression that is wrong, or that no day matches. */
+function checkTimes (id: string, checked: CheckedSchedule): CheckedSchedule {
+  const { timing: { cron, startAt, endAt, ...timing } } = checked
+  if (cron === undefined) return checked
+  const invalid = (reason: string): Error => new errors.ScheduleCronInvalid(id, cron, reason)
+  const fields = cron.trim().split(/\s+/).length
+  if (fields > 5 && !timing.seconds) throw invalid(`it has ${fields} fields`)
+  let next: number | null
+  try {
+    next = new Calendar({ cron, ...timing }).next(Date.now())
+  } catch (error) {
+    throw invalid((error as Error).message)
+  }
+  if (next === null) throw invalid('no day matches it')
+  return checked
+}

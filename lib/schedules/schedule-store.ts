@@ -1,0 +1,147 @@
+/**
+ * Where schedules are kept: each in the queue of its task, and one entry that says in which. Moves a schedule if the
+ * queue of its task was changed: it leaves one queue before it is set in another, so that no tick fires in both.
+ */
+import { hashOf, tickAfter, type StoredSpec } from './stored-spec.ts'
+import { Calendar } from './calendar.ts'
+import type { Queue } from '../store/contract.ts'
+import type { ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
+import type { Store } from '../store/store-contract.ts'
+
+/** What no process declares any more is silent after this time, in ms. */
+const ORPHAN_GRACE_MS = 3_600_000
+
+/** Tries against a tick that fires meanwhile, or a queue that is left meanwhile. */
+const TRIES = 10
+
+export interface PutOptions { declared: boolean, onlyNew?: boolean }
+
+export class ScheduleStore {
+  readonly #store: Store
+  readonly #queueOf: (name: string) => Queue | undefined
+  /** Queues that are not known to the app: a schedule may have been in one. */
+  readonly #others = new Map<string, Queue>()
+
+  readonly #grace: number
+
+  /**
+   * @param queueOf finds a queue that is known to the app
+   * @param grace how long a declared schedule may be silent
+   */
+  constructor (store: Store, queueOf: (name: string) => Queue | undefined, grace = ORPHAN_GRACE_MS) {
+    this.#grace = grace
+    this.#store = store
+    this.#queueOf = queueOf
+  }
+
+  #queue (name: string): Queue {
+    const queue = this.#queueOf(name) ?? this.#others.get(name) ?? this.#store.queue(name)
+    if (!this.#queueOf(name)) this.#others.set(name, queue)
+    return queue
+  }
+
+  #call<T> (id: string, send: () => Promise<T>): Promise<T> {
+    return this.#store.calls.call(`a call for schedule "${id}"`, 'Try again.', send)
+  }
+
+  /** Stores a schedule in the queue of its task. */
+  async put (id: string, spec: StoredSpec, { declared, onlyNew = false }: PutOptions): Promise<SetReply> {
+    const { schedulePlaces } = this.#store
+    for (let tries = 0; ; tries++) {
+      const { epoch, queue, leaves } = await this.#call(id, () => schedulePlaces.place(id, spec.template.queue))
+      const brought = await this.#leaveAll(id, leaves, epoch)
+      const before = await this.#read(id, queue)
+      const mark = before?.state.mark ?? (brought === null ? 0 : (JSON.parse(brought) as ScheduleState).mark ?? 0)
+      const next = tickAfter(id, spec, Math.max(this.#store.clock.now(), mark))
+      const text = JSON.stringify(spec)
+      const { maxRuns } = spec
+      const reply = await this.#call(id, () => this.#queue(queue).schedules.set({
+        id, epoch, hash: hashOf(text), declared, spec: text, next, maxRuns, grace: this.#grace, brought, onlyNew
+      }))
+      if (reply === 'passed' && tries < TRIES) continue
+      if (leaves.length > 0 && reply !== 'superseded') await this.#call(id, () => schedulePlaces.settle(id, epoch))
+      return reply
+    }
+  }
+
+  /** Returns the newest of the states that it had there, as JSON. */
+  async #leaveAll (id: string, queues: string[], epoch: number): Promise<string | null> {
+    let newest: string | null = null
+    for (const name of queues) {
+      const { schedules } = this.#queue(name)
+      const state = await this.#call(id, () => schedules.change(id, { action: 'leave', epoch }))
+      const markOf = (text: string): number => (JSON.parse(text) as ScheduleState).mark ?? 0
+      if (state !== null && (newest === null || markOf(state) > markOf(newest))) newest = state
+    }
+    return newest
+  }
+
+  async #read (id: string, queue: string): Promise<StoredSchedule | null> {
+    const { schedules } = await this.#call(id, () => this.#queue(queue).schedules.read([id]))
+    return schedules[0] ?? null
+  }
+
+  /** Returns a schedule and its queue. Null if there is none. */
+  async find (id: string): Promise<{ stored: StoredSchedule, queue: Queue } | null> {
+    const place = await this.#call(id, () => this.#store.schedulePlaces.find(id))
+    const stored = place && await this.#read(id, place.queue)
+    return stored ? { stored, queue: this.#queue(place.queue) } : null
+  }
+
+  async all (): Promise<Array<{ stored: StoredSchedule, queue: Queue }>> {
+    const places = await this.#call('all', () => this.#store.schedulePlaces.all())
+    const names = [...new Set(Array.from(places.values(), ({ queue }) => queue))]
+    const found = await Promise.all(names.map(async name => {
+      const queue = this.#queue(name)
+      const { schedules } = await this.#call('all', () => queue.schedules.read('all'))
+      return schedules.filter(({ id }) => places.get(id)?.queue === name).map(stored => ({ stored, queue }))
+    }))
+    return found.flat().sort((one, other) => one.stored.id < other.stored.id ? -1 : 1)
+  }
+
+  /** False if a process declares it. */
+  async remove (id: string, queue: Queue): Promise<boolean> {
+    const { schedulePlaces } = this.#store
+    const place = await this.#call(id, () => schedulePlaces.find(id))
+    if (await this.#call(id, () => queue.schedules.change(id, { action: 'remove' })) === null) return false
+    if (place) await this.#call(id, () => schedulePlaces.forget(id, place.epoch))
+    return true
+  }
+
+  async pause (id: string, queue: Queue): Promise<void> {
+    await this.#call(id, () => queue.schedules.change(id, { action: 'pause' }))
+  }
+
+  async resume (id: string, { spec: text, state }: StoredSchedule, queue: Queue): Promise<void> {
+    const spec: StoredSpec = JSON.parse(text)
+    const next = tickAfter(id, spec, Math.max(this.#store.clock.now(), state.mark ?? 0))
+    await this.#call(id, () => queue.schedules.change(id, { action: 'resume', next }))
+  }
+
+  /**
+   * A living process declares the schedule. An old version that is still alive changes nothing: only what is lost, or
+   * what is silent with this very definition, is stored again.
+   */
+  async see (id: string, spec: StoredSpec): Promise<void> {
+    const hash = hashOf(JSON.stringify(spec))
+    const place = await this.#call(id, () => this.#store.schedulePlaces.find(id))
+    if (place && place.queue !== spec.template.queue) return
+    const queue = this.#queue(spec.template.queue)
+    if (await this.#call(id, () => queue.schedules.change(id, { action: 'see', hash })) !== null) return
+    const stored = place && await this.#read(id, place.queue)
+    if (!stored) await this.put(id, spec, { declared: true, onlyNew: true })
+    else if (stored.state.orphan && stored.state.hash === hash) await this.put(id, spec, { declared: true })
+  }
+
+  /** The planned times that come next, at most `count`. */
+  upcoming ({ spec: text, state }: StoredSchedule, count: number): number[] {
+    if (state.next === undefined) return []
+    const spec: StoredSpec = JSON.parse(text)
+    const left = state.max === undefined ? count : Math.min(count, state.max - (state.fired ?? 0))
+    return [state.next, ...new Calendar(spec.timing).upcoming(state.next, count)].slice(0, Math.max(0, left))
+  }
+
+  async close (): Promise<void> {
+    await Promise.all(Array.from(this.#others.values(), queue => queue.close()))
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The definition of a schedule as it is stored, and the tasks that are made of it. It has all that a worker needs: the
+ * worker that fires a tick need not define the task.
+ */
+import { createHash } from 'node:crypto'
+import { encodeNew, type StoredTick } from '../records/task-record.ts'
+import { Calendar } from './calendar.ts'
+import type { CheckedSchedule } from '../options.ts'
+import type { PlannedTick, ScheduleState } from '../store/schedule-contract.ts'
+import type { TaskTemplate } from '../tasks/enqueue.ts'
+
+type Kept = 'timing' | 'overlap' | 'catchUpWindow' | 'jitter' | 'maxRuns'
+
+export interface StoredSpec extends Pick<CheckedSchedule, Kept> {
+  template: TaskTemplate
+}
+
+export const toSpec = (checked: CheckedSchedule, template: TaskTemplate): StoredSpec => {
+  const { timing, overlap, catchUpWindow, jitter, maxRuns } = checked
+  return { timing, overlap, catchUpWindow, jitter, maxRuns, template }
+}
+
+const sha = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+/** Tells definitions apart. */
+export const hashOf = (spec: string): string => sha(spec).toString('base64url').slice(0, 22)
+
+/** When a tick is due: after its planned time if the schedule has a jitter, the same for whoever computes it. */
+export function dueAt (id: string, { jitter }: StoredSpec, planned: number): number {
+  return jitter === 0 ? planned : planned + sha(`${id} ${planned}`).readUInt32BE(0) % (jitter + 1)
+}
+
+/** The first tick after a time. */
+export function tickAfter (id: string, spec: StoredSpec, time: number): PlannedTick | null {
+  return toTick(id, spec, new Calendar(spec.timing).next(time))
+}
+
+export const toTick = (id: string, spec: StoredSpec, planned: number | null): PlannedTick | null =>
+  planned === null ? null : { planned, due: dueAt(id, spec, planned) }
+
+/** The id of a tick's task: no other tick has it, also not after a change, or after a removal. */
+export const taskIdOf = (id: string, { generation }: ScheduleState, planned: number): string =>
+  `${id}:${generation.toString(36)}:${planned.toString(36)}`
+
+/** A record, and when the task is due if it is delayed. */
+export function makeTask (
+  { template }: StoredSpec, now: number, schedule: StoredTick
+): { text: string, delay: number | null } {
+  const { name, data, options, delay, expires, expiresAt } = template
+  const due = delay ? now + delay : null
+  const until = expires === undefined ? expiresAt : now + expires
+  const stored = {
+    timestamp: now,
+    ...options,
+    ...(due === null ? {} : { delay: due }),
+    ...(until === undefined ? {} : { expires: until }),
+    schedule
+  }
+  return { text: encodeNew(name, data, stored, Infinity), delay: due }
+}

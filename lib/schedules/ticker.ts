@@ -1,0 +1,115 @@
+/**
+ * Fires the ticks of one queue that are due, for whoever looks: it reads what is due, works out which tick fires and
+ * which are missed, and asks the store to carry that out. Of several that do so at the same time the store lets one.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import { Calendar } from './calendar.ts'
+import { dueAt, makeTask, taskIdOf, toTick, type StoredSpec } from './stored-spec.ts'
+import { toFailure, toLoggableError } from '../records/failure.ts'
+import type { QueueSchedules, StoredSchedule, Tick, TickReply } from '../store/schedule-contract.ts'
+
+/** A tick that fires no later than this is in time: `catchUpWindow` is for those after it. In ms. */
+const IN_TIME_MS = 10_000
+
+const COUNTED = new Set<TickReply>(['fired', 'skipped', 'held', 'missed'])
+
+export interface TickerOptions {
+  queue: string
+  schedules: QueueSchedules
+  log: FastifyBaseLogger
+}
+
+export class Ticker {
+  readonly #options: TickerOptions
+  /** Reading an expression costs more than a tick. */
+  readonly #calendars = new Map<string, { spec: string, calendar: Calendar }>()
+
+  constructor (options: TickerOptions) {
+    this.#options = options
+  }
+
+  /** Returns how many ticks it moved on. */
+  async fireDue (): Promise<number> {
+    const { now, schedules } = await this.#options.schedules.read('due')
+    const counts = await Promise.all(schedules.map(schedule => this.#fire(schedule, now)))
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** One that cannot be read must not keep the others from firing. */
+  async #fire (schedule: StoredSchedule, now: number): Promise<number> {
+    let ticks: Tick[] = []
+    try {
+      ticks = this.#ticksOf(schedule, now)
+    } catch (error) {
+      const fields = { event: 'schedule.unreadable', schedule: schedule.id, err: toLoggableError(toFailure(error)) }
+      this.#options.log.error(fields, 'schedule is unreadable: it does not fire')
+    }
+    let count = 0
+    for (const tick of ticks) {
+      const reply = await this.#options.schedules.tick(tick)
+      this.#report(tick, reply)
+      if (COUNTED.has(reply) && !(tick.mode === 'held' && reply === 'held')) count++
+    }
+    return count
+  }
+
+  /** A held tick comes first. */
+  #ticksOf (schedule: StoredSchedule, now: number): Tick[] {
+    const { id, state } = schedule
+    const spec: StoredSpec = JSON.parse(schedule.spec)
+    const ticks: Tick[] = []
+    if (state.held !== undefined) {
+      const tick = { mode: 'held', expected: state.held, fire: state.held, missed: 0, next: null } as const
+      ticks.push(this.#toTick(schedule, spec, now, tick, state.heldMissed ?? 0))
+    }
+    if (state.next !== undefined && dueAt(id, spec, state.next) <= now) {
+      const tick = this.#nextTick(schedule, spec, state.next, now)
+      ticks.push(this.#toTick(schedule, spec, now, tick, tick.missed))
+    }
+    return ticks
+  }
+
+  #nextTick (
+    schedule: StoredSchedule, spec: StoredSpec, first: number, now: number
+  ): Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'next'> {
+    const { id } = schedule
+    const calendar = this.#calendarOf(schedule, spec)
+    const { latest, before, next } = calendar.passed(first, now, planned => dueAt(id, spec, planned))
+    const late = latest === null ? Infinity : now - dueAt(id, spec, latest)
+    const fires = late <= Math.max(spec.catchUpWindow, IN_TIME_MS)
+    const missed = fires || latest === null ? before : before + 1
+    return { mode: 'tick', expected: first, fire: fires ? latest : null, missed, next: toTick(id, spec, next) }
+  }
+
+  #calendarOf ({ id, spec: text }: StoredSchedule, { timing }: StoredSpec): Calendar {
+    let known = this.#calendars.get(id)
+    if (known?.spec !== text) this.#calendars.set(id, known = { spec: text, calendar: new Calendar(timing) })
+    return known.calendar
+  }
+
+  #toTick (
+    { id, state }: StoredSchedule, spec: StoredSpec, now: number,
+    tick: Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'next'>, missed: number
+  ): Tick {
+    const planned = tick.fire ?? tick.expected
+    const lateBy = Math.max(0, now - dueAt(id, spec, planned))
+    const task = makeTask(spec, now, { id, plannedAt: planned, lateBy, missed })
+    const { generation } = state
+    return { id, generation, ...tick, taskId: taskIdOf(id, state, planned), ...task, overlap: spec.overlap }
+  }
+
+  #report ({ id, fire, missed, taskId }: Tick, reply: TickReply): void {
+    const { log, queue } = this.#options
+    const fields = { schedule: id, queue, plannedAt: fire === null ? null : new Date(fire).toISOString() }
+    if (reply === 'skipped') {
+      log.info({ event: 'schedule.skipped', ...fields }, 'schedule skipped a tick: its last task has not ended')
+    } else if (reply === 'orphan') {
+      log.warn({ event: 'schedule.orphan', schedule: id, queue }, 'schedule is silent: no process declares it any more')
+    } else if (reply === 'fired') {
+      log.debug({ event: 'schedule.fired', ...fields, taskId }, 'schedule fired')
+    }
+    if (missed > 0 && COUNTED.has(reply)) {
+      log.warn({ event: 'schedule.missed', schedule: id, queue, missed }, 'schedule missed ticks: nobody fired them')
+    }
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Schedules in this process: what set-schedule.lua, change-schedule.lua, read-schedules.lua, tick.lua and
+ * place-schedule.lua do in Redis.
+ */
+import { SortedIds } from './sorted-ids.ts'
+import type {
+  NewSchedule, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState, SetReply,
+  StoredSchedule, Tick, TickReply
+} from '../schedule-contract.ts'
+
+/** What schedules need of their queue. */
+export interface ScheduleHost {
+  now (): number
+  /** Whether a task has not ended. */
+  isUnfinished (task: string): boolean
+  enqueue (task: string, text: string, delay: number | null): void
+}
+
+export class MemorySchedules implements QueueSchedules {
+  readonly #host: ScheduleHost
+  readonly #specs = new Map<string, string>()
+  readonly #states = new Map<string, ScheduleState>()
+  readonly #ticks = new SortedIds()
+  readonly #held = new Set<string>()
+
+  constructor (host: ScheduleHost) {
+    this.#host = host
+  }
+
+  /** When the next tick is due. Null if there is none. */
+  get due (): number | null { return this.#ticks.first }
+
+  async set (schedule: NewSchedule): Promise<SetReply> {
+    const { id, epoch, hash, declared, next, grace, maxRuns, onlyNew } = schedule
+    const before = this.#states.get(id)
+    if (before && before.epoch > epoch) return 'superseded'
+    const live = before && !before.moved ? before : null
+    if (live?.declared && !declared) return 'declared'
+    if (live && onlyNew) return 'unchanged'
+    const now = this.#host.now()
+    const same = live !== null && live.hash === hash && live.declared === declared
+    const silent = same && declared && (live.orphan === true || now - live.seen > live.grace)
+    const state = this.#stateFor(schedule, live)
+    if (next && state.mark !== undefined && next.planned <= state.mark) return 'passed'
+    if (!same && state.next !== undefined && state.next <= now) add(state, 'missed', 1)
+    if (!same) state.generation = Math.max(now, (state.generation ?? 0) + 1)
+    Object.assign(state, { epoch, hash, declared, seen: now, grace })
+    delete state.moved
+    delete state.orphan
+    if (maxRuns === null) delete state.max
+    else state.max = maxRuns
+    this.#states.set(id, state)
+    if (same && !silent) return 'unchanged'
+    this.#specs.set(id, schedule.spec)
+    this.#plan(id, state, next)
+    return 'set'
+  }
+
+  #stateFor ({ id, brought }: NewSchedule, live: ScheduleState | null): ScheduleState {
+    if (live) return { ...live }
+    const state = { ...(brought === null ? this.#states.get(id) : JSON.parse(brought)) } as ScheduleState
+    if (state.held !== undefined) add(state, 'skipped', 1)
+    delete state.held
+    return state
+  }
+
+  #plan (id: string, state: ScheduleState, next: PlannedTick | null): void {
+    const done = state.max !== undefined && (state.fired ?? 0) >= state.max
+    delete state.next
+    if (next && !done && !state.paused && !state.orphan) {
+      state.next = next.planned
+      this.#ticks.put(id, next.due)
+    } else this.#ticks.delete(id)
+  }
+
+  async change (id: string, change: ScheduleChange): Promise<string | null> {
+    const state = this.#states.get(id)
+    const before = state ? JSON.stringify(state) : null
+    if (change.action === 'leave') return this.#leave(id, change.epoch, state) ? before : null
+    if (!state || state.moved) return null
+    switch (change.action) {
+      case 'remove': return this.#remove(id, state) ? before : null
+      case 'see': return this.#see(state, change.hash) ? before : null
+      case 'pause': this.#pause(id, state); return before
+      case 'resume': this.#resume(id, state, change.next); return before
+      default: return change satisfies never
+    }
+  }
+
+  #leave (id: string, epoch: number, state: ScheduleState | undefined): boolean {
+    if (state && state.epoch > epoch) return false
+    this.#states.set(id, { ...(state ?? {} as ScheduleState), epoch, moved: true })
+    this.#drop(id)
+    return true
+  }
+
+  #drop (id: string): void {
+    this.#specs.delete(id)
+    this.#ticks.delete(id)
+    this.#held.delete(id)
+  }
+
+  #remove (id: string, { declared, orphan, seen, grace }: ScheduleState): boolean {
+    if (declared && !orphan && this.#host.now() - seen <= grace) return false
+    this.#drop(id)
+    return this.#states.delete(id)
+  }
+
+  #see (state: ScheduleState, hash: string): boolean {
+    if (state.hash !== hash || !state.declared || state.orphan) return false
+    state.seen = this.#host.now()
+    return true
+  }
+
+  #pause (id: string, state: ScheduleState): void {
+    if (state.paused) return
+    if (state.held !== undefined) add(state, 'skipped', 1)
+    state.paused = true
+    this.#release(id, state)
+    this.#plan(id, state, null)
+  }
+
+  #resume (id: string, state: ScheduleState, next: PlannedTick | null): void {
+    if (!state.paused) return
+    delete state.paused
+    this.#plan(id, state, next)
+  }
+
+  #release (id: string, state: ScheduleState): void {
+    delete state.held
+    delete state.heldMissed
+    this.#held.delete(id)
+  }
+
+  async read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }> {
+    const schedules = this.#ids(which).flatMap((id): StoredSchedule[] => {
+      const [spec, state] = [this.#specs.get(id), this.#states.get(id)]
+      return spec !== undefined && state ? [{ id, spec, state: { ...state } }] : []
+    })
+    return { now: this.#host.now(), schedules }
+  }
+
+  #ids (which: 'all' | 'due' | string[]): string[] {
+    if (which === 'all') return [...this.#specs.keys()]
+    if (which !== 'due') return which
+    const due = this.#ticks.ids().filter(id => this.#ticks.timeOf(id)! <= this.#host.now())
+    return [...new Set([...due, ...this.#held])]
+  }
+
+  async tick (tick: Tick): Promise<TickReply> {
+    const state = this.#states.get(tick.id)
+    if (!state || state.moved || state.paused) return 'taken'
+    return tick.mode === 'held' ? this.#fireHeld(tick, state) : this.#tick(tick, state)
+  }
+
+  #fireHeld (tick: Tick, state: ScheduleState): TickReply {
+    if (state.held !== tick.expected) return 'taken'
+    if (this.#isRunning(state)) return 'held'
+    this.#fire(tick, state)
+    state.outcome = 'fired'
+    this.#release(tick.id, state)
+    if (state.max !== undefined && state.fired! >= state.max) this.#plan(tick.id, state, null)
+    return 'fired'
+  }
+
+  #tick (tick: Tick, state: ScheduleState): TickReply {
+    const now = this.#host.now()
+    if (state.generation !== tick.generation || state.next !== tick.expected) return 'taken'
+    if ((this.#ticks.timeOf(tick.id) ?? now) > now) return 'early'
+    if (state.declared && now - state.seen > state.grace) {
+      state.orphan = true
+      this.#plan(tick.id, state, null)
+      return 'orphan'
+    }
+    const outcome = this.#outcomeOf(tick, state)
+    add(state, 'missed', tick.missed)
+    state.outcome = outcome
+    state.mark = tick.fire ?? now
+    this.#plan(tick.id, state, tick.next)
+    return outcome
+  }
+
+  #outcomeOf (tick: Tick, state: ScheduleState): 'fired' | 'skipped' | 'held' | 'missed' {
+    if (tick.fire === null) return 'missed'
+    const isFree = tick.overlap === 'allow' || !this.#isRunning(state)
+    if (isFree && state.held === undefined) return this.#fire(tick, state)
+    if (isFree || tick.overlap !== 'queue' || state.held !== undefined) {
+      add(state, 'skipped', 1)
+      return 'skipped'
+    }
+    state.held = tick.fire
+    state.heldMissed = tick.missed
+    this.#held.add(tick.id)
+    return 'held'
+  }
+
+  #isRunning ({ task }: ScheduleState): boolean { return task !== undefined && this.#host.isUnfinished(task) }
+
+  #fire ({ taskId, text, delay, fire }: Tick, state: ScheduleState): 'fired' {
+    this.#host.enqueue(taskId, text, delay)
+    add(state, 'fired', 1)
+    state.task = taskId
+    state.last = fire!
+    return 'fired'
+  }
+}
+
+function add (state: ScheduleState, key: 'fired' | 'skipped' | 'missed', count: number): void {
+  state[key] = (state[key] ?? 0) + count
+}
+
+export class MemorySchedulePlaces implements SchedulePlaces {
+  readonly #places = new Map<string, SchedulePlace>()
+  readonly #now: () => number
+
+  constructor (now: () => number) {
+    this.#now = now
+  }
+
+  async place (id: string, queue: string): Promise<SchedulePlace> {
+    const before = this.#places.get(id)
+    if (before?.queue === queue) return before
+    const leaves = before ? [before.queue, ...before.leaves].filter(other => other !== queue) : []
+    const place = { epoch: Math.max(this.#now(), (before?.epoch ?? 0) + 1), queue, leaves }
+    this.#places.set(id, place)
+    return place
+  }
+
+  async settle (id: string, epoch: number): Promise<void> {
+    const place = this.#places.get(id)
+    if (place?.epoch === epoch) this.#places.set(id, { ...place, leaves: [] })
+  }
+
+  async forget (id: string, epoch: number): Promise<void> {
+    if (this.#places.get(id)?.epoch === epoch) this.#places.delete(id)
+  }
+
+  async find (id: string): Promise<SchedulePlace | null> { return this.#places.get(id) ?? null }
+  async all (): Promise<Map<string, SchedulePlace>> { return new Map(this.#places) }
+}

@@ -1,0 +1,52 @@
+--[[
+Changes or removes a schedule.
+
+KEYS  1 schedules  2 scheduleStates  3 ticks  4 heldTicks
+ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"  3 hash for "see", epoch for "leave"
+      4 next planned time for "resume"  5 when that is due  6 channel earlierDelayed
+Returns the state as it was, "" if the schedule is unknown or was not changed
+
+see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
+changes nothing. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
+declares it.
+]]
+-- @include now
+-- @include schedule-state
+local id, action = ARGV[1], ARGV[2]
+local text = redis.call('HGET', KEYS[2], id)
+local state = load_state(KEYS[2], id)
+if action == 'leave' then
+  local epoch = tonumber(ARGV[3])
+  if state and state.epoch > epoch then return '' end
+  state = state or {}
+  state.epoch, state.moved = epoch, true
+  save_state(KEYS[2], id, state)
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('SREM', KEYS[4], id)
+  return text or ''
+end
+if not state or state.moved then return '' end
+if action == 'remove' then
+  if state.declared and not state.orphan and now - state.seen <= state.grace then return '' end
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('SREM', KEYS[4], id)
+  return text
+elseif action == 'see' then
+  if state.hash ~= ARGV[3] or not state.declared or state.orphan then return '' end
+  state.seen = now
+  save_state(KEYS[2], id, state)
+elseif action == 'pause' then
+  if state.paused then return text end
+  if state.held then state.skipped = (state.skipped or 0) + 1 end
+  state.paused, state.held, state.heldMissed = true, nil, nil
+  plan(KEYS[2], KEYS[3], id, state, '', 0)
+  redis.call('SREM', KEYS[4], id)
+elseif state.paused then
+  state.paused = nil
+  plan(KEYS[2], KEYS[3], id, state, ARGV[4], ARGV[5])
+  if state.next then redis.pcall('PUBLISH', ARGV[6], ARGV[5]) end
+end
+return text

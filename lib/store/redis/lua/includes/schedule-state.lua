@@ -1,0 +1,30 @@
+--[[
+What is known of a schedule beside its definition, as JSON: epoch, generation, hash, declared, seen, paused, moved,
+orphan, next (planned time of the next tick), mark (of the last one that was counted), last and task (of the last one
+that fired), held and heldMissed (a tick that waits for the task before it), outcome, fired, skipped, missed, max,
+grace.
+
+Defines load_state(states, id), save_state(states, id, state), plan(states, ticks, id, state, next, due): sets the next
+tick, none if next is "", and saves the state. That comes first: a Redis that is out of memory refuses it
+]]
+local function load_state(states, id)
+  local text = redis.call('HGET', states, id)
+  local is_json, state = pcall(cjson.decode, text or '')
+  return is_json and type(state) == 'table' and state or nil
+end
+
+local function save_state(states, id, state)
+  redis.call('HSET', states, id, cjson.encode(state))
+end
+
+local function plan(states, ticks, id, state, next, due)
+  local done = state.max and (state.fired or 0) >= state.max
+  state.next = nil
+  if next ~= '' and not (done or state.paused or state.orphan) then state.next = tonumber(next) end
+  save_state(states, id, state)
+  if state.next then
+    redis.call('ZADD', ticks, due, id)
+  else
+    redis.call('ZREM', ticks, id)
+  end
+end

@@ -1,0 +1,41 @@
+--[[
+Stores a schedule in its queue, unless the same is stored already.
+
+KEYS  1 schedules  2 scheduleStates  3 ticks
+ARGV  1 id  2 epoch  3 hash of the definition  4 "1" if it is declared in code, "0" if it was set at run time
+      5 definition  6 next planned time, "" if there is none  7 when that is due  8 maxRuns, "" without
+      9 grace (ms)  10 state that it brings from another queue, "" without  11 channel earlierDelayed
+      12 "1": only if nothing is stored
+Returns "set" | "unchanged" | "declared" (at run time nobody overwrites a declared one) | "superseded" (it has moved)
+        | "passed" (the next planned time was counted meanwhile: compute it again)
+
+Guarantees: where the definition is unchanged the next tick stays. A change fires nothing that has passed: a tick that
+was due already counts as missed. A declared schedule that was silent, because no process declared it any more, goes on
+from now.
+]]
+-- @include now
+-- @include schedule-state
+local id, epoch, declared = ARGV[1], tonumber(ARGV[2]), ARGV[4] == '1'
+local before = load_state(KEYS[2], id)
+if before and before.epoch > epoch then return 'superseded' end
+local live = before and not before.moved
+if live and before.declared and not declared then return 'declared' end
+if live and ARGV[12] == '1' then return 'unchanged' end
+local same = live and before.hash == ARGV[3] and before.declared == declared
+local state = before or {}
+if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
+if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
+local silent = same and declared and (state.orphan or now - state.seen > tonumber(ARGV[9]))
+if not same and state.next and state.next <= now then state.missed = (state.missed or 0) + 1 end
+if not live and state.held then state.skipped, state.held = (state.skipped or 0) + 1, nil end
+if not same then state.generation = math.max(now, (state.generation or 0) + 1) end
+state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
+state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
+if same and not silent then
+  save_state(KEYS[2], id, state)
+  return 'unchanged'
+end
+redis.call('HSET', KEYS[1], id, ARGV[5])
+plan(KEYS[2], KEYS[3], id, state, ARGV[6], ARGV[7])
+if state.next then redis.pcall('PUBLISH', ARGV[11], ARGV[7]) end
+return 'set'

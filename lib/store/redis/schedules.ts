@@ -1,0 +1,92 @@
+/**
+ * Schedules in Redis: those of one queue, and the key that says in which queue each of them is.
+ */
+import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
+import { schedulesKey, type QueueKeys, type QueueScript } from './keys.ts'
+import type { RedisClient } from './connection.ts'
+import type {
+  NewSchedule, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule, Tick, TickReply
+} from '../schedule-contract.ts'
+
+export class RedisSchedules implements QueueSchedules {
+  readonly #client: RedisClient
+  readonly #keys: QueueKeys
+
+  constructor (client: RedisClient, keys: QueueKeys) {
+    this.#client = client
+    this.#keys = keys
+  }
+
+  #run (name: QueueScript, args: ScriptArgument[]): Promise<any> {
+    return runQueueScript(this.#client, this.#keys, name, args)
+  }
+
+  set (schedule: NewSchedule): Promise<SetReply> {
+    const { id, epoch, hash, declared, spec, next, maxRuns, grace, brought, onlyNew } = schedule
+    return this.#run('set-schedule', [
+      id, epoch, hash, declared ? 1 : 0, spec, next?.planned ?? '', next?.due ?? '', maxRuns ?? '', grace,
+      brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0
+    ])
+  }
+
+  async change (id: string, change: ScheduleChange): Promise<string | null> {
+    const { action, hash = '', epoch, next } = change as { action: string } & Record<string, any>
+    const args = [id, action, epoch ?? hash, next?.planned ?? '', next?.due ?? '', this.#keys.earlierDelayed]
+    return await this.#run('change-schedule', args) || null
+  }
+
+  async read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }> {
+    const args = Array.isArray(which) ? ['ids', ...which] : [which]
+    const [now, ...rest] = await this.#run('read-schedules', args)
+    const schedules: StoredSchedule[] = []
+    for (let i = 0; i < rest.length; i += 3) {
+      schedules.push({ id: rest[i], spec: rest[i + 1], state: JSON.parse(rest[i + 2]) })
+    }
+    return { now, schedules }
+  }
+
+  tick (tick: Tick): Promise<TickReply> {
+    const { id, generation, mode, expected, fire, missed, next, taskId, text, delay, overlap } = tick
+    return this.#run('tick', [
+      id, generation, mode, expected, fire ?? '', missed, next?.planned ?? '', next?.due ?? '', taskId, text,
+      delay ?? '', overlap, this.#keys.earlierDelayed
+    ])
+  }
+}
+
+export class RedisSchedulePlaces implements SchedulePlaces {
+  readonly #client: RedisClient
+  readonly #key: string
+
+  constructor (client: RedisClient, prefix: string) {
+    this.#client = client
+    this.#key = schedulesKey(prefix)
+  }
+
+  #run (id: string, action: string, argument: string | number): Promise<string> {
+    return runScript(this.#client, script('place-schedule'), [this.#key], [id, action, argument])
+  }
+
+  async place (id: string, queue: string): Promise<SchedulePlace> {
+    return toPlace(await this.#run(id, 'place', queue))
+  }
+
+  async settle (id: string, epoch: number): Promise<void> { await this.#run(id, 'settle', epoch) }
+  async forget (id: string, epoch: number): Promise<void> { await this.#run(id, 'forget', epoch) }
+
+  async find (id: string): Promise<SchedulePlace | null> {
+    const entry = await this.#client.hget(this.#key, id)
+    return entry === null ? null : toPlace(entry)
+  }
+
+  async all (): Promise<Map<string, SchedulePlace>> {
+    const entries = Object.entries(await this.#client.hgetall(this.#key))
+    return new Map(entries.map(([id, entry]) => [id, toPlace(entry)]))
+  }
+}
+
+/** An entry of place-schedule.lua. */
+function toPlace (entry: string): SchedulePlace {
+  const [epoch, queue, ...leaves] = entry.split(' ')
+  return { epoch: Number(epoch), queue: queue!, leaves }
+}

@@ -1,0 +1,136 @@
+/**
+ * What a store must do for schedules. Two stores do it, as with the rest of the contract.
+ *
+ * A schedule lives in the queue of its task: its tick enqueues the task there, in one step. Times are ms since 1970 on
+ * the store's clock.
+ */
+
+/** How a tick ended. `held`: it waits for the task before it. `missed`: nobody fired it in time. */
+export type TickOutcome = 'fired' | 'skipped' | 'held' | 'missed'
+
+/**
+ * `taken`: another caller was first, or the schedule was changed. `early`: it is not due by the store's clock.
+ * `orphan`: no process declares it any more.
+ */
+export type TickReply = TickOutcome | 'taken' | 'early' | 'orphan'
+
+/** What a store keeps of a schedule beside its definition. */
+export interface ScheduleState {
+  /** Of its last move between queues: see `SchedulePlaces`. */
+  epoch: number
+  /** Changes with each change of the definition. */
+  generation: number
+  hash: string
+  declared: boolean
+  /** When a process declared it last. */
+  seen: number
+  /** How long it may be silent before it is an orphan, in ms. */
+  grace: number
+  paused?: boolean
+  /** It has left this queue. */
+  moved?: boolean
+  orphan?: boolean
+  /** The planned time of the next tick. */
+  next?: number
+  /** The planned time of the last tick that was counted, or is held. */
+  mark?: number
+  /** The planned time, and the task, of the last tick that fired. */
+  last?: number
+  task?: string
+  held?: number
+  heldMissed?: number
+  outcome?: TickOutcome
+  fired?: number
+  skipped?: number
+  missed?: number
+  max?: number
+}
+
+export interface StoredSchedule {
+  id: string
+  /** The definition, as JSON. */
+  spec: string
+  state: ScheduleState
+}
+
+/** A planned time, and when it is due. */
+export interface PlannedTick { planned: number, due: number }
+
+export interface NewSchedule {
+  id: string
+  epoch: number
+  hash: string
+  declared: boolean
+  spec: string
+  next: PlannedTick | null
+  maxRuns: number | null
+  grace: number
+  /** What it brings from another queue, as JSON. */
+  brought: string | null
+  /** Only if nothing is stored. */
+  onlyNew: boolean
+}
+
+/**
+ * `declared`: a schedule that is set at run time does not replace a declared one. `superseded`: it has moved to another
+ * queue meanwhile. `passed`: the next planned time was counted meanwhile, so it has to be computed again.
+ */
+export type SetReply = 'set' | 'unchanged' | 'declared' | 'superseded' | 'passed'
+
+export interface Tick {
+  id: string
+  generation: number
+  /** `held`: a tick that waits for the task before it. */
+  mode: 'tick' | 'held'
+  /** The planned time that the caller expects: of the next tick, or of the held one. */
+  expected: number
+  /** The planned time to fire. Null if all were missed. */
+  fire: number | null
+  /** How many ticks are missed beside that one. */
+  missed: number
+  next: PlannedTick | null
+  taskId: string
+  /** The record of the task. */
+  text: string
+  /** When the task is due, if it is delayed. */
+  delay: number | null
+  overlap: 'skip' | 'queue' | 'allow'
+}
+
+export type ScheduleChange =
+  | { action: 'pause' | 'remove' }
+  | { action: 'resume', next: PlannedTick | null }
+  /** A living process declares it. */
+  | { action: 'see', hash: string }
+  /** It moves to another queue. */
+  | { action: 'leave', epoch: number }
+
+/** The schedules of one queue. */
+export interface QueueSchedules {
+  set (schedule: NewSchedule): Promise<SetReply>
+  /** Returns the state as it was, as JSON. Null if the schedule is unknown or was not changed. */
+  change (id: string, change: ScheduleChange): Promise<string | null>
+  /** `due`: those with a tick that is due or held, at most some hundred. */
+  read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }>
+  /** Moves the mark of a schedule, and enqueues the task of the tick, in one step. */
+  tick (tick: Tick): Promise<TickReply>
+}
+
+export interface SchedulePlace {
+  /** Grows with each move. */
+  epoch: number
+  queue: string
+  /** Queues that it has to leave. */
+  leaves: string[]
+}
+
+/** In which queue each schedule is. */
+export interface SchedulePlaces {
+  /** Places a schedule in a queue. A move begins a new epoch. */
+  place (id: string, queue: string): Promise<SchedulePlace>
+  /** The move is complete. */
+  settle (id: string, epoch: number): Promise<void>
+  forget (id: string, epoch: number): Promise<void>
+  find (id: string): Promise<SchedulePlace | null>
+  all (): Promise<Map<string, SchedulePlace>>
+}

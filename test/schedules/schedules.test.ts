@@ -1,0 +1,129 @@
+/**
+ * Schedules through the plugin, in both modes: what is checked, the API at run time, and what a handler is told.
+ */
+import t from 'tap'
+import { build, elsewhere, errorOf, memoryMode, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+import type { FastifyInstance } from 'fastify'
+
+const HOUR = 3_600_000
+
+/** Its task notes what it was given. */
+function withTask (seen: any[] = []) {
+  return (app: FastifyInstance): void => {
+    const schema = { data: { type: 'object', required: ['kind'], properties: { kind: { type: 'string' } } } }
+    app.tasks.define('report', { schema }, async (data, task) => { seen.push({ data, schedule: task.schedule }) })
+    app.tasks.define('plain', async () => {})
+  }
+}
+
+const asap = { every: 100, overlap: 'allow' } as const
+
+t.test('what is wrong with a schedule is said when it is declared, or when the app is ready', async t => {
+  const app = await build(t, {}, withTask())
+  const declare = (id: any, spec: any) => errorOf(() => app.tasks.defineSchedule(id, spec))
+  const base = { task: 'plain', cron: '* * * * *' }
+  t.match(await declare('no id!', base), { code: 'FST_TASKS_SCHEDULE_ID_INVALID' })
+  t.match(await declare('x', { task: 'plain' }), { code: 'FST_TASKS_OPTION_CLASH' })
+  t.match(await declare('x', { ...base, every: 1_000 }), { code: 'FST_TASKS_OPTION_CLASH' })
+  t.match(await declare('x', { ...base, options: { id: 'own' } }), { code: 'FST_TASKS_OPTION_CLASH' })
+  t.match(await declare('x', { ...base, overlap: 'no' }), { code: 'FST_TASKS_SCHEDULE_OPTION_INVALID' })
+  t.match(await declare('x', { ...base, timezone: 'Europe/Nowhere' }), { code: 'FST_TASKS_SCHEDULE_OPTION_INVALID' })
+  t.match(await declare('x', { ...base, crom: 1 }), { code: 'FST_TASKS_OPTION_UNKNOWN', message: /"cron"/ })
+  for (const cron of ['99 * * * *', 'nonsense', '0 0 30 2 *', '0 0 3 * * *']) {
+    t.match(await declare('x', { ...base, cron }), { code: 'FST_TASKS_SCHEDULE_CRON_INVALID' }, cron)
+  }
+  t.match(await declare('x', { ...base, task: 'nobody' }), { code: 'FST_TASKS_NOT_DEFINED' })
+  const refused = await declare('y', { ...base, task: 'report', data: {} })
+  t.match(refused, { code: 'FST_TASKS_SCHEDULE_DATA_INVALID', message: /kind/ })
+  app.tasks.defineSchedule('twice', base)
+  t.match(await declare('twice', base), { code: 'FST_TASKS_SCHEDULE_ALREADY_DEFINED' })
+})
+
+t.test('a wrong declaration fails the start', async t => {
+  const start = build(t, {}, app => {
+    withTask()(app)
+    app.tasks.defineSchedule('x', { task: 'report', every: 1_000, data: { kind: 1, no: 2 } as any })
+    app.tasks.defineSchedule('y', { task: 'nobody', every: 1_000 })
+  })
+  t.match(await errorOf(start), { code: 'FST_TASKS_NOT_DEFINED' })
+})
+
+t.test('a declared schedule fires, and its handler learns which tick it is', async t => {
+  const seen: any[] = []
+  const app = await build(t, { worker: !memoryMode }, app => {
+    withTask(seen)(app)
+    app.tasks.defineSchedule('often', { task: 'report', data: { kind: 'a' }, ...asap, options: { retries: 2 } })
+  })
+  await pass(app, 250)
+  await until('it has run', () => seen.length >= 2)
+  t.match(seen[0], { data: { kind: 'a' }, schedule: { id: 'often', lateBy: Number } })
+  t.notSame(seen[0].schedule.plannedAt, seen[1].schedule.plannedAt)
+  const record = (await app.tasks.schedules.get('often'))!
+  t.match(record, { id: 'often', task: 'report', every: 100, declared: true, orphan: false, paused: false })
+  t.ok(record.fired >= 2)
+  const task = await reaches(app, record.last!.taskId, 'succeeded')
+  t.match(task, { attempts: 3, schedule: { id: 'often', plannedAt: record.last!.plannedAt } })
+  t.equal((await app.tasks.enqueue('plain')).snapshot!.schedule, null)
+})
+
+t.test('at run time: set, list, get, pause, resume, trigger, remove', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, withTask())
+  const other = await elsewhere(t, app, prefix)
+  const { schedules } = app.tasks
+  const daily = { task: 'report', data: { kind: 'x' }, cron: '0 3 * * *', timezone: 'Asia/Tokyo' }
+  const set = await schedules.set('daily', daily)
+  t.equal(set.next.length, 3)
+  t.match(set.next[0], /T18:00:00.000Z$/)
+  await schedules.set('b', { task: 'plain', every: HOUR, maxRuns: 2 })
+  t.same((await other.tasks.schedules.list()).map(({ id, next }) => [id, next.length]), [['b', 2], ['daily', 3]])
+  await other.tasks.schedules.pause('daily')
+  t.match(await schedules.get('daily'), { paused: true, next: [] })
+  await schedules.resume('daily')
+  t.same((await schedules.get('daily'))!.next, set.next)
+  const handle = await schedules.trigger('daily')
+  t.match(await handle.status(), { name: 'report', state: 'waiting', schedule: { id: 'daily', lateBy: 0 } })
+  t.match(await schedules.get('daily'), { fired: 0, last: null, next: set.next }, 'its ticks stay as they are')
+  t.equal(await schedules.remove('b'), true)
+  t.equal(await schedules.remove('b'), false)
+  t.equal(await schedules.get('b'), null)
+  for (const method of ['pause', 'resume', 'trigger'] as const) {
+    t.match(await errorOf(schedules[method]('b')), { code: 'FST_TASKS_SCHEDULE_NOT_FOUND', statusCode: 404 })
+  }
+  t.match(await errorOf(schedules.set('c', { task: 'nobody', every: 1_000 })), { code: 'FST_TASKS_NOT_DEFINED' })
+})
+
+t.test('a declared schedule can be paused, not rewritten or removed', async t => {
+  const app = await build(t, {}, app => {
+    withTask()(app)
+    app.tasks.defineSchedule('mine', { task: 'plain', every: HOUR })
+  })
+  const { schedules } = app.tasks
+  const code = 'FST_TASKS_SCHEDULE_DECLARED'
+  t.match(await errorOf(schedules.set('mine', { task: 'plain', every: 1_000 })), { code, statusCode: 409 })
+  t.match(await errorOf(schedules.remove('mine')), { code })
+  await schedules.pause('mine')
+  t.match(await schedules.get('mine'), { paused: true, every: HOUR })
+})
+
+t.test('a schedule that was removed and is set again fires again', async t => {
+  const seen: any[] = []
+  const app = await build(t, { worker: !memoryMode }, withTask(seen))
+  for (const kind of ['first', 'second']) {
+    await app.tasks.schedules.set('again', { task: 'report', data: { kind }, ...asap })
+    await pass(app, 200)
+    await until(`it has run: ${kind}`, () => seen.some(({ data }) => data.kind === kind))
+    t.equal(await app.tasks.schedules.remove('again'), true)
+  }
+})
+
+t.test('a schedule moves when the queue of its task is another, and keeps its counts', async t => {
+  const app = await build(t, { queues: ['other'] }, withTask())
+  const spec = { task: 'plain', every: HOUR }
+  await app.tasks.schedules.set('moves', spec)
+  t.match(await app.tasks.schedules.get('moves'), { queue: 'default' })
+  await app.tasks.schedules.set('moves', { ...spec, options: { queue: 'other' } })
+  t.match(await app.tasks.schedules.list(), [{ id: 'moves', queue: 'other' }])
+  await app.tasks.schedules.set('moves', spec)
+  t.match(await app.tasks.schedules.list(), [{ id: 'moves', queue: 'default' }])
+})

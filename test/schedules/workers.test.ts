@@ -1,0 +1,96 @@
+/**
+ * Schedules with workers in Redis: one tick fires once, declarations of several versions, an outage at the start.
+ */
+import t, { type Test } from 'tap'
+import { startRedis } from '../../scripts/redis.ts'
+import { build, connect, logger, randomPrefix, until } from '../support/helpers.ts'
+import type { FastifyInstance } from 'fastify'
+import type { ScheduleOptions, TasksOptions } from '../../lib/types.ts'
+
+const HOUR = 3_600_000
+
+function buildWith (
+  t: Test, prefix: string, schedule: ScheduleOptions & { queue?: string }, ran: string[] = [],
+  options: TasksOptions = {}
+): Promise<FastifyInstance> {
+  const { queue = 'default', ...spec } = schedule
+  return build(t, { prefix, ...options }, app => {
+    app.tasks.define('x', { queue }, async (_data, task) => { ran.push(`${task.queue} ${task.schedule!.plannedAt}`) })
+    app.tasks.defineSchedule('s', { task: 'x', ...spec })
+  })
+}
+
+t.test('three workers: each tick fires once, and is counted', async t => {
+  const prefix = randomPrefix()
+  const ran: string[] = []
+  const apps = await Promise.all([1, 2, 3].map(() =>
+    buildWith(t, prefix, { every: 200, overlap: 'allow' }, ran, { worker: true })))
+  await until('ten ticks have run', () => ran.length >= 10, 20_000)
+  await apps[0]!.tasks.schedules.pause('s')
+  const { fired, skipped, missed } = (await apps[0]!.tasks.schedules.get('s'))!
+  await until('all have run', () => ran.length >= fired)
+  t.equal(new Set(ran).size, ran.length, 'none was doubled')
+  t.equal(ran.length, fired)
+  const times = ran.map(line => Date.parse(line.split(' ')[1]!)).sort((one, other) => one - other)
+  const planned = (times.at(-1)! - times[0]!) / 200 + 1
+  t.equal(fired + skipped + missed, planned, 'each is fired, skipped or missed')
+})
+
+t.test('a tick that waits fires as soon as the task before it has ended', async t => {
+  const prefix = randomPrefix()
+  const gates: Array<() => void> = []
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('x', () => new Promise<void>(resolve => { gates.push(resolve) }))
+    app.tasks.defineSchedule('s', { task: 'x', every: 300, overlap: 'queue' })
+  })
+  const get = async () => (await app.tasks.schedules.get('s'))!
+  await until('a tick waits', async () => (await get()).held)
+  t.equal(gates.length, 1)
+  gates[0]!()
+  await until('it fired', () => gates.length === 2, 4_000) // the next look comes after five seconds
+  await app.tasks.schedules.pause('s')
+  gates[1]!()
+})
+
+t.test('a rolling deploy: the last start wins, and an old version that is alive changes nothing', async t => {
+  const prefix = randomPrefix()
+  const redis = connect(t)
+  const state = async (): Promise<any> => JSON.parse((await redis.hget(`${prefix}:{default}:scheduleStates`, 's'))!)
+  const old = await buildWith(t, prefix, { every: HOUR })
+  const first = await state()
+  await buildWith(t, prefix, { every: HOUR })
+  t.match(await state(), { generation: first.generation, next: first.next }, 'nothing changed: the next tick stays')
+  await buildWith(t, prefix, { every: 2 * HOUR })
+  const second = await state()
+  t.ok(second.generation > first.generation)
+  t.match(await old.tasks.schedules.get('s'), { every: 2 * HOUR })
+})
+
+t.test('a rolling deploy that moves the task to another queue: no tick fires in both', async t => {
+  const prefix = randomPrefix()
+  const ran: string[] = []
+  const schedule = { every: 250, overlap: 'allow' } as const
+  await buildWith(t, prefix, schedule, ran, { worker: true })
+  await until('it runs', () => ran.length >= 2)
+  await buildWith(t, prefix, { ...schedule, queue: 'moved' }, ran, { worker: true })
+  await until('it runs there', () => ran.filter(line => line.startsWith('moved')).length >= 3, 20_000)
+  const firstThere = Math.min(...ran.filter(line => line.startsWith('moved')).map(line => Date.parse(line.slice(6))))
+  const here = ran.filter(line => line.startsWith('default')).map(line => Date.parse(line.slice(8)))
+  t.ok(Math.max(...here) < firstThere, 'it left the old queue for good')
+})
+
+t.test('Redis is unavailable at the start: the app starts, and the schedule is stored later', async t => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  await redis.kill()
+  const log = logger()
+  const app = await build(t, { redis: redis.url, prefix: 'bq', connectTimeout: 200, redisTimeout: 300 }, app => {
+    app.tasks.define('x', async () => {})
+    app.tasks.defineSchedule('s', { task: 'x', cron: '0 3 * * *' })
+  }, { logger: { stream: log.stream } } as any)
+  await until('it says so', () => log.find('schedule.not_stored'))
+  await redis.restart()
+  const line = await until('it is stored', () => log.find('schedule.declared'), 20_000)
+  t.equal(line.next.length, 3)
+  t.match(await app.tasks.schedules.get('s'), { id: 's', declared: true })
+})
