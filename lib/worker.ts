@@ -20,7 +20,7 @@ import type { TaskWorker, WorkerOptions } from './types.ts'
 
 /** What a worker needs of the tasks of its app. */
 export type WorkerTasks = Pick<
-  AppTasks, 'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue'
+  AppTasks, 'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue' | 'outside'
 >
 
 /** Beyond closeTimeout, for the grace of aborted handlers and the last calls to Redis, in ms. */
@@ -86,7 +86,7 @@ export class Worker implements TaskWorker {
       // What it waits for may never come, not even an error: a connection that is dialling rejects nothing.
       const onClose = (): void => reject(new errors.Closed('the start of a worker', 'It claims nothing.'))
       signal.addEventListener('abort', onClose)
-      this.#begin().finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
+      this.#tasks.outside(() => this.#begin()).finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
     })
   }
 

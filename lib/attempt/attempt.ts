@@ -19,6 +19,7 @@ import { traceFields, type Origin } from '../records/origin.ts'
 import { attemptsMade } from '../records/task-record.ts'
 import { runWithOrigin } from '../tasks/request-context.ts'
 import { endAttempt, startAttempt, type AttemptEvent } from '../telemetry.ts'
+import { clearTimeout, realTime, setTimeout } from '../timers.ts'
 import type { ClaimedTask, ReportedState } from './claimed-task.ts'
 import type { ThreadableAttempt } from './thread-attempt.ts'
 import type { Definition } from '../tasks/definition.ts'
@@ -44,7 +45,7 @@ export class Attempt implements ThreadableAttempt {
   readonly task: ClaimedTask
   readonly definition: Definition
   /** When it started, ms since 1970 on this process' clock. */
-  readonly startedAt = Date.now()
+  readonly startedAt = realTime()
   readonly #owner: AttemptOwner
   #controller: AbortController | null = null
   #cause: AbortCause | null = null

@@ -2,7 +2,6 @@
  * The threads of an app: what computes there holds up neither the app nor the renewal of leases. One pool for all
  * tasks, since all share the same processors. The first task that needs a thread opens it.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Piscina } from 'piscina'
@@ -10,6 +9,7 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS } from './abort.ts'
 import { toFailure, toLoggableError } from '../records/failure.ts'
 import { ThreadAttempt, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
+import { setImmediate, sleep } from '../timers.ts'
 import type { Settings } from '../options.ts'
 
 /** With the ending that this file has: compiled, or TypeScript. */

@@ -3,6 +3,7 @@
  */
 import { inspect, toUSVString } from 'node:util'
 import { tryOr } from '../describe.ts'
+import { appTime } from '../timers.ts'
 import type { TaskErrorRecord } from '../types.ts'
 
 export interface Failure {
@@ -52,7 +53,7 @@ function stackOf (thrown: unknown, depth = 0): string {
 
 function retryAfterOf (thrown: unknown): number | null {
   const value = peek(thrown, 'retryAfter')
-  const ms = tryOr(() => value instanceof Date ? value.getTime() - Date.now() : value, null)
+  const ms = tryOr(() => value instanceof Date ? value.getTime() - appTime() : value, null)
   return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(Math.min(ms, MAX_RETRY_AFTER_MS)) : null
 }
 

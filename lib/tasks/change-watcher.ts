@@ -6,6 +6,7 @@
  * 3. calls listeners back at regular times too, since a message may be lost.
  */
 import { TRY_AGAIN } from './advice.ts'
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from '../timers.ts'
 import type { PubSub, Queue, BoundedCalls } from '../store/contract.ts'
 
 /** How often listeners are called back without a message, in ms. */

@@ -13,6 +13,7 @@ import { Handle } from './handle.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
+import { realTime } from '../timers.ts'
 import type { BoundedCalls, NewJob, Queue, StoreClock } from '../store/contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
 import type { Definition } from './definition.ts'
@@ -72,7 +73,7 @@ export class TaskProducer {
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
     const task = this.#prepare(name, data, options)
     event?.ids.push(task.id)
-    const start = Date.now()
+    const start = realTime()
     const added = await this.#send(task, start, () => task.queue.add(task))
     const created = added || await this.#isOwn(task, start)
     return this.#handleOf(task, created)
@@ -95,7 +96,7 @@ export class TaskProducer {
 
   /** For each: whether this call made the task. */
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
-    const start = Date.now()
+    const start = realTime()
     const added = await this.#send(batch[0]!, start, () => queue.addMany(batch))
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))

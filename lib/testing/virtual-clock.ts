@@ -4,6 +4,7 @@
 import * as errors from '../errors.ts'
 import { list } from '../tasks/listing.ts'
 import { advanceSettings, drainSettings } from '../options.ts'
+import { clearTimeout, setTimeout } from '../timers.ts'
 import type { AutoWorkers } from './auto-workers.ts'
 import type { TestClock } from './test-clock.ts'
 import type { MemoryStore } from '../store/memory/store.ts'

@@ -4,9 +4,9 @@
  * 1. by a call that does not block; a lost reply is asked for again, with the same token;
  * 2. by a wait in Redis, on a connection of its own; if the connection is cut, the wait is cancelled by its token.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { debugFields } from './debug-log.ts'
 import * as telemetry from '../telemetry.ts'
+import { realTime, sleep } from '../timers.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimReply, ConsumerQueue } from '../store/contract.ts'
@@ -47,7 +47,7 @@ export class Claimer {
   async claim (room: number, state: object): Promise<ClaimReply & { sentAt: number } | undefined> {
     const { queue, calls } = this.#options
     const token = this.token()
-    const sentAt = Date.now()
+    const sentAt = realTime()
     // After a stop it asks for the tasks of a lost reply, so that they can be released, and takes no more.
     const claim = (again: boolean): Promise<ClaimReply> =>
       queue.claim(this.#stopped ? 0 : room, token, this.#lease, again)
@@ -72,7 +72,7 @@ export class Claimer {
   async dropLost (reply: ClaimReply & { sentAt?: number }): Promise<ClaimReply | undefined> {
     const { context: { clock }, queue, calls } = this.#options
     // How long a wait took says nothing: its claim is as old as Redis' clock says.
-    const age = reply.sentAt === undefined ? clock.now() - reply.now : Date.now() - reply.sentAt
+    const age = reply.sentAt === undefined ? clock.now() - reply.now : realTime() - reply.sentAt
     if (reply.jobs.length === 0 || age < this.#lease / 2) return reply
     const statuses = await calls.retryUntilClosed('renewal', () => queue.renew(this.#lease, reply.jobs))
     return statuses && { ...reply, jobs: reply.jobs.filter((_job, i) => statuses[i] !== 'lost') }

@@ -2,6 +2,7 @@
  * Wakes a consumer when the next delayed task is due.
  */
 import { MAX_TIMER } from '../options.ts'
+import { clearTimeout, setTimeout } from '../timers.ts'
 import type { StoreClock } from '../store/contract.ts'
 
 export class DelayedTimer {

@@ -8,6 +8,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { toLoggableError, toFailure } from '../records/failure.ts'
 import { version } from '../version.ts'
 import { encodeWorkerInfo, type RunningTaskInfo, type StoredWorkerInfo } from '../records/worker-info.ts'
+import { clearInterval, setInterval } from '../timers.ts'
 import type { StoreConnection, Queue } from '../store/contract.ts'
 
 export interface HeartbeatOptions {

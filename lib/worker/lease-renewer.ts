@@ -11,6 +11,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import { debugFields } from './debug-log.ts'
 import { Repeater } from './repeater.ts'
+import { realTime } from '../timers.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
 
@@ -53,15 +54,15 @@ export class LeaseRenewer {
    * Whether expired leases may be taken back. Not during an outage, not while this worker is held up itself, and not
    * right after it: all leases may have expired then, and living workers are about to renew theirs.
    */
-  get mayRecover (): boolean { return !this.#failing && !this.#isLate && Date.now() >= this.#noRecoveryBefore }
+  get mayRecover (): boolean { return !this.#failing && !this.#isLate && realTime() >= this.#noRecoveryBefore }
 
   /**
    * Two renewals in a row did not come through in time. What held them up (a machine that slept or is overloaded, a
    * handler that computes) may have held up other workers too.
    */
-  get #isLate (): boolean { return Date.now() - this.#renewedAt > this.#options.stallInterval * 2 / 3 }
+  get #isLate (): boolean { return realTime() - this.#renewedAt > this.#options.stallInterval * 2 / 3 }
 
-  #delayRecovery (ms: number): void { this.#noRecoveryBefore = Math.max(this.#noRecoveryBefore, Date.now() + ms) }
+  #delayRecovery (ms: number): void { this.#noRecoveryBefore = Math.max(this.#noRecoveryBefore, realTime() + ms) }
 
   /** Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -71,7 +72,7 @@ export class LeaseRenewer {
     if (inForce === undefined || calls.closed) return
     if (inForce !== stallInterval) throw new errors.StallIntervalClash(name, inForce, stallInterval, 2 * inForce)
     connection.on('ready', this.#onReady)
-    this.#renewedAt = Date.now()
+    this.#renewedAt = realTime()
     this.#watchEventLoop()
     this.#repeater.every(stallInterval / 3, () => this.#renewAll())
     this.#repeater.every(RETRY_MS, () => this.#failing && this.#renewAll(false))
@@ -103,7 +104,7 @@ export class LeaseRenewer {
     if (this.#failing) this.#delayRecovery(RENEWAL_GRACE_MS)
     else if (this.#isLate) this.#delayRecovery(Math.min(this.#options.stallInterval, RENEWAL_GRACE_MS))
     this.#failing = false
-    this.#renewedAt = Date.now()
+    this.#renewedAt = realTime()
   }
 
   async #renew (): Promise<void> {
@@ -133,10 +134,10 @@ export class LeaseRenewer {
   /** A handler that holds the event loop holds up renewals too: all leases of this worker may expire. */
   #watchEventLoop (): void {
     const { stallInterval, log, running } = this.#options
-    let last = Date.now()
+    let last = realTime()
     this.#repeater.every(LAG_CHECK_MS, () => {
-      const lateMs = Date.now() - last - LAG_CHECK_MS
-      last = Date.now()
+      const lateMs = realTime() - last - LAG_CHECK_MS
+      last = realTime()
       if (lateMs < stallInterval / 6) return
       const fields = { event: 'worker.event_loop_held', lateMs, stallInterval, running: running() }
       log.warn(fields, 'event loop was held up by a task: past stallInterval its claim is lost and it runs twice. ' +

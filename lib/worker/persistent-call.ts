@@ -3,11 +3,11 @@
  * twice: each of our scripts that writes checks the claim first.
  */
 import { setMaxListeners } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { causeOf, LogLimit } from '../log-limit.ts'
 import { toFailure, toLoggableError } from '../records/failure.ts'
 import * as telemetry from '../telemetry.ts'
+import { sleep } from '../timers.ts'
 
 const FIRST_PAUSE_MS = 50
 const MAX_PAUSE_MS = 500

@@ -5,6 +5,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { causeOf, LogLimit } from '../log-limit.ts'
 import { toFailure, toLoggableError } from '../records/failure.ts'
+import { clearInterval, setInterval } from '../timers.ts'
 import type { StoreConnection } from '../store/contract.ts'
 
 export class Repeater {

@@ -15,6 +15,7 @@ import { logResult } from './log-result.ts'
 import { failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
 import * as telemetry from '../telemetry.ts'
+import { realTime } from '../timers.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
@@ -99,7 +100,7 @@ export class Runner implements AttemptOwner {
     const task = this.toTask(prefetched)
     if (task.unreadable) return this.#setAside(task, task.unreadable)
     if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
-    if (isExpired(task.stored, task.now + Date.now() - prefetched.since)) return settlements.finish('expired', task)
+    if (isExpired(task.stored, task.now + realTime() - prefetched.since)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)
     const definition = definitions.get(task.stored.data.name)
     if (definition?.hasHandler) this.#start(task, definition)

@@ -8,12 +8,12 @@
  * 3. A worker that waits is woken, and then has to claim.
  * 4. All changes are published, watched or not: all listeners are in this process.
  */
-import { setImmediate } from 'node:timers/promises'
 import { decodeProgress } from '../../records/progress.ts'
 import { isTerminal, type LiveState } from '../../records/task-record.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
 import { WorkerReports } from './worker-reports.ts'
+import { endOfTurn } from '../../timers.ts'
 import type {
   CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, PagePosition, Queue, RawTask, RetryReply,
   Settlement
@@ -26,7 +26,7 @@ import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../..
  */
 export async function afterEventLoopTurn<T> (reply: Promise<T> | T): Promise<T> {
   const value = await reply
-  await setImmediate()
+  await endOfTurn()
   return value
 }
 

@@ -2,14 +2,18 @@
  * Tasks kept in this process, for `mode: 'memory'`: queues, channels, and a clock that stands still until it is moved.
  * Opens no connection and holds no timer.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter, once } from 'node:events'
+import { appTime } from '../../timers.ts'
 import { afterEventLoopTurn, MemoryQueue, type MemoryQueueHost } from './queue.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock, StoreConnection } from '../contract.ts'
 
 class MemoryPubSub implements PubSub {
   readonly #messages = new EventEmitter().setMaxListeners(0)
+  /** A message leaves the async context of the request that sent it, as it would on its way through Redis. */
+  readonly #outside = AsyncLocalStorage.snapshot()
 
-  publish (channel: string, message: string): void { this.#messages.emit(channel, message) }
+  publish (channel: string, message: string): void { this.#outside(() => this.#messages.emit(channel, message)) }
 
   async listen (channel: string, listener: (message: string) => void): Promise<() => void> {
     this.#messages.on(channel, listener)
@@ -24,12 +28,12 @@ class MemoryPubSub implements PubSub {
 
 /** Stands still until `moveTo`. */
 class VirtualClock implements StoreClock {
-  #now = Date.now()
+  #now = appTime()
 
   now (): number { return this.#now }
 
   /** A Date of the app is as far away on this clock as on the app's own clock, which does not stand still. */
-  toStoreTime (time: number): number { return this.#now + time - Date.now() }
+  toStoreTime (time: number): number { return this.#now + time - appTime() }
 
   /** Never backwards. */
   moveTo (time: number): void { this.#now = Math.max(this.#now, time) }

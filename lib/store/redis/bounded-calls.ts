@@ -5,6 +5,7 @@
 import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
 import { withDeadline, type OpenDeadlines } from './deadline.ts'
+import { realTime } from '../../timers.ts'
 import type { BoundedCalls } from '../contract.ts'
 import type { Connection } from './connection.ts'
 
@@ -52,7 +53,7 @@ export class RedisCalls implements BoundedCalls {
    * @throws FST_TASKS_REDIS_UNAVAILABLE (503 with Retry-After) if no reply came in time, or Redis refused the call.
    * FST_TASKS_CLOSED
    */
-  call<T> (what: string, doubt: string, send: () => Promise<T>, start = Date.now()): Promise<T> {
+  call<T> (what: string, doubt: string, send: () => Promise<T>, start = realTime()): Promise<T> {
     if (this.#closed) return Promise.reject(this.#failure(what, NOTHING_SENT))
     return this.ready ? this.#send(what, doubt, send, start) : this.#sendWhenReady(what, doubt, send, start)
   }
@@ -69,7 +70,7 @@ export class RedisCalls implements BoundedCalls {
     }, this.#open)
   }
 
-  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - Date.now()) }
+  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - realTime()) }
 
   #failure (what: string, hint: string, cause?: Error): Error {
     const { client } = this.#connection

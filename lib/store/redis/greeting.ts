@@ -14,6 +14,7 @@ import { drop, isLoading, untilReady, type Connection, type RedisClient } from '
 import { inspectRedis, missingRights } from './inspect.ts'
 import { greetingAfter } from './server-greeting.ts'
 import { within } from '../../within.ts'
+import { realTime } from '../../timers.ts'
 import type { StoreClock } from '../contract.ts'
 
 export interface GreetingOptions {
@@ -65,13 +66,13 @@ export class Greeting {
 
   async #greet (): Promise<boolean> {
     const { connection: { client, address }, connectTimeout } = this.#options
-    const deadline = Date.now() + connectTimeout
+    const deadline = realTime() + connectTimeout
     const onFailure = (error: Error): void => { this.#lastError = error }
     const connected = await untilReady(client, connectTimeout, address, undefined, onFailure)
     if (!connected) await this.#findCause(client)
     eventsOf(client).on('ready', this.#checkAgain)
     // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
-    return connected && await within(Math.max(1, deadline - Date.now()), this.#check())
+    return connected && await within(Math.max(1, deadline - realTime()), this.#check())
   }
 
   /** Some causes show in no error of ioredis. */

@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis'
 import * as errors from '../../errors.ts'
 import { isCluster, type RedisClient } from './connection.ts'
 import { keyPattern, queueOf } from './keys.ts'
+import { realTime } from '../../timers.ts'
 
 /** What deserves a warning. */
 export interface RedisInspection {
@@ -33,11 +34,11 @@ export async function inspectRedis (client: RedisClient, address: string): Promi
 
 /** By how many ms the clocks of these nodes differ, beyond what the round trips explain. */
 async function clockSkew (nodes: Redis[]): Promise<number> {
-  const start = Date.now()
+  const start = realTime()
   const times = await Promise.all(nodes.map(node => timeOf(node).catch(() => null)))
   const known = times.filter(time => time !== null)
   if (known.length === 0) return 0
-  return Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (Date.now() - start)))
+  return Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (realTime() - start)))
 }
 
 async function timeOf (node: Redis): Promise<number> {
