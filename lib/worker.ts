@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
+import { reportIfCutShort } from './worker/cut-short.ts'
 import { QueueConsumer } from './worker/consumer.ts'
 import { Heartbeat } from './worker/heartbeat.ts'
 import { PersistentCalls } from './worker/persistent-call.ts'
@@ -163,7 +164,7 @@ export class Worker implements TaskWorker {
   get isOpen (): boolean { return this.#closing === null }
 
   close (): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= reportIfCutShort(() => this.#reportCutShort(), this.#close())
     return this.#closing
   }
 
@@ -179,6 +180,15 @@ export class Worker implements TaskWorker {
     this.#heartbeat?.stop()
     await Promise.all(this.#connections.map(connection => this.#tasks.store.close(connection)))
     this.#log.info({ event: 'worker.closed' }, 'worker closed')
+  }
+
+  #reportCutShort (): void {
+    const tasks = this.#consumers.flatMap(consumer => consumer.runningTasks()).map(({ id }) => id)
+    if (tasks.length === 0) return
+    const { closeTimeout } = this.#settings
+    const fields = { event: 'worker.cut_short', tasks, closeTimeout }
+    this.#log.error(fields, 'process exits before its worker has closed: these tasks stay active until their leases ' +
+      'expire. Allow the close more time than closeTimeout: fastify start --close-grace-delay 15000')
   }
 }
 

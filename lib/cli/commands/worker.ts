@@ -1,6 +1,7 @@
 /**
  * `fastify-tasks worker`
  */
+import { appArgsToPass, readAppOptions } from '../app-options.ts'
 import { drainBeforeExit, reportSlowBoot, unlessClosed } from '../app-process.ts'
 import { toArgs } from '../flags.ts'
 import { ignoreClosedPipe, printErr } from '../output.ts'
@@ -31,7 +32,7 @@ export async function worker (flags: WorkerFlags): Promise<void> {
     close = boot.close
     printBanner(boot)
   }
-  const options = { app, queues, concurrency, closeTimeout, logLevel, onBoot }
+  const options = { app, appOptions: readAppOptions(), queues, concurrency, closeTimeout, logLevel, onBoot }
   await runWorker(options).catch(unlessClosed).finally(() => clearTimeout(bootTimer))
 }
 
@@ -45,7 +46,7 @@ export function watchWorker (flags: WorkerFlags): Promise<number> {
     '--log-level': logLevel,
     '--queues': queues?.join(','),
     '--close-timeout': closeTimeout
-  })]
+  }), ...appArgsToPass]
   return new Supervisor({
     what: 'worker',
     args,
