@@ -38,6 +38,11 @@ export const ThreadNotFound = createError('FST_TASKS_THREAD_NOT_FOUND',
   'The thread file of task "%s" does not exist: %s. A relative path starts at the working directory. ' +
   'For a file beside the file that defines the task, write: thread: new URL("./resize.js", import.meta.url)', 500)
 
+export const ThreadBundled = createError('FST_TASKS_THREAD_BUNDLED',
+  'Task "%s" has a thread, but this code was moved by a bundler, and what a thread loads is not beside it. ' +
+  'Leave fastify-tasks out of the bundle and install it where the app runs: esbuild --external:fastify-tasks; ' +
+  'rollup and tsup: { external: ["fastify-tasks"] }', 500)
+
 // enqueue
 export const TaskNotDefined = createError('FST_TASKS_NOT_DEFINED',
   'Task "%s" is not defined here. Define it first: fastify.tasks.define("%s", …). Defined here: %s', 500)

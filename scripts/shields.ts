@@ -29,8 +29,8 @@ const shields: Shield[] = [
   {
     against: 'Bee-Queue does not know an ioredis client, and dials 127.0.0.1:6379',
     file: 'store/redis/bee-queue.js',
-    shield: 'class Redis extends',
-    without: 'class Adapter extends',
+    shield: 'value: \'Redis\'',
+    without: 'value: \'Adapter\'',
     test: 'store/bee-queue'
   },
   {
