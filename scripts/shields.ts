@@ -830,7 +830,80 @@ const shields: Shield[] = [
     shield: 'this.#log.report(\'subscriber\', error, client)',
     without: 'undefined',
     test: 'store/acl'
+  },
+
+  // In the hands of a Fastify user
+  {
+    against: 'a test runner replaces the timers, and lets them stand still',
+    file: 'timers.js',
+    shield: 'setTimeout } = timers',
+    without: 'setTimeout } = globalThis',
+    test: 'testing/fake-timers'
+  },
+  {
+    against: 'a test runner replaces the end of a turn of the event loop',
+    file: 'store/memory/queue.js',
+    shield: 'await endOfTurn()',
+    without: 'await new Promise(resolve => globalThis.setImmediate(resolve))',
+    test: 'testing/fake-timers'
+  },
+  {
+    against: 'a worker that a request starts runs all tasks in the async context of that request',
+    file: 'worker.js',
+    shield: 'this.#tasks.outside(() => this.#begin())',
+    without: 'this.#begin()',
+    test: 'tasks/async-context'
+  },
+  {
+    against: 'in memory mode a cancel aborts a handler in the async context of the request that cancels',
+    file: 'store/memory/store.js',
+    shield: 'this.#outside(() => this.#messages.emit(channel, message))',
+    without: 'this.#messages.emit(channel, message)',
+    test: 'tasks/async-context'
+  },
+  {
+    against: 'a process exits while its worker is closing, and nobody learns why tasks stay active',
+    file: 'worker/cut-short.js',
+    shield: 'process.on(\'exit\', onExit)',
+    without: 'void 0',
+    test: 'cli/embedded-end'
+  },
+  {
+    against: 'a command finds another Redis than the web process, which fastify-cli starts with .env',
+    file: 'cli/env.js',
+    shield: 'process.loadEnvFile()',
+    without: 'void 0',
+    test: 'cli/app-loading'
+  },
+  {
+    against: 'the app of a worker has other options than the app that fastify-cli serves',
+    file: 'boot/boot-app.js',
+    shield: '{ ...options, ...appOptions }',
+    without: '{}',
+    test: 'cli/app-loading'
+  },
+  {
+    against: 'a factory registers its tasks in a server of its own, and the worker serves an empty one',
+    file: 'boot/boot-app.js',
+    shield: 'throw ownServer(file)',
+    without: 'void 0',
+    test: 'cli/app-loading'
+  },
+  {
+    against: 'Bee-Queue reads its Lua files, which are not beside a bundle',
+    file: 'store/redis/bee-queue.js',
+    shield: 'ensureScripts: false',
+    without: 'ensureScripts: true',
+    test: 'project/bundle'
+  },
+  {
+    against: 'a bundle in CommonJS has no import.meta.url',
+    file: 'tasks/thread-file.js',
+    shield: 'return null; // a bundle in CommonJS has no import.meta.url',
+    without: 'throw new Error()',
+    test: 'project/bundle'
   }
+  // End of: in the hands of a Fastify user
 ]
 
 const LUA_FOLDER = 'store/redis/lua/'
