@@ -330,7 +330,7 @@ const shields: Shield[] = [
   {
     against: 'an expired task is run',
     file: 'worker/runner.js',
-    shield: 'if (isExpired(task.stored, task.now + Date.now() - prefetched.since))',
+    shield: 'if (isExpired(task.stored, task.now + realTime() - prefetched.since))',
     without: 'if (false)',
     test: 'tasks/enqueue'
   },
@@ -421,7 +421,7 @@ const shields: Shield[] = [
   {
     against: 'memory mode: a handler that asks again and again holds up the process for ever',
     file: 'store/memory/queue.js',
-    shield: 'await setImmediate();',
+    shield: 'await endOfTurn();',
     without: '',
     test: 'testing/virtual-clock'
   },
@@ -435,7 +435,7 @@ const shields: Shield[] = [
   {
     against: 'memory mode: a Date of the app\'s is in the past once the clock was moved',
     file: 'store/memory/store.js',
-    shield: 'this.#now + time - Date.now()',
+    shield: 'this.#now + time - appTime()',
     without: 'time',
     test: 'testing/virtual-clock'
   },
@@ -498,7 +498,7 @@ const shields: Shield[] = [
   {
     against: 'one master back: its workers\' tasks are taken for stalled',
     file: 'worker/lease-renewer.js',
-    shield: '!this.#failing && !this.#isLate && Date.now()',
+    shield: '!this.#failing && !this.#isLate && realTime()',
     without: 'Date.now()',
     test: 'faults/cluster-failover'
   },
