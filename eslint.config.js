@@ -9,13 +9,13 @@ const timers = [
 export default [
   ...neostandard({
     ts: true,
-    ignores: ['dist', '.build', '.build-shields', '.tap', 'coverage', 'artifacts', 'test/types']
+    ignores: ['dist', '.build', '.build-shields-*', '.tap', 'coverage', 'artifacts', 'test/types']
   }),
   {
     rules: {
       // `void` says that a promise is not awaited on purpose.
       'no-void': 'off',
-      '@stylistic/max-len': ['warn', { code: 120, ignoreUrls: true, ignoreRegExpLiterals: true }]
+      '@stylistic/max-len': ['error', { code: 120, ignoreUrls: true, ignoreRegExpLiterals: true }]
     }
   },
   {
@@ -24,21 +24,23 @@ export default [
     plugins: { '@typescript-eslint': tseslint.plugin },
     rules: {
       // tap runs a test without being awaited.
-      '@typescript-eslint/no-floating-promises': ['warn', {
+      '@typescript-eslint/no-floating-promises': ['error', {
         allowForKnownSafeCalls: [
           { from: 'package', package: '@tapjs/test', name: 'test' },
           { from: 'package', package: '@tapjs/core', name: 'test' }
         ]
       }],
-      '@typescript-eslint/no-misused-promises': ['warn', { checksVoidReturn: { arguments: false, attributes: false } }],
-      '@typescript-eslint/switch-exhaustiveness-check': 'warn'
+      '@typescript-eslint/no-misused-promises': ['error', {
+        checksVoidReturn: { arguments: false, attributes: false }
+      }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error'
     }
   },
   {
     files: ['lib/**/*.ts'],
     rules: {
-      'max-lines': ['warn', 300],
-      'max-lines-per-function': ['warn', { max: 25, IIFEs: true }]
+      'max-lines': ['error', 300],
+      'max-lines-per-function': ['error', { max: 25, IIFEs: true }]
     }
   },
   {

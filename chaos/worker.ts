@@ -37,9 +37,15 @@ function handleStdin (stdin: Socket): void {
   stdin.unref()
 }
 
+/** SIGTERM may come while the worker starts. */
+function unlessClosed (error: { code?: string }): void {
+  if (error.code !== 'FST_TASKS_CLOSED') throw error
+}
+
 async function startStandalone (): Promise<void> {
   const app = async (fastify: FastifyInstance): Promise<void> => await register(fastify)
-  await runWorker({ app, serverOptions: { loggerInstance }, ...limits, onBoot: boot => { close = boot.close } })
+  const onBoot = (boot: { close: () => Promise<void> }): void => { close = boot.close }
+  await runWorker({ app, serverOptions: { loggerInstance }, ...limits, onBoot }).then(() => {}, unlessClosed)
 }
 
 async function startInApp (): Promise<void> {
@@ -47,7 +53,7 @@ async function startInApp (): Promise<void> {
   close = () => fastify.close()
   await register(fastify as unknown as FastifyInstance)
   await fastify.ready()
-  await fastify.tasks.startWorker(limits)
+  await fastify.tasks.startWorker(limits).then(() => {}, unlessClosed)
 }
 
 function register (fastify: FastifyInstance): Promise<void> {

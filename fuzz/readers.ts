@@ -93,7 +93,7 @@ export const readers: MakeArea = url => {
     await opened.clear()
     await write(entry)
     await checkStatus()
-    await checkRoute('GET', '', [200])
+    await checkRoute('GET', '', [200, 404])
     await checkChange('retry', ['queued', 'refused'])
     await checkChange('cancel', ['cancelled', 'requested', 'finished'])
     await checkStatus(true) // its ttl may be 0

@@ -2,8 +2,10 @@
  * What the plugin adds to Fastify: `fastify.tasks` and `reply.accepted`.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { describeValue } from './describe.ts'
+import { describeKind, tryOr } from './describe.ts'
 import * as errors from './errors.ts'
+import { checkWhere } from './options.ts'
+import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, remove, workers } from './tasks/listing.ts'
 import type { AppWorkers } from './worker.ts'
@@ -11,11 +13,18 @@ import type { TestClock } from './testing/test-clock.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  ListOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage, TaskRecord,
-  TaskWorker, WorkerInfo, WorkerOptions
+  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler, TaskPage,
+  TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
+
+/** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
+function queueOf (where: WhereOptions | undefined): string | undefined {
+  if (where === undefined) return undefined
+  checkWhere(where)
+  return where.queue
+}
 
 /** `fastify.tasks` of one Fastify scope. A task that is defined through it runs with that scope as its `this`. */
 class ScopedTasks implements FastifyTasks {
@@ -54,15 +63,29 @@ class ScopedTasks implements FastifyTasks {
     return this.#registry.enqueueMany(name, items)
   }
 
-  status (id: string): Promise<TaskRecord<any, any> | null> { return this.#registry.status(id) }
-  handle (id: string): Promise<AnyHandle | null> { return this.#registry.handle(id) }
-  cancel (id: string): Promise<CancelOutcome> { return this.#registry.cancel(id) }
-  retry (id: string): Promise<RetryOutcome> { return this.#registry.retry(id) }
+  async status (id: string, where?: WhereOptions): Promise<TaskRecord<any, any> | null> {
+    return this.#registry.status(id, queueOf(where))
+  }
+
+  async handle (id: string, where?: WhereOptions): Promise<AnyHandle | null> {
+    return this.#registry.handle(id, queueOf(where))
+  }
+
+  async cancel (id: string, where?: WhereOptions): Promise<CancelOutcome> {
+    return this.#registry.cancel(id, queueOf(where))
+  }
+
+  async retry (id: string, where?: WhereOptions): Promise<RetryOutcome> {
+    return this.#registry.retry(id, queueOf(where))
+  }
 
   list (options: ListOptions): Promise<TaskPage> { return list(this.#registry, options) }
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
-  remove (id: string): Promise<RemoveOutcome> { return remove(this.#registry, id) }
-  purge (queue: string): Promise<number> { return purge(this.#registry, queue) }
+  async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
+    return remove(this.#registry, id, queueOf(where))
+  }
+
+  purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {
@@ -98,19 +121,25 @@ export function decorate (
 }
 
 /**
- * Answers 202 with the address of the status route and the status. No call to Redis, unless the task was there before.
+ * Answers 202 with the address of the status route and the status. No call to Redis, unless the task was there before:
+ * then the request has to be one that may see the task, as on the status route.
  * @throws FST_TASKS_HANDLE_INVALID
  */
 function accepted (this: FastifyReply, handle: AnyHandle): FastifyReply {
-  if (typeof handle?.status !== 'function') throw new errors.HandleInvalid(describeValue(handle))
-  this.code(202).header('cache-control', 'no-store')
-  if (handle.location !== null) this.header('location', handle.location)
-  if (handle.snapshot) return this.send(handle.snapshot)
-  handle.status().then(
-    record => this.send(record ?? new errors.TaskNotFound(handle.id)),
-    error => this.send(error)
+  const recordFor = tryOr(() => (handle as any)[RECORD_FOR], undefined)
+  if (typeof recordFor !== 'function') throw new errors.HandleInvalid(describeKind(handle))
+  this.header('cache-control', 'no-store')
+  if (handle.snapshot) return sendAccepted(this, handle, handle.snapshot)
+  recordFor.call(handle, this.request).then(
+    (record: TaskRecord) => sendAccepted(this, handle, record),
+    (error: unknown) => this.send(error)
   )
   return this
+}
+
+function sendAccepted (reply: FastifyReply, { location }: AnyHandle, record: TaskRecord): FastifyReply {
+  if (location !== null) reply.header('location', location)
+  return reply.code(202).send(record)
 }
 
 const REMEMBERS = Symbol('fastify-tasks.remembers-request')

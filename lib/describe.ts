@@ -1,5 +1,5 @@
 /**
- * Values of anyone's as a message shows them.
+ * Any value as short text for an error or a log line.
  */
 
 const MAX_LENGTH = 80
@@ -20,7 +20,26 @@ export function describeValue (value: unknown): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 3)}…` : text
 }
 
-/** A name that somebody gave, to be put in quotes. */
+/** Which names of an object's properties are shown. */
+const MAX_KEYS = 10
+
+/** What a value is, with nothing of its content but the names of its properties: that may be secret. */
+export function describeKind (value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'function') return `a function (${tryOr(() => nameOf(value), 'anonymous')})`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return tryOr(() => kindOfObject(value), NOT_SHOWN)
+}
+
+function kindOfObject (value: object): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  const keys = Object.keys(value)
+  const shown = keys.slice(0, MAX_KEYS).map(key => key.slice(0, MAX_LENGTH)).join(', ')
+  const more = keys.length > MAX_KEYS ? ` and ${keys.length - MAX_KEYS} more` : ''
+  return keys.length === 0 ? 'an object without properties' : `an object with the properties ${shown}${more}`
+}
+
+/** A name of any type, to be put in quotes. */
 export function describeName (name: unknown): string {
   return typeof name === 'string' ? name.slice(0, MAX_LENGTH) : describeValue(name)
 }
@@ -35,3 +54,8 @@ function textOf (value: unknown): string | undefined {
 function nameOf ({ name }: { name: unknown }): string {
   return typeof name === 'string' && name !== '' ? name : 'anonymous'
 }
+
+/** A text without the user and the password of the URLs in it. A Redis URL may be mistyped, with one slash or none. */
+export const hideCredentials = (text: string): string =>
+  text.replace(/\b(rediss?:\/*)\S*@|(\/\/)[^\s/]*@/gi, (_match, scheme?: string, slashes?: string) =>
+    `${scheme ?? slashes}…@`)

@@ -52,7 +52,9 @@ export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID',
   'A task\'s id must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", ' +
   'the first a letter, a digit or "_"; got %s. Leave it out for a random UUID', 400)
 export const TaskIdTaken = createError('FST_TASKS_ID_TAKEN',
-  'The id "%s" belongs to another task, "%s", in queue "%s". Choose another id for task "%s"', 409)
+  'The id "%s" belongs to another task. Choose another id for task "%s"', 409)
+export const TaskIdAmbiguous = createError('FST_TASKS_ID_AMBIGUOUS',
+  'The id "%s" belongs to a task in each of several queues: %s. Say which: { queue: "%s" }, over HTTP ?queue=%s', 409)
 export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN',
   'Queue "%s" is not known here. Known queues: %s. ' +
   'Name it at register, in every process that uses it: { queues: ["%s"] }', 500)
@@ -62,13 +64,17 @@ export const DataInvalid = createError('FST_TASKS_DATA_INVALID',
 export const DataTooLarge = createError('FST_TASKS_DATA_TOO_LARGE',
   'The data of task "%s" is %d bytes of JSON, more than maxDataSize (%d). ' +
   'Store it elsewhere and pass its address, or raise maxDataSize', 413)
+export const CursorInvalid = createError('FST_TASKS_CURSOR_INVALID',
+  'The cursor of list() is none, or that of another list. Pass the cursor of the page before, with the same state, ' +
+  'queue and name, or leave it out for the first page', 400)
 export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
   'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
   'Call reply.accepted(await task.enqueue(data))', 500)
 
 // Redis
+/** Clients of HTTP get this message. What was called, and what Redis replied, is in the `cause`, for the log. */
 export const RedisUnavailable = createError('FST_TASKS_REDIS_UNAVAILABLE',
-  'Redis did not answer %s within %d ms (connection: %s). %s', 503)
+  'Redis did not answer in time, or refused the call. Try again later', 503)
 export const Closed = createError('FST_TASKS_CLOSED',
   'The app is closed, and %s was given up. %s', 503)
 export const StallIntervalClash = createError('FST_TASKS_STALL_INTERVAL_CLASH',

@@ -5,7 +5,7 @@ export {
   defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, workerDefaults, type Settings, type WorkerSettings
 } from './options/defaults.ts'
 export {
-  advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkRedisAddress, checkResult, drainSettings,
-  pluginSettings, refuseKeyPrefix, workerSettings
+  advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
+  checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { isId, MAX_TIMER, timeOf } from './options/rules.ts'

@@ -40,7 +40,7 @@ interface Mode extends Pick<PluginInstance, 'findQueues' | 'checkServable'> {
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
   const settings = pluginSettings(options)
   const mode = settings.mode === 'memory' ? new MemoryMode(fastify, options) : await redisMode(fastify, settings)
-  const registry = new AppTasks(settings, mode.store)
+  const registry = new AppTasks(fastify, settings, mode.store)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
   const drain = makeDrain(registry, workers, clock)
@@ -72,14 +72,14 @@ async function redisMode (fastify: FastifyInstance, settings: Settings): Promise
   }
 }
 
-/** The Redis that the program offers which runs the app. Undefined if the app or REDIS_URL names one. */
+/** The Redis of the program that runs the app, such as `dev`. Undefined if the app or REDIS_URL names another. */
 async function offeredRedis (fastify: FastifyInstance, decorated: unknown): Promise<string | undefined> {
   return isClient(decorated) || process.env.REDIS_URL ? undefined : await appRegistry(fastify).redis?.()
 }
 
 /**
- * Called early: if a later step fails, what is open is closed. Workers close before any `onClose` hook of the app: their
- * tasks use what such a hook closes. The connection closes last: workers need it.
+ * Called early: if a later step fails, what is open is closed. Workers close before any `onClose` hook of the app:
+ * their tasks use what such a hook closes. The connection closes last: workers need it.
  */
 function closeWithApp (fastify: FastifyInstance, mode: Mode, registry: AppTasks, drain: () => Promise<void>): void {
   drainBeforeClose(fastify, drain)
@@ -113,14 +113,16 @@ function announce (
     queues,
     definitions,
     drain,
-    readTask: id => readTask(registry, id),
+    readTask: (id, queue) => readTask(registry, id, queue),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)
   })
 }
 
-async function readTask (registry: AppTasks, id: string): ReturnType<PluginInstance['readTask']> {
-  const found = await registry.find(id)
+async function readTask (
+  registry: AppTasks, id: string, queue: string
+): ReturnType<PluginInstance['readTask']> {
+  const found = await registry.find(id, queue)
   const stack = found?.stored.options.stacktraces?.[0]
   return found && { data: found.stored.data.data, stack: typeof stack === 'string' ? stack : null }
 }

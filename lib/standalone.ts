@@ -3,7 +3,7 @@
  * works on the app's tasks.
  */
 import type { FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from 'fastify'
-import { pino } from 'pino'
+import { pino, type DestinationStream } from 'pino'
 import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { workerDefaults } from './options.ts'
@@ -11,20 +11,23 @@ import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { AppRegistry, PluginInstance } from './boot/app-registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
 
+/** Options of `runWorker`: the app to boot, and which of its tasks to work on. */
 export interface RunWorkerOptions extends WorkerOptions {
-  /** Path of the app plugin (from the working directory), or the plugin itself. */
+  /** The app plugin, or its path relative to the working directory. */
   app: string | FastifyPluginAsync<any>
-  /** Options that the app plugin is registered with. Default `{}`. */
+  /** Options for the app plugin. Default `{}`. */
   appOptions?: object
-  /** Options of the Fastify server. Default: the module's `options` export. */
+  /** Options of the Fastify server. They override the `options` export of the app's module. */
   serverOptions?: FastifyServerOptions
-  /** Level of the log, if serverOptions has no logger. Default `info`. */
+  /** Log level. Ignored if the server options have a logger. Default `info`. */
   logLevel?: string
+  /** Where log lines go, if serverOptions has no logger. Default: standard output. */
+  logStream?: DestinationStream
   /** Called when the app is ready, before the worker waits for Redis. */
   onBoot?: (boot: WorkerBoot) => void
 }
 
-/** What a worker is about to serve. */
+/** The app and the tasks that a worker is about to serve. */
 export interface WorkerBoot {
   /** The app's file, or the name of its plugin. */
   app: string
@@ -34,7 +37,7 @@ export interface WorkerBoot {
   /** Names of the tasks that have a handler here. */
   tasks: string[]
   concurrency: number
-  /** Waits for running tasks as long as closeTimeout, then closes the app. A second call does no more. */
+  /** Waits for running tasks, at most `closeTimeout`, then closes the app. A second call has no effect. */
   close: () => Promise<void>
 }
 
@@ -43,7 +46,7 @@ export interface RunningWorker extends WorkerBoot {
   readonly workers: TaskWorker[]
 }
 
-/** None: @fastify/redis of the app waits for Redis, and the boot must wait with it. */
+/** No limit: @fastify/redis of the app waits for Redis without a limit, and the boot must wait for it. */
 const BOOT_TIMEOUT = 0
 
 /**
@@ -53,9 +56,9 @@ const BOOT_TIMEOUT = 0
  * FST_TASKS_*_OPTION_*, and whatever the app throws
  */
 export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
-  const { app, appOptions, serverOptions, logLevel = 'info' } = options
+  const { app, appOptions, serverOptions } = options
   const server = (own: FastifyServerOptions): FastifyServerOptions =>
-    ({ ...withLogger({ ...own, ...serverOptions }, logLevel), pluginTimeout: BOOT_TIMEOUT })
+    ({ ...withLogger({ ...own, ...serverOptions }, options), pluginTimeout: BOOT_TIMEOUT })
   const booted = await bootApp({ app, appOptions, server })
   try {
     return await work(booted, options)
@@ -77,8 +80,11 @@ export async function work (
   return { ...boot, instance, workers }
 }
 
-function withLogger (options: FastifyServerOptions, level: string): FastifyServerOptions {
-  return options.logger || options.loggerInstance ? options : { ...options, loggerInstance: pino({ level }) }
+function withLogger (
+  options: FastifyServerOptions, { logLevel: level = 'info', logStream }: RunWorkerOptions
+): FastifyServerOptions {
+  if (options.logger || options.loggerInstance) return options
+  return { ...options, loggerInstance: logStream ? pino({ level }, logStream) : pino({ level }) }
 }
 
 /** The worker of one instance of the plugin. */

@@ -87,7 +87,8 @@ export class Worker implements TaskWorker {
       // What it waits for may never come, not even an error: a connection that is dialling rejects nothing.
       const onClose = (): void => reject(new errors.Closed('the start of a worker', 'It claims nothing.'))
       signal.addEventListener('abort', onClose)
-      this.#tasks.outside(() => this.#begin()).finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
+      const started = this.#tasks.outside(() => this.#begin())
+      started.finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
     })
   }
 

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as errors from '../lib/errors.ts'
+import { keepPrivateFolder } from '../lib/dev/private-folder.ts'
 import { findOnPath, isExecutable, type RedisBinary } from '../lib/dev/redis-binary.ts'
 
 interface RunOptions {
@@ -37,6 +38,7 @@ or set REDIS_URL to a running one, such as redis://127.0.0.1:6379`
 export async function downloadRedis (folder: string): Promise<RedisBinary> {
   if (!(await findOnPath('apt-get')) || !(await findOnPath('dpkg-deb'))) throw noRedis()
   const target = join(folder, systemName())
+  await keepPrivateFolder(folder).catch((error: Error) => { throw noRedis(error) })
   if (!existsSync(target)) {
     await fetchInto(folder, target).catch((error: Error) => { throw noRedis(error) })
   }
@@ -64,7 +66,6 @@ function systemName (): string {
 async function fetchInto (folder: string, target: string): Promise<void> {
   process.stderr.write(`No redis-server on PATH: fetching Debian's ${PACKAGES.join(', ')} and their libraries ` +
     `with apt-get into ${target} (once; nothing is installed)\n`)
-  await mkdir(folder, { recursive: true })
   const work = await mkdtemp(join(folder, '.partial-'))
   try {
     await fetchPackages(work)

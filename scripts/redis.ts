@@ -1,9 +1,9 @@
 // A private Redis server for tests, benches and the demo: starts it as `fastify-tasks dev` does, and does to it what
 // tests need. On a Debian machine without Redis it is downloaded.
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { makeTemporaryFolder } from '../lib/dev/private-folder.ts'
 import { findServerOnPath, type RedisBinary } from '../lib/dev/redis-binary.ts'
 import { endRedis, launchRedis, type RedisServer, type ServerSetup } from '../lib/dev/redis-server.ts'
 import { downloadRedis } from './redis-download.ts'
@@ -108,7 +108,7 @@ function urlOf (port: number, password = ''): string {
 }
 
 async function makeDir (dir?: string): Promise<string> {
-  if (!dir) return await mkdtemp(join(tmpdir(), 'fastify-tasks-redis-'))
+  if (!dir) return await makeTemporaryFolder('fastify-tasks-redis')
   await mkdir(dir, { recursive: true })
   return resolve(dir)
 }

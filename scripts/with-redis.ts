@@ -1,7 +1,7 @@
 // with-redis <command> [args…]: runs a command with REDIS_URL. If REDIS_URL is not set, starts a private server for it.
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { constants } from 'node:os'
+import { availableParallelism, constants } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { projectRoot, startRedis } from './redis.ts'
 
@@ -40,7 +40,9 @@ function withoutPassword (url: string): string {
 
 function run (command: string, args: string[], url: string): Promise<number> {
   const bin = join(projectRoot(), 'node_modules', '.bin')
-  const env = { ...process.env, REDIS_URL: url, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` }
+  // By itself tap uses half of the cores.
+  const jobs = process.env.TAP_JOBS ?? String(availableParallelism())
+  const env = { ...process.env, TAP_JOBS: jobs, REDIS_URL: url, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` }
   const child = spawn(command, args, { stdio: 'inherit', env })
   passSignals(child)
   return new Promise((resolve) => {

@@ -116,12 +116,12 @@ inRedis('an address that ioredis would fail at later', 'is about Redis', async t
     ['redis://me:secret@localhost/abc', /database is a number/],
     ['redis://me:secret@localhost:6379/0?db=abc', /database is a number/],
     ['/run/redis.sock?db=abc', /database is a number/],
-    ['redis://me:se%cret@localhost/0', /percent-encoded.*encodeURIComponent/],
-    ['redis://me:secret@local host/0', /a valid URL/],
-    ['redis://me:secret@localhost:port/0', /a valid URL/],
+    ['redis://me:se%cret@localhost/0', /percent-encoded|a URL/],
+    ['redis://me:secret@local host/0', /a URL/],
+    ['redis://me:secret@localhost:port/0', /a URL/],
     [{ host: 'localhost', db: 'abc', password: 'secret' }, /database is a number/],
     [{ host: 'localhost', db: -1, password: 'secret' }, /database is a number/],
-    [{ cluster: ['redis://me:se%cret@localhost/0'] }, /percent-encoded/]
+    [{ cluster: ['redis://me:se%cret@localhost/0'] }, /each a URL/]
   ] as const
   const env = process.env.REDIS_URL
   t.teardown(() => { process.env.REDIS_URL = env })

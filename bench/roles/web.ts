@@ -57,6 +57,7 @@ const waiting = (id: string): object => ({
   attempt: 0,
   attempts: 1,
   enqueuedAt: new Date().toISOString(),
+  dueAt: null,
   startedAt: null,
   finishedAt: null,
   result: null,

@@ -12,6 +12,7 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
 import { failed, type AttemptResult } from './attempt-result.ts'
 import { checkStage, serializeProgress, serializeResult } from './serialize.ts'
+import { runApart } from './run-apart.ts'
 import { HandlerTaskContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
@@ -19,7 +20,7 @@ import { traceFields, type Origin } from '../records/origin.ts'
 import { attemptsMade } from '../records/task-record.ts'
 import { runWithOrigin } from '../tasks/request-context.ts'
 import { endAttempt, startAttempt, type AttemptEvent } from '../telemetry.ts'
-import { clearTimeout, realTime, setTimeout } from '../timers.ts'
+import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { ClaimedTask, ReportedState } from './claimed-task.ts'
 import type { ThreadableAttempt } from './thread-attempt.ts'
 import type { Definition } from '../tasks/definition.ts'
@@ -45,7 +46,7 @@ export class Attempt implements ThreadableAttempt {
   readonly task: ClaimedTask
   readonly definition: Definition
   /** When it started, ms since 1970 on this process' clock. */
-  readonly startedAt = realTime()
+  readonly startedAt = uptime()
   readonly #owner: AttemptOwner
   #controller: AbortController | null = null
   #cause: AbortCause | null = null
@@ -143,7 +144,7 @@ export class Attempt implements ThreadableAttempt {
     const { handler, threadFile, instance } = this.definition
     if (threadFile !== null) return this.#owner.runInThread(threadFile, this)
     const context = new HandlerTaskContext(this)
-    return runWithOrigin(this.#origin(), () => handler!.call(instance, this.#data, context))
+    return runWithOrigin(this.#origin(), () => runApart(() => handler!.call(instance, this.#data, context)))
   }
 
   /** What the tasks that it enqueues are told of the request. */

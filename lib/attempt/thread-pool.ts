@@ -8,8 +8,8 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS } from './abort.ts'
 import { toFailure, toLoggableError } from '../records/failure.ts'
 import { ThreadAttempt, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
-import { setImmediate, sleep } from '../timers.ts'
 import { threadEntry } from '../tasks/thread-file.ts'
+import { setImmediate, sleep } from '../timers.ts'
 import type { Settings } from '../options.ts'
 
 /** Not as a literal: a bundler would look into it, and find files that it cannot carry. */

@@ -14,7 +14,7 @@ export interface PluginInstance {
   readonly queues: readonly string[]
   readonly definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
   /** What a record does not show, for people who have access to Redis. Null if there is no such task. */
-  readTask (id: string): Promise<{ data: unknown, stack: string | null } | null>
+  readTask (id: string, queue: string): Promise<{ data: unknown, stack: string | null } | null>
   /** The queues that have keys under the instance's prefix. Reads the names of all keys, page by page. */
   findQueues (): Promise<string[]>
   /** Closes its workers, and ends all waits for its tasks. A second call returns the same promise. */

@@ -44,7 +44,9 @@ export async function bootApp (options: BootOptions): Promise<BootedApp> {
   }
 }
 
-async function boot ({ app, appOptions = {}, server, prepare }: BootOptions, made: FastifyInstance[]): Promise<BootedApp> {
+async function boot (
+  { app, appOptions = {}, server, prepare }: BootOptions, made: FastifyInstance[]
+): Promise<BootedApp> {
   const { plugin, options, file } = await load(app, made)
   const instance: FastifyInstance = Fastify(server(options, file) as {})
   const registry = appRegistry(instance)
@@ -71,6 +73,6 @@ async function load (app: BootOptions['app'], made: FastifyInstance[]): Promise<
   }
 }
 
-const ownServer = (file: string): Error => new errors.AppInvalid(file, 'it makes a Fastify server of its own, and the ' +
-  'tasks must be registered in the server of the worker. Export what the server registers: ' +
+const ownServer = (file: string): Error => new errors.AppInvalid(file, 'it makes a Fastify server of its own, ' +
+  'and the tasks must be registered in the server of the worker. Export what the server registers: ' +
   'export default async function app (fastify, options) { await fastify.register(tasks) }')

@@ -96,5 +96,6 @@ async function bootPlugin (options: TasksOptions): Promise<BootedApp> {
   if (tasks.ready) return booted
   await booted.instance.close()
   const fix = 'Name another Redis with --redis or REDIS_URL, or the app with -A'
-  throw new errors.RedisUnavailable(`at ${address}`, defaults.connectTimeout, 'not ready', fix)
+  const details = `Redis did not answer at ${address} within ${defaults.connectTimeout} ms. ${fix}`
+  throw new errors.RedisUnavailable({ cause: new Error(details) })
 }

@@ -1,7 +1,6 @@
 /**
  * How a command exits: its exit code, and what it prints about an error.
  */
-import { cleanText } from './text.ts'
 import { printErr } from './output.ts'
 
 export const EXIT = { done: 0, failed: 1, unknown: 2, refused: 3 } as const
@@ -17,9 +16,15 @@ const isKnown = (code: unknown): boolean => typeof code === 'string' && code.sta
 
 /** Prints one clear line for an error of ours, the stack for any other. */
 export function printError (error: unknown): void {
-  const { code, message } = (error ?? {}) as { code?: string, message?: string }
+  const { code } = (error ?? {}) as { code?: string }
   const unknownError = error instanceof Error ? error.stack : String(error)
-  printErr(`fastify-tasks: ${isKnown(code) ? `${cleanText(message!)} [${code}]` : unknownError}`)
+  printErr(`fastify-tasks: ${isKnown(code) ? `${messageOf(error as Error)} [${code}]` : unknownError}`)
+}
+
+/** Clients of HTTP are not told what Redis replied. Whoever runs a command is. */
+function messageOf (error: Error & { code?: string }): string {
+  const isOutage = error.code === 'FST_TASKS_REDIS_UNAVAILABLE' && error.cause instanceof Error
+  return isOutage ? (error.cause as Error).message : error.message
 }
 
 export function fail (error: unknown): never {

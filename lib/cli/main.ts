@@ -12,7 +12,7 @@ import { inspect } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
 import { retry } from './commands/retry.ts'
-import { status, type StatusFlags } from './commands/status.ts'
+import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
 import { openConnection, type ConnectFlags, type TaskConnection } from './connect.ts'
 import { EXIT, EXIT_HELP, fail, printError } from './exit.ts'
@@ -58,6 +58,9 @@ function queryCommand (usage: string, description: string): Command {
 
 const exit = (code: number): never => process.exit(code)
 
+const queueOfTask = (): Option =>
+  new Option('--queue <name>', 'the queue of the task, if tasks of several queues have the id')
+
 const exitWithParent = (): Option =>
   new Option('--exit-with-parent', 'exit when the process that started this one ends').hideHelp()
 
@@ -84,6 +87,8 @@ const program = new Command('fastify-tasks')
   .description('Background jobs for Fastify')
   .version(version)
   .addHelpText('afterAll', APP_OPTIONS_HELP + EXIT_HELP)
+  // What a person mistyped is quoted: a URL may be in it.
+  .configureOutput({ writeErr: text => printErr(text.replace(/\n$/, '')) })
   .hook('preAction', useEitherSpelling)
 
 /** The flags of commands that run an app. */
@@ -141,17 +146,21 @@ queryCommand('list',
   .action((flags: ConnectFlags & ListFlags) => query(flags, connection => list(connection, flags)))
 
 queryCommand('status <id>', 'everything that is known about a task')
+  .addOption(queueOfTask())
   .option('--full', 'also its data, and the stack of its last failure')
   .action((id: string, flags: ConnectFlags & StatusFlags) =>
     query(flags, connection => status(connection, id, flags)))
 
 queryCommand('cancel <id>', 'cancel a task: it never starts, or it is aborted if it is running, in whatever worker')
-  .action((id: string, flags: ConnectFlags & JsonFlags) => query(flags, connection => cancel(connection, id, flags)))
+  .addOption(queueOfTask())
+  .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => cancel(connection, id, flags)))
 
 queryCommand('retry <id>', 'queue a failed task again')
-  .action((id: string, flags: ConnectFlags & JsonFlags) => query(flags, connection => retry(connection, id, flags)))
+  .addOption(queueOfTask())
+  .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => retry(connection, id, flags)))
 
 queryCommand('purge <queue>', 'remove all tasks of a queue that have not started; asks first')
+  .option('--retrying', 'also remove tasks between two attempts: they were started')
   .option('-y, --yes', 'do not ask')
   .action((queue: string, flags: ConnectFlags & PurgeFlags) =>
     query(flags, connection => purge(connection, queue, flags)))

@@ -3,12 +3,13 @@
  */
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
-import { toJsonLine, oneLine } from './text.ts'
+import { cleanMessage, cleanText, oneLine, toJsonLine } from './text.ts'
 import type { TaskState } from '../types.ts'
 
-export const printErr = (text: string): void => { process.stderr.write(`${text}\n`) }
+/** Filters what it prints, as all functions here. */
+export const printErr = (text: string): void => { process.stderr.write(`${cleanMessage(text)}\n`) }
 
-export const print = (text: string): void => { process.stdout.write(`${text}\n`) }
+export const print = (text: string): void => { process.stdout.write(`${cleanText(text)}\n`) }
 
 export const printJson = (value: unknown): void => print(toJsonLine(value))
 
@@ -44,7 +45,20 @@ const hasColors = (): boolean => process.stdout.isTTY && process.stdout.hasColor
 
 type Style = Parameters<typeof styleText>[0]
 
-export const styled = (style: Style, text: string): string => hasColors() ? styleText(style, text) : text
+/** A text of our own with the sequences of a terminal: no filter for it. */
+class Styled {
+  readonly text: string
+
+  constructor (text: string) {
+    this.text = text
+  }
+}
+
+type Cell = string | Styled
+
+const styled = (style: Style, text: string): Styled => new Styled(hasColors() ? styleText(style, text) : text)
+
+const toText = (cell: Cell): string => cell instanceof Styled ? cell.text : cleanText(cell)
 
 const COLOURS = {
   waiting: 'cyan',
@@ -57,7 +71,7 @@ const COLOURS = {
   expired: 'gray'
 } as const
 
-export const paint = (state: TaskState): string => styled(COLOURS[state], state)
+export const paint = (state: TaskState): Styled => styled(COLOURS[state], state)
 
 const LINES = [
   'top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid',
@@ -70,15 +84,20 @@ const BARE = {
 }
 
 /** Rows below their titles. */
-export function printTable (titles: string[], rows: string[][]): void {
-  const table = new Table({ ...BARE, head: titles.map(title => styled('bold', title)) })
-  table.push(...rows)
-  print(table.toString().replace(/ +$/gm, ''))
+export function printTable (titles: string[], rows: Cell[][]): void {
+  const table = new Table({ ...BARE, head: titles.map(title => styled('bold', title).text) })
+  table.push(...rows.map(row => row.map(toText)))
+  printRows(table)
 }
 
 /** One line for each field. */
-export function printFields (fields: Array<[name: string, value: string]>): void {
+export function printFields (fields: Array<[name: string, value: Cell]>): void {
   const table = new Table(BARE)
-  table.push(...fields.map(([name, value]) => [styled('bold', name), value]))
-  print(table.toString().replace(/ +$/gm, ''))
+  table.push(...fields.map(([name, value]) => [styled('bold', name).text, toText(value)]))
+  printRows(table)
+}
+
+/** Its cells have been filtered. */
+const printRows = (table: Table.Table): void => {
+  process.stdout.write(`${table.toString().replace(/ +$/gm, '')}\n`)
 }

@@ -1,10 +1,9 @@
 /**
  * The Redis of `fastify-tasks dev`: in memory, with a temporary folder. It ends with the process that started it.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import * as errors from '../errors.ts'
+import { makeTemporaryFolder } from './private-folder.ts'
 import { requireServerOnPath } from './redis-binary.ts'
 import { endRedis, launchRedis, type RedisServer } from './redis-server.ts'
 
@@ -18,14 +17,14 @@ export interface PrivateRedis {
 /** Throws FST_TASKS_NO_REDIS_SERVER. */
 export async function startPrivateRedis (): Promise<PrivateRedis> {
   const binary = await requireServerOnPath()
-  const dir = await mkdtemp(join(tmpdir(), 'fastify-tasks-redis-'))
+  const dir = await makeTemporaryFolder('fastify-tasks-redis').catch(error => { throw noServer(error) })
   const remove = (): Promise<void> => rm(dir, { recursive: true, force: true })
   let server: RedisServer
   try {
     server = await launchRedis({ binary, dir, temporary: true, args: ['--appendonly', 'no'] })
   } catch (error) {
     await remove()
-    throw new errors.NoRedisServer((error as Error).message, { cause: error })
+    throw noServer(error as Error)
   }
   return {
     url: `redis://127.0.0.1:${server.port}`,
@@ -36,3 +35,5 @@ export async function startPrivateRedis (): Promise<PrivateRedis> {
     }
   }
 }
+
+const noServer = (error: Error): Error => new errors.NoRedisServer(error.message, { cause: error })

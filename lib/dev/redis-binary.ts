@@ -3,8 +3,9 @@
  */
 import { constants, statSync } from 'node:fs'
 import { access } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { delimiter, isAbsolute, join } from 'node:path'
 import * as errors from '../errors.ts'
+import { isSafe } from './private-folder.ts'
 
 export interface RedisBinary {
   path: string
@@ -38,11 +39,14 @@ export function installCommand (platform: NodeJS.Platform, hasAptGet: boolean): 
   return hasAptGet ? 'apt-get install redis-server' : 'docker run -p 6379:6379 redis'
 }
 
-/** The path of a program. Null if there is none. An empty entry of PATH, which means the current folder, is skipped. */
+/**
+ * The path of a program. Null if there is none. Skipped are entries of PATH that begin at the current folder, and
+ * programs that another user of the machine may have put there.
+ */
 export async function findOnPath (name: string): Promise<string | null> {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     const path = join(folder, name)
-    if (folder !== '' && await isExecutable(path)) return path
+    if (isAbsolute(folder) && await isExecutable(path) && isSafe(path)) return path
   }
   return null
 }

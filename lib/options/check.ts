@@ -2,30 +2,32 @@
  * Checks each object of options when it is passed. The error names the option, what was expected, what came, and the
  * fix.
  */
-import { describeName, describeValue } from '../describe.ts'
+import { describeKind, describeName, describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { defaults, drainDefaults, workerDefaults, type Settings, type WorkerSettings } from './defaults.ts'
 import { nearest } from './nearest.ts'
+import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import {
-  advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, isId,
-  isObject, listRule, listRules, pluginRules, resultRules, routesRules, schemaRules, threadsRules, waitRule,
-  workerRules, type Rule, type Rules
+  advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
+  isId, isObject, listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules,
+  schemaRules, threadsRules, waitRule, whereRule, whereRules, workerRules, type Rule, type Rules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  ListOptions, ResultOptions, TasksOptions, WorkerOptions
+  ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
 } from '../types.ts'
 
 /** Makes the error for an option of one place that breaks its rule. */
 type ToError = (option: string, rule: Rule, value: unknown) => Error
 
 const pluginOptionError = (path: string): ToError => (option, rule, value) => {
-  const came = option === 'redis' ? withoutPassword(value) : describeValue(value)
+  const isPlace = PLACES.has(path + option)
+  const came = isPlace ? describePlace(value, describeKind) : describeValue(value)
   return new errors.PluginOptionInvalid(path + option, rule.expected, came, rule.fix)
 }
 
-const withoutPassword = (redis: unknown): string =>
-  describeValue(typeof redis === 'string' ? redis.replace(/\/\/.*@/s, '//…@').replace(/\?.*/s, '?…') : redis)
+/** Options that may have a password in them. */
+const PLACES = new Set(['redis', 'redis.host', 'REDIS_URL'])
 
 const taskOptionError = (task: string): ToError => (option, rule, value) => {
   if (option === 'id') return new errors.TaskIdInvalid(describeValue(value))
@@ -88,6 +90,7 @@ export function pluginSettings (options: TasksOptions): Settings {
   check(threads, threadsRules, 'threads', pluginOptionError('threads.'))
   settings.threads = { ...defaults.threads, ...definedOnly(threads) }
   checkCluster(redis)
+  checkHosts(redis)
   refuseKeyPrefix(redis)
   if (mode === 'memory' && redis !== undefined) {
     throw new errors.OptionClash('mode', 'redis', 'The mode "memory" connects to no Redis: leave out redis in tests')
@@ -104,6 +107,22 @@ function checkCluster (redis: TasksOptions['redis']): void {
   throw pluginOptionError('redis.')('cluster', clusterRule, shown)
 }
 
+/** The host is shown in the address: a URL there would be shown with its password. */
+function checkHosts (redis: TasksOptions['redis']): void {
+  if (!isObject(redis)) return
+  const { host, sentinels, cluster } = redis as { host?: unknown, sentinels?: unknown, cluster?: unknown }
+  const nodes = [sentinels, Object.hasOwn(redis, 'cluster') ? cluster : []].flat().filter(isObject)
+  for (const given of [host, ...nodes.map(node => node.host)]) {
+    if (given !== undefined && !passes(hostRule, given)) throw pluginOptionError('redis.')('host', hostRule, given)
+  }
+}
+
+/** Checks a URL of the environment. Throws FST_TASKS_PLUGIN_OPTION_INVALID, which does not show it. */
+export function checkRedisUrl (name: string, url: string | undefined): string | undefined {
+  if (url && !passes(redisUrlRule, url)) throw pluginOptionError('')(name, redisUrlRule, url)
+  return url || undefined
+}
+
 /**
  * Checks what ioredis would fail at later, by an error that ends the process or that shows the password.
  * @param source the option or the environment variable that has the value
@@ -113,31 +132,8 @@ export function checkRedisAddress (redis: unknown, source: string): void {
   const { db } = (isObject(redis) ? redis : {}) as { db?: unknown }
   const problem = typeof redis === 'string' ? problemOfUrl(redis) : problemOfDb(db)
   if (!problem) return
-  const came = typeof redis === 'string' ? withoutPassword(redis) : `db: ${describeValue(db)}`
+  const came = typeof redis === 'string' ? describePlace(redis, describeValue) : `db: ${describeValue(db)}`
   throw new errors.PluginOptionInvalid(source, problem.expected, came, problem.fix)
-}
-
-interface Problem { expected: string, fix: string }
-
-function problemOfUrl (url: string): Problem | null {
-  const isSocket = url.startsWith('/')
-  try {
-    const { username, password, pathname, searchParams } = new URL(isSocket ? `redis://socket?${url.split('?')[1]}` : url)
-    decodeURIComponent(username + password)
-    return problemOfDb(pathname.slice(1) || undefined) ?? problemOfDb(searchParams.get('db') ?? undefined)
-  } catch (error) {
-    if (!(error instanceof URIError)) {
-      return { expected: 'a valid URL', fix: 'For example redis://user:password@localhost:6379/0.' }
-    }
-    const fix = 'Write % as %25: what encodeURIComponent(password) returns.'
-    return { expected: 'a URL whose user and password are percent-encoded', fix }
-  }
-}
-
-function problemOfDb (db: unknown): Problem | null {
-  if (db === undefined || db === null || /^\d{1,9}$/.test(String(db))) return null
-  const fix = 'The number is the last part of the URL, or the option db: redis://localhost:6379/0.'
-  return { expected: 'an address whose database is a number', fix }
 }
 
 /** ioredis' keyPrefix renames the keys but not the channels: a delayed task would never wake a worker. */
@@ -170,6 +166,18 @@ function waitSettings (options: object, rules: Rules, call: string): typeof drai
   if (!isObject(options)) throw pluginOptionError('')(call, waitRule, options)
   check(options, rules, `${call}(options)`, pluginOptionError(`${call}.`))
   return { ...drainDefaults, ...definedOnly(options) }
+}
+
+/** Checks the options that say in which queue a task is. Throws FST_TASKS_*_OPTION_*. */
+export function checkWhere (options: WhereOptions): void {
+  if (!isObject(options)) throw pluginOptionError('')('options', whereRule, options)
+  check(options, whereRules, 'the options', pluginOptionError(''))
+}
+
+/** Checks the options of `purge`. Throws FST_TASKS_*_OPTION_*. */
+export function checkPurge (options: PurgeOptions): void {
+  if (!isObject(options)) throw pluginOptionError('')('purge', purgeRule, options)
+  check(options, purgeRules, 'purge(queue, options)', pluginOptionError('purge.'))
 }
 
 /** Checks the options of `list`. Throws FST_TASKS_*_OPTION_*. */

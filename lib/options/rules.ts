@@ -2,6 +2,7 @@
  * What each option must be, in the words of the error that refuses another value.
  */
 import { fileURLToPath } from 'node:url'
+import { isHost, isRedisUrl, isSocketPath } from './redis-url.ts'
 import { STATES } from '../records/states.ts'
 import { MAX_DATE } from '../records/time.ts'
 
@@ -50,7 +51,7 @@ function isFile (value: unknown): boolean {
 }
 
 const isNode = (value: unknown): boolean =>
-  isObject(value) || Number.isInteger(value) || (typeof value === 'string' && /^rediss?:\/\//.test(value))
+  isObject(value) || Number.isInteger(value) || (typeof value === 'string' && isRedisUrl(value))
 
 function integer (min: number, max: number, unit: string, fix: string): Rule {
   const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
@@ -90,11 +91,17 @@ export const backoffRules = {
   jitter: bool('Full jitter, or none.')
 } satisfies Rules
 
+const authorize: Rule = {
+  ok: isFunction,
+  expected: 'a function',
+  fix: 'For example (request, record) => request.user.id === record.data.userId.'
+}
+
 export const defineRules: Rules = {
   ...perTask,
   queue: name('For example "mail".'),
   resultTtl,
-  authorize: { ok: isFunction, expected: 'a function', fix: 'For example (request, record) => request.user.id === …' },
+  authorize,
   expose: {
     ok: value => Array.isArray(value) && value.every(part => part === 'data'),
     expected: 'an array of "data"',
@@ -160,6 +167,15 @@ export const advanceRules: Rules = {
   wait: bool('false does not wait until the due tasks have ended.')
 }
 
+/** The options of `status`, `handle`, `cancel`, `retry` and `remove`. */
+export const whereRules: Rules = { queue: name('For example "mail".') }
+export const whereRule = object('For example { queue: "mail" }.')
+
+export const purgeRules: Rules = { retrying: bool('true also removes tasks between two attempts.') }
+
+/** The options of `purge` as a whole. */
+export const purgeRule = object('For example { retrying: true }.')
+
 /** The first argument of `advance`. */
 export const advanceRule = integer(0, MAX_SPAN, 'of ms', 'For example advance(60000).')
 
@@ -176,7 +192,7 @@ export const listRules = {
   name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
   limit: integer(1, 1_000, 'of ids', 'For example 50.'),
   cursor: {
-    ok: value => typeof value === 'string' && /^[A-Za-z0-9_-]+(\/.+)?$/s.test(value),
+    ok: value => typeof value === 'string',
     expected: 'the cursor of the page before',
     fix: 'Leave it out for the first page.'
   }
@@ -195,7 +211,8 @@ export const routesRules: Rules = {
   },
   cancel: bool('It mounts DELETE /tasks/:id.'),
   onRequest: hook,
-  preHandler: hook
+  preHandler: hook,
+  authorize
 }
 
 export const threadsRules: Rules = {
@@ -211,11 +228,25 @@ export const clusterRule: Rule = {
   fix: 'For example { cluster: [{ host: "redis-1", port: 6379 }, { host: "redis-2", port: 6379 }] }.'
 }
 
+/** A place in a text: the option `redis`, or REDIS_URL. */
+export const redisUrlRule: Rule = {
+  ok: value => typeof value === 'string' && (isRedisUrl(value) || isSocketPath(value)),
+  expected: 'a URL (redis://user:password@host:port/db, rediss://…) or a socket\'s path',
+  fix: 'In a password write % / ? # @ percent-encoded: %25 %2F %3F %23 %40.'
+}
+
+/** The `host` in the option `redis`, of a sentinel, and of a node. */
+export const hostRule: Rule = {
+  ok: isHost,
+  expected: 'a name or an IP address',
+  fix: 'A URL is no host: write redis: "redis://host:6379".'
+}
+
 const redis: Rule = {
-  ok: value => isObject(value) || (typeof value === 'string' && /^(rediss?:\/\/|\/)/.test(value)),
+  ok: value => isObject(value) || redisUrlRule.ok(value),
   expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, ' +
     '{ cluster: [nodes] }, or an ioredis client',
-  fix: 'Leave it out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.'
+  fix: `${redisUrlRule.fix} Leave the option out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.`
 }
 
 export const pluginRules = {

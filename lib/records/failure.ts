@@ -1,40 +1,52 @@
 /**
- * Whatever a handler throws, as a failure that can be stored and read.
+ * A failure that can be stored and read, made of any value that a handler throws.
  */
 import { inspect, toUSVString } from 'node:util'
-import { tryOr } from '../describe.ts'
+import { describeKind, hideCredentials, tryOr } from '../describe.ts'
 import { appTime } from '../timers.ts'
 import type { TaskErrorRecord } from '../types.ts'
 
 export interface Failure {
   error: TaskErrorRecord
   stack: string
-  /** Wait for at least this long before the next attempt, in ms; from the error's `retryAfter`. */
+  /** The shortest wait before the next attempt, in ms; from the error's `retryAfter`. */
   retryAfter: number | null
-  /** False where another attempt would not help. */
+  /** False if another attempt would not help. */
   retryable: boolean
 }
 
 const MAX_MESSAGE = 4_096
 const MAX_STACK = 8_192
-/** What a mistaken retryAfter may cost at most: 30 days, in ms. */
+/** Limit of retryAfter: 30 days, in ms. A mistaken value delays a task by no more. */
 const MAX_RETRY_AFTER_MS = 2_592_000_000
-const NON_RETRYABLE_CODES = new Set(['FST_TASKS_UNRECOVERABLE', 'FST_TASKS_RESULT_INVALID', 'FST_TASKS_RESULT_TOO_LARGE', 'FST_TASKS_RECORD_INVALID', 'FST_TASKS_DATA_REFUSED'])
+const NON_RETRYABLE_CODES = new Set([
+  'FST_TASKS_UNRECOVERABLE', 'FST_TASKS_RESULT_INVALID', 'FST_TASKS_RESULT_TOO_LARGE', 'FST_TASKS_RECORD_INVALID',
+  'FST_TASKS_DATA_REFUSED'
+])
 
+/** A property of any value; undefined if reading it throws. */
 const peek = (thrown: unknown, key: string): unknown => tryOr(() => (thrown as any)?.[key], undefined)
 
-/** Without stacks: they leave the process only where exposeStack says so. */
+/** An object without its content: the request, headers and tokens in it would leave the process with the message. */
 function describe (thrown: unknown): string {
   if (typeof thrown === 'string') return thrown
-  return tryOr(() => inspect(thrown, { depth: 2, breakLength: Infinity }).replaceAll(/\n\s+at .*/g, ''), 'something that cannot be shown')
+  const isObject = typeof thrown === 'function' || (typeof thrown === 'object' && thrown !== null)
+  return isObject ? `${describeKind(thrown)}, and not an Error` : inspect(thrown)
 }
 
-const truncate = (text: string, length: number): string => toUSVString(text.length > length ? `${text.slice(0, length - 1)}…` : text)
+/** toUSVString: the cut may have split a surrogate pair. */
+function truncate (text: string, length: number): string {
+  return toUSVString(text.length > length ? `${text.slice(0, length - 1)}…` : text)
+}
 
-/** With those of the errors inside (AggregateError), which may hold each other. */
+/**
+ * The message of an error, followed by the messages of the errors inside (AggregateError). At most two levels: errors
+ * may hold each other.
+ */
 function messageOf (thrown: unknown, depth = 0): string {
   const message = peek(thrown, 'message')
-  const inner = depth < 2 ? innerErrors(thrown).map(one => messageOf(one, depth + 1)).filter(Boolean).join('; ') : ''
+  const messages = depth < 2 ? innerErrors(thrown).map(error => messageOf(error, depth + 1)) : []
+  const inner = messages.filter(Boolean).join('; ')
   if (typeof message === 'string') return message && inner ? `${message}: ${inner}` : message || inner
   return inner || describe(thrown)
 }
@@ -44,6 +56,7 @@ const innerErrors = (thrown: unknown): unknown[] => tryOr(() => {
   return Array.isArray(errors) ? errors.slice(0, 10) : []
 }, [])
 
+/** The stack, and the stacks of at most five causes: errors may be causes of each other. */
 function stackOf (thrown: unknown, depth = 0): string {
   const stack = peek(thrown, 'stack')
   const text = typeof stack === 'string' ? stack : describe(thrown)
@@ -57,7 +70,7 @@ function retryAfterOf (thrown: unknown): number | null {
   return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(Math.min(ms, MAX_RETRY_AFTER_MS)) : null
 }
 
-/** Anything can be thrown: `undefined`, a string, an object whose getters throw. All of it is a failure. */
+/** Never throws. Anything can be thrown: `undefined`, a string, an object whose getters throw. */
 export function toFailure (thrown: unknown): Failure {
   const name = peek(thrown, 'name')
   const code = peek(thrown, 'code')
@@ -74,9 +87,11 @@ export function toFailure (thrown: unknown): Failure {
 }
 
 /**
- * A failure for the log, as an Error of our own: what was thrown may throw when it is looked at, and ioredis' errors carry
- * the command with its arguments, passwords too.
+ * A failure as a new Error for the log. The logger must not read the thrown value: its getters may throw, and an error
+ * of ioredis carries the command with its arguments, passwords included. A message may quote a URL: the log gets it
+ * without user and password.
  */
 export function toLoggableError ({ error: { name, message, code }, stack }: Failure): Error {
-  return Object.assign(new Error(message), { name, stack, ...(code === null ? {} : { code }) })
+  const error = new Error(hideCredentials(message))
+  return Object.assign(error, { name, stack: hideCredentials(stack), ...(code === null ? {} : { code }) })
 }

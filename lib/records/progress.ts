@@ -1,14 +1,15 @@
 /**
- * Stage and progress of a running task, as they are stored beside its record.
+ * Stage and progress of a running task. They are stored in a key of their own, beside the record.
  */
+import sjson from 'secure-json-parse'
 import { isTooDeep } from './json.ts'
 import type { LiveState } from './task-record.ts'
 
-/** Undefined if the text is not one of ours. Then the record still says the rest. */
+/** Undefined if the text cannot be parsed: the record is shown without it. Any program may have written the text. */
 export function decodeProgress (text: string): LiveState['progress'] {
   if (isTooDeep(text)) return undefined
   try {
-    const { stage, progress } = JSON.parse(text)
+    const { stage, progress } = sjson.parse(text, { protoAction: 'remove', constructorAction: 'remove' })
     return { stage: typeof stage === 'string' ? stage : null, progress: progress ?? null }
   } catch {
     return undefined

@@ -1,9 +1,9 @@
 /**
- * The record of a task, as JSON in Redis and as `status()` returns it.
+ * The record of a task: encodes it as JSON for Redis, decodes it, and makes the public record of `status()`.
  *
- * In Redis it has the shape of a Bee-Queue job: { data, options, status, progress }. A plain Bee-Queue writes these four
- * again when it works on a task, and drops what it does not know: so what must last stands in `options`, and what
- * is written at the end stands beside them.
+ * In Redis it has the shape of a Bee-Queue job: { data, options, status, progress }. A plain Bee-Queue that works on a
+ * task writes these four keys again and drops all others. So values that must survive are stored in `options`; values
+ * that are written when the task ends are stored beside the four keys.
  */
 import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
@@ -15,25 +15,25 @@ import { MAX_DATE } from './time.ts'
 import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
 export interface StoredOptions extends Origin {
-  /** Ms since 1970 of the enqueue. */
+  /** Time of the enqueue, ms since 1970. */
   timestamp: number
   /** Newest first, as Bee-Queue keeps them. */
   stacktraces?: unknown[]
-  /** Attempts that are left after the present one. */
+  /** Attempts that are left after the current one. */
   retries?: number
   backoff?: BackoffOptions
   timeout?: number
   delay?: number
-  // From here on ours.
-  /** Attempts in all. */
+  // Bee-Queue does not know the options from here on.
+  /** The largest number of attempts. */
   attempts?: number
-  /** Ms since 1970. */
+  /** The task is not started after this time, ms since 1970. */
   expires?: number
-  /** How long the record stays after its end, in ms. */
+  /** How long the record is kept after the task has ended, in ms. */
   ttl?: number
-  /** A plain Bee-Queue producer made it. */
+  /** A plain Bee-Queue producer enqueued it. */
   foreign?: boolean
-  /** Tells two enqueues of one id apart. */
+  /** Distinguishes two enqueues with the same id. */
   nonce?: string
 }
 
@@ -50,12 +50,12 @@ export interface StoredTask {
   error?: TaskErrorRecord
 }
 
-/** What is known of a task beside its record while it has not ended. */
+/** State of a task that has not ended. It is stored in other keys than the record. */
 export interface LiveState {
-  /** When its claim was made, ms since 1970. */
+  /** Time of its claim, ms since 1970. */
   claimedAt?: number
   delayedTo?: number
-  /** A plain Bee-Queue worker holds it. */
+  /** A plain Bee-Queue worker runs it. */
   held?: boolean
   progress?: { stage: string | null, progress: unknown }
 }
@@ -64,26 +64,37 @@ const TERMINAL = new Set<string>(TERMINAL_STATES)
 
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
-/** Data and progress are parts of the record. */
+/** Data and progress are nested a few levels deep in the record. */
 const MAX_RECORD_DEPTH = MAX_DEPTH + 10
 
-/** How the text of a new record of ours ends. */
+/** The end of the text that `encodeNew` makes. */
 const NEW_RECORD_TAIL = ',"status":"created","progress":null}'
 
-/** Was it made by us, and has nobody written it since? */
-export const isNewRecord = (text: string, { options }: StoredTask): boolean => text.endsWith(NEW_RECORD_TAIL) && options.foreign === undefined
-
-/** The text of a fresh record once its task has ended: what it was made of stays as it is. `resultJson` as in `encode`. */
-export function appendOutcome (text: string, { status, progress, stage, attempt, startedAt, finishedAt }: Omit<StoredTask, 'data' | 'options'>, resultJson?: string): string {
-  const told = stage == null && progress == null ? '' : `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage)}`
-  const made = attempt === undefined ? '' : `,"attempt":${attempt}`
-  const result = resultJson === undefined ? '}' : `,"result":${resultJson}}`
-  return text.slice(0, -NEW_RECORD_TAIL.length) + told + made + endOf(status, startedAt, finishedAt) + result
+/** Whether `encodeNew` made the text, and the record was not written again since. */
+export function isNewRecord (text: string, { options }: StoredTask): boolean {
+  return text.endsWith(NEW_RECORD_TAIL) && options.foreign === undefined
 }
 
-let last = { status: '', startedAt: undefined as number | undefined, finishedAt: undefined as number | undefined, text: '' }
+export type Outcome = Omit<StoredTask, 'data' | 'options'>
 
-/** Tasks that were claimed together end in the same ms, many at a time: what they have in common is written once. */
+/** The text of a new record after its task has ended: data and options are not encoded again. */
+export function appendOutcome (
+  text: string, { status, progress, stage, attempt, startedAt, finishedAt }: Outcome, resultJson?: string
+): string {
+  const reported = stage == null && progress == null ? '' : reportedJson(stage, progress)
+  const made = attempt === undefined ? '' : `,"attempt":${attempt}`
+  const result = resultJson === undefined ? '}' : `,"result":${resultJson}}`
+  return text.slice(0, -NEW_RECORD_TAIL.length) + reported + made + endOf(status, startedAt, finishedAt) + result
+}
+
+function reportedJson (stage: string | null | undefined, progress: unknown): string {
+  return `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage ?? null)}`
+}
+
+interface EndJson { status: string, startedAt: number | undefined, finishedAt: number | undefined, text: string }
+let last: EndJson = { status: '', startedAt: undefined, finishedAt: undefined, text: '' }
+
+/** Many tasks that were claimed together also end in the same ms: the text of the previous task is used again. */
 function endOf (status: string, startedAt: number | undefined, finishedAt: number | undefined): string {
   if (status !== last.status || startedAt !== last.startedAt || finishedAt !== last.finishedAt) {
     const started = startedAt === undefined ? '' : `,"startedAt":${startedAt}`
@@ -105,41 +116,48 @@ function encodeData (name: string, data: unknown): string {
   return data === undefined ? '' : toStorableJson(data, reason => new errors.DataInvalid(name, reason))
 }
 
-/** A copy of data as JSON carries it. Throws FST_TASKS_DATA_INVALID. */
+/** A copy of the data, as `decode` will return it. Throws FST_TASKS_DATA_INVALID. */
 export function jsonRoundTrip (name: string, data: unknown): unknown {
   return data === undefined ? undefined : JSON.parse(encodeData(name, data))
 }
 
-/** The text of a record that changed. `resultJson` is the result as it was serialised. */
+/** The text of a record. `resultJson` is the JSON of the result, made by the serializer of its schema. */
 export function encode (stored: StoredTask, resultJson?: string): string {
   const text = JSON.stringify(stored)
   return resultJson === undefined ? text : `${text.slice(0, -1)},"result":${resultJson}}`
 }
 
-/** Reads a record. Throws FST_TASKS_RECORD_INVALID where the text is not one. */
+/** Parses a record. Throws FST_TASKS_RECORD_INVALID if the text is no record. */
 export function decode (text: string): StoredTask {
   let stored: any
   if (isTooDeep(text, MAX_RECORD_DEPTH)) throw new errors.RecordInvalid(`it is nested deeper than ${MAX_DEPTH} levels`)
   try {
     stored = sjson.parse(text, { protoAction: 'remove', constructorAction: 'remove' })
-  } catch (error) {
-    throw new errors.RecordInvalid((error as Error).message)
+  } catch {
+    throw new errors.RecordInvalid('it is not JSON') // the parser's own words quote it
   }
-  const name = stored?.data?.name
-  if (typeof name !== 'string' || name.length === 0) throw new errors.RecordInvalid(`data.name is ${describeValue(name)}`)
-  if (typeof stored.options !== 'object' || stored.options === null) throw new errors.RecordInvalid(`options is ${describeValue(stored.options)}`)
+  const { data, options } = stored ?? {}
+  const name = data?.name
+  if (typeof name !== 'string' || name === '') throw new errors.RecordInvalid(`data.name is ${describeValue(name)}`)
+  if (typeof options !== 'object' || options === null) {
+    throw new errors.RecordInvalid(`options is ${describeValue(options)}`)
+  }
   return sanitize(stored)
 }
 
-const integerOr = (value: unknown, otherwise: number | undefined): any => Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
+function integerOr (value: unknown, otherwise: number | undefined): any {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
+}
 
-const isErrorRecord = (error: any): boolean =>
-  typeof error?.name === 'string' && typeof error.message === 'string' && (error.code === null || typeof error.code === 'string')
+function isErrorRecord (error: any): boolean {
+  if (typeof error?.name !== 'string' || typeof error.message !== 'string') return false
+  return error.code === null || typeof error.code === 'string'
+}
 
 const SPANS = ['timeout', 'expires', 'ttl'] as const
 const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
 
-/** A record may come from any producer: numbers that are none would break what computes with them. */
+/** Repairs a record that any producer may have written: wrong values would break calculations with them. */
 function sanitize (stored: StoredTask): StoredTask {
   const { options } = stored
   options.timestamp = integerOr(options.timestamp, 0)
@@ -147,30 +165,46 @@ function sanitize (stored: StoredTask): StoredTask {
   options.retries = integerOr(options.retries, 0)
   if (!Number.isSafeInteger(options.attempts)) options.foreign = true
   options.attempts = Math.max(integerOr(options.attempts, 1), 1 + options.retries!)
-  // What is not there is not added: each property more is memory for every task that runs.
+  // A missing option is not added: each property costs memory for each running task.
   for (const key of SPANS) if (options[key] !== undefined) options[key] = integerOr(options[key], undefined)
   if (typeof options.backoff !== 'object' || options.backoff === null) delete options.backoff
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
+  if (typeof options.nonce !== 'string') delete options.nonce
   for (const key of TIMES) if (key in stored) stored[key] = integerOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
   return stored
 }
 
-/** A record for an id whose own cannot be read, so that its failure can be told. */
+/** Replaces a record that cannot be read, so that the task can fail with an error. */
 export function placeholderRecord (now: number): StoredTask {
   return { data: { name: 'unknown' }, options: { timestamp: now, attempts: 1, retries: 0 }, status: 'created' }
 }
 
-/** The record of a failed task as it is queued again: counters clean. */
-export function resetForRetry ({ data, options: { expires, delay, ...options } }: StoredTask): StoredTask {
-  return { data, options: { ...options, retries: options.attempts! - 1, stacktraces: [] }, status: 'created', progress: null }
+/** The record of a task with nothing in it but what names the task, for one whose own cannot be written. */
+export function bareRecord ({ data: { name }, options: { timestamp, nonce } }: StoredTask): StoredTask {
+  const options = { timestamp, attempts: 1, retries: 0, ...(nonce === undefined ? {} : { nonce }) }
+  return { data: { name }, options, status: 'created' }
 }
 
-/** How many attempts have ended. Bee-Queue counts down what is left. */
-export const attemptsMade = ({ options }: StoredTask): number => Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
+/** The record of a failed task that is enqueued again: all attempts are left. */
+export function resetForRetry ({ data, options: { expires, delay, ...kept } }: StoredTask): StoredTask {
+  const options = { ...kept, retries: kept.attempts! - 1, stacktraces: [] }
+  return { data, options, status: 'created', progress: null }
+}
+
+/** Tells the tasks apart that have the same id and queue, one after the other. A retry by hand is the same task. */
+export const lifeOf = ({ timestamp, nonce }: StoredOptions): string => `${timestamp} ${nonce ?? ''}`
+
+/** Whether the task was made with an id of ours, which no other task has. */
+export const hasUniqueId = ({ nonce, foreign }: StoredOptions): boolean => nonce === undefined && foreign === undefined
+
+/** How many attempts have ended. Bee-Queue stores how many are left. */
+export function attemptsMade ({ options }: StoredTask): number {
+  return Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
+}
 
 function stateOf (stored: StoredTask, live: LiveState): TaskState {
   if (isTerminal(stored.status)) return stored.status
@@ -185,10 +219,12 @@ function attemptOf (stored: StoredTask, state: TaskState): number {
   return state === 'active' || state === 'succeeded' || state === 'failed' ? made + 1 : made
 }
 
-// Ms since 1970 that no Date can hold came from a producer's mistake: null is kinder than a throw.
-const time = (ms: number | undefined): string | null => ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
+/** Null if no Date can hold the time: a producer's mistake must not make `status()` throw. */
+function time (ms: number | undefined): string | null {
+  return ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
+}
 
-/** Where a plain Bee-Queue ended the task, its newest stack is all there is. */
+/** A plain Bee-Queue stores no error, only stacks: then the newest stack gives the message. */
 function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
   if (state !== 'failed' && state !== 'retrying' && !stored.error) return null
   const newest = stored.options.stacktraces?.[0]
@@ -197,8 +233,10 @@ function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): T
   return exposeStack && stack !== '' ? { name, message, code, stack } : { name, message, code }
 }
 
-/** The record as people read it. */
-export function toTaskRecord (id: string, queue: string, stored: StoredTask, live: LiveState, exposeStack: boolean): TaskRecord<any, any> {
+/** The record as `status()` returns it. */
+export function toTaskRecord (
+  id: string, queue: string, stored: StoredTask, live: LiveState, exposeStack: boolean
+): TaskRecord<any, any> {
   const state = stateOf(stored, live)
   return {
     id,
@@ -210,6 +248,7 @@ export function toTaskRecord (id: string, queue: string, stored: StoredTask, liv
     attempt: attemptOf(stored, state),
     attempts: stored.options.attempts!,
     enqueuedAt: time(stored.options.timestamp)!,
+    dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
     result: stored.result ?? null,

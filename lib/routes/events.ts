@@ -2,33 +2,37 @@
  * `GET /tasks/:id/events`: every change of a task as server-sent events, from its current state until it has finished.
  */
 import type { FastifyReply } from 'fastify'
+import * as errors from '../errors.ts'
 import { toFailure, toLoggableError } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
 import { clientDisconnect } from './client-disconnect.ts'
 import { eventIdOf } from './etag.ts'
-import { findVisible } from './visible-task.ts'
 import type { TaskRecord } from '../types.ts'
-import type { IdRequest, RouteContext } from './route-context.ts'
+import { queueOf, type IdRequest, type RouteContext } from './route-context.ts'
 
 /** A client that reads so slowly that this many bytes wait for it is disconnected. */
 const MAX_BACKLOG_BYTES = 1_048_576
 
-/** Throws FST_TASKS_NOT_FOUND, FST_TASKS_REDIS_UNAVAILABLE. */
+/** Asks `authorize` before each event, too. Throws FST_TASKS_NOT_FOUND, FST_TASKS_REDIS_UNAVAILABLE. */
 export async function streamEvents (
   { registry, closing }: RouteContext, request: IdRequest, reply: FastifyReply
 ): Promise<unknown> {
-  const { record } = await findVisible(registry, request)
+  const { id } = request.params
+  const { record, life } = await registry.findVisible(request, id, queueOf(request))
   if (isTerminal(record.state) && request.headers['last-event-id'] === eventIdOf(record)) return reply.code(204).send()
   const signal = AbortSignal.any([closing, clientDisconnect(reply)])
   // Now, not with the first event: a client that already has the current state gets none, and is connected too.
   reply.sse.sendHeaders()
   reply.raw.flushHeaders()
   try {
-    for await (const change of recordChanges(registry, record.id, signal, record.queue)) push(reply, change)
+    for await (const found of recordChanges(registry, id, signal, record.queue)) {
+      if (found.life !== life) return // another task has its id by now
+      push(reply, (await registry.checkVisible(request, id, found)).record)
+    }
   } catch (error) {
     // The headers have been sent, so the stream can only end. The client reconnects with its last id.
-    if (signal.aborted) return
+    if (signal.aborted || error instanceof errors.TaskNotFound) return // or it may not see the task any more
     const fields = { event: 'stream.failed', taskId: record.id, err: toLoggableError(toFailure(error)) }
     request.log.warn(fields, 'event stream of a task ended early: the client has to reconnect')
   }

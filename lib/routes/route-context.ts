@@ -4,7 +4,15 @@
 import type { FastifyRequest } from 'fastify'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 
-export type IdRequest = FastifyRequest<{ Params: { id: string } }>
+export type IdRequest = FastifyRequest<{ Params: { id: string }, Querystring: { queue?: unknown } }>
+
+/**
+ * The queue that the request names. If it names several, none is meant: then no queue has this name, and no task is
+ * found.
+ */
+export function queueOf ({ query: { queue } }: IdRequest): string | undefined {
+  return queue === undefined || typeof queue === 'string' ? queue : ''
+}
 
 export interface RouteContext {
   readonly registry: AppTasks

@@ -1,7 +1,6 @@
 /**
  * Mounts the routes: `GET /tasks/:id`, `GET /tasks/:id/events`, and `DELETE /tasks/:id` if the app asks for it.
  */
-import fastifyEtag from '@fastify/etag'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { cancelTask } from './cancel.ts'
@@ -25,7 +24,6 @@ export function makeRoutes (registry: AppTasks, options: RoutesOptions): Fastify
       reply.header('cache-control', 'no-store')
       done()
     })
-    await fastify.register(fastifyEtag) // answers 304; the ETag itself is ours
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT_MS })
     mount(fastify, context, options)
   }

@@ -21,8 +21,8 @@ export const recordSchema = {
   type: 'object',
   description: 'The task as it is now',
   required: [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt',
-    'result', 'error'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
+    'finishedAt', 'result', 'error'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -38,6 +38,7 @@ export const recordSchema = {
     attempt: { type: 'integer', description: 'Number of the current or last attempt; 0 before the first' },
     attempts: { type: 'integer', description: 'How many attempts the task has' },
     enqueuedAt: { type: 'string', format: 'date-time' },
+    dueAt: { ...timeOrNull, description: 'When a delayed or retrying task may start' },
     startedAt: timeOrNull,
     finishedAt: timeOrNull,
     result: { description: 'What the task returned, any JSON' },
@@ -61,7 +62,10 @@ const errorSchema = {
 const notFound = { ...errorSchema, description: 'No such task, or not visible to this caller' }
 const unavailable = { ...errorSchema, description: 'Redis does not answer' }
 const notAcceptable = { ...errorSchema, description: 'The client does not accept text/event-stream' }
-const alreadyFinished = { ...errorSchema, description: 'The task has already finished' }
+const alreadyFinished = {
+  ...errorSchema,
+  description: 'The task has already finished, or tasks of several queues have this id: name the queue'
+}
 const notModified = { type: 'null', description: 'Nothing has changed' }
 const noMoreEvents = { type: 'null', description: 'The task has finished, and the client has its last event' }
 
@@ -75,6 +79,13 @@ const params = {
   required: ['id'],
   properties: { id: { type: 'string', description: 'Id of the task' } }
 }
+const querystring = {
+  type: 'object',
+  properties: {
+    queue: { type: 'string', description: 'Queue of the task, if tasks of several queues have this id' }
+  }
+}
+const ambiguous = { ...errorSchema, description: 'Tasks of several queues have this id: name the queue' }
 const tags = ['tasks']
 
 export const statusSchema = {
@@ -83,7 +94,8 @@ export const statusSchema = {
   description: 'Answers at once. With the header "Prefer: wait=20" it answers at the next change, or after 20 ' +
     'seconds (at most 60). With the last ETag in "If-None-Match" it answers 304 if nothing has changed.',
   params,
-  response: { 200: recordSchema, 304: notModified, 404: notFound, 503: unavailable }
+  querystring,
+  response: { 200: recordSchema, 304: notModified, 404: notFound, 409: ambiguous, 503: unavailable }
 }
 
 export const eventsSchema = {
@@ -92,7 +104,10 @@ export const eventsSchema = {
   description: 'From the current state until the task has finished. The id of an event is the ETag of the status. A ' +
     'client that reconnects sends its last id in "Last-Event-ID"; the answer is 204 if there are no more events.',
   params,
-  response: { 200: streamSchema, 204: noMoreEvents, 404: notFound, 406: notAcceptable, 503: unavailable }
+  querystring,
+  response: {
+    200: streamSchema, 204: noMoreEvents, 404: notFound, 406: notAcceptable, 409: ambiguous, 503: unavailable
+  }
 }
 
 export const cancelSchema = {
@@ -101,6 +116,7 @@ export const cancelSchema = {
   description: '200: the task will never start. 202: the task is running, and is being aborted. 409: the task has ' +
     'already finished.',
   params,
+  querystring,
   response: { 200: recordSchema, 202: recordSchema, 404: notFound, 409: alreadyFinished, 503: unavailable }
 }
 

@@ -2,50 +2,69 @@
  * `GET /tasks/:id`: the record of a task, with an ETag and Retry-After. With `Prefer: wait=20` a long poll.
  */
 import type { FastifyReply } from 'fastify'
+import * as errors from '../errors.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
 import { clientDisconnect } from './client-disconnect.ts'
-import { etagOf } from './etag.ts'
-import { checkVisible } from './visible-task.ts'
-import type { FoundTask } from '../tasks/lookup.ts'
+import { etagOf, isInIfNoneMatch } from './etag.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
+import type { FoundTask } from '../tasks/found-task.ts'
 import type { TaskRecord } from '../types.ts'
-import type { IdRequest, RouteContext } from './route-context.ts'
+import { queueOf, type IdRequest, type RouteContext } from './route-context.ts'
 
 /** The longest wait, in seconds: proxies give up after about as long. */
 const MAX_WAIT_S = 60
 /** The largest Retry-After, in seconds. */
 const MAX_RETRY_AFTER_S = 3_600
 
+type Answer = TaskRecord | FastifyReply
+
 /** Throws FST_TASKS_NOT_FOUND. This route is called most, so it makes no promise that it does not need. */
-export function getStatus (context: RouteContext, request: IdRequest, reply: FastifyReply): Promise<TaskRecord> {
+export function getStatus (context: RouteContext, request: IdRequest, reply: FastifyReply): Promise<Answer> {
   const { registry } = context
-  return registry.find(request.params.id).then(found => {
-    const visible = checkVisible(registry, request, found)
-    const wait = waitOf(request)
+  const { id } = request.params
+  const wait = waitOf(request)
+  if (request.query.queue !== undefined) return answerNamed(context, wait, request, reply)
+  return registry.find(id).then(found => {
+    const visible = registry.checkVisible(request, id, found)
     if (visible instanceof Promise || wait !== null) return answerLater(context, visible, wait, request, reply)
-    return answer(context, visible, visible.record, reply)
+    return answer(context, visible, request, reply)
+  }, error => {
+    if (error instanceof errors.TaskIdAmbiguous) return answerNamed(context, wait, request, reply)
+    throw error
   })
+}
+
+/** The task is in the queue that the request names, or the id is that of several tasks. */
+function answerNamed (
+  context: RouteContext, wait: number | null, request: IdRequest, reply: FastifyReply
+): Promise<Answer> {
+  const visible = context.registry.findVisible(request, request.params.id, queueOf(request))
+  return answerLater(context, visible, wait, request, reply)
 }
 
 async function answerLater (
   context: RouteContext, visible: FoundTask | Promise<FoundTask>, wait: number | null, request: IdRequest,
   reply: FastifyReply
-): Promise<TaskRecord> {
+): Promise<Answer> {
   const found = await visible
-  if (wait === null) return answer(context, found, found.record, reply)
+  if (wait === null) return answer(context, found, request, reply)
+  const { registry, closing } = context
+  const signal = AbortSignal.any([closing, AbortSignal.timeout(wait * 1_000), clientDisconnect(reply)])
+  const changed = await nextChange(registry, found, isKnownTo(request, found.record), signal)
+  const stillVisible = await registry.checkVisible(request, request.params.id, changed)
   reply.header('preference-applied', `wait=${wait}`)
-  const known = request.headers['if-none-match'] ?? etagOf(found.record)
-  const signal = AbortSignal.any([context.closing, AbortSignal.timeout(wait * 1_000), clientDisconnect(reply)])
-  return answer(context, found, await nextChange(context, found.record, known, signal), reply)
+  return answer(context, stillVisible, request, reply)
 }
 
 function answer (
-  { registry, closing }: RouteContext, { delayedTo }: FoundTask, record: TaskRecord, reply: FastifyReply
-): TaskRecord {
+  { registry, closing }: RouteContext, { record, delayedTo }: FoundTask, { headers }: IdRequest, reply: FastifyReply
+): Answer {
   if (closing.aborted) reply.header('connection', 'close') // a connection that stays open holds up the close
   reply.header('etag', etagOf(record))
-  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(record, delayedTo, registry.clock.now()))
-  return record
+  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(delayedTo, registry.clock.now()))
+  const isKnown = isInIfNoneMatch(headers['if-none-match'] ?? '', record)
+  return isKnown ? reply.code(304).send() : record
 }
 
 /** The wait of the Prefer header (RFC 7240), in seconds. Null if there is none. */
@@ -54,13 +73,21 @@ function waitOf ({ headers: { prefer } }: IdRequest): number | null {
   return match ? Math.min(Number(match[1]), MAX_WAIT_S) : null
 }
 
-/** The first record with another ETag than `known`. The last record that was read, if the signal is aborted first. */
+/** Tells which records a client has: by If-None-Match, or the record at the time of the request. */
+function isKnownTo ({ headers }: IdRequest, current: TaskRecord): (record: TaskRecord) => boolean {
+  const header = headers['if-none-match'] || etagOf(current)
+  return record => isInIfNoneMatch(header, record)
+}
+
+/** The first record that the client does not have. The last one that was read, if the signal is aborted first. */
 async function nextChange (
-  { registry }: RouteContext, record: TaskRecord, known: string, signal: AbortSignal
-): Promise<TaskRecord> {
-  let last = record
+  registry: AppTasks, found: FoundTask, isKnown: (record: TaskRecord) => boolean, signal: AbortSignal
+): Promise<FoundTask> {
+  let last = found
   try {
-    for await (last of recordChanges(registry, record.id, signal, record.queue)) if (etagOf(last) !== known) break
+    for await (last of recordChanges(registry, found.record.id, signal, found.record.queue)) {
+      if (!isKnown(last.record)) break
+    }
   } catch (error) {
     if (!signal.aborted) throw error
   }
@@ -68,7 +95,7 @@ async function nextChange (
 }
 
 /** When it makes sense to ask again: in seconds, at least 1. */
-function retryAfter ({ state }: TaskRecord, delayedTo: number | undefined, now: number): string {
-  const ms = state === 'delayed' && delayedTo !== undefined ? delayedTo - now : 0
+function retryAfter (delayedTo: number | undefined, now: number): string {
+  const ms = delayedTo === undefined ? 0 : delayedTo - now
   return String(Math.min(MAX_RETRY_AFTER_S, Math.max(1, Math.ceil(ms / 1_000))))
 }

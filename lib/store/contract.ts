@@ -17,9 +17,14 @@ export interface NewJob {
   text: string
   /** When it is due, if it is delayed. */
   delay?: number
+  /** The caller chose the id: it may have been used before. */
+  ownId?: boolean
 }
 
-/** Names one claim of one task. A token is the name of a claim call: tasks that were claimed together share it. */
+/**
+ * Names one claim of one task. A token is the name of a claim call, "<worker>.<number>": tasks that were claimed
+ * together share it.
+ */
 export interface ClaimRef {
   id: string
   token: string
@@ -55,11 +60,50 @@ export interface Settlement extends ClaimRef {
  */
 export type ClaimStatus = 'owned' | 'lost' | 'cancelRequested'
 
-/** A task past maxStalls, or one whose worker died after a cancel was requested. It is claimed for the caller. */
-export interface ExhaustedTask {
-  id: string
+export interface LeaseReply {
+  /** False if the lease had expired: claims may have been taken back. */
+  kept: boolean
+  /** Whether a cancel was requested, of whatever task. */
+  cancels: boolean
+}
+
+/**
+ * A task past maxStalls, or one whose worker died after a cancel was requested. It still has the claim of the dead
+ * worker: the caller settles that.
+ */
+export interface ExhaustedTask extends ClaimRef {
   text: string
   stalls: number
+}
+
+export interface SweepReply {
+  /** Ids that wait again. */
+  requeued: string[]
+  exhausted: ExhaustedTask[]
+  /** Where to go on at once. Null at the end. */
+  position: string | null
+  /** When to sweep next, in ms from now. */
+  wait: number
+}
+
+/** Where a purge goes on. */
+export interface PurgePosition {
+  /** How many waiting tasks are still to be looked at. */
+  waitingLeft: number
+  /** How many delayed tasks were kept. */
+  delayedKept: number
+}
+
+export interface PurgeOptions {
+  /** Whether tasks between two attempts are removed too. */
+  retrying?: boolean | undefined
+  after?: PurgePosition | null | undefined
+}
+
+export interface PurgeReply {
+  removed: number
+  /** Null at the end. */
+  after: PurgePosition | null
 }
 
 /** The last id of a page. Its position is a hint that makes the id quick to find again. */
@@ -110,11 +154,11 @@ export interface ProducerQueue {
   retry (id: string, before: string | Buffer, after: string): Promise<RetryReply>
   /** Removes a task that is not running. */
   remove (id: string): Promise<RemoveOutcome>
-  /** Removes up to `limit` waiting and up to `limit` delayed tasks. Returns how many, and how many are left. */
-  purge (limit: number): Promise<[removed: number, left: number]>
+  /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
+  purge (limit: number, options?: PurgeOptions): Promise<PurgeReply>
   /**
-   * One page of the ids of a state: waiting and active tasks oldest first, delayed ones by due time, finished ones
-   * newest first.
+   * One page of the ids of a state: waiting tasks oldest first, active ones by the time of their claim, delayed ones by
+   * due time, finished ones newest first. A store need not sort more than 1,000 active tasks.
    * @param after the end of the page before. Without it, or if its id has left the state: the first page
    */
   pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page>
@@ -132,22 +176,28 @@ export interface ProducerQueue {
 export interface ConsumerQueue {
   readonly name: string
   /**
-   * Claims up to `free` tasks for the length of the lease.
+   * Claims up to `free` tasks. The token names the worker, whose lease is renewed by it.
    * @param again true after a lost reply: the same token gets the same tasks, and no more
    */
-  claim (free: number, token: string, lease: number, again: boolean): Promise<ClaimReply>
+  claim (free: number, token: string, again: boolean): Promise<ClaimReply>
   /**
    * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer, and
    * may return null: then the caller has to claim. If it rejects, `cancelWait` must follow: the wait may still go on in
    * the store.
    */
-  claimNext (seconds: number, token: string, lease: number): Promise<ClaimReply | null>
+  claimNext (seconds: number, token: string): Promise<ClaimReply | null>
   /** Ends the wait of a token. Returns what the token had claimed. From now on a wait of the token claims nothing. */
-  cancelWait (token: string, lease: number): Promise<ClaimReply>
+  cancelWait (token: string): Promise<ClaimReply>
   /** Writes outcomes. State, record, expiry and messages of each change in one step. */
   settle (batch: Settlement[]): Promise<ClaimStatus[]>
-  /** Renews claims for the length of the lease. */
-  renew (lease: number, claims: ClaimRef[]): Promise<ClaimStatus[]>
+  /**
+   * Renews the lease of a worker: see `QueueUpkeep.sweep`.
+   * @param oldest the number of its oldest claim that is not settled. Older claims are forgotten ones: any worker may
+   *   take them back
+   */
+  renew (worker: string, oldest: number): Promise<LeaseReply>
+  /** Whose these claims are. Changes nothing. */
+  checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]>
   /** Gives claims back. They are the next to be claimed, in the order of the array. */
   release (claims: ClaimRef[]): Promise<ClaimStatus[]>
   /** Stores stage and progress. False if the claim was lost. */
@@ -167,8 +217,14 @@ export interface ConsumerQueue {
 export interface QueueUpkeep {
   /** Declares the stall interval of a worker. Returns the one in force: another, if living workers use another. */
   agreeStallInterval (stallInterval: number): Promise<number>
-  /** Takes back tasks whose lease expired: those that wait again, and exhausted ones, which `token` claims. */
-  recover (token: string, lease: number, maxStalls: number): Promise<{ requeued: string[], exhausted: ExhaustedTask[] }>
+  /**
+   * Looks for tasks of workers whose lease expired, slice by slice. A lease expires when it was not renewed for between
+   * one and one and a half stall intervals in which any worker could reach the store.
+   * @param position null to begin, then what the last reply says
+   */
+  sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply>
+  /** Ends the lease of a worker that closes: what it did not settle is taken back at the next sweep. */
+  endLease (worker: string): Promise<void>
   /** Removes up to `limit` expired records of each state. Returns how many. */
   prune (limit: number): Promise<number>
   /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */

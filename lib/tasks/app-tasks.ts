@@ -4,12 +4,14 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { makeDefinition, type Definition } from './definition.ts'
 import { TaskProducer } from './enqueue.ts'
-import { TaskLookup, type FoundTask } from './lookup.ts'
+import { TaskLookup } from './lookup.ts'
 import { TaskRegistry } from './registry.ts'
+import { TaskVisibility } from './visibility.ts'
 import { checkDefine, defaults, type Settings } from '../options.ts'
+import type { FoundTask } from './found-task.ts'
 import type { Handle } from './handle.ts'
 import type { ChangeSource } from './record-changes.ts'
 import type { BoundedCalls, PubSub, Queue, Store, StoreClock } from '../store/contract.ts'
@@ -22,7 +24,7 @@ const LAST_READ_MS = 500
 
 type AnyRecord = TaskRecord<any, any>
 
-export class AppTasks implements ChangeSource {
+export class AppTasks implements ChangeSource<FoundTask> {
   /** Tells the plugin instances of one process apart, in telemetry. */
   readonly instanceId: string = randomUUID()
   readonly settings: Settings
@@ -37,7 +39,8 @@ export class AppTasks implements ChangeSource {
   readonly #producer: TaskProducer
   readonly #closing = new AbortController()
 
-  constructor (settings: Settings, store: Store) {
+  /** @param app the instance that registers the plugin */
+  constructor (app: FastifyInstance, settings: Settings, store: Store) {
     const { calls, clock, pubSub } = store
     this.settings = settings
     this.store = store
@@ -45,7 +48,8 @@ export class AppTasks implements ChangeSource {
     this.clock = clock
     this.pubSub = pubSub
     const registry = new TaskRegistry([defaults.queue, ...settings.queues], name => store.queue(name))
-    const lookup = new TaskLookup({ registry, settings, calls, clock, pubSub })
+    const visibility = new TaskVisibility(app, settings.routes ? settings.routes.authorize : undefined)
+    const lookup = new TaskLookup({ registry, visibility, settings, calls, clock, pubSub })
     this.#registry = registry
     this.#lookup = lookup
     this.#producer = new TaskProducer({ registry, lookup, settings, calls, clock, instanceId: this.instanceId })
@@ -76,14 +80,29 @@ export class AppTasks implements ChangeSource {
 
   /** See `TaskLookup.find`. */
   find (id: string, queue?: string): Promise<FoundTask | null> { return this.#lookup.find(id, queue) }
+  /** See `TaskVisibility.check`. */
+  checkVisible (request: FastifyRequest, id: string, found: FoundTask | null): FoundTask | Promise<FoundTask> {
+    return this.#lookup.checkVisible(request, id, found)
+  }
+
+  /** See `TaskLookup.findVisible`. */
+  findVisible (request: FastifyRequest, id: string, queue?: string): Promise<FoundTask> {
+    return this.#lookup.findVisible(request, id, queue)
+  }
+
   /** See `FastifyTasks.status`. */
   status (id: string, queue?: string): Promise<AnyRecord | null> { return this.#lookup.status(id, queue) }
   /** See `FastifyTasks.handle`. */
-  handle (id: string): Promise<Handle | null> { return this.#lookup.handle(id) }
-  /** See `FastifyTasks.cancel`. */
-  cancel (id: string, queue?: string): Promise<CancelOutcome> { return this.#lookup.cancel(id, queue) }
+  handle (id: string, queue?: string): Promise<Handle | null> { return this.#lookup.handle(id, queue) }
+  /** See `TaskLookup.cancel`. */
+  cancel (
+    id: string, queue?: string, check?: (found: FoundTask) => boolean | Promise<boolean>
+  ): Promise<CancelOutcome> {
+    return this.#lookup.cancel(id, queue, check)
+  }
+
   /** See `FastifyTasks.retry`. */
-  retry (id: string): Promise<RetryOutcome> { return this.#lookup.retry(id) }
+  retry (id: string, queue?: string): Promise<RetryOutcome> { return this.#lookup.retry(id, queue) }
 
   /** See `ChangeWatcher.watch`. */
   watch (id: string, queue: string, changed: () => void): Promise<() => void> {

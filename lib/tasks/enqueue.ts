@@ -11,9 +11,9 @@ import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
-import { encodeNew, jsonRoundTrip, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
-import { realTime } from '../timers.ts'
+import { uptime } from '../timers.ts'
 import type { BoundedCalls, NewJob, Queue, StoreClock } from '../store/contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
 import type { Definition } from './definition.ts'
@@ -73,7 +73,7 @@ export class TaskProducer {
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
     const task = this.#prepare(name, data, options)
     event?.ids.push(task.id)
-    const start = realTime()
+    const start = uptime()
     const added = await this.#send(task, start, () => task.queue.add(task))
     const created = added || await this.#isOwn(task, start)
     return this.#handleOf(task, created)
@@ -83,21 +83,30 @@ export class TaskProducer {
     const tasks = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
     event?.ids.push(...tasks.map(({ id }) => id))
     const handles = new Map<NewTask, Handle>()
+    try {
+      await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
+    } catch (error) {
+      throw toPartialError(error as Error, tasks, handles, items)
+    }
+    return tasks.map(task => handles.get(task)!)
+  }
+
+  /** @param onSent called for each task that is stored, and with whether this call made it */
+  async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: boolean) => void): Promise<void> {
     for (const queue of new Set(tasks.map(task => task.queue))) {
       const inQueue = tasks.filter(task => task.queue === queue)
       for (let i = 0; i < inQueue.length; i += BATCH) {
         const batch = inQueue.slice(i, i + BATCH)
         const created = await this.#sendBatch(queue, batch)
-        batch.forEach((task, i) => handles.set(task, this.#handleOf(task, created[i]!)))
+        batch.forEach((task, i) => onSent(task, created[i]!))
       }
     }
-    return tasks.map(task => handles.get(task)!)
   }
 
   /** For each: whether this call made the task. */
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
-    const start = realTime()
-    const added = await this.#send(batch[0]!, start, () => queue.addMany(batch))
+    const start = uptime()
+    const added = await this.#send(batch[0]!, start, () => queue.addMany(batch), MANY_IN_DOUBT)
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
   }
@@ -111,7 +120,8 @@ export class TaskProducer {
     const options = this.#storedOptions(definition, checked)
     const text = encodeNew(name, validData(definition, data), options, this.#settings.maxDataSize)
     const queue = this.#registry.queue(checked.queue ?? definition.queue)
-    return { id: checked.id ?? randomUUID(), text, delay: options.delay, name, queue, options }
+    const ownId = checked.id !== undefined
+    return { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay, name, queue, options }
   }
 
   #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
@@ -143,10 +153,12 @@ export class TaskProducer {
 
   // Send it
 
-  /** @param start when `redisTimeout` began, ms since 1970 */
-  async #send<T> ({ id, name }: NewTask, start: number, send: () => Promise<T>): Promise<T> {
-    const doubt = `It may have been enqueued all the same: enqueue it again with the id "${id}" to make sure ` +
-      'that there is one task.'
+  /** @param start when `redisTimeout` began, in ms on a clock that is never set */
+  async #send<T> (
+    { id, name }: NewTask, start: number, send: () => Promise<T>,
+    doubt = `It may have been enqueued all the same: enqueue it again with the id "${id}" to make sure that there is ` +
+      'one task.'
+  ): Promise<T> {
     try {
       return await this.#calls.call(`an enqueue of task "${name}"`, doubt, send, start)
     } catch (error) {
@@ -162,15 +174,35 @@ export class TaskProducer {
     const { id, name, queue, options: { nonce } } = task
     if (nonce === undefined) return true // nobody else has the same UUID
     const stored = (await this.#send(task, start, () => this.#lookup.read(queue, id)))?.stored
-    if (stored && stored.data.name !== name) throw new errors.TaskIdTaken(id, stored.data.name, queue.name, name)
+    if (stored && stored.data.name !== name) {
+      const owner = new Error(`it belongs to a task "${stored.data.name}" in queue "${queue.name}"`) // for the log
+      throw new errors.TaskIdTaken(id, name, { cause: owner })
+    }
     return stored?.options.nonce === nonce
   }
 
-  #handleOf ({ id, name, queue, options }: NewTask, created: boolean): Handle {
+  #handleOf ({ id, ownId, name, queue, options }: NewTask, created: boolean): Handle {
     const snapshot = (): TaskRecord =>
       toTaskRecord(id, queue.name, { data: { name }, options, status: 'created' }, { delayedTo: options.delay }, false)
-    return new Handle(this.#lookup, id, name, queue.name, created ? snapshot : null)
+    // The task of an earlier call may have ended by now, and another may have its id: only ours is known.
+    const life = created ? lifeOf(options) : undefined
+    const identity = { id, name, queue: queue.name, hasUniqueId: !ownId, life }
+    return new Handle(this.#lookup, identity, created ? snapshot : null)
   }
+}
+
+const MANY_IN_DOUBT = 'Some of the tasks may have been enqueued all the same: enqueue the items of this error to ' +
+  'make each task once.'
+
+/**
+ * An error of `enqueueMany` says which tasks are stored. Its `items` are those of the call, each with its id: to
+ * enqueue them again makes each task once.
+ */
+function toPartialError (
+  error: Error, tasks: NewTask[], stored: ReadonlyMap<NewTask, unknown>, items: Array<EnqueueItem<any>>
+): Error {
+  const enqueued = tasks.filter(task => stored.has(task)).map(({ id }) => id)
+  return Object.assign(error, { enqueued, items: items.map((item, i) => ({ ...item, id: tasks[i]!.id })) })
 }
 
 /** The data to store. A schema sees the same as a worker: what JSON makes of the data. */

@@ -5,16 +5,38 @@ import * as errors from '../errors.ts'
 import { recordChanges, type ChangeSource } from './record-changes.ts'
 import { checkResult } from '../options.ts'
 import { isTerminal } from '../records/task-record.ts'
+import type { FastifyRequest } from 'fastify'
 import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from '../types.ts'
+import type { FoundTask } from './found-task.ts'
 
 /** What a handle asks of its app. */
-export interface HandleSource extends ChangeSource {
-  cancel (id: string, queue: string): Promise<CancelOutcome>
-  location (id: string): string | null
+export interface HandleSource extends ChangeSource<FoundTask> {
+  /** @throws FST_TASKS_NOT_FOUND */
+  findVisible (request: FastifyRequest, id: string, queue: string): Promise<FoundTask>
+  cancel (id: string, queue: string, check: (found: FoundTask) => boolean): Promise<CancelOutcome>
+  location (task: TaskIdentity): string | null
+}
+
+/**
+ * The method of a handle that `reply.accepted` calls: it asks the plugin instance that made the handle. Of the global
+ * registry of symbols: another copy of this package may have added `reply.accepted`.
+ */
+export const RECORD_FOR = Symbol.for('fastify-tasks.record-for')
+
+/** Names one task, whatever other task has the same id in another queue, or later. */
+export interface TaskIdentity {
+  id: string
+  name: string
+  queue: string
+  /** False if the caller chose the id: another queue may have a task with it. */
+  hasUniqueId: boolean
+  /** See `lifeOf`. Undefined if it is not known. */
+  life: string | undefined
 }
 
 export class Handle implements TaskHandle<any, any> {
   readonly #source: HandleSource
+  readonly #identity: TaskIdentity
   readonly #snapshot: (() => TaskRecord<any, any>) | null
 
   readonly id: string
@@ -22,22 +44,35 @@ export class Handle implements TaskHandle<any, any> {
   readonly queue: string
 
   /** @param snapshot the record as it was enqueued. Null if the task was not made by this call */
-  constructor (
-    source: HandleSource, id: string, name: string, queue: string, snapshot: (() => TaskRecord<any, any>) | null
-  ) {
+  constructor (source: HandleSource, identity: TaskIdentity, snapshot: (() => TaskRecord<any, any>) | null) {
     this.#source = source
+    this.#identity = identity
     this.#snapshot = snapshot
-    this.id = id
-    this.name = name
-    this.queue = queue
+    this.id = identity.id
+    this.name = identity.name
+    this.queue = identity.queue
   }
 
   get created (): boolean { return this.#snapshot !== null }
   get snapshot (): TaskRecord<any, any> | null { return this.#snapshot?.() ?? null }
-  get location (): string | null { return this.#source.location(this.id) }
+  get location (): string | null { return this.#source.location(this.#identity) }
 
-  status (): Promise<TaskRecord<any, any> | null> { return this.#source.status(this.id, this.queue) }
-  cancel (): Promise<CancelOutcome> { return this.#source.cancel(this.id, this.queue) }
+  async status (): Promise<TaskRecord<any, any> | null> {
+    const found = await this.#source.find(this.id, this.queue)
+    return found && this.#isThis(found) ? found.record : null
+  }
+
+  cancel (): Promise<CancelOutcome> {
+    return this.#source.cancel(this.id, this.queue, found => this.#isThis(found))
+  }
+
+  /** False for a later task with the same id. */
+  #isThis ({ life }: FoundTask): boolean { return this.#identity.life === undefined || this.#identity.life === life }
+
+  /** The record as it is now, for a request that may see it. Throws FST_TASKS_NOT_FOUND. */
+  async [RECORD_FOR] (request: FastifyRequest): Promise<TaskRecord<any, any>> {
+    return (await this.#source.findVisible(request, this.id, this.queue)).record
+  }
 
   async result (options: ResultOptions = {}): Promise<any> {
     const { timeout, signal } = checkResult(this.name, options)
@@ -53,7 +88,10 @@ export class Handle implements TaskHandle<any, any> {
   /** The record when the task has ended. Null if it is gone. */
   async #ended (signal: AbortSignal | undefined): Promise<TaskRecord | null> {
     let last: TaskRecord | null = null
-    for await (const record of recordChanges(this.#source, this.id, signal, this.queue)) last = record
+    for await (const found of recordChanges(this.#source, this.id, signal, this.queue)) {
+      if (!this.#isThis(found)) return null
+      last = found.record
+    }
     return last && isTerminal(last.state) ? last : null
   }
 }
@@ -63,7 +101,9 @@ function resultOf (record: TaskRecord | null, { id, name }: TaskHandle): unknown
   if (!record) throw new errors.TaskNotFound(id)
   const { state, error, result } = record
   if (state === 'failed') {
-    throw Object.assign(new errors.TaskFailed(id, name, error?.message, { cause: error }), { record })
+    const failed = new errors.TaskFailed(id, name, error?.message, { cause: error })
+    // Not enumerable: a logger writes what is, and the record has results and progress.
+    throw Object.defineProperty(failed, 'record', { value: record })
   }
   if (state === 'cancelled') throw new errors.TaskCancelled(id, name)
   if (state === 'expired') throw new errors.TaskExpired(id, name)

@@ -1,12 +1,16 @@
 /**
  * For people who look after queues: pages of tasks, counts, workers, removal.
  */
+import { tryOr } from '../describe.ts'
+import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
-import { checkList, listDefaults } from '../options.ts'
+import { checkList, checkPurge, listDefaults } from '../options.ts'
 import { mergeWorkerInfo } from '../records/worker-info.ts'
-import type { ListOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo } from '../types.ts'
-import type { BoundedCalls, PagePosition, Queue } from '../store/contract.ts'
-import type { FoundTask } from './lookup.ts'
+import type {
+  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo
+} from '../types.ts'
+import type { BoundedCalls, PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
+import type { FoundTask } from './found-task.ts'
 
 /** What these calls need of the tasks of an app. */
 export interface ListingSource {
@@ -21,32 +25,51 @@ export interface ListingSource {
 /** Bounds one Lua call, and its reply. */
 const MAX_WORKERS = 1_000
 /** Bounds one Lua call. */
-const PURGE_BATCH = 1_000
+const PURGE_BATCH = 200
 
-/** See `FastifyTasks.list`. A cursor is the queue that is read, and the position and id of the page's last task. */
+/** See `FastifyTasks.list`. */
 export async function list (source: ListingSource, options: ListOptions): Promise<TaskPage> {
   checkList(options)
   const { state, name, limit = listDefaults.limit, cursor } = options
-  const queues = options.queue === undefined ? [...source.queues.keys()] : [options.queue]
-  const { from = queues[0]!, after }: Cursor = cursor === undefined ? {} : parseCursor(cursor)
+  const queues = options.queue === undefined ? [...source.queues.keys()] : [source.queue(options.queue).name]
+  const { from, after } = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
   const queue = source.queue(from)
   const { ids, place } = await source.calls.call('a list of tasks', TRY_AGAIN, () => queue.pageOf(state, limit, after))
   const records = await Promise.all(ids.map(id => source.status(id, from)))
   const isListed = (record: TaskRecord | null): record is TaskRecord =>
     record?.state === state && (name === undefined || record.name === name)
-  const tasks = records.filter(isListed)
-  return { tasks, cursor: ids.length < limit ? nextQueue(queues, from) : `${from}/${place}/${ids.at(-1)}` }
+  const next = ids.length < limit ? nextQueue(queues, from) : { from, after: { id: ids.at(-1)!, place } }
+  return { tasks: records.filter(isListed), cursor: next && makeCursor(next, options) }
 }
 
-interface Cursor { from?: string, after?: PagePosition }
+/** Where a page begins: in this queue, and after this task. */
+interface PageStart { from: string, after?: PagePosition }
 
-/** An id may come from another producer, and have any character. */
-function parseCursor (cursor: string): Cursor {
-  const [, from, place, id] = /^([^/]+)(?:\/(?:(\d{1,15})\/)?(.+))?$/s.exec(cursor)!
-  return id === undefined ? { from } : { from, after: { id, place: Number(place ?? 0) } }
+/** What a cursor belongs to. */
+const queryOf = ({ state, queue, name }: ListOptions): unknown[] => [state, queue ?? null, name ?? null]
+
+/** Not readable, so that nobody writes one by hand: it is valid for its own list only. */
+function makeCursor ({ from, after }: PageStart, options: ListOptions): string {
+  const parts = [...queryOf(options), from, ...after ? [after.place, after.id] : []]
+  return Buffer.from(JSON.stringify(parts)).toString('base64url')
 }
 
-const nextQueue = (queues: string[], queue: string): string | null => queues[queues.indexOf(queue) + 1] ?? null
+/** @throws FST_TASKS_CURSOR_INVALID, also for a queue that the list does not read */
+function parseCursor (cursor: string, options: ListOptions, queues: string[]): PageStart {
+  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
+  const [state, queue, name, from, place, id] = Array.isArray(parts) ? parts : []
+  const isOwn = JSON.stringify([state, queue, name]) === JSON.stringify(queryOf(options))
+  if (!isOwn || !queues.includes(from)) throw new errors.CursorInvalid()
+  if (parts.length === 4) return { from }
+  const hasPlace = parts.length === 6 && Number.isSafeInteger(place) && place >= 0 && typeof id === 'string'
+  if (!hasPlace) throw new errors.CursorInvalid()
+  return { from, after: { id, place } }
+}
+
+function nextQueue (queues: string[], queue: string): PageStart | null {
+  const from = queues[queues.indexOf(queue) + 1]
+  return from === undefined ? null : { from }
+}
 
 /** See `FastifyTasks.counts`. */
 export async function counts ({ queues, calls }: ListingSource): Promise<Record<string, QueueCounts>> {
@@ -65,21 +88,23 @@ export async function workers ({ queues, calls }: ListingSource): Promise<Worker
 }
 
 /** See `FastifyTasks.remove`. */
-export async function remove (source: ListingSource, id: string): Promise<RemoveOutcome> {
-  const found = await source.find(id)
+export async function remove (source: ListingSource, id: string, queue?: string): Promise<RemoveOutcome> {
+  const found = await source.find(id, queue)
   if (!found) return 'unknown'
   return await source.calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => found.queue.remove(id))
 }
 
 /** See `FastifyTasks.purge`. */
-export async function purge (source: ListingSource, name: string): Promise<number> {
+export async function purge (source: ListingSource, name: string, options: PurgeOptions): Promise<number> {
+  checkPurge(options)
   const queue = source.queue(name)
   let sum = 0
-  for (let left = 1; left > 0;) {
-    const call = `a purge of queue "${name}"`
-    const [removed, rest] = await source.calls.call(call, TRY_AGAIN, () => queue.purge(PURGE_BATCH))
-    sum += removed
-    left = rest
+  for (let after: PurgePosition | undefined | null; after !== null;) {
+    const purged: PurgeReply =
+      await source.calls.call(`a purge of queue "${name}"`, TRY_AGAIN, () =>
+        queue.purge(PURGE_BATCH, { ...options, after }))
+    sum += purged.removed
+    after = purged.after
   }
   return sum
 }

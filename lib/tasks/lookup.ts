@@ -2,32 +2,31 @@
  * Reads tasks, and changes those that are stored:
  *
  * 1. finds a task by its id, in whatever known queue it is;
- * 2. makes handles on tasks that were enqueued elsewhere;
- * 3. cancels a task, and queues a failed task again.
+ * 2. refuses a task that a request may not see;
+ * 3. makes handles on tasks that were enqueued elsewhere;
+ * 4. cancels a task, and queues a failed task again.
  */
+import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
-import { Handle, type HandleSource } from './handle.ts'
-import { isId, type Settings } from '../options.ts'
+import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
+import type { Settings } from '../options.ts'
 import {
-  decode, encode, isTerminal, placeholderRecord, resetForRetry, toTaskRecord, type StoredTask
+  decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, resetForRetry, toTaskRecord, type StoredTask
 } from '../records/task-record.ts'
 import { ChangeWatcher } from './change-watcher.ts'
+import type { FastifyRequest } from 'fastify'
 import type { BoundedCalls, PubSub, Queue, RawTask, StoreClock } from '../store/contract.ts'
 import type { CancelOutcome, RetryOutcome, TaskRecord } from '../types.ts'
+import type { FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
+import type { TaskVisibility } from './visibility.ts'
 
-export interface FoundTask {
-  queue: Queue
-  /** The bytes of the record. */
-  raw: Buffer
-  stored: StoredTask
-  record: TaskRecord<any, any>
-  /** When it is due if it is delayed, ms since 1970. */
-  delayedTo: number | undefined
-}
+/** In characters. */
+const MAX_ID = 1_024
 
 export interface LookupOptions {
   registry: TaskRegistry
+  visibility: TaskVisibility
   settings: Pick<Settings, 'exposeStack' | 'resultTtl'>
   calls: BoundedCalls
   clock: StoreClock
@@ -36,6 +35,7 @@ export interface LookupOptions {
 
 export class TaskLookup implements HandleSource {
   readonly #registry: TaskRegistry
+  readonly #visibility: TaskVisibility
   readonly #settings: LookupOptions['settings']
   readonly #calls: BoundedCalls
   readonly #clock: StoreClock
@@ -44,8 +44,9 @@ export class TaskLookup implements HandleSource {
   path: string | null = null
   isClosing = false
 
-  constructor ({ registry, settings, calls, clock, pubSub }: LookupOptions) {
+  constructor ({ registry, visibility, settings, calls, clock, pubSub }: LookupOptions) {
     this.#registry = registry
+    this.#visibility = visibility
     this.#settings = settings
     this.#calls = calls
     this.#clock = clock
@@ -59,33 +60,65 @@ export class TaskLookup implements HandleSource {
   }
 
   #toFoundTask (queue: Queue, id: string, { text, raw, live }: RawTask): FoundTask {
-    const stored = this.#decode(text)
+    const decoded = this.#decode(text)
+    const stored = decoded instanceof Error ? this.#failedRecord(decoded) : decoded
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
-    const { expose } = this.#registry.definitions.get(stored.data.name)?.options ?? {}
-    if (expose?.includes('data')) record.data = stored.data.data
-    return { queue, raw, stored, delayedTo: live.delayedTo, record }
+    const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
+    if (definition?.options.expose?.includes('data')) record.data = stored.data.data
+    const life = stored === decoded ? lifeOf(stored.options) : ''
+    return { queue, raw, stored, life, definition, delayedTo: live.delayedTo, record }
   }
 
-  /** A record that cannot be read is shown as a failure. */
-  #decode (text: string): StoredTask {
+  #decode (text: string): StoredTask | Error {
     try {
       return decode(text)
     } catch (error) {
-      const { message } = error as Error
-      const code = 'FST_TASKS_RECORD_INVALID'
-      return { ...placeholderRecord(this.#clock.now()), error: { name: 'Error', message, code } }
+      return error as Error
     }
   }
 
+  /** A record that cannot be read is shown as a failure. */
+  #failedRecord ({ message }: Error): StoredTask {
+    const error = { name: 'Error', message, code: 'FST_TASKS_RECORD_INVALID' }
+    return { ...placeholderRecord(this.#clock.now()), error }
+  }
+
   /**
-   * Looks in every queue at once, which takes one round trip. The first queue that has the task answers for all: in a
-   * cluster the masters of the others may be unavailable.
+   * Looks in the queue, or in every queue at once, which takes one round trip. An id of ours is in one queue only: the
+   * first that has it answers for all, because in a cluster the masters of the others may be unavailable.
+   * @throws FST_TASKS_ID_AMBIGUOUS, with the tasks as its `found`; FST_TASKS_QUEUE_UNKNOWN
    */
   find (id: string, queue?: string): Promise<FoundTask | null> {
-    if (!isId(id)) return Promise.resolve(null)
+    if (!mayBeId(id)) return Promise.resolve(null)
     const queues = queue === undefined ? [...this.#registry.queues.values()] : [this.#registry.queue(queue)]
     const reads = queues.map(queue => this.read(queue, id))
-    return reads.length === 1 ? reads[0]! : firstOf(reads)
+    return reads.length === 1 ? reads[0]! : onlyOne(id, reads)
+  }
+
+  /** See `TaskVisibility.check`. */
+  checkVisible (request: FastifyRequest, id: string, found: FoundTask | null): FoundTask | Promise<FoundTask> {
+    return this.#visibility.check(request, id, found)
+  }
+
+  /**
+   * A task that a request may see. If the id is found in several queues: the only one of them that it may see.
+   * @throws FST_TASKS_NOT_FOUND, FST_TASKS_ID_AMBIGUOUS
+   */
+  async findVisible (request: FastifyRequest, id: string, queue?: string): Promise<FoundTask> {
+    if (queue !== undefined && !this.#registry.queues.has(queue)) throw new errors.TaskNotFound(id)
+    try {
+      return await this.checkVisible(request, id, await this.find(id, queue))
+    } catch (error) {
+      if (!(error instanceof errors.TaskIdAmbiguous)) throw error
+      return this.#onlyVisible(request, id, (error as unknown as AmbiguousId).found)
+    }
+  }
+
+  async #onlyVisible (request: FastifyRequest, id: string, all: FoundTask[]): Promise<FoundTask> {
+    const checks = await Promise.allSettled(all.map(async found => this.checkVisible(request, id, found)))
+    const visible = checks.flatMap(check => check.status === 'fulfilled' ? [check.value] : [])
+    if (visible.length > 1) throw ambiguous(id, visible)
+    return visible[0] ?? this.checkVisible(request, id, null)
   }
 
   /** See `FastifyTasks.status`. */
@@ -94,16 +127,24 @@ export class TaskLookup implements HandleSource {
   }
 
   /** See `FastifyTasks.handle`. */
-  async handle (id: string): Promise<Handle | null> {
-    const found = await this.find(id)
-    return found && new Handle(this, id, found.record.name, found.queue.name, null)
+  async handle (id: string, queue?: string): Promise<Handle | null> {
+    const found = await this.find(id, queue)
+    if (!found) return null
+    const { record: { name }, stored: { options }, life } = found
+    return new Handle(this, { id, name, queue: found.queue.name, hasUniqueId: hasUniqueId(options), life }, null)
   }
 
-  /** See `FastifyTasks.cancel`. */
-  async cancel (id: string, queue?: string): Promise<CancelOutcome> {
+  /**
+   * See `FastifyTasks.cancel`.
+   * @param check called with the task as it is about to be cancelled. Rejects if that must not be, and returns false if
+   *   it is not the task that was meant
+   */
+  async cancel (
+    id: string, queue?: string, check: (found: FoundTask) => boolean | Promise<boolean> = () => true
+  ): Promise<CancelOutcome> {
     for (;;) {
       const found = await this.find(id, queue)
-      if (!found) return 'unknown'
+      if (!found || !await check(found)) return 'unknown'
       if (isTerminal(found.record.state)) return 'finished'
       const { stored, raw, record: { attempt } } = found
       const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
@@ -115,9 +156,9 @@ export class TaskLookup implements HandleSource {
   }
 
   /** See `FastifyTasks.retry`. */
-  async retry (id: string): Promise<RetryOutcome> {
+  async retry (id: string, where?: string): Promise<RetryOutcome> {
     for (;;) {
-      const found = await this.find(id)
+      const found = await this.find(id, where)
       if (!found) return 'unknown'
       if (found.record.state !== 'failed') return 'refused'
       const { queue, raw, stored } = found
@@ -129,8 +170,10 @@ export class TaskLookup implements HandleSource {
 
   get isConnected (): boolean { return this.#calls.ready }
 
-  location (id: string): string | null {
-    return this.path === null ? null : `${this.path}/${id}`
+  /** With the queue, unless the id is enough. */
+  location ({ id, queue, hasUniqueId }: TaskIdentity): string | null {
+    if (this.path === null) return null
+    return `${this.path}/${encodeURIComponent(id)}${hasUniqueId ? '' : `?queue=${queue}`}`
   }
 
   /** See `ChangeWatcher.watch`. */
@@ -145,14 +188,34 @@ export class TaskLookup implements HandleSource {
   }
 }
 
-const NOT_HERE = new Error('not here')
+/** Other producers choose other ids than we do: any text of a length that a key may have. */
+const mayBeId = (id: unknown): id is string => typeof id === 'string' && id.length > 0 && id.length <= MAX_ID
 
-/** The first result that is not null, or null if all are. Throws if none was found and a read failed. */
-async function firstOf<T> (reads: Array<Promise<T | null>>): Promise<T | null> {
-  const found = reads.map(async read => await read ?? Promise.reject(NOT_HERE))
-  return await Promise.any(found).catch(({ errors }: AggregateError) => {
-    const failure = errors.find(error => error !== NOT_HERE)
-    if (failure) throw failure
-    return null
+type AmbiguousId = Error & { found: FoundTask[] }
+
+function ambiguous (id: string, found: FoundTask[]): Error {
+  const names = found.map(({ queue }) => queue.name)
+  const error = new errors.TaskIdAmbiguous(id, names.join(', '), names[0], names[0])
+  return Object.defineProperty(error, 'found', { value: found })
+}
+
+/**
+ * Resolves as soon as a task with a unique id is found, or when all reads have ended.
+ * @throws FST_TASKS_ID_AMBIGUOUS; the error of a read, if no other found the task
+ */
+async function onlyOne (id: string, reads: Array<Promise<FoundTask | null>>): Promise<FoundTask | null> {
+  const unique = reads.map(async read => {
+    const found = await read
+    return found && hasUniqueId(found.stored.options) ? found : Promise.reject(NOT_UNIQUE)
+  })
+  return Promise.any(unique).catch(async () => {
+    const ended = await Promise.allSettled(reads)
+    const found = ended.flatMap(read => read.status === 'fulfilled' && read.value ? [read.value] : [])
+    if (found.length > 1) throw ambiguous(id, found)
+    const failed = ended.find(read => read.status === 'rejected')
+    if (found.length === 0 && failed) throw failed.reason
+    return found[0] ?? null
   })
 }
+
+const NOT_UNIQUE = new Error('not a task with a unique id')

@@ -6,48 +6,65 @@ import * as errors from '../errors.ts'
 import { isTerminal } from '../records/task-record.ts'
 import type { TaskRecord } from '../types.ts'
 
-export interface ChangeSource {
+/** A task as it was read. */
+interface HasRecord {
+  record: TaskRecord<any, any>
+  /** See `lifeOf`. */
+  life: string
+}
+
+export interface ChangeSource<T extends HasRecord> {
   /** The app closes: the record is read a last time. */
   readonly isClosing: boolean
   /** Whether the store is connected. */
   readonly isConnected: boolean
-  status (id: string, queue?: string): Promise<TaskRecord<any, any> | null>
+  find (id: string, queue?: string): Promise<T | null>
   /** Calls back at each change, and whenever a change may have been missed. Resolves with a function that ends it. */
   watch (id: string, queue: string, onChange: () => void): Promise<() => void>
 }
 
 /**
- * Ends after the record of a terminal state, and if there is no record, or none any more.
+ * Ends after the record of a terminal state, and if there is no record, or none of this task any more.
  * @throws the signal's reason, FST_TASKS_REDIS_UNAVAILABLE, FST_TASKS_CLOSED
  */
-export async function * recordChanges (
-  source: ChangeSource, id: string, signal?: AbortSignal, queue?: string
-): AsyncGenerator<TaskRecord<any, any>, void> {
+export async function * recordChanges<T extends HasRecord> (
+  source: ChangeSource<T>, id: string, signal?: AbortSignal, queue?: string
+): AsyncGenerator<T, void> {
   signal?.throwIfAborted()
-  let record = await source.status(id, queue)
-  if (record) yield record
-  if (!record || isTerminal(record.state)) return
+  const found = await source.find(id, queue)
+  if (!found) return
+  yield found
+  if (!isTerminal(found.record.state)) yield * laterChanges(source, id, found, signal)
+}
+
+async function * laterChanges<T extends HasRecord> (
+  source: ChangeSource<T>, id: string, first: T, signal: AbortSignal | undefined
+): AsyncGenerator<T, void> {
   const changed = new AutoResetEvent(signal)
-  const unwatch = await source.watch(id, record.queue, () => changed.set())
+  const { queue } = first.record
+  const unwatch = await source.watch(id, queue, () => changed.set())
   try {
-    for (let last = JSON.stringify(record); ; await changed.wait()) {
+    for (let last = JSON.stringify(first.record); ; await changed.wait()) {
       signal?.throwIfAborted()
       const isLast = source.isClosing
-      if (isLast && !source.isConnected) throw closedWhileWaiting(id)
-      record = await source.status(id, record.queue).catch(error => {
-        throw source.isClosing ? closedWhileWaiting(id, error) : error
-      })
-      if (!record) return
-      const json = JSON.stringify(record)
-      if (json !== last) yield record
-      last = json
-      if (isTerminal(record.state)) return
+      const found = await findAgain(source, id, queue)
+      if (found?.life !== first.life) return // it is gone, and may be another task by now
+      if (JSON.stringify(found.record) !== last) yield found
+      last = JSON.stringify(found.record)
+      if (isTerminal(found.record.state)) return
       if (isLast) throw closedWhileWaiting(id)
     }
   } finally {
     changed.close()
     unwatch()
   }
+}
+
+async function findAgain<T extends HasRecord> (source: ChangeSource<T>, id: string, queue: string): Promise<T | null> {
+  if (source.isClosing && !source.isConnected) throw closedWhileWaiting(id)
+  return source.find(id, queue).catch(error => {
+    throw source.isClosing ? closedWhileWaiting(id, error) : error
+  })
 }
 
 const closedWhileWaiting = (id: string, cause?: unknown): Error =>

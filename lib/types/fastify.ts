@@ -10,7 +10,8 @@ import type {
   ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
-  AdvanceOptions, DefineOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, TaskSchemas, WorkerOptions
+  AdvanceOptions, DefineOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, PurgeOptions, TaskSchemas,
+  WhereOptions, WorkerOptions
 } from './options.ts'
 import type { QueueCounts, TaskPage, TaskRecord } from './record.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
@@ -83,7 +84,7 @@ export interface FastifyTasks<
   >
   /**
    * Enqueues one task. Resolves when Redis has stored it. If it throws, nothing is stored, except with the code
-   * FST_TASKS_REDIS_UNAVAILABLE: its message says whether the task may be stored.
+   * FST_TASKS_REDIS_UNAVAILABLE: then `error.sent` says whether the task may be stored.
    * @throws FST_ERR_VALIDATION (400, as for a body) if the data does not fit the task's schema, FST_TASKS_NOT_DEFINED,
    * FST_TASKS_DATA_INVALID, FST_TASKS_DATA_TOO_LARGE, FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
    * FST_TASKS_OPTION_CLASH, FST_TASKS_ID_INVALID, FST_TASKS_ID_TAKEN, FST_TASKS_QUEUE_UNKNOWN,
@@ -93,7 +94,8 @@ export interface FastifyTasks<
     name: Name, ...args: EnqueueArguments<NamedData<Name>>
   ): Promise<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>
   /**
-   * Enqueues many tasks of one name, pipelined. All are checked before the first is sent.
+   * Enqueues many tasks of one name, pipelined. All are checked before the first is sent. If it breaks off midway, its
+   * error has `enqueued`, the ids that are stored, and `items`: to enqueue these makes each task once.
    * @throws as `enqueue`
    */
   enqueueMany<Name extends TaskName> (
@@ -101,28 +103,32 @@ export interface FastifyTasks<
   ): Promise<Array<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>>
   /**
    * Reads the record of a task. Resolves with null if there is none. One round trip, however long the queue is.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  status<Result = unknown, Progress = unknown> (id: string): Promise<TaskRecord<Result, Progress> | null>
+  status<Result = unknown, Progress = unknown> (
+    id: string, where?: WhereOptions
+  ): Promise<TaskRecord<Result, Progress> | null>
   /**
    * Returns a handle on a task that was enqueued elsewhere, or null.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  handle<Result = unknown, Progress = unknown> (id: string): Promise<TaskHandle<Result, Progress> | null>
+  handle<Result = unknown, Progress = unknown> (
+    id: string, where?: WhereOptions
+  ): Promise<TaskHandle<Result, Progress> | null>
   /**
    * Cancels a task, in whatever process it is.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  cancel (id: string): Promise<CancelOutcome>
+  cancel (id: string, where?: WhereOptions): Promise<CancelOutcome>
   /**
    * Queues a `failed` task again, with all attempts.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  retry (id: string): Promise<RetryOutcome>
+  retry (id: string, where?: WhereOptions): Promise<RetryOutcome>
   /**
    * Lists tasks of one state. Waiting and active tasks come oldest first, delayed and retrying tasks by the time at
    * which they are due, ended tasks newest first. The cost depends on the page, not on the length of the queue.
-   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_CURSOR_INVALID, FST_TASKS_REDIS_UNAVAILABLE
    */
   list (options: ListOptions): Promise<TaskPage>
   /**
@@ -132,14 +138,16 @@ export interface FastifyTasks<
   counts (): Promise<Record<string, QueueCounts>>
   /**
    * Removes a task that is not running, and everything that is stored of it.
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
-  remove (id: string): Promise<RemoveOutcome>
+  remove (id: string, where?: WhereOptions): Promise<RemoveOutcome>
   /**
-   * Removes all waiting and delayed tasks of a queue. Resolves with their number.
-   * @throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   * Removes the waiting and delayed tasks of a queue. Resolves with their number. Tasks between two attempts are
+   * removed only with `retrying: true`.
+   * @throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   *   FST_TASKS_REDIS_UNAVAILABLE
    */
-  purge (queue: string): Promise<number>
+  purge (queue: string, options?: PurgeOptions): Promise<number>
   /**
    * Lists the running workers of all known queues. A killed worker stays listed for 15 s. A worker whose event loop is
    * blocked for longer than that is not listed meanwhile.

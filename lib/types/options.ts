@@ -36,6 +36,17 @@ export interface TaskSchemas<Data = unknown, Result = unknown, Progress = unknow
   progress?: Progress
 }
 
+/**
+ * The record that `authorize` gets. Its `data` is the task's data as it is stored, exposed or not: from any producer,
+ * and perhaps of an earlier version of the task. The schema does not check it again.
+ */
+export interface AuthorizeRecord extends TaskRecord<any, any> { data: any }
+
+/** Whether a request may see a task, or cancel it. */
+export type Authorize<Instance = FastifyInstance> = (
+  this: Instance, request: FastifyRequest, record: AuthorizeRecord
+) => boolean | Promise<boolean>
+
 /** Options of one task. */
 export interface DefineOptions<Schemas extends TaskSchemas = TaskSchemas, Instance = FastifyInstance> {
   /** The queue that the task is enqueued to. Default `default`. */
@@ -57,10 +68,10 @@ export interface DefineOptions<Schemas extends TaskSchemas = TaskSchemas, Instan
   /** Schemas of the data, the result and the progress. Default: none. */
   schema?: Schemas
   /**
-   * Whether this request may see the task, or cancel it. If not, the answer is 404. `this` is the instance.
-   * Default: every request may.
+   * Whether this request may see the task, or cancel it. If it returns false or throws, the answer is 404. `this` is
+   * the instance. Default: `routes.authorize`; without that every request may.
    */
-  authorize?: (this: Instance, request: FastifyRequest, record: TaskRecord) => boolean | Promise<boolean>
+  authorize?: Authorize<Instance>
   /** What the record shows in addition: the task's data. Default `[]`. */
   expose?: Array<'data'>
 }
@@ -117,8 +128,23 @@ export interface ListOptions {
   name?: string
   /** How many ids a page reads, 1 to 1000. Default 50. */
   limit?: number
-  /** The `cursor` of the page before. Default: the first page. */
+  /** The `cursor` of the page before. It is valid for the same state, queue and name only. Default: the first page. */
   cursor?: string
+}
+
+/** Options of `fastify.tasks.status`, `handle`, `cancel`, `retry` and `remove`. */
+export interface WhereOptions {
+  /**
+   * The queue of the task. Needed only for an id of your own that tasks of several queues have. Default: all queues
+   * that are known here.
+   */
+  queue?: string | undefined
+}
+
+/** Options of `fastify.tasks.purge`. */
+export interface PurgeOptions {
+  /** Remove tasks between two attempts as well. Default false: they were started. */
+  retrying?: boolean
 }
 
 /** Options of `fastify.tasks.drain`. */
@@ -173,6 +199,12 @@ export interface RoutesOptions {
   onRequest?: onRequestHookHandler | onRequestHookHandler[]
   /** preHandler hooks of these routes. They run before the task is read. Default: none. */
   preHandler?: preHandlerHookHandler | preHandlerHookHandler[]
+  /**
+   * The default `authorize`: for tasks that have none of their own, and for tasks that this process does not define.
+   * `this` is the instance that registers the plugin. Default: every request may see a task that is defined here, and
+   * none any other task.
+   */
+  authorize?: Authorize
 }
 
 /** A Redis Cluster: some of its nodes (a URL, or `{ host, port }`), and ioredis' own options of a cluster. */

@@ -35,6 +35,11 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   /** The largest number of attempts: 1 + `retries`. */
   attempts: number
   enqueuedAt: string
+  /**
+   * When it may start: the end of its delay, or of the wait before its next attempt. Only while it is `delayed` or
+   * `retrying`, otherwise null.
+   */
+  dueAt: string | null
   startedAt: string | null
   finishedAt: string | null
   result: Result | null

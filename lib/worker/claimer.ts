@@ -6,10 +6,10 @@
  */
 import { debugFields } from './debug-log.ts'
 import * as telemetry from '../telemetry.ts'
-import { realTime, sleep } from '../timers.ts'
+import { setImmediate, sleep } from '../timers.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
-import type { ClaimReply, ConsumerQueue } from '../store/contract.ts'
+import type { ClaimRef, ClaimReply, ConsumerQueue } from '../store/contract.ts'
 
 /** How long a wait for the queue lasts before the consumer claims anyway, in seconds. */
 const WAIT_SECONDS = 5
@@ -26,6 +26,8 @@ export interface ClaimerOptions {
 
 export class Claimer {
   readonly #options: ClaimerOptions
+  /** The numbers of claims that are on their way, or whose tasks the consumer has not taken over yet. */
+  readonly #inFlight = new Set<number>()
   #sequence = 0
   #stopped = false
   /** Ends the wait: a connection that is dialling rejects nothing when it is given up. */
@@ -35,26 +37,37 @@ export class Claimer {
     this.#options = options
   }
 
-  /** A fresh claim token. */
-  token (): string { return `${this.#options.context.worker}.${++this.#sequence}` }
+  /** The number of the oldest claim that is held or on its way. If there is none: of the next one. */
+  oldestWith (held: ClaimRef[]): number {
+    let oldest = Math.min(this.#sequence + 1, ...this.#inFlight)
+    for (const { token } of held) oldest = Math.min(oldest, Number(token.slice(token.lastIndexOf('.') + 1)))
+    return oldest
+  }
 
-  get #lease (): number { return this.#options.context.settings.stallInterval }
+  /** Calls with a fresh claim token. The consumer takes the reply over before the next turn of the event loop. */
+  async #withToken<T> (call: (token: string) => Promise<T>): Promise<T> {
+    const number = ++this.#sequence
+    this.#inFlight.add(number)
+    try {
+      return await call(`${this.#options.context.worker}.${number}`)
+    } finally {
+      setImmediate(() => this.#inFlight.delete(number))
+    }
+  }
 
   /**
    * Claims up to `room` tasks. Undefined if the worker closed first.
    * @param state what the worker holds, for a debug line
    */
-  async claim (room: number, state: object): Promise<ClaimReply & { sentAt: number } | undefined> {
-    const { queue, calls } = this.#options
-    const token = this.token()
-    const sentAt = realTime()
-    // After a stop it asks for the tasks of a lost reply, so that they can be released, and takes no more.
-    const claim = (again: boolean): Promise<ClaimReply> =>
-      queue.claim(this.#stopped ? 0 : room, token, this.#lease, again)
-    const reply = await calls.retryUntilClosed('claim', claim)
-    if (!reply) return undefined
-    this.#report(room, reply, state)
-    return Object.assign(reply, { sentAt })
+  claim (room: number, state: object): Promise<ClaimReply | undefined> {
+    return this.#withToken(async token => {
+      const { queue, calls } = this.#options
+      // After a stop it asks for the tasks of a lost reply, so that they can be released, and takes no more.
+      const claim = (again: boolean): Promise<ClaimReply> => queue.claim(this.#stopped ? 0 : room, token, again)
+      const reply = await calls.retryUntilClosed('claim', claim)
+      if (reply) this.#report(room, reply, state)
+      return reply
+    })
   }
 
   #report (asked: number, { jobs }: ClaimReply, state: object): void {
@@ -65,37 +78,25 @@ export class Claimer {
     if (telemetry.claims.hasSubscribers) telemetry.claims.publish({ instance, worker, queue, asked, claimed })
   }
 
-  /**
-   * After a late reply some of its tasks may belong to another worker, or have ended. Those are left out.
-   * Undefined if the worker closed first.
-   */
-  async dropLost (reply: ClaimReply & { sentAt?: number }): Promise<ClaimReply | undefined> {
-    const { context: { clock }, queue, calls } = this.#options
-    // How long a wait took says nothing: its claim is as old as Redis' clock says.
-    const age = reply.sentAt === undefined ? clock.now() - reply.now : realTime() - reply.sentAt
-    if (reply.jobs.length === 0 || age < this.#lease / 2) return reply
-    const statuses = await calls.retryUntilClosed('renewal', () => queue.renew(this.#lease, reply.jobs))
-    return statuses && { ...reply, jobs: reply.jobs.filter((_job, i) => statuses[i] !== 'lost') }
-  }
-
   /** Waits for a task and claims it. Null if the caller has to claim, undefined if the worker closed first. */
-  async wait (): Promise<ClaimReply | null | undefined> {
-    const { context: { log }, waitingQueue } = this.#options
-    const token = this.token()
-    const waited = new Promise<ClaimReply | null>((resolve, reject) => {
-      this.#abortWait = reject
-      waitingQueue.claimNext(WAIT_SECONDS, token, this.#lease).then(resolve, reject)
+  wait (): Promise<ClaimReply | null | undefined> {
+    return this.#withToken(async token => {
+      const { context: { log }, waitingQueue } = this.#options
+      const waited = new Promise<ClaimReply | null>((resolve, reject) => {
+        this.#abortWait = reject
+        waitingQueue.claimNext(WAIT_SECONDS, token).then(resolve, reject)
+      })
+      const reply = await waited.catch(() => this.#cutOff(token))
+      const claimed = reply?.jobs.length ?? 0
+      const fields = debugFields(log, () => ({ event: 'claim.waited', queue: waitingQueue.name, claimed }))
+      if (fields) log.debug(fields, 'waited for tasks')
+      return reply
     })
-    const reply = await waited.catch(() => this.#cutOff(token))
-    const claimed = reply?.jobs.length ?? 0
-    const fields = debugFields(log, () => ({ event: 'claim.waited', queue: waitingQueue.name, claimed }))
-    if (fields) log.debug(fields, 'waited for tasks')
-    return reply
   }
 
   /**
-   * The wait was cut. If it had got nothing, the caller has to claim: the connection that waits may be refused for good,
-   * and the queue is then polled over the other one.
+   * The wait was cut. If it had got nothing, the caller has to claim: the connection that waits may be refused for
+   * good, and the queue is then polled over the other one.
    */
   async #cutOff (token: string): Promise<ClaimReply | null | undefined> {
     const reply = await this.#cancelWait(token)
@@ -109,7 +110,7 @@ export class Claimer {
   async #cancelWait (token: string): Promise<ClaimReply | undefined> {
     const { queue, calls } = this.#options
     if (!this.#stopped) await sleep(RECONNECT_MS)
-    return calls.retryUntilClosed('claim', () => queue.cancelWait(token, this.#lease))
+    return calls.retryUntilClosed('claim', () => queue.cancelWait(token))
   }
 
   /** Ends the wait. From now on no task is claimed. */

@@ -96,14 +96,16 @@ export class QueueConsumer {
       queue: this.#queue,
       connection: this.#options.connection,
       calls: this.#calls,
-      token: () => this.#claimer.token(),
-      claims: () => [...this.#runner.claims(), ...this.#prefetched.claims()],
+      claims: () => this.#claims(),
+      oldestClaim: () => this.#claimer.oldestWith(this.#claims()),
       running: () => this.#runner.running(),
       onStatus: (claim, status) => this.#onClaimStatus(claim, status),
       onRequeued: () => this.wake(),
-      onExhausted: (task, token) => this.#runner.failStalled(task, token)
+      onExhausted: task => this.#runner.failStalled(task)
     })
   }
+
+  #claims (): ClaimRef[] { return [...this.#runner.claims(), ...this.#prefetched.claims()] }
 
   /** Resolves once it listens for all that may wake it. Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -197,8 +199,8 @@ export class QueueConsumer {
     const reply = await this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
     if (!reply) return undefined
     if (reply.jobs.length >= room) this.#mayHaveWork = true
-    if (reply.next !== null) this.#delayedTimer.wakeAt(reply.next)
-    return this.#claimer.dropLost(reply)
+    this.#delayedTimer.onClaimed(reply)
+    return reply
   }
 
   // Prefetch
@@ -208,8 +210,9 @@ export class QueueConsumer {
     if (this.#stopped) this.#takePrefetched()
   }
 
-  /** Starts prefetched tasks while there are slots. */
+  /** Starts claimed tasks while there are slots. Not while the lease is in doubt: another worker may run them. */
   #fillSlots (): void {
+    if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
     while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot) this.#runner.take(this.#prefetched.shift()!)
     this.#prefetched.watch()
   }
@@ -252,17 +255,14 @@ export class QueueConsumer {
   async #claimNext (): Promise<boolean> {
     const reply = await this.#claimer.wait()
     if (!reply) return true
-    const held = await this.#claimer.dropLost(reply)
-    if (!held) return false
-    if (held.next !== null) this.#delayedTimer.wakeAt(held.next)
-    this.#prefetch(held)
+    this.#delayedTimer.onClaimed(reply)
+    this.#prefetch(reply)
     this.#fillSlots()
     if (this.#room < 0) this.#releasePrefetched() // a slot was free when the wait began
     if (this.#stopped) await this.#runner.releaseUnstarted()
-    return held.jobs.length > 0
+    return reply.jobs.length > 0
   }
 
-  /** For the heartbeat. */
   runningTasks (): RunningTaskInfo[] { return this.#runner.runningTasks() }
 
   // Close

@@ -2,13 +2,14 @@
  * Wakes a consumer when the next delayed task is due.
  */
 import { MAX_TIMER } from '../options.ts'
-import { clearTimeout, setTimeout } from '../timers.ts'
-import type { StoreClock } from '../store/contract.ts'
+import { clearTimeout, setTimeout, uptime } from '../timers.ts'
+import type { ClaimReply, StoreClock } from '../store/contract.ts'
 
 export class DelayedTimer {
   readonly #clock: StoreClock
   readonly #onDue: () => void
   #timer: NodeJS.Timeout | null = null
+  /** On a clock that is never set, in ms. */
   #due = Infinity
   #stopped = false
 
@@ -18,9 +19,17 @@ export class DelayedTimer {
   }
 
   /** @param due ms since 1970 on Redis' clock. No-op if an earlier task is known. */
-  wakeAt (due: number): void {
+  wakeAt (due: number): void { this.wakeIn(due - this.#clock.now()) }
+
+  /** A claim says when the next task is due, and what time it is there. */
+  onClaimed ({ next, now }: Pick<ClaimReply, 'next' | 'now'>): void {
+    if (next !== null) this.wakeIn(next - now)
+  }
+
+  /** @param wait ms from now */
+  wakeIn (wait: number): void {
+    const due = uptime() + wait
     if (this.#stopped || !(due < this.#due)) return
-    const wait = due - this.#clock.now()
     if (wait > MAX_TIMER) return // a regular wait ends in time
     if (this.#timer) clearTimeout(this.#timer)
     this.#due = due

@@ -1,9 +1,11 @@
 /**
- * Keeps this worker's claims of one queue:
+ * Keeps this worker's lease of one queue:
  *
- * 1. renews their leases every third of stallInterval, and passes on what the store answers: owned, lost or cancelled;
- * 2. agrees on the stall interval with the other workers of the queue;
- * 3. warns when a handler holds the event loop so long that leases are in danger.
+ * 1. renews it every third of stallInterval. If it had expired, or a cancel was requested, asks the store about the
+ *    claims that are held, and passes on what it answers: owned, lost or cancelled;
+ * 2. says when the lease is in doubt: then nothing may start before it is confirmed;
+ * 3. agrees on the stall interval with the other workers of the queue;
+ * 4. warns when a handler holds the event loop so long that the lease is in danger.
  *
  * A store without upkeep has no leases that expire: then only `check` is used.
  */
@@ -11,19 +13,22 @@ import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import { debugFields } from './debug-log.ts'
 import { Repeater } from './repeater.ts'
-import { realTime } from '../timers.ts'
+import { uptime } from '../timers.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
 
 export interface LeaseRenewerOptions {
   queue: Queue
   connection: StoreConnection
+  worker: string
   stallInterval: number
   calls: PersistentCalls
   log: FastifyBaseLogger
   /** The claims that are held now. */
   claims: () => ClaimRef[]
-  /** Called with the status of each renewed claim. */
+  /** The number of the oldest claim that is held or on its way. */
+  oldestClaim: () => number
+  /** Called with the status of each claim that was looked up. */
   onStatus: (claim: ClaimRef, status: ClaimStatus) => void
   /** What runs, for the warning about a held event loop. */
   running: () => Array<{ task: string, taskId: string }>
@@ -33,17 +38,17 @@ export interface LeaseRenewerOptions {
 const LAG_CHECK_MS = 500
 /** How often a failed renewal is repeated, in ms. */
 const RETRY_MS = 500
-/** How long living workers have to renew their leases after an outage, before expired ones are taken back, in ms. */
-const RENEWAL_GRACE_MS = 3_000
+/** Bounds one Lua call. */
+const CHECK_LIMIT = 200
 
 export class LeaseRenewer {
   readonly #options: LeaseRenewerOptions
   readonly #repeater: Repeater
   /** Renewals fail. In a cluster a single master may be away: the connection does not show it. */
   #failing = false
-  /** Ms since 1970, on this process' clock. */
+  #stopped = false
+  /** When the last renewal was sent that came through, in ms of a clock that is never set. */
   #renewedAt = 0
-  #noRecoveryBefore = 0
 
   constructor (options: LeaseRenewerOptions) {
     this.#options = options
@@ -51,18 +56,13 @@ export class LeaseRenewer {
   }
 
   /**
-   * Whether expired leases may be taken back. Not during an outage, not while this worker is held up itself, and not
-   * right after it: all leases may have expired then, and living workers are about to renew theirs.
+   * Whether the lease may have expired: renewals did not come through in time, because of an outage, or because
+   * something held this process up. A lease lasts three quarters of stallInterval or longer.
    */
-  get mayRecover (): boolean { return !this.#failing && !this.#isLate && realTime() >= this.#noRecoveryBefore }
-
-  /**
-   * Two renewals in a row did not come through in time. What held them up (a machine that slept or is overloaded, a
-   * handler that computes) may have held up other workers too.
-   */
-  get #isLate (): boolean { return realTime() - this.#renewedAt > this.#options.stallInterval * 2 / 3 }
-
-  #delayRecovery (ms: number): void { this.#noRecoveryBefore = Math.max(this.#noRecoveryBefore, realTime() + ms) }
+  get inDoubt (): boolean {
+    const { queue: { upkeep }, stallInterval } = this.#options
+    return upkeep !== null && uptime() - this.#renewedAt > stallInterval / 2
+  }
 
   /** Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -72,72 +72,76 @@ export class LeaseRenewer {
     if (inForce === undefined || calls.closed) return
     if (inForce !== stallInterval) throw new errors.StallIntervalClash(name, inForce, stallInterval, 2 * inForce)
     connection.on('ready', this.#onReady)
-    this.#renewedAt = realTime()
     this.#watchEventLoop()
-    this.#repeater.every(stallInterval / 3, () => this.#renewAll())
-    this.#repeater.every(RETRY_MS, () => this.#failing && this.#renewAll(false))
+    this.#repeater.every(stallInterval / 3, () => this.#renewInTurn())
+    this.#repeater.every(RETRY_MS, () => this.#failing && this.#renewInTurn(false))
+    await this.confirm()
   }
 
-  readonly #onReady = (): void => {
-    this.#delayRecovery(RENEWAL_GRACE_MS)
-    void this.#renewAll()
+  readonly #onReady = (): void => { void this.#renewInTurn() }
+
+  /** Renews the lease as soon as Redis answers. Resolves when it is known which claims were lost. */
+  async confirm (): Promise<void> {
+    await this.#options.calls.retryUntilClosed('renewal', () => this.#renew())
   }
 
-  /**
-   * A failed renewal is repeated soon: when Redis is back, all leases may have expired.
-   * @param logged false for the repeated tries: one line for each outage is enough
-   */
-  async #renewAll (logged = true): Promise<void> {
-    await this.#repeater.turn('renewal of claims', async () => {
+  /** @param logged false for the repeated tries: one line for each outage is enough */
+  async #renewInTurn (logged = true): Promise<void> {
+    await this.#repeater.turn('renewal of the lease', async () => {
       try {
+        await this.#agree()
         await this.#renew()
+        this.#failing = false
       } catch (error) {
         this.#failing = true
         if (logged) throw error
-        return
       }
-      this.#onRenewed()
     })
   }
 
-  #onRenewed (): void {
-    if (this.#failing) this.#delayRecovery(RENEWAL_GRACE_MS)
-    else if (this.#isLate) this.#delayRecovery(Math.min(this.#options.stallInterval, RENEWAL_GRACE_MS))
-    this.#failing = false
-    this.#renewedAt = realTime()
+  async #agree (): Promise<void> {
+    const { queue, stallInterval, log } = this.#options
+    const inForce = await queue.upkeep!.agreeStallInterval(stallInterval)
+    if (inForce === stallInterval) return
+    const fields = { event: 'queue.stall_interval_clash', queue: queue.name, stallInterval, inForce }
+    log.error(fields, 'workers have different stallIntervals: tasks may run twice. Set one value everywhere')
   }
 
   async #renew (): Promise<void> {
-    const { queue, stallInterval, claims, onStatus, log } = this.#options
+    const { queue, worker, oldestClaim, claims, log } = this.#options
+    if (this.#stopped) return // a lease that has ended must not begin again
+    const sentAt = uptime()
+    const { kept, cancels } = await queue.renew(worker, oldestClaim())
     const held = claims()
-    const inForce = await queue.upkeep!.agreeStallInterval(stallInterval)
-    if (inForce !== stallInterval) {
-      const fields = { event: 'queue.stall_interval_clash', queue: queue.name, stallInterval, inForce }
-      log.error(fields, 'workers have different stallIntervals: tasks may run twice. Set one value everywhere')
-    }
-    if (held.length === 0) return
-    const statuses = await queue.renew(stallInterval, held)
+    if (!kept || cancels) await this.#checkAll(held)
+    this.#renewedAt = sentAt
+    const fields = debugFields(log, () => ({ event: 'claim.renewed', queue: queue.name, count: held.length, kept }))
+    if (fields) log.debug(fields, 'lease renewed')
+  }
+
+  async #checkAll (held: ClaimRef[]): Promise<void> {
+    for (let i = 0; i < held.length; i += CHECK_LIMIT) await this.#check(held.slice(i, i + CHECK_LIMIT))
+  }
+
+  async #check (held: ClaimRef[]): Promise<void> {
+    const { queue, onStatus } = this.#options
+    const statuses = await queue.checkClaims(held)
     held.forEach((claim, i) => onStatus(claim, statuses[i]!))
-    const fields = debugFields(log, () => ({ event: 'claim.renewed', queue: queue.name, count: held.length }))
-    if (fields) log.debug(fields, 'claims renewed')
   }
 
-  /** A message says that a task was cancelled. Anybody may send one, so a renewal asks the store. */
+  /** A message says that a task was cancelled. Anybody may send one, so the store is asked. */
   async check (id: string): Promise<void> {
-    const { queue, stallInterval, claims, onStatus } = this.#options
-    const claim = claims().find(held => held.id === id)
-    if (!claim) return
-    const [status] = await queue.renew(stallInterval, [claim]).catch(() => []) // the next renewal finds it
-    if (status) onStatus(claim, status)
+    const claim = this.#options.claims().find(held => held.id === id)
+    if (claim) await this.#check([claim]).catch(() => {}) // the next renewal finds it
   }
 
-  /** A handler that holds the event loop holds up renewals too: all leases of this worker may expire. */
+  /** A handler that holds the event loop holds up renewals too: the lease of this worker may expire. */
   #watchEventLoop (): void {
     const { stallInterval, log, running } = this.#options
-    let last = realTime()
+    let last = uptime()
     this.#repeater.every(LAG_CHECK_MS, () => {
-      const lateMs = realTime() - last - LAG_CHECK_MS
-      last = realTime()
+      const lateMs = Math.round(uptime() - last - LAG_CHECK_MS)
+      last = uptime()
       if (lateMs < stallInterval / 6) return
       const fields = { event: 'worker.event_loop_held', lateMs, stallInterval, running: running() }
       log.warn(fields, 'event loop was held up by a task: past stallInterval its claim is lost and it runs twice. ' +
@@ -145,8 +149,12 @@ export class LeaseRenewer {
     })
   }
 
+  /** Ends the lease: what this worker did not settle may be taken back at once. */
   stop (): void {
-    this.#options.connection.off('ready', this.#onReady)
+    const { connection, queue, worker } = this.#options
+    this.#stopped = true
+    connection.off('ready', this.#onReady)
     this.#repeater.stop()
+    if (connection.status === 'ready') queue.upkeep?.endLease(worker).catch(() => {}) // otherwise it expires
   }
 }

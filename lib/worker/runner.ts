@@ -15,7 +15,7 @@ import { logResult } from './log-result.ts'
 import { failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
 import * as telemetry from '../telemetry.ts'
-import { realTime } from '../timers.ts'
+import { uptime } from '../timers.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
@@ -41,7 +41,7 @@ export interface RunnerOptions {
   instance: string
   worker: string
   runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
-  /** Called when an attempt ended that started at this time (ms since 1970). */
+  /** Called when an attempt ended that started at this time (as `uptime()`). */
   onEnded: (startedAt: number) => void
   /** Called when a handler returned: its slot is free. */
   onSlotFree: () => void
@@ -100,7 +100,8 @@ export class Runner implements AttemptOwner {
     const task = this.toTask(prefetched)
     if (task.unreadable) return this.#setAside(task, task.unreadable)
     if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
-    if (isExpired(task.stored, task.now + realTime() - prefetched.since)) return settlements.finish('expired', task)
+    const now = task.now + uptime() - prefetched.since
+    if (isExpired(task.stored, now)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)
     const definition = definitions.get(task.stored.data.name)
     if (definition?.hasHandler) this.#start(task, definition)
@@ -178,7 +179,8 @@ export class Runner implements AttemptOwner {
     if (this.#stopped || attempt.definition.threadFile !== null) return // a thread is being terminated
     const { log, concurrency, queue } = this.#options
     const held = this.#overdue.size
-    const fields = { event: 'task.slot_held', taskId: attempt.id, task: attempt.name, queue: queue.name, held, concurrency }
+    const { id: taskId, name: task } = attempt
+    const fields = { event: 'task.slot_held', taskId, task, queue: queue.name, held, concurrency }
     log.warn(fields, 'attempt has ended, but its handler goes on and holds its slot: stop at task.signal')
   }
 
@@ -205,8 +207,8 @@ export class Runner implements AttemptOwner {
     return true
   }
 
-  /** Ends a task that the recovery claimed: it stalled too often, or was cancelled while its worker died. */
-  failStalled ({ id, text, stalls }: ExhaustedTask, token: string): void {
+  /** Ends a task of a dead worker: it stalled too often, or was cancelled. */
+  failStalled ({ id, token, text, stalls }: ExhaustedTask): void {
     const { queue, settings, clock, settlements, log } = this.#options
     const now = clock.now()
     if (isTerminal(readStored(text, now).stored.status)) return settlements.settle({ id, token, outcome: 'drop' })

@@ -7,7 +7,7 @@
  * 4. releases, in the order of the claims.
  */
 import type { FastifyBaseLogger } from 'fastify'
-import { placeholderRecord } from '../records/task-record.ts'
+import { bareRecord } from '../records/task-record.ts'
 import { debugFields } from './debug-log.ts'
 import { failWith, finish, settlementOf } from './settlement.ts'
 import * as telemetry from '../telemetry.ts'
@@ -58,7 +58,7 @@ export class SettlementBatcher {
     try {
       return settlementOf(result, task)
     } catch (error) {
-      return failWith(error as Error, { ...task, stored: placeholderRecord(task.now), state: undefined })
+      return failWith(error as Error, { ...task, stored: bareRecord(task.stored), state: undefined })
     }
   }
 

@@ -1,6 +1,7 @@
 /**
  * What the result of an attempt means for its task: the next state, the record, and how long that lasts.
  */
+import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { backoffMs } from './backoff.ts'
 import { toFailure, type Failure } from '../records/failure.ts'
@@ -72,7 +73,7 @@ function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Se
   const { claim: { id, token }, stored, settings } = task
   const retriesLeft = stored.options.retries!
   if (!failure.retryable || retriesLeft <= 0) return finish('failed', task, undefined, failure)
-  const error = thrown instanceof Error ? thrown : new Error(failure.error.message)
+  const error = tryOr(() => thrown instanceof Error, false) ? thrown as Error : new Error(failure.error.message)
   const backoff = stored.options.backoff ?? { strategy: 'immediate' }
   const wait = backoffMs(attemptsMade(stored) + 1, backoff, settings.backoffStrategies, error)
   const ms = Math.max(wait, failure.retryAfter ?? 0)

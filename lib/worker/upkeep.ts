@@ -1,8 +1,10 @@
 /**
- * What a worker does for its claims and for its queue from time to time. See lease-renewer.ts and maintenance.ts.
+ * What a worker does for its claims and for its queue from time to time: see lease-renewer.ts, sweeper.ts and
+ * maintenance.ts.
  */
 import { LeaseRenewer } from './lease-renewer.ts'
 import { Maintenance } from './maintenance.ts'
+import { Sweeper } from './sweeper.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimStatus, ExhaustedTask, Queue, StoreConnection } from '../store/contract.ts'
@@ -12,40 +14,56 @@ export interface UpkeepOptions {
   queue: Queue
   connection: StoreConnection
   calls: PersistentCalls
-  /** Makes a fresh claim token. */
-  token: () => string
   /** The claims that are held now. */
   claims: () => ClaimRef[]
+  /** The number of the oldest claim that is held or on its way. */
+  oldestClaim: () => number
   /** The tasks that run, for people. */
   running: () => Array<{ task: string, taskId: string }>
   onStatus: (claim: ClaimRef, status: ClaimStatus) => void
   onRequeued: () => void
-  onExhausted: (task: ExhaustedTask, token: string) => void
+  onExhausted: (task: ExhaustedTask) => void
 }
 
 export class Upkeep {
   readonly #leases: LeaseRenewer
   /** Null if the store needs none. */
+  readonly #sweeper: Sweeper | null
   readonly #maintenance: Maintenance | null
+  #confirmed: Promise<void> | null = null
 
   constructor ({ context, ...options }: UpkeepOptions) {
     const { queue: { name, upkeep } } = options
-    const { settings: { stallInterval }, log } = context
-    this.#leases = new LeaseRenewer({ ...options, stallInterval, log })
-    this.#maintenance = upkeep && new Maintenance({ ...options, ...context, queue: name, upkeep, leases: this.#leases })
+    const { settings: { stallInterval }, log, worker } = context
+    this.#leases = new LeaseRenewer({ ...options, worker, stallInterval, log })
+    this.#sweeper = upkeep && new Sweeper({ ...options, ...context, queue: name, upkeep })
+    this.#maintenance = upkeep && new Maintenance({ ...options, ...context, upkeep })
   }
 
   /** Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
     await this.#leases.start()
-    await this.#maintenance?.start()
+    this.#sweeper?.start()
+    this.#maintenance?.start()
+  }
+
+  /** Whether claims may have been lost. Then nothing may start before `confirmThen` calls back. */
+  get inDoubt (): boolean { return this.#leases.inDoubt }
+
+  /** Calls back when it is known which claims were lost. */
+  confirmThen (callback: () => void): void {
+    this.#confirmed ??= this.#leases.confirm().then(() => {
+      this.#confirmed = null
+      callback()
+    })
   }
 
   /** A message says that a task was cancelled. */
   check (id: string): Promise<void> { return this.#leases.check(id) }
 
   stop (): void {
-    this.#leases.stop()
+    this.#sweeper?.stop()
     this.#maintenance?.stop()
+    this.#leases.stop()
   }
 }

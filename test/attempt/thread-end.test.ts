@@ -7,6 +7,9 @@ import t, { type Test } from 'tap'
 import { build, connect, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import type { DefineOptions, TasksOptions } from '../../lib/types.ts'
 
+// The tests mostly wait.
+t.jobs = 2
+
 const thread = new URL('../fixtures/threads/deeds.ts', import.meta.url)
 
 interface Bench {
@@ -24,7 +27,7 @@ async function bench (t: Test, define: DefineOptions = {}, options: TasksOptions
   }, { logger: { stream: log.stream } })
   const start = async (deed: string, data: object = {}): Promise<string> => {
     const { id } = await app.tasks.enqueue('x', { do: deed, ...data })
-    if (deed !== 'echo') await until(`${deed} has hasBegun`, () => log.lines.some(line => line.taskId === id), 30_000)
+    if (deed !== 'echo') await until(`the task runs: ${deed}`, () => log.lines.some(line => line.taskId === id), 30_000)
     return id
   }
   return { app, log, start }
@@ -42,7 +45,8 @@ t.test('a task that computes for three stall intervals runs once: its lease is r
   t.match(await reaches(b.app, id, 'succeeded'), { attempt: 1, result: 'computed' })
   t.equal(b.log.lines.filter(line => line.msg === 'computing').length, 1)
   t.notOk(b.log.find('task.stalled'))
-  t.notOk(b.log.find('worker.event_loop_held'))
+  const held = b.log.lines.filter(line => line.event === 'worker.event_loop_held').map(line => line.lateMs)
+  t.ok(held.every(ms => ms < 2_000), `a busy machine may hold the event loop, the task of 3 s does not: ${held}`)
 })
 
 t.test('timeout: the signal is aborted', async t => {
@@ -112,7 +116,9 @@ t.test('the claim is lost: the signal is aborted, and the outcome is dropped', a
   const b = await bench(t, {}, { prefix, stallInterval: 1_000 })
   const id = await b.start('wait')
   const redis = connect(t)
-  await redis.hset(`${prefix}:{default}:claims`, id, `another.1 ${Date.now()} ${Date.now() + 600_000}`)
+  await redis.hset(`${prefix}:{default}:claims`, id, `another.1 ${Date.now()}`)
+  const leases = `${prefix}:{default}:leases`
+  for (const worker of await redis.zrange(leases, 0, '-1')) await redis.zadd(leases, -1_000, worker)
   t.match(await until('the signal is aborted', () => b.log.find('aborted')), { code: 'FST_TASKS_CLAIM_LOST' })
   await until('the outcome was dropped', () => b.log.find('claim.lost'))
   t.equal((await b.app.tasks.status(id))!.state, 'active')

@@ -17,7 +17,8 @@ const app = `import tasks from ${PLUGIN}
 export const options = { bodyLimit: 100 }
 export default async function app (fastify, { logger, ...options }) {
   const { REDIS_URL, QUOTED, SET_BEFORE } = process.env
-  console.error('given: ' + JSON.stringify({ options, REDIS_URL, QUOTED, SET_BEFORE, limit: fastify.initialConfig.bodyLimit }))
+  const limit = fastify.initialConfig.bodyLimit
+  console.error('given: ' + JSON.stringify({ options, REDIS_URL, QUOTED, SET_BEFORE, limit }))
   await fastify.register(tasks, { prefix: process.env.PREFIX })
   fastify.tasks.define('x', () => 1)
 }
@@ -87,8 +88,12 @@ const OWN_SERVER = /makes a Fastify server of its own.*export default async func
 
 const wrong: Record<string, [code: string, message: RegExp]> = {
   'a factory': [`${head}export default function build () { ${make} return app }`, OWN_SERVER],
-  'an async factory': [`${head}export default async function build () { ${make} await app.ready(); return app }`, OWN_SERVER],
-  'a function that listens': [`${head}export default async () => { ${make} await app.listen({ port: 0 }) }`, OWN_SERVER],
+  'an async factory': [
+    `${head}export default async function build () { ${make} await app.ready(); return app }`, OWN_SERVER
+  ],
+  'a function that listens': [
+    `${head}export default async () => { ${make} await app.listen({ port: 0 }) }`, OWN_SERVER
+  ],
   'a server module': [`${head}${make} await app.listen({ port: 0 })`, OWN_SERVER],
   'a module that exports its server': [`${head}${make} export default app`, OWN_SERVER],
   'no plugin': ['export const answer = 42', /exports answer, and no plugin.*export default async function app/]
@@ -108,7 +113,11 @@ t.test('what is no app plugin is named, with what to export', async t => {
 
 t.test('an app that makes another server for itself is an app', async t => {
   const folder = t.testdir({
-    'app.mjs': `${head}export default async function app (fastify) { await Fastify().ready(); await fastify.register(tasks); fastify.tasks.define('x') }`
+    'app.mjs': `${head}export default async function app (fastify) {
+      await Fastify().ready()
+      await fastify.register(tasks)
+      fastify.tasks.define('x')
+    }`
   })
   t.match(await commandsWith(t, folder, [])('list', '-A', 'app.mjs', '--json'), { code: 0, err: '' })
 })

@@ -17,15 +17,22 @@ const FASTIFY = JSON.stringify(require.resolve('fastify'))
 
 /** What the guide says, by how the process is started. */
 const guide = readFileSync('docs/guides/workers.md', 'utf8')
-const lineOf = (how: RegExp): string => /`([^`]+)`/.exec(guide.split('\n').find(line => how.test(line))!.split('|')[2]!)![1]!
+function lineOf (how: RegExp): string {
+  const row = guide.split('\n').find(line => how.test(line))!
+  return /`([^`]+)`/.exec(row.split('|')[2]!)![1]!
+}
 
 const app = `import tasks from ${PLUGIN}
 export default async function app (fastify, options) {
-  await fastify.register(tasks, { prefix: process.env.PREFIX, worker: { closeTimeout: Number(process.env.CLOSE_TIMEOUT) } })
+  const worker = { closeTimeout: Number(process.env.CLOSE_TIMEOUT) }
+  await fastify.register(tasks, { prefix: process.env.PREFIX, worker })
   fastify.tasks.define('short', () => new Promise(resolve => {
     process.once('SIGTERM', () => setTimeout(resolve, 300, 'done'))
   }))
-  fastify.tasks.define('long', async (data, task) => { await new Promise(resolve => task.signal.addEventListener('abort', resolve)); throw task.signal.reason })
+  fastify.tasks.define('long', async (data, task) => {
+    await new Promise(resolve => task.signal.addEventListener('abort', resolve))
+    throw task.signal.reason
+  })
 }
 `
 const server = (line: string): string => `import Fastify from ${FASTIFY}
@@ -49,7 +56,8 @@ interface Stopped { states: Array<string | undefined>, exit: unknown[], log: str
 async function stop (t: Test, args: string[], files: Record<string, string>, env: NodeJS.ProcessEnv): Promise<Stopped> {
   const prefix = randomPrefix()
   const folder = t.testdir(files)
-  const child = spawn(process.execPath, args, { cwd: folder, env: { ...process.env, REDIS_URL, PREFIX: prefix, ...env } })
+  const ownEnv = { ...process.env, REDIS_URL, PREFIX: prefix, ...env }
+  const child = spawn(process.execPath, args, { cwd: folder, env: ownEnv })
   let log = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { log += chunk })
   const exited = once(child, 'exit')

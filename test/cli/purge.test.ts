@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { commandsWith, ended, runInTerminal } from '../support/command.ts'
-import { build, randomPrefix } from '../support/helpers.ts'
+import { build, randomPrefix, reaches } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
 
 interface Setup { prefix: string, app: FastifyInstance, left: () => Promise<number> }
@@ -20,7 +20,7 @@ async function setup (t: Test): Promise<Setup> {
 
 t.test('asks first, and says what it would remove', async t => {
   const { prefix, app, left } = await setup(t)
-  const question = /Remove 3 waiting and 2 delayed tasks of queue "default" at redis:.*\? \[y\/N\][^]*Nothing was removed/
+  const question = /Remove 3 waiting and 2 delayed tasks, but for those between two attempts, of queue "default" at redis:.*\? \[y\/N\][^]*Nothing was removed/
   const purge = ['purge', 'default', '--prefix', prefix]
   for (const answer of ['n\n', '\n', 'yess\n']) {
     t.match(await ended(runInTerminal(t, '.', purge, {}, answer)), { code: 3, out: question })
@@ -42,4 +42,21 @@ t.test('refuses without a terminal, except with --yes', async t => {
   t.match(await command('purge', 'default', '--yes', '--json'), removed)
   t.equal(await left(), 0)
   t.match(await command('purge', 'nowhere', '--yes'), { code: 1, out: '', err: /\[FST_TASKS_QUEUE_UNKNOWN\]/ })
+})
+
+t.test('tasks between two attempts stay, except with --retrying', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, worker: true }, app => {
+    const backoff = { strategy: 'fixed', delay: 60_000 } as const
+    app.tasks.define('x', { retries: 1, backoff }, () => { throw new Error('no') })
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await reaches(app, id, 'retrying')
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  t.match(await command('purge', 'default', '--yes'), { code: 0, out: /default {2}0 removed/ })
+  t.match(await app.tasks.status(id), { state: 'retrying' })
+  t.match(await command('purge', 'default', '--yes', '--retrying'), { code: 0, out: /default {2}1 removed/ })
+  t.equal(await app.tasks.status(id), null)
+  await t.rejects(app.tasks.purge('default', { retry: true } as any), { code: 'FST_TASKS_OPTION_UNKNOWN' })
+  await t.rejects(app.tasks.purge('default', 7 as any), { code: 'FST_TASKS_PLUGIN_OPTION_INVALID' })
 })

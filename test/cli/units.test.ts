@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { printError } from '../../lib/cli/exit.ts'
 import { integer, port, toArgs } from '../../lib/cli/flags.ts'
-import { pretty } from '../../lib/cli/pretty.ts'
+import { printErr } from '../../lib/cli/output.ts'
+import { cleanLine, pretty } from '../../lib/cli/pretty.ts'
 import { ago, toJsonLine, cleanText, oneLine, shorten, span } from '../../lib/cli/text.ts'
 import * as errors from '../../lib/errors.ts'
 
@@ -24,6 +26,58 @@ t.test('characters that control a terminal are shown as escapes', async t => {
   t.equal(shorten('x'.repeat(10), 10), 'x'.repeat(10))
   t.same(JSON.parse(toJsonLine({ a: '\u009b\u202e' })), { a: '\u009b\u202e' })
   t.match(toJsonLine({ a: '\u009b\u202e' }), /^[ -~]+$/)
+})
+
+/** Controls, marks of directions, and characters that nobody sees. */
+const HIDDEN = [
+  0x00, 0x07, 0x08, 0x0d, 0x1b, 0x7f, 0x85, 0x9b, 0xad, 0x34f, 0x61c, 0x115f, 0x180e, 0x200b, 0x200c, 0x200d, 0x200e,
+  0x200f, 0x2028, 0x2029, 0x202a, 0x202e, 0x2060, 0x2066, 0x2069, 0x206f, 0x3164, 0xfeff, 0xffa0, 0xfff9, 0xe0001,
+  0xe007f, 0xd800, 0xdfff
+].map(code => String.fromCodePoint(code))
+
+/** Everything that a program prints that calls each way to a terminal with a text. */
+function printed (t: Test, text: string): string {
+  const from = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
+  const program = `
+    import { pino } from ${JSON.stringify(import.meta.resolve('pino'))}
+    import { printError } from ${from('../../lib/cli/exit.js')}
+    import { print, printErr, printFields, printTable } from ${from('../../lib/cli/output.js')}
+    import { jsonStream, pretty } from ${from('../../lib/cli/pretty.js')}
+    const text = ${JSON.stringify(text)}
+    const fields = { [text]: { deep: [text] }, err: new Error(text) }
+    pino({}, pretty({}, ${JSON.stringify(import.meta.filename)}, 'info').logger.stream).info(fields, text)
+    pino({}, jsonStream).info(fields, text)
+    print(text)
+    printErr(text)
+    printError(Object.assign(new Error(text), { code: 'FST_TASKS_X' }))
+    printError(new Error(text))
+    printTable(['A'], [[text]])
+    printFields([['a', text]])`
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program])
+  t.equal(status, 0, String(stderr))
+  return String(stdout) + String(stderr)
+}
+
+t.test('no way to a terminal lets a character pass that controls it or that nobody sees', async t => {
+  const text = printed(t, `begin${HIDDEN.join('.')}end`)
+  t.ok(text.match(/end/g)!.length >= 12)
+  for (const char of HIDDEN) t.notOk(text.includes(char), `U+${char.codePointAt(0)!.toString(16)}`)
+  const json = text.split('\n').find(line => line.startsWith('{'))!
+  t.equal(JSON.parse(json).msg, `begin${HIDDEN.join('.')}end`, 'JSON keeps its meaning')
+})
+
+t.test('what people write stays as it is', async t => {
+  for (const text of ['é', '日本語', 'שלום', '😀', '❤\ufe0f', 'a\nb']) t.equal(cleanText(text), text)
+  t.equal(cleanLine('no JSON \u001b[2J\n'), 'no JSON \\u001b[2J\n')
+  const line = { level: 30, msg: 'a\nb', n: 1, no: null, list: [true] }
+  t.same(JSON.parse(cleanLine(JSON.stringify(line))), line)
+})
+
+t.test('a message has no password of a URL', async t => {
+  const err = t.capture(process.stderr, 'write', () => true)
+  printErr('cannot connect to redis://user:hunter2@host:1')
+  printError(new Error('Invalid URL: redis:/:hunter2@host'))
+  t.notMatch(err().map(({ args }) => String(args[0])).join(''), /hunter2/)
 })
 
 t.test('values of flags', async t => {

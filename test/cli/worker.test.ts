@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
-import { CLI, PLUGIN, run, type Run } from '../support/command.ts'
+import { CLI, DEADLINE, PLUGIN, run, type Run } from '../support/command.ts'
 import { build, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 
 const body = `
@@ -27,7 +25,7 @@ const cjs = `module.exports = async function app (fastify, options) {
 `
 
 const started = (worker: Run): Promise<unknown> =>
-  until('the worker has started', () => worker.out().includes('worker started'), 20_000)
+  until('the worker has started', () => worker.out().includes('worker started'), DEADLINE)
 
 for (const [file, text] of [['app.js', esm], ['app.mjs', esm], ['app.cjs', cjs], ['app.ts', typed]] as const) {
   t.test(`${file}: boots the app without listening, works, drains on SIGTERM`, async t => {
@@ -49,7 +47,7 @@ for (const [file, text] of [['app.js', esm], ['app.mjs', esm], ['app.cjs', cjs],
     ]
     for (const line of banner) t.ok(worker.err().includes(line), line)
     const line = new RegExp(`"taskId":"${quick.id}","task":"quick","attempt":1.*"working"`)
-    await until('the line of the task is in the log', () => line.test(worker.out()))
+    await until('the line of the task is in the log', () => line.test(worker.out()), DEADLINE)
     const slow = await web.tasks.enqueue('slow')
     await reaches(web, slow.id, 'active')
     worker.child.kill('SIGTERM')
@@ -65,7 +63,7 @@ t.test('a second signal exits at once', async t => {
   const { id } = await web.tasks.enqueue('hang')
   await reaches(web, id, 'active')
   worker.child.kill('SIGINT')
-  await until('the worker drains', () => worker.err().includes('a second signal exits at once'))
+  await until('the worker drains', () => worker.err().includes('a second signal exits at once'), DEADLINE)
   worker.child.kill('SIGTERM')
   t.same(await worker.exit, [143, null])
 })
@@ -93,7 +91,7 @@ for (const flag of ['-l', '--log-level', '--loglevel']) {
   t.test(`${flag} sets the level of the log`, async t => {
     const folder = t.testdir({ 'app.mjs': esm })
     const worker = run(t, folder, ['worker', '-A', 'app.mjs', flag, 'debug'], { PREFIX: randomPrefix() })
-    await until('a debug line is in the log', () => worker.out().includes('"level":20,'), 20_000)
+    await until('a debug line is in the log', () => worker.out().includes('"level":20,'), DEADLINE)
     worker.child.kill('SIGTERM')
     t.same(await worker.exit, [0, null])
     const wrong = run(t, folder, ['worker', '-A', 'app.mjs', flag, 'loud'])
@@ -151,7 +149,7 @@ t.test('Redis is not available yet: the worker waits, and logs for what', async 
   const env = { PREFIX: randomPrefix(), REDIS_URL: redis.url }
   const worker = run(t, t.testdir({ 'app.mjs': esm }), ['worker', '-A', 'app.mjs'], env)
   const line = new RegExp(`"address":"redis://127.0.0.1:${redis.port}/0".*worker waits for Redis`)
-  await until('the worker waits', () => line.test(worker.out()), 20_000)
+  await until('the worker waits', () => line.test(worker.out()), DEADLINE)
   await redis.restart()
   await started(worker)
   worker.child.kill('SIGTERM')
@@ -161,9 +159,9 @@ t.test('Redis is not available yet: the worker waits, and logs for what', async 
 const runsTypeScript = (process.features as any).typescript ? 'this Node runs it' : false
 
 t.test('TypeScript that neither Node nor tsx can run', { skip: runsTypeScript }, async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'fastify-tasks-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  writeFileSync(join(folder, 'app.ts'), typed)
+  // A package without an entry hides each tsx in the folders above: that of this project, and that of anybody else.
+  const tsx = { 'package.json': '{ "name": "tsx", "exports": {} }' }
+  const folder = t.testdir({ 'app.ts': typed, node_modules: { tsx } })
   const worker = run(t, folder, ['worker', '-A', 'app.ts'])
   t.same(await worker.exit, [1, null])
   t.match(worker.err(), /is TypeScript, which Node v\d.*npm install -D tsx.*\[FST_TASKS_APP_TYPESCRIPT\]/)
@@ -195,10 +193,10 @@ t.test('a worker whose output nobody reads any more exits all the same', async t
   t.teardown(async () => { child.kill('SIGKILL'); await exit })
   let out = ''
   child.stdout!.on('data', chunk => { out += chunk })
-  await until('the worker has started', () => out.includes('worker started'), 20_000)
+  await until('the worker has started', () => out.includes('worker started'), DEADLINE)
   child.stdout!.destroy()
   child.stderr!.destroy()
   child.send('throw')
-  await until('the worker has exited', () => child.exitCode !== null || child.signalCode !== null, 20_000)
+  await until('the worker has exited', () => child.exitCode !== null || child.signalCode !== null, DEADLINE)
   t.equal(child.exitCode, 1)
 })

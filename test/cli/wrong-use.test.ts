@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ended, PLUGIN, run } from '../support/command.ts'
+import { DEADLINE, ended, PLUGIN, run } from '../support/command.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
@@ -29,6 +29,9 @@ t.test('a mistake gives one clear line, and exit code 1', async t => {
     [['list', '--redis', 'redis://user:s3cret@127.0.0.1:1'], noRedis],
     [['list', '-Q', 'x', '--redis', 'redis://user:s3cret@127.0.0.1:1'], noRedis],
     [['list'], /refused the connection \(WRONGPASS.*\[FST_TASKS_REDIS_REFUSED\]/, wrongUser],
+    [['list', '--rediss=redis://user:s3cret@127.0.0.1:1'], /unknown option '--rediss=redis:\/\/…@127/],
+    [['list', '--redis', 'redis:/user:s3cret@127.0.0.1:1'], /\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
+    [['list'], /"REDIS_URL".*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/, { REDIS_URL: 'user:s3cret@127.0.0.1' }],
     [['status'], /missing required argument 'id'/],
     [['purge'], /missing required argument 'queue'/],
     [['lists'], /unknown command 'lists'.*\n?.*list/]
@@ -57,7 +60,7 @@ export default async function app (fastify) {
 `
   })
   const command = run(t, folder, ['list', '-A', 'app.mjs'], { REDIS_URL: redis.url })
-  await until('the app is ready', () => command.err().includes('ready'))
+  await until('the app is ready', () => command.err().includes('ready'), DEADLINE)
   await redis.kill()
   command.child.kill('SIGUSR2')
   t.match(await ended(command), { code: 1, out: '', err: /\[FST_TASKS_REDIS_UNAVAILABLE\]\n$/ })

@@ -13,7 +13,9 @@ t.jobs = 2
  * @param heir resolves once it has taken over
  * @param connection one that must be there in the end
  */
-async function goesOn (t: Test, redis: TasksOptions['redis'], master: RunningRedis, heir: () => Promise<RunningRedis>, connection: string): Promise<void> {
+async function goesOn (
+  t: Test, redis: TasksOptions['redis'], master: RunningRedis, heir: () => Promise<RunningRedis>, connection: string
+): Promise<void> {
   const app = await build(t, { redis, worker: true }, app => { app.tasks.define('x', () => 'ran') })
   t.teardown(() => master.resume()) // before the app closes: it says good-bye to all
   // Not by result(): what it says last, on the connection that listens, would wait for an answer.
@@ -22,7 +24,8 @@ async function goesOn (t: Test, redis: TasksOptions['redis'], master: RunningRed
   const client = connect(t, (await heir()).url)
   const handle = await until('enqueueing goes on', () => app.tasks.enqueue('x').catch(() => null), 60_000)
   await until('it runs', async () => (await handle.status().catch(() => null))?.state === 'succeeded', 60_000)
-  t.ok(await until(connection, async () => String(await client.client('LIST')).includes(connection), 60_000), connection)
+  const isThere = async (): Promise<boolean> => String(await client.client('LIST')).includes(connection)
+  t.ok(await until(connection, isThere, 60_000), connection)
 }
 
 t.test('Sentinel makes a replica master: the app and its worker go there', async t => {
@@ -38,6 +41,8 @@ t.test('a replica in a cluster takes over: the app and its worker go there', asy
   t.teardown(() => cluster.stop())
   const master = await cluster.ownerOf('{default}')
   const heir = cluster.servers[cluster.servers.indexOf(master) + 3]!
-  const takenOver = async (): Promise<RunningRedis | null> => (await connect(t, heir.url).info('replication')).includes('role:master') ? heir : null
-  await goesOn(t, { cluster: cluster.startupNodes }, master, () => until('it has taken over', takenOver, 60_000), 'fastify-tasks:wait:default')
+  const takenOver = async (): Promise<RunningRedis | null> =>
+    (await connect(t, heir.url).info('replication')).includes('role:master') ? heir : null
+  const afterTakeover = (): Promise<RunningRedis> => until('it has taken over', takenOver, 60_000)
+  await goesOn(t, { cluster: cluster.startupNodes }, master, afterTakeover, 'fastify-tasks:wait:default')
 })

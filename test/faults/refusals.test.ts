@@ -35,7 +35,8 @@ async function start (
   return { app, log }
 }
 
-const refusals: Record<string, [refuse: (admin: Redis) => Promise<unknown>, allow: (admin: Redis) => Promise<unknown>]> = {
+type Change = (admin: Redis) => Promise<unknown>
+const refusals: Record<string, [refuse: Change, allow: Change]> = {
   OOM: [admin => admin.config('SET', 'maxmemory', '1'), admin => admin.config('SET', 'maxmemory', '0')],
   READONLY: [admin => admin.replicaof('127.0.0.1', 1), admin => admin.replicaof('NO', 'ONE')],
   NOREPLICAS: [
@@ -84,7 +85,8 @@ t.test('a master that becomes a replica: named once for each connection, and few
   process.on('warning', onWarning)
   t.teardown(() => process.off('warning', onWarning))
   const go = latch()
-  const { app, log } = await start(t, { redis: redis.url, worker: true }, app => { app.tasks.define('x', () => go.promise) })
+  const define = (app: FastifyInstance): void => { app.tasks.define('x', () => go.promise) }
+  const { app, log } = await start(t, { redis: redis.url, worker: true }, define)
   const { id } = await app.tasks.enqueue('x')
   await until('it runs', async () => (await app.tasks.status(id))!.state === 'active')
   const connections = async (): Promise<number> =>
@@ -92,7 +94,7 @@ t.test('a master that becomes a replica: named once for each connection, and few
   const before = await connections()
   await admin.replicaof('127.0.0.1', 1)
   go.open() // its outcome cannot be written
-  for (let i = 0; i < 200; i++) t.match((await errorOf(app.tasks.enqueue('x'))).message, /READONLY/)
+  for (let i = 0; i < 200; i++) t.match(await errorOf(app.tasks.enqueue('x')), { cause: { message: /READONLY/ } })
   const readonly = await until('it is named', () => log.lines.filter(({ reason }) => reason === 'READONLY'))
   t.match(readonly, [{ event: 'redis.connection_refused', level: 40, fix: /replica/ }])
   const of = readonly.map(({ connection }) => connection)
@@ -101,10 +103,11 @@ t.test('a master that becomes a replica: named once for each connection, and few
   t.ok(log.lines.length < 40, `${log.lines.length} lines`)
   t.same(warnings, [])
   await admin.replicaof('NO', 'ONE')
-  await until('its outcome is written', async () => (await app.tasks.status(id).catch(() => null))?.state === 'succeeded')
+  const state = async (): Promise<string | undefined> => (await app.tasks.status(id).catch(() => null))?.state
+  await until('its outcome is written', async () => await state() === 'succeeded')
 })
 
-t.test('more queues than maxclients has connections for: all are worked on, and the refused ones are named', async t => {
+t.test('more queues than maxclients has connections for: all are worked on, the refused ones are named', async t => {
   const redis = await ownRedis(t)
   const admin = connect(t, redis.url)
   await admin.config('SET', 'maxclients', '12')
@@ -167,6 +170,7 @@ t.test('an unknown certificate authority is named', async t => {
   const { port } = server.address() as AddressInfo
   const { log } = await start(t, { redis: `rediss://localhost:${port}`, worker: true, connectTimeout: 300 })
   t.match(log.find('redis.unavailable'), { err: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } })
-  const named = await until('it is named', () => log.lines.find(({ reason }) => reason === 'DEPTH_ZERO_SELF_SIGNED_CERT'))
+  const isNamed = (): object => log.lines.find(({ reason }) => reason === 'DEPTH_ZERO_SELF_SIGNED_CERT')
+  const named = await until('it is named', isNamed)
   t.match(named, { event: 'redis.connection_refused', connection: 'worker', fix: /not trusted/ })
 })

@@ -12,7 +12,7 @@ const task = (name: string, body = 'return data'): string => `export default asy
 
 async function load (t: Test, files: object, order = ['plugins', 'tasks', 'routes']): Promise<FastifyInstance> {
   const folder = t.testdir({ 'package.json': '{"type":"module"}', ...files } as any)
-  const app = Fastify()
+  const app = Fastify({ pluginTimeout: 60_000 }) // on a busy machine the imports of the files take long
   t.teardown(() => app.close())
   for (const dir of order) {
     const options = { redis: REDIS_URL, keys: randomPrefix() }

@@ -30,8 +30,8 @@ function run (t: Test, folder: string, args: string[], env: NodeJS.ProcessEnv): 
 
 t.test('fastify start serves an app file, and fastify-tasks worker runs its tasks', async t => {
   const folder = t.testdir({ 'app.mjs': app })
-  const env = { PREFIX: randomPrefix() }
-  const web = run(t, folder, [FASTIFY, 'start', '-p', '0', '-l', 'info', '--options', 'app.mjs'], env)
+  const env = { PREFIX: randomPrefix(), PORT: '0' } // fastify-cli takes `-p 0` as 3000
+  const web = run(t, folder, [FASTIFY, 'start', '-l', 'info', '--options', 'app.mjs'], env)
   const worker = run(t, folder, [TASKS, 'worker', '-A', 'app.mjs'], env)
   const address = /Server listening at (http:\/\/127\.0\.0\.1:\d+)/
   const origin = await until('the app listens', () => address.exec(web.out())?.[1], 20_000)

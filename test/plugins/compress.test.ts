@@ -9,14 +9,17 @@ import { listen, stream } from '../support/streams.ts'
 
 const gzip = { 'accept-encoding': 'gzip' }
 
-async function build (t: Test, options = {}, routes: RoutesOptions = {}, go = latch()): Promise<FastifyInstance> {
+async function build (
+  t: Test, options = {}, routes: RoutesOptions = {}, go = latch(), end = go
+): Promise<FastifyInstance> {
   const app = Fastify()
-  t.teardown(() => { go.open(); return app.close() })
+  t.teardown(() => { go.open(); end.open(); return app.close() })
   await app.register(compress, options)
   await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, worker: { closeTimeout: 100 }, routes })
   app.tasks.define('large', async (_data, task) => {
     await go.promise
     await task.reportProgress('p'.repeat(5_000))
+    await end.promise
     return 'x'.repeat(5_000)
   })
   await app.ready()
@@ -48,8 +51,8 @@ for (const options of [{}, { threshold: 0 }, { syncThreshold: 0 }]) {
 }
 
 t.test('the event stream is neither compressed nor delayed, even if all types are compressed', async t => {
-  const go = latch()
-  const app = await build(t, { customTypes: /./, threshold: 0 }, {}, go)
+  const [go, end] = [latch(), latch()]
+  const app = await build(t, { customTypes: /./, threshold: 0 }, {}, go, end)
   const port = await listen(app)
   const { id } = await app.tasks.enqueue('large')
   await reaches(app, id, 'active')
@@ -58,6 +61,8 @@ t.test('the event stream is neither compressed nor delayed, even if all types ar
   t.notOk('content-encoding' in opened.response.headers)
   await until('the first event arrives while the task runs', () => opened.events.length === 1)
   go.open()
+  await until('the second event arrives while the task runs', () => opened.events.length === 2)
+  end.open()
   await opened.ended
   t.same(opened.events.map(({ data }) => data.state), ['active', 'active', 'succeeded'])
 })

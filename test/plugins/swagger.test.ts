@@ -3,7 +3,9 @@ import swagger from '@fastify/swagger'
 import { Type, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { jsonSchemaTransform, jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import {
+  jsonSchemaTransform, jsonSchemaTransformObject, serializerCompiler, validatorCompiler
+} from 'fastify-type-provider-zod'
 import t, { type Test } from 'tap'
 import { z } from 'zod'
 import tasks from '../../lib/plugin.ts'
@@ -16,7 +18,9 @@ async function build (t: Test, setup: Setup, define: (app: FastifyInstance) => u
   const app: FastifyInstance = Fastify()
   t.teardown(() => app.close())
   await setup.before?.(app)
-  await app.register(swagger, { openapi: { openapi: setup.openapi ?? '3.1.0', info: { title: 'Test', version: '1' } }, ...setup.swagger })
+  await app.register(swagger, {
+    openapi: { openapi: setup.openapi ?? '3.1.0', info: { title: 'Test', version: '1' } }, ...setup.swagger
+  })
   await app.register(tasks, { prefix: randomPrefix(), redis: REDIS_URL, routes: { cancel: true }, ...setup.tasks })
   await define(app)
   await app.ready()
@@ -35,14 +39,21 @@ async function valid (t: Test, app: FastifyInstance): Promise<{ document: any, r
 
 function dangling (document: any): string[] {
   const refs = [...JSON.stringify(document).matchAll(/"\$ref":"(.+?)"/g)].map(match => match[1]!)
-  const at = (ref: string): unknown => ref.slice(2).split('/').reduce<any>((node, key) => node?.[decodeURIComponent(key).replaceAll('~1', '/').replaceAll('~0', '~')], document)
+  const unescaped = (key: string): string => decodeURIComponent(key).replaceAll('~1', '/').replaceAll('~0', '~')
+  const at = (ref: string): unknown =>
+    ref.slice(2).split('/').reduce<any>((node, key) => node?.[unescaped(key)], document)
   return refs.filter(ref => !ref.startsWith('#/') || at(ref) === undefined)
 }
 
-const contentOf = (document: any, path: string, method = 'get', code = '200'): any => document.paths[path][method].responses[code].content
-const follow = (document: any, node: any): any => node.$ref ? follow(document, document.components.schemas[node.$ref.split('/').pop()]) : node
+const contentOf = (document: any, path: string, method = 'get', code = '200'): any =>
+  document.paths[path][method].responses[code].content
+const follow = (document: any, node: any): any =>
+  node.$ref ? follow(document, document.components.schemas[node.$ref.split('/').pop()]) : node
 /** Makes the validator of one of the document's schemas. */
-const matches = (schema: object): any => AjvCompiler()({}, { customOptions: { strict: false, removeAdditional: false, coerceTypes: false } } as any)({ schema } as any)
+const matches = (schema: object): any => {
+  const customOptions = { strict: false, removeAdditional: false, coerceTypes: false }
+  return AjvCompiler()({}, { customOptions } as any)({ schema } as any)
+}
 /** The members of the record's union, by the name of their task. */
 const byTask = (document: any): Record<string, any> => {
   const { anyOf } = contentOf(document, '/tasks/{id}')['application/json'].schema
@@ -73,17 +84,30 @@ for (const openapi of ['3.1.0', '3.0.3']) {
     const app = await build(t, { openapi }, defineTasks)
     const { document } = await valid(t, app)
     t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events'])
-    for (const [path, method] of [['/tasks/{id}', 'get'], ['/tasks/{id}', 'delete'], ['/tasks/{id}/events', 'get']] as const) {
+    for (const [path, method] of [
+      ['/tasks/{id}', 'get'], ['/tasks/{id}', 'delete'], ['/tasks/{id}/events', 'get']
+    ] as const) {
       const { tags, summary, description, parameters } = document.paths[path][method]
-      t.match({ tags, summary, description }, { tags: ['tasks'], summary: /task/i, description: /./ }, `${method} ${path}`)
-      t.match(parameters.find((one: any) => one.in === 'path'), { name: 'id', description: /Id of the task/, schema: { type: 'string' } })
+      t.match({ tags, summary, description }, {
+        tags: ['tasks'], summary: /task/i, description: /./
+      }, `${method} ${path}`)
+      t.match(parameters.find((one: any) => one.in === 'path'), {
+        name: 'id', description: /Id of the task/, schema: { type: 'string' }
+      })
     }
-    t.same(Object.keys(document.paths['/tasks/{id}'].get.responses), ['200', '304', '404', '503'])
+    t.same(Object.keys(document.paths['/tasks/{id}'].get.responses), ['200', '304', '404', '409', '503'])
     t.same(Object.keys(document.paths['/tasks/{id}'].delete.responses), ['200', '202', '404', '409', '503'])
-    t.match(document.paths['/tasks/{id}'].get.responses, { 404: { description: /^No such task/ }, 503: { description: /Redis/, headers: { 'retry-after': {} } }, 200: { headers: { etag: {}, 'retry-after': {}, 'preference-applied': {} } } })
+    t.match(document.paths['/tasks/{id}'].get.responses, {
+      404: { description: /^No such task/ },
+      503: { description: /Redis/, headers: { 'retry-after': {} } },
+      200: { headers: { etag: {}, 'retry-after': {}, 'preference-applied': {} } }
+    })
     t.same(contentOf(document, '/tasks/{id}/events'), { 'text/event-stream': { schema: { type: 'string' } } })
-    t.match(document.paths['/tasks/{id}'].get.parameters, [{ in: 'path' }, { in: 'header', name: 'prefer' }, { in: 'header', name: 'if-none-match' }])
-    t.match(document.paths['/tasks/{id}/events'].get.parameters[1], { in: 'header', name: 'last-event-id' })
+    t.match(document.paths['/tasks/{id}'].get.parameters, [
+      { in: 'query', name: 'queue' }, { in: 'path' }, { in: 'header', name: 'prefer' },
+      { in: 'header', name: 'if-none-match' }
+    ])
+    t.match(document.paths['/tasks/{id}/events'].get.parameters.at(-1), { in: 'header', name: 'last-event-id' })
   })
 }
 
@@ -95,7 +119,11 @@ t.test('each task\'s schemas are the types of its record, as components', async 
   t.same(Object.keys(records.resize), ['name', 'result', 'progress', 'data'])
   t.same(Object.keys(records['mail:send']), ['name', 'result'], 'data that is not exposed is not in the document')
   const resultOf = (document: any): any => byTask(document).resize.result.anyOf[0]
-  t.match(follow(document, resultOf(document)), { type: 'object', title: 'tasks.result.resize', properties: { url: { type: 'string' }, owner: { $ref: /^#\/components\/schemas\/def-/ } } })
+  t.match(follow(document, resultOf(document)), {
+    type: 'object',
+    title: 'tasks.result.resize',
+    properties: { url: { type: 'string' }, owner: { $ref: /^#\/components\/schemas\/def-/ } }
+  })
   t.same(contentOf(document, '/tasks/{id}', 'delete', '202'), contentOf(document, '/tasks/{id}'))
 
   t.comment('the records that come are those of the document')
@@ -112,33 +140,65 @@ t.test('each task\'s schemas are the types of its record, as components', async 
 })
 
 t.test('names of components as the app makes them', async t => {
-  const app = await build(t, { swagger: { refResolver: { buildLocalReference: (json: any, _base: unknown, _fragment: unknown, i: number) => json.$id ?? `def-${i}` } } }, app => {
+  const app = await build(t, {
+    swagger: {
+      refResolver: {
+        buildLocalReference: (json: any, _base: unknown, _fragment: unknown, i: number) => json.$id ?? `def-${i}`
+      }
+    }
+  }, app => {
     defineTasks(app)
     app.tasks.define('mail-send', { schema: { result: { type: 'integer' } } })
   })
   const { document } = await valid(t, app)
-  t.same(Object.keys(document.components.schemas).sort(), ['person', 'tasks.data.resize', 'tasks.progress.resize', 'tasks.record', 'tasks.record.mail-send', 'tasks.record.mail-send-', 'tasks.record.resize', 'tasks.result.mail-send', 'tasks.result.mail-send-', 'tasks.result.resize'])
-  t.same(byTask(document)['mail-send'].result, { anyOf: [{ $ref: '#/components/schemas/tasks.result.mail-send-' }, { type: 'null' }] })
+  t.same(Object.keys(document.components.schemas).sort(), [
+    'person', 'tasks.data.resize', 'tasks.progress.resize', 'tasks.record', 'tasks.record.mail-send',
+    'tasks.record.mail-send-', 'tasks.record.resize', 'tasks.result.mail-send', 'tasks.result.mail-send-',
+    'tasks.result.resize'
+  ])
+  t.same(byTask(document)['mail-send'].result, {
+    anyOf: [{ $ref: '#/components/schemas/tasks.result.mail-send-' }, { type: 'null' }]
+  })
 })
 
 t.test('local references, definitions, recursion and an $id of the schema\'s own', async t => {
-  const tree = { $id: 'tree', type: 'object', properties: { leaf: { $ref: '#/definitions/leaf' }, children: { type: 'array', items: { $ref: '#' } } }, definitions: { leaf: { type: 'string' } } }
+  const tree = {
+    $id: 'tree',
+    type: 'object',
+    properties: { leaf: { $ref: '#/definitions/leaf' }, children: { type: 'array', items: { $ref: '#' } } },
+    definitions: { leaf: { type: 'string' } }
+  }
   const app = await build(t, {}, app => {
     app.tasks.define('own', { schema: { result: tree } })
-    app.tasks.define('local', { schema: { result: { type: 'array', items: { $ref: '#/definitions/leaf' }, definitions: { leaf: { type: 'integer' } } } } })
+    app.tasks.define('local', {
+      schema: {
+        result: { type: 'array', items: { $ref: '#/definitions/leaf' }, definitions: { leaf: { type: 'integer' } } }
+      }
+    })
     app.tasks.define('shared', { schema: { result: { $ref: 'person#' } } })
     app.tasks.define('any', { schema: { result: true } })
-    app.addSchema({ $id: 'person', type: 'object', properties: { name: { $ref: '#/definitions/name' } }, definitions: { name: { type: 'string' } } })
+    app.addSchema({
+      $id: 'person',
+      type: 'object',
+      properties: { name: { $ref: '#/definitions/name' } },
+      definitions: { name: { type: 'string' } }
+    })
   })
   await valid(t, app)
 })
 
 for (const openapi of ['3.1.0', '3.0.3']) {
-  t.test(`zod, in OpenAPI ${openapi}: its transform meets no schema of ours, and its schemas are in the document`, async t => {
+  t.test(`zod, in OpenAPI ${openapi}: its transform gets none of our schemas; its own are documented`, async t => {
     const Person = z.object({ name: z.string() })
     z.globalRegistry.add(Person, { id: 'Person' })
     t.teardown(() => z.globalRegistry.remove(Person))
-    const Node = z.object({ value: z.string(), at: z.codec(z.iso.datetime(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() }), get next () { return Node.optional() } })
+    const Node = z.object({
+      value: z.string(),
+      at: z.codec(z.iso.datetime(), z.date(), {
+        decode: text => new Date(text), encode: date => date.toISOString()
+      }),
+      get next () { return Node.optional() }
+    })
     const app = await build(t, {
       openapi,
       swagger: { transform: jsonSchemaTransform, transformObject: jsonSchemaTransformObject },
@@ -154,24 +214,43 @@ for (const openapi of ['3.1.0', '3.0.3']) {
     const { document } = await valid(t, app)
     t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/people'])
     const { list } = byTask(document)
-    t.match(follow(document, list.result.anyOf[0]).properties, { value: { type: 'string' }, at: { type: 'string', format: 'date-time' } })
+    t.match(follow(document, list.result.anyOf[0]).properties, {
+      value: { type: 'string' }, at: { type: 'string', format: 'date-time' }
+    })
     t.match(follow(document, list.progress.anyOf[0]).properties, { name: { type: 'string' } })
     t.ok(document.components.schemas.Person, 'the app\'s own are there too')
   })
 
   t.test(`TypeBox, with its compiler, in OpenAPI ${openapi}`, async t => {
     const app = await build(t, { openapi, before: app => app.setValidatorCompiler(TypeBoxValidatorCompiler) }, app => {
-      app.tasks.define('x', { schema: { result: Type.Object({ when: Type.Optional(Type.String({ format: 'date-time' })), kind: Type.Union([Type.Literal('a'), Type.Literal('b')]) }) } })
-      app.tasks.define('list', { schema: { result: Type.Cyclic({ Node: Type.Object({ id: Type.String(), nodes: Type.Array(Type.Ref('Node')) }) }, 'Node') } })
+      app.tasks.define('x', {
+        schema: {
+          result: Type.Object({
+            when: Type.Optional(Type.String({ format: 'date-time' })),
+            kind: Type.Union([Type.Literal('a'), Type.Literal('b')])
+          })
+        }
+      })
+      app.tasks.define('list', {
+        schema: {
+          result: Type.Cyclic({ Node: Type.Object({ id: Type.String(), nodes: Type.Array(Type.Ref('Node')) }) }, 'Node')
+        }
+      })
     })
     const { resolved } = await valid(t, app)
-    t.match(byTask(resolved).x!.result.anyOf[0], { type: 'object', required: ['kind'], properties: { when: { format: 'date-time' }, kind: { anyOf: [{ enum: ['a'] }, { enum: ['b'] }] } } })
+    t.match(byTask(resolved).x!.result.anyOf[0], {
+      type: 'object',
+      required: ['kind'],
+      properties: { when: { format: 'date-time' }, kind: { anyOf: [{ enum: ['a'] }, { enum: ['b'] }] } }
+    })
   })
 }
 
 t.test('tasks of many instances and scopes; those that are defined late', async t => {
   const app = await build(t, {}, async app => {
-    await app.register(tasks, { name: 'reports', prefix: randomPrefix(), redis: REDIS_URL, routes: { prefix: '/v1/reports' } })
+    await app.register(tasks, {
+      name: 'reports', prefix: randomPrefix(), redis: REDIS_URL, routes: { prefix: '/v1/reports' }
+    })
     ;(app as any).reports.define('resize', { schema: { result: { type: 'integer' } } })
     app.register(async scope => {
       scope.addSchema({ $id: 'inner', type: 'object', properties: { deep: { type: 'boolean' } } })
@@ -180,14 +259,22 @@ t.test('tasks of many instances and scopes; those that are defined late', async 
   })
   app.tasks.define('late', { schema: { result: { type: 'integer' } } })
   const { document, resolved } = await valid(t, app)
-  t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/v1/reports/{id}', '/v1/reports/{id}/events'])
+  t.same(Object.keys(document.paths), [
+    '/tasks/{id}', '/tasks/{id}/events', '/v1/reports/{id}', '/v1/reports/{id}/events'
+  ])
   t.same(Object.keys(byTask(document)), ['scoped', 'late', 'any'])
   t.match(byTask(resolved).scoped.result.anyOf[0], { properties: { deep: { type: 'boolean' } } })
 })
 
 t.test('what the app adds to every route stays: security, and hiding', async t => {
   const app = await build(t, {
-    swagger: { openapi: { openapi: '3.1.0', info: { title: 'Test', version: '1' }, components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } } } },
+    swagger: {
+      openapi: {
+        openapi: '3.1.0',
+        info: { title: 'Test', version: '1' },
+        components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } }
+      }
+    },
     before: app => app.addHook('onRoute', route => {
       if (route.url.endsWith('/events')) route.schema = { ...route.schema, hide: true }
       else route.schema = { ...route.schema, security: [{ bearer: [] }] }
@@ -199,7 +286,9 @@ t.test('what the app adds to every route stays: security, and hiding', async t =
 })
 
 t.test('Swagger 2: the record as it is for all', async t => {
-  const app = await build(t, { swagger: { openapi: undefined, swagger: { info: { title: 'Test', version: '1' } } } }, defineTasks)
+  const app = await build(t, {
+    swagger: { openapi: undefined, swagger: { info: { title: 'Test', version: '1' } } }
+  }, defineTasks)
   const document: any = app.swagger()
   t.ok(document.paths['/tasks/{id}'].get.responses[200].schema.properties.result)
   t.ok(app.swagger({ yaml: true }))

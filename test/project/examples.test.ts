@@ -73,8 +73,10 @@ t.test('examples/typebox', async t => {
 })
 
 t.test('examples/autoload: fastify-cli serves it, fastify-tasks runs its tasks', async t => {
-  const env = { REDIS_URL: await startOwnRedis(t) }
-  const fastifyStart = ['node_modules/fastify-cli/cli.js', 'start', '-p', '0', '-l', 'info', 'examples/autoload/app.ts']
+  const env = { REDIS_URL: await startOwnRedis(t), PORT: '0' } // fastify-cli takes `-p 0` as 3000
+  // On a busy machine tsx needs longer than the plugin timeout of 10 seconds.
+  const flags = ['-l', 'info', '--plugin-timeout', '60000']
+  const fastifyStart = ['node_modules/fastify-cli/cli.js', 'start', ...flags, 'examples/autoload/app.ts']
   const web = run(t, ['node_modules/tsx/dist/cli.mjs', ...fastifyStart], env)
   const worker = run(t, [CLI, 'worker', '-A', 'examples/autoload/app.ts'], env)
   const origin = await addressIn(web)
@@ -112,9 +114,9 @@ t.test('README.md: fastify-cli serves its app, a worker runs its tasks, and its 
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/^```js\n(\/\/ ([\w.]+): [^]*?)^```/gm)]
   for (const [, text, name] of blocks) writeFileSync(join(folder, name!), text!)
   t.same(blocks.map(match => match[2]), ['app.mjs', 'app.test.mjs'])
-  const env = { REDIS_URL: await startOwnRedis(t), NODE_TEST_CONTEXT: undefined }
+  const env = { REDIS_URL: await startOwnRedis(t), PORT: '0', NODE_TEST_CONTEXT: undefined }
   const fastifyCli = resolve('node_modules/fastify-cli/cli.js')
-  const web = run(t, [fastifyCli, 'start', '-p', '0', '-l', 'info', 'app.mjs'], env, folder)
+  const web = run(t, [fastifyCli, 'start', '-l', 'info', 'app.mjs'], env, folder)
   run(t, [CLI, 'worker', '-A', 'app.mjs'], env, folder)
   const record = await send(await addressIn(web), '/resize', { width: 100 })
   const expected = { state: 'succeeded', stage: 'RESIZING', progress: { done: 0 }, attempts: 4, result: { width: 100 } }

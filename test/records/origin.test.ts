@@ -2,14 +2,18 @@
  * W3C Trace Context: what of a header is taken, and what is ignored.
  */
 import t from 'tap'
-import { cleanOrigin, requestIdOf, traceFields, traceparentOf, tracestateOf, type Origin } from '../../lib/records/origin.ts'
+import {
+  cleanOrigin, requestIdOf, traceFields, traceparentOf, tracestateOf, type Origin
+} from '../../lib/records/origin.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
 const good = `00-${TRACE}-${SPAN}-01`
 
 t.test('a traceparent of version 00', async t => {
-  for (const flags of ['00', '01', '03', 'ff']) t.equal(traceparentOf(`00-${TRACE}-${SPAN}-${flags}`), `00-${TRACE}-${SPAN}-${flags}`)
+  for (const flags of ['00', '01', '03', 'ff']) {
+    t.equal(traceparentOf(`00-${TRACE}-${SPAN}-${flags}`), `00-${TRACE}-${SPAN}-${flags}`)
+  }
   t.strictSame(traceFields(good), { trace_id: TRACE, span_id: SPAN, trace_flags: '01' })
 })
 
@@ -21,9 +25,14 @@ t.test('a later version is read as far as it is known, and passed on as version 
 })
 
 t.test('what is no traceparent', async t => {
-  const bad: unknown[] = [undefined, null, 5, {}, [good], '', 'x', good.slice(0, -1), `${good}0`, `${good}-`, `${good}-01`, ` ${good}`, `${good}\n`, `${good}, ${good}`,
-    `ff-${TRACE}-${SPAN}-01`, `00-${'0'.repeat(32)}-${SPAN}-01`, `00-${TRACE}-${'0'.repeat(16)}-01`, good.toUpperCase(), `0x-${TRACE}-${SPAN}-01`, `00-${TRACE}-${SPAN}-0x`,
-    `00_${TRACE}_${SPAN}_01`, `00-${TRACE.slice(1)}-${SPAN}0-01`, `cc-${TRACE}-${SPAN}-0`, `cc-${TRACE}-${SPAN}-011`, `cc-${'0'.repeat(32)}-${SPAN}-01`]
+  const bad: unknown[] = [
+    undefined, null, 5, {}, [good], '', 'x',
+    good.slice(0, -1), `${good}0`, `${good}-`, `${good}-01`, ` ${good}`, `${good}\n`, `${good}, ${good}`,
+    good.toUpperCase(), `ff-${TRACE}-${SPAN}-01`, `00-${'0'.repeat(32)}-${SPAN}-01`,
+    `00-${TRACE}-${'0'.repeat(16)}-01`, `0x-${TRACE}-${SPAN}-01`, `00-${TRACE}-${SPAN}-0x`, `00_${TRACE}_${SPAN}_01`,
+    `00-${TRACE.slice(1)}-${SPAN}0-01`,
+    `cc-${TRACE}-${SPAN}-0`, `cc-${TRACE}-${SPAN}-011`, `cc-${'0'.repeat(32)}-${SPAN}-01`
+  ]
   for (const one of bad) t.equal(traceparentOf(one), undefined, String(one))
 })
 
@@ -41,8 +50,12 @@ t.test('a tracestate', async t => {
 })
 
 t.test('what is no tracestate', async t => {
-  const bad: unknown[] = [undefined, null, 5, ['a=1'], '', ',', ' ', 'a', 'a=', '=1', 'A=1', 'a b=1', 'a=b=c', 'a=é', 'a=\n', 'a=1,a=2', 'a=1,b', '@a=1', 'a@=1', 'a@b@c=1',
-    `${'k'.repeat(257)}=v`, `a=${'v'.repeat(257)}`, `${'t'.repeat(242)}@a=1`, `a@${'s'.repeat(15)}=1`, Array.from({ length: 33 }, (_, i) => `k${i}=1`).join(','), `a=${'v,'.repeat(10_000)}`]
+  const bad: unknown[] = [
+    undefined, null, 5, ['a=1'], '', ',', ' ', 'a', 'a=', '=1', 'A=1', 'a b=1', 'a=b=c', 'a=é', 'a=\n', 'a=1,a=2',
+    'a=1,b', '@a=1', 'a@=1', 'a@b@c=1',
+    `${'k'.repeat(257)}=v`, `a=${'v'.repeat(257)}`, `${'t'.repeat(242)}@a=1`, `a@${'s'.repeat(15)}=1`,
+    Array.from({ length: 33 }, (_, i) => `k${i}=1`).join(','), `a=${'v,'.repeat(10_000)}`
+  ]
   for (const one of bad) t.equal(tracestateOf(one), undefined, String(one).slice(0, 80))
 })
 
@@ -66,7 +79,8 @@ t.test('what any producer wrote', async t => {
     cleanOrigin(stored)
     return stored
   }
-  t.strictSame(clean({ reqId: 'r', traceparent: good, tracestate: 'a=1' }), { reqId: 'r', traceparent: good, tracestate: 'a=1' })
+  const whole = { reqId: 'r', traceparent: good, tracestate: 'a=1' }
+  t.strictSame(clean({ ...whole }), whole)
   t.strictSame(clean({}), {})
   t.strictSame(clean({ reqId: {}, traceparent: 'x', tracestate: 'a=1' }), {}, 'no tracestate without a traceparent')
   t.strictSame(clean({ reqId: 'x'.repeat(1_000), tracestate: 'a=1' }), { reqId: 'x'.repeat(256) })

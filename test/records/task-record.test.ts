@@ -2,7 +2,10 @@
  * The codec of records: what goes to Redis, what is taken from there, and what people read.
  */
 import t, { type Test } from 'tap'
-import { jsonRoundTrip, attemptsMade, resetForRetry, decode, encode, encodeNew, isTerminal, toTaskRecord, placeholderRecord, type LiveState, type StoredTask } from '../../lib/records/task-record.ts'
+import {
+  attemptsMade, decode, encode, encodeNew, isTerminal, jsonRoundTrip, placeholderRecord, resetForRetry, toTaskRecord,
+  type LiveState, type StoredTask
+} from '../../lib/records/task-record.ts'
 import type { TaskRecord } from '../../lib/types.ts'
 import { errorOf } from '../support/helpers.ts'
 
@@ -13,7 +16,8 @@ const own = { timestamp: NOW, stacktraces: [], attempts: 1 }
 
 const encodeData = (data: unknown, max = MAX): string => encodeNew('a', data, own, max)
 const carried = (data: unknown): unknown => decode(encodeData(data)).data.data
-const text = (parts: Record<string, unknown> = {}): string => JSON.stringify({ data: { name: 'a', data: 1 }, options: own, status: 'created', progress: null, ...parts })
+const text = (parts: Record<string, unknown> = {}): string =>
+  JSON.stringify({ data: { name: 'a', data: 1 }, options: own, status: 'created', progress: null, ...parts })
 const shown = (record: string | StoredTask, live: LiveState = {}, exposeStack = false): TaskRecord<any, any> =>
   toTaskRecord('id', 'default', typeof record === 'string' ? decode(record) : record, live, exposeStack)
 const levels = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
@@ -25,12 +29,16 @@ function nested (depth: number): unknown[] {
 }
 
 t.test('a new record has the shape of a Bee-Queue job', async (t) => {
-  t.strictSame(JSON.parse(encodeData({ x: 1 })), { data: { name: 'a', data: { x: 1 } }, options: own, status: 'created', progress: null })
+  t.strictSame(JSON.parse(encodeData({ x: 1 })), {
+    data: { name: 'a', data: { x: 1 } }, options: own, status: 'created', progress: null
+  })
   t.strictSame(JSON.parse(encodeData(undefined)).data, { name: 'a' })
 })
 
 t.test('data comes back as it was given', async (t) => {
-  for (const data of [null, 0, '', false, true, -1.5, 'é€😀\u2028\u0000', [], {}, [null, { a: [0, ''] }]]) t.strictSame(carried(data), data)
+  for (const data of [null, 0, '', false, true, -1.5, 'é€😀\u2028\u0000', [], {}, [null, { a: [0, ''] }]]) {
+    t.strictSame(carried(data), data)
+  }
   t.equal(carried(undefined), undefined)
   t.strictSame(carried({ at: new Date(NOW), gone: undefined }), { at: ISO })
   t.strictSame(carried({ constructor: 'Ferrari', prototype: 1 }), { constructor: 'Ferrari', prototype: 1 })
@@ -108,18 +116,28 @@ t.test('what is read can be written again', async (t) => {
 })
 
 t.test('garbage is no record', async (t) => {
-  const garbage = ['', ' ', 'x', '{', 'null', 'true', '1', '"a"', '[]', '{}', '\0', text().slice(0, -1), `${text()}x`, '{"__proto__":null}',
+  const garbage = [
+    '', ' ', 'x', '{', 'null', 'true', '1', '"a"', '[]', '{}', '\0', '{"__proto__":null}',
+    text().slice(0, -1), `${text()}x`,
     text({ data: null }), text({ data: 'a' }), text({ data: [] }), text({ data: {} }),
-    text({ data: { name: '' } }), text({ data: { name: 5 } }), text({ data: { name: null } }), text({ data: { name: ['a'] } }),
+    ...['', 5, null, ['a']].map(name => text({ data: { name } })),
     text({ options: undefined }), text({ options: null }), text({ options: 5 }), text({ options: 'x' }),
-    '{"data":{"__proto__":{"name":"a"}},"options":{}}']
-  for (const one of garbage) t.match(await errorOf(() => decode(one)), { code: 'FST_TASKS_RECORD_INVALID', message: /{ name, data }/ }, one)
+    '{"data":{"__proto__":{"name":"a"}},"options":{}}'
+  ]
+  for (const one of garbage) {
+    t.match(await errorOf(() => decode(one)), { code: 'FST_TASKS_RECORD_INVALID', message: /{ name, data }/ }, one)
+  }
 })
 
 t.test('no record reaches a prototype', async (t) => {
-  const bad = ['"__proto__":{"retries":7,"polluted":1}', '"\\u005f_proto__":{"retries":7,"polluted":1}', '"constructor":{"prototype":{"polluted":1}}']
+  const bad = [
+    '"__proto__":{"retries":7,"polluted":1}',
+    '"\\u005f_proto__":{"retries":7,"polluted":1}',
+    '"constructor":{"prototype":{"polluted":1}}'
+  ]
   for (const one of bad) {
-    const { data, options } = decode(`{"data":{"name":"a","data":{${one},"ok":[{${one}}]},${one}},"options":{${one}},${one}}`)
+    const nested = `{"name":"a","data":{${one},"ok":[{${one}}]},${one}}`
+    const { data, options } = decode(`{"data":${nested},"options":{${one}},${one}}`)
     t.strictSame(data, { name: 'a', data: { ok: [{}] } }, one)
     for (const part of [data, data.data, options] as any[]) {
       t.equal(Object.getPrototypeOf(part), Object.prototype)
@@ -136,8 +154,11 @@ const numbers = ['-1', '1.5', '1e999', '-1e999', '9007199254740993', '"5"', 'nul
 t.test('numbers that are none are taken for left out', async (t) => {
   for (const number of numbers) {
     const hostile = (keys: string[]): string => keys.map(key => `"${key}":${number}`).join()
-    const stored = decode(`{"data":{"name":"a"},"options":{${hostile(['timestamp', 'retries', 'attempts', 'timeout', 'expires', 'ttl'])}},${hostile(['attempt', 'startedAt', 'finishedAt'])}}`)
-    t.match(stored.options, { timestamp: 0, retries: 0, attempts: 1, timeout: undefined, expires: undefined, ttl: undefined }, number)
+    const options = hostile(['timestamp', 'retries', 'attempts', 'timeout', 'expires', 'ttl'])
+    const outcome = hostile(['attempt', 'startedAt', 'finishedAt'])
+    const stored = decode(`{"data":{"name":"a"},"options":{${options}},${outcome}}`)
+    t.match(stored.options, { timestamp: 0, retries: 0, attempts: 1 }, number)
+    t.match(stored.options, { timeout: undefined, expires: undefined, ttl: undefined }, number)
     t.match(stored, { attempt: undefined, startedAt: undefined, finishedAt: undefined }, number)
     t.equal(attemptsMade(stored), 0)
   }
@@ -148,7 +169,9 @@ t.test('what should be an object, a list or a word, and is none', async (t) => {
     const { options } = decode(text({ options: { backoff: bad, stacktraces: bad, reqId: bad === 'x' ? {} : bad } }))
     t.match(options, { backoff: undefined, stacktraces: [], reqId: undefined }, String(bad))
   }
-  for (const status of [undefined, null, 5, 'waiting', 'constructor', '__proto__', {}]) t.equal(decode(text({ status })).status, 'created')
+  for (const status of [undefined, null, 5, 'waiting', 'constructor', '__proto__', {}]) {
+    t.equal(decode(text({ status })).status, 'created')
+  }
 })
 
 function looksRight (t: Test, record: TaskRecord<any, any>, what: string): void {
@@ -157,18 +180,27 @@ function looksRight (t: Test, record: TaskRecord<any, any>, what: string): void 
   t.ok(record.attempts >= 1 && record.attempt >= 0, `${what}: attempt ${record.attempt} of ${record.attempts}`)
   t.ok(record.stage === null || typeof record.stage === 'string', `${what}: stage ${record.stage}`)
   const { name, message, code } = record.error ?? { name: '', message: '', code: null }
-  t.ok(typeof name === 'string' && typeof message === 'string' && (code === null || typeof code === 'string'), `${what}: error ${JSON.stringify(record.error)}`)
+  t.ok(
+    typeof name === 'string' && typeof message === 'string' && (code === null || typeof code === 'string'),
+    `${what}: error ${JSON.stringify(record.error)}`
+  )
 }
 
 t.test('hostile times and counts are shown as what a record promises', async (t) => {
   for (const number of [...numbers, '0', '9007199254740991']) {
-    for (const key of ['timestamp', 'retries', 'attempts']) looksRight(t, shown(text({ options: { [key]: '?' } }).replace('"?"', number)), `${key} ${number}`)
-    for (const key of ['attempt', 'startedAt', 'finishedAt']) looksRight(t, shown(text({ [key]: '?' }).replace('"?"', number)), `${key} ${number}`)
+    for (const key of ['timestamp', 'retries', 'attempts']) {
+      looksRight(t, shown(text({ options: { [key]: '?' } }).replace('"?"', number)), `${key} ${number}`)
+    }
+    for (const key of ['attempt', 'startedAt', 'finishedAt']) {
+      looksRight(t, shown(text({ [key]: '?' }).replace('"?"', number)), `${key} ${number}`)
+    }
   }
 })
 
 t.test('a hostile error or stage is shown as what a record promises', async (t) => {
-  for (const bad of [5, 'x', true, [], {}, { name: 5, message: {}, code: [] }]) looksRight(t, shown(text({ status: 'failed', error: bad })), JSON.stringify(bad))
+  for (const bad of [5, 'x', true, [], {}, { name: 5, message: {}, code: [] }]) {
+    looksRight(t, shown(text({ status: 'failed', error: bad })), JSON.stringify(bad))
+  }
   for (const stage of [5, true, {}, []]) looksRight(t, shown(text({ stage })), `stage ${JSON.stringify(stage)}`)
 })
 
@@ -181,28 +213,42 @@ t.test('a hostile stack is shown as an error all the same', async (t) => {
 t.test('each state, and the attempt that it is at', async (t) => {
   const retried = { ...own, attempts: 3, retries: 1 }
   const table: Array<[parts: Record<string, unknown>, live: LiveState, expected: Partial<TaskRecord>]> = [
-    [{}, {}, { state: 'waiting', attempt: 0, attempts: 1, startedAt: null, finishedAt: null, progress: null, result: null, error: null }],
+    [{}, {}, { state: 'waiting', attempt: 0, attempts: 1, startedAt: null, finishedAt: null }],
+    [{}, {}, { state: 'waiting', progress: null, result: null, error: null }],
     [{}, { delayedTo: NOW }, { state: 'delayed', attempt: 0 }],
     [{}, { claimedAt: NOW }, { state: 'active', attempt: 1, startedAt: ISO }],
     [{}, { held: true }, { state: 'active', attempt: 1, startedAt: null }],
     [{ status: 'retrying', options: retried }, {}, { state: 'retrying', attempt: 1, attempts: 3 }],
-    [{ status: 'retrying', options: retried, startedAt: NOW }, { delayedTo: NOW }, { state: 'retrying', attempt: 1, startedAt: ISO }],
+    [
+      { status: 'retrying', options: retried, startedAt: NOW }, { delayedTo: NOW },
+      { state: 'retrying', attempt: 1, startedAt: ISO }
+    ],
     [{ status: 'retrying', options: retried }, { claimedAt: NOW }, { state: 'active', attempt: 2 }],
-    [{ status: 'succeeded', attempt: 2, finishedAt: NOW, result: { x: 1 } }, {}, { state: 'succeeded', attempt: 2, finishedAt: ISO, result: { x: 1 } }],
-    [{ status: 'failed', options: { ...own, attempts: 3, retries: 0 } }, {}, { state: 'failed', attempt: 3, attempts: 3 }],
+    [
+      { status: 'succeeded', attempt: 2, finishedAt: NOW, result: { x: 1 } }, {},
+      { state: 'succeeded', attempt: 2, finishedAt: ISO, result: { x: 1 } }
+    ],
+    [
+      { status: 'failed', options: { ...own, attempts: 3, retries: 0 } }, {},
+      { state: 'failed', attempt: 3, attempts: 3 }
+    ],
     [{ status: 'cancelled' }, {}, { state: 'cancelled', attempt: 0, error: null }],
     [{ status: 'expired' }, {}, { state: 'expired', attempt: 0, error: null }],
     [{ status: 'cancelled' }, { claimedAt: NOW, delayedTo: NOW, held: true }, { state: 'cancelled' }]
   ]
   for (const [parts, live, expected] of table) {
-    t.match(shown(text(parts), live), { id: 'id', name: 'a', queue: 'default', enqueuedAt: ISO, ...expected }, `${expected.state} ${JSON.stringify(live)}`)
+    const common = { id: 'id', name: 'a', queue: 'default', enqueuedAt: ISO }
+    t.match(shown(text(parts), live), { ...common, ...expected }, `${expected.state} ${JSON.stringify(live)}`)
   }
   for (const state of ['succeeded', 'failed', 'cancelled', 'expired']) t.ok(isTerminal(state))
   for (const state of ['waiting', 'delayed', 'active', 'retrying', 'created', 'toString']) t.notOk(isTerminal(state))
 })
 
 t.test('a record has all its fields, whatever is known', async (t) => {
-  const fields = ['id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt', 'result', 'error']
+  const fields = [
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
+    'finishedAt', 'result', 'error'
+  ]
   t.strictSame(Object.keys(shown('{"data":{"name":"a"},"options":{}}')), fields)
   t.strictSame(Object.keys(shown(placeholderRecord(NOW))), fields)
   t.match(shown(placeholderRecord(NOW)), { name: 'unknown', enqueuedAt: ISO })
@@ -231,8 +277,11 @@ t.test('a record that changed is written with its result as it was serialised', 
 
 t.test('a failed record that is queued again has clean counters', async (t) => {
   const options = { ...own, attempts: 3, retries: 0, stacktraces: ['s'], expires: 5, delay: 6, timeout: 7, reqId: 'r' }
-  const failed = decode(text({ status: 'failed', options, progress: 1, stage: 'X', attempt: 3, finishedAt: NOW, error: { name: 'E', message: 'm', code: null }, result: 1 }))
-  t.strictSame(JSON.parse(encode(resetForRetry(failed))), JSON.parse(text({ options: { ...own, attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r' } })))
+  const error = { name: 'E', message: 'm', code: null }
+  const outcome = { status: 'failed', attempt: 3, finishedAt: NOW, error, result: 1 }
+  const failed = decode(text({ ...outcome, options, progress: 1, stage: 'X' }))
+  const clean = text({ options: { ...own, attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r' } })
+  t.strictSame(JSON.parse(encode(resetForRetry(failed))), JSON.parse(clean))
   t.strictSame(shown(resetForRetry(failed)), { ...shown(text()), attempts: 3 })
 })
 
@@ -240,16 +289,25 @@ t.test('a job of a plain Bee-Queue', async (t) => {
   const bee = { timestamp: NOW, stacktraces: [], retries: 2 }
   t.match(decode(text({ options: bee })).options, { foreign: true, attempts: 3, retries: 2 })
   t.notOk(decode(text()).options.foreign)
-  t.match(shown(text({ options: bee, progress: 0 })), { state: 'waiting', attempt: 0, attempts: 3, progress: 0, enqueuedAt: ISO })
-  const again = decode(encode({ ...decode(text({ options: bee })), options: { ...decode(text({ options: bee })).options, retries: 1 } }))
+  t.match(shown(text({ options: bee, progress: 0 })), {
+    state: 'waiting', attempt: 0, attempts: 3, progress: 0, enqueuedAt: ISO
+  })
+  const stored = decode(text({ options: bee }))
+  const again = decode(encode({ ...stored, options: { ...stored.options, retries: 1 } }))
   t.match(again.options, { foreign: true, attempts: 3, retries: 1 }, 'it stays foreign, and its attempts stay counted')
   t.equal(attemptsMade(again), 1)
 
-  const failed = text({ options: { ...bee, retries: 0, stacktraces: ['Error: boom\n    at x.js:1'] }, status: 'failed', progress: 50 })
+  const failed = text({
+    options: { ...bee, retries: 0, stacktraces: ['Error: boom\n    at x.js:1'] }, status: 'failed', progress: 50
+  })
   t.match(shown(failed), { state: 'failed', progress: 50 })
   t.strictSame(shown(failed).error, { name: 'Error', message: 'Error: boom', code: null })
-  t.strictSame(shown(text({ options: { ...bee, stacktraces: [] }, status: 'failed' })).error, { name: 'Error', message: '', code: null })
-  t.match(shown(text({ options: bee, status: 'succeeded' })), { state: 'succeeded', attempt: 1, result: null, error: null })
+  t.strictSame(shown(text({ options: { ...bee, stacktraces: [] }, status: 'failed' })).error, {
+    name: 'Error', message: '', code: null
+  })
+  t.match(shown(text({ options: bee, status: 'succeeded' })), {
+    state: 'succeeded', attempt: 1, result: null, error: null
+  })
 })
 
 t.test('a stack is shown only where that is asked for', async (t) => {

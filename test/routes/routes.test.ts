@@ -23,8 +23,8 @@ t.test('202 for the enqueue, then 200, without Retry-After once the task has fin
   const finished = await app.inject(`/tasks/${id}`)
   t.notOk(finished.headers['retry-after'], 'nothing more to wait for')
   t.same(Object.keys(finished.json()), [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'startedAt', 'finishedAt',
-    'result', 'error'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
+    'finishedAt', 'result', 'error'
   ])
   t.same(finished.json().result, { got: { a: 1 } })
   t.equal((await app.inject({ method: 'HEAD', url: `/tasks/${id}` })).statusCode, 200)
@@ -38,6 +38,31 @@ t.test('Retry-After of a delayed task is the time until it is due', async t => {
   const { headers } = await app.inject({ method: 'POST', url: '/x' })
   const seconds = Number((await app.inject(headers.location as string)).headers['retry-after'])
   t.ok(seconds > 80 && seconds <= 90, `${seconds} s`)
+})
+
+t.test('a delayed and a retrying task say when they are due, and only they', async t => {
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('fails', { retries: 1, backoff: { strategy: 'fixed', delay: 90_000 } }, () => {
+      throw new Error('no')
+    })
+    app.tasks.define('works', () => {})
+  })
+  const delayed = await app.tasks.enqueue('works', 1, { delay: 90_000 })
+  const enqueuedAt = Date.parse(delayed.snapshot!.enqueuedAt)
+  t.equal(delayed.snapshot!.dueAt, new Date(enqueuedAt + 90_000).toISOString())
+  t.same(await app.tasks.status(delayed.id), delayed.snapshot)
+  const failed = await app.tasks.enqueue('fails')
+  t.equal(failed.snapshot!.dueAt, null)
+  const retrying = await reaches(app, failed.id, 'retrying')
+  t.ok(Date.parse(retrying.dueAt!) >= Date.parse(retrying.startedAt!) + 90_000, retrying.dueAt!)
+  for (const { id, location } of [delayed, failed]) {
+    const reply = await app.inject(location!)
+    t.same(reply.json(), await app.tasks.status(id))
+    const seconds = Number(reply.headers['retry-after'])
+    t.ok(seconds > 10 && seconds <= 90, `${seconds} s`)
+  }
+  const done = await app.tasks.enqueue('works')
+  t.equal((await reaches(app, done.id, 'succeeded')).dueAt, null)
 })
 
 t.test('any JSON as result and progress, unchanged', async t => {

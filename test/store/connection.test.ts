@@ -1,6 +1,7 @@
 /**
  * Connections to Redis: addresses, options, and what a Redis says about itself.
  */
+import { setImmediate } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import t from 'tap'
 import { RedisCalls } from '../../lib/store/redis/bounded-calls.ts'
@@ -9,7 +10,7 @@ import {
   addressOf, connect, disconnect, duplicate, untilReady, type RedisClient
 } from '../../lib/store/redis/connection.ts'
 import { inspectRedis } from '../../lib/store/redis/inspect.ts'
-import { connect as client, errorOf, REDIS_URL } from '../support/helpers.ts'
+import { connect as client, errorOf, REDIS_URL, until } from '../support/helpers.ts'
 
 const lazy = (options: object): Redis => new Redis({ lazyConnect: true, ...options })
 
@@ -17,6 +18,8 @@ t.test('an address has no user and no password', async t => {
   t.equal(addressOf(lazy({ host: 'h', port: 1, db: 2, username: 'u', password: 'p' })), 'redis://h:1/2')
   t.equal(addressOf(lazy({ host: 'h', tls: {} })), 'rediss://h:6379/0')
   t.equal(addressOf(lazy({ path: '/tmp/s' })), '/tmp/s')
+  t.equal(addressOf(lazy({ host: 'redis://:hunter2@h' })), 'redis://(not a host name):6379/0', 'a client of the app\'s')
+  t.equal(addressOf(lazy({ path: '/user:hunter2@h' })), '…@h')
   const sentinels = [{ host: 'a', port: 1 }, { host: 'b', port: 2 }]
   t.equal(addressOf(lazy({ sentinels, name: 'main' })), 'redis sentinel main (a:1, b:2)/0')
   t.equal(addressOf(new Cluster([{ host: 'h', port: 1 }], { lazyConnect: true })), 'redis cluster h:1')
@@ -54,12 +57,16 @@ t.test('our own connections override options that would lose tasks', async t => 
   })
 })
 
-t.test('after a failover the command is sent again over a new connection', async t => {
+t.test('after a failover a connection is made again; the command of the app is repeated', async t => {
+  const READONLY = new Error('READONLY You can\'t write against a read only replica.')
   const own = duplicate(client(t), 'test') as Redis
-  t.teardown(() => own.disconnect())
-  const { reconnectOnError } = own.options
-  t.equal(reconnectOnError!(new Error('READONLY You can\'t write against a read only replica.')), 2)
-  t.equal(reconnectOnError!(new Error('ERR other')), false)
+  const opened = connect(REDIS_URL, undefined).client as Redis
+  t.teardown(() => { for (const one of [own, opened]) one.disconnect() })
+  for (const [{ options: { reconnectOnError } }, how] of [[own, 1], [opened, 2]] as const) {
+    t.equal(reconnectOnError!(new Error('ERR other')), false)
+    t.equal(reconnectOnError!(READONLY), how)
+    t.equal(reconnectOnError!(READONLY), false, 'not at once again')
+  }
 })
 
 t.test('a client that nobody has connected is connected', async t => {
@@ -135,10 +142,30 @@ t.test('the clock of Redis counts, if it is another', async t => {
     await clock.synchronise()
     return clock.now() - Date.now()
   }
-  t.equal(await difference(timeAhead(0)), 0, 'noise does not count')
-  const offset = await difference(timeAhead(60_000))
-  t.ok(Math.abs(offset - 60_000) <= 2, String(offset))
-  t.equal(await difference(noPermission), 0)
+  const about = (offset: number, ms: number): void => { t.ok(Math.abs(offset - ms) <= 2, `${offset}, not ${ms}`) }
+  about(await difference(timeAhead(0)), 0)
+  about(await difference(timeAhead(60_000)), 60_000)
+  about(await difference(noPermission), 0)
+})
+
+t.test('a clock that is set: that of this process does not count, that of Redis is measured again', async t => {
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+  let ahead = 0
+  const clock = new RedisClock(answering({ status: 'ready', time: () => timeAhead(ahead)() }))
+  await clock.synchronise()
+  const start = clock.now()
+  for (const step of [3_600_000, -3_600_000]) {
+    Date.now = () => now() + step
+    ahead = -step // Redis' own clock stays as it is
+    t.ok(Math.abs(clock.now() - start) < 60_000, `this process: ${step} ms`)
+    await setImmediate() // it is measured again, as a clock that was set may be a machine that slept
+    t.ok(Math.abs(clock.now() - start) < 60_000, `this process: ${step} ms, and measured`)
+  }
+  Date.now = now
+  ahead = 3_600_000
+  clock.now()
+  await until('the step of Redis is noticed', () => clock.now() - start > 3_000_000)
 })
 
 t.test('an error that is not of Redis is not changed', async t => {
@@ -148,6 +175,6 @@ t.test('an error that is not of Redis is not changed', async t => {
   t.teardown(() => calls.close())
   const bug = calls.call('x', 'y', async () => { throw new TypeError('a bug') })
   t.match(await errorOf(bug), { name: 'TypeError', message: 'a bug' })
-  const refused = { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /Perhaps\. \(.*unknown command/ }
+  const refused = { code: 'FST_TASKS_REDIS_UNAVAILABLE', message: /^Redis did not answer in time/, cause: { message: /Perhaps\. \(.*unknown command/ } }
   t.match(await errorOf(calls.call('a call', 'Perhaps.', () => app.call('NOSUCH'))), refused)
 })

@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
 import { withDeadline } from '../../lib/store/redis/deadline.ts'
 
@@ -16,11 +17,31 @@ t.test('at the deadline it settles as onLate', async t => {
 
 t.test('onError decides what becomes of a rejection', async t => {
   const failing = async (): Promise<string> => { throw new Error('failed') }
-  t.equal(await withDeadline(failing, 10_000, late, () => 'mended'), 'mended')
+  t.equal(await withDeadline(failing, 10_000, late, { onError: () => 'mended' }), 'mended')
   const explain = (error: unknown): never => { throw new Error(`explained: ${(error as Error).message}`) }
-  await t.rejects(withDeadline(failing, 10_000, late, explain), { message: 'explained: failed' })
+  await t.rejects(withDeadline(failing, 10_000, late, { onError: explain }), { message: 'explained: failed' })
 })
 
 t.test('what throws before there is a promise rejects', async t => {
   await t.rejects(withDeadline(() => { throw new Error('thrown') }, 10_000, late), { message: 'thrown' })
+})
+
+t.test('a reply that is there wins over a deadline that has passed while something held the event loop', async t => {
+  const { port1, port2 } = new MessageChannel()
+  const held = (): Promise<string> => new Promise(resolve => {
+    port1.once('message', resolve)
+    port2.postMessage('there')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
+  })
+  t.equal(await withDeadline(held, 1, late), 'there')
+  port1.close()
+})
+
+t.test('while something is read the promise is not late', async t => {
+  let turns = 0
+  const inTurns = (): Promise<string> => new Promise(resolve => {
+    const turn = (): unknown => ++turns === 50 ? resolve('at last') : setImmediate(turn)
+    setTimeout(turn, 5)
+  })
+  t.equal(await withDeadline(inTurns, 1, late, { read: () => turns === 0 ? Math.random() : turns }), 'at last')
 })

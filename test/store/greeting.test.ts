@@ -105,7 +105,8 @@ t.test('after a reconnect Redis is checked again: it may be another server, and 
   const log = logger()
   let version = '7.0.0'
   const info = async (): Promise<string> => `redis_version:${version}\r\n`
-  const client = Object.assign(new EventEmitter(), { status: 'ready', isCluster: false, info, eval: async () => 1, publish: async () => 0 })
+  const commands = { info, eval: async () => 1, publish: async () => 0 }
+  const client = Object.assign(new EventEmitter(), { status: 'ready', isCluster: false, ...commands })
   const greeting = new Greeting({
     connection: { client: client as any, owned: true, address: 'redis://here' },
     clock: { now: Date.now, toStoreTime: time => time, synchronise: async () => {} },

@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import BeeQueue from 'bee-queue'
 import t, { type Test } from 'tap'
+import type { TaskHandle } from '../../lib/types.ts'
 import { build, connect, latch, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 
 /** A plain Bee-Queue with its own node_redis client. */
@@ -120,4 +121,50 @@ t.test('the record of a task that a plain worker finished is removed after resul
   t.match(await app.tasks.status('theirs'), { state: 'succeeded' })
   await until('it is removed', async () => await app.tasks.status('theirs') === null)
   t.equal(await redis.scard(key('succeeded')), 0)
+})
+
+t.test('the stall check of a plain Bee-Queue with a short interval does not touch what our workers run', async t => {
+  const prefix = randomPrefix()
+  const mayEnd = latch()
+  let runs = 0
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('long', async () => {
+      runs++
+      await mayEnd.promise
+      return 'done'
+    })
+  })
+  const { id } = await app.tasks.enqueue('long')
+  await reaches(app, id, 'active')
+  const queue = plainQueue(t, prefix, { stallInterval: 100 })
+  let taken = 0
+  queue.process(async () => { taken++ })
+  const redis = connect(t)
+  for (let check = 0; check < 5; check++) {
+    await redis.del(`${prefix}:{default}:stallBlock`) // the next check is due
+    t.equal(await queue.checkStalledJobs(), 0)
+  }
+  mayEnd.open()
+  await reaches(app, id, 'succeeded')
+  t.same([runs, taken], [1, 0])
+})
+
+t.test('our counts are right after removeJob and retry of a plain Bee-Queue', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => {
+    app.tasks.define('bad', () => { throw new Error('no') })
+    app.tasks.define('good', () => 1)
+  })
+  const worker = await app.tasks.startWorker()
+  const [bad, removed] = await app.tasks.enqueueMany('bad', [{}, {}]) as [TaskHandle, TaskHandle]
+  const good = await app.tasks.enqueue('good')
+  for (const { id } of [bad, removed]) await reaches(app, id, 'failed')
+  await reaches(app, good.id, 'succeeded')
+  await worker.close()
+  const queue = plainQueue(t, prefix, { isWorker: false, getEvents: false })
+  await queue.removeJob(good.id)
+  await queue.removeJob(removed.id)
+  t.match((await app.tasks.counts()).default, { succeeded: 0, failed: 1, waiting: 0 })
+  await (await queue.getJob(bad.id)).retry()
+  t.match((await app.tasks.counts()).default, { succeeded: 0, failed: 0, waiting: 1 })
 })

@@ -6,17 +6,17 @@ import { connect, until } from '../support/helpers.ts'
 import { claimsOf, isAbout, LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
 
 t.test('claim', async (t) => {
-  t.test('takes the oldest tasks first, with their records, for the length of the lease', async (t) => {
+  t.test('takes the oldest tasks first, with their records, and renews the lease of the worker', async (t) => {
     const f = new QueueFixture(t)
     await f.add('a', 'b', 'c')
     const events = await f.events(t)
-    const { jobs, now, next } = await f.queue.claim(2, 'w.1', LONG, false)
+    const { jobs, now, next } = await f.queue.claim(2, 'w.1', false)
     t.strictSame(jobs, ['a', 'b'].map(id => ({ id, text: text(id), token: 'w.1' })))
     const claims = { a: 'w.1', b: 'w.1' }
-    t.strictSame(await f.state(), { waiting: ['c'], active: ['b', 'a'], claims, jobs: ['a', 'b', 'c'] })
+    t.strictSame(await f.state(), { waiting: ['c'], claims, jobs: ['a', 'b', 'c'] })
     isAbout(t, now, 0)
     t.equal(next, null)
-    t.equal(await f.leaseEnd('a'), now + LONG)
+    t.strictSame(await f.redis.zrange(f.key('leases'), 0, '-1'), ['w'])
     t.equal((await f.queue.readTask('a'))!.live.claimedAt, now)
     await until('both messages arrive', () => events.length === 2)
     t.strictSame(events, ['task:a active', 'task:b active'])
@@ -29,7 +29,7 @@ t.test('claim', async (t) => {
     await f.add(...range(1, 60))
     const queues = [f.queue, f.queue.overClient(connect(t)), f.queue.overClient(connect(t))]
     const claim = (_: unknown, i: number): Promise<{ jobs: Array<{ id: string }> }> =>
-      queues[i % 3]!.claim(5, `w.${i}`, LONG, false)
+      queues[i % 3]!.claim(5, `w.${i}`, false)
     const claims = await Promise.all(Array.from({ length: 30 }, claim))
     t.strictSame(claims.flatMap(({ jobs }) => jobs.map(job => job.id)).sort(), range(1, 60).sort())
   })
@@ -39,15 +39,13 @@ t.test('claim', async (t) => {
     await f.add(...range(1, 6))
     t.strictSame(await f.claim(2, 'w.10'), ['n1', 'n2'])
     const before = await f.state()
-    await f.setLeaseEnd('n1', 1)
-    const { jobs } = await f.queue.claim(5, 'w.10', LONG, true)
+    const { jobs } = await f.queue.claim(5, 'w.10', true)
     const same = ['n1', 'n2'].map(id => ({ id, text: text(id), token: 'w.10' }))
     t.strictSame(jobs.sort((x, y) => x.id < y.id ? -1 : 1), same)
     t.strictSame(await f.state(), before)
-    for (const id of ['n1', 'n2']) isAbout(t, await f.leaseEnd(id), LONG, id)
-    t.strictSame(await f.claim(2, 'w.1', LONG, true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
+    t.strictSame(await f.claim(2, 'w.1', true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
     await f.redis.hdel(f.key('jobs'), 'n1')
-    const again = await f.queue.claim(0, 'w.10', LONG, true)
+    const again = await f.queue.claim(0, 'w.10', true)
     t.equal(again.jobs.find(job => job.id === 'n1')!.text, null, 'a record that was removed meanwhile')
   })
 
@@ -57,7 +55,7 @@ t.test('claim', async (t) => {
     const delays: Record<string, number> = { late: 3, early: 1, mid: 2, 'not yet': due }
     await f.queue.addMany(Object.entries(delays).map(([id, delay]) => ({ id, text: text('x'), delay })))
     await f.add('first')
-    const { jobs, next } = await f.queue.claim(0, 'w.1', LONG, false)
+    const { jobs, next } = await f.queue.claim(0, 'w.1', false)
     t.strictSame([jobs, next], [[], due])
     t.strictSame(await f.waiting(), ['first', 'early', 'mid', 'late'])
     t.strictSame((await f.state()).delayed, ['not yet'])
@@ -67,7 +65,7 @@ t.test('claim', async (t) => {
   t.test('takes up to a thousand tasks, and moves up to a thousand due ones', async (t) => {
     const f = new QueueFixture(t)
     await f.queue.addMany(range(1, 1_001).map((id, i) => ({ id, text: text(id), delay: i + 1 })))
-    const first = await f.queue.claim(1_000, 'w.1', LONG, false)
+    const first = await f.queue.claim(1_000, 'w.1', false)
     t.strictSame(first.jobs.map(job => job.id), range(1, 1_000))
     t.equal(first.next, 1_001)
     t.strictSame(await f.claim(1, 'w.2'), ['n1001'])
@@ -79,18 +77,16 @@ t.test('claim', async (t) => {
     await f.redis.hdel(f.key('jobs'), 'gone')
     await f.redis.lpush(f.key('waiting'), 'a')
     t.strictSame(await f.claim(9), ['a'])
-    t.strictSame(await f.state(), { active: ['a'], claims: { a: 'w.1' }, jobs: ['a'] })
+    t.strictSame(await f.state(), { claims: { a: 'w.1' }, jobs: ['a'] })
   })
 
-  t.test('an id that is claimed already goes back to active, and is not claimed twice', async (t) => {
+  t.test('an id that is claimed already is not claimed twice', async (t) => {
     const f = new QueueFixture(t)
     await f.add('a', 'b')
     await f.claim(1)
-    await f.requeueAsBeeQueue('a')
-    await f.redis.lpush(f.key('active'), 'a')
+    await f.redis.rpush(f.key('waiting'), 'a')
     t.strictSame(await f.claim(9, 'w.2'), ['b'])
-    const { active, claims } = await f.state()
-    t.strictSame([active.sort(), claims], [['a', 'b'], { a: 'w.1', b: 'w.2' }])
+    t.strictSame(await f.state(), { claims: { a: 'w.1', b: 'w.2' }, jobs: ['a', 'b'] })
   })
 
   t.test('a task that stalled before is claimed alone', async (t) => {
@@ -126,12 +122,11 @@ t.test('release', async (t) => {
     await f.add('a', 'b', 'c', 'd')
     await f.claim(3)
     await f.queue.updateProgress({ id: 'b', token: 'w.1' }, '{"stage":"X"}')
-    await f.redis.sadd(f.key('stalling'), 'b')
     const before = (await f.dump()).jobs
     const events = await f.events(t)
     t.strictSame(await f.queue.release(claimsOf('b', 'c')), ['owned', 'owned'])
     const jobs = ['a', 'b', 'c', 'd']
-    t.strictSame(await f.state(), { waiting: ['d', 'c', 'b'], active: ['a'], claims: { a: 'w.1' }, jobs })
+    t.strictSame(await f.state(), { waiting: ['d', 'c', 'b'], claims: { a: 'w.1' }, jobs })
     t.strictSame((await f.dump()).jobs, before, 'no attempt was spent')
     await until('both messages arrive', () => events.length === 2)
     t.strictSame(events.sort(), ['task:b waiting', 'task:c waiting'])
@@ -151,34 +146,32 @@ t.test('release', async (t) => {
     t.strictSame(await f.queue.release(claimsOf('b')), ['lost'], 'once')
     t.strictSame(await f.waiting(), ['b'])
   })
-
-  t.test('a task that a plain stall check queued is in the queue once', async (t) => {
-    const f = new QueueFixture(t)
-    await f.add('a', 'b')
-    await f.claim(1)
-    await f.requeueAsBeeQueue('a')
-    t.strictSame(await f.queue.release(claimsOf('a')), ['owned'])
-    t.strictSame(await f.waiting(), ['a', 'b'])
-  })
 })
 
-t.test('renew: renews the leases of the owner only, and says what was lost and what to cancel', async (t) => {
+t.test('checkClaims: says what is owned, lost, or to be cancelled, and changes nothing', async (t) => {
   const f = new QueueFixture(t)
   await f.add('a', 'b', 'c')
-  await f.claim(2, 'w.1', 20_000)
-  await f.claim(1, 'w.10', 20_000)
+  await f.claim(2, 'w.1')
+  await f.claim(1, 'w.10')
   await f.queue.cancel('b', text('b'), text('b', 'cancelled'), LONG)
-  await f.redis.sadd(f.key('stalling'), 'a', 'b', 'c')
-  const end = await f.leaseEnd('c')
-  const statuses = await f.queue.renew(LONG, claimsOf('a', 'b', 'c', 'nobody'))
+  const before = await f.dump()
+  const statuses = await f.queue.checkClaims(claimsOf('a', 'b', 'c', 'nobody'))
   t.strictSame(statuses, ['owned', 'cancelRequested', 'lost', 'lost'])
-  for (const id of ['a', 'b']) isAbout(t, await f.leaseEnd(id), LONG, id)
-  t.equal(await f.leaseEnd('c'), end)
-  t.strictSame(await f.state(), {
-    active: ['c', 'b', 'a'],
-    claims: { a: 'w.1', b: 'w.1', c: 'w.10' },
-    stalling: ['c'],
-    cancelling: ['b'],
-    jobs: ['a', 'b', 'c']
-  })
+  t.strictSame(await f.queue.checkClaims([]), [])
+  t.strictSame(await f.dump(), before)
+})
+
+t.test('renew: says whether the lease was in force, and whether any cancel was requested', async (t) => {
+  const f = new QueueFixture(t)
+  t.strictSame(await f.queue.renew('w', 1), { kept: false, cancels: false }, 'the first lease')
+  t.strictSame(await f.queue.renew('w', 1), { kept: true, cancels: false })
+  await f.add('a')
+  await f.claim(1)
+  await f.queue.cancel('a', text('a'), text('a', 'cancelled'), LONG)
+  t.strictSame(await f.queue.renew('w', 1), { kept: true, cancels: true })
+  await f.expireLease()
+  t.match(await f.queue.renew('w', 1), { kept: false })
+  t.match(await f.queue.renew('w', 1), { kept: true })
+  await f.redis.zadd(f.key('leases'), 1e12, 'w')
+  t.match(await f.queue.renew('w', 1), { kept: false }, 'a tick that was never counted')
 })

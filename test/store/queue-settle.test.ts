@@ -28,7 +28,6 @@ t.test('settle', async (t) => {
       await f.claim(2)
       await f.queue.updateProgress({ id: 'a', token: 'w.1' }, '{}')
       await f.redis.hset(f.key('stalls'), 'a', 1, 'b', 1)
-      await f.redis.sadd(f.key('stalling'), 'a', 'b')
       await f.redis.sadd(f.key('cancelling'), 'a', 'b')
       const events = await f.events(t)
       t.strictSame(await f.settle(['a', outcome], ['b', outcome, 0]), ['owned', 'owned'])
@@ -105,7 +104,6 @@ t.test('settle', async (t) => {
     ), ['owned', 'owned', 'lost', 'owned', 'owned', 'lost'])
     t.strictSame(await f.state(), {
       waiting: ['f'],
-      active: ['d'],
       claims: { d: 'w.2' },
       failed: ['a'],
       succeeded: ['b', 'e'],
@@ -114,15 +112,6 @@ t.test('settle', async (t) => {
       jobs: ['a', 'b', 'd', 'e', 'f']
     })
     isAbout(t, await f.score('done:succeeded', 'b'), 2 * LONG)
-  })
-
-  t.test('an id that is in active twice hides no other', async (t) => {
-    const f = new QueueFixture(t)
-    await f.add('a', 'b')
-    await f.claim(2)
-    await f.redis.rpush(f.key('active'), 'a')
-    t.strictSame(await f.settle(['a', 'succeeded'], ['b', 'succeeded']), ['owned', 'owned'])
-    t.strictSame((await f.state()).active, ['a'], 'b was removed')
   })
 
   t.test('drop removes the claim, and what belongs to it', async (t) => {
@@ -138,15 +127,6 @@ t.test('settle', async (t) => {
     await f.redis.publish(f.key('end'), '')
     await until('the last message arrives', () => events.length > 0)
     t.strictSame(events, ['end '])
-  })
-
-  t.test('a task that a plain stall check queued does not run again', async (t) => {
-    const f = new QueueFixture(t)
-    await f.add('a', 'b')
-    await f.claim(1)
-    await f.requeueAsBeeQueue('a')
-    t.strictSame(await f.settle(['a', 'succeeded']), ['owned'])
-    t.strictSame(await f.waiting(), ['b'])
   })
 
   t.test('publishes the event that a plain producer waits for', async (t) => {

@@ -78,7 +78,7 @@ t.test('readTask says where a task is', async (t) => {
   await f.add('held', 'claimed', 'waiting')
   await f.queue.add({ id: 'delayed', text: text('delayed'), delay: due })
   await f.takeAsBeeQueue()
-  const { now } = await f.queue.claim(1, 'w.1', LONG, false)
+  const { now } = await f.queue.claim(1, 'w.1', false)
   const lives = { held: { held: true }, claimed: { claimedAt: now }, waiting: {}, delayed: { delayedTo: due } }
   for (const [id, live] of Object.entries(lives)) {
     t.strictSame(await f.queue.readTask(id), { text: text(id), raw: Buffer.from(text(id)), live }, id)
@@ -93,14 +93,14 @@ t.test('readTask says where a task is', async (t) => {
 t.test('claimNext waits for one task, and claims it', async (t) => {
   const f = new QueueFixture(t)
   const next = async (token: string, seconds = 10): Promise<string[]> => {
-    const { jobs } = await f.queue.overClient(connect(t)).claimNext(seconds, token, LONG)
+    const { jobs } = await f.queue.overClient(connect(t)).claimNext(seconds, token)
     return jobs.map(job => job.id)
   }
   t.strictSame(await next('w.1', 0.05), [], 'no task came')
-  const waits = [next('w.2'), next('x.1')]
-  await until('both wait', async () => /blocked_clients:2/.test(await f.redis.info('clients')))
+  const waits = [await f.wait(t, 'w.2'), await f.wait(t, 'x.1')]
   await f.add('a')
-  t.strictSame((await Promise.all(waits)).flat(), ['a'], 'both wake up, and one of them gets it')
+  const replies = await Promise.all(waits.map(wait => wait.claimed))
+  t.strictSame(replies.flatMap(({ jobs }) => jobs.map(job => job.id)), ['a'], 'both wake up, and one of them gets it')
   await f.add('b', 'c')
   t.strictSame(await next('w.3'), ['b'], 'one at a time')
   t.equal((await f.redis.lrange(f.key('waiting'), 0, -1)).join(), 'c')
@@ -116,40 +116,30 @@ t.test('cancelWait', async (t) => {
   t.test('returns what the wait had claimed', async (t) => {
     const f = new QueueFixture(t)
     await f.add('a')
-    await f.queue.overClient(connect(t)).claimNext(1, 'w.1', LONG)
-    const { jobs } = await f.queue.cancelWait('w.1', LONG)
+    await f.queue.overClient(connect(t)).claimNext(1, 'w.1')
+    const { jobs } = await f.queue.cancelWait('w.1')
     t.strictSame(jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
-    t.strictSame((await f.queue.cancelWait('w.2', LONG)).jobs, [])
-  })
-
-  t.test('claims it for a whole lease', async (t) => {
-    const f = new QueueFixture(t)
-    await f.add('a')
-    await f.queue.overClient(connect(t)).claimNext(1, 'w.1', LONG)
-    await f.setLeaseEnd('a', Date.now() + 50)
-    await f.queue.cancelWait('w.1', LONG)
-    isAbout(t, await f.leaseEnd('a'), LONG)
+    t.strictSame((await f.queue.cancelWait('w.2')).jobs, [])
   })
 
   t.test('a wait that goes on claims nothing, other waits do, and the mark expires', async (t) => {
     const f = new QueueFixture(t)
-    const cancelled = f.queue.overClient(connect(t)).claimNext(10, 'w.1', LONG)
-    await until('it waits', async () => /blocked_clients:1/.test(await f.redis.info('clients')))
-    t.strictSame((await f.queue.cancelWait('w.1', LONG)).jobs, [])
+    const cancelled = await f.wait(t, 'w.1')
+    t.strictSame((await f.queue.cancelWait('w.1')).jobs, [])
     await f.add('a')
-    t.strictSame((await cancelled).jobs, [])
-    const { jobs } = await f.queue.overClient(connect(t)).claimNext(10, 'w.2', LONG)
+    t.strictSame((await cancelled.claimed).jobs, [])
+    const { jobs } = await f.queue.overClient(connect(t)).claimNext(10, 'w.2')
     t.strictSame(jobs.map(job => job.id), ['a'])
     const ttl = await f.redis.pttl(f.key('cancelledWaits'))
     t.ok(ttl > 50_000 && ttl <= 60_000, `${ttl}`)
     await f.redis.zadd(f.key('cancelledWaits'), 1, 'old')
-    await f.queue.cancelWait('w.3', LONG)
+    await f.queue.cancelWait('w.3')
     t.strictSame((await f.redis.zrange(f.key('cancelledWaits'), 0, '-1')).sort(), ['w.1', 'w.3'])
   })
 
   t.test('a wait that Redis refuses rejects', async (t) => {
     const f = new QueueFixture(t)
     await f.redis.set(f.key('waiting'), 'no list')
-    await t.rejects(f.queue.claimNext(1, 'w.1', LONG), { message: /WRONGTYPE/ })
+    await t.rejects(f.queue.claimNext(1, 'w.1'), { message: /WRONGTYPE/ })
   })
 })

@@ -73,7 +73,8 @@ export async function checkBundle (t: Test, bundle: string): Promise<void> {
   const file = join(folder, basename(bundle))
   copyFileSync(bundle, file)
   const env = { PATH: process.env.PATH, REDIS_URL, PREFIX: randomPrefix() }
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: dirname(file), env, timeout: 40_000 })
+  const options = { cwd: dirname(file), env, timeout: 40_000 }
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], options)
   const expected = { results: [42, 2, 'in memory'], refused: 'FST_ERR_VALIDATION', thread: 'FST_TASKS_THREAD_BUNDLED' }
   t.same(stdout && JSON.parse(stdout), expected, stderr)
 }

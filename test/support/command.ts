@@ -8,6 +8,8 @@ import { until } from './helpers.ts'
 
 // Processes start and end one after the other: on a busy machine that takes long.
 t.setTimeout(300_000)
+// They also wait a lot: two at a time.
+t.jobs = 2
 export const DEADLINE = 60_000
 
 export const CLI = new URL('../../lib/cli/main.js', import.meta.url).pathname
@@ -35,7 +37,7 @@ export function runInTerminal (
   const scriptArgs = ['--quiet', '--return', '--command', command, '/dev/null']
   const options = { cwd: folder, env: { ...process.env, TERM: 'xterm-256color', ...env } }
   const terminal = observed(t, spawn('script', scriptArgs, options))
-  const asked = answer && until('the command asks', () => /\[y\/N\]/.test(terminal.out()))
+  const asked = answer && until('the command asks', () => /\[y\/N\]/.test(terminal.out()), DEADLINE)
   if (asked) void asked.then(() => terminal.child.stdin!.write(answer), () => {})
   return terminal
 }

@@ -1,13 +1,13 @@
 /**
  * What tests share: an app with its own prefix in Redis, latches instead of sleeps, polling with a deadline.
  */
+import './plain-children.ts'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import tasks from '../../lib/plugin.ts'
-import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 import type { AdvanceOptions, TaskRecord, TasksOptions } from '../../lib/types.ts'
 
 export const REDIS_URL = process.env.REDIS_URL!
@@ -95,19 +95,18 @@ export function reaches (app: FastifyInstance, id: string, ...states: string[]):
   })
 }
 
-/** Resolves once so many workers of this process have checked a queue for stalled tasks, from now on. */
-export async function checkedForStalled (t: Test, workers: number): Promise<void> {
-  const { recover } = RedisUpkeep.prototype
-  const checked = new Set<RedisUpkeep>()
-  const restore = (): void => { RedisUpkeep.prototype.recover = recover }
-  t.teardown(restore)
-  RedisUpkeep.prototype.recover = async function (...args) {
-    const found = await recover.apply(this, args)
-    checked.add(this)
-    return found
-  }
-  await until(`${workers} workers have checked for stalled tasks`, () => checked.size >= workers)
-  restore()
+/** Resolves once the workers of a queue have made so many ticks, from now on. */
+export async function ticks (redis: Redis, prefix: string, count: number, queue = 'default'): Promise<void> {
+  const read = async (): Promise<number> => Number(await redis.get(`${prefix}:{${queue}}:tick`))
+  const end = await read() + count
+  await until(`the workers have made ${count} ticks`, async () => await read() >= end, 30_000)
+}
+
+/** As if these tasks had been claimed by a worker that died long ago. The next tick finds them. */
+export async function claimByDeadWorker (redis: Redis, prefix: string, ...ids: string[]): Promise<void> {
+  const key = (name: string): string => `${prefix}:{default}:${name}`
+  const claims = ids.flatMap(id => [id, `dead.1 ${Date.now()}`])
+  await redis.multi().hset(key('claims'), ...claims).zadd(key('leases'), -1_000, 'dead').del(key('tickBlock')).exec()
 }
 
 export type AnyError = Error & { code: string, statusCode: number, [key: string]: any }

@@ -4,8 +4,8 @@
 import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
-import { connect, randomPrefix, REDIS_URL } from './helpers.ts'
-import type { ClaimRef, Settlement } from '../../lib/store/contract.ts'
+import { connect, randomPrefix, REDIS_URL, until } from './helpers.ts'
+import type { ClaimRef, ClaimReply, Settlement, SweepReply } from '../../lib/store/contract.ts'
 
 export const LONG = 60_000
 
@@ -28,14 +28,24 @@ export class QueueFixture {
     this.queue = new RedisQueue(this.redis, 'q', this.prefix)
   }
 
+  /** A wait for a task on a connection of its own, once Redis has blocked that connection. */
+  async wait (t: Test, token: string, seconds = 10): Promise<{ claimed: Promise<ClaimReply> }> {
+    const client = connect(t)
+    const id = await client.client('ID')
+    const claimed = this.queue.overClient(client).claimNext(seconds, token)
+    // Not by the number of blocked connections: other tests have theirs.
+    await until('it waits', async () => / flags=b /.test(String(await this.redis.client('LIST', 'ID', id))))
+    return { claimed }
+  }
+
   get upkeep (): RedisQueue['upkeep'] { return this.queue.upkeep }
 
   key (name: string): string { return `${this.prefix}:{q}:${name}` }
 
   async add (...ids: string[]): Promise<void> { await this.queue.addMany(ids.map(id => ({ id, text: text(id) }))) }
 
-  async claim (free: number, token = 'w.1', lease = LONG, again = false): Promise<string[]> {
-    const { jobs } = await this.queue.claim(free, token, lease, again)
+  async claim (free: number, token = 'w.1', again = false): Promise<string[]> {
+    const { jobs } = await this.queue.claim(free, token, again)
     return jobs.map(job => job.id)
   }
 
@@ -46,34 +56,33 @@ export class QueueFixture {
       ({ id, token, outcome, text: text(id, outcome), ms })))
   }
 
-  /** Lets leases expire, as if their workers had been unavailable for that long. */
-  async expireLeases (...ids: string[]): Promise<void> { for (const id of ids) await this.setLeaseEnd(id, 1) }
+  /** Lets the lease of a worker expire, as if it had been unavailable for that long. */
+  async expireLease (worker = 'w'): Promise<void> { await this.redis.zadd(this.key('leases'), -1_000, worker) }
 
-  async setLeaseEnd (id: string, end: number | string): Promise<void> {
-    const [token, claimedAt] = (await this.redis.hget(this.key('claims'), id))!.split(' ')
-    await this.redis.hset(this.key('claims'), id, `${token} ${claimedAt} ${end}`)
-  }
-
-  async leaseEnd (id: string): Promise<number> {
-    return Number((await this.redis.hget(this.key('claims'), id))!.split(' ')[2])
+  /** Makes a tick, and sweeps to the end. */
+  async sweep (maxStalls = 2): Promise<Pick<SweepReply, 'requeued' | 'exhausted'>> {
+    await this.redis.del(this.key('tickBlock'))
+    const found: Pick<SweepReply, 'requeued' | 'exhausted'> = { requeued: [], exhausted: [] }
+    for (let position: string | null = null; ;) {
+      const reply: SweepReply = await this.upkeep.sweep(LONG, maxStalls, position)
+      found.requeued.push(...reply.requeued)
+      found.exhausted.push(...reply.exhausted)
+      position = reply.position
+      if (position === null) return found
+    }
   }
 
   /** What a plain Bee-Queue worker does to take the next task. */
   takeAsBeeQueue (): Promise<unknown> { return this.redis.rpoplpush(this.key('waiting'), this.key('active')) }
 
-  /** What the stall check of a plain Bee-Queue does to give a task back. */
-  async requeueAsBeeQueue (id: string): Promise<void> {
-    await this.redis.lrem(this.key('active'), 0, id)
-    await this.redis.lpush(this.key('waiting'), id)
-  }
-
   /** Oldest first. */
   async waiting (): Promise<string[]> { return (await this.redis.lrange(this.key('waiting'), 0, -1)).reverse() }
 
-  /** Everything that the queue has in Redis, by key, but for the key of watched tasks. */
+  /** Everything that the queue has in Redis, by key, but for watched tasks and leases. */
   async dump (): Promise<Record<string, any>> {
     const found: Record<string, any> = {}
-    const keys = (await this.redis.keys(`${this.prefix}:*`)).filter(key => key !== this.key('watched'))
+    const unseen = new Set(['watched', 'leases', 'floors', 'tick', 'tickBlock'].map(name => this.key(name)))
+    const keys = (await this.redis.keys(`${this.prefix}:*`)).filter(key => !unseen.has(key))
     for (const key of keys.sort()) found[key.slice(this.prefix.length + 5)] = await this.#content(key)
     return found
   }

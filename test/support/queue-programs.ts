@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { isTerminal } from '../../lib/records/task-record.ts'
 import type { QueueUnderTest } from './queue-under-test.ts'
-import type { ClaimRef, ClaimReply, NewJob, Settlement } from '../../lib/store/contract.ts'
+import type { ClaimRef, ClaimReply, NewJob, PurgePosition, Settlement } from '../../lib/store/contract.ts'
 import type { TaskState } from '../../lib/types.ts'
 
 /** One call, or a few that belong together. */
@@ -82,7 +82,7 @@ async function before (
 
 /** Cancels a wait, and wakes it: a wait in Redis goes on. It claims nothing, so the new task can be removed again. */
 async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply | null>, token: string): Promise<unknown> {
-  const cancelled = claimed(side, await side.queue.cancelWait(token, LONG), true)
+  const cancelled = claimed(side, await side.queue.cancelWait(token), true)
   const added = await side.queue.add({ id: 'bell', text: text('bell') })
   const reply = await waiting
   return { cancelled, added, reply: reply && claimed(side, reply), removed: await side.queue.remove('bell') }
@@ -90,7 +90,7 @@ async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply | null
 
 /** What a worker does: a store may leave the claim to it. */
 async function claimedBy (side: QueueUnderTest, waiting: Promise<ClaimReply | null>, token: string): Promise<unknown> {
-  return claimed(side, await waiting ?? await side.queue.claim(1, token, LONG, false))
+  return claimed(side, await waiting ?? await side.queue.claim(1, token, false))
 }
 
 export const calls = {
@@ -102,16 +102,16 @@ export const calls = {
   /** A task that is due already. Redis queues it at the next claim, so that follows. */
   addDue: call('add a due task', async (side, id: string) => {
     const added = await side.queue.add({ id, text: text(id), delay: 1 })
-    return [added, claimed(side, await side.queue.claim(0, 'w.9', LONG, false))]
+    return [added, claimed(side, await side.queue.claim(0, 'w.9', false))]
   }),
 
   claim: call('claim', async (side, { free, token, again = false }: { free: number, token: string, again?: boolean }) =>
-    claimed(side, await side.queue.claim(free, token, LONG, again), again)),
+    claimed(side, await side.queue.claim(free, token, again), again)),
 
   /** If nothing is waiting, the wait is cancelled. */
   claimNext: call('claimNext', async (side, token: string) => {
     const { waiting } = await side.queue.counts()
-    const wait = side.waitingQueue.claimNext(5, token, LONG)
+    const wait = side.waitingQueue.claimNext(5, token)
     if (waiting > 0) return claimedBy(side, wait, token)
     return endWait(side, wait, token)
   }),
@@ -119,20 +119,22 @@ export const calls = {
   /** Waits for a task that is added meanwhile. */
   waitForTask: call('claimNext and add', async (side, { id, token }: ClaimRef) => {
     const { waiting } = await side.queue.counts()
-    const wait = side.waitingQueue.claimNext(5, token, LONG)
+    const wait = side.waitingQueue.claimNext(5, token)
     if (waiting > 0) return [await claimedBy(side, wait, token), await side.queue.add({ id, text: text(id) })]
     const added = await side.queue.add({ id, text: text(id) })
     return added ? claimedBy(side, wait, token) : endWait(side, wait, token)
   }),
 
   cancelWait: call('cancelWait', async (side, token: string) =>
-    claimed(side, await side.queue.cancelWait(token, LONG), true)),
+    claimed(side, await side.queue.cancelWait(token), true)),
 
   settle: call('settle', (side, batch: Array<ClaimRef & { outcome: Settlement['outcome'], span: Span }>) =>
     side.queue.settle(batch.map(({ id, token, outcome, span }) =>
-      ({ id, token, outcome, text: text(id, outcome), ms: SPANS[span](id) })))),
+      ({ id, token, outcome, text: text(id, outcome === 'retry' ? 'retrying' : outcome), ms: SPANS[span](id) })))),
 
-  renew: call('renew', (side, claims: ClaimRef[]) => side.queue.renew(LONG, claims)),
+  renew: call('renew', (side, worker: string) => side.queue.renew(worker, 1).then(({ cancels }) => cancels)),
+
+  checkClaims: call('checkClaims', (side, claims: ClaimRef[]) => side.queue.checkClaims(claims)),
 
   release: call('release', (side, claims: ClaimRef[]) => side.queue.release(claims)),
 
@@ -154,11 +156,14 @@ export const calls = {
 
   remove: call('remove', (side, id: string) => side.queue.remove(id)),
 
-  purge: call('purge', (side, limit: number) => side.queue.purge(limit)),
+  purge: call('purge', (side, { limit, retrying, after }: {
+    limit: number, retrying: boolean, after: PurgePosition | null
+  }) => side.queue.purge(limit, { retrying, after })),
 
   pageOf: call('pageOf', (side, { state, after, place, limit }: {
     state: TaskState, after: string, place: number, limit: number
-  }) => side.queue.pageOf(state, limit, after === '' ? undefined : { id: after, place })),
+  }) => side.queue.pageOf(state, limit, after === '' ? undefined : { id: after, place })
+    .then(page => state === 'active' ? after !== '' || page.ids.length : page)),
 
   /** From now on the messages about these tasks are compared. */
   watch: call('watch', async (side, ids: string[]) => {
@@ -179,6 +184,9 @@ const json = fc.constantFrom(
 )
 const state = fc.constantFrom(...STATES)
 const place = fc.constantFrom(-9, 0, 1, 2, 1e15)
+const position = fc.option(fc.record<PurgePosition>({
+  waitingLeft: fc.constantFrom(-1, 0, 1, 2, 1e9), delayedKept: fc.constantFrom(0, 1, 2)
+}), { freq: 2 })
 const settlement = fc.record({ id, token, outcome: fc.constantFrom(...OUTCOMES), span })
 
 export const programs = fc.array(fc.oneof(
@@ -190,7 +198,8 @@ export const programs = fc.array(fc.oneof(
   fc.record({ id, token }).map(calls.waitForTask),
   token.map(calls.cancelWait),
   { weight: 6, arbitrary: fc.array(settlement, { maxLength: 4 }).map(calls.settle) },
-  claims.map(calls.renew),
+  token.map(calls.renew),
+  claims.map(calls.checkClaims),
   claims.map(calls.release),
   fc.record({ id, token, json }).map(calls.updateProgress),
   fc.record({ worker: id, report: fc.constantFrom('{}', '{"n":1}', 'no json', '') }).map(calls.heartbeat),
@@ -198,7 +207,7 @@ export const programs = fc.array(fc.oneof(
   { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
   fc.record({ id, stale }).map(calls.retry),
   id.map(calls.remove),
-  limit.map(calls.purge),
+  fc.record({ limit, retrying: fc.boolean(), after: position }).map(calls.purge),
   fc.record({ state, after: fc.oneof(id, fc.constant('')), place, limit }).map(calls.pageOf),
   fc.array(id, { maxLength: 3 }).map(calls.watch)
 ), { minLength: 10, maxLength: 60, size: 'max' })
@@ -214,11 +223,14 @@ const cancelA = calls.cancel({ id: 'a', span: 'long' })
 export const knownPrograms: Call[][] = [
   // A cancel is requested while a task runs: no retry, no release. The next task of that id knows nothing of it.
   [
-    calls.watch(['a']), calls.add(a), claimOne, cancelA, calls.renew([a]), settleA('retry'), settleA('defer', 'none'),
-    calls.release([a]), settleA('cancelled'), calls.remove('a'),
-    calls.add(a), claimOne, calls.renew([a]), settleA('retry')
+    calls.watch(['a']), calls.add(a), claimOne, cancelA, calls.checkClaims([a]), settleA('retry'),
+    settleA('defer', 'none'), calls.release([a]), settleA('cancelled'), calls.remove('a'),
+    calls.add(a), claimOne, calls.checkClaims([a]), settleA('retry')
   ],
-  [calls.watch(['a']), calls.add(a), claimOne, cancelA, settleA('drop'), calls.renew([a]), calls.purge(9)],
+  [
+    calls.watch(['a']), calls.add(a), claimOne, cancelA, settleA('drop'), calls.renew('w'),
+    calls.purge({ limit: 9, retrying: false, after: null })
+  ],
   // Progress goes with the claim.
   [
     calls.watch(['a']), calls.add(a),
@@ -260,7 +272,10 @@ export const knownPrograms: Call[][] = [
 
 /** Everything that can be seen of a queue. */
 export async function observe (side: QueueUnderTest): Promise<unknown> {
-  const pages = await Promise.all(STATES.map(async state => (await side.queue.pageOf(state, 100)).ids))
+  const pages = await Promise.all(STATES.map(async state => {
+    const { ids } = await side.queue.pageOf(state, 100)
+    return state === 'active' ? ids.sort() : ids // the clock of memory mode stands still: all claims are as old
+  }))
   const records = await Promise.all([...new Set([...IDS, ...pages.flat()])].map(async id => {
     const read = await side.queue.readTask(id)
     if (!read) return null

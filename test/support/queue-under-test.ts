@@ -29,6 +29,7 @@ export const members = Object.keys({
   cancelWait: true,
   settle: true,
   renew: true,
+  checkClaims: true,
   release: true,
   updateProgress: true,
   heartbeat: true,

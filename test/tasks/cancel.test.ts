@@ -37,7 +37,10 @@ inRedis('a running one is aborted through its signal, from another process', 'tw
   await build(t, { prefix, worker: true }, app => {
     app.tasks.define('x', { retries: 3, backoff: { strategy: 'immediate' } }, async (_data, task) => {
       hasBegun.open()
-      await sleep(60_000, undefined, { signal: task.signal }).catch(error => { reason = task.signal.reason; throw error })
+      await sleep(60_000, undefined, { signal: task.signal }).catch(error => {
+        reason = task.signal.reason
+        throw error
+      })
     })
   })
   const handle = await web.tasks.enqueue('x')
@@ -69,7 +72,10 @@ t.test('one that ignores its signal is cancelled all the same, and keeps its slo
 t.test('one between two attempts', async t => {
   let runs = 0
   const app = await build(t, { worker: true }, app => {
-    app.tasks.define('x', { retries: 3, backoff: { strategy: 'fixed', delay: 200 } }, () => { runs++; throw new Error('no') })
+    app.tasks.define('x', { retries: 3, backoff: { strategy: 'fixed', delay: 200 } }, () => {
+      runs++
+      throw new Error('no')
+    })
   })
   const handle = await app.tasks.enqueue('x')
   await reaches(app, handle.id, 'retrying')
@@ -83,7 +89,11 @@ inRedis('a failure that comes between the cancel and its news is not retried', '
   const go = latch()
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true }, app => {
-    app.tasks.define('x', { retries: 3, backoff: { strategy: 'immediate' } }, async () => { hasBegun.open(); await go.promise; throw new Error('no') })
+    app.tasks.define('x', { retries: 3, backoff: { strategy: 'immediate' } }, async () => {
+      hasBegun.open()
+      await go.promise
+      throw new Error('no')
+    })
   })
   const { id } = await app.tasks.enqueue('x')
   await hasBegun.promise
@@ -93,11 +103,14 @@ inRedis('a failure that comes between the cancel and its news is not retried', '
   t.match(await reaches(app, id, 'cancelled'), { attempt: 1 })
 })
 
-inRedis('a message that was lost is made up for at the next renewal of the claim', 'a message that is lost', async t => {
+inRedis('a lost message: the cancel arrives with the next renewal of the claim', 'a message that is lost', async t => {
   const hasBegun = latch()
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true, stallInterval: 1_000 }, app => {
-    app.tasks.define('x', async (_data, task) => { hasBegun.open(); await sleep(60_000, undefined, { signal: task.signal }) })
+    app.tasks.define('x', async (_data, task) => {
+      hasBegun.open()
+      await sleep(60_000, undefined, { signal: task.signal })
+    })
   })
   const { id } = await app.tasks.enqueue('x')
   await hasBegun.promise

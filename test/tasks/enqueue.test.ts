@@ -10,8 +10,12 @@ t.test('define', async t => {
   t.match(task, { name: 'one', queue: 'mail' })
   t.match(await errorOf(() => app.tasks.define('one')), { code: 'FST_TASKS_ALREADY_DEFINED' })
   t.match(await errorOf(() => app.tasks.define('no spaces')), { code: 'FST_TASKS_NAME_INVALID', message: /no spaces/ })
-  t.match(await errorOf(() => app.tasks.define('two', {}, 'handler' as any)), { code: 'FST_TASKS_HANDLER_INVALID', message: /got "handler"/ })
-  t.match(await errorOf(() => app.tasks.define('two', { retries: -1 })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /retries.*-1/ })
+  t.match(await errorOf(() => app.tasks.define('two', {}, 'handler' as any)), {
+    code: 'FST_TASKS_HANDLER_INVALID', message: /got "handler"/
+  })
+  t.match(await errorOf(() => app.tasks.define('two', { retries: -1 })), {
+    code: 'FST_TASKS_TASK_OPTION_INVALID', message: /retries.*-1/
+  })
 })
 
 t.test('what is wrong is refused, and nothing is in Redis', async t => {
@@ -42,7 +46,9 @@ t.test('what is wrong is refused, and nothing is in Redis', async t => {
 
 t.test('data comes as it was sent', async t => {
   const got: unknown[] = []
-  const app = await build(t, { worker: { concurrency: 1 } }, app => { app.tasks.define('x', data => { got.push(data); return data }) })
+  const app = await build(t, { worker: { concurrency: 1 } }, app => {
+    app.tasks.define('x', data => { got.push(data); return data })
+  })
   const values = [null, 0, '', false, [], {}, 'é', { a: [1, { b: null }] }, 9_007_199_254_740_991]
   const handles = await app.tasks.enqueueMany('x', [...values.map(data => ({ data })), {}])
   t.same(await Promise.all(handles.map(one => one.result({ timeout: 5_000 }))), [...values, null])
@@ -65,10 +71,14 @@ t.test('a handle', async t => {
 
 t.test('an id of one\'s own', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x'); app.tasks.define('y') })
-  const [first, second] = await Promise.all([app.tasks.enqueue('x', 1, { id: 'invoice:7' }), app.tasks.enqueue('x', 2, { id: 'invoice:7' })])
+  const [first, second] = await Promise.all([
+    app.tasks.enqueue('x', 1, { id: 'invoice:7' }), app.tasks.enqueue('x', 2, { id: 'invoice:7' })
+  ])
   t.same([first.created, second.created].sort(), [false, true], 'two enqueues make one task')
   t.equal(second.id, 'invoice:7')
-  t.match(await errorOf(app.tasks.enqueue('y', 1, { id: 'invoice:7' })), { code: 'FST_TASKS_ID_TAKEN', statusCode: 409 })
+  const taken = await errorOf(app.tasks.enqueue('y', 1, { id: 'invoice:7' }))
+  t.match(taken, { code: 'FST_TASKS_ID_TAKEN', statusCode: 409, cause: { message: /task "x" in queue "default"/ } })
+  t.notMatch(taken.message, /"x"|default/, 'a client is not told whose id it is')
   const [again, fresh] = await app.tasks.enqueueMany('x', [{ id: 'invoice:7' }, { id: 'invoice:8' }])
   t.same([again!.created, fresh!.created], [false, true])
 })
@@ -81,7 +91,8 @@ t.test('delay, delayUntil and expires', async t => {
     app.tasks.enqueue('x', 1, { delayUntil: Date.now() - 1 })
   ])
   t.same([delayed.snapshot!.state, until.snapshot!.state, past.snapshot!.state], ['delayed', 'delayed', 'waiting'])
-  t.same([(await delayed.status())!.state, (await until.status())!.state, (await past.status())!.state], ['delayed', 'delayed', 'waiting'])
+  const stored = await Promise.all([delayed, until, past].map(handle => handle.status()))
+  t.same(stored.map(record => record!.state), ['delayed', 'delayed', 'waiting'])
 })
 
 t.test('expires: what was not started in time never is', async t => {
@@ -130,9 +141,17 @@ t.test('result: its timeout and its signal', async t => {
   const handle = await app.tasks.enqueue('x')
   t.match(await errorOf(handle.result({ timeout: 20 })), { code: 'FST_TASKS_RESULT_TIMEOUT', statusCode: 504 })
   t.match(await errorOf(handle.result({ signal: AbortSignal.timeout(20) })), { name: 'TimeoutError' })
-  t.match(await errorOf(handle.result({ timeout: 2 ** 31 })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"x".*"timeout".*2147483648/ }, 'not at once, as a timer would end')
-  t.match(await errorOf(handle.result({ signal: 5 as any })), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"signal"/ })
-  t.match(await errorOf(handle.result({ timout: 5 } as any)), { code: 'FST_TASKS_OPTION_UNKNOWN', message: /Did you mean "timeout"/ })
+  t.match(
+    await errorOf(handle.result({ timeout: 2 ** 31 })),
+    { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"x".*"timeout".*2147483648/ },
+    'not at once, as a timer would end'
+  )
+  t.match(await errorOf(handle.result({ signal: 5 as any })), {
+    code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"signal"/
+  })
+  t.match(await errorOf(handle.result({ timout: 5 } as any)), {
+    code: 'FST_TASKS_OPTION_UNKNOWN', message: /Did you mean "timeout"/
+  })
   t.match(await errorOf(handle.result(null as any)), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"options"/ })
   t.match(await errorOf(handle.result({ timeout: 0 })), { code: 'FST_TASKS_RESULT_TIMEOUT' })
   const gone = await app.tasks.enqueue('x')

@@ -4,7 +4,9 @@ import type { FastifyInstance } from 'fastify'
 import type { ListOptions } from '../../lib/types.ts'
 
 /** The ids on all pages, page by page. */
-async function pages (app: FastifyInstance, options: ListOptions, between: () => unknown = () => {}): Promise<string[][]> {
+async function pages (
+  app: FastifyInstance, options: ListOptions, between: () => unknown = () => {}
+): Promise<string[][]> {
   const all: string[][] = []
   for (let cursor: string | null | undefined; cursor !== null;) {
     const page = await app.tasks.list({ ...options, ...(cursor ? { cursor } : {}) })
@@ -17,29 +19,35 @@ async function pages (app: FastifyInstance, options: ListOptions, between: () =>
 
 t.test('pages are in order, and stable while tasks come and go', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x') })
-  const enqueue = async (count: number, options = {}): Promise<string[]> => (await app.tasks.enqueueMany('x', Array.from({ length: count }, () => options))).map(one => one.id)
+  const enqueue = async (count: number, options = {}): Promise<string[]> =>
+    (await app.tasks.enqueueMany('x', Array.from({ length: count }, () => options))).map(one => one.id)
   const waiting = await enqueue(25)
-  t.same(await pages(app, { state: 'waiting', limit: 10 }), [waiting.slice(0, 10), waiting.slice(10, 20), waiting.slice(20)], 'oldest first')
-  t.same((await pages(app, { state: 'waiting', limit: 10 }, () => enqueue(1))).flat().slice(0, 25), waiting, 'new ones come after')
+  const inPages = [waiting.slice(0, 10), waiting.slice(10, 20), waiting.slice(20)]
+  t.same(await pages(app, { state: 'waiting', limit: 10 }), inPages, 'oldest first')
+  const grown = await pages(app, { state: 'waiting', limit: 10 }, () => enqueue(1))
+  t.same(grown.flat().slice(0, 25), waiting, 'new ones come after')
   const left = await pages(app, { state: 'waiting', limit: 10 }, () => app.tasks.remove(waiting.shift()!))
   t.equal(new Set(left.flat()).size, left.flat().length, 'nothing twice')
   t.same(left.flat().filter(id => waiting.includes(id)).length, waiting.length, 'nothing left out')
 
-  const delayed = [await enqueue(1, { delay: 30_000 }), await enqueue(1, { delay: 10_000 }), await enqueue(1, { delay: 20_000 })].flat()
-  t.same((await pages(app, { state: 'delayed', limit: 2 })).flat(), [delayed[1], delayed[2], delayed[0]], 'by when they are due')
+  const delayed = [
+    await enqueue(1, { delay: 30_000 }), await enqueue(1, { delay: 10_000 }), await enqueue(1, { delay: 20_000 })
+  ].flat()
+  const byTime = [delayed[1], delayed[2], delayed[0]]
+  t.same((await pages(app, { state: 'delayed', limit: 2 })).flat(), byTime, 'by when they are due')
   for (const id of delayed) await app.tasks.cancel(id)
   t.same(new Set((await pages(app, { state: 'cancelled', limit: 2 })).flat()), new Set(delayed))
 })
 
-inRedis('a page finds its place again, however far what was before it has gone on', 'takes from the list itself', async t => {
+inRedis('a page finds its place again after many tasks before it have gone', 'takes from the list itself', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x') })
   const redis = connect(t)
   const ids = (await app.tasks.enqueueMany('x', Array.from({ length: 6_000 }, () => ({})))).map(one => one.id)
   const waiting = `${prefix}:{default}:waiting`
   const page = async (cursor?: string): Promise<{ ids: string[], cursor: string }> => {
-    const { tasks, cursor: next } = await app.tasks.list({ state: 'waiting', limit: 500, ...(cursor ? { cursor } : {}) })
-    return { ids: tasks.map(one => one.id), cursor: next! }
+    const found = await app.tasks.list({ state: 'waiting', limit: 500, ...(cursor ? { cursor } : {}) })
+    return { ids: found.tasks.map(one => one.id), cursor: found.cursor! }
   }
   let at: { ids: string[], cursor: string } = { ids: [], cursor: '' }
   for (let i = 0; i < 5; i++) at = await page(at.cursor)
@@ -53,8 +61,9 @@ inRedis('a page finds its place again, however far what was before it has gone o
     await app.tasks.enqueue('x')
     t.same((await page(at.cursor)).ids, next, `${taken} more were taken`)
   }
-  t.same((await page(`default/${ids[2_499]}`)).ids, next, 'a cursor without the place, as one may be written by hand')
-  t.same((await page(`default/999999999999999/${ids[2_499]}`)).ids, next, 'or with a wrong one')
+  const parts = JSON.parse(Buffer.from(at.cursor, 'base64url').toString())
+  const wrong = JSON.stringify([...parts.slice(0, 4), 999_999_999_999_999, ids[2_499]])
+  t.same((await page(Buffer.from(wrong).toString('base64url'))).ids, next, 'a wrong place is only a hint')
   await redis.rpop(waiting, 302) // up to the last one of that page
   t.same((await page(at.cursor)).ids, next, 'all that was before has gone')
 })
@@ -63,15 +72,22 @@ t.test('by state, queue and name', async t => {
   const go = latch()
   const app = await build(t, { queues: ['mail'] }, app => {
     app.tasks.define('good', () => 1)
-    app.tasks.define('bad', { retries: 1, backoff: { strategy: 'fixed', delay: 60_000 } }, () => { throw new Error('no') })
+    app.tasks.define('bad', { retries: 1, backoff: { strategy: 'fixed', delay: 60_000 } }, () => {
+      throw new Error('no')
+    })
     app.tasks.define('worse', () => { throw new Error('no') })
     app.tasks.define('slow', () => go.promise)
     app.tasks.define('letter', { queue: 'mail' }, () => 1)
   })
-  const ids = Object.fromEntries(await Promise.all(['good', 'bad', 'worse', 'slow', 'letter'].map(async name => [name, (await app.tasks.enqueue(name)).id])))
+  const enqueue = async (name: string): Promise<[string, string]> => [name, (await app.tasks.enqueue(name)).id]
+  const ids: any = Object.fromEntries(await Promise.all(['good', 'bad', 'worse', 'slow', 'letter'].map(enqueue)))
   await app.tasks.startWorker({ queues: ['default'] })
-  await Promise.all([reaches(app, ids.good, 'succeeded'), reaches(app, ids.bad, 'retrying'), reaches(app, ids.worse, 'failed'), reaches(app, ids.slow, 'active')])
-  for (const [state, name] of [['succeeded', 'good'], ['retrying', 'bad'], ['failed', 'worse'], ['active', 'slow'], ['waiting', 'letter']] as const) {
+  await Promise.all([
+    reaches(app, ids.good, 'succeeded'), reaches(app, ids.bad, 'retrying'),
+    reaches(app, ids.worse, 'failed'), reaches(app, ids.slow, 'active')
+  ])
+  const states = { good: 'succeeded', bad: 'retrying', worse: 'failed', slow: 'active', letter: 'waiting' } as const
+  for (const [name, state] of Object.entries(states)) {
     t.same((await pages(app, { state })).flat(), [ids[name]], state)
     t.same((await pages(app, { state, name: 'other' })).flat(), [])
   }
@@ -98,7 +114,8 @@ t.test('remove and purge leave nothing', async t => {
   t.equal(await app.tasks.purge('default'), 2_500)
   t.ok(await other.status(), 'another queue is left alone')
   t.equal(await app.tasks.remove(other.id), 'removed')
-  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => /(stallInterval|stallBlock|cancelledWaits)$/.test(key)))
+  const ofWorkers = /(stallInterval|stallBlock|cancelledWaits|tick|tickBlock|leases)$/
+  await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.test(key)))
 })
 
 t.test('a page costs the page: a long queue is not read', async t => {
@@ -108,11 +125,48 @@ t.test('a page costs the page: a long queue is not read', async t => {
   t.equal((await app.tasks.counts()).default!.waiting, 20_000)
 })
 
+t.test('a cursor is valid for the list that it was made for, and for no other', async t => {
+  const app = await build(t, { queues: ['public', 'secret'] }, app => { app.tasks.define('x') })
+  const [state, limit] = ['waiting', 1] as const
+  for (const queue of ['public', 'secret']) {
+    for (let i = 0; i < 3; i++) await app.tasks.enqueue('x', queue, { queue })
+  }
+  const list = async (options: ListOptions): Promise<string> => (await app.tasks.list(options)).cursor!
+  const secret = await list({ state, limit, queue: 'secret' })
+  const refused = { code: 'FST_TASKS_CURSOR_INVALID', statusCode: 400 }
+  const encode = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url')
+  const others: ListOptions[] = [
+    { state, queue: 'public' }, { state }, { state, queue: 'secret', name: 'x' }, { state: 'failed', queue: 'secret' }
+  ]
+  for (const options of others) t.match(await errorOf(app.tasks.list({ ...options, cursor: secret })), refused)
+  const forged = [
+    '', 'secret', 'secret/0/x', '{}', 'bnVsbA', encode(), encode(state),
+    encode(state, 'public', null, 'secret', 0, 'x'),
+    encode(state, 'public', null, 'nowhere'), encode(state, 'public', null, 'public', 0),
+    encode(state, 'public', null, 'public', -1, 'x'), encode(state, 'public', null, 'public', '0', 'x'),
+    encode(state, 'public', null, 'public', 0, {}), encode(state, 'public', null, ['public']), 'x'.repeat(100_000)
+  ]
+  for (const cursor of forged) {
+    t.match(await errorOf(app.tasks.list({ state, queue: 'public', cursor })), refused, cursor.slice(0, 50))
+  }
+  const next = await app.tasks.list({ state, queue: 'secret', limit: 2, cursor: secret })
+  t.equal(next.tasks.length, 2, 'the limit may change')
+  t.ok(next.tasks.every(({ queue }) => queue === 'secret'))
+})
+
 t.test('what is wrong is refused', async t => {
   const app = await build(t)
-  for (const [options, code] of [[undefined, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{}, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{ state: 'done' }, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{ state: 'failed', limit: 0 }, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
-    [{ state: 'failed', queue: 'nowhere' }, 'FST_TASKS_QUEUE_UNKNOWN'], [{ state: 'failed', cursor: '' }, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{ state: 'failed', cursor: 'nowhere/x' }, 'FST_TASKS_QUEUE_UNKNOWN'], [{ stat: 1 }, 'FST_TASKS_OPTION_UNKNOWN']] as const) {
-    t.match(await errorOf(app.tasks.list(options as any)), { code }, JSON.stringify(options))
+  const table: Array<[options: any, code: string]> = [
+    [undefined, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
+    [{}, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
+    [{ state: 'done' }, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
+    [{ state: 'failed', limit: 0 }, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
+    [{ state: 'failed', queue: 'nowhere' }, 'FST_TASKS_QUEUE_UNKNOWN'],
+    [{ state: 'failed', cursor: 5 }, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
+    [{ stat: 1 }, 'FST_TASKS_OPTION_UNKNOWN']
+  ]
+  for (const [options, code] of table) {
+    t.match(await errorOf(app.tasks.list(options)), { code }, JSON.stringify(options))
   }
   t.match(await errorOf(app.tasks.purge('nowhere')), { code: 'FST_TASKS_QUEUE_UNKNOWN' })
 })

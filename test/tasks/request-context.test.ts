@@ -8,7 +8,8 @@ import { build, connect, latch, logger, randomPrefix, until } from '../support/h
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
 const fields = { trace_id: TRACE, span_id: '00f067aa0ba902b7', trace_flags: '01' }
-const seenBy = (task: any): unknown => ({ requestId: task.requestId, traceparent: task.traceparent, tracestate: task.tracestate })
+const seenBy = (task: any): unknown =>
+  ({ requestId: task.requestId, traceparent: task.traceparent, tracestate: task.tracestate })
 
 t.test('from a route: id, traceparent and tracestate; in the handler, and in each line of its log', async t => {
   const log = logger()
@@ -25,12 +26,16 @@ t.test('from a route: id, traceparent and tracestate; in the handler, and in eac
   }
   const traced = await post({ traceparent, tracestate: 'rojo=1, congo=2' })
   t.same(traced.result, { requestId: 'req-of-mine', traceparent, tracestate: 'rojo=1,congo=2' })
-  const lines = await until('all lines are there', () => { const found = log.lines.filter(line => line.taskId === traced.id); return found.length === 2 ? found : null })
+  const lines = await until('all lines are there', () => {
+    const found = log.lines.filter(line => line.taskId === traced.id)
+    return found.length === 2 ? found : null
+  })
   for (const line of lines) t.match(line, { reqId: 'req-of-mine', ...fields })
   const bare = await post()
   t.same(bare.result, { requestId: 'req-of-mine', traceparent: null, tracestate: null })
   t.notOk('trace_id' in log.lines.find(line => line.taskId === bare.id))
-  t.same((await post({ traceparent: traceparent.replace(TRACE, '0'.repeat(32)), tracestate: 'a=1' })).result, bare.result, 'a malformed one is ignored')
+  const malformed = traceparent.replace(TRACE, '0'.repeat(32))
+  t.same((await post({ traceparent: malformed, tracestate: 'a=1' })).result, bare.result, 'a malformed one is ignored')
   t.same((await post({ traceparent, tracestate: 'A' })).result, { ...bare.result, traceparent })
 })
 
@@ -43,7 +48,9 @@ t.test('outside of a request: none; side by side: each its own', async t => {
       return [request.id, ((await handle.result({ timeout: 5_000 })) as any).requestId]
     })
   })
-  t.same(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), { requestId: null, traceparent: null, tracestate: null })
+  t.same(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), {
+    requestId: null, traceparent: null, tracestate: null
+  })
   const replies = await Promise.all(Array.from({ length: 50 }, (_, n) => app.inject(`/x/${n}`)))
   for (const reply of replies) t.equal(...(reply.json() as [string, string]))
   t.equal(new Set(replies.map(reply => reply.json()[0])).size, 50)
@@ -76,11 +83,14 @@ t.test('a task without a request, beside one that has one; a worker that a route
   })
   await app.inject({ method: 'POST', url: '/work' })
   await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
-  const ended = await until('y has ended', async () => { const { tasks } = await app.tasks.list({ state: 'succeeded', name: 'y' }); return tasks.length === 1 ? tasks : null })
+  const ended = await until('y has ended', async () => {
+    const { tasks } = await app.tasks.list({ state: 'succeeded', name: 'y' })
+    return tasks.length === 1 ? tasks : null
+  })
   t.equal(ended[0]!.result, null, 'not the request that started the worker')
 })
 
-t.test('a client that chooses its request id chooses no more than 256 characters of a record; a number is an id too', async t => {
+t.test('a request id that a client chooses is cut to 256 characters in the record; a number is an id too', async t => {
   const prefix = randomPrefix()
   const handlers = (app: any): void => {
     app.tasks.define('x', (_data: unknown, task: any) => task.requestId)
@@ -95,10 +105,18 @@ t.test('a client that chooses its request id chooses no more than 256 characters
 t.test('what stands in a record that another producer wrote is not trusted', async t => {
   const prefix = randomPrefix()
   const log = logger()
-  const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', (_data, task) => seenBy(task)) }, { logger: { stream: log.stream } })
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('x', (_data, task) => seenBy(task))
+  }, { logger: { stream: log.stream } })
   const redis = connect(t)
   const key = (name: string): string => `${prefix}:{default}:${name}`
-  const options = { timestamp: 1, attempts: 1, reqId: 'r'.repeat(5_000), traceparent: `${traceparent}${'x'.repeat(5_000)}`, tracestate: 'x'.repeat(5_000) }
+  const options = {
+    timestamp: 1,
+    attempts: 1,
+    reqId: 'r'.repeat(5_000),
+    traceparent: `${traceparent}${'x'.repeat(5_000)}`,
+    tracestate: 'x'.repeat(5_000)
+  }
   await redis.hset(key('jobs'), 'a', JSON.stringify({ data: { name: 'x' }, options, status: 'created' }))
   await redis.lpush(key('waiting'), 'a')
   const handle = await until('it is there', () => app.tasks.handle('a'))

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { build, connect, elsewhere, errorOf, inRedis, keysOf, latch, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+import {
+  build, connect, elsewhere, errorOf, inRedis, keysOf, latch, pass, randomPrefix, reaches, until
+} from '../support/helpers.ts'
 
 t.test('the state is true from enqueue to end, seen from another process\' connection', async t => {
   const prefix = randomPrefix()
@@ -21,15 +23,21 @@ t.test('the state is true from enqueue to end, seen from another process\' conne
   await app.tasks.startWorker()
   await pass(app, 100, { wait: false })
   await hasBegun[0]!.promise
-  t.match(await reader.tasks.status(id), { state: 'active', stage: 'WORKING', progress: { turn: 0 }, attempt: 1, error: null, finishedAt: null })
+  t.match(await reader.tasks.status(id), {
+    state: 'active', stage: 'WORKING', progress: { turn: 0 }, attempt: 1, error: null, finishedAt: null
+  })
   go[0]!.open()
-  t.match(await reaches(reader, id, 'retrying'), { attempt: 1, error: { name: 'TypeError', message: 'not yet', code: 'E_NOT_YET' } })
+  t.match(await reaches(reader, id, 'retrying'), {
+    attempt: 1, error: { name: 'TypeError', message: 'not yet', code: 'E_NOT_YET' }
+  })
   await pass(app, 300, { wait: false })
   await hasBegun[1]!.promise
   t.match(await reader.tasks.status(id), { state: 'active', attempt: 2, progress: { turn: 1 } })
   go[1]!.open()
   const end = await reaches(reader, id, 'succeeded')
-  t.match(end, { attempt: 2, attempts: 2, result: { done: true }, error: null, stage: 'WORKING', progress: { turn: 1 } })
+  t.match(end, {
+    attempt: 2, attempts: 2, result: { done: true }, error: null, stage: 'WORKING', progress: { turn: 1 }
+  })
   t.ok(end.enqueuedAt <= end.startedAt! && end.startedAt! <= end.finishedAt!)
 })
 
@@ -47,8 +55,11 @@ t.test('failed', async t => {
   const handle = await app.tasks.enqueue('x')
   const error = await errorOf(handle.result({ timeout: 5_000 }))
   t.match(error, { code: 'FST_TASKS_FAILED', message: /too far/, record: { error: { name: 'RangeError' } } })
+  t.notOk(Object.keys(error).includes('record'), 'a logger that writes the error does not write the record')
   const record = await app.tasks.status(handle.id)
-  t.match(record, { state: 'failed', result: null, error: { name: 'RangeError', message: 'too far', code: null }, attempt: 1 })
+  t.match(record, {
+    state: 'failed', result: null, error: { name: 'RangeError', message: 'too far', code: null }, attempt: 1
+  })
   t.notOk('stack' in record!.error!, 'no stack leaves the process')
 })
 
@@ -92,7 +103,9 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
   })
   t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
   // Keys of workers and of waiting callers: they expire when no worker runs.
-  const ofWorkers = ['stallInterval', 'stallBlock', 'workers', 'workerInfo', 'watched'].map(key => `${prefix}:{default}:${key}`)
+  const ofWorkers = [
+    'stallInterval', 'stallBlock', 'workers', 'workerInfo', 'watched', 'tick', 'tickBlock', 'leases', 'floors'
+  ].map(key => `${prefix}:{default}:${key}`)
   await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.includes(key)))
   for (const key of await keysOf(t, prefix)) t.ok(await connect(t).pttl(key) !== -1, `${key} has an expiry`)
 })

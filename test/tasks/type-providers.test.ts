@@ -1,6 +1,6 @@
 /**
- * What the types say of schemas (test/types) is what happens: data goes in as its schema takes it, reaches the handler as the
- * schema gives it, and a result is read as its serializer writes it.
+ * What happens at run time agrees with the types (test/types): the caller gives the input type of the schema, the
+ * handler gets its output type, and a result is read as its serializer wrote it.
  */
 import type { FastifyInstance } from 'fastify'
 import { Type, TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -14,14 +14,18 @@ import { build, errorOf } from '../support/helpers.ts'
 const wait = { timeout: 10_000 }
 
 /** The app, and the task that `define` defines in it, with its types. */
-async function withTask<T extends Task> (t: Parameters<typeof build>[0], define: (app: FastifyInstance) => T): Promise<[FastifyInstance, T]> {
+async function withTask<T extends Task> (
+  t: Parameters<typeof build>[0], define: (app: FastifyInstance) => T
+): Promise<[FastifyInstance, T]> {
   let task!: T
   const app = await build(t, { worker: true, routes: false }, app => { task = define(app) })
   return [app, task]
 }
 
 t.test('zod: defaults, coercion and codecs', async t => {
-  const isoDate = z.codec(z.iso.datetime(), z.date(), { decode: text => new Date(text), encode: date => date.toISOString() })
+  const isoDate = z.codec(z.iso.datetime(), z.date(), {
+    decode: text => new Date(text), encode: date => date.toISOString()
+  })
   const decimal = z.codec(z.string(), z.number(), { decode: Number, encode: String })
   const seen: unknown[] = []
   const [, task] = await withTask(t, app => {
@@ -52,7 +56,9 @@ for (const compiler of ['Ajv', 'TypeBox']) {
     const [, task] = await withTask(t, app => {
       if (compiler === 'TypeBox') app.setValidatorCompiler(TypeBoxValidatorCompiler)
       return app.withTypeProvider<TypeBoxTypeProvider>().tasks.define('x', {
-        schema: { data: Type.Object({ n: Type.Integer() }), result: Type.Object({ sum: Type.Number() }), progress: Type.Number() }
+        schema: {
+          data: Type.Object({ n: Type.Integer() }), result: Type.Object({ sum: Type.Number() }), progress: Type.Number()
+        }
       }, async (data, task) => {
         await task.reportProgress(0.5)
         return { sum: data.n + 1, secret: true }
@@ -68,15 +74,24 @@ for (const compiler of ['Ajv', 'TypeBox']) {
 }
 
 t.test('JSON Schema: a default is left out, and is there in the handler', async t => {
+  type Provider = JsonSchemaToTsProvider<{ SerializerSchemaOptions: { keepDefaultedPropertiesOptional: true } }>
   const [, task] = await withTask(t, app =>
-    app.withTypeProvider<JsonSchemaToTsProvider<{ SerializerSchemaOptions: { keepDefaultedPropertiesOptional: true } }>>().tasks.define('x', {
-      schema: { data: { type: 'object', required: ['total'], properties: { total: { type: 'integer' }, step: { type: 'integer', default: 2 } } } }
+    app.withTypeProvider<Provider>().tasks.define('x', {
+      schema: {
+        data: {
+          type: 'object',
+          required: ['total'],
+          properties: { total: { type: 'integer' }, step: { type: 'integer', default: 2 } }
+        }
+      }
     }, async data => data.total * data.step))
   t.equal(await (await task.enqueue({ total: 21 })).result(wait), 42)
 })
 
 t.test('no schema: a result is read as JSON has it', async t => {
-  const [, task] = await withTask(t, app => app.tasks.define('x', () => ({ at: new Date(0), list: [undefined, new URL('http://localhost')], none: undefined })))
+  const [, task] = await withTask(t, app => app.tasks.define('x', () => ({
+    at: new Date(0), list: [undefined, new URL('http://localhost')], none: undefined
+  })))
   const result: { at: string, list: Array<string | null>, none: undefined } = await (await task.enqueue()).result(wait)
   t.same(result, { at: '1970-01-01T00:00:00.000Z', list: [null, 'http://localhost/'] })
   const [, nothing] = await withTask(t, app => app.tasks.define('x', (): undefined => {}))

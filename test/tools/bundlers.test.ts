@@ -14,15 +14,18 @@ t.setTimeout(240_000)
 const require = createRequire(join(TOOLS, 'package.json'))
 
 function build (t: Test, folder: string, name: string, args: string[]): void {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [tool(name), ...args], { cwd: folder, encoding: 'utf8' })
+  const options = { cwd: folder, encoding: 'utf8' } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tool(name), ...args], options)
   t.equal(status, 0, stdout + stderr)
 }
 
 const configs: Record<string, (format: Format) => { file: string, config: string, args: string[], out: string }> = {
   tsup: format => ({
     file: 'tsup.config.mjs',
-    config: `export default { entry: ['app.mjs'], format: '${format}', minify: true, noExternal: [/./], clean: false, silent: true,
-      banner: { js: ${JSON.stringify(format === 'esm' ? ESM_BANNER : '')} } }`,
+    config: `export default {
+      entry: ['app.mjs'], format: '${format}', minify: true, noExternal: [/./], clean: false, silent: true,
+      banner: { js: ${JSON.stringify(format === 'esm' ? ESM_BANNER : '')} }
+    }`,
     args: [],
     out: join('dist', format === 'esm' ? 'app.js' : 'app.cjs')
   }),
@@ -35,8 +38,16 @@ const configs: Record<string, (format: Format) => { file: string, config: string
       import terser from ${JSON.stringify(require.resolve('@rollup/plugin-terser'))}
       export default {
         input: 'app.mjs',
-        output: { file: 'out.${format === 'esm' ? 'mjs' : 'cjs'}', format: '${format}', inlineDynamicImports: true, banner: ${JSON.stringify(format === 'esm' ? ESM_BANNER : '')} },
-        plugins: [resolve({ preferBuiltins: true }), commonjs({ ignoreDynamicRequires: true }), json(), terser({ maxWorkers: 1 })],
+        output: {
+          file: 'out.${format === 'esm' ? 'mjs' : 'cjs'}',
+          format: '${format}',
+          inlineDynamicImports: true,
+          banner: ${JSON.stringify(format === 'esm' ? ESM_BANNER : '')}
+        },
+        plugins: [
+          resolve({ preferBuiltins: true }),
+          commonjs({ ignoreDynamicRequires: true }), json(), terser({ maxWorkers: 1 })
+        ],
         onwarn () {}
       }`,
     args: ['-c', 'rollup.config.mjs', '--silent'],

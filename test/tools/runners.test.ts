@@ -79,8 +79,11 @@ const jestFiles = (transform: string): Record<string, string> => ({
 const runners: Record<string, Runner> = {
   'node --test': {
     file: 'node.test.mjs',
-    text: suite('import assert from \'node:assert/strict\'\nimport { afterEach, beforeEach, mock, test } from \'node:test\'',
-      'mock.timers.reset(); mock.timers.enable({ apis: [\'Date\', \'setTimeout\', \'setInterval\', \'setImmediate\'] })', 'assert.deepEqual'),
+    text: suite('import assert from \'node:assert/strict\'\n' +
+      'import { afterEach, beforeEach, mock, test } from \'node:test\'',
+    'mock.timers.reset()\n' +
+      'mock.timers.enable({ apis: [\'Date\', \'setTimeout\', \'setInterval\', \'setImmediate\'] })',
+    'assert.deepEqual'),
     args: ['--test', 'node.test.mjs']
   },
   vitest: {

@@ -24,7 +24,8 @@ const note = (name, promise) => {
   ends[name] = 'pending'
   promise.then(() => { ends[name] = 'resolved' }, error => { ends[name] = error.code ?? String(error) })
 }
-const options = { redis: process.env.TEST_REDIS, prefix: '${randomPrefix()}', connectTimeout: 100, redisTimeout: 600_000 }
+const redis = process.env.TEST_REDIS
+const options = { redis, prefix: '${randomPrefix()}', connectTimeout: 100, redisTimeout: 600_000 }
 const define = app => {
   app.tasks.define('x', () => 'done')
   app.tasks.define('other', { queue: 'nobody' })
@@ -79,7 +80,8 @@ interface Outcome { ends: Record<string, string>, ours: string[] }
 /** Rejects if the process fails, if it does not exit, or if it exits with a promise that it waits for (13). */
 async function outcomeOf (setup: string, redis: string, calls = CALLS): Promise<Outcome> {
   const args = ['--input-type=module', '-e', program(setup, calls)]
-  const { stdout } = await execute(process.execPath, args, { env: { ...process.env, TEST_REDIS: redis }, timeout: 60_000 })
+  const env = { ...process.env, TEST_REDIS: redis }
+  const { stdout } = await execute(process.execPath, args, { env, timeout: 60_000 })
   return JSON.parse(stdout)
 }
 

@@ -5,7 +5,9 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import tasks from '../../lib/plugin.ts'
 import { runWorker } from '../../lib/standalone.ts'
-import { build, errorOf, inRedis, latch, randomPrefix, REDIS_URL, until, where, type Latch } from '../support/helpers.ts'
+import {
+  build, errorOf, inRedis, latch, randomPrefix, REDIS_URL, until, where, type Latch
+} from '../support/helpers.ts'
 
 interface Order {
   /** What happened, in order. */
@@ -17,7 +19,9 @@ interface Order {
 const makeOrder = (): Order => ({ events: [], hasBegun: latch(), finish: latch() })
 
 /** An app whose task uses what is opened after the plugin, and in the scope that defines the task. */
-async function appWithDatabases (app: FastifyInstance, options: object, { events, hasBegun, finish }: Order): Promise<void> {
+async function appWithDatabases (
+  app: FastifyInstance, options: object, { events, hasBegun, finish }: Order
+): Promise<void> {
   await app.register(tasks, { ...where(), ...options })
   app.addHook('onClose', async () => { events.push('database of the app closed') })
   app.addHook('preClose', async () => { events.push('a preClose hook of the app') })

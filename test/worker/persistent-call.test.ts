@@ -13,7 +13,8 @@ function makeCalls () {
   return { calls: new PersistentCalls(pino({}, log.stream), owner), log, failures: () => failures }
 }
 
-const failing = async (): Promise<never> => { throw new Error('READONLY You can\'t write against a read only replica.') }
+const READONLY = 'READONLY You can\'t write against a read only replica.'
+const failing = async (): Promise<never> => { throw new Error(READONLY) }
 
 t.test('a close settles a call that gets no reply, and no call is made after it', async t => {
   const { calls } = makeCalls()

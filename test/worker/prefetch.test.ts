@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, connect, latch, randomPrefix, reaches, until, type Latch } from '../support/helpers.ts'
+import type { ClaimReply } from '../../lib/store/contract.ts'
 import type { EnqueueOptions, WorkerOptions } from '../../lib/types.ts'
 
 /** Ids of the quick tasks that wait behind the slow task. */
@@ -21,6 +22,8 @@ interface Scene {
   ran: string[]
   /** Published events of the tasks behind, as `id event`. */
   events: string[]
+  /** The claims of all workers, in their order. */
+  claims: Array<{ worker: string, id: string }>
   /** Resolves once the tasks behind are claimed and the slow task runs. */
   claimed: () => Promise<void>
   /** Starts an app with a worker. */
@@ -37,6 +40,7 @@ async function scene (t: Test, options: EnqueueOptions = {}): Promise<Scene> {
   const started = latch()
   const ran: string[] = []
   const events: string[] = []
+  const claims = recordClaims(t)
   const define = (app: FastifyInstance): void => {
     app.tasks.define('quick', (_data, task) => { ran.push(task.id) })
     app.tasks.define('slow', () => {
@@ -62,7 +66,21 @@ async function scene (t: Test, options: EnqueueOptions = {}): Promise<Scene> {
     while (!events.includes('b1 active')) await once(listener, 'pmessage')
     await started.promise
   }
-  return { app, prefix, gate, ran, events, claimed, startWorker }
+  return { app, prefix, gate, ran, events, claims, claimed, startWorker }
+}
+
+/** Records the claims of the workers in this process, until the test ends. */
+function recordClaims (t: Test): Scene['claims'] {
+  const { claim, claimNext } = RedisQueue.prototype
+  const claims: Scene['claims'] = []
+  const record = (reply: ClaimReply): ClaimReply => {
+    for (const { id, token } of reply.jobs) claims.push({ worker: token.slice(0, token.lastIndexOf('.')), id })
+    return reply
+  }
+  RedisQueue.prototype.claim = async function (...args) { return record(await claim.apply(this, args)) }
+  RedisQueue.prototype.claimNext = async function (...args) { return record(await claimNext.apply(this, args)) }
+  t.teardown(() => { Object.assign(RedisQueue.prototype, { claim, claimNext }) })
+  return claims
 }
 
 const states = async ({ app }: Scene): Promise<string[]> =>
@@ -91,11 +109,14 @@ t.test('no task is prefetched while the slow task runs', async t => {
   await s.startWorker()
   await s.claimed()
   await until('they wait again', () => areAll(s, 'waiting'))
-  const before = s.events.length
+  const before = s.claims.length
+  const busy = s.claims.find(({ id }) => id === 'slow')!.worker
   await s.app.tasks.enqueue('quick', null, { id: 'b5' })
   await s.startWorker()
   await until('the other worker runs them', () => areAll(s, 'succeeded'))
-  t.equal(s.events.slice(before).filter(event => event === 'b1 active').length, 1, 'by the other worker, once')
+  const late = s.claims.slice(before).filter(({ worker }) => worker === busy).map(({ id }) => id)
+  // A wait in Redis that began before the slow task may claim one task, which is released at once.
+  t.ok(late.length <= 1, `the busy worker claims no more: ${late}`)
   s.gate.open()
 })
 

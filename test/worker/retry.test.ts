@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import tasks from '../../lib/plugin.ts'
-import { build, connect, errorOf, inRedis, pass, randomPrefix, reaches } from '../support/helpers.ts'
+import { build, connect, errorOf, inRedis, pass, randomPrefix, reaches, where } from '../support/helpers.ts'
 
 /** When the task's current attempt started, in ms of Redis' clock (in memory mode, of its virtual clock). */
 const startOf = async (app: FastifyInstance, id: string): Promise<number> =>
@@ -117,4 +117,16 @@ inRedis('the record keeps only the newest stacks, for Bee-Queue tools', 'reads R
   t.match(error!.stack, /^Error: no 9/)
   const stored = JSON.parse((await connect(t).hget(`${prefix}:{default}:jobs`, id))!)
   t.equal(stored.options.stacktraces.length, 5)
+})
+
+t.test('a handler that throws what must not be looked at: the task retries, fails and keeps its name', async t => {
+  const refuse = (): never => { throw new Error('do not look') }
+  const app = await build(t, { ...where(), worker: true }, app => {
+    app.tasks.define('x', { retries: 1, backoff: { strategy: 'immediate' } }, () => {
+      throw new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse, getPrototypeOf: refuse })
+    })
+  })
+  const handle = await app.tasks.enqueue('x')
+  t.equal((await errorOf(handle.result({ timeout: 20_000 }))).code, 'FST_TASKS_FAILED')
+  t.match(await handle.status(), { name: 'x', state: 'failed', attempt: 2 })
 })

@@ -1,8 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { build, checkedForStalled, connect, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
+import {
+  build, claimByDeadWorker, connect, latch, logger, randomPrefix, reaches, ticks, until
+} from '../support/helpers.ts'
 
 const STALL = 1_000
 
@@ -63,20 +65,15 @@ t.test('the outcome of a lost claim is dropped: a task settles once', async t =>
   }, { logger: { stream: log.stream } } as any)
   const { id } = await app.tasks.enqueue('x')
   await reaches(app, id, 'active')
-  // As if its worker had not renewed the lease in time: the next check takes the task from it.
-  const redis = connect(t)
-  const claims = `${prefix}:{default}:claims`
-  const [token, since] = (await redis.hget(claims, id))!.split(' ')
-  await redis.hset(claims, id, `${token} ${since} 1`)
-  const other = await app.tasks.startWorker()
-  t.ok(other)
+  await claimByDeadWorker(connect(t), prefix, id)
+  await app.tasks.startWorker()
   await until('the first run has lost its claim', () => log.find('claim.lost'))
   t.match(await app.tasks.status(id), { state: 'succeeded', result: 2 })
   t.equal(runs, 2)
   t.ok(log.find('task.stalled'))
 })
 
-t.test('workers that were all held up past the lease renew their claims before another takes them', async t => {
+t.test('workers that were all held up for longer than a lease keep their tasks', async t => {
   const prefix = randomPrefix()
   const mayEnd = latch()
   let runs = 0
@@ -90,9 +87,10 @@ t.test('workers that were all held up past the lease renew their claims before a
   await build(t, { prefix, worker: true, stallInterval: STALL }, define)
   const { id } = await app.tasks.enqueue('held')
   await reaches(app, id, 'active')
-  await checkedForStalled(t, 2) // both have started
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STALL + 200) // both are in this process
-  await checkedForStalled(t, 2)
+  const redis = connect(t)
+  await ticks(redis, prefix, 2)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * STALL) // both are in this process
+  await ticks(redis, prefix, 6)
   mayEnd.open()
   await reaches(app, id, 'succeeded')
   t.equal(runs, 1)
@@ -167,15 +165,56 @@ t.test('an expired lease: after too many stalls the task fails; if a cancel was 
   const ids = (await app.tasks.enqueueMany('hang', [{}, {}])).map(({ id }) => id) as [string, string]
   for (const id of ids) await reaches(app, id, 'active')
   // As if the first had stalled for the third time, and the worker of the second had died before it saw the cancel.
-  const expired = (await redis.hmget(key('claims'), ...ids)).map(claim => claim!.split(' ', 2).join(' ') + ' 1')
-  await redis.multi()
-    .hset(key('stalls'), ids[0], 2)
-    .sadd(key('cancelling'), ids[1])
-    .hset(key('claims'), ids[0], expired[0]!, ids[1], expired[1]!).exec()
+  await redis.multi().hset(key('stalls'), ids[0], 2).sadd(key('cancelling'), ids[1]).exec()
+  await claimByDeadWorker(redis, prefix, ...ids)
   await app.tasks.startWorker({ closeTimeout: 0 })
   t.match(await reaches(app, ids[0], 'failed'), {
     error: { code: 'FST_TASKS_STALLED', message: /3 times.*maxStalls 2/ }, attempt: 1
   })
   t.match(await reaches(app, ids[1], 'cancelled'), { error: null })
   t.same(await redis.exists(key('stalls'), key('cancelling'), key('claims')), 0, 'no key is left')
+})
+
+t.test('a worker that closes gives up its lease at once', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => 1) })
+  const redis = connect(t)
+  const leases = (): Promise<string[]> => redis.zrange(`${prefix}:{default}:leases`, 0, '-1', 'WITHSCORES')
+  t.equal((await leases()).length, 2)
+  await app.close()
+  t.ok(Number((await leases())[1]) < 0)
+  t.equal(await redis.exists(`${prefix}:{default}:floors`), 0)
+})
+
+/** Gives these tasks to a dead worker and ends all leases, from another process: this one is held up meanwhile. */
+function loseClaims (prefix: string, ids: string[]): void {
+  const ioredis = JSON.stringify(import.meta.resolve('ioredis'))
+  const script = `
+    import { Redis } from ${ioredis}
+    const redis = new Redis(process.env.REDIS_URL)
+    const key = name => '${prefix}:{default}:' + name
+    const workers = await redis.zrange(key('leases'), 0, '-1')
+    for (const worker of [...workers, 'dead']) await redis.zadd(key('leases'), -1000, worker)
+    for (const id of ${JSON.stringify(ids)}) await redis.hset(key('claims'), id, 'dead.1 1')
+    await redis.quit()`
+  execFileSync(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+}
+
+t.test('prefetched tasks that were lost while a handler held the event loop do not start', async t => {
+  const prefix = randomPrefix()
+  const behind = ['b1', 'b2', 'b3', 'b4']
+  const runs = new Map<string, number>()
+  const app = await build(t, { prefix, stallInterval: STALL }, app => {
+    app.tasks.define('quick', (_data, task) => { runs.set(task.id, (runs.get(task.id) ?? 0) + 1) })
+    app.tasks.define('slow', () => {
+      loseClaims(prefix, behind)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STALL) // a lease in doubt
+    })
+  })
+  await app.tasks.enqueueMany('quick', Array.from({ length: 300 }, () => ({})))
+  await app.tasks.enqueue('slow')
+  await app.tasks.enqueueMany('quick', behind.map(id => ({ id })))
+  await app.tasks.startWorker({ concurrency: 1 })
+  for (const id of behind) await reaches(app, id, 'succeeded')
+  t.same(behind.map(id => runs.get(id)), [1, 1, 1, 1], 'each ran once, when it had been taken back')
 })

@@ -164,7 +164,7 @@ t.test('any thrown value is a failure', async t => {
     [false, /false/],
     ['', /^$/],
     ['text', /text/],
-    [{ a: 1 }, /a: 1/],
+    [{ a: 1 }, /^an object with the properties a, and not an Error$/],
     [new AggregateError([new Error('one'), 'two'], 'both'), /both: one; two/],
     [hostile, /./]
   ]

@@ -5,6 +5,7 @@ import { EXIT } from '../exit.ts'
 import { printOutcome, printErr } from '../output.ts'
 import { reportUnknown } from './status.ts'
 import type { TaskConnection } from '../connect.ts'
+import type { TaskFlags } from './status.ts'
 import type { CancelOutcome } from '../../types.ts'
 
 const MESSAGES: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
@@ -15,10 +16,10 @@ const MESSAGES: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
 
 /** Returns the exit code. */
 export async function cancel (
-  connection: TaskConnection, id: string, { json }: { json?: boolean }
+  connection: TaskConnection, id: string, { json, queue }: TaskFlags
 ): Promise<number> {
   for (const { tasks } of connection.instances) {
-    const outcome = await tasks.cancel(id)
+    const outcome = await tasks.cancel(id, { queue })
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })
     printErr(MESSAGES[outcome])

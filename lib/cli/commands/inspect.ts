@@ -39,7 +39,8 @@ function printAll ({ name, redis, queues, workers }: Inspection, isOnly: boolean
 }
 
 const runningRows = ({ id, running }: WorkerInfo): string[][] => running.map(task => [
-  oneLine(id), oneLine(task.name), oneLine(task.id), task.queue, `${task.attempt}${task.overdue ? ' (overdue)' : ''}`, ago(task.startedAt)
+  oneLine(id), oneLine(task.name), oneLine(task.id), task.queue,
+  `${task.attempt}${task.overdue ? ' (overdue)' : ''}`, ago(task.startedAt)
 ])
 
 const COUNTS = STATES.filter(state => state !== 'retrying')

@@ -48,7 +48,7 @@ function printAll ({ tasks, cursor }: TaskPage, { state }: ListFlags): void {
   if (cursor !== null) printErr(`There may be more: --cursor ${toJsonLine(cursor)}`)
 }
 
-const row = (task: TaskRecord): string[] => [
+const row = (task: TaskRecord): Array<string | ReturnType<typeof paint>> => [
   oneLine(task.id), oneLine(task.name), task.queue, paint(task.state), `${task.attempt}/${task.attempts}`,
   ago(task.enqueuedAt), ago(task.startedAt), ago(task.finishedAt), info(task)
 ]

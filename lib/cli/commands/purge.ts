@@ -5,22 +5,25 @@ import { createInterface } from 'node:readline/promises'
 import * as errors from '../../errors.ts'
 import { EXIT } from '../exit.ts'
 import { printJson, print, printErr } from '../output.ts'
+import { oneLine } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
 
-export interface PurgeFlags { yes?: boolean, json?: boolean }
+export interface PurgeFlags { yes?: boolean, json?: boolean, retrying?: boolean }
 
 /** Returns the exit code. Throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PURGE_UNCONFIRMED. */
-export async function purge (connection: TaskConnection, queue: string, { yes, json }: PurgeFlags): Promise<number> {
+export async function purge (connection: TaskConnection, queue: string, flags: PurgeFlags): Promise<number> {
+  const { yes, json, retrying = false } = flags
   const { tasks, address } = connection.only()
   const allCounts = await tasks.counts()
   const counts = allCounts[queue]
   if (!counts) throw new errors.QueueUnknown(queue, Object.keys(allCounts).join(', '), queue)
-  const what = `${counts.waiting} waiting and ${counts.delayed} delayed tasks of queue "${queue}" at ${address}`
+  const kept = retrying ? '' : ', but for those between two attempts,'
+  const what = `${counts.waiting} waiting and ${counts.delayed} delayed tasks${kept} of queue "${queue}" at ${address}`
   if (!yes && !await confirmed(what)) {
     printErr('Nothing was removed')
     return EXIT.refused
   }
-  const removed = await tasks.purge(queue)
+  const removed = await tasks.purge(queue, { retrying })
   if (json) printJson({ queue, removed })
   else print(`${queue}  ${removed} removed`)
   return EXIT.done
@@ -30,7 +33,7 @@ async function confirmed (what: string): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw new errors.PurgeUnconfirmed(what)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return /^y(es)?$/i.test((await terminal.question(`Remove ${what}? [y/N] `)).trim())
+    return /^y(es)?$/i.test((await terminal.question(oneLine(`Remove ${what}? [y/N]`) + ' ')).trim())
   } finally {
     terminal.close()
   }

@@ -4,16 +4,17 @@
 import * as errors from '../../errors.ts'
 import { EXIT, printError } from '../exit.ts'
 import { paint, printFields, printJson, printErr } from '../output.ts'
-import { ago, toJsonLine, cleanText, oneLine } from '../text.ts'
+import { ago, toJsonLine, cleanText, oneLine, span } from '../text.ts'
 import type { PluginInstance } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskRecord } from '../../types.ts'
 
-export interface StatusFlags { full?: boolean, json?: boolean }
+export interface TaskFlags { queue?: string, json?: boolean }
+export interface StatusFlags extends TaskFlags { full?: boolean }
 
 /** Returns the exit code. */
 export async function status (connection: TaskConnection, id: string, flags: StatusFlags): Promise<number> {
-  const found = await find(connection, id)
+  const found = await find(connection, id, flags.queue)
   if (!found) return await reportUnknown(connection, id, flags.json)
   const record: TaskRecord = { ...found.record, ...(flags.full ? await readHidden(found) : {}) }
   if (flags.json) printJson(record)
@@ -23,9 +24,11 @@ export async function status (connection: TaskConnection, id: string, flags: Sta
 
 interface FoundRecord { registered: PluginInstance, record: TaskRecord }
 
-async function find ({ instances }: TaskConnection, id: string): Promise<FoundRecord | null> {
+async function find (
+  { instances }: TaskConnection, id: string, queue: string | undefined
+): Promise<FoundRecord | null> {
   for (const registered of instances) {
-    const record = await registered.tasks.status(id)
+    const record = await registered.tasks.status(id, { queue })
     if (record) return { registered, record }
   }
   return null
@@ -33,7 +36,7 @@ async function find ({ instances }: TaskConnection, id: string): Promise<FoundRe
 
 /** What a record does not show. Whoever has access to Redis may see it. */
 async function readHidden ({ registered, record }: FoundRecord): Promise<Partial<TaskRecord>> {
-  const { data, stack } = await registered.readTask(record.id) ?? {}
+  const { data, stack } = await registered.readTask(record.id, record.queue) ?? {}
   return { data, ...(record.error && stack ? { error: { ...record.error, stack } } : {}) }
 }
 
@@ -51,6 +54,7 @@ export async function reportUnknown (
 }
 
 const time = (iso: string | null): string => iso === null ? '-' : `${iso} (${ago(iso)} ago)`
+const due = (iso: string | null): string => iso === null ? '-' : `${iso} (in ${span(Date.parse(iso) - Date.now())})`
 const json = (value: unknown): string => value === null || value === undefined ? '-' : toJsonLine(value)
 
 function errorText ({ error }: TaskRecord): string {
@@ -72,6 +76,7 @@ function printAll (record: TaskRecord): void {
     ['progress', json(record.progress)],
     ['attempt', `${record.attempt} of ${record.attempts}`],
     ['enqueued', time(record.enqueuedAt)],
+    ['due', due(record.dueAt)],
     ['started', time(record.startedAt)],
     ['finished', time(record.finishedAt)],
     ['result', json(record.result)],

@@ -5,6 +5,7 @@ import { appArgsToPass, readAppOptions } from '../app-options.ts'
 import { drainBeforeExit, reportSlowBoot, unlessClosed } from '../app-process.ts'
 import { toArgs } from '../flags.ts'
 import { ignoreClosedPipe, printErr } from '../output.ts'
+import { jsonStream } from '../pretty.ts'
 import { Supervisor } from '../supervisor.ts'
 import { workerDefaults } from '../../options.ts'
 import { runWorker, type WorkerBoot } from '../../standalone.ts'
@@ -32,7 +33,8 @@ export async function worker (flags: WorkerFlags): Promise<void> {
     close = boot.close
     printBanner(boot)
   }
-  const options = { app, appOptions: readAppOptions(), queues, concurrency, closeTimeout, logLevel, onBoot }
+  const logStream = process.stdout.isTTY ? jsonStream : undefined
+  const options = { app, appOptions: readAppOptions(), queues, concurrency, closeTimeout, logLevel, logStream, onBoot }
   await runWorker(options).catch(unlessClosed).finally(() => clearTimeout(bootTimer))
 }
 

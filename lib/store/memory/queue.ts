@@ -3,20 +3,21 @@
  * test/store/memory-queue.test.ts makes the same calls of both.
  *
  * It differs in four ways:
- * 1. A claim has no lease: it ends with the process of its worker.
+ * 1. A worker has no lease: its claims end with its process.
  * 2. The clock moves only when a test moves it. Then due tasks are queued, and expired records are removed.
  * 3. A worker that waits is woken, and then has to claim.
  * 4. All changes are published, watched or not: all listeners are in this process.
  */
 import { decodeProgress } from '../../records/progress.ts'
 import { isTerminal, type LiveState } from '../../records/task-record.ts'
+import { byClaim, isRetrying } from './reads.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
 import { WorkerReports } from './worker-reports.ts'
 import { endOfTurn } from '../../timers.ts'
 import type {
-  CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, PagePosition, Queue, RawTask, RetryReply,
-  Settlement
+  CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions,
+  PurgeReply, Queue, RawTask, RetryReply, Settlement
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
 
@@ -88,7 +89,6 @@ export class MemoryQueue implements Queue {
   }
 
   #publishChange (id: string, change: string): void { this.#host.publish(this.changeChannel(id), change) }
-
   #checkIdle (): void { if (this.idle) this.#host.onIdle() }
 
   // For producers and readers
@@ -150,22 +150,27 @@ export class MemoryQueue implements Queue {
   async remove (id: string): Promise<RemoveOutcome> {
     if (!this.#records.has(id)) return 'unknown'
     if (this.#claims.has(id)) return 'active'
-    this.#records.delete(id)
-    this.#lists.remove(id)
+    this.#forget(id)
     this.#checkIdle()
     return 'removed'
   }
 
-  async purge (limit: number): Promise<[removed: number, left: number]> {
-    const ids = this.#lists.takeNotStarted(limit)
-    for (const id of ids) this.#records.delete(id)
+  async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
+    const isKept = (id: string): boolean => !retrying && isRetrying(this.#records.get(id))
+    const { gone, position } = this.#lists.takeNotStarted(limit, isKept, after)
+    for (const id of gone) this.#forget(id)
     this.#checkIdle()
-    return [ids.length, this.#lists.waiting.size + this.#lists.delayed.size]
+    return { removed: gone.length, after: position }
+  }
+
+  #forget (id: string): void {
+    this.#records.delete(id)
+    this.#lists.remove(id)
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
     if (limit < 1) return { ids: [], place: Math.max(0, after?.place ?? 0) }
-    const all = state === 'active' ? [...this.#claims.keys()] : this.#lists.idsOf(state)
+    const all = state === 'active' ? byClaim(this.#claims) : this.#lists.idsOf(state)
     const start = after ? all.indexOf(after.id) + 1 : 0 // the beginning, if the id has left the state
     const ids = all.slice(start, start + limit)
     return { ids, place: start + ids.length - 1 }
@@ -184,8 +189,7 @@ export class MemoryQueue implements Queue {
   get delayedChannel (): string { return `${this.name} delayed` }
 
   // For workers
-
-  async claim (free: number, token: string, _lease?: number, again = false): Promise<ClaimReply> {
+  async claim (free: number, token: string, again = false): Promise<ClaimReply> {
     const claimed = again ? this.#reclaim(token) : []
     const jobs = claimed.length > 0 ? claimed : this.#take(free, token)
     this.#checkIdle()
@@ -261,9 +265,8 @@ export class MemoryQueue implements Queue {
     return this.#cancelling.has(claim.id) ? 'cancelRequested' : 'owned'
   }
 
-  async renew (_lease: number, claims: ClaimRef[]): Promise<ClaimStatus[]> {
-    return claims.map(claim => this.#statusOf(claim))
-  }
+  async renew (): Promise<LeaseReply> { return { kept: true, cancels: this.#cancelling.size > 0 } }
+  async checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]> { return claims.map(claim => this.#statusOf(claim)) }
 
   async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
     const released: string[] = []

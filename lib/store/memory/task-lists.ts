@@ -3,6 +3,7 @@
  */
 import { isTerminal } from '../../records/task-record.ts'
 import { SortedIds } from './sorted-ids.ts'
+import type { PurgePosition } from '../contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
 export class TaskLists {
@@ -21,11 +22,18 @@ export class TaskLists {
     return ids
   }
 
-  /** Takes up to `limit` waiting and up to `limit` delayed ids out. */
-  takeNotStarted (limit: number): string[] {
-    const ids = first(this.delayed.ids(), limit)
-    for (const id of ids) this.delayed.delete(id)
-    return [...this.takeWaiting(limit), ...ids]
+  /** Looks at up to `limit` waiting and `limit` delayed ids, and takes those out that are not kept. */
+  takeNotStarted (
+    limit: number, isKept: (id: string) => boolean, after?: PurgePosition | null
+  ): { gone: string[], position: PurgePosition | null } {
+    const size = Math.max(0, limit)
+    const [left, kept] = [Math.min(after?.waitingLeft ?? Infinity, this.waiting.size), after?.delayedKept ?? 0]
+    const waiting = this.takeWaiting(Math.min(size, left))
+    const delayed = this.delayed.ids().slice(kept, kept + size)
+    for (const id of waiting.filter(isKept)) this.waiting.add(id)
+    const gone = [...waiting, ...delayed].filter(id => !isKept(id))
+    const position = { waitingLeft: left - waiting.length, delayedKept: kept + delayed.filter(isKept).length }
+    return { gone, position: size > 0 && (left > size || delayed.length === size) ? position : null }
   }
 
   /** Takes out the finished ids whose records are past their expiry. */

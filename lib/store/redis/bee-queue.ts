@@ -34,6 +34,8 @@ class Adapter extends EventEmitter {
   readonly ready = true
   readonly #client: RedisClient
   readonly #keys: QueueKeys
+  /** Ids that their callers chose. */
+  readonly #ownIds = new Set<string>()
   #additions: Addition[] = []
 
   constructor (client: RedisClient, keys: QueueKeys) {
@@ -44,10 +46,14 @@ class Adapter extends EventEmitter {
 
   evalsha (...args: any[]): void {
     const addition = toAddition(args)
+    addition.ownId = this.#ownIds.delete(addition.id)
     const isFirst = isFirstOfTick(this, () => this.#send(this.#additions.splice(0)))
     if (isFirst) this.#send([addition])
     else this.#additions.push(addition)
   }
+
+  /** To be called before the job of an id that its caller chose is saved. */
+  expectOwnId (id: string): void { this.#ownIds.add(id) }
 
   #send (additions: Addition[]): void {
     for (let i = 0; i < additions.length; i += BATCH) void this.#addBatch(additions.slice(i, i + BATCH))
@@ -108,6 +114,7 @@ export class BeeProducer {
 
   /** Stores a job. False if its id is taken. */
   async save (job: NewJob): Promise<boolean> {
+    if (job.ownId) this.#client.expectOwnId(job.id)
     const saved = await this.#toBeeJob(job).save()
     return saved.id !== null
   }

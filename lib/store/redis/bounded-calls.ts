@@ -1,11 +1,12 @@
 /**
- * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected with a hint what to do. A
- * close rejects all of them.
+ * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected. A close rejects all of
+ * them. The error has a fixed message, for clients of HTTP, and a cause for the log, with a hint what to do.
  */
+import { hideCredentials } from '../../describe.ts'
 import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
 import { withDeadline, type OpenDeadlines } from './deadline.ts'
-import { realTime } from '../../timers.ts'
+import { uptime } from '../../timers.ts'
 import type { BoundedCalls } from '../contract.ts'
 import type { Connection } from './connection.ts'
 
@@ -42,7 +43,7 @@ export class RedisCalls implements BoundedCalls {
     let wake!: () => void
     const ready = new Promise<void>(resolve => { wake = resolve })
     this.#waiting.add(wake)
-    await withDeadline(() => ready, ms, () => {}, undefined, this.#open)
+    await withDeadline(() => ready, ms, () => {}, { open: this.#open })
     this.#waiting.delete(wake)
     return this.ready && !this.#closed
   }
@@ -53,45 +54,52 @@ export class RedisCalls implements BoundedCalls {
    * @throws FST_TASKS_REDIS_UNAVAILABLE (503 with Retry-After) if no reply came in time, or Redis refused the call.
    * FST_TASKS_CLOSED
    */
-  call<T> (what: string, doubt: string, send: () => Promise<T>, start = realTime()): Promise<T> {
-    if (this.#closed) return Promise.reject(this.#failure(what, NOTHING_SENT))
+  call<T> (what: string, doubt: string, send: () => Promise<T>, start = uptime()): Promise<T> {
+    if (this.#closed) return Promise.reject(this.#failure(what, NOTHING_SENT, false))
     return this.ready ? this.#send(what, doubt, send, start) : this.#sendWhenReady(what, doubt, send, start)
   }
 
   async #sendWhenReady<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
-    if (!await this.#untilReady(this.#timeLeft(start))) throw this.#failure(what, NOTHING_SENT)
+    if (!await this.#untilReady(this.#timeLeft(start))) throw this.#failure(what, NOTHING_SENT, false)
     return this.#send(what, doubt, send, start)
   }
 
   #send<T> (what: string, doubt: string, send: () => Promise<T>, start: number): Promise<T> {
-    const onLate = (): never => { throw this.#failure(what, doubt) }
-    return withDeadline(send, this.#timeLeft(start), onLate, error => {
-      throw isRedisError(error) ? this.#failure(what, `${doubt} (${error.message})`, error) : error
-    }, this.#open)
+    const onLate = (): never => { throw this.#failure(what, doubt, true) }
+    const onError = (error: unknown): never => {
+      throw isRedisError(error) ? this.#failure(what, `${doubt} (${hideCredentials(error.message)})`, true) : error
+    }
+    return withDeadline(send, this.#timeLeft(start), onLate, { read: this.#read, onError, open: this.#open })
   }
 
-  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - realTime()) }
+  /** How many bytes of replies were read. For a cluster it is not known: a turn of the event loop has to do. */
+  readonly #read = (): number => (this.#connection.client as any).stream?.bytesRead ?? 0
 
-  #failure (what: string, hint: string, cause?: Error): Error {
-    const { client } = this.#connection
-    const more = cause ? [{ cause }] : []
+  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - uptime()) }
+
+  /**
+   * The cause is an error of our own: that of ioredis has the command, with data and passwords.
+   * @param sent whether Redis may have carried out the call
+   */
+  #failure (what: string, hint: string, sent: boolean): Error {
+    const { status } = this.#connection.client
+    const details = `Redis did not answer ${what} within ${this.#deadline} ms (connection: ${status}). ${hint}`
     const error = this.#closed
-      ? new errors.Closed(what, hint, ...more)
-      : new errors.RedisUnavailable(what, this.#deadline, client.status, hint, ...more)
+      ? new errors.Closed(what, hint)
+      : new errors.RedisUnavailable({ cause: new Error(details) })
     // Fastify's error handler sends the headers of an error.
-    return Object.assign(error, { headers: { 'retry-after': '1' } })
+    return Object.assign(error, { sent, headers: { 'retry-after': '1' } })
   }
 }
 
-const REDIS_ERROR_NAMES = /^(ReplyError|MaxRetriesPerRequestError|AbortError|ClusterAllFailedError)$/
+/** Mistakes in code, ours or of the app. */
+const BUGS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'URIError', 'AssertionError'])
 
-const CONNECTION_MESSAGES = new RegExp([
-  'Connection is closed', 'Command timed out', 'Stream isn\'t writeable', 'ECONN', 'EPIPE', 'ETIMEDOUT',
-  'Too many Cluster redirections', 'Cluster isn\'t ready', 'None of startup nodes'
-].join('|'))
-
-/** True for errors of the connection, and for error replies of Redis (OOM, READONLY, LOADING and so on). */
+/**
+ * True for errors of the connection, and for error replies of Redis (OOM, READONLY, LOADING and so on). ioredis has no
+ * class for all of them. An error of ours, which a call inside of a call threw, has a code.
+ */
 function isRedisError (error: unknown): error is Error {
-  if (!(error instanceof Error) || (error as any).headers) return false
-  return REDIS_ERROR_NAMES.test(error.name) || CONNECTION_MESSAGES.test(error.message)
+  if (!(error instanceof Error) || BUGS.has(error.name)) return false
+  return !String((error as { code?: unknown }).code).startsWith('FST_')
 }

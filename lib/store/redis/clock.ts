@@ -1,32 +1,58 @@
 /**
- * The clock of Redis, as this process knows it: its own clock plus the difference that was measured last.
+ * The clock of Redis, as this process knows it: the difference that was measured last to a clock of this process that
+ * nobody can set. It is measured again from time to time, because the clock of Redis can be set too.
  */
-import { realTime } from '../../timers.ts'
+import { realTime, uptime } from '../../timers.ts'
 import type { StoreClock } from '../contract.ts'
 import type { RedisClient } from './connection.ts'
 
+/** How old a measurement may become, in ms. */
+const MAX_AGE_MS = 5_000
+/** If this process' two clocks have moved apart by more than this, one was set, or the machine slept. In ms. */
+const MAX_DRIFT_MS = 200
+
 export class RedisClock implements StoreClock {
   readonly #client: RedisClient
-  #offset = 0
+  /** Ms since 1970 on the clock of Redis, when `uptime()` is 0. */
+  #origin = realTime() - uptime()
+  /** The same on the clock of this process, when it was measured. */
+  #localOrigin = this.#origin
+  #measuredAt = -Infinity
+  #measuring = false
 
   constructor (client: RedisClient) {
     this.#client = client
   }
 
-  now (): number { return realTime() + this.#offset }
+  now (): number {
+    const now = uptime()
+    if (now - this.#measuredAt > MAX_AGE_MS || Math.abs(realTime() - now - this.#localOrigin) > MAX_DRIFT_MS) {
+      this.#measureSoon()
+    }
+    return Math.round(this.#origin + now)
+  }
 
   /** A point in time is the same on both clocks. */
   toStoreTime (time: number): number { return time }
 
+  /** One measurement at a time. It must not wait for Redis: it would be carried out later. */
+  #measureSoon (): void {
+    if (this.#measuring || this.#client.status !== 'ready') return
+    this.#measuring = true
+    void this.synchronise().finally(() => { this.#measuring = false })
+  }
+
   /** Measures the difference. The error is at most half of the round trip. */
   async synchronise (): Promise<void> {
-    const before = realTime()
+    const before = uptime()
     const reply = await this.#client.time().catch(() => null)
-    if (!reply) return // the user may not run TIME: both clocks are taken as equal
+    const after = uptime()
+    this.#measuredAt = after
+    this.#localOrigin = realTime() - after
+    if (!reply) return // Redis is away, or the user may not run TIME: what was known is kept
     const [seconds, micros] = reply
-    const after = realTime()
-    const offset = Math.round(Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2)
+    const origin = Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2
     // On one machine both clocks are the same: the difference is only the noise of the round trip.
-    this.#offset = Math.abs(offset) <= after - before + 1 ? 0 : offset
+    this.#origin = Math.abs(origin - this.#localOrigin) <= after - before + 1 ? this.#localOrigin : origin
   }
 }

@@ -5,18 +5,22 @@ import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
 import type {
-  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, ExhaustedTask, NewJob, RawTask, Settlement
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, ExhaustedTask, NewJob, RawTask, Settlement, SweepReply
 } from '../contract.ts'
 
-/** By the codes of settle.lua, renew.lua and release.lua. */
+/** By the codes of settle.lua, check-claims.lua and release.lua. */
 const claimStatuses: ClaimStatus[] = ['lost', 'owned', 'cancelRequested']
 
 export const toClaimStatuses = (codes: number[]): ClaimStatus[] => codes.map(code => claimStatuses[code]!)
 
 export const claimArguments = (claims: ClaimRef[]): string[] => claims.flatMap(({ id, token }) => [id, token])
 
+/** A claim token is the id of its worker, a dot and a number. */
+export const workerOf = (token: string): string =>
+  token.slice(0, token.includes('.') ? token.lastIndexOf('.') : undefined)
+
 export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[] {
-  const args: ScriptArgument[] = [channel]
+  const args: ScriptArgument[] = [channel, jobs.some(job => job.ownId) ? 1 : 0]
   for (const { id, text, delay } of jobs) args.push(id, text, delay ?? '')
   return args
 }
@@ -43,11 +47,13 @@ export function toRawTask (reply: any[] | null): RawTask | null {
 /** Redis writes an infinite score as inf or -inf. */
 const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
 
-/** The second half of what recover.lua returns. */
-export function toExhaustedTasks (flat: any[]): ExhaustedTask[] {
-  const tasks: ExhaustedTask[] = []
-  for (let i = 0; i < flat.length; i += 3) tasks.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2] })
-  return tasks
+/** What sweep.lua returns. */
+export function toSweepReply ([position, wait, requeued, flat]: [string, number, string[], any[]]): SweepReply {
+  const exhausted: ExhaustedTask[] = []
+  for (let i = 0; i < flat.length; i += 4) {
+    exhausted.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2], token: flat[i + 3] })
+  }
+  return { requeued, exhausted, wait, position: position === '' ? null : position }
 }
 
 /** What workers.lua returns. */

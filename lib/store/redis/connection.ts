@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
-import { checkRedisAddress, LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
+import { checkRedisAddress, checkRedisUrl, LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
 import { withDeadline } from './deadline.ts'
 import { uptime } from '../../timers.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
@@ -102,7 +102,7 @@ export const isClient = (value: unknown): value is RedisClient =>
 function open (redis: Exclude<TasksOptions['redis'], RedisClient>): RedisClient {
   if (typeof redis === 'object' && 'cluster' in redis) return openCluster(redis)
   const source = redis === undefined ? 'REDIS_URL' : 'redis'
-  const address = redis ?? process.env.REDIS_URL ?? LOCAL_REDIS
+  const address = redis ?? checkRedisUrl('REDIS_URL', process.env.REDIS_URL) ?? LOCAL_REDIS
   checkRedisAddress(address, source)
   const reconnectOnError = makeReconnectOnError(2)
   const options: RedisOptions = { retryStrategy, reconnectOnError, socketTimeout, maxLoadingRetryTime }
@@ -136,15 +136,18 @@ export function connect (redis: TasksOptions['redis'], decorated: unknown): Conn
 }
 
 const hostsOf = (nodes: Array<{ host?: string, port?: number }>): string =>
-  nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
+  nodes.map(({ host, port }) => `${shown(host)}:${port}`).join(', ')
+
+/** A host that is a URL, in the options of a client of the app's, may have a password in it. */
+const shown = (host = 'localhost'): string => /[/@\s]/.test(host) ? '(not a host name)' : host
 
 /** The address of a client, without user and password. */
 export function addressOf (client: RedisClient): string {
   if (isCluster(client)) return `redis cluster ${hostsOf(startupNodes(client))}`
   const { host, port, db, path, tls, sentinels, name } = client.options
   if (sentinels) return `redis sentinel ${name} (${hostsOf(sentinels as RedisOptions[])})/${db ?? 0}`
-  if (path) return path
-  return `${tls ? 'rediss' : 'redis'}://${host ?? 'localhost'}:${port ?? 6379}/${db ?? 0}`
+  if (path) return path.replace(/^.*@/s, '…@')
+  return `${tls ? 'rediss' : 'redis'}://${shown(host)}:${port ?? 6379}/${db ?? 0}`
 }
 
 /** The nodes that a cluster client starts with. ioredis keeps them as the app wrote them, in a private field. */
@@ -241,7 +244,7 @@ export async function untilReady (
 /** How long a server may take to say whether it is loading, in ms. */
 const LOADING_CHECK_MS = 500
 
-/** Whether a server accepted a connection, but is loading its data. ioredis asks it again and again without an error. */
+/** Whether a server that accepted a connection is loading its data. ioredis asks again and again without an error. */
 export async function isLoading (client: RedisClient): Promise<boolean> {
   if (isCluster(client) || client.status !== 'connect') return false
   const info = await withDeadline(() => client.info('persistence'), LOADING_CHECK_MS, () => '').catch(() => '')

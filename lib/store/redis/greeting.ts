@@ -14,7 +14,7 @@ import { drop, isLoading, untilReady, type Connection, type RedisClient } from '
 import { inspectRedis, missingRights } from './inspect.ts'
 import { greetingAfter } from './server-greeting.ts'
 import { within } from '../../within.ts'
-import { realTime } from '../../timers.ts'
+import { uptime } from '../../timers.ts'
 import type { StoreClock } from '../contract.ts'
 
 export interface GreetingOptions {
@@ -66,13 +66,13 @@ export class Greeting {
 
   async #greet (): Promise<boolean> {
     const { connection: { client, address }, connectTimeout } = this.#options
-    const deadline = realTime() + connectTimeout
+    const deadline = uptime() + connectTimeout
     const onFailure = (error: Error): void => { this.#lastError = error }
     const connected = await untilReady(client, connectTimeout, address, undefined, onFailure)
     if (!connected) await this.#findCause(client)
     eventsOf(client).on('ready', this.#checkAgain)
     // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
-    return connected && await within(Math.max(1, deadline - realTime()), this.#check())
+    return connected && await within(Math.max(1, deadline - uptime()), this.#check())
   }
 
   /** Some causes show in no error of ioredis. */

@@ -7,39 +7,49 @@ import type { ScriptName } from './lua.generated.ts'
 import type { TaskState } from '../../types.ts'
 
 export type Key =
-  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'jobs' | 'progress' |
-  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'waiting' | 'watched' | 'workerInfo' |
-  'workers' | 'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded'
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'jobs' | 'leases' |
+  'leftovers' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' |
+  'tickBlock' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' | 'done:failed' |
+  'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
 export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page'>
 
+/** Everything that is stored about an id, but for its record and its places in waiting: the keys of leave.lua. */
+const ABOUT_AN_ID: Key[] = [
+  'delayed', 'claims', 'stalls', 'progress', 'cancelling', 'succeeded', 'failed',
+  'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
+]
+
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
-  add: ['jobs', 'waiting', 'delayed'],
+  add: ['jobs', 'waiting', ...ABOUT_AN_ID],
   'agree-stall-interval': ['stallInterval'],
-  cancel: [
-    'jobs', 'claims', 'cancelling', 'delayed', 'waiting', 'active', 'done:cancelled', 'stalls', 'progress', 'watched'
-  ],
+  cancel: ['jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID],
+  'check-claims': ['claims', 'cancelling'],
   claim: [
-    'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits'
+    'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
+    'leftovers', 'leases', 'tick'
   ],
-  counts: ['waiting', 'delayed', 'active', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+  counts: [
+    'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired'
+  ],
+  'end-lease': ['leases', 'floors'],
   heartbeat: ['workers', 'workerInfo'],
+  'page-active': ['claims', 'active'],
   prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
-  purge: ['jobs', 'waiting', 'delayed', 'stalls', 'claims'],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
-  recover: ['waiting', 'active', 'stalling', 'stallBlock', 'claims', 'stalls', 'jobs', 'cancelling', 'progress'],
-  release: ['waiting', 'active', 'claims', 'stalling', 'progress', 'cancelling', 'watched'],
-  remove: [
-    'jobs', 'claims', 'waiting', 'delayed', 'succeeded', 'failed', 'stalls', 'progress',
-    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
-  ],
-  renew: ['claims', 'stalling', 'cancelling'],
-  retry: ['jobs', 'failed', 'done:failed', 'waiting', 'watched'],
+  release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
+  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
+  renew: ['leases', 'tick', 'floors', 'cancelling'],
+  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID],
   settle: [
-    'jobs', 'active', 'stalling', 'claims', 'progress', 'stalls', 'cancelling', 'waiting', 'delayed',
+    'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'
+  ],
+  sweep: [
+    'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],
@@ -49,9 +59,8 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
 /** In which order the ids of a state are read. */
 export type PageOrder = 'list' | 'asc' | 'desc'
 
-const pages: Record<TaskState, [key: Key, order: PageOrder]> = {
+const pages: Record<Exclude<TaskState, 'active'>, [key: Key, order: PageOrder]> = {
   waiting: ['waiting', 'list'],
-  active: ['active', 'list'],
   delayed: ['delayed', 'asc'],
   retrying: ['delayed', 'asc'],
   succeeded: ['done:succeeded', 'desc'],
@@ -87,7 +96,7 @@ export class QueueKeys {
   get waiting (): string { return this.#key('waiting') }
 
   /** The key that holds the ids of a state, and the order in which it is read. */
-  page (state: TaskState): [key: string, order: PageOrder] {
+  page (state: Exclude<TaskState, 'active'>): [key: string, order: PageOrder] {
     const [key, order] = pages[state]
     return [this.#key(key), order]
   }

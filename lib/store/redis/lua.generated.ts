@@ -1,9 +1,23 @@
 // Made by scripts/build-lua.mjs from the files in lua/: change those, and run `npm run compile`.
 /* eslint-disable */
 export const scripts = {
-  'add': String.raw`local ids, records, taken = {}, {}, {}
+  'add': String.raw`local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function leave(first, id)
+  redis.call('ZREM', KEYS[first], id)
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+end
+local ids, records, taken = {}, {}, {}
 local count = 0
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   count = count + 1
   ids[count] = ARGV[i]
 end
@@ -11,7 +25,7 @@ local found = redis.call('HMGET', KEYS[1], unpack(ids))
 local replies, waiting, delayed = {}, {}, {}
 local record_args, waiting_count, delayed_args, first_due = 0, 0, 0, nil
 for n = 1, count do
-  local id, record, due = ids[n], ARGV[3 * n], ARGV[3 * n + 1]
+  local id, record, due = ids[n], ARGV[3 * n + 1], ARGV[3 * n + 2]
   if found[n] or taken[id] then
     replies[n] = 0
   else
@@ -31,11 +45,14 @@ for n = 1, count do
 end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
-if waiting_count > 0 then redis.call('LPUSH', KEYS[2], unpack(waiting)) end
+if ARGV[2] == '1' then
+  for id in pairs(taken) do leave(3, id) end
+end
+enter(KEYS[2], waiting)
 if delayed_args > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local head = redis.call('ZRANGE', KEYS[3], 0, 0)
-  if taken[head[1]] then redis.call('PUBLISH', ARGV[1], first_due) end
+  if taken[head[1]] then redis.pcall('PUBLISH', ARGV[1], first_due) end
 end
 return replies`,
   'agree-stall-interval': String.raw`local current = redis.call('GET', KEYS[1])
@@ -43,44 +60,99 @@ if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', K
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 2 * ARGV[1])
 return ARGV[1]`,
   'cancel': String.raw`local function publish_if_watched(watched, prefix, id, change)
-  if redis.call('ZSCORE', watched, id) then redis.call('PUBLISH', prefix .. 'task:' .. id, change) end
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local function leave(first, id)
+  redis.call('ZREM', KEYS[first], id)
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+end
+local function unqueue(waiting, leftovers, id)
+  if redis.call('LLEN', waiting) <= 1000 then
+    redis.call('LREM', waiting, 0, id)
+  else
+    redis.call('HINCRBY', leftovers, id, 1)
+    redis.call('HINCRBY', leftovers, '', 1)
+  end
+end
+local function drop_leftover(leftovers, id)
+  if redis.call('HEXISTS', leftovers, id) == 0 then return end
+  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+  redis.call('HINCRBY', leftovers, '', -1)
 end
 local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return 'unknown' end
 if record ~= ARGV[2] then return 'changed' end
-if redis.call('HEXISTS', KEYS[2], id) == 1 then
-  redis.call('SADD', KEYS[3], id)
-  redis.call('PUBLISH', ARGV[5] .. 'cancel', id)
+if redis.call('HEXISTS', KEYS[7], id) == 1 then
+  redis.call('SADD', KEYS[10], id)
+  redis.pcall('PUBLISH', ARGV[5] .. 'cancel', id)
   return 'requested'
 end
-local delayed = redis.call('ZSCORE', KEYS[4], id)
-if not delayed and redis.call('LLEN', KEYS[6]) > redis.call('HLEN', KEYS[2]) and redis.call('LPOS', KEYS[6], id) then
-  return 'requested'
-end
+local delayed = redis.call('ZSCORE', KEYS[6], id)
+if not delayed and redis.call('LLEN', KEYS[3]) > 0 and redis.call('LPOS', KEYS[3], id) then return 'requested' end
+redis.call('HSET', KEYS[1], id, ARGV[3])
+leave(6, id)
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
 else
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  redis.call('HSET', KEYS[1], id, ARGV[3])
-  redis.call('ZADD', KEYS[7], now + ARGV[4], id)
+  redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-redis.call('ZREM', KEYS[4], id)
-if not delayed and redis.call('LLEN', KEYS[5]) <= 1000 then redis.call('LREM', KEYS[5], 0, id) end
-redis.call('HDEL', KEYS[8], id)
-redis.call('HDEL', KEYS[9], id)
-publish_if_watched(KEYS[10], ARGV[5], id, 'cancelled')
+if not delayed then unqueue(KEYS[2], KEYS[4], id) end
+publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
+  'check-claims': String.raw`local function is_owner(token, claim)
+  return claim and string.sub(claim, 1, #token + 1) == token .. ' '
+end
+local replies = {}
+for i = 1, #ARGV, 2 do
+  local id, token = ARGV[i], ARGV[i + 1]
+  local code = 0
+  if is_owner(token, redis.call('HGET', KEYS[1], id)) then
+    code = redis.call('SISMEMBER', KEYS[2], id) == 1 and 2 or 1
+  end
+  replies[#replies + 1] = code
+end
+return replies`,
   'claim': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function to_claim(token, claimed_at, lease_end)
-  return string.format('%-80s', string.format('%s %s %.0f', token, claimed_at, lease_end))
+local function to_claim(token, claimed_at)
+  return string.format('%-80s', token .. ' ' .. claimed_at)
+end
+local function renew_lease(leases, tick, worker)
+  local now = tonumber(redis.call('GET', tick) or 0) or 0
+  local before = tonumber(redis.call('ZSCORE', leases, worker) or -5)
+  if before ~= now then redis.call('ZADD', leases, now, worker) end
+  return before > now - 5 and before <= now
+end
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function unqueue(waiting, leftovers, id)
+  if redis.call('LLEN', waiting) <= 1000 then
+    redis.call('LREM', waiting, 0, id)
+  else
+    redis.call('HINCRBY', leftovers, id, 1)
+    redis.call('HINCRBY', leftovers, '', 1)
+  end
+end
+local function drop_leftover(leftovers, id)
+  if redis.call('HEXISTS', leftovers, id) == 0 then return end
+  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+  redis.call('HINCRBY', leftovers, '', -1)
 end
 local token = ARGV[2]
 local reply = { now, -1 }
-local claim = to_claim(token, now, now + ARGV[3])
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10]) == 0
+local claim = to_claim(token, now)
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11]) == 0
 local function reclaim()
   local function is_owner(token, claim)
     return claim and string.sub(claim, 1, #token + 1) == token .. ' '
@@ -113,7 +185,7 @@ end
 local function queue_due_tasks()
   local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
   if #due > 0 then
-    redis.call('LPUSH', KEYS[1], unpack(due))
+    enter(KEYS[1], due)
     redis.call('ZREM', KEYS[3], unpack(due))
   end
   local head = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
@@ -154,15 +226,28 @@ local function publish_active(ids)
   local function publish_watched(watched, prefix, ids, changes)
     local marks = redis.call('ZMSCORE', watched, unpack(ids))
     for i = 1, #ids do
-      if marks[i] and changes[i] then redis.call('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
+      if marks[i] and changes[i] then redis.pcall('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
     end
   end
-  local oldest_first, changes = {}, {}
-  for i = #ids, 1, -1 do
-    oldest_first[#oldest_first + 1] = ids[i]
-    changes[#changes + 1] = 'active'
+  local changes = {}
+  for i = 1, #ids do changes[i] = 'active' end
+  publish_watched(KEYS[9], ARGV[5], ids, changes)
+end
+local function is_left_over(id, record)
+  local function status_of(record)
+    if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
+    local is_json, value = pcall(cjson.decode, record)
+    local status = is_json and type(value) == 'table' and value.status
+    return type(status) == 'string' and status or ''
   end
-  publish_watched(KEYS[9], ARGV[5], oldest_first, changes)
+  local status = status_of(record)
+  if status == 'succeeded' or status == 'failed' or status == 'cancelled' or status == 'expired' then return true end
+  return redis.call('LLEN', KEYS[2]) > 0 and redis.call('LPOS', KEYS[2], id) ~= false
+end
+local function doubts(ids)
+  if nothing_rare then return {}, {} end
+  local due = redis.call('EXISTS', KEYS[3]) == 1 and redis.call('ZMSCORE', KEYS[3], unpack(ids)) or {}
+  return due, redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(ids)) or {}
 end
 local function take()
   local free = tonumber(ARGV[1])
@@ -171,35 +256,32 @@ local function take()
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
+  local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
-  local active, claimed, seen = {}, {}, {}
-  local active_count, claimed_count = 0, 0
+  local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
+  local claimed_count = 0
   for i = count, 1, -1 do
-    local id = ids[i]
-    if records[i] and not seen[id] then
+    local id, record = ids[i], records[i]
+    if not record or claims[i] or due[i] or seen[id] or (marks[i] and is_left_over(id, record)) then
+      if marks[i] then dropped[#dropped + 1] = id end
+    elseif not all_utf8 and not is_utf8(id) then
+      set_aside(id)
+    else
       seen[id] = true
-      if not all_utf8 and not is_utf8(id) then
-        set_aside(id)
-      else
-        active_count = active_count + 1
-        active[active_count] = id
-        if claims[i] then
-          redis.call('LREM', KEYS[2], 0, id)
-        else
-          local at = 2 * claimed_count
-          claimed[at + 1], claimed[at + 2] = id, claim
-          reply[at + 3], reply[at + 4] = id, records[i]
-          claimed_count = claimed_count + 1
-        end
-      end
+      local at = 2 * claimed_count
+      claimed[at + 1], claimed[at + 2] = id, claim
+      reply[at + 3], reply[at + 4] = id, record
+      claimed_count = claimed_count + 1
+      oldest_first[claimed_count] = id
     end
   end
-  if active_count > 0 then redis.call('LPUSH', KEYS[2], unpack(active)) end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
+    renew_lease(KEYS[12], KEYS[13], ARGV[3])
   end
   redis.call('LTRIM', KEYS[1], 0, -count - 1)
-  publish_active(ids)
+  for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
+  if claimed_count > 0 then publish_active(oldest_first) end
   return claimed_count == 0
 end
 local mode = ARGV[4]
@@ -213,10 +295,21 @@ end
 if not nothing_rare then queue_due_tasks() end
 local tries = mode == 'next' and 500 or 1
 while tries > 0 and take() do tries = tries - 1 end
+if not nothing_rare and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[11]) end
 return reply`,
-  'counts': String.raw`local counts = { redis.call('LLEN', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('LLEN', KEYS[3]) }
-for i = 4, 7 do counts[i] = redis.call('ZCARD', KEYS[i]) end
-return counts`,
+  'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+return {
+  math.max(0, redis.call('LLEN', KEYS[1]) - left),
+  redis.call('ZCARD', KEYS[3]),
+  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
+  redis.call('SCARD', KEYS[6]),
+  redis.call('SCARD', KEYS[7]),
+  redis.call('ZCARD', KEYS[8]),
+  redis.call('ZCARD', KEYS[9])
+}`,
+  'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
+redis.call('PEXPIRE', KEYS[1], 86400000)
+redis.call('HDEL', KEYS[2], ARGV[1])`,
   'expire-foreign': String.raw`if redis.call('SCARD', KEYS[1]) <= redis.call('ZCARD', KEYS[2]) then return '0' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -262,201 +355,267 @@ local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK',
 local first = rank and rank + 1 or 0
 local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
 return { first + #ids - 1, unpack(ids) }`,
+  'page-active': String.raw`local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
+local function held_by_plain_workers()
+  local ids = {}
+  for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do
+    if redis.call('HEXISTS', claims, id) == 0 then table.insert(ids, 1, id) end
+  end
+  return ids
+end
+local function sorted_ids()
+  local all, ids = redis.call('HGETALL', claims), {}
+  local since = {}
+  for i = 1, #all, 2 do
+    ids[#ids + 1] = all[i]
+    since[all[i]] = tonumber(string.match(all[i + 1], ' (%d+)') or 0)
+  end
+  table.sort(ids, function(one, other)
+    if since[one] ~= since[other] then return since[one] < since[other] end
+    return one < other
+  end)
+  for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
+  return ids
+end
+local function index_of(ids, id)
+  for i = 1, #ids do
+    if ids[i] == id then return i end
+  end
+  return 0
+end
+if size <= 1000 then
+  local ids = sorted_ids()
+  local first = after == '' and 0 or index_of(ids, after)
+  local last = math.min(first + limit, #ids)
+  return { last - 1, unpack(ids, first + 1, last) }
+end
+local page, cursor, found_at = { 0 }, after == '' and '0' or position, nil
+repeat
+  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', math.min(limit, 1000)), {}
+  for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
+  if batch[1] == '0' then
+    for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
+  end
+  for i = index_of(ids, after) + 1, math.min(#ids, index_of(ids, after) + limit + 1 - #page) do
+    page[#page + 1] = ids[i]
+    found_at = cursor
+  end
+  cursor = batch[1]
+until cursor == '0' or #page > limit
+page[1] = tonumber(found_at or 0)
+return page`,
   'prune': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function status_of(record)
+  if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
+  local is_json, value = pcall(cjson.decode, record)
+  local status = is_json and type(value) == 'table' and value.status
+  return type(status) == 'string' and status or ''
+end
+local states = { [6] = 'cancelled', [7] = 'expired' }
 local removed = 0
+local function has_ended(i, id)
+  if i <= 5 then return redis.call('SREM', KEYS[i - 2], id) == 1 end
+  local status = status_of(redis.call('HGET', KEYS[1], id) or '')
+  return status == states[i] or status == ''
+end
 for i = 4, 7 do
   local ids = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'LIMIT', 0, ARGV[1])
   if #ids > 0 then
     redis.call('ZREM', KEYS[i], unpack(ids))
     for _, id in ipairs(ids) do
-      if i > 5 or redis.call('SREM', KEYS[i - 2], id) == 1 then redis.call('HDEL', KEYS[1], id) end
+      if has_ended(i, id) then redis.call('HDEL', KEYS[1], id) end
     end
     removed = removed + #ids
   end
 end
 return removed`,
-  'purge': String.raw`local removed = 0
-local function remove(ids)
-  for _, id in ipairs(ids) do
-    if redis.call('HEXISTS', KEYS[5], id) == 0 then
-      removed = removed + redis.call('HDEL', KEYS[1], id)
-      redis.call('HDEL', KEYS[4], id)
-    end
+  'purge': String.raw`local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
 end
-remove(redis.call('RPOP', KEYS[2], ARGV[1]) or {})
-local delayed = redis.call('ZPOPMIN', KEYS[3], ARGV[1])
-local ids = {}
-for i = 1, #delayed, 2 do ids[#ids + 1] = delayed[i] end
-remove(ids)
-return { removed, redis.call('LLEN', KEYS[2]) + redis.call('ZCARD', KEYS[3]) }`,
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function leave(first, id)
+  redis.call('ZREM', KEYS[first], id)
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+end
+local function unqueue(waiting, leftovers, id)
+  if redis.call('LLEN', waiting) <= 1000 then
+    redis.call('LREM', waiting, 0, id)
+  else
+    redis.call('HINCRBY', leftovers, id, 1)
+    redis.call('HINCRBY', leftovers, '', 1)
+  end
+end
+local function drop_leftover(leftovers, id)
+  if redis.call('HEXISTS', leftovers, id) == 0 then return end
+  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+  redis.call('HINCRBY', leftovers, '', -1)
+end
+local function status_of(record)
+  if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
+  local is_json, value = pcall(cjson.decode, record)
+  local status = is_json and type(value) == 'table' and value.status
+  return type(status) == 'string' and status or ''
+end
+local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
+local removed, kept = 0, {}
+local function remove(id)
+  removed = removed + redis.call('HDEL', KEYS[1], id)
+  leave(4, id)
+end
+local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
+local size = math.max(0, math.min(limit, left))
+local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
+for i = #waiting, 1, -1 do
+  local id = waiting[i]
+  local record = redis.call('HGET', KEYS[1], id)
+  local status = record and status_of(record)
+  if not record or status == 'cancelled' or status == 'succeeded' or status == 'failed' or status == 'expired'
+    or redis.call('HEXISTS', KEYS[5], id) == 1 or redis.call('ZSCORE', KEYS[4], id) then
+    drop_leftover(KEYS[3], id)
+  elseif status == 'retrying' and not retrying_too then
+    kept[#kept + 1] = id
+  else
+    remove(id)
+  end
+end
+enter(KEYS[2], kept)
+if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
+local before = tonumber(ARGV[4])
+local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
+for _, id in ipairs(delayed) do
+  local record = redis.call('HGET', KEYS[1], id)
+  if record and status_of(record) == 'retrying' and not retrying_too then
+    before = before + 1
+  else
+    remove(id)
+  end
+end
+local more = limit > 0 and (left > size or #delayed == limit) and 1 or 0
+return { removed, left - size, before, more }`,
   'read-task': String.raw`local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return false end
 local claim = redis.call('HGET', KEYS[2], id)
 local delayed = redis.call('ZSCORE', KEYS[3], id)
 local held = 0
-if not claim and not delayed and redis.call('LLEN', KEYS[5]) > redis.call('HLEN', KEYS[2])
-  and redis.call('LPOS', KEYS[5], id) then
-  held = 1
-end
+if not claim and not delayed and redis.call('LLEN', KEYS[5]) > 0 and redis.call('LPOS', KEYS[5], id) then held = 1 end
 return { record, claim or '', delayed or '', redis.call('HGET', KEYS[4], id) or '', held }`,
-  'recover': String.raw`local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function to_claim(token, claimed_at, lease_end)
-  return string.format('%-80s', string.format('%s %s %.0f', token, claimed_at, lease_end))
-end
-local requeued, exhausted = {}, {}
-local LIMIT = 1000
-local function count_stall(id)
-  local before = tonumber(redis.call('HGET', KEYS[6], id) or 0)
-  if not before or not (before >= 0 and before < 1000000) then before = 0 end
-  return math.floor(before) + 1
-end
-local function requeue(id)
-  redis.call('HDEL', KEYS[5], id)
-  redis.call('SREM', KEYS[3], id)
-  redis.call('HDEL', KEYS[9], id)
-  redis.call('LPUSH', KEYS[1], id)
-  requeued[#requeued + 1] = id
-end
-local function claim_for_caller(id, record, stalls)
-  redis.call('LPUSH', KEYS[2], id)
-  redis.call('HSET', KEYS[5], id, to_claim(ARGV[1], now, now + ARGV[2]))
-  exhausted[#exhausted + 1] = id
-  exhausted[#exhausted + 1] = record
-  exhausted[#exhausted + 1] = stalls
-end
-local function forget(id)
-  redis.call('HDEL', KEYS[5], id)
-  redis.call('HDEL', KEYS[6], id)
-  redis.call('SREM', KEYS[8], id)
-  redis.call('HDEL', KEYS[9], id)
-end
-local function take_back(id)
-  local stalls = count_stall(id)
-  redis.call('HSET', KEYS[6], id, stalls)
-  if redis.call('LREM', KEYS[2], 0, id) == 0 then redis.call('LREM', KEYS[1], 0, id) end
-  local record = redis.call('HGET', KEYS[7], id)
-  if not record then
-    forget(id)
-  elseif stalls > tonumber(ARGV[3]) or redis.call('SISMEMBER', KEYS[8], id) == 1 then
-    claim_for_caller(id, record, stalls)
-  else
-    requeue(id)
-  end
-end
-local function check(id, claim)
-  local claimed_at, lease_end = string.match(claim, ' (%d+) (%d+)')
-  lease_end = tonumber(lease_end)
-  if not lease_end or lease_end > now + 2 * ARGV[2] then
-    local token = string.match(claim, '^([^ ]+) ') or 'nobody'
-    redis.call('HSET', KEYS[5], id, to_claim(token, claimed_at or now, now + ARGV[2]))
-  elseif lease_end <= now then
-    take_back(id)
-    return true
-  end
-  return false
-end
-local claims, taken = redis.call('HGETALL', KEYS[5]), 0
-for i = 1, #claims, 2 do
-  if taken == LIMIT then break end
-  if check(claims[i], claims[i + 1]) then taken = taken + 1 end
-end
-if redis.call('PTTL', KEYS[4]) == -1 then redis.call('DEL', KEYS[4]) end
-if redis.call('SET', KEYS[4], '1', 'PX', ARGV[2], 'NX') then
-  local active = redis.call('LRANGE', KEYS[2], 0, -1)
-  for _, id in ipairs(active) do
-    if redis.call('HEXISTS', KEYS[5], id) == 1 then
-      redis.call('SREM', KEYS[3], id)
-    elseif redis.call('SISMEMBER', KEYS[3], id) == 1 then
-      redis.call('LREM', KEYS[2], 0, id)
-      if redis.call('HEXISTS', KEYS[7], id) == 1 then requeue(id) else redis.call('SREM', KEYS[3], id) end
-    else
-      redis.call('SADD', KEYS[3], id)
-    end
-  end
-end
-return { requeued, exhausted }`,
   'release': String.raw`local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
 local function publish_if_watched(watched, prefix, id, change)
-  if redis.call('ZSCORE', watched, id) then redis.call('PUBLISH', prefix .. 'task:' .. id, change) end
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
 end
 local replies = {}
 for i = #ARGV - 1, 2, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
-  local claim = redis.call('HGET', KEYS[3], id)
   local code = 1
-  if not is_owner(token, claim) then
+  if not is_owner(token, redis.call('HGET', KEYS[2], id)) then
     code = 0
-  elseif redis.call('SISMEMBER', KEYS[6], id) == 1 then
+  elseif redis.call('SISMEMBER', KEYS[4], id) == 1 then
     code = 2
   else
-    redis.call('HSET', KEYS[3], id, claim)
-    if redis.call('LREM', KEYS[2], -1, id) == 0 then redis.call('LREM', KEYS[1], 0, id) end
+    enter_first(KEYS[1], id)
+    redis.call('HDEL', KEYS[2], id)
     redis.call('HDEL', KEYS[3], id)
-    redis.call('SREM', KEYS[4], id)
-    redis.call('HDEL', KEYS[5], id)
-    redis.call('RPUSH', KEYS[1], id)
-    publish_if_watched(KEYS[7], ARGV[1], id, 'waiting')
+    publish_if_watched(KEYS[5], ARGV[1], id, 'waiting')
   end
   replies[i / 2] = code
 end
 return replies`,
-  'remove': String.raw`local id = ARGV[1]
-if redis.call('HEXISTS', KEYS[1], id) == 0 then return 'unknown' end
-if redis.call('HEXISTS', KEYS[2], id) == 1 then return 'active' end
-redis.call('HDEL', KEYS[1], id)
-if redis.call('LLEN', KEYS[3]) <= 1000 then redis.call('LREM', KEYS[3], 0, id) end
-redis.call('ZREM', KEYS[4], id)
-redis.call('SREM', KEYS[5], id)
-redis.call('SREM', KEYS[6], id)
-redis.call('HDEL', KEYS[7], id)
-redis.call('HDEL', KEYS[8], id)
-for i = 9, 12 do redis.call('ZREM', KEYS[i], id) end
-return 'removed'`,
-  'renew': String.raw`local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function to_claim(token, claimed_at, lease_end)
-  return string.format('%-80s', string.format('%s %s %.0f', token, claimed_at, lease_end))
+  'remove': String.raw`local function leave(first, id)
+  redis.call('ZREM', KEYS[first], id)
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
 end
-local function is_owner(token, claim)
-  return claim and string.sub(claim, 1, #token + 1) == token .. ' '
-end
-local lease_end = now + ARGV[1]
-local replies = {}
-for i = 2, #ARGV, 2 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  local claim = redis.call('HGET', KEYS[1], id)
-  if is_owner(token, claim) then
-    local claimed_at = string.match(claim, ' (%d+)') or '0'
-    redis.call('HSET', KEYS[1], id, to_claim(token, claimed_at, lease_end))
-    redis.call('SREM', KEYS[2], id)
-    replies[#replies + 1] = redis.call('SISMEMBER', KEYS[3], id) == 1 and 2 or 1
+local function unqueue(waiting, leftovers, id)
+  if redis.call('LLEN', waiting) <= 1000 then
+    redis.call('LREM', waiting, 0, id)
   else
-    replies[#replies + 1] = 0
+    redis.call('HINCRBY', leftovers, id, 1)
+    redis.call('HINCRBY', leftovers, '', 1)
   end
 end
-return replies`,
+local function drop_leftover(leftovers, id)
+  if redis.call('HEXISTS', leftovers, id) == 0 then return end
+  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+  redis.call('HINCRBY', leftovers, '', -1)
+end
+local id = ARGV[1]
+if redis.call('HEXISTS', KEYS[1], id) == 0 then return 'unknown' end
+if redis.call('HEXISTS', KEYS[5], id) == 1 then return 'active' end
+local elsewhere = redis.call('ZSCORE', KEYS[4], id)
+for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
+for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
+redis.call('HDEL', KEYS[1], id)
+leave(4, id)
+if not elsewhere then unqueue(KEYS[2], KEYS[3], id) end
+return 'removed'`,
+  'renew': String.raw`local function renew_lease(leases, tick, worker)
+  local now = tonumber(redis.call('GET', tick) or 0) or 0
+  local before = tonumber(redis.call('ZSCORE', leases, worker) or -5)
+  if before ~= now then redis.call('ZADD', leases, now, worker) end
+  return before > now - 5 and before <= now
+end
+redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+local kept = renew_lease(KEYS[1], KEYS[2], ARGV[1])
+for i = 1, 3, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end
+return { kept and 1 or 0, redis.call('EXISTS', KEYS[4]) }`,
   'retry': String.raw`local function publish_if_watched(watched, prefix, id, change)
-  if redis.call('ZSCORE', watched, id) then redis.call('PUBLISH', prefix .. 'task:' .. id, change) end
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function leave(first, id)
+  redis.call('ZREM', KEYS[first], id)
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
 end
 local id = ARGV[1]
 if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
-if redis.call('SISMEMBER', KEYS[2], id) == 0 then return 'refused' end
+if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
-redis.call('LPUSH', KEYS[4], id)
-redis.call('SREM', KEYS[2], id)
-redis.call('ZREM', KEYS[3], id)
-publish_if_watched(KEYS[5], ARGV[4], id, 'waiting')
+enter(KEYS[2], { id })
+leave(4, id)
+publish_if_watched(KEYS[3], ARGV[4], id, 'waiting')
 return 'queued'`,
   'settle': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
+end
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
 end
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
@@ -474,7 +633,7 @@ while at < last do
   end
   group.last = count
 end
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[5], KEYS[6], KEYS[7], KEYS[16]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -484,10 +643,10 @@ local waiting, waiting_count, delayed, delayed_count = {}, 0, {}, 0
 local events, events_count = {}, 0
 local function terminal(done, members) return { done = done, members = members, ids = {}, expiries = {}, count = 0 } end
 local terminals = {
-  succeeded = terminal(KEYS[12], KEYS[10]),
-  failed = terminal(KEYS[13], KEYS[11]),
-  cancelled = terminal(KEYS[14]),
-  expired = terminal(KEYS[15])
+  succeeded = terminal(KEYS[10], KEYS[8]),
+  failed = terminal(KEYS[11], KEYS[9]),
+  cancelled = terminal(KEYS[12]),
+  expired = terminal(KEYS[13])
 }
 for g = 1, group_count do
   local group = groups[g]
@@ -538,25 +697,7 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-local function is_tail()
-  if settled_count < 2 then return false end
-  local tail = redis.call('LRANGE', KEYS[2], -settled_count, -1)
-  for i = 1, settled_count do
-    local id = tail[i]
-    if not id or seen[id] ~= 1 then return false end
-    seen[id] = 2
-  end
-  return true
-end
-if is_tail() then
-  redis.call('LTRIM', KEYS[2], 0, -settled_count - 1)
-else
-  for i = 1, settled_count do
-    if redis.call('LREM', KEYS[2], -1, settled[i]) == 0 then redis.call('LREM', KEYS[8], 0, settled[i]) end
-  end
-end
 redis.call('HDEL', KEYS[4], unpack(settled))
-if exists(KEYS[3]) then redis.call('SREM', KEYS[3], unpack(settled)) end
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
 if not_stalled_count > 0 and exists(KEYS[6]) then redis.call('HDEL', KEYS[6], unpack(not_stalled)) end
 if has_cancels then redis.call('SREM', KEYS[7], unpack(settled)) end
@@ -568,18 +709,18 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-if waiting_count > 0 then redis.call('LPUSH', KEYS[8], unpack(waiting)) end
+enter(KEYS[2], waiting)
 if delayed_count > 0 then
-  redis.call('ZADD', KEYS[9], unpack(delayed))
+  redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]
   for i = 3, delayed_count, 2 do first_due = math.min(first_due, delayed[i]) end
-  redis.call('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
+  redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
 end
 local function publish_outcomes()
   local function publish_watched(watched, prefix, ids, changes)
     local marks = redis.call('ZMSCORE', watched, unpack(ids))
     for i = 1, #ids do
-      if marks[i] and changes[i] then redis.call('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
+      if marks[i] and changes[i] then redis.pcall('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
     end
   end
   local changes = {}
@@ -589,16 +730,146 @@ local function publish_outcomes()
       if replies[n] == 1 and group.outcome ~= 'drop' then changes[n] = group.outcome end
     end
   end
-  publish_watched(KEYS[16], ARGV[1], ids, changes)
+  publish_watched(KEYS[14], ARGV[1], ids, changes)
 end
-if exists(KEYS[16]) then publish_outcomes() end
-for i = 1, events_count do redis.call('PUBLISH', ARGV[1] .. 'events', events[i]) end
+if exists(KEYS[14]) then publish_outcomes() end
+for i = 1, events_count do redis.pcall('PUBLISH', ARGV[1] .. 'events', events[i]) end
 return replies`,
+  'sweep': String.raw`local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function leave(first, id)
+  redis.call('ZREM', KEYS[first], id)
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+end
+local requeued, exhausted = {}, {}
+local interval = tonumber(ARGV[1])
+local TICK = math.max(1, math.floor(interval / 4))
+local LIFE, HIGHEST = 5, 1e15
+local function is_full(tick) return tick % 40 == 6 end
+local function wait() return math.max(1, redis.call('PTTL', KEYS[1])) end
+local function take_block(key, ms, longest)
+  local left = redis.call('PTTL', key)
+  if left == -1 or left > longest then redis.call('DEL', key) end
+  return redis.call('SET', key, '1', 'PX', ms, 'NX')
+end
+local function next_tick()
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], HIGHEST, '+inf')
+  local newest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  local tick = tonumber(redis.call('GET', KEYS[2]) or 0)
+  if not tick or not (tick >= 0 and tick < HIGHEST) then tick = 0 end
+  tick = math.floor(math.max(tick, tonumber(newest[2] or 0))) + 1
+  redis.call('SET', KEYS[2], string.format('%.0f', tick), 'PX', 86400000)
+  return tick
+end
+local function stalls_of(id)
+  local before = tonumber(redis.call('HGET', KEYS[12], id) or 0)
+  if not before or not (before >= 0 and before < 1000000) then before = 0 end
+  return math.floor(before)
+end
+local function requeue(id)
+  enter(KEYS[8], { id })
+  redis.call('HDEL', KEYS[11], id)
+  redis.call('HDEL', KEYS[13], id)
+  requeued[#requeued + 1] = id
+end
+local function take_back(id, token, worker, tick)
+  local record, stalls = redis.call('HGET', KEYS[9], id), stalls_of(id) + 1
+  if not record then
+    leave(10, id)
+  elseif token and (stalls > tonumber(ARGV[2]) or redis.call('SISMEMBER', KEYS[14], id) == 1) then
+    local at = #exhausted
+    exhausted[at + 1], exhausted[at + 2], exhausted[at + 3], exhausted[at + 4] = id, record, stalls, token
+    redis.call('ZADD', KEYS[3], tick - LIFE, worker)
+  else
+    redis.call('HSET', KEYS[12], id, stalls)
+    requeue(id)
+  end
+end
+local function sweep_claims(tick, cursor)
+  local page = redis.call('HSCAN', KEYS[11], cursor, 'COUNT', 300)
+  local alive = {}
+  local function is_alive(worker)
+    if alive[worker] == nil then
+      local renewed = tonumber(redis.call('ZSCORE', KEYS[3], worker) or -LIFE)
+      alive[worker] = renewed > tick - LIFE
+    end
+    return alive[worker]
+  end
+  for i = 1, #page[2], 2 do
+    local id, token = page[2][i], string.match(page[2][i + 1], '^([^ ]+) ')
+    local worker, number = string.match(token or '', '^(.*)%.(%d+)$')
+    local floor = worker and is_full(tick) and tonumber(redis.call('HGET', KEYS[4], worker) or 0)
+    if not is_alive(worker or token or '') or (floor and tonumber(number) < floor) then
+      if redis.call('HGET', KEYS[11], id) == page[2][i + 1] then
+        take_back(id, token, worker or token, tick)
+      end
+    end
+  end
+  return page[1]
+end
+local function forget_dead(tick)
+  local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. (tick - LIFE), 'LIMIT', 0, 1000)
+  if #dead == 0 then return end
+  redis.call('HDEL', KEYS[4], unpack(dead))
+  redis.call('ZREM', KEYS[3], unpack(dead))
+end
+local function sweep_active(kept)
+  local ids = redis.call('LRANGE', KEYS[7], -kept - 500, -kept - 1)
+  local steps = 0
+  for i = #ids, 1, -1 do
+    local id = ids[i]
+    if redis.call('SISMEMBER', KEYS[5], id) == 0 then
+      redis.call('SADD', KEYS[5], id)
+      kept = kept + 1
+    else
+      if redis.call('HEXISTS', KEYS[9], id) == 1 and redis.call('HEXISTS', KEYS[11], id) == 0 then requeue(id) end
+      redis.call('LREM', KEYS[7], -1, id)
+      redis.call('SREM', KEYS[5], id)
+      steps = steps + kept
+      if steps > 300000 then return kept end
+    end
+  end
+  return #ids < 500 and -1 or kept
+end
+local function begin()
+  local tick = next_tick()
+  local sweeps = is_full(tick) or redis.call('ZCOUNT', KEYS[3], '-inf', tick - LIFE) > 0
+  local checks = take_block(KEYS[6], interval, 86400000)
+  return tick, sweeps and '0' or '', checks and 0 or -1
+end
+local tick, cursor, kept
+if ARGV[3] ~= '' then
+  tick, cursor, kept = string.match(ARGV[3], '^(%d+) (%d*) (-?%d+)$')
+  tick, kept = tonumber(tick), tonumber(kept)
+elseif take_block(KEYS[1], TICK, TICK) then
+  tick, cursor, kept = begin()
+else
+  return { '', wait(), requeued, exhausted }
+end
+if cursor ~= '' then
+  cursor = sweep_claims(tick, cursor)
+  if cursor == '0' then
+    cursor = ''
+    forget_dead(tick)
+  end
+elseif kept >= 0 then
+  kept = sweep_active(kept)
+end
+local more = cursor ~= '' or kept >= 0
+return { more and string.format('%.0f %s %d', tick, cursor, kept) or '', wait(), requeued, exhausted }`,
   'update-progress': String.raw`local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
 local function publish_if_watched(watched, prefix, id, change)
-  if redis.call('ZSCORE', watched, id) then redis.call('PUBLISH', prefix .. 'task:' .. id, change) end
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
 if not is_owner(ARGV[2], redis.call('HGET', KEYS[1], ARGV[1])) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])

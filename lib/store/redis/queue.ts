@@ -3,7 +3,9 @@
  * in keys.ts, the arguments and replies of scripts in codec.ts.
  */
 import { BeeProducer } from './bee-queue.ts'
-import { claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTask, toWorkers } from './codec.ts'
+import {
+  claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTask, toWorkers, workerOf
+} from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
@@ -11,8 +13,8 @@ import { RedisUpkeep } from './upkeep.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
-  CancelReply, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, PagePosition, Queue, RawTask, RetryReply, Settlement,
-  StoreConnection
+  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
+  Queue, RawTask, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
 
@@ -71,15 +73,23 @@ export class RedisQueue implements Queue {
 
   remove (id: string): Promise<RemoveOutcome> { return this.#run('remove', [id]) }
 
-  purge (limit: number): Promise<[removed: number, left: number]> { return this.#run('purge', [Math.max(0, limit)]) }
+  async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
+    const args = [Math.max(0, limit), retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
+    const [removed, waitingLeft, delayedKept, more] = await this.#run('purge', args)
+    return { removed, after: more === 1 ? { waitingLeft, delayedKept } : null }
+  }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
-    const [key, order] = this.#keys.page(state)
     const position = Math.max(0, after?.place ?? 0)
     if (limit < 1) return { ids: [], place: position }
-    const args = [after?.id ?? '', limit, order, position]
-    const [place, ...ids] = await runScript(this.#client, script('page'), [key], args)
+    const [place, ...ids] = await this.#page(state, after?.id ?? '', limit, position)
     return { ids, place }
+  }
+
+  #page (state: TaskState, after: string, limit: number, position: number): Promise<any> {
+    if (state === 'active') return this.#run('page-active', [after, limit, position])
+    const [key, order] = this.#keys.page(state)
+    return runScript(this.#client, script('page'), [key], [after, limit, order, position])
   }
 
   async counts (): Promise<QueueCounts> {
@@ -99,19 +109,19 @@ export class RedisQueue implements Queue {
 
   // For workers
 
-  claim (free: number, token: string, lease: number, again: boolean): Promise<ClaimReply> {
-    return this.#claim(free, token, lease, again ? 'again' : 'now')
+  claim (free: number, token: string, again: boolean): Promise<ClaimReply> {
+    return this.#claim(free, token, again ? 'again' : 'now')
   }
 
   /** Waits and claims in one round trip: the claim is sent behind the wait, and Redis runs it when the wait ends. */
-  async claimNext (seconds: number, token: string, lease: number): Promise<ClaimReply> {
+  async claimNext (seconds: number, token: string): Promise<ClaimReply> {
     const { waiting } = this.#keys
     let waited!: Promise<unknown>
     let claiming!: Promise<ClaimReply>
     pipelined(this.#client, () => {
       // Moves the last id to where it is: the list does not change.
       waited = this.#client.blmove(waiting, waiting, 'RIGHT', 'RIGHT', seconds)
-      claiming = this.#claim(1, token, lease, 'next')
+      claiming = this.#claim(1, token, 'next')
     })
     waited.catch(() => {}) // it is awaited below, if the claim got nothing
     const claim = await claiming
@@ -119,10 +129,10 @@ export class RedisQueue implements Queue {
     return claim
   }
 
-  cancelWait (token: string, lease: number): Promise<ClaimReply> { return this.#claim(0, token, lease, 'cancel-wait') }
+  cancelWait (token: string): Promise<ClaimReply> { return this.#claim(0, token, 'cancel-wait') }
 
-  async #claim (free: number, token: string, lease: number, mode: ClaimMode): Promise<ClaimReply> {
-    return toClaimReply(await this.#run('claim', [free, token, lease, mode, this.#keys.prefix]), token)
+  async #claim (free: number, token: string, mode: ClaimMode): Promise<ClaimReply> {
+    return toClaimReply(await this.#run('claim', [free, token, workerOf(token), mode, this.#keys.prefix]), token)
   }
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
@@ -130,8 +140,13 @@ export class RedisQueue implements Queue {
     return toClaimStatuses(await this.#run('settle', settleArguments(this.#keys.prefix, batch)))
   }
 
-  async renew (lease: number, claims: ClaimRef[]): Promise<ClaimStatus[]> {
-    return toClaimStatuses(await this.#run('renew', [lease, ...claimArguments(claims)]))
+  async renew (worker: string, oldest: number): Promise<LeaseReply> {
+    const [kept, cancels] = await this.#run('renew', [worker, oldest])
+    return { kept: kept === 1, cancels: cancels === 1 }
+  }
+
+  async checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]> {
+    return claims.length === 0 ? [] : toClaimStatuses(await this.#run('check-claims', claimArguments(claims)))
   }
 
   async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {

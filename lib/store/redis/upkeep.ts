@@ -2,11 +2,11 @@
  * The upkeep of one queue in Redis: leases that expired, records past their expiry, tasks that plain Bee-Queue workers
  * finished.
  */
-import { toExhaustedTasks } from './codec.ts'
+import { toSweepReply } from './codec.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
-import type { ExhaustedTask, QueueUpkeep } from '../contract.ts'
+import type { QueueUpkeep, SweepReply } from '../contract.ts'
 
 export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
@@ -21,11 +21,15 @@ export class RedisUpkeep implements QueueUpkeep {
     return Number(await runQueueScript(this.#client, this.#keys, 'agree-stall-interval', [stallInterval]))
   }
 
-  async recover (
-    token: string, lease: number, maxStalls: number
-  ): Promise<{ requeued: string[], exhausted: ExhaustedTask[] }> {
-    const [requeued, flat] = await runQueueScript(this.#client, this.#keys, 'recover', [token, lease, maxStalls])
-    return { requeued, exhausted: toExhaustedTasks(flat) }
+  async sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply> {
+    const args = [stallInterval, maxStalls, position ?? '']
+    return toSweepReply(await runQueueScript(this.#client, this.#keys, 'sweep', args))
+  }
+
+  async endLease (worker: string): Promise<void> {
+    const keys = this.#keys.of('end-lease')
+    // Not by its hash: the connection closes right behind this call, and a second try would come too late.
+    await this.#client.eval(script('end-lease').text, keys.length, ...keys, worker)
   }
 
   prune (limit: number): Promise<number> { return runQueueScript(this.#client, this.#keys, 'prune', [limit]) }

@@ -1,15 +1,20 @@
 --[[
 Stores new tasks: what Bee-Queue's addJob and addDelayedJob do, for many tasks in one step.
 
-KEYS  1 jobs  2 waiting  3 delayed
-ARGV  1 channel earlierDelayed, then for each task: id, record, due time (ms since 1970, "" for at once)
+KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
+      10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired
+ARGV  1 channel earlierDelayed  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
+      since 1970, "" for at once)
 Returns for each task: 1 stored, 0 the id is taken
 
-Guarantee: all tasks are stored. If Redis refuses the first write (out of memory), none is.
+Guarantee: all tasks are stored. If Redis refuses the first write (out of memory), none is. An id of the caller's own
+may have been used before: nothing that is left over from that task touches the new one.
 ]]
+-- @include enter
+-- @include leave
 local ids, records, taken = {}, {}, {}
 local count = 0
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   count = count + 1
   ids[count] = ARGV[i]
 end
@@ -18,7 +23,7 @@ local found = redis.call('HMGET', KEYS[1], unpack(ids))
 local replies, waiting, delayed = {}, {}, {}
 local record_args, waiting_count, delayed_args, first_due = 0, 0, 0, nil
 for n = 1, count do
-  local id, record, due = ids[n], ARGV[3 * n], ARGV[3 * n + 1]
+  local id, record, due = ids[n], ARGV[3 * n + 1], ARGV[3 * n + 2]
   if found[n] or taken[id] then
     replies[n] = 0
   else
@@ -38,11 +43,14 @@ for n = 1, count do
 end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
-if waiting_count > 0 then redis.call('LPUSH', KEYS[2], unpack(waiting)) end
+if ARGV[2] == '1' then
+  for id in pairs(taken) do leave(3, id) end
+end
+enter(KEYS[2], waiting)
 if delayed_args > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   -- Workers set a timer for the first delayed task: they must know if another one is now the first.
   local head = redis.call('ZRANGE', KEYS[3], 0, 0)
-  if taken[head[1]] then redis.call('PUBLISH', ARGV[1], first_due) end
+  if taken[head[1]] then redis.pcall('PUBLISH', ARGV[1], first_due) end
 end
 return replies

@@ -2,14 +2,15 @@
 Moves delayed tasks that are due to waiting, then claims up to `free` waiting tasks for one worker.
 
 KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 cancelledWaits
-ARGV  1 free slots  2 claim token  3 lease (ms)  4 mode  5 channel prefix
+      11 leftovers  12 leases  13 tick
+ARGV  1 free slots  2 claim token  3 worker id  4 mode  5 channel prefix
       mode: "now" | "again" after a lost reply | "next" behind a blocking wait on the same connection
             | "cancel-wait" if that connection was cut
 Returns { now (ms), due time of the next delayed task or -1, id, record, id, record, ... }
 
 Guarantees:
-1. A task is claimed by one token at a time. An id without a record is dropped. An id that is claimed already (the
-   stall check of a plain Bee-Queue queued it again) goes back to active and is not claimed twice.
+1. A task is claimed by one token at a time. An id in waiting is a hint: it is dropped if it has no record, a claim, a
+   due time to come, or a finished record that a cancel left in a long list.
 2. "again" with the same token returns the same tasks, and takes no more.
 3. A blocking wait can outlive its connection, and so can the claim behind it. "cancel-wait" returns what the token
    claimed. From then on the token claims nothing.
@@ -19,13 +20,16 @@ Guarantees:
 ]]
 -- @include now
 -- @include claim
+-- @include lease
+-- @include enter
+-- @include leftover
 local token = ARGV[2]
 local reply = { now, -1 }
-local claim = to_claim(token, now, now + ARGV[3])
+local claim = to_claim(token, now)
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11]) == 0
 
--- Claims the tasks of the token again, for a whole lease: the caller is about to start them.
+-- Claims the tasks of the token again: the caller is about to start them.
 local function reclaim()
   -- @include owner
   local all, ids, claims = redis.call('HGETALL', KEYS[5]), {}, {}
@@ -37,7 +41,7 @@ local function reclaim()
     end
   end
   if #ids == 0 then return false end
-  redis.pcall('HSET', KEYS[5], unpack(claims)) -- if Redis is out of memory, the old lease goes on
+  redis.pcall('HSET', KEYS[5], unpack(claims)) -- if Redis is out of memory, the old time of the claim stays
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
   for i, id in ipairs(ids) do
     reply[#reply + 1] = id
@@ -60,7 +64,7 @@ end
 local function queue_due_tasks()
   local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
   if #due > 0 then
-    redis.call('LPUSH', KEYS[1], unpack(due))
+    enter(KEYS[1], due)
     redis.call('ZREM', KEYS[3], unpack(due))
   end
   local head = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
@@ -105,12 +109,24 @@ end
 local function publish_active(ids)
   if nothing_rare or redis.call('EXISTS', KEYS[9]) == 0 then return end
   -- @include publish-many
-  local oldest_first, changes = {}, {}
-  for i = #ids, 1, -1 do
-    oldest_first[#oldest_first + 1] = ids[i]
-    changes[#changes + 1] = 'active'
-  end
-  publish_watched(KEYS[9], ARGV[5], oldest_first, changes)
+  local changes = {}
+  for i = 1, #ids do changes[i] = 'active' end
+  publish_watched(KEYS[9], ARGV[5], ids, changes)
+end
+
+-- An id that is left over from a removed task may be that of a new one, which runs elsewhere or has ended too.
+local function is_left_over(id, record)
+  -- @include status
+  local status = status_of(record)
+  if status == 'succeeded' or status == 'failed' or status == 'cancelled' or status == 'expired' then return true end
+  return redis.call('LLEN', KEYS[2]) > 0 and redis.call('LPOS', KEYS[2], id) ~= false
+end
+
+-- What speaks against running the ids of waiting: { due times, marks of ids that are left over }.
+local function doubts(ids)
+  if nothing_rare then return {}, {} end
+  local due = redis.call('EXISTS', KEYS[3]) == 1 and redis.call('ZMSCORE', KEYS[3], unpack(ids)) or {}
+  return due, redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(ids)) or {}
 end
 
 -- Returns true if ids were taken from the queue, but none of them could be claimed.
@@ -121,35 +137,32 @@ local function take()
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records = redis.call('HMGET', KEYS[4], unpack(ids))
+  local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
-  local active, claimed, seen = {}, {}, {}
-  local active_count, claimed_count = 0, 0
+  local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
+  local claimed_count = 0
   for i = count, 1, -1 do -- the oldest is at the right end
-    local id = ids[i]
-    if records[i] and not seen[id] then
+    local id, record = ids[i], records[i]
+    if not record or claims[i] or due[i] or seen[id] or (marks[i] and is_left_over(id, record)) then
+      if marks[i] then dropped[#dropped + 1] = id end
+    elseif not all_utf8 and not is_utf8(id) then
+      set_aside(id)
+    else
       seen[id] = true
-      if not all_utf8 and not is_utf8(id) then
-        set_aside(id)
-      else
-        active_count = active_count + 1
-        active[active_count] = id
-        if claims[i] then
-          redis.call('LREM', KEYS[2], 0, id) -- it is pushed again below
-        else
-          local at = 2 * claimed_count
-          claimed[at + 1], claimed[at + 2] = id, claim
-          reply[at + 3], reply[at + 4] = id, records[i]
-          claimed_count = claimed_count + 1
-        end
-      end
+      local at = 2 * claimed_count
+      claimed[at + 1], claimed[at + 2] = id, claim
+      reply[at + 3], reply[at + 4] = id, record
+      claimed_count = claimed_count + 1
+      oldest_first[claimed_count] = id
     end
   end
-  if active_count > 0 then redis.call('LPUSH', KEYS[2], unpack(active)) end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
+    renew_lease(KEYS[12], KEYS[13], ARGV[3])
   end
   redis.call('LTRIM', KEYS[1], 0, -count - 1)
-  publish_active(ids)
+  for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
+  if claimed_count > 0 then publish_active(oldest_first) end
   return claimed_count == 0
 end
 
@@ -165,4 +178,5 @@ if not nothing_rare then queue_due_tasks() end
 -- A wait takes one task. Ids without a task to claim must not cost a round trip each.
 local tries = mode == 'next' and 500 or 1
 while tries > 0 and take() do tries = tries - 1 end
+if not nothing_rare and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[11]) end
 return reply

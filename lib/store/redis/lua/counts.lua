@@ -1,10 +1,18 @@
 --[[
 Counts the tasks of a queue by state.
 
-KEYS  1 waiting  2 delayed  3 active  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired
+KEYS  1 waiting  2 leftovers  3 delayed  4 claims  5 active  6 succeeded  7 failed  8 done:cancelled  9 done:expired
 ARGV  1 unused
-Returns a number for each key. A task between two attempts counts as delayed, or as waiting if it has no delay.
+Returns how many are waiting, delayed, active, succeeded, failed, cancelled, expired. A task between two attempts counts
+as delayed, or as waiting if it has no delay. active: ours are in claims, those of plain Bee-Queue workers in active.
 ]]
-local counts = { redis.call('LLEN', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('LLEN', KEYS[3]) }
-for i = 4, 7 do counts[i] = redis.call('ZCARD', KEYS[i]) end
-return counts
+local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+return {
+  math.max(0, redis.call('LLEN', KEYS[1]) - left),
+  redis.call('ZCARD', KEYS[3]),
+  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
+  redis.call('SCARD', KEYS[6]),
+  redis.call('SCARD', KEYS[7]),
+  redis.call('ZCARD', KEYS[8]),
+  redis.call('ZCARD', KEYS[9])
+}

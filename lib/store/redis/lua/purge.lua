@@ -1,23 +1,54 @@
 --[[
-Removes tasks that were not started: waiting and delayed ones, oldest first.
+Removes tasks that were not started: waiting and delayed ones, oldest first. A task between two attempts was started.
 
-KEYS  1 jobs  2 waiting  3 delayed  4 stalls  5 claims
-ARGV  1 how many of each at most
-Returns { how many records were removed, how many ids are left }
+KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
+      11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired
+ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
+      3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
+Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
+          1 if there is more to look at, else 0 }
 ]]
-local removed = 0
-local function remove(ids)
-  for _, id in ipairs(ids) do
-    -- A claimed id in waiting is a running task: the stall check of a plain Bee-Queue put it there.
-    if redis.call('HEXISTS', KEYS[5], id) == 0 then
-      removed = removed + redis.call('HDEL', KEYS[1], id)
-      redis.call('HDEL', KEYS[4], id)
-    end
+-- @include enter
+-- @include leave
+-- @include leftover
+-- @include status
+local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
+local removed, kept = 0, {}
+
+local function remove(id)
+  removed = removed + redis.call('HDEL', KEYS[1], id)
+  leave(4, id)
+end
+
+local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
+local size = math.max(0, math.min(limit, left))
+local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
+for i = #waiting, 1, -1 do
+  local id = waiting[i]
+  local record = redis.call('HGET', KEYS[1], id)
+  local status = record and status_of(record)
+  -- These are not waiting, though their ids are here. See leftovers.
+  if not record or status == 'cancelled' or status == 'succeeded' or status == 'failed' or status == 'expired'
+    or redis.call('HEXISTS', KEYS[5], id) == 1 or redis.call('ZSCORE', KEYS[4], id) then
+    drop_leftover(KEYS[3], id)
+  elseif status == 'retrying' and not retrying_too then
+    kept[#kept + 1] = id
+  else
+    remove(id)
   end
 end
-remove(redis.call('RPOP', KEYS[2], ARGV[1]) or {})
-local delayed = redis.call('ZPOPMIN', KEYS[3], ARGV[1])
-local ids = {}
-for i = 1, #delayed, 2 do ids[#ids + 1] = delayed[i] end
-remove(ids)
-return { removed, redis.call('LLEN', KEYS[2]) + redis.call('ZCARD', KEYS[3]) }
+enter(KEYS[2], kept)
+if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
+
+local before = tonumber(ARGV[4])
+local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
+for _, id in ipairs(delayed) do
+  local record = redis.call('HGET', KEYS[1], id)
+  if record and status_of(record) == 'retrying' and not retrying_too then
+    before = before + 1
+  else
+    remove(id)
+  end
+end
+local more = limit > 0 and (left > size or #delayed == limit) and 1 or 0
+return { removed, left - size, before, more }

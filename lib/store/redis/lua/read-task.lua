@@ -6,7 +6,7 @@ ARGV  1 id
 Returns false, or { record, claim or "", due time of a delayed task or "", stage and progress or "",
       1 if a plain Bee-Queue worker holds the task, else 0 }
 
-Cost: does not depend on the length of the queue. active is searched only while plain Bee-Queue workers hold tasks.
+Cost: does not depend on the length of the queue. active has only what plain Bee-Queue workers run.
 ]]
 local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
@@ -14,8 +14,5 @@ if not record then return false end
 local claim = redis.call('HGET', KEYS[2], id)
 local delayed = redis.call('ZSCORE', KEYS[3], id)
 local held = 0
-if not claim and not delayed and redis.call('LLEN', KEYS[5]) > redis.call('HLEN', KEYS[2])
-  and redis.call('LPOS', KEYS[5], id) then
-  held = 1
-end
+if not claim and not delayed and redis.call('LLEN', KEYS[5]) > 0 and redis.call('LPOS', KEYS[5], id) then held = 1 end
 return { record, claim or '', delayed or '', redis.call('HGET', KEYS[4], id) or '', held }

@@ -1,28 +1,16 @@
 --[[
-Renews the claims of a worker.
+Renews the lease of a worker: none of its claims is taken back before the lease expires.
 
-KEYS  1 claims  2 stalling  3 cancelling
-ARGV  1 lease (ms), then for each task: id, claim token
-Returns for each task: 1 renewed, 0 the claim is not the token's, 2 renewed, and a cancel was requested
-
-Guarantee: for the length of the lease a renewed task does not count as stalled, neither for our workers nor for the
-stall check of a plain Bee-Queue (stalling).
+KEYS  1 leases  2 tick  3 floors  4 cancelling
+ARGV  1 worker id  2 number of its oldest claim that is not settled
+Returns { 1 if the lease was in force, 0 if it had expired: claims may have been taken back,
+          1 if cancels were requested, of whatever tasks, else 0 }
 ]]
--- @include now
--- @include claim
--- @include owner
-local lease_end = now + ARGV[1]
-local replies = {}
-for i = 2, #ARGV, 2 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  local claim = redis.call('HGET', KEYS[1], id)
-  if is_owner(token, claim) then
-    local claimed_at = string.match(claim, ' (%d+)') or '0'
-    redis.call('HSET', KEYS[1], id, to_claim(token, claimed_at, lease_end))
-    redis.call('SREM', KEYS[2], id)
-    replies[#replies + 1] = redis.call('SISMEMBER', KEYS[3], id) == 1 and 2 or 1
-  else
-    replies[#replies + 1] = 0
-  end
-end
-return replies
+-- @include lease
+-- A Redis that is out of memory refuses a script's first write if that adds something. This one only removes, so that
+-- leases are renewed all the same.
+redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+local kept = renew_lease(KEYS[1], KEYS[2], ARGV[1])
+for i = 1, 3, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end -- if no worker comes again
+return { kept and 1 or 0, redis.call('EXISTS', KEYS[4]) }

@@ -1,8 +1,8 @@
 --[[
 Settles a batch of attempts: writes state, record, result or error, expiry and messages of each in one step.
 
-KEYS  1 jobs  2 active  3 stalling  4 claims  5 progress  6 stalls  7 cancelling  8 waiting  9 delayed
-      10 succeeded  11 failed  12 done:succeeded  13 done:failed  14 done:cancelled  15 done:expired  16 watched
+KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
+      8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, then for each: id, record [, event]
       outcome succeeded | failed | cancelled | expired: ms is how long the record stays
@@ -19,6 +19,7 @@ Cost: a few commands for a batch, not for each task, and little Lua for each tas
 ]]
 -- @include now
 -- @include owner
+-- @include enter
 
 -- The length of each list is kept beside it: Lua's # has to search for the end.
 local groups, group_count, ids, count = {}, 0, {}, 0
@@ -39,7 +40,7 @@ while at < last do
 end
 
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[5], KEYS[6], KEYS[7], KEYS[16]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -51,10 +52,10 @@ local waiting, waiting_count, delayed, delayed_count = {}, 0, {}, 0
 local events, events_count = {}, 0
 local function terminal(done, members) return { done = done, members = members, ids = {}, expiries = {}, count = 0 } end
 local terminals = {
-  succeeded = terminal(KEYS[12], KEYS[10]),
-  failed = terminal(KEYS[13], KEYS[11]),
-  cancelled = terminal(KEYS[14]),
-  expired = terminal(KEYS[15])
+  succeeded = terminal(KEYS[10], KEYS[8]),
+  failed = terminal(KEYS[11], KEYS[9]),
+  cancelled = terminal(KEYS[12]),
+  expired = terminal(KEYS[13])
 }
 
 for g = 1, group_count do
@@ -108,29 +109,7 @@ for g = 1, group_count do
 end
 if settled_count == 0 then return replies end
 
--- True if the settled tasks are the oldest of active, as they mostly are.
-local function is_tail()
-  if settled_count < 2 then return false end
-  local tail = redis.call('LRANGE', KEYS[2], -settled_count, -1)
-  for i = 1, settled_count do
-    local id = tail[i]
-    if not id or seen[id] ~= 1 then return false end
-    seen[id] = 2
-  end
-  return true
-end
-
-if is_tail() then
-  redis.call('LTRIM', KEYS[2], 0, -settled_count - 1)
-else
-  for i = 1, settled_count do
-    -- An id that is not in active was queued by the stall check of a plain Bee-Queue. It must not run again.
-    if redis.call('LREM', KEYS[2], -1, settled[i]) == 0 then redis.call('LREM', KEYS[8], 0, settled[i]) end
-  end
-end
-
 redis.call('HDEL', KEYS[4], unpack(settled))
-if exists(KEYS[3]) then redis.call('SREM', KEYS[3], unpack(settled)) end
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
 if not_stalled_count > 0 and exists(KEYS[6]) then redis.call('HDEL', KEYS[6], unpack(not_stalled)) end
 if has_cancels then redis.call('SREM', KEYS[7], unpack(settled)) end
@@ -142,12 +121,12 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-if waiting_count > 0 then redis.call('LPUSH', KEYS[8], unpack(waiting)) end
+enter(KEYS[2], waiting)
 if delayed_count > 0 then
-  redis.call('ZADD', KEYS[9], unpack(delayed))
+  redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]
   for i = 3, delayed_count, 2 do first_due = math.min(first_due, delayed[i]) end
-  redis.call('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
+  redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
 end
 
 local function publish_outcomes()
@@ -159,9 +138,9 @@ local function publish_outcomes()
       if replies[n] == 1 and group.outcome ~= 'drop' then changes[n] = group.outcome end
     end
   end
-  publish_watched(KEYS[16], ARGV[1], ids, changes)
+  publish_watched(KEYS[14], ARGV[1], ids, changes)
 end
 
-if exists(KEYS[16]) then publish_outcomes() end
-for i = 1, events_count do redis.call('PUBLISH', ARGV[1] .. 'events', events[i]) end
+if exists(KEYS[14]) then publish_outcomes() end
+for i = 1, events_count do redis.pcall('PUBLISH', ARGV[1] .. 'events', events[i]) end
 return replies

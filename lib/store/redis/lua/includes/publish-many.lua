@@ -6,6 +6,6 @@ Defines publish_watched(watched, prefix, ids, changes): changes[i] is the change
 local function publish_watched(watched, prefix, ids, changes)
   local marks = redis.call('ZMSCORE', watched, unpack(ids))
   for i = 1, #ids do
-    if marks[i] and changes[i] then redis.call('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
+    if marks[i] and changes[i] then redis.pcall('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
   end
 end

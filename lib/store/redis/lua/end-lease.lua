@@ -1,0 +1,10 @@
+--[[
+Ends the lease of a worker that closes. The next tick looks for claims that it did not settle.
+
+KEYS  1 leases  2 floors
+ARGV  1 worker id
+Returns nothing
+]]
+redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
+redis.call('PEXPIRE', KEYS[1], 86400000)
+redis.call('HDEL', KEYS[2], ARGV[1])

@@ -1,0 +1,68 @@
+--[[
+Reads one page of the ids of active tasks: ours by the time of their claim, then those that plain Bee-Queue workers
+hold.
+
+KEYS  1 claims  2 active
+ARGV  1 last id of the page before, "" for the first page  2 how many ids at most  3 position of that last id
+Returns { position of the last id, id, id, ... }
+
+Guarantee: a task that stays active is on one page and on no other. If the last id is not active any more, paging starts
+again: at the beginning, or, above 1,000 tasks, a few ids earlier. Not if their number passes 1,000 meanwhile.
+Cost: that of the page. Above 1,000 tasks they come in no order, because to sort them all would take too long.
+]]
+local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
+
+local function held_by_plain_workers()
+  local ids = {}
+  for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do
+    if redis.call('HEXISTS', claims, id) == 0 then table.insert(ids, 1, id) end
+  end
+  return ids
+end
+
+local function sorted_ids()
+  local all, ids = redis.call('HGETALL', claims), {}
+  local since = {}
+  for i = 1, #all, 2 do
+    ids[#ids + 1] = all[i]
+    since[all[i]] = tonumber(string.match(all[i + 1], ' (%d+)') or 0)
+  end
+  table.sort(ids, function(one, other)
+    if since[one] ~= since[other] then return since[one] < since[other] end
+    return one < other
+  end)
+  for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
+  return ids
+end
+
+local function index_of(ids, id)
+  for i = 1, #ids do
+    if ids[i] == id then return i end
+  end
+  return 0
+end
+
+if size <= 1000 then
+  local ids = sorted_ids()
+  local first = after == '' and 0 or index_of(ids, after)
+  local last = math.min(first + limit, #ids)
+  return { last - 1, unpack(ids, first + 1, last) }
+end
+
+-- The position of an id is the cursor with which a scan finds it.
+local page, cursor, found_at = { 0 }, after == '' and '0' or position, nil
+repeat
+  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', math.min(limit, 1000)), {}
+  for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
+  if batch[1] == '0' then
+    for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
+  end
+  for i = index_of(ids, after) + 1, math.min(#ids, index_of(ids, after) + limit + 1 - #page) do
+    page[#page + 1] = ids[i]
+    found_at = cursor
+  end
+  cursor = batch[1]
+until cursor == '0' or #page > limit
+page[1] = tonumber(found_at or 0)
+return page

@@ -1,0 +1,164 @@
+--[[
+Counts the ticks of a queue, and takes back the tasks of dead workers, slice by slice. Whoever calls first in a quarter
+of the stall interval owns the tick: that caller goes on until the position is "". All other callers are told to wait.
+
+KEYS  1 tickBlock  2 tick  3 leases  4 floors  5 stalling  6 stallBlock  7 active  8 waiting  9 jobs
+      10 delayed  11 claims  12 stalls  13 progress  14 cancelling  15 succeeded  16 failed
+      17 done:succeeded  18 done:failed  19 done:cancelled  20 done:expired
+ARGV  1 stall interval (ms)  2 maxStalls  3 position, "" to begin
+Returns { position, "" at the end  how long to wait then (ms)
+          { id that waits again, ... }, { id, record, stalls, claim token, ... of exhausted tasks } }
+
+Guarantees:
+1. A lease expires five ticks after it was renewed: after at least three quarters of the interval, even if Redis' clock
+   is set forward, and at most after one and a half while any worker of the queue lives.
+2. While no worker reaches Redis there are no ticks, and no lease expires.
+3. The task of an expired lease waits again. If it is past maxStalls, or a cancel was requested, its claim stays: the
+   caller settles it with that claim's token. If the caller dies too, the next sweep returns it again.
+4. By the rule of Bee-Queue, a task that a plain Bee-Queue worker holds waits again if it was in stalling for a whole
+   interval.
+Cost: a slice looks at 300 claims, or 500 ids of active. Claims are looked at only if a lease has expired, and at every
+40th tick: then those are found whose worker has no lease, or forgot them.
+]]
+-- @include enter
+-- @include leave
+local requeued, exhausted = {}, {}
+local interval = tonumber(ARGV[1])
+local TICK = math.max(1, math.floor(interval / 4))
+local LIFE, HIGHEST = 5, 1e15
+
+-- Not the first ticks: if the keys of the leases were lost, living workers have renewed theirs by then.
+local function is_full(tick) return tick % 40 == 6 end
+
+local function wait() return math.max(1, redis.call('PTTL', KEYS[1])) end
+
+-- A key without an expiry, or with one that nobody sets (Redis' clock was set back), would block for ever.
+local function take_block(key, ms, longest)
+  local left = redis.call('PTTL', key)
+  if left == -1 or left > longest then redis.call('DEL', key) end
+  return redis.call('SET', key, '1', 'PX', ms, 'NX')
+end
+
+-- Never lower than a lease, if the key was lost.
+local function next_tick()
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], HIGHEST, '+inf')
+  local newest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  local tick = tonumber(redis.call('GET', KEYS[2]) or 0)
+  if not tick or not (tick >= 0 and tick < HIGHEST) then tick = 0 end
+  tick = math.floor(math.max(tick, tonumber(newest[2] or 0))) + 1
+  redis.call('SET', KEYS[2], string.format('%.0f', tick), 'PX', 86400000)
+  return tick
+end
+
+-- Not HINCRBY: a value that is no number would make every later sweep fail at this task.
+local function stalls_of(id)
+  local before = tonumber(redis.call('HGET', KEYS[12], id) or 0)
+  if not before or not (before >= 0 and before < 1000000) then before = 0 end
+  return math.floor(before)
+end
+
+local function requeue(id)
+  -- Behind the others, as Bee-Queue does: a task that kills its workers does not hold them up.
+  enter(KEYS[8], { id })
+  redis.call('HDEL', KEYS[11], id)
+  redis.call('HDEL', KEYS[13], id)
+  requeued[#requeued + 1] = id
+end
+
+local function take_back(id, token, worker, tick)
+  local record, stalls = redis.call('HGET', KEYS[9], id), stalls_of(id) + 1
+  if not record then
+    leave(10, id)
+  elseif token and (stalls > tonumber(ARGV[2]) or redis.call('SISMEMBER', KEYS[14], id) == 1) then
+    local at = #exhausted
+    exhausted[at + 1], exhausted[at + 2], exhausted[at + 3], exhausted[at + 4] = id, record, stalls, token
+    redis.call('ZADD', KEYS[3], tick - LIFE, worker) -- it is not forgotten yet: the next tick looks again
+  else
+    redis.call('HSET', KEYS[12], id, stalls)
+    requeue(id)
+  end
+end
+
+-- Looks at one slice of the claims. Returns the cursor of the next, "0" at the end.
+local function sweep_claims(tick, cursor)
+  local page = redis.call('HSCAN', KEYS[11], cursor, 'COUNT', 300)
+  local alive = {}
+  local function is_alive(worker)
+    if alive[worker] == nil then
+      local renewed = tonumber(redis.call('ZSCORE', KEYS[3], worker) or -LIFE)
+      alive[worker] = renewed > tick - LIFE
+    end
+    return alive[worker]
+  end
+  for i = 1, #page[2], 2 do
+    local id, token = page[2][i], string.match(page[2][i + 1], '^([^ ]+) ')
+    local worker, number = string.match(token or '', '^(.*)%.(%d+)$')
+    local floor = worker and is_full(tick) and tonumber(redis.call('HGET', KEYS[4], worker) or 0)
+    if not is_alive(worker or token or '') or (floor and tonumber(number) < floor) then
+      -- A scan may return an id twice.
+      if redis.call('HGET', KEYS[11], id) == page[2][i + 1] then
+        take_back(id, token, worker or token, tick)
+      end
+    end
+  end
+  return page[1]
+end
+
+-- Their claims were looked at by a whole pass that began after they had died, at an earlier tick.
+local function forget_dead(tick)
+  local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. (tick - LIFE), 'LIMIT', 0, 1000)
+  if #dead == 0 then return end
+  redis.call('HDEL', KEYS[4], unpack(dead))
+  redis.call('ZREM', KEYS[3], unpack(dead))
+end
+
+-- Looks at a slice of what plain workers hold, oldest first, behind the `kept` ids that are not stalled. Returns how
+-- many those are now, -1 at the end. To remove an id costs a step for each kept one: a slice has a bound for that too.
+local function sweep_active(kept)
+  local ids = redis.call('LRANGE', KEYS[7], -kept - 500, -kept - 1)
+  local steps = 0
+  for i = #ids, 1, -1 do
+    local id = ids[i]
+    if redis.call('SISMEMBER', KEYS[5], id) == 0 then
+      redis.call('SADD', KEYS[5], id)
+      kept = kept + 1
+    else
+      -- One that we run was left there by an older version, or put there by hand.
+      if redis.call('HEXISTS', KEYS[9], id) == 1 and redis.call('HEXISTS', KEYS[11], id) == 0 then requeue(id) end
+      redis.call('LREM', KEYS[7], -1, id)
+      redis.call('SREM', KEYS[5], id)
+      steps = steps + kept
+      if steps > 300000 then return kept end
+    end
+  end
+  return #ids < 500 and -1 or kept
+end
+
+local function begin()
+  local tick = next_tick()
+  local sweeps = is_full(tick) or redis.call('ZCOUNT', KEYS[3], '-inf', tick - LIFE) > 0
+  -- A plain Bee-Queue may have a longer interval: its block is kept, so that its workers have time to renew.
+  local checks = take_block(KEYS[6], interval, 86400000)
+  return tick, sweeps and '0' or '', checks and 0 or -1
+end
+
+local tick, cursor, kept
+if ARGV[3] ~= '' then
+  tick, cursor, kept = string.match(ARGV[3], '^(%d+) (%d*) (-?%d+)$')
+  tick, kept = tonumber(tick), tonumber(kept)
+elseif take_block(KEYS[1], TICK, TICK) then
+  tick, cursor, kept = begin()
+else
+  return { '', wait(), requeued, exhausted }
+end
+if cursor ~= '' then
+  cursor = sweep_claims(tick, cursor)
+  if cursor == '0' then
+    cursor = ''
+    forget_dead(tick)
+  end
+elseif kept >= 0 then
+  kept = sweep_active(kept)
+end
+local more = cursor ~= '' or kept >= 0
+return { more and string.format('%.0f %s %d', tick, cursor, kept) or '', wait(), requeued, exhausted }

@@ -1,0 +1,21 @@
+/**
+ * A task as it was read from the store.
+ */
+import type { Definition } from './definition.ts'
+import type { StoredTask } from '../records/task-record.ts'
+import type { Queue } from '../store/contract.ts'
+import type { TaskRecord } from '../types.ts'
+
+export interface FoundTask {
+  queue: Queue
+  /** The bytes of the record. */
+  raw: Buffer
+  stored: StoredTask
+  /** See `lifeOf`. */
+  life: string
+  record: TaskRecord<any, any>
+  /** Undefined if this process does not define the task, or if its record cannot be read. */
+  definition: Definition | undefined
+  /** When it is due if it is delayed, ms since 1970. */
+  delayedTo: number | undefined
+}
