@@ -10,7 +10,7 @@ import { QueueConsumer } from './worker/consumer.ts'
 import { Heartbeat } from './worker/heartbeat.ts'
 import { PersistentCalls } from './worker/persistent-call.ts'
 import { within } from './within.ts'
-import { toFailure, toLoggableError } from './records/failure.ts'
+import { toLoggable } from './records/failure.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { ThreadPool } from './attempt/thread-pool.ts'
@@ -233,5 +233,5 @@ export class AppWorkers {
 /** A worker that is closed before it has started is no failure. */
 export function logFailedStart (log: FastifyBaseLogger, error: unknown): void {
   if (error instanceof errors.Closed) return
-  log.fatal({ event: 'worker.start_failed', err: toLoggableError(toFailure(error)) }, 'worker could not start')
+  log.fatal({ event: 'worker.start_failed', err: toLoggable(error) }, 'worker could not start')
 }

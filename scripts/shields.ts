@@ -517,7 +517,7 @@ const shields: Shield[] = [
   {
     against: 'zod\'s compilers refuse the JSON Schemas of our routes',
     file: 'routes/routes.js',
-    shield: '...schemas.compilers,',
+    shield: '...compilersOf(fastify),',
     without: '',
     test: 'plugins/zod'
   },
@@ -1237,6 +1237,55 @@ const shields: Shield[] = [
     shield: 'return null; // a bundle in CommonJS has no import.meta.url',
     without: 'throw new Error()',
     test: 'project/bundle'
+  },
+  {
+    against: 'an error handler that passes an error on runs twice',
+    file: 'routes/error-handler.js',
+    shield: 'Object.setPrototypeOf(own, Object.getPrototypeOf(followed))',
+    without: 'void 0',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a DELETE with a JSON content type and no body is answered with 400',
+    file: 'routes/routes.js',
+    shield: 'ignoreBodies(fastify);',
+    without: '',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a record in an envelope of the app has no id, and is answered with 500',
+    file: 'routes/compilers.js',
+    shield: 'isRecord(payload) ? serialize(payload) : JSON.stringify(payload)',
+    without: 'serialize(payload)',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a schema that a hook of the app adds to our routes is not compiled as its own',
+    file: 'routes/compilers.js',
+    shield: 'return serializerCompilerOf(scope)(route)',
+    without: 'return compileOurs(route)',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a schema that a hook of one app adds to our routes is in all apps',
+    file: 'routes/schemas.js',
+    shield: '({ ...schema, tags: [...schema.tags], response: { ...schema.response } })',
+    without: 'schema',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'an error loses its class and cause in the log',
+    file: 'worker/log-result.js',
+    shield: 'toLoggable(result.thrown)',
+    without: 'new Error(result.failure.error.message)',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a Location has the name of a parameter instead of its value',
+    file: 'tasks/lookup.js',
+    shield: 'withParams(this.path)',
+    without: 'this.path',
+    test: 'routes/app-settings'
   }
   // End of: in the hands of a Fastify user
 ]

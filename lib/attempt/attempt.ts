@@ -122,7 +122,7 @@ export class Attempt implements ThreadableAttempt {
       taskId: this.id,
       task: this.name,
       attempt: this.attempt,
-      ...(this.requestId === null ? {} : { reqId: this.requestId }),
+      ...(this.requestId === null ? {} : { [this.app.initialConfig.requestIdLogLabel ?? 'reqId']: this.requestId }),
       ...(this.traceparent === null ? {} : traceFields(this.traceparent))
     })
     return this.#log

@@ -6,7 +6,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Piscina } from 'piscina'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS } from './abort.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import { ThreadAttempt, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
 import { threadEntry } from '../tasks/thread-file.ts'
 import { setImmediate, sleep } from '../timers.ts'
@@ -71,7 +71,7 @@ export class ThreadPool {
     let lastError: unknown = new Error('it ended before it could start')
     pool.on('error', error => {
       lastError = error
-      const fields = { event: 'thread.died', err: toLoggableError(toFailure(error)) }
+      const fields = { event: 'thread.died', err: toLoggable(error) }
       log.warn(fields, 'an idle thread died: code there threw, and nothing caught it')
     })
     pool.on('workerDestroy', () => setImmediate(() => {

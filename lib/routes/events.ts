@@ -3,7 +3,7 @@
  */
 import type { FastifyReply } from 'fastify'
 import * as errors from '../errors.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
 import { clientDisconnect } from './client-disconnect.ts'
@@ -33,7 +33,7 @@ export async function streamEvents (
   } catch (error) {
     // The headers have been sent, so the stream can only end. The client reconnects with its last id.
     if (signal.aborted || error instanceof errors.TaskNotFound) return // or it may not see the task any more
-    const fields = { event: 'stream.failed', taskId: record.id, err: toLoggableError(toFailure(error)) }
+    const fields = { event: 'stream.failed', taskId: record.id, err: toLoggable(error) }
     request.log.warn(fields, 'event stream of a task ended early: the client has to reconnect')
   }
 }

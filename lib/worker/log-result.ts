@@ -1,7 +1,7 @@
 /**
  * The log line of a finished attempt: one for each task, as Fastify has one for each request.
  */
-import { toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import type { Attempt } from '../attempt/attempt.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 
@@ -14,7 +14,7 @@ export function logResult (attempt: Attempt, result: LoggedResult, durationMs: n
       if (attempt.logs('info')) attempt.log.info({ event: 'task.completed', durationMs }, 'task completed')
       return
     case 'failed': {
-      const fields = { event: 'task.failed', durationMs, err: toLoggableError(result.failure) }
+      const fields = { event: 'task.failed', durationMs, err: toLoggable(result.thrown) }
       return attempt.log.error(fields, 'task failed')
     }
     case 'cancelled': return attempt.log.info({ event: 'task.cancelled', durationMs }, 'task cancelled')

@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events'
 import type { FastifyBaseLogger } from 'fastify'
 import { causeOf, LogLimit } from '../log-limit.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import * as telemetry from '../telemetry.ts'
 import { sleep } from '../timers.ts'
 
@@ -87,7 +87,7 @@ export class PersistentCalls {
     this.#failing.add(call)
     if (!this.#limit.allows(causeOf(error))) return
     this.#logged = true
-    const fields = { event: 'redis.call_failed', call, err: toLoggableError(toFailure(error)) }
+    const fields = { event: 'redis.call_failed', call, err: toLoggable(error) }
     this.#log.warn(fields, 'Redis call failed, retrying until it succeeds')
   }
 
