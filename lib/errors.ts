@@ -18,6 +18,13 @@ export const OptionClash = createError('FST_TASKS_OPTION_CLASH',
 export const NameTaken = createError('FST_TASKS_NAME_TAKEN',
   'The name "%s" is taken on this instance. ' +
   'Register the plugin a second time under another name: register(tasks, { name: "other" })', 500)
+export const QueueShared = createError('FST_TASKS_QUEUE_SHARED',
+  'The instances "%s" and "%s" of one app both run tasks of queue "%s" of Redis at %s under the prefix "%s": each ' +
+  'would take tasks that only the other has a handler for. Register the plugin once, above both scopes, or give one ' +
+  'of them another prefix: register(tasks, { prefix: "%s2" })', 500)
+export const RouteTaken = createError('FST_TASKS_ROUTE_TAKEN',
+  'The app has a route %s %s of its own, which is the path of the status routes. ' +
+  'Give ours another path: register(tasks, { routes: { prefix: "/jobs" } }), or mount none: { routes: false }', 500)
 export const RedisRefused = createError('FST_TASKS_REDIS_REFUSED',
   'Redis at %s refused the connection (%s). ' +
   'Check user, password and database in the "redis" option or REDIS_URL', 500)

@@ -1170,9 +1170,9 @@ const shields: Shield[] = [
   // In the hands of a Fastify user
   {
     against: 'a test runner replaces the timers, and lets them stand still',
-    file: 'timers.js',
-    shield: 'setTimeout } = timers',
-    without: 'setTimeout } = globalThis',
+    file: 'testing/virtual-clock.js',
+    shield: 'import { clearTimeout, setTimeout } from \'../timers.js\';',
+    without: '',
     test: 'testing/fake-timers'
   },
   {
@@ -1286,6 +1286,27 @@ const shields: Shield[] = [
     shield: 'withParams(this.path)',
     without: 'this.path',
     test: 'routes/app-settings'
+  },
+  {
+    against: 'tasks bounce between two registrations that run the tasks of one queue',
+    file: 'boot/shared-queues.js',
+    shield: 'if (shared !== undefined)',
+    without: 'if (false)',
+    test: 'misuse'
+  },
+  {
+    against: 'in memory mode an enqueue after the close stores a task that never runs',
+    file: 'store/memory/store.js',
+    shield: 'return this.#closed ?',
+    without: 'return false ?',
+    test: 'misuse'
+  },
+  {
+    against: 'a later route of the app on the path of ours is refused without a word on ours',
+    file: 'routes/route-clash.js',
+    shield: 'if (taken)',
+    without: 'if (false)',
+    test: 'misuse'
   }
   // End of: in the hands of a Fastify user
 ]

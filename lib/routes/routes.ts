@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { cancelTask } from './cancel.ts'
 import { compilersOf } from './compilers.ts'
 import { followErrorHandler } from './error-handler.ts'
+import { routeTaken } from './route-clash.ts'
 import { streamEvents } from './events.ts'
 import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
 import * as schemas from './schemas.ts'
@@ -29,7 +30,11 @@ export function makeRoutes (registry: AppTasks, options: RoutesOptions): Fastify
     followErrorHandler(fastify)
     ignoreBodies(fastify)
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT_MS })
-    mount(fastify, context, options)
+    try {
+      mount(fastify, context, options)
+    } catch (error) {
+      throw routeTaken(error)
+    }
   }
 }
 

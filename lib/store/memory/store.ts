@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter, once } from 'node:events'
+import * as errors from '../../errors.ts'
 import { appTime } from '../../timers.ts'
 import { afterEventLoopTurn, MemoryQueue, type MemoryQueueHost } from './queue.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock, StoreConnection } from '../contract.ts'
@@ -41,11 +42,17 @@ class VirtualClock implements StoreClock {
   async synchronise (): Promise<void> {}
 }
 
-/** This store is always available. */
-const calls: BoundedCalls = {
-  ready: true,
-  call: (_what, _doubt, send) => afterEventLoopTurn(send()),
-  close () {}
+/** This store is always available, until the app has closed. */
+class MemoryCalls implements BoundedCalls {
+  #closed = false
+
+  get ready (): boolean { return !this.#closed }
+
+  call<T> (what: string, _doubt: string, send: () => Promise<T>): Promise<T> {
+    return this.#closed ? Promise.reject(new errors.Closed(what, 'Nothing was done.')) : afterEventLoopTurn(send())
+  }
+
+  close (): void { this.#closed = true }
 }
 
 /** There is no connection that could break. */
@@ -55,7 +62,7 @@ const connection: StoreConnection = {
 
 export class MemoryStore implements Store, MemoryQueueHost {
   readonly address = 'this process'
-  readonly calls = calls
+  readonly calls = new MemoryCalls()
   readonly clock = new VirtualClock()
   readonly pubSub = new MemoryPubSub()
   readonly #queues: MemoryQueue[] = []
