@@ -40,7 +40,7 @@ interface Mode extends Pick<PluginInstance, 'findQueues' | 'checkServable'> {
 }
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
-  const settings = pluginSettings(options)
+  const settings = withinBoot(fastify, pluginSettings(options))
   const mode = settings.mode === 'memory' ? new MemoryMode(fastify, options) : await redisMode(fastify, settings)
   const registry = new AppTasks(fastify, settings, mode.store)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
@@ -52,6 +52,12 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const client = await mode.start(registry.instanceId)
   await mountRoutes(fastify, registry, client)
   startEmbeddedWorker(fastify, registry, workers)
+}
+
+/** Fastify fails the boot if a plugin takes longer than pluginTimeout: we wait for Redis less long than that. */
+function withinBoot ({ initialConfig: { pluginTimeout } }: FastifyInstance, settings: Settings): Settings {
+  const { connectTimeout } = settings
+  return { ...settings, connectTimeout: pluginTimeout ? Math.min(connectTimeout, pluginTimeout / 2) : connectTimeout }
 }
 
 async function redisMode (fastify: FastifyInstance, settings: Settings): Promise<Mode> {

@@ -1171,7 +1171,7 @@ const shields: Shield[] = [
   {
     against: 'a test runner replaces the timers, and lets them stand still',
     file: 'testing/virtual-clock.js',
-    shield: 'import { clearTimeout, setTimeout } from \'../timers.js\';',
+    shield: 'import { clearTimeout, setTimeout } from "../timers.js";',
     without: '',
     test: 'testing/fake-timers'
   },
@@ -1307,6 +1307,34 @@ const shields: Shield[] = [
     shield: 'if (taken)',
     without: 'if (false)',
     test: 'misuse'
+  },
+  {
+    against: 'an EventSource that gets a 503 never comes back',
+    file: 'routes/events.js',
+    shield: 'if (error instanceof errors.RedisUnavailable &&',
+    without: 'if (false &&',
+    test: 'routes/long-lived'
+  },
+  {
+    against: 'a handlerTimeout of the app cuts streams and long polls',
+    file: 'routes/routes.js',
+    shield: '? { handlerTimeout: ms } : {}',
+    without: '? {} : {}',
+    test: 'routes/long-lived'
+  },
+  {
+    against: 'a pluginTimeout that is shorter than the wait for Redis fails the boot',
+    file: 'plugin.js',
+    shield: 'Math.min(connectTimeout, pluginTimeout / 2)',
+    without: 'connectTimeout',
+    test: 'routes/long-lived'
+  },
+  {
+    against: 'Node warns of a Connection header in HTTP/2',
+    file: 'routes/events.js',
+    shield: '/^connection$/i.test(name)',
+    without: 'false',
+    test: 'routes/long-lived'
   }
   // End of: in the hands of a Fastify user
 ]

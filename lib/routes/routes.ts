@@ -11,12 +11,15 @@ import { streamEvents } from './events.ts'
 import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
 import * as schemas from './schemas.ts'
 import { getStatus } from './status.ts'
+import { MAX_TIMER } from '../options.ts'
 import type { IdRequest, RouteContext } from './route-context.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { RoutesOptions } from '../types.ts'
 
 /** How often an open stream gets a comment, so that proxies keep it open, in ms. */
 const HEARTBEAT_MS = 15_000
+/** The longest poll, and some time to answer. */
+const LONGEST_POLL_MS = 90_000
 
 /** The routes of one registry, for `fastify.register(routes, { prefix })`. */
 export function makeRoutes (registry: AppTasks, options: RoutesOptions): FastifyPluginAsync {
@@ -47,14 +50,20 @@ function ignoreBodies (fastify: FastifyInstance): void {
 function mount (fastify: FastifyInstance, context: RouteContext, options: RoutesOptions): void {
   const { statusSchema, statusHeaders, eventsSchema, eventsHeaders, cancelSchema, cancelHeaders, copyOf } = schemas
   const shared = (headers: DocumentedHeaders): object => sharedOptions(fastify, context.registry, options, headers)
-  fastify.get('/:id', { ...shared(statusHeaders), schema: copyOf(statusSchema) },
+  fastify.get('/:id', { ...shared(statusHeaders), schema: copyOf(statusSchema), ...atLeast(fastify, LONGEST_POLL_MS) },
     (request: IdRequest, reply) => getStatus(context, request, reply))
-  const stream = { sse: 'only', exposeHeadRoute: false } as const
+  const stream = { sse: 'only', exposeHeadRoute: false, ...atLeast(fastify, MAX_TIMER) } as const
   fastify.get('/:id/events', { ...shared(eventsHeaders), schema: copyOf(eventsSchema), ...stream },
     (request: IdRequest, reply) => streamEvents(context, request, reply))
   if (!options.cancel) return
   fastify.delete('/:id', { ...shared(cancelHeaders), schema: copyOf(cancelSchema) },
     (request: IdRequest, reply) => cancelTask(context, request, reply))
+}
+
+/** The route has at least so many ms, if the app has set a handlerTimeout for all routes. */
+function atLeast ({ initialConfig }: FastifyInstance, ms: number): { handlerTimeout?: number } {
+  const { handlerTimeout = 0 } = initialConfig as { handlerTimeout?: number }
+  return handlerTimeout > 0 && handlerTimeout < ms ? { handlerTimeout: ms } : {}
 }
 
 /** The options that all routes have, in objects of their own for each route: plugins push into the arrays. */
