@@ -166,11 +166,12 @@ export class Runner implements AttemptOwner {
     task.state = attempt.state
     task.now = clock.now()
     this.#undecided--
-    if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
-    else logResult(attempt, result, task.now - task.startedAt!)
     if (result.kind === 'released') this.#toRelease.push(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
-    if (!settlements.settleResult(task, result)) this.forget(task)
+    const settlement = settlements.settleResult(task, result)
+    if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
+    else logResult(attempt, result, settlement)
+    if (!settlement) this.forget(task)
     this.#wakeWaiters()
   }
 

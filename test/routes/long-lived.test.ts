@@ -29,13 +29,13 @@ t.test('an EventSource that comes while Redis is away is asked to come again; ot
 
 t.test('handlerTimeout of the app cuts neither a stream nor a long poll, and cuts the app\'s own routes', async t => {
   const finish = latch()
-  const begun = latch()
+  const hasBegun = latch()
   const app = await build(t, { worker: true }, app => {
-    app.tasks.define('x', async () => { begun.open(); await finish.promise; return 'done' })
+    app.tasks.define('x', async () => { hasBegun.open(); await finish.promise; return 'done' })
     app.get('/own', () => new Promise(() => {}))
   }, { handlerTimeout: 100 } as object)
   const handle = await app.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   await until('it is active', async () => (await handle.status())!.state === 'active')
   const stream = app.inject({ url: `${handle.location}/events`, headers: { accept } })
   const poll = app.inject({ url: handle.location!, headers: { prefer: 'wait=20' } })
@@ -60,10 +60,10 @@ t.test('HTTP/2: status, stream and a close, without a warning', async t => {
   const onWarning = ({ message }: Error): void => { warnings.push(message) }
   process.on('warning', onWarning)
   t.teardown(() => process.off('warning', onWarning))
-  const begun = latch()
+  const hasBegun = latch()
   const finish = latch()
   const app = await build(t, { worker: true }, app => {
-    app.tasks.define('x', async () => { begun.open(); await finish.promise; return 'done' })
+    app.tasks.define('x', async () => { hasBegun.open(); await finish.promise; return 'done' })
   }, { http2: true } as object)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const session = connect2(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`)
@@ -76,7 +76,7 @@ t.test('HTTP/2: status, stream and a close, without a warning', async t => {
     return body
   }
   const handle = await app.tasks.enqueue('x')
-  await begun.promise
+  await hasBegun.promise
   const stream = get(`${handle.location}/events`, { accept })
   const poll = get(handle.location!, { prefer: 'wait=60' })
   t.match(await get(handle.location!), /"state":"active"/)
