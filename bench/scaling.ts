@@ -22,8 +22,6 @@ interface Setting { redis: Exclude<TasksOptions['redis'], undefined>, queues: st
 const QUEUES = ['b', 'f', 'c', 'g', 'a', 'd']
 const WORKERS = 2
 const CHUNK = 500
-const IDLE_WORKERS = [1, 10, 100]
-const IDLE_TASKS = 200
 
 async function boot ({ redis, queues }: Setting, handler?: () => unknown): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify()
@@ -110,24 +108,6 @@ async function enqueue (app: FastifyInstance, queues: string[], count: number): 
   }
 }
 
-/** µs of CPU that one task costs Redis if so many workers are idle: all of them wake, and one gets the task. */
-async function measureIdle (workers: number): Promise<number> {
-  const redis = await startRedis()
-  const app = await boot({ redis: redis.url, queues: ['a'] }, () => ({ ok: true }))
-  try {
-    for (let i = 0; i < workers; i++) await app.tasks.startWorker({ queues: ['a'], concurrency: 10 })
-    const before = await cpuOf([redis])
-    for (let i = 0; i < IDLE_TASKS; i++) {
-      await (await app.tasks.enqueue('x', i)).result()
-      await sleep(20) // until all workers are idle again
-    }
-    return (sum(await cpuOf([redis])) - sum(before)) / IDLE_TASKS
-  } finally {
-    await app.close()
-    await redis.stop()
-  }
-}
-
 async function unfinished (app: FastifyInstance): Promise<number> {
   return sum(Object.values(await app.tasks.counts()).map(({ waiting, active }) => waiting + active))
 }
@@ -145,8 +125,6 @@ async function main (count: number, write: boolean): Promise<void> {
   const sixQueues = await measure({ redis: clusterOptions, queues: QUEUES }, cluster.servers, count)
   const oneQueue = await measure({ redis: clusterOptions, queues: ['a'] }, cluster.servers, count)
   await cluster.stop()
-  const idle: string[][] = []
-  for (const workers of IDLE_WORKERS) idle.push([String(workers), round(await measureIdle(workers), 0)])
 
   const text = [
     costs({
@@ -158,8 +136,6 @@ async function main (count: number, write: boolean): Promise<void> {
     `One core of Redis is enough for ${round(oneRedis.worker / sum(oneRedis.run))} cores of workers.`,
     '',
     limits(oneRedis, sixQueues),
-    '',
-    table([['Idle workers', 'µs that one task costs Redis'], ...idle]),
     '',
     `${count.toLocaleString('en')} tasks a run with empty handlers, ${WORKERS} worker processes, concurrency 100; ` +
       `${machine(version)}.`

@@ -23,7 +23,7 @@ import { MemoryMode } from './testing/memory-mode.ts'
 import { RealClock, type TestClock } from './testing/test-clock.ts'
 import { within } from './within.ts'
 import { AppWorkers, logFailedStart } from './worker.ts'
-import type { Store } from './store/contract.ts'
+import type { Store } from './store/store-contract.ts'
 import type { FastifyTasks, TasksOptions } from './types.ts'
 
 /** What differs between the modes. */

@@ -31,8 +31,11 @@ export interface AttemptOwner {
   onResult (attempt: Attempt, result: AttemptResult): void
   /** The handler has returned. Until then it keeps its slot, aborted or not. */
   onReturned (attempt: Attempt): void
-  /** Stores { stage, progress }, as JSON. False if the claim was lost. Never rejects. */
-  report (task: ClaimedTask, json: string): Promise<boolean>
+  /**
+   * Stores { stage, progress }, as JSON. False if the claim was lost. Never rejects.
+   * @param progress the progress in it, as JSON, unless it is null
+   */
+  report (task: ClaimedTask, json: string, progress?: string): Promise<boolean>
   runInThread (file: string, attempt: ThreadableAttempt): Promise<unknown>
   /** Null while nobody subscribes to attempts. */
   traceOf (attempt: Attempt): AttemptEvent | null
@@ -234,7 +237,7 @@ export class Attempt implements ThreadableAttempt {
     const json = serializeProgress(progress, { serializer, maxProgressSize, invalid })
     // A copy: the handler may go on to change its object.
     this.#state = { stage, progress: JSON.parse(json) }
-    return this.#store(`{"stage":${JSON.stringify(stage)},"progress":${json}}`)
+    return this.#store(`{"stage":${JSON.stringify(stage)},"progress":${json}}`, json === 'null' ? undefined : json)
   }
 
   /** No arrow function in a field: that would cost each task a closure. */
@@ -242,7 +245,7 @@ export class Attempt implements ThreadableAttempt {
     return new errors.ProgressInvalid(this.name, this.task.settings.maxProgressSize, reason)
   }
 
-  async #store (json: string): Promise<void> {
-    if (!this.#returned && !await this.#owner.report(this.task, json)) this.abort('lost')
+  async #store (json: string, progress?: string): Promise<void> {
+    if (!this.#returned && !await this.#owner.report(this.task, json, progress)) this.abort('lost')
   }
 }

@@ -10,6 +10,7 @@ import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
+import { beforeRetries } from './stored-backoff.ts'
 import { TERMINAL_STATES } from './states.ts'
 import { MAX_DATE } from './time.ts'
 import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
@@ -190,8 +191,10 @@ export function bareRecord ({ data: { name }, options: { timestamp, nonce } }: S
 }
 
 /** The record of a failed task that is enqueued again: all attempts are left. */
-export function resetForRetry ({ data, options: { expires, delay, ...kept } }: StoredTask): StoredTask {
-  const options = { ...kept, retries: kept.attempts! - 1, stacktraces: [] }
+export function resetForRetry (stored: StoredTask): StoredTask {
+  const { data, options: { expires, delay, ...kept } } = stored
+  const options: StoredOptions = { ...kept, retries: kept.attempts! - 1, stacktraces: [] }
+  if (kept.backoff) options.backoff = beforeRetries(kept.backoff, attemptsMade(stored))
   return { data, options, status: 'created', progress: null }
 }
 

@@ -31,14 +31,26 @@ export interface ClaimRef {
 }
 
 export interface ClaimedJob extends ClaimRef {
-  /** The record. Null if it was removed while the task was claimed. */
+  /** Null if the record was removed while the task was claimed. */
   text: string | null
+  /** How often it stalled, if it did: then it is the only one of its claim. */
+  stalls?: number
 }
 
 export interface ClaimReply {
   jobs: ClaimedJob[]
   now: number
-  /** When the next delayed task is due. Null if there is none, or if the store itself wakes workers at that time. */
+  /** False if the worker's lease had expired, which the claim renewed: other claims may have been taken back. */
+  kept: boolean
+  /** Whether more tasks wait. */
+  more: boolean
+}
+
+export interface DueReply {
+  /** The worker is to ask again when the next task is due. */
+  isTimekeeper: boolean
+  now: number
+  /** When the next delayed task is due. In the past if there was no room for it. Null if there is none. */
   next: number | null
 }
 
@@ -177,46 +189,50 @@ export interface ConsumerQueue {
   readonly name: string
   /**
    * Claims up to `free` tasks. The token names the worker, whose lease is renewed by it.
-   * @param again true after a lost reply: the same token gets the same tasks, and no more
+   * @param again true after a lost reply: the same token gets the same tasks, and no more. The caller has claimed
+   *   nothing else meanwhile, but by a wait
    */
   claim (free: number, token: string, again: boolean): Promise<ClaimReply>
   /**
-   * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer, and
-   * may return null: then the caller has to claim. If it rejects, `cancelWait` must follow: the wait may still go on in
-   * the store.
+   * Waits until a task is waiting, at most `seconds`, and claims one task. A store in this process may wait longer. If
+   * it rejects, `cancelWait` must follow: the wait may still go on in the store.
    */
-  claimNext (seconds: number, token: string): Promise<ClaimReply | null>
+  claimNext (seconds: number, token: string): Promise<ClaimReply>
   /** Ends the wait of a token. Returns what the token had claimed. From now on a wait of the token claims nothing. */
   cancelWait (token: string): Promise<ClaimReply>
   /** Writes outcomes. State, record, expiry and messages of each change in one step. */
   settle (batch: Settlement[]): Promise<ClaimStatus[]>
   /**
    * Renews the lease of a worker: see `QueueUpkeep.sweep`.
-   * @param oldest the number of its oldest claim that is not settled. Older claims are forgotten ones: any worker may
-   *   take them back
+   * @param oldest the number of its oldest claim that is not settled. Any worker may take back older, forgotten ones
    */
   renew (worker: string, oldest: number): Promise<LeaseReply>
   /** Whose these claims are. Changes nothing. */
   checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]>
   /** Gives claims back. They are the next to be claimed, in the order of the array. */
   release (claims: ClaimRef[]): Promise<ClaimStatus[]>
-  /** Stores stage and progress. False if the claim was lost. */
-  updateProgress (claim: ClaimRef, json: string): Promise<boolean>
+  /**
+   * Stores stage and progress. False if the claim was lost.
+   * @param event for a plain Bee-Queue producer that listens, as JSON. Empty or missing: none
+   */
+  updateProgress (claim: ClaimRef, json: string, event?: string): Promise<boolean>
   /** Stores what a worker reports about itself, for `lifetime`. An empty text removes the worker. */
   heartbeat (worker: string, text: string, lifetime: number): Promise<void>
-  /** The channel that names running tasks to cancel. */
-  readonly cancelChannel: string
-  /**
-   * The channel for the due time of a delayed task that is due before all others. Unused by a store that itself wakes
-   * workers at that time.
-   */
-  readonly delayedChannel: string
+  /** The channel that names tasks to cancel which this worker runs. */
+  cancelChannel (worker: string): string
 }
 
-/** What a queue needs from time to time, from any of its workers. Only a store that outlives a process has it. */
+/**
+ * What a queue needs from time to time, from any of its workers. Only a store that outlives a process has it: one in
+ * this process queues due tasks itself.
+ */
 export interface QueueUpkeep {
   /** Declares the stall interval of a worker. Returns the one in force: another, if living workers use another. */
   agreeStallInterval (stallInterval: number): Promise<number>
+  /** Queues delayed tasks that are due. Makes the worker a timekeeper of its queue, if there are too few. */
+  queueDue (worker: string): Promise<DueReply>
+  /** The channel for the due time of a delayed task that is due before all others. */
+  readonly delayedChannel: string
   /**
    * Looks for tasks of workers whose lease expired, slice by slice. A lease expires when it was not renewed for between
    * one and one and a half stall intervals in which any worker could reach the store.
@@ -225,7 +241,7 @@ export interface QueueUpkeep {
   sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply>
   /** Ends the lease of a worker that closes: what it did not settle is taken back at the next sweep. */
   endLease (worker: string): Promise<void>
-  /** Removes up to `limit` expired records of each state. Returns how many. */
+  /** Removes expired records, up to `limit` of each state. Returns how many: 0 if there are no more. */
   prune (limit: number): Promise<number>
   /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */
   expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string>
@@ -247,50 +263,4 @@ export interface StoreConnection {
   pipelined (send: () => void): void
   /** Closes at once. A call that waits for its reply is rejected. */
   disconnect (): void
-}
-
-/** Calls for a caller who waits: each is answered within a deadline. */
-export interface BoundedCalls {
-  /** Whether the store is connected. */
-  readonly ready: boolean
-  /**
-   * @param what names the call in an error
-   * @param doubt tells the reader of an error what to do if no reply came
-   * @param start when the deadline began, ms since 1970 on the clock of this process. Default: now
-   * @throws FST_TASKS_REDIS_UNAVAILABLE
-   */
-  call<T> (what: string, doubt: string, send: () => Promise<T>, start?: number): Promise<T>
-  close (): void
-}
-
-/** The store's clock. Times of tasks are its times. */
-export interface StoreClock {
-  now (): number
-  /** Converts a time that the app gave as a Date. Only for a virtual clock it is another. */
-  toStoreTime (time: number): number
-  synchronise (): Promise<void>
-}
-
-/** Messages are hints: any client may publish anything, and a message may be lost. A listener reads the record. */
-export interface PubSub {
-  /** Resolves when the subscription is confirmed, with a function that ends it. */
-  listen (channel: string, listener: (message: string) => void): Promise<() => void>
-  /** Calls back when messages may have been missed. Returns a function that ends it. */
-  onResync (callback: () => void): () => void
-  close (): Promise<void>
-}
-
-export interface Store {
-  /** The address to show to people. Without user and password. */
-  readonly address: string
-  readonly calls: BoundedCalls
-  readonly clock: StoreClock
-  readonly pubSub: PubSub
-  queue (name: string): Queue
-  /** Opens a connection for a worker. `label` is its name in the store's list of clients. */
-  connect (label: string): StoreConnection
-  /** False if it is not ready within `ms`, or the signal was aborted. Throws FST_TASKS_REDIS_REFUSED. */
-  untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean>
-  /** Closes a connection. What was sent over it is still carried out. */
-  close (connection: StoreConnection): Promise<void>
 }

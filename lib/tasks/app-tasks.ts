@@ -14,7 +14,8 @@ import { checkDefine, defaults, type Settings } from '../options.ts'
 import type { FoundTask } from './found-task.ts'
 import type { Handle } from './handle.ts'
 import type { ChangeSource } from './record-changes.ts'
-import type { BoundedCalls, PubSub, Queue, Store, StoreClock } from '../store/contract.ts'
+import type { Queue } from '../store/contract.ts'
+import type { BoundedCalls, PubSub, Store, StoreClock } from '../store/store-contract.ts'
 import type {
   CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord
 } from '../types.ts'

@@ -7,7 +7,8 @@
  */
 import { TRY_AGAIN } from './advice.ts'
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from '../timers.ts'
-import type { PubSub, Queue, BoundedCalls } from '../store/contract.ts'
+import type { Queue } from '../store/contract.ts'
+import type { PubSub, BoundedCalls } from '../store/store-contract.ts'
 
 /** How often listeners are called back without a message, in ms. */
 const RECHECK_MS = 5_000

@@ -12,9 +12,11 @@ import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { endOfBatch } from '../store/batches.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
 import { uptime } from '../timers.ts'
-import type { BoundedCalls, NewJob, Queue, StoreClock } from '../store/contract.ts'
+import type { NewJob, Queue } from '../store/contract.ts'
+import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
 import type { Definition } from './definition.ts'
 import type { TaskLookup } from './lookup.ts'
@@ -95,8 +97,9 @@ export class TaskProducer {
   async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: boolean) => void): Promise<void> {
     for (const queue of new Set(tasks.map(task => task.queue))) {
       const inQueue = tasks.filter(task => task.queue === queue)
-      for (let i = 0; i < inQueue.length; i += BATCH) {
-        const batch = inQueue.slice(i, i + BATCH)
+      for (let start = 0, end = 0; start < inQueue.length; start = end) {
+        end = endOfBatch(inQueue, start, BATCH, ({ text }) => text.length)
+        const batch = inQueue.slice(start, end)
         const created = await this.#sendBatch(queue, batch)
         batch.forEach((task, i) => onSent(task, created[i]!))
       }

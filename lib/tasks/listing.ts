@@ -9,7 +9,8 @@ import { mergeWorkerInfo } from '../records/worker-info.ts'
 import type {
   ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo
 } from '../types.ts'
-import type { BoundedCalls, PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
+import type { PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
+import type { BoundedCalls } from '../store/store-contract.ts'
 import type { FoundTask } from './found-task.ts'
 
 /** What these calls need of the tasks of an app. */

@@ -5,6 +5,7 @@
  * 2. by a wait in Redis, on a connection of its own; if the connection is cut, the wait is cancelled by its token.
  */
 import { debugFields } from './debug-log.ts'
+import { numberOf, toToken } from '../store/claim-token.ts'
 import * as telemetry from '../telemetry.ts'
 import { setImmediate, sleep } from '../timers.ts'
 import type { ConsumerContext } from './consumer-context.ts'
@@ -40,7 +41,7 @@ export class Claimer {
   /** The number of the oldest claim that is held or on its way. If there is none: of the next one. */
   oldestWith (held: ClaimRef[]): number {
     let oldest = Math.min(this.#sequence + 1, ...this.#inFlight)
-    for (const { token } of held) oldest = Math.min(oldest, Number(token.slice(token.lastIndexOf('.') + 1)))
+    for (const { token } of held) oldest = Math.min(oldest, numberOf(token))
     return oldest
   }
 
@@ -49,7 +50,7 @@ export class Claimer {
     const number = ++this.#sequence
     this.#inFlight.add(number)
     try {
-      return await call(`${this.#options.context.worker}.${number}`)
+      return await call(toToken(this.#options.context.worker, number))
     } finally {
       setImmediate(() => this.#inFlight.delete(number))
     }

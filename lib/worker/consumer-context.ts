@@ -4,7 +4,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { Settings } from '../options.ts'
-import type { PubSub, StoreClock } from '../store/contract.ts'
+import type { PubSub, StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 
 export interface ConsumerContext {

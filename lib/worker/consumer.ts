@@ -3,21 +3,22 @@
  *
  *     idle ──wake──▶ claiming ──got some──▶ running ──slot free, may have work──▶ claiming
  *                       │                      │
- *                       └──got less than asked─┴─▶ waiting (blocks in Redis, claims one task) ──▶ claiming
+ *                       └──no more tasks wait──┴─▶ waiting (blocks in Redis, claims one task) ──▶ claiming
  *     any ──stop──▶ stopping: no claim, what runs goes on, the rest is released
  *
  * Claims do not block while there is work. The outcomes of one batch are on their way to Redis while the next is
- * claimed, and quick tasks are prefetched. Only after a claim that got less than it asked for does the consumer wait
+ * claimed, and quick tasks are prefetched. Only when no more tasks wait does the consumer wait
  * for the queue, on a connection of its own.
  */
 import { Claimer } from './claimer.ts'
-import { debugFields } from './debug-log.ts'
-import { DelayedTimer } from './delayed-timer.ts'
 import { collectLastClaims } from './last-claims.ts'
 import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
 import { SettlementBatcher } from './settlement-batcher.ts'
+import { solitude } from './solitude.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Suspects } from './suspects.ts'
 import { Upkeep } from './upkeep.ts'
 import { setImmediate } from '../timers.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
@@ -42,15 +43,15 @@ export class QueueConsumer {
   readonly #queue: Queue
   readonly #calls: PersistentCalls
   readonly #claimer: Claimer
-  readonly #delayedTimer: DelayedTimer
   readonly #prefetchWindow: PrefetchWindow
   readonly #prefetched: PrefetchBuffer
   readonly #settlements: SettlementBatcher
   readonly #runner: Runner
   readonly #upkeep: Upkeep
-  readonly #unsubscribers: Array<() => void> = []
+  readonly #suspects: Suspects
+  readonly #subscriptions: Subscriptions
   #stopped = false
-  /** False after a claim that got less than it asked for, until something says otherwise. */
+  /** False after a claim that left no task waiting, until something says otherwise. */
   #mayHaveWork = true
   #claiming: Promise<void> | null = null
   #waiting: Promise<void> | null = null
@@ -65,13 +66,16 @@ export class QueueConsumer {
     this.#calls = new PersistentCalls(context.log, context)
     const waitingQueue = queue.over(blockingConnection)
     this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue, calls: this.#calls })
-    this.#delayedTimer = new DelayedTimer(context.clock, () => this.wake())
     this.#prefetchWindow = new PrefetchWindow(context.concurrency)
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
     const onSettled = (task: ClaimedTask): void => this.#runner.forget(task)
     this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()
+    const [runner, settlements, upkeep] = [this.#runner, this.#settlements, this.#upkeep]
+    const onResume = (): void => this.#onSlotFree()
+    this.#suspects = new Suspects({ ...context, queue: queue.name, runner, settlements, upkeep, onResume })
+    this.#subscriptions = new Subscriptions(context.pubSub, this.#calls)
   }
 
   #makeRunner (): Runner {
@@ -105,24 +109,18 @@ export class QueueConsumer {
     })
   }
 
-  #claims (): ClaimRef[] { return [...this.#runner.claims(), ...this.#prefetched.claims()] }
+  #claims (): ClaimRef[] {
+    return [...this.#runner.claims(), ...this.#prefetched.claims(), ...this.#suspects.claims()]
+  }
 
   /** Resolves once it listens for all that may wake it. Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
     await this.#upkeep.start()
     if (this.#stopped) return
-    this.#unsubscribers.push(this.#context.pubSub.onResync(() => this.wake()))
-    await this.#listen(this.#queue.delayedChannel, due => this.#delayedTimer.wakeAt(Number(due)))
-    await this.#listen(this.#queue.cancelChannel, id => void this.#upkeep.check(id))
+    this.#subscriptions.onResync(() => this.wake())
+    const { worker } = this.#context
+    await this.#subscriptions.listen(this.#queue.cancelChannel(worker), id => void this.#upkeep.check(id))
     this.wake()
-  }
-
-  /** Not after the worker has closed: a connection would be opened that nobody closes. */
-  async #listen (channel: string, listener: (message: string) => void): Promise<void> {
-    if (this.#calls.closed) return
-    const end = await this.#context.pubSub.listen(channel, listener)
-    if (this.#calls.closed) end()
-    else this.#unsubscribers.push(end)
   }
 
   // Claim
@@ -153,6 +151,7 @@ export class QueueConsumer {
    * is at one half while the handlers run the other.
    */
   get #room (): number {
+    if (solitude.closed) return 0
     const { concurrency } = this.#context
     const ahead = this.#prefetchWindow.size(!this.#runner.hasFreeSlot)
     const room = concurrency + ahead - this.#runner.slots - this.#prefetched.length
@@ -198,41 +197,38 @@ export class QueueConsumer {
   async #claim (room: number): Promise<ClaimReply | undefined> {
     const reply = await this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
     if (!reply) return undefined
-    if (reply.jobs.length >= room) this.#mayHaveWork = true
-    this.#delayedTimer.onClaimed(reply)
+    if (reply.more) this.#mayHaveWork = true
     return reply
   }
 
   // Prefetch
 
-  #prefetch ({ jobs, now }: ClaimReply): void {
-    this.#prefetched.add(jobs, now)
+  #prefetch (reply: ClaimReply): void {
+    if (!reply.kept) this.#upkeep.onExpired()
+    this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now)
     if (this.#stopped) this.#takePrefetched()
   }
 
   /** Starts claimed tasks while there are slots. Not while the lease is in doubt: another worker may run them. */
   #fillSlots (): void {
     if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
-    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot) this.#runner.take(this.#prefetched.shift()!)
+    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot && !solitude.closed) {
+      this.#runner.take(this.#prefetched.shift()!)
+    }
     this.#prefetched.watch()
   }
 
   /** After a stop: the runner sorts out what is to be settled and what to be released. */
   #takePrefetched (): void {
     this.#prefetched.stop()
-    for (const job of this.#prefetched.takeAll()) this.#runner.take(job)
+    for (const job of [...this.#prefetched.takeAll(), ...this.#suspects.takeAll()]) this.#runner.take(job)
   }
 
-  #releasePrefetched (): void {
-    const { log } = this.#context
-    const count = this.#prefetched.length
-    const fields = debugFields(log, () => ({ event: 'claim.released', queue: this.#queue.name, count }))
-    if (fields) log.debug(fields, 'prefetched tasks released: no slot was free in time')
-    void this.#settlements.release(this.#prefetched.takeAll().map(job => this.#runner.toTask(job)))
-  }
+  #releasePrefetched (): void { void this.#runner.release(this.#prefetched.takeAll()) }
 
   #onClaimStatus (claim: ClaimRef, status: ClaimStatus): void {
     if (this.#runner.onClaimStatus(claim, status) || status === 'owned') return
+    this.#suspects.onClaimStatus(claim, status)
     const job = this.#prefetched.take(claim)
     if (job && status === 'cancelRequested') this.#settlements.finish('cancelled', this.#runner.toTask(job))
   }
@@ -241,26 +237,25 @@ export class QueueConsumer {
 
   #waitForWork (): void {
     if (this.#stopped || this.#waiting || this.#room <= 0) return
-    this.#waiting = this.#claimNext().then(found => {
+    this.#waiting = this.#claimNext().then(more => {
       this.#waiting = null
-      if (found) this.#mayHaveWork = true
+      if (more) this.#mayHaveWork = true
       this.#next()
     })
   }
 
   /**
    * Waits, and claims one task in the same round trip. Its handler starts before anything else.
-   * Resolves with false if nothing came.
+   * Resolves with false if no other task waits.
    */
   async #claimNext (): Promise<boolean> {
     const reply = await this.#claimer.wait()
     if (!reply) return true
-    this.#delayedTimer.onClaimed(reply)
     this.#prefetch(reply)
     this.#fillSlots()
     if (this.#room < 0) this.#releasePrefetched() // a slot was free when the wait began
     if (this.#stopped) await this.#runner.releaseUnstarted()
-    return reply.jobs.length > 0
+    return reply.more
   }
 
   runningTasks (): RunningTaskInfo[] { return this.#runner.runningTasks() }
@@ -273,7 +268,6 @@ export class QueueConsumer {
     this.#runner.stop()
     this.#takePrefetched()
     void this.#runner.releaseUnstarted() // nobody renews them
-    this.#delayedTimer.stop()
     this.#claimer.stop()
     this.#options.blockingConnection.disconnect() // what it had claimed is collected over the other connection
     this.#collected = collectLastClaims(Promise.all([this.#claiming, this.#waiting]), this.#options.connection)
@@ -292,7 +286,8 @@ export class QueueConsumer {
   }
 
   close (): void {
-    for (const unsubscribe of this.#unsubscribers) unsubscribe()
+    this.#subscriptions.end()
+    this.#suspects.close()
     this.#upkeep.stop()
     this.#calls.close()
   }

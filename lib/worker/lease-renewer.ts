@@ -49,6 +49,8 @@ export class LeaseRenewer {
   #stopped = false
   /** When the last renewal was sent that came through, in ms of a clock that is never set. */
   #renewedAt = 0
+  /** The lease had expired, and the store was not asked yet which claims are left. */
+  #unchecked = false
 
   constructor (options: LeaseRenewerOptions) {
     this.#options = options
@@ -61,8 +63,11 @@ export class LeaseRenewer {
    */
   get inDoubt (): boolean {
     const { queue: { upkeep }, stallInterval } = this.#options
-    return upkeep !== null && uptime() - this.#renewedAt > stallInterval / 2
+    return upkeep !== null && (this.#unchecked || uptime() - this.#renewedAt > stallInterval / 2)
   }
+
+  /** A claim found that the lease had expired, and renewed it: the next renewal cannot see that any more. */
+  onExpired (): void { this.#unchecked = true }
 
   /** Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -112,15 +117,22 @@ export class LeaseRenewer {
     if (this.#stopped) return // a lease that has ended must not begin again
     const sentAt = uptime()
     const { kept, cancels } = await queue.renew(worker, oldestClaim())
-    const held = claims()
-    if (!kept || cancels) await this.#checkAll(held)
+    if (!kept) this.#unchecked = true
+    if (this.#unchecked || cancels) await this.#checkAll()
     this.#renewedAt = sentAt
-    const fields = debugFields(log, () => ({ event: 'claim.renewed', queue: queue.name, count: held.length, kept }))
+    const fields = debugFields(log, () => ({ event: 'claim.renewed', queue: queue.name, count: claims().length, kept }))
     if (fields) log.debug(fields, 'lease renewed')
   }
 
-  async #checkAll (held: ClaimRef[]): Promise<void> {
-    for (let i = 0; i < held.length; i += CHECK_LIMIT) await this.#check(held.slice(i, i + CHECK_LIMIT))
+  async #checkAll (): Promise<void> {
+    const held = this.#options.claims()
+    this.#unchecked = false // a claim may set it again meanwhile
+    try {
+      for (let i = 0; i < held.length; i += CHECK_LIMIT) await this.#check(held.slice(i, i + CHECK_LIMIT))
+    } catch (error) {
+      this.#unchecked = true
+      throw error
+    }
   }
 
   async #check (held: ClaimRef[]): Promise<void> {

@@ -17,7 +17,7 @@ export interface MaintenanceOptions {
 }
 
 /** Bounds one Lua call. */
-const PRUNE_LIMIT = 1_000
+const PRUNE_LIMIT = 500
 
 export class Maintenance {
   readonly #options: MaintenanceOptions
@@ -37,7 +37,7 @@ export class Maintenance {
 
   async #prune (): Promise<void> {
     const { upkeep, settings: { resultTtl } } = this.#options
-    while (await upkeep.prune(PRUNE_LIMIT) >= PRUNE_LIMIT);
+    while (await upkeep.prune(PRUNE_LIMIT) > 0);
     for (const state of ['succeeded', 'failed'] as const) {
       this.#cursors[state] = await upkeep.expireForeign(state, this.#cursors[state], resultTtl)
     }

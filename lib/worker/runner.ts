@@ -11,9 +11,11 @@ import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AttemptOwner } from '../attempt/attempt.ts'
 import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
 import { isTerminal, type StoredTask } from '../records/task-record.ts'
+import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
-import { failStalled, failWith, finish } from './settlement.ts'
+import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
+import { solitude } from './solitude.ts'
 import * as telemetry from '../telemetry.ts'
 import { uptime } from '../timers.ts'
 import type { AbortCause } from '../attempt/abort.ts'
@@ -21,7 +23,8 @@ import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
 import type { Settings } from '../options.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
-import type { ClaimRef, ClaimStatus, ConsumerQueue, ExhaustedTask, StoreClock } from '../store/contract.ts'
+import type { ClaimRef, ClaimStatus, ConsumerQueue, ExhaustedTask } from '../store/contract.ts'
+import type { StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { PersistentCalls } from './persistent-call.ts'
@@ -67,6 +70,8 @@ export class Runner implements AttemptOwner {
 
   get slots (): number { return this.#slots }
   get hasFreeSlot (): boolean { return this.#slots < this.#options.concurrency }
+  /** How many tasks run whose outcome is not written. */
+  get held (): number { return this.#running.size }
   get isIdle (): boolean { return this.#slots === 0 }
 
   claims (): ClaimRef[] { return Array.from(this.#running.values(), ({ task }) => task.claim) }
@@ -113,6 +118,14 @@ export class Runner implements AttemptOwner {
     return toClaimedTask(job.text!, job, queue.name, settings, ++this.#order, now)
   }
 
+  /** Gives prefetched tasks back to the queue. */
+  release (jobs: PrefetchedJob[]): Promise<void> {
+    const { log, queue: { name: queue }, settlements } = this.#options
+    const fields = debugFields(log, () => ({ event: 'claim.released', queue, count: jobs.length }))
+    if (fields) log.debug(fields, 'prefetched tasks released: no slot was free in time')
+    return settlements.release(jobs.map(job => this.toTask(job)))
+  }
+
   #setAside (task: ClaimedTask, err: Error): void {
     const { log, settlements } = this.#options
     log.error({ event: 'task.unreadable', taskId: task.claim.id, err }, 'task record is unreadable: the task failed')
@@ -154,9 +167,10 @@ export class Runner implements AttemptOwner {
     return { instance, worker, queue, name, taskId: id, attempt, attempts, requestId, traceparent, waitedMs }
   }
 
-  async report (task: ClaimedTask, json: string): Promise<boolean> {
+  async report ({ claim, stored }: ClaimedTask, json: string, progress?: string): Promise<boolean> {
     const { queue, calls } = this.#options
-    return await calls.retryUntilClosed('progress update', () => queue.updateProgress(task.claim, json)) ?? true
+    const event = progress === undefined ? '' : beeEvent(claim.id, stored, 'progress', progress)
+    return await calls.retryUntilClosed('progress update', () => queue.updateProgress(claim, json, event)) ?? true
   }
 
   onResult (attempt: Attempt, result: AttemptResult): void {
@@ -196,7 +210,11 @@ export class Runner implements AttemptOwner {
   forget (task: ClaimedTask): void {
     const { id } = task.claim
     if (this.#running.get(id)?.task === task) this.#running.delete(id)
+    if (solitude.closed) solitude.check()
   }
+
+  /** Whether this claim is one of a running task, or of one whose outcome is not written. */
+  holds ({ id, token }: ClaimRef): boolean { return this.#running.get(id)?.task.claim.token === token }
 
   // What the store says about claims
 

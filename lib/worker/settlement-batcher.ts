@@ -10,6 +10,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { bareRecord } from '../records/task-record.ts'
 import { debugFields } from './debug-log.ts'
 import { failWith, finish, settlementOf } from './settlement.ts'
+import { endOfBatch } from '../store/batches.ts'
 import * as telemetry from '../telemetry.ts'
 import { setImmediate } from '../timers.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
@@ -75,9 +76,10 @@ export class SettlementBatcher {
   flush (): void {
     this.#scheduled = false
     while (this.#settlements.length > 0) {
-      const isWhole = this.#settlements.length <= BATCH
-      const settlements = isWhole ? this.#settlements : this.#settlements.splice(0, BATCH)
-      const tasks = isWhole ? this.#tasks : this.#tasks.splice(0, BATCH)
+      const size = endOfBatch(this.#settlements, 0, BATCH, sizeOf)
+      const isWhole = size === this.#settlements.length
+      const settlements = isWhole ? this.#settlements : this.#settlements.splice(0, size)
+      const tasks = isWhole ? this.#tasks : this.#tasks.splice(0, size)
       if (isWhole) {
         this.#settlements = []
         this.#tasks = []
@@ -130,6 +132,8 @@ export class SettlementBatcher {
     if (this.#sending > 0) await new Promise<void>(resolve => { this.#waiters.push(resolve) })
   }
 }
+
+const sizeOf = ({ text = '', event = '' }: Settlement): number => text.length + event.length
 
 export function logDroppedOutcome (log: FastifyBaseLogger, fields: object): void {
   log.warn({ event: 'claim.lost', ...fields },

@@ -5,6 +5,7 @@ import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { backoffMs } from './backoff.ts'
 import { toFailure, type Failure } from '../records/failure.ts'
+import { afterRetry, beforeRetries } from '../records/stored-backoff.ts'
 import { appendOutcome, attemptsMade, encode, isNewRecord, type StoredTask } from '../records/task-record.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
@@ -74,8 +75,9 @@ function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Se
   const retriesLeft = stored.options.retries!
   if (!failure.retryable || retriesLeft <= 0) return finish('failed', task, undefined, failure)
   const error = tryOr(() => thrown instanceof Error, false) ? thrown as Error : new Error(failure.error.message)
-  const backoff = stored.options.backoff ?? { strategy: 'immediate' }
-  const wait = backoffMs(attemptsMade(stored) + 1, backoff, settings.backoffStrategies, error)
+  const made = attemptsMade(stored)
+  const backoff = beforeRetries(stored.options.backoff ?? { strategy: 'immediate' }, made)
+  const wait = backoffMs(made + 1, backoff, settings.backoffStrategies, error)
   const ms = Math.max(wait, failure.retryAfter ?? 0)
   const event = beeEvent(id, stored, 'retrying', JSON.stringify(failure.error.message))
   return { id, token, outcome: 'retry', text: encode(retryingRecord(failure, retriesLeft, task)), ms, event }
@@ -91,6 +93,7 @@ function retryingRecord (failure: Failure, retriesLeft: number, { stored, state,
     startedAt
   }
   next.options = { ...next.options, retries: retriesLeft - 1 }
+  if (next.options.backoff) next.options.backoff = afterRetry(next.options.backoff)
   delete next.options.delay
   return next
 }
@@ -101,7 +104,7 @@ function withStack (stored: StoredTask, failure: Failure | undefined): StoredTas
   return { ...stored, options: { ...stored.options, stacktraces } }
 }
 
-/** A plain Bee-Queue producer may listen for the end of its job. Our own producers read the record. */
-function beeEvent (id: string, stored: StoredTask, event: string, json = 'null'): string {
+/** A plain Bee-Queue producer may listen to what happens to its job. Our own producers read the record. */
+export function beeEvent (id: string, stored: StoredTask, event: string, json = 'null'): string {
   return !stored.options.foreign ? '' : `{"id":${JSON.stringify(id)},"event":"${event}","data":${json}}`
 }

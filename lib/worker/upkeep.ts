@@ -1,10 +1,11 @@
 /**
- * What a worker does for its claims and for its queue from time to time: see lease-renewer.ts, sweeper.ts and
- * maintenance.ts.
+ * What a worker does for its claims and for its queue from time to time: see lease-renewer.ts, sweeper.ts,
+ * timekeeper.ts and maintenance.ts.
  */
 import { LeaseRenewer } from './lease-renewer.ts'
 import { Maintenance } from './maintenance.ts'
 import { Sweeper } from './sweeper.ts'
+import { Timekeeper } from './timekeeper.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimStatus, ExhaustedTask, Queue, StoreConnection } from '../store/contract.ts'
@@ -29,6 +30,7 @@ export class Upkeep {
   readonly #leases: LeaseRenewer
   /** Null if the store needs none. */
   readonly #sweeper: Sweeper | null
+  readonly #timekeeper: Timekeeper | null
   readonly #maintenance: Maintenance | null
   #confirmed: Promise<void> | null = null
 
@@ -37,6 +39,7 @@ export class Upkeep {
     const { settings: { stallInterval }, log, worker } = context
     this.#leases = new LeaseRenewer({ ...options, worker, stallInterval, log })
     this.#sweeper = upkeep && new Sweeper({ ...options, ...context, queue: name, upkeep })
+    this.#timekeeper = upkeep && new Timekeeper({ ...options, ...context, upkeep })
     this.#maintenance = upkeep && new Maintenance({ ...options, ...context, upkeep })
   }
 
@@ -44,6 +47,7 @@ export class Upkeep {
   async start (): Promise<void> {
     await this.#leases.start()
     this.#sweeper?.start()
+    this.#timekeeper?.start()
     this.#maintenance?.start()
   }
 
@@ -58,11 +62,18 @@ export class Upkeep {
     })
   }
 
+  /** A claim found that the lease had expired. */
+  onExpired (): void { this.#leases.onExpired() }
+
+  /** Resolves when it is known which claims were lost. At once if no lease is in doubt. */
+  async confirm (): Promise<void> { if (this.inDoubt) await this.#leases.confirm() }
+
   /** A message says that a task was cancelled. */
   check (id: string): Promise<void> { return this.#leases.check(id) }
 
   stop (): void {
     this.#sweeper?.stop()
+    this.#timekeeper?.stop()
     this.#maintenance?.stop()
     this.#leases.stop()
   }

@@ -2,6 +2,7 @@
  * The codec of records: what goes to Redis, what is taken from there, and what people read.
  */
 import t, { type Test } from 'tap'
+import { afterRetry } from '../../lib/records/stored-backoff.ts'
 import {
   attemptsMade, decode, encode, encodeNew, isTerminal, jsonRoundTrip, placeholderRecord, resetForRetry, toTaskRecord,
   type LiveState, type StoredTask
@@ -283,6 +284,24 @@ t.test('a failed record that is queued again has clean counters', async (t) => {
   const clean = text({ options: { ...own, attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r' } })
   t.strictSame(JSON.parse(encode(resetForRetry(failed))), JSON.parse(clean))
   t.strictSame(shown(resetForRetry(failed)), { ...shown(text()), attempts: 3 })
+})
+
+t.test('a retry doubles the delay of an exponential backoff; a retry by hand begins with the first one', async (t) => {
+  const cases: Array<[unknown, unknown]> = [
+    [{ strategy: 'exponential', delay: 4_000, max: 5_000 }, { strategy: 'exponential', delay: 1_000, max: 5_000 }],
+    [{ strategy: 'exponential', delay: Number.MIN_VALUE }, { strategy: 'exponential', delay: Number.MIN_VALUE }],
+    [{ strategy: 'exponential', delay: '4000' }, { strategy: 'exponential', delay: '4000' }],
+    [{ strategy: 'exponential' }, { strategy: 'exponential' }],
+    [{ strategy: 'fixed', delay: 4_000 }, { strategy: 'fixed', delay: 4_000 }],
+    [{ strategy: 'mine', delay: 4_000 }, { strategy: 'mine', delay: 4_000 }]
+  ]
+  for (const [backoff, first] of cases) {
+    const failed = decode(text({ status: 'failed', options: { ...own, attempts: 3, retries: 0, backoff } }))
+    t.strictSame(resetForRetry(failed).options.backoff, first, JSON.stringify(backoff))
+  }
+  const first = { strategy: 'exponential', delay: 5, jitter: true }
+  t.same(afterRetry(first), { ...first, delay: 10 })
+  t.same(afterRetry({ ...first, delay: 1e308 }), { ...first, delay: 1e308 }, 'never Infinity')
 })
 
 t.test('a job of a plain Bee-Queue', async (t) => {

@@ -3,6 +3,7 @@
  */
 import { once } from 'node:events'
 import BeeQueue from 'bee-queue'
+import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { TaskHandle } from '../../lib/types.ts'
 import { build, connect, latch, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
@@ -167,4 +168,74 @@ t.test('our counts are right after removeJob and retry of a plain Bee-Queue', as
   t.match((await app.tasks.counts()).default, { succeeded: 0, failed: 1, waiting: 0 })
   await (await queue.getJob(bad.id)).retry()
   t.match((await app.tasks.counts()).default, { succeeded: 0, failed: 0, waiting: 1 })
+})
+
+t.test('an exponential wait doubles with each attempt, whether plain workers or ours make it', async t => {
+  const prefix = randomPrefix()
+  const redis = connect(t)
+  const key = (name: string): string => `${prefix}:{default}:${name}`
+  const define = (app: FastifyInstance): void => {
+    app.tasks.define('x', () => { throw new Error('again') })
+  }
+  const HOUR = 3_600_000
+  const app = await build(t, { prefix }, define)
+  const { id } = await app.tasks.enqueue('x', null, { retries: 9, backoff: { strategy: 'exponential', delay: HOUR } })
+  const attempts = { plain: plainAttempt, ours: ourAttempt }
+
+  async function plainAttempt (): Promise<void> {
+    const queue = plainQueue(t, prefix)
+    const retrying = once(queue, 'retrying')
+    queue.process(async () => { throw new Error('again') })
+    await retrying
+    await queue.close()
+  }
+
+  async function ourAttempt (): Promise<void> {
+    const worker = await build(t, { prefix, worker: true }, define)
+    await until('the task waits for its next attempt', () => redis.zscore(key('delayed'), id))
+    await worker.close()
+  }
+
+  const waits: number[] = []
+  for (const kind of ['plain', 'ours', 'plain', 'ours', 'ours', 'plain'] as const) {
+    await attempts[kind]()
+    waits.push(Math.round((Number(await redis.zscore(key('delayed'), id)) - Date.now()) / HOUR))
+    await redis.multi().zrem(key('delayed'), id).lpush(key('waiting'), id).exec() // it is due now
+  }
+  t.same(waits, [1, 2, 4, 8, 16, 32])
+})
+
+t.test('a plain producer hears the progress of a task that our worker runs, in its process or in a thread', async t => {
+  const prefix = randomPrefix()
+  const threadFile = new URL('../fixtures/threads/deeds.ts', import.meta.url)
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('here', async (_data, task) => {
+      await task.updateState('loaded') // no progress: Bee-Queue has no stages
+      await task.reportProgress({ done: 'ü"' })
+      await task.updateState('half', 50)
+    })
+    app.tasks.define('apart', { thread: threadFile })
+  })
+  const redis = connect(t)
+  const heard: string[] = []
+  await redis.subscribe(`${prefix}:{default}:events`)
+  redis.on('message', (_channel, message) => heard.push(JSON.parse(message).id))
+  const own = await app.tasks.enqueue('here')
+  await reaches(app, own.id, 'succeeded')
+
+  const queue = plainQueue(t, prefix, { isWorker: false })
+  await queue.ready()
+  const progressOf = async (name: string): Promise<unknown[]> => {
+    const seen: unknown[] = []
+    const job = queue.createJob({ name, data: { do: 'progress' } })
+    job.on('progress', (progress: unknown) => seen.push(progress))
+    const succeeded = once(job, 'succeeded')
+    await job.save()
+    await succeeded
+    return seen
+  }
+  t.same(await progressOf('here'), [{ done: 'ü"' }, 50])
+  t.same(await progressOf('apart'), [{ step: 1 }, { step: 2 }, { step: 2 }])
+  t.ok(heard.length > 0)
+  t.notOk(heard.includes(own.id), 'nothing is published of our own tasks')
 })

@@ -36,7 +36,7 @@ t.test('cancel', async (t) => {
     t.equal(await cancel(f, 'a'), 'requested')
     t.strictSame(await f.dump(), { ...before, cancelling: ['a'] })
     await until('both messages arrive', () => events.length === 2)
-    t.strictSame(events, ['cancel a', 'cancel a'])
+    t.strictSame(events, ['cancel:w a', 'cancel:w a'])
   })
 
   t.test('a task that a plain Bee-Queue worker holds is left to it', async (t) => {

@@ -10,12 +10,11 @@ t.test('claim', async (t) => {
     const f = new QueueFixture(t)
     await f.add('a', 'b', 'c')
     const events = await f.events(t)
-    const { jobs, now, next } = await f.queue.claim(2, 'w.1', false)
+    const { jobs, now } = await f.queue.claim(2, 'w.1', false)
     t.strictSame(jobs, ['a', 'b'].map(id => ({ id, text: text(id), token: 'w.1' })))
     const claims = { a: 'w.1', b: 'w.1' }
     t.strictSame(await f.state(), { waiting: ['c'], claims, jobs: ['a', 'b', 'c'] })
     isAbout(t, now, 0)
-    t.equal(next, null)
     t.strictSame(await f.redis.zrange(f.key('leases'), 0, '-1'), ['w'])
     t.equal((await f.queue.readTask('a'))!.live.claimedAt, now)
     await until('both messages arrive', () => events.length === 2)
@@ -43,32 +42,18 @@ t.test('claim', async (t) => {
     const same = ['n1', 'n2'].map(id => ({ id, text: text(id), token: 'w.10' }))
     t.strictSame(jobs.sort((x, y) => x.id < y.id ? -1 : 1), same)
     t.strictSame(await f.state(), before)
-    t.strictSame(await f.claim(2, 'w.1', true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
     await f.redis.hdel(f.key('jobs'), 'n1')
     const again = await f.queue.claim(0, 'w.10', true)
     t.equal(again.jobs.find(job => job.id === 'n1')!.text, null, 'a record that was removed meanwhile')
+    t.strictSame(await f.claim(2, 'w.1', true), ['n3', 'n4'], 'a token that claimed nothing, and begins alike')
+    await f.redis.hset(f.key('lastClaims'), 'w now', 'garbage')
+    t.strictSame(await f.claim(1, 'w.1', true), ['n5'])
   })
 
-  t.test('moves due tasks behind the waiting ones, in the order of their due times', async (t) => {
+  t.test('takes up to a thousand tasks', async (t) => {
     const f = new QueueFixture(t)
-    const due = Date.now() + LONG
-    const delays: Record<string, number> = { late: 3, early: 1, mid: 2, 'not yet': due }
-    await f.queue.addMany(Object.entries(delays).map(([id, delay]) => ({ id, text: text('x'), delay })))
-    await f.add('first')
-    const { jobs, next } = await f.queue.claim(0, 'w.1', false)
-    t.strictSame([jobs, next], [[], due])
-    t.strictSame(await f.waiting(), ['first', 'early', 'mid', 'late'])
-    t.strictSame((await f.state()).delayed, ['not yet'])
-    t.strictSame(await f.claim(9), ['first', 'early', 'mid', 'late'])
-  })
-
-  t.test('takes up to a thousand tasks, and moves up to a thousand due ones', async (t) => {
-    const f = new QueueFixture(t)
-    await f.queue.addMany(range(1, 1_001).map((id, i) => ({ id, text: text(id), delay: i + 1 })))
-    const first = await f.queue.claim(1_000, 'w.1', false)
-    t.strictSame(first.jobs.map(job => job.id), range(1, 1_000))
-    t.equal(first.next, 1_001)
-    t.strictSame(await f.claim(1, 'w.2'), ['n1001'])
+    for (const from of [1, 501, 1_001]) await f.add(...range(from, from + 499))
+    t.strictSame(await f.claim(1_000), range(1, 1_000))
   })
 
   t.test('drops an id without a record, and takes an id that is in the list twice once', async (t) => {
@@ -94,6 +79,20 @@ t.test('claim', async (t) => {
     await f.add('a', 'b', 'stalled', 'also stalled', 'c', 'd')
     await f.redis.hset(f.key('stalls'), 'stalled', 1, 'also stalled', 2)
     for (const ids of [['a', 'b'], ['stalled'], ['also stalled'], ['c', 'd'], []]) t.strictSame(await f.claim(9), ids)
+  })
+
+  t.test('says how often its task stalled, also when it is called again', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'stalled')
+    await f.redis.hset(f.key('stalls'), 'stalled', 2)
+    const [first, second, again, cancelled] = [
+      await f.queue.claim(9, 'w.1', false), await f.queue.claim(9, 'w.2', false),
+      await f.queue.claim(9, 'w.2', true), await f.queue.cancelWait('w.2')
+    ]
+    t.strictSame(first.jobs, [{ id: 'a', text: text('a'), token: 'w.1' }])
+    for (const { jobs } of [second, again, cancelled]) {
+      t.strictSame(jobs, [{ id: 'stalled', text: text('stalled'), token: 'w.2', stalls: 2 }])
+    }
   })
 
   t.test('an id that is not UTF-8 is set aside as failed, and the others are claimed', async (t) => {
@@ -171,6 +170,10 @@ t.test('renew: says whether the lease was in force, and whether any cancel was r
   t.strictSame(await f.queue.renew('w', 1), { kept: true, cancels: true })
   await f.expireLease()
   t.match(await f.queue.renew('w', 1), { kept: false })
+  await f.add('b', 'c')
+  t.equal((await f.queue.claim(1, 'w.2', false)).kept, true)
+  await f.expireLease()
+  t.equal((await f.queue.claim(1, 'w.3', false)).kept, false, 'a claim renews the lease too, and says what it found')
   t.match(await f.queue.renew('w', 1), { kept: true })
   await f.redis.zadd(f.key('leases'), 1e12, 'w')
   t.match(await f.queue.renew('w', 1), { kept: false }, 'a tick that was never counted')

@@ -78,10 +78,11 @@ export class QueueFixture {
   /** Oldest first. */
   async waiting (): Promise<string[]> { return (await this.redis.lrange(this.key('waiting'), 0, -1)).reverse() }
 
-  /** Everything that the queue has in Redis, by key, but for watched tasks and leases. */
+  /** Everything that the queue has in Redis, by key, but for watched tasks, leases and timekeepers. */
   async dump (): Promise<Record<string, any>> {
     const found: Record<string, any> = {}
-    const unseen = new Set(['watched', 'leases', 'floors', 'tick', 'tickBlock'].map(name => this.key(name)))
+    const names = ['watched', 'leases', 'floors', 'tick', 'tickBlock', 'timekeepers', 'lastClaims']
+    const unseen = new Set(names.map(name => this.key(name)))
     const keys = (await this.redis.keys(`${this.prefix}:*`)).filter(key => !unseen.has(key))
     for (const key of keys.sort()) found[key.slice(this.prefix.length + 5)] = await this.#content(key)
     return found

@@ -81,16 +81,11 @@ async function before (
 }
 
 /** Cancels a wait, and wakes it: a wait in Redis goes on. It claims nothing, so the new task can be removed again. */
-async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply | null>, token: string): Promise<unknown> {
+async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply>, token: string): Promise<unknown> {
   const cancelled = claimed(side, await side.queue.cancelWait(token), true)
   const added = await side.queue.add({ id: 'bell', text: text('bell') })
   const reply = await waiting
-  return { cancelled, added, reply: reply && claimed(side, reply), removed: await side.queue.remove('bell') }
-}
-
-/** What a worker does: a store may leave the claim to it. */
-async function claimedBy (side: QueueUnderTest, waiting: Promise<ClaimReply | null>, token: string): Promise<unknown> {
-  return claimed(side, await waiting ?? await side.queue.claim(1, token, false))
+  return { cancelled, added, reply: claimed(side, reply), removed: await side.queue.remove('bell') }
 }
 
 export const calls = {
@@ -99,10 +94,11 @@ export const calls = {
   addMany: call('addMany', (side, additions: Addition[]) =>
     side.queue.addMany(additions.map(addition => toNewJob(side, addition)))),
 
-  /** A task that is due already. Redis queues it at the next claim, so that follows. */
+  /** A task that is due already. In Redis its workers have to queue it. */
   addDue: call('add a due task', async (side, id: string) => {
     const added = await side.queue.add({ id, text: text(id), delay: 1 })
-    return [added, claimed(side, await side.queue.claim(0, 'w.9', false))]
+    await side.queue.upkeep?.queueDue('w')
+    return added
   }),
 
   claim: call('claim', async (side, { free, token, again = false }: { free: number, token: string, again?: boolean }) =>
@@ -112,7 +108,7 @@ export const calls = {
   claimNext: call('claimNext', async (side, token: string) => {
     const { waiting } = await side.queue.counts()
     const wait = side.waitingQueue.claimNext(5, token)
-    if (waiting > 0) return claimedBy(side, wait, token)
+    if (waiting > 0) return claimed(side, await wait)
     return endWait(side, wait, token)
   }),
 
@@ -120,9 +116,9 @@ export const calls = {
   waitForTask: call('claimNext and add', async (side, { id, token }: ClaimRef) => {
     const { waiting } = await side.queue.counts()
     const wait = side.waitingQueue.claimNext(5, token)
-    if (waiting > 0) return [await claimedBy(side, wait, token), await side.queue.add({ id, text: text(id) })]
+    if (waiting > 0) return [claimed(side, await wait), await side.queue.add({ id, text: text(id) })]
     const added = await side.queue.add({ id, text: text(id) })
-    return added ? claimedBy(side, wait, token) : endWait(side, wait, token)
+    return added ? claimed(side, await wait) : endWait(side, wait, token)
   }),
 
   cancelWait: call('cancelWait', async (side, token: string) =>

@@ -33,8 +33,7 @@ export const members = Object.keys({
   release: true,
   updateProgress: true,
   heartbeat: true,
-  cancelChannel: true,
-  delayedChannel: true
+  cancelChannel: true
 } satisfies Record<keyof ProducerQueue | keyof ConsumerQueue, true>)
 
 /** Times of two clocks that differ by less than this are equal, in ms. */

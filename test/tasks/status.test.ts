@@ -104,7 +104,8 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
   t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
   // Keys of workers and of waiting callers: they expire when no worker runs.
   const ofWorkers = [
-    'stallInterval', 'stallBlock', 'workers', 'workerInfo', 'watched', 'tick', 'tickBlock', 'leases', 'floors'
+    'stallInterval', 'stallBlock', 'workers', 'workerInfo', 'watched', 'tick', 'tickBlock', 'leases', 'floors',
+    'timekeepers'
   ].map(key => `${prefix}:{default}:${key}`)
   await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.includes(key)))
   for (const key of await keysOf(t, prefix)) t.ok(await connect(t).pttl(key) !== -1, `${key} has an expiry`)

@@ -134,6 +134,18 @@ t.test('a corrupt record is set aside as failed', async t => {
   t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1, 'the worker continues')
 })
 
+t.test('an id of a finished task in waiting, put there by anybody: it does not run again', async t => {
+  const prefix = randomPrefix()
+  let runs = 0
+  const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => { runs++ }) })
+  const { id } = await app.tasks.enqueue('x')
+  await reaches(app, id, 'succeeded')
+  await connect(t).lpush(`${prefix}:{default}:waiting`, id)
+  await (await app.tasks.enqueue('x')).result({ timeout: 10_000 }) // behind it
+  t.equal(runs, 2)
+  t.match((await app.tasks.counts()).default, { active: 0, succeeded: 2 })
+})
+
 t.test('hostile numbers in a record do no harm', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => 'ran') })
@@ -206,7 +218,10 @@ t.test('prefetched tasks that were lost while a handler held the event loop do n
   const runs = new Map<string, number>()
   const app = await build(t, { prefix, stallInterval: STALL }, app => {
     app.tasks.define('quick', (_data, task) => { runs.set(task.id, (runs.get(task.id) ?? 0) + 1) })
+    let held = false
     app.tasks.define('slow', () => {
+      if (held) return // it was taken back itself
+      held = true
       loseClaims(prefix, behind)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STALL) // a lease in doubt
     })
@@ -217,4 +232,29 @@ t.test('prefetched tasks that were lost while a handler held the event loop do n
   await app.tasks.startWorker({ concurrency: 1 })
   for (const id of behind) await reaches(app, id, 'succeeded')
   t.same(behind.map(id => runs.get(id)), [1, 1, 1, 1], 'each ran once, when it had been taken back')
+})
+
+t.test('a claim is made with an expired lease: what runs is checked, though the claim renewed the lease', async t => {
+  const prefix = randomPrefix()
+  let lost = ''
+  // The next tick, which would find it, comes in 15 seconds.
+  const app = await build(t, { prefix, stallInterval: 60_000, worker: { concurrency: 2, closeTimeout: 0 } }, app => {
+    app.tasks.define('quick', () => null)
+    app.tasks.define('long', (_data, task) => new Promise((_resolve, reject) => {
+      task.signal.addEventListener('abort', () => {
+        lost = String(task.signal.reason)
+        reject(task.signal.reason)
+      })
+    }))
+  })
+  const redis = connect(t)
+  const { id } = await app.tasks.enqueue('long')
+  await reaches(app, id, 'active')
+  for (const worker of await redis.zrange(`${prefix}:{default}:leases`, 0, '-1')) {
+    await redis.zadd(`${prefix}:{default}:leases`, -1_000, worker)
+  }
+  await redis.hset(`${prefix}:{default}:claims`, id, 'other.1 1')
+  await app.tasks.enqueue('quick')
+  await until('the handler hears of it', () => lost)
+  t.match(lost, /claim|lease|lost/)
 })

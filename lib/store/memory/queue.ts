@@ -4,32 +4,24 @@
  *
  * It differs in four ways:
  * 1. A worker has no lease: its claims end with its process.
- * 2. The clock moves only when a test moves it. Then due tasks are queued, and expired records are removed.
- * 3. A worker that waits is woken, and then has to claim.
- * 4. All changes are published, watched or not: all listeners are in this process.
+ * 2. The clock moves only when a test moves it: due tasks are queued then, expired records removed.
+ * 3. A task wakes all workers that wait. Most of them get nothing, and wait again.
+ * 4. All changes are published: all listeners are in this process.
  */
 import { decodeProgress } from '../../records/progress.ts'
 import { isTerminal, type LiveState } from '../../records/task-record.ts'
+import { workerOf } from '../claim-token.ts'
+import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying } from './reads.ts'
+import { LastClaims, type ClaimKind } from './last-claims.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
 import { WorkerReports } from './worker-reports.ts'
-import { endOfTurn } from '../../timers.ts'
 import type {
   CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions,
   PurgeReply, Queue, RawTask, RetryReply, Settlement
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
-
-/**
- * Delays a reply by one turn of the event loop, as a network would. Otherwise code that polls until something has
- * happened would keep it from happening.
- */
-export async function afterEventLoopTurn<T> (reply: Promise<T> | T): Promise<T> {
-  const value = await reply
-  await endOfTurn()
-  return value
-}
 
 /** What a queue needs of its store. */
 export interface MemoryQueueHost {
@@ -47,6 +39,7 @@ export class MemoryQueue implements Queue {
   readonly #records = new Map<string, string>()
   readonly #lists = new TaskLists()
   readonly #claims = new Map<string, { token: string, at: number }>()
+  readonly #lastClaims = new LastClaims()
   readonly #progress = new Map<string, string>()
   /** Running tasks whose cancel was requested. */
   readonly #cancelling = new Set<string>()
@@ -120,16 +113,19 @@ export class MemoryQueue implements Queue {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (text !== String(before)) return 'changed'
-    if (this.#claims.has(id)) {
-      this.#cancelling.add(id)
-      this.#host.publish(this.cancelChannel, id)
-      return 'requested'
-    }
+    const claim = this.#claims.get(id)
+    if (claim) return this.#requestCancel(id, claim.token)
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
     this.#publishChange(id, 'cancelled')
     this.#checkIdle()
     return 'cancelled'
+  }
+
+  #requestCancel (id: string, token: string): CancelReply {
+    this.#cancelling.add(id)
+    this.#host.publish(this.cancelChannel(workerOf(token)), id)
+    return 'requested'
   }
 
   #finish (id: string, state: TerminalState, text: string, ttl: number): void {
@@ -185,20 +181,21 @@ export class MemoryQueue implements Queue {
   async watch (): Promise<void> {}
 
   changeChannel (id: string): string { return `${this.name} task ${id}` }
-  get cancelChannel (): string { return `${this.name} cancel` }
-  get delayedChannel (): string { return `${this.name} delayed` }
+  cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
 
   // For workers
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
     const claimed = again ? this.#reclaim(token) : []
-    const jobs = claimed.length > 0 ? claimed : this.#take(free, token)
+    const reply = this.#toReply(claimed.length > 0 ? claimed : this.#take(free, token, 'now'))
     this.#checkIdle()
-    return this.#toReply(jobs)
+    return reply
   }
 
-  #toReply (jobs: ClaimedJob[]): ClaimReply { return { jobs, now: this.#host.now(), next: null } }
+  #toReply (jobs: ClaimedJob[]): ClaimReply {
+    return { jobs, now: this.#host.now(), kept: true, more: this.hasWaiting }
+  }
 
-  #take (free: number, token: string): ClaimedJob[] {
+  #take (free: number, token: string, kind: ClaimKind): ClaimedJob[] {
     const jobs: ClaimedJob[] = []
     for (const id of this.#lists.takeWaiting(free)) {
       const text = this.#records.get(id)
@@ -207,20 +204,20 @@ export class MemoryQueue implements Queue {
       jobs.push({ id, text, token })
       this.#publishChange(id, 'active')
     }
+    this.#lastClaims.put(token, kind, jobs)
     return jobs
   }
 
   /** The tasks that the token has claimed already, claimed again: the caller is about to start them. */
   #reclaim (token: string): ClaimedJob[] {
-    const ids = [...this.#claims.keys()].filter(id => this.#owns({ id, token }))
+    const ids = this.#lastClaims.of(token).filter(id => this.#owns({ id, token }))
     for (const id of ids) this.#claims.set(id, { token, at: this.#host.now() })
     return ids.map(id => ({ id, text: this.#records.get(id) ?? null, token }))
   }
 
-  async claimNext (_seconds: number, token: string): Promise<ClaimReply | null> {
-    if (this.#waits.isCancelled(token)) return this.#toReply([])
-    if (this.hasWaiting) return null
-    return await this.#waits.wait(token) === 'woken' ? null : this.#toReply([])
+  async claimNext (_seconds: number, token: string): Promise<ClaimReply> {
+    if (!this.hasWaiting && !this.#waits.isCancelled(token)) await this.#waits.wait(token)
+    return this.#toReply(this.#waits.isCancelled(token) ? [] : this.#take(1, token, 'wait'))
   }
 
   async cancelWait (token: string): Promise<ClaimReply> {

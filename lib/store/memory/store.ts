@@ -5,9 +5,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter, once } from 'node:events'
 import * as errors from '../../errors.ts'
+import { afterEventLoopTurn } from './event-loop-turn.ts'
+import { MemoryQueue, type MemoryQueueHost } from './queue.ts'
 import { appTime } from '../../timers.ts'
-import { afterEventLoopTurn, MemoryQueue, type MemoryQueueHost } from './queue.ts'
-import type { BoundedCalls, PubSub, Store, StoreClock, StoreConnection } from '../contract.ts'
+import type { StoreConnection } from '../contract.ts'
+import type { BoundedCalls, PubSub, Store, StoreClock } from '../store-contract.ts'
 
 class MemoryPubSub implements PubSub {
   readonly #messages = new EventEmitter().setMaxListeners(0)

@@ -7,6 +7,7 @@
  */
 import { EventEmitter } from 'node:events'
 import BeeQueue from 'bee-queue'
+import { endOfBatch } from '../batches.ts'
 import { addArguments } from './codec.ts'
 import { runQueueScript } from './run-script.ts'
 import { isFirstOfTick } from './tick.ts'
@@ -56,7 +57,10 @@ class Adapter extends EventEmitter {
   expectOwnId (id: string): void { this.#ownIds.add(id) }
 
   #send (additions: Addition[]): void {
-    for (let i = 0; i < additions.length; i += BATCH) void this.#addBatch(additions.slice(i, i + BATCH))
+    for (let i = 0, end = 0; i < additions.length; i = end) {
+      end = endOfBatch(additions, i, BATCH, ({ text }) => text.length)
+      void this.#addBatch(additions.slice(i, end))
+    }
   }
 
   async #addBatch (batch: Addition[]): Promise<void> {

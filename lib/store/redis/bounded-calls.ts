@@ -7,7 +7,7 @@ import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
 import { withDeadline, type OpenDeadlines } from './deadline.ts'
 import { uptime } from '../../timers.ts'
-import type { BoundedCalls } from '../contract.ts'
+import type { BoundedCalls } from '../store-contract.ts'
 import type { Connection } from './connection.ts'
 
 const NOTHING_SENT = 'Nothing was sent.'

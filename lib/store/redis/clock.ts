@@ -3,7 +3,7 @@
  * nobody can set. It is measured again from time to time, because the clock of Redis can be set too.
  */
 import { realTime, uptime } from '../../timers.ts'
-import type { StoreClock } from '../contract.ts'
+import type { StoreClock } from '../store-contract.ts'
 import type { RedisClient } from './connection.ts'
 
 /** How old a measurement may become, in ms. */

@@ -5,7 +5,7 @@ import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
 import type {
-  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, ExhaustedTask, NewJob, RawTask, Settlement, SweepReply
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, DueReply, ExhaustedTask, NewJob, RawTask, Settlement, SweepReply
 } from '../contract.ts'
 
 /** By the codes of settle.lua, check-claims.lua and release.lua. */
@@ -15,10 +15,6 @@ export const toClaimStatuses = (codes: number[]): ClaimStatus[] => codes.map(cod
 
 export const claimArguments = (claims: ClaimRef[]): string[] => claims.flatMap(({ id, token }) => [id, token])
 
-/** A claim token is the id of its worker, a dot and a number. */
-export const workerOf = (token: string): string =>
-  token.slice(0, token.includes('.') ? token.lastIndexOf('.') : undefined)
-
 export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[] {
   const args: ScriptArgument[] = [channel, jobs.some(job => job.ownId) ? 1 : 0]
   for (const { id, text, delay } of jobs) args.push(id, text, delay ?? '')
@@ -26,10 +22,11 @@ export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[]
 }
 
 /** What claim.lua returns. */
-export function toClaimReply ([now, next, ...rest]: any[], token: string): ClaimReply {
+export function toClaimReply ([now, kept, more, ...rest]: any[], token: string): ClaimReply {
   const jobs: ClaimedJob[] = []
-  for (let i = 0; i < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
-  return { jobs, now, next: next < 0 ? null : next }
+  for (let i = 0; i + 1 < rest.length; i += 2) jobs.push({ id: rest[i], text: rest[i + 1], token })
+  if (rest.length % 2 === 1) jobs[0]!.stalls = Number(rest.at(-1))
+  return { jobs, now, kept: kept === 1, more: more === 1 }
 }
 
 /** What read-task.lua returns. */
@@ -47,11 +44,15 @@ export function toRawTask (reply: any[] | null): RawTask | null {
 /** Redis writes an infinite score as inf or -inf. */
 const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
 
-/** What sweep.lua returns. */
+/** What queue-due.lua returns. */
+export const toDueReply = ([seat, now, next]: number[]): DueReply =>
+  ({ isTimekeeper: seat === 1, now: now!, next: next! < 0 ? null : next! })
+
+/** What sweep.lua returns. The records of exhausted tasks are still to be read. */
 export function toSweepReply ([position, wait, requeued, flat]: [string, number, string[], any[]]): SweepReply {
   const exhausted: ExhaustedTask[] = []
-  for (let i = 0; i < flat.length; i += 4) {
-    exhausted.push({ id: flat[i], text: flat[i + 1], stalls: flat[i + 2], token: flat[i + 3] })
+  for (let i = 0; i < flat.length; i += 3) {
+    exhausted.push({ id: flat[i], text: '', stalls: flat[i + 1], token: flat[i + 2] })
   }
   return { requeued, exhausted, wait, position: position === '' ? null : position }
 }

@@ -15,7 +15,7 @@ import { inspectRedis, missingRights } from './inspect.ts'
 import { greetingAfter } from './server-greeting.ts'
 import { within } from '../../within.ts'
 import { uptime } from '../../timers.ts'
-import type { StoreClock } from '../contract.ts'
+import type { StoreClock } from '../store-contract.ts'
 
 export interface GreetingOptions {
   connection: Connection

@@ -7,10 +7,10 @@ import type { ScriptName } from './lua.generated.ts'
 import type { TaskState } from '../../types.ts'
 
 export type Key =
-  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'jobs' | 'leases' |
-  'leftovers' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' |
-  'tickBlock' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' | 'done:failed' |
-  'done:succeeded'
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'handoff' | 'jobs' |
+  'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' |
+  'succeeded' | 'tick' | 'tickBlock' | 'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' |
+  'done:cancelled' | 'done:expired' | 'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
 export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page'>
@@ -29,27 +29,30 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'check-claims': ['claims', 'cancelling'],
   claim: [
     'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
-    'leftovers', 'leases', 'tick'
+    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims'
   ],
   counts: [
-    'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired'
+    'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
+    'handoff'
   ],
-  'end-lease': ['leases', 'floors'],
+  'end-lease': ['leases', 'floors', 'timekeepers', 'lastClaims'],
   heartbeat: ['workers', 'workerInfo'],
   'page-active': ['claims', 'active'],
   prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
+  'queue-due': ['timekeepers', 'delayed', 'waiting'],
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
-  renew: ['leases', 'tick', 'floors', 'cancelling'],
+  renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID],
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'
   ],
   sweep: [
-    'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID
+    'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
+    'lastClaims'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],
@@ -93,7 +96,9 @@ export class QueueKeys {
   /** The keys of a script. Made once: enqueueing is too frequent to make them for each call. */
   of (script: QueueScript): string[] { return this.#ofScripts[script]! }
 
+  get jobs (): string { return this.#key('jobs') }
   get waiting (): string { return this.#key('waiting') }
+  get handoff (): string { return this.#key('handoff') }
 
   /** The key that holds the ids of a state, and the order in which it is read. */
   page (state: Exclude<TaskState, 'active'>): [key: string, order: PageOrder] {
@@ -107,8 +112,8 @@ export class QueueKeys {
   /** The channel of a task's changes. */
   changes (id: string): string { return `${this.prefix}task:${id}` }
 
-  /** The channel that names running tasks to cancel. */
-  get cancels (): string { return `${this.prefix}cancel` }
+  /** The channel that names tasks to cancel which a worker runs. */
+  cancels (worker: string): string { return `${this.prefix}cancel:${worker}` }
 
   /** Bee-Queue's channel for the due time of a delayed task that is due before all others. */
   get earlierDelayed (): string { return `${this.prefix}earlierDelayed` }

@@ -9,11 +9,12 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local function leave(first, id)
-  redis.call('ZREM', KEYS[first], id)
-  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
-  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
-  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
 local ids, records, taken = {}, {}, {}
 local count = 0
@@ -46,7 +47,9 @@ end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
 if ARGV[2] == '1' then
-  for id in pairs(taken) do leave(3, id) end
+  local new = {}
+  for id in pairs(taken) do new[#new + 1] = id end
+  leave(3, new)
 end
 enter(KEYS[2], waiting)
 if delayed_args > 0 then
@@ -62,11 +65,12 @@ return ARGV[1]`,
   'cancel': String.raw`local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
-local function leave(first, id)
-  redis.call('ZREM', KEYS[first], id)
-  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
-  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
-  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
 local function unqueue(waiting, leftovers, id)
   if redis.call('LLEN', waiting) <= 1000 then
@@ -85,15 +89,17 @@ local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return 'unknown' end
 if record ~= ARGV[2] then return 'changed' end
-if redis.call('HEXISTS', KEYS[7], id) == 1 then
+local claim = redis.call('HGET', KEYS[7], id)
+if claim then
   redis.call('SADD', KEYS[10], id)
-  redis.pcall('PUBLISH', ARGV[5] .. 'cancel', id)
+  local worker = string.match(claim, '^(.*)%.%d+ ')
+  if worker then redis.pcall('PUBLISH', ARGV[5] .. 'cancel:' .. worker, id) end
   return 'requested'
 end
 local delayed = redis.call('ZSCORE', KEYS[6], id)
 if not delayed and redis.call('LLEN', KEYS[3]) > 0 and redis.call('LPOS', KEYS[3], id) then return 'requested' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
-leave(6, id)
+leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
 else
@@ -149,19 +155,41 @@ local function drop_leftover(leftovers, id)
   if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
   redis.call('HINCRBY', leftovers, '', -1)
 end
+local function read_last_records(jobs, ids)
+  local records, bytes, first = {}, 0, #ids + 1
+  while first > 1 and bytes < 524288 do
+    local from = math.max(1, first - 2)
+    local read = redis.call('HMGET', jobs, unpack(ids, from, first - 1))
+    for i = 1, first - from do
+      records[from + i - 1] = read[i]
+      if read[i] then bytes = bytes + #read[i] end
+    end
+    first = from
+  end
+  return records, first
+end
 local token = ARGV[2]
-local reply = { now, -1 }
+local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14]) == 0
+local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
+local function claimed_before()
+  for _, packed in ipairs(redis.call('HMGET', KEYS[15], NOW, WAIT)) do
+    local is_packed, last = pcall(cmsgpack.unpack, packed or '')
+    if is_packed and type(last) == 'table' and last.token == token then return last.ids end
+  end
+  return {}
+end
 local function reclaim()
   local function is_owner(token, claim)
     return claim and string.sub(claim, 1, #token + 1) == token .. ' '
   end
-  local all, ids, claims = redis.call('HGETALL', KEYS[5]), {}, {}
-  for i = 1, #all, 2 do
-    if is_owner(token, all[i + 1]) then
-      ids[#ids + 1] = all[i]
-      claims[#claims + 1] = all[i]
+  local before, ids, claims = claimed_before(), {}, {}
+  local owners = #before > 0 and redis.call('HMGET', KEYS[5], unpack(before)) or {}
+  for i, id in ipairs(before) do
+    if is_owner(token, owners[i]) then
+      ids[#ids + 1] = id
+      claims[#claims + 1] = id
       claims[#claims + 1] = claim
     end
   end
@@ -172,6 +200,7 @@ local function reclaim()
     reply[#reply + 1] = id
     reply[#reply + 1] = records[i]
   end
+  if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
 local function cancel_wait()
@@ -182,14 +211,10 @@ end
 local function is_wait_cancelled()
   return not nothing_rare and type(redis.pcall('ZSCORE', KEYS[10], token)) == 'string'
 end
-local function queue_due_tasks()
-  local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
-  if #due > 0 then
-    enter(KEYS[1], due)
-    redis.call('ZREM', KEYS[3], unpack(due))
-  end
-  local head = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-  if head[2] then reply[2] = tonumber(head[2]) end
+local function take_back(count)
+  local ids = count > 0 and redis.call('LRANGE', KEYS[14], -count, -1) or {}
+  for _, id in ipairs(ids) do enter_first(KEYS[1], id) end
+  if #ids > 0 then redis.call('LTRIM', KEYS[14], 0, -count - 1) end
 end
 local function before_stalled(ids)
   if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[6]) == 0 then return ids end
@@ -198,7 +223,7 @@ local function before_stalled(ids)
   if not stalls[first] then
     while first > 1 and not stalls[first - 1] do first = first - 1 end
   end
-  return { unpack(ids, first) }
+  return { unpack(ids, first) }, stalls[first]
 end
 local sequences = {
   '[\194-\223][\128-\191]',
@@ -236,6 +261,8 @@ end
 local function is_left_over(id, record)
   local function status_of(record)
     if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
+    local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
+    if at_end then return at_end end
     local is_json, value = pcall(cjson.decode, record)
     local status = is_json and type(value) == 'table' and value.status
     return type(status) == 'string' and status or ''
@@ -251,16 +278,16 @@ local function doubts(ids)
 end
 local function take()
   local free = tonumber(ARGV[1])
-  local ids = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
-  local records = redis.call('HMGET', KEYS[4], unpack(ids))
+  local records, first = read_last_records(KEYS[4], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
   local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
   local claimed_count = 0
-  for i = count, 1, -1 do
+  for i = count, first, -1 do
     local id, record = ids[i], records[i]
     if not record or claims[i] or due[i] or seen[id] or (marks[i] and is_left_over(id, record)) then
       if marks[i] then dropped[#dropped + 1] = id end
@@ -270,21 +297,25 @@ local function take()
       seen[id] = true
       local at = 2 * claimed_count
       claimed[at + 1], claimed[at + 2] = id, claim
-      reply[at + 3], reply[at + 4] = id, record
+      reply[at + 4], reply[at + 5] = id, record
       claimed_count = claimed_count + 1
       oldest_first[claimed_count] = id
     end
   end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
-    renew_lease(KEYS[12], KEYS[13], ARGV[3])
+    local kind = ARGV[4] == 'next' and WAIT or NOW
+    redis.call('HSET', KEYS[15], kind, cmsgpack.pack({ token = token, ids = oldest_first }))
+    if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
-  redis.call('LTRIM', KEYS[1], 0, -count - 1)
+  redis.call('LTRIM', KEYS[1], 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
+  if claimed_count > 0 and stalls then reply[6] = stalls end
   return claimed_count == 0
 end
 local mode = ARGV[4]
+if not nothing_rare then take_back(mode == 'now' and tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1]) or 1) end
 if mode == 'next' and is_wait_cancelled() then return reply end
 if mode == 'again' and reclaim() then return reply end
 if mode == 'cancel-wait' then
@@ -292,14 +323,14 @@ if mode == 'cancel-wait' then
   reclaim()
   return reply
 end
-if not nothing_rare then queue_due_tasks() end
 local tries = mode == 'next' and 500 or 1
 while tries > 0 and take() do tries = tries - 1 end
-if not nothing_rare and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[11]) end
+reply[3] = redis.call('EXISTS', KEYS[1])
+if reply[3] == 0 and not nothing_rare and redis.call('EXISTS', KEYS[14]) == 0 then redis.call('UNLINK', KEYS[11]) end
 return reply`,
   'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
 return {
-  math.max(0, redis.call('LLEN', KEYS[1]) - left),
+  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
   redis.call('ZCARD', KEYS[3]),
   redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
   redis.call('SCARD', KEYS[6]),
@@ -309,7 +340,9 @@ return {
 }`,
   'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 86400000)
-redis.call('HDEL', KEYS[2], ARGV[1])`,
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('HDEL', KEYS[4], ARGV[1] .. ' now', ARGV[1] .. ' wait')`,
   'expire-foreign': String.raw`if redis.call('SCARD', KEYS[1]) <= redis.call('ZCARD', KEYS[2]) then return '0' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -409,26 +442,32 @@ return page`,
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
+  local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
+  if at_end then return at_end end
   local is_json, value = pcall(cjson.decode, record)
   local status = is_json and type(value) == 'table' and value.status
   return type(status) == 'string' and status or ''
 end
 local states = { [6] = 'cancelled', [7] = 'expired' }
-local removed = 0
+local removed, bytes = 0, 0
 local function has_ended(i, id)
   if i <= 5 then return redis.call('SREM', KEYS[i - 2], id) == 1 end
-  local status = status_of(redis.call('HGET', KEYS[1], id) or '')
+  local record = redis.call('HGET', KEYS[1], id) or ''
+  bytes = bytes + #record
+  local status = status_of(record)
   return status == states[i] or status == ''
 end
 for i = 4, 7 do
   local ids = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'LIMIT', 0, ARGV[1])
-  if #ids > 0 then
-    redis.call('ZREM', KEYS[i], unpack(ids))
-    for _, id in ipairs(ids) do
-      if has_ended(i, id) then redis.call('HDEL', KEYS[1], id) end
-    end
-    removed = removed + #ids
+  local looked_at, ended = {}, {}
+  for _, id in ipairs(ids) do
+    if bytes > 524288 then break end
+    looked_at[#looked_at + 1] = id
+    if has_ended(i, id) then ended[#ended + 1] = id end
   end
+  if #looked_at > 0 then redis.call('ZREM', KEYS[i], unpack(looked_at)) end
+  if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
+  removed = removed + #looked_at
 end
 return removed`,
   'purge': String.raw`local function enter(waiting, ids)
@@ -439,11 +478,12 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local function leave(first, id)
-  redis.call('ZREM', KEYS[first], id)
-  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
-  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
-  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
 local function unqueue(waiting, leftovers, id)
   if redis.call('LLEN', waiting) <= 1000 then
@@ -460,21 +500,28 @@ local function drop_leftover(leftovers, id)
 end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
+  local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
+  if at_end then return at_end end
   local is_json, value = pcall(cjson.decode, record)
   local status = is_json and type(value) == 'table' and value.status
   return type(status) == 'string' and status or ''
 end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
-local removed, kept = 0, {}
-local function remove(id)
-  removed = removed + redis.call('HDEL', KEYS[1], id)
-  leave(4, id)
+local gone, kept, bytes = {}, {}, 0
+local function may_read(id)
+  if bytes > 524288 then return false end
+  bytes = bytes + redis.call('HSTRLEN', KEYS[1], id)
+  return true
 end
 local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
 local size = math.max(0, math.min(limit, left))
 local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
 for i = #waiting, 1, -1 do
   local id = waiting[i]
+  if not may_read(id) then
+    size = #waiting - i
+    break
+  end
   local record = redis.call('HGET', KEYS[1], id)
   local status = record and status_of(record)
   if not record or status == 'cancelled' or status == 'succeeded' or status == 'failed' or status == 'expired'
@@ -483,23 +530,57 @@ for i = #waiting, 1, -1 do
   elseif status == 'retrying' and not retrying_too then
     kept[#kept + 1] = id
   else
-    remove(id)
+    gone[#gone + 1] = id
   end
 end
 enter(KEYS[2], kept)
 if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
+local looked_at = 0
 for _, id in ipairs(delayed) do
+  if not may_read(id) then break end
+  looked_at = looked_at + 1
   local record = redis.call('HGET', KEYS[1], id)
   if record and status_of(record) == 'retrying' and not retrying_too then
     before = before + 1
   else
-    remove(id)
+    gone[#gone + 1] = id
   end
 end
-local more = limit > 0 and (left > size or #delayed == limit) and 1 or 0
+local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
+leave(4, gone)
+local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left - size, before, more }`,
+  'queue-due': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local SEATS, LIFE = 3, 15000
+local worker = ARGV[1]
+local function take_seat()
+  local free = redis.call('ZCOUNT', KEYS[1], now, now + LIFE) < SEATS
+  if not free and not redis.call('ZSCORE', KEYS[1], worker) then return 0 end
+  redis.call('ZADD', KEYS[1], now + LIFE, worker)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 1)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + LIFE), '+inf')
+  redis.call('PEXPIRE', KEYS[1], LIFE)
+  return 1
+end
+local seat = take_seat()
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 500)
+if #due > 0 then
+  enter(KEYS[3], due)
+  redis.call('ZREM', KEYS[2], unpack(due))
+end
+local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+return { seat, now, tonumber(head[2] or -1) }`,
   'read-task': String.raw`local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return false end
@@ -539,11 +620,12 @@ for i = #ARGV - 1, 2, -2 do
   replies[i / 2] = code
 end
 return replies`,
-  'remove': String.raw`local function leave(first, id)
-  redis.call('ZREM', KEYS[first], id)
-  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
-  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
-  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+  'remove': String.raw`local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
 local function unqueue(waiting, leftovers, id)
   if redis.call('LLEN', waiting) <= 1000 then
@@ -565,7 +647,7 @@ local elsewhere = redis.call('ZSCORE', KEYS[4], id)
 for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
-leave(4, id)
+leave(4, { id })
 if not elsewhere then unqueue(KEYS[2], KEYS[3], id) end
 return 'removed'`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
@@ -577,7 +659,7 @@ end
 redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 local kept = renew_lease(KEYS[1], KEYS[2], ARGV[1])
-for i = 1, 3, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end
+for i = 1, 5, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end
 return { kept and 1 or 0, redis.call('EXISTS', KEYS[4]) }`,
   'retry': String.raw`local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
@@ -590,18 +672,19 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local function leave(first, id)
-  redis.call('ZREM', KEYS[first], id)
-  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
-  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
-  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
 local id = ARGV[1]
 if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
 enter(KEYS[2], { id })
-leave(4, id)
+leave(4, { id })
 publish_if_watched(KEYS[3], ARGV[4], id, 'waiting')
 return 'queued'`,
   'settle': String.raw`local time = redis.call('TIME')
@@ -743,11 +826,12 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local function leave(first, id)
-  redis.call('ZREM', KEYS[first], id)
-  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], id) end
-  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], id) end
-  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], id) end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
 local requeued, exhausted = {}, {}
 local interval = tonumber(ARGV[1])
@@ -781,12 +865,12 @@ local function requeue(id)
   requeued[#requeued + 1] = id
 end
 local function take_back(id, token, worker, tick)
-  local record, stalls = redis.call('HGET', KEYS[9], id), stalls_of(id) + 1
-  if not record then
-    leave(10, id)
+  local stalls = stalls_of(id) + 1
+  if redis.call('HEXISTS', KEYS[9], id) == 0 then
+    leave(10, { id })
   elseif token and (stalls > tonumber(ARGV[2]) or redis.call('SISMEMBER', KEYS[14], id) == 1) then
     local at = #exhausted
-    exhausted[at + 1], exhausted[at + 2], exhausted[at + 3], exhausted[at + 4] = id, record, stalls, token
+    exhausted[at + 1], exhausted[at + 2], exhausted[at + 3] = id, stalls, token
     redis.call('ZADD', KEYS[3], tick - LIFE, worker)
   else
     redis.call('HSET', KEYS[12], id, stalls)
@@ -819,6 +903,7 @@ local function forget_dead(tick)
   local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. (tick - LIFE), 'LIMIT', 0, 1000)
   if #dead == 0 then return end
   redis.call('HDEL', KEYS[4], unpack(dead))
+  for _, worker in ipairs(dead) do redis.call('HDEL', KEYS[21], worker .. ' now', worker .. ' wait') end
   redis.call('ZREM', KEYS[3], unpack(dead))
 end
 local function sweep_active(kept)
@@ -874,6 +959,7 @@ end
 if not is_owner(ARGV[2], redis.call('HGET', KEYS[1], ARGV[1])) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 publish_if_watched(KEYS[3], ARGV[4], ARGV[1], 'progress')
+if ARGV[5] then redis.pcall('PUBLISH', ARGV[4] .. 'events', ARGV[5]) end
 return 1`,
   'watch': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -883,8 +969,13 @@ for i = 2, #ARGV do
   marks[#marks + 1] = ARGV[i]
 end
 redis.call('ZADD', KEYS[1], unpack(marks))
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('PEXPIRE', KEYS[1], 2 * ARGV[1])`,
+local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)
+if #old > 0 then redis.call('ZREM', KEYS[1], unpack(old)) end
+if redis.call('ZCARD', KEYS[1]) < 5000 then
+  redis.call('PEXPIRE', KEYS[1], 2 * ARGV[1])
+else
+  redis.call('PERSIST', KEYS[1])
+end`,
   'workers': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])

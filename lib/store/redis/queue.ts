@@ -3,9 +3,8 @@
  * in keys.ts, the arguments and replies of scripts in codec.ts.
  */
 import { BeeProducer } from './bee-queue.ts'
-import {
-  claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTask, toWorkers, workerOf
-} from './codec.ts'
+import { workerOf } from '../claim-token.ts'
+import { claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTask, toWorkers } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
@@ -44,8 +43,7 @@ export class RedisQueue implements Queue {
   }
 
   changeChannel (id: string): string { return this.#keys.changes(id) }
-  get cancelChannel (): string { return this.#keys.cancels }
-  get delayedChannel (): string { return this.#keys.earlierDelayed }
+  cancelChannel (worker: string): string { return this.#keys.cancels(worker) }
 
   #run (name: QueueScript, args: ScriptArgument[]): Promise<any> {
     return runQueueScript(this.#client, this.#keys, name, args)
@@ -115,12 +113,12 @@ export class RedisQueue implements Queue {
 
   /** Waits and claims in one round trip: the claim is sent behind the wait, and Redis runs it when the wait ends. */
   async claimNext (seconds: number, token: string): Promise<ClaimReply> {
-    const { waiting } = this.#keys
+    const { waiting, handoff } = this.#keys
     let waited!: Promise<unknown>
     let claiming!: Promise<ClaimReply>
     pipelined(this.#client, () => {
-      // Moves the last id to where it is: the list does not change.
-      waited = this.#client.blmove(waiting, waiting, 'RIGHT', 'RIGHT', seconds)
+      // Redis wakes one waiting worker for each id. The claim moves the id back, and takes it.
+      waited = this.#client.blmove(waiting, handoff, 'RIGHT', 'LEFT', seconds)
       claiming = this.#claim(1, token, 'next')
     })
     waited.catch(() => {}) // it is awaited below, if the claim got nothing
@@ -153,8 +151,9 @@ export class RedisQueue implements Queue {
     return toClaimStatuses(await this.#run('release', [this.#keys.prefix, ...claimArguments(claims)]))
   }
 
-  async updateProgress ({ id, token }: ClaimRef, json: string): Promise<boolean> {
-    return await this.#run('update-progress', [id, token, json, this.#keys.prefix]) === 1
+  async updateProgress ({ id, token }: ClaimRef, json: string, event?: string): Promise<boolean> {
+    const args = [id, token, json, this.#keys.prefix]
+    return await this.#run('update-progress', event ? [...args, event] : args) === 1
   }
 
   async heartbeat (worker: string, text: string, lifetime: number): Promise<void> {

@@ -10,7 +10,8 @@ import { Subscriber } from './subscriber.ts'
 import { WorkerConnection } from './worker-connection.ts'
 import type { Connection } from './connection.ts'
 import type { Settings } from '../../options.ts'
-import type { Store, StoreConnection } from '../contract.ts'
+import type { StoreConnection } from '../contract.ts'
+import type { Store } from '../store-contract.ts'
 
 export class RedisStore implements Store {
   readonly calls: RedisCalls

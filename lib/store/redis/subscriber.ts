@@ -3,7 +3,7 @@
  */
 import { disconnect, duplicateSubscriber, type RedisClient } from './connection.ts'
 import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../timers.ts'
-import type { PubSub } from '../contract.ts'
+import type { PubSub } from '../store-contract.ts'
 
 type Listener = (message: string) => void
 type Report = (error: Error, client: RedisClient) => void

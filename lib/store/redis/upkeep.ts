@@ -2,11 +2,11 @@
  * The upkeep of one queue in Redis: leases that expired, records past their expiry, tasks that plain Bee-Queue workers
  * finished.
  */
-import { toSweepReply } from './codec.ts'
+import { toDueReply, toSweepReply } from './codec.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
-import type { QueueUpkeep, SweepReply } from '../contract.ts'
+import type { DueReply, ExhaustedTask, QueueUpkeep, SweepReply } from '../contract.ts'
 
 export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
@@ -21,9 +21,23 @@ export class RedisUpkeep implements QueueUpkeep {
     return Number(await runQueueScript(this.#client, this.#keys, 'agree-stall-interval', [stallInterval]))
   }
 
+  get delayedChannel (): string { return this.#keys.earlierDelayed }
+
+  async queueDue (worker: string): Promise<DueReply> {
+    return toDueReply(await runQueueScript(this.#client, this.#keys, 'queue-due', [worker]))
+  }
+
   async sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply> {
     const args = [stallInterval, maxStalls, position ?? '']
-    return toSweepReply(await runQueueScript(this.#client, this.#keys, 'sweep', args))
+    const reply = toSweepReply(await runQueueScript(this.#client, this.#keys, 'sweep', args))
+    const exhausted = await Promise.all(reply.exhausted.map(task => this.#withRecord(task)))
+    return { ...reply, exhausted: exhausted.filter(task => task !== null) }
+  }
+
+  /** Outside of the script: Redis needs twenty times as long to read a record in Lua. Null if it is gone by now. */
+  async #withRecord (task: ExhaustedTask): Promise<ExhaustedTask | null> {
+    const text = await this.#client.hget(this.#keys.jobs, task.id)
+    return text === null ? null : { ...task, text }
   }
 
   async endLease (worker: string): Promise<void> {

@@ -44,7 +44,9 @@ end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
 if ARGV[2] == '1' then
-  for id in pairs(taken) do leave(3, id) end
+  local new = {}
+  for id in pairs(taken) do new[#new + 1] = id end
+  leave(3, new)
 end
 enter(KEYS[2], waiting)
 if delayed_args > 0 then

@@ -17,9 +17,11 @@ local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return 'unknown' end
 if record ~= ARGV[2] then return 'changed' end
-if redis.call('HEXISTS', KEYS[7], id) == 1 then
+local claim = redis.call('HGET', KEYS[7], id)
+if claim then
   redis.call('SADD', KEYS[10], id)
-  redis.pcall('PUBLISH', ARGV[5] .. 'cancel', id)
+  local worker = string.match(claim, '^(.*)%.%d+ ')
+  if worker then redis.pcall('PUBLISH', ARGV[5] .. 'cancel:' .. worker, id) end
   return 'requested'
 end
 local delayed = redis.call('ZSCORE', KEYS[6], id)
@@ -27,7 +29,7 @@ local delayed = redis.call('ZSCORE', KEYS[6], id)
 if not delayed and redis.call('LLEN', KEYS[3]) > 0 and redis.call('LPOS', KEYS[3], id) then return 'requested' end
 -- A write that adds comes first: a Redis that is out of memory refuses it, and rolls nothing back.
 redis.call('HSET', KEYS[1], id, ARGV[3])
-leave(6, id)
+leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
 else

@@ -1,12 +1,14 @@
 --[[
-Moves delayed tasks that are due to waiting, then claims up to `free` waiting tasks for one worker.
+Claims up to `free` waiting tasks for one worker.
 
 KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 cancelledWaits
-      11 leftovers  12 leases  13 tick
+      11 leftovers  12 leases  13 tick  14 handoff  15 lastClaims
 ARGV  1 free slots  2 claim token  3 worker id  4 mode  5 channel prefix
       mode: "now" | "again" after a lost reply | "next" behind a blocking wait on the same connection
             | "cancel-wait" if that connection was cut
-Returns { now (ms), due time of the next delayed task or -1, id, record, id, record, ... }
+Returns { now (ms), 0 if the lease of the worker had expired: other claims of it may have been taken back, else 1,
+          1 if more tasks wait, else 0, id, record, id, record, ...
+          how often the task stalled, if the only one that was claimed did }
 
 Guarantees:
 1. A task is claimed by one token at a time. An id in waiting is a hint: it is dropped if it has no record, a claim, a
@@ -14,29 +16,46 @@ Guarantees:
 2. "again" with the same token returns the same tasks, and takes no more.
 3. A blocking wait can outlive its connection, and so can the claim behind it. "cancel-wait" returns what the token
    claimed. From then on the token claims nothing.
+   A wait moves one id to handoff, so that one task wakes one worker. The claim behind it moves one id back. If that
+   claim does not come, the next one does it: behind another wait, or one that finds less in waiting than it may take.
 4. A task that stalled before is claimed alone. If it kills its worker, no other task that was not started dies with it.
 5. An id that is not UTF-8 is set aside as failed, for one day: a worker could not name it, so it could not settle it.
 6. Writes come before removals. A Redis that is out of memory refuses writes, and rolls nothing back.
+Cost: that of the tasks it returns, and at most some 2 MiB of records, or one record.
 ]]
 -- @include now
 -- @include claim
 -- @include lease
 -- @include enter
 -- @include leftover
+-- @include read-records
 local token = ARGV[2]
-local reply = { now, -1 }
+local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14]) == 0
+
+-- A worker has at most two claims on their way: one that does not block, and one behind a wait.
+local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
+
+-- The ids that the token claimed.
+local function claimed_before()
+  for _, packed in ipairs(redis.call('HMGET', KEYS[15], NOW, WAIT)) do
+    local is_packed, last = pcall(cmsgpack.unpack, packed or '')
+    if is_packed and type(last) == 'table' and last.token == token then return last.ids end
+  end
+  return {}
+end
 
 -- Claims the tasks of the token again: the caller is about to start them.
 local function reclaim()
   -- @include owner
-  local all, ids, claims = redis.call('HGETALL', KEYS[5]), {}, {}
-  for i = 1, #all, 2 do
-    if is_owner(token, all[i + 1]) then
-      ids[#ids + 1] = all[i]
-      claims[#claims + 1] = all[i]
+  local before, ids, claims = claimed_before(), {}, {}
+  local owners = #before > 0 and redis.call('HMGET', KEYS[5], unpack(before)) or {}
+  for i, id in ipairs(before) do
+    if is_owner(token, owners[i]) then
+      ids[#ids + 1] = id
+      claims[#claims + 1] = id
       claims[#claims + 1] = claim
     end
   end
@@ -47,6 +66,7 @@ local function reclaim()
     reply[#reply + 1] = id
     reply[#reply + 1] = records[i]
   end
+  if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
 
@@ -61,17 +81,14 @@ local function is_wait_cancelled()
   return not nothing_rare and type(redis.pcall('ZSCORE', KEYS[10], token)) == 'string'
 end
 
-local function queue_due_tasks()
-  local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 1000)
-  if #due > 0 then
-    enter(KEYS[1], due)
-    redis.call('ZREM', KEYS[3], unpack(due))
-  end
-  local head = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-  if head[2] then reply[2] = tonumber(head[2]) end
+-- Puts the oldest ids of handoff back.
+local function take_back(count)
+  local ids = count > 0 and redis.call('LRANGE', KEYS[14], -count, -1) or {}
+  for _, id in ipairs(ids) do enter_first(KEYS[1], id) end
+  if #ids > 0 then redis.call('LTRIM', KEYS[14], 0, -count - 1) end
 end
 
--- The oldest ids up to the first one that stalled before, or that one alone if it is the oldest.
+-- The oldest ids up to the first one that stalled before, or that one alone if it is the oldest, and how often it did.
 local function before_stalled(ids)
   if #ids == 0 or nothing_rare or redis.call('EXISTS', KEYS[6]) == 0 then return ids end
   local stalls = redis.call('HMGET', KEYS[6], unpack(ids))
@@ -79,7 +96,7 @@ local function before_stalled(ids)
   if not stalls[first] then
     while first > 1 and not stalls[first - 1] do first = first - 1 end
   end
-  return { unpack(ids, first) }
+  return { unpack(ids, first) }, stalls[first]
 end
 
 local sequences = {
@@ -132,16 +149,16 @@ end
 -- Returns true if ids were taken from the queue, but none of them could be claimed.
 local function take()
   local free = tonumber(ARGV[1])
-  local ids = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
   local count = #ids
   if count == 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
-  local records = redis.call('HMGET', KEYS[4], unpack(ids))
+  local records, first = read_last_records(KEYS[4], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
   local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
   local claimed_count = 0
-  for i = count, 1, -1 do -- the oldest is at the right end
+  for i = count, first, -1 do -- the oldest is at the right end
     local id, record = ids[i], records[i]
     if not record or claims[i] or due[i] or seen[id] or (marks[i] and is_left_over(id, record)) then
       if marks[i] then dropped[#dropped + 1] = id end
@@ -151,22 +168,26 @@ local function take()
       seen[id] = true
       local at = 2 * claimed_count
       claimed[at + 1], claimed[at + 2] = id, claim
-      reply[at + 3], reply[at + 4] = id, record
+      reply[at + 4], reply[at + 5] = id, record
       claimed_count = claimed_count + 1
       oldest_first[claimed_count] = id
     end
   end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
-    renew_lease(KEYS[12], KEYS[13], ARGV[3])
+    local kind = ARGV[4] == 'next' and WAIT or NOW
+    redis.call('HSET', KEYS[15], kind, cmsgpack.pack({ token = token, ids = oldest_first }))
+    if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
-  redis.call('LTRIM', KEYS[1], 0, -count - 1)
+  redis.call('LTRIM', KEYS[1], 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
+  if claimed_count > 0 and stalls then reply[6] = stalls end
   return claimed_count == 0
 end
 
 local mode = ARGV[4]
+if not nothing_rare then take_back(mode == 'now' and tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1]) or 1) end
 if mode == 'next' and is_wait_cancelled() then return reply end
 if mode == 'again' and reclaim() then return reply end
 if mode == 'cancel-wait' then
@@ -174,9 +195,9 @@ if mode == 'cancel-wait' then
   reclaim()
   return reply
 end
-if not nothing_rare then queue_due_tasks() end
 -- A wait takes one task. Ids without a task to claim must not cost a round trip each.
 local tries = mode == 'next' and 500 or 1
 while tries > 0 and take() do tries = tries - 1 end
-if not nothing_rare and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[11]) end
+reply[3] = redis.call('EXISTS', KEYS[1])
+if reply[3] == 0 and not nothing_rare and redis.call('EXISTS', KEYS[14]) == 0 then redis.call('UNLINK', KEYS[11]) end
 return reply

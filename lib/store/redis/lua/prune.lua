@@ -4,27 +4,31 @@ id of one which another client removed, keeps its record: a plain Bee-Queue does
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired
 ARGV  1 how many of each state at most
-Returns how many were removed
+Returns how many were removed. 0: there are no more
 ]]
 -- @include now
 -- @include status
 local states = { [6] = 'cancelled', [7] = 'expired' }
-local removed = 0
+local removed, bytes = 0, 0
 
 local function has_ended(i, id)
   if i <= 5 then return redis.call('SREM', KEYS[i - 2], id) == 1 end
-  local status = status_of(redis.call('HGET', KEYS[1], id) or '')
+  local record = redis.call('HGET', KEYS[1], id) or ''
+  bytes = bytes + #record
+  local status = status_of(record)
   return status == states[i] or status == ''
 end
 
 for i = 4, 7 do
   local ids = redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', now, 'LIMIT', 0, ARGV[1])
-  if #ids > 0 then
-    redis.call('ZREM', KEYS[i], unpack(ids))
-    for _, id in ipairs(ids) do
-      if has_ended(i, id) then redis.call('HDEL', KEYS[1], id) end
-    end
-    removed = removed + #ids
+  local looked_at, ended = {}, {}
+  for _, id in ipairs(ids) do
+    if bytes > 524288 then break end
+    looked_at[#looked_at + 1] = id
+    if has_ended(i, id) then ended[#ended + 1] = id end
   end
+  if #looked_at > 0 then redis.call('ZREM', KEYS[i], unpack(looked_at)) end
+  if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
+  removed = removed + #looked_at
 end
 return removed

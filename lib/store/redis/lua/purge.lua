@@ -13,11 +13,13 @@ Returns { how many records were removed, how many waiting ids are still to be lo
 -- @include leftover
 -- @include status
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
-local removed, kept = 0, {}
+local gone, kept, bytes = {}, {}, 0
 
-local function remove(id)
-  removed = removed + redis.call('HDEL', KEYS[1], id)
-  leave(4, id)
+-- False if this call has read enough.
+local function may_read(id)
+  if bytes > 524288 then return false end
+  bytes = bytes + redis.call('HSTRLEN', KEYS[1], id)
+  return true
 end
 
 local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
@@ -25,6 +27,10 @@ local size = math.max(0, math.min(limit, left))
 local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
 for i = #waiting, 1, -1 do
   local id = waiting[i]
+  if not may_read(id) then
+    size = #waiting - i
+    break
+  end
   local record = redis.call('HGET', KEYS[1], id)
   local status = record and status_of(record)
   -- These are not waiting, though their ids are here. See leftovers.
@@ -34,7 +40,7 @@ for i = #waiting, 1, -1 do
   elseif status == 'retrying' and not retrying_too then
     kept[#kept + 1] = id
   else
-    remove(id)
+    gone[#gone + 1] = id
   end
 end
 enter(KEYS[2], kept)
@@ -42,13 +48,18 @@ if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
 
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
+local looked_at = 0
 for _, id in ipairs(delayed) do
+  if not may_read(id) then break end
+  looked_at = looked_at + 1
   local record = redis.call('HGET', KEYS[1], id)
   if record and status_of(record) == 'retrying' and not retrying_too then
     before = before + 1
   else
-    remove(id)
+    gone[#gone + 1] = id
   end
 end
-local more = limit > 0 and (left > size or #delayed == limit) and 1 or 0
+local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
+leave(4, gone)
+local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left - size, before, more }

@@ -15,6 +15,6 @@ local elsewhere = redis.call('ZSCORE', KEYS[4], id)
 for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
-leave(4, id)
+leave(4, { id })
 if not elsewhere then unqueue(KEYS[2], KEYS[3], id) end
 return 'removed'

@@ -16,6 +16,6 @@ if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
 enter(KEYS[2], { id })
-leave(4, id)
+leave(4, { id })
 publish_if_watched(KEYS[3], ARGV[4], id, 'waiting')
 return 'queued'

@@ -4,10 +4,10 @@ of the stall interval owns the tick: that caller goes on until the position is "
 
 KEYS  1 tickBlock  2 tick  3 leases  4 floors  5 stalling  6 stallBlock  7 active  8 waiting  9 jobs
       10 delayed  11 claims  12 stalls  13 progress  14 cancelling  15 succeeded  16 failed
-      17 done:succeeded  18 done:failed  19 done:cancelled  20 done:expired
+      17 done:succeeded  18 done:failed  19 done:cancelled  20 done:expired  21 lastClaims
 ARGV  1 stall interval (ms)  2 maxStalls  3 position, "" to begin
 Returns { position, "" at the end  how long to wait then (ms)
-          { id that waits again, ... }, { id, record, stalls, claim token, ... of exhausted tasks } }
+          { id that waits again, ... }, { id, stalls, claim token, ... of exhausted tasks } }
 
 Guarantees:
 1. A lease expires five ticks after it was renewed: after at least three quarters of the interval, even if Redis' clock
@@ -66,12 +66,12 @@ local function requeue(id)
 end
 
 local function take_back(id, token, worker, tick)
-  local record, stalls = redis.call('HGET', KEYS[9], id), stalls_of(id) + 1
-  if not record then
-    leave(10, id)
+  local stalls = stalls_of(id) + 1
+  if redis.call('HEXISTS', KEYS[9], id) == 0 then
+    leave(10, { id })
   elseif token and (stalls > tonumber(ARGV[2]) or redis.call('SISMEMBER', KEYS[14], id) == 1) then
     local at = #exhausted
-    exhausted[at + 1], exhausted[at + 2], exhausted[at + 3], exhausted[at + 4] = id, record, stalls, token
+    exhausted[at + 1], exhausted[at + 2], exhausted[at + 3] = id, stalls, token
     redis.call('ZADD', KEYS[3], tick - LIFE, worker) -- it is not forgotten yet: the next tick looks again
   else
     redis.call('HSET', KEYS[12], id, stalls)
@@ -109,6 +109,7 @@ local function forget_dead(tick)
   local dead = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. (tick - LIFE), 'LIMIT', 0, 1000)
   if #dead == 0 then return end
   redis.call('HDEL', KEYS[4], unpack(dead))
+  for _, worker in ipairs(dead) do redis.call('HDEL', KEYS[21], worker .. ' now', worker .. ' wait') end
   redis.call('ZREM', KEYS[3], unpack(dead))
 end
 

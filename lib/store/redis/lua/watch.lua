@@ -5,7 +5,8 @@ KEYS  1 watched
 ARGV  1 for how long (ms), then ids
 Returns nothing
 
-A watcher asks again before that time has passed. Marks that nobody renews expire, and so does the key.
+A watcher asks again before that time has passed. Marks that nobody renews expire. So does the key, unless
+it is so large that to free it would hold up Redis: then the calls that follow empty it.
 ]]
 -- @include now
 local marks = {}
@@ -14,5 +15,10 @@ for i = 2, #ARGV do
   marks[#marks + 1] = ARGV[i]
 end
 redis.call('ZADD', KEYS[1], unpack(marks))
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('PEXPIRE', KEYS[1], 2 * ARGV[1])
+local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)
+if #old > 0 then redis.call('ZREM', KEYS[1], unpack(old)) end
+if redis.call('ZCARD', KEYS[1]) < 5000 then
+  redis.call('PEXPIRE', KEYS[1], 2 * ARGV[1])
+else
+  redis.call('PERSIST', KEYS[1])
+end

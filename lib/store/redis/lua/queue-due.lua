@@ -1,0 +1,35 @@
+--[[
+Moves delayed tasks that are due to waiting, and gives a seat of the timekeepers to a worker, if one is free.
+
+KEYS  1 timekeepers  2 delayed  3 waiting
+ARGV  1 worker id
+Returns { 1 if the worker is a timekeeper, else 0, now (ms), due time of the next delayed task or -1 }
+
+A timekeeper calls again when the next task is due: a due time costs three calls, however many workers there are. All
+others call from time to time. So tasks are queued, a little late, if all timekeepers have died.
+Cost: at most 500 tasks a call. If more are due, the next due time has passed.
+]]
+-- @include now
+-- @include enter
+local SEATS, LIFE = 3, 15000
+local worker = ARGV[1]
+
+-- Seats that are taken for longer than LIFE are from before the clock was set back.
+local function take_seat()
+  local free = redis.call('ZCOUNT', KEYS[1], now, now + LIFE) < SEATS
+  if not free and not redis.call('ZSCORE', KEYS[1], worker) then return 0 end
+  redis.call('ZADD', KEYS[1], now + LIFE, worker)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 1)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + LIFE), '+inf')
+  redis.call('PEXPIRE', KEYS[1], LIFE)
+  return 1
+end
+
+local seat = take_seat()
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 500)
+if #due > 0 then
+  enter(KEYS[3], due)
+  redis.call('ZREM', KEYS[2], unpack(due))
+end
+local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+return { seat, now, tonumber(head[2] or -1) }

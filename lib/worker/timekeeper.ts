@@ -1,0 +1,102 @@
+/**
+ * Queues the delayed tasks of one queue when they are due, together with its other workers. A few of them are
+ * timekeepers: they hear of tasks that are due before all others, and call the store at each due time. The others only
+ * look from time to time: they queue what is overdue, and become timekeepers if there are too few.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import { Repeater } from './repeater.ts'
+import { clearTimeout, setTimeout, uptime } from '../timers.ts'
+import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
+import type { PubSub, StoreClock } from '../store/store-contract.ts'
+
+export interface TimekeeperOptions {
+  worker: string
+  upkeep: QueueUpkeep
+  connection: StoreConnection
+  clock: StoreClock
+  pubSub: PubSub
+  log: FastifyBaseLogger
+}
+
+/** A third of the time for which the store keeps a seat, in ms. */
+const LOOK_MS = 5_000
+
+export class Timekeeper {
+  readonly #options: TimekeeperOptions
+  readonly #repeater: Repeater
+  #timer: NodeJS.Timeout | null = null
+  /** When the timer fires, in ms of a clock that is never set. */
+  #nextLook = Infinity
+  #looking = false
+  /** Something changed while the store was looked at. */
+  #lookAgain = false
+  #stopListening: (() => void) | null = null
+  #stopResync: () => void = () => {}
+  #stopped = false
+
+  constructor (options: TimekeeperOptions) {
+    this.#options = options
+    this.#repeater = new Repeater(options.connection, options.log)
+  }
+
+  start (): void {
+    if (this.#stopped) return // the worker was closed during its start
+    this.#stopResync = this.#options.pubSub.onResync(this.#look)
+    this.#options.connection.on('ready', this.#look)
+    this.#look()
+  }
+
+  readonly #look = (): void => {
+    if (this.#looking) this.#lookAgain = true
+    else void this.#lookOnce()
+  }
+
+  async #lookOnce (): Promise<void> {
+    this.#looking = true
+    this.#lookAgain = false
+    let wait = LOOK_MS
+    await this.#repeater.turn('queueing of due tasks', async () => {
+      const { upkeep, worker } = this.#options
+      const { isTimekeeper, next, now } = await upkeep.queueDue(worker)
+      if (isTimekeeper && next !== null) wait = Math.min(wait, next - now + 1)
+      await this.#listen(isTimekeeper)
+    })
+    this.#looking = false
+    this.#lookIn(this.#lookAgain ? 0 : wait)
+  }
+
+  async #listen (isTimekeeper: boolean): Promise<void> {
+    if (isTimekeeper === (this.#stopListening !== null) || this.#stopped) return
+    if (!isTimekeeper) return this.#endListening()
+    const { pubSub, clock, upkeep } = this.#options
+    const onEarlier = (due: string): void => this.#lookIn(Number(due) - clock.now())
+    this.#stopListening = await pubSub.listen(upkeep.delayedChannel, onEarlier)
+    this.#lookAgain = true // for what was published before
+    if (this.#stopped) this.#endListening()
+  }
+
+  #endListening (): void {
+    this.#stopListening?.()
+    this.#stopListening = null
+  }
+
+  /** No-op if it looks earlier anyway, or if `wait` is no number: anybody may publish anything. */
+  #lookIn (wait: number): void {
+    const time = uptime() + wait
+    if (this.#stopped || !(time < this.#nextLook)) return
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#nextLook = time
+    this.#timer = setTimeout(() => {
+      this.#nextLook = Infinity
+      this.#look()
+    }, Math.max(1, wait))
+  }
+
+  stop (): void {
+    this.#stopped = true
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#options.connection.off('ready', this.#look)
+    this.#stopResync()
+    this.#endListening()
+  }
+}
