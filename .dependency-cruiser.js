@@ -30,6 +30,7 @@ const rooms = [
   'lib/describe.ts',
   'lib/within.ts',
   'lib/log-limit.ts',
+  'lib/timers.ts',
   'lib/version.ts',
   'lib/types.ts',
   'lib/types/'

@@ -1,6 +1,11 @@
 import neostandard from 'neostandard'
 import tseslint from 'typescript-eslint'
 
+/** Fake timers of a test runner replace these. */
+const timers = [
+  'setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate', 'performance'
+]
+
 export default [
   ...neostandard({
     ts: true,
@@ -36,6 +41,21 @@ export default [
     rules: {
       'max-lines': ['error', 300],
       'max-lines-per-function': ['error', { max: 25, IIFEs: true }]
+    }
+  },
+  {
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/timers.ts', 'lib/cli/**', 'lib/dev/**'],
+    rules: {
+      'no-redeclare': 'off', // it takes an import for a second declaration of the global
+      'no-restricted-globals': ['error', ...timers.map(name =>
+        ({ name, message: 'Import it from lib/timers.ts: tests replace the global one.' }))],
+      'no-restricted-imports': ['error', 'node:timers', 'node:timers/promises'],
+      'no-restricted-properties': ['error', {
+        object: 'Date',
+        property: 'now',
+        message: 'Of lib/timers.ts: realTime for spans, appTime for the clock that tests may set.'
+      }]
     }
   }
 ]

@@ -137,9 +137,18 @@ export function decorate (fastify: FastifyInstance, decorated: Decorated): Fasti
       return tasks
     }
   })
-  if (!fastify.hasReplyDecorator('accepted')) fastify.decorateReply('accepted', accepted)
+  decorateReply(fastify)
   rememberRequest(fastify)
   return (fastify as any)[name]
+}
+
+/** The app may have an `accepted` of its own, which stays. */
+function decorateReply (fastify: FastifyInstance): void {
+  if (!fastify.hasReplyDecorator('accepted')) return void fastify.decorateReply('accepted', accepted)
+  if (fastify.hasDecorator(REMEMBERS)) return // another instance of the plugin has added it
+  const fields = { event: 'app.accepted_taken' }
+  fastify.log.warn(fields, 'reply.accepted is the app\'s own: it does not answer with the status of a task. To have ' +
+    'ours, rename yours')
 }
 
 /**

@@ -18,6 +18,13 @@ export const OptionClash = createError('FST_TASKS_OPTION_CLASH',
 export const NameTaken = createError('FST_TASKS_NAME_TAKEN',
   'The name "%s" is taken on this instance. ' +
   'Register the plugin a second time under another name: register(tasks, { name: "other" })', 500)
+export const QueueShared = createError('FST_TASKS_QUEUE_SHARED',
+  'The instances "%s" and "%s" of one app both run tasks of queue "%s" of Redis at %s under the prefix "%s": each ' +
+  'would take tasks that only the other has a handler for. Register the plugin once, above both scopes, or give one ' +
+  'of them another prefix: register(tasks, { prefix: "%s2" })', 500)
+export const RouteTaken = createError('FST_TASKS_ROUTE_TAKEN',
+  'The app has a route %s %s of its own, which is the path of the status routes. ' +
+  'Give ours another path: register(tasks, { routes: { prefix: "/jobs" } }), or mount none: { routes: false }', 500)
 export const RedisRefused = createError('FST_TASKS_REDIS_REFUSED',
   'Redis at %s refused the connection (%s). ' +
   'Check user, password and database in the "redis" option or REDIS_URL', 500)
@@ -37,6 +44,11 @@ export const SchemaInvalid = createError('FST_TASKS_SCHEMA_INVALID',
 export const ThreadNotFound = createError('FST_TASKS_THREAD_NOT_FOUND',
   'The thread file of task "%s" does not exist: %s. A relative path starts at the working directory. ' +
   'For a file beside the file that defines the task, write: thread: new URL("./resize.js", import.meta.url)', 500)
+
+export const ThreadBundled = createError('FST_TASKS_THREAD_BUNDLED',
+  'Task "%s" has a thread, but this code was moved by a bundler, and what a thread loads is not beside it. ' +
+  'Leave fastify-tasks out of the bundle and install it where the app runs: esbuild --external:fastify-tasks; ' +
+  'rollup and tsup: { external: ["fastify-tasks"] }', 500)
 
 // enqueue
 export const TaskNotDefined = createError('FST_TASKS_NOT_DEFINED',

@@ -1,6 +1,7 @@
 /**
  * Keeps a cause that comes again and again from filling the log.
  */
+import { uptime } from './timers.ts'
 
 /** How often a line with the same cause is logged, in ms. */
 const INTERVAL_MS = 60_000
@@ -10,7 +11,7 @@ export class LogLimit {
 
   /** Whether a line with this cause may be logged now. True at most once a minute for each cause. */
   allows (cause: string): boolean {
-    const now = performance.now()
+    const now = uptime()
     for (const [known, at] of this.#loggedAt) if (now - at >= INTERVAL_MS) this.#loggedAt.delete(known)
     if (this.#loggedAt.has(cause)) return false
     this.#loggedAt.set(cause, now)

@@ -7,10 +7,12 @@ import fastifyRedis from '@fastify/redis'
 import fp from 'fastify-plugin'
 import { ThreadPool } from './attempt/thread-pool.ts'
 import { appRegistry, type PluginInstance } from './boot/app-registry.ts'
+import { checkSharedQueues } from './boot/shared-queues.ts'
 import { drainBeforeClose } from './boot/drain-before-close.ts'
 import { decorate } from './decorators.ts'
 import * as errors from './errors.ts'
 import { pluginSettings, workerSettings, type Settings } from './options.ts'
+import { refuseOurRoutes } from './routes/route-clash.ts'
 import { AppSchedules } from './schedules/app-schedules.ts'
 import { makeRoutes } from './routes/routes.ts'
 import { connect, disconnect, isClient, type RedisClient } from './store/redis/connection.ts'
@@ -39,7 +41,7 @@ interface Mode extends Pick<PluginInstance, 'findQueues' | 'checkServable'> {
 }
 
 async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): Promise<void> {
-  const settings = pluginSettings(options)
+  const settings = withinBoot(fastify, pluginSettings(options))
   const mode = settings.mode === 'memory' ? new MemoryMode(fastify, options) : await redisMode(fastify, settings)
   const registry = new AppTasks(fastify, settings, mode.store)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
@@ -52,6 +54,12 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const client = await mode.start(registry.instanceId)
   await mountRoutes(fastify, registry, client)
   startEmbeddedWorker(fastify, registry, workers)
+}
+
+/** Fastify fails the boot if a plugin takes longer than pluginTimeout: we wait for Redis less long than that. */
+function withinBoot ({ initialConfig: { pluginTimeout } }: FastifyInstance, settings: Settings): Settings {
+  const { connectTimeout } = settings
+  return { ...settings, connectTimeout: pluginTimeout ? Math.min(connectTimeout, pluginTimeout / 2) : connectTimeout }
 }
 
 async function redisMode (fastify: FastifyInstance, settings: Settings): Promise<Mode> {
@@ -112,17 +120,21 @@ function makeDrain (registry: AppTasks, workers: AppWorkers, clock: TestClock): 
 function announce (
   fastify: FastifyInstance, mode: Mode, registry: AppTasks, tasks: FastifyTasks, drain: () => Promise<void>
 ): void {
-  const { store: { address }, settings: { queues }, definitions } = registry
-  appRegistry(fastify).instances.push({
+  const { store: { address }, settings: { queues, mode: where, prefix }, definitions } = registry
+  const instance: PluginInstance = {
     tasks,
     address,
+    prefix: where === 'memory' ? null : prefix,
     queues,
     definitions,
     drain,
     readTask: (id, queue) => readTask(registry, id, queue),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)
-  })
+  }
+  const app = appRegistry(fastify)
+  app.instances.push(instance)
+  fastify.addHook('onReady', async () => checkSharedQueues(app, instance))
 }
 
 async function readTask (
@@ -142,10 +154,12 @@ async function mountRoutes (
 ): Promise<void> {
   const { settings: { routes, name } } = registry
   if (!routes) return
+  const prefix = routes.prefix ?? `/${name}`
   await fastify.register(async function tasksScope (scope) {
     if (client && !scope.hasDecorator('redis')) await scope.register(fastifyRedis, { client })
-    await scope.register(makeRoutes(registry, routes), { prefix: routes.prefix ?? `/${name}` })
+    await scope.register(makeRoutes(registry, routes), { prefix })
   })
+  refuseOurRoutes(fastify, fastify.prefix + prefix, routes)
 }
 
 function startEmbeddedWorker (fastify: FastifyInstance, registry: AppTasks, workers: AppWorkers): void {

@@ -1,7 +1,7 @@
 /**
  * Waits for work, but not longer than so many ms.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { sleep } from './timers.ts'
 
 /** False if the work has not ended within `ms`. It goes on. Rejects as the work does. */
 export async function within (ms: number, work: Promise<unknown>): Promise<boolean> {

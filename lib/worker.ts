@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from './errors.ts'
+import { reportIfCutShort } from './worker/cut-short.ts'
 import { QueueConsumer } from './worker/consumer.ts'
 import { Heartbeat } from './worker/heartbeat.ts'
 import { PersistentCalls } from './worker/persistent-call.ts'
 import { within } from './within.ts'
-import { toFailure, toLoggableError } from './records/failure.ts'
+import { toLoggable } from './records/failure.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { ThreadPool } from './attempt/thread-pool.ts'
@@ -20,7 +21,7 @@ import type { TaskWorker, WorkerOptions } from './types.ts'
 
 /** What a worker needs of the tasks of its app. */
 export type WorkerTasks = Pick<
-  AppTasks, 'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue'
+  AppTasks, 'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue' | 'outside'
 >
 
 /** Beyond closeTimeout, for the grace of aborted handlers and the last calls to Redis, in ms. */
@@ -86,7 +87,8 @@ export class Worker implements TaskWorker {
       // What it waits for may never come, not even an error: a connection that is dialling rejects nothing.
       const onClose = (): void => reject(new errors.Closed('the start of a worker', 'It claims nothing.'))
       signal.addEventListener('abort', onClose)
-      this.#begin().finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
+      const started = this.#tasks.outside(() => this.#begin())
+      started.finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
     })
   }
 
@@ -163,7 +165,7 @@ export class Worker implements TaskWorker {
   get isOpen (): boolean { return this.#closing === null }
 
   close (): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= reportIfCutShort(() => this.#reportCutShort(), this.#close())
     return this.#closing
   }
 
@@ -179,6 +181,15 @@ export class Worker implements TaskWorker {
     this.#heartbeat?.stop()
     await Promise.all(this.#connections.map(connection => this.#tasks.store.close(connection)))
     this.#log.info({ event: 'worker.closed' }, 'worker closed')
+  }
+
+  #reportCutShort (): void {
+    const tasks = this.#consumers.flatMap(consumer => consumer.runningTasks()).map(({ id }) => id)
+    if (tasks.length === 0) return
+    const { closeTimeout } = this.#settings
+    const fields = { event: 'worker.cut_short', tasks, closeTimeout }
+    this.#log.error(fields, 'process exits before its worker has closed: these tasks stay active until their leases ' +
+      'expire. Allow the close more time than closeTimeout: fastify start --close-grace-delay 15000')
   }
 }
 
@@ -222,5 +233,5 @@ export class AppWorkers {
 /** A worker that is closed before it has started is no failure. */
 export function logFailedStart (log: FastifyBaseLogger, error: unknown): void {
   if (error instanceof errors.Closed) return
-  log.fatal({ event: 'worker.start_failed', err: toLoggableError(toFailure(error)) }, 'worker could not start')
+  log.fatal({ event: 'worker.start_failed', err: toLoggable(error) }, 'worker could not start')
 }

@@ -36,8 +36,8 @@ const shields: Shield[] = [
   {
     against: 'Bee-Queue does not know an ioredis client, and dials 127.0.0.1:6379',
     file: 'store/redis/bee-queue.js',
-    shield: 'class Redis extends',
-    without: 'class Adapter extends',
+    shield: 'value: \'Redis\'',
+    without: 'value: \'Adapter\'',
     test: 'store/bee-queue'
   },
   {
@@ -519,7 +519,7 @@ const shields: Shield[] = [
   {
     against: 'zod\'s compilers refuse the JSON Schemas of our routes',
     file: 'routes/routes.js',
-    shield: '...schemas.compilers,',
+    shield: '...compilersOf(fastify),',
     without: '',
     test: 'plugins/zod'
   },
@@ -575,7 +575,7 @@ const shields: Shield[] = [
   {
     against: 'memory mode: a handler that asks again and again holds up the process for ever',
     file: 'store/memory/event-loop-turn.js',
-    shield: 'await setImmediate();',
+    shield: 'await endOfTurn();',
     without: '',
     test: 'testing/virtual-clock',
     hangs: true
@@ -591,7 +591,7 @@ const shields: Shield[] = [
   {
     against: 'memory mode: a Date of the app\'s is in the past once the clock was moved',
     file: 'store/memory/store.js',
-    shield: 'this.#now + time - Date.now()',
+    shield: 'this.#now + time - appTime()',
     without: 'time',
     test: 'testing/virtual-clock'
   },
@@ -1368,7 +1368,178 @@ const shields: Shield[] = [
     shield: 'setTimeout(() => this.#defer(suspect), stallInterval)',
     without: 'setTimeout(() => {}, stallInterval)',
     test: 'worker/suspects'
+  },
+
+  // In the hands of a Fastify user
+  {
+    against: 'a test runner replaces the timers, and lets them stand still',
+    file: 'testing/virtual-clock.js',
+    shield: 'import { clearTimeout, setTimeout } from "../timers.js";',
+    without: '',
+    test: 'testing/fake-timers'
+  },
+  {
+    against: 'a test runner replaces the end of a turn of the event loop',
+    file: 'store/memory/event-loop-turn.js',
+    shield: 'await endOfTurn()',
+    without: 'await new Promise(resolve => globalThis.setImmediate(resolve))',
+    test: 'testing/fake-timers'
+  },
+  {
+    against: 'a worker that a request starts runs all tasks in the async context of that request',
+    file: 'worker.js',
+    shield: 'this.#tasks.outside(() => this.#begin())',
+    without: 'this.#begin()',
+    test: 'tasks/async-context'
+  },
+  {
+    against: 'in memory mode a cancel aborts a handler in the async context of the request that cancels',
+    file: 'store/memory/store.js',
+    shield: 'this.#outside(() => this.#messages.emit(channel, message))',
+    without: 'this.#messages.emit(channel, message)',
+    test: 'tasks/async-context'
+  },
+  {
+    against: 'a process exits while its worker is closing, and nobody learns why tasks stay active',
+    file: 'worker/cut-short.js',
+    shield: 'process.on(\'exit\', onExit)',
+    without: 'void 0',
+    test: 'cli/embedded-end'
+  },
+  {
+    against: 'a command finds another Redis than the web process, which fastify-cli starts with .env',
+    file: 'cli/env.js',
+    shield: 'process.loadEnvFile()',
+    without: 'void 0',
+    test: 'cli/app-loading'
+  },
+  {
+    against: 'the app of a worker has other options than the app that fastify-cli serves',
+    file: 'boot/boot-app.js',
+    shield: '{ ...options, ...appOptions }',
+    without: '{}',
+    test: 'cli/app-loading'
+  },
+  {
+    against: 'a factory registers its tasks in a server of its own, and the worker serves an empty one',
+    file: 'boot/boot-app.js',
+    shield: 'throw ownServer(file)',
+    without: 'void 0',
+    test: 'cli/app-loading'
+  },
+  {
+    against: 'Bee-Queue reads its Lua files, which are not beside a bundle',
+    file: 'store/redis/bee-queue.js',
+    shield: 'ensureScripts: false',
+    without: 'ensureScripts: true',
+    test: 'project/bundle'
+  },
+  {
+    against: 'a bundle in CommonJS has no import.meta.url',
+    file: 'tasks/thread-file.js',
+    shield: 'return null; // a bundle in CommonJS has no import.meta.url',
+    without: 'throw new Error()',
+    test: 'project/bundle'
+  },
+  {
+    against: 'an error handler that passes an error on runs twice',
+    file: 'routes/error-handler.js',
+    shield: 'Object.setPrototypeOf(own, Object.getPrototypeOf(followed))',
+    without: 'void 0',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a DELETE with a JSON content type and no body is answered with 400',
+    file: 'routes/routes.js',
+    shield: 'ignoreBodies(fastify);',
+    without: '',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a record in an envelope of the app has no id, and is answered with 500',
+    file: 'routes/compilers.js',
+    shield: 'isRecord(payload) ? serialize(payload) : JSON.stringify(payload)',
+    without: 'serialize(payload)',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a schema that a hook of the app adds to our routes is not compiled as its own',
+    file: 'routes/compilers.js',
+    shield: 'return serializerCompilerOf(scope)(route)',
+    without: 'return compileOurs(route)',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a schema that a hook of one app adds to our routes is in all apps',
+    file: 'routes/schemas.js',
+    shield: '({ ...schema, tags: [...schema.tags], response: { ...schema.response } })',
+    without: 'schema',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'an error loses its class and cause in the log',
+    file: 'worker/log-result.js',
+    shield: 'toLoggable(result.thrown)',
+    without: 'new Error(result.failure.error.message)',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a Location has the name of a parameter instead of its value',
+    file: 'tasks/lookup.js',
+    shield: 'withParams(this.path)',
+    without: 'this.path',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'tasks bounce between two registrations that run the tasks of one queue',
+    file: 'boot/shared-queues.js',
+    shield: 'if (shared !== undefined)',
+    without: 'if (false)',
+    test: 'misuse'
+  },
+  {
+    against: 'in memory mode an enqueue after the close stores a task that never runs',
+    file: 'store/memory/store.js',
+    shield: 'return this.#closed ?',
+    without: 'return false ?',
+    test: 'misuse'
+  },
+  {
+    against: 'a later route of the app on the path of ours is refused without a word on ours',
+    file: 'routes/route-clash.js',
+    shield: 'if (taken)',
+    without: 'if (false)',
+    test: 'misuse'
+  },
+  {
+    against: 'an EventSource that gets a 503 never comes back',
+    file: 'routes/events.js',
+    shield: 'if (error instanceof errors.RedisUnavailable &&',
+    without: 'if (false &&',
+    test: 'routes/long-lived'
+  },
+  {
+    against: 'a handlerTimeout of the app cuts streams and long polls',
+    file: 'routes/routes.js',
+    shield: '? { handlerTimeout: ms } : {}',
+    without: '? {} : {}',
+    test: 'routes/long-lived'
+  },
+  {
+    against: 'a pluginTimeout that is shorter than the wait for Redis fails the boot',
+    file: 'plugin.js',
+    shield: 'Math.min(connectTimeout, pluginTimeout / 2)',
+    without: 'connectTimeout',
+    test: 'routes/long-lived'
+  },
+  {
+    against: 'Node warns of a Connection header in HTTP/2',
+    file: 'routes/events.js',
+    shield: '/^connection$/i.test(name)',
+    without: 'false',
+    test: 'routes/long-lived'
   }
+  // End of: in the hands of a Fastify user
 ]
 
 const LUA_FOLDER = 'store/redis/lua/'

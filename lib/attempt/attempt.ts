@@ -20,6 +20,7 @@ import { traceFields, type Origin } from '../records/origin.ts'
 import { attemptsMade, toScheduledTick } from '../records/task-record.ts'
 import { runWithOrigin } from '../tasks/request-context.ts'
 import { endAttempt, startAttempt, type AttemptEvent } from '../telemetry.ts'
+import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { ClaimedTask, ReportedState } from './claimed-task.ts'
 import type { ThreadableAttempt } from './thread-attempt.ts'
 import type { Definition } from '../tasks/definition.ts'
@@ -49,7 +50,7 @@ export class Attempt implements ThreadableAttempt {
   readonly task: ClaimedTask
   readonly definition: Definition
   /** When it started, ms since 1970 on this process' clock. */
-  readonly startedAt = performance.now()
+  readonly startedAt = uptime()
   readonly #owner: AttemptOwner
   #controller: AbortController | null = null
   #cause: AbortCause | null = null
@@ -126,7 +127,7 @@ export class Attempt implements ThreadableAttempt {
       taskId: this.id,
       task: this.name,
       attempt: this.attempt,
-      ...(this.requestId === null ? {} : { reqId: this.requestId }),
+      ...(this.requestId === null ? {} : { [this.app.initialConfig.requestIdLogLabel ?? 'reqId']: this.requestId }),
       ...(this.traceparent === null ? {} : traceFields(this.traceparent))
     })
     return this.#log

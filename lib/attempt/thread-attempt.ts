@@ -14,6 +14,7 @@ import {
   deserializeLogArg, LEVELS, reviveError,
   type FromThread, type TaskMeta, type ThreadAnswer, type ThreadJob, type ToThread
 } from './thread-messages.ts'
+import { clearTimeout, setTimeout } from '../timers.ts'
 import type { ThreadTask } from '../types.ts'
 
 /** What of the settings a thread is told. */

@@ -2,18 +2,18 @@
  * The threads of an app: what computes there holds up neither the app nor the renewal of leases. One pool for all
  * tasks, since all share the same processors. The first task that needs a thread opens it.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Piscina } from 'piscina'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS } from './abort.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import { ThreadAttempt, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
+import { threadEntry } from '../tasks/thread-file.ts'
+import { setImmediate, sleep } from '../timers.ts'
 import type { Settings } from '../options.ts'
 
-/** With the ending that this file has: compiled, or TypeScript. */
-const ENTRY = fileURLToPath(new URL(`./thread-entry${import.meta.url.slice(-3)}`, import.meta.url))
+/** Not as a literal: a bundler would look into it, and find files that it cannot carry. */
+const LIBRARY = ['piscina'].join('')
 
 export class ThreadPool {
   readonly #settings: Settings
@@ -51,9 +51,9 @@ export class ThreadPool {
   async #open (log: FastifyBaseLogger): Promise<Piscina> {
     if (this.#closed) throw new errors.Shutdown()
     const { max, idleTimeout, maxHeap } = this.#settings.threads
-    const { Piscina } = await import('piscina')
+    const { Piscina } = await import(LIBRARY) as typeof import('piscina')
     const pool = new Piscina({
-      filename: ENTRY,
+      filename: threadEntry!, // a task without it cannot be defined
       minThreads: 0,
       maxThreads: max,
       idleTimeout,
@@ -71,7 +71,7 @@ export class ThreadPool {
     let lastError: unknown = new Error('it ended before it could start')
     pool.on('error', error => {
       lastError = error
-      const fields = { event: 'thread.died', err: toLoggableError(toFailure(error)) }
+      const fields = { event: 'thread.died', err: toLoggable(error) }
       log.warn(fields, 'an idle thread died: code there threw, and nothing caught it')
     })
     pool.on('workerDestroy', () => setImmediate(() => {

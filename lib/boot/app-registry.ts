@@ -10,6 +10,8 @@ export interface PluginInstance {
   readonly tasks: FastifyTasks
   /** Where its tasks are stored, without user and password. */
   readonly address: string
+  /** Of its keys there. Null if no other instance sees them. */
+  readonly prefix: string | null
   /** The queues to which any task may be enqueued. */
   readonly queues: readonly string[]
   readonly definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>

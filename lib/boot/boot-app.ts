@@ -1,9 +1,11 @@
 /**
  * Boots an app until it is ready, without listening: for a worker, for a command, for development.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
+import * as errors from '../errors.ts'
 import { appRegistry, type AppRegistry } from './app-registry.ts'
-import { loadApp } from './load-app.ts'
+import { loadApp, type LoadedApp } from './load-app.ts'
 
 export interface BootOptions {
   /** Path of the app plugin (from the working directory), or the plugin itself. */
@@ -22,24 +24,55 @@ export interface BootedApp {
   file: string
 }
 
+/** What Fastify publishes for each server that is made. */
+const SERVER_MADE = 'fastify.initialization'
+
 /**
  * Boots an app. No embedded worker starts. If the app fails, it is closed.
  * @throws FST_TASKS_APP_NOT_FOUND, FST_TASKS_APP_INVALID, FST_TASKS_APP_TYPESCRIPT, and whatever the app throws
  */
-export async function bootApp ({ app, appOptions = {}, server, prepare }: BootOptions): Promise<BootedApp> {
-  const loaded = typeof app === 'string'
-    ? await loadApp(app)
-    : { plugin: app, options: {}, file: app.name || 'app' }
-  const instance: FastifyInstance = Fastify(server(loaded.options, loaded.file) as {})
+export async function bootApp (options: BootOptions): Promise<BootedApp> {
+  const otherServers: FastifyInstance[] = []
+  const onServerMade = (message: unknown): void => {
+    otherServers.push((message as { fastify: FastifyInstance }).fastify)
+  }
+  subscribe(SERVER_MADE, onServerMade)
+  try {
+    return await boot(options, otherServers)
+  } finally {
+    unsubscribe(SERVER_MADE, onServerMade)
+  }
+}
+
+async function boot (
+  { app, appOptions = {}, server, prepare }: BootOptions, made: FastifyInstance[]
+): Promise<BootedApp> {
+  const { plugin, options, file } = await load(app, made)
+  const instance: FastifyInstance = Fastify(server(options, file) as {})
   const registry = appRegistry(instance)
   registry.standalone = true
   prepare?.(registry)
   try {
-    await instance.register(loaded.plugin, appOptions)
+    await instance.register(plugin, { ...options, ...appOptions })
     await instance.ready()
-    return { instance, registry, file: loaded.file }
+    const elsewhere = made.some(other => appRegistry(other).instances.length > 0)
+    if (elsewhere && registry.instances.length === 0) throw ownServer(file)
+    return { instance, registry, file }
   } catch (error) {
     await instance.close().catch(() => {})
     throw error
   }
 }
+
+async function load (app: BootOptions['app'], made: FastifyInstance[]): Promise<LoadedApp> {
+  if (typeof app !== 'string') return { plugin: app, options: {}, file: app.name || 'app' }
+  try {
+    return await loadApp(app)
+  } catch (error) {
+    throw error instanceof errors.AppInvalid && made.length > 0 ? ownServer(app) : error
+  }
+}
+
+const ownServer = (file: string): Error => new errors.AppInvalid(file, 'it makes a Fastify server of its own, ' +
+  'and the tasks must be registered in the server of the worker. Export what the server registers: ' +
+  'export default async function app (fastify, options) { await fastify.register(tasks) }')

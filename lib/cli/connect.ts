@@ -8,6 +8,7 @@ import * as errors from '../errors.ts'
 import { bootApp, type BootedApp } from '../boot/boot-app.ts'
 import { defaults } from '../options.ts'
 import plugin from '../plugin.ts'
+import { readAppOptions } from './app-options.ts'
 import type { PluginInstance } from '../boot/app-registry.ts'
 import type { TasksOptions } from '../types.ts'
 
@@ -69,7 +70,7 @@ async function bootNamedApp (app: string, { redis, prefix, queues }: ConnectFlag
     const fix = 'The app says where its Redis is, and which queues there are: leave one of them out'
     throw new errors.OptionClash('--app', `--${flag}`, fix)
   }
-  return await bootApp({ app, server: silent })
+  return await bootApp({ app, appOptions: readAppOptions(), server: silent })
 }
 
 /** Standard output is for the command's own output. */

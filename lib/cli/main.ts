@@ -2,7 +2,9 @@
 /**
  * The command line: its commands and their flags. What they do is in `commands/`.
  */
+import './env.ts'
 import { Argument, Command, Option } from 'commander'
+import { appArgs, ownArgs } from './app-options.ts'
 import { cancel } from './commands/cancel.ts'
 import { dev, type DevFlags } from './commands/dev.ts'
 import { devApp, type DevAppFlags } from './commands/dev-app.ts'
@@ -26,6 +28,7 @@ interface JsonFlags { json?: boolean }
 /** Opens the connection, runs the command, closes and exits: an app may keep the process running. */
 async function query (flags: ConnectFlags, run: (connection: TaskConnection) => Promise<number>): Promise<never> {
   exitOnClosedPipe()
+  if (appArgs.length > 0 && !flags.app) program.error('error: what follows -- are options of the app: name it with -A')
   const connection = await openConnection(flags).catch(fail)
   const code = await run(connection).catch((error: { code?: string }) => {
     printError(error)
@@ -73,6 +76,9 @@ const portOption = (): Option =>
 /** Celery's spelling. It sets the value of `--log-level`. */
 const celeryLogLevel = (): Option => new Option('--loglevel <level>').argParser(level).hideHelp()
 
+const APP_OPTIONS_HELP = `
+What follows -- are options of the app, as for fastify start: fastify-tasks worker -A app.js -- --tenant a`
+
 const useEitherSpelling = (_program: Command, command: Command): void => {
   const { loglevel } = command.opts<{ loglevel?: string }>()
   if (loglevel !== undefined) command.setOptionValue('logLevel', loglevel)
@@ -81,7 +87,7 @@ const useEitherSpelling = (_program: Command, command: Command): void => {
 const program = new Command('fastify-tasks')
   .description('Background jobs for Fastify')
   .version(version)
-  .addHelpText('afterAll', EXIT_HELP)
+  .addHelpText('afterAll', APP_OPTIONS_HELP + EXIT_HELP)
   // What a person mistyped is quoted: a URL may be in it.
   .configureOutput({ writeErr: text => printErr(text.replace(/\n$/, '')) })
   .hook('preAction', useEitherSpelling)
@@ -169,4 +175,4 @@ queryCommand('purge <queue>', 'remove all tasks of a queue that have not started
 queryCommand('inspect', 'the queues, the living workers, and what each of them is running')
   .action((flags: ConnectFlags & JsonFlags) => query(flags, connection => inspect(connection, flags)))
 
-await program.parseAsync()
+await program.parseAsync(ownArgs)

@@ -71,7 +71,8 @@ export class Supervisor {
 
   #start (): void {
     this.#stopping = false
-    const args = [...process.execArgv, process.argv[1]!, ...this.#options.args, '--exit-with-parent']
+    const [command, ...rest] = this.#options.args // what follows a -- there is not for this command
+    const args = [...process.execArgv, process.argv[1]!, command!, '--exit-with-parent', ...rest]
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: process.platform !== 'win32' // there it would open a window

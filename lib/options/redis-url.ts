@@ -28,6 +28,7 @@ export const isHost = (value: unknown): boolean => typeof value === 'string' && 
 /** A place that was refused, without what could be a password. */
 export function describePlace (value: unknown, describe: (value: unknown) => string): string {
   if (typeof value !== 'string') return describe(value)
+  if (/^\s*["'`]/.test(value)) return 'a string that begins with a quote'
   const [scheme] = /^[a-z]{1,10}:\/\//i.exec(value) ?? []
   return scheme ? `a string that begins with "${scheme}"` : 'another string'
 }

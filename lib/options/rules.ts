@@ -212,7 +212,15 @@ export const routesRules: Rules = {
   cancel: bool('It mounts DELETE /tasks/:id.'),
   onRequest: hook,
   preHandler: hook,
-  authorize
+  authorize,
+  publicBase: {
+    ok: value => typeof value === 'string' && /^(\/|https?:\/\/)[^?#]*[^/?#]$/.test(value) && !value.startsWith('//'),
+    expected: 'a path that starts with "/", or an http(s) URL, without a "/" at its end',
+    fix: 'For example "/api" or "https://example.com/api".'
+  },
+  logLevel: { ok: value => typeof value === 'string', expected: 'a level of the log', fix: 'For example "warn".' },
+  config: object('As in a route of Fastify.'),
+  constraints: object('As in a route of Fastify: { host: "api.example.com" }.')
 }
 
 export const threadsRules: Rules = {

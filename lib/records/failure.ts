@@ -1,8 +1,9 @@
 /**
  * A failure that can be stored and read, made of any value that a handler throws.
  */
-import { inspect, toUSVString } from 'node:util'
+import { inspect, toUSVString, types } from 'node:util'
 import { describeKind, hideCredentials, tryOr } from '../describe.ts'
+import { appTime } from '../timers.ts'
 import type { TaskErrorRecord } from '../types.ts'
 
 export interface Failure {
@@ -16,6 +17,8 @@ export interface Failure {
 
 const MAX_MESSAGE = 4_096
 const MAX_STACK = 8_192
+/** Errors may be causes of each other. */
+const MAX_CAUSES = 5
 /** Limit of retryAfter: 30 days, in ms. A mistaken value delays a task by no more. */
 const MAX_RETRY_AFTER_MS = 2_592_000_000
 const NON_RETRYABLE_CODES = new Set([
@@ -55,17 +58,17 @@ const innerErrors = (thrown: unknown): unknown[] => tryOr(() => {
   return Array.isArray(errors) ? errors.slice(0, 10) : []
 }, [])
 
-/** The stack, and the stacks of at most five causes: errors may be causes of each other. */
+/** The stack, and the stacks of its causes. */
 function stackOf (thrown: unknown, depth = 0): string {
   const stack = peek(thrown, 'stack')
   const text = typeof stack === 'string' ? stack : describe(thrown)
   const cause = peek(thrown, 'cause')
-  return cause === undefined || depth === 5 ? text : `${text}\nCaused by: ${stackOf(cause, depth + 1)}`
+  return cause === undefined || depth === MAX_CAUSES ? text : `${text}\nCaused by: ${stackOf(cause, depth + 1)}`
 }
 
 function retryAfterOf (thrown: unknown): number | null {
   const value = peek(thrown, 'retryAfter')
-  const ms = tryOr(() => value instanceof Date ? value.getTime() - Date.now() : value, null)
+  const ms = tryOr(() => value instanceof Date ? value.getTime() - appTime() : value, null)
   return typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 ? Math.ceil(Math.min(ms, MAX_RETRY_AFTER_MS)) : null
 }
 
@@ -93,4 +96,34 @@ export function toFailure (thrown: unknown): Failure {
 export function toLoggableError ({ error: { name, message, code }, stack }: Failure): Error {
   const error = new Error(hideCredentials(message))
   return Object.assign(error, { name, stack: hideCredentials(stack), ...(code === null ? {} : { code }) })
+}
+
+/**
+ * An error as the log gets it: with its class and its causes, and those of its own properties that are plain values. A
+ * copy: getters of the thrown value may throw, and an error of ioredis carries the command with its arguments,
+ * passwords included. A message may quote a URL: the log gets it without user and password. Never throws.
+ */
+export function toLoggable (thrown: unknown, depth = 0): Error {
+  if (!types.isNativeError(thrown)) return toLoggableError(toFailure(thrown))
+  const { error: { message }, stack } = toFailure(thrown)
+  const own = peek(thrown, 'stack')
+  const cause = peek(thrown, 'cause')
+  const hasCause = cause !== undefined && depth < MAX_CAUSES
+  const copy = new Error(hideCredentials(message), hasCause ? { cause: toLoggable(cause, depth + 1) } : {})
+  Object.setPrototypeOf(copy, tryOr(() => Object.getPrototypeOf(thrown), Error.prototype))
+  copy.stack = hideCredentials(typeof own === 'string' ? truncate(own, MAX_STACK) : stack)
+  // Not assigned: the class may have a getter of this name, without a setter.
+  return Object.defineProperties(copy, Object.getOwnPropertyDescriptors(plainProperties(thrown)))
+}
+
+/** Its own strings, numbers and booleans. What it holds beyond that may be large, or secret. */
+function plainProperties (thrown: object): Record<string, unknown> {
+  const plain: Record<string, unknown> = {}
+  for (const key of tryOr(() => Object.keys(thrown), [])) {
+    const value = peek(thrown, key)
+    if (key === 'message' || key === 'stack' || key === 'cause') continue
+    if (typeof value === 'string') plain[key] = hideCredentials(truncate(value, MAX_MESSAGE))
+    else if (typeof value === 'number' || typeof value === 'boolean') plain[key] = value
+  }
+  return plain
 }

@@ -3,7 +3,7 @@
  */
 import type { FastifyReply } from 'fastify'
 import * as errors from '../errors.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
 import { clientDisconnect } from './client-disconnect.ts'
@@ -13,18 +13,21 @@ import { queueOf, type IdRequest, type RouteContext } from './route-context.ts'
 
 /** A client that reads so slowly that this many bytes wait for it is disconnected. */
 const MAX_BACKLOG_BYTES = 1_048_576
+/** When a client comes back that came while Redis did not answer, in ms. */
+const RETURN_AFTER_MS = 2_000
 
 /** Asks `authorize` before each event, too. Throws FST_TASKS_NOT_FOUND, FST_TASKS_REDIS_UNAVAILABLE. */
 export async function streamEvents (
   { registry, closing }: RouteContext, request: IdRequest, reply: FastifyReply
 ): Promise<unknown> {
   const { id } = request.params
-  const { record, life } = await registry.findVisible(request, id, queueOf(request))
+  const current = await registry.findVisible(request, id, queueOf(request)).catch(unlessOutage(request))
+  if (!current) return askToReturn(reply)
+  const { record, life } = current
   if (isTerminal(record.state) && request.headers['last-event-id'] === eventIdOf(record)) return reply.code(204).send()
   const signal = AbortSignal.any([closing, clientDisconnect(reply)])
   // Now, not with the first event: a client that already has the current state gets none, and is connected too.
-  reply.sse.sendHeaders()
-  reply.raw.flushHeaders()
+  sendHeaders(reply)
   try {
     for await (const found of recordChanges(registry, id, signal, record.queue)) {
       if (found.life !== life) return // another task has its id by now
@@ -33,9 +36,34 @@ export async function streamEvents (
   } catch (error) {
     // The headers have been sent, so the stream can only end. The client reconnects with its last id.
     if (signal.aborted || error instanceof errors.TaskNotFound) return // or it may not see the task any more
-    const fields = { event: 'stream.failed', taskId: record.id, err: toLoggableError(toFailure(error)) }
+    const fields = { event: 'stream.failed', taskId: record.id, err: toLoggable(error) }
     request.log.warn(fields, 'event stream of a task ended early: the client has to reconnect')
   }
+}
+
+/** Null if Redis does not answer, and the client says that it wants events, as each EventSource does. */
+const unlessOutage = ({ headers: { accept } }: IdRequest) => (error: unknown): null => {
+  if (error instanceof errors.RedisUnavailable && /text\/event-stream/i.test(accept ?? '')) return null
+  throw error
+}
+
+/**
+ * An EventSource that gets another status than 200 never comes back, and the task goes on without it. It comes back
+ * after a stream that ends, however often.
+ */
+function askToReturn (reply: FastifyReply): void {
+  sendHeaders(reply)
+  reply.raw.write(`retry: ${RETURN_AFTER_MS}\n\n`)
+}
+
+function sendHeaders (reply: FastifyReply): void {
+  const { raw } = reply
+  if ('stream' in raw) { // HTTP/2 has no Connection header, and Node warns of it
+    const { setHeader } = raw
+    raw.setHeader = (name, value) => /^connection$/i.test(name) ? raw : setHeader.call(raw, name, value)
+  }
+  reply.sse.sendHeaders()
+  raw.flushHeaders()
 }
 
 function push (reply: FastifyReply, record: TaskRecord): void {

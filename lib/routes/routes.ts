@@ -2,56 +2,81 @@
  * Mounts the routes: `GET /tasks/:id`, `GET /tasks/:id/events`, and `DELETE /tasks/:id` if the app asks for it.
  */
 import { fastifySSE } from '@fastify/sse'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { cancelTask } from './cancel.ts'
+import { compilersOf } from './compilers.ts'
+import { followErrorHandler } from './error-handler.ts'
+import { routeTaken } from './route-clash.ts'
 import { streamEvents } from './events.ts'
 import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
 import * as schemas from './schemas.ts'
 import { getStatus } from './status.ts'
+import { MAX_TIMER } from '../options.ts'
 import type { IdRequest, RouteContext } from './route-context.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { RoutesOptions } from '../types.ts'
 
 /** How often an open stream gets a comment, so that proxies keep it open, in ms. */
 const HEARTBEAT_MS = 15_000
+/** The longest poll, and some time to answer. */
+const LONGEST_POLL_MS = 90_000
 
 /** The routes of one registry, for `fastify.register(routes, { prefix })`. */
 export function makeRoutes (registry: AppTasks, options: RoutesOptions): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
-    registry.path = fastify.prefix
+    registry.path = (options.publicBase ?? '') + fastify.prefix
     const context: RouteContext = { registry, closing: registry.closing }
     fastify.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store')
       done()
     })
+    followErrorHandler(fastify)
+    ignoreBodies(fastify)
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT_MS })
-    mount(fastify, context, options)
+    try {
+      mount(fastify, context, options)
+    } catch (error) {
+      throw routeTaken(error)
+    }
   }
 }
 
+/** No route reads a body. Clients send a Content-Type with a DELETE, and no body: Fastify would answer 400. */
+function ignoreBodies (fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
+}
+
 function mount (fastify: FastifyInstance, context: RouteContext, options: RoutesOptions): void {
-  const { statusSchema, statusHeaders, eventsSchema, eventsHeaders, cancelSchema, cancelHeaders } = schemas
+  const { statusSchema, statusHeaders, eventsSchema, eventsHeaders, cancelSchema, cancelHeaders, copyOf } = schemas
   const shared = (headers: DocumentedHeaders): object => sharedOptions(fastify, context.registry, options, headers)
-  fastify.get('/:id', { ...shared(statusHeaders), schema: statusSchema },
+  fastify.get('/:id', { ...shared(statusHeaders), schema: copyOf(statusSchema), ...atLeast(fastify, LONGEST_POLL_MS) },
     (request: IdRequest, reply) => getStatus(context, request, reply))
-  fastify.get('/:id/events', { ...shared(eventsHeaders), schema: eventsSchema, sse: 'only', exposeHeadRoute: false },
+  const stream = { sse: 'only', exposeHeadRoute: false, ...atLeast(fastify, MAX_TIMER) } as const
+  fastify.get('/:id/events', { ...shared(eventsHeaders), schema: copyOf(eventsSchema), ...stream },
     (request: IdRequest, reply) => streamEvents(context, request, reply))
   if (!options.cancel) return
-  fastify.delete('/:id', { ...shared(cancelHeaders), schema: cancelSchema },
+  fastify.delete('/:id', { ...shared(cancelHeaders), schema: copyOf(cancelSchema) },
     (request: IdRequest, reply) => cancelTask(context, request, reply))
+}
+
+/** The route has at least so many ms, if the app has set a handlerTimeout for all routes. */
+function atLeast ({ initialConfig }: FastifyInstance, ms: number): { handlerTimeout?: number } {
+  const { handlerTimeout = 0 } = initialConfig as { handlerTimeout?: number }
+  return handlerTimeout > 0 && handlerTimeout < ms ? { handlerTimeout: ms } : {}
 }
 
 /** The options that all routes have, in objects of their own for each route: plugins push into the arrays. */
 function sharedOptions (
-  fastify: FastifyInstance, registry: AppTasks, { onRequest, preHandler }: RoutesOptions, headers: DocumentedHeaders
+  fastify: FastifyInstance, registry: AppTasks, options: RoutesOptions, headers: DocumentedHeaders
 ): object {
+  const { onRequest, preHandler, logLevel, config, constraints } = options
   return {
     onRequest: [onRequest ?? []].flat(),
     preHandler: [preHandler ?? []].flat(),
-    // Looked up for each error: the app may set its error handler after this plugin.
-    errorHandler: (error: any, request: FastifyRequest, reply: FastifyReply) =>
-      fastify.errorHandler(error, request, reply),
-    ...schemas.compilers,
-    config: { swaggerTransform: swaggerTransform(registry, headers) }
+    ...compilersOf(fastify),
+    ...(logLevel && { logLevel }),
+    ...(constraints && { constraints: { ...constraints } }),
+    config: { ...config, swaggerTransform: swaggerTransform(registry, headers) }
   }
 }

@@ -1,11 +1,7 @@
 /**
  * The schemas of the routes, with the texts of their OpenAPI document.
  */
-import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import { STATES } from '../records/states.ts'
-
-/** The routes' own compilers: the app's may be zod's, which take no JSON Schema. An id needs no validation. */
-export const compilers = { validatorCompiler: () => () => true, serializerCompiler: SerializerSelector()({}, {}) }
 
 const textOrNull = { type: ['string', 'null'] }
 const timeOrNull = { type: ['string', 'null'], format: 'date-time' }
@@ -160,3 +156,17 @@ export const eventsHeaders = {
 }
 
 export const cancelHeaders = { response: { 503: { 'retry-after': retryAfter } } }
+
+const ours = new Set<unknown>([
+  params, querystring, streamSchema.content['text/event-stream'].schema,
+  ...[statusSchema, eventsSchema, cancelSchema].flatMap<object>(({ response }) => Object.values(response))
+])
+
+/** Whether a part of a route's schema is from here. */
+export const isOurs = (schema: unknown): boolean => ours.has(schema)
+
+interface RouteSchema { tags: string[], response: object }
+
+/** A copy for one route: a hook of the app may add to it. */
+export const copyOf = <T extends RouteSchema>(schema: T): T =>
+  ({ ...schema, tags: [...schema.tags], response: { ...schema.response } })

@@ -60,7 +60,8 @@ async function answerLater (
 function answer (
   { registry, closing }: RouteContext, { record, delayedTo }: FoundTask, { headers }: IdRequest, reply: FastifyReply
 ): Answer {
-  if (closing.aborted) reply.header('connection', 'close') // a connection that stays open holds up the close
+  // A connection that stays open holds up the close. HTTP/2 has no such header, and Node warns of it.
+  if (closing.aborted && !('stream' in reply.raw)) reply.header('connection', 'close')
   reply.header('etag', etagOf(record))
   if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(delayedTo, registry.clock.now()))
   const isKnown = isInIfNoneMatch(headers['if-none-match'] ?? '', record)

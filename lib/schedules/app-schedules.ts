@@ -6,6 +6,7 @@
  * 3. sets, reads and changes schedules at run time.
  */
 import { randomUUID } from 'node:crypto'
+import { appTime, clearTimeout, setTimeout } from '../timers.ts'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { within } from '../within.ts'
@@ -199,7 +200,7 @@ function checkTimes (id: string, checked: CheckedSchedule): CheckedSchedule {
   if (fields > 5 && !timing.seconds) throw invalid(`it has ${fields} fields`)
   let next: number | null
   try {
-    next = new Calendar({ cron, ...timing }).next(Date.now())
+    next = new Calendar({ cron, ...timing }).next(appTime())
   } catch (error) {
     throw invalid((error as Error).message)
   }

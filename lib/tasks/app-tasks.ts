@@ -2,6 +2,7 @@
  * The tasks of one plugin instance. It puts the parts of this room together, for the decorators, the routes and the
  * workers.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { makeDefinition, type Definition } from './definition.ts'
@@ -32,6 +33,8 @@ export class AppTasks implements ChangeSource<FoundTask> {
   readonly calls: BoundedCalls
   readonly clock: StoreClock
   readonly pubSub: PubSub
+  /** Runs work in the async context of `register`: a worker that a request starts runs the tasks of all requests. */
+  readonly outside = AsyncLocalStorage.snapshot()
   readonly #registry: TaskRegistry
   readonly #lookup: TaskLookup
   readonly #producer: TaskProducer

@@ -6,6 +6,7 @@
  * 3. calls listeners back at regular times too, since a message may be lost.
  */
 import { TRY_AGAIN } from './advice.ts'
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from '../timers.ts'
 import type { Queue } from '../store/contract.ts'
 import type { PubSub, BoundedCalls } from '../store/store-contract.ts'
 

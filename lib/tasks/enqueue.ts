@@ -7,7 +7,6 @@
  * 4. finds out whose task it is if an id was taken.
  */
 import { randomUUID } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
 import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
@@ -15,6 +14,7 @@ import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../op
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
+import { uptime } from '../timers.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
@@ -88,7 +88,7 @@ export class TaskProducer {
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
     const task = this.#prepare(name, data, options)
     event?.ids.push(task.id)
-    const start = performance.now()
+    const start = uptime()
     const added = await this.#send(task, start, () => task.queue.add(task))
     const created = added || await this.#isOwn(task, start)
     return this.#handleOf(task, created)
@@ -121,7 +121,7 @@ export class TaskProducer {
 
   /** For each: whether this call made the task. */
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
-    const start = performance.now()
+    const start = uptime()
     const added = await this.#send(batch[0]!, start, () => queue.addMany(batch), MANY_IN_DOUBT)
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))

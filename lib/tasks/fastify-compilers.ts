@@ -20,7 +20,7 @@ interface SchemaController {
 }
 
 /** A property that Fastify keeps on an instance, or on one of its parents. */
-function inherited<T> (instance: FastifyInstance, description: string): T | undefined {
+export function inherited<T> (instance: FastifyInstance, description: string): T | undefined {
   for (let holder: any = instance; holder; holder = Object.getPrototypeOf(holder)) {
     const key = Object.getOwnPropertySymbols(holder).find(symbol => symbol.description === description)
     if (key) return holder[key]

@@ -8,6 +8,7 @@
  */
 import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
+import { currentParams } from './request-context.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
 import type { Settings } from '../options.ts'
 import {
@@ -173,8 +174,9 @@ export class TaskLookup implements HandleSource {
 
   /** With the queue, unless the id is enough. */
   location ({ id, queue, hasUniqueId }: TaskIdentity): string | null {
-    if (this.path === null) return null
-    return `${this.path}/${encodeURIComponent(id)}${hasUniqueId ? '' : `?queue=${queue}`}`
+    const path = this.path === null ? null : withParams(this.path)
+    if (path === null) return null
+    return `${path}/${encodeURIComponent(id)}${hasUniqueId ? '' : `?queue=${queue}`}`
   }
 
   /** See `ChangeWatcher.watch`. */
@@ -187,6 +189,18 @@ export class TaskLookup implements HandleSource {
     this.isClosing = true
     await this.#watcher.close(ms)
   }
+}
+
+/** A parameter in the prefix under which the app registers the plugin: `/:tenant`. */
+const PARAM = /(?<=\/):(\w+)(\([^)]*\))?/g
+
+/** The parameters of the current request, filled in. Null if it has not all of them. */
+function withParams (path: string): string | null {
+  if (!path.includes('/:')) return path
+  const params = currentParams()
+  const filled = path.replaceAll(PARAM, (whole, name) =>
+    typeof params[name] === 'string' ? encodeURIComponent(params[name]) : whole)
+  return filled.includes('/:') ? null : filled
 }
 
 /** Other producers choose other ids than we do: any text of a length that a key may have. */

@@ -24,6 +24,12 @@ export function runWithOrigin<T> (origin: Origin | undefined, work: () => T): T 
   return origin === undefined && current.getStore() === undefined ? work() : current.run(origin, work)
 }
 
+/** The parameters in the path of the request that is being handled. */
+export function currentParams (): Record<string, unknown> {
+  const context = current.getStore()
+  return context && 'raw' in context ? context.params as Record<string, unknown> : {}
+}
+
 /** The origin of a task that is enqueued now. */
 export function currentOrigin (): Origin | undefined {
   const context = current.getStore()

@@ -7,7 +7,7 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as errors from '../errors.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import type { Authorize, AuthorizeRecord } from '../types.ts'
 import type { FoundTask } from './found-task.ts'
 
@@ -46,7 +46,7 @@ export class TaskVisibility {
     try {
       if (await authorize.call(instance, request, record)) return found
     } catch (error) {
-      const fields = { event: 'task.authorize_failed', taskId: id, task: name, err: toLoggableError(toFailure(error)) }
+      const fields = { event: 'task.authorize_failed', taskId: id, task: name, err: toLoggable(error) }
       request.log.error(fields, 'authorize failed: the request is answered as for an unknown id')
     }
     throw new errors.TaskNotFound(id)

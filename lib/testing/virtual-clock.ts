@@ -6,6 +6,7 @@ import * as errors from '../errors.ts'
 import { Ticker } from '../schedules/ticker.ts'
 import { list } from '../tasks/listing.ts'
 import { advanceSettings, drainSettings } from '../options.ts'
+import { clearTimeout, setTimeout } from '../timers.ts'
 import type { AutoWorkers } from './auto-workers.ts'
 import type { TestClock } from './test-clock.ts'
 import type { MemoryStore } from '../store/memory/store.ts'
@@ -45,6 +46,7 @@ export class MemoryClock implements TestClock {
 
   drain (options: DrainOptions): Promise<Drained> {
     const { timeout, delayed } = drainSettings(options)
+    this.#checkOpen('drain')
     return this.#inTurn(() => this.#withWorkers('drain', timeout, async idle => {
       await idle()
       if (!delayed) return
@@ -54,6 +56,7 @@ export class MemoryClock implements TestClock {
 
   advance (ms: number, options: AdvanceOptions): Promise<Drained> {
     const { timeout, wait } = advanceSettings(ms, options)
+    this.#checkOpen('advance')
     // Without waiting everything starts at the new time: one handler could not finish before the next one's time.
     if (!wait) {
       return this.#inTurn(async () => {
@@ -67,6 +70,10 @@ export class MemoryClock implements TestClock {
       for (let due = this.#store.due; due !== null && due <= end; due = this.#store.due) await this.#moveTo(due, idle)
       this.#store.moveTo(end)
     }))
+  }
+
+  #checkOpen (call: string): void {
+    if (this.#closing.signal.aborted) throw new errors.Closed(`a call of ${call}`, 'The clock was not moved.')
   }
 
   async #moveTo (time: number, idle: UntilIdle): Promise<void> {
@@ -113,7 +120,7 @@ export class MemoryClock implements TestClock {
 
   async #explain (call: string, reason: unknown): Promise<unknown> {
     if (reason instanceof Error) return reason
-    const unfinished = await unfinishedTasks(this.#registry)
+    const unfinished = await unfinishedTasks(this.#registry).catch(() => ['not known any more'])
     return new errors.NotDrained(this.#registry.settings.name, call, reason, unfinished.join(', '))
   }
 }

@@ -46,7 +46,8 @@ export interface FastifyTasks<
    * Types come from the schemas, through the instance's type provider; else from `Tasks`; else from the type arguments,
    * or from the handler.
    * @throws FST_TASKS_ALREADY_DEFINED, FST_TASKS_NAME_INVALID, FST_TASKS_TASK_OPTION_INVALID,
-   * FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_OPTION_CLASH
+   * FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_THREAD_BUNDLED, FST_TASKS_OPTION_UNKNOWN,
+   * FST_TASKS_OPTION_CLASH
    */
   define<
     Data = never, Result = never, Progress = never, const Name extends string = string,

@@ -1,7 +1,7 @@
 /**
  * The options of `register`, of a task and of each call. docs/reference/options.md is generated from these comments.
  */
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyRequest, LogLevel, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import type { TaskRecord, TaskState } from './record.ts'
 
@@ -205,6 +205,17 @@ export interface RoutesOptions {
    * none any other task.
    */
   authorize?: Authorize
+  /**
+   * What clients have to put in front of the path of a route, if a proxy or `rewriteUrl` removes it: a path (`/api`) or
+   * a URL (`https://example.com/api`). `Location` and `handle.location` begin with it. Default: nothing.
+   */
+  publicBase?: string
+  /** Level of the log of these routes, as in a route of Fastify. Default: the app's. */
+  logLevel?: LogLevel
+  /** `config` of these routes, for hooks and plugins of the app (`request.routeOptions.config`). Default: none. */
+  config?: object
+  /** Constraints of these routes, as in a route of Fastify: `{ host: 'api.example.com' }`. Default: none. */
+  constraints?: Record<string, unknown>
 }
 
 /** A Redis Cluster: some of its nodes (a URL, or `{ host, port }`), and ioredis' own options of a cluster. */

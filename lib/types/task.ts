@@ -24,7 +24,10 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
   readonly queue: string
   /** False if a task with this id was enqueued before. The handle is then on that task. */
   readonly created: boolean
-  /** Path of its status route, or null with `routes: false`. */
+  /**
+   * Path of its status route. Null with `routes: false`, and if the path has a parameter (the prefix `/:tenant`) that
+   * the current request has not.
+   */
   readonly location: string | null
   /** Its record as it was enqueued, without a round trip. Null if `created` is false. */
   readonly snapshot: TaskRecord<Result, Progress> | null
@@ -67,7 +70,10 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly app: FastifyInstance
   /** Aborted on timeout, cancel, shutdown, and if the claim was lost. `signal.reason.code` says why. */
   readonly signal: AbortSignal
-  /** The app's logger with `taskId`, `task`, `attempt`, `reqId`, `trace_id`, `span_id` and `trace_flags`. */
+  /**
+   * The app's logger with `taskId`, `task`, `attempt`, `reqId` (or the app's `requestIdLogLabel`), `trace_id`,
+   * `span_id` and `trace_flags`.
+   */
   readonly log: FastifyBaseLogger
   /**
    * Stores a stage (any text, at most 256 characters) and progress (any JSON). Other processes can read them at once.

@@ -4,10 +4,10 @@
  * 1. by a call that does not block; a lost reply is asked for again, with the same token;
  * 2. by a wait in Redis, on a connection of its own; if the connection is cut, the wait is cancelled by its token.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { debugFields } from './debug-log.ts'
 import { numberOf, toToken } from '../store/claim-token.ts'
 import * as telemetry from '../telemetry.ts'
+import { setImmediate, sleep } from '../timers.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimReply, ConsumerQueue } from '../store/contract.ts'

@@ -5,9 +5,10 @@
 import { hostname } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
-import { toLoggableError, toFailure } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import { version } from '../version.ts'
 import { encodeWorkerInfo, type RunningTaskInfo, type StoredWorkerInfo } from '../records/worker-info.ts'
+import { clearInterval, setInterval } from '../timers.ts'
 import type { StoreConnection, Queue } from '../store/contract.ts'
 
 export interface HeartbeatOptions {
@@ -59,7 +60,7 @@ export class Heartbeat {
     this.#sending = true
     // A Redis that is out of memory refuses it. The worker is not listed until there is room, but it works.
     await this.#sendToQueues().catch(error => {
-      log.debug({ event: 'worker.heartbeat_failed', err: toLoggableError(toFailure(error)) }, 'worker heartbeat failed')
+      log.debug({ event: 'worker.heartbeat_failed', err: toLoggable(error) }, 'worker heartbeat failed')
     })
     this.#sending = false
   }

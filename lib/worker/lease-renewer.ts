@@ -9,11 +9,11 @@
  *
  * A store without upkeep has no leases that expire: then only `check` is used.
  */
-import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import { debugFields } from './debug-log.ts'
 import { Repeater } from './repeater.ts'
+import { uptime } from '../timers.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { ClaimRef, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
 
@@ -63,7 +63,7 @@ export class LeaseRenewer {
    */
   get inDoubt (): boolean {
     const { queue: { upkeep }, stallInterval } = this.#options
-    return upkeep !== null && (this.#unchecked || performance.now() - this.#renewedAt > stallInterval / 2)
+    return upkeep !== null && (this.#unchecked || uptime() - this.#renewedAt > stallInterval / 2)
   }
 
   /** A claim found that the lease had expired, and renewed it: the next renewal cannot see that any more. */
@@ -115,7 +115,7 @@ export class LeaseRenewer {
   async #renew (): Promise<void> {
     const { queue, worker, oldestClaim, claims, log } = this.#options
     if (this.#stopped) return // a lease that has ended must not begin again
-    const sentAt = performance.now()
+    const sentAt = uptime()
     const { kept, cancels } = await queue.renew(worker, oldestClaim())
     if (!kept) this.#unchecked = true
     if (this.#unchecked || cancels) await this.#checkAll()
@@ -150,10 +150,10 @@ export class LeaseRenewer {
   /** A handler that holds the event loop holds up renewals too: the lease of this worker may expire. */
   #watchEventLoop (): void {
     const { stallInterval, log, running } = this.#options
-    let last = performance.now()
+    let last = uptime()
     this.#repeater.every(LAG_CHECK_MS, () => {
-      const lateMs = Math.round(performance.now() - last - LAG_CHECK_MS)
-      last = performance.now()
+      const lateMs = Math.round(uptime() - last - LAG_CHECK_MS)
+      last = uptime()
       if (lateMs < stallInterval / 6) return
       const fields = { event: 'worker.event_loop_held', lateMs, stallInterval, running: running() }
       log.warn(fields, 'event loop was held up by a task: past stallInterval its claim is lost and it runs twice. ' +

@@ -1,24 +1,35 @@
 /**
  * The log line of a finished attempt: one for each task, as Fastify has one for each request.
  */
-import { toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import type { Attempt } from '../attempt/attempt.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
+import type { Settlement } from '../store/contract.ts'
 
+interface Failed { durationMs: number, err: Error }
 type LoggedResult = Exclude<AttemptResult, { kind: 'lost' }>
 
-export function logResult (attempt: Attempt, result: LoggedResult, durationMs: number): void {
+/** @param settlement what is written. Null if the task was released */
+export function logResult (attempt: Attempt, result: LoggedResult, settlement: Settlement | null): void {
+  const { now, startedAt } = attempt.task
+  const durationMs = now - startedAt!
   switch (result.kind) {
     case 'succeeded':
       // Making the task's own log costs more than all else here.
       if (attempt.logs('info')) attempt.log.info({ event: 'task.completed', durationMs }, 'task completed')
       return
-    case 'failed': {
-      const fields = { event: 'task.failed', durationMs, err: toLoggableError(result.failure) }
-      return attempt.log.error(fields, 'task failed')
-    }
+    case 'failed': return logFailed(attempt, { durationMs, err: toLoggable(result.thrown) }, settlement)
     case 'cancelled': return attempt.log.info({ event: 'task.cancelled', durationMs }, 'task cancelled')
     case 'released': return attempt.log.info({ event: 'task.released', durationMs }, 'task released')
     default: return result satisfies never
   }
+}
+
+/** An error only if it was the last attempt: whoever is called at night for errors has nothing to do before. */
+function logFailed (attempt: Attempt, { durationMs, err }: Failed, settlement: Settlement | null): void {
+  const { log, task } = attempt
+  if (settlement?.outcome !== 'retry') return log.error({ event: 'task.failed', durationMs, err }, 'task failed')
+  const nextAttemptAt = new Date(task.now + (settlement.ms ?? 0)).toISOString()
+  const fields = { event: 'task.retrying', durationMs, nextAttemptAt, attempts: attempt.attempts, err }
+  log.warn(fields, 'task attempt failed: it will be tried again')
 }

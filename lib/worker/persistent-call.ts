@@ -3,11 +3,11 @@
  * twice: each of our scripts that writes checks the claim first.
  */
 import { setMaxListeners } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { causeOf, LogLimit } from '../log-limit.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import * as telemetry from '../telemetry.ts'
+import { sleep } from '../timers.ts'
 
 const FIRST_PAUSE_MS = 50
 const MAX_PAUSE_MS = 500
@@ -87,7 +87,7 @@ export class PersistentCalls {
     this.#failing.add(call)
     if (!this.#limit.allows(causeOf(error))) return
     this.#logged = true
-    const fields = { event: 'redis.call_failed', call, err: toLoggableError(toFailure(error)) }
+    const fields = { event: 'redis.call_failed', call, err: toLoggable(error) }
     this.#log.warn(fields, 'Redis call failed, retrying until it succeeds')
   }
 

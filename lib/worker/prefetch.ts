@@ -2,7 +2,7 @@
  * Tasks that a worker claimed before it has a slot for them, so that quick tasks do not wait for Redis. Slow tasks are
  * not prefetched: they wait in the queue, where any worker finds them.
  */
-import { performance } from 'node:perf_hooks'
+import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { ClaimedJob, ClaimRef } from '../store/contract.ts'
 
 /** Prefetched tasks should start within this time, in ms. */
@@ -31,14 +31,14 @@ export class PrefetchWindow {
   /** @param isFull whether no slot is free: if no task ended lately, all slots have slow tasks */
   size (isFull: boolean): number {
     if (this.#meanRunMs === null) return 0
-    if (performance.now() - this.#lastEndedAt > (isFull ? TARGET_START_MS : STALE_AFTER_MS)) return 0
+    if (uptime() - this.#lastEndedAt > (isFull ? TARGET_START_MS : STALE_AFTER_MS)) return 0
     const cap = Math.max(MAX_FACTOR * this.#concurrency, MIN_CAP)
     return Math.min(cap, Math.floor(this.#concurrency * TARGET_START_MS / Math.max(this.#meanRunMs, 0.01)))
   }
 
-  /** @param startedAt when the task started, as `performance.now()` */
+  /** @param startedAt when the task started, as `uptime()` */
   taskEnded (startedAt: number): void {
-    this.#lastEndedAt = performance.now()
+    this.#lastEndedAt = uptime()
     const ms = this.#lastEndedAt - startedAt
     this.#meanRunMs = this.#meanRunMs === null ? ms : this.#meanRunMs + (ms - this.#meanRunMs) * EWMA_ALPHA
   }
@@ -47,7 +47,7 @@ export class PrefetchWindow {
 /** A claimed task without a slot. */
 export interface PrefetchedJob {
   job: ClaimedJob
-  /** When it was claimed: on Redis' clock (ms since 1970), and as `performance.now()`. */
+  /** When it was claimed: on Redis' clock (ms since 1970), and as `uptime()`. */
   now: number
   since: number
 }
@@ -69,7 +69,7 @@ export class PrefetchBuffer {
 
   /** @param now Redis' clock at the claim, ms since 1970 */
   add (jobs: ClaimedJob[], now: number): void {
-    const since = performance.now()
+    const since = uptime()
     for (const job of jobs) this.#jobs.push({ job, now, since })
   }
 
@@ -92,7 +92,7 @@ export class PrefetchBuffer {
     this.#timer = null
     const [oldest] = this.#jobs
     if (!oldest) return
-    const left = oldest.since + MAX_PREFETCHED_MS - performance.now()
+    const left = oldest.since + MAX_PREFETCHED_MS - uptime()
     if (left > 0) this.#timer = setTimeout(() => this.#check(), left)
     else this.#onOverdue()
   }

@@ -4,7 +4,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { causeOf, LogLimit } from '../log-limit.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
+import { clearInterval, setInterval } from '../timers.ts'
 import type { StoreConnection } from '../store/contract.ts'
 
 export class Repeater {
@@ -32,7 +33,7 @@ export class Repeater {
     this.#busy.add(what)
     await work().catch(error => {
       if (!this.#limit.allows(`${what} ${causeOf(error)}`)) return
-      const fields = { event: 'upkeep.failed', work: what, err: toLoggableError(toFailure(error)) }
+      const fields = { event: 'upkeep.failed', work: what, err: toLoggable(error) }
       this.#log.warn(fields, 'upkeep failed, the next turn tries again')
     })
     this.#busy.delete(what)

@@ -7,7 +7,6 @@
  *
  * A handler that goes on after its abort keeps its slot until it returns.
  */
-import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AttemptOwner } from '../attempt/attempt.ts'
 import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
@@ -18,6 +17,7 @@ import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
 import { solitude } from './solitude.ts'
 import * as telemetry from '../telemetry.ts'
+import { uptime } from '../timers.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
@@ -44,7 +44,7 @@ export interface RunnerOptions {
   instance: string
   worker: string
   runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
-  /** Called when an attempt ended that started at this time (as `performance.now()`). */
+  /** Called when an attempt ended that started at this time (as `uptime()`). */
   onEnded: (startedAt: number) => void
   /** Called when a handler returned: its slot is free. */
   onSlotFree: () => void
@@ -105,7 +105,7 @@ export class Runner implements AttemptOwner {
     const task = this.toTask(prefetched)
     if (task.unreadable) return this.#setAside(task, task.unreadable)
     if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
-    const now = task.now + performance.now() - prefetched.since
+    const now = task.now + uptime() - prefetched.since
     if (isExpired(task.stored, now)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)
     const definition = definitions.get(task.stored.data.name)
@@ -180,11 +180,12 @@ export class Runner implements AttemptOwner {
     task.state = attempt.state
     task.now = clock.now()
     this.#undecided--
-    if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
-    else logResult(attempt, result, task.now - task.startedAt!)
     if (result.kind === 'released') this.#toRelease.push(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
-    if (!settlements.settleResult(task, result)) this.forget(task)
+    const settlement = settlements.settleResult(task, result)
+    if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
+    else logResult(attempt, result, settlement)
+    if (!settlement) this.forget(task)
     this.#wakeWaiters()
   }
 

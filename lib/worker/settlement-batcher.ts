@@ -12,6 +12,7 @@ import { debugFields } from './debug-log.ts'
 import { failWith, finish, settlementOf } from './settlement.ts'
 import { endOfBatch } from '../store/batches.ts'
 import * as telemetry from '../telemetry.ts'
+import { setImmediate } from '../timers.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { ClaimStatus, ConsumerQueue, Settlement } from '../store/contract.ts'
@@ -45,12 +46,11 @@ export class SettlementBatcher {
     this.#options = options
   }
 
-  /** Writes the result of an attempt. False if there is nothing to write: the task was released, or its claim lost. */
-  settleResult (task: ClaimedTask, result: AttemptResult): boolean {
+  /** Writes the result of an attempt. Null if there is nothing to write: the task was released, or its claim lost. */
+  settleResult (task: ClaimedTask, result: AttemptResult): Settlement | null {
     const settlement = this.#settlementOf(task, result)
-    if (!settlement) return false
-    this.settle(settlement, task)
-    return true
+    if (settlement) this.settle(settlement, task)
+    return settlement
   }
 
   /** A result that cannot be written (it is nested too deep for this stack) must not leave the task without an end. */

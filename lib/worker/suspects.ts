@@ -6,9 +6,9 @@
  * If the tasks beside it do not end within stallInterval, a suspect is deferred for as long: this worker goes on with
  * other tasks, and another one may be idle.
  */
-import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import { solitude, type LoneTask, type SolitudeMember } from './solitude.ts'
+import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { Settings } from '../options.ts'
 import type { ClaimRef, ClaimReply, ClaimStatus } from '../store/contract.ts'
 import type { PrefetchedJob } from './prefetch.ts'
@@ -46,7 +46,7 @@ export class Suspects implements SolitudeMember {
     const { settings: { maxStalls } } = this.#options
     // A claim that takes a stalled task takes no other.
     if (jobs.length !== 1 || jobs[0]!.stalls === undefined || jobs[0]!.stalls < maxStalls) return jobs
-    this.#hold({ job: jobs[0]!, now, since: performance.now() })
+    this.#hold({ job: jobs[0]!, now, since: uptime() })
     return []
   }
 

@@ -4,9 +4,9 @@
  * at each due time. The others only look from time to time: they queue what is overdue, and become timekeepers if there
  * are too few.
  */
-import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
+import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { Ticker } from '../schedules/ticker.ts'
 import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
@@ -93,7 +93,7 @@ export class Timekeeper {
 
   /** No-op if it looks earlier anyway, or if `wait` is no number: anybody may publish anything. */
   #lookIn (wait: number): void {
-    const time = performance.now() + wait
+    const time = uptime() + wait
     if (this.#stopped || !(time < this.#nextLook)) return
     if (this.#timer) clearTimeout(this.#timer)
     this.#nextLook = time

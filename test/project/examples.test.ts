@@ -132,6 +132,10 @@ t.test('README.md: fastify-cli serves its app, a worker runs its tasks, and its 
   const record = await send(await addressIn(web), '/resize', { width: 100 })
   const expected = { state: 'succeeded', stage: 'RESIZING', progress: { done: 0 }, attempts: 4, result: { width: 100 } }
   t.match(record, expected)
+  const shown = /^(\{"id":"0d9c[^]*?\})\n```/m.exec(readFileSync('README.md', 'utf8'))![1]!
+  const given = Object.entries(JSON.parse(shown)).map(([key, value]) => [key, /…/.test(String(value)) ? record[key] : value])
+  t.same(record, Object.fromEntries(given), 'it is what README.md shows')
+  t.same(Object.keys(record), given.map(([key]) => key))
   const test = run(t, ['--test', 'app.test.mjs'], env, folder)
   t.same(await test.exited, [0, null], test.out())
 })

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import tasks from '../../lib/plugin.ts'
-import { build, connect, errorOf, inRedis, pass, randomPrefix, reaches, where } from '../support/helpers.ts'
+import {
+  build, connect, errorOf, inRedis, logger, memoryMode, pass, randomPrefix, reaches, until, where
+} from '../support/helpers.ts'
 
 /** When the task's current attempt started, in ms of Redis' clock (in memory mode, of its virtual clock). */
 const startOf = async (app: FastifyInstance, id: string): Promise<number> =>
@@ -129,4 +131,25 @@ t.test('a handler that throws what must not be looked at: the task retries, fail
   const handle = await app.tasks.enqueue('x')
   t.equal((await errorOf(handle.result({ timeout: 20_000 }))).code, 'FST_TASKS_FAILED')
   t.match(await handle.status(), { name: 'x', state: 'failed', attempt: 2 })
+})
+
+t.test('a failure that is tried again is logged as a warning with the next time, the last one as an error', async t => {
+  const log = logger()
+  const backoff = { strategy: 'fixed', delay: 60_000 }
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('x', { retries: 1, backoff }, () => { throw new Error('no') })
+    app.tasks.define('never', { retries: 1, backoff }, () => { throw new tasks.Unrecoverable('no') })
+  }, { logger: { stream: log.stream } })
+  const { id } = await app.tasks.enqueue('x')
+  const { dueAt } = await reaches(app, id, 'retrying')
+  const line = await until('it is logged', () => log.find('task.retrying'))
+  t.match(line, { level: 40, attempt: 1, attempts: 2, taskId: id, err: { message: 'no' } })
+  t.ok(Math.abs(Date.parse(line.nextAttemptAt) - Date.parse(dueAt!)) < 5_000, `${line.nextAttemptAt} ${dueAt}`)
+  t.notOk(log.find('task.failed'))
+  const never = await app.tasks.enqueue('never')
+  await reaches(app, never.id, 'failed')
+  t.match(await until('it is logged', () => log.find('task.failed')), { level: 50, taskId: never.id })
+  if (!memoryMode) return
+  await pass(app, 60_000)
+  t.match(log.lines.filter(({ event }) => event === 'task.failed')[1], { level: 50, taskId: id, attempt: 2 })
 })

@@ -4,6 +4,7 @@
 import * as errors from '../../errors.ts'
 import { bootApp, type BootedApp } from '../../boot/boot-app.ts'
 import { work, type WorkerBoot } from '../../standalone.ts'
+import { readAppOptions } from '../app-options.ts'
 import { drainBeforeExit, reportSlowBoot } from '../app-process.ts'
 import { printError } from '../exit.ts'
 import { printErr } from '../output.ts'
@@ -28,6 +29,7 @@ export async function devApp (flags: DevAppFlags): Promise<void> {
   drainBeforeExit(() => close(), flags.exitWithParent)
   const booted = await bootApp({
     app: flags.app,
+    appOptions: readAppOptions(),
     // No timeout: the app may wait until a Redis has started.
     server: (options, file) => ({ ...pretty(options, file, flags.logLevel), pluginTimeout: 0 }),
     prepare: registry => { registry.redis = requestRedis }

@@ -3,6 +3,7 @@
  * (dev-app.ts), which is restarted when files change. Redis keeps running.
  */
 import * as errors from '../../errors.ts'
+import { appArgsToPass } from '../app-options.ts'
 import { DevRedis } from '../dev-redis.ts'
 import { toArgs } from '../flags.ts'
 import { ignoreClosedPipe } from '../output.ts'
@@ -30,7 +31,7 @@ export async function dev (flags: DevFlags): Promise<number> {
   const devRedis = new DevRedis()
   const supervisor = new Supervisor({
     what: 'app',
-    args: ['dev-app', ...devAppArgs(flags)],
+    args: ['dev-app', ...devAppArgs(flags), ...appArgsToPass],
     app,
     watch,
     paths: watchPath,

@@ -1,6 +1,7 @@
 /**
  * `fastify-tasks worker`
  */
+import { appArgsToPass, readAppOptions } from '../app-options.ts'
 import { drainBeforeExit, reportSlowBoot, unlessClosed } from '../app-process.ts'
 import { toArgs } from '../flags.ts'
 import { ignoreClosedPipe, printErr } from '../output.ts'
@@ -33,7 +34,7 @@ export async function worker (flags: WorkerFlags): Promise<void> {
     printBanner(boot)
   }
   const logStream = process.stdout.isTTY ? jsonStream : undefined
-  const options = { app, queues, concurrency, closeTimeout, logLevel, logStream, onBoot }
+  const options = { app, appOptions: readAppOptions(), queues, concurrency, closeTimeout, logLevel, logStream, onBoot }
   await runWorker(options).catch(unlessClosed).finally(() => clearTimeout(bootTimer))
 }
 
@@ -47,7 +48,7 @@ export function watchWorker (flags: WorkerFlags): Promise<number> {
     '--log-level': logLevel,
     '--queues': queues?.join(','),
     '--close-timeout': closeTimeout
-  })]
+  }), ...appArgsToPass]
   return new Supervisor({
     what: 'worker',
     args,

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { endOfTurn } from '../../timers.ts'
 
 /**
  * Delays a reply by one turn of the event loop, as a network would. Otherwise code that polls until something has
@@ -6,6 +6,6 @@ import { setImmediate } from 'node:timers/promises'
  */
 export async function afterEventLoopTurn<T> (reply: Promise<T> | T): Promise<T> {
   const value = await reply
-  await setImmediate()
+  await endOfTurn()
   return value
 }

@@ -2,17 +2,22 @@
  * Tasks kept in this process, for `mode: 'memory'`: queues, channels, and a clock that stands still until it is moved.
  * Opens no connection and holds no timer.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter, once } from 'node:events'
+import * as errors from '../../errors.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { MemoryQueue, type MemoryQueueHost } from './queue.ts'
 import { MemorySchedulePlaces } from './schedules.ts'
+import { appTime } from '../../timers.ts'
 import type { StoreConnection } from '../contract.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock } from '../store-contract.ts'
 
 class MemoryPubSub implements PubSub {
   readonly #messages = new EventEmitter().setMaxListeners(0)
+  /** A message leaves the async context of the request that sent it, as it would on its way through Redis. */
+  readonly #outside = AsyncLocalStorage.snapshot()
 
-  publish (channel: string, message: string): void { this.#messages.emit(channel, message) }
+  publish (channel: string, message: string): void { this.#outside(() => this.#messages.emit(channel, message)) }
 
   async listen (channel: string, listener: (message: string) => void): Promise<() => void> {
     this.#messages.on(channel, listener)
@@ -27,12 +32,12 @@ class MemoryPubSub implements PubSub {
 
 /** Stands still until `moveTo`. */
 class VirtualClock implements StoreClock {
-  #now = Date.now()
+  #now = appTime()
 
   now (): number { return this.#now }
 
   /** A Date of the app is as far away on this clock as on the app's own clock, which does not stand still. */
-  toStoreTime (time: number): number { return this.#now + time - Date.now() }
+  toStoreTime (time: number): number { return this.#now + time - appTime() }
 
   /** Never backwards. */
   moveTo (time: number): void { this.#now = Math.max(this.#now, time) }
@@ -40,11 +45,17 @@ class VirtualClock implements StoreClock {
   async synchronise (): Promise<void> {}
 }
 
-/** This store is always available. */
-const calls: BoundedCalls = {
-  ready: true,
-  call: (_what, _doubt, send) => afterEventLoopTurn(send()),
-  close () {}
+/** This store is always available, until the app has closed. */
+class MemoryCalls implements BoundedCalls {
+  #closed = false
+
+  get ready (): boolean { return !this.#closed }
+
+  call<T> (what: string, _doubt: string, send: () => Promise<T>): Promise<T> {
+    return this.#closed ? Promise.reject(new errors.Closed(what, 'Nothing was done.')) : afterEventLoopTurn(send())
+  }
+
+  close (): void { this.#closed = true }
 }
 
 /** There is no connection that could break. */
@@ -54,7 +65,7 @@ const connection: StoreConnection = {
 
 export class MemoryStore implements Store, MemoryQueueHost {
   readonly address = 'this process'
-  readonly calls = calls
+  readonly calls = new MemoryCalls()
   readonly clock = new VirtualClock()
   readonly pubSub = new MemoryPubSub()
   readonly schedulePlaces = new MemorySchedulePlaces(() => this.clock.now())

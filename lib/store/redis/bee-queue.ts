@@ -9,7 +9,7 @@ import { EventEmitter } from 'node:events'
 import BeeQueue from 'bee-queue'
 import { endOfBatch } from '../batches.ts'
 import { addArguments } from './codec.ts'
-import { makeScript, runQueueScript } from './run-script.ts'
+import { runQueueScript } from './run-script.ts'
 import { isFirstOfTick } from './tick.ts'
 import type { QueueKeys } from './keys.ts'
 import type { RedisClient } from './connection.ts'
@@ -24,12 +24,14 @@ interface Addition extends NewJob { done: Callback }
 const BATCH = 500
 
 /**
- * Must be named Redis: Bee-Queue looks at `constructor.name`.
+ * Its name must be Redis: Bee-Queue looks at `constructor.name`. A minifier may rename the class, so the name is set.
  *
  * A producer calls nothing but the scripts addJob and addDelayedJob, once for each job. The first call of a turn of the
  * event loop is sent at once. Those that follow in the same turn are sent together, by one call of add.lua.
  */
-class Redis extends EventEmitter {
+class Adapter extends EventEmitter {
+  static { Object.defineProperty(this, 'name', { value: 'Redis' }) }
+
   readonly ready = true
   readonly #client: RedisClient
   readonly #keys: QueueKeys
@@ -41,11 +43,6 @@ class Redis extends EventEmitter {
     super()
     this.#client = client
     this.#keys = keys
-  }
-
-  /** Answers `script exists` and `script load`. Our own scripts are loaded when they are first run. */
-  script (verb: 'exists' | 'load', text: string, done: Callback): void {
-    done(null, verb === 'exists' ? [0] : makeScript(text).sha)
   }
 
   evalsha (...args: any[]): void {
@@ -92,15 +89,16 @@ function toAddition ([, keyCount, ...rest]: any[]): Addition {
 
 /** The producer of one queue. */
 export class BeeProducer {
-  readonly #client: Redis
+  readonly #client: Adapter
   readonly #queue: any
 
   constructor (client: RedisClient, keys: QueueKeys) {
-    this.#client = new Redis(client, keys)
+    this.#client = new Adapter(client, keys)
     this.#queue = new BeeQueue(keys.beeQueueName, {
       prefix: keys.appPrefix,
       redis: this.#client as any,
       isWorker: false,
+      ensureScripts: false, // it would read its Lua files, which are not beside a bundle. The adapter has its own
       getEvents: false, // a message that is not JSON throws in every process that listens
       sendEvents: false,
       storeJobs: false, // without events its map of jobs would only grow

@@ -2,11 +2,11 @@
  * Calls to Redis for a caller who waits. Each is answered within its deadline, or rejected. A close rejects all of
  * them. The error has a fixed message, for clients of HTTP, and a cause for the log, with a hint what to do.
  */
-import { performance } from 'node:perf_hooks'
 import { hideCredentials } from '../../describe.ts'
 import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
 import { withDeadline, type OpenDeadlines } from './deadline.ts'
+import { uptime } from '../../timers.ts'
 import type { BoundedCalls } from '../store-contract.ts'
 import type { Connection } from './connection.ts'
 
@@ -54,7 +54,7 @@ export class RedisCalls implements BoundedCalls {
    * @throws FST_TASKS_REDIS_UNAVAILABLE (503 with Retry-After) if no reply came in time, or Redis refused the call.
    * FST_TASKS_CLOSED
    */
-  call<T> (what: string, doubt: string, send: () => Promise<T>, start = performance.now()): Promise<T> {
+  call<T> (what: string, doubt: string, send: () => Promise<T>, start = uptime()): Promise<T> {
     if (this.#closed) return Promise.reject(this.#failure(what, NOTHING_SENT, false))
     return this.ready ? this.#send(what, doubt, send, start) : this.#sendWhenReady(what, doubt, send, start)
   }
@@ -75,7 +75,7 @@ export class RedisCalls implements BoundedCalls {
   /** How many bytes of replies were read. For a cluster it is not known: a turn of the event loop has to do. */
   readonly #read = (): number => (this.#connection.client as any).stream?.bytesRead ?? 0
 
-  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - performance.now()) }
+  #timeLeft (start: number): number { return Math.max(1, start + this.#deadline - uptime()) }
 
   /**
    * The cause is an error of our own: that of ioredis has the command, with data and passwords.

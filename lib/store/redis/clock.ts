@@ -2,7 +2,7 @@
  * The clock of Redis, as this process knows it: the difference that was measured last to a clock of this process that
  * nobody can set. It is measured again from time to time, because the clock of Redis can be set too.
  */
-import { performance } from 'node:perf_hooks'
+import { realTime, uptime } from '../../timers.ts'
 import type { StoreClock } from '../store-contract.ts'
 import type { RedisClient } from './connection.ts'
 
@@ -13,8 +13,8 @@ const MAX_DRIFT_MS = 200
 
 export class RedisClock implements StoreClock {
   readonly #client: RedisClient
-  /** Ms since 1970 on the clock of Redis, when `performance.now()` is 0. */
-  #origin = Date.now() - performance.now()
+  /** Ms since 1970 on the clock of Redis, when `uptime()` is 0. */
+  #origin = realTime() - uptime()
   /** The same on the clock of this process, when it was measured. */
   #localOrigin = this.#origin
   #measuredAt = -Infinity
@@ -25,8 +25,8 @@ export class RedisClock implements StoreClock {
   }
 
   now (): number {
-    const now = performance.now()
-    if (now - this.#measuredAt > MAX_AGE_MS || Math.abs(Date.now() - now - this.#localOrigin) > MAX_DRIFT_MS) {
+    const now = uptime()
+    if (now - this.#measuredAt > MAX_AGE_MS || Math.abs(realTime() - now - this.#localOrigin) > MAX_DRIFT_MS) {
       this.#measureSoon()
     }
     return Math.round(this.#origin + now)
@@ -44,11 +44,11 @@ export class RedisClock implements StoreClock {
 
   /** Measures the difference. The error is at most half of the round trip. */
   async synchronise (): Promise<void> {
-    const before = performance.now()
+    const before = uptime()
     const reply = await this.#client.time().catch(() => null)
-    const after = performance.now()
+    const after = uptime()
     this.#measuredAt = after
-    this.#localOrigin = Date.now() - after
+    this.#localOrigin = realTime() - after
     if (!reply) return // Redis is away, or the user may not run TIME: what was known is kept
     const [seconds, micros] = reply
     const origin = Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2

@@ -4,7 +4,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { LogLimit } from '../../log-limit.ts'
-import { toFailure, toLoggableError } from '../../records/failure.ts'
+import { toLoggable } from '../../records/failure.ts'
 import { refusalOf, type Refusal } from './refusals.ts'
 import { greetingAfter } from './server-greeting.ts'
 import type { RedisClient } from './connection.ts'
@@ -40,7 +40,7 @@ export class ConnectionLog {
       connection,
       reason: refusal.reason,
       fix: refusal.fix,
-      err: toLoggableError(toFailure(error))
+      err: toLoggable(error)
     }
     this.#log.warn(fields, 'Redis refuses a connection of the plugin, trying again')
   }

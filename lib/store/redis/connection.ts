@@ -7,6 +7,7 @@ import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
 import { checkRedisAddress, checkRedisUrl, LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
 import { withDeadline } from './deadline.ts'
+import { uptime } from '../../timers.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
 
 export type RedisClient = Redis | Cluster
@@ -39,10 +40,10 @@ function makeReconnectOnError (how: Reconnect, report: Report = () => {}): (erro
   return error => {
     if (!error.message.startsWith('READONLY')) return false
     report(error)
-    const age = performance.now() - triedAt
+    const age = uptime() - triedAt
     if (age < pause) return false
     pause = age > 4 * REPLICA_MAX_MS ? REPLICA_MIN_MS : Math.min(2 * pause, REPLICA_MAX_MS)
-    triedAt = performance.now()
+    triedAt = uptime()
     return how
   }
 }

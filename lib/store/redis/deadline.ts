@@ -1,6 +1,7 @@
 /**
  * A promise with a deadline.
  */
+import { clearTimeout, setImmediate, setTimeout } from '../../timers.ts'
 
 const rethrow = (error: unknown): never => { throw error }
 

@@ -5,16 +5,16 @@
  * 2. checks again after each reconnect: it may be another server;
  * 3. publishes each outage once, and logs it if the client is ours. The app's own client is the app's to log.
  */
-import { performance } from 'node:perf_hooks'
 import type { FastifyBaseLogger } from 'fastify'
 import { causeOf, LogLimit } from '../../log-limit.ts'
-import { toFailure, toLoggableError } from '../../records/failure.ts'
+import { toLoggable } from '../../records/failure.ts'
 import * as telemetry from '../../telemetry.ts'
 import { eventsOf } from './client-events.ts'
 import { drop, isLoading, untilReady, type Connection, type RedisClient } from './connection.ts'
 import { inspectRedis, missingRights } from './inspect.ts'
 import { greetingAfter } from './server-greeting.ts'
 import { within } from '../../within.ts'
+import { uptime } from '../../timers.ts'
 import type { StoreClock } from '../store-contract.ts'
 
 export interface GreetingOptions {
@@ -58,7 +58,7 @@ export class Greeting {
     })
     if (ready) return true
     this.#onLost()
-    const err = this.#lastError && toLoggableError(toFailure(this.#lastError))
+    const err = this.#lastError && toLoggable(this.#lastError)
     const fields = { event: 'redis.unavailable', address, err }
     log.error(fields, 'Redis does not answer: the app starts without it, enqueues and status reads answer 503')
     return false
@@ -66,13 +66,13 @@ export class Greeting {
 
   async #greet (): Promise<boolean> {
     const { connection: { client, address }, connectTimeout } = this.#options
-    const deadline = performance.now() + connectTimeout
+    const deadline = uptime() + connectTimeout
     const onFailure = (error: Error): void => { this.#lastError = error }
     const connected = await untilReady(client, connectTimeout, address, undefined, onFailure)
     if (!connected) await this.#findCause(client)
     eventsOf(client).on('ready', this.#checkAgain)
     // Redis may stop answering right after it connected: without a deadline Fastify would give up the boot.
-    return connected && await within(Math.max(1, deadline - performance.now()), this.#check())
+    return connected && await within(Math.max(1, deadline - uptime()), this.#check())
   }
 
   /** Some causes show in no error of ioredis. */
@@ -112,7 +112,7 @@ export class Greeting {
     const { connection: { client, address }, prefix, log } = this.#options
     for (const { right, error } of await missingRights(client, prefix)) {
       if (!this.#limit.allows(right)) continue
-      const fields = { event: 'redis.right_missing', address, right, err: toLoggableError(toFailure(error)) }
+      const fields = { event: 'redis.right_missing', address, right, err: toLoggable(error) }
       log.warn(fields, 'user of Redis lacks a right: tasks may start late, be noticed late, or not run at all')
     }
   }
@@ -121,7 +121,7 @@ export class Greeting {
     const { connection: { address }, log } = this.#options
     this.#check().catch(error => {
       if (!this.#limit.allows(`check ${causeOf(error)}`)) return
-      log.error({ event: 'redis.check_failed', address, err: toLoggableError(toFailure(error)) }, 'Redis check failed')
+      log.error({ event: 'redis.check_failed', address, err: toLoggable(error) }, 'Redis check failed')
     })
   }
 
@@ -136,7 +136,7 @@ export class Greeting {
     if (this.#logged || !this.#limit.allows(`connection ${causeOf(error)}`)) return
     this.#logged = true
     const { connection: { address }, log } = this.#options
-    const fields = { event: 'redis.disconnected', address, err: toLoggableError(toFailure(error)) }
+    const fields = { event: 'redis.disconnected', address, err: toLoggable(error) }
     log.warn(fields, 'lost connection to Redis, reconnecting')
   }
 

@@ -1,11 +1,11 @@
 /**
  * Looks at a Redis from outside: what a user should know when the app starts, and which queues there are.
  */
-import { performance } from 'node:perf_hooks'
 import type { Redis } from 'ioredis'
 import * as errors from '../../errors.ts'
 import { isCluster, type RedisClient } from './connection.ts'
 import { keyPattern, queueOf } from './keys.ts'
+import { uptime } from '../../timers.ts'
 
 /** What deserves a warning. */
 export interface RedisInspection {
@@ -34,11 +34,11 @@ export async function inspectRedis (client: RedisClient, address: string): Promi
 
 /** By how many ms the clocks of these nodes differ, beyond what the round trips explain. */
 async function clockSkew (nodes: Redis[]): Promise<number> {
-  const start = performance.now()
+  const start = uptime()
   const times = await Promise.all(nodes.map(node => timeOf(node).catch(() => null)))
   const known = times.filter(time => time !== null)
   if (known.length === 0) return 0
-  return Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (performance.now() - start)))
+  return Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (uptime() - start)))
 }
 
 async function timeOf (node: Redis): Promise<number> {

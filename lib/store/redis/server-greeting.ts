@@ -5,6 +5,7 @@
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { isCluster, type RedisClient } from './connection.ts'
+import { clearTimeout, setTimeout } from '../../timers.ts'
 
 /** A server that takes the connection says nothing. So long is waited for its words, in ms. */
 const SILENCE_MS = 500

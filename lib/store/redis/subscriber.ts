@@ -2,6 +2,7 @@
  * One connection that listens for all of this process, and exists only while somebody listens.
  */
 import { disconnect, duplicateSubscriber, type RedisClient } from './connection.ts'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../timers.ts'
 import type { PubSub } from '../store-contract.ts'
 
 type Listener = (message: string) => void

@@ -1,11 +1,9 @@
 /**
  * What happens once in each turn of the event loop.
  */
+import { setImmediate } from '../../timers.ts'
 
 const open = new WeakSet<object>()
-
-/** The real one: with fake timers in a test nothing would be sent. */
-const { setImmediate } = globalThis
 
 /** True for the first call with this key in a turn of the event loop. Then `atEnd` is called at the end of the turn. */
 export function isFirstOfTick (key: object, atEnd: () => void): boolean {
