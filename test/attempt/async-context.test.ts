@@ -35,9 +35,9 @@ t.test('enterWith in a handler ends with it: later tasks, retries and requests d
   }
 })
 
-t.test('what the app set where it started the worker is seen by handlers', async t => {
+t.test('what was set where the worker was started is not seen by handlers: it may be of a request', async t => {
   const app = await build(t, where(), app => { app.tasks.define('sees', () => context.getStore() ?? null) })
-  const worker = await context.run('of the app', () => app.tasks.startWorker())
-  t.equal(await (await app.tasks.enqueue('sees')).result({ timeout: 20_000 }), 'of the app')
+  const worker = await context.run('of a request', () => app.tasks.startWorker())
+  t.equal(await (await app.tasks.enqueue('sees')).result({ timeout: 20_000 }), null)
   await worker.close()
 })

@@ -5,8 +5,8 @@
 import t from 'tap'
 import { build } from '../support/helpers.ts'
 
-const NAMES = ['attempt', 'attempts', 'data', 'id', 'log', 'name', 'queue', 'reportProgress', 'requestId', 'signal',
-  'traceparent', 'tracestate', 'updateState']
+const NAMES = ['attempt', 'attempts', 'data', 'id', 'log', 'name', 'queue', 'reportProgress', 'requestId', 'schedule',
+  'signal', 'traceparent', 'tracestate', 'updateState']
 
 /** All members of an object, own or inherited, without those of Object.prototype. */
 function namesOf (value: object): string[] {

@@ -33,7 +33,7 @@ const APP_OPTIONS = ['--', '--tenant', 'a', '--max-size=3', '--dry', '--to', 'x'
 /** What the app was given. */
 async function givenTo (t: Test, folder: string, args: string[]): Promise<any> {
   const child = spawn(process.execPath, args, {
-    cwd: folder, env: { ...process.env, REDIS_URL: undefined, PREFIX: undefined, SET_BEFORE: 'kept' }
+    cwd: folder, env: { ...process.env, REDIS_URL: undefined, PREFIX: undefined, SET_BEFORE: 'kept', PORT: '0' }
   })
   const exited = once(child, 'exit')
   t.teardown(async () => { child.kill('SIGKILL'); await exited })
@@ -52,7 +52,7 @@ async function givenTo (t: Test, folder: string, args: string[]): Promise<any> {
 
 t.test('.env and app options: every command gives the app what fastify start gives it', async t => {
   const folder = t.testdir({ 'app.mjs': app, '.env': env })
-  const start = [FASTIFY_CLI, 'start', '--options', '-p', '0', 'app.mjs', ...APP_OPTIONS]
+  const start = [FASTIFY_CLI, 'start', '--options', 'app.mjs', ...APP_OPTIONS]
   const expected = await givenTo(t, folder, start)
   t.match(expected, {
     options: { tenant: 'a', maxSize: '3', dry: true, to: ['x', 'y'], last: true, bodyLimit: 100 },

@@ -45,7 +45,7 @@ ${line}
 `
 
 const ways: Record<string, { file?: string, args: string[] }> = {
-  'fastify-cli': { args: [FASTIFY_CLI, ...lineOf(/^\| fastify-cli/).split(' ').slice(2), '-p', '0', '-l', 'info'] },
+  'fastify-cli': { args: [FASTIFY_CLI, ...lineOf(/^\| fastify-cli/).split(' ').slice(2), '-l', 'info'] },
   'fastify.listen': { file: server(lineOf(/^\| your own `fastify.listen` \|/)), args: ['server.mjs'] },
   'close-with-grace': { file: server(lineOf(/close-with-grace/)), args: ['server.mjs'] }
 }
@@ -56,7 +56,7 @@ interface Stopped { states: Array<string | undefined>, exit: unknown[], log: str
 async function stop (t: Test, args: string[], files: Record<string, string>, env: NodeJS.ProcessEnv): Promise<Stopped> {
   const prefix = randomPrefix()
   const folder = t.testdir(files)
-  const ownEnv = { ...process.env, REDIS_URL, PREFIX: prefix, ...env }
+  const ownEnv = { ...process.env, REDIS_URL, PREFIX: prefix, PORT: '0', ...env } // fastify-cli takes `-p 0` as 3000
   const child = spawn(process.execPath, args, { cwd: folder, env: ownEnv })
   let log = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { log += chunk })
@@ -85,7 +85,7 @@ for (const [way, { args, file }] of Object.entries(ways)) {
 }
 
 t.test('fastify-cli without that line: the log says which tasks stay active, and what to do', async t => {
-  const args = [FASTIFY_CLI, 'start', '-p', '0', '-l', 'info', 'app.mjs']
+  const args = [FASTIFY_CLI, 'start', '-l', 'info', 'app.mjs']
   const { states, log } = await stop(t, args, { 'app.mjs': app }, { CLOSE_TIMEOUT: '60000' })
   t.equal(states[1], 'active')
   t.match(log, /"event":"worker.cut_short".*--close-grace-delay/)

@@ -153,7 +153,21 @@ export const routes: Table = {
   cancel: flag('DELETE /tasks/:id'),
   onRequest: hooks,
   preHandler: hooks,
-  authorize: define.authorize!
+  authorize: define.authorize!,
+  publicBase: {
+    good: ['/api', 'https://example.com/api'],
+    bad: [
+      ['api', '"api"'], ['/', '"/"'], ['/api/', '"/api/"'], ['//host/api', '"//host/api"'], ['ftp://x', '"ftp://x"'],
+      [5, '5'], [null, 'null']
+    ],
+    expected: 'a path that starts with "/", or an http(s) URL',
+    fix: 'For example "/api"'
+  },
+  logLevel: {
+    good: ['warn'], bad: [[5, '5'], [null, 'null']], expected: 'a level of the log', fix: 'For example "warn"'
+  },
+  config: { good: [{}], bad: wrongObjects, expected: 'an object', fix: 'As in a route of Fastify' },
+  constraints: { good: [{}], bad: wrongObjects, expected: 'an object', fix: 'As in a route of Fastify' }
 }
 export const threads: Table = {
   max: whole(1, 1_000, 'For example 4'),
