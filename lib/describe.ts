@@ -56,6 +56,12 @@ function nameOf ({ name }: { name: unknown }): string {
 }
 
 /** A text without the user and the password of the URLs in it. A Redis URL may be mistyped, with one slash or none. */
-export const hideCredentials = (text: string): string =>
-  text.replace(/\b(rediss?:\/*)\S*@|(\/\/)[^\s/]*@/gi, (_match, scheme?: string, slashes?: string) =>
+export const hideCredentials = (text: string): string => text.replace(/\S+/g, word => {
+  const end = word.lastIndexOf('@') + 1 // what is behind it holds no credentials
+  return end === 0 ? word : hideBefore(word.slice(0, end)) + word.slice(end)
+})
+
+/** @param word a word that ends with "@" */
+const hideBefore = (word: string): string =>
+  word.replace(/\b(rediss?:\/*).*@$|(\/\/)[^/]*@/gis, (_match, scheme?: string, slashes?: string) =>
     `${scheme ?? slashes}…@`)

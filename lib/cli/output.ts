@@ -99,5 +99,7 @@ export function printFields (fields: Array<[name: string, value: Cell]>): void {
 
 /** Its cells have been filtered. */
 const printRows = (table: Table.Table): void => {
-  process.stdout.write(`${table.toString().replace(/ +$/gm, '')}\n`)
+  // Not by an expression: it would try each row of blanks inside, from each of them.
+  const lines = table.toString().split('\n').map(line => line.trimEnd())
+  process.stdout.write(`${lines.join('\n')}\n`)
 }

@@ -42,11 +42,21 @@ export function traceparentOf (header: unknown): string | undefined {
 /** The tracestate, cut to the limits; undefined if it is missing or one entry is malformed. */
 export function tracestateOf (header: unknown): string | undefined {
   if (typeof header !== 'string' || header.length > LONGEST_HEADER) return undefined
-  const entries = header.split(',').map(entry => entry.replace(/^[ \t]+|[ \t]+$/g, '')).filter(entry => entry !== '')
+  const entries = header.split(',').map(withoutBlanks).filter(entry => entry !== '')
   const keys = new Set(entries.map(entry => entry.slice(0, entry.indexOf('='))))
   if (entries.length === 0 || entries.length > MAX_ENTRIES || keys.size < entries.length) return undefined
   return entries.every(entry => ENTRY.test(entry)) ? shortened(entries) : undefined
 }
+
+/** Not by an expression: it would try each row of blanks inside, from each of them. */
+function withoutBlanks (entry: string): string {
+  let [start, end] = [0, entry.length]
+  while (start < end && isBlank(entry[start]!)) start++
+  while (end > start && isBlank(entry[end - 1]!)) end--
+  return entry.slice(start, end)
+}
+
+const isBlank = (character: string): boolean => character === ' ' || character === '\t'
 
 /** Drops large entries first, then the last entries: the first entry is the newest. */
 function shortened (entries: string[]): string | undefined {
