@@ -105,7 +105,7 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
   // Keys of workers and of waiting callers: they expire when no worker runs.
   const ofWorkers = [
     'stallInterval', 'stallBlock', 'workers', 'workerInfo', 'watched', 'tick', 'tickBlock', 'leases', 'floors',
-    'timekeepers'
+    'timekeepers', 'lastClaims'
   ].map(key => `${prefix}:{default}:${key}`)
   await until('no key is left', async () => (await keysOf(t, prefix)).every(key => ofWorkers.includes(key)))
   for (const key of await keysOf(t, prefix)) t.ok(await connect(t).pttl(key) !== -1, `${key} has an expiry`)

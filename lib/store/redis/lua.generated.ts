@@ -381,7 +381,8 @@ local function take()
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
     local kind = ARGV[4] == 'next' and WAIT or NOW
-    redis.call('HSET', KEYS[15], kind, cmsgpack.pack({ token = token, ids = oldest_first }))
+    local last = cmsgpack.pack({ token = token, ids = oldest_first })
+    if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
   redis.call('LTRIM', KEYS[1], 0, first - count - 2)
