@@ -1327,48 +1327,6 @@ const shields: Shield[] = [
     without: 'if false then',
     test: 'store/interop'
   },
-  {
-    against: 'a task that ends its worker takes those beside it to their last stall',
-    file: 'worker/suspects.js',
-    shield: 'jobs[0].stalls < maxStalls',
-    without: 'true',
-    test: 'worker/suspects'
-  },
-  {
-    against: 'the same in another queue of the process',
-    file: 'worker/solitude.js',
-    shield: 'if (member.held() > 0)',
-    without: 'if (false)',
-    test: 'worker/suspects'
-  },
-  {
-    against: 'a claim does not say how often its task stalled',
-    file: 'store/redis/lua/claim.lua',
-    shield: 'then reply[6] = stalls end',
-    without: 'then end',
-    test: 'worker/suspects'
-  },
-  {
-    against: 'the worker claims other tasks while a suspect runs',
-    file: 'worker/consumer.js',
-    shield: 'if (solitude.closed)',
-    without: 'if (false)',
-    test: 'worker/suspects'
-  },
-  {
-    against: 'a task that was claimed before the suspect starts beside it',
-    file: 'worker/consumer.js',
-    shield: ' && !solitude.closed',
-    without: '',
-    test: 'worker/suspects'
-  },
-  {
-    against: 'a task that never ends keeps a suspect, and all other tasks, from running',
-    file: 'worker/suspects.js',
-    shield: 'setTimeout(() => this.#defer(suspect), stallInterval)',
-    without: 'setTimeout(() => {}, stallInterval)',
-    test: 'worker/suspects'
-  },
 
   // In the hands of a Fastify user
   {

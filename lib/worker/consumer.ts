@@ -208,7 +208,8 @@ export class QueueConsumer {
 
   #prefetch (reply: ClaimReply): void {
     if (!reply.kept) this.#upkeep.onExpired()
-    this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now)
+    // Not by #suspects.takeFrom: it is switched off, see docs/decisions/0040.
+    this.#prefetched.add(reply.jobs, reply.now)
     if (this.#stopped) this.#takePrefetched()
   }
 
