@@ -7,8 +7,8 @@
  *     any ──stop──▶ stopping: no claim, what runs goes on, the rest is released
  *
  * Claims do not block while there is work. The outcomes of one batch are on their way to Redis while the next is
- * claimed, and quick tasks are prefetched. Only when no more tasks wait does the consumer wait
- * for the queue, on a connection of its own.
+ * claimed, and quick tasks are prefetched. Only when no more tasks wait does the consumer wait for the queue, on a
+ * connection of its own.
  */
 import { Claimer } from './claimer.ts'
 import { collectLastClaims } from './last-claims.ts'
@@ -16,9 +16,7 @@ import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
 import { SettlementBatcher } from './settlement-batcher.ts'
-import { solitude } from './solitude.ts'
 import { Subscriptions } from './subscriptions.ts'
-import { Suspects } from './suspects.ts'
 import { Upkeep } from './upkeep.ts'
 import { setImmediate } from '../timers.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
@@ -48,7 +46,6 @@ export class QueueConsumer {
   readonly #settlements: SettlementBatcher
   readonly #runner: Runner
   readonly #upkeep: Upkeep
-  readonly #suspects: Suspects
   readonly #subscriptions: Subscriptions
   #stopped = false
   /** False after a claim that left no task waiting, until something says otherwise. */
@@ -75,9 +72,6 @@ export class QueueConsumer {
     this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()
-    const [runner, settlements, upkeep] = [this.#runner, this.#settlements, this.#upkeep]
-    const onResume = (): void => this.#onSlotFree()
-    this.#suspects = new Suspects({ ...context, queue: queue.name, runner, settlements, upkeep, onResume })
     this.#subscriptions = new Subscriptions(context.pubSub, this.#calls)
   }
 
@@ -112,9 +106,7 @@ export class QueueConsumer {
     })
   }
 
-  #claims (): ClaimRef[] {
-    return [...this.#runner.claims(), ...this.#prefetched.claims(), ...this.#suspects.claims()]
-  }
+  #claims (): ClaimRef[] { return [...this.#runner.claims(), ...this.#prefetched.claims()] }
 
   /** Resolves once it listens for all that may wake it. Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -154,7 +146,6 @@ export class QueueConsumer {
    * is at one half while the handlers run the other.
    */
   get #room (): number {
-    if (solitude.closed) return 0
     const { concurrency } = this.#context
     const ahead = this.#prefetchWindow.size(!this.#runner.hasFreeSlot)
     const room = concurrency + ahead - this.#runner.slots - this.#prefetched.length
@@ -206,33 +197,29 @@ export class QueueConsumer {
 
   // Prefetch
 
-  #prefetch (reply: ClaimReply): void {
-    if (!reply.kept) this.#upkeep.onExpired()
-    // Not by #suspects.takeFrom: it is switched off, see docs/decisions/0040.
-    this.#prefetched.add(reply.jobs, reply.now)
+  #prefetch ({ jobs, now, kept }: ClaimReply): void {
+    if (!kept) this.#upkeep.onExpired()
+    this.#prefetched.add(jobs, now)
     if (this.#stopped) this.#takePrefetched()
   }
 
   /** Starts claimed tasks while there are slots. Not while the lease is in doubt: another worker may run them. */
   #fillSlots (): void {
     if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
-    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot && !solitude.closed) {
-      this.#runner.take(this.#prefetched.shift()!)
-    }
+    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot) this.#runner.take(this.#prefetched.shift()!)
     this.#prefetched.watch()
   }
 
   /** After a stop: the runner sorts out what is to be settled and what to be released. */
   #takePrefetched (): void {
     this.#prefetched.stop()
-    for (const job of [...this.#prefetched.takeAll(), ...this.#suspects.takeAll()]) this.#runner.take(job)
+    for (const job of this.#prefetched.takeAll()) this.#runner.take(job)
   }
 
   #releasePrefetched (): void { void this.#runner.release(this.#prefetched.takeAll()) }
 
   #onClaimStatus (claim: ClaimRef, status: ClaimStatus): void {
     if (this.#runner.onClaimStatus(claim, status) || status === 'owned') return
-    this.#suspects.onClaimStatus(claim, status)
     const job = this.#prefetched.take(claim)
     if (job && status === 'cancelRequested') this.#settlements.finish('cancelled', this.#runner.toTask(job))
   }
@@ -291,7 +278,6 @@ export class QueueConsumer {
 
   close (): void {
     this.#subscriptions.end()
-    this.#suspects.close()
     this.#upkeep.stop()
     this.#calls.close()
   }

@@ -15,7 +15,6 @@ import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
 import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
-import { solitude } from './solitude.ts'
 import * as telemetry from '../telemetry.ts'
 import { uptime } from '../timers.ts'
 import type { AbortCause } from '../attempt/abort.ts'
@@ -70,8 +69,6 @@ export class Runner implements AttemptOwner {
 
   get slots (): number { return this.#slots }
   get hasFreeSlot (): boolean { return this.#slots < this.#options.concurrency }
-  /** How many tasks run whose outcome is not written. */
-  get held (): number { return this.#running.size }
   get isIdle (): boolean { return this.#slots === 0 }
 
   claims (): ClaimRef[] { return Array.from(this.#running.values(), ({ task }) => task.claim) }
@@ -210,11 +207,7 @@ export class Runner implements AttemptOwner {
   forget (task: ClaimedTask): void {
     const { id } = task.claim
     if (this.#running.get(id)?.task === task) this.#running.delete(id)
-    if (solitude.closed) solitude.check()
   }
-
-  /** Whether this claim is one of a running task, or of one whose outcome is not written. */
-  holds ({ id, token }: ClaimRef): boolean { return this.#running.get(id)?.task.claim.token === token }
 
   // What the store says about claims
 
