@@ -658,6 +658,13 @@ const shields: Shield[] = [
     without: 'if (error)',
     test: 'faults/failover'
   },
+  {
+    against: 'a schedule that cannot be read makes its workers spin',
+    file: 'worker/timekeeper.js',
+    shield: 'moved > 0 || tick !== this.#lastTick',
+    without: 'true',
+    test: 'schedules/workers'
+  },
   // Calls are bounded by bytes
   {
     against: 'one claim of many large records holds up Redis',

@@ -3,9 +3,10 @@
  * which are missed, and asks the store to carry that out. Of several that do so at the same time the store lets one.
  */
 import type { FastifyBaseLogger } from 'fastify'
+import { LogLimit } from '../log-limit.ts'
 import { Calendar } from './calendar.ts'
 import { dueAt, makeTask, taskIdOf, toTick, type StoredSpec } from './stored-spec.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import type { QueueSchedules, StoredSchedule, Tick, TickReply } from '../store/schedule-contract.ts'
 
 /** A tick that fires no later than this is in time: `catchUpWindow` is for those after it. In ms. */
@@ -23,6 +24,7 @@ export class Ticker {
   readonly #options: TickerOptions
   /** Reading an expression costs more than a tick. */
   readonly #calendars = new Map<string, { spec: string, calendar: Calendar }>()
+  readonly #limit = new LogLimit()
 
   constructor (options: TickerOptions) {
     this.#options = options
@@ -41,7 +43,8 @@ export class Ticker {
     try {
       ticks = this.#ticksOf(schedule, now)
     } catch (error) {
-      const fields = { event: 'schedule.unreadable', schedule: schedule.id, err: toLoggableError(toFailure(error)) }
+      if (!this.#limit.allows(schedule.id)) return 0
+      const fields = { event: 'schedule.unreadable', schedule: schedule.id, err: toLoggable(error) }
       this.#options.log.error(fields, 'schedule is unreadable: it does not fire')
     }
     let count = 0

@@ -34,6 +34,8 @@ export class Timekeeper {
   #looking = false
   /** Something changed while the store was looked at. */
   #lookAgain = false
+  /** When the tick was due that it fired last. */
+  #lastTick = -1
   #stopListening: (() => void) | null = null
   #stopResync: () => void = () => {}
   #stopped = false
@@ -65,15 +67,21 @@ export class Timekeeper {
     await this.#repeater.turn('queueing of due tasks', async () => {
       const { upkeep, worker, ticker } = this.#options
       const { isTimekeeper, next, now, tick, held } = await upkeep.queueDue(worker)
-      if (isTimekeeper) wait = Math.min(wait, (next ?? Infinity) - now + 1, (tick ?? Infinity) - now + 1)
-      if (held > 0 || (tick !== null && tick <= now)) {
-        await ticker.fireDue()
-        this.#lookAgain ||= tick !== null && tick <= now // for the tick that comes next
-      }
+      const isDue = tick !== null && tick <= now
+      if (isTimekeeper) wait = Math.min(wait, (next ?? Infinity) - now + 1, isDue ? wait : (tick ?? Infinity) - now + 1)
+      if (isDue) await this.#fire(tick)
+      else if (held > 0) await ticker.fireDue()
       await this.#listen(isTimekeeper)
     })
     this.#looking = false
     this.#lookIn(this.#lookAgain ? 0 : wait)
+  }
+
+  /** Looks again for the tick that follows. Not if this one stays due: a schedule that cannot be read would spin. */
+  async #fire (tick: number): Promise<void> {
+    const moved = await this.#options.ticker.fireDue()
+    if (moved > 0 || tick !== this.#lastTick) this.#lookAgain = true
+    this.#lastTick = tick
   }
 
   async #listen (isTimekeeper: boolean): Promise<void> {

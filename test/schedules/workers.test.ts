@@ -3,6 +3,7 @@
  */
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
+import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 import { build, connect, logger, randomPrefix, until } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ScheduleOptions, TasksOptions } from '../../lib/types.ts'
@@ -93,4 +94,31 @@ t.test('Redis is unavailable at the start: the app starts, and the schedule is s
   const line = await until('it is stored', () => log.find('schedule.declared'), 20_000)
   t.equal(line.next.length, 3)
   t.match(await app.tasks.schedules.get('s'), { id: 's', declared: true })
+})
+
+t.test('a schedule that cannot be read: others fire, the worker does not spin, and the log has one line', async t => {
+  const prefix = randomPrefix()
+  const redis = connect(t)
+  const state = { epoch: 1, generation: 1, hash: '', declared: false, seen: 0, grace: 0, next: 1 }
+  await redis.multi().hset(`${prefix}:{default}:schedules`, 'broken', 'garbage')
+    .hset(`${prefix}:{default}:scheduleStates`, 'broken', JSON.stringify(state))
+    .zadd(`${prefix}:{default}:ticks`, 1, 'broken').exec()
+  const { queueDue } = RedisUpkeep.prototype
+  t.teardown(() => { RedisUpkeep.prototype.queueDue = queueDue })
+  let looks = 0
+  RedisUpkeep.prototype.queueDue = function (worker) {
+    looks++
+    return queueDue.call(this, worker)
+  }
+  const log = logger()
+  const ran: string[] = []
+  await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('x', async (_data, task) => { ran.push(task.schedule?.id ?? 'by hand') })
+    app.tasks.defineSchedule('s', { task: 'x', every: 1_000 })
+  }, { logger: { stream: log.stream } } as any)
+  await until('its line is in the log', () => log.find('schedule.unreadable'))
+  await until('the other one has fired twice', () => ran.length === 2, 20_000)
+  t.same(ran, ['s', 's'])
+  t.ok(looks < 40, `${looks} looks`)
+  t.equal(log.lines.filter(line => line.event === 'schedule.unreadable').length, 1)
 })
