@@ -13,6 +13,7 @@ import { scripts } from '../lib/store/redis/lua.generated.ts'
 import { makeScript } from '../lib/store/redis/run-script.ts'
 import { table } from '../scripts/docs/markdown.ts'
 import { startRedis } from '../scripts/redis.ts'
+import { mainThreadCpu, redisVersion } from './info.ts'
 import { machine, writeSection } from './section.ts'
 import { median } from './stats.ts'
 import type { ClaimedJob, PurgePosition, Settlement } from '../lib/store/contract.ts'
@@ -83,20 +84,13 @@ async function slowest (): Promise<Map<string, number>> {
   return found
 }
 
-/** CPU of Redis' main thread until now, in ms. */
-async function cpu (): Promise<number> {
-  const text = await redis.info('cpu')
-  const seconds = (name: string): number => Number(new RegExp(`used_cpu_${name}_main_thread:(.*)`).exec(text)![1])
-  return (seconds('user') + seconds('sys')) * 1_000
-}
-
 let cpuOfCall = 0
 
 /** One call of a script, in a longer measurement. */
 async function one<T> (call: () => Promise<T>): Promise<T> {
-  const before = await cpu()
+  const before = await mainThreadCpu(redis)
   const reply = await call()
-  cpuOfCall = Math.max(cpuOfCall, await cpu() - before)
+  cpuOfCall = Math.max(cpuOfCall, await mainThreadCpu(redis) - before)
   return reply
 }
 
@@ -212,7 +206,7 @@ async function main (): Promise<boolean> {
   const rows = [...longest]
     .map(([title, { wall, cpu }]) => [title, median(cpu), Math.max(...cpu), median(wall), Math.max(...wall)] as const)
     .sort((one, other) => other[1] - one[1])
-  const version = /redis_version:(\S+)/.exec(await redis.info('server'))![1]!
+  const version = await redisVersion(redis)
   const text = [
     table([['Script', 'CPU, ms', 'most', 'with waits, ms', 'most'],
       ...rows.map(([title, ...times]) => [title, ...times.map(ms => ms.toFixed(1))])]),

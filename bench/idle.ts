@@ -12,6 +12,7 @@ import tasks from '../lib/plugin.ts'
 import { RedisQueue } from '../lib/store/redis/queue.ts'
 import { table } from '../scripts/docs/markdown.ts'
 import { startRedis } from '../scripts/redis.ts'
+import { mainThreadCpu, redisVersion } from './info.ts'
 import { machine, writeSection } from './section.ts'
 import { median } from './stats.ts'
 
@@ -49,9 +50,7 @@ function countClaims (): void {
 
 /** µs of CPU of Redis' main thread, and how many claims were made. */
 async function usageOf (redis: Redis): Promise<Usage> {
-  const cpu = await redis.info('cpu')
-  const seconds = (name: string): number => Number(new RegExp(`used_cpu_${name}_main_thread:(.*)`).exec(cpu)![1])
-  return { cpu: (seconds('user') + seconds('sys')) * 1e6, claims }
+  return { cpu: await mainThreadCpu(redis) * 1_000, claims }
 }
 
 /** What was used during a run, less the CPU of as long a time without it, before and after. */
@@ -103,7 +102,7 @@ async function measure (
 async function costOf (workers: number): Promise<Cost> {
   const server = await startRedis()
   const redis = new Redis(server.url)
-  version = /redis_version:(\S+)/.exec(await redis.info('server'))![1]!
+  version = await redisVersion(redis)
   const app: FastifyInstance = Fastify()
   try {
     await app.register(tasks, { redis: server.url, redisTimeout: 30_000, resultTtl: 3_600_000, routes: false })

@@ -13,6 +13,7 @@ import tasks from '../lib/plugin.ts'
 import { startCluster } from '../scripts/redis-cluster.ts'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
 import { table } from '../scripts/docs/markdown.ts'
+import { mainThreadCpu, redisVersion } from './info.ts'
 import { machine, writeSection } from './section.ts'
 import type { TasksOptions } from '../lib/types.ts'
 
@@ -57,12 +58,9 @@ interface Cost { enqueue: number[], run: number[], worker: number, perSecond: nu
 async function cpuOf (servers: RunningRedis[]): Promise<number[]> {
   return await Promise.all(servers.map(async server => {
     const client = new Redis(server.url)
-    const text = await client.info('cpu')
+    const used = await mainThreadCpu(client)
     client.disconnect()
-    // A system that does not count threads separately gives only the CPU of the whole process.
-    const field = (name: string): RegExpExecArray | null => new RegExp(`used_cpu_${name}:(.*)`).exec(text)
-    const seconds = (name: string): number => Number((field(`${name}_main_thread`) ?? field(name))![1])
-    return (seconds('user') + seconds('sys')) * 1e6
+    return used * 1_000
   }))
 }
 
@@ -178,9 +176,9 @@ function limits (oneRedis: Cost, cluster: Cost): string {
 
 async function versionOf ({ url }: RunningRedis): Promise<string> {
   const client = new Redis(url)
-  const text = await client.info('server')
+  const version = await redisVersion(client)
   client.disconnect()
-  return /redis_version:(\S+)/.exec(text)![1]!
+  return version
 }
 
 const { values, positionals } = parseArgs({

@@ -6,17 +6,17 @@
  * 3. sets, reads and changes schedules at run time.
  */
 import { randomUUID } from 'node:crypto'
-import { appTime, clearTimeout, setTimeout } from '../timers.ts'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { within } from '../within.ts'
 import { LogLimit, causeOf } from '../log-limit.ts'
-import { toFailure, toLoggableError } from '../records/failure.ts'
+import { toLoggable } from '../records/failure.ts'
 import { Calendar } from './calendar.ts'
 import { ScheduleStore } from './schedule-store.ts'
 import { toScheduleRecord } from './schedule-record.ts'
 import { makeTask, toSpec, type StoredSpec } from './stored-spec.ts'
 import { checkSchedule, type CheckedSchedule } from '../options.ts'
+import { appTime, clearTimeout, setTimeout } from '../timers.ts'
 import type { Queue } from '../store/contract.ts'
 import type { StoredSchedule } from '../store/schedule-contract.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
@@ -106,7 +106,7 @@ export class AppSchedules implements Schedules {
 
   #reportFailure (id: string, error: unknown): void {
     if (!this.#limit.allows(causeOf(error))) return
-    const fields = { event: 'schedule.not_stored', schedule: id, err: toLoggableError(toFailure(error)) }
+    const fields = { event: 'schedule.not_stored', schedule: id, err: toLoggable(error) }
     this.#log.warn(fields, 'schedule could not be stored, trying again')
   }
 

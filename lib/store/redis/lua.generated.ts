@@ -16,6 +16,8 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
 local ids, records, taken = {}, {}, {}
 local count = 0
 for i = 3, #ARGV, 3 do
@@ -34,7 +36,7 @@ for n = 1, count do
     taken[id] = true
     records[record_args + 1], records[record_args + 2] = id, record
     record_args = record_args + 2
-    if #record >= 32768 then has_large = true end
+    if #record >= LARGE then has_large = true end
     if due == '' then
       waiting_count = waiting_count + 1
       waiting[waiting_count] = id
@@ -47,7 +49,7 @@ for n = 1, count do
 end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
-if has_large then redis.call('SET', KEYS[14], 1, 'PX', 30 * 86400000) end
+if has_large then mark_large(KEYS[14]) end
 if ARGV[2] == '1' then
   local new = {}
   for id in pairs(taken) do new[#new + 1] = id end
@@ -216,7 +218,8 @@ local function drop_leftover(leftovers, id)
   if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
   redis.call('HINCRBY', leftovers, '', -1)
 end
-local LARGE, LARGE_TTL = 32768, 30 * 86400000
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
 local function read_in_parts(jobs, ids)
   local records, bytes, first = {}, 0, #ids + 1
   while first > 1 and bytes < 524288 do
@@ -234,7 +237,7 @@ local function read_all(jobs, large, ids)
   local records = redis.call('HMGET', jobs, unpack(ids))
   for i = 1, #ids do
     if records[i] and #records[i] >= LARGE then
-      redis.pcall('SET', large, 1, 'PX', LARGE_TTL)
+      mark_large(large)
       break
     end
   end

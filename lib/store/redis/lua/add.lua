@@ -12,6 +12,7 @@ may have been used before: nothing that is left over from that task touches the 
 ]]
 -- @include enter
 -- @include leave
+-- @include large
 local ids, records, taken = {}, {}, {}
 local count = 0
 for i = 3, #ARGV, 3 do
@@ -31,7 +32,7 @@ for n = 1, count do
     taken[id] = true
     records[record_args + 1], records[record_args + 2] = id, record
     record_args = record_args + 2
-    if #record >= 32768 then has_large = true end -- see includes/read-records.lua
+    if #record >= LARGE then has_large = true end
     if due == '' then
       waiting_count = waiting_count + 1
       waiting[waiting_count] = id
@@ -44,7 +45,7 @@ for n = 1, count do
 end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
-if has_large then redis.call('SET', KEYS[14], 1, 'PX', 30 * 86400000) end
+if has_large then mark_large(KEYS[14]) end
 if ARGV[2] == '1' then
   local new = {}
   for id in pairs(taken) do new[#new + 1] = id end

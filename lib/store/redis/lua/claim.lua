@@ -28,6 +28,7 @@ Cost: that of the tasks it returns, and at most some 2 MiB of records, or one re
 -- @include lease
 -- @include enter
 -- @include leftover
+-- @include large
 -- @include read-records
 local token = ARGV[2]
 local reply = { now, 1, 0 }
