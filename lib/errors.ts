@@ -102,6 +102,8 @@ export const RedisUnavailable = createError('FST_TASKS_REDIS_UNAVAILABLE',
   'Redis did not answer in time, or refused the call. Try again later', 503)
 export const Closed = createError('FST_TASKS_CLOSED',
   'The app is closed, and %s was given up. %s', 503)
+export const TooManyWaits = createError('FST_TASKS_TOO_MANY_WAITS',
+  'Too many requests wait for tasks: routes.%s is %d. Try again later, or ask for the status without a wait', 503)
 export const StallIntervalClash = createError('FST_TASKS_STALL_INTERVAL_CLASH',
   'Queue "%s" is served by workers with a stallInterval of %s, but this worker has %d. ' +
   'With two values tasks run twice: set the same value everywhere, or stop the other workers and wait %d ms', 500)

@@ -2,11 +2,12 @@
  * The options: every default once, and the check of every option that an app passes.
  */
 export {
-  defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, workerDefaults, type Settings, type WorkerSettings
+  defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, routesDefaults, workerDefaults, type RoutesSettings,
+  type Settings, type WorkerSettings
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'
-export { isId, MAX_TIMER, timeOf } from './options/rules.ts'
+export { isId, MAX_TIMER, timeOf } from './options/rule-kinds.ts'

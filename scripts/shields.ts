@@ -315,7 +315,7 @@ const shields: Shield[] = [
   },
   {
     against: 'setTimeout fires at once above 2 ** 31 - 1',
-    file: 'options/rules.js',
+    file: 'options/rule-kinds.js',
     shield: 'MAX_TIMER = 2 ** 31 - 1',
     without: 'MAX_TIMER = 2 ** 40',
     test: 'options'
@@ -922,14 +922,14 @@ const shields: Shield[] = [
   {
     against: 'a stream goes on after the right was withdrawn',
     file: 'routes/events.js',
-    shield: '(await registry.checkVisible(request, id, found))',
+    shield: '(await registry.checkVisible(request, request.params.id, found))',
     without: 'found',
     test: 'routes/visibility'
   },
   {
     against: 'a long poll is answered after the right was withdrawn',
     file: 'routes/status.js',
-    shield: 'await registry.checkVisible(request, request.params.id, changed)',
+    shield: 'await registry.checkVisible(request, request.params.id, own)',
     without: 'changed',
     test: 'routes/visibility'
   },
@@ -1496,6 +1496,83 @@ const shields: Shield[] = [
     shield: 'Math.min(connectTimeout, pluginTimeout / 2)',
     without: 'connectTimeout',
     test: 'routes/long-lived'
+  },
+  {
+    against: 'each of many who wait for a task reads it',
+    file: 'tasks/watched-task.js',
+    shield: 'this.#reading !== null && this.#readAt > order ? this.#reading : this.#read()',
+    without: 'this.#read()',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'a caller changes the result of another',
+    file: 'tasks/handle.js',
+    shield: 'found === first ? found.record : structuredClone(found.record)',
+    without: 'found.record',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'any number of streams',
+    file: 'routes/open-waits.js',
+    shield: 'if (this.#open >= this.#max)',
+    without: 'if (false)',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'any number of streams of one client',
+    file: 'routes/open-waits.js',
+    shield: 'if (open >= this.#maxPerKey)',
+    without: 'if (false)',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'a wait that has ended counts for ever',
+    file: 'routes/open-waits.js',
+    shield: 'this.#open--;',
+    without: '',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'an ended wait stays in a signal',
+    file: 'tasks/wait-end.js',
+    shield: 'signal.removeEventListener(\'abort\', onAbort);',
+    without: '',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'a task that nobody waits for is listened to',
+    file: 'tasks/change-watcher.js',
+    shield: 'onLeft: () => this.#drop(queue, id)',
+    without: 'onLeft: () => { }',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'every report of progress is sent',
+    file: 'attempt/latest-report.js',
+    shield: 'if (!this.#sending)',
+    without: 'if (true)',
+    test: 'attempt/progress'
+  },
+  {
+    against: 'the last report is lost',
+    file: 'attempt/latest-report.js',
+    shield: 'this.#next.report = report;',
+    without: '',
+    test: 'attempt/progress'
+  },
+  {
+    against: 'every report of a thread is sent',
+    file: 'attempt/thread-link.js',
+    shield: 'this.#reports.size < MAX_ON_THE_WAY',
+    without: 'true',
+    test: 'attempt/thread-link'
+  },
+  {
+    against: 'the last report of a thread is lost',
+    file: 'attempt/thread-link.js',
+    shield: 'close() {\n        this.#sendWaiting();',
+    without: 'close() {',
+    test: 'attempt/progress'
   },
   {
     against: 'Node warns of a Connection header in HTTP/2',

@@ -11,6 +11,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
 import { failed, type AttemptResult } from './attempt-result.ts'
+import { LatestReport } from './latest-report.ts'
 import { checkStage, serializeProgress, serializeResult } from './serialize.ts'
 import { runApart } from './run-apart.ts'
 import { HandlerTaskContext } from './task-context.ts'
@@ -44,6 +45,13 @@ export interface AttemptOwner {
 
 const NOTHING_REPORTED: ReportedState = { stage: null, progress: null }
 
+interface StateReport {
+  /** { stage, progress } */
+  json: string
+  /** The progress in it. Undefined if it is null. */
+  progress: string | undefined
+}
+
 type Returned = { value: unknown } | { thrown: unknown }
 
 export class Attempt implements ThreadableAttempt {
@@ -59,6 +67,7 @@ export class Attempt implements ThreadableAttempt {
   #timers: NodeJS.Timeout[] | null = null
   #log: FastifyBaseLogger | null = null
   #state: ReportedState = NOTHING_REPORTED
+  #reports: LatestReport<StateReport> | null = null
   #returned = false
   #data: unknown
   #trace: AttemptEvent | null = null
@@ -239,7 +248,11 @@ export class Attempt implements ThreadableAttempt {
     const json = serializeProgress(progress, { serializer, maxProgressSize, invalid })
     // A copy: the handler may go on to change its object.
     this.#state = { stage, progress: JSON.parse(json) }
-    return this.#store(`{"stage":${JSON.stringify(stage)},"progress":${json}}`, json === 'null' ? undefined : json)
+    this.#reports ??= new LatestReport(report => this.#store(report))
+    return this.#reports.push({
+      json: `{"stage":${JSON.stringify(stage)},"progress":${json}}`,
+      progress: json === 'null' ? undefined : json
+    })
   }
 
   /** No arrow function in a field: that would cost each task a closure. */
@@ -247,7 +260,7 @@ export class Attempt implements ThreadableAttempt {
     return new errors.ProgressInvalid(this.name, this.task.settings.maxProgressSize, reason)
   }
 
-  async #store (json: string, progress?: string): Promise<void> {
+  async #store ({ json, progress }: StateReport): Promise<void> {
     if (!this.#returned && !await this.#owner.report(this.task, json, progress)) this.abort('lost')
   }
 }

@@ -11,13 +11,22 @@ import {
 } from './thread-messages.ts'
 import type { ScheduledTick, ThreadTask } from '../types.ts'
 
+/** So many reports are on their way to the app at most. Of later ones the newest waits, in place of the others. */
+const MAX_ON_THE_WAY = 16
+
 interface PendingReport { resolve: () => void, reject: (error: Error) => void }
+
+/** With a stage it is `updateState`. The progress as JSON. */
+interface Report { stage?: unknown, json?: string }
+
+interface WaitingReport extends PendingReport { report: Report, sent: Promise<void> }
 
 export class ThreadLink implements ThreadTask {
   readonly #meta: TaskMeta
   readonly #port: MessagePort
   readonly #controller = new AbortController()
   readonly #reports = new Map<number, PendingReport>()
+  #waiting: WaitingReport | null = null
   #sequence = 0
   #closed = false
 
@@ -43,10 +52,14 @@ export class ThreadLink implements ThreadTask {
   get tracestate (): string | null { return this.#meta.tracestate }
   get schedule (): ScheduledTick | null { return this.#meta.schedule }
 
-  /** Reads its messages first: a loop that never pauses would hear of no abort. */
   get signal (): AbortSignal {
-    for (let next; (next = receiveMessageOnPort(this.#port)) !== undefined;) this.#onMessage(next.message)
+    this.#receive()
     return this.#controller.signal
+  }
+
+  /** Reads its messages: a loop that never pauses would hear of no abort, and of no report that was stored. */
+  #receive (): void {
+    for (let next; (next = receiveMessageOnPort(this.#port)) !== undefined;) this.#onMessage(next.message)
   }
 
   #onMessage (message: ToThread): void {
@@ -55,6 +68,7 @@ export class ThreadLink implements ThreadTask {
     this.#reports.delete(message.call)
     if (message.failure) report?.reject(reviveError(message.failure))
     else report?.resolve()
+    this.#sendWaiting()
   }
 
   #post (message: FromThread): void {
@@ -62,21 +76,39 @@ export class ThreadLink implements ThreadTask {
   }
 
   updateState (stage: string, progress?: unknown): Promise<void> {
-    return this.#report({ stage, json: progress === undefined ? undefined : this.#toJson(progress) })
+    return this.#report(progress === undefined ? { stage } : { stage, json: this.#toJson(progress) })
   }
 
   reportProgress (progress: unknown): Promise<void> {
     return this.#report({ json: this.#toJson(progress) })
   }
 
-  /** It is sent at once, also if the thread goes on to compute. */
-  #report (report: { stage?: unknown, json?: string }): Promise<void> {
+  /** It is sent at once, also if the thread goes on to compute, unless many are on their way. */
+  #report (report: Report): Promise<void> {
     if (this.#closed) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const call = ++this.#sequence
-      this.#reports.set(call, { resolve, reject })
-      this.#post({ kind: 'report', call, ...report })
-    })
+    this.#receive()
+    if (this.#waiting) {
+      Object.assign(this.#waiting.report, report)
+      return this.#waiting.sent
+    }
+    let pending!: PendingReport
+    const sent = new Promise<void>((resolve, reject) => { pending = { resolve, reject } })
+    if (this.#reports.size < MAX_ON_THE_WAY) this.#send(report, pending)
+    else this.#waiting = { ...pending, report: { ...report }, sent }
+    return sent
+  }
+
+  #send (report: Report, pending: PendingReport): void {
+    const call = ++this.#sequence
+    this.#reports.set(call, pending)
+    this.#post({ kind: 'report', call, ...report })
+  }
+
+  #sendWaiting (): void {
+    if (!this.#waiting) return
+    const { report, ...pending } = this.#waiting
+    this.#waiting = null
+    this.#send(report, pending)
   }
 
   #toJson (progress: unknown): string {
@@ -87,6 +119,7 @@ export class ThreadLink implements ThreadTask {
 
   /** The thread goes on to another task. Code that is left behind sends nothing more; its reports are not rejected. */
   close (): void {
+    this.#sendWaiting()
     this.#closed = true
     for (const { resolve } of this.#reports.values()) resolve()
     this.#reports.clear()

@@ -4,13 +4,16 @@
  */
 import { describeKind, describeName, describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { defaults, drainDefaults, workerDefaults, type Settings, type WorkerSettings } from './defaults.ts'
+import {
+  defaults, drainDefaults, routesDefaults, workerDefaults, type Settings, type WorkerSettings
+} from './defaults.ts'
 import { nearest } from './nearest.ts'
 import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
+import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
-  isId, isObject, listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules,
-  schemaRules, threadsRules, waitRule, whereRule, whereRules, workerRules, type Rule, type Rules
+  listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules, schemaRules,
+  threadsRules, waitRule, whereRule, whereRules, workerRules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
@@ -85,7 +88,10 @@ export function pluginSettings (options: TasksOptions): Settings {
   const settings = { ...defaults, ...definedOnly(options) } as Settings
   const { backoff, backoffStrategies, routes, worker, threads, redis, mode } = settings
   checkBackoff(backoff, backoffStrategies, pluginOptionError(''))
-  if (routes) check(routes, routesRules, 'routes', pluginOptionError('routes.'))
+  if (routes) {
+    check(routes, routesRules, 'routes', pluginOptionError('routes.'))
+    settings.routes = { ...routesDefaults, ...definedOnly(routes) }
+  }
   if (isObject(worker)) check(worker, workerRules, 'worker', pluginOptionError('worker.'))
   check(threads, threadsRules, 'threads', pluginOptionError('threads.'))
   settings.threads = { ...defaults.threads, ...definedOnly(threads) }

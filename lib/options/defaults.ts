@@ -2,11 +2,20 @@
  * Every default, once.
  */
 import { availableParallelism } from 'node:os'
+import type { FastifyRequest } from 'fastify'
 import type {
   BackoffOptions, BackoffStrategy, RoutesOptions, TasksOptions, ThreadsOptions, WorkerOptions
 } from '../types.ts'
 
 const ONE_DAY_MS = 86_400_000
+
+export const routesDefaults = {
+  maxWaits: 5_000,
+  maxWaitsPerKey: 0,
+  waitKey: (request: FastifyRequest): string => request.ip
+}
+
+export type RoutesSettings = RoutesOptions & typeof routesDefaults
 
 export const defaults = {
   name: 'tasks',
@@ -14,7 +23,7 @@ export const defaults = {
   prefix: 'bq',
   queue: 'default',
   queues: [] as string[],
-  routes: {} as false | RoutesOptions,
+  routes: routesDefaults as false | RoutesSettings,
   worker: false as boolean | WorkerOptions,
   threads: { max: availableParallelism(), idleTimeout: 60_000 } as ThreadsOptions,
   retries: 0,

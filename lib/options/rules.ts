@@ -1,70 +1,12 @@
 /**
  * What each option must be, in the words of the error that refuses another value.
  */
-import { fileURLToPath } from 'node:url'
 import { isHost, isRedisUrl, isSocketPath } from './redis-url.ts'
+import {
+  bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_SPAN, MAX_TIMER,
+  name, object, timeOf, type Rule, type Rules
+} from './rule-kinds.ts'
 import { STATES } from '../records/states.ts'
-import { MAX_DATE } from '../records/time.ts'
-
-export interface Rule {
-  ok: (value: any) => boolean
-  /** Completes "must be …". */
-  expected: string
-  /** A sentence, mostly an example. */
-  fix: string
-}
-
-export type Rules = Record<string, Rule>
-
-/** The longest wait of setTimeout, in ms. A longer one fires at once. */
-export const MAX_TIMER = 2 ** 31 - 1
-
-/** The longest span, in ms. A quarter of the latest Date: the sum of a time and some spans stays below it. */
-const MAX_SPAN = MAX_DATE / 4
-const MAX_BYTES = 512 * 1_048_576
-
-const NAME = /^[A-Za-z0-9_-]{1,64}$/
-// Not longer than a parameter of Fastify's router may be. Not "." or "..", which are no part of a URL's path.
-const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/
-
-export const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value)
-
-export const isObject = (value: unknown): value is Record<string, any> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value)
-const isFunction = (value: unknown): boolean => typeof value === 'function'
-const isHook = (value: unknown): boolean => Array.isArray(value) ? value.every(isFunction) : isFunction(value)
-
-/** Ms of a Date or of a number. Copied, because a Date's methods may be overridden. */
-export const timeOf = (value: unknown): number => value instanceof Date ? new Date(value).getTime() : value as number
-
-function isTime (value: unknown): boolean {
-  const time = timeOf(value)
-  return Number.isInteger(time) && time >= 0 && time <= MAX_DATE
-}
-
-/** Throws for a URL of another scheme or host. */
-function isFile (value: unknown): boolean {
-  if (value instanceof URL || /^file:/.test(value as string)) return fileURLToPath(value as URL) !== ''
-  return typeof value === 'string' && value !== '' && !value.includes('\0')
-}
-
-const isNode = (value: unknown): boolean =>
-  isObject(value) || Number.isInteger(value) || (typeof value === 'string' && isRedisUrl(value))
-
-function integer (min: number, max: number, unit: string, fix: string): Rule {
-  const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
-  const ok = (value: any): boolean => Number.isInteger(value) && value >= min && value <= max
-  return { ok, expected: `a whole number ${unit}, ${range}`, fix }
-}
-
-const bool = (fix: string): Rule => ({ ok: value => typeof value === 'boolean', expected: 'true or false', fix })
-
-const name = (fix: string): Rule =>
-  ({ ok: isName, expected: 'a string of 1 to 64 characters of A-Z, a-z, 0-9, "_", "-"', fix })
-
-const object = (fix: string): Rule => ({ ok: isObject, expected: 'an object', fix })
 
 const queueNames: Rule = {
   ok: value => Array.isArray(value) && value.every(isName),
@@ -218,6 +160,9 @@ export const routesRules: Rules = {
     expected: 'a path that starts with "/", or an http(s) URL, without a "/" at its end',
     fix: 'For example "/api" or "https://example.com/api".'
   },
+  maxWaits: integer(1, 1_000_000, 'of requests', 'For example 5000.'),
+  maxWaitsPerKey: integer(0, 1_000_000, 'of requests', 'For example 20; 0 is no limit.'),
+  waitKey: { ok: isFunction, expected: 'a function', fix: 'For example request => request.ip.' },
   logLevel: { ok: value => typeof value === 'string', expected: 'a level of the log', fix: 'For example "warn".' },
   config: object('As in a route of Fastify.'),
   constraints: object('As in a route of Fastify: { host: "api.example.com" }.')

@@ -4,7 +4,8 @@
 import { describeName, describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { nearest } from './nearest.ts'
-import { enqueueRules, isId, isObject, timeOf, type Rule, type Rules } from './rules.ts'
+import { isId, isObject, timeOf, type Rule, type Rules } from './rule-kinds.ts'
+import { enqueueRules } from './rules.ts'
 import type { EnqueueOptions, ScheduleOptions } from '../types.ts'
 
 const MAX_ID = 64

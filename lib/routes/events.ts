@@ -6,8 +6,10 @@ import * as errors from '../errors.ts'
 import { toLoggable } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
+import { WaitEnd } from '../tasks/wait-end.ts'
 import { clientDisconnect } from './client-disconnect.ts'
 import { eventIdOf } from './etag.ts'
+import type { FoundTask } from '../tasks/found-task.ts'
 import type { TaskRecord } from '../types.ts'
 import { queueOf, type IdRequest, type RouteContext } from './route-context.ts'
 
@@ -16,28 +18,41 @@ const MAX_BACKLOG_BYTES = 1_048_576
 /** When a client comes back that came while Redis did not answer, in ms. */
 const RETURN_AFTER_MS = 2_000
 
-/** Asks `authorize` before each event, too. Throws FST_TASKS_NOT_FOUND, FST_TASKS_REDIS_UNAVAILABLE. */
-export async function streamEvents (
-  { registry, closing }: RouteContext, request: IdRequest, reply: FastifyReply
-): Promise<unknown> {
-  const { id } = request.params
-  const current = await registry.findVisible(request, id, queueOf(request)).catch(unlessOutage(request))
-  if (!current) return askToReturn(reply)
-  const { record, life } = current
-  if (isTerminal(record.state) && request.headers['last-event-id'] === eventIdOf(record)) return reply.code(204).send()
-  const signal = AbortSignal.any([closing, clientDisconnect(reply)])
+/**
+ * Asks `authorize` before each event, too.
+ * @throws FST_TASKS_NOT_FOUND, FST_TASKS_REDIS_UNAVAILABLE, FST_TASKS_TOO_MANY_WAITS
+ */
+export async function streamEvents (context: RouteContext, request: IdRequest, reply: FastifyReply): Promise<unknown> {
+  const { registry } = context
+  const found = await registry.findVisible(request, request.params.id, queueOf(request)).catch(unlessOutage(request))
+  if (!found) return askToReturn(reply)
+  const isKnown = request.headers['last-event-id'] === eventIdOf(found.record)
+  if (isTerminal(found.record.state) && isKnown) return reply.code(204).send()
+  const leave = context.waits.enter(request)
+  try {
+    await sendChanges(context, found, request, reply)
+  } finally {
+    leave()
+  }
+}
+
+async function sendChanges (
+  { registry, closing }: RouteContext, first: FoundTask, request: IdRequest, reply: FastifyReply
+): Promise<void> {
+  const ends = new WaitEnd({ signals: [closing, clientDisconnect(reply)] })
   // Now, not with the first event: a client that already has the current state gets none, and is connected too.
   sendHeaders(reply)
   try {
-    for await (const found of recordChanges(registry, id, signal, record.queue)) {
-      if (found.life !== life) return // another task has its id by now
-      push(reply, (await registry.checkVisible(request, id, found)).record)
+    for await (const found of recordChanges(registry, first, ends.signal)) {
+      push(reply, (await registry.checkVisible(request, request.params.id, found)).record)
     }
   } catch (error) {
     // The headers have been sent, so the stream can only end. The client reconnects with its last id.
-    if (signal.aborted || error instanceof errors.TaskNotFound) return // or it may not see the task any more
-    const fields = { event: 'stream.failed', taskId: record.id, err: toLoggable(error) }
+    if (ends.signal.aborted || error instanceof errors.TaskNotFound) return // or it may not see the task any more
+    const fields = { event: 'stream.failed', taskId: first.record.id, err: toLoggable(error) }
     request.log.warn(fields, 'event stream of a task ended early: the client has to reconnect')
+  } finally {
+    ends.dispose()
   }
 }
 

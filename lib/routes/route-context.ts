@@ -3,6 +3,7 @@
  */
 import type { FastifyRequest } from 'fastify'
 import type { AppTasks } from '../tasks/app-tasks.ts'
+import type { OpenWaits } from './open-waits.ts'
 
 export type IdRequest = FastifyRequest<{ Params: { id: string }, Querystring: { queue?: unknown } }>
 
@@ -18,4 +19,6 @@ export interface RouteContext {
   readonly registry: AppTasks
   /** Aborted when the app starts to close. The close waits for open requests: they have to end then. */
   readonly closing: AbortSignal
+  /** The long polls and event streams that are open. */
+  readonly waits: OpenWaits
 }

@@ -7,14 +7,14 @@ import { cancelTask } from './cancel.ts'
 import { compilersOf } from './compilers.ts'
 import { followErrorHandler } from './error-handler.ts'
 import { routeTaken } from './route-clash.ts'
+import { OpenWaits } from './open-waits.ts'
 import { streamEvents } from './events.ts'
 import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
 import * as schemas from './schemas.ts'
 import { getStatus } from './status.ts'
-import { MAX_TIMER } from '../options.ts'
+import { MAX_TIMER, type RoutesSettings } from '../options.ts'
 import type { IdRequest, RouteContext } from './route-context.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
-import type { RoutesOptions } from '../types.ts'
 
 /** How often an open stream gets a comment, so that proxies keep it open, in ms. */
 const HEARTBEAT_MS = 15_000
@@ -22,10 +22,10 @@ const HEARTBEAT_MS = 15_000
 const LONGEST_POLL_MS = 90_000
 
 /** The routes of one registry, for `fastify.register(routes, { prefix })`. */
-export function makeRoutes (registry: AppTasks, options: RoutesOptions): FastifyPluginAsync {
+export function makeRoutes (registry: AppTasks, options: RoutesSettings): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
     registry.path = (options.publicBase ?? '') + fastify.prefix
-    const context: RouteContext = { registry, closing: registry.closing }
+    const context: RouteContext = { registry, closing: registry.closing, waits: new OpenWaits(options) }
     fastify.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store')
       done()
@@ -47,7 +47,7 @@ function ignoreBodies (fastify: FastifyInstance): void {
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null))
 }
 
-function mount (fastify: FastifyInstance, context: RouteContext, options: RoutesOptions): void {
+function mount (fastify: FastifyInstance, context: RouteContext, options: RoutesSettings): void {
   const { statusSchema, statusHeaders, eventsSchema, eventsHeaders, cancelSchema, cancelHeaders, copyOf } = schemas
   const shared = (headers: DocumentedHeaders): object => sharedOptions(fastify, context.registry, options, headers)
   fastify.get('/:id', { ...shared(statusHeaders), schema: copyOf(statusSchema), ...atLeast(fastify, LONGEST_POLL_MS) },
@@ -68,7 +68,7 @@ function atLeast ({ initialConfig }: FastifyInstance, ms: number): { handlerTime
 
 /** The options that all routes have, in objects of their own for each route: plugins push into the arrays. */
 function sharedOptions (
-  fastify: FastifyInstance, registry: AppTasks, options: RoutesOptions, headers: DocumentedHeaders
+  fastify: FastifyInstance, registry: AppTasks, options: RoutesSettings, headers: DocumentedHeaders
 ): object {
   const { onRequest, preHandler, logLevel, config, constraints } = options
   return {

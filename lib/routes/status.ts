@@ -5,6 +5,7 @@ import type { FastifyReply } from 'fastify'
 import * as errors from '../errors.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
+import { WaitEnd } from '../tasks/wait-end.ts'
 import { clientDisconnect } from './client-disconnect.ts'
 import { etagOf, isInIfNoneMatch } from './etag.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
@@ -49,12 +50,33 @@ async function answerLater (
 ): Promise<Answer> {
   const found = await visible
   if (wait === null) return answer(context, found, request, reply)
-  const { registry, closing } = context
-  const signal = AbortSignal.any([closing, AbortSignal.timeout(wait * 1_000), clientDisconnect(reply)])
-  const changed = await nextChange(registry, found, isKnownTo(request, found.record), signal)
-  const stillVisible = await registry.checkVisible(request, request.params.id, changed)
+  const changed = await nextChange(context, found, wait, request, reply)
   reply.header('preference-applied', `wait=${wait}`)
-  return answer(context, stillVisible, request, reply)
+  return answer(context, changed, request, reply)
+}
+
+/**
+ * The first record that the client does not have, or the last one that was read before the wait ended.
+ * @param wait in seconds
+ * @throws FST_TASKS_NOT_FOUND, FST_TASKS_TOO_MANY_WAITS, FST_TASKS_REDIS_UNAVAILABLE
+ */
+async function nextChange (
+  context: RouteContext, found: FoundTask, wait: number, request: IdRequest, reply: FastifyReply
+): Promise<FoundTask> {
+  const { registry, closing, waits } = context
+  const isKnown = isKnownTo(request, found.record)
+  if (wait === 0 || isTerminal(found.record.state) || !isKnown(found.record)) return found
+  const leave = waits.enter(request)
+  const ends = new WaitEnd({ signals: [closing, clientDisconnect(reply)], ms: wait * 1_000 })
+  try {
+    const changed = await firstUnknown(registry, found, isKnown, ends.signal)
+    // A copy: others wait for the same task, and hooks of the app may add to the record.
+    const own = { ...changed, record: structuredClone(changed.record) }
+    return await registry.checkVisible(request, request.params.id, own)
+  } finally {
+    ends.dispose()
+    leave()
+  }
 }
 
 function answer (
@@ -80,13 +102,12 @@ function isKnownTo ({ headers }: IdRequest, current: TaskRecord): (record: TaskR
   return record => isInIfNoneMatch(header, record)
 }
 
-/** The first record that the client does not have. The last one that was read, if the signal is aborted first. */
-async function nextChange (
+async function firstUnknown (
   registry: AppTasks, found: FoundTask, isKnown: (record: TaskRecord) => boolean, signal: AbortSignal
 ): Promise<FoundTask> {
   let last = found
   try {
-    for await (last of recordChanges(registry, found.record.id, signal, found.record.queue)) {
+    for await (last of recordChanges(registry, found, signal)) {
       if (!isKnown(last.record)) break
     }
   } catch (error) {

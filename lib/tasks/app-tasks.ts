@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { makeDefinition, type Definition } from './definition.ts'
 import { TaskProducer, type TaskTemplate } from './enqueue.ts'
@@ -14,6 +15,7 @@ import { checkDefine, defaults, type Settings } from '../options.ts'
 import type { FoundTask } from './found-task.ts'
 import type { Handle } from './handle.ts'
 import type { ChangeSource } from './record-changes.ts'
+import type { Watch } from './change-watcher.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock } from '../store/store-contract.ts'
 import type {
@@ -25,7 +27,7 @@ const LAST_READ_MS = 500
 
 type AnyRecord = TaskRecord<any, any>
 
-export class AppTasks implements ChangeSource<FoundTask> {
+export class AppTasks implements ChangeSource {
   /** Tells the plugin instances of one process apart, in telemetry. */
   readonly instanceId: string = randomUUID()
   readonly settings: Settings
@@ -43,6 +45,7 @@ export class AppTasks implements ChangeSource<FoundTask> {
   /** @param app the instance that registers the plugin */
   constructor (app: FastifyInstance, settings: Settings, store: Store) {
     const { calls, clock, pubSub } = store
+    setMaxListeners(0, this.#closing.signal)
     this.settings = settings
     this.store = store
     this.calls = calls
@@ -111,9 +114,7 @@ export class AppTasks implements ChangeSource<FoundTask> {
   retry (id: string, queue?: string): Promise<RetryOutcome> { return this.#lookup.retry(id, queue) }
 
   /** See `ChangeWatcher.watch`. */
-  watch (id: string, queue: string, changed: () => void): Promise<() => void> {
-    return this.#lookup.watch(id, queue, changed)
-  }
+  watch (found: FoundTask, onChange: () => void): Promise<Watch> { return this.#lookup.watch(found, onChange) }
 
   /** Aborted when the app starts to close. */
   get closing (): AbortSignal { return this.#closing.signal }

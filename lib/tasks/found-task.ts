@@ -18,4 +18,14 @@ export interface FoundTask {
   definition: Definition | undefined
   /** When it is due if it is delayed, ms since 1970. */
   delayedTo: number | undefined
+  /** See `nextOrder`. */
+  order: number
 }
+
+let last = 0
+
+/**
+ * A number for what happens in this process, in order: the start of a read, and a change that is heard of. A read shows
+ * every change with a lower number.
+ */
+export const nextOrder = (): number => ++last

@@ -5,12 +5,14 @@ import * as errors from '../errors.ts'
 import { recordChanges, type ChangeSource } from './record-changes.ts'
 import { checkResult } from '../options.ts'
 import { isTerminal } from '../records/task-record.ts'
+import { WaitEnd } from './wait-end.ts'
 import type { FastifyRequest } from 'fastify'
 import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from '../types.ts'
 import type { FoundTask } from './found-task.ts'
 
 /** What a handle asks of its app. */
-export interface HandleSource extends ChangeSource<FoundTask> {
+export interface HandleSource extends ChangeSource {
+  find (id: string, queue: string): Promise<FoundTask | null>
   /** @throws FST_TASKS_NOT_FOUND */
   findVisible (request: FastifyRequest, id: string, queue: string): Promise<FoundTask>
   cancel (id: string, queue: string, check: (found: FoundTask) => boolean): Promise<CancelOutcome>
@@ -76,23 +78,28 @@ export class Handle implements TaskHandle<any, any> {
 
   async result (options: ResultOptions = {}): Promise<any> {
     const { timeout, signal } = checkResult(this.name, options)
-    const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout)
-    const signals = [late, signal].filter(signal => signal !== undefined)
+    const ends = new WaitEnd({ signals: [signal], ms: timeout })
     try {
-      return resultOf(await this.#ended(signals.length > 0 ? AbortSignal.any(signals) : undefined), this)
+      return resultOf(await this.#ended(ends.signal), this)
     } catch (error) {
-      throw late?.aborted && error === late.reason ? new errors.ResultTimeout(this.id, this.name, timeout) : error
+      throw ends.isLate && error === ends.signal.reason ? new errors.ResultTimeout(this.id, this.name, timeout) : error
+    } finally {
+      ends.dispose()
     }
   }
 
   /** The record when the task has ended. Null if it is gone. */
-  async #ended (signal: AbortSignal | undefined): Promise<TaskRecord | null> {
+  async #ended (signal: AbortSignal): Promise<TaskRecord | null> {
+    signal.throwIfAborted()
+    const first = await this.#source.find(this.id, this.queue)
+    if (!first) return null
     let last: TaskRecord | null = null
-    for await (const found of recordChanges(this.#source, this.id, signal, this.queue)) {
+    for await (const found of recordChanges(this.#source, first, signal)) {
       if (!this.#isThis(found)) return null
-      last = found.record
+      if (!isTerminal(found.record.state)) continue
+      last = found === first ? found.record : structuredClone(found.record) // other callers have the same object
     }
-    return last && isTerminal(last.state) ? last : null
+    return last
   }
 }
 

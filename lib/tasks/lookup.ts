@@ -14,12 +14,12 @@ import type { Settings } from '../options.ts'
 import {
   decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, resetForRetry, toTaskRecord, type StoredTask
 } from '../records/task-record.ts'
-import { ChangeWatcher } from './change-watcher.ts'
+import { ChangeWatcher, type Watch } from './change-watcher.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Queue, RawTask } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, StoreClock } from '../store/store-contract.ts'
 import type { CancelOutcome, RetryOutcome, TaskRecord } from '../types.ts'
-import type { FoundTask } from './found-task.ts'
+import { nextOrder, type FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
 
@@ -52,23 +52,24 @@ export class TaskLookup implements HandleSource {
     this.#settings = settings
     this.#calls = calls
     this.#clock = clock
-    this.#watcher = new ChangeWatcher(pubSub, calls)
+    this.#watcher = new ChangeWatcher(pubSub, calls, (queue, id) => this.read(queue, id))
   }
 
   /** Reads a task of a queue. Not async: a status read makes no more promises than it needs. */
   read (queue: Queue, id: string): Promise<FoundTask | null> {
+    const order = nextOrder()
     return this.#calls.call(`a status of task "${id}"`, TRY_AGAIN, () => queue.readTask(id))
-      .then(read => read && this.#toFoundTask(queue, id, read))
+      .then(read => read && this.#toFoundTask(queue, id, read, order))
   }
 
-  #toFoundTask (queue: Queue, id: string, { text, raw, live }: RawTask): FoundTask {
+  #toFoundTask (queue: Queue, id: string, { text, raw, live }: RawTask, order: number): FoundTask {
     const decoded = this.#decode(text)
     const stored = decoded instanceof Error ? this.#failedRecord(decoded) : decoded
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
     const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
     const life = stored === decoded ? lifeOf(stored.options) : ''
-    return { queue, raw, stored, life, definition, delayedTo: live.delayedTo, record }
+    return { queue, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
   }
 
   #decode (text: string): StoredTask | Error {
@@ -180,8 +181,8 @@ export class TaskLookup implements HandleSource {
   }
 
   /** See `ChangeWatcher.watch`. */
-  watch (id: string, queue: string, changed: () => void): Promise<() => void> {
-    return this.#watcher.watch(id, this.#registry.queue(queue), changed)
+  watch (found: FoundTask, onChange: () => void): Promise<Watch> {
+    return this.#watcher.watch(found.record.id, found.queue, onChange)
   }
 
   /** Ends all waits for a task. Those whose task has ended get its record. Resolves after that, or after `ms`. */

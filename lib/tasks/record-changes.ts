@@ -1,68 +1,65 @@
 /**
- * Async iterator over a task's record: gives the record now and after each change, until the task has ended. A handle
- * that waits for a result, a long poll and an event stream read it.
+ * Async iterator over a task's record: gives the record as it was read, and after each change, until the task has
+ * ended. A handle that waits for a result, a long poll and an event stream read it.
  */
 import * as errors from '../errors.ts'
 import { isTerminal } from '../records/task-record.ts'
-import type { TaskRecord } from '../types.ts'
+import type { Watch } from './change-watcher.ts'
+import type { FoundTask } from './found-task.ts'
 
-/** A task as it was read. */
-interface HasRecord {
-  record: TaskRecord<any, any>
-  /** See `lifeOf`. */
-  life: string
-}
-
-export interface ChangeSource<T extends HasRecord> {
+export interface ChangeSource {
   /** The app closes: the record is read a last time. */
   readonly isClosing: boolean
   /** Whether the store is connected. */
   readonly isConnected: boolean
-  find (id: string, queue?: string): Promise<T | null>
-  /** Calls back at each change, and whenever a change may have been missed. Resolves with a function that ends it. */
-  watch (id: string, queue: string, onChange: () => void): Promise<() => void>
+  /** Calls back at each change, and whenever a change may have been missed. */
+  watch (found: FoundTask, onChange: () => void): Promise<Watch>
 }
 
 /**
- * Ends after the record of a terminal state, and if there is no record, or none of this task any more.
+ * Ends after the record of a terminal state, and if there is no record of this task any more. Callers get the same
+ * objects: who gives a record away gives a copy.
  * @throws the signal's reason, FST_TASKS_REDIS_UNAVAILABLE, FST_TASKS_CLOSED
  */
-export async function * recordChanges<T extends HasRecord> (
-  source: ChangeSource<T>, id: string, signal?: AbortSignal, queue?: string
-): AsyncGenerator<T, void> {
+export async function * recordChanges (
+  source: ChangeSource, first: FoundTask, signal?: AbortSignal
+): AsyncGenerator<FoundTask, void> {
   signal?.throwIfAborted()
-  const found = await source.find(id, queue)
-  if (!found) return
-  yield found
-  if (!isTerminal(found.record.state)) yield * laterChanges(source, id, found, signal)
+  yield first
+  if (!isTerminal(first.record.state)) yield * laterChanges(source, first, signal)
 }
 
-async function * laterChanges<T extends HasRecord> (
-  source: ChangeSource<T>, id: string, first: T, signal: AbortSignal | undefined
-): AsyncGenerator<T, void> {
+async function * laterChanges (
+  source: ChangeSource, first: FoundTask, signal: AbortSignal | undefined
+): AsyncGenerator<FoundTask, void> {
   const changed = new AutoResetEvent(signal)
-  const { queue } = first.record
-  const unwatch = await source.watch(id, queue, () => changed.set())
+  let watch: Watch | undefined
   try {
-    for (let last = JSON.stringify(first.record); ; await changed.wait()) {
+    watch = await source.watch(first, () => changed.set())
+    for (let last = first; ;) {
+      while (!watch.hasChangedSince(last) && !source.isClosing) await changed.wait()
       signal?.throwIfAborted()
       const isLast = source.isClosing
-      const found = await findAgain(source, id, queue)
+      const found = await readAgain(source, watch, last)
       if (found?.life !== first.life) return // it is gone, and may be another task by now
-      if (JSON.stringify(found.record) !== last) yield found
-      last = JSON.stringify(found.record)
+      if (!isSame(found, last)) yield found
       if (isTerminal(found.record.state)) return
-      if (isLast) throw closedWhileWaiting(id)
+      if (isLast) throw closedWhileWaiting(first.record.id)
+      last = found
     }
   } finally {
     changed.close()
-    unwatch()
+    watch?.end()
   }
 }
 
-async function findAgain<T extends HasRecord> (source: ChangeSource<T>, id: string, queue: string): Promise<T | null> {
+const isSame = (found: FoundTask, last: FoundTask): boolean =>
+  found.raw.equals(last.raw) && JSON.stringify(found.record) === JSON.stringify(last.record)
+
+async function readAgain (source: ChangeSource, watch: Watch, last: FoundTask): Promise<FoundTask | null> {
+  const { id } = last.record
   if (source.isClosing && !source.isConnected) throw closedWhileWaiting(id)
-  return source.find(id, queue).catch(error => {
+  return watch.readAfter(last).catch(error => {
     throw source.isClosing ? closedWhileWaiting(id, error) : error
   })
 }
@@ -87,10 +84,12 @@ class AutoResetEvent {
     this.#wake?.()
   }
 
+  /** Throws the signal's reason if it is aborted. */
   async wait (): Promise<void> {
     if (!this.#isSet) await new Promise<void>(resolve => { this.#wake = resolve })
     this.#isSet = false
     this.#wake = null
+    this.#signal?.throwIfAborted()
   }
 
   close (): void { this.#signal?.removeEventListener('abort', this.#onAbort) }

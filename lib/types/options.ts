@@ -210,6 +210,15 @@ export interface RoutesOptions {
    * a URL (`https://example.com/api`). `Location` and `handle.location` begin with it. Default: nothing.
    */
   publicBase?: string
+  /**
+   * How many long polls and event streams of this process may be open. One more is answered 503 with `Retry-After`.
+   * Default 5000.
+   */
+  maxWaits?: number
+  /** How many of them may have the same `waitKey`. Default 0: no limit. Behind a proxy all users may be one address. */
+  maxWaitsPerKey?: number
+  /** Who waits, for `maxWaitsPerKey`. Default: `request.ip`. */
+  waitKey?: (request: FastifyRequest) => string
   /** Level of the log of these routes, as in a route of Fastify. Default: the app's. */
   logLevel?: LogLevel
   /** `config` of these routes, for hooks and plugins of the app (`request.routeOptions.config`). Default: none. */

@@ -1,6 +1,6 @@
 /** The tables of docs/reference/options.md: from the interfaces of the options, their defaults and their checks. */
 import { inspect } from 'node:util'
-import { defaults, drainDefaults, listDefaults, workerDefaults } from '../../lib/options.ts'
+import { defaults, drainDefaults, listDefaults, routesDefaults, workerDefaults } from '../../lib/options.ts'
 import { code, table } from './markdown.ts'
 import { probedApp, probes, rulesOf } from './rules.ts'
 import { readInterface, type Member } from './source.ts'
@@ -15,10 +15,11 @@ interface Section {
 }
 
 const { threads: { idleTimeout }, ...pluginDefaults } = defaults
+const { maxWaits, maxWaitsPerKey } = routesDefaults
 
 const sections: Section[] = [
-  { name: 'TasksOptions', title: 'register(tasks, options)', defaults: pluginDefaults },
-  { name: 'RoutesOptions', title: 'routes', defaults: {} },
+  { name: 'TasksOptions', title: 'register(tasks, options)', defaults: { ...pluginDefaults, routes: {} } },
+  { name: 'RoutesOptions', title: 'routes', defaults: { maxWaits, maxWaitsPerKey } },
   { name: 'WorkerOptions', title: 'worker, startWorker(options)', defaults: workerDefaults },
   { name: 'ThreadsOptions', title: 'threads', defaults: { idleTimeout } },
   { name: 'BackoffOptions', title: 'backoff', defaults: { delay: defaults.backoff.delay } },

@@ -61,7 +61,7 @@ t.test('progress: stored, refused, and values that cannot be sent', async t => {
   const third = task.reportProgress(null)
   await until('the reports are received', () => received.length === 3)
   t.same(received, [
-    { kind: 'report', call: 1, stage: 'A', json: undefined },
+    { kind: 'report', call: 1, stage: 'A' },
     { kind: 'report', call: 2, stage: 'B', json: '{"n":1}' },
     { kind: 'report', call: 3, json: 'null' }
   ])
@@ -122,4 +122,21 @@ t.test('a run: its result, its error, and a file without a handler', async t => 
   t.match(await runFile({}, 'none.mjs'), {
     failure: { error: { code: 'FST_TASKS_THREAD_INVALID', message: /must export a handler as default, but exports nothing\./ } }
   })
+})
+
+t.test('many reports: some are on their way, the newest follows when one was stored, and at the end', async t => {
+  const { received, send, port } = appPort(t)
+  const task = new ThreadLink(meta, null, port)
+  const reports = Array.from({ length: 100 }, (_, n) => task.reportProgress(n))
+  await until('the first ones came', () => received.length === 16)
+  send({ kind: 'reported', call: 1, failure: null })
+  await reports[0]
+  await until('the newest came', () => received.length === 17)
+  t.same(received[16], { kind: 'report', call: 17, json: '99' })
+  void task.updateState('LATE')
+  void task.reportProgress(100)
+  task.close()
+  await until('the last came', () => received.length === 18)
+  t.same(received[17], { kind: 'report', call: 18, stage: 'LATE', json: '100' })
+  await Promise.all(reports)
 })

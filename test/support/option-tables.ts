@@ -163,6 +163,14 @@ export const routes: Table = {
     expected: 'a path that starts with "/", or an http(s) URL',
     fix: 'For example "/api"'
   },
+  maxWaits: whole(1, 1_000_000, 'For example 5000'),
+  maxWaitsPerKey: whole(0, 1_000_000, 'For example 20'),
+  waitKey: {
+    good: [(request: { ip: string }) => request.ip],
+    bad: [['ip', '"ip"'], [5, '5'], [null, 'null']],
+    expected: 'a function',
+    fix: 'For example request => request.ip'
+  },
   logLevel: {
     good: ['warn'], bad: [[5, '5'], [null, 'null']], expected: 'a level of the log', fix: 'For example "warn"'
   },
