@@ -1306,6 +1306,13 @@ const shields: Shield[] = [
     test: 'store/schedules'
   },
   {
+    against: 'a large record that a tick enqueues is not marked: one claim reads many of them',
+    file: 'store/redis/lua/tick.lua',
+    shield: 'if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end',
+    without: '',
+    test: 'store/bytes'
+  },
+  {
     against: 'a fixed time that the clocks repeat counts twice',
     file: 'schedules/calendar.js',
     shield: 'if (!this.#isRepeated(next))',

@@ -60,7 +60,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
-    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],

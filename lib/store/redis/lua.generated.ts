@@ -1131,6 +1131,8 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
 local function load_state(states, id)
   local text = redis.call('HGET', states, id)
   local is_json, state = pcall(cjson.decode, text or '')
@@ -1167,6 +1169,7 @@ end
 local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
+    if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
     if due == '' then
       enter(KEYS[5], { task })
     else

@@ -2,7 +2,7 @@
 Carries out one tick of a schedule: moves its mark, and enqueues its task.
 
 KEYS  1 scheduleStates  2 ticks  3 heldTicks  4 jobs  5 waiting  6 delayed  7 succeeded  8 failed
-      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired
+      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired  13 large
 ARGV  1 id  2 generation  3 "tick", or "held" for a tick that waited for the task before it
       4 planned time that the caller expects to be the next, or the held one  5 planned time to fire, "" for none
       6 how many ticks before that one were missed  7 next planned time, "" for none  8 when that is due
@@ -19,6 +19,7 @@ Guarantees:
 ]]
 -- @include now
 -- @include enter
+-- @include large
 -- @include schedule-state
 local id, mode, fire = ARGV[1], ARGV[3], ARGV[5]
 local state = load_state(KEYS[1], id)
@@ -39,6 +40,7 @@ end
 local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
+    if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
     if due == '' then
       enter(KEYS[5], { task })
     else
