@@ -25,7 +25,10 @@ export interface TickerOptions {
   worker: string | null
 }
 
-interface LateTick extends Tick {
+/** How a tick moves a schedule on. */
+type Move = Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'mark' | 'next'>
+
+interface LateTick extends Omit<Tick, 'runsElsewhere'> {
   /** In ms. */
   lateBy: number
 }
@@ -57,9 +60,10 @@ export class Ticker {
       const fields = { event: 'schedule.unreadable', schedule: schedule.id, err: toLoggable(error) }
       this.#options.log.error(fields, 'schedule is unreadable: it does not fire')
     }
+    const runsElsewhere = ticks.length > 0 && await this.#runsElsewhere(schedule)
     let count = 0
     for (const tick of ticks) {
-      const reply = await this.#options.schedules.tick(tick)
+      const reply = await this.#options.schedules.tick({ ...tick, runsElsewhere })
       this.#report(tick, reply)
       if (COUNTED.has(reply) && !(tick.mode === 'held' && reply === 'held')) count++
     }
@@ -72,7 +76,8 @@ export class Ticker {
     const spec: StoredSpec = JSON.parse(schedule.spec)
     const ticks: LateTick[] = []
     if (state.held !== undefined) {
-      const tick = { mode: 'held', expected: state.held, fire: state.held, missed: 0, next: null } as const
+      const { held } = state
+      const tick = { mode: 'held', expected: held, fire: held, missed: 0, mark: held, next: null } as const
       ticks.push(this.#toTick(schedule, spec, now, tick, state.heldMissed ?? 0))
     }
     if (state.next !== undefined && dueAt(id, spec, state.next) <= now) {
@@ -82,16 +87,21 @@ export class Ticker {
     return ticks
   }
 
-  #nextTick (
-    schedule: StoredSchedule, spec: StoredSpec, first: number, now: number
-  ): Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'next'> {
+  /** The last task of a schedule that was moved is in another queue. */
+  async #runsElsewhere ({ state: { task, taskQueue } }: StoredSchedule): Promise<boolean> {
+    if (task === undefined || taskQueue === undefined) return false
+    return await this.#options.schedules.runsIn(taskQueue, task)
+  }
+
+  #nextTick (schedule: StoredSchedule, spec: StoredSpec, first: number, now: number): Move {
     const { id } = schedule
     const calendar = this.#calendarOf(schedule, spec)
     const { latest, before, next } = calendar.passed(first, now, planned => dueAt(id, spec, planned))
     const late = latest === null ? Infinity : now - dueAt(id, spec, latest)
     const fires = late <= Math.max(spec.catchUpWindow, IN_TIME_MS)
     const missed = fires || latest === null ? before : before + 1
-    return { mode: 'tick', expected: first, fire: fires ? latest : null, missed, next: toTick(id, spec, next) }
+    const fire = fires ? latest : null
+    return { mode: 'tick', expected: first, fire, missed, mark: latest ?? now, next: toTick(id, spec, next) }
   }
 
   #calendarOf ({ id, spec: text }: StoredSchedule, { timing }: StoredSpec): Calendar {
@@ -101,8 +111,7 @@ export class Ticker {
   }
 
   #toTick (
-    { id, state }: StoredSchedule, spec: StoredSpec, now: number,
-    tick: Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'next'>, missed: number
+    { id, state }: StoredSchedule, spec: StoredSpec, now: number, tick: Move, missed: number
   ): LateTick {
     const planned = tick.fire ?? tick.expected
     const lateBy = Math.max(0, now - dueAt(id, spec, planned))

@@ -60,12 +60,17 @@ t.test('a large record of a schedule is marked, too', async t => {
     next: planned,
     maxRuns: null,
     grace: 0,
+    expected: null,
+    missed: 0,
     brought: null,
+    taskQueue: null,
     onlyNew: false
   })
   const [{ state: { generation } }] = (await schedules.read(['s'])).schedules as [any]
-  const tick = { id: 's', generation, mode: 'tick', expected: 1, fire: 1, missed: 0, next: null } as const
-  t.equal(await schedules.tick({ ...tick, taskId: 'n1', text: large, delay: null, overlap: 'skip' }), 'fired')
+  const tick = { id: 's', generation, mode: 'tick', expected: 1, fire: 1, mark: 1, missed: 0, next: null } as const
+  t.equal(await schedules.tick(
+    { ...tick, taskId: 'n1', text: large, delay: null, overlap: 'skip', runsElsewhere: false }
+  ), 'fired')
   t.equal(await f.redis.exists(f.key('large')), 1)
 })
 

@@ -2,7 +2,7 @@
  * Schedules in Redis: those of one queue, and the key that says in which queue each of them is.
  */
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
-import { schedulesKey, type QueueKeys, type QueueScript } from './keys.ts'
+import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
 import type { RedisClient } from './connection.ts'
 import type {
   NewSchedule, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule, Tick, TickReply
@@ -23,15 +23,18 @@ export class RedisSchedules implements QueueSchedules {
 
   set (schedule: NewSchedule): Promise<SetReply> {
     const { id, epoch, hash, declared, spec, next, maxRuns, grace, brought, onlyNew } = schedule
+    const { expected, missed, taskQueue } = schedule
     return this.#run('set-schedule', [
       id, epoch, hash, declared ? 1 : 0, spec, next?.planned ?? '', next?.due ?? '', maxRuns ?? '', grace,
-      brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0
+      brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0, expected ?? '', missed, taskQueue ?? ''
     ])
   }
 
   async change (id: string, change: ScheduleChange): Promise<string | null> {
-    const { action, hash = '', epoch, next } = change as { action: string } & Record<string, any>
-    const args = [id, action, epoch ?? hash, next?.planned ?? '', next?.due ?? '', this.#keys.earlierDelayed]
+    const { action, hash = '', epoch, next, expected, missed } = change as { action: string } & Record<string, any>
+    const args = [
+      id, action, epoch ?? hash, next?.planned ?? expected ?? '', next?.due ?? missed ?? '', this.#keys.earlierDelayed
+    ]
     return await this.#run('change-schedule', args) || null
   }
 
@@ -45,11 +48,16 @@ export class RedisSchedules implements QueueSchedules {
     return { now, schedules }
   }
 
+  async runsIn (queue: string, task: string): Promise<boolean> {
+    const keys = new QueueKeys(this.#keys.appPrefix, queue)
+    return await runQueueScript(this.#client, keys, 'is-unfinished', [task]) === 1
+  }
+
   tick (tick: Tick): Promise<TickReply> {
-    const { id, generation, mode, expected, fire, missed, next, taskId, text, delay, overlap } = tick
+    const { id, generation, mode, expected, fire, missed, mark, next, taskId, text, delay, overlap } = tick
     return this.#run('tick', [
       id, generation, mode, expected, fire ?? '', missed, next?.planned ?? '', next?.due ?? '', taskId, text,
-      delay ?? '', overlap, this.#keys.earlierDelayed
+      delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0
     ])
   }
 }

@@ -3,8 +3,9 @@ Changes or removes a schedule.
 
 KEYS  1 schedules  2 scheduleStates  3 ticks  4 heldTicks
 ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"  3 hash for "see", epoch for "leave"
-      4 next planned time for "resume"  5 when that is due  6 channel earlierDelayed
-Returns the state as it was, "" if the schedule is unknown or was not changed
+      4 next planned time for "resume", for "pause" the one that the caller read, "" for none
+      5 when that is due, for "pause" how many planned times have passed, and do not fire  6 channel earlierDelayed
+Returns the state as it was, "" if the schedule is unknown or was not changed, "passed" if a tick was counted meanwhile
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
 changes nothing. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
@@ -40,6 +41,8 @@ elseif action == 'see' then
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then
   if state.paused then return text end
+  if (state.next and string.format('%.0f', state.next) or '') ~= ARGV[4] then return 'passed' end
+  state.missed = (state.missed or 0) + tonumber(ARGV[5])
   if state.held then state.skipped = (state.skipped or 0) + 1 end
   state.paused, state.held, state.heldMissed = true, nil, nil
   plan(KEYS[2], KEYS[3], id, state, '', 0)

@@ -1,8 +1,8 @@
 --[[
 What is known of a schedule beside its definition, as JSON: epoch, generation, hash, declared, seen, paused, moved,
 orphan, next (planned time of the next tick), mark (of the last one that was counted), last and task (of the last one
-that fired), held and heldMissed (a tick that waits for the task before it), outcome, fired, skipped, missed, max,
-grace.
+that fired), taskQueue (of that task, if it is another one), held and heldMissed (a tick that waits for the task before
+it), outcome, fired, skipped, missed, max, grace.
 
 Defines load_state(states, id), save_state(states, id, state), plan(states, ticks, id, state, next, due): sets the next
 tick, none if next is "", and saves the state. That comes first: a Redis that is out of memory refuses it
