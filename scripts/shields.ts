@@ -1322,8 +1322,8 @@ const shields: Shield[] = [
   {
     against: 'ticks that have passed at a change are counted nowhere',
     file: 'schedules/stored-spec.js',
-    shield: '.before + 1',
-    without: '.before * 0',
+    shield: 'count: before + 1',
+    without: 'count: 1',
     test: 'schedules/workers'
   },
   {

@@ -80,15 +80,15 @@ export class ScheduleStore {
   /** The next tick stays where the definition is the same. Else what has passed does not fire, and is counted. */
   #planAfter (
     before: StoredSchedule | null, id: string, spec: StoredSpec, hash: string
-  ): Pick<NewSchedule, 'next' | 'expected' | 'missed'> {
+  ): Pick<NewSchedule, 'next' | 'expected' | 'passed'> {
     const now = this.#store.clock.now()
-    if (!before) return { next: tickAfter(id, spec, now), expected: null, missed: 0 }
+    if (!before) return { next: tickAfter(id, spec, now), expected: null, passed: null }
     const { next: expected = null, mark = 0, declared, orphan, seen, grace, hash: lastHash } = before.state
     const silent = declared && (orphan === true || now - seen > grace)
     const stays = expected !== null && hash === lastHash && !silent
-    if (stays) return { next: toTick(id, spec, expected), expected, missed: 0 }
-    const missed = silent ? 0 : passedTicks(before, now)
-    return { next: tickAfter(id, spec, Math.max(now, mark)), expected, missed }
+    if (stays) return { next: toTick(id, spec, expected), expected, passed: null }
+    const passed = silent ? null : passedTicks(before, now)
+    return { next: tickAfter(id, spec, Math.max(now, mark)), expected, passed }
   }
 
   /** Returns the newest of what it was there. */
@@ -140,8 +140,8 @@ export class ScheduleStore {
 
   async pause (id: string, stored: StoredSchedule, queue: Queue): Promise<void> {
     for (let [before, tries] = [stored as StoredSchedule | null, 0]; before && tries < TRIES; tries++) {
-      const [expected, missed] = [before.state.next ?? null, passedTicks(before, this.#store.clock.now())]
-      const pause = { action: 'pause', expected, missed } as const
+      const [expected, passed] = [before.state.next ?? null, passedTicks(before, this.#store.clock.now())]
+      const pause = { action: 'pause', expected, passed } as const
       if (await this.#call(id, () => queue.schedules.change(id, pause)) !== 'passed') return
       before = await this.#read(id, queue.name)
     }

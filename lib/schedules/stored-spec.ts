@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { encodeNew, type StoredTick } from '../records/task-record.ts'
 import { Calendar } from './calendar.ts'
 import type { CheckedSchedule } from '../options.ts'
-import type { PlannedTick, ScheduleState, StoredSchedule } from '../store/schedule-contract.ts'
+import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule } from '../store/schedule-contract.ts'
 import type { TaskTemplate } from '../tasks/enqueue.ts'
 
 type Kept = 'timing' | 'overlap' | 'catchUpWindow' | 'jitter' | 'maxRuns'
@@ -37,14 +37,15 @@ export function tickAfter (id: string, spec: StoredSpec, time: number): PlannedT
   return toTick(id, spec, new Calendar(spec.timing).next(time))
 }
 
-/** How many planned times have passed, and were not counted. */
-export function passedTicks ({ spec, state: { next } }: StoredSchedule, now: number): number {
-  if (next === undefined || next > now) return 0
+/** The planned times that have passed, and were not counted. */
+export function passedTicks ({ spec, state: { next } }: StoredSchedule, now: number): PassedTicks | null {
+  if (next === undefined || next > now) return null
   try {
     const { timing }: StoredSpec = JSON.parse(spec)
-    return new Calendar(timing).passed(next, now, planned => planned).before + 1
+    const { latest, before } = new Calendar(timing).passed(next, now, planned => planned)
+    return latest === null ? { count: before, last: now } : { count: before + 1, last: latest }
   } catch {
-    return 1 // a definition that cannot be read
+    return { count: 1, last: next } // a definition that cannot be read
   }
 }
 

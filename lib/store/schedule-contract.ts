@@ -58,6 +58,9 @@ export interface StoredSchedule {
 /** A planned time, and when it is due. */
 export interface PlannedTick { planned: number, due: number }
 
+/** Planned times that have passed, and do not fire: how many, and the last of them. */
+export interface PassedTicks { count: number, last: number }
+
 export interface NewSchedule {
   id: string
   epoch: number
@@ -69,8 +72,8 @@ export interface NewSchedule {
   grace: number
   /** The next tick that the caller read. Null if there was none. */
   expected: number | null
-  /** How many planned times have passed, and do not fire. Not counted if the definition is the same. */
-  missed: number
+  /** They are missed, unless the definition is the same. */
+  passed: PassedTicks | null
   /** What it brings from another queue, as JSON. */
   brought: string | null
   /** The queue of its last task, if that is another one. */
@@ -111,8 +114,8 @@ export interface Tick {
 
 export type ScheduleChange =
   | { action: 'remove' }
-  /** `expected` and `missed`: as in NewSchedule. */
-  | { action: 'pause', expected: number | null, missed: number }
+  /** `expected` and `passed`: as in NewSchedule. */
+  | { action: 'pause', expected: number | null, passed: PassedTicks | null }
   | { action: 'resume', next: PlannedTick | null }
   /** A living process declares it. */
   | { action: 'see', hash: string }

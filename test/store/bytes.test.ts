@@ -61,7 +61,7 @@ t.test('a large record of a schedule is marked, too', async t => {
     maxRuns: null,
     grace: 0,
     expected: null,
-    missed: 0,
+    passed: null,
     brought: null,
     taskQueue: null,
     onlyNew: false

@@ -7,7 +7,7 @@ import t from 'tap'
 import {
   compare, connections, memoryQueueUnderTest, redisQueueUnderTest, scheduleMembers
 } from '../support/queue-under-test.ts'
-import { observe, programs } from '../support/schedule-programs.ts'
+import { knownPrograms, observe, programs } from '../support/schedule-programs.ts'
 import type { Call } from '../support/queue-programs.ts'
 
 const RUNS = Number(process.env.RUNS ?? 40)
@@ -30,7 +30,8 @@ t.test('whatever is called, in whatever order, schedules in memory reply as thos
     for (const side of sides) await side.close()
   }
 
-  const options = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * 1_000, includeErrorInReport: true }
+  const examples = knownPrograms.map((program): [Call[]] => [program])
+  const options = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * 1_000, includeErrorInReport: true, examples }
   await fc.assert(fc.asyncProperty(programs, attempt), options)
   for (const member of scheduleMembers) {
     t.ok(used.redis.has(member), `a program uses ${member} in Redis`)

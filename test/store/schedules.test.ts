@@ -37,7 +37,7 @@ const schedule = (now: number, more: Partial<NewSchedule> = {}): NewSchedule => 
   maxRuns: null,
   grace: 3_600_000,
   expected: null,
-  missed: 0,
+  passed: null,
   brought: null,
   taskQueue: null,
   onlyNew: false,
@@ -89,9 +89,10 @@ both('a tick of another generation, an early one and one of an unknown schedule 
   t.equal(await tick(a, now), 'taken', 'unknown')
   await a.schedules.set(schedule(now))
   t.equal(await tick(a, now - 1_000, { generation: 5 }), 'taken')
-  const changed = { hash: 'h2', next: { planned: now + 60_000, due: now + 60_000 }, missed: 1 }
+  const changed = { hash: 'h2', next: { planned: now + 60_000, due: now + 60_000 } }
   t.equal(await a.schedules.set(schedule(now, changed)), 'passed', 'it expects no next tick')
-  await a.schedules.set(schedule(now, { ...changed, expected: now - 1_000 }))
+  const passed = { count: 1, last: now - 1_000 }
+  await a.schedules.set(schedule(now, { ...changed, expected: now - 1_000, passed }))
   t.equal(await tick(a, now + 60_000), 'early')
   t.match(await stateOf(a), { missed: 1, next: now + 60_000 }, 'the tick that was due before the change was missed')
   t.equal((await a.counts()).waiting, 0)
@@ -171,14 +172,15 @@ both('it ends after maxRuns, and when nothing follows', async (t, { a, now }) =>
 
 both('a pause plans nothing; a resume goes on from now', async (t, { a, now }) => {
   await a.schedules.set(schedule(now))
-  t.equal(await a.schedules.change('s', { action: 'pause', expected: null, missed: 0 }), 'passed', 'it fired meanwhile')
-  t.ok(await a.schedules.change('s', { action: 'pause', expected: now - 1_000, missed: 3 }))
+  t.equal(await a.schedules.change('s', { action: 'pause', expected: null, passed: null }), 'passed')
+  const passed = { count: 3, last: now - 500 }
+  t.ok(await a.schedules.change('s', { action: 'pause', expected: now - 1_000, passed }))
   t.equal(await tick(a, now - 1_000), 'taken')
-  t.equal(await a.schedules.set(schedule(now)), 'unchanged')
-  t.match(await stateOf(a), { paused: true, next: undefined, missed: 3 })
+  t.equal(await a.schedules.set(schedule(now, { next: { planned: now, due: now } })), 'unchanged')
+  t.match(await stateOf(a), { paused: true, next: undefined, missed: 3, mark: now - 500 })
   await a.schedules.change('s', { action: 'resume', next: { planned: now + 5, due: now + 5 } })
   t.match(await stateOf(a), { next: now + 5 })
-  t.equal(await a.schedules.change('nobody', { action: 'pause', expected: null, missed: 0 }), null)
+  t.equal(await a.schedules.change('nobody', { action: 'pause', expected: null, passed: null }), null)
 })
 
 both('what no process declares is silent after the grace, and goes on when declared again', async (t, { a, now }) => {

@@ -5,7 +5,9 @@
 import fc from 'fast-check'
 import { call, calls as queueCalls, observe as observeQueue, text, type Call } from './queue-programs.ts'
 import type { QueueUnderTest } from './queue-under-test.ts'
-import type { ScheduleChange, ScheduleState, StoredSchedule, Tick } from '../../lib/store/schedule-contract.ts'
+import type {
+  PassedTicks, ScheduleChange, ScheduleState, StoredSchedule, Tick
+} from '../../lib/store/schedule-contract.ts'
 
 const LONG = 3_600_000
 
@@ -13,12 +15,10 @@ const IDS = ['s', 't', '{q}:ticks', '__proto__', 'ünï 😀 "\'\\', '%s * -inf'
 /** Ids of the queue's programs, so that what is seen of the queue has the tasks of ticks. */
 const TASKS = ['a', 'b', 'c', '__proto__', '%s * -inf']
 const SPECS = ['{}', '{"timing":{"every":1000}}', '', 'no json', 'x'.repeat(5_000)]
-const QUEUES = ['q', 'q2', 'q3'] as const
+const QUEUES = ['q', 'q2', 'q3']
 
 /** Ms from the start of the program. */
 const TIMES = [-3 * LONG, -2 * LONG, -LONG, LONG, 2 * LONG]
-/** By its grace a declared schedule is an orphan at once, or never. */
-const GRACES = [-LONG, LONG]
 
 type Where = 'here' | 'there'
 type At = typeof TIMES[number] | null
@@ -29,6 +29,8 @@ const on = (side: QueueUnderTest, time: At): { planned: number, due: number } | 
 
 const expectedOf = (stored: StoredSchedule | undefined, right: boolean): number | null =>
   right ? stored?.state.next ?? null : 7
+
+const passed = (side: QueueUnderTest): PassedTicks => ({ count: 2, last: side.start - LONG })
 
 async function read (side: QueueUnderTest, where: Where, id: string): Promise<StoredSchedule | undefined> {
   return (await side.schedules[where].read([id])).schedules[0]
@@ -91,8 +93,8 @@ function seen (side: QueueUnderTest, state: ScheduleState): unknown {
     .map(key => [key, side.about(state[key])]))
   const { epoch, hash, declared, grace, paused, moved, orphan, task, taskQueue, heldMissed, outcome } = state
   const { fired, skipped, missed, max } = state
-  const rest = { epoch, hash, declared, grace, paused, moved, orphan, task, taskQueue, heldMissed, outcome }
-  return { ...times, ...rest, fired, skipped, missed, max }
+  const rest = { hash, declared, grace, paused, moved, orphan, task, taskQueue, heldMissed, outcome }
+  return { ...times, epoch, ...rest, fired, skipped, missed, max }
 }
 
 const seenJson = (side: QueueUnderTest, json: string | null): unknown =>
@@ -103,7 +105,8 @@ export const calls = {
     const { where, id, next, max, right, ...rest } = input
     const expected = expectedOf(await read(side, where, id), right)
     const moved = { brought: null, taskQueue: null }
-    const planned = { next: on(side, next), expected, missed: 2, maxRuns: max, spec: SPECS[rest.epoch % SPECS.length]! }
+    const spec = SPECS[rest.epoch % SPECS.length]!
+    const planned = { next: on(side, next), expected, passed: passed(side), maxRuns: max, spec }
     return side.schedules[where].set({ id, ...rest, ...planned, ...moved })
   }),
 
@@ -124,7 +127,7 @@ export const calls = {
       spec: '{}',
       next: planned,
       expected: null,
-      missed: same ? 0 : 1,
+      passed: same ? null : passed(side),
       maxRuns: 2,
       grace: LONG,
       brought,
@@ -145,7 +148,7 @@ export const calls = {
     const stored = await read(side, where, id)
     const hash = right ? stored?.state.hash ?? '' : 'another'
     const changes: Record<typeof action, ScheduleChange> = {
-      pause: { action: 'pause', expected: expectedOf(stored, right), missed: 3 },
+      pause: { action: 'pause', expected: expectedOf(stored, right), passed: passed(side) },
       resume: { action: 'resume', next: on(side, next) },
       see: { action: 'see', hash },
       leave: { action: 'leave', epoch },
@@ -202,7 +205,7 @@ const set = fc.record<SetInput>({
   hash: fc.constantFrom('h1', 'h1', 'h2'),
   declared: bool,
   next: at,
-  grace: fc.constantFrom(...GRACES),
+  grace: fc.constantFrom(-LONG, LONG),
   max: fc.constantFrom(null, null, 1, 2),
   onlyNew: rarely
 })
@@ -238,6 +241,49 @@ export const programs = fc.array(fc.oneof(
   fc.record({ id: task, stale: rarely }).map(queueCalls.retry),
   fc.array(task, { maxLength: 3 }).map(queueCalls.watch)
 ), { minLength: 10, maxLength: 60, size: 'max' })
+
+const plainSet: SetInput = {
+  where: 'here',
+  id: 's',
+  epoch: 2,
+  hash: 'h1',
+  declared: false,
+  next: -3 * LONG,
+  grace: LONG,
+  max: null,
+  right: true,
+  onlyNew: false
+}
+const plainTick: TickInput = {
+  where: 'here',
+  id: 's',
+  mode: 'tick',
+  right: true,
+  fires: true,
+  missed: 0,
+  next: -2 * LONG,
+  task: 'a',
+  large: false,
+  delayed: false,
+  overlap: 'queue',
+  elsewhere: false
+}
+const held: TickInput = { ...plainTick, mode: 'held', task: 'b' }
+
+/** Each reply comes at least once. */
+export const knownPrograms: Call[][] = [
+  [
+    calls.set(plainSet), calls.set(plainSet), calls.set({ ...plainSet, epoch: 1 }), calls.tick(plainTick),
+    calls.set({ ...plainSet, hash: 'h2', right: false }), calls.tick({ ...plainTick, next: -LONG }), calls.tick(held),
+    calls.tick({ ...plainTick, overlap: 'skip', next: -LONG + 1 }), calls.finish('succeeded'), calls.tick(held),
+    calls.tick(held), calls.tick({ ...plainTick, fires: false, next: LONG }), calls.tick(plainTick)
+  ],
+  [
+    calls.set({ ...plainSet, declared: true, next: 1 - LONG }), calls.set(plainSet),
+    calls.set({ ...plainSet, declared: true, next: 2 - LONG, grace: -LONG }), calls.tick(plainTick),
+    calls.tick(plainTick), calls.set({ ...plainSet, declared: true, next: LONG })
+  ]
+]
 
 /** Everything that can be seen of the schedules, and of the queue. */
 export async function observe (side: QueueUnderTest): Promise<unknown> {

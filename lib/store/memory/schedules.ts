@@ -4,8 +4,8 @@
  */
 import { SortedIds } from './sorted-ids.ts'
 import type {
-  NewSchedule, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState, SetReply,
-  StoredSchedule, Tick, TickReply
+  NewSchedule, PassedTicks, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState,
+  SetReply, StoredSchedule, Tick, TickReply
 } from '../schedule-contract.ts'
 
 /** What schedules need of their queue. */
@@ -31,7 +31,7 @@ export class MemorySchedules implements QueueSchedules {
   get due (): number | null { return this.#ticks.first }
 
   async set (schedule: NewSchedule): Promise<SetReply> {
-    const { id, epoch, hash, declared, next, expected, missed, onlyNew } = schedule
+    const { id, epoch, hash, declared, next, expected, passed, onlyNew } = schedule
     const before = this.#states.get(id)
     if (before && before.epoch > epoch) return 'superseded'
     const live = before && !before.moved ? before : null
@@ -44,7 +44,7 @@ export class MemorySchedules implements QueueSchedules {
     if (live && !same && (state.next ?? null) !== expected) return 'passed'
     if (next && state.mark !== undefined && next.planned <= state.mark) return 'passed'
     if (!same) {
-      add(state, 'missed', missed)
+      miss(state, passed)
       state.generation = Math.max(now, (state.generation ?? 0) + 1)
     }
     if (!live) this.#arrive(state, schedule)
@@ -129,11 +129,11 @@ export class MemorySchedules implements QueueSchedules {
   }
 
   #pause (
-    id: string, state: ScheduleState, { expected, missed }: Extract<ScheduleChange, { action: 'pause' }>
+    id: string, state: ScheduleState, { expected, passed }: Extract<ScheduleChange, { action: 'pause' }>
   ): boolean {
     if (state.paused) return true
     if ((state.next ?? null) !== expected) return false
-    add(state, 'missed', missed)
+    miss(state, passed)
     if (state.held !== undefined) add(state, 'skipped', 1)
     state.paused = true
     this.#release(id, state)
@@ -233,6 +233,12 @@ export class MemorySchedules implements QueueSchedules {
 
 function add (state: ScheduleState, key: 'fired' | 'skipped' | 'missed', count: number): void {
   state[key] = (state[key] ?? 0) + count
+}
+
+function miss (state: ScheduleState, passed: PassedTicks | null): void {
+  if (!passed) return
+  add(state, 'missed', passed.count)
+  state.mark = passed.last
 }
 
 export class MemorySchedulePlaces implements SchedulePlaces {

@@ -124,6 +124,10 @@ end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
 end
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
+end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max
   state.next = nil
@@ -163,16 +167,16 @@ elseif action == 'see' then
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then
   if state.paused then return text end
-  if (state.next and string.format('%.0f', state.next) or '') ~= ARGV[4] then return 'passed' end
-  state.missed = (state.missed or 0) + tonumber(ARGV[5])
+  if (state.next and string.format('%.0f', state.next) or '') ~= ARGV[3] then return 'passed' end
+  miss(state, ARGV[4], ARGV[5])
   if state.held then state.skipped = (state.skipped or 0) + 1 end
   state.paused, state.held, state.heldMissed = true, nil, nil
   plan(KEYS[2], KEYS[3], id, state, '', 0)
   redis.call('SREM', KEYS[4], id)
 elseif state.paused then
   state.paused = nil
-  plan(KEYS[2], KEYS[3], id, state, ARGV[4], ARGV[5])
-  if state.next then redis.pcall('PUBLISH', ARGV[6], ARGV[5]) end
+  plan(KEYS[2], KEYS[3], id, state, ARGV[3], ARGV[4])
+  if state.next then redis.pcall('PUBLISH', ARGV[5], ARGV[4]) end
 end
 return text`,
   'check-claims': String.raw`local function is_owner(token, claim)
@@ -836,6 +840,10 @@ end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
 end
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
+end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max
   state.next = nil
@@ -860,12 +868,12 @@ local silent = state.declared and (state.orphan or now - state.seen > state.grac
 if live and not same and (state.next and string.format('%.0f', state.next) or '') ~= ARGV[13] then return 'passed' end
 if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
-  state.missed = (state.missed or 0) + tonumber(ARGV[14])
+  miss(state, ARGV[15], ARGV[16])
   state.generation = math.max(now, (state.generation or 0) + 1)
 end
 if not live then
   if state.held then state.skipped, state.held, state.heldMissed = (state.skipped or 0) + 1, nil, nil end
-  state.taskQueue = ARGV[15] ~= '' and ARGV[15] or nil
+  state.taskQueue = ARGV[14] ~= '' and ARGV[14] or nil
 end
 state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
 state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
@@ -1169,6 +1177,10 @@ local function load_state(states, id)
 end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
+end
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max

@@ -23,19 +23,27 @@ export class RedisSchedules implements QueueSchedules {
 
   set (schedule: NewSchedule): Promise<SetReply> {
     const { id, epoch, hash, declared, spec, next, maxRuns, grace, brought, onlyNew } = schedule
-    const { expected, missed, taskQueue } = schedule
+    const { expected, passed, taskQueue } = schedule
     return this.#run('set-schedule', [
       id, epoch, hash, declared ? 1 : 0, spec, next?.planned ?? '', next?.due ?? '', maxRuns ?? '', grace,
-      brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0, expected ?? '', missed, taskQueue ?? ''
+      brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0, expected ?? '', taskQueue ?? '',
+      passed?.count ?? 0, passed?.last ?? ''
     ])
   }
 
   async change (id: string, change: ScheduleChange): Promise<string | null> {
-    const { action, hash = '', epoch, next, expected, missed } = change as { action: string } & Record<string, any>
-    const args = [
-      id, action, epoch ?? hash, next?.planned ?? expected ?? '', next?.due ?? missed ?? '', this.#keys.earlierDelayed
-    ]
-    return await this.#run('change-schedule', args) || null
+    return await this.#run('change-schedule', [id, change.action, ...this.#detailsOf(change)]) || null
+  }
+
+  #detailsOf (change: ScheduleChange): ScriptArgument[] {
+    switch (change.action) {
+      case 'remove': return []
+      case 'see': return [change.hash]
+      case 'leave': return [change.epoch]
+      case 'resume': return [change.next?.planned ?? '', change.next?.due ?? '', this.#keys.earlierDelayed]
+      case 'pause': return [change.expected ?? '', change.passed?.count ?? 0, change.passed?.last ?? '']
+      default: return change satisfies never
+    }
   }
 
   async read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }> {

@@ -6,7 +6,8 @@ ARGV  1 id  2 epoch  3 hash of the definition  4 "1" if it is declared in code, 
       5 definition  6 next planned time, "" if there is none  7 when that is due  8 maxRuns, "" without
       9 grace (ms)  10 state that it brings from another queue, "" without  11 channel earlierDelayed
       12 "1": only if nothing is stored  13 next planned time that the caller read, "" for none
-      14 how many planned times have passed, and do not fire  15 queue of the last task, "" if it is this one
+      14 queue of the last task, "" if it is this one
+      15 how many planned times have passed, and do not fire  16 the last of them
 Returns "set" | "unchanged" | "declared" (at run time nobody overwrites a declared one) | "superseded" (it has moved)
         | "passed" (a tick was counted meanwhile: compute the next one again)
 
@@ -29,12 +30,12 @@ local silent = state.declared and (state.orphan or now - state.seen > state.grac
 if live and not same and (state.next and string.format('%.0f', state.next) or '') ~= ARGV[13] then return 'passed' end
 if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
-  state.missed = (state.missed or 0) + tonumber(ARGV[14])
+  miss(state, ARGV[15], ARGV[16])
   state.generation = math.max(now, (state.generation or 0) + 1)
 end
 if not live then
   if state.held then state.skipped, state.held, state.heldMissed = (state.skipped or 0) + 1, nil, nil end
-  state.taskQueue = ARGV[15] ~= '' and ARGV[15] or nil
+  state.taskQueue = ARGV[14] ~= '' and ARGV[14] or nil
 end
 state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
 state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
