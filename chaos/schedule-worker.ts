@@ -16,7 +16,8 @@ Date.now = () => now() + Number(offset)
 const redis = new Redis(url, { retryStrategy: () => 50 })
 redis.on('error', () => {})
 const { schedules } = new RedisQueue(redis, 'default', prefix)
-const ticker = new Ticker({ queue: 'default', schedules, log: pino({ level: 'silent' }) as any })
+const log = pino({ level: 'silent' }) as any
+const ticker = new Ticker({ queue: 'default', schedules, log, instance: '', worker: '' })
 console.log('ready')
 for (;;) {
   await ticker.fireDue().catch(() => {})

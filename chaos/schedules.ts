@@ -81,7 +81,7 @@ for (let counted = 0; counted < ticks && Date.now() < end; counted = total(await
   await redis.restart()
   restarted++
 }
-for (const id of ids) await kept.pause(id, store.queue('default'))
+for (const id of ids) await kept.pause(id, (await kept.find(id))!.stored, store.queue('default'))
 await Promise.all(workers.map(worker => worker.stop(500)))
 
 // Audit

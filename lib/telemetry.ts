@@ -52,6 +52,23 @@ export interface StallEvent {
   outcome: 'requeued' | 'failed'
 }
 
+/** Ticks of a schedule were fired, skipped or missed. `worker` is null for the clock of mode 'memory'. */
+export interface TickEvent {
+  instance: string
+  worker: string | null
+  queue: string
+  schedule: string
+  outcome: 'fired' | 'skipped' | 'missed'
+  /** How many. 1, unless they were missed. */
+  count: number
+  /** When it was planned, in ISO 8601. Null for missed ticks. */
+  plannedAt: string | null
+  /** The task that was enqueued. Null unless it fired. */
+  taskId: string | null
+  /** How late it fired, in ms. Null unless it fired. */
+  lateBy: number | null
+}
+
 /** The connection of an app or a worker to Redis was lost, or is back. */
 export interface OutageEvent { instance: string, worker: string | null, state: 'began' | 'ended' }
 
@@ -66,6 +83,7 @@ const typed = <Event>(name: string): TypedChannel<Event> => channel(`fastify-tas
 export const claims = typed<ClaimEvent>('claim')
 export const settlements = typed<SettleEvent>('settle')
 export const stalls = typed<StallEvent>('stall')
+export const ticks = typed<TickEvent>('tick')
 export const outages = typed<OutageEvent>('outage')
 
 const enqueues = tracingChannel<EnqueueEvent>('fastify-tasks.enqueue')

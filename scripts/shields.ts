@@ -1306,6 +1306,48 @@ const shields: Shield[] = [
     test: 'store/schedules'
   },
   {
+    against: 'a schedule that is moved to another queue loses a tick that was due',
+    file: 'schedules/schedule-store.js',
+    shield: 'if (stays)',
+    without: 'if (false)',
+    test: 'schedules/workers'
+  },
+  {
+    against: 'right after a move to another queue a task starts beside the one of the last tick',
+    file: 'store/redis/lua/tick.lua',
+    shield: "if state.taskQueue then return ARGV[15] == '1' end",
+    without: '',
+    test: 'store/schedules'
+  },
+  {
+    against: 'ticks that have passed at a change are counted nowhere',
+    file: 'schedules/stored-spec.js',
+    shield: 'count: before + 1',
+    without: 'count: 1',
+    test: 'schedules/workers'
+  },
+  {
+    against: 'a tick fires between the read of a schedule and its change: it is counted twice',
+    file: 'store/redis/lua/set-schedule.lua',
+    shield: /if live and not same and .* ~= ARGV\[13\] then return 'passed' end/,
+    without: '',
+    test: 'store/schedules'
+  },
+  {
+    against: 'memory mode counts ticks otherwise than Redis: a held tick that a pause drops is skipped',
+    file: 'store/memory/schedules.js',
+    shield: /if \(state\.held !== undefined\)\s+add\(state, 'skipped', 1\);\s+state\.paused/,
+    without: 'state.paused',
+    test: 'store/memory-schedules'
+  },
+  {
+    against: 'a large record that a tick enqueues is not marked: one claim reads many of them',
+    file: 'store/redis/lua/tick.lua',
+    shield: 'if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end',
+    without: '',
+    test: 'store/bytes'
+  },
+  {
     against: 'a fixed time that the clocks repeat counts twice',
     file: 'schedules/calendar.js',
     shield: 'if (!this.#isRepeated(next))',

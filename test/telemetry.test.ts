@@ -3,9 +3,9 @@ import { channel, subscribe, tracingChannel, unsubscribe } from 'node:diagnostic
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import {
-  claims, stalls, type AttemptEvent, type ClaimEvent, type EnqueueEvent, type SettleEvent
+  claims, stalls, type AttemptEvent, type ClaimEvent, type EnqueueEvent, type SettleEvent, type TickEvent
 } from '../lib/telemetry.ts'
-import { build, errorOf, randomPrefix, until } from './support/helpers.ts'
+import { build, connect, errorOf, latch, randomPrefix, until } from './support/helpers.ts'
 
 /** The events of a channel, from now until the test ends. */
 function record<Event> (t: Test, name: string): Event[] {
@@ -96,12 +96,50 @@ t.test('events of claims and settlements', async t => {
   t.match(settled[0], { instance, queue: 'default', count: 1, lost: 0 })
 })
 
+t.test('ticks of a schedule: fired, skipped and missed', async t => {
+  const ticks = record<TickEvent>(t, 'fastify-tasks.tick')
+  const prefix = randomPrefix()
+  const [redis, end] = [connect(t), latch()]
+  const app = await build(t, { prefix }, app => { app.tasks.define('x', () => end.promise) })
+  await app.tasks.schedules.set('s', { task: 'x', every: 60_000 })
+  // As if no worker had been there for more than three minutes.
+  const states = `${prefix}:{default}:scheduleStates`
+  const state = JSON.parse((await redis.hget(states, 's'))!)
+  state.next -= 4 * 60_000
+  await redis.multi().hset(states, 's', JSON.stringify(state)).zadd(`${prefix}:{default}:ticks`, state.next, 's').exec()
+  const worker = await app.tasks.startWorker()
+  await until('the latest fired, three were missed', () => ticks.length === 2)
+  await app.tasks.schedules.set('s', { task: 'x', every: 100 })
+  await until('the next is skipped', () => ticks.length > 2)
+  await app.tasks.schedules.pause('s')
+  end.open()
+  const of = { instance: app.tasks.instanceId, worker: worker.id, queue: 'default', schedule: 's' }
+  const plannedAt = new Date(state.next + 3 * 60_000).toISOString()
+  const { taskId } = (await app.tasks.schedules.get('s'))!.last!
+  t.match(ticks.slice(0, 2), [
+    { ...of, outcome: 'missed', count: 3, plannedAt: null, taskId: null, lateBy: null },
+    { ...of, outcome: 'fired', count: 1, plannedAt, taskId, lateBy: Number }
+  ])
+  t.match(ticks[2], { ...of, outcome: 'skipped', count: 1, plannedAt: String, taskId: null, lateBy: null })
+})
+
+t.test('in memory mode ticks are published too', async t => {
+  const ticks = record<TickEvent>(t, 'fastify-tasks.tick')
+  const app = await build(t, { mode: 'memory', redis: undefined, prefix: undefined } as any, app => {
+    app.tasks.define('x', () => {})
+    app.tasks.defineSchedule('s', { task: 'x', every: 60_000 })
+  })
+  await app.tasks.advance(120_000)
+  const of = { instance: app.tasks.instanceId, worker: null }
+  t.match(ticks, [{ ...of, outcome: 'fired' }, { ...of, outcome: 'fired', lateBy: 0 }])
+})
+
 t.test('docs/reference/telemetry.md names every channel', async t => {
   const page = readFileSync('docs/reference/telemetry.md', 'utf8')
   const source = readFileSync('lib/telemetry.ts', 'utf8')
   const names = [...source.matchAll(/typed<\w+>\('(.+?)'\)/g)].map(match => `fastify-tasks.${match[1]}`)
   const tracing = [...source.matchAll(/tracingChannel<\w+>\('(.+?)'\)/g)].map(match => match[1]!)
-  t.equal(names.length + tracing.length, 6)
+  t.equal(names.length + tracing.length, 7)
   for (const name of [...names, ...tracing]) t.ok(page.includes(`| \`${name}\` |`), name)
   t.equal(claims, channel('fastify-tasks.claim'))
   t.notOk(stalls.hasSubscribers)

@@ -163,8 +163,8 @@ export class AppSchedules implements Schedules {
   }
 
   async pause (id: string): Promise<void> {
-    const { queue } = await this.#found(id)
-    await this.#store.pause(id, queue)
+    const { stored, queue } = await this.#found(id)
+    await this.#store.pause(id, stored, queue)
   }
 
   async resume (id: string): Promise<void> {

@@ -2,10 +2,10 @@
  * Where schedules are kept: each in the queue of its task, and one entry that says in which. Moves a schedule if the
  * queue of its task was changed: it leaves one queue before it is set in another, so that no tick fires in both.
  */
-import { hashOf, tickAfter, type StoredSpec } from './stored-spec.ts'
+import { hashOf, passedTicks, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
 import { Calendar } from './calendar.ts'
 import type { Queue } from '../store/contract.ts'
-import type { ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
+import type { NewSchedule, ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
 import type { Store } from '../store/store-contract.ts'
 
 /** What no process declares any more is silent after this time, in ms. */
@@ -15,6 +15,20 @@ const ORPHAN_GRACE_MS = 3_600_000
 const TRIES = 10
 
 export interface PutOptions { declared: boolean, onlyNew?: boolean }
+
+/** A schedule as it was in a queue that it has left. */
+interface LeftSchedule extends StoredSchedule {
+  queue: string
+  /** Its state, as JSON. */
+  brought: string
+}
+
+/** Where the last task of a moved schedule is. Null if that is the queue it has moved to. */
+function taskQueueOf (left: LeftSchedule | null, queue: string): string | null {
+  if (left?.state.task === undefined) return null
+  const { taskQueue = left.queue } = left.state
+  return taskQueue === queue ? null : taskQueue
+}
 
 export class ScheduleStore {
   readonly #store: Store
@@ -49,14 +63,13 @@ export class ScheduleStore {
     const { schedulePlaces } = this.#store
     for (let tries = 0; ; tries++) {
       const { epoch, queue, leaves } = await this.#call(id, () => schedulePlaces.place(id, spec.template.queue))
-      const brought = await this.#leaveAll(id, leaves, epoch)
-      const before = await this.#read(id, queue)
-      const mark = before?.state.mark ?? (brought === null ? 0 : (JSON.parse(brought) as ScheduleState).mark ?? 0)
-      const next = tickAfter(id, spec, Math.max(this.#store.clock.now(), mark))
-      const text = JSON.stringify(spec)
-      const { maxRuns } = spec
+      const left = await this.#leaveAll(id, leaves, epoch)
+      const before = await this.#read(id, queue) ?? left
+      const [text, hash] = [JSON.stringify(spec), hashOf(spec)]
+      const schedule = { id, epoch, hash, declared, spec: text, maxRuns: spec.maxRuns, grace: this.#grace, onlyNew }
+      const moved = { brought: left?.brought ?? null, taskQueue: taskQueueOf(left, queue) }
       const reply = await this.#call(id, () => this.#queue(queue).schedules.set({
-        id, epoch, hash: hashOf(text), declared, spec: text, next, maxRuns, grace: this.#grace, brought, onlyNew
+        ...schedule, ...moved, ...this.#planAfter(before, id, spec, hash)
       }))
       if (reply === 'passed' && tries < TRIES) continue
       if (leaves.length > 0 && reply !== 'superseded') await this.#call(id, () => schedulePlaces.settle(id, epoch))
@@ -64,14 +77,31 @@ export class ScheduleStore {
     }
   }
 
-  /** Returns the newest of the states that it had there, as JSON. */
-  async #leaveAll (id: string, queues: string[], epoch: number): Promise<string | null> {
-    let newest: string | null = null
-    for (const name of queues) {
-      const { schedules } = this.#queue(name)
-      const state = await this.#call(id, () => schedules.change(id, { action: 'leave', epoch }))
-      const markOf = (text: string): number => (JSON.parse(text) as ScheduleState).mark ?? 0
-      if (state !== null && (newest === null || markOf(state) > markOf(newest))) newest = state
+  /** The next tick stays where the definition is the same. Else what has passed does not fire, and is counted. */
+  #planAfter (
+    before: StoredSchedule | null, id: string, spec: StoredSpec, hash: string
+  ): Pick<NewSchedule, 'next' | 'expected' | 'passed'> {
+    const now = this.#store.clock.now()
+    if (!before) return { next: tickAfter(id, spec, now), expected: null, passed: null }
+    const { next: expected = null, mark = 0, declared, orphan, seen, grace, hash: lastHash } = before.state
+    const silent = declared && (orphan === true || now - seen > grace)
+    const stays = expected !== null && hash === lastHash && !silent
+    if (stays) return { next: toTick(id, spec, expected), expected, passed: null }
+    const passed = silent ? null : passedTicks(before, now)
+    return { next: tickAfter(id, spec, Math.max(now, mark)), expected, passed }
+  }
+
+  /** Returns the newest of what it was there. */
+  async #leaveAll (id: string, queues: string[], epoch: number): Promise<LeftSchedule | null> {
+    let newest: LeftSchedule | null = null
+    for (const queue of queues) {
+      const stored = await this.#read(id, queue)
+      const { schedules } = this.#queue(queue)
+      const brought = await this.#call(id, () => schedules.change(id, { action: 'leave', epoch }))
+      if (brought === null) continue
+      const state: ScheduleState = JSON.parse(brought)
+      if (newest && (state.mark ?? 0) <= (newest.state.mark ?? 0)) continue
+      newest = { id, queue, brought, state, spec: stored?.spec ?? '' }
     }
     return newest
   }
@@ -108,8 +138,13 @@ export class ScheduleStore {
     return true
   }
 
-  async pause (id: string, queue: Queue): Promise<void> {
-    await this.#call(id, () => queue.schedules.change(id, { action: 'pause' }))
+  async pause (id: string, stored: StoredSchedule, queue: Queue): Promise<void> {
+    for (let [before, tries] = [stored as StoredSchedule | null, 0]; before && tries < TRIES; tries++) {
+      const [expected, passed] = [before.state.next ?? null, passedTicks(before, this.#store.clock.now())]
+      const pause = { action: 'pause', expected, passed } as const
+      if (await this.#call(id, () => queue.schedules.change(id, pause)) !== 'passed') return
+      before = await this.#read(id, queue.name)
+    }
   }
 
   async resume (id: string, { spec: text, state }: StoredSchedule, queue: Queue): Promise<void> {
@@ -123,7 +158,7 @@ export class ScheduleStore {
    * what is silent with this very definition, is stored again.
    */
   async see (id: string, spec: StoredSpec): Promise<void> {
-    const hash = hashOf(JSON.stringify(spec))
+    const hash = hashOf(spec)
     const place = await this.#call(id, () => this.#store.schedulePlaces.find(id))
     if (place && place.queue !== spec.template.queue) return
     const queue = this.#queue(spec.template.queue)

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { encodeNew, type StoredTick } from '../records/task-record.ts'
 import { Calendar } from './calendar.ts'
 import type { CheckedSchedule } from '../options.ts'
-import type { PlannedTick, ScheduleState } from '../store/schedule-contract.ts'
+import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule } from '../store/schedule-contract.ts'
 import type { TaskTemplate } from '../tasks/enqueue.ts'
 
 type Kept = 'timing' | 'overlap' | 'catchUpWindow' | 'jitter' | 'maxRuns'
@@ -22,8 +22,10 @@ export const toSpec = (checked: CheckedSchedule, template: TaskTemplate): Stored
 
 const sha = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Tells definitions apart. */
-export const hashOf = (spec: string): string => sha(spec).toString('base64url').slice(0, 22)
+/** Tells definitions apart. A move to another queue is no change of the definition. */
+export function hashOf ({ template: { queue: _queue, ...template }, ...spec }: StoredSpec): string {
+  return sha(JSON.stringify({ ...spec, template })).toString('base64url').slice(0, 22)
+}
 
 /** When a tick is due: after its planned time if the schedule has a jitter, the same for whoever computes it. */
 export function dueAt (id: string, { jitter }: StoredSpec, planned: number): number {
@@ -33,6 +35,18 @@ export function dueAt (id: string, { jitter }: StoredSpec, planned: number): num
 /** The first tick after a time. */
 export function tickAfter (id: string, spec: StoredSpec, time: number): PlannedTick | null {
   return toTick(id, spec, new Calendar(spec.timing).next(time))
+}
+
+/** The planned times that have passed, and were not counted. */
+export function passedTicks ({ spec, state: { next } }: StoredSchedule, now: number): PassedTicks | null {
+  if (next === undefined || next > now) return null
+  try {
+    const { timing }: StoredSpec = JSON.parse(spec)
+    const { latest, before } = new Calendar(timing).passed(next, now, planned => planned)
+    return latest === null ? { count: before, last: now } : { count: before + 1, last: latest }
+  } catch {
+    return { count: 1, last: next } // a definition that cannot be read
+  }
 }
 
 export const toTick = (id: string, spec: StoredSpec, planned: number | null): PlannedTick | null =>

@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { LogLimit } from '../log-limit.ts'
 import { Calendar } from './calendar.ts'
 import { dueAt, makeTask, taskIdOf, toTick, type StoredSpec } from './stored-spec.ts'
+import * as telemetry from '../telemetry.ts'
 import { toLoggable } from '../records/failure.ts'
 import type { QueueSchedules, StoredSchedule, Tick, TickReply } from '../store/schedule-contract.ts'
 
@@ -18,6 +19,18 @@ export interface TickerOptions {
   queue: string
   schedules: QueueSchedules
   log: FastifyBaseLogger
+  /** See telemetry.ts. */
+  instance: string
+  /** Null for the clock of mode 'memory'. */
+  worker: string | null
+}
+
+/** How a tick moves a schedule on. */
+type Move = Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'mark' | 'next'>
+
+interface LateTick extends Omit<Tick, 'runsElsewhere'> {
+  /** In ms. */
+  lateBy: number
 }
 
 export class Ticker {
@@ -39,7 +52,7 @@ export class Ticker {
 
   /** One that cannot be read must not keep the others from firing. */
   async #fire (schedule: StoredSchedule, now: number): Promise<number> {
-    let ticks: Tick[] = []
+    let ticks: LateTick[] = []
     try {
       ticks = this.#ticksOf(schedule, now)
     } catch (error) {
@@ -47,9 +60,10 @@ export class Ticker {
       const fields = { event: 'schedule.unreadable', schedule: schedule.id, err: toLoggable(error) }
       this.#options.log.error(fields, 'schedule is unreadable: it does not fire')
     }
+    const runsElsewhere = ticks.length > 0 && await this.#runsElsewhere(schedule)
     let count = 0
     for (const tick of ticks) {
-      const reply = await this.#options.schedules.tick(tick)
+      const reply = await this.#options.schedules.tick({ ...tick, runsElsewhere })
       this.#report(tick, reply)
       if (COUNTED.has(reply) && !(tick.mode === 'held' && reply === 'held')) count++
     }
@@ -57,12 +71,13 @@ export class Ticker {
   }
 
   /** A held tick comes first. */
-  #ticksOf (schedule: StoredSchedule, now: number): Tick[] {
+  #ticksOf (schedule: StoredSchedule, now: number): LateTick[] {
     const { id, state } = schedule
     const spec: StoredSpec = JSON.parse(schedule.spec)
-    const ticks: Tick[] = []
+    const ticks: LateTick[] = []
     if (state.held !== undefined) {
-      const tick = { mode: 'held', expected: state.held, fire: state.held, missed: 0, next: null } as const
+      const { held } = state
+      const tick = { mode: 'held', expected: held, fire: held, missed: 0, mark: held, next: null } as const
       ticks.push(this.#toTick(schedule, spec, now, tick, state.heldMissed ?? 0))
     }
     if (state.next !== undefined && dueAt(id, spec, state.next) <= now) {
@@ -72,16 +87,21 @@ export class Ticker {
     return ticks
   }
 
-  #nextTick (
-    schedule: StoredSchedule, spec: StoredSpec, first: number, now: number
-  ): Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'next'> {
+  /** The last task of a schedule that was moved is in another queue. */
+  async #runsElsewhere ({ state: { task, taskQueue } }: StoredSchedule): Promise<boolean> {
+    if (task === undefined || taskQueue === undefined) return false
+    return await this.#options.schedules.runsIn(taskQueue, task)
+  }
+
+  #nextTick (schedule: StoredSchedule, spec: StoredSpec, first: number, now: number): Move {
     const { id } = schedule
     const calendar = this.#calendarOf(schedule, spec)
     const { latest, before, next } = calendar.passed(first, now, planned => dueAt(id, spec, planned))
     const late = latest === null ? Infinity : now - dueAt(id, spec, latest)
     const fires = late <= Math.max(spec.catchUpWindow, IN_TIME_MS)
     const missed = fires || latest === null ? before : before + 1
-    return { mode: 'tick', expected: first, fire: fires ? latest : null, missed, next: toTick(id, spec, next) }
+    const fire = fires ? latest : null
+    return { mode: 'tick', expected: first, fire, missed, mark: latest ?? now, next: toTick(id, spec, next) }
   }
 
   #calendarOf ({ id, spec: text }: StoredSchedule, { timing }: StoredSpec): Calendar {
@@ -91,18 +111,18 @@ export class Ticker {
   }
 
   #toTick (
-    { id, state }: StoredSchedule, spec: StoredSpec, now: number,
-    tick: Pick<Tick, 'mode' | 'expected' | 'fire' | 'missed' | 'next'>, missed: number
-  ): Tick {
+    { id, state }: StoredSchedule, spec: StoredSpec, now: number, tick: Move, missed: number
+  ): LateTick {
     const planned = tick.fire ?? tick.expected
     const lateBy = Math.max(0, now - dueAt(id, spec, planned))
     const task = makeTask(spec, now, { id, plannedAt: planned, lateBy, missed })
     const { generation } = state
-    return { id, generation, ...tick, taskId: taskIdOf(id, state, planned), ...task, overlap: spec.overlap }
+    return { id, generation, ...tick, taskId: taskIdOf(id, state, planned), ...task, lateBy, overlap: spec.overlap }
   }
 
-  #report ({ id, fire, missed, taskId }: Tick, reply: TickReply): void {
+  #report (tick: LateTick, reply: TickReply): void {
     const { log, queue } = this.#options
+    const { id, fire, missed, taskId } = tick
     const fields = { schedule: id, queue, plannedAt: fire === null ? null : new Date(fire).toISOString() }
     if (reply === 'skipped') {
       log.info({ event: 'schedule.skipped', ...fields }, 'schedule skipped a tick: its last task has not ended')
@@ -111,8 +131,28 @@ export class Ticker {
     } else if (reply === 'fired') {
       log.debug({ event: 'schedule.fired', ...fields, taskId }, 'schedule fired')
     }
-    if (missed > 0 && COUNTED.has(reply)) {
+    const isMissed = missed > 0 && COUNTED.has(reply)
+    if (isMissed) {
       log.warn({ event: 'schedule.missed', schedule: id, queue, missed }, 'schedule missed ticks: nobody fired them')
     }
+    if (!telemetry.ticks.hasSubscribers) return
+    if (isMissed) this.#publish(tick, 'missed')
+    if (reply === 'fired' || reply === 'skipped') this.#publish(tick, reply)
+  }
+
+  #publish ({ id, fire, missed, taskId, lateBy }: LateTick, outcome: telemetry.TickEvent['outcome']): void {
+    const { instance, worker, queue } = this.#options
+    const fired = outcome === 'fired'
+    telemetry.ticks.publish({
+      instance,
+      worker,
+      queue,
+      schedule: id,
+      outcome,
+      count: outcome === 'missed' ? missed : 1,
+      plannedAt: outcome === 'missed' || fire === null ? null : new Date(fire).toISOString(),
+      taskId: fired ? taskId : null,
+      lateBy: fired ? lateBy : null
+    })
   }
 }

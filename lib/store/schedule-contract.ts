@@ -37,6 +37,8 @@ export interface ScheduleState {
   /** The planned time, and the task, of the last tick that fired. */
   last?: number
   task?: string
+  /** The queue of that task, if the schedule was moved since. */
+  taskQueue?: string
   held?: number
   heldMissed?: number
   outcome?: TickOutcome
@@ -56,6 +58,9 @@ export interface StoredSchedule {
 /** A planned time, and when it is due. */
 export interface PlannedTick { planned: number, due: number }
 
+/** Planned times that have passed, and do not fire: how many, and the last of them. */
+export interface PassedTicks { count: number, last: number }
+
 export interface NewSchedule {
   id: string
   epoch: number
@@ -65,15 +70,21 @@ export interface NewSchedule {
   next: PlannedTick | null
   maxRuns: number | null
   grace: number
+  /** The next tick that the caller read. Null if there was none. */
+  expected: number | null
+  /** They are missed, unless the definition is the same. */
+  passed: PassedTicks | null
   /** What it brings from another queue, as JSON. */
   brought: string | null
+  /** The queue of its last task, if that is another one. */
+  taskQueue: string | null
   /** Only if nothing is stored. */
   onlyNew: boolean
 }
 
 /**
  * `declared`: a schedule that is set at run time does not replace a declared one. `superseded`: it has moved to another
- * queue meanwhile. `passed`: the next planned time was counted meanwhile, so it has to be computed again.
+ * queue meanwhile. `passed`: a tick was counted meanwhile, so the next one has to be computed again.
  */
 export type SetReply = 'set' | 'unchanged' | 'declared' | 'superseded' | 'passed'
 
@@ -88,6 +99,8 @@ export interface Tick {
   fire: number | null
   /** How many ticks are missed beside that one. */
   missed: number
+  /** The planned time of the last tick that is counted by this call. */
+  mark: number
   next: PlannedTick | null
   taskId: string
   /** The record of the task. */
@@ -95,10 +108,14 @@ export interface Tick {
   /** When the task is due, if it is delayed. */
   delay: number | null
   overlap: 'skip' | 'queue' | 'allow'
+  /** The last task is in another queue, and has not ended. */
+  runsElsewhere: boolean
 }
 
 export type ScheduleChange =
-  | { action: 'pause' | 'remove' }
+  | { action: 'remove' }
+  /** `expected` and `passed`: as in NewSchedule. */
+  | { action: 'pause', expected: number | null, passed: PassedTicks | null }
   | { action: 'resume', next: PlannedTick | null }
   /** A living process declares it. */
   | { action: 'see', hash: string }
@@ -108,10 +125,14 @@ export type ScheduleChange =
 /** The schedules of one queue. */
 export interface QueueSchedules {
   set (schedule: NewSchedule): Promise<SetReply>
-  /** Returns the state as it was, as JSON. Null if the schedule is unknown or was not changed. */
-  change (id: string, change: ScheduleChange): Promise<string | null>
+  /**
+   * Returns the state as it was, as JSON. Null if the schedule is unknown or was not changed. `passed`: see SetReply.
+   */
+  change (id: string, change: ScheduleChange): Promise<string | 'passed' | null>
   /** `due`: those with a tick that is due or held, at most some hundred. */
   read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }>
+  /** Whether a task of another queue is stored there, and has not ended. */
+  runsIn (queue: string, task: string): Promise<boolean>
   /** Moves the mark of a schedule, and enqueues the task of the tick, in one step. */
   tick (tick: Tick): Promise<TickReply>
 }

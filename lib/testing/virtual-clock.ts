@@ -91,7 +91,8 @@ export class MemoryClock implements TestClock {
 
   #tickers (): Array<{ fireDue: () => Promise<number> }> {
     return Array.from(this.#registry.queues, ([queue, { schedules }]) => {
-      const ticker = new Ticker({ queue, schedules, log: this.#log })
+      const { instanceId: instance } = this.#registry
+      const ticker = new Ticker({ queue, schedules, log: this.#log, instance, worker: null })
       return { fireDue: () => ticker.fireDue() }
     })
   }

@@ -37,11 +37,11 @@ export class Upkeep {
 
   constructor ({ context, ...options }: UpkeepOptions) {
     const { queue: { name, upkeep } } = options
-    const { settings: { stallInterval }, log, worker } = context
+    const { settings: { stallInterval }, log, worker, instance } = context
     this.#leases = new LeaseRenewer({ ...options, worker, stallInterval, log })
     this.#sweeper = upkeep && new Sweeper({ ...options, ...context, queue: name, upkeep })
     const { schedules } = options.queue
-    const ticker = new Ticker({ queue: name, schedules, log })
+    const ticker = new Ticker({ queue: name, schedules, log, instance, worker })
     this.#timekeeper = upkeep && new Timekeeper({ ...options, ...context, upkeep, ticker })
     this.#maintenance = upkeep && new Maintenance({ ...options, ...context, upkeep })
   }

@@ -2,7 +2,7 @@
  * Schedules through the plugin, in both modes: what is checked, the API at run time, and what a handler is told.
  */
 import t from 'tap'
-import { build, elsewhere, errorOf, memoryMode, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, elsewhere, errorOf, latch, memoryMode, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
 
 const HOUR = 3_600_000
@@ -117,13 +117,46 @@ t.test('a schedule that was removed and is set again fires again', async t => {
   }
 })
 
-t.test('a schedule moves when the queue of its task is another, and keeps its counts', async t => {
+t.test('a schedule moves when the queue of its task is another, and keeps its counts and its next tick', async t => {
   const app = await build(t, { queues: ['other'] }, withTask())
-  const spec = { task: 'plain', every: HOUR }
-  await app.tasks.schedules.set('moves', spec)
-  t.match(await app.tasks.schedules.get('moves'), { queue: 'default' })
+  const spec = { task: 'plain', every: HOUR, jitter: HOUR }
+  const { next } = await app.tasks.schedules.set('moves', spec)
+  t.match(await app.tasks.schedules.get('moves'), { queue: 'default', next })
   await app.tasks.schedules.set('moves', { ...spec, options: { queue: 'other' } })
-  t.match(await app.tasks.schedules.list(), [{ id: 'moves', queue: 'other' }])
+  t.match(await app.tasks.schedules.list(), [{ id: 'moves', queue: 'other', next, missed: 0 }])
   await app.tasks.schedules.set('moves', spec)
-  t.match(await app.tasks.schedules.list(), [{ id: 'moves', queue: 'default' }])
+  t.match(await app.tasks.schedules.list(), [{ id: 'moves', queue: 'default', next, missed: 0 }])
+})
+
+t.test('after a move the task of the last tick still counts', async t => {
+  const end = latch()
+  const ran: string[] = []
+  const app = await build(t, { queues: ['other'] }, app => {
+    app.tasks.define('slow', async (_data, task) => {
+      ran.push(task.queue)
+      await end.promise
+    })
+  })
+  await app.tasks.startWorker()
+  const { schedules } = app.tasks
+  const spec = { task: 'slow', every: 100 }
+  await schedules.set('s', spec)
+  const passing = async (): Promise<void> => { await pass(app, 100, { wait: false }) }
+  await until('it runs', async () => {
+    await passing()
+    return ran.length === 1
+  })
+  await schedules.set('s', { ...spec, options: { queue: 'other' } })
+  const before = (await schedules.get('s'))!.skipped
+  await until('ticks are skipped', async () => {
+    await passing()
+    return (await schedules.get('s'))!.skipped > before
+  })
+  t.same(ran, ['default'])
+  end.open()
+  await until('it runs there', async () => {
+    await passing()
+    return ran.length > 1
+  })
+  t.equal(ran[1], 'other')
 })

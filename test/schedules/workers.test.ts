@@ -53,6 +53,44 @@ t.test('a tick that waits fires as soon as the task before it has ended', async 
   gates[1]!()
 })
 
+t.test('ticks that were due at a change or a pause, and had not fired, are counted as missed', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x', async () => {}) })
+  const { schedules } = app.tasks
+  const every = 100
+  await schedules.set('s', { task: 'x', every })
+  let missed = 0
+  for (const change of [
+    () => schedules.set('s', { task: 'x', every, data: 1 }),
+    () => schedules.pause('s')
+  ]) {
+    const first = Date.parse((await schedules.get('s'))!.next[0]!)
+    await until('some ticks are due', () => Date.now() > first + 3 * every)
+    const dueBefore = Math.floor((Date.now() - first) / every)
+    await change()
+    const dueAfter = Math.floor((Date.now() - first) / every) + 2 // the clocks may differ by some ms
+    const record = (await schedules.get('s'))!
+    const found = record.missed - missed
+    t.ok(found >= dueBefore && found <= dueAfter, `${dueBefore} <= ${found} <= ${dueAfter}`)
+    missed = record.missed
+  }
+  await schedules.resume('s')
+  t.match(await schedules.get('s'), { missed, fired: 0, skipped: 0 }, 'nothing is planned during a pause')
+})
+
+t.test('a tick that was due before a move to another queue fires after it', async t => {
+  const prefix = randomPrefix()
+  const schedule = { every: HOUR, startAt: Date.now() + 500 }
+  const old = await buildWith(t, prefix, schedule)
+  const { next } = (await old.tasks.schedules.get('s'))!
+  await until('it is due', () => Date.now() > Date.parse(next[0]!))
+  const ran: string[] = []
+  const app = await buildWith(t, prefix, { ...schedule, queue: 'moved' }, ran)
+  t.match(await app.tasks.schedules.get('s'), { queue: 'moved', next, missed: 0 })
+  await app.tasks.startWorker()
+  await until('it has run', () => ran.length > 0)
+  t.same(ran, [`moved ${next[0]}`])
+})
+
 t.test('a rolling deploy: the last start wins, and an old version that is alive changes nothing', async t => {
   const prefix = randomPrefix()
   const redis = connect(t)

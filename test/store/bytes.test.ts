@@ -47,6 +47,33 @@ t.test('large records of another producer: the first claim finds out', async t =
   t.ok((await f.claim(4)).length <= 2)
 })
 
+t.test('a large record of a schedule is marked, too', async t => {
+  const f = new QueueFixture(t)
+  const { schedules } = f.queue
+  const planned = { planned: 1, due: 1 }
+  await schedules.set({
+    id: 's',
+    epoch: 1,
+    hash: 'h',
+    declared: false,
+    spec: '{}',
+    next: planned,
+    maxRuns: null,
+    grace: 0,
+    expected: null,
+    passed: null,
+    brought: null,
+    taskQueue: null,
+    onlyNew: false
+  })
+  const [{ state: { generation } }] = (await schedules.read(['s'])).schedules as [any]
+  const tick = { id: 's', generation, mode: 'tick', expected: 1, fire: 1, mark: 1, missed: 0, next: null } as const
+  t.equal(await schedules.tick(
+    { ...tick, taskId: 'n1', text: large, delay: null, overlap: 'skip', runsElsewhere: false }
+  ), 'fired')
+  t.equal(await f.redis.exists(f.key('large')), 1)
+})
+
 t.test('large records are purged and removed a few at a time, and none is left', async t => {
   const f = new QueueFixture(t)
   for (const id of range(1, 6)) await f.queue.add({ id, text: large })

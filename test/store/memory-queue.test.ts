@@ -7,20 +7,10 @@ import t from 'tap'
 import { MemoryStore } from '../../lib/store/memory/store.ts'
 import { knownPrograms, observe, programs, text, type Call } from '../support/queue-programs.ts'
 import {
-  connections, members, memoryQueueUnderTest, redisQueueUnderTest, type QueueUnderTest
+  compare, connections, members, memoryQueueUnderTest, redisQueueUnderTest
 } from '../support/queue-under-test.ts'
 
 const RUNS = Number(process.env.RUNS ?? 40)
-
-const shown = (value: unknown): string => JSON.stringify(value)?.replace(/(.)\1{99,}/g, '$1…') ?? 'nothing'
-
-/** Does the same with both queues, and fails if the results differ. */
-async function compare (
-  what: string, sides: QueueUnderTest[], run: (side: QueueUnderTest) => Promise<unknown>
-): Promise<void> {
-  const [redis, memory] = [await run(sides[0]!), await run(sides[1]!)].map(shown)
-  if (redis !== memory) throw new Error(`${what}\n  Redis:  ${redis}\n  memory: ${memory}`)
-}
 
 t.test('whatever is called, in whatever order, it replies as Redis does', async t => {
   const redis = connections(t)

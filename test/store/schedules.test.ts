@@ -36,7 +36,10 @@ const schedule = (now: number, more: Partial<NewSchedule> = {}): NewSchedule => 
   next: { planned: now - 1_000, due: now - 1_000 },
   maxRuns: null,
   grace: 3_600_000,
+  expected: null,
+  passed: null,
   brought: null,
+  taskQueue: null,
   onlyNew: false,
   ...more
 })
@@ -56,6 +59,8 @@ async function tick (queue: Queue, expected: number, more: Partial<Tick> = {}): 
     text: text('s'),
     delay: null,
     overlap: 'skip',
+    mark: expected,
+    runsElsewhere: false,
     ...more
   })
 }
@@ -84,7 +89,10 @@ both('a tick of another generation, an early one and one of an unknown schedule 
   t.equal(await tick(a, now), 'taken', 'unknown')
   await a.schedules.set(schedule(now))
   t.equal(await tick(a, now - 1_000, { generation: 5 }), 'taken')
-  await a.schedules.set(schedule(now, { hash: 'h2', next: { planned: now + 60_000, due: now + 60_000 } }))
+  const changed = { hash: 'h2', next: { planned: now + 60_000, due: now + 60_000 } }
+  t.equal(await a.schedules.set(schedule(now, changed)), 'passed', 'it expects no next tick')
+  const passed = { count: 1, last: now - 1_000 }
+  await a.schedules.set(schedule(now, { ...changed, expected: now - 1_000, passed }))
   t.equal(await tick(a, now + 60_000), 'early')
   t.match(await stateOf(a), { missed: 1, next: now + 60_000 }, 'the tick that was due before the change was missed')
   t.equal((await a.counts()).waiting, 0)
@@ -95,7 +103,8 @@ both('the same definition keeps the next tick, another one changes it and its ge
   const before = await stateOf(a)
   t.equal(await a.schedules.set(schedule(now, { next: { planned: now + 9, due: now + 9 } })), 'unchanged')
   t.match(await stateOf(a), { next: before.next, generation: before.generation })
-  t.equal(await a.schedules.set(schedule(now, { hash: 'h2', next: { planned: now + 9, due: now + 9 } })), 'set')
+  const other = { hash: 'h2', next: { planned: now + 9, due: now + 9 }, expected: now - 1_000 }
+  t.equal(await a.schedules.set(schedule(now, other)), 'set')
   const after = await stateOf(a)
   t.ok(after.generation > before.generation)
   t.equal(after.next, now + 9)
@@ -105,7 +114,7 @@ both('the same definition keeps the next tick, another one changes it and its ge
 both('a planned time that was counted is not planned again', async (t, { a, now }) => {
   await a.schedules.set(schedule(now))
   await tick(a, now - 1_000)
-  t.equal(await a.schedules.set(schedule(now, { hash: 'h2' })), 'passed')
+  t.equal(await a.schedules.set(schedule(now, { hash: 'h2', expected: now - 999 })), 'passed')
 })
 
 both('skip: no tick while the task of the last one has not ended', async (t, { a, now }) => {
@@ -163,13 +172,15 @@ both('it ends after maxRuns, and when nothing follows', async (t, { a, now }) =>
 
 both('a pause plans nothing; a resume goes on from now', async (t, { a, now }) => {
   await a.schedules.set(schedule(now))
-  t.ok(await a.schedules.change('s', { action: 'pause' }))
+  t.equal(await a.schedules.change('s', { action: 'pause', expected: null, passed: null }), 'passed')
+  const passed = { count: 3, last: now - 500 }
+  t.ok(await a.schedules.change('s', { action: 'pause', expected: now - 1_000, passed }))
   t.equal(await tick(a, now - 1_000), 'taken')
-  t.equal(await a.schedules.set(schedule(now)), 'unchanged')
-  t.match(await stateOf(a), { paused: true, next: undefined })
+  t.equal(await a.schedules.set(schedule(now, { next: { planned: now, due: now } })), 'unchanged')
+  t.match(await stateOf(a), { paused: true, next: undefined, missed: 3, mark: now - 500 })
   await a.schedules.change('s', { action: 'resume', next: { planned: now + 5, due: now + 5 } })
   t.match(await stateOf(a), { next: now + 5 })
-  t.equal(await a.schedules.change('nobody', { action: 'pause' }), null)
+  t.equal(await a.schedules.change('nobody', { action: 'pause', expected: null, passed: null }), null)
 })
 
 both('what no process declares is silent after the grace, and goes on when declared again', async (t, { a, now }) => {
@@ -216,4 +227,21 @@ both('a move: the old queue fires nothing, the new one has its mark, and an olde
   t.match(await places.all(), new Map([['s', { queue: 'c', leaves: [], epoch: back.epoch }]]))
   await places.forget('s', back.epoch)
   t.equal(await places.find('s'), null)
+})
+
+both('after a move the last task is in the other queue: the caller says if it runs there', async (t, { a, b, now }) => {
+  const first = now - 1_000
+  await a.schedules.set(schedule(now))
+  await tick(a, first)
+  t.equal(await b.schedules.runsIn('a', `s:${first}`), true)
+  t.equal(await b.schedules.runsIn('a', 'unknown'), false)
+  const brought = await a.schedules.change('s', { action: 'leave', epoch: 2 })
+  const next = { planned: first + 1, due: first + 1 }
+  t.equal(await b.schedules.set(schedule(now, { epoch: 2, brought, next, taskQueue: 'a' })), 'set')
+  t.equal(await tick(b, first + 1, { runsElsewhere: true }), 'skipped')
+  await finish(a)
+  t.equal(await b.schedules.runsIn('a', `s:${first}`), false)
+  t.equal(await tick(b, first + 2), 'fired')
+  t.match(await stateOf(b), { taskQueue: undefined, task: `s:${first + 2}` })
+  t.equal(await tick(b, first + 3), 'skipped', 'now it is judged by the task in this queue')
 })

@@ -50,7 +50,7 @@ function record (id: string, kind: RecordKind = 'json'): string {
   return kind === 'large' ? text(id.padEnd(5_000, '.')) : text(id)
 }
 
-function call<Input> (
+export function call<Input> (
   name: string, run: (side: QueueUnderTest, input: Input) => Promise<unknown>
 ): (input: Input) => Call {
   return input => {

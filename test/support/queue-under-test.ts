@@ -6,7 +6,9 @@ import type { Test } from 'tap'
 import { MemoryStore } from '../../lib/store/memory/store.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { connect, latch, randomPrefix, type Latch } from './helpers.ts'
+import { RedisSchedulePlaces } from '../../lib/store/redis/schedules.ts'
 import type { ConsumerQueue, ProducerQueue, Queue } from '../../lib/store/contract.ts'
+import type { QueueSchedules, SchedulePlaces } from '../../lib/store/schedule-contract.ts'
 
 /** Everything that a queue must have. The compiler refuses a list that is not complete. */
 export const members = Object.keys({
@@ -36,6 +38,16 @@ export const members = Object.keys({
   cancelChannel: true
 } satisfies Record<keyof ProducerQueue | keyof ConsumerQueue, true>)
 
+/** Everything that schedules must have, likewise. */
+export const scheduleMembers = [
+  ...Object.keys({
+    set: true, change: true, read: true, runsIn: true, tick: true
+  } satisfies Record<keyof QueueSchedules, true>).map(member => `schedules.${member}`),
+  ...Object.keys({
+    place: true, settle: true, forget: true, find: true, all: true
+  } satisfies Record<keyof SchedulePlaces, true>).map(member => `places.${member}`)
+]
+
 /** Times of two clocks that differ by less than this are equal, in ms. */
 const RESOLUTION = 10_000
 
@@ -43,6 +55,9 @@ export interface QueueUnderTest {
   readonly queue: Queue
   /** The same queue over another connection: a wait blocks it. */
   readonly waitingQueue: Queue
+  /** The schedules of this queue, and of another one. */
+  readonly schedules: { here: QueueSchedules, there: QueueSchedules }
+  readonly places: SchedulePlaces
   /** The time on the store's clock when the program began. */
   readonly start: number
   /** A time as its distance from the start, rounded. */
@@ -54,16 +69,20 @@ export interface QueueUnderTest {
   close (): Promise<void>
 }
 
-/** The queue, noting in `used` which members were used. */
-function noting (queue: Queue, used: Set<string>): Queue {
-  return new Proxy(queue, {
+/** A queue, or a part of it, noting in `used` which members were used. */
+function noting<T extends object> (whole: T, used: Set<string>, part = ''): T {
+  return new Proxy(whole, {
     get (target, member) {
-      used.add(String(member))
+      used.add(`${part}${String(member)}`)
       const value: unknown = Reflect.get(target, member)
       return typeof value === 'function' ? value.bind(target) : value
     }
   })
 }
+
+const schedulesOf = (other: Queue, queue: Queue, used: Set<string>): QueueUnderTest['schedules'] => ({
+  here: noting(queue.schedules, used, 'schedules.'), there: noting(other.schedules, used, 'schedules.')
+})
 
 const about = (start: number) => (time: number | undefined): number | undefined =>
   time === undefined ? undefined : Math.round((time - start) / RESOLUTION) * RESOLUTION
@@ -76,6 +95,8 @@ export async function memoryQueueUnderTest (used: Set<string>): Promise<QueueUnd
   return {
     queue,
     waitingQueue: queue,
+    schedules: schedulesOf(store.queue('q2'), queue, used),
+    places: noting(store.schedulePlaces, used, 'places.'),
     start: store.now(),
     about: about(store.now()),
     async listen (channel, label) {
@@ -114,6 +135,8 @@ export async function redisQueueUnderTest (
   return {
     queue,
     waitingQueue: noting(real.overClient(waits), used),
+    schedules: schedulesOf(new RedisQueue(commands, 'q2', prefix), real, used),
+    places: noting(new RedisSchedulePlaces(commands, prefix), used, 'places.'),
     start,
     about: about(start),
     async listen (channel, label) {
@@ -132,4 +155,14 @@ export async function redisQueueUnderTest (
       await queue.close()
     }
   }
+}
+
+const shown = (value: unknown): string => JSON.stringify(value)?.replace(/(.)\1{99,}/g, '$1…') ?? 'nothing'
+
+/** Does the same with both queues, and fails if the results differ. */
+export async function compare (
+  what: string, sides: QueueUnderTest[], run: (side: QueueUnderTest) => Promise<unknown>
+): Promise<void> {
+  const [redis, memory] = [await run(sides[0]!), await run(sides[1]!)].map(shown)
+  if (redis !== memory) throw new Error(`${what}\n  Redis:  ${redis}\n  memory: ${memory}`)
 }

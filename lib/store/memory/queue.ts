@@ -30,6 +30,7 @@ export interface MemoryQueueHost {
   publish (channel: string, message: string): void
   /** Called when tasks were queued. */
   onQueued (queue: MemoryQueue): void
+  isUnfinished (queue: string, id: string): boolean
   /** Called after a change if no task is waiting and none is running. */
   onIdle (): void
 }
@@ -48,7 +49,7 @@ export class MemoryQueue implements Queue {
   readonly #waits = new Waits()
   readonly schedules = new MemorySchedules({
     now: () => this.#host.now(),
-    isUnfinished: id => this.#records.has(id) && !this.#lists.hasFinished(id),
+    isUnfinished: (id, queue = this.name) => this.#host.isUnfinished(queue, id),
     enqueue: (id, text, delay) => { this.#add(delay === null ? { id, text } : { id, text, delay }) }
   })
 
@@ -63,6 +64,7 @@ export class MemoryQueue implements Queue {
   // For the store
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 }
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
+  isUnfinished (id: string): boolean { return this.#records.has(id) && !this.#lists.hasFinished(id) }
   get delayed (): number { return this.#lists.delayed.size }
   /** When the next delayed task is due, ms since 1970. Null if there is none. */
   get due (): number | null { return this.#lists.delayed.first }
@@ -287,10 +289,8 @@ export class MemoryQueue implements Queue {
 
   async updateProgress (claim: ClaimRef, json: string): Promise<boolean> {
     const isOwner = this.#owns(claim)
-    if (isOwner) {
-      this.#progress.set(claim.id, json)
-      this.#publishChange(claim.id, 'progress')
-    }
+    if (isOwner) this.#progress.set(claim.id, json)
+    if (isOwner) this.#publishChange(claim.id, 'progress')
     return afterEventLoopTurn(isOwner)
   }
 

@@ -4,15 +4,15 @@
  */
 import { SortedIds } from './sorted-ids.ts'
 import type {
-  NewSchedule, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState, SetReply,
-  StoredSchedule, Tick, TickReply
+  NewSchedule, PassedTicks, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState,
+  SetReply, StoredSchedule, Tick, TickReply
 } from '../schedule-contract.ts'
 
 /** What schedules need of their queue. */
 export interface ScheduleHost {
   now (): number
-  /** Whether a task has not ended. */
-  isUnfinished (task: string): boolean
+  /** Whether a task of this queue, or of another one, has not ended. */
+  isUnfinished (task: string, queue?: string): boolean
   enqueue (task: string, text: string, delay: number | null): void
 }
 
@@ -31,37 +31,53 @@ export class MemorySchedules implements QueueSchedules {
   get due (): number | null { return this.#ticks.first }
 
   async set (schedule: NewSchedule): Promise<SetReply> {
-    const { id, epoch, hash, declared, next, grace, maxRuns, onlyNew } = schedule
+    const { id, epoch, hash, declared, next, expected, passed, onlyNew } = schedule
     const before = this.#states.get(id)
     if (before && before.epoch > epoch) return 'superseded'
     const live = before && !before.moved ? before : null
     if (live?.declared && !declared) return 'declared'
     if (live && onlyNew) return 'unchanged'
     const now = this.#host.now()
-    const same = live !== null && live.hash === hash && live.declared === declared
-    const silent = same && declared && (live.orphan === true || now - live.seen > live.grace)
     const state = this.#stateFor(schedule, live)
+    const same = live !== null && live.hash === hash && live.declared === declared
+    const silent = state.declared && (state.orphan === true || now - state.seen > state.grace)
+    if (live && !same && (state.next ?? null) !== expected) return 'passed'
     if (next && state.mark !== undefined && next.planned <= state.mark) return 'passed'
-    if (!same && state.next !== undefined && state.next <= now) add(state, 'missed', 1)
-    if (!same) state.generation = Math.max(now, (state.generation ?? 0) + 1)
-    Object.assign(state, { epoch, hash, declared, seen: now, grace })
-    delete state.moved
-    delete state.orphan
-    if (maxRuns === null) delete state.max
-    else state.max = maxRuns
-    this.#states.set(id, state)
+    if (!same) {
+      miss(state, passed)
+      state.generation = Math.max(now, (state.generation ?? 0) + 1)
+    }
+    if (!live) this.#arrive(state, schedule)
+    this.#declare(state, schedule, now)
     if (same && !silent) return 'unchanged'
     this.#specs.set(id, schedule.spec)
     this.#plan(id, state, next)
     return 'set'
   }
 
+  #declare (
+    state: ScheduleState, { id, epoch, hash, declared, grace, maxRuns }: NewSchedule, now: number
+  ): void {
+    Object.assign(state, { epoch, hash, declared, seen: now, grace })
+    delete state.moved
+    delete state.orphan
+    if (maxRuns === null) delete state.max
+    else state.max = maxRuns
+    this.#states.set(id, state)
+  }
+
   #stateFor ({ id, brought }: NewSchedule, live: ScheduleState | null): ScheduleState {
     if (live) return { ...live }
-    const state = { ...(brought === null ? this.#states.get(id) : JSON.parse(brought)) } as ScheduleState
+    return { ...(brought === null ? this.#states.get(id) : JSON.parse(brought)) }
+  }
+
+  /** A tick that waited in another queue does not wait here. */
+  #arrive (state: ScheduleState, { taskQueue }: NewSchedule): void {
     if (state.held !== undefined) add(state, 'skipped', 1)
     delete state.held
-    return state
+    delete state.heldMissed
+    if (taskQueue === null) delete state.taskQueue
+    else state.taskQueue = taskQueue
   }
 
   #plan (id: string, state: ScheduleState, next: PlannedTick | null): void {
@@ -73,7 +89,7 @@ export class MemorySchedules implements QueueSchedules {
     } else this.#ticks.delete(id)
   }
 
-  async change (id: string, change: ScheduleChange): Promise<string | null> {
+  async change (id: string, change: ScheduleChange): Promise<string | 'passed' | null> {
     const state = this.#states.get(id)
     const before = state ? JSON.stringify(state) : null
     if (change.action === 'leave') return this.#leave(id, change.epoch, state) ? before : null
@@ -81,7 +97,7 @@ export class MemorySchedules implements QueueSchedules {
     switch (change.action) {
       case 'remove': return this.#remove(id, state) ? before : null
       case 'see': return this.#see(state, change.hash) ? before : null
-      case 'pause': this.#pause(id, state); return before
+      case 'pause': return this.#pause(id, state, change) ? before : 'passed'
       case 'resume': this.#resume(id, state, change.next); return before
       default: return change satisfies never
     }
@@ -112,12 +128,17 @@ export class MemorySchedules implements QueueSchedules {
     return true
   }
 
-  #pause (id: string, state: ScheduleState): void {
-    if (state.paused) return
+  #pause (
+    id: string, state: ScheduleState, { expected, passed }: Extract<ScheduleChange, { action: 'pause' }>
+  ): boolean {
+    if (state.paused) return true
+    if ((state.next ?? null) !== expected) return false
+    miss(state, passed)
     if (state.held !== undefined) add(state, 'skipped', 1)
     state.paused = true
     this.#release(id, state)
     this.#plan(id, state, null)
+    return true
   }
 
   #resume (id: string, state: ScheduleState, next: PlannedTick | null): void {
@@ -147,6 +168,8 @@ export class MemorySchedules implements QueueSchedules {
     return [...new Set([...due, ...this.#held])]
   }
 
+  async runsIn (queue: string, task: string): Promise<boolean> { return this.#host.isUnfinished(task, queue) }
+
   async tick (tick: Tick): Promise<TickReply> {
     const state = this.#states.get(tick.id)
     if (!state || state.moved || state.paused) return 'taken'
@@ -155,7 +178,7 @@ export class MemorySchedules implements QueueSchedules {
 
   #fireHeld (tick: Tick, state: ScheduleState): TickReply {
     if (state.held !== tick.expected) return 'taken'
-    if (this.#isRunning(state)) return 'held'
+    if (this.#isRunning(tick, state)) return 'held'
     this.#fire(tick, state)
     state.outcome = 'fired'
     this.#release(tick.id, state)
@@ -175,14 +198,14 @@ export class MemorySchedules implements QueueSchedules {
     const outcome = this.#outcomeOf(tick, state)
     add(state, 'missed', tick.missed)
     state.outcome = outcome
-    state.mark = tick.fire ?? now
+    state.mark = tick.mark
     this.#plan(tick.id, state, tick.next)
     return outcome
   }
 
   #outcomeOf (tick: Tick, state: ScheduleState): 'fired' | 'skipped' | 'held' | 'missed' {
     if (tick.fire === null) return 'missed'
-    const isFree = tick.overlap === 'allow' || !this.#isRunning(state)
+    const isFree = tick.overlap === 'allow' || !this.#isRunning(tick, state)
     if (isFree && state.held === undefined) return this.#fire(tick, state)
     if (isFree || tick.overlap !== 'queue' || state.held !== undefined) {
       add(state, 'skipped', 1)
@@ -194,19 +217,28 @@ export class MemorySchedules implements QueueSchedules {
     return 'held'
   }
 
-  #isRunning ({ task }: ScheduleState): boolean { return task !== undefined && this.#host.isUnfinished(task) }
+  #isRunning ({ runsElsewhere }: Tick, { task, taskQueue }: ScheduleState): boolean {
+    return taskQueue === undefined ? task !== undefined && this.#host.isUnfinished(task) : runsElsewhere
+  }
 
   #fire ({ taskId, text, delay, fire }: Tick, state: ScheduleState): 'fired' {
     this.#host.enqueue(taskId, text, delay)
     add(state, 'fired', 1)
     state.task = taskId
     state.last = fire!
+    delete state.taskQueue
     return 'fired'
   }
 }
 
 function add (state: ScheduleState, key: 'fired' | 'skipped' | 'missed', count: number): void {
   state[key] = (state[key] ?? 0) + count
+}
+
+function miss (state: ScheduleState, passed: PassedTicks | null): void {
+  if (!passed) return
+  add(state, 'missed', passed.count)
+  state.mark = passed.last
 }
 
 export class MemorySchedulePlaces implements SchedulePlaces {

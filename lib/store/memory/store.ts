@@ -90,6 +90,11 @@ export class MemoryStore implements Store, MemoryQueueHost {
   now (): number { return this.clock.now() }
   publish (channel: string, message: string): void { this.pubSub.publish(channel, message) }
   onQueued (queue: MemoryQueue): void { this.onWaiting(queue.name) }
+
+  isUnfinished (name: string, id: string): boolean {
+    return this.#queues.some(queue => queue.name === name && queue.isUnfinished(id))
+  }
+
   onIdle (): void { if (this.idle) this.#events.emit('idle') }
 
   // For those who move the clock

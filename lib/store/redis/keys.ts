@@ -39,6 +39,9 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   'end-lease': ['leases', 'floors', 'timekeepers', 'lastClaims'],
   heartbeat: ['workers', 'workerInfo'],
+  'is-unfinished': [
+    'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
+  ],
   'page-active': ['claims', 'active'],
   prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
   purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
@@ -60,7 +63,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
-    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],

@@ -124,6 +124,10 @@ end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
 end
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
+end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max
   state.next = nil
@@ -163,14 +167,16 @@ elseif action == 'see' then
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then
   if state.paused then return text end
+  if (state.next and string.format('%.0f', state.next) or '') ~= ARGV[3] then return 'passed' end
+  miss(state, ARGV[4], ARGV[5])
   if state.held then state.skipped = (state.skipped or 0) + 1 end
   state.paused, state.held, state.heldMissed = true, nil, nil
   plan(KEYS[2], KEYS[3], id, state, '', 0)
   redis.call('SREM', KEYS[4], id)
 elseif state.paused then
   state.paused = nil
-  plan(KEYS[2], KEYS[3], id, state, ARGV[4], ARGV[5])
-  if state.next then redis.pcall('PUBLISH', ARGV[6], ARGV[5]) end
+  plan(KEYS[2], KEYS[3], id, state, ARGV[3], ARGV[4])
+  if state.next then redis.pcall('PUBLISH', ARGV[5], ARGV[4]) end
 end
 return text`,
   'check-claims': String.raw`local function is_owner(token, claim)
@@ -445,6 +451,17 @@ for _, id in ipairs(gone) do
   redis.call('HDEL', KEYS[2], id)
 end
 return #gone`,
+  'is-unfinished': String.raw`local function is_unfinished(task, jobs, first)
+  if redis.call('HEXISTS', jobs, task) == 0 then return false end
+  for i = first, first + 1 do
+    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
+  end
+  for i = first + 2, first + 5 do
+    if redis.call('ZSCORE', KEYS[i], task) then return false end
+  end
+  return true
+end
+return is_unfinished(ARGV[1], KEYS[1], 2) and 1 or 0`,
   'page': String.raw`local key, after, limit, kind = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local function find(position)
   if redis.call('LINDEX', key, -1 - position) == after then return position end
@@ -823,6 +840,10 @@ end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
 end
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
+end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max
   state.next = nil
@@ -840,14 +861,20 @@ if before and before.epoch > epoch then return 'superseded' end
 local live = before and not before.moved
 if live and before.declared and not declared then return 'declared' end
 if live and ARGV[12] == '1' then return 'unchanged' end
-local same = live and before.hash == ARGV[3] and before.declared == declared
 local state = before or {}
 if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
+local same = live and state.hash == ARGV[3] and state.declared == declared
+local silent = state.declared and (state.orphan or now - state.seen > state.grace)
+if live and not same and (state.next and string.format('%.0f', state.next) or '') ~= ARGV[13] then return 'passed' end
 if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
-local silent = same and declared and (state.orphan or now - state.seen > tonumber(ARGV[9]))
-if not same and state.next and state.next <= now then state.missed = (state.missed or 0) + 1 end
-if not live and state.held then state.skipped, state.held = (state.skipped or 0) + 1, nil end
-if not same then state.generation = math.max(now, (state.generation or 0) + 1) end
+if not same then
+  miss(state, ARGV[15], ARGV[16])
+  state.generation = math.max(now, (state.generation or 0) + 1)
+end
+if not live then
+  if state.held then state.skipped, state.held, state.heldMissed = (state.skipped or 0) + 1, nil, nil end
+  state.taskQueue = ARGV[14] ~= '' and ARGV[14] or nil
+end
 state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
 state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
 if same and not silent then
@@ -1131,6 +1158,18 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
+local function is_unfinished(task, jobs, first)
+  if redis.call('HEXISTS', jobs, task) == 0 then return false end
+  for i = first, first + 1 do
+    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
+  end
+  for i = first + 2, first + 5 do
+    if redis.call('ZSCORE', KEYS[i], task) then return false end
+  end
+  return true
+end
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
 local function load_state(states, id)
   local text = redis.call('HGET', states, id)
   local is_json, state = pcall(cjson.decode, text or '')
@@ -1138,6 +1177,10 @@ local function load_state(states, id)
 end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
+end
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max
@@ -1155,18 +1198,13 @@ local state = load_state(KEYS[1], id)
 if not state or state.moved or state.paused then return 'taken' end
 if string.format('%.0f', state.generation) ~= ARGV[2] and mode == 'tick' then return 'taken' end
 local function is_running(task)
-  if not task or redis.call('HEXISTS', KEYS[4], task) == 0 then return false end
-  for i = 7, 8 do
-    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
-  end
-  for i = 9, 12 do
-    if redis.call('ZSCORE', KEYS[i], task) then return false end
-  end
-  return true
+  if state.taskQueue then return ARGV[15] == '1' end
+  return task and is_unfinished(task, KEYS[4], 7)
 end
 local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
+    if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
     if due == '' then
       enter(KEYS[5], { task })
     else
@@ -1175,7 +1213,7 @@ local function enqueue()
     end
   end
   state.fired = (state.fired or 0) + 1
-  state.task, state.last = task, tonumber(fire)
+  state.task, state.last, state.taskQueue = task, tonumber(fire), nil
   return 'fired'
 end
 local function hold()
@@ -1217,7 +1255,7 @@ else
   end
   outcome = outcome_of_tick()
   state.missed = (state.missed or 0) + tonumber(ARGV[6])
-  state.outcome, state.mark = outcome, tonumber(fire) or now
+  state.outcome, state.mark = outcome, tonumber(ARGV[14])
   plan(KEYS[1], KEYS[2], id, state, ARGV[7], ARGV[8])
 end
 return outcome`,

@@ -2,7 +2,7 @@
  * Schedules in Redis: those of one queue, and the key that says in which queue each of them is.
  */
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
-import { schedulesKey, type QueueKeys, type QueueScript } from './keys.ts'
+import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
 import type { RedisClient } from './connection.ts'
 import type {
   NewSchedule, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule, Tick, TickReply
@@ -23,16 +23,27 @@ export class RedisSchedules implements QueueSchedules {
 
   set (schedule: NewSchedule): Promise<SetReply> {
     const { id, epoch, hash, declared, spec, next, maxRuns, grace, brought, onlyNew } = schedule
+    const { expected, passed, taskQueue } = schedule
     return this.#run('set-schedule', [
       id, epoch, hash, declared ? 1 : 0, spec, next?.planned ?? '', next?.due ?? '', maxRuns ?? '', grace,
-      brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0
+      brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0, expected ?? '', taskQueue ?? '',
+      passed?.count ?? 0, passed?.last ?? ''
     ])
   }
 
   async change (id: string, change: ScheduleChange): Promise<string | null> {
-    const { action, hash = '', epoch, next } = change as { action: string } & Record<string, any>
-    const args = [id, action, epoch ?? hash, next?.planned ?? '', next?.due ?? '', this.#keys.earlierDelayed]
-    return await this.#run('change-schedule', args) || null
+    return await this.#run('change-schedule', [id, change.action, ...this.#detailsOf(change)]) || null
+  }
+
+  #detailsOf (change: ScheduleChange): ScriptArgument[] {
+    switch (change.action) {
+      case 'remove': return []
+      case 'see': return [change.hash]
+      case 'leave': return [change.epoch]
+      case 'resume': return [change.next?.planned ?? '', change.next?.due ?? '', this.#keys.earlierDelayed]
+      case 'pause': return [change.expected ?? '', change.passed?.count ?? 0, change.passed?.last ?? '']
+      default: return change satisfies never
+    }
   }
 
   async read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }> {
@@ -45,11 +56,16 @@ export class RedisSchedules implements QueueSchedules {
     return { now, schedules }
   }
 
+  async runsIn (queue: string, task: string): Promise<boolean> {
+    const keys = new QueueKeys(this.#keys.appPrefix, queue)
+    return await runQueueScript(this.#client, keys, 'is-unfinished', [task]) === 1
+  }
+
   tick (tick: Tick): Promise<TickReply> {
-    const { id, generation, mode, expected, fire, missed, next, taskId, text, delay, overlap } = tick
+    const { id, generation, mode, expected, fire, missed, mark, next, taskId, text, delay, overlap } = tick
     return this.#run('tick', [
       id, generation, mode, expected, fire ?? '', missed, next?.planned ?? '', next?.due ?? '', taskId, text,
-      delay ?? '', overlap, this.#keys.earlierDelayed
+      delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0
     ])
   }
 }

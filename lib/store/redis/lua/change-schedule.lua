@@ -2,9 +2,13 @@
 Changes or removes a schedule.
 
 KEYS  1 schedules  2 scheduleStates  3 ticks  4 heldTicks
-ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"  3 hash for "see", epoch for "leave"
-      4 next planned time for "resume"  5 when that is due  6 channel earlierDelayed
-Returns the state as it was, "" if the schedule is unknown or was not changed
+ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"
+      see: 3 hash
+      leave: 3 epoch
+      resume: 3 next planned time, "" for none  4 when that is due  5 channel earlierDelayed
+      pause: 3 next planned time that the caller read, "" for none
+             4 how many planned times have passed, and do not fire  5 the last of them
+Returns the state as it was, "" if the schedule is unknown or was not changed, "passed" if a tick was counted meanwhile
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
 changes nothing. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
@@ -40,13 +44,15 @@ elseif action == 'see' then
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then
   if state.paused then return text end
+  if (state.next and string.format('%.0f', state.next) or '') ~= ARGV[3] then return 'passed' end
+  miss(state, ARGV[4], ARGV[5])
   if state.held then state.skipped = (state.skipped or 0) + 1 end
   state.paused, state.held, state.heldMissed = true, nil, nil
   plan(KEYS[2], KEYS[3], id, state, '', 0)
   redis.call('SREM', KEYS[4], id)
 elseif state.paused then
   state.paused = nil
-  plan(KEYS[2], KEYS[3], id, state, ARGV[4], ARGV[5])
-  if state.next then redis.pcall('PUBLISH', ARGV[6], ARGV[5]) end
+  plan(KEYS[2], KEYS[3], id, state, ARGV[3], ARGV[4])
+  if state.next then redis.pcall('PUBLISH', ARGV[5], ARGV[4]) end
 end
 return text

@@ -5,13 +5,15 @@ KEYS  1 schedules  2 scheduleStates  3 ticks
 ARGV  1 id  2 epoch  3 hash of the definition  4 "1" if it is declared in code, "0" if it was set at run time
       5 definition  6 next planned time, "" if there is none  7 when that is due  8 maxRuns, "" without
       9 grace (ms)  10 state that it brings from another queue, "" without  11 channel earlierDelayed
-      12 "1": only if nothing is stored
+      12 "1": only if nothing is stored  13 next planned time that the caller read, "" for none
+      14 queue of the last task, "" if it is this one
+      15 how many planned times have passed, and do not fire  16 the last of them
 Returns "set" | "unchanged" | "declared" (at run time nobody overwrites a declared one) | "superseded" (it has moved)
-        | "passed" (the next planned time was counted meanwhile: compute it again)
+        | "passed" (a tick was counted meanwhile: compute the next one again)
 
-Guarantees: where the definition is unchanged the next tick stays. A change fires nothing that has passed: a tick that
-was due already counts as missed. A declared schedule that was silent, because no process declared it any more, goes on
-from now.
+Guarantees: where the definition is unchanged the next tick stays, after a move from another queue, too. A change fires
+nothing that has passed: ticks that were due already count as missed. A declared schedule that was silent, because no
+process declared it any more, goes on from now.
 ]]
 -- @include now
 -- @include schedule-state
@@ -21,14 +23,20 @@ if before and before.epoch > epoch then return 'superseded' end
 local live = before and not before.moved
 if live and before.declared and not declared then return 'declared' end
 if live and ARGV[12] == '1' then return 'unchanged' end
-local same = live and before.hash == ARGV[3] and before.declared == declared
 local state = before or {}
 if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
+local same = live and state.hash == ARGV[3] and state.declared == declared
+local silent = state.declared and (state.orphan or now - state.seen > state.grace)
+if live and not same and (state.next and string.format('%.0f', state.next) or '') ~= ARGV[13] then return 'passed' end
 if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
-local silent = same and declared and (state.orphan or now - state.seen > tonumber(ARGV[9]))
-if not same and state.next and state.next <= now then state.missed = (state.missed or 0) + 1 end
-if not live and state.held then state.skipped, state.held = (state.skipped or 0) + 1, nil end
-if not same then state.generation = math.max(now, (state.generation or 0) + 1) end
+if not same then
+  miss(state, ARGV[15], ARGV[16])
+  state.generation = math.max(now, (state.generation or 0) + 1)
+end
+if not live then
+  if state.held then state.skipped, state.held, state.heldMissed = (state.skipped or 0) + 1, nil, nil end
+  state.taskQueue = ARGV[14] ~= '' and ARGV[14] or nil
+end
 state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
 state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
 if same and not silent then

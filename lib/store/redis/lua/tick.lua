@@ -2,12 +2,13 @@
 Carries out one tick of a schedule: moves its mark, and enqueues its task.
 
 KEYS  1 scheduleStates  2 ticks  3 heldTicks  4 jobs  5 waiting  6 delayed  7 succeeded  8 failed
-      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired
+      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired  13 large
 ARGV  1 id  2 generation  3 "tick", or "held" for a tick that waited for the task before it
       4 planned time that the caller expects to be the next, or the held one  5 planned time to fire, "" for none
       6 how many ticks before that one were missed  7 next planned time, "" for none  8 when that is due
       9 id of the task  10 record  11 due time of a delayed task, "" without  12 "skip" | "queue" | "allow"
-      13 channel earlierDelayed
+      13 channel earlierDelayed  14 planned time of the last tick that is counted
+      15 "1" if the last task is in another queue, and has not ended
 Returns "fired" | "skipped" | "held" | "missed" | "taken" (another caller was first, or the schedule was changed)
         | "early" (by the clock of Redis) | "orphan" (no process declares it any more)
 
@@ -19,6 +20,8 @@ Guarantees:
 ]]
 -- @include now
 -- @include enter
+-- @include is-unfinished
+-- @include large
 -- @include schedule-state
 local id, mode, fire = ARGV[1], ARGV[3], ARGV[5]
 local state = load_state(KEYS[1], id)
@@ -26,19 +29,14 @@ if not state or state.moved or state.paused then return 'taken' end
 if string.format('%.0f', state.generation) ~= ARGV[2] and mode == 'tick' then return 'taken' end
 
 local function is_running(task)
-  if not task or redis.call('HEXISTS', KEYS[4], task) == 0 then return false end
-  for i = 7, 8 do
-    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
-  end
-  for i = 9, 12 do
-    if redis.call('ZSCORE', KEYS[i], task) then return false end
-  end
-  return true
+  if state.taskQueue then return ARGV[15] == '1' end
+  return task and is_unfinished(task, KEYS[4], 7)
 end
 
 local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
+    if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
     if due == '' then
       enter(KEYS[5], { task })
     else
@@ -47,7 +45,7 @@ local function enqueue()
     end
   end
   state.fired = (state.fired or 0) + 1
-  state.task, state.last = task, tonumber(fire)
+  state.task, state.last, state.taskQueue = task, tonumber(fire), nil
   return 'fired'
 end
 
@@ -94,7 +92,7 @@ else
   end
   outcome = outcome_of_tick()
   state.missed = (state.missed or 0) + tonumber(ARGV[6])
-  state.outcome, state.mark = outcome, tonumber(fire) or now
+  state.outcome, state.mark = outcome, tonumber(ARGV[14])
   plan(KEYS[1], KEYS[2], id, state, ARGV[7], ARGV[8])
 end
 return outcome

@@ -1,11 +1,12 @@
 --[[
 What is known of a schedule beside its definition, as JSON: epoch, generation, hash, declared, seen, paused, moved,
 orphan, next (planned time of the next tick), mark (of the last one that was counted), last and task (of the last one
-that fired), held and heldMissed (a tick that waits for the task before it), outcome, fired, skipped, missed, max,
-grace.
+that fired), taskQueue (of that task, if it is another one), held and heldMissed (a tick that waits for the task before
+it), outcome, fired, skipped, missed, max, grace.
 
-Defines load_state(states, id), save_state(states, id, state), plan(states, ticks, id, state, next, due): sets the next
-tick, none if next is "", and saves the state. That comes first: a Redis that is out of memory refuses it
+Defines load_state(states, id), save_state(states, id, state), miss(state, count, last): counts planned times that have
+passed, plan(states, ticks, id, state, next, due): sets the next tick, none if next is "", and saves the state. That
+comes first: a Redis that is out of memory refuses it
 ]]
 local function load_state(states, id)
   local text = redis.call('HGET', states, id)
@@ -15,6 +16,11 @@ end
 
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
+end
+
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
 
 local function plan(states, ticks, id, state, next, due)
