@@ -13,6 +13,7 @@ const rooms = [
   'lib/attempt/',
   'lib/schedules/',
   'lib/tasks/',
+  'lib/hooks/',
   'lib/store/redis/',
   'lib/store/memory/',
   'lib/store/store-contract.ts',

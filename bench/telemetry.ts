@@ -1,12 +1,13 @@
 /**
- * npm run bench:telemetry: what telemetry and debug lines cost a task while nobody subscribes to them, beside the CPU
- * that a worker spends on a task.
+ * npm run bench:telemetry: what telemetry, debug lines and hooks cost a task while there are none, beside the CPU that
+ * a worker spends on a task.
  *
  * The checks of one task are made in a loop, interleaved with an empty loop, median of several rounds. A task pays for
  * its own claim and settlement here; in a batch it pays for a part of them.
  */
 import Fastify from 'fastify'
 import { pino } from 'pino'
+import { AppHooks } from '../lib/hooks/app-hooks.ts'
 import tasks from '../lib/plugin.ts'
 import * as telemetry from '../lib/telemetry.ts'
 import { debugFields } from '../lib/worker/debug-log.ts'
@@ -21,6 +22,7 @@ const TASKS = 20_000
 const log = pino({ level: 'info' })
 const enqueue = async (): Promise<null> => null
 const event = (): telemetry.EnqueueEvent => ({ instance: '1', name: 'work', ids: [], count: 1 })
+const noHooks = new AppHooks().of(Fastify(), {})
 let seen = 0
 
 function checksOfOneTask (): void {
@@ -29,6 +31,7 @@ function checksOfOneTask (): void {
   if (telemetry.settlements.hasSubscribers) seen++
   if (debugFields(log, () => ({ event: 'claim.made' }))) seen++
   if (debugFields(log, () => ({ event: 'claim.settled' }))) seen++
+  if (noHooks()) seen++
 }
 
 /** In ns a call. */

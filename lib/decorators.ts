@@ -11,11 +11,12 @@ import { counts, list, purge, remove, workers } from './tasks/listing.ts'
 import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
 import type { TestClock } from './testing/test-clock.ts'
+import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
   ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, Task, TaskHandle, TaskHandler,
-  TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -77,6 +78,11 @@ class ScopedTasks implements FastifyTasks {
       enqueue: (data, options) => this.#registry.enqueue(name, data, options),
       enqueueMany: items => this.#registry.enqueueMany(name, items)
     }
+  }
+
+  addHook (name: TaskHookName, hook: AnyHook): this {
+    this.#registry.hooks.add(this.#instance, name, hook)
+    return this
   }
 
   enqueue (name: string, data?: unknown, options?: EnqueueOptions): Promise<AnyHandle> {

@@ -6,7 +6,9 @@
  */
 export type * from './types/record.ts'
 export type * from './types/options.ts'
+export type * from './types/define.ts'
 export type * from './types/task.ts'
+export type * from './types/hooks.ts'
 export type * from './types/schedule.ts'
 export type * from './types/worker.ts'
 export type * from './types/tasks-by-name.ts'

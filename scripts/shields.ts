@@ -400,7 +400,7 @@ const shields: Shield[] = [
   {
     against: 'a task waits for a thread for longer than its timeout',
     file: 'attempt/attempt.js',
-    shield: 'if (!this.definition.threadFile)',
+    shield: 'if (this.#hooks || !this.definition.threadFile)',
     without: '',
     test: 'attempt/thread-end'
   },
@@ -1622,8 +1622,58 @@ const shields: Shield[] = [
     shield: '/^connection$/i.test(name)',
     without: 'false',
     test: 'routes/long-lived'
-  }
+  },
   // End of: in the hands of a Fastify user
+  // hooks
+  {
+    against: 'a task has the hooks of scopes that are not around it',
+    file: 'hooks/app-hooks.js',
+    shield: 'at = Object.getPrototypeOf(at)',
+    without: 'at = null',
+    test: 'hooks/scopes'
+  },
+  {
+    against: 'hooks that were added after define are not called',
+    file: 'hooks/app-hooks.js',
+    shield: 'if (version !== this.#version)',
+    without: 'if (version < 0)',
+    test: 'hooks/scopes'
+  },
+  {
+    against: 'hooks after the handler are outside of the async context that those before it made',
+    file: 'attempt/attempt-hooks.js',
+    shield: 'this.#run = AsyncLocalStorage.snapshot()',
+    without: 'void 0',
+    test: 'hooks/attempt'
+  },
+  {
+    against: 'a handler is called although a hook before it was still running at the timeout',
+    file: 'attempt/attempt-hooks.js',
+    shield: 'failure ?? (reason && { thrown: reason })',
+    without: 'failure',
+    test: 'hooks/attempt'
+  },
+  {
+    against: 'a hook after the handler that never ends holds its slot beyond the timeout',
+    file: 'attempt/attempt.js',
+    shield: 'if (this.#decided || (this.#cause !== null',
+    without: 'if (this.#returned || (this.#cause !== null',
+    test: 'hooks/attempt'
+  },
+  {
+    against: 'a hook that fails after the handler keeps the next ones from being called',
+    file: 'attempt/attempt-hooks.js',
+    shield: 'return null;',
+    without: 'return failure;',
+    test: 'hooks/attempt'
+  },
+  {
+    against: 'a hook before the enqueue changes the options of the caller',
+    file: 'hooks/pre-enqueue.js',
+    shield: 'options: { ...given.options }',
+    without: 'options: given.options',
+    test: 'hooks/pre-enqueue'
+  }
 ]
 
 const LUA_FOLDER = 'store/redis/lua/'

@@ -1,7 +1,7 @@
 /**
  * One attempt of one task, from its start to its result:
  *
- * 1. validates the data again and calls the handler, here or in a thread;
+ * 1. validates the data again and calls the handler, here or in a thread, between its hooks;
  * 2. starts its timeout, and aborts it on timeout, cancel, lost claim and shutdown;
  * 3. stores the stage and progress that it reports;
  * 4. decides its result, once: an aborted handler that does not return within the grace is decided without it.
@@ -10,9 +10,10 @@ import { setMaxListeners } from 'node:events'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
+import { AttemptHooks } from './attempt-hooks.ts'
 import { failed, type AttemptResult } from './attempt-result.ts'
-import { LatestReport } from './latest-report.ts'
-import { checkStage, serializeProgress, serializeResult } from './serialize.ts'
+import { serializeResult } from './serialize.ts'
+import { NOTHING_REPORTED, StateReports, type StateReport } from './state-reports.ts'
 import { runApart } from './run-apart.ts'
 import { HandlerTaskContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
@@ -25,7 +26,7 @@ import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { ClaimedTask, ReportedState } from './claimed-task.ts'
 import type { ThreadableAttempt } from './thread-attempt.ts'
 import type { Definition } from '../tasks/definition.ts'
-import type { ScheduledTick } from '../types.ts'
+import type { ScheduledTick, Stall, TaskContext } from '../types.ts'
 
 /** Whoever runs attempts. */
 export interface AttemptOwner {
@@ -43,15 +44,6 @@ export interface AttemptOwner {
   traceOf (attempt: Attempt): AttemptEvent | null
 }
 
-const NOTHING_REPORTED: ReportedState = { stage: null, progress: null }
-
-interface StateReport {
-  /** { stage, progress } */
-  json: string
-  /** The progress in it. Undefined if it is null. */
-  progress: string | undefined
-}
-
 type Returned = { value: unknown } | { thrown: unknown }
 
 export class Attempt implements ThreadableAttempt {
@@ -66,9 +58,11 @@ export class Attempt implements ThreadableAttempt {
   #decided = false
   #timers: NodeJS.Timeout[] | null = null
   #log: FastifyBaseLogger | null = null
-  #state: ReportedState = NOTHING_REPORTED
-  #reports: LatestReport<StateReport> | null = null
+  #reports: StateReports | null = null
   #returned = false
+  /** Set when it is known. Hooks may still run. */
+  #result: AttemptResult | null = null
+  #hooks: AttemptHooks | null = null
   #data: unknown
   #trace: AttemptEvent | null = null
 
@@ -84,7 +78,8 @@ export class Attempt implements ThreadableAttempt {
    * Not async: that would cost each task a promise.
    */
   start (): void {
-    if (!this.definition.threadFile) this.startTimeout()
+    this.#hooks = this.#makeHooks()
+    if (this.#hooks || !this.definition.threadFile) this.startTimeout()
     let returned: Promise<unknown>
     try {
       this.#validate()
@@ -123,7 +118,7 @@ export class Attempt implements ThreadableAttempt {
   get schedule (): ScheduledTick | null { return toScheduledTick(this.task.stored.options.schedule) }
   get app (): FastifyInstance { return this.definition.instance }
   /** The last stage and progress that were reported. */
-  get state (): ReportedState { return this.#state }
+  get state (): ReportedState { return this.#reports?.state ?? NOTHING_REPORTED }
 
   get signal (): AbortSignal {
     if (!this.#controller) setMaxListeners(0, (this.#controller = new AbortController()).signal)
@@ -155,11 +150,31 @@ export class Attempt implements ThreadableAttempt {
   }
 
   #callHandler (): unknown {
+    if (this.#hooks) return this.#hooks.around(() => this.#reason, context => this.#callHooked(context))
     const { handler, threadFile, instance } = this.definition
     if (threadFile !== null) return this.#owner.runInThread(threadFile, this)
     const context = new HandlerTaskContext(this)
-    return runWithOrigin(this.#origin(), () => runApart(() => handler!.call(instance, this.#data, context)))
+    return this.#runInScope(() => handler!.call(instance, this.#data, context))
   }
+
+  #callHooked (context: TaskContext): unknown {
+    const { handler, threadFile, instance } = this.definition
+    if (threadFile === null) return handler!.call(instance, this.#data, context)
+    this.#clearTimers() // its timeout starts again when it has a thread
+    return this.#owner.runInThread(threadFile, this)
+  }
+
+  #runInScope<T> (work: () => T): T { return runWithOrigin(this.#origin(), () => runApart(work)) }
+
+  #makeHooks (): AttemptHooks | null {
+    const { definition: { instance, hooks } } = this
+    const lists = hooks()
+    const run = (work: () => void): void => this.#runInScope(work)
+    return lists && new AttemptHooks({ lists, instance, context: new HandlerTaskContext(this), run })
+  }
+
+  /** For the hooks of a task whose worker died: it is not started here. */
+  onStalled (stall: Stall, error: Error | null): void { this.#makeHooks()?.stalled(stall, error) }
 
   /** What the tasks that it enqueues are told of the request. */
   #origin (): Origin | undefined {
@@ -181,9 +196,25 @@ export class Attempt implements ThreadableAttempt {
 
   #onReturned (returned: Returned): void {
     this.#returned = true
-    if (this.#timers) for (const timer of this.#timers) clearTimeout(timer)
-    this.#decide(this.#cause ? this.#resultOfAborted(this.#cause, returned) : this.#resultOf(returned))
+    if (this.#decided) return this.#free()
+    const result = this.#cause ? this.#resultOfAborted(this.#cause, returned) : this.#resultOf(returned)
+    this.#end(result, 'value' in returned ? returned.value : undefined)
+  }
+
+  #free (): void {
+    this.#clearTimers()
     this.#owner.onReturned(this)
+  }
+
+  #clearTimers (): void { if (this.#timers) for (const timer of this.#timers) clearTimeout(timer) }
+
+  /** Its hooks hear of the result before the owner does. After an abort they have as long as the handler had. */
+  #end (result: AttemptResult, value?: unknown): void {
+    if (this.#result) return
+    this.#result = result
+    if (!this.#hooks) return this.#decide(result)
+    if (this.#cause) this.#after(ABORT_GRACE_MS, () => this.#decide(result))
+    this.#hooks.after(result, value, this.task.stored.options, () => this.#decide(result))
   }
 
   #decide (result: AttemptResult): void {
@@ -191,6 +222,7 @@ export class Attempt implements ThreadableAttempt {
     this.#decided = true
     if (this.#trace) this.#endTrace(this.#trace, result)
     this.#owner.onResult(this, result)
+    if (this.#returned) this.#free()
   }
 
   #endTrace (trace: AttemptEvent, result: AttemptResult): void {
@@ -219,45 +251,32 @@ export class Attempt implements ThreadableAttempt {
     }
   }
 
-  /** Aborts the handler through its signal. The first cause counts; only a lost claim overrides it. */
+  /** Aborts the handler through its signal, or its hooks. The first cause counts; only a lost claim overrides it. */
   abort (cause: AbortCause): void {
-    if (this.#returned || (this.#cause !== null && cause !== 'lost')) return
+    if (this.#decided || (this.#cause !== null && cause !== 'lost')) return
     const isFirst = this.#cause === null
     this.#cause = cause
     if (!isFirst) return
     this.#reason = abortReason(cause, this)
     this.#controller?.abort(this.#reason)
-    this.#after(ABORT_GRACE_MS, () => this.#decide(this.#resultOfAborted(this.#cause!, null)))
+    this.#after(ABORT_GRACE_MS, () => this.#onGraceOver())
   }
 
-  // Both throw at once and not through their promise: a rejection that nobody awaits would end the process.
+  #onGraceOver (): void {
+    if (this.#result) this.#decide(this.#result)
+    else this.#end(this.#resultOfAborted(this.#cause!, null))
+  }
 
   updateState (stage: string, progress?: unknown): Promise<void> {
-    checkStage(stage, reason => this.#progressInvalid(reason))
-    return this.#report(stage, progress === undefined ? this.#state.progress : progress)
+    return this.#reporter().updateState(stage, progress)
   }
 
-  reportProgress (progress: unknown): Promise<void> {
-    return this.#report(this.#state.stage, progress)
-  }
+  reportProgress (progress: unknown): Promise<void> { return this.#reporter().reportProgress(progress) }
 
-  #report (stage: string | null, progress: unknown): Promise<void> {
-    const { maxProgressSize } = this.task.settings
-    const serializer = this.definition.schemas().progress
-    const invalid = (reason: string): Error => this.#progressInvalid(reason)
-    const json = serializeProgress(progress, { serializer, maxProgressSize, invalid })
-    // A copy: the handler may go on to change its object.
-    this.#state = { stage, progress: JSON.parse(json) }
-    this.#reports ??= new LatestReport(report => this.#store(report))
-    return this.#reports.push({
-      json: `{"stage":${JSON.stringify(stage)},"progress":${json}}`,
-      progress: json === 'null' ? undefined : json
-    })
-  }
-
-  /** No arrow function in a field: that would cost each task a closure. */
-  #progressInvalid (reason: string): Error {
-    return new errors.ProgressInvalid(this.name, this.task.settings.maxProgressSize, reason)
+  /** Most tasks report nothing. */
+  #reporter (): StateReports {
+    this.#reports ??= new StateReports(this.definition, this.task, report => this.#store(report))
+    return this.#reports
   }
 
   async #store ({ json, progress }: StateReport): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * What each option must be, in the words of the error that refuses another value.
  */
+import { HOOK_NAMES } from './hook-names.ts'
 import { isHost, isRedisUrl, isSocketPath } from './redis-url.ts'
 import {
   bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_SPAN, MAX_TIMER,
@@ -39,8 +40,11 @@ const authorize: Rule = {
   fix: 'For example (request, record) => request.user.id === record.data.userId.'
 }
 
+const hook: Rule = { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify.' }
+
 export const defineRules: Rules = {
   ...perTask,
+  ...Object.fromEntries(HOOK_NAMES.map(name => [name, hook])),
   queue: name('For example "mail".'),
   resultTtl,
   authorize,
@@ -142,8 +146,6 @@ export const listRules = {
 
 /** The options of `list` as a whole. */
 export const listRule = object('For example list({ state: "failed" }).')
-
-const hook: Rule = { ok: isHook, expected: 'a function or an array of functions', fix: 'As in a route of Fastify.' }
 
 export const routesRules: Rules = {
   prefix: {

@@ -88,6 +88,10 @@ export function toFailure (thrown: unknown): Failure {
   }
 }
 
+/** Whether a task is tried again after a failure. */
+export const hasAttemptLeft = ({ retryable }: Failure, { retries = 0 }: { retries?: number }): boolean =>
+  retryable && retries > 0
+
 /**
  * A failure as a new Error for the log. The logger must not read the thrown value: its getters may throw, and an error
  * of ioredis carries the command with its arguments, passwords included. A message may quote a URL: the log gets it

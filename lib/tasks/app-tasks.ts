@@ -11,6 +11,7 @@ import { TaskProducer, type TaskTemplate } from './enqueue.ts'
 import { TaskLookup } from './lookup.ts'
 import { TaskRegistry } from './registry.ts'
 import { TaskVisibility } from './visibility.ts'
+import { AppHooks } from '../hooks/app-hooks.ts'
 import { checkDefine, defaults, type Settings } from '../options.ts'
 import type { FoundTask } from './found-task.ts'
 import type { Handle } from './handle.ts'
@@ -37,6 +38,7 @@ export class AppTasks implements ChangeSource {
   readonly pubSub: PubSub
   /** Runs work in the async context of `register`: a worker that a request starts runs the tasks of all requests. */
   readonly outside = AsyncLocalStorage.snapshot()
+  readonly hooks = new AppHooks()
   readonly #registry: TaskRegistry
   readonly #lookup: TaskLookup
   readonly #producer: TaskProducer
@@ -69,7 +71,7 @@ export class AppTasks implements ChangeSource {
     instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined
   ): Definition {
     checkDefine(name, options, this.settings)
-    return this.#registry.add(name, () => makeDefinition(instance, name, options, handler))
+    return this.#registry.add(name, () => makeDefinition(instance, name, options, handler, this.hooks))
   }
 
   /** See `FastifyTasks.enqueue`. */

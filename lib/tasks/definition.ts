@@ -7,6 +7,8 @@ import * as errors from '../errors.ts'
 import { compileSchemas, type CompiledSchemas } from './schemas.ts'
 import { defaults } from '../options.ts'
 import { findThreadFile } from './thread-file.ts'
+import type { AppHooks } from '../hooks/app-hooks.ts'
+import type { HookLists } from '../hooks/hook-lists.ts'
 import type { DefineOptions, TaskHandler } from '../types.ts'
 
 export interface Definition {
@@ -23,14 +25,17 @@ export interface Definition {
   readonly instance: FastifyInstance
   /** Compiled at the first call. */
   readonly schemas: () => CompiledSchemas
+  /** Null if it has none. */
+  readonly hooks: () => HookLists | null
 }
 
 /**
  * @param options checked already
- * @throws FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_CLASH, FST_TASKS_SCHEMA_INVALID
+ * @throws FST_TASKS_HANDLER_INVALID, FST_TASKS_THREAD_NOT_FOUND, FST_TASKS_OPTION_CLASH, FST_TASKS_SCHEMA_INVALID,
+ * FST_ERR_HOOK_INVALID_ASYNC_HANDLER
  */
 export function makeDefinition (
-  instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined
+  instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined, hooks: AppHooks
 ): Definition {
   if (handler !== undefined && typeof handler !== 'function') {
     throw new errors.HandlerInvalid(name, describeValue(handler))
@@ -48,7 +53,8 @@ export function makeDefinition (
     threadFile,
     hasHandler: (handler ?? threadFile) !== null,
     instance,
-    schemas: compileOnce(instance, name, options)
+    schemas: compileOnce(instance, name, options),
+    hooks: hooks.of(instance, options)
   }
 }
 

@@ -10,11 +10,13 @@ import { randomUUID } from 'node:crypto'
 import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
+import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
 import { uptime } from '../timers.ts'
+import type { AnyHook } from '../hooks/hook-lists.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
@@ -86,7 +88,8 @@ export class TaskProducer {
   #event (name: string, count: number): EnqueueEvent { return { instance: this.#instance, name, ids: [], count } }
 
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
-    const task = this.#prepare(name, data, options)
+    const hooks = this.#hooksOf(name)
+    const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
     event?.ids.push(task.id)
     const start = uptime()
     const added = await this.#send(task, start, () => task.queue.add(task))
@@ -95,7 +98,8 @@ export class TaskProducer {
   }
 
   async #enqueueMany (name: string, items: Array<EnqueueItem<any>>, event?: EnqueueEvent): Promise<Handle[]> {
-    const tasks = checkItems(name, items).map(({ data, ...options }) => this.#prepare(name, data, options))
+    const prepared = this.#prepareAll(name, checkItems(name, items))
+    const tasks = Array.isArray(prepared) ? prepared : await prepared
     event?.ids.push(...tasks.map(({ id }) => id))
     const handles = new Map<NewTask, Handle>()
     try {
@@ -128,6 +132,27 @@ export class TaskProducer {
   }
 
   // Make the record
+
+  #hooksOf (name: string): AnyHook[] | undefined { return this.#registry.definitions.get(name)?.hooks()?.preEnqueue }
+
+  #prepareAll (name: string, items: Array<EnqueueItem<any>>): NewTask[] | Promise<NewTask[]> {
+    const hooks = this.#hooksOf(name)
+    if (hooks) return this.#prepareAllHooked(name, items, hooks)
+    return items.map(({ data, ...options }) => this.#prepare(name, data, options))
+  }
+
+  async #prepareAllHooked (name: string, items: Array<EnqueueItem<any>>, hooks: AnyHook[]): Promise<NewTask[]> {
+    const tasks: NewTask[] = []
+    for (const { data, ...options } of items) tasks.push(await this.#prepareHooked(name, data, options, hooks))
+    return tasks
+  }
+
+  /** Hooks may change the data, the options and the queue. */
+  async #prepareHooked (name: string, data: unknown, given: EnqueueOptions, hooks: AnyHook[]): Promise<NewTask> {
+    const { instance, queue } = this.#registry.definition(name)
+    const entry = await callPreEnqueue(hooks, instance, { name, queue: given?.queue ?? queue, data, options: given })
+    return this.#prepare(name, entry.data, { ...entry.options, queue: entry.queue })
+  }
 
   /** Throws if anything is wrong with the data or the options. */
   #prepare (name: string, data: unknown, given: EnqueueOptions): NewTask {

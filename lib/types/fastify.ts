@@ -6,13 +6,15 @@ import type {
   RawRequestDefaultExpression, RawServerBase, RawServerDefault
 } from 'fastify'
 import type {
-  DataAgrees, HandlerData, HandlerProgress, HandlerResult, NamedData, NamedProgress, NamedResult, ProgressAgrees,
-  ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
+  DataAgrees, HandlerData, HandlerProgress, HandlerResult, KnownTypes, NamedData, NamedProgress, NamedResult,
+  ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
-  AdvanceOptions, DefineOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, PurgeOptions, TaskSchemas,
+  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, ListOptions, PurgeOptions, TaskSchemas,
   WhereOptions, WorkerOptions
 } from './options.ts'
+import type { DefineOptions } from './define.ts'
+import type { HookOf, TaskHookName } from './hooks.ts'
 import type { QueueCounts, TaskPage, TaskRecord } from './record.ts'
 import type { Schedules, ScheduleSpec } from './schedule.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
@@ -58,7 +60,7 @@ export interface FastifyTasks<
       DataSchema & DataAgrees<Provider, DataSchema, Name>,
       ResultSchema & ResultAgrees<Provider, ResultSchema, Name>,
       ProgressSchema & ProgressAgrees<Provider, ProgressSchema, Name>
-    >, Instance>,
+    >, Instance, KnownTypes<Provider, Name, DataSchema, ResultSchema, ProgressSchema>>,
     handler?: TaskHandler<
       HandlerData<Provider, DataSchema, Name, Data>,
       HandlerResult<Provider, ResultSchema, Name, Result>,
@@ -83,6 +85,12 @@ export interface FastifyTasks<
     TaskResult<Provider, unknown, Name, Result>,
     TaskProgress<Provider, unknown, Name, Progress>
   >
+  /**
+   * Adds a hook for the tasks that this scope defines, and the scopes inside of it. See docs/guides/hooks.md.
+   * @throws Fastify's FST_ERR_HOOK_INVALID_TYPE, FST_ERR_HOOK_NOT_SUPPORTED, FST_ERR_HOOK_INVALID_HANDLER,
+   * FST_ERR_HOOK_INVALID_ASYNC_HANDLER, FST_ERR_INSTANCE_ALREADY_LISTENING
+   */
+  addHook<Name extends TaskHookName> (name: Name, hook: HookOf<Instance>[Name]): this
   /**
    * Declares a schedule: from the app's start on its task is enqueued at each tick, once, however many processes
    * declare it. Checked when the app is ready, if the task is defined later.

@@ -86,6 +86,17 @@ export type TaskResult<Provider extends FastifyTypeProvider, Schema, Name, Given
 export type TaskProgress<Provider extends FastifyTypeProvider, Schema, Name, Given> =
   FirstKnown<ReadBack<Provider, Schema>, NamedProgress<Name>, Or<Serialized<Given>, any>>
 
+/**
+ * The types that hooks in the options of `define` see: of the schemas and of `Tasks`, otherwise any. Not the handler's
+ * own: the compiler would no longer infer those.
+ */
+export interface KnownTypes<Provider extends FastifyTypeProvider, Name, Data, Result, Progress> {
+  enqueued: FirstKnown<Accepted<Provider, Data>, Merged<Name, 'data'>, any>
+  data: FirstKnown<Received<Provider, Data>, Merged<Name, 'data'>, any>
+  result: FirstKnown<Handed<Provider, Result>, Merged<Name, 'result'>, any>
+  progress: FirstKnown<Handed<Provider, Progress>, Merged<Name, 'progress'>, any>
+}
+
 /** The data of a task that is known by its name only. */
 export type NamedData<Name> = Merged<Name, 'data'>
 /** Its result, and its progress, as they are read. */

@@ -101,7 +101,10 @@ export class QueueConsumer {
       oldestClaim: () => this.#claimer.oldestWith(this.#claims()),
       running: () => this.#runner.running(),
       onStatus: (claim, status) => this.#onClaimStatus(claim, status),
-      onRequeued: () => this.wake(),
+      onRequeued: ids => {
+        this.wake()
+        void this.#runner.onRequeued(ids)
+      },
       onExhausted: task => this.#runner.failStalled(task)
     })
   }

@@ -13,6 +13,7 @@ import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-
 import { isTerminal, type StoredTask } from '../records/task-record.ts'
 import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
+import * as errors from '../errors.ts'
 import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
 import * as telemetry from '../telemetry.ts'
@@ -22,17 +23,18 @@ import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
 import type { Settings } from '../options.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
-import type { ClaimRef, ClaimStatus, ConsumerQueue, ExhaustedTask } from '../store/contract.ts'
+import type { ClaimRef, ClaimStatus, ConsumerQueue, ExhaustedTask, ProducerQueue } from '../store/contract.ts'
 import type { StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { PersistentCalls } from './persistent-call.ts'
+import type { Stall } from '../types.ts'
 
 /** A task without a handler here is delayed by this many ms: another worker may have one, or the next deploy. */
 const NO_HANDLER_DELAY_MS = 5_000
 
 export interface RunnerOptions {
-  queue: ConsumerQueue
+  queue: ConsumerQueue & Pick<ProducerQueue, 'readTask'>
   definitions: ReadonlyMap<string, Definition>
   settings: Settings
   clock: StoreClock
@@ -229,6 +231,24 @@ export class Runner implements AttemptOwner {
     const fields = { event: 'task.stalled_too_often', taskId: id, task: task.stored.data.name, stalls }
     log.error(fields, 'task failed: it stalled too often, its worker died or lost its lease each time')
     settlements.settle(failStalled(stalls, task))
+    this.#callStalledHooks(task, { outcome: 'failed' }, new errors.TaskStalled(stalls, settings.maxStalls))
+  }
+
+  /** Tasks of dead workers wait again. Their records are read only if a hook wants to know. */
+  async onRequeued (ids: string[]): Promise<void> {
+    const { queue, definitions, settings, clock } = this.#options
+    if (![...definitions.values()].some(({ hooks }) => hooks()?.onStalled)) return
+    for (const id of ids) {
+      const read = await queue.readTask(id).catch(() => null) // nothing waits for this
+      if (!read) continue
+      const task = toClaimedTask(read.text, { id, token: '' }, queue.name, settings, 0, clock.now())
+      this.#callStalledHooks(task, { outcome: 'requeued' }, null)
+    }
+  }
+
+  #callStalledHooks (task: ClaimedTask, stall: Stall, error: Error | null): void {
+    const definition = this.#options.definitions.get(task.stored.data.name)
+    if (definition) new Attempt(definition, task, this).onStalled(stall, error)
   }
 
   // Close

@@ -4,7 +4,7 @@
 import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { backoffMs } from './backoff.ts'
-import { toFailure, type Failure } from '../records/failure.ts'
+import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
 import { afterRetry, beforeRetries } from '../records/stored-backoff.ts'
 import { appendOutcome, attemptsMade, encode, isNewRecord, type StoredTask } from '../records/task-record.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
@@ -72,8 +72,8 @@ export function failStalled (stalls: number, task: ClaimedTask): Settlement {
 
 function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Settlement {
   const { claim: { id, token }, stored, settings } = task
+  if (!hasAttemptLeft(failure, stored.options)) return finish('failed', task, undefined, failure)
   const retriesLeft = stored.options.retries!
-  if (!failure.retryable || retriesLeft <= 0) return finish('failed', task, undefined, failure)
   const error = tryOr(() => thrown instanceof Error, false) ? thrown as Error : new Error(failure.error.message)
   const made = attemptsMade(stored)
   const backoff = beforeRetries(stored.options.backoff ?? { strategy: 'immediate' }, made)

@@ -18,7 +18,7 @@ export interface SweeperOptions {
   instance: string
   worker: string
   /** Called when tasks were queued again. */
-  onRequeued: () => void
+  onRequeued: (ids: string[]) => void
   /** Settles a task of a dead worker that stalled too often, or that was cancelled. */
   onExhausted: (task: ExhaustedTask) => void
 }
@@ -66,7 +66,7 @@ export class Sweeper {
       onExhausted(task)
       this.#publish(task.id, 'failed')
     }
-    if (requeued.length > 0) onRequeued()
+    if (requeued.length > 0) onRequeued(requeued)
   }
 
   #publish (taskId: string, outcome: telemetry.StallEvent['outcome']): void {

@@ -23,7 +23,7 @@ export interface UpkeepOptions {
   /** The tasks that run, for people. */
   running: () => Array<{ task: string, taskId: string }>
   onStatus: (claim: ClaimRef, status: ClaimStatus) => void
-  onRequeued: () => void
+  onRequeued: (ids: string[]) => void
   onExhausted: (task: ExhaustedTask) => void
 }
 

@@ -10,6 +10,8 @@ interface Section {
   title: string
   /** Defaults that are known at run time: what the comments say must agree with them. */
   defaults?: Record<string, unknown>
+  /** Interfaces that it extends, and whose options are listed with its own. */
+  and?: string[]
   /** The interface whose option of the same name is the default, and how that is said. */
   falls?: [name: string, words: string]
 }
@@ -26,6 +28,7 @@ const sections: Section[] = [
   {
     name: 'DefineOptions',
     title: 'define(name, options, handler)',
+    and: ['TaskHooks'],
     defaults: { queue: defaults.queue },
     falls: ['TasksOptions', 'the plugin\'s']
   },
@@ -61,6 +64,8 @@ function agrees (text: string, value: string): boolean {
   return bare(text).startsWith(value) || (NOTHING.includes(value) && text === 'none')
 }
 
+const membersOf = ({ name, and = [] }: Section): Member[] => [name, ...and].flatMap(one => readInterface(one).members)
+
 /** As the comment says it, if it does; else the value. Throws if they differ. */
 function defaultOf (member: Member, { name, defaults = {}, falls }: Section): string {
   const parent = falls && readInterface(falls[0]).members.some(one => one.name === member.name)
@@ -83,7 +88,8 @@ function explained (member: Member, { falls }: Section): string {
 }
 
 async function describe (section: Section, rules: Map<string, string> | null): Promise<string> {
-  const { doc, members } = readInterface(section.name)
+  const { doc } = readInterface(section.name)
+  const members = membersOf(section)
   const titles = ['Option', 'Type', 'Default', ...(rules ? ['Must be'] : []), 'Meaning']
   const rows = members.map(member => {
     const rule = rules ? [rules.get(member.name)!] : []
@@ -97,7 +103,7 @@ export async function optionTables (): Promise<string> {
   const app = await probedApp()
   const texts: string[] = []
   for (const section of sections) {
-    const names = readInterface(section.name).members.map(member => member.name)
+    const names = membersOf(section).map(member => member.name)
     texts.push(await describe(section, section.name in probes ? await rulesOf(app, section.name, names) : null))
   }
   await app.close()

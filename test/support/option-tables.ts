@@ -1,6 +1,8 @@
 /**
  * Every option that a person can write: good values, wrong values, and parts of the error for a wrong value.
  */
+import { HOOK_NAMES } from '../../lib/options.ts'
+
 const DAY = 86_400_000
 const CENTURIES = 8.64e15 / 4
 const TIMER = 2 ** 31 - 1
@@ -82,6 +84,7 @@ export const define: Table = {
     expected: 'a function',
     fix: '(request, record)'
   },
+  ...Object.fromEntries(HOOK_NAMES.map(name => [name, hooks])),
   expose: {
     good: [[], ['data']],
     bad: [['data', '"data"'], [['result'], '["result"]'], [null, 'null'], [{}, '{}']],

@@ -67,6 +67,13 @@ test('define takes what was merged, where nothing else says', () => {
   app.tasks.define('mail', async (data: { to: string }) => ({ at: new Date(), kind: data.to === '' ? 'bounced' as const : 'sent' as const }))
 })
 
+test('hooks of a task see what was merged', () => {
+  app.tasks.define('mail', {
+    preHandler: async task => { expect(task.data).type.toBe<{ to: string, urgent?: boolean }>() },
+    onSuccess: async (_task, result) => { expect(result).type.toBe<{ at: Date, kind: 'sent' | 'bounced' }>() }
+  })
+})
+
 test('a handler that clashes with what was merged', () => {
   // @ts-expect-error Type 'string' is not assignable to type 'number'
   app.tasks.define('mail', {}, async (data: { to: number }) => ({ at: new Date(), kind: 'sent' as const }))

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { expect, test } from 'tstyche'
-import type { DefineOptions, FastifyTasks, ScheduledTick, Task, TaskContext, TaskHandle, TaskHandler, TaskRecord } from 'fastify-tasks'
+import type { AttemptEnd, DefineOptions, EnqueueEntry, FastifyTasks, HookDone, HookError, ScheduledTick, Stall, StalledTask, Task, TaskContext, TaskHandle, TaskHandler, TaskRecord } from 'fastify-tasks'
 
 declare const app: FastifyInstance
 
@@ -219,4 +219,43 @@ test('the data of a schedule is that of its task', () => {
   app.tasks.defineSchedule('d', { task: report, data: { kind: 1 }, every: 60_000 })
   // @ts-expect-error 'id' does not exist in type
   app.tasks.defineSchedule('e', { task: plain, every: 60_000, options: { id: 'own' } })
+})
+
+test('hooks of a scope', () => {
+  const same = app.tasks.addHook('preHandler', async function (task) {
+    expect(this).type.toBe<FastifyInstance>()
+    expect(task).type.toBe<TaskContext<any, any>>()
+  })
+  expect(same).type.toBe<FastifyTasks>()
+  app.tasks.addHook('preEnqueue', (entry, done) => {
+    expect(entry).type.toBe<EnqueueEntry<any>>()
+    expect(done).type.toBe<HookDone>()
+    entry.options.delay = 1_000
+    // @ts-expect-error Cannot assign to 'name' because it is a read-only property
+    entry.name = 'y'
+    done(new Error('no'))
+  })
+  app.tasks.addHook('onSuccess', (_task, result) => { expect(result).type.toBe<any>() })
+  app.tasks.addHook('onError', async (_task, error) => { expect(error).type.toBe<HookError>() })
+  app.tasks.addHook('onFailed', async (task, error) => {
+    expect(task).type.toBe<StalledTask<any>>()
+    expect(error).type.toBe<HookError>()
+  })
+  app.tasks.addHook('onAttemptEnd', async (_task, end) => { expect(end).type.toBe<AttemptEnd>() })
+  app.tasks.addHook('onStalled', async (task, stall) => {
+    expect(stall).type.toBe<Stall>()
+    // @ts-expect-error Property 'signal' does not exist
+    task.signal.throwIfAborted()
+  })
+  // @ts-expect-error Argument of type '"onRequest"' is not assignable
+  app.tasks.addHook('onRequest', async () => {})
+})
+
+test('hooks of a task leave the handler\'s own types to it', () => {
+  const task = app.tasks.define('x', { preHandler: task => { expect(task.data).type.toBe<any>() }, onSuccess: [async (_task, result) => { expect(result).type.toBe<any>() }] },
+    async (data: { n: number }, task) => {
+      await task.reportProgress(1)
+      return data.n
+    })
+  expect(task).type.toBe<Task<{ n: number }, number, any>>()
 })

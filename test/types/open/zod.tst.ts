@@ -60,3 +60,14 @@ test('in a typed plugin', () => {
 test('without the provider a schema says nothing', () => {
   expect(plain.tasks.define('x', { schema: { data: z.string(), result: z.number() } }, () => 1)).type.toBe<Task<any, number, any>>()
 })
+
+test('hooks of a task see the output of its schemas, and the input before the enqueue', () => {
+  const schema = { data: z.object({ n: z.coerce.number<string>() }), result: z.object({ sum: z.number() }), progress: z.number() }
+  const task = app.tasks.define('x', {
+    schema,
+    preEnqueue: entry => { expect(entry.data).type.toBe<{ n: string }>() },
+    preHandler: async task => { expect(task.data).type.toBe<{ n: number }>() },
+    onSuccess: async (_task, result) => { expect(result).type.toBe<{ sum: number }>() }
+  }, async data => ({ sum: data.n }))
+  expect(task).type.toBe<Task<{ n: string }, { sum: number }, number>>()
+})

@@ -1,0 +1,37 @@
+/**
+ * The options of `define`. docs/reference/options.md is generated from these comments.
+ */
+import type { FastifyInstance } from 'fastify'
+import type { HookTypes, TaskHooks } from './hooks.ts'
+import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
+
+/** Options of one task. */
+export interface DefineOptions<
+  Schemas extends TaskSchemas = TaskSchemas, Instance = FastifyInstance, Types extends HookTypes = any
+> extends TaskHooks<Types, Instance> {
+  /** The queue that the task is enqueued to. Default `default`. */
+  queue?: string
+  /** Attempts after the first. Default: the plugin's `retries`. */
+  retries?: number
+  /** How long to wait between attempts. Default: the plugin's `backoff`. */
+  backoff?: BackoffOptions
+  /** How long one attempt may run, in ms. 0 is no limit. Default: the plugin's `timeout`. */
+  timeout?: number
+  /** How long the record is kept after the task has ended, in ms. Default: the plugin's `resultTtl`. */
+  resultTtl?: number
+  /**
+   * A file whose default export, a `ThreadHandler`, runs in a thread, where it may compute without a pause. A path
+   * (relative to the working directory), or a file: URL such as `new URL('./resize.js', import.meta.url)`. Not together
+   * with a handler. Default: none.
+   */
+  thread?: string | URL
+  /** Schemas of the data, the result and the progress. Default: none. */
+  schema?: Schemas
+  /**
+   * Whether this request may see the task, or cancel it. If it returns false or throws, the answer is 404. `this` is
+   * the instance. Default: `routes.authorize`; without that every request may.
+   */
+  authorize?: Authorize<Instance>
+  /** What the record shows in addition: the task's data. Default `[]`. */
+  expose?: Array<'data'>
+}
