@@ -75,6 +75,7 @@ export class WatchedTask {
     do {
       await this.#read().catch(() => {})
       await this.#callAll()
+      await endOfTurn() // all callers have seen it before the next read begins
     } while (this.#readAt < this.#changedAt && this.#listeners.size > 0)
     this.#isRefreshing = false
   }

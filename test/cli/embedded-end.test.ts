@@ -9,6 +9,7 @@ import { createRequire } from 'node:module'
 import t, { type Test } from 'tap'
 import { DEADLINE, PLUGIN } from '../support/command.ts'
 import { build, randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
+import type { TaskRecord } from '../../lib/types.ts'
 
 const require = createRequire(import.meta.url)
 const FASTIFY_CLI = require.resolve('fastify-cli/cli.js')
@@ -26,10 +27,13 @@ const app = `import tasks from ${PLUGIN}
 export default async function app (fastify, options) {
   const worker = { closeTimeout: Number(process.env.CLOSE_TIMEOUT) }
   await fastify.register(tasks, { prefix: process.env.PREFIX, worker })
-  fastify.tasks.define('short', () => new Promise(resolve => {
-    process.once('SIGTERM', () => setTimeout(resolve, 300, 'done'))
-  }))
+  fastify.tasks.define('short', async (data, task) => {
+    const stopped = new Promise(resolve => { process.once('SIGTERM', () => setTimeout(resolve, 300, 'done')) })
+    await task.updateState('RUNS')
+    return stopped
+  })
   fastify.tasks.define('long', async (data, task) => {
+    await task.updateState('RUNS')
     await new Promise(resolve => task.signal.addEventListener('abort', resolve))
     throw task.signal.reason
   })
@@ -64,15 +68,14 @@ async function stop (t: Test, args: string[], files: Record<string, string>, env
   t.teardown(async () => { child.kill('SIGKILL'); await exited })
   const other = await build(t, { prefix }, app => { app.tasks.define('short'); app.tasks.define('long') })
   const handles = [await other.tasks.enqueue('short'), await other.tasks.enqueue('long')]
-  const states = (): Promise<Array<string | undefined>> =>
-    Promise.all(handles.map(async handle => (await handle.status())?.state))
-  await until('both run, and the process listens', async () => {
+  const records = (): Promise<Array<TaskRecord | null>> => Promise.all(handles.map(handle => handle.status()))
+  await until('both handlers run, and the process listens', async () => {
     if (child.exitCode !== null) throw new Error(log)
-    return /Server listening/.test(log) && (await states()).every(state => state === 'active')
+    return /Server listening/.test(log) && (await records()).every(record => record?.stage === 'RUNS')
   }, DEADLINE)
   child.kill('SIGTERM')
   const exit = await exited
-  return { states: await states(), exit, log }
+  return { states: (await records()).map(record => record?.state), exit, log }
 }
 
 for (const [way, { args, file }] of Object.entries(ways)) {
