@@ -8,5 +8,6 @@ export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
+export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'
 export { isId, MAX_TIMER, timeOf } from './options/rules.ts'

@@ -11,7 +11,7 @@ import {
 } from './thread-messages.ts'
 import type { ScheduledTick, ThreadTask } from '../types.ts'
 
-interface PendingReport { resolve: () => void, reject: (error: Error) => void }
+interface PendingReport { resolve: (value?: any) => void, reject: (error: Error) => void }
 
 export class ThreadLink implements ThreadTask {
   readonly #meta: TaskMeta
@@ -54,7 +54,7 @@ export class ThreadLink implements ThreadTask {
     const report = this.#reports.get(message.call)
     this.#reports.delete(message.call)
     if (message.failure) report?.reject(reviveError(message.failure))
-    else report?.resolve()
+    else report?.resolve(message.value)
   }
 
   #post (message: FromThread): void {
@@ -76,6 +76,18 @@ export class ThreadLink implements ThreadTask {
       const call = ++this.#sequence
       this.#reports.set(call, { resolve, reject })
       this.#post({ kind: 'report', call, ...report })
+    })
+  }
+
+  previous (): Promise<any> { return this.#ask('previous') }
+  results (): Promise<any> { return this.#ask('results') }
+
+  #ask (what: 'previous' | 'results'): Promise<any> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new errors.Shutdown())
+      const call = ++this.#sequence
+      this.#reports.set(call, { resolve, reject })
+      this.#post({ kind: 'ask', call, what })
     })
   }
 

@@ -25,6 +25,8 @@ await import('../worker/shutdown.test.ts')
 await import('../tasks/status.test.ts')
 await import('../tasks/listing.test.ts')
 await import('../schedules/schedules.test.ts')
+await import('../flows/shapes.test.ts')
+await import('../flows/ends.test.ts')
 await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 
