@@ -7,7 +7,9 @@ import * as errors from './errors.ts'
 import { checkWhere } from './options.ts'
 import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
-import { counts, list, purge, remove, workers } from './tasks/listing.ts'
+import { counts, list, purge, workers } from './tasks/listing.ts'
+import { signature } from './flows/shapes.ts'
+import type { AppFlows } from './flows/app-flows.ts'
 import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
 import type { TestClock } from './testing/test-clock.ts'
@@ -15,8 +17,8 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, Task, TaskHandle, TaskHandler,
-  TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, SignatureArguments, Task,
+  TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -34,6 +36,7 @@ export interface Decorated {
   workers: AppWorkers
   clock: TestClock
   schedules: AppSchedules
+  flows: AppFlows
 }
 
 /** The methods of `Schedules`, and nothing else. */
@@ -55,13 +58,15 @@ class ScopedTasks implements FastifyTasks {
   readonly #clock: TestClock
   readonly schedules: Schedules
   readonly defineSchedule: FastifyTasks['defineSchedule']
+  readonly enqueueFlow: FastifyTasks['enqueueFlow']
 
-  constructor (instance: FastifyInstance, { registry, workers, clock, schedules }: Decorated) {
+  constructor (instance: FastifyInstance, { registry, workers, clock, schedules, flows }: Decorated) {
     this.#registry = registry
     this.#instance = instance
     this.#workers = workers
     this.#clock = clock
     this.schedules = runTimeOf(schedules)
+    this.enqueueFlow = (shape, options) => flows.enqueue(shape, options)
     this.defineSchedule = (id: string, spec: unknown) => schedules.define(id, spec)
   }
 
@@ -69,14 +74,15 @@ class ScopedTasks implements FastifyTasks {
   get instanceId (): string { return this.#registry.instanceId }
   get ready (): boolean { return this.#registry.calls.ready }
 
-  define (name: string, options: DefineOptions | TaskHandler = {}, handler?: TaskHandler): Task<any, any, any> {
+  define (name: string, options: DefineOptions | TaskHandler = {}, handler?: TaskHandler): Task<any, any, any, any> {
     const [given, run] = typeof options === 'function' ? [{}, options] : [options, handler]
     const { queue } = this.#registry.define(this.#instance, name, given, run)
     return {
       name,
       queue,
       enqueue: (data, options) => this.#registry.enqueue(name, data, options),
-      enqueueMany: items => this.#registry.enqueueMany(name, items)
+      enqueueMany: items => this.#registry.enqueueMany(name, items),
+      signature: (...[data, options]: SignatureArguments<any>) => signature<any, any>(name, data, options)
     }
   }
 
@@ -112,7 +118,7 @@ class ScopedTasks implements FastifyTasks {
   list (options: ListOptions): Promise<TaskPage> { return list(this.#registry, options) }
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
-    return remove(this.#registry, id, queueOf(where))
+    return this.#registry.remove(id, queueOf(where))
   }
 
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }

@@ -96,6 +96,29 @@ export const ScheduleDeclared = createError('FST_TASKS_SCHEDULE_DECLARED',
 export const ScheduleNotFound = createError('FST_TASKS_SCHEDULE_NOT_FOUND',
   'There is no schedule with the id "%s"', 404)
 
+// flows
+export const FlowInvalid = createError('FST_TASKS_FLOW_INVALID',
+  '%s cannot be used: %s. A flow is made of signatures: chain(a.signature(), b.signature()), group(…), ' +
+  'chord([…], c.signature()), or flow({ tasks: { a: a.signature() }, dependsOn: { b: ["a"] } })', 500)
+export const FlowTooLarge = createError('FST_TASKS_FLOW_TOO_LARGE',
+  'The flow %s more than %d %s. Split it into several flows, or give each member more to do', 500)
+export const FlowOptionInvalid = createError('FST_TASKS_FLOW_OPTION_INVALID',
+  'Option "%s" of enqueueFlow must be %s, got %s. %s', 500)
+export const FlowFailed = createError('FST_TASKS_FLOW_FAILED',
+  'Member "%s" (%s) of the flow %s', 500)
+export const FlowTimeout = createError('FST_TASKS_FLOW_TIMEOUT',
+  'The flow had not ended after its lifetime of %d ms', 500)
+export const FlowIncomplete = createError('FST_TASKS_FLOW_INCOMPLETE',
+  'The flow was not written to its end: the process that enqueued it died, or lost Redis. Enqueue it again', 500)
+export const FlowClosed = createError('FST_TASKS_FLOW_CLOSED',
+  'Nothing can be added to flow "%s": it has ended, or the member that adds to it has', 409)
+export const FlowKeyInvalid = createError('FST_TASKS_FLOW_KEY_INVALID',
+  'The key of a member that is added must be 1 to 40 characters of A-Z, a-z, 0-9, "_", "-"; got %s', 500)
+export const FlowResultGone = createError('FST_TASKS_FLOW_RESULT_GONE',
+  'The result of member "%s" is not stored any more: its record was removed, or its resultTtl has passed', 500)
+export const NotInFlow = createError('FST_TASKS_NOT_IN_FLOW',
+  'Task "%s" is no member of a flow: there is nothing before it', 500)
+
 // Redis
 /** Clients of HTTP get this message. What was called, and what Redis replied, is in the `cause`, for the log. */
 export const RedisUnavailable = createError('FST_TASKS_REDIS_UNAVAILABLE',

@@ -10,6 +10,8 @@ import { appRegistry, type PluginInstance } from './boot/app-registry.ts'
 import { checkSharedQueues } from './boot/shared-queues.ts'
 import { drainBeforeClose } from './boot/drain-before-close.ts'
 import { decorate } from './decorators.ts'
+import { AppFlows } from './flows/app-flows.ts'
+import { chain, chord, flow, group } from './flows/shapes.ts'
 import * as errors from './errors.ts'
 import { pluginSettings, workerSettings, type Settings } from './options.ts'
 import { refuseOurRoutes } from './routes/route-clash.ts'
@@ -44,12 +46,13 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const settings = withinBoot(fastify, pluginSettings(options))
   const mode = settings.mode === 'memory' ? new MemoryMode(fastify, options) : await redisMode(fastify, settings)
   const registry = new AppTasks(fastify, settings, mode.store)
+  const flows = registry.flows = new AppFlows(registry, fastify.log)
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
   const schedules = new AppSchedules(fastify, registry)
   const drain = makeDrain(registry, workers, clock)
   closeWithApp(fastify, mode, { registry, schedules }, drain)
-  const tasks = decorate(fastify, { registry, workers, clock, schedules })
+  const tasks = decorate(fastify, { registry, workers, clock, schedules, flows })
   announce(fastify, mode, registry, tasks, drain)
   const client = await mode.start(registry.instanceId)
   await mountRoutes(fastify, registry, client)
@@ -180,9 +183,10 @@ function startEmbeddedWorker (fastify: FastifyInstance, registry: AppTasks, work
 const plugin = fp(fastifyTasks as FastifyPluginAsync<TasksOptions>, { fastify: '5.x', name: 'fastify-tasks' })
 
 /** `require('fastify-tasks')` returns this. It sees no named exports: what CommonJS users need is a property. */
-const tasks = Object.assign(plugin, { Unrecoverable: errors.Unrecoverable, errors })
+const tasks = Object.assign(plugin, { Unrecoverable: errors.Unrecoverable, errors, chain, group, chord, flow })
 
 export default tasks
 export { tasks, tasks as fastifyTasks, errors, tasks as 'module.exports' }
+export { chain, chord, flow, group } from './flows/shapes.ts'
 export const { Unrecoverable } = errors
 export type * from './types.ts'

@@ -9,6 +9,7 @@ import { reportIfCutShort } from './worker/cut-short.ts'
 import { QueueConsumer } from './worker/consumer.ts'
 import { Heartbeat } from './worker/heartbeat.ts'
 import { PersistentCalls } from './worker/persistent-call.ts'
+import { queueFinder } from './flows/queue-finder.ts'
 import { within } from './within.ts'
 import { toLoggable } from './records/failure.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
@@ -21,7 +22,8 @@ import type { TaskWorker, WorkerOptions } from './types.ts'
 
 /** What a worker needs of the tasks of its app. */
 export type WorkerTasks = Pick<
-  AppTasks, 'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue' | 'outside'
+  AppTasks,
+  'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue' | 'queues' | 'outside' | 'template'
 >
 
 /** Beyond closeTimeout, for the grace of aborted handlers and the last calls to Redis, in ms. */
@@ -124,6 +126,8 @@ export class Worker implements TaskWorker {
       clock,
       pubSub,
       onCallFailed: () => this.#onHeldUp(),
+      queueOf: queueFinder(this.#tasks.store, this.#tasks.queues),
+      templates: this.#tasks,
       log: this.#log,
       runInThread: (file, attempt, filtered) => this.#threads.run(file, attempt, filtered)
     }

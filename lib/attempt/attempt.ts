@@ -26,7 +26,9 @@ import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { ClaimedTask, ReportedState } from './claimed-task.ts'
 import type { ThreadableAttempt } from './thread-attempt.ts'
 import type { Definition } from '../tasks/definition.ts'
-import type { ScheduledTick, Stall, TaskContext } from '../types.ts'
+import type { MemberContext } from '../flows/member-context.ts'
+import type { StoredMembership } from '../records/membership.ts'
+import type { ScheduledTick, Stall, TaskContext, TaskFlow } from '../types.ts'
 
 /** Whoever runs attempts. */
 export interface AttemptOwner {
@@ -40,6 +42,8 @@ export interface AttemptOwner {
    */
   report (task: ClaimedTask, json: string, progress?: string): Promise<boolean>
   runInThread (file: string, attempt: ThreadableAttempt): Promise<unknown>
+  /** What the handler can ask of its flow. */
+  flowOf (attempt: Attempt, member: StoredMembership): MemberContext
   /** Null while nobody subscribes to attempts. */
   traceOf (attempt: Attempt): AttemptEvent | null
 }
@@ -65,6 +69,7 @@ export class Attempt implements ThreadableAttempt {
   #hooks: AttemptHooks | null = null
   #data: unknown
   #trace: AttemptEvent | null = null
+  #flow: MemberContext | null = null
 
   constructor (definition: Definition, task: ClaimedTask, owner: AttemptOwner) {
     this.definition = definition
@@ -116,9 +121,29 @@ export class Attempt implements ThreadableAttempt {
   get traceparent (): string | null { return this.task.stored.options.traceparent ?? null }
   get tracestate (): string | null { return this.task.stored.options.tracestate ?? null }
   get schedule (): ScheduledTick | null { return toScheduledTick(this.task.stored.options.schedule) }
+  get flow (): TaskFlow | null { return this.#member?.flow ?? null }
   get app (): FastifyInstance { return this.definition.instance }
   /** The last stage and progress that were reported. */
   get state (): ReportedState { return this.#reports?.state ?? NOTHING_REPORTED }
+
+  get #member (): MemberContext | null {
+    const { flow } = this.task.stored.options
+    if (flow) this.#flow ??= this.#owner.flowOf(this, flow)
+    return this.#flow
+  }
+
+  async previous (): Promise<any> {
+    const previous = await this.#memberOrFail().previous()
+    const { validatePrevious } = this.definition.schemas()
+    return validatePrevious ? this.#checked(validatePrevious, previous) : previous
+  }
+
+  async results (): Promise<any> { return this.#memberOrFail().results() }
+
+  #memberOrFail (): MemberContext {
+    if (!this.#member) throw new errors.NotInFlow(this.name)
+    return this.#member
+  }
 
   get signal (): AbortSignal {
     if (!this.#controller) setMaxListeners(0, (this.#controller = new AbortController()).signal)
@@ -131,6 +156,7 @@ export class Attempt implements ThreadableAttempt {
       taskId: this.id,
       task: this.name,
       attempt: this.attempt,
+      ...(this.task.stored.options.flow ? { flowId: this.task.stored.options.flow.id } : {}),
       ...(this.requestId === null ? {} : { [this.app.initialConfig.requestIdLogLabel ?? 'reqId']: this.requestId }),
       ...(this.traceparent === null ? {} : traceFields(this.traceparent))
     })
@@ -186,9 +212,12 @@ export class Attempt implements ThreadableAttempt {
   /** Again: the producer may be older than this worker, or another program. */
   #validate (): void {
     const { validateForHandler } = this.definition.schemas()
-    if (!validateForHandler) return
+    if (validateForHandler) this.#data = this.#checked(validateForHandler, this.#data)
+  }
+
+  #checked (validate: (value: unknown) => unknown, value: unknown): unknown {
     try {
-      this.#data = validateForHandler(this.#data)
+      return validate(value)
     } catch (error) {
       throw new errors.DataRefused(this.name, toFailure(error).error.message, { cause: error })
     }

@@ -3,7 +3,7 @@
  * which can start and abort an attempt, stays out of a handler's reach.
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { ScheduledTick, TaskContext, ThreadTask } from '../types.ts'
+import type { ScheduledTick, TaskContext, TaskFlow, ThreadTask } from '../types.ts'
 
 /** In a thread there is no Fastify instance. */
 export class ThreadTaskContext implements ThreadTask {
@@ -23,6 +23,8 @@ export class ThreadTaskContext implements ThreadTask {
   get traceparent (): string | null { return this.#source.traceparent }
   get tracestate (): string | null { return this.#source.tracestate }
   get schedule (): ScheduledTick | null { return this.#source.schedule }
+  previous (): Promise<any> { return this.#source.previous() }
+  results (): Promise<any> { return this.#source.results() }
   get signal (): AbortSignal { return this.#source.signal }
   get log (): FastifyBaseLogger { return this.#source.log }
   updateState (stage: string, progress?: unknown): Promise<void> { return this.#source.updateState(stage, progress) }
@@ -47,6 +49,9 @@ export class HandlerTaskContext implements TaskContext {
   get traceparent (): string | null { return this.#source.traceparent }
   get tracestate (): string | null { return this.#source.tracestate }
   get schedule (): ScheduledTick | null { return this.#source.schedule }
+  get flow (): TaskFlow | null { return this.#source.flow }
+  previous (): Promise<any> { return this.#source.previous() }
+  results (): Promise<any> { return this.#source.results() }
   get app (): FastifyInstance { return this.#source.app }
   get signal (): AbortSignal { return this.#source.signal }
   get log (): FastifyBaseLogger { return this.#source.log }

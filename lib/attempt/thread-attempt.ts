@@ -86,6 +86,7 @@ export class ThreadAttempt {
     switch (message.kind) {
       case 'started': return this.#onStarted()
       case 'report': return void this.#report(message)
+      case 'ask': return void this.#answer(message)
       case 'log': return this.#log(message)
       default: return message satisfies never
     }
@@ -106,6 +107,14 @@ export class ThreadAttempt {
       failure = toFailure(error)
     }
     this.#post({ kind: 'reported', call, failure })
+  }
+
+  async #answer ({ call, what }: FromThread & { kind: 'ask' }): Promise<void> {
+    try {
+      this.#post({ kind: 'reported', call, failure: null, value: await this.#task[what]() })
+    } catch (error) {
+      this.#post({ kind: 'reported', call, failure: toFailure(error) })
+    }
   }
 
   #log ({ level, bindings, args }: FromThread & { kind: 'log' }): void {

@@ -14,7 +14,7 @@ import type { ScheduledTick, ThreadTask } from '../types.ts'
 /** So many reports are on their way to the app at most. Of later ones the newest waits, in place of the others. */
 const MAX_ON_THE_WAY = 16
 
-interface PendingReport { resolve: () => void, reject: (error: Error) => void }
+interface PendingReport { resolve: (value?: any) => void, reject: (error: Error) => void }
 
 /** With a stage it is `updateState`. The progress as JSON. */
 interface Report { stage?: unknown, json?: string }
@@ -67,7 +67,7 @@ export class ThreadLink implements ThreadTask {
     const report = this.#reports.get(message.call)
     this.#reports.delete(message.call)
     if (message.failure) report?.reject(reviveError(message.failure))
-    else report?.resolve()
+    else report?.resolve(message.value)
     this.#sendWaiting()
   }
 
@@ -109,6 +109,18 @@ export class ThreadLink implements ThreadTask {
     const { report, ...pending } = this.#waiting
     this.#waiting = null
     this.#send(report, pending)
+  }
+
+  previous (): Promise<any> { return this.#ask('previous') }
+  results (): Promise<any> { return this.#ask('results') }
+
+  #ask (what: 'previous' | 'results'): Promise<any> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new errors.Shutdown())
+      const call = ++this.#sequence
+      this.#reports.set(call, { resolve, reject })
+      this.#post({ kind: 'ask', call, what })
+    })
   }
 
   #toJson (progress: unknown): string {

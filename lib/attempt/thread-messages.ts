@@ -39,11 +39,14 @@ export type FromThread =
   | { kind: 'started' }
   /** With a stage it is `updateState`. The progress as JSON. */
   | { kind: 'report', call: number, stage?: unknown, json?: string }
+  /** What came before it in its flow. */
+  | { kind: 'ask', call: number, what: 'previous' | 'results' }
   | { kind: 'log', level: string, bindings: SerializedLogArg[], args: SerializedLogArg[] }
 
 export type ToThread =
   | { kind: 'abort', reason: Failure }
-  | { kind: 'reported', call: number, failure: Failure | null }
+  /** The reply to a report, or to a question. */
+  | { kind: 'reported', call: number, failure: Failure | null, value?: unknown }
 
 /** A value on its way to a logger: errors keep their code, and stay errors. */
 export type SerializedLogArg = { failure: Failure } | { fields: Record<string, SerializedLogArg> } | { value: unknown }

@@ -190,7 +190,12 @@ export function checkPurge (options: PurgeOptions): void {
 export function checkList (options: ListOptions): void {
   if (!isObject(options)) throw pluginOptionError('')('list', listRule, options)
   check(options, listRules, 'list(options)', pluginOptionError('list.'))
-  if (options.state === undefined) throw pluginOptionError('list.')('state', listRules.state, undefined)
+  const { state, kind, flow } = options
+  const isOfFlows = kind === 'flow' || flow !== undefined
+  if (isOfFlows && state !== undefined) {
+    throw new errors.OptionClash('state', flow === undefined ? 'kind' : 'flow', 'Flows are not listed by state')
+  }
+  if (!isOfFlows && state === undefined) throw pluginOptionError('list.')('state', listRules.state, undefined)
 }
 
 /**

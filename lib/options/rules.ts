@@ -70,7 +70,7 @@ const anySchema: Rule = {
   fix: 'For example { type: "object", properties: {} }.'
 }
 
-export const schemaRules: Rules = { data: anySchema, result: anySchema, progress: anySchema }
+export const schemaRules: Rules = { data: anySchema, result: anySchema, progress: anySchema, previous: anySchema }
 
 export const enqueueRules: Rules = {
   ...perTask,
@@ -134,6 +134,8 @@ export const listRules = {
     expected: `one of ${STATES.join(', ')}`,
     fix: 'For example list({ state: "failed" }).'
   },
+  kind: { ok: value => ['task', 'flow'].includes(value), expected: '"task" or "flow"', fix: 'For example "flow".' },
+  flow: { ok: value => typeof value === 'string', expected: 'the id of a flow', fix: 'For example that of a handle.' },
   queue: name('For example "mail".'),
   name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
   limit: integer(1, 1_000, 'of ids', 'For example 50.'),

@@ -9,6 +9,7 @@ import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
+import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembership } from './membership.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
 import { beforeRetries } from './stored-backoff.ts'
 import { TERMINAL_STATES } from './states.ts'
@@ -38,6 +39,10 @@ export interface StoredOptions extends Origin {
   nonce?: string
   /** The tick of a schedule that enqueued it. */
   schedule?: StoredTick
+  /** The flow that it is a member of. */
+  flow?: StoredMembership
+  /** It is the record of a flow, which is in no list and never runs. */
+  graph?: StoredGraph
 }
 
 /** Times in ms since 1970, `lateBy` in ms. */
@@ -74,7 +79,7 @@ export const isTerminal = (state: string): state is TerminalState => TERMINAL.ha
 const MAX_RECORD_DEPTH = MAX_DEPTH + 10
 
 /** The end of the text that `encodeNew` makes. */
-const NEW_RECORD_TAIL = ',"status":"created","progress":null}'
+export const NEW_RECORD_TAIL = ',"status":"created","progress":null}'
 
 /** Whether `encodeNew` made the text, and the record was not written again since. */
 export function isNewRecord (text: string, { options }: StoredTask): boolean {
@@ -179,6 +184,8 @@ function sanitize (stored: StoredTask): StoredTask {
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   if (typeof options.nonce !== 'string') delete options.nonce
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
+  if (options.flow !== undefined && !isMembership(options.flow)) delete options.flow
+  if (options.graph !== undefined && !isGraph(options.graph)) delete options.graph
   for (const key of TIMES) if (key in stored) stored[key] = integerOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
@@ -190,6 +197,9 @@ function isTick (tick: any): boolean {
   return typeof id === 'string' && [plannedAt, lateBy, missed].every(number => integerOr(number, -1) >= 0) &&
     plannedAt <= MAX_DATE
 }
+
+/** How long the record of a task stays when it ends, in ms: that of a member at least until its flow has ended. */
+export const ttlOf = ({ flow, ttl }: StoredOptions, resultTtl: number): number => flow?.keep ?? ttl ?? resultTtl
 
 /** Replaces a record that cannot be read, so that the task can fail with an error. */
 export function placeholderRecord (now: number): StoredTask {
@@ -274,6 +284,7 @@ export function toTaskRecord (
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
     schedule: toScheduledTick(stored.options.schedule),
+    flow: toMembership(stored.options.flow),
     result: stored.result ?? null,
     error: errorOf(stored, state, exposeStack)
   }

@@ -23,13 +23,24 @@ const tickSchema = {
   required: ['id', 'plannedAt', 'lateBy', 'missed']
 }
 
+const flowSchema = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', description: 'Id of the flow' },
+    key: { ...textOrNull, description: 'Name of the member; null for the flow itself' },
+    done: { type: ['integer', 'null'], description: 'How many members have ended; null for a member' },
+    total: { type: ['integer', 'null'], description: 'How many members the flow has; null for a member' }
+  },
+  required: ['id', 'key', 'done', 'total']
+}
+
 /** The JSON of a status. `result` and `progress` are any JSON of the app. */
 export const recordSchema = {
   type: 'object',
   description: 'The task as it is now',
   required: [
     'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
-    'finishedAt', 'schedule', 'result', 'error'
+    'finishedAt', 'schedule', 'flow', 'result', 'error'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -49,6 +60,7 @@ export const recordSchema = {
     startedAt: timeOrNull,
     finishedAt: timeOrNull,
     schedule: { anyOf: [{ type: 'null' }, tickSchema], description: 'Tick of the schedule that enqueued the task' },
+    flow: { anyOf: [{ type: 'null' }, flowSchema], description: 'Flow that the task is a member of, or that it is' },
     result: { description: 'What the task returned, any JSON' },
     data: { description: 'Data that the task was enqueued with; only if the task exposes it' },
     error: { anyOf: [{ type: 'null' }, failureSchema] }

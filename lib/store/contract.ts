@@ -8,6 +8,7 @@
  * second time does no more harm than the first.
  */
 import type { LiveState } from '../records/task-record.ts'
+import type { QueueFlows } from './flow-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
@@ -57,6 +58,8 @@ export interface DueReply {
   tick: number | null
   /** How many ticks wait for the task before them. */
   held: number
+  /** When somebody has to look at a flow. Null if there is none. */
+  flow: number | null
 }
 
 /** The outcome of one claim. */
@@ -119,6 +122,8 @@ export interface PurgeOptions {
 
 export interface PurgeReply {
   removed: number
+  /** What members of flows that were removed say of their flow, as JSON. */
+  members: string[]
   /** Null at the end. */
   after: PurgePosition | null
 }
@@ -258,6 +263,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   /** Null if the store needs no upkeep. Then leases do not expire either. */
   readonly upkeep: QueueUpkeep | null
   readonly schedules: QueueSchedules
+  readonly flows: QueueFlows
 }
 
 /** A worker's connection to the store. */

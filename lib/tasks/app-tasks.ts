@@ -14,13 +14,14 @@ import { TaskVisibility } from './visibility.ts'
 import { AppHooks } from '../hooks/app-hooks.ts'
 import { checkDefine, defaults, type Settings } from '../options.ts'
 import type { FoundTask } from './found-task.ts'
-import type { Handle } from './handle.ts'
+import type { FlowView } from './flow-view.ts'
+import type { Handle, TaskIdentity } from './handle.ts'
 import type { ChangeSource } from './record-changes.ts'
 import type { Watch } from './change-watcher.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock } from '../store/store-contract.ts'
 import type {
-  CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RetryOutcome, TaskHandler, TaskRecord
+  CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RemoveOutcome, RetryOutcome, TaskHandler, TaskRecord
 } from '../types.ts'
 
 /** How long the last read of a record may take when the app closes, in ms. */
@@ -85,8 +86,17 @@ export class AppTasks implements ChangeSource {
   }
 
   /** See `TaskProducer.template`. */
-  template (name: string, data: unknown, options: EnqueueOptions): TaskTemplate {
-    return this.#producer.template(name, data, options)
+  template (name: string, data: unknown, options: EnqueueOptions, withOrigin?: boolean): TaskTemplate {
+    return this.#producer.template(name, data, options, withOrigin)
+  }
+
+  /** Flows are set when the plugin has made them. */
+  get flows (): FlowView { return this.#lookup.flows! }
+  set flows (flows: FlowView) { this.#lookup.flows = flows }
+
+  /** See `TaskLookup.makeHandle`. */
+  makeHandle (identity: TaskIdentity, snapshot: (() => AnyRecord) | null): Handle {
+    return this.#lookup.makeHandle(identity, snapshot)
   }
 
   /** See `TaskLookup.find`. */
@@ -111,6 +121,9 @@ export class AppTasks implements ChangeSource {
   ): Promise<CancelOutcome> {
     return this.#lookup.cancel(id, queue, check)
   }
+
+  /** See `FastifyTasks.remove`. */
+  remove (id: string, queue?: string): Promise<RemoveOutcome> { return this.#lookup.remove(id, queue) }
 
   /** See `FastifyTasks.retry`. */
   retry (id: string, queue?: string): Promise<RetryOutcome> { return this.#lookup.retry(id, queue) }

@@ -165,11 +165,16 @@ export class TaskProducer {
     return { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay, name, queue, options }
   }
 
-  /** What a schedule stores to make tasks of it later. Checks all that an enqueue checks. */
-  template (name: string, data: unknown, given: EnqueueOptions): TaskTemplate {
+  /**
+   * What a schedule, or a flow, stores to make tasks of it later. Checks all that an enqueue checks.
+   * @param withOrigin whether they continue the present request
+   */
+  template (name: string, data: unknown, given: EnqueueOptions, withOrigin = false): TaskTemplate {
     const definition = this.#registry.definition(name)
     const { delay, expires, ...checked } = checkEnqueue(name, given, this.#settings)
-    const { timestamp, reqId, traceparent, tracestate, ...options } = this.#storedOptions(definition, checked)
+    const { timestamp, ...all } = this.#storedOptions(definition, checked)
+    const { reqId, traceparent, tracestate, ...withoutOrigin } = all
+    const options = withOrigin ? all : withoutOrigin
     const valid = validData(definition, data)
     encodeNew(name, valid, { timestamp, ...options }, this.#settings.maxDataSize)
     const queue = this.#registry.queue(checked.queue ?? definition.queue).name

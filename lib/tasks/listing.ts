@@ -5,13 +5,14 @@ import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
 import { checkList, checkPurge, listDefaults } from '../options.ts'
+import { isMembership } from '../records/membership.ts'
 import { mergeWorkerInfo } from '../records/worker-info.ts'
 import type {
-  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, TaskPage, TaskRecord, WorkerInfo
+  ListOptions, PurgeOptions, QueueCounts, TaskPage, TaskRecord, WorkerInfo
 } from '../types.ts'
 import type { PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
-import type { FoundTask } from './found-task.ts'
+import type { FlowView } from './flow-view.ts'
 
 /** What these calls need of the tasks of an app. */
 export interface ListingSource {
@@ -19,7 +20,7 @@ export interface ListingSource {
   readonly calls: BoundedCalls
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue
-  find (id: string, queue?: string): Promise<FoundTask | null>
+  readonly flows: FlowView
   status (id: string, queue?: string): Promise<TaskRecord | null>
 }
 
@@ -31,7 +32,10 @@ const PURGE_BATCH = 200
 /** See `FastifyTasks.list`. */
 export async function list (source: ListingSource, options: ListOptions): Promise<TaskPage> {
   checkList(options)
-  const { state, name, limit = listDefaults.limit, cursor } = options
+  const { name, limit = listDefaults.limit, cursor, kind, flow } = options
+  if (kind === 'flow') return source.flows.list({ limit, cursor })
+  if (flow !== undefined) return source.flows.list({ flow, limit, cursor })
+  const state = options.state!
   const queues = options.queue === undefined ? [...source.queues.keys()] : [source.queue(options.queue).name]
   const { from, after } = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
   const queue = source.queue(from)
@@ -88,13 +92,6 @@ export async function workers ({ queues, calls }: ListingSource): Promise<Worker
   return mergeWorkerInfo((await Promise.all(all)).flat())
 }
 
-/** See `FastifyTasks.remove`. */
-export async function remove (source: ListingSource, id: string, queue?: string): Promise<RemoveOutcome> {
-  const found = await source.find(id, queue)
-  if (!found) return 'unknown'
-  return await source.calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => found.queue.remove(id))
-}
-
 /** See `FastifyTasks.purge`. */
 export async function purge (source: ListingSource, name: string, options: PurgeOptions): Promise<number> {
   checkPurge(options)
@@ -104,8 +101,14 @@ export async function purge (source: ListingSource, name: string, options: Purge
     const purged: PurgeReply =
       await source.calls.call(`a purge of queue "${name}"`, TRY_AGAIN, () =>
         queue.purge(PURGE_BATCH, { ...options, after }))
+    if (purged.members.length > 0) await tellFlows(source, purged.members)
     sum += purged.removed
     after = purged.after
   }
   return sum
+}
+
+async function tellFlows ({ flows }: ListingSource, texts: string[]): Promise<void> {
+  const members = texts.map(text => tryOr(() => JSON.parse(text), null)).filter(isMembership)
+  await flows.ended(members.map(flow => ({ flow, task: 'purged' })), 'removed')
 }

@@ -12,13 +12,15 @@ import { currentParams } from './request-context.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
 import type { Settings } from '../options.ts'
 import {
-  decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, resetForRetry, toTaskRecord, type StoredTask
+  decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, resetForRetry, toTaskRecord, ttlOf, type
+  StoredTask
 } from '../records/task-record.ts'
 import { ChangeWatcher, type Watch } from './change-watcher.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Queue, RawTask } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, StoreClock } from '../store/store-contract.ts'
-import type { CancelOutcome, RetryOutcome, TaskRecord } from '../types.ts'
+import type { CancelOutcome, RemoveOutcome, RetryOutcome, TaskRecord } from '../types.ts'
+import type { FlowView } from './flow-view.ts'
 import { nextOrder, type FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
@@ -45,6 +47,8 @@ export class TaskLookup implements HandleSource {
   /** The path in front of a task's id in its status route. Null without routes. */
   path: string | null = null
   isClosing = false
+  /** Set by the plugin: a record may be that of a flow. */
+  flows: FlowView | null = null
 
   constructor ({ registry, visibility, settings, calls, clock, pubSub }: LookupOptions) {
     this.#registry = registry
@@ -62,14 +66,22 @@ export class TaskLookup implements HandleSource {
       .then(read => read && this.#toFoundTask(queue, id, read, order))
   }
 
-  #toFoundTask (queue: Queue, id: string, { text, raw, live }: RawTask, order: number): FoundTask {
+  /** A handle on what this process has just enqueued. */
+  makeHandle (identity: TaskIdentity, snapshot: (() => TaskRecord<any, any>) | null): Handle {
+    return new Handle(this, identity, snapshot)
+  }
+
+  #toFoundTask (
+    queue: Queue, id: string, { text, raw, live }: RawTask, order: number
+  ): FoundTask | Promise<FoundTask> {
     const decoded = this.#decode(text)
     const stored = decoded instanceof Error ? this.#failedRecord(decoded) : decoded
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
     const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
     const life = stored === decoded ? lifeOf(stored.options) : ''
-    return { queue, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
+    const found = { queue, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
+    return stored.options.graph && this.flows ? this.flows.show(found) : found
   }
 
   #decode (text: string): StoredTask | Error {
@@ -100,7 +112,25 @@ export class TaskLookup implements HandleSource {
 
   /** See `TaskVisibility.check`. */
   checkVisible (request: FastifyRequest, id: string, found: FoundTask | null): FoundTask | Promise<FoundTask> {
+    if (found?.stored.options.graph) return this.#checkFlow(request, id, found)
     return this.#visibility.check(request, id, found)
+  }
+
+  /** A flow is visible if its members are, or those that it was enqueued with as the ones to ask. */
+  async #checkFlow (request: FastifyRequest, id: string, found: FoundTask): Promise<FoundTask> {
+    const { tasks, authorize } = found.stored.options.graph!
+    const names = authorize === undefined ? tasks : [authorize]
+    const definitions = names.map(name => this.#registry.definitions.get(name))
+    if (definitions.every(definition => definition && !definition.options.authorize)) {
+      await this.#visibility.check(request, id, { ...found, definition: definitions[0] })
+      return found
+    }
+    for await (const member of this.flows!.membersToAsk(request, found)) {
+      const stored = { ...found.stored, data: { name: member.name, data: member.data } }
+      const definition = this.#registry.definitions.get(member.name)
+      await this.#visibility.check(request, id, { ...found, record: member, stored, definition })
+    }
+    return found
   }
 
   /**
@@ -148,14 +178,31 @@ export class TaskLookup implements HandleSource {
     for (;;) {
       const found = await this.find(id, queue)
       if (!found || !await check(found)) return 'unknown'
+      if (found.stored.options.graph) return this.flows!.cancel(found)
       if (isTerminal(found.record.state)) return 'finished'
       const { stored, raw, record: { attempt } } = found
       const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
-      const ttl = stored.options.ttl ?? this.#settings.resultTtl
+      const ttl = ttlOf(stored.options, this.#settings.resultTtl)
       const cancel = (): ReturnType<Queue['cancel']> => found.queue.cancel(id, raw, after, ttl)
       const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
+      if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
       if (reply !== 'changed') return reply
     }
+  }
+
+  /** A member of a flow was ended by a call of the app. */
+  async #tellFlow ({ options: { flow }, data }: StoredTask, outcome: 'cancelled' | 'removed'): Promise<void> {
+    if (flow) await this.flows!.ended([{ flow, task: data.name }], outcome)
+  }
+
+  /** See `FastifyTasks.remove`. */
+  async remove (id: string, queue?: string): Promise<RemoveOutcome> {
+    const found = await this.find(id, queue)
+    if (!found) return 'unknown'
+    if (found.stored.options.graph) return this.flows!.remove(found)
+    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => found.queue.remove(id))
+    if (removed === 'removed') await this.#tellFlow(found.stored, 'removed')
+    return removed
   }
 
   /** See `FastifyTasks.retry`. */
@@ -163,7 +210,9 @@ export class TaskLookup implements HandleSource {
     for (;;) {
       const found = await this.find(id, where)
       if (!found) return 'unknown'
-      if (found.record.state !== 'failed') return 'refused'
+      if (found.stored.options.graph) return this.flows!.retry(found)
+      // A member is retried with its flow, which knows what waits for it.
+      if (found.record.state !== 'failed' || found.stored.options.flow) return 'refused'
       const { queue, raw, stored } = found
       const after = encode(resetForRetry(stored))
       const reply = await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () => queue.retry(id, raw, after))

@@ -27,6 +27,8 @@ export interface CompiledSchemas {
   validateForHandler?: (data: unknown) => unknown
   result?: Serializer
   progress?: Serializer
+  /** Validates what came before the task in a flow, and returns it for the handler. Throws the same. */
+  validatePrevious?: (previous: unknown) => unknown
 }
 
 /**
@@ -42,8 +44,11 @@ export function compileSchemas (instance: FastifyInstance, task: string, schemas
       throw new errors.SchemaInvalid(task, part, (error as Error).message, { cause: error })
     }
   }
-  const validate = compile('data', schema => makeValidate(instance, task, makeValidator(instance, task, schema)))
+  const validator = (schema: any): Validate => makeValidate(instance, task, makeValidator(instance, task, schema))
+  const validate = compile('data', validator)
+  const previous = compile('previous', validator)
   return {
+    validatePrevious: previous && (value => previous(value).forHandler),
     validateForEnqueue: validate && (data => validate(data).toStore),
     validateForHandler: validate && (data => validate(data).forHandler),
     result: compile('result', schema => makeSerializer(instance, task, schema)),

@@ -86,6 +86,7 @@ export class MemoryClock implements TestClock {
   async #fireDue (): Promise<number> {
     let count = 0
     for (const { fireDue } of this.#tickers()) count += await fireDue()
+    for (const queue of this.#registry.queues.keys()) count += await this.#registry.flows.lookAtDue(queue)
     return count
   }
 

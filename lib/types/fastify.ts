@@ -6,7 +6,8 @@ import type {
   RawRequestDefaultExpression, RawServerBase, RawServerDefault
 } from 'fastify'
 import type {
-  DataAgrees, HandlerData, HandlerProgress, HandlerResult, KnownTypes, NamedData, NamedProgress, NamedResult,
+  DataAgrees, HandlerData, HandlerPrevious, HandlerProgress, HandlerResult, KnownTypes, NamedData, NamedProgress,
+  NamedResult,
   ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
@@ -14,8 +15,9 @@ import type {
   WhereOptions, WorkerOptions
 } from './options.ts'
 import type { DefineOptions } from './define.ts'
+import type { FlowOptions, FlowShape } from './flow.ts'
 import type { HookOf, TaskHookName } from './hooks.ts'
-import type { QueueCounts, TaskPage, TaskRecord } from './record.ts'
+import type { FlowProgress, QueueCounts, TaskPage, TaskRecord } from './record.ts'
 import type { Schedules, ScheduleSpec } from './schedule.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
 import type { TaskName } from './tasks-by-name.ts'
@@ -52,38 +54,44 @@ export interface FastifyTasks<
    * FST_TASKS_OPTION_CLASH
    */
   define<
-    Data = never, Result = never, Progress = never, const Name extends string = string,
-    const DataSchema = unknown, const ResultSchema = unknown, const ProgressSchema = unknown
+    Data = never, Result = never, Progress = never, Previous = never, const Name extends string = string,
+    const DataSchema = unknown, const ResultSchema = unknown, const ProgressSchema = unknown,
+    const PreviousSchema = unknown
   > (
     name: Name,
     options: DefineOptions<TaskSchemas<
       DataSchema & DataAgrees<Provider, DataSchema, Name>,
       ResultSchema & ResultAgrees<Provider, ResultSchema, Name>,
-      ProgressSchema & ProgressAgrees<Provider, ProgressSchema, Name>
+      ProgressSchema & ProgressAgrees<Provider, ProgressSchema, Name>,
+      PreviousSchema
     >, Instance, KnownTypes<Provider, Name, DataSchema, ResultSchema, ProgressSchema>>,
     handler?: TaskHandler<
       HandlerData<Provider, DataSchema, Name, Data>,
       HandlerResult<Provider, ResultSchema, Name, Result>,
       HandlerProgress<Provider, ProgressSchema, Name, Progress>,
-      Instance
+      Instance,
+      HandlerPrevious<Provider, PreviousSchema, Name, Previous>
     > & ResultFits<Provider, ResultSchema, Name, Result>
   ): Task<
     TaskData<Provider, DataSchema, Name, Data>,
     TaskResult<Provider, ResultSchema, Name, Result>,
-    TaskProgress<Provider, ProgressSchema, Name, Progress>
+    TaskProgress<Provider, ProgressSchema, Name, Progress>,
+    HandlerPrevious<Provider, PreviousSchema, Name, Previous>
   >
-  define<Data = never, Result = never, Progress = never, const Name extends string = string> (
+  define<Data = never, Result = never, Progress = never, Previous = never, const Name extends string = string> (
     name: Name,
     handler?: TaskHandler<
       HandlerData<Provider, unknown, Name, Data>,
       HandlerResult<Provider, unknown, Name, Result>,
       HandlerProgress<Provider, unknown, Name, Progress>,
-      Instance
+      Instance,
+      HandlerPrevious<Provider, unknown, Name, Previous>
     > & ResultFits<Provider, unknown, Name, Result>
   ): Task<
     TaskData<Provider, unknown, Name, Data>,
     TaskResult<Provider, unknown, Name, Result>,
-    TaskProgress<Provider, unknown, Name, Progress>
+    TaskProgress<Provider, unknown, Name, Progress>,
+    HandlerPrevious<Provider, unknown, Name, Previous>
   >
   /**
    * Adds a hook for the tasks that this scope defines, and the scopes inside of it. See docs/guides/hooks.md.
@@ -119,6 +127,13 @@ export interface FastifyTasks<
   enqueueMany<Name extends TaskName> (
     name: Name, items: Array<EnqueueItem<NamedData<Name>>>
   ): Promise<Array<TaskHandle<NamedResult<Name>, NamedProgress<Name>>>>
+  /**
+   * Enqueues a flow: tasks that wait for each other, written with `chain`, `group`, `chord` and `flow`. All is checked
+   * before anything is stored. The handle, `status`, `cancel`, `retry` and the routes work as for a task.
+   * @throws FST_TASKS_FLOW_INVALID, FST_TASKS_FLOW_TOO_LARGE, FST_TASKS_FLOW_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN;
+   *   and as `enqueue`, for each member
+   */
+  enqueueFlow<Result> (shape: FlowShape<Result, any>, options?: FlowOptions): Promise<TaskHandle<Result, FlowProgress>>
   /**
    * Reads the record of a task. Resolves with null if there is none. One round trip, however long the queue is.
    * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE

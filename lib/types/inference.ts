@@ -8,7 +8,7 @@
 import type { FastifyTypeProvider } from 'fastify'
 import type { Tasks } from './tasks-by-name.ts'
 
-type Part = 'data' | 'result' | 'progress'
+type Part = 'data' | 'result' | 'progress' | 'previous'
 
 /** The type that a handler receives, as a route's handler receives its body. */
 type Received<Provider extends FastifyTypeProvider, Schema> = (Provider & { schema: Schema })[Late<'validator', Schema>]
@@ -75,6 +75,10 @@ type KnownResult<Provider extends FastifyTypeProvider, Schema, Name> =
 /** The progress that a handler may report. */
 export type HandlerProgress<Provider extends FastifyTypeProvider, Schema, Name, Given> =
   FirstKnown<Handed<Provider, Schema>, Merged<Name, 'progress'>, Or<Given, any>>
+
+/** What comes before the task in a chain. */
+export type HandlerPrevious<Provider extends FastifyTypeProvider, Schema, Name, Given> =
+  FirstKnown<Received<Provider, Schema>, Merged<Name, 'previous'>, Or<Given, unknown>>
 
 /** The data that a task is enqueued with. */
 export type TaskData<Provider extends FastifyTypeProvider, Schema, Name, Given> =

@@ -24,7 +24,7 @@ export interface BackoffOptions {
 export type BackoffStrategy = (attempt: number, backoff: BackoffOptions, error: Error) => number
 
 /** Schemas of a task: JSON Schema, or what the app's validator and serializer compilers accept (TypeBox, zod). */
-export interface TaskSchemas<Data = unknown, Result = unknown, Progress = unknown> {
+export interface TaskSchemas<Data = unknown, Result = unknown, Progress = unknown, Previous = unknown> {
   /**
    * Validates the data at enqueue, as a request body is validated, and again in the worker. The data is stored with
    * Ajv's changes (coercion, defaults). zod's transforms run in the worker. Default: no validation.
@@ -34,6 +34,8 @@ export interface TaskSchemas<Data = unknown, Result = unknown, Progress = unknow
   result?: Result
   /** Serialises the progress. Properties that the schema does not name are removed. Default: JSON.stringify. */
   progress?: Progress
+  /** Validates what comes before the task in a chain: what `task.previous()` resolves with. Default: no validation. */
+  previous?: Previous
 }
 
 /**
@@ -91,8 +93,12 @@ export interface ResultOptions {
 
 /** Options of `fastify.tasks.list`. */
 export interface ListOptions {
-  /** List tasks in this state. */
-  state: TaskState
+  /** List tasks in this state. Required, but with `kind` or `flow`. Default: none. */
+  state?: TaskState
+  /** `flow` lists flows instead of tasks, newest first. Not together with `state`. Default: `task`. */
+  kind?: 'task' | 'flow'
+  /** List the members of the flow with this id, in its order. Not together with `state`. Default: none. */
+  flow?: string
   /** List tasks of this queue. Default: all queues that are known here, one after the other. */
   queue?: string
   /** List tasks of this name. Default: all names. */

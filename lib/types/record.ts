@@ -33,6 +33,22 @@ export interface ScheduledTick {
   missed: number
 }
 
+/** The flow that a task is a member of, as the record shows it. The flow's own record has `done` and `total`. */
+export interface FlowMembership {
+  id: string
+  /** The member's name in the flow. Null for the flow itself. */
+  key: string | null
+  /** How many members have ended, and how many there are. Null for a member. */
+  done: number | null
+  total: number | null
+}
+
+/** The progress of a flow. */
+export interface FlowProgress {
+  done: number
+  total: number
+}
+
 /** What `fastify.tasks.status(id)` and `GET /tasks/:id` return. Times are ISO 8601, or null. */
 export interface TaskRecord<Result = unknown, Progress = unknown> {
   id: string
@@ -56,6 +72,8 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   finishedAt: string | null
   /** The tick of the schedule that enqueued it. Null if no schedule did. */
   schedule: ScheduledTick | null
+  /** The flow that it is a member of, or that it is. Otherwise null. */
+  flow: FlowMembership | null
   result: Result | null
   error: TaskErrorRecord | null
   /** Only if the task has `expose: ['data']`. */

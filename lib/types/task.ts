@@ -3,6 +3,7 @@
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { EnqueueArguments, EnqueueItem, ResultOptions } from './options.ts'
+import type { Signature, SignatureArguments, TaskFlow } from './flow.ts'
 import type { ScheduledTick, TaskRecord } from './record.ts'
 
 /**
@@ -49,7 +50,7 @@ export interface TaskHandle<Result = unknown, Progress = unknown> {
 }
 
 /** What a handler gets in addition to its data. */
-export interface TaskContext<Data = unknown, Progress = unknown> {
+export interface TaskContext<Data = unknown, Progress = unknown, Previous = unknown> {
   readonly id: string
   readonly name: string
   readonly queue: string
@@ -66,6 +67,19 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
   readonly tracestate: string | null
   /** The tick of the schedule that enqueued it, or null. */
   readonly schedule: ScheduledTick | null
+  /** The flow that it is a member of, or null. */
+  readonly flow: TaskFlow | null
+  /**
+   * In a flow: what came before. One result; a list of them after a group; an object of them by name in a graph.
+   * Undefined if nothing came before.
+   * @throws FST_TASKS_NOT_IN_FLOW, FST_TASKS_FLOW_RESULT_GONE, FST_TASKS_DATA_REFUSED
+   */
+  previous (): Promise<Previous>
+  /**
+   * In a flow: all results of what came before, as a list, or as an object by name in a graph. Unchecked.
+   * @throws FST_TASKS_NOT_IN_FLOW, FST_TASKS_FLOW_RESULT_GONE
+   */
+  results<Results = any> (): Promise<Results>
   /** The instance on which the task was defined. The same as a handler's `this`, for arrow functions. */
   readonly app: FastifyInstance
   /** Aborted on timeout, cancel, shutdown, and if the claim was lost. `signal.reason.code` says why. */
@@ -88,12 +102,16 @@ export interface TaskContext<Data = unknown, Progress = unknown> {
 }
 
 /** Runs a task. `define` infers all four types from a function. A handler in a file of its own may state them. */
-export type TaskHandler<Data = any, Result = unknown, Progress = any, Instance = FastifyInstance> = (
-  this: Instance, data: Data, task: TaskContext<Data, Progress>
-) => Promise<Result> | Result
+export type TaskHandler<
+  Data = any, Result = unknown, Progress = any, Instance = FastifyInstance, Previous = any
+> = (this: Instance, data: Data, task: TaskContext<Data, Progress, Previous>) => Promise<Result> | Result
 
-/** What a handler in a thread gets in addition to its data. There is no Fastify instance in a thread. */
-export type ThreadTask<Data = any, Progress = any> = Omit<TaskContext<Data, Progress>, 'app'>
+/**
+ * What a handler in a thread gets in addition to its data. There is no Fastify instance in a thread, and no task to add
+ * to a flow.
+ */
+export type ThreadTask<Data = any, Progress = any, Previous = any> =
+  Omit<TaskContext<Data, Progress, Previous>, 'app' | 'flow'>
 
 /** The default export of a task's `thread` file. It has no `this`. */
 export type ThreadHandler<Data = any, Result = unknown, Progress = any> = (
@@ -101,11 +119,13 @@ export type ThreadHandler<Data = any, Result = unknown, Progress = any> = (
 ) => Promise<Result> | Result
 
 /** A task, as `define` returns it. */
-export interface Task<Data = any, Result = unknown, Progress = any> {
+export interface Task<Data = any, Result = unknown, Progress = any, Previous = unknown> {
   readonly name: string
   readonly queue: string
   /** Enqueues one task. See `FastifyTasks.enqueue`. */
   enqueue (...args: EnqueueArguments<Data>): Promise<TaskHandle<Result, Progress>>
   /** Enqueues many tasks in few round trips. See `FastifyTasks.enqueueMany`. */
   enqueueMany (items: Array<EnqueueItem<Data>>): Promise<Array<TaskHandle<Result, Progress>>>
+  /** The task with its data, as a member of a flow. See `FastifyTasks.enqueueFlow`. */
+  signature (...args: SignatureArguments<Data>): Signature<Result, Previous>
 }

@@ -3,7 +3,9 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
+import type { Templates } from '../flows/plan.ts'
 import type { Settings } from '../options.ts'
+import type { Queue } from '../store/contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 
@@ -16,6 +18,10 @@ export interface ConsumerContext {
   readonly definitions: ReadonlyMap<string, Definition>
   readonly clock: StoreClock
   readonly pubSub: PubSub
+  /** Any queue by its name, also one that the app does not know. */
+  readonly queueOf: (name: string) => Queue
+  /** What checks a task that is added to a flow. */
+  readonly templates: Templates
   readonly log: FastifyBaseLogger
   /** Called when a call to the store failed, which is about to be repeated. */
   readonly onCallFailed: () => void

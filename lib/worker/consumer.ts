@@ -11,6 +11,7 @@
  * connection of its own.
  */
 import { Claimer } from './claimer.ts'
+import { ConsumerFlows } from './consumer-flows.ts'
 import { collectLastClaims } from './last-claims.ts'
 import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
@@ -21,7 +22,7 @@ import { Upkeep } from './upkeep.ts'
 import { setImmediate } from '../timers.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
-import type { ClaimRef, ClaimReply, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
+import type { ClaimRef, ClaimReply, ClaimStatus, Queue, Settlement, StoreConnection } from '../store/contract.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 
 /** Bounds one Lua call. */
@@ -43,6 +44,7 @@ export class QueueConsumer {
   readonly #claimer: Claimer
   readonly #prefetchWindow: PrefetchWindow
   readonly #prefetched: PrefetchBuffer
+  readonly #flows: ConsumerFlows
   readonly #settlements: SettlementBatcher
   readonly #runner: Runner
   readonly #upkeep: Upkeep
@@ -65,8 +67,10 @@ export class QueueConsumer {
     this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue, calls: this.#calls })
     this.#prefetchWindow = new PrefetchWindow(context.concurrency)
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
-    const onSettled = (task: ClaimedTask): void => {
+    this.#flows = new ConsumerFlows(context, connection, this.#calls)
+    const onSettled = (task: ClaimedTask, settlement: Settlement, status: ClaimStatus): void => {
       this.#runner.forget(task)
+      if (task.stored.options.flow && status === 'owned') this.#flows.tell(task, settlement)
       if (task.stored.options.schedule) this.#upkeep.onTickEnded()
     }
     this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
@@ -81,6 +85,7 @@ export class QueueConsumer {
       queue: this.#queue,
       calls: this.#calls,
       settlements: this.#settlements,
+      flows: this.#flows.engine,
       onEnded: startedAt => this.#prefetchWindow.taskEnded(startedAt),
       onSlotFree: () => this.#onSlotFree()
     })
@@ -97,6 +102,7 @@ export class QueueConsumer {
       queue: this.#queue,
       connection: this.#options.connection,
       calls: this.#calls,
+      flows: this.#flows.engine,
       claims: () => this.#claims(),
       oldestClaim: () => this.#claimer.oldestWith(this.#claims()),
       running: () => this.#runner.running(),
@@ -271,12 +277,14 @@ export class QueueConsumer {
   async idle (): Promise<void> {
     await this.#collected
     await this.#runner.idle()
+    await this.#flows.drained()
   }
 
   /** Aborts what runs, and releases what does not finish. Call `close` if it takes too long. */
   async handBack (): Promise<void> {
     this.#runner.abortAll('shutdown')
     await Promise.all([this.#collected, this.#runner.handBack()])
+    await this.#flows.drained()
   }
 
   close (): void {

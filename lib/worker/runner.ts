@@ -11,6 +11,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AttemptOwner } from '../attempt/attempt.ts'
 import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
 import { isTerminal, type StoredTask } from '../records/task-record.ts'
+import { MemberContext } from '../flows/member-context.ts'
+import { templateOf } from '../flows/plan.ts'
 import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
 import * as errors from '../errors.ts'
@@ -24,6 +26,9 @@ import type { PrefetchedJob } from './prefetch.ts'
 import type { Settings } from '../options.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
 import type { ClaimRef, ClaimStatus, ConsumerQueue, ExhaustedTask, ProducerQueue } from '../store/contract.ts'
+import type { FlowEngine } from '../flows/engine.ts'
+import type { Templates } from '../flows/plan.ts'
+import type { StoredMembership } from '../records/membership.ts'
 import type { StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
@@ -41,6 +46,8 @@ export interface RunnerOptions {
   concurrency: number
   calls: PersistentCalls
   settlements: SettlementBatcher
+  flows: FlowEngine
+  templates: Templates
   log: FastifyBaseLogger
   instance: string
   worker: string
@@ -157,6 +164,11 @@ export class Runner implements AttemptOwner {
     return this.#options.runInThread(file, attempt, attempt.definition.options.schema?.result !== undefined)
   }
 
+  flowOf (_attempt: Attempt, member: StoredMembership): MemberContext {
+    const { flows, templates } = this.#options
+    return new MemberContext(flows, member, signature => templateOf(templates, signature))
+  }
+
   traceOf (traced: Attempt): telemetry.AttemptEvent | null {
     if (!telemetry.attemptsAreTraced()) return null
     const { instance, worker } = this.#options
@@ -227,10 +239,10 @@ export class Runner implements AttemptOwner {
     const now = clock.now()
     if (isTerminal(readStored(text, now).stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
     const task = toClaimedTask(text, { id, token }, queue.name, settings, ++this.#order, now)
-    if (stalls <= settings.maxStalls) return settlements.settle(finish('cancelled', task))
+    if (stalls <= settings.maxStalls) return settlements.settle(finish('cancelled', task), task)
     const fields = { event: 'task.stalled_too_often', taskId: id, task: task.stored.data.name, stalls }
     log.error(fields, 'task failed: it stalled too often, its worker died or lost its lease each time')
-    settlements.settle(failStalled(stalls, task))
+    settlements.settle(failStalled(stalls, task), task)
     this.#callStalledHooks(task, { outcome: 'failed' }, new errors.TaskStalled(stalls, settings.maxStalls))
   }
 

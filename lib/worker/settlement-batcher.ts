@@ -29,7 +29,7 @@ export interface SettlementBatcherOptions {
   instance: string
   worker: string
   /** Called when the outcome of a task is written, or was dropped. */
-  onSettled: (task: ClaimedTask) => void
+  onSettled: (task: ClaimedTask, settlement: Settlement, status: ClaimStatus) => void
 }
 
 export class SettlementBatcher {
@@ -107,10 +107,11 @@ export class SettlementBatcher {
     telemetry.settlements.publish({ instance, worker, queue: queue.name, count: statuses.length, lost })
   }
 
-  #onReply ({ id, outcome }: Settlement, task: ClaimedTask | null, status: ClaimStatus): void {
+  #onReply (settlement: Settlement, task: ClaimedTask | null, status: ClaimStatus): void {
+    const { id, outcome } = settlement
     const { calls, log, onSettled } = this.#options
     if (status === 'cancelRequested' && task) return this.finish('cancelled', task)
-    if (task) onSettled(task)
+    if (task) onSettled(task, settlement, status)
     if (status === 'lost' && !calls.closed) logDroppedOutcome(log, { taskId: id, outcome })
   }
 

@@ -6,7 +6,7 @@ import * as errors from '../errors.ts'
 import { backoffMs } from './backoff.ts'
 import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
 import { afterRetry, beforeRetries } from '../records/stored-backoff.ts'
-import { appendOutcome, attemptsMade, encode, isNewRecord, type StoredTask } from '../records/task-record.ts'
+import { appendOutcome, attemptsMade, encode, isNewRecord, ttlOf, type StoredTask } from '../records/task-record.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { Settlement } from '../store/contract.ts'
@@ -37,7 +37,7 @@ export function finish (
 ): Settlement {
   const { claim: { id, token }, stored, settings } = task
   const text = finishedRecord(state, task, json, failure, made)
-  const ms = stored.options.ttl ?? settings.resultTtl
+  const ms = ttlOf(stored.options, settings.resultTtl)
   const event = beeEvent(id, stored, state, json ?? (failure ? JSON.stringify(failure.error.message) : undefined))
   return { id, token, outcome: state, text, ms, event }
 }

@@ -1,12 +1,13 @@
 /**
  * Queues the delayed tasks of one queue, and fires the ticks of its schedules, when they are due, together with its
- * other workers. A few of them are timekeepers: they hear of tasks that are due before all others, and call the store
- * at each due time. The others only look from time to time: they queue what is overdue, and become timekeepers if there
- * are too few.
+ * other workers. Looks at flows that had no change for a while. A few workers are timekeepers: they hear of tasks that
+ * are due before all others, and call the store at each due time. The others only look from time to time: they queue
+ * what is overdue, and become timekeepers if there are too few.
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
+import type { FlowSweep } from '../flows/flow-sweep.ts'
 import type { Ticker } from '../schedules/ticker.ts'
 import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
@@ -20,6 +21,8 @@ export interface TimekeeperOptions {
   log: FastifyBaseLogger
   /** Fires the ticks of schedules that are due. */
   ticker: Ticker
+  /** Looks at flows. */
+  sweep: FlowSweep
 }
 
 /** A third of the time for which the store keeps a seat, in ms. */
@@ -66,15 +69,22 @@ export class Timekeeper {
     let wait = LOOK_MS
     await this.#repeater.turn('queueing of due tasks', async () => {
       const { upkeep, worker, ticker } = this.#options
-      const { isTimekeeper, next, now, tick, held } = await upkeep.queueDue(worker)
+      const { isTimekeeper, next, now, tick, held, flow } = await upkeep.queueDue(worker)
+      if (flow !== null && flow <= now) void this.#sweepFlows()
       const isDue = tick !== null && tick <= now
-      if (isTimekeeper) wait = Math.min(wait, (next ?? Infinity) - now + 1, isDue ? wait : (tick ?? Infinity) - now + 1)
+      const dueIn = (time: number | null): number => time === null || time <= now ? Infinity : time - now + 1
+      if (isTimekeeper) wait = Math.min(wait, (next ?? Infinity) - now + 1, dueIn(tick), dueIn(flow))
       if (isDue) await this.#fire(tick)
       else if (held > 0) await ticker.fireDue()
       await this.#listen(isTimekeeper)
     })
     this.#looking = false
     this.#lookIn(this.#lookAgain ? 0 : wait)
+  }
+
+  /** Not awaited: it may take long, and delayed tasks are due meanwhile. */
+  async #sweepFlows (): Promise<void> {
+    await this.#repeater.turn('look for flows', async () => { await this.#options.sweep.lookAtDue() })
   }
 
   /** Looks again for the tick that follows. Not if this one stays due: a schedule that cannot be read would spin. */

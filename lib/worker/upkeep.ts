@@ -6,9 +6,11 @@ import { LeaseRenewer } from './lease-renewer.ts'
 import { Maintenance } from './maintenance.ts'
 import { Sweeper } from './sweeper.ts'
 import { Timekeeper } from './timekeeper.ts'
+import { FlowSweep } from '../flows/flow-sweep.ts'
 import { Ticker } from '../schedules/ticker.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
+import type { FlowEngine } from '../flows/engine.ts'
 import type { ClaimRef, ClaimStatus, ExhaustedTask, Queue, StoreConnection } from '../store/contract.ts'
 
 export interface UpkeepOptions {
@@ -16,6 +18,7 @@ export interface UpkeepOptions {
   queue: Queue
   connection: StoreConnection
   calls: PersistentCalls
+  flows: FlowEngine
   /** The claims that are held now. */
   claims: () => ClaimRef[]
   /** The number of the oldest claim that is held or on its way. */
@@ -42,7 +45,8 @@ export class Upkeep {
     this.#sweeper = upkeep && new Sweeper({ ...options, ...context, queue: name, upkeep })
     const { schedules } = options.queue
     const ticker = new Ticker({ queue: name, schedules, log, instance, worker })
-    this.#timekeeper = upkeep && new Timekeeper({ ...options, ...context, upkeep, ticker })
+    const sweep = new FlowSweep({ engine: options.flows, home: name, quiet: stallInterval, log })
+    this.#timekeeper = upkeep && new Timekeeper({ ...options, ...context, upkeep, ticker, sweep })
     this.#maintenance = upkeep && new Maintenance({ ...options, ...context, upkeep })
   }
 

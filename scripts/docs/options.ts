@@ -1,6 +1,8 @@
 /** The tables of docs/reference/options.md: from the interfaces of the options, their defaults and their checks. */
 import { inspect } from 'node:util'
-import { defaults, drainDefaults, listDefaults, routesDefaults, workerDefaults } from '../../lib/options.ts'
+import {
+  defaults, drainDefaults, flowDefaults, listDefaults, routesDefaults, workerDefaults
+} from '../../lib/options.ts'
 import { code, table } from './markdown.ts'
 import { probedApp, probes, rulesOf } from './rules.ts'
 import { readInterface, type Member } from './source.ts'
@@ -43,6 +45,8 @@ const sections: Section[] = [
   { name: 'DrainOptions', title: 'drain(options)', defaults: drainDefaults },
   { name: 'AdvanceOptions', title: 'advance(ms, options)', defaults: drainDefaults },
   { name: 'ScheduleOptions', title: 'schedules' },
+  { name: 'FlowOptions', title: 'enqueueFlow(shape, options)', defaults: flowDefaults },
+  { name: 'SignatureOptions', title: 'signature(data, options): those of enqueue but id, and' },
   { name: 'RunWorkerOptions', title: 'runWorker(options)' }
 ]
 

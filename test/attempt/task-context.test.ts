@@ -5,8 +5,8 @@
 import t from 'tap'
 import { build } from '../support/helpers.ts'
 
-const NAMES = ['attempt', 'attempts', 'data', 'id', 'log', 'name', 'queue', 'reportProgress', 'requestId', 'schedule',
-  'signal', 'traceparent', 'tracestate', 'updateState']
+const NAMES = ['attempt', 'attempts', 'data', 'id', 'log', 'name', 'previous', 'queue', 'reportProgress', 'requestId',
+  'results', 'schedule', 'signal', 'traceparent', 'tracestate', 'updateState']
 
 /** All members of an object, own or inherited, without those of Object.prototype. */
 function namesOf (value: object): string[] {
@@ -23,7 +23,7 @@ t.test('members of task in the worker\'s process', async t => {
   })
   await app.tasks.startWorker()
   const task = await app.tasks.enqueue('x')
-  t.same(await task.result(), ['app', ...NAMES].sort())
+  t.same(await task.result(), ['app', 'flow', ...NAMES].sort())
 })
 
 t.test('members of task in a thread', async t => {

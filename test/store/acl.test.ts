@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
-import tasks from '../../lib/plugin.ts'
+import tasks, { chord } from '../../lib/plugin.ts'
+import type { Task } from '../../lib/types.ts'
 import { build, connect, logger, reaches, until } from '../support/helpers.ts'
 
 /** The words of the rule in a page, for the user "app". */
@@ -31,8 +32,9 @@ for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
     const { admin, url } = await serverWith(t, ruleIn(page))
     const log = logger()
     const options = { redis: url, prefix: 'bq', worker: true, stallInterval: 1_000, resultTtl: 500 }
+    let x!: Task
     const app = await build(t, options, app => {
-      app.tasks.define('x', async (_data, task) => {
+      x = app.tasks.define<any>('x', async (_data, task) => {
         await task.updateState('ON', 1)
         return 'done'
       })
@@ -52,6 +54,8 @@ for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
     for (const state of states) await app.tasks.list({ state })
     await app.tasks.counts()
     await until('the worker reports', async () => (await app.tasks.workers()).length === 1)
+    const flow = chord([x.signature(), x.signature()], x.signature())
+    t.equal(await (await app.tasks.enqueueFlow(flow)).result({ timeout: 20_000 }), 'done')
     const { schedules } = app.tasks
     await schedules.set('s', { task: 'x', every: 100, overlap: 'queue' })
     await until('a tick fires', async () => (await schedules.get('s'))!.fired > 0)

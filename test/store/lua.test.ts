@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { scriptKeys } from '../../lib/store/redis/keys.ts'
+import { flowScriptKeys, scriptKeys } from '../../lib/store/redis/keys.ts'
 import { scripts } from '../../lib/store/redis/lua.generated.ts'
 
 const LUA = 'lib/store/redis/lua'
@@ -40,6 +40,11 @@ t.test('every include has a header: what it is for, and what it defines', async 
 t.test('the keys in a header are those that keys.ts passes, in the same order', async t => {
   for (const [name, keys] of Object.entries(scriptKeys)) {
     const [, listed] = /\nKEYS([^]*?)\nARGV/.exec(read(`${name}.lua`))!
+    t.strictSame([...listed!.matchAll(/(\d+) (\S+)/g)].map(match => match[2]), keys, name)
+  }
+  for (const [name, [queue, parts]] of Object.entries(flowScriptKeys)) {
+    const [, listed] = /\nKEYS([^]*?)\nARGV/.exec(read(`${name}.lua`))!
+    const keys = [...queue, ...parts.map(part => part === '' ? 'flow' : part)]
     t.strictSame([...listed!.matchAll(/(\d+) (\S+)/g)].map(match => match[2]), keys, name)
   }
 })

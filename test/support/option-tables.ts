@@ -108,7 +108,7 @@ const anySchema: Row = {
   expected: 'a schema',
   fix: 'For example { type: "object"'
 }
-export const schema: Table = { data: anySchema, result: anySchema, progress: anySchema }
+export const schema: Table = { data: anySchema, result: anySchema, progress: anySchema, previous: anySchema }
 export const enqueue: Table = {
   ...ofEveryTask,
   queue: named('"mail"'),

@@ -29,6 +29,8 @@ await import('../hooks/pre-enqueue.test.ts')
 await import('../hooks/attempt.test.ts')
 await import('../hooks/recipes.test.ts')
 await import('../schedules/schedules.test.ts')
+await import('../flows/shapes.test.ts')
+await import('../flows/ends.test.ts')
 await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 

@@ -8,13 +8,15 @@
  * 3. A task wakes all workers that wait. Most of them get nothing, and wait again.
  * 4. All changes are published: all listeners are in this process.
  */
-import { decodeProgress } from '../../records/progress.ts'
-import { isTerminal, type LiveState } from '../../records/task-record.ts'
+import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { byClaim, isRetrying } from './reads.ts'
+import { byClaim, isRetrying, toRawTask } from './reads.ts'
+import { flowsOf, membershipIn } from './flow-host.ts'
 import { LastClaims, type ClaimKind } from './last-claims.ts'
 import { MemorySchedules } from './schedules.ts'
+import type { MemoryFlows } from './flows.ts'
+import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
 import { WorkerReports } from './worker-reports.ts'
@@ -23,17 +25,6 @@ import type {
   PurgeReply, Queue, RawTask, RetryReply, Settlement
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
-
-/** What a queue needs of its store. */
-export interface MemoryQueueHost {
-  now (): number
-  publish (channel: string, message: string): void
-  /** Called when tasks were queued. */
-  onQueued (queue: MemoryQueue): void
-  isUnfinished (queue: string, id: string): boolean
-  /** Called after a change if no task is waiting and none is running. */
-  onIdle (): void
-}
 
 export class MemoryQueue implements Queue {
   readonly name: string
@@ -53,16 +44,21 @@ export class MemoryQueue implements Queue {
     enqueue: (id, text, delay) => { this.#add(delay === null ? { id, text } : { id, text, delay }) }
   })
 
+  readonly flows: MemoryFlows
+
   constructor (name: string, host: MemoryQueueHost) {
     this.name = name
     this.#host = host
+    const publish = (id: string, change: string): void => this.#publishChange(id, change)
+    const onChanged = (): void => this.#checkIdle()
+    this.flows = flowsOf({ host, records: this.#records, lists: this.#lists, publish, onChanged })
   }
 
   over (): MemoryQueue { return this }
   get upkeep (): null { return null }
   async close (): Promise<void> {}
   // For the store
-  get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 }
+  get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 && this.flows.idle }
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
   isUnfinished (id: string): boolean { return this.#records.has(id) && !this.#lists.hasFinished(id) }
   get delayed (): number { return this.#lists.delayed.size }
@@ -73,6 +69,7 @@ export class MemoryQueue implements Queue {
   onClockMoved (): void {
     const now = this.#host.now()
     for (const id of this.#lists.takeExpired(now)) this.#records.delete(id)
+    this.flows.onClockMoved()
     this.#enqueue(this.#lists.delayed.takeUntil(now))
   }
 
@@ -105,13 +102,7 @@ export class MemoryQueue implements Queue {
   async readTask (id: string): Promise<RawTask | null> {
     const text = this.#records.get(id)
     if (text === undefined) return null
-    const live: LiveState = {}
-    const [claim, progress] = [this.#claims.get(id), this.#progress.get(id)]
-    const delayedTo = this.#lists.delayed.timeOf(id)
-    if (claim) live.claimedAt = claim.at
-    if (delayedTo !== undefined) live.delayedTo = delayedTo
-    if (progress) live.progress = decodeProgress(progress)
-    return { text, raw: Buffer.from(text), live }
+    return toRawTask(text, this.#claims.get(id), this.#progress.get(id), this.#lists.delayed.timeOf(id))
   }
 
   async cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
@@ -134,6 +125,7 @@ export class MemoryQueue implements Queue {
   }
 
   #finish (id: string, state: TerminalState, text: string, ttl: number): void {
+    if (membershipIn(text)) this.#host.onMemberEnded(id)
     if (ttl <= 0) return void this.#records.delete(id)
     this.#records.set(id, text)
     this.#lists.finished[state].put(id, this.#host.now() + ttl)
@@ -151,7 +143,7 @@ export class MemoryQueue implements Queue {
   async remove (id: string): Promise<RemoveOutcome> {
     if (!this.#records.has(id)) return 'unknown'
     if (this.#claims.has(id)) return 'active'
-    this.#forget(id)
+    this.#endRemoved(id)
     this.#checkIdle()
     return 'removed'
   }
@@ -159,9 +151,15 @@ export class MemoryQueue implements Queue {
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
     const isKept = (id: string): boolean => !retrying && isRetrying(this.#records.get(id))
     const { gone, position } = this.#lists.takeNotStarted(limit, isKept, after)
-    for (const id of gone) this.#forget(id)
+    const members = gone.flatMap(id => membershipIn(this.#records.get(id)) ?? [])
+    for (const id of gone) this.#endRemoved(id)
     this.#checkIdle()
-    return { removed: gone.length, after: position }
+    return { removed: gone.length, members, after: position }
+  }
+
+  #endRemoved (id: string): void {
+    if (membershipIn(this.#records.get(id)) && !this.#lists.hasFinished(id)) this.#host.onMemberEnded(id)
+    this.#forget(id)
   }
 
   #forget (id: string): void {

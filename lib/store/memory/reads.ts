@@ -2,6 +2,21 @@
  * What the queue in memory reads from its claims and records as the scripts do in Redis.
  */
 
+import { decodeProgress } from '../../records/progress.ts'
+import type { LiveState } from '../../records/task-record.ts'
+import type { RawTask } from '../contract.ts'
+
+/** A task as it is stored. */
+export function toRawTask (
+  text: string, claim: { at: number } | undefined, progress: string | undefined, delayedTo: number | undefined
+): RawTask {
+  const live: LiveState = {}
+  if (claim) live.claimedAt = claim.at
+  if (delayedTo !== undefined) live.delayedTo = delayedTo
+  if (progress) live.progress = decodeProgress(progress)
+  return { text, raw: Buffer.from(text), live }
+}
+
 /** Ids by the time of their claims. Redis compares ids by their bytes. */
 export function byClaim (claims: ReadonlyMap<string, { at: number }>): string[] {
   const byBytes = (one: string, other: string): number => Buffer.compare(Buffer.from(one), Buffer.from(other))

@@ -6,7 +6,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter, once } from 'node:events'
 import * as errors from '../../errors.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { MemoryQueue, type MemoryQueueHost } from './queue.ts'
+import { MemoryQueue } from './queue.ts'
+import type { MemoryQueueHost } from './queue-host.ts'
 import { MemorySchedulePlaces } from './schedules.ts'
 import { appTime } from '../../timers.ts'
 import type { StoreConnection } from '../contract.ts'
@@ -70,6 +71,7 @@ export class MemoryStore implements Store, MemoryQueueHost {
   readonly pubSub = new MemoryPubSub()
   readonly schedulePlaces = new MemorySchedulePlaces(() => this.clock.now())
   readonly #queues: MemoryQueue[] = []
+  readonly #untold = new Set<string>()
   readonly #events = new EventEmitter().setMaxListeners(0)
 
   /** Called with the name of a queue when tasks were queued there. */
@@ -89,7 +91,10 @@ export class MemoryStore implements Store, MemoryQueueHost {
 
   now (): number { return this.clock.now() }
   publish (channel: string, message: string): void { this.pubSub.publish(channel, message) }
-  onQueued (queue: MemoryQueue): void { this.onWaiting(queue.name) }
+  onQueued (queue: { readonly name: string }): void { this.onWaiting(queue.name) }
+  /** A member of a flow ended, and its flow was not told yet. */
+  onMemberEnded (id: string): void { this.#untold.add(id) }
+  onTold (id: string): void { this.#untold.delete(id) }
 
   isUnfinished (name: string, id: string): boolean {
     return this.#queues.some(queue => queue.name === name && queue.isUnfinished(id))
@@ -100,7 +105,7 @@ export class MemoryStore implements Store, MemoryQueueHost {
   // For those who move the clock
 
   /** True if no task is waiting and none is running. */
-  get idle (): boolean { return this.#queues.every(queue => queue.idle) }
+  get idle (): boolean { return this.#untold.size === 0 && this.#queues.every(queue => queue.idle) }
 
   /** How many tasks are delayed, or between two attempts. */
   get delayed (): number { return this.#queues.reduce((sum, queue) => sum + queue.delayed, 0) }
@@ -108,9 +113,9 @@ export class MemoryStore implements Store, MemoryQueueHost {
   /** When the next of these tasks is due. Null if there is none. */
   get dueTask (): number | null { return earliest(this.#queues.map(queue => queue.due)) }
 
-  /** When the next of them, or the next tick of a schedule, is due, ms since 1970. Null if there is none. */
+  /** When the next of them, a tick of a schedule or the end of a flow's life is due, ms since 1970. Null: never. */
   get due (): number | null {
-    return earliest(this.#queues.flatMap(queue => [queue.due, queue.schedules.due]))
+    return earliest(this.#queues.flatMap(queue => [queue.due, queue.schedules.due, queue.flows.due]))
   }
 
   /** The queues that have waiting tasks. */

@@ -15,6 +15,11 @@ export class TaskLists {
     succeeded: new SortedIds(), failed: new SortedIds(), cancelled: new SortedIds(), expired: new SortedIds()
   }
 
+  /** Null if it has not finished. */
+  stateOf (id: string): TerminalState | null {
+    return (Object.keys(this.finished) as TerminalState[]).find(state => this.finished[state].has(id)) ?? null
+  }
+
   hasFinished (id: string): boolean { return Object.values(this.finished).some(ids => ids.has(id)) }
 
   /** Takes up to `count` waiting ids out, oldest first. */

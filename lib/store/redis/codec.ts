@@ -45,9 +45,16 @@ export function toRawTask (reply: any[] | null): RawTask | null {
 const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
 
 /** What queue-due.lua returns. */
-export const toDueReply = ([seat, now, next, tick, held]: number[]): DueReply => ({
-  isTimekeeper: seat === 1, now: now!, next: next! < 0 ? null : next!, tick: tick! < 0 ? null : tick!, held: held!
+export const toDueReply = ([seat, now, next, tick, held, flow]: number[]): DueReply => ({
+  isTimekeeper: seat === 1,
+  now: now!,
+  next: timeOrNull(next!),
+  tick: timeOrNull(tick!),
+  held: held!,
+  flow: timeOrNull(flow!)
 })
+
+const timeOrNull = (time: number): number | null => time < 0 ? null : time
 
 /** What sweep.lua returns. The records of exhausted tasks are still to be read. */
 export function toSweepReply ([position, wait, requeued, flat]: [string, number, string[], any[]]): SweepReply {

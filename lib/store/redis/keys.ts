@@ -7,14 +7,18 @@ import type { ScriptName } from './lua.generated.ts'
 import type { TaskState } from '../../types.ts'
 
 export type Key =
-  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'handoff' |
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
+  'flowsDone' | 'handoff' |
   'heldTicks' | 'jobs' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'schedules' | 'scheduleStates' |
   'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
   'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
   'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
-export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page' | 'place-schedule'>
+export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page' | 'place-schedule' | FlowScript>
+
+/** The scripts that work on the keys of one flow too. */
+export type FlowScript = 'flow-begin' | 'flow-read' | 'flow-step' | 'flow-write'
 
 /** Everything that is stored about an id, but for its record and its places in waiting: the keys of leave.lua. */
 const ABOUT_AN_ID: Key[] = [
@@ -38,14 +42,20 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'handoff'
   ],
   'end-lease': ['leases', 'floors', 'timekeepers', 'lastClaims'],
+  'flow-due': ['flows'],
   heartbeat: ['workers', 'workerInfo'],
   'is-unfinished': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
+  'keep-members': ['jobs', ...ABOUT_AN_ID],
+  'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
   'page-active': ['claims', 'active'],
-  prune: ['jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'],
+  prune: [
+    'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
+    'flowList'
+  ],
   purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
-  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks'],
+  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
@@ -68,6 +78,22 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],
   workers: ['workers', 'workerInfo']
+}
+
+/** What is kept of one flow. The empty part is its state. */
+export type FlowPart = '' | 'nodes' | 'texts' | 'joins' | 'open' | 'pending' | 'edges' | 'todo' | 'ends'
+
+/** The keys of each script of flows: those of the queue, then those of the flow. */
+export const flowScriptKeys: Record<FlowScript, [queue: Key[], flow: FlowPart[]]> = {
+  'flow-begin': [
+    ['jobs', 'flows', 'flowList'], ['', 'nodes', 'texts', 'joins', 'pending', 'open', 'edges', 'todo', 'ends']
+  ],
+  'flow-read': [[], ['', 'nodes', 'open', 'pending', 'todo']],
+  'flow-step': [
+    ['jobs', 'watched', 'flows', 'flowsDone', 'flowList'],
+    ['', 'nodes', 'joins', 'open', 'pending', 'edges', 'todo', 'ends', 'texts']
+  ],
+  'flow-write': [[], ['', 'nodes', 'texts', 'joins', 'pending', 'edges', 'ends']]
 }
 
 /** In which order the ids of a state are read. */
@@ -107,6 +133,15 @@ export class QueueKeys {
   /** The keys of a script. Made once: enqueueing is too frequent to make them for each call. */
   of (script: QueueScript): string[] { return this.#ofScripts[script]! }
 
+  /** A key of one flow. */
+  flow (id: string, part: FlowPart): string { return this.#key(`flow:${id}${part === '' ? '' : ':'}${part}` as Key) }
+
+  ofFlow (script: FlowScript, id: string): string[] {
+    const [queue, flow] = flowScriptKeys[script]
+    return [...queue.map(key => this.#key(key)), ...flow.map(part => this.flow(id, part))]
+  }
+
+  get flowList (): string { return this.#key('flowList') }
   get jobs (): string { return this.#key('jobs') }
   get waiting (): string { return this.#key('waiting') }
   get handoff (): string { return this.#key('handoff') }

@@ -436,6 +436,324 @@ local expiry = now + ARGV[2]
 local page = redis.call('SSCAN', KEYS[1], ARGV[1], 'COUNT', 500)
 for _, id in ipairs(page[2]) do redis.call('ZADD', KEYS[2], 'NX', expiry, id) end
 return page[1]`,
+  'flow-begin': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local id = ARGV[1]
+if redis.call('HEXISTS', KEYS[1], id) == 1 or redis.call('ZSCORE', KEYS[2], id) then return 0 end
+redis.call('HSET', KEYS[1], id, ARGV[2] .. ',"status":"created","progress":null}')
+for i = 4, 12 do redis.call('UNLINK', KEYS[i]) end
+local deadline = string.format('%.0f', now + ARGV[4])
+redis.call('HSET', KEYS[4], 'state', 'building', 'record', ARGV[2], 'ttl', ARGV[3], 'life', ARGV[4],
+  'deadline', deadline, 'failFast', ARGV[5], 'expires', ARGV[6], 'final', ARGV[7] == '' and '0' or '1',
+  'started', now, 'changed', now, 'attempt', 1)
+if ARGV[7] ~= '' then
+  redis.call('HSET', KEYS[5], 'finally', ARGV[7])
+  redis.call('HSET', KEYS[6], 'finally', ARGV[8])
+end
+redis.call('ZADD', KEYS[2], ARGV[9] == '' and deadline or now + ARGV[9], id)
+redis.call('ZADD', KEYS[3], now, id)
+return 1`,
+  'flow-due': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local scored = {}
+for i, id in ipairs(ids) do
+  scored[2 * i - 1], scored[2 * i] = now + ARGV[2], id
+end
+if #ids > 0 then redis.call('ZADD', KEYS[1], unpack(scored)) end
+return ids`,
+  'flow-read': String.raw`local found = redis.call('HMGET', KEYS[1], 'state', 'final', 'started', 'changed', 'deadline', 'cause', 'attempt')
+if not found[1] then return false end
+for i = 2, 7 do found[i] = found[i] or '' end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+found[8] = now
+for i = 2, 4 do found[i + 7] = redis.call(i == 2 and 'HLEN' or 'SCARD', KEYS[i]) end
+for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[5], ARGV[1])) do found[#found + 1] = entry end
+return found`,
+  'flow-step': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function publish_if_watched(watched, prefix, id, change)
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local SLICE = 500
+local id = ARGV[1]
+local state = redis.call('HGET', KEYS[6], 'state')
+if not state then
+  redis.call('ZREM', KEYS[3], id)
+  return { 'gone', 0, 0, 0, 0 }
+end
+redis.call('HSET', KEYS[6], 'changed', now)
+local more, cancels, ends, done, moved = 0, 0, 0, 0, 0
+local entries, skips = {}, {}
+local function set_state(name)
+  state = name
+  redis.call('HSET', KEYS[6], 'state', name)
+end
+local function read_node(node)
+  local entry = redis.call('HGET', KEYS[7], node)
+  return string.match(entry or '', '^(%d+) ([01]) (%S+) ')
+end
+local function begin_cancel(cause, code, message)
+  if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
+  if code == 'FST_TASKS_FLOW_INCOMPLETE' and state == 'building' then redis.call('HSET', KEYS[6], 'ttl', 0) end
+  if not redis.call('HGET', KEYS[6], 'cause') then
+    redis.call('HSET', KEYS[6], 'cause', cause, 'code', code, 'message', message)
+  end
+  set_state('cancelling')
+  cancels = 1
+end
+local function fail(outcome, message, joins)
+  local expires = tonumber(redis.call('HGET', KEYS[6], 'expires') or '')
+  local cause = outcome == 'expired' and expires and expires <= now and 'expired' or 'failed'
+  local code = cause == 'failed' and 'FST_TASKS_FLOW_FAILED' or ''
+  if redis.call('HGET', KEYS[6], 'failFast') == '1' then return begin_cancel(cause, code, message) end
+  if not redis.call('HGET', KEYS[6], 'cause') then
+    redis.call('HSET', KEYS[6], 'cause', cause, 'code', code, 'message', message)
+  end
+  for join in string.gmatch(joins, '[^,-]+') do skips[#skips + 1] = join end
+end
+local function start_join(join)
+  local targets = string.match(redis.call('HGET', KEYS[8], join) or '', '^(%S+)') or ''
+  local starts = false
+  for node in string.gmatch(targets, '[^,]+') do
+    if redis.call('SREM', KEYS[10], node) == 1 then
+      redis.call('SADD', KEYS[9], node)
+      starts = true
+    end
+  end
+  if not starts then return end
+  moved = 1
+  local entry = (state == 'building' and 'W' or 'J') .. join
+  redis.call('SADD', KEYS[12], entry)
+  if state ~= 'building' then entries[#entries + 1] = entry end
+end
+local function start_written(join)
+  if state ~= 'running' and state ~= 'building' then return end
+  start_join(join)
+  if redis.call('SREM', KEYS[12], 'W' .. join) == 1 then
+    redis.call('SADD', KEYS[12], 'J' .. join)
+    entries[#entries + 1] = 'J' .. join
+  end
+end
+local function start_node(node)
+  if state ~= 'running' or redis.call('SREM', KEYS[10], node) == 0 then return end
+  redis.call('SADD', KEYS[9], node)
+  redis.call('SADD', KEYS[12], 'N' .. node)
+  entries[#entries + 1] = 'N' .. node
+end
+local function is_ready(join)
+  return #redis.call('ZRANGE', KEYS[11], '[' .. join .. ' ', '[' .. join .. '!', 'BYLEX', 'LIMIT', 0, 1) == 0
+end
+local function end_node(node, generation, outcome, message)
+  local current, may_fail, joins = read_node(node)
+  if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
+  moved = 1
+  if outcome ~= 'succeeded' then redis.call('HSET', KEYS[13], node, outcome) end
+  if outcome ~= 'succeeded' and may_fail == '0' then return fail(outcome, message, joins) end
+  for join in string.gmatch(joins, '[^,-]+') do
+    redis.call('ZREM', KEYS[11], join .. ' ' .. node)
+    if (state == 'running' or state == 'building') and is_ready(join) then start_join(join) end
+  end
+end
+local function seal()
+  if state ~= 'building' and state ~= 'reopening' then return end
+  set_state('running')
+  for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
+    if string.sub(entry, 1, 1) == 'W' then
+      local join = 'J' .. string.sub(entry, 2)
+      redis.call('SADD', KEYS[12], join)
+      redis.call('SREM', KEYS[12], entry)
+      entries[#entries + 1] = join
+    end
+  end
+end
+local function add_node(node, entry, record, parent, generation)
+  local current, _, joins = read_node(parent)
+  if redis.call('HEXISTS', KEYS[7], node) == 1 then return 0 end
+  local is_open = current == generation and redis.call('SISMEMBER', KEYS[9], parent) == 1
+  if not is_open or (state ~= 'running' and state ~= 'building') then return -1 end
+  redis.call('HSET', KEYS[7], node, (string.gsub(entry, '^(%d+ [01]) %S+', '%1 ' .. joins)))
+  redis.call('HSET', KEYS[14], node, record)
+  redis.call('SADD', KEYS[9], node)
+  redis.call('SADD', KEYS[12], 'N' .. node)
+  for join in string.gmatch(joins, '[^,-]+') do
+    redis.call('ZADD', KEYS[11], 0, join .. ' ' .. parent, 0, join .. ' ' .. node)
+    local added = redis.call('HGET', KEYS[8], '+' .. join)
+    redis.call('HSET', KEYS[8], '+' .. join, (added and added .. ',' or '') .. node)
+  end
+  entries[#entries + 1] = 'N' .. node
+  moved = 1
+  return 1
+end
+local OURS = { 6, 7, 8, 9, 10, 11, 12, 13, 14 }
+local function reopen(record)
+  if state == 'reopening' then return 1 end
+  if state ~= 'ended' or redis.call('HGET', KEYS[6], 'cause') ~= 'failed' then return -1 end
+  redis.call('HSET', KEYS[1], id, record .. ',"status":"created","progress":null}')
+  set_state('reopening')
+  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished')
+  redis.call('HINCRBY', KEYS[6], 'attempt', 1)
+  redis.call('HSET', KEYS[6], 'deadline', string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life')))
+  redis.call('ZREM', KEYS[4], id)
+  redis.call('ZADD', KEYS[5], 'NX', now, id)
+  for _, i in ipairs(OURS) do redis.call('PERSIST', KEYS[i]) end
+  redis.call('ZADD', KEYS[3], now, id)
+  moved = 1
+  return 1
+end
+local function forget()
+  if state ~= 'ended' then return end
+  local ttl = tonumber(redis.call('HGET', KEYS[6], 'ttl'))
+  local succeeded = not redis.call('HGET', KEYS[6], 'cause')
+  for _, i in ipairs(OURS) do
+    if ttl <= 0 or (succeeded and i > 9 and i ~= 13) then
+      redis.call('UNLINK', KEYS[i])
+    else
+      redis.call('PEXPIRE', KEYS[i], ttl)
+    end
+  end
+  if ttl <= 0 then redis.call('ZREM', KEYS[5], id) end
+  redis.call('ZREM', KEYS[3], id)
+end
+local function remove()
+  if state ~= 'ended' then return -1 end
+  redis.call('HDEL', KEYS[1], id)
+  for i = 3, 5 do redis.call('ZREM', KEYS[i], id) end
+  for _, i in ipairs(OURS) do redis.call('UNLINK', KEYS[i]) end
+  return 1
+end
+local at, last = 4, nil
+while at <= #ARGV do
+  local name, a, b, c, d, e = ARGV[at], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
+  at = at + 2 + tonumber(ARGV[at + 1])
+  last = name
+  if name == 'end' then end_node(a, b, c, d)
+  elseif name == 'ready' then start_written(a)
+  elseif name == 'start' then start_node(a)
+  elseif name == 'done' then redis.call('SREM', KEYS[12], a)
+  elseif name == 'seal' then seal()
+  elseif name == 'cancel' then begin_cancel(a, b, c)
+  elseif name == 'add' then done = add_node(a, b, c, d, e)
+  elseif name == 'reopen' then done = reopen(a)
+  elseif name == 'forget' then forget()
+  elseif name == 'remove' then done = remove()
+  end
+end
+if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
+local function skip_all()
+  local left = SLICE
+  if redis.call('HGET', KEYS[6], 'skips') == '1' then
+    for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], SLICE)) do
+      if string.sub(entry, 1, 1) == 'S' then
+        redis.call('SREM', KEYS[12], entry)
+        skips[#skips + 1] = string.sub(entry, 2)
+      end
+    end
+    redis.call('HDEL', KEYS[6], 'skips')
+  end
+  local n = 1
+  while n <= #skips and left > 0 do
+    local targets = string.match(redis.call('HGET', KEYS[8], skips[n]) or '', '^(%S+)') or ''
+    n = n + 1
+    for node in string.gmatch(targets, '[^,]+') do
+      if redis.call('SREM', KEYS[10], node) == 1 then
+        left, moved = left - 1, 1
+        redis.call('HSET', KEYS[13], node, 'skipped')
+        local _, _, joins = read_node(node)
+        for join in string.gmatch(joins or '', '[^,-]+') do skips[#skips + 1] = join end
+      end
+    end
+  end
+  if n > #skips then return end
+  more = 1
+  redis.call('HSET', KEYS[6], 'skips', 1)
+  for i = n, #skips do redis.call('SADD', KEYS[12], 'S' .. skips[i]) end
+end
+local function drop_pending()
+  local dropped, names = {}, redis.call('SRANDMEMBER', KEYS[10], SLICE)
+  for i, node in ipairs(names) do dropped[2 * i - 1], dropped[2 * i] = node, 'cancelled' end
+  if #names == 0 then return end
+  moved = 1
+  redis.call('HSET', KEYS[13], unpack(dropped))
+  redis.call('SREM', KEYS[10], unpack(names))
+  more = redis.call('EXISTS', KEYS[10])
+end
+local function end_flow()
+  local found = redis.call('HMGET', KEYS[6], 'record', 'cause', 'code', 'message', 'attempt', 'started', 'ttl', 'final')
+  local record, ttl, outcome = found[1], tonumber(found[7]), found[2] or 'succeeded'
+  local total = redis.call('HLEN', KEYS[7])
+  local progress = string.format('{"done":%d,"total":%d}', total, total)
+  local failed = found[3] and found[3] ~= '' and ',"error":' .. cjson.encode({
+    name = 'FastifyError', code = found[3], message = found[4]
+  }) or ''
+  set_state('ended')
+  redis.call('HSET', KEYS[6], 'finished', now)
+  if ttl > 0 then
+    redis.call('HSET', KEYS[1], id, string.format(
+      '%s,"progress":%s,"stage":null,"attempt":%s%s,"startedAt":%s,"finishedAt":%.0f,"status":"%s"}',
+      record, progress, found[5], failed, found[6], now, outcome))
+    redis.call('ZADD', KEYS[4], string.format('%.0f', now + ttl), id)
+  else
+    redis.call('HDEL', KEYS[1], id)
+  end
+  redis.call('UNLINK', KEYS[12])
+  ends = 1
+  publish_if_watched(KEYS[2], ARGV[2], id, outcome)
+end
+local function start_finally()
+  set_state('finally')
+  redis.call('HSET', KEYS[6], 'final', 2)
+  redis.call('SADD', KEYS[9], 'finally')
+  redis.call('SADD', KEYS[12], 'Nfinally')
+  entries[#entries + 1] = 'Nfinally'
+end
+if #skips > 0 or state == 'running' or state == 'building' then skip_all() end
+if state == 'cancelling' then drop_pending() end
+local can_end = state == 'running' or state == 'cancelling' or state == 'finally'
+if can_end and more == 0 and redis.call('EXISTS', KEYS[9], KEYS[10]) == 0 then
+  if redis.call('HGET', KEYS[6], 'final') == '1' then start_finally() else end_flow() end
+end
+local deadline = tonumber(redis.call('HGET', KEYS[6], 'deadline'))
+local look = ARGV[3] == '' and deadline or math.min(deadline, now + ARGV[3])
+if state ~= 'finally' and deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
+redis.call('ZADD', KEYS[3], string.format('%.0f', look), id)
+if moved == 1 and ends == 0 then publish_if_watched(KEYS[2], ARGV[2], id, 'progress') end
+return { state, more, cancels, ends, done, unpack(entries) }`,
+  'flow-write': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'building' and state ~= 'reopening' then return state or 'gone' end
+redis.call('HSET', KEYS[1], 'changed', now)
+local at = 5
+local function take(count, step)
+  local taken, names = {}, {}
+  for i = 0, count - 1 do
+    names[i + 1] = ARGV[at + i * step]
+    for k = 0, step - 1 do taken[i * step + k + 1] = ARGV[at + i * step + k] end
+  end
+  at = at + count * step
+  return taken, names
+end
+local nodes, names = take(tonumber(ARGV[1]), 2)
+local texts = take(tonumber(ARGV[2]), 2)
+local joins = take(tonumber(ARGV[3]), 2)
+local edges = take(tonumber(ARGV[4]), 1)
+if #nodes > 0 then
+  redis.call('HSET', KEYS[2], unpack(nodes))
+  redis.call('SADD', KEYS[5], unpack(names))
+  redis.call('HDEL', KEYS[7], unpack(names))
+end
+if #texts > 0 then redis.call('HSET', KEYS[3], unpack(texts)) end
+if #joins > 0 then redis.call('HSET', KEYS[4], unpack(joins)) end
+if #edges > 0 then
+  local scored = {}
+  for i, edge in ipairs(edges) do
+    scored[2 * i - 1], scored[2 * i] = 0, edge
+  end
+  redis.call('ZADD', KEYS[6], unpack(scored))
+end
+return state`,
   'heartbeat': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[2] ~= '' then
@@ -462,6 +780,54 @@ return #gone`,
   return true
 end
 return is_unfinished(ARGV[1], KEYS[1], 2) and 1 or 0`,
+  'keep-members': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local function key_of(id)
+  if redis.call('SISMEMBER', KEYS[7], id) == 1 then return 9 end
+  if redis.call('SISMEMBER', KEYS[8], id) == 1 then return 10 end
+  if redis.call('ZSCORE', KEYS[11], id) then return 11 end
+  return redis.call('ZSCORE', KEYS[12], id) and 12
+end
+local kept, gone = {}, {}
+for i = 1, #ARGV, 2 do
+  local key = key_of(ARGV[i])
+  if key and tonumber(ARGV[i + 1]) <= 0 then
+    gone[#gone + 1] = ARGV[i]
+  elseif key then
+    local members = kept[key] or {}
+    kept[key] = members
+    members[#members + 1] = string.format('%.0f', now + ARGV[i + 1])
+    members[#members + 1] = ARGV[i]
+  end
+end
+for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)) end
+if #gone > 0 then
+  redis.call('HDEL', KEYS[1], unpack(gone))
+  leave(2, gone)
+end`,
+  'member-states': String.raw`local states = {}
+for i = 1, #ARGV do
+  local id = ARGV[i]
+  if redis.call('HEXISTS', KEYS[1], id) == 0 then
+    states[i] = 'removed'
+  elseif redis.call('SISMEMBER', KEYS[2], id) == 1 then
+    states[i] = 'succeeded'
+  elseif redis.call('SISMEMBER', KEYS[3], id) == 1 then
+    states[i] = 'failed'
+  elseif redis.call('ZSCORE', KEYS[4], id) then
+    states[i] = 'cancelled'
+  else
+    states[i] = redis.call('ZSCORE', KEYS[5], id) and 'expired' or ''
+  end
+end
+return states`,
   'page': String.raw`local key, after, limit, kind = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local function find(position)
   if redis.call('LINDEX', key, -1 - position) == after then return position end
@@ -588,7 +954,13 @@ for i = 4, 7 do
   if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
   removed = removed + #looked_at
 end
-return removed`,
+local flows = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, ARGV[1])
+if #flows > 0 then
+  redis.call('ZREM', KEYS[8], unpack(flows))
+  redis.call('ZREM', KEYS[9], unpack(flows))
+  redis.call('HDEL', KEYS[1], unpack(flows))
+end
+return removed + #flows`,
   'purge': String.raw`local function enter(waiting, ids)
   for from = 1, #ids, 1000 do
     redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
@@ -626,7 +998,11 @@ local function status_of(record)
   return type(status) == 'string' and status or ''
 end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
-local gone, kept, bytes = {}, {}, 0
+local gone, kept, bytes, members = {}, {}, 0, {}
+local function remove(id, record)
+  gone[#gone + 1] = id
+  members[#members + 1] = string.match(record or '', '^.*"flow":({"id":[^{}]*})')
+end
 local function may_read(id)
   if bytes > 524288 then return false end
   bytes = bytes + redis.call('HSTRLEN', KEYS[1], id)
@@ -649,7 +1025,7 @@ for i = #waiting, 1, -1 do
   elseif status == 'retrying' and not retrying_too then
     kept[#kept + 1] = id
   else
-    gone[#gone + 1] = id
+    remove(id, record)
   end
 end
 enter(KEYS[2], kept)
@@ -664,13 +1040,13 @@ for _, id in ipairs(delayed) do
   if record and status_of(record) == 'retrying' and not retrying_too then
     before = before + 1
   else
-    gone[#gone + 1] = id
+    remove(id, record)
   end
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
 local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
-return { removed, left - size, before, more }`,
+return { removed, left - size, before, more, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
@@ -700,7 +1076,10 @@ if #due > 0 then
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
-return { seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]) }`,
+local flow = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
+return {
+  seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]), tonumber(flow[2] or -1)
+}`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = {}

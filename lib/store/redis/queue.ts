@@ -8,6 +8,7 @@ import { claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTa
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import { RedisFlows } from './flows.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import type { RedisClient } from './connection.ts'
@@ -25,6 +26,7 @@ export class RedisQueue implements Queue {
   readonly name: string
   readonly upkeep: RedisUpkeep
   readonly schedules: RedisSchedules
+  readonly flows: RedisFlows
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -35,6 +37,7 @@ export class RedisQueue implements Queue {
     this.#keys = new QueueKeys(prefix, name)
     this.upkeep = new RedisUpkeep(client, this.#keys)
     this.schedules = new RedisSchedules(client, this.#keys)
+    this.flows = new RedisFlows(client, this.#keys)
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
   }
 
@@ -76,8 +79,8 @@ export class RedisQueue implements Queue {
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
     const args = [Math.max(0, limit), retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
-    const [removed, waitingLeft, delayedKept, more] = await this.#run('purge', args)
-    return { removed, after: more === 1 ? { waitingLeft, delayedKept } : null }
+    const [removed, waitingLeft, delayedKept, more, ...members] = await this.#run('purge', args)
+    return { removed, members, after: more === 1 ? { waitingLeft, delayedKept } : null }
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {

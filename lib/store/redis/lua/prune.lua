@@ -2,7 +2,8 @@
 Removes the records that are past their expiry, oldest first. A task that another client queued again, or that has the
 id of one which another client removed, keeps its record: a plain Bee-Queue does not know the sorted sets of expiries.
 
-KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired
+KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 flowsDone
+      9 flowList
 ARGV  1 how many of each state at most
 Returns how many were removed. 0: there are no more
 ]]
@@ -31,4 +32,12 @@ for i = 4, 7 do
   if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
   removed = removed + #looked_at
 end
-return removed
+
+-- Flows: the other keys of each expire with its record.
+local flows = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, ARGV[1])
+if #flows > 0 then
+  redis.call('ZREM', KEYS[8], unpack(flows))
+  redis.call('ZREM', KEYS[9], unpack(flows))
+  redis.call('HDEL', KEYS[1], unpack(flows))
+end
+return removed + #flows

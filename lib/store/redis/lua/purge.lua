@@ -6,14 +6,20 @@ KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress 
 ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
       3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
 Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
-          1 if there is more to look at, else 0 }
+          1 if there is more to look at, else 0,
+          what members of flows that were removed say of their flow, as JSON, ... }
 ]]
 -- @include enter
 -- @include leave
 -- @include leftover
 -- @include status
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
-local gone, kept, bytes = {}, {}, 0
+local gone, kept, bytes, members = {}, {}, 0, {}
+
+local function remove(id, record)
+  gone[#gone + 1] = id
+  members[#members + 1] = string.match(record or '', '^.*"flow":({"id":[^{}]*})')
+end
 
 -- False if this call has read enough.
 local function may_read(id)
@@ -40,7 +46,7 @@ for i = #waiting, 1, -1 do
   elseif status == 'retrying' and not retrying_too then
     kept[#kept + 1] = id
   else
-    gone[#gone + 1] = id
+    remove(id, record)
   end
 end
 enter(KEYS[2], kept)
@@ -56,10 +62,10 @@ for _, id in ipairs(delayed) do
   if record and status_of(record) == 'retrying' and not retrying_too then
     before = before + 1
   else
-    gone[#gone + 1] = id
+    remove(id, record)
   end
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
 local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
-return { removed, left - size, before, more }
+return { removed, left - size, before, more, unpack(members) }

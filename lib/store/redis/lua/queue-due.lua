@@ -1,10 +1,11 @@
 --[[
 Moves delayed tasks that are due to waiting, and gives a seat of the timekeepers to a worker, if one is free.
 
-KEYS  1 timekeepers  2 delayed  3 waiting  4 ticks  5 heldTicks
+KEYS  1 timekeepers  2 delayed  3 waiting  4 ticks  5 heldTicks  6 flows
 ARGV  1 worker id
 Returns { 1 if the worker is a timekeeper, else 0, now (ms), due time of the next delayed task or -1,
-          due time of the next tick of a schedule or -1, how many ticks wait for the task before them }
+          due time of the next tick of a schedule or -1, how many ticks wait for the task before them,
+          when somebody has to look at a flow or -1 }
 
 A timekeeper calls again when the next task is due: a due time costs three calls, however many workers there are. All
 others call from time to time. So tasks are queued, a little late, if all timekeepers have died.
@@ -34,4 +35,7 @@ if #due > 0 then
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
-return { seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]) }
+local flow = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
+return {
+  seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]), tonumber(flow[2] or -1)
+}

@@ -1,0 +1,162 @@
+/**
+ * The flows of one plugin instance, for the decorators, and for whoever reads a record that is a flow's:
+ *
+ * 1. enqueues: checks everything before anything is written;
+ * 2. shows how far a flow is, and its result;
+ * 3. cancels, retries and removes flows.
+ */
+import { randomUUID } from 'node:crypto'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import * as errors from '../errors.ts'
+import { FlowEngine, toEnd, type FlowCall } from './engine.ts'
+import { FlowSweep } from './flow-sweep.ts'
+import { FlowWriter } from './flow-writer.ts'
+import { dataOf } from './member.ts'
+import { flowOf, listFlows, listMembers, showFlow } from './flow-record.ts'
+import { planFlow } from './plan.ts'
+import { queueFinder } from './queue-finder.ts'
+import { reopen } from './reopen.ts'
+import { checkFlow, timeOf } from '../options.ts'
+import { decodeNode } from '../store/flow-node.ts'
+import { toLoggable } from '../records/failure.ts'
+import { encode, isTerminal, lifeOf, NEW_RECORD_TAIL, toTaskRecord } from '../records/task-record.ts'
+import { TRY_AGAIN } from '../tasks/advice.ts'
+import type { StoredMembership } from '../records/membership.ts'
+import type { MemberOutcome } from '../store/flow-contract.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
+import type { FlowView } from '../tasks/flow-view.ts'
+import type { FoundTask } from '../tasks/found-task.ts'
+import type { Handle } from '../tasks/handle.ts'
+import type {
+  AuthorizeRecord, CancelOutcome, FlowOptions, FlowShape, RemoveOutcome, RetryOutcome, TaskPage, TaskRecord
+} from '../types.ts'
+
+const ENQUEUE_IN_DOUBT = 'If it is not complete it is removed.'
+
+export class AppFlows implements FlowView {
+  readonly #tasks: AppTasks
+  readonly #log: FastifyBaseLogger
+  readonly #engine: FlowEngine
+
+  constructor (tasks: AppTasks, log: FastifyBaseLogger) {
+    const { store, queues, calls, clock, settings } = tasks
+    this.#tasks = tasks
+    this.#log = log
+    const call: FlowCall = (what, send) => calls.call(what, ENQUEUE_IN_DOUBT, send)
+    const lookAfter = settings.mode === 'memory' ? null : settings.stallInterval
+    this.#engine = new FlowEngine({ queueOf: queueFinder(store, queues), call, now: () => clock.now(), lookAfter })
+  }
+
+  /** See `FastifyTasks.enqueueFlow`. */
+  async enqueue (shape: FlowShape<any, any>, given: FlowOptions = {}): Promise<Handle> {
+    const { clock, settings } = this.#tasks
+    const options = checkFlow(given)
+    const id = options.id ?? randomUUID()
+    const expires = options.expires instanceof Date ? clock.toStoreTime(timeOf(options.expires)) : options.expires
+    const times = {
+      now: clock.now(),
+      expires: expires === undefined ? null : options.expires instanceof Date ? expires : clock.now() + expires,
+      ttl: options.resultTtl ?? settings.resultTtl
+    }
+    const planned = planFlow(this.#tasks, { id, shape, options, ...times })
+    const created = await new FlowWriter(this.#engine, planned).write()
+    const { stored, home } = planned
+    if (!created) return this.#existing(id, home)
+    const snapshot = (): TaskRecord => ({
+      ...toTaskRecord(id, home, stored, {}, false),
+      state: options.delay ? 'delayed' : 'active',
+      progress: { done: 0, total: planned.total },
+      flow: { id, key: null, done: 0, total: planned.total }
+    })
+    const life = lifeOf(stored.options)
+    const identity = { id, name: 'flow', queue: home, hasUniqueId: options.id === undefined, life }
+    return this.#tasks.makeHandle(identity, snapshot)
+  }
+
+  /** An id of the caller's own that was used before. */
+  async #existing (id: string, home: string): Promise<Handle> {
+    const found = await this.#tasks.find(id, home)
+    if (found && !found.stored.options.graph) throw new errors.TaskIdTaken(id, 'flow')
+    return this.#tasks.makeHandle({ id, name: 'flow', queue: home, hasUniqueId: false, life: found?.life }, null)
+  }
+
+  show (found: FoundTask): Promise<FoundTask> { return showFlow(this.#engine, found) }
+
+  async cancel (found: FoundTask): Promise<CancelOutcome> {
+    const flow = flowOf(found)
+    if (isTerminal(found.stored.status)) return 'finished'
+    const reply = await this.#engine.step(flow, [{ name: 'cancel', cause: 'cancelled', code: '', message: '' }])
+    if (!reply?.cancels && reply?.stage !== 'cancelling') return 'finished'
+    const after = await this.#tasks.find(flow.id, flow.home)
+    return isTerminal(after?.stored.status ?? 'cancelled') ? 'cancelled' : 'requested'
+  }
+
+  async retry (found: FoundTask): Promise<RetryOutcome> {
+    const { data, options, status } = found.stored
+    if (status !== 'failed') return 'refused'
+    const flow = flowOf(found)
+    const record = encode({ data, options, status: 'created', progress: null }).slice(0, -NEW_RECORD_TAIL.length)
+    const reply = await this.#engine.step(flow, [{ name: 'reopen', record }])
+    if (reply?.done !== 'done') return 'refused'
+    await reopen(this.#engine, flow)
+    return 'queued'
+  }
+
+  async remove (found: FoundTask): Promise<RemoveOutcome> {
+    const reply = await this.#engine.step(flowOf(found), [{ name: 'remove' }])
+    if (reply?.stage === 'gone') {
+      return await this.#tasks.calls.call('a removal of a flow', TRY_AGAIN, () =>
+        found.queue.remove(found.record.id))
+    }
+    return reply?.done === 'done' ? 'removed' : 'active'
+  }
+
+  async ended (members: Array<{ flow: StoredMembership, task: string }>, outcome: MemberOutcome): Promise<void> {
+    const byFlow = new Map<string, typeof members>()
+    for (const member of members) {
+      const name = `${member.flow.home} ${member.flow.id}`
+      byFlow.set(name, [...byFlow.get(name) ?? [], member])
+    }
+    for (const group of byFlow.values()) {
+      const { id, home, keep } = group[0]!.flow
+      const ends = group.map(({ flow: { node, generation, key }, task }) =>
+        toEnd(node, String(generation), outcome, { key, task }))
+      await this.#engine.ended({ id, home, life: keep }, ends).catch(error => {
+        const fields = { event: 'flow.missed', flowId: id, err: toLoggable(error) }
+        this.#log.debug(fields, 'flow did not hear of an end: the next look finds it')
+      })
+    }
+  }
+
+  list ({ flow, limit, cursor }: { flow?: string, limit: number, cursor?: string | undefined }): Promise<TaskPage> {
+    return flow === undefined
+      ? listFlows(this.#tasks, limit, cursor)
+      : listMembers(this.#engine, this.#tasks, flow, limit, cursor)
+  }
+
+  /** One after the other, each kind of data once: the first that refuses is enough. */
+  async * membersToAsk (_request: FastifyRequest, found: FoundTask): AsyncGenerator<AuthorizeRecord> {
+    const flow = flowOf(found)
+    const { authorize } = found.stored.options.graph!
+    for (let cursor = '0'; ;) {
+      const page = await this.#engine.call('read of a flow', () =>
+        this.#engine.flowsOf(flow).page(flow.id, 'texts', cursor))
+      const names = page!.entries.map(([node]) => node)
+      const nodes = await this.#engine.call('read of a flow', () =>
+        this.#engine.flowsOf(flow).readMany(flow.id, 'nodes', names))
+      for (const [i, [, text]] of page!.entries.entries()) {
+        const { task: name, queue } = decodeNode(nodes![i]!)
+        if (authorize !== undefined && name !== authorize) continue
+        yield { ...found.record, name, queue, data: dataOf(text) }
+        if (authorize !== undefined) return
+      }
+      cursor = page!.cursor
+      if (cursor === '0') return
+    }
+  }
+
+  lookAtDue (queue: string): Promise<number> {
+    const quiet = this.#tasks.settings.stallInterval
+    return new FlowSweep({ engine: this.#engine, home: queue, quiet, log: this.#log }).lookAtDue()
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * Moves flows on, in whatever process:
+ *
+ * 1. tells a flow what happened to its members, and carries out what follows: starts members in their queues;
+ * 2. cancels what is open, once a flow is being cancelled;
+ * 3. releases the records of the members, once a flow has ended.
+ *
+ * Each step may be repeated, by anybody. Whoever dies between two steps leaves the rest to the sweep: flow-sweep.ts.
+ */
+import * as errors from '../errors.ts'
+import { makeMember } from './member.ts'
+import { decode, encode, isTerminal, type StoredTask } from '../records/task-record.ts'
+import { decodeJoin, decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
+import { endOfBatch } from '../store/batches.ts'
+import type { NewJob, Queue, RawTask } from '../store/contract.ts'
+import type { FlowCommand, FlowStage, MemberOutcome, QueueFlows, StepReply } from '../store/flow-contract.ts'
+import type { StoredMembership } from '../records/membership.ts'
+
+/** Repeats a call, or bounds it. Undefined if it was given up because the process closes. */
+export type FlowCall = <T>(what: string, send: () => Promise<T>) => Promise<T | undefined>
+
+export interface FlowEngineOptions {
+  /** Any queue, also one that the app does not know. */
+  queueOf: (name: string) => Queue
+  call: FlowCall
+  now: () => number
+  /** How long a flow may be without a change until somebody looks at it, in ms. Null: nobody has to. */
+  lookAfter: number | null
+}
+
+/** A flow, and what of it is known without asking the store. */
+export interface FlowRef {
+  id: string
+  home: string
+  /** The longest life of the flow, in ms. */
+  life: number
+  /** Entries of nodes and texts of members, by node: while the flow is being written. */
+  known?: { nodes: Map<string, string>, texts: Map<string, string>, joins: Map<string, string> }
+}
+
+/** Bounds one Lua call. */
+const BATCH = 500
+const STEP = 200
+/** How many members are cancelled at a time. */
+const CANCELS = 50
+
+const isOver = (stage: FlowStage): boolean => stage === 'cancelling' || stage === 'ended' || stage === 'gone'
+
+export class FlowEngine {
+  readonly #options: FlowEngineOptions
+
+  constructor (options: FlowEngineOptions) {
+    this.#options = options
+  }
+
+  get lookAfter (): number | null { return this.#options.lookAfter }
+
+  flowsOf ({ home }: { home: string }): QueueFlows { return this.#options.queueOf(home).flows }
+
+  queueOf (name: string): Queue { return this.#options.queueOf(name) }
+
+  call<T> (what: string, send: () => Promise<T>): Promise<T | undefined> { return this.#options.call(what, send) }
+
+  /** Tells a flow what happened, and carries out what follows. Undefined if the process closes. */
+  async step (flow: FlowRef, commands: FlowCommand[]): Promise<StepReply | undefined> {
+    const { lookAfter } = this.#options
+    const reply = await this.call('step of a flow', () => this.flowsOf(flow).step(flow.id, commands, lookAfter))
+    if (reply) await this.goOn(flow, reply)
+    return reply
+  }
+
+  /** The ends of members of one flow. */
+  async ended (flow: FlowRef, ends: Array<FlowCommand & { name: 'end' }>): Promise<void> {
+    for (let i = 0; i < ends.length; i += STEP) await this.step(flow, ends.slice(i, i + STEP))
+  }
+
+  /** Carries out what follows from a step. */
+  async goOn (flow: FlowRef, { starts, cancels, more, ends }: StepReply): Promise<void> {
+    if (starts.length > 0) await this.start(flow, starts)
+    if (cancels) await this.cancelOpen(flow)
+    if (more) await this.step(flow, [])
+    if (ends) await this.release(flow)
+  }
+
+  // Start
+
+  /** Adds the members of joins, or single ones, to their queues. */
+  async start (flow: FlowRef, entries: string[]): Promise<void> {
+    for (const entry of entries) {
+      const started = await this.#startEntry(flow, entry)
+      if (!started) return
+      const { lookAfter } = this.#options
+      const reply = await this.call('step of a flow', () =>
+        this.flowsOf(flow).step(flow.id, [{ name: 'done', entry }], lookAfter))
+      if (!reply) return
+      await this.goOn(flow, reply)
+      if (isOver(reply.stage)) await this.#cancelNodes(flow, started, reply.stage)
+    }
+  }
+
+  async #startEntry (flow: FlowRef, entry: string): Promise<string[] | undefined> {
+    const [kind, name] = [entry[0], entry.slice(1)]
+    if (kind !== 'J') return this.#startNodes(flow, [name])
+    const join = flow.known?.joins.get(name) ?? (await this.#read(flow, 'joins', [name]))?.[0]
+    return join ? this.#startNodes(flow, decodeJoin(join).targets, name) : []
+  }
+
+  #read (flow: FlowRef, part: 'nodes' | 'texts' | 'joins', names: string[]): Promise<Array<string | null> | undefined> {
+    const known = flow.known?.[part]
+    if (known?.has(names[0]!)) return Promise.resolve(names.map(name => known.get(name) ?? null))
+    return this.call('read of a flow', () => this.flowsOf(flow).readMany(flow.id, part, names))
+  }
+
+  async #startNodes (flow: FlowRef, nodes: string[], join?: string): Promise<string[] | undefined> {
+    for (let i = 0; i < nodes.length; i += BATCH) {
+      const batch = nodes.slice(i, i + BATCH)
+      const entries = await this.#read(flow, 'nodes', batch)
+      const texts = await this.#read(flow, 'texts', batch)
+      if (!entries || !texts) return undefined
+      const lost = batch.filter((_node, k) => !entries[k] || !texts[k])
+      const there = batch.flatMap((node, k) =>
+        entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
+      if (!await this.#addAll(there.map(member => this.#toJob(flow, member, join)))) return undefined
+      if (lost.length > 0) await this.ended(flow, lost.map(node => toEnd(node, '0', 'removed')))
+    }
+    return nodes
+  }
+
+  #toJob (
+    { id, home, life }: FlowRef, { node, entry, text }: { node: string, entry: string, text: string }, join?: string
+  ): { queue: string, job: NewJob } {
+    const { generation, key, queue } = decodeNode(entry)
+    const flow: StoredMembership =
+      { id, home, node, generation, ...(join === undefined ? {} : { join }), key, keep: life }
+    return { queue, job: makeMember(text, memberId(id, node, generation), flow, this.#options.now()) }
+  }
+
+  async #addAll (jobs: Array<{ queue: string, job: NewJob }>): Promise<boolean> {
+    for (const name of new Set(jobs.map(({ queue }) => queue))) {
+      const own = jobs.filter(({ queue }) => queue === name).map(({ job }) => job)
+      for (let start = 0, end = 0; start < own.length; start = end) {
+        end = endOfBatch(own, start, BATCH, ({ text }) => text.length)
+        const batch = own.slice(start, end)
+        // An id that is taken was added before.
+        if (!await this.call('start of members', () => this.queueOf(name).addMany(batch))) return false
+      }
+    }
+    return true
+  }
+
+  // Cancel
+
+  /** Cancels all members that have started and not ended. */
+  async cancelOpen (flow: FlowRef): Promise<void> {
+    for (let cursor = '0'; ;) {
+      const page = await this.call('read of a flow', () => this.flowsOf(flow).pageOfNodes(flow.id, 'open', cursor))
+      if (!page) return
+      await this.#cancelNodes(flow, page.nodes, 'cancelling')
+      cursor = page.cursor
+      if (cursor === '0') return
+    }
+  }
+
+  async #cancelNodes (flow: FlowRef, nodes: string[], stage: FlowStage): Promise<void> {
+    for (let i = 0; i < nodes.length; i += CANCELS) {
+      const batch = nodes.slice(i, i + CANCELS)
+      const entries = await this.#read(flow, 'nodes', batch)
+      if (!entries) return
+      const ends = await Promise.all(batch.map((node, k) => this.#cancelNode(flow, node, entries[k] ?? null, stage)))
+      const known = ends.filter(end => end !== null)
+      if (known.length > 0) await this.ended(flow, known)
+    }
+  }
+
+  /** Null if it is running: its worker tells how it ended. */
+  async #cancelNode (
+    flow: FlowRef, node: string, entry: string | null, stage: FlowStage
+  ): Promise<(FlowCommand & { name: 'end' }) | null> {
+    if (!entry) return toEnd(node, '0', 'removed')
+    const { queue, generation, ttl, key, task } = decodeNode(entry)
+    const id = memberId(flow.id, node, generation)
+    const keep = stage === 'cancelling' ? flow.life : ttl
+    const outcome = await this.call('cancel of a member', () => this.#cancelTask(this.queueOf(queue), id, keep))
+    return outcome ? toEnd(node, String(generation), outcome, { key, task }) : null
+  }
+
+  async #cancelTask (queue: Queue, id: string, keep: number): Promise<MemberOutcome | null> {
+    for (;;) {
+      const found = await queue.readTask(id)
+      const stored = found && readable(found)
+      if (!found || !stored) return 'cancelled'
+      if (isTerminal(stored.status)) return stored.status
+      const after = encode({ ...stored, status: 'cancelled', finishedAt: this.#options.now() })
+      const reply = await queue.cancel(id, found.raw, after, keep)
+      if (reply === 'requested') return null
+      if (reply !== 'changed') return 'cancelled'
+    }
+  }
+
+  // Release
+
+  /** The records of the members stay for their own resultTtl from now on. Then the flow needs nobody any more. */
+  async release (flow: FlowRef): Promise<void> {
+    if (!await this.keepAll(flow, ({ ttl }) => ttl)) return
+    await this.call('step of a flow', () => this.flowsOf(flow).step(flow.id, [{ name: 'forget' }], null))
+  }
+
+  /** Sets how long the records of all members stay. False if the process closes. */
+  async keepAll (flow: FlowRef, ms: (node: FlowNode) => number): Promise<boolean> {
+    for (let cursor = '0'; ;) {
+      const page = await this.call('read of a flow', () => this.flowsOf(flow).page(flow.id, 'nodes', cursor))
+      if (!page) return false
+      const byQueue = new Map<string, Array<[string, number]>>()
+      for (const [node, entry] of page.entries) {
+        const decoded = decodeNode(entry)
+        const own = byQueue.get(decoded.queue) ?? []
+        byQueue.set(decoded.queue, own)
+        own.push([memberId(flow.id, node, decoded.generation), ms(decoded)])
+      }
+      for (const [queue, members] of byQueue) {
+        for (let i = 0; i < members.length; i += BATCH) {
+          const batch = members.slice(i, i + BATCH)
+          const sent = await this.call('release of members', async () => {
+            await this.queueOf(queue).flows.keepMembers(batch)
+            return true
+          })
+          if (!sent) return false
+        }
+      }
+      cursor = page.cursor
+      if (cursor === '0') return true
+    }
+  }
+}
+
+function readable ({ text }: RawTask): StoredTask | null {
+  try {
+    return decode(text)
+  } catch {
+    return null
+  }
+}
+
+/** The end of a member, in the words of the flow's error. */
+export function toEnd (
+  node: string, generation: string, outcome: MemberOutcome,
+  { key = node, task = 'unknown', message = '' }: { key?: string, task?: string, message?: string } = {}
+): FlowCommand & { name: 'end' } {
+  const told = outcome === 'failed' && message !== '' ? `failed: ${message}` : WORDS[outcome]
+  return { name: 'end', node, generation, outcome, message: new errors.FlowFailed(key, task, told).message }
+}
+
+const WORDS: Record<MemberOutcome, string> = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'was cancelled',
+  expired: 'expired before a worker started it',
+  removed: 'was removed'
+}

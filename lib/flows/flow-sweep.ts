@@ -1,0 +1,116 @@
+/**
+ * Looks at the flows of a queue that had no change for a while, and goes on with what somebody left undone:
+ *
+ * 1. members that were to be started;
+ * 2. ends that nobody told: the queues of open members say how these ended, whoever ended them;
+ * 3. a cancel, a release, a retry that broke off midway;
+ * 4. flows that were never written to their end, and those that have lived too long.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import * as errors from '../errors.ts'
+import { toEnd, type FlowEngine, type FlowRef } from './engine.ts'
+import { reopen } from './reopen.ts'
+import { decodeNode, memberId } from '../store/flow-node.ts'
+import type { FlowCommand, FlowProgress } from '../store/flow-contract.ts'
+
+/** Flows of one look. */
+const FLOWS = 10
+const MIN_KEEP_MS = 3_600_000
+
+export interface FlowSweepOptions {
+  engine: FlowEngine
+  home: string
+  /** How long a flow may be without a change, in ms. */
+  quiet: number
+  log: FastifyBaseLogger
+}
+
+export class FlowSweep {
+  readonly #options: FlowSweepOptions
+
+  constructor (options: FlowSweepOptions) {
+    this.#options = options
+  }
+
+  /** Returns how many flows it looked at. */
+  async lookAtDue (): Promise<number> {
+    const { engine, home, quiet } = this.#options
+    const ids = await engine.call('look for flows', () => engine.flowsOf({ home }).takeDue(FLOWS, quiet)) ?? []
+    await Promise.all(ids.map(id => this.#look(id)))
+    return ids.length
+  }
+
+  async #look (id: string): Promise<void> {
+    const { engine, home } = this.#options
+    const progress = await engine.call('read of a flow', () => engine.flowsOf({ home }).read(id))
+    if (progress === undefined) return
+    // Members stay until the flow is released, also if it has lived too long.
+    const life = Math.max(MIN_KEEP_MS, progress ? progress.deadline - progress.now : 0)
+    const flow: FlowRef = { id, home, life }
+    if (!progress) await engine.step(flow, [])
+    else await this.#mend(flow, progress)
+  }
+
+  async #mend (flow: FlowRef, progress: FlowProgress): Promise<void> {
+    const { engine, quiet, log } = this.#options
+    const { stage, now, changedAt, deadline } = progress
+    log.debug({ event: 'flow.checked', flowId: flow.id, stage }, 'flow checked: it had no change')
+    switch (stage) {
+      case 'ended': return engine.release(flow)
+      case 'cancelling':
+        await engine.step(flow, [])
+        return engine.cancelOpen(flow)
+      case 'building':
+        if (now - changedAt > 2 * quiet) await this.#giveUp(flow, new errors.FlowIncomplete())
+        return
+      case 'reopening': return reopen(engine, flow)
+      case 'running':
+        if (deadline <= now) return this.#giveUp(flow, new errors.FlowTimeout(Math.round(now - progress.startedAt)))
+        return this.#goOn(flow, progress)
+      case 'finally': return this.#goOn(flow, progress)
+      case 'gone': return
+      default: stage satisfies never
+    }
+  }
+
+  async #giveUp (flow: FlowRef, { code, message }: Error & { code: string }): Promise<void> {
+    const { engine, log } = this.#options
+    log.warn({ event: 'flow.abandoned', flowId: flow.id, code }, 'flow abandoned: what has not ended is cancelled')
+    await engine.step(flow, [{ name: 'cancel', cause: 'failed', code, message }])
+  }
+
+  async #goOn (flow: FlowRef, { todo, open, pending }: FlowProgress): Promise<void> {
+    const { engine } = this.#options
+    const starts = todo.filter(entry => !/^[SW]/.test(entry))
+    if (starts.length > 0) return engine.start(flow, starts)
+    if (open === 0 || todo.length > 0) await engine.step(flow, [])
+    if (open > 0 || pending > 0) await this.#findEnds(flow)
+  }
+
+  async #findEnds (flow: FlowRef): Promise<void> {
+    const { engine } = this.#options
+    for (let cursor = '0'; ;) {
+      const page = await engine.call('read of a flow', () => engine.flowsOf(flow).pageOfNodes(flow.id, 'open', cursor))
+      if (!page) return
+      if (page.nodes.length > 0) await engine.ended(flow, await this.#endsOf(flow, page.nodes))
+      cursor = page.cursor
+      if (cursor === '0') return
+    }
+  }
+
+  async #endsOf (flow: FlowRef, nodes: string[]): Promise<Array<FlowCommand & { name: 'end' }>> {
+    const { engine } = this.#options
+    const entries = await engine.call('read of a flow', () => engine.flowsOf(flow).readMany(flow.id, 'nodes', nodes))
+    const members = nodes.flatMap((node, i) => entries?.[i] ? [{ node, ...decodeNode(entries[i]) }] : [])
+    const ends: Array<FlowCommand & { name: 'end' }> = []
+    for (const queue of new Set(members.map(member => member.queue))) {
+      const own = members.filter(member => member.queue === queue)
+      const ids = own.map(({ node, generation }) => memberId(flow.id, node, generation))
+      const states = await engine.call('look at members', () => engine.queueOf(queue).flows.memberStates(ids)) ?? []
+      for (const [i, { node, generation, key, task }] of own.entries()) {
+        if (states[i]) ends.push(toEnd(node, String(generation), states[i], { key, task }))
+      }
+    }
+    return ends
+  }
+}

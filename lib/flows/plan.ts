@@ -1,0 +1,121 @@
+/**
+ * Everything of a new flow, checked and ready to be written: its graph, its record, and the records of its members.
+ */
+import { randomUUID } from 'node:crypto'
+import { describeValue } from '../describe.ts'
+import * as errors from '../errors.ts'
+import { compile, type GraphNode } from './graph.ts'
+import { encodeMember } from './member.ts'
+import { encodeNode } from '../store/flow-node.ts'
+import { encode, NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
+import type { PlannedFlow, PlannedMember } from './flow-writer.ts'
+import type { CheckedFlow } from '../options.ts'
+import type { AppTasks } from '../tasks/app-tasks.ts'
+import type { TaskTemplate } from '../tasks/enqueue.ts'
+import type { FlowShape, Signature } from '../types.ts'
+
+export interface FlowToPlan {
+  id: string
+  shape: FlowShape<any, any>
+  options: CheckedFlow
+  now: number
+  /** The time by which members must have started. */
+  expires: number | null
+  ttl: number
+}
+
+/** What makes records of tasks, and checks all that an enqueue checks. */
+export type Templates = Pick<AppTasks, 'template' | 'settings'>
+
+/**
+ * @throws FST_TASKS_FLOW_INVALID, FST_TASKS_FLOW_TOO_LARGE, FST_TASKS_FLOW_OPTION_INVALID, and as an enqueue of each
+ *   member
+ */
+export function planFlow (
+  tasks: Templates, given: FlowToPlan
+): PlannedFlow & { stored: StoredTask, total: number } {
+  const { id, shape, options, expires, ttl } = given
+  const plan = compile(shape)
+  const roots = new Set(plan.roots.flatMap(root => plan.joins[Number(root)]!.targets))
+  const nonce = options.id === undefined ? undefined : randomUUID()
+  const toMember = (graph: GraphNode): PlannedMember => {
+    const template = templateOf(tasks, graph.signature)
+    const delay = roots.has(graph.node) ? options.delay : undefined
+    return planMember(graph, withFlowTimes(template, delay, expires, nonce))
+  }
+  const members = plan.nodes.map(toMember)
+  const final = options.finally ? planMember(FINALLY(options.finally), templateOf(tasks, options.finally)) : null
+  const names = [...new Set(members.map(({ task }) => task))]
+  checkAuthorize(options.authorize, names)
+  const home = members.find(({ graph: { node } }) => roots.has(node))!.queue
+  const stored = flowRecord(given, members[0]!, names, nonce)
+  const record = encode(stored).slice(0, -NEW_RECORD_TAIL.length)
+  const flow = {
+    id, record, ttl, life: options.lifetime, failFast: options.failFast, expires, final: final && toFinal(final)
+  }
+  return { flow, home, plan, members, stored, total: members.length + (final ? 1 : 0) }
+}
+
+const FINALLY = (signature: Signature): GraphNode => ({ node: 'finally', key: 'finally', signature, joins: [] })
+
+/** A task that a flow is to be made of, checked as an enqueue of it. */
+export function templateOf (tasks: Templates, signature: Signature): TaskTemplate & { ttl: number, mayFail: boolean } {
+  const { task, data, options = {} } = signature ?? {}
+  if (signature?.kind !== 'signature') throw new errors.FlowInvalid('A member of the flow', 'it is no signature')
+  const { allowFailure = false, ...own } = options
+  if (typeof allowFailure !== 'boolean') {
+    const came = describeValue(allowFailure)
+    throw new errors.TaskOptionInvalid(task, 'allowFailure', 'true or false', came, 'For example true.')
+  }
+  if ('id' in own) throw new errors.OptionClash('id', 'signature', 'A flow makes the ids of its members: leave it out')
+  const template = tasks.template(task, data, own, true)
+  return { ...template, ttl: template.options.ttl ?? tasks.settings.resultTtl, mayFail: allowFailure }
+}
+
+type MemberTemplate = ReturnType<typeof templateOf>
+
+function withFlowTimes (
+  template: MemberTemplate, delay: number | undefined, expires: number | null, nonce: string | undefined
+): MemberTemplate {
+  const changed = { ...template }
+  if (delay) changed.delay = (template.delay ?? 0) + delay
+  const hasOwn = template.expires !== undefined || template.expiresAt !== undefined
+  if (expires !== null && !hasOwn) changed.expiresAt = expires
+  if (nonce !== undefined) changed.options = { ...template.options, nonce }
+  return changed
+}
+
+function planMember (graph: GraphNode, template: MemberTemplate): PlannedMember {
+  const { queue, name, ttl, mayFail } = template
+  return { graph, queue, task: name, text: encodeMember(template), ttl, mayFail }
+}
+
+function toFinal ({ graph: { key }, queue, task, ttl, text }: PlannedMember): { entry: string, text: string } {
+  return { entry: encodeNode({ generation: 0, mayFail: true, joins: [], queue, task, key, ttl }), text }
+}
+
+function checkAuthorize (authorize: string | undefined, names: string[]): void {
+  if (authorize === undefined || names.includes(authorize)) return
+  const expected = `one of ${names.join(', ')}`
+  throw new errors.FlowOptionInvalid('authorize', expected, `"${authorize}"`, 'Name a task of the flow.')
+}
+
+/** The record of a flow. It has the origin of its first member: the request that enqueues it. */
+function flowRecord (
+  { options: { authorize, lifetime, delay }, now, ttl }: FlowToPlan, first: PlannedMember, tasks: string[],
+  nonce: string | undefined
+): StoredTask {
+  const { reqId, traceparent, tracestate } = JSON.parse(first.text.split('\n')[2]!) as StoredOptions
+  const options: StoredOptions = {
+    timestamp: now,
+    attempts: 1,
+    ttl,
+    ...(delay ? { delay: now + delay } : {}),
+    ...(nonce === undefined ? {} : { nonce }),
+    ...(reqId === undefined ? {} : { reqId }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
+    graph: { tasks, life: lifetime, ...(authorize === undefined ? {} : { authorize }) }
+  }
+  return { data: { name: 'flow' }, options, status: 'created', progress: null }
+}

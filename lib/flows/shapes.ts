@@ -1,0 +1,60 @@
+/**
+ * The shapes in which flows are written. Each is a plain object, which `compile` turns into one graph.
+ */
+import type {
+  Chained, FlowGraph, FlowShape, GraphResult, LastOf, PreviousOf, ResultOf, ResultsOf, Signature, SignatureOptions
+} from '../types.ts'
+
+export interface Chain<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
+  readonly kind: 'chain'
+  readonly shapes: readonly FlowShape[]
+}
+
+export interface Group<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
+  readonly kind: 'group'
+  readonly shapes: readonly FlowShape[]
+}
+
+export interface Graph<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
+  readonly kind: 'flow'
+  readonly tasks: Readonly<Record<string, FlowShape>>
+  readonly dependsOn: Readonly<Record<string, readonly string[] | undefined>>
+}
+
+export function signature<Result, Previous> (
+  task: string, data?: unknown, options: SignatureOptions = {}
+): Signature<Result, Previous> {
+  return { kind: 'signature', task, data, options }
+}
+
+type AnyShapes = readonly FlowShape<any, any>[]
+
+/** One after the other. Each can read what the one before returned: `task.previous()`. */
+export function chain<const Shapes extends AnyShapes> (
+  ...shapes: Shapes & Chained<Shapes>
+): Chain<ResultOf<LastOf<Shapes>>, PreviousOf<Shapes[0]>> {
+  return { kind: 'chain', shapes }
+}
+
+/** Side by side. What comes behind a group in a chain waits for all of it, and reads a list of results. */
+export function group<const Shapes extends AnyShapes> (
+  ...shapes: Shapes
+): Group<ResultsOf<Shapes>, PreviousOf<Shapes[number]>> {
+  return { kind: 'group', shapes }
+}
+
+/** A group, and a task that runs when all of it has ended. It reads a list of results: `task.results()`. */
+export function chord<const Shapes extends AnyShapes, Result, Previous> (
+  shapes: Shapes, callback: FlowShape<Result, Previous>
+): Chain<Result, PreviousOf<Shapes[number]>> {
+  return { kind: 'chain', shapes: [{ kind: 'group', shapes } as Group, callback] }
+}
+
+/** A graph: each task waits for those that it depends on, and reads their results by name: `task.results()`. */
+export function flow<Tasks extends Record<string, FlowShape<any, any>>> (
+  { tasks, dependsOn }: FlowGraph<Tasks>
+): Graph<GraphResult, any> {
+  return { kind: 'flow', tasks, dependsOn: (dependsOn ?? {}) as Graph['dependsOn'] }
+}
+
+export type AnyShape = Signature | Chain | Group | Graph

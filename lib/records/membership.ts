@@ -1,0 +1,44 @@
+/**
+ * What the record of a task says of its flow.
+ */
+import type { FlowMembership } from '../types.ts'
+
+/** Scripts find it in the text of a record: `id` comes first, and no value is an object. */
+export interface StoredMembership {
+  id: string
+  /** The queue that the flow lives in. */
+  home: string
+  node: string
+  generation: number
+  /** The join that started it. Missing if it was added by another member, or runs behind all others. */
+  join?: string
+  key: string
+  /** How long its record stays until the flow has ended, in ms. */
+  keep: number
+}
+
+/** Marks the record of a flow. */
+export interface StoredGraph {
+  /** The names of its tasks. */
+  tasks: string[]
+  /** The longest life of the flow, in ms. */
+  life: number
+  /** The task whose `authorize` says who may see it. */
+  authorize?: string
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+export function isMembership (flow: any): flow is StoredMembership {
+  const { id, home, node, generation, key, keep } = flow ?? {}
+  return [id, home, node, key].every(text => typeof text === 'string') && isCount(generation) && isCount(keep)
+}
+
+export function isGraph (graph: any): graph is StoredGraph {
+  const { tasks, life, authorize = '' } = graph ?? {}
+  const hasNames = Array.isArray(tasks) && tasks.every(task => typeof task === 'string')
+  return hasNames && isCount(life) && typeof authorize === 'string'
+}
+
+export const toMembership = (flow: StoredMembership | undefined): FlowMembership | null =>
+  flow ? { id: flow.id, key: flow.key, done: null, total: null } : null

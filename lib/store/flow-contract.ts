@@ -1,0 +1,119 @@
+/**
+ * What a store must do for flows. Two stores do it, as with the rest of the contract.
+ *
+ * A flow lives in one queue, its home. Its members may be in any queue. Each call here is one step in one queue.
+ * Times are ms since 1970 on the store's clock.
+ */
+import type { TerminalState } from '../types.ts'
+
+/** How a member ended. `removed`: there is no record of it any more. */
+export type MemberOutcome = TerminalState | 'removed'
+
+/** How a node ended that did not succeed. `skipped`: it never started, because a node before it did not succeed. */
+export type NodeEnd = Exclude<MemberOutcome, 'succeeded'> | 'skipped'
+
+/**
+ * `building`: not all is written yet. `reopening`: the same, for a retry. `cancelling`: what has not ended is being
+ * cancelled. `finally`: the task behind all others runs. `gone`: there is no such flow.
+ */
+export type FlowStage = 'building' | 'running' | 'cancelling' | 'finally' | 'ended' | 'reopening' | 'gone'
+
+export interface NewFlow {
+  id: string
+  /** Its record, without the status at its end. */
+  record: string
+  ttl: number
+  /** Its longest life. */
+  life: number
+  failFast: boolean
+  /** Members that have not started by then never start. */
+  expires: number | null
+  /** Entry and text of the node that runs when all others have ended. */
+  final: { entry: string, text: string } | null
+}
+
+/** A part of a flow that is written in one step. Entries of nodes and joins: see flow-node.ts. */
+export interface FlowChunk {
+  nodes: Array<[node: string, entry: string]>
+  texts: Array<[node: string, text: string]>
+  joins: Array<[join: string, entry: string]>
+  /** What joins wait for: "<join> <node>". */
+  edges: string[]
+}
+
+/**
+ * `end`: a member ended. `ready`: a join that waits for nothing, or for nothing any more. `start`: a node that is in no
+ * join. `done`: the caller has carried out an entry of the list of what is to be done. `seal`: all is written.
+ */
+export type FlowCommand =
+  | { name: 'end', node: string, generation: string, outcome: MemberOutcome, message: string }
+  | { name: 'ready', join: string }
+  | { name: 'start', node: string }
+  | { name: 'done', entry: string }
+  | { name: 'seal' }
+  | { name: 'cancel', cause: 'failed' | 'cancelled', code: string, message: string }
+  | { name: 'add', node: string, entry: string, text: string, parent: string, generation: string }
+  | { name: 'reopen', record: string }
+  | { name: 'forget' }
+  | { name: 'remove' }
+
+export interface StepReply {
+  stage: FlowStage
+  /** There is more to do: the caller steps again. */
+  more: boolean
+  /** This step began to cancel: the caller cancels what is open. */
+  cancels: boolean
+  /** This step ended the flow: the caller releases its members. */
+  ends: boolean
+  /** What the last add, reopen or remove did. */
+  done: 'done' | 'done before' | 'refused'
+  /** What the caller has to start: "J<join>" or "N<node>". */
+  starts: string[]
+}
+
+/** How far a flow is. */
+export interface FlowProgress {
+  stage: FlowStage
+  /** The node behind all others: it is no part of the flow, has yet to run, or has started. */
+  final: 'none' | 'waits' | 'started'
+  startedAt: number
+  changedAt: number
+  deadline: number
+  cause: string
+  attempt: number
+  now: number
+  nodes: number
+  open: number
+  pending: number
+  /** Some of what is to be done. */
+  todo: string[]
+}
+
+/** A part of a flow whose entries are read by name. */
+export type ReadablePart = 'nodes' | 'texts' | 'joins' | 'ends'
+
+export interface QueueFlows {
+  /** False if the id is taken. */
+  begin (flow: NewFlow, lookAfter: number | null): Promise<boolean>
+  /** Nothing is written unless the stage that it returns is `building` or `reopening`. */
+  write (id: string, chunk: FlowChunk): Promise<FlowStage>
+  /** @param lookAfter when somebody has to look at the flow, in ms from now. Null: at its deadline */
+  step (id: string, commands: FlowCommand[], lookAfter: number | null): Promise<StepReply>
+  read (id: string): Promise<FlowProgress | null>
+  readMany (id: string, part: ReadablePart, names: string[]): Promise<Array<string | null>>
+  /** A page of the entries of a part. The cursor is "0" to begin, and at the end. An entry may come twice. */
+  page (id: string, part: ReadablePart, cursor: string): Promise<{ cursor: string, entries: Array<[string, string]> }>
+  /** A page of the nodes that have started and not ended, or that have not started. */
+  pageOfNodes (id: string, which: 'open' | 'pending', cursor: string): Promise<{ cursor: string, nodes: string[] }>
+  /** Flows that somebody has to look at. They are due again after `ms`. */
+  takeDue (limit: number, ms: number): Promise<string[]>
+  /** The ids of flows, newest first. */
+  list (start: number, limit: number): Promise<string[]>
+
+  // Of members, in their own queue
+
+  /** How tasks ended. Null if they have not. */
+  memberStates (ids: string[]): Promise<Array<MemberOutcome | null>>
+  /** How long the records of members that have ended stay, in ms from now. 0 removes one. */
+  keepMembers (members: Array<[id: string, ms: number]>): Promise<void>
+}

@@ -1,0 +1,43 @@
+/**
+ * The flows of a queue in memory, and which flow a record belongs to.
+ */
+import { MemoryFlows } from './flows.ts'
+import type { MemoryQueueHost } from './queue-host.ts'
+import type { TaskLists } from './task-lists.ts'
+
+const BEGINS = '"flow":' + '{"id":'
+
+/** The JSON of the membership in the text of a record. Undefined if its task is no member of a flow. */
+export function membershipIn (text: string | undefined): string | undefined {
+  const at = text?.lastIndexOf(BEGINS) ?? -1
+  return at < 0 ? undefined : text!.slice(at + 7, text!.indexOf('}', at) + 1)
+}
+
+/** The parts of a queue that its flows use. */
+interface QueueParts {
+  host: MemoryQueueHost
+  records: Map<string, string>
+  lists: TaskLists
+  publish (id: string, change: string): void
+  onChanged (): void
+}
+
+export function flowsOf ({ host, records, lists, publish, onChanged }: QueueParts): MemoryFlows {
+  return new MemoryFlows({
+    publish,
+    onChanged,
+    now: () => host.now(),
+    hasRecord: id => records.has(id),
+    putRecord: (id, text) => { records.set(id, text) },
+    deleteRecord: id => { records.delete(id) },
+    onTold: id => host.onTold(id),
+    stateOf: id => records.has(id) ? lists.stateOf(id) : 'removed',
+    keep (id, ms) {
+      const state = lists.stateOf(id)
+      if (state && ms > 0) return lists.finished[state].put(id, host.now() + ms)
+      if (!state) return
+      records.delete(id)
+      lists.remove(id)
+    }
+  })
+}

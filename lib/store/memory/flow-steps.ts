@@ -1,0 +1,228 @@
+/**
+ * One step of a flow in memory: what flow-step.lua does in Redis.
+ */
+import { decodeJoin, decodeNode, encodeNode } from '../flow-node.ts'
+import type { FlowHost, MemoryFlow } from './flow-state.ts'
+import type { FlowCommand, NodeEnd, StepReply } from '../flow-contract.ts'
+
+type Command<Name extends FlowCommand['name']> = FlowCommand & { name: Name }
+
+export class FlowSteps {
+  readonly #id: string
+  readonly #flow: MemoryFlow
+  readonly #host: FlowHost
+  readonly #starts: string[] = []
+  #cancels = false
+  #ends = false
+  #done: StepReply['done'] = 'done before'
+  #moved = false
+
+  constructor (id: string, flow: MemoryFlow, host: FlowHost) {
+    this.#id = id
+    this.#flow = flow
+    this.#host = host
+  }
+
+  step (commands: FlowCommand[]): StepReply {
+    const flow = this.#flow
+    flow.changedAt = this.#host.now()
+    for (const command of commands) this.#carryOut(command)
+    const last = commands.at(-1)?.name
+    if (last !== 'forget' && last !== 'remove') this.#goOn()
+    const { stage } = flow
+    return { stage, more: false, cancels: this.#cancels, ends: this.#ends, done: this.#done, starts: this.#starts }
+  }
+
+  #carryOut (command: FlowCommand): void {
+    const flow = this.#flow
+    switch (command.name) {
+      case 'end': return this.#end(command)
+      case 'ready': return this.#ready(command.join)
+      case 'start': return this.#start(command.node)
+      case 'done': return void flow.todo.delete(command.entry)
+      case 'seal': return this.#seal()
+      case 'cancel': return this.#cancel({ outcome: command.cause, code: command.code, message: command.message })
+      case 'add': return void (this.#done = this.#add(command))
+      case 'reopen': return void (this.#done = this.#reopen(command.record))
+      case 'forget': return this.#forget()
+      case 'remove': return this.#remove()
+      default: return command satisfies never
+    }
+  }
+
+  get #isLive (): boolean { return this.#flow.stage === 'running' || this.#flow.stage === 'building' }
+
+  #end ({ node, generation, outcome, message }: Command<'end'>): void {
+    const flow = this.#flow
+    const { generation: current, mayFail, joins } = decodeNode(flow.nodes.get(node) ?? '0 0 - []')
+    if (String(current) !== generation || !flow.open.delete(node)) return
+    this.#moved = true
+    if (outcome !== 'succeeded') flow.ends.set(node, outcome)
+    if (outcome !== 'succeeded' && !mayFail) return this.#fail(outcome, message, joins)
+    for (const join of joins) {
+      flow.edges.get(join)?.delete(node)
+      if (this.#isLive && !flow.edges.get(join)?.size) this.#startJoin(join)
+    }
+  }
+
+  #fail (end: NodeEnd, message: string, joins: string[]): void {
+    const flow = this.#flow
+    const isLate = end === 'expired' && flow.expires !== null && flow.expires <= this.#host.now()
+    const cause = isLate
+      ? { outcome: 'expired', code: '', message } as const
+      : { outcome: 'failed', code: 'FST_TASKS_FLOW_FAILED', message } as const
+    if (flow.failFast) return this.#cancel(cause)
+    flow.cause ??= cause
+    for (const join of joins) this.#skip(join)
+  }
+
+  #cancel (cause: NonNullable<MemoryFlow['cause']>): void {
+    const flow = this.#flow
+    if (!this.#isLive && flow.stage !== 'reopening') return
+    if (cause.code === 'FST_TASKS_FLOW_INCOMPLETE' && flow.stage === 'building') flow.ttl = 0 // nobody was told of it
+    flow.cause ??= cause
+    flow.stage = 'cancelling'
+    this.#cancels = true
+  }
+
+  #skip (first: string): void {
+    const flow = this.#flow
+    for (const joins = [first]; joins.length > 0;) {
+      for (const node of this.#targetsOf(joins.pop()!)) {
+        if (!flow.pending.delete(node)) continue
+        flow.ends.set(node, 'skipped')
+        joins.push(...decodeNode(flow.nodes.get(node)!).joins)
+      }
+    }
+  }
+
+  #targetsOf (join: string): string[] {
+    const entry = this.#flow.joins.get(join)
+    return entry === undefined ? [] : decodeJoin(entry).targets
+  }
+
+  #startJoin (join: string): void {
+    const { pending, open, stage } = this.#flow
+    const started = this.#targetsOf(join).filter(node => pending.delete(node))
+    for (const node of started) open.add(node)
+    if (started.length > 0) this.#do((stage === 'building' ? 'W' : 'J') + join)
+  }
+
+  /** What waits for its records (W) is not for the caller yet. */
+  #do (entry: string): void {
+    this.#moved = true
+    this.#flow.todo.add(entry)
+    if (!entry.startsWith('W')) this.#starts.push(entry)
+  }
+
+  #ready (join: string): void {
+    if (!this.#isLive) return
+    this.#startJoin(join)
+    if (this.#flow.todo.delete(`W${join}`)) this.#do(`J${join}`)
+  }
+
+  #start (node: string): void {
+    if (this.#flow.stage !== 'running' || !this.#flow.pending.delete(node)) return
+    this.#flow.open.add(node)
+    this.#do(`N${node}`)
+  }
+
+  #seal (): void {
+    const flow = this.#flow
+    if (flow.stage !== 'building' && flow.stage !== 'reopening') return
+    flow.stage = 'running'
+    for (const entry of [...flow.todo]) if (entry.startsWith('W')) this.#ready(entry.slice(1))
+  }
+
+  #add ({ node, entry, text, parent, generation }: Command<'add'>): StepReply['done'] {
+    const flow = this.#flow
+    if (flow.nodes.has(node)) return 'done before'
+    const before = decodeNode(flow.nodes.get(parent) ?? '0 0 - []')
+    const isOpen = flow.open.has(parent) && String(before.generation) === generation
+    if (!isOpen || !this.#isLive) return 'refused'
+    flow.nodes.set(node, encodeNode({ ...decodeNode(entry), joins: before.joins }))
+    flow.texts.set(node, text)
+    flow.open.add(node)
+    for (const join of before.joins) {
+      flow.edges.set(join, (flow.edges.get(join) ?? new Set()).add(parent).add(node))
+      const added = flow.joins.get(`+${join}`)
+      flow.joins.set(`+${join}`, added === undefined ? node : `${added},${node}`)
+    }
+    this.#do(`N${node}`)
+    return 'done'
+  }
+
+  #reopen (record: string): StepReply['done'] {
+    const flow = this.#flow
+    if (flow.stage === 'reopening') return 'done'
+    if (flow.stage !== 'ended' || flow.cause?.outcome !== 'failed') return 'refused'
+    const now = this.#host.now()
+    Object.assign(flow, { stage: 'reopening', cause: null, released: false, expiry: null, deadline: now + flow.life })
+    flow.attempt++
+    this.#host.putRecord(this.#id, `${record},"status":"created","progress":null}`)
+    this.#moved = true
+    return 'done'
+  }
+
+  #forget (): void {
+    const flow = this.#flow
+    if (flow.stage !== 'ended') return
+    flow.released = true
+    if (flow.ttl <= 0) flow.removed = true
+  }
+
+  #remove (): void {
+    this.#done = this.#flow.stage === 'ended' ? 'done' : 'refused'
+    if (this.#done === 'done') this.#flow.removed = true
+  }
+
+  #goOn (): void {
+    const flow = this.#flow
+    if (flow.stage === 'cancelling') {
+      for (const node of flow.pending) flow.ends.set(node, 'cancelled')
+      flow.pending.clear()
+    }
+    const canEnd = ['running', 'cancelling', 'finally'].includes(flow.stage)
+    if (canEnd && flow.open.size + flow.pending.size === 0) this.#finish()
+    if (this.#moved && !this.#ends) this.#host.publish(this.#id, 'progress')
+  }
+
+  #finish (): void {
+    const flow = this.#flow
+    if (flow.final !== 'waits') return this.#endFlow()
+    flow.stage = 'finally'
+    flow.final = 'started'
+    flow.open.add('finally')
+    this.#do('Nfinally')
+  }
+
+  #endFlow (): void {
+    const flow = this.#flow
+    const { cause, nodes: { size: total }, ttl } = flow
+    const outcome = cause?.outcome ?? 'succeeded'
+    const now = this.#host.now()
+    flow.stage = 'ended'
+    flow.todo.clear()
+    this.#ends = true
+    if (ttl > 0) {
+      flow.expiry = now + ttl
+      const end = JSON.stringify({
+        progress: { done: total, total },
+        stage: null,
+        attempt: flow.attempt,
+        ...errorOf(cause),
+        startedAt: flow.startedAt,
+        finishedAt: now,
+        status: outcome
+      })
+      this.#host.putRecord(this.#id, `${flow.record},${end.slice(1)}`)
+    } else this.#host.deleteRecord(this.#id)
+    this.#host.publish(this.#id, outcome)
+  }
+}
+
+function errorOf (cause: MemoryFlow['cause']): object {
+  if (!cause?.code) return {}
+  const { code, message } = cause
+  return { error: { name: 'FastifyError', code, message } }
+}

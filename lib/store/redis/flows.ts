@@ -1,0 +1,129 @@
+/**
+ * The flows of one queue in Redis. Each call that writes runs one script, which is one transition.
+ */
+import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
+import type { RedisClient } from './connection.ts'
+import type { FlowScript, QueueKeys } from './keys.ts'
+import type {
+  FlowChunk, FlowCommand, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows, ReadablePart, StepReply
+} from '../flow-contract.ts'
+
+/** Bounds the reply of one call. */
+const PAGE = 300
+const MAX_TODO = 500
+
+export class RedisFlows implements QueueFlows {
+  readonly #client: RedisClient
+  readonly #keys: QueueKeys
+
+  constructor (client: RedisClient, keys: QueueKeys) {
+    this.#client = client
+    this.#keys = keys
+  }
+
+  #run (name: FlowScript, id: string, args: ScriptArgument[]): Promise<any> {
+    return runScript(this.#client, script(name), this.#keys.ofFlow(name, id), args)
+  }
+
+  async begin (flow: NewFlow, lookAfter: number | null): Promise<boolean> {
+    const { id, record, ttl, life, failFast, expires, final } = flow
+    const args = [id, record, ttl, life, failFast ? 1 : 0, expires ?? '', final?.entry ?? '', final?.text ?? '']
+    return await this.#run('flow-begin', id, [...args, lookAfter ?? '']) === 1
+  }
+
+  write (id: string, { nodes, texts, joins, edges }: FlowChunk): Promise<FlowStage> {
+    const counts = [nodes, texts, joins, edges].map(part => part.length)
+    return this.#run('flow-write', id, [...counts, ...nodes.flat(), ...texts.flat(), ...joins.flat(), ...edges])
+  }
+
+  async step (id: string, commands: FlowCommand[], lookAfter: number | null): Promise<StepReply> {
+    const args = commands.flatMap(command => {
+      const own = argumentsOf(command)
+      return [command.name, own.length, ...own]
+    })
+    const [stage, more, cancels, ends, done, ...starts] =
+      await this.#run('flow-step', id, [id, this.#keys.prefix, lookAfter ?? '', ...args])
+    return {
+      stage,
+      more: more === 1,
+      cancels: cancels === 1,
+      ends: ends === 1,
+      done: done === 1 ? 'done' : done === 0 ? 'done before' : 'refused',
+      starts
+    }
+  }
+
+  async read (id: string): Promise<FlowProgress | null> {
+    const reply = await this.#run('flow-read', id, [MAX_TODO])
+    if (!reply) return null
+    const [stage, final, startedAt, changedAt, deadline, cause, attempt, now, nodes, open, pending, ...todo] = reply
+    return {
+      stage,
+      final: final === '0' ? 'none' : final === '1' ? 'waits' : 'started',
+      startedAt: Number(startedAt),
+      changedAt: Number(changedAt),
+      deadline: Number(deadline),
+      cause,
+      attempt: Number(attempt),
+      now,
+      nodes,
+      open,
+      pending,
+      todo
+    }
+  }
+
+  readMany (id: string, part: ReadablePart, names: string[]): Promise<Array<string | null>> {
+    return names.length === 0 ? Promise.resolve([]) : this.#client.hmget(this.#keys.flow(id, part), ...names)
+  }
+
+  async page (
+    id: string, part: ReadablePart, cursor: string
+  ): Promise<{ cursor: string, entries: Array<[string, string]> }> {
+    const [next, flat] = await this.#client.hscan(this.#keys.flow(id, part), cursor, 'COUNT', PAGE)
+    const entries = flat.flatMap((name, i): Array<[string, string]> => i % 2 === 0 ? [[name, flat[i + 1]!]] : [])
+    return { cursor: next, entries }
+  }
+
+  async pageOfNodes (
+    id: string, which: 'open' | 'pending', cursor: string
+  ): Promise<{ cursor: string, nodes: string[] }> {
+    const [next, nodes] = await this.#client.sscan(this.#keys.flow(id, which), cursor, 'COUNT', PAGE)
+    return { cursor: next, nodes }
+  }
+
+  takeDue (limit: number, ms: number): Promise<string[]> {
+    return runQueueScript(this.#client, this.#keys, 'flow-due', [limit, ms])
+  }
+
+  list (start: number, limit: number): Promise<string[]> {
+    return this.#client.zrevrange(this.#keys.flowList, start, start + limit - 1)
+  }
+
+  async memberStates (ids: string[]): Promise<Array<MemberOutcome | null>> {
+    if (ids.length === 0) return []
+    const states: string[] = await runQueueScript(this.#client, this.#keys, 'member-states', ids)
+    return states.map(state => state === '' ? null : state as MemberOutcome)
+  }
+
+  async keepMembers (members: Array<[id: string, ms: number]>): Promise<void> {
+    if (members.length > 0) await runQueueScript(this.#client, this.#keys, 'keep-members', members.flat())
+  }
+}
+
+/** In the order in which flow-step.lua reads them. */
+function argumentsOf (command: FlowCommand): string[] {
+  switch (command.name) {
+    case 'end': return [command.node, command.generation, command.outcome, command.message]
+    case 'ready': return [command.join]
+    case 'start': return [command.node]
+    case 'done': return [command.entry]
+    case 'cancel': return [command.cause, command.code, command.message]
+    case 'add': return [command.node, command.entry, command.text, command.parent, command.generation]
+    case 'reopen': return [command.record]
+    case 'seal':
+    case 'forget':
+    case 'remove': return []
+    default: return command satisfies never
+  }
+}

@@ -1,0 +1,296 @@
+--[[
+Moves a flow on: by the ends of its members, and by what its callers have done for it.
+
+KEYS  1 jobs  2 watched  3 flows  4 flowsDone  5 flowList  6 flow  7 nodes  8 joins  9 open  10 pending  11 edges
+      12 todo  13 ends  14 texts
+ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms from now, "" if it is left alone
+      4 and more: commands, each its name, the number of its arguments, and these:
+      end node, generation, outcome, message | ready join | start node | done entry of todo | seal
+      cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
+Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
+      what the last add, reopen or remove did: 1 done, 0 was done before, -1 refused,
+      entries of todo that the caller has to carry out, ... }
+
+Guarantees:
+1. A member's end counts once: it is removed from open. Ends of an older generation, and ends that are told twice,
+   change nothing.
+2. The call that empties open and pending ends the flow, or starts its node "finally". There is no counter.
+3. What a caller is told to carry out is in todo until it says that it is done.
+4. A Redis that is out of memory refuses the first write, and none after it.
+Cost: at most 500 nodes are moved by a join, skipped or dropped in a call.
+]]
+-- @include now
+-- @include publish
+local SLICE = 500
+local id = ARGV[1]
+local state = redis.call('HGET', KEYS[6], 'state')
+if not state then
+  redis.call('ZREM', KEYS[3], id)
+  return { 'gone', 0, 0, 0, 0 }
+end
+redis.call('HSET', KEYS[6], 'changed', now)
+
+local more, cancels, ends, done, moved = 0, 0, 0, 0, 0
+local entries, skips = {}, {}
+local function set_state(name)
+  state = name
+  redis.call('HSET', KEYS[6], 'state', name)
+end
+
+-- Generation, whether it may fail, and its joins as a list: see flow-node.ts.
+local function read_node(node)
+  local entry = redis.call('HGET', KEYS[7], node)
+  return string.match(entry or '', '^(%d+) ([01]) (%S+) ')
+end
+
+local function begin_cancel(cause, code, message)
+  if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
+  -- Nobody was told of it.
+  if code == 'FST_TASKS_FLOW_INCOMPLETE' and state == 'building' then redis.call('HSET', KEYS[6], 'ttl', 0) end
+  if not redis.call('HGET', KEYS[6], 'cause') then
+    redis.call('HSET', KEYS[6], 'cause', cause, 'code', code, 'message', message)
+  end
+  set_state('cancelling')
+  cancels = 1
+end
+
+local function fail(outcome, message, joins)
+  local expires = tonumber(redis.call('HGET', KEYS[6], 'expires') or '')
+  local cause = outcome == 'expired' and expires and expires <= now and 'expired' or 'failed'
+  local code = cause == 'failed' and 'FST_TASKS_FLOW_FAILED' or ''
+  if redis.call('HGET', KEYS[6], 'failFast') == '1' then return begin_cancel(cause, code, message) end
+  if not redis.call('HGET', KEYS[6], 'cause') then
+    redis.call('HSET', KEYS[6], 'cause', cause, 'code', code, 'message', message)
+  end
+  for join in string.gmatch(joins, '[^,-]+') do skips[#skips + 1] = join end
+end
+
+-- Moves the nodes of a join from pending to open.
+local function start_join(join)
+  local targets = string.match(redis.call('HGET', KEYS[8], join) or '', '^(%S+)') or ''
+  local starts = false
+  for node in string.gmatch(targets, '[^,]+') do
+    if redis.call('SREM', KEYS[10], node) == 1 then
+      redis.call('SADD', KEYS[9], node)
+      starts = true
+    end
+  end
+  if not starts then return end
+  moved = 1
+  local entry = (state == 'building' and 'W' or 'J') .. join
+  redis.call('SADD', KEYS[12], entry)
+  if state ~= 'building' then entries[#entries + 1] = entry end
+end
+
+-- The caller has written the records of the nodes.
+local function start_written(join)
+  if state ~= 'running' and state ~= 'building' then return end
+  start_join(join)
+  if redis.call('SREM', KEYS[12], 'W' .. join) == 1 then
+    redis.call('SADD', KEYS[12], 'J' .. join)
+    entries[#entries + 1] = 'J' .. join
+  end
+end
+
+-- A node that is in no join.
+local function start_node(node)
+  if state ~= 'running' or redis.call('SREM', KEYS[10], node) == 0 then return end
+  redis.call('SADD', KEYS[9], node)
+  redis.call('SADD', KEYS[12], 'N' .. node)
+  entries[#entries + 1] = 'N' .. node
+end
+
+local function is_ready(join)
+  return #redis.call('ZRANGE', KEYS[11], '[' .. join .. ' ', '[' .. join .. '!', 'BYLEX', 'LIMIT', 0, 1) == 0
+end
+
+local function end_node(node, generation, outcome, message)
+  local current, may_fail, joins = read_node(node)
+  if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
+  moved = 1
+  if outcome ~= 'succeeded' then redis.call('HSET', KEYS[13], node, outcome) end
+  if outcome ~= 'succeeded' and may_fail == '0' then return fail(outcome, message, joins) end
+  for join in string.gmatch(joins, '[^,-]+') do
+    redis.call('ZREM', KEYS[11], join .. ' ' .. node)
+    if (state == 'running' or state == 'building') and is_ready(join) then start_join(join) end
+  end
+end
+
+-- What was ready while the flow was being built waits for its records: W. Now they are written.
+local function seal()
+  if state ~= 'building' and state ~= 'reopening' then return end
+  set_state('running')
+  for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
+    if string.sub(entry, 1, 1) == 'W' then
+      local join = 'J' .. string.sub(entry, 2)
+      redis.call('SADD', KEYS[12], join)
+      redis.call('SREM', KEYS[12], entry)
+      entries[#entries + 1] = join
+    end
+  end
+end
+
+local function add_node(node, entry, record, parent, generation)
+  local current, _, joins = read_node(parent)
+  if redis.call('HEXISTS', KEYS[7], node) == 1 then return 0 end
+  local is_open = current == generation and redis.call('SISMEMBER', KEYS[9], parent) == 1
+  if not is_open or (state ~= 'running' and state ~= 'building') then return -1 end
+  redis.call('HSET', KEYS[7], node, (string.gsub(entry, '^(%d+ [01]) %S+', '%1 ' .. joins)))
+  redis.call('HSET', KEYS[14], node, record)
+  redis.call('SADD', KEYS[9], node)
+  redis.call('SADD', KEYS[12], 'N' .. node)
+  for join in string.gmatch(joins, '[^,-]+') do
+    redis.call('ZADD', KEYS[11], 0, join .. ' ' .. parent, 0, join .. ' ' .. node)
+    local added = redis.call('HGET', KEYS[8], '+' .. join)
+    redis.call('HSET', KEYS[8], '+' .. join, (added and added .. ',' or '') .. node)
+  end
+  entries[#entries + 1] = 'N' .. node
+  moved = 1
+  return 1
+end
+
+local OURS = { 6, 7, 8, 9, 10, 11, 12, 13, 14 }
+
+local function reopen(record)
+  if state == 'reopening' then return 1 end
+  if state ~= 'ended' or redis.call('HGET', KEYS[6], 'cause') ~= 'failed' then return -1 end
+  redis.call('HSET', KEYS[1], id, record .. ',"status":"created","progress":null}')
+  set_state('reopening')
+  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished')
+  redis.call('HINCRBY', KEYS[6], 'attempt', 1)
+  redis.call('HSET', KEYS[6], 'deadline', string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life')))
+  redis.call('ZREM', KEYS[4], id)
+  redis.call('ZADD', KEYS[5], 'NX', now, id)
+  for _, i in ipairs(OURS) do redis.call('PERSIST', KEYS[i]) end
+  redis.call('ZADD', KEYS[3], now, id)
+  moved = 1
+  return 1
+end
+
+-- Its members have their own expiry by now. What a retry needs stays as long as the record.
+local function forget()
+  if state ~= 'ended' then return end
+  local ttl = tonumber(redis.call('HGET', KEYS[6], 'ttl'))
+  local succeeded = not redis.call('HGET', KEYS[6], 'cause')
+  for _, i in ipairs(OURS) do
+    if ttl <= 0 or (succeeded and i > 9 and i ~= 13) then
+      redis.call('UNLINK', KEYS[i])
+    else
+      redis.call('PEXPIRE', KEYS[i], ttl)
+    end
+  end
+  if ttl <= 0 then redis.call('ZREM', KEYS[5], id) end
+  redis.call('ZREM', KEYS[3], id)
+end
+
+local function remove()
+  if state ~= 'ended' then return -1 end
+  redis.call('HDEL', KEYS[1], id)
+  for i = 3, 5 do redis.call('ZREM', KEYS[i], id) end
+  for _, i in ipairs(OURS) do redis.call('UNLINK', KEYS[i]) end
+  return 1
+end
+
+local at, last = 4, nil
+while at <= #ARGV do
+  local name, a, b, c, d, e = ARGV[at], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
+  at = at + 2 + tonumber(ARGV[at + 1])
+  last = name
+  if name == 'end' then end_node(a, b, c, d)
+  elseif name == 'ready' then start_written(a)
+  elseif name == 'start' then start_node(a)
+  elseif name == 'done' then redis.call('SREM', KEYS[12], a)
+  elseif name == 'seal' then seal()
+  elseif name == 'cancel' then begin_cancel(a, b, c)
+  elseif name == 'add' then done = add_node(a, b, c, d, e)
+  elseif name == 'reopen' then done = reopen(a)
+  elseif name == 'forget' then forget()
+  elseif name == 'remove' then done = remove()
+  end
+end
+if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
+
+-- Nodes behind one that failed never start.
+local function skip_all()
+  local left = SLICE
+  if redis.call('HGET', KEYS[6], 'skips') == '1' then
+    for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], SLICE)) do
+      if string.sub(entry, 1, 1) == 'S' then
+        redis.call('SREM', KEYS[12], entry)
+        skips[#skips + 1] = string.sub(entry, 2)
+      end
+    end
+    redis.call('HDEL', KEYS[6], 'skips')
+  end
+  local n = 1
+  while n <= #skips and left > 0 do
+    local targets = string.match(redis.call('HGET', KEYS[8], skips[n]) or '', '^(%S+)') or ''
+    n = n + 1
+    for node in string.gmatch(targets, '[^,]+') do
+      if redis.call('SREM', KEYS[10], node) == 1 then
+        left, moved = left - 1, 1
+        redis.call('HSET', KEYS[13], node, 'skipped')
+        local _, _, joins = read_node(node)
+        for join in string.gmatch(joins or '', '[^,-]+') do skips[#skips + 1] = join end
+      end
+    end
+  end
+  if n > #skips then return end
+  more = 1
+  redis.call('HSET', KEYS[6], 'skips', 1)
+  for i = n, #skips do redis.call('SADD', KEYS[12], 'S' .. skips[i]) end
+end
+
+local function drop_pending()
+  local dropped, names = {}, redis.call('SRANDMEMBER', KEYS[10], SLICE)
+  for i, node in ipairs(names) do dropped[2 * i - 1], dropped[2 * i] = node, 'cancelled' end
+  if #names == 0 then return end
+  moved = 1
+  redis.call('HSET', KEYS[13], unpack(dropped))
+  redis.call('SREM', KEYS[10], unpack(names))
+  more = redis.call('EXISTS', KEYS[10])
+end
+
+local function end_flow()
+  local found = redis.call('HMGET', KEYS[6], 'record', 'cause', 'code', 'message', 'attempt', 'started', 'ttl', 'final')
+  local record, ttl, outcome = found[1], tonumber(found[7]), found[2] or 'succeeded'
+  local total = redis.call('HLEN', KEYS[7])
+  local progress = string.format('{"done":%d,"total":%d}', total, total)
+  local failed = found[3] and found[3] ~= '' and ',"error":' .. cjson.encode({
+    name = 'FastifyError', code = found[3], message = found[4]
+  }) or ''
+  set_state('ended')
+  redis.call('HSET', KEYS[6], 'finished', now)
+  if ttl > 0 then
+    redis.call('HSET', KEYS[1], id, string.format(
+      '%s,"progress":%s,"stage":null,"attempt":%s%s,"startedAt":%s,"finishedAt":%.0f,"status":"%s"}',
+      record, progress, found[5], failed, found[6], now, outcome))
+    redis.call('ZADD', KEYS[4], string.format('%.0f', now + ttl), id)
+  else
+    redis.call('HDEL', KEYS[1], id)
+  end
+  redis.call('UNLINK', KEYS[12])
+  ends = 1
+  publish_if_watched(KEYS[2], ARGV[2], id, outcome)
+end
+
+local function start_finally()
+  set_state('finally')
+  redis.call('HSET', KEYS[6], 'final', 2)
+  redis.call('SADD', KEYS[9], 'finally')
+  redis.call('SADD', KEYS[12], 'Nfinally')
+  entries[#entries + 1] = 'Nfinally'
+end
+
+if #skips > 0 or state == 'running' or state == 'building' then skip_all() end
+if state == 'cancelling' then drop_pending() end
+local can_end = state == 'running' or state == 'cancelling' or state == 'finally'
+if can_end and more == 0 and redis.call('EXISTS', KEYS[9], KEYS[10]) == 0 then
+  if redis.call('HGET', KEYS[6], 'final') == '1' then start_finally() else end_flow() end
+end
+local deadline = tonumber(redis.call('HGET', KEYS[6], 'deadline'))
+local look = ARGV[3] == '' and deadline or math.min(deadline, now + ARGV[3])
+if state ~= 'finally' and deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
+redis.call('ZADD', KEYS[3], string.format('%.0f', look), id)
+if moved == 1 and ends == 0 then publish_if_watched(KEYS[2], ARGV[2], id, 'progress') end
+return { state, more, cancels, ends, done, unpack(entries) }

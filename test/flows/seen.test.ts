@@ -1,0 +1,107 @@
+/**
+ * A flow is seen as a task is: status, routes, lists; and what a handler does from inside.
+ */
+import t from 'tap'
+import { chain, chord, group } from '../../lib/plugin.ts'
+import { build, errorOf, latch, until } from '../support/helpers.ts'
+import type { FastifyRequest } from 'fastify'
+
+const LONG = { timeout: 20_000 }
+const signature = (task: string, data?: unknown): any => ({ kind: 'signature', task, data, options: {} })
+
+t.test('routes: status, ETag, long poll, DELETE', async t => {
+  const gate = latch()
+  const app = await build(t, { routes: { cancel: true } }, app => {
+    app.tasks.define('slow', () => gate.promise)
+    app.tasks.define('x', async () => 'done')
+    app.post('/', async (_request, reply) => reply.accepted(
+      await app.tasks.enqueueFlow(chain(signature('slow'), signature('x')))))
+  })
+  await app.tasks.startWorker()
+  const accepted = await app.inject({ method: 'POST', url: '/' })
+  t.equal(accepted.statusCode, 202)
+  t.match(accepted.json(), { name: 'flow', state: 'active', flow: { key: null, done: 0, total: 2 } })
+  const url = accepted.headers.location as string
+  const { headers: { etag } } = await app.inject({ url })
+  t.equal((await app.inject({ url, headers: { 'if-none-match': etag } })).statusCode, 304)
+  const poll = app.inject({ url, headers: { prefer: 'wait=10', 'if-none-match': etag } })
+  gate.open()
+  t.match((await poll).json(), { flow: { done: Number } })
+  await until('it has ended', async () => (await app.inject({ url })).json().state === 'succeeded')
+  t.match((await app.inject({ url })).json(), { result: 'done', progress: { done: 2, total: 2 } })
+  t.equal((await app.inject({ url, method: 'DELETE' })).statusCode, 409)
+  const other = await app.tasks.enqueueFlow(signature('x'), { delay: 60_000 })
+  const cancelled = await app.inject({ url: other.location!, method: 'DELETE' })
+  t.match(cancelled.json(), { state: 'cancelled' })
+})
+
+t.test('who may see a flow: all of its members must agree, or the task that is named', async t => {
+  const app = await build(t, {}, app => {
+    const authorize = async (request: FastifyRequest, { data }: { data: any }): Promise<boolean> =>
+      request.headers.user === data
+    app.tasks.define('mine', { authorize }, async () => {})
+    app.tasks.define('open', async () => {})
+  })
+  const codeFor = async (handle: any, user: string): Promise<number> =>
+    (await app.inject({ url: handle.location, headers: { user } })).statusCode
+  const both = await app.tasks.enqueueFlow(group(signature('mine', 'ann'), signature('mine', 'bob'), signature('open')))
+  t.same([await codeFor(both, 'ann'), await codeFor(both, 'bob')], [404, 404])
+  const one = await app.tasks.enqueueFlow(group(signature('open'), signature('mine', 'ann')))
+  t.same([await codeFor(one, 'ann'), await codeFor(one, 'eve')], [200, 404])
+  const open = await app.tasks.enqueueFlow(signature('open'))
+  t.equal(await codeFor(open, 'eve'), 200)
+  const named = await app.tasks.enqueueFlow(group(signature('mine', 'ann'), signature('open')), { authorize: 'mine' })
+  t.same([await codeFor(named, 'ann'), await codeFor(named, 'eve')], [200, 404])
+  t.match(await errorOf(app.tasks.enqueueFlow(signature('open'), { authorize: 'mine' })),
+    { code: 'FST_TASKS_FLOW_OPTION_INVALID' })
+})
+
+t.test('lists of flows, and of the members of one', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x', async () => 'done') })
+  const first = await app.tasks.enqueueFlow(chain(signature('x'), signature('x')))
+  const second = await app.tasks.enqueueFlow(group(signature('x'), signature('x'), signature('x')))
+  const flows = await app.tasks.list({ kind: 'flow' })
+  t.same(flows.tasks.map(({ id }) => id).sort(), [first.id, second.id].sort())
+  t.equal(flows.cursor, null)
+  const page = await app.tasks.list({ flow: second.id, limit: 2 })
+  t.match(page.tasks, [{ state: 'waiting', flow: { key: '0' } }, { state: 'waiting', flow: { key: '1' } }])
+  const rest = await app.tasks.list({ flow: second.id, limit: 2, cursor: page.cursor! })
+  t.match(rest, { tasks: [{ flow: { key: '2' } }], cursor: null })
+  const { tasks: [, notStarted] } = await app.tasks.list({ flow: first.id })
+  t.match(notStarted, { state: 'waiting', name: 'x' }, 'a member that has not started yet')
+  t.match(await errorOf(app.tasks.list({ flow: 'none' })), { code: 'FST_TASKS_NOT_FOUND' })
+  t.match(await errorOf(app.tasks.list({ kind: 'flow', state: 'failed' })), { code: 'FST_TASKS_OPTION_CLASH' })
+})
+
+t.test('task.flow.add: what waits for the member waits for what it adds; the same key adds nothing', async t => {
+  const added: boolean[] = []
+  const app = await build(t, {}, app => {
+    app.tasks.define('part', async (data: any) => data)
+    app.tasks.define('split', { retries: 1, backoff: { strategy: 'immediate' } }, async (_data, task) => {
+      for (const n of [1, 2, 3]) added.push(await task.flow!.add(`n${n}`, signature('part', n)))
+      if (task.attempt === 1) throw new Error('again')
+      return 0
+    })
+    app.tasks.define('join', async (_data, task) => await task.results())
+    app.tasks.define('alone', async (_data, task) => [task.flow, (await errorOf(task.previous())).code])
+  })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueueFlow(chord([signature('split')], signature('join')))
+  t.same(await handle.result(LONG), [0, 1, 2, 3])
+  t.same(added, [true, true, true, false, false, false])
+  t.match(await handle.status(), { flow: { done: 5, total: 5 } })
+  t.same(await (await app.tasks.enqueue('alone')).result(LONG), [null, 'FST_TASKS_NOT_IN_FLOW'])
+})
+
+t.test('schema.previous, and a member in a thread', async t => {
+  const dir = t.testdir({ 'add.mjs': 'export default async (data, task) => data + await task.previous()' })
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', async (data: any) => data)
+    app.tasks.define('typed', { schema: { previous: { type: 'object' } } }, async (_data, task) => task.previous())
+    app.tasks.define('thread', { thread: `${dir}/add.mjs` })
+  })
+  await app.tasks.startWorker()
+  const run = async (...shapes: any[]): Promise<any> => (await app.tasks.enqueueFlow(chain(...shapes))).result(LONG)
+  t.equal(await run(signature('x', 1), signature('thread', 10)), 11)
+  t.match(await errorOf(run(signature('x', 1), signature('typed'))), { message: /Member "1" \(typed\)/ })
+})

@@ -1,0 +1,149 @@
+/**
+ * What a process that died between two steps has left of a flow, others find and finish; ends that nobody told, too.
+ */
+import t, { type Test } from 'tap'
+import type { FastifyInstance } from 'fastify'
+import type { Redis } from 'ioredis'
+import { chain, group } from '../../lib/plugin.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
+import { build, connect, errorOf, latch, randomPrefix, until } from '../support/helpers.ts'
+import type { QueueFlows } from '../../lib/store/flow-contract.ts'
+
+const LONG = { timeout: 30_000 }
+
+interface Fixture {
+  app: FastifyInstance
+  redis: Redis
+  key: (name: string) => string
+  flows: QueueFlows
+  ran: string[]
+  signature: (data?: unknown, task?: string) => any
+  /** From now on a worker serves the queue, and looks at flows. */
+  work: () => Promise<unknown>
+}
+
+async function fixture (t: Test): Promise<Fixture> {
+  const prefix = randomPrefix()
+  const ran: string[] = []
+  const app = await build(t, { prefix, stallInterval: 1_000 }, app => {
+    app.tasks.define('x', async (data: any) => {
+      ran.push(`${data}`)
+      return data
+    })
+    app.tasks.define('elsewhere', { queue: 'idle' }, async () => {})
+  })
+  const redis = connect(t)
+  return {
+    app,
+    redis,
+    key: name => `${prefix}:{default}:${name}`,
+    flows: new RedisQueue(redis, 'default', prefix).flows,
+    ran,
+    signature: (data, task = 'x') => ({ kind: 'signature', task, data, options: {} }),
+    work: () => app.tasks.startWorker({ queues: ['default'] })
+  }
+}
+
+t.test('a member that a plain Bee-Queue ended: the flow goes on', async t => {
+  const { app, redis, key, signature, work, ran } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(chain(signature(1), signature(2)))
+  await redis.multi().lrem(key('waiting'), 0, `${handle.id}.0`).sadd(key('succeeded'), `${handle.id}.0`).exec()
+  await work()
+  await until('the next member runs', () => ran.length === 1, 20_000)
+  t.same(ran, ['2'])
+})
+
+t.test('a member whose record is gone counts as removed', async t => {
+  const { app, redis, key, signature, work } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(chain(signature(1), signature(2)))
+  await redis.multi().lrem(key('waiting'), 0, `${handle.id}.0`).hdel(key('jobs'), `${handle.id}.0`).exec()
+  await work()
+  t.match(await errorOf(handle.result(LONG)), { message: /Member "0" \(x\) of the flow was removed/ })
+})
+
+t.test('members that were to be started, and were not', async t => {
+  const { app, redis, key, signature, work, ran } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(chain(group(signature(1), signature(2)), signature(3)))
+  await redis.multi().del(key('waiting')).hdel(key('jobs'), `${handle.id}.0`, `${handle.id}.1`)
+    .sadd(key(`flow:${handle.id}:todo`), 'J0').exec()
+  await work()
+  t.equal(await handle.result(LONG), 3)
+  t.same(ran.sort(), ['1', '2', '3'])
+})
+
+t.test('a flow that was never written to its end is removed', async t => {
+  const { app, redis, key, flows, work } = await fixture(t)
+  const record = '{"data":{"name":"flow"},"options":{"timestamp":1,"attempts":1,"graph":{"tasks":["x"],"life":60000}}'
+  const flow = { id: 'half', record, ttl: 60_000, life: 60_000, failFast: true, expires: null, final: null }
+  await flows.begin(flow, 1_000)
+  await flows.write('half', { nodes: [['0', '0 0 - ["default","x","0",0]']], texts: [], joins: [], edges: [] })
+  t.match(await app.tasks.status('half'), { state: 'active', flow: { done: 0, total: 1 } })
+  await work()
+  await until('it is removed', async () => await app.tasks.status('half') === null, 20_000)
+  await until('no key is left', async () => (await redis.keys(key('flow*'))).length === 0)
+})
+
+t.test('a flow that has lived too long is cancelled, and has failed', async t => {
+  const { app, signature, work } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(chain(signature(1), signature(2, 'elsewhere')), { lifetime: 1_000 })
+  await work()
+  const error = await errorOf(handle.result(LONG))
+  t.match(error.cause, { code: 'FST_TASKS_FLOW_TIMEOUT' })
+  t.match(await app.tasks.status(`${handle.id}.1`), { state: 'cancelled' })
+})
+
+t.test('a cancel that broke off midway goes on', async t => {
+  const { app, flows, signature, work } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(chain(signature(1, 'elsewhere'), signature(2)), { id: 'broken' })
+  const other = await app.tasks.enqueueFlow(chain(signature(1), signature(2, 'elsewhere')))
+  const queue = handle.queue
+  t.equal(queue, 'idle')
+  await flows.step(other.id, [{ name: 'cancel', cause: 'cancelled', code: '', message: '' }], 500)
+  t.match(await other.status(), { state: 'active' })
+  await work()
+  t.match(await errorOf(other.result(LONG)), { code: 'FST_TASKS_CANCELLED' })
+})
+
+t.test('an end that is told twice changes nothing, and what ended is released by the sweep', async t => {
+  const { app, redis, key, flows, signature, work, ran } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(signature(1))
+  const end = { name: 'end', node: '0', generation: '0', outcome: 'succeeded', message: '' } as const
+  const first = await flows.step(handle.id, [end], 500)
+  const second = await flows.step(handle.id, [end], 500)
+  t.same([first.ends, second.ends], [true, false], 'one call ends the flow')
+  t.match(await handle.status(), { state: 'succeeded' })
+  await work()
+  await until('nobody has to look at it', async () => await redis.zcard(key('flows')) === 0, 20_000)
+  t.ok(ran.length <= 1)
+})
+
+t.test('a worker that dies with a member: the flow goes on with another worker', async t => {
+  const { app, redis, key, signature, work, ran } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(chain(signature(1), signature(2)))
+  const id = `${handle.id}.0`
+  await redis.multi().lrem(key('waiting'), 0, id).hset(key('claims'), id, `dead.1 ${Date.now()}`)
+    .zadd(key('leases'), -1_000, 'dead').exec()
+  await work()
+  t.equal(await handle.result(LONG), 2)
+  t.same(ran, ['1', '2'])
+})
+
+t.test('nothing is left of a flow and its members once their records have expired', async t => {
+  const prefix = randomPrefix()
+  const gate = latch()
+  const app = await build(t, { prefix, stallInterval: 1_000, resultTtl: 300 }, app => {
+    app.tasks.define('x', async () => { await gate.promise })
+    app.tasks.define('other', { queue: 'more' }, async () => {})
+  })
+  await app.tasks.startWorker()
+  const [x, other] = ['x', 'other'].map(task => ({ kind: 'signature', task, options: {} }) as any)
+  const handles = await Promise.all([1, 2, 3].map(() =>
+    app.tasks.enqueueFlow(chain(group(x, other, x), other), { finally: x })))
+  gate.open()
+  for (const handle of handles) await handle.result(LONG).catch(() => {})
+  const redis = connect(t)
+  const left = async (): Promise<string[]> => (await redis.keys(`${prefix}*`)).filter(key =>
+    /:(flow|jobs|done|succeeded|failed|waiting|delayed|claims)/.test(key))
+  await until('no key is left', async () => (await left()).length === 0, 20_000)
+  t.pass()
+})
