@@ -1554,6 +1554,13 @@ const shields: Shield[] = [
     shield: 'options: { ...given.options }',
     without: 'options: given.options',
     test: 'hooks/pre-enqueue'
+  },
+  {
+    against: 'a task that fails for ever makes its record grow for ever',
+    file: 'records/failed-attempts.js',
+    shield: 'error: short }].slice(-MAX_ATTEMPTS)',
+    without: 'error: short }]',
+    test: 'worker/retry'
   }
 ]
 

@@ -8,6 +8,7 @@
 import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { cleanFailedAttempts, toFailedAttempt, type StoredFailedAttempt } from './failed-attempts.ts'
 import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
 import { beforeRetries } from './stored-backoff.ts'
@@ -38,6 +39,8 @@ export interface StoredOptions extends Origin {
   nonce?: string
   /** The tick of a schedule that enqueued it. */
   schedule?: StoredTick
+  /** The last failed attempts, the newest last. */
+  failures?: StoredFailedAttempt[]
 }
 
 /** Times in ms since 1970, `lateBy` in ms. */
@@ -178,6 +181,7 @@ function sanitize (stored: StoredTask): StoredTask {
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   if (typeof options.nonce !== 'string') delete options.nonce
+  if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
   for (const key of TIMES) if (key in stored) stored[key] = integerOr(stored[key], undefined)
   if (typeof stored.stage !== 'string') delete stored.stage
@@ -275,6 +279,7 @@ export function toTaskRecord (
     finishedAt: time(stored.finishedAt),
     schedule: toScheduledTick(stored.options.schedule),
     result: stored.result ?? null,
-    error: errorOf(stored, state, exposeStack)
+    error: errorOf(stored, state, exposeStack),
+    failedAttempts: stored.options.failures?.map(toFailedAttempt) ?? []
   }
 }
