@@ -1673,6 +1673,13 @@ const shields: Shield[] = [
     shield: 'options: { ...given.options }',
     without: 'options: given.options',
     test: 'hooks/pre-enqueue'
+  },
+  {
+    against: 'a task that fails for ever makes its record grow for ever',
+    file: 'records/failed-attempts.js',
+    shield: 'MAX_ATTEMPTS = 10',
+    without: 'MAX_ATTEMPTS = Infinity',
+    test: 'worker/retry'
   }
 ]
 

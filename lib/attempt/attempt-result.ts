@@ -13,3 +13,7 @@ export type AttemptResult =
   | { kind: 'lost' }
 
 export const failed = (thrown: unknown): AttemptResult => ({ kind: 'failed', failure: toFailure(thrown), thrown })
+
+/** Undefined if it did not fail. */
+export const errorOf = (result: AttemptResult): unknown =>
+  result.kind === 'failed' ? result.thrown ?? result.failure.error : undefined

@@ -11,14 +11,15 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
 import { AttemptHooks } from './attempt-hooks.ts'
-import { failed, type AttemptResult } from './attempt-result.ts'
+import { attemptLog, writesLevel } from './attempt-log.ts'
+import { errorOf, failed, type AttemptResult } from './attempt-result.ts'
 import { serializeResult } from './serialize.ts'
 import { NOTHING_REPORTED, StateReports, type StateReport } from './state-reports.ts'
 import { runApart } from './run-apart.ts'
 import { HandlerTaskContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
-import { traceFields, type Origin } from '../records/origin.ts'
+import { originOf } from '../records/origin.ts'
 import { attemptsMade, toScheduledTick } from '../records/task-record.ts'
 import { runWithOrigin } from '../tasks/request-context.ts'
 import { endAttempt, startAttempt, type AttemptEvent } from '../telemetry.ts'
@@ -152,22 +153,13 @@ export class Attempt implements ThreadableAttempt {
   }
 
   get log (): FastifyBaseLogger {
-    this.#log ??= this.app.log.child({
-      taskId: this.id,
-      task: this.name,
-      attempt: this.attempt,
-      ...(this.task.stored.options.flow ? { flowId: this.task.stored.options.flow.id } : {}),
-      ...(this.requestId === null ? {} : { [this.app.initialConfig.requestIdLogLabel ?? 'reqId']: this.requestId }),
-      ...(this.traceparent === null ? {} : traceFields(this.traceparent))
-    })
+    const { id: taskId, name: task, attempt, requestId, traceparent } = this
+    const flowId = this.task.stored.options.flow?.id
+    this.#log ??= attemptLog(this.app, { taskId, task, attempt, flowId, requestId, traceparent })
     return this.#log
   }
 
-  /** Whether its log writes lines of this level. Without `logger` all methods of Fastify's log are one, `noop`. */
-  logs (level: string): boolean {
-    const { log } = this.app as any
-    return log.isLevelEnabled?.(level) ?? (log.info !== log.trace || log.info.name !== 'noop')
-  }
+  logs (level: string): boolean { return writesLevel(this.app.log, level) }
 
   #call (): unknown {
     this.#trace = this.#owner.traceOf(this)
@@ -190,7 +182,7 @@ export class Attempt implements ThreadableAttempt {
     return this.#owner.runInThread(threadFile, this)
   }
 
-  #runInScope<T> (work: () => T): T { return runWithOrigin(this.#origin(), () => runApart(work)) }
+  #runInScope<T> (work: () => T): T { return runWithOrigin(originOf(this), () => runApart(work)) }
 
   #makeHooks (): AttemptHooks | null {
     const { definition: { instance, hooks } } = this
@@ -201,13 +193,6 @@ export class Attempt implements ThreadableAttempt {
 
   /** For the hooks of a task whose worker died: it is not started here. */
   onStalled (stall: Stall, error: Error | null): void { this.#makeHooks()?.stalled(stall, error) }
-
-  /** What the tasks that it enqueues are told of the request. */
-  #origin (): Origin | undefined {
-    const { requestId, traceparent, tracestate } = this
-    if (requestId === null && traceparent === null) return undefined
-    return { reqId: requestId ?? undefined, traceparent: traceparent ?? undefined, tracestate: tracestate ?? undefined }
-  }
 
   /** Again: the producer may be older than this worker, or another program. */
   #validate (): void {
@@ -249,14 +234,9 @@ export class Attempt implements ThreadableAttempt {
   #decide (result: AttemptResult): void {
     if (this.#decided) return
     this.#decided = true
-    if (this.#trace) this.#endTrace(this.#trace, result)
+    if (this.#trace) endAttempt(this.#trace, result.kind, errorOf(result))
     this.#owner.onResult(this, result)
     if (this.#returned) this.#free()
-  }
-
-  #endTrace (trace: AttemptEvent, result: AttemptResult): void {
-    const error = result.kind === 'failed' ? result.thrown ?? result.failure.error : undefined
-    endAttempt(trace, result.kind, error)
   }
 
   #resultOf (returned: Returned): AttemptResult {

@@ -46,3 +46,7 @@ export function toClaimedTask (
   const stored = read.status === 'failed' ? resetForRetry(read) : read
   return { claim, queue, text, stored, unreadable, settings, order, startedAt: undefined, state: undefined, now }
 }
+
+/** Too late for its first attempt. A task that retries has started in time. */
+export const isExpired = ({ options, status }: StoredTask, now: number): boolean =>
+  status === 'created' && options.expires !== undefined && options.expires <= now

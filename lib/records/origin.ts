@@ -3,6 +3,7 @@
  * enqueued it. Clients choose these values, and they are written to records and logs: malformed values are ignored,
  * long ones are cut or ignored.
  */
+import type { ThreadTask } from '../types.ts'
 
 /** Comes from a request, or from a task that enqueues another task. A missing value is left out. */
 export interface Origin {
@@ -10,6 +11,14 @@ export interface Origin {
   traceparent?: string
   /** Only together with a traceparent. */
   tracestate?: string
+}
+
+/** What the tasks that a task enqueues are told of the request. */
+export function originOf (
+  { requestId, traceparent, tracestate }: Pick<ThreadTask, 'requestId' | 'traceparent' | 'tracestate'>
+): Origin | undefined {
+  if (requestId === null && traceparent === null) return undefined
+  return { reqId: requestId ?? undefined, traceparent: traceparent ?? undefined, tracestate: tracestate ?? undefined }
 }
 
 /** Longest request id. With Fastify's `requestIdHeader` a client chooses the id. */

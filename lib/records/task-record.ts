@@ -8,6 +8,7 @@
 import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { cleanFailedAttempts, toFailedAttempt, type StoredFailedAttempt } from './failed-attempts.ts'
 import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
 import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembership } from './membership.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
@@ -43,6 +44,8 @@ export interface StoredOptions extends Origin {
   flow?: StoredMembership
   /** It is the record of a flow, which is in no list and never runs. */
   graph?: StoredGraph
+  /** The last failed attempts, the newest last. */
+  failures?: StoredFailedAttempt[]
 }
 
 /** Times in ms since 1970, `lateBy` in ms. */
@@ -183,6 +186,7 @@ function sanitize (stored: StoredTask): StoredTask {
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   if (typeof options.nonce !== 'string') delete options.nonce
+  if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
   if (options.flow !== undefined && !isMembership(options.flow)) delete options.flow
   if (options.graph !== undefined && !isGraph(options.graph)) delete options.graph
@@ -286,6 +290,7 @@ export function toTaskRecord (
     schedule: toScheduledTick(stored.options.schedule),
     flow: toMembership(stored.options.flow),
     result: stored.result ?? null,
-    error: errorOf(stored, state, exposeStack)
+    error: errorOf(stored, state, exposeStack),
+    failedAttempts: stored.options.failures?.map(toFailedAttempt) ?? []
   }
 }

@@ -34,13 +34,26 @@ const flowSchema = {
   required: ['id', 'key', 'done', 'total']
 }
 
+const failedAttemptSchema = {
+  type: 'object',
+  properties: {
+    attempt: { type: 'integer', description: 'Number of the attempt' },
+    startedAt: timeOrNull,
+    finishedAt: { type: 'string', format: 'date-time' },
+    worker: { ...textOrNull, description: 'Id of the worker' },
+    outcome: { type: 'string', enum: ['retrying', 'failed', 'stalled'] },
+    error: failureSchema
+  },
+  required: ['attempt', 'startedAt', 'finishedAt', 'worker', 'outcome', 'error']
+}
+
 /** The JSON of a status. `result` and `progress` are any JSON of the app. */
 export const recordSchema = {
   type: 'object',
   description: 'The task as it is now',
   required: [
     'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
-    'finishedAt', 'schedule', 'flow', 'result', 'error'
+    'finishedAt', 'schedule', 'flow', 'result', 'error', 'failedAttempts'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -63,7 +76,8 @@ export const recordSchema = {
     flow: { anyOf: [{ type: 'null' }, flowSchema], description: 'Flow that the task is a member of, or that it is' },
     result: { description: 'What the task returned, any JSON' },
     data: { description: 'Data that the task was enqueued with; only if the task exposes it' },
-    error: { anyOf: [{ type: 'null' }, failureSchema] }
+    error: { anyOf: [{ type: 'null' }, failureSchema] },
+    failedAttempts: { type: 'array', items: failedAttemptSchema, description: 'The last 10, the newest last' }
   }
 }
 

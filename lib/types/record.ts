@@ -49,6 +49,21 @@ export interface FlowProgress {
   total: number
 }
 
+/** An attempt that failed. Times are ISO 8601. */
+export interface FailedAttempt {
+  /** 1, 2, … */
+  attempt: number
+  /** Null if it is not known: its worker died. */
+  startedAt: string | null
+  finishedAt: string
+  /** Id of the worker. Null if it is not known. */
+  worker: string | null
+  /** `retrying`: there was another attempt. `failed`: it was the last. `stalled`: its worker died once too often. */
+  outcome: 'retrying' | 'failed' | 'stalled'
+  /** The message is cut after 500 characters. */
+  error: TaskErrorRecord
+}
+
 /** What `fastify.tasks.status(id)` and `GET /tasks/:id` return. Times are ISO 8601, or null. */
 export interface TaskRecord<Result = unknown, Progress = unknown> {
   id: string
@@ -76,6 +91,8 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   flow: FlowMembership | null
   result: Result | null
   error: TaskErrorRecord | null
+  /** The last 10 failed attempts, the newest last. Those before a retry by hand too. */
+  failedAttempts: FailedAttempt[]
   /** Only if the task has `expose: ['data']`. */
   data?: unknown
 }

@@ -9,8 +9,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AttemptOwner } from '../attempt/attempt.ts'
-import { readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
-import { isTerminal, type StoredTask } from '../records/task-record.ts'
+import { isExpired, readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
+import { isTerminal } from '../records/task-record.ts'
 import { MemberContext } from '../flows/member-context.ts'
 import { templateOf } from '../flows/plan.ts'
 import { debugFields } from './debug-log.ts'
@@ -249,8 +249,8 @@ export class Runner implements AttemptOwner {
   /** Tasks of dead workers wait again. Their records are read only if a hook wants to know. */
   async onRequeued (ids: string[]): Promise<void> {
     const { queue, definitions, settings, clock } = this.#options
-    if (![...definitions.values()].some(({ hooks }) => hooks()?.onStalled)) return
-    for (const id of ids) {
+    const isHeard = [...definitions.values()].some(({ hooks }) => hooks()?.onStalled)
+    for (const id of isHeard ? ids : []) {
       const read = await queue.readTask(id).catch(() => null) // nothing waits for this
       if (!read) continue
       const task = toClaimedTask(read.text, { id, token: '' }, queue.name, settings, 0, clock.now())
@@ -263,8 +263,6 @@ export class Runner implements AttemptOwner {
     if (definition) new Attempt(definition, task, this).onStalled(stall, error)
   }
 
-  // Close
-
   /** From now on nothing is started. */
   stop (): void { this.#stopped = true }
 
@@ -274,9 +272,7 @@ export class Runner implements AttemptOwner {
     await this.#options.settlements.drained()
   }
 
-  abortAll (cause: AbortCause): void {
-    for (const attempt of this.#running.values()) attempt.abort(cause)
-  }
+  abortAll (cause: AbortCause): void { for (const attempt of this.#running.values()) attempt.abort(cause) }
 
   /** Writes the outcomes that are known once all attempts have one, and releases the rest. */
   async handBack (): Promise<void> {
@@ -301,7 +297,3 @@ export class Runner implements AttemptOwner {
     if (this.#waiters.length > 0) for (const resolve of this.#waiters.splice(0)) resolve()
   }
 }
-
-/** Too late for its first attempt. A task that retries has started in time. */
-const isExpired = ({ options, status }: StoredTask, now: number): boolean =>
-  status === 'created' && options.expires !== undefined && options.expires <= now

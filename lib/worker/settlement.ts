@@ -5,8 +5,10 @@ import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { backoffMs } from './backoff.ts'
 import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
+import { addFailedAttempt, type StoredFailedAttempt } from '../records/failed-attempts.ts'
 import { afterRetry, beforeRetries } from '../records/stored-backoff.ts'
 import { appendOutcome, attemptsMade, encode, isNewRecord, ttlOf, type StoredTask } from '../records/task-record.ts'
+import { workerOf } from '../store/claim-token.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { Settlement } from '../store/contract.ts'
@@ -54,7 +56,8 @@ function finishedRecord (
     const told = state === 'succeeded' && attempt === 1 ? undefined : attempt
     return appendOutcome(text, { status: state, progress, stage, attempt: told, startedAt, finishedAt: now }, json)
   }
-  const { result, error, ...rest } = withStack(stored, failure) // a retry by hand: those of the earlier life
+  // After a retry by hand these are those of the earlier life.
+  const { result, error, ...rest } = withFailure(task, failure, outcomeOf(failure))
   const outcome = { status: state, progress, stage, attempt, startedAt, finishedAt: now }
   return encode({ ...rest, ...outcome, ...(failure ? { error: failure.error } : {}) }, json)
 }
@@ -83,9 +86,10 @@ function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Se
   return { id, token, outcome: 'retry', text: encode(retryingRecord(failure, retriesLeft, task)), ms, event }
 }
 
-function retryingRecord (failure: Failure, retriesLeft: number, { stored, state, startedAt }: ClaimedTask): StoredTask {
+function retryingRecord (failure: Failure, retriesLeft: number, task: ClaimedTask): StoredTask {
+  const { stored, state, startedAt } = task
   const next: StoredTask = {
-    ...withStack(stored, failure),
+    ...withFailure(task, failure, 'retrying'),
     status: 'retrying',
     error: failure.error,
     progress: state?.progress ?? stored.progress,
@@ -98,10 +102,22 @@ function retryingRecord (failure: Failure, retriesLeft: number, { stored, state,
   return next
 }
 
-function withStack (stored: StoredTask, failure: Failure | undefined): StoredTask {
+const outcomeOf = (failure: Failure | undefined): FailureOutcome =>
+  failure?.error.code === 'FST_TASKS_STALLED' ? 'stalled' : 'failed'
+
+type FailureOutcome = StoredFailedAttempt['outcome']
+
+/** The record with the stack of the failure, and the attempt among the failed ones. A failure of no attempt is none. */
+function withFailure (task: ClaimedTask, failure: Failure | undefined, outcome: FailureOutcome): StoredTask {
+  const { stored, claim, startedAt: start = null, now: end } = task
   if (!failure) return stored
-  const stacktraces = [failure.stack, ...stored.options.stacktraces ?? []].slice(0, MAX_STACKS)
-  return { ...stored, options: { ...stored.options, stacktraces } }
+  const { options } = stored
+  const stacktraces = [failure.stack, ...options.stacktraces ?? []].slice(0, MAX_STACKS)
+  if (start === null && outcome !== 'stalled') return { ...stored, options: { ...options, stacktraces } }
+  const worker = start === null ? null : workerOf(claim.token)
+  const failed = { attempt: attemptsMade(stored) + 1, start, end, worker, outcome }
+  const failures = addFailedAttempt(options.failures, failed, failure.error)
+  return { ...stored, options: { ...options, stacktraces, failures } }
 }
 
 /** A plain Bee-Queue producer may listen to what happens to its job. Our own producers read the record. */

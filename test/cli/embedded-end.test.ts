@@ -44,8 +44,8 @@ import closeWithGrace from ${GRACE}
 import app from './app.mjs'
 const fastify = Fastify({ logger: true })
 await fastify.register(app)
-await fastify.listen({ port: 0 })
 ${line}
+await fastify.listen({ port: 0 })
 `
 
 const ways: Record<string, { file?: string, args: string[] }> = {

@@ -153,3 +153,27 @@ t.test('a failure that is tried again is logged as a warning with the next time,
   await pass(app, 60_000)
   t.match(log.lines.filter(({ event }) => event === 'task.failed')[1], { level: 50, taskId: id, attempt: 2 })
 })
+
+t.test('failedAttempts: the last ten, with times, worker and a short error; none for a task that succeeds', async t => {
+  const app = await build(t, where(), app => {
+    app.tasks.define('x', { backoff: { strategy: 'immediate' } }, (data, task) => {
+      if (data === 'fails') throw Object.assign(new Error(`${task.attempt} ${'x'.repeat(5_000)}`), { code: 'ENO' })
+    })
+  })
+  const worker = await app.tasks.startWorker()
+  t.strictSame((await reaches(app, (await app.tasks.enqueue('x')).id, 'succeeded')).failedAttempts, [])
+  const { id } = await app.tasks.enqueue('x', 'fails', { retries: 11 })
+  const { failedAttempts, error } = await reaches(app, id, 'failed')
+  t.strictSame(failedAttempts.map(({ attempt }) => attempt), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+  t.strictSame(failedAttempts.map(({ outcome }) => outcome), [...Array(9).fill('retrying'), 'failed'])
+  for (const { startedAt, finishedAt, error, worker: by } of failedAttempts) {
+    t.ok(Date.parse(startedAt!) <= Date.parse(finishedAt))
+    t.equal(by, worker.id)
+    t.match(error, { name: 'Error', code: 'ENO', message: /^\d+ x+…$/ })
+    t.equal(error.message.length, 500)
+  }
+  t.equal(error!.message.length, 4_096, 'the error of the record is longer')
+  await app.tasks.retry(id)
+  await reaches(app, id, 'failed')
+  t.equal((await app.tasks.status(id))!.failedAttempts.length, 10)
+})
