@@ -17,8 +17,8 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, SignatureArguments, Task,
-  TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  FlowListOptions, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, SignatureArguments,
+  Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -115,7 +115,7 @@ class ScopedTasks implements FastifyTasks {
     return this.#registry.retry(id, queueOf(where))
   }
 
-  list (options: ListOptions): Promise<TaskPage> { return list(this.#registry, options) }
+  list (options: ListOptions | FlowListOptions): Promise<TaskPage> { return list(this.#registry, options) }
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
     return this.#registry.remove(id, queueOf(where))

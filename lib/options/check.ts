@@ -17,7 +17,7 @@ import {
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
+  FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
 } from '../types.ts'
 
 /** Makes the error for an option of one place that breaks its rule. */
@@ -187,7 +187,8 @@ export function checkPurge (options: PurgeOptions): void {
 }
 
 /** Checks the options of `list`. Throws FST_TASKS_*_OPTION_*. */
-export function checkList (options: ListOptions): void {
+export function checkList (given: ListOptions | FlowListOptions): void {
+  const options = given as Partial<ListOptions>
   if (!isObject(options)) throw pluginOptionError('')('list', listRule, options)
   check(options, listRules, 'list(options)', pluginOptionError('list.'))
   const { state, kind, flow } = options

@@ -8,7 +8,7 @@ import { checkList, checkPurge, listDefaults } from '../options.ts'
 import { isMembership } from '../records/membership.ts'
 import { mergeWorkerInfo } from '../records/worker-info.ts'
 import type {
-  ListOptions, PurgeOptions, QueueCounts, TaskPage, TaskRecord, WorkerInfo
+  FlowListOptions, ListOptions, PurgeOptions, QueueCounts, TaskPage, TaskRecord, WorkerInfo
 } from '../types.ts'
 import type { PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
@@ -30,12 +30,13 @@ const MAX_WORKERS = 1_000
 const PURGE_BATCH = 200
 
 /** See `FastifyTasks.list`. */
-export async function list (source: ListingSource, options: ListOptions): Promise<TaskPage> {
-  checkList(options)
+export async function list (source: ListingSource, given: ListOptions | FlowListOptions): Promise<TaskPage> {
+  checkList(given)
+  const options = given as ListOptions // the check allows no other
   const { name, limit = listDefaults.limit, cursor, kind, flow } = options
   if (kind === 'flow') return source.flows.list({ limit, cursor })
   if (flow !== undefined) return source.flows.list({ flow, limit, cursor })
-  const state = options.state!
+  const { state } = options
   const queues = options.queue === undefined ? [...source.queues.keys()] : [source.queue(options.queue).name]
   const { from, after } = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
   const queue = source.queue(from)

@@ -94,7 +94,7 @@ export interface ResultOptions {
 /** Options of `fastify.tasks.list`. */
 export interface ListOptions {
   /** List tasks in this state. Required, but with `kind` or `flow`. Default: none. */
-  state?: TaskState
+  state: TaskState
   /** `flow` lists flows instead of tasks, newest first. Not together with `state`. Default: `task`. */
   kind?: 'task' | 'flow'
   /** List the members of the flow with this id, in its order. Not together with `state`. Default: none. */
@@ -108,6 +108,9 @@ export interface ListOptions {
   /** The `cursor` of the page before. It is valid for the same state, queue and name only. Default: the first page. */
   cursor?: string
 }
+
+/** Options of `fastify.tasks.list` for flows, or for the members of one. */
+export type FlowListOptions = Omit<ListOptions, 'state'> & ({ kind: 'flow' } | { flow: string })
 
 /** Options of `fastify.tasks.status`, `handle`, `cancel`, `retry` and `remove`. */
 export interface WhereOptions {

@@ -103,7 +103,7 @@ export interface TaskContext<Data = unknown, Progress = unknown, Previous = unkn
 
 /** Runs a task. `define` infers all four types from a function. A handler in a file of its own may state them. */
 export type TaskHandler<
-  Data = any, Result = unknown, Progress = any, Instance = FastifyInstance, Previous = any
+  Data = any, Result = unknown, Progress = any, Instance = FastifyInstance, Previous = unknown
 > = (this: Instance, data: Data, task: TaskContext<Data, Progress, Previous>) => Promise<Result> | Result
 
 /**

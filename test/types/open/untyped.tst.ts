@@ -180,7 +180,7 @@ test('by name, open if no names are merged', async () => {
   await app.tasks.enqueue('any', {}, { dely: 1 })
   // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
   await app.tasks.enqueue(7)
-  // @ts-expect-error Property 'state' is missing
+  // @ts-expect-error Argument of type '{}' is not assignable
   await app.tasks.list({})
 })
 
@@ -197,7 +197,7 @@ test('reply.accepted takes a handle', () => {
     expect(reply.accepted).type.not.toBeCallableWith()
     // @ts-expect-error Argument of type 'Promise<TaskHandle<number, any>>' is not assignable
     reply.accepted(task.enqueue({ n: 1 }))
-    // @ts-expect-error Argument of type 'Task<{ n: number; }, number, any>' is not assignable
+    // @ts-expect-error Argument of type 'Task<{ n: number; }, number, any, unknown>' is not assignable
     reply.accepted(task)
   })
 })
