@@ -1617,6 +1617,34 @@ const shields: Shield[] = [
     test: 'attempt/progress'
   },
   {
+    against: 'a flow that succeeded is visible to everyone',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: '(succeeded and i > 9 and i < 13)',
+    without: '(succeeded and i > 9 and i ~= 13)',
+    test: 'flows/seen'
+  },
+  {
+    against: 'a flow whose members are not known any more is visible to everyone',
+    file: 'tasks/lookup.js',
+    shield: 'if (!isAsked)',
+    without: 'if (false)',
+    test: 'flows/seen'
+  },
+  {
+    against: 'data that looks like a membership ends a member of a flow',
+    file: 'store/redis/lua/purge.lua',
+    shield: 'if member and string.sub(id, 1, #flow + 1) == flow .. \'.\' then',
+    without: 'if member then',
+    test: 'flows/seen'
+  },
+  {
+    against: 'the cursor of a list of members is any text',
+    file: 'flows/flow-record.js',
+    shield: 'if (cursor !== undefined && !/^\\d{1,9}$/.test(cursor))',
+    without: 'if (false)',
+    test: 'flows/seen'
+  },
+  {
     against: 'Node warns of a Connection header in HTTP/2',
     file: 'routes/events.js',
     shield: '/^connection$/i.test(name)',

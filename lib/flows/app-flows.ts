@@ -145,7 +145,8 @@ export class AppFlows implements FlowView {
       const nodes = await this.#engine.call('read of a flow', () =>
         this.#engine.flowsOf(flow).readMany(flow.id, 'nodes', names))
       for (const [i, [, text]] of page!.entries.entries()) {
-        const { task: name, queue } = decodeNode(nodes![i]!)
+        if (!nodes?.[i]) continue
+        const { task: name, queue } = decodeNode(nodes[i])
         if (authorize !== undefined && name !== authorize) continue
         yield { ...found.record, name, queue, data: dataOf(text) }
         if (authorize !== undefined) return

@@ -67,7 +67,8 @@ export async function listMembers (
   const found = await tasks.find(id)
   if (!found?.stored.options.graph) throw new errors.TaskNotFound(id)
   const flow = flowOf(found)
-  const start = cursor === undefined ? 0 : Number(cursor)
+  if (cursor !== undefined && !/^\d{1,9}$/.test(cursor)) throw new errors.CursorInvalid()
+  const start = Number(cursor ?? 0)
   const names = Array.from({ length: limit }, (_, i) => String(start + i))
   const total = found.record.flow?.total ?? 0
   const isFirst = cursor === undefined

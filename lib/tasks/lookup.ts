@@ -125,11 +125,14 @@ export class TaskLookup implements HandleSource {
       await this.#visibility.check(request, id, { ...found, definition: definitions[0] })
       return found
     }
+    let isAsked = false
     for await (const member of this.flows!.membersToAsk(request, found)) {
+      isAsked = true
       const stored = { ...found.stored, data: { name: member.name, data: member.data } }
       const definition = this.#registry.definitions.get(member.name)
       await this.#visibility.check(request, id, { ...found, record: member, stored, definition })
     }
+    if (!isAsked) throw new errors.TaskNotFound(id) // what its members were is gone
     return found
   }
 

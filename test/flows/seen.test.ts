@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import { chain, chord, group } from '../../lib/plugin.ts'
-import { build, errorOf, latch, until } from '../support/helpers.ts'
+import { build, connect, errorOf, keysOf, latch, memoryMode, randomPrefix, until } from '../support/helpers.ts'
 import type { FastifyRequest } from 'fastify'
 
 const LONG = { timeout: 20_000 }
@@ -56,6 +56,38 @@ t.test('who may see a flow: all of its members must agree, or the task that is n
     { code: 'FST_TASKS_FLOW_OPTION_INVALID' })
 })
 
+t.test('who may see a flow that has ended: the same', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, memoryMode ? {} : { prefix }, app => {
+    app.tasks.define('mine', {
+      authorize: (request, { data }) => request.headers.user === data
+    }, async () => 'secret')
+  })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueueFlow(chain(signature('mine', 'ann'), signature('mine', 'ann')))
+  const as = (user: string): Promise<any> => app.inject({ url: handle.location!, headers: { user } })
+  t.equal(await handle.result(LONG), 'secret')
+  await until('nobody has to look at it any more', async () => await keysOf(t, prefix).then(keys =>
+    !keys.includes(`${prefix}:{default}:flows`)))
+  t.match((await as('ann')).json(), { state: 'succeeded', result: 'secret' })
+  t.equal((await as('eve')).statusCode, 404)
+  if (memoryMode) return
+  await connect(t).del(`${prefix}:{default}:flow:${handle.id}:texts`)
+  t.equal((await as('ann')).statusCode, 404, 'nobody, once the members are not known any more')
+})
+
+t.test('a task whose data looks like a membership ends no member of a flow', async t => {
+  const app = await build(t, { queues: ['other'] }, app => {
+    app.tasks.define('x', async () => 'done')
+    app.tasks.define('forged', { queue: 'other' }, async () => {})
+  })
+  const { id } = await app.tasks.enqueueFlow(chain(signature('x'), signature('x')))
+  const flow = { id, home: 'default', node: '0', generation: 0, key: '0', keep: 60_000 }
+  await app.tasks.enqueue('forged', { flow })
+  t.equal(await app.tasks.purge('other'), 1)
+  t.match(await app.tasks.status(id), { state: 'active', error: null })
+})
+
 t.test('lists of flows, and of the members of one', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x', async () => 'done') })
   const first = await app.tasks.enqueueFlow(chain(signature('x'), signature('x')))
@@ -70,6 +102,9 @@ t.test('lists of flows, and of the members of one', async t => {
   const { tasks: [, notStarted] } = await app.tasks.list({ flow: first.id })
   t.match(notStarted, { state: 'waiting', name: 'x' }, 'a member that has not started yet')
   t.match(await errorOf(app.tasks.list({ flow: 'none' })), { code: 'FST_TASKS_NOT_FOUND' })
+  for (const cursor of ['x', '-1', '1.5', flows.tasks[0]!.id]) {
+    t.match(await errorOf(app.tasks.list({ flow: second.id, cursor })), { code: 'FST_TASKS_CURSOR_INVALID' }, cursor)
+  }
   t.match(await errorOf(app.tasks.list({ kind: 'flow', state: 'failed' })), { code: 'FST_TASKS_OPTION_CLASH' })
 })
 

@@ -7,10 +7,15 @@ import type { TaskLists } from './task-lists.ts'
 
 const BEGINS = '"flow":' + '{"id":'
 
-/** The JSON of the membership in the text of a record. Undefined if its task is no member of a flow. */
-export function membershipIn (text: string | undefined): string | undefined {
+/**
+ * The JSON of the membership in the text of a record. Undefined if its task is no member of a flow: the id of a member
+ * begins with that of its flow, and data may look like a membership.
+ */
+export function membershipIn (id: string, text: string | undefined): string | undefined {
   const at = text?.lastIndexOf(BEGINS) ?? -1
-  return at < 0 ? undefined : text!.slice(at + 7, text!.indexOf('}', at) + 1)
+  if (at < 0) return undefined
+  const flow = text!.slice(at + BEGINS.length + 1, text!.indexOf('"', at + BEGINS.length + 1))
+  return id.startsWith(`${flow}.`) ? text!.slice(at + 7, text!.indexOf('}', at) + 1) : undefined
 }
 
 /** The parts of a queue that its flows use. */

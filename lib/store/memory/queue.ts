@@ -125,7 +125,7 @@ export class MemoryQueue implements Queue {
   }
 
   #finish (id: string, state: TerminalState, text: string, ttl: number): void {
-    if (membershipIn(text)) this.#host.onMemberEnded(id)
+    if (membershipIn(id, text)) this.#host.onMemberEnded(id)
     if (ttl <= 0) return void this.#records.delete(id)
     this.#records.set(id, text)
     this.#lists.finished[state].put(id, this.#host.now() + ttl)
@@ -151,14 +151,14 @@ export class MemoryQueue implements Queue {
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
     const isKept = (id: string): boolean => !retrying && isRetrying(this.#records.get(id))
     const { gone, position } = this.#lists.takeNotStarted(limit, isKept, after)
-    const members = gone.flatMap(id => membershipIn(this.#records.get(id)) ?? [])
+    const members = gone.flatMap(id => membershipIn(id, this.#records.get(id)) ?? [])
     for (const id of gone) this.#endRemoved(id)
     this.#checkIdle()
     return { removed: gone.length, members, after: position }
   }
 
   #endRemoved (id: string): void {
-    if (membershipIn(this.#records.get(id)) && !this.#lists.hasFinished(id)) this.#host.onMemberEnded(id)
+    if (membershipIn(id, this.#records.get(id)) && !this.#lists.hasFinished(id)) this.#host.onMemberEnded(id)
     this.#forget(id)
   }
 

@@ -607,7 +607,7 @@ local function forget()
   local ttl = tonumber(redis.call('HGET', KEYS[6], 'ttl'))
   local succeeded = not redis.call('HGET', KEYS[6], 'cause')
   for _, i in ipairs(OURS) do
-    if ttl <= 0 or (succeeded and i > 9 and i ~= 13) then
+    if ttl <= 0 or (succeeded and i > 9 and i < 13) then
       redis.call('UNLINK', KEYS[i])
     else
       redis.call('PEXPIRE', KEYS[i], ttl)
@@ -789,15 +789,16 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function key_of(id)
-  if redis.call('SISMEMBER', KEYS[7], id) == 1 then return 9 end
-  if redis.call('SISMEMBER', KEYS[8], id) == 1 then return 10 end
-  if redis.call('ZSCORE', KEYS[11], id) then return 11 end
-  return redis.call('ZSCORE', KEYS[12], id) and 12
+local function ended_as(id, succeeded, failed, cancelled, expired)
+  if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
+  if redis.call('SISMEMBER', failed, id) == 1 then return 'failed' end
+  if redis.call('ZSCORE', cancelled, id) then return 'cancelled' end
+  return redis.call('ZSCORE', expired, id) and 'expired' or nil
 end
+local EXPIRIES = { succeeded = 9, failed = 10, cancelled = 11, expired = 12 }
 local kept, gone = {}, {}
 for i = 1, #ARGV, 2 do
-  local key = key_of(ARGV[i])
+  local key = EXPIRIES[ended_as(ARGV[i], KEYS[7], KEYS[8], KEYS[11], KEYS[12]) or '']
   if key and tonumber(ARGV[i + 1]) <= 0 then
     gone[#gone + 1] = ARGV[i]
   elseif key then
@@ -812,20 +813,16 @@ if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
 end`,
-  'member-states': String.raw`local states = {}
-for i = 1, #ARGV do
-  local id = ARGV[i]
-  if redis.call('HEXISTS', KEYS[1], id) == 0 then
-    states[i] = 'removed'
-  elseif redis.call('SISMEMBER', KEYS[2], id) == 1 then
-    states[i] = 'succeeded'
-  elseif redis.call('SISMEMBER', KEYS[3], id) == 1 then
-    states[i] = 'failed'
-  elseif redis.call('ZSCORE', KEYS[4], id) then
-    states[i] = 'cancelled'
-  else
-    states[i] = redis.call('ZSCORE', KEYS[5], id) and 'expired' or ''
-  end
+  'member-states': String.raw`local function ended_as(id, succeeded, failed, cancelled, expired)
+  if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
+  if redis.call('SISMEMBER', failed, id) == 1 then return 'failed' end
+  if redis.call('ZSCORE', cancelled, id) then return 'cancelled' end
+  return redis.call('ZSCORE', expired, id) and 'expired' or nil
+end
+local states = {}
+for i, id in ipairs(ARGV) do
+  local has_record = redis.call('HEXISTS', KEYS[1], id) == 1
+  states[i] = has_record and (ended_as(id, KEYS[2], KEYS[3], KEYS[4], KEYS[5]) or '') or 'removed'
 end
 return states`,
   'page': String.raw`local key, after, limit, kind = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -1001,7 +998,8 @@ local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, kept, bytes, members = {}, {}, 0, {}
 local function remove(id, record)
   gone[#gone + 1] = id
-  members[#members + 1] = string.match(record or '', '^.*"flow":({"id":[^{}]*})')
+  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
+  if member and string.sub(id, 1, #flow + 1) == flow .. '.' then members[#members + 1] = member end
 end
 local function may_read(id)
   if bytes > 524288 then return false end

@@ -167,13 +167,14 @@ local function reopen(record)
   return 1
 end
 
--- Its members have their own expiry by now. What a retry needs stays as long as the record.
+-- Its members have their own expiry by now. What a retry needs stays as long as the record, and so do the texts: the
+-- data of the members says who may see the flow.
 local function forget()
   if state ~= 'ended' then return end
   local ttl = tonumber(redis.call('HGET', KEYS[6], 'ttl'))
   local succeeded = not redis.call('HGET', KEYS[6], 'cause')
   for _, i in ipairs(OURS) do
-    if ttl <= 0 or (succeeded and i > 9 and i ~= 13) then
+    if ttl <= 0 or (succeeded and i > 9 and i < 13) then
       redis.call('UNLINK', KEYS[i])
     else
       redis.call('PEXPIRE', KEYS[i], ttl)

@@ -8,16 +8,11 @@ Returns nothing
 ]]
 -- @include now
 -- @include leave
-local function key_of(id)
-  if redis.call('SISMEMBER', KEYS[7], id) == 1 then return 9 end
-  if redis.call('SISMEMBER', KEYS[8], id) == 1 then return 10 end
-  if redis.call('ZSCORE', KEYS[11], id) then return 11 end
-  return redis.call('ZSCORE', KEYS[12], id) and 12
-end
-
+-- @include ended-as
+local EXPIRIES = { succeeded = 9, failed = 10, cancelled = 11, expired = 12 }
 local kept, gone = {}, {}
 for i = 1, #ARGV, 2 do
-  local key = key_of(ARGV[i])
+  local key = EXPIRIES[ended_as(ARGV[i], KEYS[7], KEYS[8], KEYS[11], KEYS[12]) or '']
   if key and tonumber(ARGV[i + 1]) <= 0 then
     gone[#gone + 1] = ARGV[i]
   elseif key then

@@ -5,19 +5,10 @@ KEYS  1 jobs  2 succeeded  3 failed  4 done:cancelled  5 done:expired
 ARGV  1 and more: ids
 Returns for each: "succeeded" | "failed" | "cancelled" | "expired" | "removed" (there is no record) | "" (not ended)
 ]]
+-- @include ended-as
 local states = {}
-for i = 1, #ARGV do
-  local id = ARGV[i]
-  if redis.call('HEXISTS', KEYS[1], id) == 0 then
-    states[i] = 'removed'
-  elseif redis.call('SISMEMBER', KEYS[2], id) == 1 then
-    states[i] = 'succeeded'
-  elseif redis.call('SISMEMBER', KEYS[3], id) == 1 then
-    states[i] = 'failed'
-  elseif redis.call('ZSCORE', KEYS[4], id) then
-    states[i] = 'cancelled'
-  else
-    states[i] = redis.call('ZSCORE', KEYS[5], id) and 'expired' or ''
-  end
+for i, id in ipairs(ARGV) do
+  local has_record = redis.call('HEXISTS', KEYS[1], id) == 1
+  states[i] = has_record and (ended_as(id, KEYS[2], KEYS[3], KEYS[4], KEYS[5]) or '') or 'removed'
 end
 return states

@@ -16,9 +16,11 @@ Returns { how many records were removed, how many waiting ids are still to be lo
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, kept, bytes, members = {}, {}, 0, {}
 
+-- The id of a member begins with that of its flow. Data may look like a membership.
 local function remove(id, record)
   gone[#gone + 1] = id
-  members[#members + 1] = string.match(record or '', '^.*"flow":({"id":[^{}]*})')
+  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
+  if member and string.sub(id, 1, #flow + 1) == flow .. '.' then members[#members + 1] = member end
 end
 
 -- False if this call has read enough.
