@@ -37,6 +37,13 @@ export default [
     }
   },
   {
+    files: ['lib/dashboard/assets/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(['CSS', 'DOMParser', 'Option', 'getSelection', 'history', 'location'].map(name =>
+        [name, 'readonly']))
+    }
+  },
+  {
     files: ['lib/**/*.ts'],
     rules: {
       'max-lines': ['error', 300],

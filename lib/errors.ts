@@ -224,3 +224,11 @@ export const TaskExpired = createError('FST_TASKS_EXPIRED',
   'Task "%s" (%s) expired before a worker started it', 410)
 export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT',
   'Task "%s" (%s) had not ended after %d ms. It goes on: read its status later', 504)
+
+// dashboard
+export const DashboardInstanceUnknown = createError('FST_TASKS_DASHBOARD_INSTANCE_UNKNOWN',
+  'The dashboard is to show the tasks of the plugin instance "%s", and this app has: %s. ' +
+  'Register fastify-tasks before the dashboard, or name its instance: register(dashboard, { instance: "tasks" })', 500)
+export const DashboardForeignForm = createError('FST_TASKS_DASHBOARD_FOREIGN_FORM',
+  'This form was not sent by a page of the dashboard. ' +
+  'If a proxy changes the Host header, name the origin that browsers see: trustedOrigins: ["https://admin.example"]', 403)

@@ -10,6 +10,7 @@ export {
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
+export { dashboardDefaults, dashboardSettings, type DashboardSettings } from './options/dashboard.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'
 export { HOOK_ARITY, HOOK_NAMES } from './options/hook-names.ts'
 export { isId, MAX_TIMER, timeOf } from './options/rule-kinds.ts'

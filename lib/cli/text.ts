@@ -3,6 +3,7 @@
  * anywhere: a terminal must not execute them, and they must not look like something else.
  */
 import { hideCredentials } from '../describe.ts'
+import { span } from '../schedules/in-words.ts'
 
 /**
  * Characters that control a terminal or that nobody sees: controls, the marks of directions, joiners, separators of
@@ -42,14 +43,6 @@ export function cleanValue (value: any): any {
 export function shorten (text: string, length: number): string {
   const line = oneLine(text)
   return line.length > length ? `${line.slice(0, length - 1)}…` : line
-}
-
-/** A length of time (ms), in its largest unit. */
-export function span (ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000))
-  if (seconds < 60) return `${seconds}s`
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`
-  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`
 }
 
 /** How long ago a time was. */

@@ -1,7 +1,7 @@
 /** The tables of docs/reference/options.md: from the interfaces of the options, their defaults and their checks. */
 import { inspect } from 'node:util'
 import {
-  defaults, drainDefaults, flowDefaults, listDefaults, routesDefaults, workerDefaults
+  dashboardDefaults, defaults, drainDefaults, flowDefaults, listDefaults, routesDefaults, workerDefaults
 } from '../../lib/options.ts'
 import { code, table } from './markdown.ts'
 import { probedApp, probes, rulesOf } from './rules.ts'
@@ -47,7 +47,8 @@ const sections: Section[] = [
   { name: 'ScheduleOptions', title: 'schedules' },
   { name: 'FlowOptions', title: 'enqueueFlow(shape, options)', defaults: flowDefaults },
   { name: 'SignatureOptions', title: 'signature(data, options): those of enqueue but id, and' },
-  { name: 'RunWorkerOptions', title: 'runWorker(options)' }
+  { name: 'RunWorkerOptions', title: 'runWorker(options)' },
+  { name: 'DashboardOptions', title: 'register(dashboard, options)', defaults: dashboardDefaults }
 ]
 
 /** "Default …." of a comment, which is not "Default of every task.". */

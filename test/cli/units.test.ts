@@ -6,8 +6,9 @@ import { printError } from '../../lib/cli/exit.ts'
 import { integer, port, toArgs } from '../../lib/cli/flags.ts'
 import { printErr } from '../../lib/cli/output.ts'
 import { cleanLine, pretty } from '../../lib/cli/pretty.ts'
-import { ago, toJsonLine, cleanText, oneLine, shorten, span } from '../../lib/cli/text.ts'
+import { ago, toJsonLine, cleanText, oneLine, shorten } from '../../lib/cli/text.ts'
 import * as errors from '../../lib/errors.ts'
+import { span } from '../../lib/schedules/in-words.ts'
 
 t.test('lengths of time', async t => {
   const cases = [

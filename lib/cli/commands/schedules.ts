@@ -1,11 +1,11 @@
 /**
  * `fastify-tasks schedules [list | pause | resume | trigger | next] [ID]`
  */
-import cronstrue from 'cronstrue'
 import * as errors from '../../errors.ts'
 import { EXIT, printError } from '../exit.ts'
 import { paint, print, printErr, printJson, printOutcome, printTable } from '../output.ts'
-import { ago, oneLine, span } from '../text.ts'
+import { span, whenOf } from '../../schedules/in-words.ts'
+import { ago, oneLine } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { FastifyTasks, ScheduleRecord } from '../../types.ts'
 
@@ -59,16 +59,6 @@ function stateOf ({ paused, orphan, next, held }: ScheduleRecord): string {
   if (orphan) return 'orphan'
   if (held) return 'held'
   return next.length === 0 ? 'over' : 'planned'
-}
-
-/** When it is due, in words. */
-function whenOf ({ cron, every }: ScheduleRecord): string {
-  if (cron === null) return `Every ${every! % 1_000 === 0 ? span(every!) : `${every} ms`}`
-  try {
-    return cronstrue.toString(cron, { use24HourTimeFormat: true })
-  } catch {
-    return cron
-  }
 }
 
 function next ({ id, next }: ScheduleRecord, { json }: JsonFlags): number {

@@ -1,0 +1,113 @@
+/**
+ * The page: a plugin of its own, `fastify-tasks/dashboard`. It shows the tasks of one plugin instance and acts on them.
+ * Server-rendered HTML; our script only makes it live. See docs/guides/dashboard.md.
+ */
+import fp from 'fastify-plugin'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { appRegistry, type PluginInstance } from './boot/app-registry.ts'
+import { isFromOwnPage, rightsOf, type Rights } from './dashboard/access.ts'
+import { act, type Fields } from './dashboard/actions.ts'
+import { serveAssets } from './dashboard/assets.ts'
+import { acceptForms } from './dashboard/form-body.ts'
+import { pages } from './dashboard/pages.ts'
+import { failed, refused } from './dashboard/pages/problem.ts'
+import { sendPage, setHeaders } from './dashboard/reply.ts'
+import { Sampler } from './dashboard/sampler.ts'
+import * as errors from './errors.ts'
+import { dashboardSettings, type DashboardSettings } from './options.ts'
+import type { DashboardOptions } from './types.ts'
+import type { MakePage, Page, PageContext, Query } from './dashboard/context.ts'
+
+export type * from './types/dashboard.ts'
+
+/** Serves one page or action: asks for the rights first. */
+type Serve = (root: string, make: MakePage) => (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
+
+async function dashboard (fastify: FastifyInstance, options: DashboardOptions): Promise<void> {
+  const settings = dashboardSettings(options)
+  const instance = (): PluginInstance => instanceOf(fastify, settings)
+  const sampler = new Sampler(instance)
+  fastify.addHook('onReady', async () => { instance() })
+  fastify.addHook('onClose', async () => { sampler.close() })
+  for (const hook of [settings.onRequest ?? []].flat()) fastify.addHook('onRequest', hook)
+  fastify.addHook('onRequest', setHeaders)
+  acceptForms(fastify)
+  const shared = { settings, sampler, instance }
+  const serve = server(shared)
+  answerErrors(fastify, shared)
+  serveAssets(fastify)
+  mount(fastify, settings, serve)
+}
+
+function instanceOf (fastify: FastifyInstance, { instance }: DashboardSettings): PluginInstance {
+  const { instances } = appRegistry(fastify)
+  const found = instances.find(({ tasks }) => tasks.name === instance)
+  if (found) return found
+  const names = instances.map(({ tasks }) => tasks.name).join(', ')
+  throw new errors.DashboardInstanceUnknown(instance, names || 'none')
+}
+
+type Shared = Pick<PageContext, 'settings' | 'sampler'> & { instance: () => PluginInstance }
+
+const contextOf = ({ settings, sampler, instance }: Shared, root: string, rights: Rights | null) =>
+  (request: FastifyRequest, reply: FastifyReply): PageContext => ({
+    settings,
+    sampler,
+    request,
+    reply,
+    root,
+    instance: instance(),
+    rights: rights ?? {} as Rights,
+    params: request.params as Query,
+    query: onlyTexts(request.query as Record<string, unknown>)
+  })
+
+const server = (shared: Shared): Serve => (root, make) => async (request, reply) => {
+  const rights = await rightsOf(shared.settings, request)
+  const context = contextOf(shared, root, rights)(request, reply)
+  const page: Page | null = rights ? await make(context) : refused('You may not look at this page.')
+  return page ? sendPage(context, page) : reply
+}
+
+/** The parser of queries may be the app's: values that are no text are left out. */
+function onlyTexts (query: Record<string, unknown>): Query {
+  const last = Object.entries(query).map(([name, value]) => [name, Array.isArray(value) ? value.at(-1) : value])
+  return Object.fromEntries(last.filter(([, value]) => typeof value === 'string'))
+}
+
+/** In this scope only: elsewhere the app's error handler answers. */
+function answerErrors (fastify: FastifyInstance, shared: Shared): void {
+  fastify.setErrorHandler((error: Error & { statusCode?: number, code?: string }, request, reply) => {
+    if ((error.statusCode ?? 500) >= 500) request.log.error({ err: error }, error.message)
+    // Nobody is asked for rights: that may be what failed.
+    return sendPage(contextOf(shared, rootOf(request, fastify.prefix), null)(request, reply), failed(error))
+  })
+}
+
+/** The way from the address of a request to the first page. */
+function rootOf ({ url }: FastifyRequest, prefix: string): string {
+  const depth = url.split('?')[0]!.slice(prefix.length).split('/').length - 2
+  return depth > 0 ? '../'.repeat(depth) : './'
+}
+
+function mount (fastify: FastifyInstance, settings: DashboardSettings, serve: Serve): void {
+  // Our forms need no schema, and the app's validator may take none of ours.
+  const options = { schema: { hide: true } as object, validatorCompiler: () => () => true }
+  for (const [path, make] of Object.entries(pages)) {
+    const root = '../'.repeat(path.split('/').length - 2) || './'
+    fastify.get(path, options, path === '/' ? withSlash(fastify, serve(root, make)) : serve(root, make))
+  }
+  fastify.post('/actions/:action', options, async (request, reply) => {
+    if (!isFromOwnPage(request, settings.trustedOrigins)) throw new errors.DashboardForeignForm()
+    return serve('../', context => act(context, request.body as Fields))(request, reply)
+  })
+}
+
+/** All links are relative: without a slash at the end those of the first page would lead out of it. */
+const withSlash = ({ prefix }: FastifyInstance, handler: ReturnType<Serve>): ReturnType<Serve> =>
+  async (request, reply) => {
+    const isInside = request.url.split('?')[0]!.endsWith('/')
+    return isInside ? await handler(request, reply) : reply.redirect(`./${prefix.split('/').at(-1)}/`, 302)
+  }
+
+export default fp(dashboard, { fastify: '5.x', name: 'fastify-tasks-dashboard', encapsulate: true })

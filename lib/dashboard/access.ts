@@ -1,0 +1,36 @@
+/**
+ * Who may look and act, and whether a form was sent by the page itself.
+ */
+import type { FastifyRequest } from 'fastify'
+import type { DashboardSettings } from '../options.ts'
+import type { DashboardAccess, DashboardRight } from '../types.ts'
+
+const RIGHTS: DashboardRight[] = ['data', 'retry', 'cancel', 'remove', 'purge', 'pause', 'trigger']
+
+export type Rights = Record<DashboardRight, boolean>
+
+const rights = (has: (right: DashboardRight) => boolean): Rights =>
+  Object.fromEntries(RIGHTS.map(right => [right, has(right)])) as Rights
+
+const OPEN = { 'anyone-may-read': 'read', 'anyone-may-operate': 'operate' } as const
+
+/** Null: may not look. An answer that is not among those that are known gives no right. */
+export async function rightsOf ({ access }: DashboardSettings, request: FastifyRequest): Promise<Rights | null> {
+  const answer: DashboardAccess = typeof access === 'function' ? await access(request) : OPEN[access]
+  if (answer === 'operate') return rights(() => true)
+  if (answer === 'read') return rights(() => false)
+  if (typeof answer !== 'object' || answer === null) return null
+  return rights(right => answer[right] === true)
+}
+
+/**
+ * Whether a form comes from a page of this origin. Without sessions: by what browsers say of a request, as Go's
+ * CrossOriginProtection does (https://go.dev/issue/73626). A browser sends Sec-Fetch-Site over https and on localhost,
+ * and Origin with every form; a request without both comes from no browser.
+ */
+export function isFromOwnPage (request: FastifyRequest, trustedOrigins: readonly string[]): boolean {
+  const { 'sec-fetch-site': site, origin, host } = request.headers
+  if (origin !== undefined && trustedOrigins.includes(origin)) return true
+  if (site !== undefined) return site === 'same-origin' || site === 'none'
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+}

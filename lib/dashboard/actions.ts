@@ -1,0 +1,109 @@
+/**
+ * What the forms of the page do. Each asks for its right first, and is logged.
+ */
+import { refused } from './pages/problem.ts'
+import { confirm } from './pages/confirm.ts'
+import type { DashboardRight } from '../types.ts'
+import type { Page, PageContext } from './context.ts'
+
+/** The fields of a form. A name may be there several times. */
+export type Fields = Record<string, string[]>
+
+interface Outcome { did: string, ok: number, no: number }
+
+interface Action {
+  right: DashboardRight
+  /** What is asked first, unless the form says that it was asked. */
+  question?: string
+  run (context: PageContext, fields: Fields): Promise<Outcome>
+}
+
+const MAX_TASKS = 1_000
+
+const first = (fields: Fields, name: string): string => fields[name]?.[0] ?? ''
+
+/** Each is the queue and the id of a task. */
+function chosen (fields: Fields): Array<{ id: string, queue: string }> {
+  return (fields.task ?? []).slice(0, MAX_TASKS).map(value => {
+    const [queue = '', id = ''] = value.split(' ')
+    return { id, queue }
+  })
+}
+
+/** An action on the chosen tasks. `done` is the reply of a call that did it. */
+const onTasks = (did: 'retry' | 'cancel' | 'remove', done: string[], question?: string): Action => ({
+  right: did,
+  ...(question && { question }),
+  async run ({ instance: { tasks }, sampler }, fields) {
+    const queues = await sampler.queues()
+    const known = chosen(fields).filter(({ queue }) => queues.includes(queue))
+    const replies = await Promise.all(known.map(({ id, queue }) => tasks[did](id, { queue })))
+    const ok = replies.filter(reply => done.includes(reply)).length
+    return { did, ok, no: chosen(fields).length - ok }
+  }
+})
+
+const purge: Action = {
+  right: 'purge',
+  question: 'Remove the waiting and delayed tasks of this queue? They never run.',
+  async run ({ instance: { tasks } }, fields) {
+    return { did: 'purge', ok: await tasks.purge(first(fields, 'queue')), no: 0 }
+  }
+}
+
+type ScheduleCall = 'pause' | 'resume' | 'trigger' | 'remove'
+
+const onSchedule = (did: ScheduleCall, right: DashboardRight, question?: string): Action => ({
+  right,
+  ...(question && { question }),
+  async run ({ instance: { tasks: { schedules } } }, fields) {
+    const reply = await schedules[did](first(fields, 'id'))
+    return { did, ...(reply === false ? { ok: 0, no: 1 } : { ok: 1, no: 0 }) }
+  }
+})
+
+const ACTIONS: Record<string, Record<string, Action>> = {
+  tasks: {
+    retry: onTasks('retry', ['queued']),
+    cancel: onTasks('cancel', ['cancelled', 'requested'], 'Cancel the chosen tasks?'),
+    remove: onTasks('remove', ['removed'], 'Remove the chosen tasks, and all that is stored of them?')
+  },
+  purge: { '': purge },
+  schedule: {
+    pause: onSchedule('pause', 'pause'),
+    resume: onSchedule('resume', 'pause'),
+    trigger: onSchedule('trigger', 'trigger'),
+    remove: onSchedule('remove', 'remove', 'Remove this schedule? It fires no more.')
+  }
+}
+
+const PLACE = /^([a-z]+(\/[\w.:~%-]+)?)?(\?[\w.:~%=&+*-]*)?$/
+
+/** Within the page: a form from elsewhere could name another site. */
+const placeToGo = (fields: Fields): string => {
+  const back = first(fields, 'back')
+  return PLACE.test(back) && !back.includes('..') ? back : ''
+}
+
+/** @throws FST_TASKS_REDIS_UNAVAILABLE, and what the call throws */
+export async function act (context: PageContext, fields: Fields): Promise<Page | null> {
+  const actions = ACTIONS[context.params.action!]
+  const name = first(fields, 'do')
+  const action = actions && Object.hasOwn(actions, name) ? actions[name] : undefined
+  if (!action) return refused('There is no such action.')
+  if (!context.rights[action.right]) return refused(`You may look, but not ${action.right}.`)
+  if (action.question && first(fields, 'sure') !== 'yes') return confirm(context, action.question, fields)
+  const { did, ok, no } = await action.run(context, fields)
+  log(context, { did, ok, no }, fields)
+  const back = placeToGo(fields)
+  const query = new URLSearchParams({ did, ok: String(ok), no: String(no) })
+  void context.reply.redirect(`${context.root}${back}${back.includes('?') ? '&' : '?'}${query}`, 303)
+  return null
+}
+
+function log ({ request, settings }: PageContext, outcome: Outcome, { task: tasks, queue, id }: Fields): void {
+  const on = { ...(tasks && { tasks }), ...(queue && { queue: queue[0] }), ...(id && { schedule: id[0] }) }
+  const user = settings.user?.(request)
+  const fields = { event: 'dashboard.action', ...(user !== undefined && { user }), ...outcome, ...on }
+  request.log.info(fields, 'action on the dashboard')
+}

@@ -1,0 +1,187 @@
+// Makes the page live. Everything works without it.
+
+const main = document.getElementById('main')
+const stale = document.getElementById('stale')
+const INTERVALS = { off: 0, '2 s': 2000, '5 s': 5000, '15 s': 15000 }
+
+// Times, relative to now.
+
+const SPANS = [[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']]
+const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
+
+function relative (ms) {
+  const seconds = Math.round(ms / 1000)
+  const [size, unit] = SPANS.find(([size]) => Math.abs(seconds) >= size) ?? [1, 'second']
+  return words.format(Math.trunc(seconds / size), unit)
+}
+
+function showTimes () {
+  for (const time of document.querySelectorAll('time[datetime]')) {
+    const text = relative(Date.parse(time.dateTime) - Date.now())
+    if (time.textContent !== text) time.textContent = text
+  }
+}
+
+// Asks before what destroys.
+
+const dialog = document.createElement('dialog')
+document.body.append(dialog)
+
+function ask (question) {
+  const text = document.createElement('p')
+  text.textContent = question
+  const menu = document.createElement('menu')
+  const [no, yes] = ['Keep', 'Go on'].map((label, i) => {
+    const button = document.createElement('button')
+    button.textContent = label
+    button.addEventListener('click', () => dialog.close(i === 1 ? 'yes' : 'no'))
+    menu.append(button)
+    return button
+  })
+  yes.className = 'danger'
+  dialog.setAttribute('aria-label', question)
+  dialog.replaceChildren(text, menu)
+  dialog.returnValue = ''
+  dialog.showModal()
+  no.focus()
+  return new Promise(resolve => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true })
+  })
+}
+
+function add (form, name, value) {
+  const input = Object.assign(document.createElement('input'), { type: 'hidden', name, value })
+  form.append(input)
+}
+
+document.addEventListener('submit', async event => {
+  const { target: form, submitter } = event
+  const question = submitter?.dataset.question ?? form.dataset.question
+  if (!question) return
+  event.preventDefault()
+  if (!await ask(question)) return
+  if (submitter?.name) add(form, submitter.name, submitter.value)
+  add(form, 'sure', 'yes')
+  form.submit()
+})
+
+// Chooses rows: all, or from one to another with shift.
+
+let lastChosen = null
+const boxes = () => [...main.querySelectorAll('input[name=task]')]
+
+main.addEventListener('click', event => {
+  const box = event.target
+  if (box.matches?.('[data-all]')) {
+    for (const one of boxes()) one.checked = box.checked
+  } else if (box.matches?.('input[name=task]')) {
+    const all = boxes()
+    if (event.shiftKey && lastChosen?.isConnected) {
+      const [from, to] = [all.indexOf(lastChosen), all.indexOf(box)].sort((one, other) => one - other)
+      for (const one of all.slice(from, to + 1)) one.checked = box.checked
+    }
+    lastChosen = box
+  }
+})
+
+// Reads the page again, unless somebody is in the middle of something.
+
+let etag = null
+let timer
+let current
+const live = document.getElementById('live')
+
+const isBusy = () => document.hidden || dialog.open || main.querySelector('input[name=task]:checked') ||
+  main.querySelector('input:focus, select:focus') || String(getSelection()) !== ''
+
+function say (text) {
+  stale.hidden = text === ''
+  if (stale.textContent !== text) stale.textContent = text
+}
+
+function swap (text) {
+  const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('main')
+  if (!fresh) return
+  const focus = document.activeElement
+  const place = main.contains(focus) ? [...main.querySelectorAll('a, button, summary')].indexOf(focus) : -1
+  for (const details of main.querySelectorAll('details[id]')) {
+    const twin = fresh.querySelector(`#${CSS.escape(details.id)}`)
+    if (twin) twin.open = details.open
+  }
+  fresh.querySelector('.note')?.remove()
+  main.replaceChildren(...fresh.childNodes)
+  if (place >= 0) main.querySelectorAll('a, button, summary')[place]?.focus()
+  showTimes()
+}
+
+async function refresh () {
+  if (isBusy()) return
+  try {
+    const headers = etag ? { 'if-none-match': etag } : {}
+    const reply = await fetch(location.href, { headers, cache: 'no-store' })
+    if (reply.status === 304) return say('')
+    const text = await reply.text()
+    if (isBusy()) return
+    if (!reply.ok) return say(`This page is out of date: the server answered ${reply.status}. It is asked again.`)
+    etag = reply.headers.get('etag')
+    swap(text)
+    say('')
+  } catch {
+    say('This page is out of date: the server does not answer. It is asked again.')
+  }
+}
+
+function schedule () {
+  clearTimeout(timer)
+  const ms = INTERVALS[current]
+  if (ms) timer = setTimeout(() => refresh().finally(schedule), ms)
+}
+
+function choose (name) {
+  current = name
+  localStorage.setItem('fastify-tasks.live', name)
+  schedule()
+}
+
+function offer () {
+  const label = document.createElement('label')
+  const select = document.createElement('select')
+  for (const name of Object.keys(INTERVALS)) select.append(new Option(name, name))
+  const kept = localStorage.getItem('fastify-tasks.live')
+  current = Object.hasOwn(INTERVALS, kept ?? '') ? kept : '5 s'
+  select.value = current
+  select.addEventListener('change', () => choose(select.value))
+  label.append('Live: ', select)
+  live.append(label)
+  schedule()
+}
+
+document.addEventListener('visibilitychange', () => { if (!document.hidden && INTERVALS[current]) void refresh() })
+
+// Keys.
+
+const KEYS = 'Keys:  /  find a task,  r  read again,  ?  this help,  g and then o q t w n s f  a page'
+let isGoing = false
+
+document.addEventListener('keydown', event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return
+  if (event.target.matches('input, select, textarea')) return
+  const { key } = event
+  const target = isGoing && document.querySelector(`header a[data-key="${CSS.escape(key)}"]`)
+  isGoing = key === 'g'
+  if (target) location.assign(target.href)
+  else if (key === '/') document.getElementById('q').focus()
+  else if (key === 'r') void refresh()
+  else if (key === '?') say(stale.hidden ? KEYS : '')
+  else return
+  event.preventDefault()
+})
+
+if (/[?&]did=/.test(location.search)) {
+  const query = new URLSearchParams(location.search)
+  for (const name of ['did', 'ok', 'no']) query.delete(name)
+  history.replaceState(null, '', `${location.pathname}${query.size > 0 ? `?${query}` : ''}`)
+}
+showTimes()
+setInterval(showTimes, 1000)
+offer()

@@ -1,0 +1,53 @@
+/**
+ * What is around each page: head, menu, messages, foot.
+ */
+import { assetPath } from './assets.ts'
+import { html, type Html, type Value } from './html.ts'
+import { version } from '../version.ts'
+import type { Page, PageContext } from './context.ts'
+
+const MENU: Array<[path: string, title: string, key: string]> = [
+  ['', 'Overview', 'o'], ['queues', 'Queues', 'q'], ['tasks', 'Tasks', 't'], ['workers', 'Workers', 'w'],
+  ['names', 'Names', 'n'], ['schedules', 'Schedules', 's'], ['flows', 'Flows', 'f']
+]
+
+const DONE: Record<string, string> = {
+  retry: 'queued again',
+  cancel: 'cancelled, or asked to end',
+  remove: 'removed',
+  purge: 'removed from the queue',
+  pause: 'paused',
+  resume: 'resumed',
+  trigger: 'enqueued now'
+}
+
+/** The outcome of an action, told by numbers in the query: no text of the address is shown. */
+function outcome ({ query: { did = '', ok, no } }: PageContext): Value {
+  if (!Object.hasOwn(DONE, did)) return null
+  const [done, not] = [Number(ok), Number(no)].map(count => Number.isSafeInteger(count) ? count : 0)
+  const refused = not! > 0 && ` ${not} could not be: their state has changed, or they are gone.`
+  return html`<p class="note" role="status">${done} ${DONE[did]}.${refused}</p>`
+}
+
+const menu = (root: string, section: string): Value => MENU.map(([path, title, key]) => html`<a href="${root}${path}"
+ data-key="${key}"${section === title && html` aria-current="page"`}>${title}</a>`)
+
+export function layout (context: PageContext, { title, section, body }: Page): Html {
+  const { root, settings, query } = context
+  return html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${title} · ${settings.title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${root}${assetPath('style.css')}">
+<script type="module" src="${root}${assetPath('page.js')}"></script></head>
+<body data-root="${root}"><a class="skip" href="#main">To the content</a>
+<header><strong class="brand"><a href="${root}">${settings.title}</a></strong>
+<nav aria-label="Pages">${menu(root, section)}</nav>
+<form role="search" action="${root}tasks" class="search"><label class="unseen" for="q">Find a task</label>
+<input id="q" name="q" type="search" placeholder="Id, name or error" value="${section === 'Tasks' && query.q}"
+ maxlength="200" autocomplete="off" spellcheck="false"><button>Find</button></form></header>
+<div id="stale" class="stale" role="alert" hidden></div>
+<main id="main" tabindex="-1">${outcome(context)}<h1>${title}</h1>
+${body}</main>
+<footer><span>fastify-tasks ${version}</span><span id="live"></span></footer></body></html>`
+}

@@ -1,0 +1,49 @@
+import { html, type Html, type Value } from '../html.ts'
+import { notFound } from './problem.ts'
+import { actionButton, badge, empty, number, state, table, text, time } from '../parts.ts'
+import { byTrouble, hasNoWorker, QUEUE_TITLES, queueRow } from './overview.ts'
+import { workerRow, WORKER_TITLES } from './workers.ts'
+import type { MakePage, PageContext } from '../context.ts'
+import type { QueueNumbers } from '../sampler.ts'
+
+export const queues: MakePage = async context => {
+  const { queues } = await context.sampler.sample()
+  return {
+    title: 'Queues',
+    section: 'Queues',
+    body: table('Queues', QUEUE_TITLES, byTrouble(queues).map(queue => queueRow(context, queue)))
+  }
+}
+
+function actions (context: PageContext, { name, counts }: QueueNumbers): Value {
+  const removable = counts.waiting + counts.delayed
+  if (!context.rights.purge || removable === 0) return null
+  return html`<div class="actions">${actionButton({
+    context,
+    action: 'purge',
+    label: 'Remove what waits',
+    fields: { queue: name },
+    question: `Remove the ${number(removable)} waiting and delayed tasks of the queue "${name}"? They never run.`,
+    kind: 'danger'
+  })}</div>`
+}
+
+const cards = ({ root }: PageContext, { name, counts, oldest }: QueueNumbers): Html => html`<ul class="cards">
+${Object.entries(counts).map(([one, count]) => html`<li>
+<a href="${root}tasks?state=${one}&amp;queue=${encodeURIComponent(name)}">${state(one as keyof typeof counts)}
+<b>${number(count)}</b></a></li>`)}</ul>
+${oldest && html`<p>The oldest waiting task was enqueued ${time(oldest)}.</p>`}`
+
+export const queue: MakePage = async context => {
+  const { queues } = await context.sampler.sample()
+  const found = queues.find(({ name }) => name === context.params.queue)
+  if (!found) return notFound('There is no such queue.')
+  const { workers } = found
+  return {
+    title: `Queue ${found.name}`,
+    section: 'Queues',
+    body: html`${hasNoWorker(found) && html`<p>${badge('no worker', 'bad')} Nothing works on ${text(found.name)}.</p>`}
+${cards(context, found)}${actions(context, found)}<h2>Workers</h2>
+${workers.length === 0 ? empty('No worker.') : table('Workers', WORKER_TITLES, workers.map(workerRow))}`
+  }
+}

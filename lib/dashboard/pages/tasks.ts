@@ -1,0 +1,99 @@
+import { html, type Html, type Value } from '../html.ts'
+import {
+  empty, hidden, number, placeOf, progressBar, queryWith, ranFor, state, table, taskPath, text, time
+} from '../parts.ts'
+import { matcher, search, type Found } from '../search.ts'
+import type { MakePage, PageContext } from '../context.ts'
+import type { DashboardRight, TaskRecord, TaskState } from '../../types.ts'
+
+const STATES: TaskState[] = ['active', 'waiting', 'delayed', 'retrying', 'failed', 'succeeded', 'cancelled', 'expired']
+const TITLES = ['Task', 'Name', 'Queue', 'State', 'Progress', 'Attempt', 'Enqueued', 'Ran for', 'Error']
+
+/** The next page: cursors only go on. */
+export function pager ({ query }: PageContext, next: string | null): Value {
+  if (!next && !query.cursor) return null
+  return html`<nav class="pager" aria-label="Pages of the list">
+${query.cursor && html`<a href="${queryWith(query, {})}">First page</a>`}
+${next && html`<a rel="next" href="${queryWith(query, { cursor: next })}">Next page</a>`}</nav>`
+}
+
+const option = (value: string, chosen: string | undefined, label = value): Html =>
+  html`<option value="${value}"${value === (chosen ?? '') && html` selected`}>${label}</option>`
+
+function filters ({ query }: PageContext, states: readonly TaskState[], queues: string[]): Html {
+  const shown = query.state ?? (query.q ? '' : states[0])
+  return html`<form class="filters" action="tasks">${query.q && hidden({ q: query.q })}
+<label>State <select name="state">${query.q && option('', shown, 'all')}${STATES.map(name => option(name, shown))}
+</select></label> <label>Queue <select name="queue">${option('', query.queue, 'all')}
+${queues.map(name => option(name, query.queue))}</select></label>
+<label>Name <input name="name" value="${query.name}" maxlength="100" spellcheck="false"></label><button>Show</button>
+${query.q && html`<p>For “${text(query.q)}”. <a href="tasks">Show all</a></p>`}</form>`
+}
+
+function row (context: PageContext, task: TaskRecord): Value[] {
+  const { id, name, queue, state: at, stage, progress, attempt, attempts, enqueuedAt, error } = task
+  return [
+    html`<label class="check"><input type="checkbox" name="task" value="${queue} ${id}">
+<span class="unseen">Choose ${id}</span></label>
+<a href="${taskPath(context, id, queue)}">${text(id, 40)}</a>`,
+    text(name, 60), text(queue), html`${state(at)} ${stage && html`<small>${text(stage, 60)}</small>`}`,
+    progressBar(progress), `${attempt} of ${attempts}`, time(enqueuedAt), ranFor(task),
+    error && text(error.message.split('\n')[0]!, 120)
+  ]
+}
+
+const ACTIONS: Array<[action: DashboardRight, label: string, states: TaskState[]]> = [
+  ['retry', 'Retry', ['failed']],
+  ['cancel', 'Cancel', ['active', 'waiting', 'delayed', 'retrying']],
+  ['remove', 'Remove', ['waiting', 'delayed', 'retrying', 'failed', 'succeeded', 'cancelled', 'expired']]
+]
+
+function buttons ({ rights }: PageContext, found: TaskRecord[]): Value {
+  const offered = ACTIONS.filter(([action, , states]) =>
+    rights[action] && found.some(({ state }) => states.includes(state)))
+  if (offered.length === 0) return null
+  return html`<p class="actions"><label class="check"><input type="checkbox" data-all> all on this page</label>
+${offered.map(([action, label]) => html`<button name="do" value="${action}"${action !== 'retry' &&
+    html` class="danger" data-question="${label} the chosen tasks?"`}>${label}</button>`)}</p>`
+}
+
+function list (context: PageContext, { tasks, lookedAt, cursor }: Found): Html {
+  const isPart = cursor && context.query.q
+  const said = isPart && html`<p class="hint">Looked at ${number(lookedAt)} tasks; there are more.</p>`
+  if (tasks.length === 0) return html`${empty(cursor ? 'None among those.' : 'There are none.')}${said}`
+  return html`<form method="post" action="${context.root}actions/tasks">${hidden({ back: placeOf(context) })}
+${buttons(context, tasks)}${table('Tasks', TITLES, tasks.map(task => row(context, task)))}</form>${said}`
+}
+
+/** Those with exactly this id: one, or one in each of several queues. */
+async function withId ({ instance: { tasks } }: PageContext, queues: string[], id: string): Promise<TaskRecord[]> {
+  const read = await Promise.all(queues.map(queue => tasks.status(id, { queue })))
+  return read.filter(record => record !== null)
+}
+
+const chosenStates = ({ state, q }: Record<string, string>): readonly TaskState[] => {
+  const known = STATES.filter(one => one === state)
+  return known.length > 0 ? known : q ? STATES : STATES.slice(0, 1)
+}
+
+export const tasks: MakePage = async context => {
+  const { query, instance, reply, sampler } = context
+  const queues = await sampler.queues()
+  const q = query.q?.trim()
+  const exact = q && !query.cursor ? await withId(context, queues, q) : []
+  if (exact.length === 1) {
+    void reply.redirect(taskPath(context, exact[0]!.id, exact[0]!.queue), 303)
+    return null
+  }
+  const states = chosenStates(query)
+  const queue = queues.find(name => name === query.queue)
+  const matches = q ? matcher(q) : null
+  const found = exact.length > 0
+    ? { tasks: exact, lookedAt: exact.length, cursor: null }
+    : await search(instance.tasks, { states, queue, name: query.name, matches, cursor: query.cursor })
+  return {
+    title: 'Tasks',
+    section: 'Tasks',
+    body: html`${filters(context, states, queues)}${list(context, found)}${pager(context, found.cursor)}`
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The numbers of all queues, read for all viewers together, and only while somebody looks.
+ */
+import { clearInterval, realTime, setInterval } from '../timers.ts'
+import type { PluginInstance } from '../boot/app-registry.ts'
+import type { QueueCounts, WorkerInfo } from '../types.ts'
+
+const EVERY_MS = 2_000
+/** Nobody looks if no page was asked for in this time. The longest interval of a page is 15 s. */
+const AWAY_MS = 20_000
+/** Ten minutes. */
+const KEPT = 300
+
+export interface QueueNumbers {
+  name: string
+  counts: QueueCounts
+  /** When the task that has waited longest was enqueued, ISO 8601. Null if none waits. */
+  oldest: string | null
+  workers: WorkerInfo[]
+}
+
+export interface Sample {
+  /** Ms since 1970. */
+  at: number
+  queues: QueueNumbers[]
+  workers: WorkerInfo[]
+}
+
+/** What happened between two samples, in tasks per second. */
+export interface Rate { at: number, ended: number, waiting: number }
+
+const sum = (sample: Sample, states: Array<keyof QueueCounts>): number =>
+  sample.queues.reduce((total, { counts }) => states.reduce((part, state) => part + counts[state], total), 0)
+
+export class Sampler {
+  readonly #instance: () => PluginInstance
+  #timer: NodeJS.Timeout | null = null
+  #lookedAt = 0
+  #last: Sample | null = null
+  #reading: Promise<Sample> | null = null
+  #rates: Rate[] = []
+
+  constructor (instance: () => PluginInstance) {
+    this.#instance = instance
+  }
+
+  /** The last ten minutes, as far as somebody looked. */
+  get rates (): readonly Rate[] { return this.#rates }
+
+  /** The names of all known queues. */
+  async queues (): Promise<string[]> { return (await this.sample()).queues.map(({ name }) => name) }
+
+  /** At most 2 s old. Throws FST_TASKS_REDIS_UNAVAILABLE. */
+  async sample (): Promise<Sample> {
+    this.#lookedAt = realTime()
+    this.#timer ??= setInterval(() => this.#tick(), EVERY_MS).unref()
+    if (this.#last && this.#lookedAt - this.#last.at < EVERY_MS) return this.#last
+    return await this.#read()
+  }
+
+  #tick (): void {
+    if (realTime() - this.#lookedAt > AWAY_MS) return this.close()
+    this.#read().catch(() => {}) // a page that is asked for says so
+  }
+
+  /** One read at a time. */
+  #read (): Promise<Sample> {
+    this.#reading ??= readSample(this.#instance()).then(sample => this.#keep(sample))
+      .finally(() => { this.#reading = null })
+    return this.#reading
+  }
+
+  #keep (sample: Sample): Sample {
+    if (this.#last) this.#rates = [...this.#rates, rateOf(this.#last, sample)].slice(-KEPT)
+    this.#last = sample
+    return sample
+  }
+
+  close (): void {
+    if (this.#timer) clearInterval(this.#timer)
+    this.#timer = null
+    this.#last = null
+    this.#rates = []
+  }
+}
+
+async function readSample ({ tasks }: PluginInstance): Promise<Sample> {
+  const [counts, workers] = await Promise.all([tasks.counts(), tasks.workers()])
+  const queues = await Promise.all(Object.entries(counts).map(async ([name, counts]) => ({
+    name,
+    counts,
+    oldest: counts.waiting > 0 ? await enqueuedFirst(tasks, name) : null,
+    workers: workers.filter(({ queues }) => queues.includes(name))
+  })))
+  return { at: realTime(), queues, workers }
+}
+
+async function enqueuedFirst (tasks: PluginInstance['tasks'], queue: string): Promise<string | null> {
+  const { tasks: [first] } = await tasks.list({ state: 'waiting', queue, limit: 1 })
+  return first?.enqueuedAt ?? null
+}
+
+/** Records that expire between two samples make it a little too low. */
+function rateOf (before: Sample, after: Sample): Rate {
+  const ended = sum(after, ['succeeded', 'failed', 'cancelled', 'expired']) -
+    sum(before, ['succeeded', 'failed', 'cancelled', 'expired'])
+  const seconds = Math.max(0.001, (after.at - before.at) / 1_000)
+  return { at: after.at, ended: Math.max(0, ended) / seconds, waiting: sum(after, ['waiting']) }
+}

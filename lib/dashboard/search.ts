@@ -1,0 +1,72 @@
+/**
+ * Finds tasks, within a budget for each request: a queue may hold a million.
+ */
+import { realTime } from '../timers.ts'
+import type { FastifyTasks, TaskRecord, TaskState } from '../types.ts'
+
+/** Tasks on a page. */
+export const LIMIT = 50
+/** So many tasks are read in one step. */
+const STEP = 200
+const MAX_LOOKED_AT = 20_000
+const MAX_MS = 300
+
+export interface Search {
+  states: readonly TaskState[]
+  queue?: string | undefined
+  name?: string | undefined
+  /** Null: all of them. */
+  matches: ((record: TaskRecord) => boolean) | null
+  /** Where the search before ended. */
+  cursor?: string | undefined
+}
+
+export interface Found {
+  tasks: TaskRecord[]
+  /** How many were read. */
+  lookedAt: number
+  /** Null at the end. */
+  cursor: string | null
+}
+
+interface Place { state: TaskState, cursor: string | undefined }
+
+/** A cursor is that of a list with the state in front. */
+function placeOf ({ states, cursor }: Search): Place {
+  const [state = '', rest = ''] = cursor?.split('~') ?? []
+  const known = states.find(one => one === state)
+  return known ? { state: known, cursor: rest === '' ? undefined : rest } : { state: states[0]!, cursor: undefined }
+}
+
+function after (states: readonly TaskState[], state: TaskState, cursor: string | null): Place | null {
+  if (cursor !== null) return { state, cursor }
+  const next = states[states.indexOf(state) + 1]
+  return next === undefined ? null : { state: next, cursor: undefined }
+}
+
+/** A page that is not empty, unless there is nothing more or the budget is spent. @throws FST_TASKS_CURSOR_INVALID */
+export async function search (tasks: Pick<FastifyTasks, 'list'>, options: Search): Promise<Found> {
+  const { states, queue, name, matches } = options
+  const end = realTime() + MAX_MS
+  const limit = matches || name ? STEP : LIMIT
+  const found: TaskRecord[] = []
+  let lookedAt = 0
+  for (let place: Place | null = placeOf(options); ;) {
+    const { state, cursor } = place
+    const where = { ...(queue && { queue }), ...(name && { name }), ...(cursor && { cursor }) }
+    const page = await tasks.list({ state, limit, ...where })
+    found.push(...page.tasks.filter(task => !matches || matches(task)))
+    lookedAt += limit
+    place = after(states, state, page.cursor)
+    const isOver = found.length >= (limit === STEP ? 1 : LIMIT) || lookedAt >= MAX_LOOKED_AT || realTime() >= end
+    if (!place || isOver) return { tasks: found, lookedAt, cursor: place && `${place.state}~${place.cursor ?? ''}` }
+  }
+}
+
+/** By the start of its id, and by a part of its name, or of its error. */
+export function matcher (words: string): (record: TaskRecord) => boolean {
+  const wanted = words.toLowerCase()
+  const has = (text: string | null | undefined): boolean => text?.toLowerCase().includes(wanted) ?? false
+  return ({ id, name, error }) =>
+    id.toLowerCase().startsWith(wanted) || has(name) || has(error?.message) || has(error?.code)
+}

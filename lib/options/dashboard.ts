@@ -1,0 +1,77 @@
+/**
+ * Checks the options of the page. What the error says: see check.ts.
+ */
+import { describeName, describeValue } from '../describe.ts'
+import * as errors from '../errors.ts'
+import { nearest } from './nearest.ts'
+import { isFunction, isHook, name, type Rule, type Rules } from './rule-kinds.ts'
+import type { DashboardOptions } from '../types.ts'
+
+const OPEN = ['anyone-may-read', 'anyone-may-operate']
+/** Of Fastify's register. */
+const FASTIFYS = ['prefix', 'logLevel', 'logSerializers']
+
+const isTraceUrl = (value: string): boolean =>
+  value.includes('{traceId}') && /^https?:$/.test(new URL(value.replace('{traceId}', 'x')).protocol)
+const areOrigins = (value: string[]): boolean => value.every(origin => new URL(origin).origin === origin)
+
+const aFunction = (fix: string): Rule => ({ ok: isFunction, expected: 'a function', fix })
+
+const rules: Rules = {
+  access: {
+    ok: value => isFunction(value) || OPEN.includes(value),
+    expected: `a function, "${OPEN.join('" or "')}"`,
+    fix: 'For example access: request => request.user?.isAdmin ? "operate" : false.'
+  },
+  instance: name('It is the "name" option of a registration of fastify-tasks: leave it out for "tasks".'),
+  onRequest: { ok: isHook, expected: 'a hook, or an array of hooks', fix: 'For example [fastify.basicAuth].' },
+  redact: aFunction('For example task => ({ ...task.data, password: "…" }).'),
+  user: aFunction('For example request => request.user?.name.'),
+  traceUrl: {
+    ok: value => typeof value === 'string' && isTraceUrl(value),
+    expected: 'an http URL with {traceId} in it',
+    fix: 'For example "https://traces.example/trace/{traceId}".'
+  },
+  title: {
+    ok: value => typeof value === 'string' && value.length > 0 && value.length <= 100,
+    expected: 'a string of 1 to 100 characters',
+    fix: 'For example "Tasks of the shop".'
+  },
+  trustedOrigins: {
+    ok: value => Array.isArray(value) && areOrigins(value),
+    expected: 'an array of origins',
+    fix: 'For example ["https://admin.example"].'
+  }
+}
+
+export const dashboardDefaults = { instance: 'tasks', title: 'Tasks', trustedOrigins: [] as string[] }
+
+export type DashboardSettings = DashboardOptions & typeof dashboardDefaults
+
+/** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
+export function dashboardSettings (given: DashboardOptions): DashboardSettings {
+  const options = Object.fromEntries(Object.entries({ ...given }).filter(([key]) => !FASTIFYS.includes(key)))
+  for (const [key, value] of Object.entries({ ...options, access: options.access })) {
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
+    if (!rule) throw unknownOption(key)
+    if ((value !== undefined || key === 'access') && !passes(rule, value)) throw invalid(key, rule, value)
+  }
+  const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return { ...dashboardDefaults, ...set } as DashboardSettings
+}
+
+function passes ({ ok }: Rule, value: unknown): boolean {
+  try {
+    return ok(value)
+  } catch {
+    return false
+  }
+}
+
+function unknownOption (key: string): Error {
+  const known = Object.keys(rules)
+  return new errors.OptionUnknown(describeName(key), 'the dashboard', nearest(key, known), known.join(', '))
+}
+
+const invalid = (option: string, { expected, fix }: Rule, value: unknown): Error =>
+  new errors.PluginOptionInvalid(`dashboard: ${option}`, expected, describeValue(value), fix)

@@ -1,0 +1,214 @@
+/**
+ * Who may look and who may act: asked on the server, for each page and each action.
+ */
+import t from 'tap'
+import { errorOf, logger, reaches, until } from '../support/helpers.ts'
+import { appWithPage, get, post } from './support.ts'
+import type { FastifyInstance } from 'fastify'
+import type { DashboardAccess, DashboardRight } from '../../lib/types.ts'
+
+interface Target { id: string, fields: Record<string, string>, action: string, state: () => Promise<unknown> }
+
+/** Something to act on for each action, and how to see whether it was done. */
+const targets: Record<string, (app: FastifyInstance) => Promise<Target>> = {
+  async retry (app) {
+    const { id } = await app.tasks.enqueue('fails')
+    await reaches(app, id, 'failed')
+    return {
+      id,
+      action: 'tasks',
+      fields: { do: 'retry', task: `default ${id}` },
+      state: async () => (await app.tasks.status(id))?.failedAttempts.length === 1
+    }
+  },
+  async cancel (app) {
+    const { id } = await app.tasks.enqueue('waits')
+    const state = async (): Promise<boolean> => (await app.tasks.status(id))?.state === 'waiting'
+    return { id, action: 'tasks', fields: { do: 'cancel', task: `idle ${id}` }, state }
+  },
+  async remove (app) {
+    const { id } = await app.tasks.enqueue('waits')
+    const state = async (): Promise<boolean> => await app.tasks.status(id) !== null
+    return { id, action: 'tasks', fields: { do: 'remove', task: `idle ${id}` }, state }
+  },
+  async purge (app) {
+    const { id } = await app.tasks.enqueue('waits')
+    return { id, action: 'purge', fields: { queue: 'idle' }, state: async () => await app.tasks.status(id) !== null }
+  },
+  async pause (app) {
+    await app.tasks.schedules.resume('daily')
+    const state = async (): Promise<boolean> => (await app.tasks.schedules.get('daily'))?.paused === false
+    return { id: 'daily', action: 'schedule', fields: { do: 'pause', id: 'daily' }, state }
+  },
+  async trigger (app) {
+    const { length } = (await app.tasks.list({ state: 'waiting', queue: 'idle', limit: 1_000 })).tasks
+    const state = async (): Promise<boolean> =>
+      (await app.tasks.list({ state: 'waiting', queue: 'idle', limit: 1_000 })).tasks.length === length
+    return { id: 'daily', action: 'schedule', fields: { do: 'trigger', id: 'daily' }, state }
+  }
+}
+const RIGHTS = Object.keys(targets) as DashboardRight[]
+
+async function appFor (t: any, access: () => unknown): Promise<FastifyInstance> {
+  return appWithPage(t, {
+    page: { access: access as () => DashboardAccess },
+    tasks: { worker: { queues: ['default'] } },
+    define (app) {
+      app.tasks.define('fails', () => { throw new Error('no') })
+      app.tasks.define('waits', { queue: 'idle' })
+      app.tasks.defineSchedule('daily', { task: 'waits', cron: '0 0 * * *' })
+    }
+  })
+}
+
+t.test('each action needs its own right, whatever form is sent', async t => {
+  let access: unknown
+  const app = await appFor(t, () => access)
+  for (const right of RIGHTS) {
+    const others = Object.fromEntries(RIGHTS.filter(other => other !== right).map(other => [other, true]))
+    for (const without of [false, null, undefined, true, 'write', 'read', {}, others, { [right]: 'yes' }]) {
+      access = without
+      const { action, fields, state } = await targets[right]!(app)
+      const { statusCode } = await post(app, action, { ...fields, sure: 'yes' })
+      t.equal(statusCode, 403, `${right} with ${JSON.stringify(without)}`)
+      t.ok(await state(), 'nothing is done')
+    }
+    for (const having of ['operate', { [right]: true }]) {
+      access = having
+      const { action, fields, state } = await targets[right]!(app)
+      const { statusCode } = await post(app, action, { ...fields, sure: 'yes' })
+      t.equal(statusCode, 303, `${right} with ${JSON.stringify(having)}`)
+      await until('it is done', async () => !await state())
+    }
+  }
+})
+
+t.test('who may not look sees nothing, on any page', async t => {
+  const app = await appFor(t, () => false)
+  for (const path of ['', 'queues', 'queues/idle', 'tasks', 'tasks/x', 'workers', 'names', 'schedules', 'flows']) {
+    const { statusCode, body } = await get(app, path)
+    t.equal(statusCode, 403, path)
+    t.notMatch(body, /idle|daily/)
+  }
+})
+
+t.test('an access that throws shows nothing, and its error stays in the log', async t => {
+  const log = logger()
+  const app = await appWithPage(t, {
+    page: { access: () => { throw new Error('the secret of the session store') } },
+    server: { logger: { stream: log.stream } } as any
+  })
+  const { statusCode, body } = await get(app, 'tasks')
+  t.equal(statusCode, 500)
+  t.notMatch(body, /secret/)
+})
+
+t.test('who may only look is offered no button', async t => {
+  const app = await appFor(t, () => 'read')
+  await app.tasks.enqueue('waits')
+  for (const path of ['tasks?state=waiting', 'queues/idle', 'schedules']) {
+    t.notMatch((await get(app, path)).body, /method="post" action="[^"]*actions\/(purge|schedule)|name="do"/, path)
+  }
+})
+
+t.test('what destroys is asked first: the same form with the answer does it', async t => {
+  const app = await appFor(t, () => 'operate')
+  for (const right of ['cancel', 'remove', 'purge']) {
+    const { action, fields, state } = await targets[right]!(app)
+    const { statusCode, body } = await post(app, action, fields)
+    t.equal(statusCode, 200, right)
+    t.match(body, /name="sure" value="yes"/)
+    t.ok(await state(), 'nothing is done yet')
+    t.equal((await post(app, action, { ...fields, sure: 'yes' })).statusCode, 303)
+    t.notOk(await state())
+  }
+})
+
+t.test('forms from elsewhere are refused', async t => {
+  const app = await appWithPage(t, { page: { trustedOrigins: ['https://admin.example'] } })
+  const from = async (headers: Record<string, string>): Promise<number> =>
+    (await post(app, 'purge', { queue: 'default', sure: 'yes' }, { host: 'app.example', ...headers })).statusCode
+  const good = [
+    {}, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }, { origin: 'http://app.example' },
+    { 'sec-fetch-site': 'same-site', origin: 'https://admin.example' }
+  ]
+  const bad = [
+    { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site', origin: 'http://app.example' },
+    { origin: 'https://evil.example' }, { origin: 'null' }, { origin: 'http://app.example.evil.example' }
+  ]
+  for (const headers of good) t.equal(await from(headers as any), 303, JSON.stringify(headers))
+  for (const headers of bad) t.equal(await from(headers as any), 403, JSON.stringify(headers))
+})
+
+t.test('an action comes back to the page of the form, and never to another site', async t => {
+  const app = await appFor(t, () => 'operate')
+  const placeAfter = async (back: string): Promise<unknown> =>
+    (await post(app, 'purge', { queue: 'idle', sure: 'yes', back })).headers.location
+  t.equal(await placeAfter('tasks?state=failed'), '../tasks?state=failed&did=purge&ok=0&no=0')
+  t.equal(await placeAfter('queues/idle'), '../queues/idle?did=purge&ok=0&no=0')
+  for (const evil of ['//evil.example', 'https://evil.example', '/x', '../x', 'a\\b', 'x\r\nset-cookie: a=b']) {
+    t.equal(await placeAfter(evil), '../?did=purge&ok=0&no=0', evil)
+  }
+})
+
+t.test('an action is logged with who did it', async t => {
+  const log = logger()
+  const app = await appWithPage(t, {
+    page: { user: request => request.headers['x-user'] as string },
+    define (app) { app.tasks.define('x') },
+    server: { logger: { stream: log.stream } } as any
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await post(app, 'tasks', { do: 'cancel', task: `default ${id}`, sure: 'yes' }, { 'x-user': 'mary' })
+  const line = { level: 30, user: 'mary', did: 'cancel', ok: 1, no: 0, tasks: [`default ${id}`] }
+  t.match(log.find('dashboard.action'), line)
+})
+
+t.test('data is shown only as far as it may be seen', async t => {
+  let access: DashboardAccess = 'operate'
+  const app = await appWithPage(t, {
+    page: {
+      access: () => access,
+      redact: ({ name, data }) => name === 'login' ? { user: (data as any).user } : undefined
+    },
+    define (app) {
+      app.tasks.define('login')
+      app.tasks.define('other')
+    }
+  })
+  const [login, other] = [
+    await app.tasks.enqueue('login', { user: 'mary', password: 'pa55word' }),
+    await app.tasks.enqueue('other', { card: '4111' })
+  ]
+  const page = async ({ id }: { id: string }): Promise<string> => (await get(app, `tasks/${id}`)).body
+  t.match(await page(login), /mary/)
+  t.notMatch(await page(login), /pa55word/)
+  t.notMatch(await page(other), /4111/)
+  access = 'read'
+  t.notMatch(await page(login), /mary/)
+})
+
+t.test('what is no action is refused, and tasks of unknown queues are counted as not done', async t => {
+  const app = await appFor(t, () => 'operate')
+  const unknown = [['nothing', {}], ['tasks', { do: 'explode' }], ['tasks', {}], ['schedule', {}]] as const
+  for (const [action, fields] of unknown) {
+    t.equal((await post(app, action, fields as any)).statusCode, 403)
+  }
+  const { headers } = await post(app, 'tasks', { do: 'retry', task: 'nowhere x' })
+  t.match(headers.location, /ok=0&no=1/)
+  t.equal((await post(app, 'schedule', { do: 'pause', id: 'nobody' })).statusCode, 404)
+  t.equal((await errorOf(app.tasks.schedules.pause('nobody'))).code, 'FST_TASKS_SCHEDULE_NOT_FOUND')
+})
+
+t.test('a login of the app comes first', async t => {
+  const app = await appWithPage(t, {
+    page: {
+      onRequest: (request, reply, done) => {
+        if (request.headers.authorization) done()
+        else void reply.code(401).send('who?')
+      }
+    }
+  })
+  t.equal((await get(app, 'tasks')).statusCode, 401)
+  t.equal((await get(app, 'tasks', { authorization: 'Basic x' })).statusCode, 200)
+})
