@@ -1526,6 +1526,13 @@ const shields: Shield[] = [
     test: 'misuse'
   },
   {
+    against: 'large schedules, read in one call, hold up Redis',
+    file: 'store/redis/lua/read-schedules.lua',
+    shield: 'bytes + size > 1000000',
+    without: 'false',
+    test: 'store/bytes'
+  },
+  {
     against: 'an earlier route of the app, whose parameter has another name, answers in place of ours',
     file: 'routes/route-clash.js',
     shield: 'if (names)',
