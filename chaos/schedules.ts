@@ -24,7 +24,7 @@ const full: Plan = {
   races: 200,
   restarts: 6,
   one: { schedules: 40, tickers: 46, workers: 4, ticks: 10_000, limit: 120_000 },
-  failovers: 3,
+  failovers: 2,
   replicated: { schedules: 20, tickers: 6, workers: 2, ticks: 1_500, limit: 40_000 }
 }
 const quick: Plan = {

@@ -48,7 +48,7 @@ export const ThreadNotFound = createError('FST_TASKS_THREAD_NOT_FOUND',
 export const ThreadBundled = createError('FST_TASKS_THREAD_BUNDLED',
   'Task "%s" has a thread, but this code was moved by a bundler, and what a thread loads is not beside it. ' +
   'Leave fastify-tasks out of the bundle and install it where the app runs: esbuild --external:fastify-tasks; ' +
-  'rollup and tsup: { external: ["fastify-tasks"] }', 500)
+  'rollup and tsup: { external: ["fastify-tasks"] }, and no "noExternal" of tsup that matches it', 500)
 
 // enqueue
 export const TaskNotDefined = createError('FST_TASKS_NOT_DEFINED',

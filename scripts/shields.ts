@@ -1526,6 +1526,27 @@ const shields: Shield[] = [
     test: 'misuse'
   },
   {
+    against: 'large schedules, read in one call, hold up Redis',
+    file: 'store/redis/lua/read-schedules.lua',
+    shield: 'bytes + size > 1000000',
+    without: 'false',
+    test: 'store/bytes'
+  },
+  {
+    against: 'an earlier route of the app, whose parameter has another name, answers in place of ours',
+    file: 'routes/route-clash.js',
+    shield: 'if (names)',
+    without: 'if (false)',
+    test: 'misuse'
+  },
+  {
+    against: 'the connectionTimeout of the app closes streams and long polls on which nothing happens',
+    file: 'routes/open-waits.js',
+    shield: 'raw.socket.setTimeout?.(0)',
+    without: 'void 0',
+    test: 'routes/long-lived'
+  },
+  {
     against: 'an EventSource that gets a 503 never comes back',
     file: 'routes/events.js',
     shield: 'if (error instanceof errors.RedisUnavailable &&',

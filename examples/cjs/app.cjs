@@ -1,5 +1,5 @@
 // An app in CommonJS. Needs a Redis at REDIS_URL or localhost:6379.
-//   node examples/cjs/app.cjs                                   (in this repository: npm run build first)
+//   node examples/cjs/app.cjs                                (in this repository: npm run build first)
 //   curl -i -XPOST localhost:3000/sum -H 'content-type: application/json' -d '[1,2,3]'
 'use strict'
 
@@ -17,6 +17,7 @@ async function main () {
 
   app.post('/sum', async (request, reply) => reply.accepted(await sum.enqueue(request.body)))
 
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => app.close())
   console.log(await app.listen({ port: process.env.PORT ?? 3000 }))
 }
 

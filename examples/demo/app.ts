@@ -20,7 +20,7 @@ const mailSchema = {
   }
 }
 
-export default async function app (fastify: FastifyInstance): Promise<void> {
+export default async function app (fastify: FastifyInstance, _options: object): Promise<void> {
   await fastify.register(tasks)
   const { bakeBread, sendEmail } = defineTasks(fastify)
 

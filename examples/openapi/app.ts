@@ -1,6 +1,6 @@
 // Shows the routes of fastify-tasks in the app's OpenAPI document, with the schemas of each task's data and result.
 //   node --import=tsx examples/openapi/print.ts                               prints the document
-//   NODE_OPTIONS=--import=tsx npx fastify start examples/openapi/app.ts       http://localhost:3000/documentation
+//   npx tsx node_modules/.bin/fastify start examples/openapi/app.ts       serves it: http://localhost:3000/documentation
 // To run tasks, it needs a Redis at REDIS_URL or localhost:6379.
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -22,7 +22,7 @@ const report = {
   progress: { type: 'object', properties: { rows: { type: 'integer', description: 'Written so far' } } }
 }
 
-export default async function app (fastify: FastifyInstance): Promise<void> {
+export default async function app (fastify: FastifyInstance, _options: object): Promise<void> {
   await fastify.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -1,5 +1,6 @@
 // Uploads pictures, and resizes them in a thread. Meanwhile the app answers requests, and renews the task's lease.
 // Needs a Redis at REDIS_URL or localhost:6379.
+//   node --import=tsx examples/thumbnails/app.ts             (in this repository: npm run build first)
 //   curl -i -XPOST 'localhost:3000/thumbnails?width=200' -H 'content-type: image/png' --data-binary @picture.png
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -46,5 +47,5 @@ const download = {
 app.get<{ Params: { id: string } }>('/thumbnails/:id', download, async (request, reply) =>
   reply.type('image/png').send(createReadStream(join(folder, `${request.params.id}.png`))))
 
-process.once('SIGTERM', () => void app.close())
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close())
 console.log(await app.listen({ port: Number(process.env.PORT ?? 3000) }))

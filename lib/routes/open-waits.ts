@@ -29,6 +29,7 @@ export class OpenWaits {
   enter (request: FastifyRequest): () => void {
     if (this.#open >= this.#max) throw tooMany('maxWaits', this.#max)
     const leaveKey = this.#maxPerKey > 0 ? this.#enterKey(String(this.#keyOf(request))) : null
+    outliveSilence(request)
     this.#open++
     return () => {
       this.#open--
@@ -46,6 +47,14 @@ export class OpenWaits {
       else this.#perKey.delete(key)
     }
   }
+}
+
+/**
+ * The app's connectionTimeout closes a connection on which nothing is sent for so long. It does not hold for this
+ * request. For the next one on the connection Node.js sets it again. HTTP/2 has a timeout for the whole session.
+ */
+function outliveSilence ({ raw }: FastifyRequest): void {
+  if (!('stream' in raw)) raw.socket.setTimeout?.(0) // `inject` has a socket without it
 }
 
 /** Fastify's error handler sends the headers of an error. */

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { cancelTask } from './cancel.ts'
 import { compilersOf } from './compilers.ts'
 import { followErrorHandler } from './error-handler.ts'
-import { routeTaken } from './route-clash.ts'
+import { refuseEarlierRoutes, routeTaken } from './route-clash.ts'
 import { OpenWaits } from './open-waits.ts'
 import { streamEvents } from './events.ts'
 import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
@@ -32,6 +32,7 @@ export function makeRoutes (registry: AppTasks, options: RoutesSettings): Fastif
     })
     followErrorHandler(fastify)
     ignoreBodies(fastify)
+    refuseEarlierRoutes(fastify, options)
     await fastify.register(fastifySSE, { heartbeatInterval: HEARTBEAT_MS })
     try {
       mount(fastify, context, options)

@@ -64,7 +64,7 @@ function commandText (parent: string, command: Command, shared: Option[]): strin
   const own = all.filter(option => !shared.some(same(option)))
   const usage = command.createHelp().commandUsage(command).split(' ').slice(1).join(' ')
   const head = `## ${parent} ${command.name()}`
-  const parts = [head, sentence(command.description()), codeBlock('sh', `${parent} ${usage}\n`)]
+  const parts = [head, sentence(command.description()), codeBlock('text', `${parent} ${usage}\n`)]
   if (own.length > 0) parts.push(optionTable(own))
   if (own.length < all.length) parts.push(`${own.length > 0 ? 'More options' : 'Options'}: ${LINK}.`)
   return parts.join('\n\n')

@@ -57,6 +57,18 @@ t.test('README.md is short, and has one command for the demo and one for the tes
   t.same([...readme.matchAll(/^npm ci && (.+)$/gm)].map(match => match[1]), ['npm run demo', 'npm test'])
 })
 
+// fastify-cli refuses an async plugin with one.
+t.test('an app that a page or an example shows takes two arguments', async t => {
+  const files = readdirSync('examples', { recursive: true, encoding: 'utf8' })
+  const examples = files.filter(name => name.endsWith('app.ts'))
+  const texts = [...pages, ...examples.map(name => join('examples', name))].map(file => [file, read(file)] as const)
+  const apps = texts.flatMap(([file, text]) =>
+    [...text.matchAll(/(?:^export default async function app|^const app: \w+ = async) (\(.*?\)|\w+)/gm)]
+      .map(match => [file, match[1]!] as const))
+  t.ok(apps.length > 7)
+  for (const [file, parameters] of apps) t.match(parameters, ',', `${file}: ${parameters}`)
+})
+
 t.test('docs/internals/architecture.md is short, and names each folder and each top file of lib/', async t => {
   const architecture = read('docs/internals/architecture.md')
   const [, rooms, files] = architecture.split(/^## (?:Rooms|Files at the top)$/m) as [string, string, string]

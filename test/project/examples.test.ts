@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Jimp } from 'jimp'
 import t, { type Test } from 'tap'
@@ -115,7 +116,7 @@ function installed (t: Test): string {
   const modules = join(folder, 'node_modules')
   mkdirSync(join(modules, 'fastify-tasks'), { recursive: true })
   cpSync('package.json', join(modules, 'fastify-tasks', 'package.json'))
-  symlinkSync(resolve('.build/lib'), join(modules, 'fastify-tasks', 'dist'))
+  symlinkSync(fileURLToPath(new URL('../../lib', import.meta.url)), join(modules, 'fastify-tasks', 'dist'))
   for (const name of ['fastify', 'fastify-plugin']) symlinkSync(resolve('node_modules', name), join(modules, name))
   return folder
 }

@@ -1,9 +1,9 @@
 /**
- * Streams and long polls outlive what bounds other routes: an outage of Redis, the app's handlerTimeout, HTTP/2.
+ * Streams and long polls outlive what bounds other routes: an outage of Redis, the app's timeouts, HTTP/2.
  */
 import { connect as connect2 } from 'node:http2'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import tasks from '../../lib/plugin.ts'
@@ -44,6 +44,39 @@ t.test('handlerTimeout of the app cuts neither a stream nor a long poll, and cut
   t.match((await stream).body, /"result":"done"/)
   t.match((await poll).json(), { state: 'succeeded' })
 })
+
+/** Waits until the server has closed a connection that sent this. */
+async function closedBy (port: number, text: string): Promise<void> {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write(text)
+  await once(socket.resume(), 'close')
+}
+
+for (const [option, cut] of Object.entries({
+  requestTimeout: 'GET /own HTTP/1.1\r\n', // it never ends
+  connectionTimeout: 'GET /own HTTP/1.1\r\nhost: a\r\n\r\n'
+})) {
+  t.test(`${option} of the app cuts neither a stream nor a long poll, and cuts others`, async t => {
+    const finish = latch()
+    const hasBegun = latch()
+    const server = { [option]: 200, http: { connectionsCheckingInterval: 20 } } as object
+    const app = await build(t, { worker: true }, app => {
+      app.tasks.define('x', async () => { hasBegun.open(); await finish.promise; return 'done' })
+      app.get('/own', () => new Promise(() => {}))
+    }, server)
+    const address = await app.listen({ port: 0, host: '127.0.0.1' })
+    const handle = await app.tasks.enqueue('x')
+    await hasBegun.promise
+    await until('it is active', async () => (await handle.status())!.state === 'active')
+    const stream = await fetch(`${address}${handle.location}/events`, { headers: { accept } })
+    const poll = fetch(address + handle.location!, { headers: { prefer: 'wait=20' } })
+    await closedBy((app.server.address() as AddressInfo).port, cut)
+    finish.open()
+    t.match(await stream.text(), /"result":"done"/)
+    t.match(await (await poll).json(), { state: 'succeeded' })
+  })
+}
 
 t.test('a pluginTimeout that is shorter than connectTimeout does not fail the boot without Redis', async t => {
   const app: FastifyInstance = Fastify({ pluginTimeout: 1_500 })

@@ -74,6 +74,33 @@ t.test('a large record of a schedule is marked, too', async t => {
   t.equal(await f.redis.exists(f.key('large')), 1)
 })
 
+t.test('large schedules are read a few at a time, and many in pages', async t => {
+  const f = new QueueFixture(t)
+  const spec = JSON.stringify({ data: 'x'.repeat(MIB / 2) })
+  const [many, large] = [range(1, 1_200), range(2_001, 2_009)]
+  const write = f.redis.multi()
+  for (const id of [...many, ...large]) {
+    write.hset(f.key('schedules'), id, large.includes(id) ? spec : '{}')
+    write.hset(f.key('scheduleStates'), id, JSON.stringify({ generation: 1, id }))
+    if (large.includes(id)) write.zadd(f.key('ticks'), 1, id)
+  }
+  await write.exec()
+  const sizes: number[] = []
+  const { evalsha } = f.redis
+  f.redis.evalsha = async (...args: any[]): Promise<any> => {
+    const reply: any = await evalsha.apply(f.redis, args as any)
+    sizes.push(JSON.stringify(reply).length)
+    return reply
+  }
+  const { schedules } = f.queue
+  const ids = async (which: 'all' | 'due' | string[]): Promise<string[]> =>
+    (await schedules.read(which)).schedules.map(({ id }) => id)
+  t.same((await ids('all')).sort(), [...many, ...large].sort())
+  t.same((await ids('due')).sort(), large.toSorted())
+  t.same(await ids([...large, 'unknown']), large)
+  t.ok(sizes.length > 12 && Math.max(...sizes) < 2 * MIB, `${sizes}`)
+})
+
 t.test('large records are purged and removed a few at a time, and none is left', async t => {
   const f = new QueueFixture(t)
   for (const id of range(1, 6)) await f.queue.add({ id, text: large })

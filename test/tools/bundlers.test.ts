@@ -6,10 +6,10 @@ import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { bundlerFolder, checkBundle, ESM_BANNER, FORMATS, type Format } from '../support/bundled.ts'
+import { bundlerFolder, checkBundle, eachBundle, ESM_BANNER, type Format } from '../support/bundled.ts'
 import { tool, TOOLS } from './tools.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 const require = createRequire(join(TOOLS, 'package.json'))
 
@@ -19,17 +19,23 @@ function build (t: Test, folder: string, name: string, args: string[]): void {
   t.equal(status, 0, stdout + stderr)
 }
 
-const configs: Record<string, (format: Format) => { file: string, config: string, args: string[], out: string }> = {
-  tsup: format => ({
+const externalsOf = (withPackage: boolean): string => JSON.stringify(withPackage ? ['fastify-tasks'] : [])
+
+interface Config { file: string, config: string, args: string[], out: string }
+
+/** What each leaves out of the bundle is what the error of a thread in a bundle says. */
+const configs: Record<string, (format: Format, withPackage: boolean) => Config> = {
+  tsup: (format, withPackage) => ({
     file: 'tsup.config.mjs',
     config: `export default {
-      entry: ['app.mjs'], format: '${format}', minify: true, noExternal: [/./], clean: false, silent: true,
+      entry: ['app.mjs'], format: '${format}', minify: true, clean: false, silent: true,
+      noExternal: [${withPackage ? '/^(?!fastify-tasks)/' : '/./'}], external: ${externalsOf(withPackage)},
       banner: { js: ${JSON.stringify(format === 'esm' ? ESM_BANNER : '')} }
     }`,
     args: [],
     out: join('dist', format === 'esm' ? 'app.js' : 'app.cjs')
   }),
-  rollup: format => ({
+  rollup: (format, withPackage) => ({
     file: 'rollup.config.mjs',
     config: `
       import commonjs from ${JSON.stringify(require.resolve('@rollup/plugin-commonjs'))}
@@ -38,6 +44,7 @@ const configs: Record<string, (format: Format) => { file: string, config: string
       import terser from ${JSON.stringify(require.resolve('@rollup/plugin-terser'))}
       export default {
         input: 'app.mjs',
+        external: ${externalsOf(withPackage)},
         output: {
           file: 'out.${format === 'esm' ? 'mjs' : 'cjs'}',
           format: '${format}',
@@ -56,13 +63,11 @@ const configs: Record<string, (format: Format) => { file: string, config: string
 }
 
 for (const [name, configOf] of Object.entries(configs)) {
-  for (const format of FORMATS) {
-    t.test(`${name}, ${format}`, async t => {
-      const folder = bundlerFolder(t)
-      const { file, config, args, out } = configOf(format)
-      writeFileSync(join(folder, file), config)
-      build(t, folder, name, args)
-      await checkBundle(t, join(folder, out))
-    })
-  }
+  eachBundle((format, withPackage, title) => t.test(`${name}, ${title}`, async t => {
+    const folder = bundlerFolder(t)
+    const { file, config, args, out } = configOf(format, withPackage)
+    writeFileSync(join(folder, file), config)
+    build(t, folder, name, args)
+    await checkBundle(t, join(folder, out), withPackage)
+  }))
 }

@@ -163,7 +163,7 @@ export class MemorySchedules implements QueueSchedules {
 
   #ids (which: 'all' | 'due' | string[]): string[] {
     if (which === 'all') return [...this.#specs.keys()]
-    if (which !== 'due') return which
+    if (which !== 'due') return [...new Set(which)]
     const due = this.#ticks.ids().filter(id => this.#ticks.timeOf(id)! <= this.#host.now())
     return [...new Set([...due, ...this.#held])]
   }

@@ -1080,9 +1080,11 @@ return {
 }`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ids = {}
+local ids, cursor = {}, '0'
 if ARGV[1] == 'all' then
-  ids = redis.call('HKEYS', KEYS[1])
+  local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 500)
+  cursor = page[1]
+  for i = 1, #page[2], 2 do ids[#ids + 1] = page[2][i] end
 elseif ARGV[1] == 'due' then
   ids = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 100)
   local seen = {}
@@ -1093,11 +1095,18 @@ elseif ARGV[1] == 'due' then
 else
   for i = 2, #ARGV do ids[#ids + 1] = ARGV[i] end
 end
-local reply = { now }
+local rest, bytes = {}, 0
+local reply = { now, cursor, rest }
 for _, id in ipairs(ids) do
-  local spec, state = redis.call('HGET', KEYS[1], id), redis.call('HGET', KEYS[2], id)
-  if spec and state then
-    reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, spec, state
+  local size = redis.call('HSTRLEN', KEYS[1], id)
+  if #rest > 0 or (bytes > 0 and bytes + size > 1000000) then
+    rest[#rest + 1] = id
+  else
+    bytes = bytes + size
+    local spec, state = redis.call('HGET', KEYS[1], id), redis.call('HGET', KEYS[2], id)
+    if spec and state then
+      reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, spec, state
+    end
   end
 end
 return reply`,

@@ -8,6 +8,9 @@ import type {
   NewSchedule, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule, Tick, TickReply
 } from '../schedule-contract.ts'
 
+/** A reply of read-schedules.lua. */
+type SchedulePage = [now: number, cursor: string, left: string[], ...schedules: string[]]
+
 export class RedisSchedules implements QueueSchedules {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
@@ -47,13 +50,19 @@ export class RedisSchedules implements QueueSchedules {
   }
 
   async read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }> {
-    const args = Array.isArray(which) ? ['ids', ...which] : [which]
-    const [now, ...rest] = await this.#run('read-schedules', args)
-    const schedules: StoredSchedule[] = []
-    for (let i = 0; i < rest.length; i += 3) {
-      schedules.push({ id: rest[i], spec: rest[i + 1], state: JSON.parse(rest[i + 2]) })
+    const calls: ScriptArgument[][] = [Array.isArray(which) ? ['ids', ...which] : [which, 0]]
+    const found = new Map<string, StoredSchedule>() // while pages are read, a schedule may come twice
+    let first: number | undefined
+    for (let args = calls.pop(); args; args = calls.pop()) {
+      const [now, cursor, rest, ...page]: SchedulePage = await this.#run('read-schedules', args)
+      first ??= now
+      if (cursor !== '0') calls.push(['all', cursor])
+      if (rest.length > 0) calls.push(['ids', ...rest])
+      for (let i = 0; i < page.length; i += 3) {
+        found.set(page[i]!, { id: page[i]!, spec: page[i + 1]!, state: JSON.parse(page[i + 2]!) })
+      }
     }
-    return { now, schedules }
+    return { now: first!, schedules: [...found.values()] }
   }
 
   async runsIn (queue: string, task: string): Promise<boolean> {
