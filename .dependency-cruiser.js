@@ -15,6 +15,7 @@ const rooms = [
   'lib/flows/',
   'lib/tasks/',
   'lib/hooks/',
+  'lib/metrics/',
   'lib/store/redis/',
   'lib/store/memory/',
   'lib/store/store-contract.ts',

@@ -30,6 +30,9 @@ function queueOf (where: WhereOptions | undefined): string | undefined {
   return where.queue
 }
 
+/** A comment in the format of Prometheus. */
+const METRICS_OFF = '# metrics are off: register(tasks, { metrics: true })\n'
+
 /** What the decorators are made of. */
 export interface Decorated {
   registry: AppTasks
@@ -123,6 +126,7 @@ class ScopedTasks implements FastifyTasks {
 
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
+  async metrics (): Promise<string> { return await this.#registry.metrics?.text() ?? METRICS_OFF }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {
     const worker = this.#workers.create(options, this.#instance.log)

@@ -2,8 +2,8 @@
  * The options: every default once, and the check of every option that an app passes.
  */
 export {
-  defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, routesDefaults, workerDefaults, type RoutesSettings,
-  type Settings, type WorkerSettings
+  checkDefaults, defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, routesDefaults, workerDefaults,
+  type RoutesSettings, type Settings, type WorkerSettings
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,

@@ -1708,6 +1708,56 @@ const shields: Shield[] = [
     shield: 'MAX_ATTEMPTS = 10',
     without: 'MAX_ATTEMPTS = Infinity',
     test: 'worker/retry'
+  },
+  // metrics
+  {
+    against: 'a Redis that is away makes a scrape fail',
+    file: 'metrics/queue-gauges.js',
+    shield: /catch \{\n\s*return \{ up: \[/,
+    without: 'catch (error) {\n throw error;\n return { up: [',
+    test: 'metrics/scrape'
+  },
+  {
+    against: 'each scraper reads all queues',
+    file: 'metrics/queue-gauges.js',
+    shield: 'now - this.#measuredAt >= MAX_AGE_MS',
+    without: 'true',
+    test: 'metrics/scrape'
+  },
+  {
+    against: 'names that producers make up make any number of series',
+    file: 'metrics/task-counts.js',
+    shield: 'this.#known.isTask(task) ? task : OTHER',
+    without: 'task',
+    test: 'metrics/bounds'
+  },
+  {
+    against: 'an app defines tasks without end: any number of series',
+    file: 'metrics/task-counts.js',
+    shield: 'if (this.#size < LIMITS.tasks)',
+    without: 'if (true)',
+    test: 'metrics/bounds'
+  },
+  {
+    against: 'codes that a handler makes up become labels',
+    file: 'metrics/error-codes.js',
+    shield: 'known.has(code) ? code',
+    without: 'true ? code',
+    test: 'metrics/bounds'
+  },
+  {
+    against: 'two plugin instances cannot have one registry',
+    file: 'metrics/registries.js',
+    shield: 'joined.get(registry) ?? makeJoined()',
+    without: 'makeJoined()',
+    test: 'metrics/clients'
+  },
+  {
+    against: 'an OpenMetrics registry renames a counter, whose name then has two endings',
+    file: 'metrics/registries.js',
+    shield: 'name: this.name, help',
+    without: 'name: fullName(name), help',
+    test: 'metrics/clients'
   }
 ]
 

@@ -12,8 +12,9 @@ import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
-  listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules, schemaRules,
-  threadsRules, waitRule, whereRule, whereRules, workerRules
+  listRule, listRules, metricsRules, pluginRules, purgeRule,
+  purgeRules, redisUrlRule, resultRules, routesRules, schemaRules, threadsRules,
+  waitRule, whereRule, whereRules, workerRules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
@@ -94,6 +95,7 @@ export function pluginSettings (options: TasksOptions): Settings {
   }
   if (isObject(worker)) check(worker, workerRules, 'worker', pluginOptionError('worker.'))
   check(threads, threadsRules, 'threads', pluginOptionError('threads.'))
+  if (isObject(settings.metrics)) check(settings.metrics, metricsRules, 'metrics', pluginOptionError('metrics.'))
   settings.threads = { ...defaults.threads, ...definedOnly(threads) }
   checkCluster(redis)
   checkHosts(redis)

@@ -178,6 +178,15 @@ export const threadsRules: Rules = {
   maxHeap: integer(16, 1_048_576, 'of MiB', 'For example 512; by default Node\'s own limit.')
 }
 
+export const metricsRules: Rules = {
+  registry: {
+    ok: value => isFunction(value?.registerMetric),
+    expected: 'a registry with a method registerMetric',
+    fix: 'For example new Registry() of prom-client, or fastify.metrics.client.register.'
+  },
+  queues: bool('False reads nothing from Redis at a scrape.')
+}
+
 /** The `cluster` of the option `redis`. */
 export const clusterRule: Rule = {
   ok: value => Array.isArray(value) && value.length > 0 && value.every(isNode),
@@ -243,5 +252,10 @@ export const pluginRules = {
   maxDataSize: integer(1, MAX_BYTES, 'of bytes', 'For example 1048576.'),
   maxResultSize: integer(1, MAX_BYTES, 'of bytes', 'For example 1048576.'),
   maxProgressSize: integer(1, MAX_BYTES, 'of bytes', 'For example 65536.'),
+  metrics: {
+    ok: value => typeof value === 'boolean' || isObject(value),
+    expected: 'true, false or an object',
+    fix: 'For example { registry }.'
+  },
   exposeStack: bool('Stacks show your code to whoever reads a record.')
 } satisfies Rules

@@ -12,12 +12,14 @@ import { TaskLookup } from './lookup.ts'
 import { TaskRegistry } from './registry.ts'
 import { TaskVisibility } from './visibility.ts'
 import { AppHooks } from '../hooks/app-hooks.ts'
+import { AppMetrics } from '../metrics/app-metrics.ts'
 import { checkDefine, defaults, type Settings } from '../options.ts'
 import type { FoundTask } from './found-task.ts'
 import type { FlowView } from './flow-view.ts'
 import type { Handle, TaskIdentity } from './handle.ts'
 import type { ChangeSource } from './record-changes.ts'
 import type { Watch } from './change-watcher.ts'
+import type { Meter } from '../metrics/meter.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock } from '../store/store-contract.ts'
 import type {
@@ -40,6 +42,8 @@ export class AppTasks implements ChangeSource {
   /** Runs work in the async context of `register`: a worker that a request starts runs the tasks of all requests. */
   readonly outside = AsyncLocalStorage.snapshot()
   readonly hooks = new AppHooks()
+  /** Null if they are off. */
+  readonly metrics: AppMetrics | null
   readonly #registry: TaskRegistry
   readonly #lookup: TaskLookup
   readonly #producer: TaskProducer
@@ -59,8 +63,13 @@ export class AppTasks implements ChangeSource {
     const lookup = new TaskLookup({ registry, visibility, settings, calls, clock, pubSub })
     this.#registry = registry
     this.#lookup = lookup
-    this.#producer = new TaskProducer({ registry, lookup, settings, calls, clock, instanceId: this.instanceId })
+    this.metrics = settings.metrics === false ? null : new AppMetrics(this, settings.metrics)
+    const { meter, instanceId } = this
+    this.#producer = new TaskProducer({ registry, lookup, settings, calls, clock, instanceId, meter })
   }
+
+  /** Counts what this process does. Null if nobody wants to know. */
+  get meter (): Meter | null { return this.metrics?.counts ?? null }
 
   get definitions (): ReadonlyMap<string, Definition> { return this.#registry.definitions }
   get queues (): ReadonlyMap<string, Queue> { return this.#registry.queues }
@@ -148,6 +157,7 @@ export class AppTasks implements ChangeSource {
 
   /** Whoever opened the connection to the store closes it. */
   async close (): Promise<void> {
+    this.metrics?.close()
     this.calls.close()
     await this.pubSub.close()
     await Promise.all(Array.from(this.queues.values(), queue => queue.close()))

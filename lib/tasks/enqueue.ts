@@ -17,6 +17,7 @@ import { endOfBatch } from '../store/batches.ts'
 import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
 import { uptime } from '../timers.ts'
 import type { AnyHook } from '../hooks/hook-lists.ts'
+import type { Meter } from '../metrics/meter.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
@@ -56,6 +57,7 @@ export interface ProducerOptions {
   clock: StoreClock
   /** See telemetry.ts. */
   instanceId: string
+  meter: Meter | null
 }
 
 export class TaskProducer {
@@ -65,14 +67,16 @@ export class TaskProducer {
   readonly #calls: BoundedCalls
   readonly #clock: StoreClock
   readonly #instance: string
+  readonly #meter: Meter | null
 
-  constructor ({ registry, lookup, settings, calls, clock, instanceId }: ProducerOptions) {
+  constructor ({ registry, lookup, settings, calls, clock, instanceId, meter }: ProducerOptions) {
     this.#registry = registry
     this.#lookup = lookup
     this.#settings = settings
     this.#calls = calls
     this.#clock = clock
     this.#instance = instanceId
+    this.#meter = meter
   }
 
   /** See `FastifyTasks.enqueue`. */
@@ -80,7 +84,7 @@ export class TaskProducer {
     return traceEnqueue(() => this.#event(name, 1), event => this.#enqueue(name, data, options, event))
   }
 
-  /** See `FastifyTasks.enqueueMany`. */
+  /** Likewise. */
   enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
     return traceEnqueue(() => this.#event(name, items?.length ?? 0), event => this.#enqueueMany(name, items, event))
   }
@@ -88,24 +92,41 @@ export class TaskProducer {
   #event (name: string, count: number): EnqueueEvent { return { instance: this.#instance, name, ids: [], count } }
 
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
-    const hooks = this.#hooksOf(name)
-    const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
-    event?.ids.push(task.id)
-    const start = uptime()
-    const added = await this.#send(task, start, () => task.queue.add(task))
-    const created = added || await this.#isOwn(task, start)
-    return this.#handleOf(task, created)
+    try {
+      const hooks = this.#hooksOf(name)
+      const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
+      event?.ids.push(task.id)
+      const start = uptime()
+      const added = await this.#send(task, start, () => task.queue.add(task))
+      this.#count(task, start, added ? 1 : 0)
+      return this.#handleOf(task, added || await this.#isOwn(task, start))
+    } catch (error) {
+      throw this.#countFailure(name, error as Error)
+    }
+  }
+
+  #count ({ queue, name }: NewTask, start: number, stored: number): void {
+    if (!this.#meter) return
+    this.#meter.stored(queue.name, uptime() - start)
+    if (stored > 0) this.#meter.enqueued(queue.name, name, stored)
+  }
+
+  #countFailure (name: string, error: Error): Error {
+    this.#meter?.enqueueFailed(this.#registry.definitions.get(name)?.queue, error)
+    return error
   }
 
   async #enqueueMany (name: string, items: Array<EnqueueItem<any>>, event?: EnqueueEvent): Promise<Handle[]> {
-    const prepared = this.#prepareAll(name, checkItems(name, items))
-    const tasks = Array.isArray(prepared) ? prepared : await prepared
-    event?.ids.push(...tasks.map(({ id }) => id))
+    let tasks: NewTask[] = []
     const handles = new Map<NewTask, Handle>()
     try {
+      const prepared = this.#prepareAll(name, checkItems(name, items))
+      tasks = Array.isArray(prepared) ? prepared : await prepared
+      event?.ids.push(...tasks.map(({ id }) => id))
       await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
     } catch (error) {
-      throw toPartialError(error as Error, tasks, handles, items)
+      this.#countFailure(name, error as Error)
+      throw tasks.length > 0 ? toPartialError(error as Error, tasks, handles, items) : error
     }
     return tasks.map(task => handles.get(task)!)
   }
@@ -127,6 +148,7 @@ export class TaskProducer {
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
     const start = uptime()
     const added = await this.#send(batch[0]!, start, () => queue.addMany(batch), MANY_IN_DOUBT)
+    this.#count(batch[0]!, start, added.filter(Boolean).length)
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
   }

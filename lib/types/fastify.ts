@@ -188,6 +188,11 @@ export interface FastifyTasks<
    */
   workers (): Promise<WorkerInfo[]>
   /**
+   * The metrics of this process, as text for Prometheus (0.0.4). Never rejects: if Redis does not answer, what is read
+   * from it is left out, and `fastify_tasks_up` is 0.
+   */
+  metrics (): Promise<string>
+  /**
    * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
    * @throws FST_TASKS_NO_HANDLERS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID,
    * FST_TASKS_OPTION_UNKNOWN, FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED, FST_TASKS_CLOSED

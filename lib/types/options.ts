@@ -212,6 +212,19 @@ export interface ClusterConnection extends ClusterOptions {
   cluster: ClusterNode[]
 }
 
+/** A registry of a Prometheus client: of prom-client, @prometheus-io/client or @platformatic/prom-client. */
+export interface MetricRegistry {
+  registerMetric (metric: any): void
+}
+
+/** What to do with metrics. */
+export interface MetricsOptions {
+  /** Join this registry. Default: that of fastify-metrics, if the app has it. */
+  registry?: MetricRegistry
+  /** Read the queues' state from Redis at a scrape, at most once in 2 s: all processes see the same. Default true. */
+  queues?: boolean
+}
+
 /** Options of `fastify.register(tasks, options)`. Times in ms. */
 export interface TasksOptions {
   /** Name of the decorator, `fastify.tasks`, and of the plugin's instance. Default `tasks`. */
@@ -275,6 +288,11 @@ export interface TasksOptions {
   maxResultSize?: number
   /** The largest progress of a task, in bytes of JSON. Default 65,536. */
   maxProgressSize?: number
+  /**
+   * Count enqueues and attempts for Prometheus: see docs/guides/monitoring.md. False counts nothing. Default true: the
+   * metrics join the registry of fastify-metrics, if the app has it.
+   */
+  metrics?: boolean | MetricsOptions
   /** Show the stack of a failure in its record. Default false. */
   exposeStack?: boolean
 }

@@ -280,5 +280,6 @@ export async function observe (side: QueueUnderTest): Promise<unknown> {
     return { ...read, raw: String(read.raw), live, ...times }
   }))
   const [counts, workers, heard] = [await side.queue.counts(), await side.queue.workers(100), await side.messages()]
-  return { counts, workers, pages, records, heard }
+  const { now, ...measure } = await side.queue.measure(100)
+  return { counts, workers, measure: { ...measure, now: side.about(now) }, pages, records, heard }
 }

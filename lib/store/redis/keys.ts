@@ -48,6 +48,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
   'keep-members': ['jobs', ...ABOUT_AN_ID],
+  measure: [
+    'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
+    'handoff', 'workers', 'jobs', 'ticks'
+  ],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
   'page-active': ['claims', 'active'],
   prune: [

@@ -813,6 +813,32 @@ if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
 end`,
+  'measure': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+local oldest = ''
+local ids = redis.call('LRANGE', KEYS[1], -10, -1)
+for i = #ids, 1, -1 do
+  local record = redis.call('HGET', KEYS[12], ids[i])
+  local tail = record and string.sub(record, -4096) or ''
+  if string.find(tail, '"status":"created"', 1, true) then
+    oldest = tail
+    break
+  end
+end
+return {
+  now,
+  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
+  redis.call('ZCARD', KEYS[3]),
+  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
+  redis.call('SCARD', KEYS[6]),
+  redis.call('SCARD', KEYS[7]),
+  redis.call('ZCARD', KEYS[8]),
+  redis.call('ZCARD', KEYS[9]),
+  redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf'),
+  oldest,
+  redis.call('ZRANGE', KEYS[13], 0, ARGV[1] - 1, 'WITHSCORES')
+}`,
   'member-states': String.raw`local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
   if redis.call('SISMEMBER', failed, id) == 1 then return 'failed' end

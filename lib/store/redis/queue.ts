@@ -4,7 +4,9 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import { workerOf } from '../claim-token.ts'
-import { claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTask, toWorkers } from './codec.ts'
+import {
+  claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toMeasure, toRawTask, toWorkers
+} from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
@@ -15,7 +17,7 @@ import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, RawTask, RetryReply, Settlement, StoreConnection
+  Queue, QueueMeasure, RawTask, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
 
@@ -97,8 +99,11 @@ export class RedisQueue implements Queue {
   }
 
   async counts (): Promise<QueueCounts> {
-    const [waiting, delayed, active, succeeded, failed, cancelled, expired] = await this.#run('counts', [0])
-    return { waiting, delayed, active, succeeded, failed, cancelled, expired }
+    return toCounts(await this.#run('counts', [0]))
+  }
+
+  async measure (ticks: number): Promise<QueueMeasure> {
+    return toMeasure(await this.#run('measure', [Math.max(0, ticks)]))
   }
 
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
