@@ -204,7 +204,7 @@ const shields: Shield[] = [
   {
     against: 'an enqueueMany that broke off says nothing of what is stored, and repeating it makes tasks twice',
     file: 'tasks/enqueue.js',
-    shield: 'throw toPartialError(error, tasks, handles, items)',
+    shield: 'tasks.length > 0 ? toPartialError(error, tasks, handles, items) : error',
     without: 'throw error',
     test: 'faults/outage'
   },
@@ -491,8 +491,8 @@ const shields: Shield[] = [
   {
     against: 'an id is enqueued twice',
     file: 'tasks/enqueue.js',
-    shield: 'const created = added || await this.#isOwn(task, start)',
-    without: 'const created = true',
+    shield: 'added || await this.#isOwn(task, start)',
+    without: 'true',
     test: 'tasks/enqueue'
   },
   {
