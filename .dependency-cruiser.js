@@ -4,6 +4,8 @@
 const rooms = [
   'lib/cli/',
   'lib/standalone.ts',
+  'lib/otel.ts',
+  'lib/otel/',
   'lib/plugin.ts',
   'lib/decorators.ts',
   'lib/testing/',

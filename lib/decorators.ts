@@ -69,7 +69,7 @@ class ScopedTasks implements FastifyTasks {
     this.#workers = workers
     this.#clock = clock
     this.schedules = runTimeOf(schedules)
-    this.enqueueFlow = (shape, options) => flows.enqueue(shape, options)
+    this.enqueueFlow = (shape, options) => flows.enqueueWatched(shape, options)
     this.defineSchedule = (id: string, spec: unknown) => schedules.define(id, spec)
   }
 

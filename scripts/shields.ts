@@ -1758,6 +1758,35 @@ const shields: Shield[] = [
     shield: 'name: this.name, help',
     without: 'name: fullName(name), help',
     test: 'metrics/clients'
+  },
+  // traces
+  {
+    against: 'a task is a child of the request that started its worker',
+    file: 'otel/telemetry.js',
+    shield: 'isChild ? created.context : ROOT_CONTEXT',
+    without: 'isChild ? created.context : context.active()',
+    test: 'otel/spans'
+  },
+  {
+    against: 'a tracer that throws fails tasks and enqueues',
+    file: 'otel/telemetry.js',
+    shield: /catch \{\n\s*return undefined;/,
+    without: 'catch (error) {\n throw error;',
+    test: 'otel/spans'
+  },
+  {
+    against: 'many tasks of one call, in one trace, make it endless',
+    file: 'tasks/enqueue.js',
+    shield: 'if (origin?.isBatch)',
+    without: 'if (false)',
+    test: 'otel/spans'
+  },
+  {
+    against: 'without an SDK the trace of the request is lost',
+    file: 'otel/telemetry.js',
+    shield: 'if (!trace.isSpanContextValid(span.spanContext()))\n        return null;',
+    without: '',
+    test: 'otel/without-sdk'
   }
 ]
 

@@ -60,7 +60,7 @@ export const checkDefaults = { maxWait: 600 }
 export const devDefaults = { port: 3_000, host: 'localhost', closeTimeout: 2_000 }
 
 /** The options of `register` with all defaults. */
-export type Settings = typeof defaults & Pick<TasksOptions, 'redis'>
+export type Settings = typeof defaults & Pick<TasksOptions, 'redis' | 'telemetry'>
 
 /** The options of a worker with all defaults. */
 export type WorkerSettings = Required<WorkerOptions>

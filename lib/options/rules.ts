@@ -257,5 +257,10 @@ export const pluginRules = {
     expected: 'true, false or an object',
     fix: 'For example { registry }.'
   },
+  telemetry: {
+    ok: value => isFunction(value?.enqueue) && isFunction(value?.attempt),
+    expected: 'an object with the methods enqueue and attempt',
+    fix: 'For example otel() of "fastify-tasks/otel".'
+  },
   exposeStack: bool('Stacks show your code to whoever reads a record.')
 } satisfies Rules

@@ -10,12 +10,14 @@ import { randomUUID } from 'node:crypto'
 import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
+import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
+import { watchEnqueue } from './traced-enqueue.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { endOfBatch } from '../store/batches.ts'
-import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
 import { uptime } from '../timers.ts'
+import type { EnqueueEvent } from '../telemetry.ts'
 import type { AnyHook } from '../hooks/hook-lists.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
@@ -81,15 +83,21 @@ export class TaskProducer {
 
   /** See `FastifyTasks.enqueue`. */
   enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
-    return traceEnqueue(() => this.#event(name, 1), event => this.#enqueue(name, data, options, event))
+    return this.#watched(name, 1, event => this.#enqueue(name, data, options, event))
   }
 
   /** Likewise. */
   enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
-    return traceEnqueue(() => this.#event(name, items?.length ?? 0), event => this.#enqueueMany(name, items, event))
+    return this.#watched(name, items?.length ?? 0, event => this.#enqueueMany(name, items, event))
   }
 
-  #event (name: string, count: number): EnqueueEvent { return { instance: this.#instance, name, ids: [], count } }
+  #watched<T> (name: string, count: number, enqueue: (event?: EnqueueEvent) => Promise<T>): Promise<T> {
+    const event = (): EnqueueEvent & { queue: string } => {
+      const queue = this.#registry.definitions.get(name)?.queue ?? defaults.queue
+      return { instance: this.#instance, name, ids: [], count, queue }
+    }
+    return watchEnqueue(this.#settings.telemetry, event, enqueue)
+  }
 
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
     try {
@@ -271,20 +279,6 @@ export class TaskProducer {
   }
 }
 
-const MANY_IN_DOUBT = 'Some of the tasks may have been enqueued all the same: enqueue the items of this error to ' +
-  'make each task once.'
-
-/**
- * An error of `enqueueMany` says which tasks are stored. Its `items` are those of the call, each with its id: to
- * enqueue them again makes each task once.
- */
-function toPartialError (
-  error: Error, tasks: NewTask[], stored: ReadonlyMap<NewTask, unknown>, items: Array<EnqueueItem<any>>
-): Error {
-  const enqueued = tasks.filter(task => stored.has(task)).map(({ id }) => id)
-  return Object.assign(error, { enqueued, items: items.map((item, i) => ({ ...item, id: tasks[i]!.id })) })
-}
-
 /** The data to store. A schema sees the same as a worker: what JSON makes of the data. */
 function validData ({ name, schemas }: Definition, data: unknown): unknown {
   const { validateForEnqueue } = schemas()
@@ -297,4 +291,5 @@ function addOrigin (options: StoredOptions): void {
   if (origin?.reqId !== undefined) options.reqId = origin.reqId
   if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
   if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate
+  if (origin?.isBatch) options.batch = true
 }

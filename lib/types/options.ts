@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyRequest, LogLevel, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import type { TaskRecord, TaskState } from './record.ts'
+import type { TaskTelemetry } from './telemetry.ts'
 
 /** How long to wait before the next attempt. Times in ms. */
 export interface BackoffOptions {
@@ -288,11 +289,10 @@ export interface TasksOptions {
   maxResultSize?: number
   /** The largest progress of a task, in bytes of JSON. Default 65,536. */
   maxProgressSize?: number
-  /**
-   * Count enqueues and attempts for Prometheus: see docs/guides/monitoring.md. False counts nothing. Default true: the
-   * metrics join the registry of fastify-metrics, if the app has it.
-   */
+  /** Count enqueues and attempts for Prometheus, also in the registry of fastify-metrics. Default true. */
   metrics?: boolean | MetricsOptions
+  /** Wraps enqueues and attempts, for traces: `otel()` of `fastify-tasks/otel`. Default: none. */
+  telemetry?: TaskTelemetry
   /** Show the stack of a failure in its record. Default false. */
   exposeStack?: boolean
 }

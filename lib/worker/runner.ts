@@ -12,7 +12,7 @@ import { isExpired, readStored, toClaimedTask, type ClaimedTask } from '../attem
 import { isTerminal } from '../records/task-record.ts'
 import { MemberContext } from '../flows/member-context.ts'
 import { templateOf } from '../flows/plan.ts'
-import { attemptEvent } from './attempt-trace.ts'
+import { attemptEvent, watchAttempt } from './attempt-trace.ts'
 import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
 import * as errors from '../errors.ts'
@@ -29,7 +29,7 @@ import type { ClaimRef, ClaimStatus, ExhaustedTask, Settlement } from '../store/
 import type { StoredMembership } from '../records/membership.ts'
 import type { Definition } from '../tasks/definition.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
-import type { Stall } from '../types.ts'
+import type { Stall, WatchedAttempt } from '../types.ts'
 
 /** A task without a handler here is delayed by this many ms: another worker may have one, or the next deploy. */
 const NO_HANDLER_DELAY_MS = 5_000
@@ -148,6 +148,7 @@ export class Runner implements AttemptOwner {
   }
 
   traceOf (traced: Attempt): AttemptEvent | null { return attemptEvent(this.#options, traced) }
+  watch (attempt: Attempt): WatchedAttempt | null { return watchAttempt(this.#options, attempt) }
 
   async report ({ claim, stored }: ClaimedTask, json: string, progress?: string): Promise<boolean> {
     const { queue, calls } = this.#options

@@ -242,5 +242,11 @@ export const plugin: Table = {
   metrics: {
     good: [true, false, {}], bad: wrongObjects, expected: 'true, false or an object', fix: 'For example { registry }'
   },
+  telemetry: {
+    good: [{ enqueue: run, attempt: run }],
+    bad: [['x', '"x"'], [{}, '{}'], [run, 'a function (run)'], [null, 'null']],
+    expected: 'an object with the methods enqueue and attempt',
+    fix: 'fastify-tasks/otel'
+  },
   exposeStack: flag('Stacks')
 }
