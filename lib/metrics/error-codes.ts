@@ -2,6 +2,7 @@
  * The code of an error as a label: one of ours, or `error`. The code and the message of anybody else's error would make
  * any number of series.
  */
+import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 
 let known: Set<string> | undefined
@@ -14,6 +15,6 @@ const readCodes = (): Set<string> =>
 
 export function codeOf (error: unknown): string {
   known ??= readCodes()
-  const code: unknown = (error as { code?: unknown } | null | undefined)?.code
+  const code: unknown = tryOr(() => (error as { code?: unknown }).code, undefined) // its getter may throw
   return typeof code === 'string' && known.has(code) ? code : 'error'
 }

@@ -36,7 +36,8 @@ export class AttemptMeter {
 
   onResult ({ task, startedAt }: Attempt, result: AttemptResult): void {
     const ms = uptime() - startedAt
-    if (result.kind === 'failed') this.#meter.attemptFailed(this.#queue, nameOf(task), result.thrown)
+    // Not the thrown value: its getters may throw.
+    if (result.kind === 'failed') this.#meter.attemptFailed(this.#queue, nameOf(task), result.failure.error)
     if (result.kind === 'lost') this.#meter.ended(this.#queue, nameOf(task), 'lost', ms)
     else if (result.kind === 'released') this.#meter.ended(this.#queue, nameOf(task), 'returned', ms)
     else this.#ran.set(task, ms)
