@@ -24,6 +24,7 @@ const rooms = [
   'lib/store/contract.ts',
   'lib/store/schedule-contract.ts',
   'lib/store/flow-contract.ts',
+  'lib/store/history-contract.ts',
   'lib/store/flow-node.ts',
   'lib/store/claim-token.ts',
   'lib/store/batches.ts',

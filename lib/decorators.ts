@@ -17,7 +17,9 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  FlowListOptions, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, SignatureArguments,
+  FlowListOptions,
+  HistoryOptions, HistoryPoint, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules,
+  SignatureArguments,
   Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
@@ -126,6 +128,7 @@ class ScopedTasks implements FastifyTasks {
 
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
+  async history (options: HistoryOptions = {}): Promise<HistoryPoint[]> { return this.#registry.readHistory(options) }
   async metrics (): Promise<string> { return await this.#registry.metrics?.text() ?? METRICS_OFF }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {

@@ -9,6 +9,7 @@ export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
+export { checkHistory } from './options/history.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'
 export { HOOK_ARITY, HOOK_NAMES } from './options/hook-names.ts'

@@ -1787,6 +1787,21 @@ const shields: Shield[] = [
     shield: 'if (!trace.isSpanContextValid(span.spanContext()))\n        return null;',
     without: '',
     test: 'otel/without-sdk'
+  },
+  // history
+  {
+    against: 'processes that count different names make a key of any size',
+    file: 'store/redis/lua.generated.js',
+    shield: "if redis.call('HLEN', key) >= tonumber(ARGV[3]) then field =",
+    without: 'if false then field =',
+    test: 'metrics/history'
+  },
+  {
+    against: 'what was counted in the last seconds is lost at each deploy',
+    file: 'tasks/app-tasks.js',
+    shield: 'await this.#history?.close();',
+    without: '',
+    test: 'metrics/history'
   }
 ]
 

@@ -27,17 +27,23 @@ export interface MetricsOwner {
   readonly definitions: ReadonlyMap<string, unknown>
   readonly calls: BoundedCalls
   readonly clock: StoreClock
+  /** Runs work in the async context of `register`. */
+  readonly outside: <T>(work: () => T) => T
+  /** @throws FST_TASKS_QUEUE_UNKNOWN */
+  queue (name: string): Queue
 }
+
+type CountsOwner = Pick<MetricsOwner, 'queues' | 'definitions' | 'calls' | 'clock'>
 
 export class AppMetrics implements SampleSource {
   readonly counts: TaskCounts
-  readonly #owner: MetricsOwner
+  readonly #owner: Pick<MetricsOwner, 'clock'>
   readonly #known: KnownNames
   readonly #gauges: QueueGauges | null
   #load: () => WorkerLoad[] = () => []
   #leave: () => void = () => {}
 
-  constructor (owner: MetricsOwner, options: true | MetricsOptions) {
+  constructor (owner: CountsOwner, options: true | MetricsOptions) {
     const { queues = true } = options === true ? {} : options
     this.#owner = owner
     this.#known = { isQueue: name => owner.queues.has(name), isTask: name => owner.definitions.has(name) }

@@ -182,6 +182,12 @@ export function checkWhere (options: WhereOptions): void {
   check(options, whereRules, 'the options', pluginOptionError(''))
 }
 
+/** Checks the options of a call. Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
+export function checkOptions (options: object, rules: Rules, whole: Rule, call: string): void {
+  if (!isObject(options)) throw pluginOptionError('')(call, whole, options)
+  check(options, rules, `${call}(options)`, pluginOptionError(`${call}.`))
+}
+
 /** Checks the options of `purge`. Throws FST_TASKS_*_OPTION_*. */
 export function checkPurge (options: PurgeOptions): void {
   if (!isObject(options)) throw pluginOptionError('')('purge', purgeRule, options)

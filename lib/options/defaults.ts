@@ -39,6 +39,7 @@ export const defaults = {
   maxDataSize: 1_048_576,
   maxResultSize: 1_048_576,
   maxProgressSize: 65_536,
+  history: true,
   metrics: true as boolean | MetricsOptions,
   exposeStack: false
 }

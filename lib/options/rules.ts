@@ -187,6 +187,23 @@ export const metricsRules: Rules = {
   queues: bool('False reads nothing from Redis at a scrape.')
 }
 
+const historyTime: Rule = { ok: isTime, expected: 'a Date, or ms since 1970', fix: 'For example Date.now() - 3600000.' }
+
+export const historyRules = {
+  queue: name('For example "mail".'),
+  name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
+  from: historyTime,
+  to: historyTime,
+  step: {
+    ok: value => Number.isInteger(value) && value >= 60_000 && value <= 604_800_000 && value % 60_000 === 0,
+    expected: 'a whole number of ms, a multiple of 60000 up to 604800000',
+    fix: 'For example 60000, or 3600000.'
+  }
+} satisfies Rules
+
+/** The options of `history` as a whole. */
+export const historyRule = object('For example history({ queue: "mail" }).')
+
 /** The `cluster` of the option `redis`. */
 export const clusterRule: Rule = {
   ok: value => Array.isArray(value) && value.length > 0 && value.every(isNode),
@@ -257,6 +274,7 @@ export const pluginRules = {
     expected: 'true, false or an object',
     fix: 'For example { registry }.'
   },
+  history: bool('False stores no counts of the past in Redis.'),
   telemetry: {
     ok: value => isFunction(value?.enqueue) && isFunction(value?.attempt),
     expected: 'an object with the methods enqueue and attempt',

@@ -9,6 +9,7 @@
  */
 import type { LiveState } from '../records/task-record.ts'
 import type { QueueFlows } from './flow-contract.ts'
+import type { QueueHistory } from './history-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
@@ -278,6 +279,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly upkeep: QueueUpkeep | null
   readonly schedules: QueueSchedules
   readonly flows: QueueFlows
+  readonly history: QueueHistory
 }
 
 /** A worker's connection to the store. */

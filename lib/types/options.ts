@@ -291,6 +291,8 @@ export interface TasksOptions {
   maxProgressSize?: number
   /** Count enqueues and attempts for Prometheus, also in the registry of fastify-metrics. Default true. */
   metrics?: boolean | MetricsOptions
+  /** Store counts of each minute and hour in Redis, for `fastify.tasks.history`. Default true. */
+  history?: boolean
   /** Wraps enqueues and attempts, for traces: `otel()` of `fastify-tasks/otel`. Default: none. */
   telemetry?: TaskTelemetry
   /** Show the stack of a failure in its record. Default false. */

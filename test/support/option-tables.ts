@@ -242,6 +242,7 @@ export const plugin: Table = {
   metrics: {
     good: [true, false, {}], bad: wrongObjects, expected: 'true, false or an object', fix: 'For example { registry }'
   },
+  history: flag('False stores no counts'),
   telemetry: {
     good: [{ enqueue: run, attempt: run }],
     bad: [['x', '"x"'], [{}, '{}'], [run, 'a function (run)'], [null, 'null']],

@@ -13,6 +13,7 @@ import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying, oldestOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
+import { MemoryHistory } from './history.ts'
 import { LastClaims, type ClaimKind } from './last-claims.ts'
 import { MemorySchedules } from './schedules.ts'
 import type { MemoryFlows } from './flows.ts'
@@ -45,6 +46,7 @@ export class MemoryQueue implements Queue {
   })
 
   readonly flows: MemoryFlows
+  readonly history = new MemoryHistory(() => this.#host.now())
 
   constructor (name: string, host: MemoryQueueHost) {
     this.name = name

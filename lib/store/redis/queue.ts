@@ -11,6 +11,7 @@ import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
 import { RedisFlows } from './flows.ts'
+import { RedisHistory } from './history.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import type { RedisClient } from './connection.ts'
@@ -29,6 +30,7 @@ export class RedisQueue implements Queue {
   readonly upkeep: RedisUpkeep
   readonly schedules: RedisSchedules
   readonly flows: RedisFlows
+  readonly history: RedisHistory
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -40,6 +42,7 @@ export class RedisQueue implements Queue {
     this.upkeep = new RedisUpkeep(client, this.#keys)
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
+    this.history = new RedisHistory(client, this.#keys)
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
   }
 
