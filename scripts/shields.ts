@@ -1799,8 +1799,8 @@ const shields: Shield[] = [
   {
     against: 'processes that count different names make a key of any size',
     file: 'store/redis/lua.generated.js',
-    shield: "if redis.call('HLEN', key) >= tonumber(ARGV[3]) then field =",
-    without: 'if false then field =',
+    shield: 'local isNear = redis.call(',
+    without: 'local isNear = false and redis.call(',
     test: 'metrics/history'
   },
   {

@@ -16,8 +16,8 @@ export const MAX_FIELDS = 6_000
 export type HistoryCounts = Record<string, number>
 
 export interface QueueHistory {
-  /** Adds to the minute at this time, in ms since 1970, and to its hour. A repeated call adds again. */
-  add (time: number, counts: HistoryCounts): Promise<void>
+  /** Adds to the unit at this time, in ms since 1970. A repeated call adds again. */
+  add (unit: HistoryUnit, time: number, counts: HistoryCounts): Promise<void>
   /** The numbers of the units at these times, which are empty if nothing was counted. */
   read (unit: HistoryUnit, times: number[]): Promise<HistoryCounts[]>
 }

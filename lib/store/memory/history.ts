@@ -7,8 +7,6 @@ import {
 
 interface Kept { counts: Map<string, number>, until: number }
 
-const UNITS: HistoryUnit[] = ['minute', 'hour']
-
 export class MemoryHistory implements QueueHistory {
   readonly #now: () => number
   readonly #kept = new Map<string, Kept>()
@@ -17,20 +15,16 @@ export class MemoryHistory implements QueueHistory {
     this.#now = now
   }
 
-  async add (time: number, counts: HistoryCounts): Promise<void> {
-    const now = this.#now()
-    for (const [key, { until }] of this.#kept) if (until <= now) this.#kept.delete(key)
-    for (const unit of UNITS) this.#addTo(keyOf(unit, time), counts, now + KEPT_MS[unit])
-  }
-
-  #addTo (key: string, counts: HistoryCounts, until: number): void {
+  async add (unit: HistoryUnit, time: number, counts: HistoryCounts): Promise<void> {
+    const [now, key] = [this.#now(), keyOf(unit, time)]
+    for (const [old, { until }] of this.#kept) if (until <= now) this.#kept.delete(old)
     const kept = this.#kept.get(key)?.counts ?? new Map<string, number>()
     for (const [field, count] of Object.entries(counts)) {
       const isNew = !kept.has(field) && kept.size >= MAX_FIELDS
       const name = isNew ? `other${field.slice(field.indexOf('|'))}` : field
       kept.set(name, (kept.get(name) ?? 0) + count)
     }
-    this.#kept.set(key, { counts: kept, until })
+    this.#kept.set(key, { counts: kept, until: now + KEPT_MS[unit] })
   }
 
   async read (unit: HistoryUnit, times: number[]): Promise<HistoryCounts[]> {

@@ -19,10 +19,9 @@ export class RedisHistory implements QueueHistory {
 
   #key (unit: HistoryUnit, time: number): string { return this.#keys.history(unit, Math.floor(time / UNIT_MS[unit])) }
 
-  async add (time: number, counts: HistoryCounts): Promise<void> {
-    const keys = [this.#key('minute', time), this.#key('hour', time)]
-    const args = [KEPT_MS.minute, KEPT_MS.hour, MAX_FIELDS, ...Object.entries(counts).flat()]
-    await runScript(this.#client, script('add-history'), keys, args)
+  async add (unit: HistoryUnit, time: number, counts: HistoryCounts): Promise<void> {
+    const args = [KEPT_MS[unit], MAX_FIELDS, ...Object.entries(counts).flat()]
+    await runScript(this.#client, script('add-history'), [this.#key(unit, time)], args)
   }
 
   async read (unit: HistoryUnit, times: number[]): Promise<HistoryCounts[]> {

@@ -62,20 +62,17 @@ if delayed_args > 0 then
   if taken[head[1]] then redis.pcall('PUBLISH', ARGV[1], first_due) end
 end
 return replies`,
-  'add-history': String.raw`local kept = { ARGV[1], ARGV[2] }
-for i = 1, 2 do
-  local key = KEYS[i]
-  local room = ARGV[3] - redis.call('HLEN', key)
-  for j = 4, #ARGV, 2 do
-    local field = ARGV[j]
-    if room < #ARGV and redis.call('HEXISTS', key, field) == 0 then
-      if redis.call('HLEN', key) >= tonumber(ARGV[3]) then field = 'other' .. string.match(field, '|.*$') end
-    end
-    redis.call('HINCRBY', key, field, ARGV[j + 1])
+  'add-history': String.raw`local key, most = KEYS[1], tonumber(ARGV[2])
+local isNear = redis.call('HLEN', key) + #ARGV > most
+for i = 3, #ARGV, 2 do
+  local field = ARGV[i]
+  if isNear and redis.call('HEXISTS', key, field) == 0 and redis.call('HLEN', key) >= most then
+    field = 'other' .. string.match(field, '|.*$')
   end
-  redis.call('PEXPIRE', key, kept[i])
+  redis.call('HINCRBY', key, field, ARGV[i + 1])
 end
-return (#ARGV - 3) / 2`,
+redis.call('PEXPIRE', key, ARGV[1])
+return (#ARGV - 2) / 2`,
   'agree-stall-interval': String.raw`local current = redis.call('GET', KEYS[1])
 if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', KEYS[1]) > 0 then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 2 * ARGV[1])

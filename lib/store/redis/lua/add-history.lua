@@ -1,24 +1,21 @@
 --[[
-Adds what a process counted to a minute and to its hour.
+Adds what a process counted to a minute or to an hour.
 
-KEYS  1 m:minute  2 h:hour
-ARGV  1 how long a minute is kept (ms)  2 how long an hour is kept (ms)  3 how many fields there are at most
-      4 and more: field, number, field, number, ...
+KEYS  1 m:minute or h:hour
+ARGV  1 how long it is kept (ms)  2 how many fields there are at most
+      3 and more: field, number, field, number, ...
 Returns how many fields were added to
 
 Guarantee: a key is bounded, whatever processes count: a field too many is added to that of "other". Every key expires.
 ]]
-local kept = { ARGV[1], ARGV[2] }
-for i = 1, 2 do
-  local key = KEYS[i]
-  local room = ARGV[3] - redis.call('HLEN', key)
-  for j = 4, #ARGV, 2 do
-    local field = ARGV[j]
-    if room < #ARGV and redis.call('HEXISTS', key, field) == 0 then
-      if redis.call('HLEN', key) >= tonumber(ARGV[3]) then field = 'other' .. string.match(field, '|.*$') end
-    end
-    redis.call('HINCRBY', key, field, ARGV[j + 1])
+local key, most = KEYS[1], tonumber(ARGV[2])
+local isNear = redis.call('HLEN', key) + #ARGV > most
+for i = 3, #ARGV, 2 do
+  local field = ARGV[i]
+  if isNear and redis.call('HEXISTS', key, field) == 0 and redis.call('HLEN', key) >= most then
+    field = 'other' .. string.match(field, '|.*$')
   end
-  redis.call('PEXPIRE', key, kept[i])
+  redis.call('HINCRBY', key, field, ARGV[i + 1])
 end
-return (#ARGV - 3) / 2
+redis.call('PEXPIRE', key, ARGV[1])
+return (#ARGV - 2) / 2
