@@ -1788,13 +1788,6 @@ const shields: Shield[] = [
     without: 'if (false)',
     test: 'otel/spans'
   },
-  {
-    against: 'without an SDK the trace of the request is lost',
-    file: 'otel/telemetry.js',
-    shield: 'if (!trace.isSpanContextValid(span.spanContext()))\n        return null;',
-    without: '',
-    test: 'otel/without-sdk'
-  },
   // history
   {
     against: 'processes that count different names make a key of any size',

@@ -43,7 +43,7 @@ export class OtelTelemetry implements TaskTelemetry {
     if (!span) return await send(null)
     const active = trace.setSpan(context.active(), span)
     try {
-      return await context.with(active, () => send(traceOf(active, span)))
+      return await context.with(active, () => send(traceOf(active)))
     } catch (error) {
       fail(span, error)
       throw error
@@ -85,8 +85,7 @@ function startSend (info: EnqueueInfo): Span {
 }
 
 /** Null without an SDK: then the context of the request is passed on, as without telemetry. */
-function traceOf (active: Context, span: Span): TaskTrace | null {
-  if (!trace.isSpanContextValid(span.spanContext())) return null
+function traceOf (active: Context): TaskTrace | null {
   const carrier: TaskTrace = {}
   tryTo(() => propagation.inject(active, carrier))
   return typeof carrier.traceparent === 'string' ? carrier : null

@@ -43,6 +43,8 @@ for (const isKnown of [true, false]) {
     t.ok(series.length <= MOST_SERIES)
     const sum = (name: string): number => series.filter(one => one.name === `fastify_tasks_${name}`)
       .reduce((total, { value }) => total + value, 0)
+    const labels = new Set(series.map(({ labels }) => labels.task).filter(task => task !== undefined))
+    t.equal(labels.size === 1, !isKnown, 'unknown names are one')
     t.equal(sum('enqueued_total'), 2 * names.length, 'nothing is dropped')
     t.equal(sum('attempts_total'), 2 * names.length)
     t.equal(sum('enqueue_failures_total'), 6 * names.length)

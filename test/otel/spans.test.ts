@@ -123,14 +123,15 @@ t.test('relation: link and child', async t => {
 
 t.test('nothing is a child of the request that started the worker', async t => {
   const end = latch()
-  const app = await build(t, { telemetry: otel() }, app => {
+  const starter = tracer.startSpan('starter')
+  const started = trace.setSpan(context.active(), starter)
+  const app = await context.with(started, () => build(t, { telemetry: otel() }, app => {
     app.tasks.define('x', async () => {
       await end.promise
       await inSpan('inside', async () => {})
     })
-  })
-  const starter = tracer.startSpan('starter')
-  await context.with(trace.setSpan(context.active(), starter), () => app.tasks.startWorker())
+  }))
+  await context.with(started, () => app.tasks.startWorker())
   const { id } = await app.tasks.enqueue('x', undefined, { delay: 1 })
   end.open()
   await reaches(app, id, 'succeeded')
