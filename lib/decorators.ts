@@ -17,7 +17,9 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  FlowListOptions, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, SignatureArguments,
+  FlowListOptions,
+  HistoryOptions, HistoryPoint, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules,
+  SignatureArguments,
   Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
@@ -29,6 +31,9 @@ function queueOf (where: WhereOptions | undefined): string | undefined {
   checkWhere(where)
   return where.queue
 }
+
+/** A comment in the format of Prometheus. */
+const METRICS_OFF = '# metrics are off: register(tasks, { metrics: true })\n'
 
 /** What the decorators are made of. */
 export interface Decorated {
@@ -66,7 +71,7 @@ class ScopedTasks implements FastifyTasks {
     this.#workers = workers
     this.#clock = clock
     this.schedules = runTimeOf(schedules)
-    this.enqueueFlow = (shape, options) => flows.enqueue(shape, options)
+    this.enqueueFlow = (shape, options) => flows.enqueueWatched(shape, options)
     this.defineSchedule = (id: string, spec: unknown) => schedules.define(id, spec)
   }
 
@@ -123,6 +128,8 @@ class ScopedTasks implements FastifyTasks {
 
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
+  async history (options: HistoryOptions = {}): Promise<HistoryPoint[]> { return this.#registry.readHistory(options) }
+  async metrics (): Promise<string> { return await this.#registry.metrics?.text() ?? METRICS_OFF }
 
   async startWorker (options: WorkerOptions = {}): Promise<TaskWorker> {
     const worker = this.#workers.create(options, this.#instance.log)

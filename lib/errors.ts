@@ -162,6 +162,9 @@ export const AppMemoryMode = createError('FST_TASKS_APP_MEMORY_MODE',
 export const AppWithoutPlugin = createError('FST_TASKS_APP_WITHOUT_PLUGIN',
   '%s does not register fastify-tasks, so it has no tasks. Add: await fastify.register(tasks)', 500)
 
+export const MonitorPortTaken = createError('FST_TASKS_MONITOR_PORT_TAKEN',
+  'The monitor of the worker cannot listen on port %d of %s: %s. Choose another: --monitor-port %d', 500)
+
 // commands
 export const InstanceUnknown = createError('FST_TASKS_INSTANCE_UNKNOWN',
   'The app registers fastify-tasks under the names %s; got %s. Name one of them: --instance %s', 500)

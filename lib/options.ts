@@ -2,13 +2,14 @@
  * The options: every default once, and the check of every option that an app passes.
  */
 export {
-  defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, routesDefaults, workerDefaults, type RoutesSettings,
-  type Settings, type WorkerSettings
+  checkDefaults, defaults, devDefaults, drainDefaults, listDefaults, LOCAL_REDIS, routesDefaults, workerDefaults,
+  type RoutesSettings, type Settings, type WorkerSettings
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
+export { checkHistory } from './options/history.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { dashboardDefaults, dashboardSettings, type DashboardSettings } from './options/dashboard.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'

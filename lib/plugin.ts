@@ -14,6 +14,7 @@ import { AppFlows } from './flows/app-flows.ts'
 import { chain, chord, flow, group } from './flows/shapes.ts'
 import * as errors from './errors.ts'
 import { pluginSettings, workerSettings, type Settings } from './options.ts'
+import { measureQueues } from './metrics/queue-gauges.ts'
 import { refuseOurRoutes } from './routes/route-clash.ts'
 import { AppSchedules } from './schedules/app-schedules.ts'
 import { makeRoutes } from './routes/routes.ts'
@@ -50,6 +51,7 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
   const schedules = new AppSchedules(fastify, registry)
+  connectMetrics(fastify, registry, workers)
   const drain = makeDrain(registry, workers, clock)
   closeWithApp(fastify, mode, { registry, schedules }, drain)
   const tasks = decorate(fastify, { registry, workers, clock, schedules, flows })
@@ -107,6 +109,12 @@ function closeWithApp (
   })
 }
 
+function connectMetrics (fastify: FastifyInstance, { metrics, settings }: AppTasks, workers: AppWorkers): void {
+  const { registry } = typeof settings.metrics === 'object' ? settings.metrics : {}
+  metrics?.setLoad(() => workers.load())
+  metrics?.joinWhenReady(fastify, registry)
+}
+
 /** Returns a function that closes the workers, and after that ends all waits for tasks: the drain may answer them. */
 function makeDrain (registry: AppTasks, workers: AppWorkers, clock: TestClock): () => Promise<void> {
   let drained: Promise<void> | undefined
@@ -130,6 +138,8 @@ function announce (
     prefix: where === 'memory' ? null : prefix,
     queues,
     definitions,
+    metrics: registry.metrics,
+    measure: () => measureQueues(registry.queues.values(), registry.calls),
     drain,
     readTask: (id, queue) => readTask(registry, id, queue),
     findQueues: () => mode.findQueues(),

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from '
 import { pino, type DestinationStream } from 'pino'
 import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
+import { Monitor } from './metrics/monitor.ts'
 import { workerDefaults } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { AppRegistry, PluginInstance } from './boot/app-registry.ts'
@@ -23,6 +24,10 @@ export interface RunWorkerOptions extends WorkerOptions {
   logLevel?: string
   /** Where log lines go, if serverOptions has no logger. Default: standard output. */
   logStream?: DestinationStream
+  /** Answer `/metrics`, `/live` and `/ready` on this port. 0: any free port. Default: none. */
+  monitorPort?: number
+  /** The address for `monitorPort`. Default `0.0.0.0`. */
+  monitorHost?: string
   /** Called when the app is ready, before the worker waits for Redis. */
   onBoot?: (boot: WorkerBoot) => void
 }
@@ -37,6 +42,8 @@ export interface WorkerBoot {
   /** Names of the tasks that have a handler here. */
   tasks: string[]
   concurrency: number
+  /** Where it answers `/metrics`, `/live` and `/ready`. Null without `monitorPort`. */
+  monitor: string | null
   /** Waits for running tasks, at most `closeTimeout`, then closes the app. A second call has no effect. */
   close: () => Promise<void>
 }
@@ -68,15 +75,25 @@ export async function runWorker (options: RunWorkerOptions): Promise<RunningWork
   }
 }
 
+type WorkOptions = WorkerOptions & Pick<RunWorkerOptions, 'onBoot' | 'monitorPort' | 'monitorHost'>
+
 /** Works on the tasks of an app that has booted. Throws as `runWorker` does. */
 export async function work (
-  { instance, registry, file }: BootedApp, options: WorkerOptions & Pick<RunWorkerOptions, 'onBoot'>
+  { instance, registry, file }: BootedApp, options: WorkOptions
 ): Promise<RunningWorker> {
-  const { onBoot, ...limits } = options
+  const { onBoot, monitorPort, monitorHost = '0.0.0.0', ...limits } = options
   const plans = planWorkers(registry, limits, file)
-  const boot = { ...describe(plans, file), close: () => instance.close() }
+  const monitor = monitorPort === undefined ? null : new Monitor(plans.map(({ registered }) => registered))
+  const address = await monitor?.listen(monitorPort!, monitorHost) ?? null
+  const close = async (): Promise<undefined> => {
+    monitor?.drain()
+    await instance.close()
+    await monitor?.close()
+  }
+  const boot = { ...describe(plans, file), monitor: address, close }
   onBoot?.(boot)
   const workers = await Promise.all(plans.map(plan => plan.registered.tasks.startWorker(plan.workerOptions)))
+  monitor?.started()
   return { ...boot, instance, workers }
 }
 
@@ -124,7 +141,7 @@ function tasksOf ({ registered, workerOptions: { queues } }: Plan): string[] {
   return served.map(({ name }) => name)
 }
 
-function describe (plans: Plan[], app: string): Omit<WorkerBoot, 'close'> {
+function describe (plans: Plan[], app: string): Omit<WorkerBoot, 'close' | 'monitor'> {
   return {
     app,
     redis: [...new Set(plans.map(plan => plan.registered.address))],

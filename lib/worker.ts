@@ -15,6 +15,7 @@ import { toLoggable } from './records/failure.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { ThreadPool } from './attempt/thread-pool.ts'
+import type { WorkerLoad } from './metrics/app-metrics.ts'
 import type { StoreConnection } from './store/contract.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type { ConsumerContext } from './worker/consumer-context.ts'
@@ -23,7 +24,8 @@ import type { TaskWorker, WorkerOptions } from './types.ts'
 /** What a worker needs of the tasks of its app. */
 export type WorkerTasks = Pick<
   AppTasks,
-  'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'queue' | 'queues' | 'outside' | 'template'
+  'instanceId' | 'settings' | 'store' | 'clock' | 'pubSub' | 'definitions' | 'meter' | 'queue' | 'queues' |
+  'outside' | 'template'
 >
 
 /** Beyond closeTimeout, for the grace of aborted handlers and the last calls to Redis, in ms. */
@@ -120,6 +122,7 @@ export class Worker implements TaskWorker {
     return {
       worker: id,
       instance: instanceId,
+      meter: this.#tasks.meter,
       concurrency,
       settings,
       definitions,
@@ -163,6 +166,12 @@ export class Worker implements TaskWorker {
       this.#log.warn(fields, 'worker waits for Redis: it does not answer')
       ms = WAIT_NOTICE_MS
     }
+  }
+
+  /** What runs in each of its queues. */
+  load (): WorkerLoad[] {
+    const slots = this.concurrency
+    return this.#consumers.map((consumer, i) => ({ queue: this.queues[i]!, slots, running: consumer.runningTasks() }))
   }
 
   /** It serves its queues, or is about to. */
@@ -221,6 +230,8 @@ export class AppWorkers {
   serve (queue: string): boolean {
     return [...this.#workers].some(worker => worker.isOpen && worker.queues.includes(queue))
   }
+
+  load (): WorkerLoad[] { return [...this.#workers].filter(({ isOpen }) => isOpen).flatMap(worker => worker.load()) }
 
   async remove (worker: Worker): Promise<void> {
     await worker.close()

@@ -204,7 +204,7 @@ const shields: Shield[] = [
   {
     against: 'an enqueueMany that broke off says nothing of what is stored, and repeating it makes tasks twice',
     file: 'tasks/enqueue.js',
-    shield: 'throw toPartialError(error, tasks, handles, items)',
+    shield: 'tasks.length > 0 ? toPartialError(error, tasks, handles, items) : error',
     without: 'throw error',
     test: 'faults/outage'
   },
@@ -491,8 +491,8 @@ const shields: Shield[] = [
   {
     against: 'an id is enqueued twice',
     file: 'tasks/enqueue.js',
-    shield: 'const created = added || await this.#isOwn(task, start)',
-    without: 'const created = true',
+    shield: 'added || await this.#isOwn(task, start)',
+    without: 'true',
     test: 'tasks/enqueue'
   },
   {
@@ -1736,6 +1736,93 @@ const shields: Shield[] = [
     shield: 'MAX_ATTEMPTS = 10',
     without: 'MAX_ATTEMPTS = Infinity',
     test: 'worker/retry'
+  },
+  // metrics
+  {
+    against: 'a Redis that is away makes a scrape fail',
+    file: 'metrics/queue-gauges.js',
+    shield: /catch \{\n\s*return \{ up: \[/,
+    without: 'catch (error) {\n throw error;\n return { up: [',
+    test: 'metrics/scrape'
+  },
+  {
+    against: 'each scraper reads all queues',
+    file: 'metrics/queue-gauges.js',
+    shield: 'now - this.#measuredAt >= MAX_AGE_MS',
+    without: 'true',
+    test: 'metrics/scrape'
+  },
+  {
+    against: 'names that producers make up make any number of series',
+    file: 'metrics/task-counts.js',
+    shield: 'this.#known.isTask(task) ? task : OTHER',
+    without: 'task',
+    test: 'metrics/bounds'
+  },
+  {
+    against: 'an app defines tasks without end: any number of series',
+    file: 'metrics/task-counts.js',
+    shield: 'if (this.#size < LIMITS.tasks)',
+    without: 'if (true)',
+    test: 'metrics/bounds'
+  },
+  {
+    against: 'codes that a handler makes up become labels',
+    file: 'metrics/error-codes.js',
+    shield: 'known.has(code) ? code',
+    without: 'true ? code',
+    test: 'metrics/bounds'
+  },
+  {
+    against: 'two plugin instances cannot have one registry',
+    file: 'metrics/registries.js',
+    shield: 'joined.get(registry) ?? makeJoined()',
+    without: 'makeJoined()',
+    test: 'metrics/clients'
+  },
+  {
+    against: 'an OpenMetrics registry renames a counter, whose name then has two endings',
+    file: 'metrics/registries.js',
+    shield: 'name: this.name, help',
+    without: 'name: fullName(name), help',
+    test: 'metrics/clients'
+  },
+  // traces
+  {
+    against: 'a task is a child of the request that started its worker',
+    file: 'otel/telemetry.js',
+    shield: 'isChild ? created.context : ROOT_CONTEXT',
+    without: 'isChild ? created.context : context.active()',
+    test: 'otel/spans'
+  },
+  {
+    against: 'a tracer that throws fails tasks and enqueues',
+    file: 'otel/telemetry.js',
+    shield: /catch \{\n\s*return undefined;/,
+    without: 'catch (error) {\n throw error;',
+    test: 'otel/spans'
+  },
+  {
+    against: 'many tasks of one call, in one trace, make it endless',
+    file: 'tasks/enqueue.js',
+    shield: 'if (origin?.isBatch)',
+    without: 'if (false)',
+    test: 'otel/spans'
+  },
+  // history
+  {
+    against: 'processes that count different names make a key of any size',
+    file: 'store/redis/lua.generated.js',
+    shield: 'local isNear = redis.call(',
+    without: 'local isNear = false and redis.call(',
+    test: 'metrics/history'
+  },
+  {
+    against: 'what was counted in the last seconds is lost at each deploy',
+    file: 'tasks/app-tasks.js',
+    shield: 'await this.#history?.close();',
+    without: '',
+    test: 'metrics/history'
   }
 ]
 

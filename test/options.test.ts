@@ -10,7 +10,8 @@ import {
 } from '../lib/options.ts'
 import { build, errorOf } from './support/helpers.ts'
 import {
-  backoff, define, enqueue, plugin, result, routes, schema, strategies, threads, worker, wrongObjects, type Table
+  backoff, define, enqueue, metrics, plugin, result, routes, schema, strategies, threads, worker, wrongObjects,
+  type Table
 } from './support/option-tables.ts'
 
 const PLUGIN = 'FST_TASKS_PLUGIN_OPTION_INVALID'
@@ -29,6 +30,7 @@ const places: Place[] = [
   place('register: routes', routes, options => checkPlugin({ routes: options }), PLUGIN, 'routes.'),
   place('register: worker', worker, options => checkPlugin({ worker: options }), PLUGIN, 'worker.'),
   place('register: threads', threads, options => checkPlugin({ threads: options }), PLUGIN, 'threads.'),
+  place('register: metrics', metrics, options => checkPlugin({ metrics: options }), PLUGIN, 'metrics.'),
   place('register: backoff', backoff, options => checkPlugin(fixed(options)), PLUGIN, 'backoff.'),
   place('startWorker', worker, options => workerSettings(options, []), PLUGIN, 'worker.'),
   place('define', define, options => checkDefine('a', options, settings), TASK),

@@ -1,7 +1,8 @@
 /**
  * How an attempt ended.
  */
-import { toFailure, type Failure } from '../records/failure.ts'
+import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
+import type { AttemptOutcome, WatchedAttempt } from '../types.ts'
 
 export type AttemptResult =
   | { kind: 'succeeded', json: string }
@@ -17,3 +18,10 @@ export const failed = (thrown: unknown): AttemptResult => ({ kind: 'failed', fai
 /** Undefined if it did not fail. */
 export const errorOf = (result: AttemptResult): unknown =>
   result.kind === 'failed' ? result.thrown ?? result.failure.error : undefined
+
+/** Tells whoever watches the attempt. The error is the one that is stored: reading a thrown value may throw. */
+export function tellEnd (watched: WatchedAttempt, result: AttemptResult, options: { retries?: number }): void {
+  if (result.kind !== 'failed') return watched.end(result.kind)
+  const outcome: AttemptOutcome = hasAttemptLeft(result.failure, options) ? 'retried' : 'failed'
+  watched.end(outcome, result.failure.error)
+}

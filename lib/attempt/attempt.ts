@@ -12,7 +12,7 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
 import { AttemptHooks } from './attempt-hooks.ts'
 import { attemptLog, writesLevel } from './attempt-log.ts'
-import { errorOf, failed, type AttemptResult } from './attempt-result.ts'
+import { errorOf, failed, tellEnd, type AttemptResult } from './attempt-result.ts'
 import { serializeResult } from './serialize.ts'
 import { NOTHING_REPORTED, StateReports, type StateReport } from './state-reports.ts'
 import { runApart } from './run-apart.ts'
@@ -29,7 +29,7 @@ import type { ThreadableAttempt } from './thread-attempt.ts'
 import type { Definition } from '../tasks/definition.ts'
 import type { MemberContext } from '../flows/member-context.ts'
 import type { StoredMembership } from '../records/membership.ts'
-import type { ScheduledTick, Stall, TaskContext, TaskFlow } from '../types.ts'
+import type { ScheduledTick, Stall, TaskContext, TaskFlow, WatchedAttempt } from '../types.ts'
 
 /** Whoever runs attempts. */
 export interface AttemptOwner {
@@ -47,6 +47,8 @@ export interface AttemptOwner {
   flowOf (attempt: Attempt, member: StoredMembership): MemberContext
   /** Null while nobody subscribes to attempts. */
   traceOf (attempt: Attempt): AttemptEvent | null
+  /** Null without the option `telemetry`. */
+  watch (attempt: Attempt): WatchedAttempt | null
 }
 
 type Returned = { value: unknown } | { thrown: unknown }
@@ -71,6 +73,7 @@ export class Attempt implements ThreadableAttempt {
   #data: unknown
   #trace: AttemptEvent | null = null
   #flow: MemberContext | null = null
+  #watched: WatchedAttempt | null = null
 
   constructor (definition: Definition, task: ClaimedTask, owner: AttemptOwner) {
     this.definition = definition
@@ -85,6 +88,7 @@ export class Attempt implements ThreadableAttempt {
    */
   start (): void {
     this.#hooks = this.#makeHooks()
+    this.#watched = this.#owner.watch(this)
     if (this.#hooks || !this.definition.threadFile) this.startTimeout()
     let returned: Promise<unknown>
     try {
@@ -163,8 +167,8 @@ export class Attempt implements ThreadableAttempt {
 
   #call (): unknown {
     this.#trace = this.#owner.traceOf(this)
-    if (this.#trace) return startAttempt(this.#trace, () => this.#callHandler())
-    return this.#callHandler()
+    const call = (): unknown => this.#watched ? this.#watched.run(() => this.#callHandler()) : this.#callHandler()
+    return this.#trace ? startAttempt(this.#trace, call) : call()
   }
 
   #callHandler (): unknown {
@@ -235,6 +239,7 @@ export class Attempt implements ThreadableAttempt {
     if (this.#decided) return
     this.#decided = true
     if (this.#trace) endAttempt(this.#trace, result.kind, errorOf(result))
+    if (this.#watched) tellEnd(this.#watched, result, this.task.stored.options)
     this.#owner.onResult(this, result)
     if (this.#returned) this.#free()
   }

@@ -3,7 +3,7 @@
  * registered them.
  */
 import type { FastifyInstance } from 'fastify'
-import type { FastifyTasks } from '../types.ts'
+import type { FastifyTasks, QueueCounts } from '../types.ts'
 
 /** What a program sees of one registration of the plugin. */
 export interface PluginInstance {
@@ -17,12 +17,24 @@ export interface PluginInstance {
   readonly definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
   /** What a record does not show, for people who have access to Redis. Null if there is no such task. */
   readTask (id: string, queue: string): Promise<{ data: unknown, stack: string | null } | null>
+  /** What it counts. Null if that is off. */
+  readonly metrics: { collect (): Promise<object> } | null
+  /** Its queues now. Throws FST_TASKS_REDIS_UNAVAILABLE. */
+  measure (): Promise<MeasuredQueue[]>
   /** The queues that have keys under the instance's prefix. Reads the names of all keys, page by page. */
   findQueues (): Promise<string[]>
   /** Closes its workers, and ends all waits for its tasks. A second call returns the same promise. */
   drain (): Promise<void>
   /** Throws FST_TASKS_APP_MEMORY_MODE if tasks never leave the process that enqueues them. `app` names the app. */
   checkServable (app: string): void
+}
+
+/** A queue at one moment. `oldestSeconds`: how long the first waiting task has been due. */
+export interface MeasuredQueue {
+  queue: string
+  counts: QueueCounts
+  workers: number
+  oldestSeconds: number
 }
 
 export interface AppRegistry {

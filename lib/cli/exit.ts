@@ -3,14 +3,15 @@
  */
 import { printErr } from './output.ts'
 
-export const EXIT = { done: 0, failed: 1, unknown: 2, refused: 3 } as const
+export const EXIT = { done: 0, failed: 1, unknown: 2, refused: 3, trouble: 4 } as const
 
 export const EXIT_HELP = `
 Exit codes:
   0  done
   1  failed: wrong use, Redis unavailable, an error; standard error has one line that says which
   2  there is no task with this id
-  3  refused: cancel of a task that has finished, retry of a task that has not failed, purge without confirmation`
+  3  refused: cancel of a task that has finished, retry of a task that has not failed, purge without confirmation
+  4  inspect --check found trouble; standard output has a line for each`
 
 const isKnown = (code: unknown): boolean => typeof code === 'string' && code.startsWith('FST_TASKS_')
 

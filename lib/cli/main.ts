@@ -8,7 +8,7 @@ import { appArgs, ownArgs } from './app-options.ts'
 import { cancel } from './commands/cancel.ts'
 import { dev, type DevFlags } from './commands/dev.ts'
 import { devApp, type DevAppFlags } from './commands/dev-app.ts'
-import { inspect } from './commands/inspect.ts'
+import { inspect, type InspectFlags } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
 import { retry } from './commands/retry.ts'
@@ -19,7 +19,7 @@ import { openConnection, type ConnectFlags, type TaskConnection } from './connec
 import { EXIT, EXIT_HELP, fail, printError } from './exit.ts'
 import { integer, level, LEVELS, names, port } from './flags.ts'
 import { exitOnClosedPipe, flushed, printErr } from './output.ts'
-import { defaults, devDefaults, listDefaults, LOCAL_REDIS, workerDefaults } from '../options.ts'
+import { checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, workerDefaults } from '../options.ts'
 import { STATES } from '../records/states.ts'
 import { version } from '../version.ts'
 
@@ -107,6 +107,8 @@ function appCommand (name: string, description: string, hidden = false): Command
 appCommand('worker', 'work on the tasks of an app: the same plugin that serves HTTP, booted without listening')
   .option('--close-timeout <ms>',
     `how long to wait for running tasks after SIGTERM (default: ${workerDefaults.closeTimeout})`, integer)
+  .option('--monitor-port <number>', 'answer /metrics, /live and /ready on this port', port)
+  .option('--monitor-host <name>', 'address for --monitor-port (default: 0.0.0.0)')
   .option('--watch',
     'restart when code files in the app\'s folder change (not in node_modules, nor in names that start with a dot)')
   .option('--watch-path <paths...>', 'watch all files in these paths instead of code files in the app\'s folder')
@@ -173,6 +175,9 @@ queryCommand('purge <queue>', 'remove all tasks of a queue that have not started
     query(flags, connection => purge(connection, queue, flags)))
 
 queryCommand('inspect', 'the queues, the living workers, and what each of them is running')
-  .action((flags: ConnectFlags & JsonFlags) => query(flags, connection => inspect(connection, flags)))
+  .option('--check',
+    'look for trouble: tasks wait and no worker is running, or a task waits too long. Then it exits with 4')
+  .option('--max-wait <seconds>', 'with --check: how long a task may wait', integer, checkDefaults.maxWait)
+  .action((flags: ConnectFlags & InspectFlags) => query(flags, connection => inspect(connection, flags)))
 
 await program.parseAsync(ownArgs)

@@ -16,11 +16,12 @@ import { flowOf, listFlows, listMembers, showFlow } from './flow-record.ts'
 import { planFlow } from './plan.ts'
 import { queueFinder } from './queue-finder.ts'
 import { reopen } from './reopen.ts'
-import { checkFlow, timeOf } from '../options.ts'
+import { checkFlow, defaults, timeOf } from '../options.ts'
 import { decodeNode } from '../store/flow-node.ts'
 import { toLoggable } from '../records/failure.ts'
 import { encode, isTerminal, lifeOf, NEW_RECORD_TAIL, toTaskRecord } from '../records/task-record.ts'
 import { TRY_AGAIN } from '../tasks/advice.ts'
+import { enqueueInSpan } from '../tasks/traced-enqueue.ts'
 import type { StoredMembership } from '../records/membership.ts'
 import type { MemberOutcome } from '../store/flow-contract.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
@@ -48,6 +49,13 @@ export class AppFlows implements FlowView {
   }
 
   /** See `FastifyTasks.enqueueFlow`. */
+  enqueueWatched (shape: FlowShape<any, any>, options?: FlowOptions): Promise<Handle> {
+    const { telemetry } = this.#tasks.settings
+    if (!telemetry) return this.enqueue(shape, options)
+    const info = { name: 'flow', queue: defaults.queue, count: 1, ids: [] }
+    return enqueueInSpan(telemetry, info, () => this.enqueue(shape, options))
+  }
+
   async enqueue (shape: FlowShape<any, any>, given: FlowOptions = {}): Promise<Handle> {
     const { clock, settings } = this.#tasks
     const options = checkFlow(given)

@@ -12,8 +12,9 @@ import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
-  listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules, schemaRules,
-  threadsRules, waitRule, whereRule, whereRules, workerRules
+  listRule, listRules, metricsRules, pluginRules, purgeRule,
+  purgeRules, redisUrlRule, resultRules, routesRules, schemaRules, threadsRules,
+  waitRule, whereRule, whereRules, workerRules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
@@ -94,6 +95,7 @@ export function pluginSettings (options: TasksOptions): Settings {
   }
   if (isObject(worker)) check(worker, workerRules, 'worker', pluginOptionError('worker.'))
   check(threads, threadsRules, 'threads', pluginOptionError('threads.'))
+  if (isObject(settings.metrics)) check(settings.metrics, metricsRules, 'metrics', pluginOptionError('metrics.'))
   settings.threads = { ...defaults.threads, ...definedOnly(threads) }
   checkCluster(redis)
   checkHosts(redis)
@@ -178,6 +180,12 @@ function waitSettings (options: object, rules: Rules, call: string): typeof drai
 export function checkWhere (options: WhereOptions): void {
   if (!isObject(options)) throw pluginOptionError('')('options', whereRule, options)
   check(options, whereRules, 'the options', pluginOptionError(''))
+}
+
+/** Checks the options of a call. Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
+export function checkOptions (options: object, rules: Rules, whole: Rule, call: string): void {
+  if (!isObject(options)) throw pluginOptionError('')(call, whole, options)
+  check(options, rules, `${call}(options)`, pluginOptionError(`${call}.`))
 }
 
 /** Checks the options of `purge`. Throws FST_TASKS_*_OPTION_*. */

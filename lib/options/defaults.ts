@@ -4,7 +4,7 @@
 import { availableParallelism } from 'node:os'
 import type { FastifyRequest } from 'fastify'
 import type {
-  BackoffOptions, BackoffStrategy, RoutesOptions, TasksOptions, ThreadsOptions, WorkerOptions
+  BackoffOptions, BackoffStrategy, MetricsOptions, RoutesOptions, TasksOptions, ThreadsOptions, WorkerOptions
 } from '../types.ts'
 
 const ONE_DAY_MS = 86_400_000
@@ -39,6 +39,8 @@ export const defaults = {
   maxDataSize: 1_048_576,
   maxResultSize: 1_048_576,
   maxProgressSize: 65_536,
+  history: true,
+  metrics: true as boolean | MetricsOptions,
   exposeStack: false
 }
 
@@ -52,11 +54,14 @@ export const drainDefaults = { timeout: 4_000, delayed: false, wait: true }
 
 export const listDefaults = { limit: 50 }
 
+/** Of `fastify-tasks inspect --check`, in s. */
+export const checkDefaults = { maxWait: 600 }
+
 /** Of `fastify-tasks dev`. A running task is released early, and runs again after the restart. */
 export const devDefaults = { port: 3_000, host: 'localhost', closeTimeout: 2_000 }
 
 /** The options of `register` with all defaults. */
-export type Settings = typeof defaults & Pick<TasksOptions, 'redis'>
+export type Settings = typeof defaults & Pick<TasksOptions, 'redis' | 'telemetry'>
 
 /** The options of a worker with all defaults. */
 export type WorkerSettings = Required<WorkerOptions>

@@ -178,6 +178,32 @@ export const threadsRules: Rules = {
   maxHeap: integer(16, 1_048_576, 'of MiB', 'For example 512; by default Node\'s own limit.')
 }
 
+export const metricsRules: Rules = {
+  registry: {
+    ok: value => isFunction(value?.registerMetric),
+    expected: 'a registry with a method registerMetric',
+    fix: 'For example new Registry() of prom-client, or fastify.metrics.client.register.'
+  },
+  queues: bool('False reads nothing from Redis at a scrape.')
+}
+
+const historyTime: Rule = { ok: isTime, expected: 'a Date, or ms since 1970', fix: 'For example Date.now() - 3600000.' }
+
+export const historyRules = {
+  queue: name('For example "mail".'),
+  name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
+  from: historyTime,
+  to: historyTime,
+  step: {
+    ok: value => Number.isInteger(value) && value >= 60_000 && value <= 604_800_000 && value % 60_000 === 0,
+    expected: 'a whole number of ms, a multiple of 60000 up to 604800000',
+    fix: 'For example 60000, or 3600000.'
+  }
+} satisfies Rules
+
+/** The options of `history` as a whole. */
+export const historyRule = object('For example history({ queue: "mail" }).')
+
 /** The `cluster` of the option `redis`. */
 export const clusterRule: Rule = {
   ok: value => Array.isArray(value) && value.length > 0 && value.every(isNode),
@@ -243,5 +269,16 @@ export const pluginRules = {
   maxDataSize: integer(1, MAX_BYTES, 'of bytes', 'For example 1048576.'),
   maxResultSize: integer(1, MAX_BYTES, 'of bytes', 'For example 1048576.'),
   maxProgressSize: integer(1, MAX_BYTES, 'of bytes', 'For example 65536.'),
+  metrics: {
+    ok: value => typeof value === 'boolean' || isObject(value),
+    expected: 'true, false or an object',
+    fix: 'For example { registry }.'
+  },
+  history: bool('False stores no counts of the past in Redis.'),
+  telemetry: {
+    ok: value => isFunction(value?.enqueue) && isFunction(value?.attempt),
+    expected: 'an object with the methods enqueue and attempt',
+    fix: 'For example otel() of "fastify-tasks/otel".'
+  },
   exposeStack: bool('Stacks show your code to whoever reads a record.')
 } satisfies Rules

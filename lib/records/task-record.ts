@@ -36,6 +36,8 @@ export interface StoredOptions extends Origin {
   ttl?: number
   /** A plain Bee-Queue producer enqueued it. */
   foreign?: boolean
+  /** One span enqueued it together with others: see the option `telemetry`. */
+  batch?: boolean
   /** Distinguishes two enqueues with the same id. */
   nonce?: string
   /** The tick of a schedule that enqueued it. */

@@ -9,6 +9,7 @@
  */
 import type { LiveState } from '../records/task-record.ts'
 import type { QueueFlows } from './flow-contract.ts'
+import type { QueueHistory } from './history-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
@@ -157,6 +158,18 @@ export type CancelReply = 'cancelled' | 'requested' | 'changed' | 'unknown'
 /** `refused`: it has not failed. `changed`: as for a cancel. */
 export type RetryReply = 'queued' | 'changed' | 'refused'
 
+/** A queue at one moment, for metrics. */
+export interface QueueMeasure {
+  counts: QueueCounts
+  /** How many workers are alive. */
+  workers: number
+  /** The end of the record that waits longest, of tasks that were not tried yet. Empty if there is none. */
+  oldest: string
+  /** The schedules whose ticks are next. */
+  ticks: Array<{ id: string, due: number }>
+  now: number
+}
+
 /** What producers and readers need of a queue. A limit below 1 gives nothing. */
 export interface ProducerQueue {
   readonly name: string
@@ -185,6 +198,8 @@ export interface ProducerQueue {
    */
   pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page>
   counts (): Promise<QueueCounts>
+  /** Counts, workers, the oldest waiting task and up to `ticks` schedules, in one call whose cost is bounded. */
+  measure (ticks: number): Promise<QueueMeasure>
   /** Up to `limit` living workers, each with its last report, as JSON. */
   workers (limit: number): Promise<Array<{ id: string, json: string }>>
   /** Asks for messages about the changes of these tasks, for `ms`. */
@@ -264,6 +279,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly upkeep: QueueUpkeep | null
   readonly schedules: QueueSchedules
   readonly flows: QueueFlows
+  readonly history: QueueHistory
 }
 
 /** A worker's connection to the store. */

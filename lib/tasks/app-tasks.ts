@@ -12,16 +12,20 @@ import { TaskLookup } from './lookup.ts'
 import { TaskRegistry } from './registry.ts'
 import { TaskVisibility } from './visibility.ts'
 import { AppHooks } from '../hooks/app-hooks.ts'
+import { AppMetrics } from '../metrics/app-metrics.ts'
 import { checkDefine, defaults, type Settings } from '../options.ts'
 import type { FoundTask } from './found-task.ts'
 import type { FlowView } from './flow-view.ts'
 import type { Handle, TaskIdentity } from './handle.ts'
 import type { ChangeSource } from './record-changes.ts'
 import type { Watch } from './change-watcher.ts'
+import { AppHistory } from '../metrics/history.ts'
+import { allOf, type Meter } from '../metrics/meter.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock } from '../store/store-contract.ts'
 import type {
-  CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, RemoveOutcome, RetryOutcome, TaskHandler, TaskRecord
+  CancelOutcome, DefineOptions, EnqueueItem, EnqueueOptions, HistoryOptions, HistoryPoint,
+  RemoveOutcome, RetryOutcome, TaskHandler, TaskRecord
 } from '../types.ts'
 
 /** How long the last read of a record may take when the app closes, in ms. */
@@ -40,6 +44,11 @@ export class AppTasks implements ChangeSource {
   /** Runs work in the async context of `register`: a worker that a request starts runs the tasks of all requests. */
   readonly outside = AsyncLocalStorage.snapshot()
   readonly hooks = new AppHooks()
+  /** Null if they are off. */
+  readonly metrics: AppMetrics | null
+  /** Counts what this process does. Null if nobody wants to know. */
+  readonly meter: Meter | null
+  readonly #history: AppHistory | null
   readonly #registry: TaskRegistry
   readonly #lookup: TaskLookup
   readonly #producer: TaskProducer
@@ -59,8 +68,15 @@ export class AppTasks implements ChangeSource {
     const lookup = new TaskLookup({ registry, visibility, settings, calls, clock, pubSub })
     this.#registry = registry
     this.#lookup = lookup
-    this.#producer = new TaskProducer({ registry, lookup, settings, calls, clock, instanceId: this.instanceId })
+    this.metrics = settings.metrics === false ? null : new AppMetrics(this, settings.metrics)
+    this.#history = settings.history ? new AppHistory(this, settings.mode === 'redis') : null
+    this.meter = allOf([this.metrics?.counts, this.#history?.meter].filter(meter => meter !== undefined))
+    const { meter, instanceId } = this
+    this.#producer = new TaskProducer({ registry, lookup, settings, calls, clock, instanceId, meter })
   }
+
+  /** See `FastifyTasks.history`. Without a history there are no points. */
+  async readHistory (options: HistoryOptions): Promise<HistoryPoint[]> { return this.#history?.read(options) ?? [] }
 
   get definitions (): ReadonlyMap<string, Definition> { return this.#registry.definitions }
   get queues (): ReadonlyMap<string, Queue> { return this.#registry.queues }
@@ -148,6 +164,8 @@ export class AppTasks implements ChangeSource {
 
   /** Whoever opened the connection to the store closes it. */
   async close (): Promise<void> {
+    this.metrics?.close()
+    await this.#history?.close()
     this.calls.close()
     await this.pubSub.close()
     await Promise.all(Array.from(this.queues.values(), queue => queue.close()))

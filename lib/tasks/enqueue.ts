@@ -10,13 +10,16 @@ import { randomUUID } from 'node:crypto'
 import * as errors from '../errors.ts'
 import { currentOrigin } from './request-context.ts'
 import { Handle } from './handle.ts'
+import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
+import { watchEnqueue } from './traced-enqueue.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { endOfBatch } from '../store/batches.ts'
-import { traceEnqueue, type EnqueueEvent } from '../telemetry.ts'
 import { uptime } from '../timers.ts'
+import type { EnqueueEvent } from '../telemetry.ts'
 import type { AnyHook } from '../hooks/hook-lists.ts'
+import type { Meter } from '../metrics/meter.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
@@ -56,6 +59,7 @@ export interface ProducerOptions {
   clock: StoreClock
   /** See telemetry.ts. */
   instanceId: string
+  meter: Meter | null
 }
 
 export class TaskProducer {
@@ -65,47 +69,72 @@ export class TaskProducer {
   readonly #calls: BoundedCalls
   readonly #clock: StoreClock
   readonly #instance: string
+  readonly #meter: Meter | null
 
-  constructor ({ registry, lookup, settings, calls, clock, instanceId }: ProducerOptions) {
+  constructor ({ registry, lookup, settings, calls, clock, instanceId, meter }: ProducerOptions) {
     this.#registry = registry
     this.#lookup = lookup
     this.#settings = settings
     this.#calls = calls
     this.#clock = clock
     this.#instance = instanceId
+    this.#meter = meter
   }
 
   /** See `FastifyTasks.enqueue`. */
   enqueue (name: string, data: unknown, options: EnqueueOptions = {}): Promise<Handle> {
-    return traceEnqueue(() => this.#event(name, 1), event => this.#enqueue(name, data, options, event))
+    return this.#watched(name, 1, event => this.#enqueue(name, data, options, event))
   }
 
-  /** See `FastifyTasks.enqueueMany`. */
+  /** Likewise. */
   enqueueMany (name: string, items: Array<EnqueueItem<any>>): Promise<Handle[]> {
-    return traceEnqueue(() => this.#event(name, items?.length ?? 0), event => this.#enqueueMany(name, items, event))
+    return this.#watched(name, items?.length ?? 0, event => this.#enqueueMany(name, items, event))
   }
 
-  #event (name: string, count: number): EnqueueEvent { return { instance: this.#instance, name, ids: [], count } }
+  #watched<T> (name: string, count: number, enqueue: (event?: EnqueueEvent) => Promise<T>): Promise<T> {
+    const event = (): EnqueueEvent & { queue: string } => {
+      const queue = this.#registry.definitions.get(name)?.queue ?? defaults.queue
+      return { instance: this.#instance, name, ids: [], count, queue }
+    }
+    return watchEnqueue(this.#settings.telemetry, event, enqueue)
+  }
 
   async #enqueue (name: string, data: unknown, options: EnqueueOptions, event?: EnqueueEvent): Promise<Handle> {
-    const hooks = this.#hooksOf(name)
-    const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
-    event?.ids.push(task.id)
-    const start = uptime()
-    const added = await this.#send(task, start, () => task.queue.add(task))
-    const created = added || await this.#isOwn(task, start)
-    return this.#handleOf(task, created)
+    try {
+      const hooks = this.#hooksOf(name)
+      const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
+      event?.ids.push(task.id)
+      const start = uptime()
+      const added = await this.#send(task, start, () => task.queue.add(task))
+      this.#count(task, start, added ? 1 : 0)
+      return this.#handleOf(task, added || await this.#isOwn(task, start))
+    } catch (error) {
+      throw this.#countFailure(name, error as Error)
+    }
+  }
+
+  #count ({ queue, name }: NewTask, start: number, stored: number): void {
+    if (!this.#meter) return
+    this.#meter.stored(queue.name, uptime() - start)
+    if (stored > 0) this.#meter.enqueued(queue.name, name, stored)
+  }
+
+  #countFailure (name: string, error: Error): Error {
+    this.#meter?.enqueueFailed(this.#registry.definitions.get(name)?.queue, error)
+    return error
   }
 
   async #enqueueMany (name: string, items: Array<EnqueueItem<any>>, event?: EnqueueEvent): Promise<Handle[]> {
-    const prepared = this.#prepareAll(name, checkItems(name, items))
-    const tasks = Array.isArray(prepared) ? prepared : await prepared
-    event?.ids.push(...tasks.map(({ id }) => id))
+    let tasks: NewTask[] = []
     const handles = new Map<NewTask, Handle>()
     try {
+      const prepared = this.#prepareAll(name, checkItems(name, items))
+      tasks = Array.isArray(prepared) ? prepared : await prepared
+      event?.ids.push(...tasks.map(({ id }) => id))
       await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
     } catch (error) {
-      throw toPartialError(error as Error, tasks, handles, items)
+      this.#countFailure(name, error as Error)
+      throw tasks.length > 0 ? toPartialError(error as Error, tasks, handles, items) : error
     }
     return tasks.map(task => handles.get(task)!)
   }
@@ -127,6 +156,7 @@ export class TaskProducer {
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
     const start = uptime()
     const added = await this.#send(batch[0]!, start, () => queue.addMany(batch), MANY_IN_DOUBT)
+    this.#count(batch[0]!, start, added.filter(Boolean).length)
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
   }
@@ -249,20 +279,6 @@ export class TaskProducer {
   }
 }
 
-const MANY_IN_DOUBT = 'Some of the tasks may have been enqueued all the same: enqueue the items of this error to ' +
-  'make each task once.'
-
-/**
- * An error of `enqueueMany` says which tasks are stored. Its `items` are those of the call, each with its id: to
- * enqueue them again makes each task once.
- */
-function toPartialError (
-  error: Error, tasks: NewTask[], stored: ReadonlyMap<NewTask, unknown>, items: Array<EnqueueItem<any>>
-): Error {
-  const enqueued = tasks.filter(task => stored.has(task)).map(({ id }) => id)
-  return Object.assign(error, { enqueued, items: items.map((item, i) => ({ ...item, id: tasks[i]!.id })) })
-}
-
 /** The data to store. A schema sees the same as a worker: what JSON makes of the data. */
 function validData ({ name, schemas }: Definition, data: unknown): unknown {
   const { validateForEnqueue } = schemas()
@@ -275,4 +291,5 @@ function addOrigin (options: StoredOptions): void {
   if (origin?.reqId !== undefined) options.reqId = origin.reqId
   if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
   if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate
+  if (origin?.isBatch) options.batch = true
 }

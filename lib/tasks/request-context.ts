@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyRequest } from 'fastify'
 import { requestIdOf, traceparentOf, tracestateOf, type Origin } from '../records/origin.ts'
+import type { TaskTrace } from '../types.ts'
 
 /**
  * The request that is being handled, or the origin of the task that is running. The request itself: its id and headers
@@ -30,10 +31,20 @@ export function currentParams (): Record<string, unknown> {
   return context && 'raw' in context ? context.params as Record<string, unknown> : {}
 }
 
+/** The trace of the span that enqueues tasks. `isBatch`: it enqueues many. */
+type EnqueueTrace = TaskTrace & { isBatch: boolean }
+
+const enqueuing = new AsyncLocalStorage<EnqueueTrace>()
+
+/** Runs an enqueue whose tasks take this trace with them, instead of that of the request. */
+export function runWithTrace<T> (trace: EnqueueTrace, enqueue: () => T): T { return enqueuing.run(trace, enqueue) }
+
 /** The origin of a task that is enqueued now. */
-export function currentOrigin (): Origin | undefined {
+export function currentOrigin (): Origin & { isBatch?: boolean } | undefined {
   const context = current.getStore()
-  return context && 'raw' in context ? originOf(context) : context
+  const origin = context && 'raw' in context ? originOf(context) : context
+  const trace = enqueuing.getStore()
+  return trace ? { ...origin, ...trace } : origin
 }
 
 function originOf ({ id, headers }: FastifyRequest): Origin {

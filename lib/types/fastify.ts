@@ -15,6 +15,7 @@ import type {
   TaskSchemas, WhereOptions, WorkerOptions
 } from './options.ts'
 import type { DefineOptions } from './define.ts'
+import type { HistoryOptions, HistoryPoint } from './history.ts'
 import type { FlowOptions, FlowShape } from './flow.ts'
 import type { HookOf, TaskHookName } from './hooks.ts'
 import type { FlowProgress, QueueCounts, TaskPage, TaskRecord } from './record.ts'
@@ -187,6 +188,16 @@ export interface FastifyTasks<
    * @throws FST_TASKS_REDIS_UNAVAILABLE
    */
   workers (): Promise<WorkerInfo[]>
+  /**
+   * The metrics of this process, as text for Prometheus (0.0.4). Never rejects: if Redis does not answer, what is read
+   * from it is left out, and `fastify_tasks_up` is 0.
+   */
+  metrics (): Promise<string>
+  /**
+   * What happened in the past: a point for each step, the oldest first. Points without anything are there too.
+   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  history (options?: HistoryOptions): Promise<HistoryPoint[]>
   /**
    * Starts a worker in this process. `worker: true` at register does the same when the app is ready.
    * @throws FST_TASKS_NO_HANDLERS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID,

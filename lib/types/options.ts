@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyRequest, LogLevel, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import type { TaskRecord, TaskState } from './record.ts'
+import type { TaskTelemetry } from './telemetry.ts'
 
 /** How long to wait before the next attempt. Times in ms. */
 export interface BackoffOptions {
@@ -212,6 +213,19 @@ export interface ClusterConnection extends ClusterOptions {
   cluster: ClusterNode[]
 }
 
+/** A registry of a Prometheus client: of prom-client, @prometheus-io/client or @platformatic/prom-client. */
+export interface MetricRegistry {
+  registerMetric (metric: any): void
+}
+
+/** What to do with metrics. */
+export interface MetricsOptions {
+  /** Join this registry. Default: that of fastify-metrics, if the app has it. */
+  registry?: MetricRegistry
+  /** Read the queues' state from Redis at a scrape, at most once in 2 s: all processes see the same. Default true. */
+  queues?: boolean
+}
+
 /** Options of `fastify.register(tasks, options)`. Times in ms. */
 export interface TasksOptions {
   /** Name of the decorator, `fastify.tasks`, and of the plugin's instance. Default `tasks`. */
@@ -275,6 +289,12 @@ export interface TasksOptions {
   maxResultSize?: number
   /** The largest progress of a task, in bytes of JSON. Default 65,536. */
   maxProgressSize?: number
+  /** Count enqueues and attempts for Prometheus, also in the registry of fastify-metrics. Default true. */
+  metrics?: boolean | MetricsOptions
+  /** Store counts of each minute and hour in Redis, for `fastify.tasks.history`. Default true. */
+  history?: boolean
+  /** Wraps enqueues and attempts, for traces: `otel()` of `fastify-tasks/otel`. Default: none. */
+  telemetry?: TaskTelemetry
   /** Show the stack of a failure in its record. Default false. */
   exposeStack?: boolean
 }

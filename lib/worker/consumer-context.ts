@@ -4,6 +4,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { Templates } from '../flows/plan.ts'
+import type { Meter } from '../metrics/meter.ts'
 import type { Settings } from '../options.ts'
 import type { Queue } from '../store/contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
@@ -13,6 +14,8 @@ export interface ConsumerContext {
   readonly worker: string
   /** See telemetry.ts. */
   readonly instance: string
+  /** Counts enqueues and attempts. Null if nobody wants to know. */
+  readonly meter: Meter | null
   readonly concurrency: number
   readonly settings: Settings
   readonly definitions: ReadonlyMap<string, Definition>

@@ -10,6 +10,7 @@
  * claimed, and quick tasks are prefetched. Only when no more tasks wait does the consumer wait for the queue, on a
  * connection of its own.
  */
+import { AttemptMeter } from './attempt-meter.ts'
 import { Claimer } from './claimer.ts'
 import { ConsumerFlows } from './consumer-flows.ts'
 import { collectLastClaims } from './last-claims.ts'
@@ -69,7 +70,7 @@ export class QueueConsumer {
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
     this.#flows = new ConsumerFlows(context, connection, this.#calls)
     const onSettled = (task: ClaimedTask, settlement: Settlement, status: ClaimStatus): void => {
-      this.#runner.forget(task)
+      this.#runner.onSettled(task, settlement, status)
       if (task.stored.options.flow && status === 'owned') this.#flows.tell(task, settlement)
       if (task.stored.options.schedule) this.#upkeep.onTickEnded()
     }
@@ -82,6 +83,7 @@ export class QueueConsumer {
   #makeRunner (): Runner {
     return new Runner({
       ...this.#context,
+      meter: this.#context.meter && new AttemptMeter(this.#context.meter, this.#queue.name),
       queue: this.#queue,
       calls: this.#calls,
       settlements: this.#settlements,

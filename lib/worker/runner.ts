@@ -7,56 +7,32 @@
  *
  * A handler that goes on after its abort keeps its slot until it returns.
  */
-import type { FastifyBaseLogger } from 'fastify'
 import { Attempt, type AttemptOwner } from '../attempt/attempt.ts'
 import { isExpired, readStored, toClaimedTask, type ClaimedTask } from '../attempt/claimed-task.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { MemberContext } from '../flows/member-context.ts'
 import { templateOf } from '../flows/plan.ts'
+import { attemptEvent, watchAttempt } from './attempt-trace.ts'
 import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
 import * as errors from '../errors.ts'
 import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
-import { logDroppedOutcome, type SettlementBatcher } from './settlement-batcher.ts'
-import * as telemetry from '../telemetry.ts'
+import { logDroppedOutcome } from './settlement-batcher.ts'
 import { uptime } from '../timers.ts'
+import type { AttemptEvent } from '../telemetry.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
-import type { Settings } from '../options.ts'
+import type { RunnerOptions } from './runner-options.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
-import type { ClaimRef, ClaimStatus, ConsumerQueue, ExhaustedTask, ProducerQueue } from '../store/contract.ts'
-import type { FlowEngine } from '../flows/engine.ts'
-import type { Templates } from '../flows/plan.ts'
+import type { ClaimRef, ClaimStatus, ExhaustedTask, Settlement } from '../store/contract.ts'
 import type { StoredMembership } from '../records/membership.ts'
-import type { StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
-import type { PersistentCalls } from './persistent-call.ts'
-import type { Stall } from '../types.ts'
+import type { Stall, WatchedAttempt } from '../types.ts'
 
 /** A task without a handler here is delayed by this many ms: another worker may have one, or the next deploy. */
 const NO_HANDLER_DELAY_MS = 5_000
-
-export interface RunnerOptions {
-  queue: ConsumerQueue & Pick<ProducerQueue, 'readTask'>
-  definitions: ReadonlyMap<string, Definition>
-  settings: Settings
-  clock: StoreClock
-  concurrency: number
-  calls: PersistentCalls
-  settlements: SettlementBatcher
-  flows: FlowEngine
-  templates: Templates
-  log: FastifyBaseLogger
-  instance: string
-  worker: string
-  runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
-  /** Called when an attempt ended that started at this time (as `uptime()`). */
-  onEnded: (startedAt: number) => void
-  /** Called when a handler returned: its slot is free. */
-  onSlotFree: () => void
-}
 
 export class Runner implements AttemptOwner {
   readonly #options: RunnerOptions
@@ -115,7 +91,7 @@ export class Runner implements AttemptOwner {
     if (isExpired(task.stored, now)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)
     const definition = definitions.get(task.stored.data.name)
-    if (definition?.hasHandler) this.#start(task, definition)
+    if (definition?.hasHandler) this.#start(task, definition, now)
     else this.#defer(task)
   }
 
@@ -133,7 +109,8 @@ export class Runner implements AttemptOwner {
   }
 
   #setAside (task: ClaimedTask, err: Error): void {
-    const { log, settlements } = this.#options
+    const { log, settlements, meter } = this.#options
+    meter?.unreadable()
     log.error({ event: 'task.unreadable', taskId: task.claim.id, err }, 'task record is unreadable: the task failed')
     settlements.settle(failWith(err, task))
   }
@@ -146,11 +123,12 @@ export class Runner implements AttemptOwner {
     settlements.settle({ id, token, outcome: 'defer', ms: NO_HANDLER_DELAY_MS }, task)
   }
 
-  #start (task: ClaimedTask, definition: Definition): void {
-    const { claim: { id }, now } = task
+  #start (task: ClaimedTask, definition: Definition, now: number): void {
+    const { id } = task.claim
+    this.#options.meter?.started(task, now)
     this.#slots++
     this.#undecided++
-    task.startedAt = now // status() reads the same from the claim
+    task.startedAt = task.now // status() reads the same from the claim
     const attempt = new Attempt(definition, task, this)
     // Its claim was lost during an outage, and is ours again. The outcome of the earlier attempt will not count.
     this.#running.get(id)?.abort('lost')
@@ -169,14 +147,8 @@ export class Runner implements AttemptOwner {
     return new MemberContext(flows, member, signature => templateOf(templates, signature))
   }
 
-  traceOf (traced: Attempt): telemetry.AttemptEvent | null {
-    if (!telemetry.attemptsAreTraced()) return null
-    const { instance, worker } = this.#options
-    const { id, name, queue, attempt, attempts, requestId, traceparent, task } = traced
-    const { status, options: { timestamp, delay } } = task.stored
-    const waitedMs = status === 'created' ? Math.max(0, task.now - (delay ?? timestamp)) : null
-    return { instance, worker, queue, name, taskId: id, attempt, attempts, requestId, traceparent, waitedMs }
-  }
+  traceOf (traced: Attempt): AttemptEvent | null { return attemptEvent(this.#options, traced) }
+  watch (attempt: Attempt): WatchedAttempt | null { return watchAttempt(this.#options, attempt) }
 
   async report ({ claim, stored }: ClaimedTask, json: string, progress?: string): Promise<boolean> {
     const { queue, calls } = this.#options
@@ -185,9 +157,10 @@ export class Runner implements AttemptOwner {
   }
 
   onResult (attempt: Attempt, result: AttemptResult): void {
-    const { clock, settlements, log, onEnded } = this.#options
+    const { clock, settlements, log, onEnded, meter } = this.#options
     const { task } = attempt
     onEnded(attempt.startedAt)
+    meter?.onResult(attempt, result)
     task.state = attempt.state
     task.now = clock.now()
     this.#undecided--
@@ -217,6 +190,12 @@ export class Runner implements AttemptOwner {
     this.#wakeWaiters()
   }
 
+  /** The outcome of a task was written, or dropped. */
+  onSettled (task: ClaimedTask, settlement: Settlement, status: ClaimStatus): void {
+    this.forget(task)
+    this.#options.meter?.settled(task, settlement, status)
+  }
+
   /** Until its outcome is written a task counts as running: its lease is renewed, also through a long outage. */
   forget (task: ClaimedTask): void {
     const { id } = task.claim
@@ -235,7 +214,7 @@ export class Runner implements AttemptOwner {
 
   /** Ends a task of a dead worker: it stalled too often, or was cancelled. */
   failStalled ({ id, token, text, stalls }: ExhaustedTask): void {
-    const { queue, settings, clock, settlements, log } = this.#options
+    const { queue, settings, clock, settlements, log, meter } = this.#options
     const now = clock.now()
     if (isTerminal(readStored(text, now).stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
     const task = toClaimedTask(text, { id, token }, queue.name, settings, ++this.#order, now)
@@ -243,17 +222,20 @@ export class Runner implements AttemptOwner {
     const fields = { event: 'task.stalled_too_often', taskId: id, task: task.stored.data.name, stalls }
     log.error(fields, 'task failed: it stalled too often, its worker died or lost its lease each time')
     settlements.settle(failStalled(stalls, task), task)
-    this.#callStalledHooks(task, { outcome: 'failed' }, new errors.TaskStalled(stalls, settings.maxStalls))
+    const error = new errors.TaskStalled(stalls, settings.maxStalls)
+    meter?.stalledTooOften(task, error)
+    this.#callStalledHooks(task, { outcome: 'failed' }, error)
   }
 
   /** Tasks of dead workers wait again. Their records are read only if a hook wants to know. */
   async onRequeued (ids: string[]): Promise<void> {
-    const { queue, definitions, settings, clock } = this.#options
-    const isHeard = [...definitions.values()].some(({ hooks }) => hooks()?.onStalled)
+    const { queue, definitions, settings, clock, meter } = this.#options
+    const isHeard = meter !== null || [...definitions.values()].some(({ hooks }) => hooks()?.onStalled)
     for (const id of isHeard ? ids : []) {
       const read = await queue.readTask(id).catch(() => null) // nothing waits for this
       if (!read) continue
       const task = toClaimedTask(read.text, { id, token: '' }, queue.name, settings, 0, clock.now())
+      meter?.stalled(task)
       this.#callStalledHooks(task, { outcome: 'requeued' }, null)
     }
   }

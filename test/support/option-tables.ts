@@ -185,6 +185,15 @@ export const threads: Table = {
   idleTimeout: whole(0, TIMER, 'For example 60000'),
   maxHeap: whole(16, 2 ** 20, 'For example 512')
 }
+export const metrics: Table = {
+  registry: {
+    good: [{ registerMetric () {} }],
+    bad: [['x', '"x"'], [{}, '{}'], [null, 'null'], [true, 'true']],
+    expected: 'a registry with a method registerMetric',
+    fix: 'fastify.metrics.client.register'
+  },
+  queues: flag('False reads nothing')
+}
 export const plugin: Table = {
   ...ofEveryTask,
   name: named('fastify.reports'),
@@ -230,5 +239,15 @@ export const plugin: Table = {
   maxDataSize: whole(1, 2 ** 29, 'For example 1048576'),
   maxResultSize: whole(1, 2 ** 29, 'For example 1048576'),
   maxProgressSize: whole(1, 2 ** 29, 'For example 65536'),
+  metrics: {
+    good: [true, false, {}], bad: wrongObjects, expected: 'true, false or an object', fix: 'For example { registry }'
+  },
+  history: flag('False stores no counts'),
+  telemetry: {
+    good: [{ enqueue: run, attempt: run }],
+    bad: [['x', '"x"'], [{}, '{}'], [run, 'a function (run)'], [null, 'null']],
+    expected: 'an object with the methods enqueue and attempt',
+    fix: 'fastify-tasks/otel'
+  },
   exposeStack: flag('Stacks')
 }

@@ -279,6 +279,9 @@ export async function observe (side: QueueUnderTest): Promise<unknown> {
     const times = { claimedAt: side.about(claimedAt), delayedTo: side.about(delayedTo) }
     return { ...read, raw: String(read.raw), live, ...times }
   }))
-  const [counts, workers, heard] = [await side.queue.counts(), await side.queue.workers(100), await side.messages()]
-  return { counts, workers, pages, records, heard }
+  const { queue } = side
+  const [counts, workers, measured] = await Promise.all([queue.counts(), queue.workers(100), queue.measure(100)])
+  const { now, ...measure } = measured
+  const heard = await side.messages()
+  return { counts, workers, measure: { ...measure, now: side.about(now) }, pages, records, heard }
 }

@@ -22,6 +22,7 @@ export const members = Object.keys({
   purge: true,
   pageOf: true,
   counts: true,
+  measure: true,
   workers: true,
   watch: true,
   changeChannel: true,

@@ -11,13 +11,44 @@ import type { QueueCounts, WorkerInfo } from '../../types.ts'
 
 interface Inspection { name: string, redis: string, queues: Record<string, QueueCounts>, workers: WorkerInfo[] }
 
+export interface InspectFlags {
+  json?: boolean
+  /** Look for trouble, and print nothing else. */
+  check?: boolean
+  /** How long a task may wait, in s. */
+  maxWait: number
+}
+
 /** Returns the exit code. With --json prints an object, or an array if the app registers several instances. */
-export async function inspect ({ instances }: TaskConnection, { json }: { json?: boolean }): Promise<number> {
+export async function inspect ({ instances }: TaskConnection, flags: InspectFlags): Promise<number> {
+  const { json, check } = flags
+  if (check) return await checkAll(instances, flags)
   const inspections = await Promise.all(instances.map(inspectInstance))
   const isOnly = inspections.length === 1
   if (json) printJson(isOnly ? inspections[0] : inspections)
   else inspections.forEach((inspection, i) => printAll(inspection, isOnly, i === 0))
   return EXIT.done
+}
+
+/** What is wrong with one queue. */
+interface Trouble { name: string, queue: string, problem: string }
+
+async function checkAll (instances: PluginInstance[], { json, maxWait }: InspectFlags): Promise<number> {
+  const found = await Promise.all(instances.map(instance => troubles(instance, maxWait)))
+  const all = found.flat()
+  const where = ({ name, queue }: Trouble): string => instances.length > 1 ? `${name} ${queue}` : queue
+  if (json) printJson(all)
+  else for (const trouble of all) print(`${where(trouble)}: ${trouble.problem}`)
+  return all.length === 0 ? EXIT.done : EXIT.trouble
+}
+
+async function troubles ({ tasks: { name }, measure }: PluginInstance, maxWait: number): Promise<Trouble[]> {
+  return (await measure()).flatMap(({ queue, counts: { waiting }, workers, oldestSeconds }) => {
+    const problems: string[] = []
+    if (waiting > 0 && workers === 0) problems.push(`no worker is running, and ${waiting} tasks wait`)
+    if (oldestSeconds > maxWait) problems.push(`a task has waited for ${Math.round(oldestSeconds)} s`)
+    return problems.map(problem => ({ name, queue, problem }))
+  })
 }
 
 async function inspectInstance ({ tasks, address }: PluginInstance): Promise<Inspection> {

@@ -16,6 +16,8 @@ export interface WorkerFlags {
   concurrency: number
   logLevel: string
   closeTimeout?: number
+  monitorPort?: number
+  monitorHost?: string
   watch?: boolean
   watchPath?: string[]
   /** Exits when the process that started it ends. */
@@ -24,7 +26,7 @@ export interface WorkerFlags {
 
 /** Resolves when the worker has started, or was closed before. Throws as `runWorker` does. */
 export async function worker (flags: WorkerFlags): Promise<void> {
-  const { app, queues, concurrency, logLevel, closeTimeout, exitWithParent } = flags
+  const { app, queues, concurrency, logLevel, closeTimeout, monitorPort, monitorHost, exitWithParent } = flags
   const bootTimer = reportSlowBoot()
   let close = async (): Promise<void> => {} // before the app has booted there is nothing to drain
   drainBeforeExit(() => close(), exitWithParent)
@@ -34,20 +36,23 @@ export async function worker (flags: WorkerFlags): Promise<void> {
     printBanner(boot)
   }
   const logStream = process.stdout.isTTY ? jsonStream : undefined
-  const options = { app, appOptions: readAppOptions(), queues, concurrency, closeTimeout, logLevel, logStream, onBoot }
+  const limits = { queues, concurrency, closeTimeout, monitorPort, monitorHost }
+  const options = { app, appOptions: readAppOptions(), ...limits, logLevel, logStream, onBoot }
   await runWorker(options).catch(unlessClosed).finally(() => clearTimeout(bootTimer))
 }
 
 /** Runs the worker in a process of its own, which is restarted when files change. Resolves with the exit code. */
 export function watchWorker (flags: WorkerFlags): Promise<number> {
-  const { app, queues, concurrency, logLevel, closeTimeout, watchPath } = flags
+  const { app, queues, concurrency, logLevel, closeTimeout, monitorPort, monitorHost, watchPath } = flags
   ignoreClosedPipe()
   const args = ['worker', ...toArgs({
     '--app': app,
     '--concurrency': concurrency,
     '--log-level': logLevel,
     '--queues': queues?.join(','),
-    '--close-timeout': closeTimeout
+    '--close-timeout': closeTimeout,
+    '--monitor-port': monitorPort,
+    '--monitor-host': monitorHost
   }), ...appArgsToPass]
   return new Supervisor({
     what: 'worker',
@@ -59,7 +64,7 @@ export function watchWorker (flags: WorkerFlags): Promise<number> {
   }).run()
 }
 
-function printBanner ({ app, redis, queues, tasks, concurrency }: WorkerBoot): void {
+function printBanner ({ app, redis, queues, tasks, concurrency, monitor }: WorkerBoot): void {
   printErr([
     'fastify-tasks worker',
     `  app          ${app}`,
@@ -67,6 +72,7 @@ function printBanner ({ app, redis, queues, tasks, concurrency }: WorkerBoot): v
     `  queues       ${queues.join(', ')}`,
     `  tasks        ${tasks.join(', ')}`,
     `  concurrency  ${concurrency} for each queue`,
+    ...monitor === null ? [] : [`  monitor      ${monitor}`],
     `  pid          ${process.pid} (SIGTERM or Ctrl+C: drain and exit; twice: exit at once)`
   ].join('\n'))
 }

@@ -11,18 +11,19 @@
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { byClaim, isRetrying, toRawTask } from './reads.ts'
+import { byClaim, isRetrying, oldestOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
+import { MemoryHistory } from './history.ts'
 import { LastClaims, type ClaimKind } from './last-claims.ts'
 import { MemorySchedules } from './schedules.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
-import { WorkerReports } from './worker-reports.ts'
+import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
   CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions,
-  PurgeReply, Queue, RawTask, RetryReply, Settlement
+  PurgeReply, Queue, QueueMeasure, RawTask, RetryReply, Settlement
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
 
@@ -45,6 +46,7 @@ export class MemoryQueue implements Queue {
   })
 
   readonly flows: MemoryFlows
+  readonly history = new MemoryHistory(() => this.#host.now())
 
   constructor (name: string, host: MemoryQueueHost) {
     this.name = name
@@ -159,10 +161,6 @@ export class MemoryQueue implements Queue {
 
   #endRemoved (id: string): void {
     if (membershipIn(id, this.#records.get(id)) && !this.#lists.hasFinished(id)) this.#host.onMemberEnded(id)
-    this.#forget(id)
-  }
-
-  #forget (id: string): void {
     this.#records.delete(id)
     this.#lists.remove(id)
   }
@@ -177,12 +175,14 @@ export class MemoryQueue implements Queue {
 
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size) }
 
-  async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
-    return this.#workers.list(Math.max(0, limit))
+  async measure (ticks: number): Promise<QueueMeasure> {
+    const waiting = this.#lists.firstWaiting(10).map(id => this.#records.get(id))
+    const measure = { counts: await this.counts(), workers: this.#workers.size, oldest: oldestOf(waiting) }
+    return { ...measure, ticks: this.schedules.nextTicks(Math.max(0, ticks)), now: this.#host.now() }
   }
 
+  async workers (limit: number): Promise<WorkerReport[]> { return this.#workers.list(Math.max(0, limit)) }
   async watch (): Promise<void> {}
-
   changeChannel (id: string): string { return `${this.name} task ${id}` }
   cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
 

@@ -24,6 +24,12 @@ export function byClaim (claims: ReadonlyMap<string, { at: number }>): string[] 
   return all.map(([id]) => id)
 }
 
+/** The last 4096 bytes of the first record of a task that was not tried yet, as measure.lua returns them. */
+export function oldestOf (records: Array<string | undefined>): string {
+  const tails = records.map(text => Buffer.from(text ?? '').subarray(-4_096).toString())
+  return tails.find(tail => tail.includes('"status":"created"')) ?? ''
+}
+
 /** Whether the task is between two attempts. */
 export function isRetrying (record: string | undefined): boolean {
   try {

@@ -30,6 +30,11 @@ export class MemorySchedules implements QueueSchedules {
   /** When the next tick is due. Null if there is none. */
   get due (): number | null { return this.#ticks.first }
 
+  /** The first of those that are due next. */
+  nextTicks (limit: number): Array<{ id: string, due: number }> {
+    return this.#ticks.ids().slice(0, limit).map(id => ({ id, due: this.#ticks.timeOf(id)! }))
+  }
+
   async set (schedule: NewSchedule): Promise<SetReply> {
     const { id, epoch, hash, declared, next, expected, passed, onlyNew } = schedule
     const before = this.#states.get(id)

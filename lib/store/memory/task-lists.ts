@@ -22,9 +22,12 @@ export class TaskLists {
 
   hasFinished (id: string): boolean { return Object.values(this.finished).some(ids => ids.has(id)) }
 
+  /** The ids that are claimed next. */
+  firstWaiting (count: number): string[] { return first(this.waiting, count) }
+
   /** Takes up to `count` waiting ids out, oldest first. */
   takeWaiting (count: number): string[] {
-    const ids = first(this.waiting, count)
+    const ids = this.firstWaiting(count)
     for (const id of ids) this.waiting.delete(id)
     return ids
   }

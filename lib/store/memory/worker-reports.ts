@@ -6,6 +6,8 @@
  */
 import { SortedIds } from './sorted-ids.ts'
 
+export interface WorkerReport { id: string, json: string }
+
 export class WorkerReports {
   readonly #reports = new Map<string, string>()
   /** In the order of the store in Redis: by the end of the reports' lifetimes. */
@@ -22,7 +24,9 @@ export class WorkerReports {
     }
   }
 
-  list (limit: number): Array<{ id: string, json: string }> {
+  get size (): number { return this.#reports.size }
+
+  list (limit: number): WorkerReport[] {
     return this.#order.ids().slice(0, limit).map(id => ({ id, json: this.#reports.get(id)! }))
   }
 }

@@ -5,8 +5,31 @@ import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
 import type {
-  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, DueReply, ExhaustedTask, NewJob, RawTask, Settlement, SweepReply
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, DueReply, ExhaustedTask, NewJob, QueueMeasure, RawTask, Settlement,
+  SweepReply
 } from '../contract.ts'
+import type { QueueCounts } from '../../types.ts'
+
+/** What counts.lua returns. */
+export const toCounts = (
+  [waiting, delayed, active, succeeded, failed, cancelled, expired]: number[]
+): QueueCounts => ({
+  waiting: waiting!,
+  delayed: delayed!,
+  active: active!,
+  succeeded: succeeded!,
+  failed: failed!,
+  cancelled: cancelled!,
+  expired: expired!
+})
+
+/** What measure.lua returns. */
+export function toMeasure ([now, ...rest]: any[]): QueueMeasure {
+  const [workers, oldest, flat] = rest.slice(7)
+  const ticks: QueueMeasure['ticks'] = []
+  for (let i = 0; i < flat.length; i += 2) ticks.push({ id: flat[i], due: toTime(flat[i + 1]) })
+  return { counts: toCounts(rest), workers, oldest, ticks, now }
+}
 
 /** By the codes of settle.lua, check-claims.lua and release.lua. */
 const claimStatuses: ClaimStatus[] = ['lost', 'owned', 'cancelRequested']

@@ -15,7 +15,7 @@ export type Key =
   'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
-export type QueueScript = Exclude<ScriptName, 'expire-foreign' | 'page' | 'place-schedule' | FlowScript>
+export type QueueScript = Exclude<ScriptName, 'add-history' | 'expire-foreign' | 'page' | 'place-schedule' | FlowScript>
 
 /** The scripts that work on the keys of one flow too. */
 export type FlowScript = 'flow-begin' | 'flow-read' | 'flow-step' | 'flow-write'
@@ -48,6 +48,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
   'keep-members': ['jobs', ...ABOUT_AN_ID],
+  measure: [
+    'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
+    'handoff', 'workers', 'jobs', 'ticks'
+  ],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
   'page-active': ['claims', 'active'],
   prune: [
@@ -140,6 +144,9 @@ export class QueueKeys {
     const [queue, flow] = flowScriptKeys[script]
     return [...queue.map(key => this.#key(key)), ...flow.map(part => this.flow(id, part))]
   }
+
+  /** What was counted in a minute or an hour since 1970. */
+  history (unit: 'minute' | 'hour', number: number): string { return `${this.prefix}${unit[0]}:${number}` }
 
   get flowList (): string { return this.#key('flowList') }
   get jobs (): string { return this.#key('jobs') }

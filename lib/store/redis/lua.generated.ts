@@ -62,6 +62,17 @@ if delayed_args > 0 then
   if taken[head[1]] then redis.pcall('PUBLISH', ARGV[1], first_due) end
 end
 return replies`,
+  'add-history': String.raw`local key, most = KEYS[1], tonumber(ARGV[2])
+local isNear = redis.call('HLEN', key) + #ARGV > most
+for i = 3, #ARGV, 2 do
+  local field = ARGV[i]
+  if isNear and redis.call('HEXISTS', key, field) == 0 and redis.call('HLEN', key) >= most then
+    field = 'other' .. string.match(field, '|.*$')
+  end
+  redis.call('HINCRBY', key, field, ARGV[i + 1])
+end
+redis.call('PEXPIRE', key, ARGV[1])
+return (#ARGV - 2) / 2`,
   'agree-stall-interval': String.raw`local current = redis.call('GET', KEYS[1])
 if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', KEYS[1]) > 0 then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 2 * ARGV[1])
@@ -813,6 +824,32 @@ if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
 end`,
+  'measure': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+local oldest = ''
+local ids = redis.call('LRANGE', KEYS[1], -10, -1)
+for i = #ids, 1, -1 do
+  local record = redis.call('HGET', KEYS[12], ids[i])
+  local tail = record and string.sub(record, -4096) or ''
+  if string.find(tail, '"status":"created"', 1, true) then
+    oldest = tail
+    break
+  end
+end
+return {
+  now,
+  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
+  redis.call('ZCARD', KEYS[3]),
+  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
+  redis.call('SCARD', KEYS[6]),
+  redis.call('SCARD', KEYS[7]),
+  redis.call('ZCARD', KEYS[8]),
+  redis.call('ZCARD', KEYS[9]),
+  redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf'),
+  oldest,
+  redis.call('ZRANGE', KEYS[13], 0, ARGV[1] - 1, 'WITHSCORES')
+}`,
   'member-states': String.raw`local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
   if redis.call('SISMEMBER', failed, id) == 1 then return 'failed' end

@@ -4,18 +4,21 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import { workerOf } from '../claim-token.ts'
-import { claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTask, toWorkers } from './codec.ts'
+import {
+  claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toMeasure, toRawTask, toWorkers
+} from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
 import { RedisFlows } from './flows.ts'
+import { RedisHistory } from './history.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, RawTask, RetryReply, Settlement, StoreConnection
+  Queue, QueueMeasure, RawTask, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
 
@@ -27,6 +30,7 @@ export class RedisQueue implements Queue {
   readonly upkeep: RedisUpkeep
   readonly schedules: RedisSchedules
   readonly flows: RedisFlows
+  readonly history: RedisHistory
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -38,6 +42,7 @@ export class RedisQueue implements Queue {
     this.upkeep = new RedisUpkeep(client, this.#keys)
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
+    this.history = new RedisHistory(client, this.#keys)
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
   }
 
@@ -97,8 +102,11 @@ export class RedisQueue implements Queue {
   }
 
   async counts (): Promise<QueueCounts> {
-    const [waiting, delayed, active, succeeded, failed, cancelled, expired] = await this.#run('counts', [0])
-    return { waiting, delayed, active, succeeded, failed, cancelled, expired }
+    return toCounts(await this.#run('counts', [0]))
+  }
+
+  async measure (ticks: number): Promise<QueueMeasure> {
+    return toMeasure(await this.#run('measure', [Math.max(0, ticks)]))
   }
 
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {

@@ -1,0 +1,124 @@
+/**
+ * npm run bench:metrics: what metrics and the history cost.
+ *
+ * 1. CPU and throughput of an embedded worker at concurrency 100, and Redis' time for a task: without, with metrics,
+ *    with metrics and history. The three take turns; the median of several rounds is shown.
+ * 2. Redis' time for a scrape of one queue with 100,000 waiting tasks.
+ * 3. The history of a busy queue: bytes of a minute and of an hour, and Redis' time for what 500 workers send.
+ */
+import Fastify from 'fastify'
+import { Redis } from 'ioredis'
+import tasks from '../lib/plugin.ts'
+import { MAX_FIELDS } from '../lib/store/history-contract.ts'
+import { RedisQueue } from '../lib/store/redis/queue.ts'
+import { startRedis } from '../scripts/redis.ts'
+import { poll } from '../scripts/poll.ts'
+import { median } from './stats.ts'
+import type { TasksOptions } from '../lib/types.ts'
+
+const ROUNDS = Number(process.env.ROUNDS ?? 5)
+const TASKS = 30_000
+const CASES: Record<string, TasksOptions> = {
+  off: { metrics: false, history: false },
+  metrics: { metrics: true, history: false },
+  'metrics and history': {}
+}
+
+interface Cost { cpu: number, redis: number, rate: number }
+
+const redis = await startRedis()
+const client = new Redis(redis.url)
+
+/** The time that Redis spent in scripts, in µs. */
+async function scriptTime (): Promise<{ calls: number, us: number }> {
+  const [, calls = '0', us = '0'] = /cmdstat_evalsha:calls=(\d+),usec=(\d+)/.exec(await client.info('commandstats')) ?? []
+  return { calls: Number(calls), us: Number(us) }
+}
+
+async function work (options: TasksOptions): Promise<Cost> {
+  await client.flushall()
+  const app = Fastify()
+  await app.register(tasks, { redis: redis.url, ...options })
+  app.tasks.define('work', () => null)
+  await app.ready()
+  const items = Array.from({ length: 1_000 }, () => ({}))
+  for (let i = 0; i < TASKS; i += items.length) await app.tasks.enqueueMany('work', items)
+  await client.config('RESETSTAT')
+  const [before, start] = [process.cpuUsage(), performance.now()]
+  await app.tasks.startWorker({ concurrency: 100 })
+  await poll('all tasks end', 60_000, async () => (await app.tasks.counts()).default!.succeeded === TASKS)
+  const seconds = (performance.now() - start) / 1_000
+  const { user, system } = process.cpuUsage(before)
+  const { us } = await scriptTime()
+  await app.close()
+  return { cpu: (user + system) / TASKS, redis: us / TASKS, rate: TASKS / seconds }
+}
+
+async function costs (): Promise<void> {
+  const all = new Map(Object.keys(CASES).map(name => [name, [] as Cost[]]))
+  for (let i = 0; i <= ROUNDS; i++) {
+    for (const [name, options] of Object.entries(CASES)) {
+      const cost = await work(options)
+      if (i > 0) all.get(name)!.push(cost) // the first round warms up
+    }
+  }
+  const off = median(all.get('off')!.map(({ rate }) => rate))
+  for (const [name, rounds] of all) {
+    const of = (value: (cost: Cost) => number): number => median(rounds.map(value))
+    const rate = of(cost => cost.rate)
+    const times = `${of(cost => cost.cpu).toFixed(2)} µs CPU, ${of(cost => cost.redis).toFixed(2)} µs Redis a task`
+    console.log(`${name}: ${times}, ${Math.round(rate)} tasks/s, ${(rate / off).toFixed(3)} of off`)
+  }
+}
+
+async function timed (what: string, call: () => Promise<unknown>, times: number): Promise<void> {
+  await call()
+  await client.config('RESETSTAT')
+  for (let i = 0; i < times; i++) await call()
+  const { calls, us } = await scriptTime()
+  console.log(`${what}: ${(us / calls).toFixed(1)} µs`)
+}
+
+async function scrape (): Promise<void> {
+  await client.flushall()
+  const queue = new RedisQueue(client as any, 'q', 'bq')
+  const text = JSON.stringify({ data: { name: 'x' }, options: { timestamp: 1 }, status: 'created' })
+  for (let i = 0; i < 100_000; i += 500) {
+    await queue.addMany(Array.from({ length: 500 }, (_, k) => ({ id: `t${i + k}`, text })))
+  }
+  await timed('a scrape of one queue', () => queue.measure(100), 2_000)
+}
+
+/** 10 names, each with 5 counts and 12 buckets that are hit. */
+function busyMinute (worker: number): Record<string, number> {
+  const buckets = Array.from({ length: 6 }, (_, i) => [`w${i}`, `r${i + 5}`]).flat()
+  const whats = ['in', 'ok', 'failed', 'retried', 'ms', ...buckets]
+  return Object.fromEntries(Array.from({ length: 10 }, (_, i) =>
+    whats.map((what, k) => [`task-${i}|${what}`, worker + k + 1])).flat())
+}
+
+async function history (): Promise<void> {
+  await client.flushall()
+  const queues = Array.from({ length: 10 }, (_, i) => new RedisQueue(client as any, `q${i}`, 'bq'))
+  const now = Date.now()
+  let worker = 0
+  await timed('one flush of one worker for one queue', async () => {
+    await queues[worker % 10]!.history.add('minute', now, busyMinute(worker++))
+  }, 5_000)
+  const bytes = async (key: string): Promise<number> => Number(await client.call('MEMORY', 'USAGE', key))
+  const [minute, hour] = [Math.floor(now / 60_000), Math.floor(now / 3_600_000)]
+  await queues[0]!.history.add('hour', now, busyMinute(1_000_000))
+  const [ofMinute, ofHour] = [await bytes(`bq:{q0}:m:${minute}`), await bytes(`bq:{q0}:h:${hour}`)]
+  const whole = (480 * ofMinute + 168 * ofHour) / 1_048_576
+  console.log(`a busy queue: ${ofMinute} bytes a minute, ${ofHour} bytes an hour, ${whole.toFixed(1)} MiB in all; ` +
+    `at most ${MAX_FIELDS} numbers a key`)
+}
+
+try {
+  await scrape()
+  await history()
+  await costs()
+} finally {
+  client.disconnect()
+  await redis.stop()
+}

@@ -1,0 +1,114 @@
+/**
+ * Counts for the history: by minute and queue, until they are stored.
+ */
+import { OTHER } from './names.ts'
+import type { Meter, Outcome } from './meter.ts'
+import type { HistoryCounts } from '../store/history-contract.ts'
+
+const MINUTE_MS = 60_000
+/** Names of one queue that this process counts. Those that follow are counted as `other`. */
+const MAX_NAMES = 200
+/** The last bucket has all that is longer. */
+export const LAST_BUCKET = 19
+
+/** Buckets are powers of two: number k has what took up to 2 ** k ms. */
+export const bucketOf = (ms: number): number => ms <= 1 ? 0 : Math.min(LAST_BUCKET, Math.ceil(Math.log2(ms)))
+
+/** What was counted of one task in one queue, in one minute. */
+interface Row { in: number, ok: number, failed: number, retried: number, ms: number, w: number[], r: number[] }
+
+type Rows = Map<string, Map<string, Row>>
+
+export interface Counted { time: number, queue: string, counts: HistoryCounts }
+
+export class HistoryCountsMeter implements Meter {
+  readonly #now: () => number
+  readonly #onCounted: () => void
+  readonly #names = new Map<string, Set<string>>()
+  #minute = 0
+  #rows: Rows = new Map()
+  /** Of minutes that have passed. */
+  #passed: Counted[] = []
+
+  /** @param onCounted called when there is something to store */
+  constructor (now: () => number, onCounted: () => void) {
+    this.#now = now
+    this.#onCounted = onCounted
+  }
+
+  enqueued (queue: string, task: string, count: number): void { this.#row(queue, task).in += count }
+  stored (): void {}
+  enqueueFailed (): void {}
+  attemptFailed (): void {}
+  scheduleSucceeded (): void {}
+
+  started (queue: string, task: string, waitedMs: number | null): void {
+    if (waitedMs !== null) this.#row(queue, task).w[bucketOf(waitedMs)]!++
+  }
+
+  ended (queue: string, task: string, outcome: Outcome, ms: number | null): void {
+    const row = this.#row(queue, task)
+    if (outcome === 'succeeded') row.ok++
+    else if (outcome === 'failed' || outcome === 'retried') row[outcome]++
+    else return
+    if (ms === null) return
+    row.r[bucketOf(ms)]!++
+    row.ms += ms
+  }
+
+  /** This runs several times for each task. */
+  #row (queue: string, task: string): Row {
+    const minute = Math.floor(this.#now() / MINUTE_MS) * MINUTE_MS
+    if (minute !== this.#minute) this.#turnTo(minute)
+    return this.#rows.get(queue)?.get(task) ?? this.#newRow(queue, task)
+  }
+
+  #turnTo (minute: number): void {
+    this.#passed.push(...toCounted(this.#minute, this.#rows))
+    this.#rows = new Map()
+    this.#minute = minute
+  }
+
+  #newRow (queue: string, task: string): Row {
+    const rows = this.#rows.get(queue) ?? new Map<string, Row>()
+    this.#rows.set(queue, rows)
+    const label = this.#labelOf(queue, task)
+    let row = rows.get(label)
+    if (row) return row
+    rows.set(label, row = { in: 0, ok: 0, failed: 0, retried: 0, ms: 0, w: noBuckets(), r: noBuckets() })
+    this.#onCounted()
+    return row
+  }
+
+  #labelOf (queue: string, task: string): string {
+    const names = this.#names.get(queue) ?? new Set()
+    this.#names.set(queue, names)
+    if (names.size < MAX_NAMES) names.add(task)
+    return names.has(task) ? task : OTHER
+  }
+
+  /** What was counted since the last call. */
+  take (): Counted[] {
+    this.#turnTo(this.#minute)
+    return this.#passed.splice(0)
+  }
+}
+
+export const noBuckets = (): number[] => new Array<number>(LAST_BUCKET + 1).fill(0)
+
+function toCounted (time: number, queues: Rows): Counted[] {
+  return Array.from(queues, ([queue, rows]) => {
+    const fields = Array.from(rows, ([task, row]) => fieldsOf(task, row))
+    return { time, queue, counts: Object.fromEntries(fields.flat()) }
+  })
+}
+
+function fieldsOf (task: string, { w, r, ms, ...counts }: Row): Array<[field: string, count: number]> {
+  const all: Array<[what: string, count: number]> = [
+    ...Object.entries(counts),
+    ['ms', Math.round(ms)],
+    ...w.map((count, i): [string, number] => [`w${i}`, count]),
+    ...r.map((count, i): [string, number] => [`r${i}`, count])
+  ]
+  return all.filter(([, count]) => count > 0).map(([what, count]) => [`${task}|${what}`, count])
+}

@@ -1,0 +1,71 @@
+/**
+ * What a worker without a server of its own answers to those who watch it:
+ *
+ * - `/live`: 200 while the process answers. Restart it if it does not.
+ * - `/ready`: 200 while it works: started, connected to Redis, not closing. Else 503, with the reason.
+ * - `/metrics`: the metrics of all plugin instances of the app, for Prometheus.
+ */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import * as errors from '../errors.ts'
+import { CONTENT_TYPE, toText } from './exposition.ts'
+import { mergeSamples, type SampleSource } from './sample.ts'
+import type { PluginInstance } from '../boot/app-registry.ts'
+
+type Watched = Pick<PluginInstance, 'tasks' | 'metrics'>
+
+export class Monitor {
+  readonly #instances: Watched[]
+  readonly #server = createServer((request, response) => void this.#answer(request, response))
+  #state: 'starting' | 'started' | 'closing' = 'starting'
+
+  constructor (instances: Watched[]) {
+    this.#instances = instances
+  }
+
+  /** Returns the address. Throws FST_TASKS_MONITOR_PORT_TAKEN. */
+  async listen (port: number, host: string): Promise<string> {
+    this.#server.listen(port, host)
+    await once(this.#server, 'listening').catch((error: Error) => {
+      throw new errors.MonitorPortTaken(port, host, error.message, port + 1, { cause: error })
+    })
+    this.#server.unref() // it must not keep a worker alive that has closed
+    const { address, family, port: bound } = this.#server.address() as AddressInfo
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
+  }
+
+  started (): void { if (this.#state === 'starting') this.#state = 'started' }
+  drain (): void { this.#state = 'closing' }
+
+  async close (): Promise<void> {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  async #answer ({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path] = url.split('?', 1)
+    if (method !== 'GET' && method !== 'HEAD') return reply(response, 405, 'only GET\n')
+    switch (path) {
+      case '/live': return reply(response, 200, 'live\n')
+      case '/ready': return this.#answerReady(response)
+      case '/metrics': return reply(response, 200, await this.#metrics(), CONTENT_TYPE)
+      default: return reply(response, 404, 'there are /metrics, /live and /ready\n')
+    }
+  }
+
+  #answerReady (response: ServerResponse): void {
+    if (this.#state !== 'started') return reply(response, 503, `${this.#state}\n`)
+    const isConnected = this.#instances.every(({ tasks }) => tasks.ready)
+    reply(response, isConnected ? 200 : 503, isConnected ? 'ready\n' : 'Redis is not connected\n')
+  }
+
+  async #metrics (): Promise<string> {
+    const sources = this.#instances.flatMap(({ metrics }) => (metrics ?? []) as SampleSource | [])
+    return toText(mergeSamples(await Promise.all(sources.map(source => source.collect()))))
+  }
+}
+
+function reply (response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text)
+}

@@ -1,0 +1,84 @@
+/**
+ * What is read from the store for metrics: at most once in two seconds, however many scrapes there are. If the store
+ * does not answer, its series are left out and `up` is 0.
+ */
+import { LIMITS } from './names.ts'
+import { uptime } from '../timers.ts'
+import type { MeasuredQueue } from '../boot/app-registry.ts'
+import type { Queue, QueueMeasure } from '../store/contract.ts'
+import type { BoundedCalls } from '../store/store-contract.ts'
+import type { Sample, Samples } from './sample.ts'
+
+/** How long a measurement is good, in ms. */
+const MAX_AGE_MS = 2_000
+/** How many schedules of a queue are read. */
+const MAX_TICKS = 100
+const TRY_AGAIN = 'It changes nothing: try again.'
+
+export class QueueGauges {
+  readonly #queues: () => Iterable<Queue>
+  readonly #calls: BoundedCalls
+  #measuredAt = -Infinity
+  #last: Promise<Samples> | null = null
+
+  constructor (queues: () => Iterable<Queue>, calls: BoundedCalls) {
+    this.#queues = queues
+    this.#calls = calls
+  }
+
+  /** Never rejects. */
+  samples (): Promise<Samples> {
+    const now = uptime()
+    if (!this.#last || now - this.#measuredAt >= MAX_AGE_MS) {
+      this.#measuredAt = now
+      this.#last = this.#measure()
+    }
+    return this.#last
+  }
+
+  async #measure (): Promise<Samples> {
+    try {
+      return toSamples(await measureQueues([...this.#queues()].slice(0, LIMITS.queues), this.#calls))
+    } catch {
+      return { up: [{ labels: {}, value: 0 }] }
+    }
+  }
+}
+
+/** With the ticks of its schedules that are next. */
+type Measured = MeasuredQueue & Pick<QueueMeasure, 'ticks'>
+
+/** @throws FST_TASKS_REDIS_UNAVAILABLE */
+export function measureQueues (queues: Iterable<Queue>, calls: BoundedCalls): Promise<Measured[]> {
+  return Promise.all(Array.from(queues, async queue => {
+    const measure = await calls.call('a measurement of a queue', TRY_AGAIN, () => queue.measure(MAX_TICKS))
+    return { queue: queue.name, ...measure, oldestSeconds: oldestSeconds(measure) }
+  }))
+}
+
+function toSamples (measured: Measured[]): Samples {
+  const states = measured.flatMap(({ queue, counts }) =>
+    Object.entries(counts).map(([state, value]): Sample => ({ labels: { queue, state }, value })))
+  const ticks = measured.flatMap(({ ticks }) => ticks).slice(0, LIMITS.schedules)
+  const ofQueue = (value: (measured: Measured) => number): Sample[] =>
+    measured.map(one => ({ labels: { queue: one.queue }, value: value(one) }))
+  return {
+    queue_tasks: states,
+    queue_oldest_waiting_seconds: ofQueue(one => one.oldestSeconds),
+    queue_workers: ofQueue(({ workers }) => workers),
+    schedule_next_timestamp_seconds: ticks.map(({ id, due }) => ({ labels: { schedule: id }, value: due / 1_000 })),
+    up: [{ labels: {}, value: 1 }]
+  }
+}
+
+/**
+ * How long the first task has been due. The text is the end of a record, or all of it: its options stand behind its
+ * data. 0 if no task waits, or if another program wrote no time.
+ */
+function oldestSeconds ({ oldest, now }: QueueMeasure): number {
+  const options = oldest.slice(oldest.lastIndexOf('"options":'))
+  const [, enqueued] = /"timestamp":(\d{1,15})/.exec(options) ?? []
+  if (enqueued === undefined) return 0
+  const [, delayedTo = '0'] = /[{,]"delay":(\d{11,15})/.exec(options) ?? [] // that of a backoff is shorter
+  return Math.max(0, now - Math.max(Number(enqueued), Number(delayedTo))) / 1_000
+}

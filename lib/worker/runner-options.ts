@@ -1,0 +1,36 @@
+/**
+ * What a runner works with.
+ */
+import type { FastifyBaseLogger } from 'fastify'
+import type { AttemptMeter } from './attempt-meter.ts'
+import type { PersistentCalls } from './persistent-call.ts'
+import type { SettlementBatcher } from './settlement-batcher.ts'
+import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
+import type { FlowEngine } from '../flows/engine.ts'
+import type { Templates } from '../flows/plan.ts'
+import type { Settings } from '../options.ts'
+import type { ConsumerQueue, ProducerQueue } from '../store/contract.ts'
+import type { StoreClock } from '../store/store-contract.ts'
+import type { Definition } from '../tasks/definition.ts'
+
+export interface RunnerOptions {
+  queue: ConsumerQueue & Pick<ProducerQueue, 'readTask'>
+  definitions: ReadonlyMap<string, Definition>
+  settings: Settings
+  clock: StoreClock
+  concurrency: number
+  calls: PersistentCalls
+  settlements: SettlementBatcher
+  flows: FlowEngine
+  templates: Templates
+  log: FastifyBaseLogger
+  instance: string
+  worker: string
+  /** Null if nothing is counted. */
+  meter: AttemptMeter | null
+  runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
+  /** Called when an attempt ended that started at this time (as `uptime()`). */
+  onEnded: (startedAt: number) => void
+  /** Called when a handler returned: its slot is free. */
+  onSlotFree: () => void
+}

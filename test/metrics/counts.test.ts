@@ -1,0 +1,150 @@
+/**
+ * What the metrics of a process count: enqueues, attempts by outcome, errors by code, times, what runs now.
+ */
+import t from 'tap'
+import { build, claimByDeadWorker, connect, errorOf, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { parse, valueOf } from '../support/metrics.ts'
+
+const IMMEDIATE = { strategy: 'immediate' }
+
+t.test('enqueues: what was stored, what was refused, how long it took', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { schema: { data: { type: 'number' } } }, () => {})
+  })
+  await app.tasks.enqueue('x', 1, { id: 'same' })
+  await app.tasks.enqueue('x', 1, { id: 'same' })
+  await app.tasks.enqueueMany('x', [{ data: 1 }, { data: 2 }])
+  await errorOf(app.tasks.enqueue('x', 'no number'))
+  await errorOf(app.tasks.enqueueMany('x', [{ data: 'no number' }]))
+  await errorOf(app.tasks.enqueue('unknown', 1))
+  await errorOf(app.tasks.enqueueMany('x', 5 as any))
+  const metrics = parse(await app.tasks.metrics())
+  const of = { queue: 'default' }
+  t.equal(valueOf(metrics, 'enqueued_total', { ...of, task: 'x' }), 3)
+  t.equal(valueOf(metrics, 'enqueue_failures_total', { ...of, code: 'FST_ERR_VALIDATION' }), 2)
+  t.equal(valueOf(metrics, 'enqueue_failures_total', { queue: 'other', code: 'FST_TASKS_NOT_DEFINED' }), 1)
+  t.equal(valueOf(metrics, 'enqueue_failures_total', { ...of, code: 'FST_TASKS_TASK_OPTION_INVALID' }), 1)
+  t.equal(valueOf(metrics, 'enqueue_duration_seconds_count', of), 3)
+  t.equal(valueOf(metrics, 'queue_tasks', { ...of, state: 'waiting' }), 3)
+  t.ok(valueOf(metrics, 'queue_oldest_waiting_seconds', of)! >= 0)
+  t.equal(valueOf(metrics, 'queue_workers', of), 0)
+  t.equal(valueOf(metrics, 'up', {}), 1)
+})
+
+t.test('each attempt has one outcome, and its errors a code of ours or "error"', async t => {
+  const entered = latch()
+  const app = await build(t, {}, app => {
+    app.tasks.define('ok', () => {})
+    app.tasks.define('fails', { retries: 1, backoff: IMMEDIATE }, () => {
+      throw Object.assign(new Error('secret'), { code: 'MINE' })
+    })
+    app.tasks.define('slow', { timeout: 5 }, (_data, task) => new Promise((_resolve, reject) => {
+      task.signal.addEventListener('abort', () => reject(new Error('aborted')))
+    }))
+    app.tasks.define('cancelled', (_data, task) => new Promise((_resolve, reject) => {
+      entered.open()
+      task.signal.addEventListener('abort', () => reject(new Error('aborted')))
+    }))
+  })
+  const expired = await app.tasks.enqueue('ok', undefined, { expires: 0 })
+  await app.tasks.startWorker()
+  const ids = await Promise.all(['ok', 'fails', 'slow', 'cancelled'].map(name => app.tasks.enqueue(name)))
+  await entered.promise
+  await app.tasks.cancel(ids[3]!.id)
+  for (const { id } of [...ids, expired]) await reaches(app, id, 'succeeded', 'failed', 'cancelled', 'expired')
+  const outcome = (task: string, outcome: string): number | undefined =>
+    valueOf(metrics, 'attempts_total', { queue: 'default', task, outcome })
+  let metrics = parse('')
+  await until('all are counted', async () => {
+    metrics = parse(await app.tasks.metrics())
+    return outcome('cancelled', 'cancelled') === 1 && outcome('ok', 'expired') === 1 && outcome('slow', 'failed') === 1
+  })
+  t.equal(outcome('ok', 'succeeded'), 1)
+  t.equal(outcome('fails', 'retried'), 1)
+  t.equal(outcome('fails', 'failed'), 1)
+  t.equal(outcome('fails', 'lost'), 0, 'outcomes that did not come are there as 0')
+  const error = (task: string, code: string): number | undefined =>
+    valueOf(metrics, 'attempt_errors_total', { queue: 'default', task, code })
+  t.equal(error('fails', 'error'), 2)
+  t.equal(error('slow', 'FST_TASKS_TIMEOUT'), 1)
+  t.equal(valueOf(metrics, 'attempt_duration_seconds_count', { queue: 'default', task: 'fails' }), 2)
+  t.equal(valueOf(metrics, 'attempt_duration_seconds_count', { queue: 'default', task: 'ok' }), 1, 'not of the expired')
+  t.equal(valueOf(metrics, 'wait_seconds_count', { queue: 'default', task: 'fails' }), 1, 'not of a retry')
+  t.notMatch(await app.tasks.metrics(), /secret|MINE/)
+})
+
+t.test('what runs now, and for how long; a task that is handed back at a close', async t => {
+  const prefix = randomPrefix()
+  const entered = latch()
+  const app = await build(t, { prefix }, app => {
+    app.tasks.define('long', (_data, task) => new Promise((_resolve, reject) => {
+      entered.open()
+      task.signal.addEventListener('abort', () => reject(new Error('aborted')))
+    }))
+  })
+  const worker = await app.tasks.startWorker({ concurrency: 7, closeTimeout: 0 })
+  await app.tasks.enqueue('long')
+  await entered.promise
+  const now = parse(await app.tasks.metrics())
+  t.equal(valueOf(now, 'running', { queue: 'default' }), 1)
+  t.equal(valueOf(now, 'slots', { queue: 'default' }), 7)
+  t.ok(valueOf(now, 'longest_running_seconds', { queue: 'default', task: 'long' })! >= 0)
+  t.equal(valueOf(now, 'queue_workers', { queue: 'default' }), 1)
+  await worker.close()
+  const after = parse(await app.tasks.metrics())
+  t.equal(valueOf(after, 'attempts_total', { queue: 'default', task: 'long', outcome: 'returned' }), 1)
+  t.equal(valueOf(after, 'slots', { queue: 'default' }), undefined, 'a closed worker has no slots')
+})
+
+t.test('stalled tasks: those that wait again, and those that failed; a record that cannot be read', async t => {
+  const prefix = randomPrefix()
+  const redis = connect(t)
+  const app = await build(t, { prefix, maxStalls: 1, stallInterval: 1_000 }, app => app.tasks.define('x', () => {}))
+  const { id } = await app.tasks.enqueue('x')
+  const { id: often } = await app.tasks.enqueue('x')
+  await redis.multi().del(`${prefix}:{default}:waiting`).hset(`${prefix}:{default}:stalls`, often, 1)
+    .hset(`${prefix}:{default}:jobs`, 'broken', 'no JSON').lpush(`${prefix}:{default}:waiting`, 'broken').exec()
+  await claimByDeadWorker(redis, prefix, id, often)
+  await app.tasks.startWorker()
+  await reaches(app, id, 'succeeded')
+  await reaches(app, often, 'failed')
+  const of = { queue: 'default', task: 'x' }
+  const metrics = await until('all are counted', async () => {
+    const metrics = parse(await app.tasks.metrics())
+    const isCounted = valueOf(metrics, 'attempts_total', { ...of, outcome: 'stalled' }) === 1 &&
+      valueOf(metrics, 'attempts_total', { ...of, outcome: 'succeeded' }) === 1 &&
+      valueOf(metrics, 'attempts_total', { ...of, outcome: 'failed' }) === 1
+    return isCounted ? metrics : null
+  })
+  t.equal(valueOf(metrics, 'attempt_errors_total', { ...of, code: 'FST_TASKS_STALLED' }), 1)
+  t.equal(valueOf(metrics, 'attempts_total', { queue: 'default', task: 'other', outcome: 'failed' }), 1)
+})
+
+t.test('schedules: the next tick, and the last success', async t => {
+  const app = await build(t, {}, app => app.tasks.define('x', () => {}))
+  await app.tasks.schedules.set('s', { task: 'x', every: 3_600_000 })
+  await app.tasks.startWorker()
+  const planned = Date.parse((await app.tasks.schedules.get('s'))!.next[0]!)
+  const triggered = await app.tasks.schedules.trigger('s')
+  await triggered.result()
+  const metrics = await until('the success is counted', async () => {
+    const metrics = parse(await app.tasks.metrics())
+    return valueOf(metrics, 'schedule_last_success_timestamp_seconds', { schedule: 's' }) ? metrics : null
+  })
+  t.equal(valueOf(metrics, 'schedule_next_timestamp_seconds', { schedule: 's' }), planned / 1_000)
+})
+
+t.test('with metrics: false nothing is counted, and the text says how to turn it on', async t => {
+  const app = await build(t, { metrics: false }, app => app.tasks.define('x', () => {}))
+  await app.tasks.startWorker()
+  await (await app.tasks.enqueue('x')).result()
+  t.match(await app.tasks.metrics(), /^# metrics are off: register/)
+})
+
+t.test('with queues: false nothing is read from Redis', async t => {
+  const app = await build(t, { metrics: { queues: false } }, app => app.tasks.define('x', () => {}))
+  await app.tasks.enqueue('x')
+  const text = await app.tasks.metrics()
+  t.match(text, 'enqueued_total')
+  t.notMatch(text, /queue_tasks|fastify_tasks_up/)
+})
