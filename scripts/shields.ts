@@ -1644,6 +1644,36 @@ const shields: Shield[] = [
     without: 'if (false)',
     test: 'flows/seen'
   },
+  // flows
+  {
+    against: 'a retry of a flow runs a member again that succeeded, whose record is gone',
+    file: 'flows/engine.js',
+    shield: 'open[k] && entries[k] && texts[k] ?',
+    without: 'entries[k] && texts[k] ?',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'an enqueue of a flow succeeds that others have given up, at a write',
+    file: 'store/redis/lua/flow-write.lua',
+    shield: 'return is_given_up and \'gone\' or state or \'gone\'',
+    without: 'return state or \'gone\'',
+    test: 'store/memory-flows'
+  },
+  {
+    against: 'an enqueue of a flow succeeds that others have given up',
+    file: 'flows/flow-writer.js',
+    shield: 'if (stage === \'gone\')',
+    without: 'if (false)',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'a flow never ends, because nobody knows any more what one of its members is',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: 'string.match(entry or \'0 0 - \',',
+    without: 'string.match(entry or \'\',',
+    test: 'flows/lost'
+  },
+  // End of: flows
   {
     against: 'Node warns of a Connection header in HTTP/2',
     file: 'routes/events.js',

@@ -8,10 +8,11 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import * as errors from '../errors.ts'
-import { FlowEngine, toEnd, type FlowCall } from './engine.ts'
+import { FlowEngine, type FlowCall } from './engine.ts'
 import { FlowSweep } from './flow-sweep.ts'
 import { FlowWriter } from './flow-writer.ts'
 import { dataOf } from './member.ts'
+import { toEnd } from './member-end.ts'
 import { flowOf, listFlows, listMembers, showFlow } from './flow-record.ts'
 import { planFlow } from './plan.ts'
 import { queueFinder } from './queue-finder.ts'
@@ -52,10 +53,9 @@ export class AppFlows implements FlowView {
     const { clock, settings } = this.#tasks
     const options = checkFlow(given)
     const id = options.id ?? randomUUID()
-    const expires = options.expires instanceof Date ? clock.toStoreTime(timeOf(options.expires)) : options.expires
     const times = {
       now: clock.now(),
-      expires: expires === undefined ? null : options.expires instanceof Date ? expires : clock.now() + expires,
+      expires: toTime(options.expires, clock),
       ttl: options.resultTtl ?? settings.resultTtl
     }
     const planned = planFlow(this.#tasks, { id, shape, options, ...times })
@@ -138,7 +138,8 @@ export class AppFlows implements FlowView {
   async * membersToAsk (_request: FastifyRequest, found: FoundTask): AsyncGenerator<AuthorizeRecord> {
     const flow = flowOf(found)
     const { authorize } = found.stored.options.graph!
-    for (let cursor = '0'; ;) {
+    let cursor = '0'
+    do {
       const page = await this.#engine.call('read of a flow', () =>
         this.#engine.flowsOf(flow).page(flow.id, 'texts', cursor))
       const names = page!.entries.map(([node]) => node)
@@ -152,12 +153,17 @@ export class AppFlows implements FlowView {
         if (authorize !== undefined) return
       }
       cursor = page!.cursor
-      if (cursor === '0') return
-    }
+    } while (cursor !== '0')
   }
 
   lookAtDue (queue: string): Promise<number> {
     const quiet = this.#tasks.settings.stallInterval
     return new FlowSweep({ engine: this.#engine, home: queue, quiet, log: this.#log }).lookAtDue()
   }
+}
+
+/** On the store's clock. */
+function toTime (expires: number | Date | undefined, clock: AppTasks['clock']): number | null {
+  if (expires === undefined) return null
+  return expires instanceof Date ? clock.toStoreTime(timeOf(expires)) : clock.now() + expires
 }

@@ -7,13 +7,15 @@
  *
  * Each step may be repeated, by anybody. Whoever dies between two steps leaves the rest to the sweep: flow-sweep.ts.
  */
-import * as errors from '../errors.ts'
 import { makeMember } from './member.ts'
+import { toEnd } from './member-end.ts'
 import { decode, encode, isTerminal, type StoredTask } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
 import { endOfBatch } from '../store/batches.ts'
 import type { NewJob, Queue, RawTask } from '../store/contract.ts'
-import type { FlowCommand, FlowStage, MemberOutcome, QueueFlows, StepReply } from '../store/flow-contract.ts'
+import type {
+  FlowCommand, FlowStage, MemberOutcome, QueueFlows, ReadablePart, StepReply
+} from '../store/flow-contract.ts'
 import type { StoredMembership } from '../records/membership.ts'
 
 /** Repeats a call, or bounds it. Undefined if it was given up because the process closes. */
@@ -107,23 +109,33 @@ export class FlowEngine {
 
   #read (flow: FlowRef, part: 'nodes' | 'texts' | 'joins', names: string[]): Promise<Array<string | null> | undefined> {
     const known = flow.known?.[part]
-    if (known?.has(names[0]!)) return Promise.resolve(names.map(name => known.get(name) ?? null))
+    if (known && names.every(name => known.has(name))) return Promise.resolve(names.map(name => known.get(name)!))
     return this.call('read of a flow', () => this.flowsOf(flow).readMany(flow.id, part, names))
   }
 
   async #startNodes (flow: FlowRef, nodes: string[], join?: string): Promise<string[] | undefined> {
     for (let i = 0; i < nodes.length; i += BATCH) {
       const batch = nodes.slice(i, i + BATCH)
-      const entries = await this.#read(flow, 'nodes', batch)
-      const texts = await this.#read(flow, 'texts', batch)
-      if (!entries || !texts) return undefined
-      const lost = batch.filter((_node, k) => !entries[k] || !texts[k])
+      const [entries, texts, open] = await Promise.all([
+        this.#read(flow, 'nodes', batch), this.#read(flow, 'texts', batch), this.#areOpen(flow, batch)
+      ])
+      if (!entries || !texts || !open) return undefined
       const there = batch.flatMap((node, k) =>
-        entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
+        open[k] && entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
+      const lost = batch.filter((_node, k) => open[k] && !(entries[k] && texts[k]))
       if (!await this.#addAll(there.map(member => this.#toJob(flow, member, join)))) return undefined
       if (lost.length > 0) await this.ended(flow, lost.map(node => toEnd(node, '0', 'removed')))
     }
     return nodes
+  }
+
+  /**
+   * Whether nodes have started and not ended. One that has ended may have no record any more: its id is free, and it
+   * would run again. While a flow is being written all of them are open.
+   */
+  #areOpen (flow: FlowRef, nodes: string[]): Promise<boolean[] | undefined> {
+    if (flow.known) return Promise.resolve(nodes.map(() => true))
+    return this.call('read of a flow', () => this.flowsOf(flow).areOpen(flow.id, nodes))
   }
 
   #toJob (
@@ -152,13 +164,7 @@ export class FlowEngine {
 
   /** Cancels all members that have started and not ended. */
   async cancelOpen (flow: FlowRef): Promise<void> {
-    for (let cursor = '0'; ;) {
-      const page = await this.call('read of a flow', () => this.flowsOf(flow).pageOfNodes(flow.id, 'open', cursor))
-      if (!page) return
-      await this.#cancelNodes(flow, page.nodes, 'cancelling')
-      cursor = page.cursor
-      if (cursor === '0') return
-    }
+    await this.eachPageOfNodes(flow, 'open', nodes => this.#cancelNodes(flow, nodes, 'cancelling'))
   }
 
   async #cancelNodes (flow: FlowRef, nodes: string[], stage: FlowStage): Promise<void> {
@@ -166,7 +172,7 @@ export class FlowEngine {
       const batch = nodes.slice(i, i + CANCELS)
       const entries = await this.#read(flow, 'nodes', batch)
       if (!entries) return
-      const ends = await Promise.all(batch.map((node, k) => this.#cancelNode(flow, node, entries[k] ?? null, stage)))
+      const ends = await Promise.all(batch.map((node, k) => this.#cancelNode(flow, node, entries[k]!, stage)))
       const known = ends.filter(end => end !== null)
       if (known.length > 0) await this.ended(flow, known)
     }
@@ -207,30 +213,71 @@ export class FlowEngine {
 
   /** Sets how long the records of all members stay. False if the process closes. */
   async keepAll (flow: FlowRef, ms: (node: FlowNode) => number): Promise<boolean> {
-    for (let cursor = '0'; ;) {
-      const page = await this.call('read of a flow', () => this.flowsOf(flow).page(flow.id, 'nodes', cursor))
-      if (!page) return false
-      const byQueue = new Map<string, Array<[string, number]>>()
-      for (const [node, entry] of page.entries) {
-        const decoded = decodeNode(entry)
-        const own = byQueue.get(decoded.queue) ?? []
-        byQueue.set(decoded.queue, own)
-        own.push([memberId(flow.id, node, decoded.generation), ms(decoded)])
+    let isClosing = false
+    const readAll = await this.eachPage(flow, 'nodes', async entries => {
+      for (const [queue, members] of membersByQueue(flow, entries, ms)) {
+        isClosing ||= !await this.#keepMembers(queue, members)
       }
-      for (const [queue, members] of byQueue) {
-        for (let i = 0; i < members.length; i += BATCH) {
-          const batch = members.slice(i, i + BATCH)
-          const sent = await this.call('release of members', async () => {
-            await this.queueOf(queue).flows.keepMembers(batch)
-            return true
-          })
-          if (!sent) return false
-        }
-      }
-      cursor = page.cursor
-      if (cursor === '0') return true
-    }
+    })
+    return readAll && !isClosing
   }
+
+  async #keepMembers (queue: string, members: Array<[id: string, ms: number]>): Promise<boolean> {
+    for (let i = 0; i < members.length; i += BATCH) {
+      const batch = members.slice(i, i + BATCH)
+      const sent = await this.call('release of members', async () => {
+        await this.queueOf(queue).flows.keepMembers(batch)
+        return true
+      })
+      if (!sent) return false
+    }
+    return true
+  }
+
+  // Read page by page
+
+  /** Calls `use` with the entries of a part. False if the process closes before it has read all. */
+  eachPage (
+    flow: FlowRef, part: ReadablePart, use: (entries: Array<[name: string, entry: string]>) => Promise<unknown> | void
+  ): Promise<boolean> {
+    const read = (cursor: string): ReturnType<QueueFlows['page']> => this.flowsOf(flow).page(flow.id, part, cursor)
+    return this.#eachPage(read, ({ entries }) => use(entries))
+  }
+
+  /** The same for the nodes that have started and not ended, or that have not started. */
+  eachPageOfNodes (
+    flow: FlowRef, which: 'open' | 'pending', use: (nodes: string[]) => Promise<unknown> | void
+  ): Promise<boolean> {
+    const read = (cursor: string): ReturnType<QueueFlows['pageOfNodes']> =>
+      this.flowsOf(flow).pageOfNodes(flow.id, which, cursor)
+    return this.#eachPage(read, ({ nodes }) => use(nodes))
+  }
+
+  async #eachPage<Page extends { cursor: string }> (
+    read: (cursor: string) => Promise<Page>, use: (page: Page) => Promise<unknown> | void
+  ): Promise<boolean> {
+    let cursor = '0'
+    do {
+      const page = await this.call('read of a flow', () => read(cursor))
+      if (!page) return false
+      await use(page)
+      cursor = page.cursor
+    } while (cursor !== '0')
+    return true
+  }
+}
+
+function membersByQueue (
+  flow: FlowRef, entries: Array<[node: string, entry: string]>, ms: (node: FlowNode) => number
+): Map<string, Array<[id: string, ms: number]>> {
+  const byQueue = new Map<string, Array<[string, number]>>()
+  for (const [node, entry] of entries) {
+    const decoded = decodeNode(entry)
+    const own = byQueue.get(decoded.queue) ?? []
+    byQueue.set(decoded.queue, own)
+    own.push([memberId(flow.id, node, decoded.generation), ms(decoded)])
+  }
+  return byQueue
 }
 
 function readable ({ text }: RawTask): StoredTask | null {
@@ -239,21 +286,4 @@ function readable ({ text }: RawTask): StoredTask | null {
   } catch {
     return null
   }
-}
-
-/** The end of a member, in the words of the flow's error. */
-export function toEnd (
-  node: string, generation: string, outcome: MemberOutcome,
-  { key = node, task = 'unknown', message = '' }: { key?: string, task?: string, message?: string } = {}
-): FlowCommand & { name: 'end' } {
-  const told = outcome === 'failed' && message !== '' ? `failed: ${message}` : WORDS[outcome]
-  return { name: 'end', node, generation, outcome, message: new errors.FlowFailed(key, task, told).message }
-}
-
-const WORDS: Record<MemberOutcome, string> = {
-  succeeded: 'succeeded',
-  failed: 'failed',
-  cancelled: 'was cancelled',
-  expired: 'expired before a worker started it',
-  removed: 'was removed'
 }

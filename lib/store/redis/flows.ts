@@ -92,6 +92,11 @@ export class RedisFlows implements QueueFlows {
     return { cursor: next, nodes }
   }
 
+  async areOpen (id: string, nodes: string[]): Promise<boolean[]> {
+    const open = await this.#client.smismember(this.#keys.flow(id, 'open'), ...nodes)
+    return open.map(is => is === 1)
+  }
+
   takeDue (limit: number, ms: number): Promise<string[]> {
     return runQueueScript(this.#client, this.#keys, 'flow-due', [limit, ms])
   }

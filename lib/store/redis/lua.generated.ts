@@ -492,7 +492,7 @@ local function set_state(name)
 end
 local function read_node(node)
   local entry = redis.call('HGET', KEYS[7], node)
-  return string.match(entry or '', '^(%d+) ([01]) (%S+) ')
+  return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
 end
 local function begin_cancel(cause, code, message)
   if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
@@ -523,7 +523,6 @@ local function start_join(join)
     end
   end
   if not starts then return end
-  moved = 1
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
   if state ~= 'building' then entries[#entries + 1] = entry end
@@ -557,7 +556,8 @@ local function end_node(node, generation, outcome, message)
   end
 end
 local function seal()
-  if state ~= 'building' and state ~= 'reopening' then return end
+  if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
+  if state ~= 'building' and state ~= 'reopening' then return 0 end
   set_state('running')
   for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
     if string.sub(entry, 1, 1) == 'W' then
@@ -567,6 +567,7 @@ local function seal()
       entries[#entries + 1] = join
     end
   end
+  return 1
 end
 local function add_node(node, entry, record, parent, generation)
   local current, _, joins = read_node(parent)
@@ -632,7 +633,7 @@ while at <= #ARGV do
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
-  elseif name == 'seal' then seal()
+  elseif name == 'seal' then done = seal()
   elseif name == 'cancel' then begin_cancel(a, b, c)
   elseif name == 'add' then done = add_node(a, b, c, d, e)
   elseif name == 'reopen' then done = reopen(a)
@@ -723,7 +724,10 @@ return { state, more, cancels, ends, done, unpack(entries) }`,
   'flow-write': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HGET', KEYS[1], 'state')
-if state ~= 'building' and state ~= 'reopening' then return state or 'gone' end
+if state ~= 'building' and state ~= 'reopening' then
+  local is_given_up = redis.call('HGET', KEYS[1], 'code') == 'FST_TASKS_FLOW_INCOMPLETE'
+  return is_given_up and 'gone' or state or 'gone'
+end
 redis.call('HSET', KEYS[1], 'changed', now)
 local at = 5
 local function take(count, step)

@@ -8,7 +8,7 @@ ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms fro
       end node, generation, outcome, message | ready join | start node | done entry of todo | seal
       cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
-      what the last add, reopen or remove did: 1 done, 0 was done before, -1 refused,
+      what the last seal, add, reopen or remove did: 1 done, 0 was done before, -1 refused,
       entries of todo that the caller has to carry out, ... }
 
 Guarantees:
@@ -30,6 +30,7 @@ if not state then
 end
 redis.call('HSET', KEYS[6], 'changed', now)
 
+-- moved: how many members it has, or how many have ended, is not what it was.
 local more, cancels, ends, done, moved = 0, 0, 0, 0, 0
 local entries, skips = {}, {}
 local function set_state(name)
@@ -37,10 +38,10 @@ local function set_state(name)
   redis.call('HSET', KEYS[6], 'state', name)
 end
 
--- Generation, whether it may fail, and its joins as a list: see flow-node.ts.
+-- Generation, whether it may fail, and its joins as a list: see flow-node.ts. One whose entry is lost ends as removed.
 local function read_node(node)
   local entry = redis.call('HGET', KEYS[7], node)
-  return string.match(entry or '', '^(%d+) ([01]) (%S+) ')
+  return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
 end
 
 local function begin_cancel(cause, code, message)
@@ -76,7 +77,6 @@ local function start_join(join)
     end
   end
   if not starts then return end
-  moved = 1
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
   if state ~= 'building' then entries[#entries + 1] = entry end
@@ -118,7 +118,9 @@ end
 
 -- What was ready while the flow was being built waits for its records: W. Now they are written.
 local function seal()
-  if state ~= 'building' and state ~= 'reopening' then return end
+  -- Others have given it up: who writes it was too slow.
+  if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
+  if state ~= 'building' and state ~= 'reopening' then return 0 end
   set_state('running')
   for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
     if string.sub(entry, 1, 1) == 'W' then
@@ -128,6 +130,7 @@ local function seal()
       entries[#entries + 1] = join
     end
   end
+  return 1
 end
 
 local function add_node(node, entry, record, parent, generation)
@@ -201,7 +204,7 @@ while at <= #ARGV do
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
-  elseif name == 'seal' then seal()
+  elseif name == 'seal' then done = seal()
   elseif name == 'cancel' then begin_cancel(a, b, c)
   elseif name == 'add' then done = add_node(a, b, c, d, e)
   elseif name == 'reopen' then done = reopen(a)

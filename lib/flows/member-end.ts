@@ -1,0 +1,22 @@
+/**
+ * The end of a member, as its flow is told it.
+ */
+import * as errors from '../errors.ts'
+import type { FlowCommand, MemberOutcome } from '../store/flow-contract.ts'
+
+/** The end of a member, in the words of the flow's error. */
+export function toEnd (
+  node: string, generation: string, outcome: MemberOutcome,
+  { key = node, task = 'unknown', message = '' }: { key?: string, task?: string, message?: string } = {}
+): FlowCommand & { name: 'end' } {
+  const told = outcome === 'failed' && message !== '' ? `failed: ${message}` : WORDS[outcome]
+  return { name: 'end', node, generation, outcome, message: new errors.FlowFailed(key, task, told).message }
+}
+
+const WORDS: Record<MemberOutcome, string> = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'was cancelled',
+  expired: 'expired before a worker started it',
+  removed: 'was removed'
+}
