@@ -1673,6 +1673,27 @@ const shields: Shield[] = [
     without: 'string.match(entry or \'\',',
     test: 'flows/lost'
   },
+  {
+    against: 'the enqueue of a flow succeeds whose writer has died: it is removed',
+    file: 'flows/app-flows.js',
+    shield: 'if (await this.#isWhole(flowOf(found)))',
+    without: 'if (true)',
+    test: 'flows/sweep'
+  },
+  {
+    against: 'a flow is looked at ten at a time, every five seconds',
+    file: 'worker/timekeeper.js',
+    shield: 'await this.#options.sweep.lookAtDue() === FLOWS',
+    without: 'await this.#options.sweep.lookAtDue() < 0',
+    test: 'flows/sweep'
+  },
+  {
+    against: 'the records of the earlier tries of a flow stay for its longest life',
+    file: 'flows/engine.js',
+    shield: 'let generation = 0; generation <=',
+    without: 'let generation = decoded.generation; generation <=',
+    test: 'flows/sweep'
+  },
   // End of: flows
   {
     against: 'Node warns of a Connection header in HTTP/2',

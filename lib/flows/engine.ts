@@ -267,6 +267,7 @@ export class FlowEngine {
   }
 }
 
+/** With those of earlier generations: a retry has kept them too. */
 function membersByQueue (
   flow: FlowRef, entries: Array<[node: string, entry: string]>, ms: (node: FlowNode) => number
 ): Map<string, Array<[id: string, ms: number]>> {
@@ -275,7 +276,9 @@ function membersByQueue (
     const decoded = decodeNode(entry)
     const own = byQueue.get(decoded.queue) ?? []
     byQueue.set(decoded.queue, own)
-    own.push([memberId(flow.id, node, decoded.generation), ms(decoded)])
+    for (let generation = 0; generation <= decoded.generation; generation++) {
+      own.push([memberId(flow.id, node, generation), ms(decoded)])
+    }
   }
   return byQueue
 }

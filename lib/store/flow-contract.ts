@@ -79,7 +79,9 @@ export interface FlowProgress {
   startedAt: number
   changedAt: number
   deadline: number
+  /** Why it does not succeed, and the code of its error. Empty if it may. */
   cause: string
+  code: string
   attempt: number
   now: number
   nodes: number

@@ -6,8 +6,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
+import { FLOWS, type FlowSweep } from '../flows/flow-sweep.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
-import type { FlowSweep } from '../flows/flow-sweep.ts'
 import type { Ticker } from '../schedules/ticker.ts'
 import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
@@ -84,7 +84,12 @@ export class Timekeeper {
 
   /** Not awaited: it may take long, and delayed tasks are due meanwhile. */
   async #sweepFlows (): Promise<void> {
-    await this.#repeater.turn('look for flows', async () => { await this.#options.sweep.lookAtDue() })
+    let hasLooked = false
+    await this.#repeater.turn('look for flows', async () => {
+      while (!this.#stopped && await this.#options.sweep.lookAtDue() === FLOWS) { /* there may be more */ }
+      hasLooked = true
+    })
+    if (hasLooked) this.#look() // when is the next one due?
   }
 
   /** Looks again for the tick that follows. Not if this one stays due: a schedule that cannot be read would spin. */

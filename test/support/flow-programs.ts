@@ -245,7 +245,7 @@ export const knownPrograms: Call[][] = [
   ],
   [
     calls.begin(plain), step({ name: 'cancel', cause: 'failed', code: 'FST_TASKS_FLOW_INCOMPLETE', message: 'half' }),
-    step({ name: 'forget' }), calls.begin(plain)
+    calls.write({ id: 'f', ...written }), step({ name: 'seal' }), step({ name: 'forget' }), calls.begin(plain)
   ],
   [
     queueCalls.add({ id: 'a' }), calls.memberStates(['a', 'b']), calls.finish('failed'), calls.memberStates(['a']),

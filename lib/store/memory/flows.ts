@@ -89,6 +89,7 @@ export class MemoryFlows implements QueueFlows {
       changedAt,
       deadline,
       cause: cause?.outcome ?? '',
+      code: cause?.code ?? '',
       attempt,
       now: this.#host.now(),
       nodes: nodes.size,

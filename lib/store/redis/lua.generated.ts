@@ -462,13 +462,14 @@ for i, id in ipairs(ids) do
 end
 if #ids > 0 then redis.call('ZADD', KEYS[1], unpack(scored)) end
 return ids`,
-  'flow-read': String.raw`local found = redis.call('HMGET', KEYS[1], 'state', 'final', 'started', 'changed', 'deadline', 'cause', 'attempt')
+  'flow-read': String.raw`local found = redis.call('HMGET', KEYS[1], 'state', 'final', 'started', 'changed', 'deadline', 'cause', 'code',
+  'attempt')
 if not found[1] then return false end
-for i = 2, 7 do found[i] = found[i] or '' end
+for i = 2, 8 do found[i] = found[i] or '' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-found[8] = now
-for i = 2, 4 do found[i + 7] = redis.call(i == 2 and 'HLEN' or 'SCARD', KEYS[i]) end
+found[9] = now
+for i = 2, 4 do found[i + 8] = redis.call(i == 2 and 'HLEN' or 'SCARD', KEYS[i]) end
 for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[5], ARGV[1])) do found[#found + 1] = entry end
 return found`,
   'flow-step': String.raw`local time = redis.call('TIME')
@@ -717,7 +718,7 @@ if can_end and more == 0 and redis.call('EXISTS', KEYS[9], KEYS[10]) == 0 then
 end
 local deadline = tonumber(redis.call('HGET', KEYS[6], 'deadline'))
 local look = ARGV[3] == '' and deadline or math.min(deadline, now + ARGV[3])
-if state ~= 'finally' and deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
+if deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
 redis.call('ZADD', KEYS[3], string.format('%.0f', look), id)
 if moved == 1 and ends == 0 then publish_if_watched(KEYS[2], ARGV[2], id, 'progress') end
 return { state, more, cancels, ends, done, unpack(entries) }`,

@@ -294,7 +294,7 @@ if can_end and more == 0 and redis.call('EXISTS', KEYS[9], KEYS[10]) == 0 then
 end
 local deadline = tonumber(redis.call('HGET', KEYS[6], 'deadline'))
 local look = ARGV[3] == '' and deadline or math.min(deadline, now + ARGV[3])
-if state ~= 'finally' and deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
+if deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
 redis.call('ZADD', KEYS[3], string.format('%.0f', look), id)
 if moved == 1 and ends == 0 then publish_if_watched(KEYS[2], ARGV[2], id, 'progress') end
 return { state, more, cancels, ends, done, unpack(entries) }
