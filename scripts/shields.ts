@@ -1689,10 +1689,31 @@ const shields: Shield[] = [
   },
   {
     against: 'the records of the earlier tries of a flow stay for its longest life',
-    file: 'flows/engine.js',
+    file: 'flows/flow-pages.js',
     shield: 'let generation = 0; generation <=',
     without: 'let generation = decoded.generation; generation <=',
     test: 'flows/sweep'
+  },
+  {
+    against: 'a task of somebody else is taken for a member of a flow',
+    file: 'flows/engine.js',
+    shield: '!isMemberOf(readable(found), flow.id)',
+    without: 'false',
+    test: 'flows/members'
+  },
+  {
+    against: 'a member reads the result of a task that is no member',
+    file: 'flows/member-context.js',
+    shield: 'isMemberOf(stored, flow.id) ? stored : null',
+    without: 'stored',
+    test: 'flows/members'
+  },
+  {
+    against: 'a flow that is being written is visible to those that some of its members refuse',
+    file: 'flows/app-flows.js',
+    shield: '!await this.#isWhole(flow)',
+    without: 'false',
+    test: 'flows/lost'
   },
   // End of: flows
   {

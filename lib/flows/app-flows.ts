@@ -161,6 +161,8 @@ export class AppFlows implements FlowView {
   async * membersToAsk (_request: FastifyRequest, found: FoundTask): AsyncGenerator<AuthorizeRecord> {
     const flow = flowOf(found)
     const { authorize } = found.stored.options.graph!
+    // Not all of its members are known yet: nobody sees it.
+    if (!isTerminal(found.stored.status) && !await this.#isWhole(flow)) return
     let cursor = '0'
     do {
       const page = await this.#engine.call('read of a flow', () =>

@@ -7,8 +7,9 @@
  *
  * Each step may be repeated, by anybody. Whoever dies between two steps leaves the rest to the sweep: flow-sweep.ts.
  */
-import { makeMember } from './member.ts'
-import { toEnd } from './member-end.ts'
+import { eachPage, membersByQueue } from './flow-pages.ts'
+import { isMemberOf, makeMember } from './member.ts'
+import { toEnd, toTakenEnd } from './member-end.ts'
 import { decode, encode, isTerminal, type StoredTask } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
 import { endOfBatch } from '../store/batches.ts'
@@ -39,6 +40,9 @@ export interface FlowRef {
   /** Entries of nodes and texts of members, by node: while the flow is being written. */
   known?: { nodes: Map<string, string>, texts: Map<string, string>, joins: Map<string, string> }
 }
+
+/** A member that is about to start. */
+interface MemberJob { queue: string, task: string, flow: StoredMembership, job: NewJob }
 
 /** Bounds one Lua call. */
 const BATCH = 500
@@ -107,8 +111,8 @@ export class FlowEngine {
     return join ? this.#startNodes(flow, decodeJoin(join).targets, name) : []
   }
 
-  #read (flow: FlowRef, part: 'nodes' | 'texts' | 'joins', names: string[]): Promise<Array<string | null> | undefined> {
-    const known = flow.known?.[part]
+  #read (flow: FlowRef, part: ReadablePart, names: string[]): Promise<Array<string | null> | undefined> {
+    const known = part === 'ends' ? undefined : flow.known?.[part]
     if (known && names.every(name => known.has(name))) return Promise.resolve(names.map(name => known.get(name)!))
     return this.call('read of a flow', () => this.flowsOf(flow).readMany(flow.id, part, names))
   }
@@ -123,8 +127,10 @@ export class FlowEngine {
       const there = batch.flatMap((node, k) =>
         open[k] && entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
       const lost = batch.filter((_node, k) => open[k] && !(entries[k] && texts[k]))
-      if (!await this.#addAll(there.map(member => this.#toJob(flow, member, join)))) return undefined
-      if (lost.length > 0) await this.ended(flow, lost.map(node => toEnd(node, '0', 'removed')))
+      const taken = await this.#addAll(there.map(member => this.#toJob(flow, member, join)))
+      if (!taken) return undefined
+      const removed = lost.map(node => toEnd(node, '0', 'removed'))
+      await this.ended(flow, [...removed, ...taken.map(({ flow, task }) => toTakenEnd(flow, task))])
     }
     return nodes
   }
@@ -140,24 +146,33 @@ export class FlowEngine {
 
   #toJob (
     { id, home, life }: FlowRef, { node, entry, text }: { node: string, entry: string, text: string }, join?: string
-  ): { queue: string, job: NewJob } {
-    const { generation, key, queue } = decodeNode(entry)
+  ): MemberJob {
+    const { generation, key, queue, task } = decodeNode(entry)
     const flow: StoredMembership =
       { id, home, node, generation, ...(join === undefined ? {} : { join }), key, keep: life }
-    return { queue, job: makeMember(text, memberId(id, node, generation), flow, this.#options.now()) }
+    return { queue, flow, task, job: makeMember(text, memberId(id, node, generation), flow, this.#options.now()) }
   }
 
-  async #addAll (jobs: Array<{ queue: string, job: NewJob }>): Promise<boolean> {
+  /** Returns those that cannot be started: a task of somebody else has their id. Undefined if the process closes. */
+  async #addAll (jobs: MemberJob[]): Promise<MemberJob[] | undefined> {
+    const taken: MemberJob[] = []
     for (const name of new Set(jobs.map(({ queue }) => queue))) {
-      const own = jobs.filter(({ queue }) => queue === name).map(({ job }) => job)
+      const own = jobs.filter(({ queue }) => queue === name)
       for (let start = 0, end = 0; start < own.length; start = end) {
-        end = endOfBatch(own, start, BATCH, ({ text }) => text.length)
+        end = endOfBatch(own, start, BATCH, ({ job }) => job.text.length)
         const batch = own.slice(start, end)
-        // An id that is taken was added before.
-        if (!await this.call('start of members', () => this.queueOf(name).addMany(batch))) return false
+        const added = await this.call('start of members', () => this.queueOf(name).addMany(batch.map(({ job }) => job)))
+        if (!added) return undefined
+        for (const [i, member] of batch.entries()) if (!added[i] && await this.#isStrange(member)) taken.push(member)
       }
     }
-    return true
+    return taken
+  }
+
+  /** An id that is taken was added before, or a task that is no member has it. */
+  async #isStrange ({ queue, job: { id }, flow }: MemberJob): Promise<boolean> {
+    const found = await this.call('read of a member', () => this.queueOf(queue).readTask(id))
+    return found !== undefined && found !== null && !isMemberOf(readable(found), flow.id)
   }
 
   // Cancel
@@ -186,15 +201,15 @@ export class FlowEngine {
     const { queue, generation, ttl, key, task } = decodeNode(entry)
     const id = memberId(flow.id, node, generation)
     const keep = stage === 'cancelling' ? flow.life : ttl
-    const outcome = await this.call('cancel of a member', () => this.#cancelTask(this.queueOf(queue), id, keep))
+    const outcome = await this.call('cancel of a member', () => this.#cancelTask(flow, this.queueOf(queue), id, keep))
     return outcome ? toEnd(node, String(generation), outcome, { key, task }) : null
   }
 
-  async #cancelTask (queue: Queue, id: string, keep: number): Promise<MemberOutcome | null> {
+  async #cancelTask (flow: FlowRef, queue: Queue, id: string, keep: number): Promise<MemberOutcome | null> {
     for (;;) {
       const found = await queue.readTask(id)
       const stored = found && readable(found)
-      if (!found || !stored) return 'cancelled'
+      if (!found || !stored || !isMemberOf(stored, flow.id)) return 'cancelled'
       if (isTerminal(stored.status)) return stored.status
       const after = encode({ ...stored, status: 'cancelled', finishedAt: this.#options.now() })
       const reply = await queue.cancel(id, found.raw, after, keep)
@@ -215,7 +230,11 @@ export class FlowEngine {
   async keepAll (flow: FlowRef, ms: (node: FlowNode) => number): Promise<boolean> {
     let isClosing = false
     const readAll = await this.eachPage(flow, 'nodes', async entries => {
-      for (const [queue, members] of membersByQueue(flow, entries, ms)) {
+      const ends = await this.#read(flow, 'ends', entries.map(([node]) => node))
+      if (!ends) isClosing = true
+      // The id of one that was removed may be somebody else's.
+      const kept = entries.filter((_entry, i) => ends?.[i] !== 'removed')
+      for (const [queue, members] of membersByQueue(flow, kept, ms)) {
         isClosing ||= !await this.#keepMembers(queue, members)
       }
     })
@@ -241,7 +260,7 @@ export class FlowEngine {
     flow: FlowRef, part: ReadablePart, use: (entries: Array<[name: string, entry: string]>) => Promise<unknown> | void
   ): Promise<boolean> {
     const read = (cursor: string): ReturnType<QueueFlows['page']> => this.flowsOf(flow).page(flow.id, part, cursor)
-    return this.#eachPage(read, ({ entries }) => use(entries))
+    return eachPage(cursor => this.call('read of a flow', () => read(cursor)), ({ entries }) => use(entries))
   }
 
   /** The same for the nodes that have started and not ended, or that have not started. */
@@ -250,37 +269,8 @@ export class FlowEngine {
   ): Promise<boolean> {
     const read = (cursor: string): ReturnType<QueueFlows['pageOfNodes']> =>
       this.flowsOf(flow).pageOfNodes(flow.id, which, cursor)
-    return this.#eachPage(read, ({ nodes }) => use(nodes))
+    return eachPage(cursor => this.call('read of a flow', () => read(cursor)), ({ nodes }) => use(nodes))
   }
-
-  async #eachPage<Page extends { cursor: string }> (
-    read: (cursor: string) => Promise<Page>, use: (page: Page) => Promise<unknown> | void
-  ): Promise<boolean> {
-    let cursor = '0'
-    do {
-      const page = await this.call('read of a flow', () => read(cursor))
-      if (!page) return false
-      await use(page)
-      cursor = page.cursor
-    } while (cursor !== '0')
-    return true
-  }
-}
-
-/** With those of earlier generations: a retry has kept them too. */
-function membersByQueue (
-  flow: FlowRef, entries: Array<[node: string, entry: string]>, ms: (node: FlowNode) => number
-): Map<string, Array<[id: string, ms: number]>> {
-  const byQueue = new Map<string, Array<[string, number]>>()
-  for (const [node, entry] of entries) {
-    const decoded = decodeNode(entry)
-    const own = byQueue.get(decoded.queue) ?? []
-    byQueue.set(decoded.queue, own)
-    for (let generation = 0; generation <= decoded.generation; generation++) {
-      own.push([memberId(flow.id, node, generation), ms(decoded)])
-    }
-  }
-  return byQueue
 }
 
 function readable ({ text }: RawTask): StoredTask | null {

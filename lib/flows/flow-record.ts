@@ -104,7 +104,7 @@ async function memberRecord (
   const { queue, generation, key, task } = decodeNode(entry)
   const id = memberId(flow.record.id, node, generation)
   const record = tasks.queues.has(queue) ? await tasks.status(id, queue) : await readElsewhere(engine, queue, id)
-  if (record) return record
+  if (record?.flow?.id === flow.record.id) return record
   // 'skipped' and 'removed' are no states of tasks: such a member will never run.
   const state: TaskState = end === null ? 'waiting' : end === 'expired' || end === 'failed' ? end : 'cancelled'
   return {

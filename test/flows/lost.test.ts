@@ -124,6 +124,16 @@ t.test('members that are not known any more agree to nothing', async t => {
   t.equal(await codeNow(), 404)
 })
 
+t.test('nobody sees a flow that is still being written: not all of its members are known', async t => {
+  const { app, redis, key } = await fixture(t)
+  const handle = await app.tasks.enqueueFlow(group(member('mine'), member('x')))
+  const codeNow = async (): Promise<number> => (await app.inject({ url: handle.location! })).statusCode
+  t.equal(await codeNow(), 200)
+  await redis.hset(key(`flow:${handle.id}`), 'state', 'building')
+  t.equal(await codeNow(), 404)
+  t.ok(await app.tasks.status(handle.id), 'but for the app itself')
+})
+
 t.test('members in a queue that an app does not know', async t => {
   const { app, prefix } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(group(member('x'), member('far')))

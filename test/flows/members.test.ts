@@ -102,6 +102,24 @@ t.test('the times of a signature count from the start of its member, a Date is a
   t.match(await handle.status(), { state: 'succeeded' })
 })
 
+t.test('a task of somebody else has the id of a member: the member fails, and nobody reads that task', async t => {
+  const { app, enqueue } = await fixture(t)
+  for (const node of [0, 1]) await app.tasks.enqueue('x', 'secret', { id: `mine.${node}` })
+  const handle = await enqueue(chain(member('x', 1, MAY), member('read')), { id: 'mine' })
+  t.match(await errorOf(handle.result(LONG)), { message: /Member "1" \(read\).* another task has its id/ })
+  const isKept = async (): Promise<void> => {
+    t.match(await app.tasks.status('mine.1'), { state: 'succeeded', result: 'secret', flow: null })
+  }
+  await isKept()
+  t.match((await app.tasks.list({ flow: 'mine' })).tasks, [{ result: null }, { result: null }])
+  await app.tasks.retry('mine')
+  t.ok(await handle.result(LONG), 'a retry has an id of its own')
+  await isKept()
+  await app.tasks.enqueue('x', 'secret', { id: 'other.0' })
+  const other = await enqueue(chain(member('x', 1, MAY), member('read')), { id: 'other' })
+  t.match((await other.result(LONG)).previous, { status: 'rejected', reason: { message: 'The task was removed' } })
+})
+
 t.test('a flow that has ended but for its last task cannot be cancelled any more', async t => {
   const { enqueue, gate, started } = await fixture(t)
   const handle = await enqueue(member('x', 1), { finally: member('slow') })
