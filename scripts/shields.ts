@@ -1715,6 +1715,13 @@ const shields: Shield[] = [
     without: 'false',
     test: 'flows/lost'
   },
+  {
+    against: 'a seal of a large flow holds up Redis',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: '\'[W!\', \'BYLEX\', \'LIMIT\', 0, SLICE)',
+    without: '\'[W!\', \'BYLEX\')',
+    test: 'flows/sweep'
+  },
   // End of: flows
   {
     against: 'Node warns of a Connection header in HTTP/2',

@@ -145,6 +145,33 @@ t.test('an id of one\'s own whose flow is half written: its enqueue waits until 
   t.equal(many.filter(({ created }) => created).length, 1)
 })
 
+t.test('a seal starts some joins at a time, and whoever goes on starts the rest', async t => {
+  const { redis, key, flows } = await fixture(t)
+  const joins = Array.from({ length: 1_100 }, (_, i) => String(i + 1))
+  const record = '{"data":{"name":"flow"},"options":{"timestamp":1,"attempts":1,"graph":{"tasks":["x"],"life":60000}}'
+  await flows.begin({ id: 'f', record, ttl: 9_000, life: 60_000, failFast: true, expires: null, final: null }, 60_000)
+  await flows.write('f', {
+    nodes: [['0', `0 0 ${joins.join(',')} ["q","x","0",0]`]], texts: [], joins: [['0', '0 null']], edges: []
+  })
+  for (let i = 0; i < joins.length; i += 500) {
+    const some = joins.slice(i, i + 500)
+    await flows.write('f', {
+      nodes: some.map(join => [join, '0 0 - ["q","x","0",0]']),
+      texts: [],
+      edges: [],
+      joins: some.map(join => [join, `${join} "0"`])
+    })
+  }
+  await flows.step('f', [{ name: 'ready', join: '0' }], 60_000)
+  const end = { name: 'end', node: '0', generation: '0', outcome: 'succeeded', message: '' } as const
+  t.same((await flows.step('f', [end], 60_000)).starts, [], 'they wait for the seal')
+  const steps = [await flows.step('f', [{ name: 'seal' }], 60_000)]
+  while (steps.at(-1)!.more) steps.push(await flows.step('f', [], 60_000))
+  t.same(steps.map(({ starts }) => starts.length), [500, 500, 100])
+  t.equal(new Set(steps.flatMap(({ starts }) => starts)).size, 1_100)
+  t.equal(await redis.zcard(key('flow:f:edges')), 0)
+})
+
 t.test('all flows that are due are looked at, however many they are', async t => {
   const { redis, key, work } = await fixture(t)
   await redis.zadd(key('flows'), ...Array.from({ length: 95 }, (_, i) => [0, `ghost-${i}`]).flat())

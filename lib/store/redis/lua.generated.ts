@@ -526,15 +526,18 @@ local function start_join(join)
   if not starts then return end
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
-  if state ~= 'building' then entries[#entries + 1] = entry end
+  if state == 'building' then redis.call('ZADD', KEYS[11], 0, 'W ' .. join) else entries[#entries + 1] = entry end
+end
+local function on_written(join)
+  if redis.call('SREM', KEYS[12], 'W' .. join) == 0 then return end
+  redis.call('ZREM', KEYS[11], 'W ' .. join)
+  redis.call('SADD', KEYS[12], 'J' .. join)
+  entries[#entries + 1] = 'J' .. join
 end
 local function start_written(join)
   if state ~= 'running' and state ~= 'building' then return end
   start_join(join)
-  if redis.call('SREM', KEYS[12], 'W' .. join) == 1 then
-    redis.call('SADD', KEYS[12], 'J' .. join)
-    entries[#entries + 1] = 'J' .. join
-  end
+  on_written(join)
 end
 local function start_node(node)
   if state ~= 'running' or redis.call('SREM', KEYS[10], node) == 0 then return end
@@ -560,14 +563,6 @@ local function seal()
   if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
   if state ~= 'building' and state ~= 'reopening' then return 0 end
   set_state('running')
-  for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
-    if string.sub(entry, 1, 1) == 'W' then
-      local join = 'J' .. string.sub(entry, 2)
-      redis.call('SADD', KEYS[12], join)
-      redis.call('SREM', KEYS[12], entry)
-      entries[#entries + 1] = join
-    end
-  end
   return 1
 end
 local function add_node(node, entry, record, parent, generation)
@@ -643,6 +638,11 @@ while at <= #ARGV do
   end
 end
 if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
+local function start_sealed()
+  local ready = redis.call('ZRANGE', KEYS[11], '[W ', '[W!', 'BYLEX', 'LIMIT', 0, SLICE)
+  for _, entry in ipairs(ready) do on_written(string.sub(entry, 3)) end
+  if #ready == SLICE then more = 1 end
+end
 local function skip_all()
   local left = SLICE
   if redis.call('HGET', KEYS[6], 'skips') == '1' then
@@ -710,6 +710,7 @@ local function start_finally()
   redis.call('SADD', KEYS[12], 'Nfinally')
   entries[#entries + 1] = 'Nfinally'
 end
+if state == 'running' then start_sealed() end
 if #skips > 0 or state == 'running' or state == 'building' then skip_all() end
 if state == 'cancelling' then drop_pending() end
 local can_end = state == 'running' or state == 'cancelling' or state == 'finally'

@@ -17,7 +17,7 @@ Guarantees:
 2. The call that empties open and pending ends the flow, or starts its node "finally". There is no counter.
 3. What a caller is told to carry out is in todo until it says that it is done.
 4. A Redis that is out of memory refuses the first write, and none after it.
-Cost: at most 500 nodes are moved by a join, skipped or dropped in a call.
+Cost: at most 500 nodes are moved by a join, skipped or dropped, and 500 joins started by a seal in a call.
 ]]
 -- @include now
 -- @include publish
@@ -79,17 +79,22 @@ local function start_join(join)
   if not starts then return end
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
-  if state ~= 'building' then entries[#entries + 1] = entry end
+  -- By name too, so that a seal finds some of them at a time.
+  if state == 'building' then redis.call('ZADD', KEYS[11], 0, 'W ' .. join) else entries[#entries + 1] = entry end
 end
 
--- The caller has written the records of the nodes.
+-- The records of the nodes of a join are written.
+local function on_written(join)
+  if redis.call('SREM', KEYS[12], 'W' .. join) == 0 then return end
+  redis.call('ZREM', KEYS[11], 'W ' .. join)
+  redis.call('SADD', KEYS[12], 'J' .. join)
+  entries[#entries + 1] = 'J' .. join
+end
+
 local function start_written(join)
   if state ~= 'running' and state ~= 'building' then return end
   start_join(join)
-  if redis.call('SREM', KEYS[12], 'W' .. join) == 1 then
-    redis.call('SADD', KEYS[12], 'J' .. join)
-    entries[#entries + 1] = 'J' .. join
-  end
+  on_written(join)
 end
 
 -- A node that is in no join.
@@ -116,20 +121,11 @@ local function end_node(node, generation, outcome, message)
   end
 end
 
--- What was ready while the flow was being built waits for its records: W. Now they are written.
 local function seal()
   -- Others have given it up: who writes it was too slow.
   if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
   if state ~= 'building' and state ~= 'reopening' then return 0 end
   set_state('running')
-  for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
-    if string.sub(entry, 1, 1) == 'W' then
-      local join = 'J' .. string.sub(entry, 2)
-      redis.call('SADD', KEYS[12], join)
-      redis.call('SREM', KEYS[12], entry)
-      entries[#entries + 1] = join
-    end
-  end
   return 1
 end
 
@@ -214,6 +210,13 @@ while at <= #ARGV do
 end
 if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
 
+-- What was ready while the flow was being built waits for its records: W. Since the seal they are written.
+local function start_sealed()
+  local ready = redis.call('ZRANGE', KEYS[11], '[W ', '[W!', 'BYLEX', 'LIMIT', 0, SLICE)
+  for _, entry in ipairs(ready) do on_written(string.sub(entry, 3)) end
+  if #ready == SLICE then more = 1 end
+end
+
 -- Nodes behind one that failed never start.
 local function skip_all()
   local left = SLICE
@@ -286,6 +289,7 @@ local function start_finally()
   entries[#entries + 1] = 'Nfinally'
 end
 
+if state == 'running' then start_sealed() end
 if #skips > 0 or state == 'running' or state == 'building' then skip_all() end
 if state == 'cancelling' then drop_pending() end
 local can_end = state == 'running' or state == 'cancelling' or state == 'finally'
