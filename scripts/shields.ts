@@ -1683,8 +1683,8 @@ const shields: Shield[] = [
   {
     against: 'a flow is looked at ten at a time, every five seconds',
     file: 'worker/timekeeper.js',
-    shield: 'await this.#options.sweep.lookAtDue() === FLOWS',
-    without: 'await this.#options.sweep.lookAtDue() < 0',
+    shield: 'if (hasLooked && !this.#stopped)',
+    without: 'if (false)',
     test: 'flows/sweep'
   },
   {

@@ -15,7 +15,7 @@ import { decodeNode, memberId } from '../store/flow-node.ts'
 import type { FlowCommand, FlowProgress } from '../store/flow-contract.ts'
 
 /** Flows of one look. */
-export const FLOWS = 10
+const FLOWS = 10
 const MIN_KEEP_MS = 3_600_000
 
 export interface FlowSweepOptions {

@@ -6,8 +6,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
-import { FLOWS, type FlowSweep } from '../flows/flow-sweep.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
+import type { FlowSweep } from '../flows/flow-sweep.ts'
 import type { Ticker } from '../schedules/ticker.ts'
 import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
@@ -86,10 +86,10 @@ export class Timekeeper {
   async #sweepFlows (): Promise<void> {
     let hasLooked = false
     await this.#repeater.turn('look for flows', async () => {
-      while (!this.#stopped && await this.#options.sweep.lookAtDue() === FLOWS) { /* there may be more */ }
+      await this.#options.sweep.lookAtDue()
       hasLooked = true
     })
-    if (hasLooked) this.#look() // when is the next one due?
+    if (hasLooked && !this.#stopped) this.#look() // there may be more, or another is due soon
   }
 
   /** Looks again for the tick that follows. Not if this one stays due: a schedule that cannot be read would spin. */
