@@ -1672,6 +1672,85 @@ const shields: Shield[] = [
     without: 'if (false)',
     test: 'flows/seen'
   },
+  // flows
+  {
+    against: 'a retry of a flow runs a member again that succeeded, whose record is gone',
+    file: 'flows/engine.js',
+    shield: 'open[k] && entries[k] && texts[k] ?',
+    without: 'entries[k] && texts[k] ?',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'an enqueue of a flow succeeds that others have given up, at a write',
+    file: 'store/redis/lua/flow-write.lua',
+    shield: 'return is_given_up and \'gone\' or state or \'gone\'',
+    without: 'return state or \'gone\'',
+    test: 'store/memory-flows'
+  },
+  {
+    against: 'an enqueue of a flow succeeds that others have given up',
+    file: 'flows/flow-writer.js',
+    shield: 'if (stage === \'gone\')',
+    without: 'if (false)',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'a flow never ends, because nobody knows any more what one of its members is',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: 'string.match(entry or \'0 0 - \',',
+    without: 'string.match(entry or \'\',',
+    test: 'flows/lost'
+  },
+  {
+    against: 'the enqueue of a flow succeeds whose writer has died: it is removed',
+    file: 'flows/app-flows.js',
+    shield: 'if (await this.#isWhole(flowOf(found)))',
+    without: 'if (true)',
+    test: 'flows/sweep'
+  },
+  {
+    against: 'a flow is looked at ten at a time, every five seconds',
+    file: 'worker/timekeeper.js',
+    shield: 'if (hasLooked && !this.#stopped)',
+    without: 'if (false)',
+    test: 'flows/sweep'
+  },
+  {
+    against: 'the records of the earlier tries of a flow stay for its longest life',
+    file: 'flows/flow-pages.js',
+    shield: 'let generation = 0; generation <=',
+    without: 'let generation = decoded.generation; generation <=',
+    test: 'flows/sweep'
+  },
+  {
+    against: 'a task of somebody else is taken for a member of a flow',
+    file: 'flows/engine.js',
+    shield: '!isMemberOf(readable(found), flow.id)',
+    without: 'false',
+    test: 'flows/members'
+  },
+  {
+    against: 'a member reads the result of a task that is no member',
+    file: 'flows/member-context.js',
+    shield: 'isMemberOf(stored, flow.id) ? stored : null',
+    without: 'stored',
+    test: 'flows/members'
+  },
+  {
+    against: 'a flow that is being written is visible to those that some of its members refuse',
+    file: 'flows/app-flows.js',
+    shield: '!await this.#isWhole(flow)',
+    without: 'false',
+    test: 'flows/lost'
+  },
+  {
+    against: 'a seal of a large flow holds up Redis',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: '\'[W!\', \'BYLEX\', \'LIMIT\', 0, SLICE)',
+    without: '\'[W!\', \'BYLEX\')',
+    test: 'flows/sweep'
+  },
+  // End of: flows
   {
     against: 'Node warns of a Connection header in HTTP/2',
     file: 'routes/events.js',

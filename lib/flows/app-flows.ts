@@ -8,10 +8,11 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import * as errors from '../errors.ts'
-import { FlowEngine, toEnd, type FlowCall } from './engine.ts'
+import { FlowEngine, type FlowCall, type FlowRef } from './engine.ts'
 import { FlowSweep } from './flow-sweep.ts'
 import { FlowWriter } from './flow-writer.ts'
 import { dataOf } from './member.ts'
+import { toEnd } from './member-end.ts'
 import { flowOf, listFlows, listMembers, showFlow } from './flow-record.ts'
 import { planFlow } from './plan.ts'
 import { queueFinder } from './queue-finder.ts'
@@ -22,6 +23,7 @@ import { toLoggable } from '../records/failure.ts'
 import { encode, isTerminal, lifeOf, NEW_RECORD_TAIL, toTaskRecord } from '../records/task-record.ts'
 import { TRY_AGAIN } from '../tasks/advice.ts'
 import { enqueueInSpan } from '../tasks/traced-enqueue.ts'
+import { sleep, uptime } from '../timers.ts'
 import type { StoredMembership } from '../records/membership.ts'
 import type { MemberOutcome } from '../store/flow-contract.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
@@ -31,6 +33,9 @@ import type { Handle } from '../tasks/handle.ts'
 import type {
   AuthorizeRecord, CancelOutcome, FlowOptions, FlowShape, RemoveOutcome, RetryOutcome, TaskPage, TaskRecord
 } from '../types.ts'
+
+/** How often a flow is looked at that another call is writing. */
+const WRITING_POLL_MS = 20
 
 const ENQUEUE_IN_DOUBT = 'If it is not complete it is removed.'
 
@@ -60,16 +65,17 @@ export class AppFlows implements FlowView {
     const { clock, settings } = this.#tasks
     const options = checkFlow(given)
     const id = options.id ?? randomUUID()
-    const expires = options.expires instanceof Date ? clock.toStoreTime(timeOf(options.expires)) : options.expires
     const times = {
       now: clock.now(),
-      expires: expires === undefined ? null : options.expires instanceof Date ? expires : clock.now() + expires,
+      expires: toTime(options.expires, clock),
       ttl: options.resultTtl ?? settings.resultTtl
     }
     const planned = planFlow(this.#tasks, { id, shape, options, ...times })
-    const created = await new FlowWriter(this.#engine, planned).write()
     const { stored, home } = planned
-    if (!created) return this.#existing(id, home)
+    while (!await new FlowWriter(this.#engine, planned).write()) {
+      const existing = await this.#existing(id, home)
+      if (existing) return existing
+    }
     const snapshot = (): TaskRecord => ({
       ...toTaskRecord(id, home, stored, {}, false),
       state: options.delay ? 'delayed' : 'active',
@@ -81,11 +87,28 @@ export class AppFlows implements FlowView {
     return this.#tasks.makeHandle(identity, snapshot)
   }
 
-  /** An id of the caller's own that was used before. */
-  async #existing (id: string, home: string): Promise<Handle> {
-    const found = await this.#tasks.find(id, home)
-    if (found && !found.stored.options.graph) throw new errors.TaskIdTaken(id, 'flow')
-    return this.#tasks.makeHandle({ id, name: 'flow', queue: home, hasUniqueId: false, life: found?.life }, null)
+  /**
+   * An id of the caller's own that was used before. Null if there is no such flow any more. One that another call is
+   * writing may turn out to be incomplete: then it is removed, and nobody may have been told that it is enqueued.
+   * @throws FST_TASKS_ID_TAKEN, FST_TASKS_FLOW_INCOMPLETE
+   */
+  async #existing (id: string, home: string): Promise<Handle | null> {
+    const end = uptime() + this.#tasks.settings.redisTimeout
+    for (;; await sleep(WRITING_POLL_MS)) {
+      const found = await this.#tasks.find(id, home)
+      if (!found) return null
+      const { stored: { options }, life } = found
+      if (!options.graph) throw new errors.TaskIdTaken(id, 'flow')
+      if (await this.#isWhole(flowOf(found))) {
+        return this.#tasks.makeHandle({ id, name: 'flow', queue: home, hasUniqueId: false, life }, null)
+      }
+      if (uptime() > end) throw new errors.FlowIncomplete()
+    }
+  }
+
+  async #isWhole (flow: FlowRef): Promise<boolean> {
+    const progress = await this.#engine.call('read of a flow', () => this.#engine.flowsOf(flow).read(flow.id))
+    return progress?.stage !== 'building' && progress?.code !== new errors.FlowIncomplete().code
   }
 
   show (found: FoundTask): Promise<FoundTask> { return showFlow(this.#engine, found) }
@@ -146,7 +169,10 @@ export class AppFlows implements FlowView {
   async * membersToAsk (_request: FastifyRequest, found: FoundTask): AsyncGenerator<AuthorizeRecord> {
     const flow = flowOf(found)
     const { authorize } = found.stored.options.graph!
-    for (let cursor = '0'; ;) {
+    // Not all of its members are known yet: nobody sees it.
+    if (!isTerminal(found.stored.status) && !await this.#isWhole(flow)) return
+    let cursor = '0'
+    do {
       const page = await this.#engine.call('read of a flow', () =>
         this.#engine.flowsOf(flow).page(flow.id, 'texts', cursor))
       const names = page!.entries.map(([node]) => node)
@@ -160,12 +186,17 @@ export class AppFlows implements FlowView {
         if (authorize !== undefined) return
       }
       cursor = page!.cursor
-      if (cursor === '0') return
-    }
+    } while (cursor !== '0')
   }
 
   lookAtDue (queue: string): Promise<number> {
     const quiet = this.#tasks.settings.stallInterval
     return new FlowSweep({ engine: this.#engine, home: queue, quiet, log: this.#log }).lookAtDue()
   }
+}
+
+/** On the store's clock. */
+function toTime (expires: number | Date | undefined, clock: AppTasks['clock']): number | null {
+  if (expires === undefined) return null
+  return expires instanceof Date ? clock.toStoreTime(timeOf(expires)) : clock.now() + expires
 }

@@ -7,13 +7,16 @@
  *
  * Each step may be repeated, by anybody. Whoever dies between two steps leaves the rest to the sweep: flow-sweep.ts.
  */
-import * as errors from '../errors.ts'
-import { makeMember } from './member.ts'
+import { eachPage, membersByQueue } from './flow-pages.ts'
+import { isMemberOf, makeMember } from './member.ts'
+import { toEnd, toTakenEnd } from './member-end.ts'
 import { decode, encode, isTerminal, type StoredTask } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
 import { endOfBatch } from '../store/batches.ts'
 import type { NewJob, Queue, RawTask } from '../store/contract.ts'
-import type { FlowCommand, FlowStage, MemberOutcome, QueueFlows, StepReply } from '../store/flow-contract.ts'
+import type {
+  FlowCommand, FlowStage, MemberOutcome, QueueFlows, ReadablePart, StepReply
+} from '../store/flow-contract.ts'
 import type { StoredMembership } from '../records/membership.ts'
 
 /** Repeats a call, or bounds it. Undefined if it was given up because the process closes. */
@@ -37,6 +40,9 @@ export interface FlowRef {
   /** Entries of nodes and texts of members, by node: while the flow is being written. */
   known?: { nodes: Map<string, string>, texts: Map<string, string>, joins: Map<string, string> }
 }
+
+/** A member that is about to start. */
+interface MemberJob { queue: string, task: string, flow: StoredMembership, job: NewJob }
 
 /** Bounds one Lua call. */
 const BATCH = 500
@@ -105,60 +111,75 @@ export class FlowEngine {
     return join ? this.#startNodes(flow, decodeJoin(join).targets, name) : []
   }
 
-  #read (flow: FlowRef, part: 'nodes' | 'texts' | 'joins', names: string[]): Promise<Array<string | null> | undefined> {
-    const known = flow.known?.[part]
-    if (known?.has(names[0]!)) return Promise.resolve(names.map(name => known.get(name) ?? null))
+  #read (flow: FlowRef, part: ReadablePart, names: string[]): Promise<Array<string | null> | undefined> {
+    const known = part === 'ends' ? undefined : flow.known?.[part]
+    if (known && names.every(name => known.has(name))) return Promise.resolve(names.map(name => known.get(name)!))
     return this.call('read of a flow', () => this.flowsOf(flow).readMany(flow.id, part, names))
   }
 
   async #startNodes (flow: FlowRef, nodes: string[], join?: string): Promise<string[] | undefined> {
     for (let i = 0; i < nodes.length; i += BATCH) {
       const batch = nodes.slice(i, i + BATCH)
-      const entries = await this.#read(flow, 'nodes', batch)
-      const texts = await this.#read(flow, 'texts', batch)
-      if (!entries || !texts) return undefined
-      const lost = batch.filter((_node, k) => !entries[k] || !texts[k])
+      const [entries, texts, open] = await Promise.all([
+        this.#read(flow, 'nodes', batch), this.#read(flow, 'texts', batch), this.#areOpen(flow, batch)
+      ])
+      if (!entries || !texts || !open) return undefined
       const there = batch.flatMap((node, k) =>
-        entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
-      if (!await this.#addAll(there.map(member => this.#toJob(flow, member, join)))) return undefined
-      if (lost.length > 0) await this.ended(flow, lost.map(node => toEnd(node, '0', 'removed')))
+        open[k] && entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
+      const lost = batch.filter((_node, k) => open[k] && !(entries[k] && texts[k]))
+      const taken = await this.#addAll(there.map(member => this.#toJob(flow, member, join)))
+      if (!taken) return undefined
+      const removed = lost.map(node => toEnd(node, '0', 'removed'))
+      await this.ended(flow, [...removed, ...taken.map(({ flow, task }) => toTakenEnd(flow, task))])
     }
     return nodes
   }
 
-  #toJob (
-    { id, home, life }: FlowRef, { node, entry, text }: { node: string, entry: string, text: string }, join?: string
-  ): { queue: string, job: NewJob } {
-    const { generation, key, queue } = decodeNode(entry)
-    const flow: StoredMembership =
-      { id, home, node, generation, ...(join === undefined ? {} : { join }), key, keep: life }
-    return { queue, job: makeMember(text, memberId(id, node, generation), flow, this.#options.now()) }
+  /**
+   * Whether nodes have started and not ended. One that has ended may have no record any more: its id is free, and it
+   * would run again. While a flow is being written all of them are open.
+   */
+  #areOpen (flow: FlowRef, nodes: string[]): Promise<boolean[] | undefined> {
+    if (flow.known) return Promise.resolve(nodes.map(() => true))
+    return this.call('read of a flow', () => this.flowsOf(flow).areOpen(flow.id, nodes))
   }
 
-  async #addAll (jobs: Array<{ queue: string, job: NewJob }>): Promise<boolean> {
+  #toJob (
+    { id, home, life }: FlowRef, { node, entry, text }: { node: string, entry: string, text: string }, join?: string
+  ): MemberJob {
+    const { generation, key, queue, task } = decodeNode(entry)
+    const flow: StoredMembership =
+      { id, home, node, generation, ...(join === undefined ? {} : { join }), key, keep: life }
+    return { queue, flow, task, job: makeMember(text, memberId(id, node, generation), flow, this.#options.now()) }
+  }
+
+  /** Returns those that cannot be started: a task of somebody else has their id. Undefined if the process closes. */
+  async #addAll (jobs: MemberJob[]): Promise<MemberJob[] | undefined> {
+    const taken: MemberJob[] = []
     for (const name of new Set(jobs.map(({ queue }) => queue))) {
-      const own = jobs.filter(({ queue }) => queue === name).map(({ job }) => job)
+      const own = jobs.filter(({ queue }) => queue === name)
       for (let start = 0, end = 0; start < own.length; start = end) {
-        end = endOfBatch(own, start, BATCH, ({ text }) => text.length)
+        end = endOfBatch(own, start, BATCH, ({ job }) => job.text.length)
         const batch = own.slice(start, end)
-        // An id that is taken was added before.
-        if (!await this.call('start of members', () => this.queueOf(name).addMany(batch))) return false
+        const added = await this.call('start of members', () => this.queueOf(name).addMany(batch.map(({ job }) => job)))
+        if (!added) return undefined
+        for (const [i, member] of batch.entries()) if (!added[i] && await this.#isStrange(member)) taken.push(member)
       }
     }
-    return true
+    return taken
+  }
+
+  /** An id that is taken was added before, or a task that is no member has it. */
+  async #isStrange ({ queue, job: { id }, flow }: MemberJob): Promise<boolean> {
+    const found = await this.call('read of a member', () => this.queueOf(queue).readTask(id))
+    return found !== undefined && found !== null && !isMemberOf(readable(found), flow.id)
   }
 
   // Cancel
 
   /** Cancels all members that have started and not ended. */
   async cancelOpen (flow: FlowRef): Promise<void> {
-    for (let cursor = '0'; ;) {
-      const page = await this.call('read of a flow', () => this.flowsOf(flow).pageOfNodes(flow.id, 'open', cursor))
-      if (!page) return
-      await this.#cancelNodes(flow, page.nodes, 'cancelling')
-      cursor = page.cursor
-      if (cursor === '0') return
-    }
+    await this.eachPageOfNodes(flow, 'open', nodes => this.#cancelNodes(flow, nodes, 'cancelling'))
   }
 
   async #cancelNodes (flow: FlowRef, nodes: string[], stage: FlowStage): Promise<void> {
@@ -166,7 +187,7 @@ export class FlowEngine {
       const batch = nodes.slice(i, i + CANCELS)
       const entries = await this.#read(flow, 'nodes', batch)
       if (!entries) return
-      const ends = await Promise.all(batch.map((node, k) => this.#cancelNode(flow, node, entries[k] ?? null, stage)))
+      const ends = await Promise.all(batch.map((node, k) => this.#cancelNode(flow, node, entries[k]!, stage)))
       const known = ends.filter(end => end !== null)
       if (known.length > 0) await this.ended(flow, known)
     }
@@ -180,15 +201,15 @@ export class FlowEngine {
     const { queue, generation, ttl, key, task } = decodeNode(entry)
     const id = memberId(flow.id, node, generation)
     const keep = stage === 'cancelling' ? flow.life : ttl
-    const outcome = await this.call('cancel of a member', () => this.#cancelTask(this.queueOf(queue), id, keep))
+    const outcome = await this.call('cancel of a member', () => this.#cancelTask(flow, this.queueOf(queue), id, keep))
     return outcome ? toEnd(node, String(generation), outcome, { key, task }) : null
   }
 
-  async #cancelTask (queue: Queue, id: string, keep: number): Promise<MemberOutcome | null> {
+  async #cancelTask (flow: FlowRef, queue: Queue, id: string, keep: number): Promise<MemberOutcome | null> {
     for (;;) {
       const found = await queue.readTask(id)
       const stored = found && readable(found)
-      if (!found || !stored) return 'cancelled'
+      if (!found || !stored || !isMemberOf(stored, flow.id)) return 'cancelled'
       if (isTerminal(stored.status)) return stored.status
       const after = encode({ ...stored, status: 'cancelled', finishedAt: this.#options.now() })
       const reply = await queue.cancel(id, found.raw, after, keep)
@@ -207,29 +228,48 @@ export class FlowEngine {
 
   /** Sets how long the records of all members stay. False if the process closes. */
   async keepAll (flow: FlowRef, ms: (node: FlowNode) => number): Promise<boolean> {
-    for (let cursor = '0'; ;) {
-      const page = await this.call('read of a flow', () => this.flowsOf(flow).page(flow.id, 'nodes', cursor))
-      if (!page) return false
-      const byQueue = new Map<string, Array<[string, number]>>()
-      for (const [node, entry] of page.entries) {
-        const decoded = decodeNode(entry)
-        const own = byQueue.get(decoded.queue) ?? []
-        byQueue.set(decoded.queue, own)
-        own.push([memberId(flow.id, node, decoded.generation), ms(decoded)])
+    let isClosing = false
+    const readAll = await this.eachPage(flow, 'nodes', async entries => {
+      const ends = await this.#read(flow, 'ends', entries.map(([node]) => node))
+      if (!ends) isClosing = true
+      // The id of one that was removed may be somebody else's.
+      const kept = entries.filter((_entry, i) => ends?.[i] !== 'removed')
+      for (const [queue, members] of membersByQueue(flow, kept, ms)) {
+        isClosing ||= !await this.#keepMembers(queue, members)
       }
-      for (const [queue, members] of byQueue) {
-        for (let i = 0; i < members.length; i += BATCH) {
-          const batch = members.slice(i, i + BATCH)
-          const sent = await this.call('release of members', async () => {
-            await this.queueOf(queue).flows.keepMembers(batch)
-            return true
-          })
-          if (!sent) return false
-        }
-      }
-      cursor = page.cursor
-      if (cursor === '0') return true
+    })
+    return readAll && !isClosing
+  }
+
+  async #keepMembers (queue: string, members: Array<[id: string, ms: number]>): Promise<boolean> {
+    for (let i = 0; i < members.length; i += BATCH) {
+      const batch = members.slice(i, i + BATCH)
+      const sent = await this.call('release of members', async () => {
+        await this.queueOf(queue).flows.keepMembers(batch)
+        return true
+      })
+      if (!sent) return false
     }
+    return true
+  }
+
+  // Read page by page
+
+  /** Calls `use` with the entries of a part. False if the process closes before it has read all. */
+  eachPage (
+    flow: FlowRef, part: ReadablePart, use: (entries: Array<[name: string, entry: string]>) => Promise<unknown> | void
+  ): Promise<boolean> {
+    const read = (cursor: string): ReturnType<QueueFlows['page']> => this.flowsOf(flow).page(flow.id, part, cursor)
+    return eachPage(cursor => this.call('read of a flow', () => read(cursor)), ({ entries }) => use(entries))
+  }
+
+  /** The same for the nodes that have started and not ended, or that have not started. */
+  eachPageOfNodes (
+    flow: FlowRef, which: 'open' | 'pending', use: (nodes: string[]) => Promise<unknown> | void
+  ): Promise<boolean> {
+    const read = (cursor: string): ReturnType<QueueFlows['pageOfNodes']> =>
+      this.flowsOf(flow).pageOfNodes(flow.id, which, cursor)
+    return eachPage(cursor => this.call('read of a flow', () => read(cursor)), ({ nodes }) => use(nodes))
   }
 }
 
@@ -239,21 +279,4 @@ function readable ({ text }: RawTask): StoredTask | null {
   } catch {
     return null
   }
-}
-
-/** The end of a member, in the words of the flow's error. */
-export function toEnd (
-  node: string, generation: string, outcome: MemberOutcome,
-  { key = node, task = 'unknown', message = '' }: { key?: string, task?: string, message?: string } = {}
-): FlowCommand & { name: 'end' } {
-  const told = outcome === 'failed' && message !== '' ? `failed: ${message}` : WORDS[outcome]
-  return { name: 'end', node, generation, outcome, message: new errors.FlowFailed(key, task, told).message }
-}
-
-const WORDS: Record<MemberOutcome, string> = {
-  succeeded: 'succeeded',
-  failed: 'failed',
-  cancelled: 'was cancelled',
-  expired: 'expired before a worker started it',
-  removed: 'was removed'
 }

@@ -19,6 +19,10 @@ const MAX_RESULTS = 100
 export const flowOf = ({ queue, record: { id }, stored }: FoundTask): FlowRef =>
   ({ id, home: queue.name, life: stored.options.graph!.life })
 
+/** A read for the app: it replies, or rejects. */
+const ask = async <T>(engine: FlowEngine, send: () => Promise<T>): Promise<T> =>
+  await engine.call('read of a flow', send) as T
+
 export async function showFlow (engine: FlowEngine, found: FoundTask): Promise<FoundTask> {
   const flow = flowOf(found)
   const { record, stored } = found
@@ -49,8 +53,8 @@ function withProgress (record: TaskRecord, progress: FlowProgress, delay: number
 
 /** What the last member returned; a list, or an object by name, if several members are last. Null if it is gone. */
 async function resultOf (engine: FlowEngine, flow: FlowRef): Promise<unknown> {
-  const read = async (part: 'nodes' | 'joins', names: string[]): Promise<Array<string | null>> =>
-    await engine.call('read of a flow', () => engine.flowsOf(flow).readMany(flow.id, part, names)) ?? []
+  const read = (part: 'nodes' | 'joins', names: string[]): Promise<Array<string | null>> =>
+    ask(engine, () => engine.flowsOf(flow).readMany(flow.id, part, names))
   const [output] = await read('joins', ['output'])
   if (!output) return null
   const { input } = decodeJoin(output)
@@ -74,8 +78,8 @@ export async function listMembers (
   const isFirst = cursor === undefined
   const extra = isFirst ? await extraNodes(engine, flow) : []
   const asked = [...names, ...extra]
-  const read = async (part: 'nodes' | 'ends'): Promise<Array<string | null>> =>
-    await engine.call('read of a flow', () => engine.flowsOf(flow).readMany(flow.id, part, asked)) ?? []
+  const read = (part: 'nodes' | 'ends'): Promise<Array<string | null>> =>
+    ask(engine, () => engine.flowsOf(flow).readMany(flow.id, part, asked))
   const [entries, ends] = [await read('nodes'), await read('ends')]
   const records = await Promise.all(asked.flatMap((node, i) =>
     entries[i] ? [memberRecord(tasks, engine, found, { node, entry: entries[i], end: ends[i] ?? null })] : []))
@@ -85,13 +89,11 @@ export async function listMembers (
 
 /** Members that were added by others, and the one behind all others. */
 async function extraNodes (engine: FlowEngine, flow: FlowRef): Promise<string[]> {
-  const extra: string[] = []
-  for (let cursor = '0'; ;) {
-    const page = await engine.call('read of a flow', () => engine.flowsOf(flow).page(flow.id, 'nodes', cursor))
-    for (const [node] of page?.entries ?? []) if (!/^\d+$/.test(node)) extra.push(node)
-    cursor = page?.cursor ?? '0'
-    if (cursor === '0') return [...new Set(extra)].sort()
-  }
+  const extra = new Set<string>()
+  await engine.eachPage(flow, 'nodes', entries => {
+    for (const [node] of entries) if (!/^\d+$/.test(node)) extra.add(node)
+  })
+  return [...extra].sort()
 }
 
 interface ListedMember { node: string, entry: string, end: string | null }
@@ -102,7 +104,7 @@ async function memberRecord (
   const { queue, generation, key, task } = decodeNode(entry)
   const id = memberId(flow.record.id, node, generation)
   const record = tasks.queues.has(queue) ? await tasks.status(id, queue) : await readElsewhere(engine, queue, id)
-  if (record) return record
+  if (record?.flow?.id === flow.record.id) return record
   // 'skipped' and 'removed' are no states of tasks: such a member will never run.
   const state: TaskState = end === null ? 'waiting' : end === 'expired' || end === 'failed' ? end : 'cancelled'
   return {

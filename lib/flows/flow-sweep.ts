@@ -8,7 +8,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
-import { toEnd, type FlowEngine, type FlowRef } from './engine.ts'
+import { type FlowEngine, type FlowRef } from './engine.ts'
+import { toEnd } from './member-end.ts'
 import { reopen } from './reopen.ts'
 import { decodeNode, memberId } from '../store/flow-node.ts'
 import type { FlowCommand, FlowProgress } from '../store/flow-contract.ts'
@@ -68,7 +69,6 @@ export class FlowSweep {
         if (deadline <= now) return this.#giveUp(flow, new errors.FlowTimeout(Math.round(now - progress.startedAt)))
         return this.#goOn(flow, progress)
       case 'finally': return this.#goOn(flow, progress)
-      case 'gone': return
       default: stage satisfies never
     }
   }
@@ -89,20 +89,15 @@ export class FlowSweep {
 
   async #findEnds (flow: FlowRef): Promise<void> {
     const { engine } = this.#options
-    for (let cursor = '0'; ;) {
-      const page = await engine.call('read of a flow', () => engine.flowsOf(flow).pageOfNodes(flow.id, 'open', cursor))
-      if (!page) return
-      if (page.nodes.length > 0) await engine.ended(flow, await this.#endsOf(flow, page.nodes))
-      cursor = page.cursor
-      if (cursor === '0') return
-    }
+    await engine.eachPageOfNodes(flow, 'open', async nodes => engine.ended(flow, await this.#endsOf(flow, nodes)))
   }
 
   async #endsOf (flow: FlowRef, nodes: string[]): Promise<Array<FlowCommand & { name: 'end' }>> {
     const { engine } = this.#options
     const entries = await engine.call('read of a flow', () => engine.flowsOf(flow).readMany(flow.id, 'nodes', nodes))
-    const members = nodes.flatMap((node, i) => entries?.[i] ? [{ node, ...decodeNode(entries[i]) }] : [])
-    const ends: Array<FlowCommand & { name: 'end' }> = []
+    if (!entries) return []
+    const members = nodes.flatMap((node, i) => entries[i] ? [{ node, ...decodeNode(entries[i]) }] : [])
+    const ends = nodes.filter((_node, i) => !entries[i]).map(node => toEnd(node, '0', 'removed'))
     for (const queue of new Set(members.map(member => member.queue))) {
       const own = members.filter(member => member.queue === queue)
       const ids = own.map(({ node, generation }) => memberId(flow.id, node, generation))

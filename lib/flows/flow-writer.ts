@@ -93,15 +93,21 @@ export class FlowWriter {
     }
   }
 
-  /** False if the flow is being cancelled already: a member has failed. */
+  /**
+   * False if the flow is being cancelled already: a member has failed.
+   * @throws FST_TASKS_FLOW_INCOMPLETE
+   */
   async #send (chunk: FlowChunk): Promise<boolean> {
-    return await this.#call(flows => flows.write(this.#planned.flow.id, chunk)) === 'building'
+    const stage = await this.#call(flows => flows.write(this.#planned.flow.id, chunk))
+    if (stage === 'gone') throw new errors.FlowIncomplete()
+    return stage === 'building'
   }
 
   /** Once the flow is sealed it goes on without us: the sweep starts what could not be started here. */
   async #step (commands: FlowCommand[], isLast: boolean): Promise<void> {
     const { flow: { id } } = this.#planned
     const reply = await this.#call(flows => flows.step(id, commands, this.#engine.lookAfter))
+    if (reply.stage === 'gone' || reply.done === 'refused') throw new errors.FlowIncomplete()
     const goingOn = this.#engine.goOn(this.#ref, reply)
     if (isLast) await goingOn.catch(() => {})
     else await goingOn

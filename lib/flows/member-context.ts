@@ -3,7 +3,7 @@
  */
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { encodeMember } from './member.ts'
+import { encodeMember, isMemberOf } from './member.ts'
 import { decode, type StoredTask } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, encodeNode, memberId, type FlowInput, type FlowNode } from '../store/flow-node.ts'
 import type { FlowEngine, FlowRef } from './engine.ts'
@@ -121,7 +121,8 @@ export async function readRecords (
       const node = decodeNode(entries[k])
       const id = memberId(flow.id, name, node.generation)
       const found = await engine.call('read of a member', () => engine.queueOf(node.queue).readTask(id))
-      records.set(name, { node, stored: found ? decode(found.text) : null })
+      const stored = found ? decode(found.text) : null
+      records.set(name, { node, stored: isMemberOf(stored, flow.id) ? stored : null })
     }))
   }
   return records

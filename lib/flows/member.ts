@@ -1,7 +1,7 @@
 /**
  * The records of members: as they are kept in their flow until they start, without times, and as tasks.
  */
-import { NEW_RECORD_TAIL } from '../records/task-record.ts'
+import { NEW_RECORD_TAIL, type StoredTask } from '../records/task-record.ts'
 import type { StoredMembership } from '../records/membership.ts'
 import type { NewJob } from '../store/contract.ts'
 import type { TaskTemplate } from '../tasks/enqueue.ts'
@@ -26,6 +26,9 @@ export function makeMember (text: string, id: string, flow: StoredMembership, no
   if (due !== null) job.delay = due!
   return job
 }
+
+/** Whether a record is that of a member. Anybody may enqueue a task whose id looks like a member's. */
+export const isMemberOf = (stored: StoredTask | null, flow: string): boolean => stored?.options.flow?.id === flow
 
 /** The data of a member, as JSON has it. */
 export const dataOf = (text: string): unknown => JSON.parse(text.split('\n')[1]!).data

@@ -77,24 +77,16 @@ async function readWhole (engine: FlowEngine, flow: FlowRef): Promise<WholeFlow 
 
 async function readPending (engine: FlowEngine, flow: FlowRef): Promise<string[] | null> {
   const all = new Set<string>()
-  for (let cursor = '0'; ;) {
-    const page = await engine.call('read of a flow', () => engine.flowsOf(flow).pageOfNodes(flow.id, 'pending', cursor))
-    if (!page) return null
-    for (const node of page.nodes) all.add(node)
-    cursor = page.cursor
-    if (cursor === '0') return [...all]
-  }
+  const whole = await engine.eachPageOfNodes(flow, 'pending', nodes => { for (const node of nodes) all.add(node) })
+  return whole ? [...all] : null
 }
 
-export async function readPart (
+async function readPart (
   engine: FlowEngine, flow: FlowRef, part: ReadablePart
 ): Promise<Map<string, string> | null> {
   const all = new Map<string, string>()
-  for (let cursor = '0'; ;) {
-    const page = await engine.call('read of a flow', () => engine.flowsOf(flow).page(flow.id, part, cursor))
-    if (!page) return null
-    for (const [name, entry] of page.entries) all.set(name, entry)
-    cursor = page.cursor
-    if (cursor === '0') return all
-  }
+  const whole = await engine.eachPage(flow, part, entries => {
+    for (const [name, entry] of entries) all.set(name, entry)
+  })
+  return whole ? all : null
 }

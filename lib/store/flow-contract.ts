@@ -65,7 +65,7 @@ export interface StepReply {
   cancels: boolean
   /** This step ended the flow: the caller releases its members. */
   ends: boolean
-  /** What the last add, reopen or remove did. */
+  /** What the last seal, add, reopen or remove did. A seal is refused if others have given the flow up. */
   done: 'done' | 'done before' | 'refused'
   /** What the caller has to start: "J<join>" or "N<node>". */
   starts: string[]
@@ -73,13 +73,15 @@ export interface StepReply {
 
 /** How far a flow is. */
 export interface FlowProgress {
-  stage: FlowStage
+  stage: Exclude<FlowStage, 'gone'>
   /** The node behind all others: it is no part of the flow, has yet to run, or has started. */
   final: 'none' | 'waits' | 'started'
   startedAt: number
   changedAt: number
   deadline: number
+  /** Why it does not succeed, and the code of its error. Empty if it may. */
   cause: string
+  code: string
   attempt: number
   now: number
   nodes: number
@@ -95,7 +97,10 @@ export type ReadablePart = 'nodes' | 'texts' | 'joins' | 'ends'
 export interface QueueFlows {
   /** False if the id is taken. */
   begin (flow: NewFlow, lookAfter: number | null): Promise<boolean>
-  /** Nothing is written unless the stage that it returns is `building` or `reopening`. */
+  /**
+   * Nothing is written unless the stage that it returns is `building` or `reopening`. `gone`: others have given it up,
+   * because it was not written to its end in time.
+   */
   write (id: string, chunk: FlowChunk): Promise<FlowStage>
   /** @param lookAfter when somebody has to look at the flow, in ms from now. Null: at its deadline */
   step (id: string, commands: FlowCommand[], lookAfter: number | null): Promise<StepReply>
@@ -105,6 +110,8 @@ export interface QueueFlows {
   page (id: string, part: ReadablePart, cursor: string): Promise<{ cursor: string, entries: Array<[string, string]> }>
   /** A page of the nodes that have started and not ended, or that have not started. */
   pageOfNodes (id: string, which: 'open' | 'pending', cursor: string): Promise<{ cursor: string, nodes: string[] }>
+  /** For each of these nodes: whether it has started and not ended. */
+  areOpen (id: string, nodes: string[]): Promise<boolean[]>
   /** Flows that somebody has to look at. They are due again after `ms`. */
   takeDue (limit: number, ms: number): Promise<string[]>
   /** The ids of flows, newest first. */

@@ -84,7 +84,12 @@ export class Timekeeper {
 
   /** Not awaited: it may take long, and delayed tasks are due meanwhile. */
   async #sweepFlows (): Promise<void> {
-    await this.#repeater.turn('look for flows', async () => { await this.#options.sweep.lookAtDue() })
+    let hasLooked = false
+    await this.#repeater.turn('look for flows', async () => {
+      await this.#options.sweep.lookAtDue()
+      hasLooked = true
+    })
+    if (hasLooked && !this.#stopped) this.#look() // there may be more, or another is due soon
   }
 
   /** Looks again for the tick that follows. Not if this one stays due: a schedule that cannot be read would spin. */

@@ -8,6 +8,7 @@ import { chain, group } from '../../lib/plugin.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, connect, errorOf, latch, randomPrefix, until } from '../support/helpers.ts'
 import type { QueueFlows } from '../../lib/store/flow-contract.ts'
+import type { TaskHandle } from '../../lib/types.ts'
 
 const LONG = { timeout: 30_000 }
 
@@ -126,6 +127,73 @@ t.test('a worker that dies with a member: the flow goes on with another worker',
   await work()
   t.equal(await handle.result(LONG), 2)
   t.same(ran, ['1', '2'])
+})
+
+t.test('an id of one\'s own whose flow is half written: its enqueue waits until it is whole, or removed', async t => {
+  const { app, flows, signature, work } = await fixture(t)
+  const record = '{"data":{"name":"flow"},"options":{"timestamp":1,"attempts":1,"graph":{"tasks":["x"],"life":60000}}'
+  const flow = { id: 'half', record, ttl: 60_000, life: 60_000, failFast: true, expires: null, final: null }
+  await flows.begin(flow, 1_000)
+  const enqueue = (): Promise<TaskHandle> => app.tasks.enqueueFlow(chain(signature(1), signature(2)), { id: 'half' })
+  t.match(await errorOf(enqueue()), { code: 'FST_TASKS_FLOW_INCOMPLETE' })
+  await work()
+  const handle = await until('it is removed, and written again', () => enqueue().catch(() => null), 30_000)
+  t.equal(handle.created, true)
+  t.equal(await handle.result(LONG), 2)
+  const many = await Promise.all(Array.from({ length: 9 }, () =>
+    app.tasks.enqueueFlow(chain(signature(1), signature(2)), { id: 'at-once' })))
+  t.equal(many.filter(({ created }) => created).length, 1)
+})
+
+t.test('a seal starts some joins at a time, and whoever goes on starts the rest', async t => {
+  const { redis, key, flows } = await fixture(t)
+  const joins = Array.from({ length: 1_100 }, (_, i) => String(i + 1))
+  const record = '{"data":{"name":"flow"},"options":{"timestamp":1,"attempts":1,"graph":{"tasks":["x"],"life":60000}}'
+  await flows.begin({ id: 'f', record, ttl: 9_000, life: 60_000, failFast: true, expires: null, final: null }, 60_000)
+  await flows.write('f', {
+    nodes: [['0', `0 0 ${joins.join(',')} ["q","x","0",0]`]], texts: [], joins: [['0', '0 null']], edges: []
+  })
+  for (let i = 0; i < joins.length; i += 500) {
+    const some = joins.slice(i, i + 500)
+    await flows.write('f', {
+      nodes: some.map(join => [join, '0 0 - ["q","x","0",0]']),
+      texts: [],
+      edges: [],
+      joins: some.map(join => [join, `${join} "0"`])
+    })
+  }
+  await flows.step('f', [{ name: 'ready', join: '0' }], 60_000)
+  const end = { name: 'end', node: '0', generation: '0', outcome: 'succeeded', message: '' } as const
+  t.same((await flows.step('f', [end], 60_000)).starts, [], 'they wait for the seal')
+  const steps = [await flows.step('f', [{ name: 'seal' }], 60_000)]
+  while (steps.at(-1)!.more) steps.push(await flows.step('f', [], 60_000))
+  t.same(steps.map(({ starts }) => starts.length), [500, 500, 100])
+  t.equal(new Set(steps.flatMap(({ starts }) => starts)).size, 1_100)
+  t.equal(await redis.zcard(key('flow:f:edges')), 0)
+})
+
+t.test('all flows that are due are looked at, however many they are', async t => {
+  const { redis, key, work } = await fixture(t)
+  await redis.zadd(key('flows'), ...Array.from({ length: 95 }, (_, i) => [0, `ghost-${i}`]).flat())
+  await work()
+  await until('they are gone', async () => await redis.zcard(key('flows')) === 0, 20_000)
+})
+
+t.test('nothing is left of the earlier tries of a flow that was retried', async t => {
+  const prefix = randomPrefix()
+  let fails = true
+  const app = await build(t, { prefix, stallInterval: 1_000, resultTtl: 2_000 }, app => {
+    app.tasks.define('once', async () => { if (fails) throw new Error('not yet') })
+  })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueueFlow(chain({ kind: 'signature', task: 'once', options: {} } as any))
+  await errorOf(handle.result(LONG))
+  fails = false
+  await app.tasks.retry(handle.id)
+  await handle.result(LONG)
+  const redis = connect(t)
+  const jobs = `${prefix}:{default}:jobs`
+  await until('no record is left', async () => await redis.exists(jobs) === 0, 20_000)
 })
 
 t.test('nothing is left of a flow and its members once their records have expired', async t => {

@@ -8,6 +8,7 @@ import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { connect, latch, randomPrefix, type Latch } from './helpers.ts'
 import { RedisSchedulePlaces } from '../../lib/store/redis/schedules.ts'
 import type { ConsumerQueue, ProducerQueue, Queue } from '../../lib/store/contract.ts'
+import type { QueueFlows } from '../../lib/store/flow-contract.ts'
 import type { QueueSchedules, SchedulePlaces } from '../../lib/store/schedule-contract.ts'
 
 /** Everything that a queue must have. The compiler refuses a list that is not complete. */
@@ -49,6 +50,22 @@ export const scheduleMembers = [
   } satisfies Record<keyof SchedulePlaces, true>).map(member => `places.${member}`)
 ]
 
+/** Everything that flows must have, likewise. */
+export const flowMembers = Object.keys({
+  begin: true,
+  write: true,
+  step: true,
+  read: true,
+  readMany: true,
+  page: true,
+  pageOfNodes: true,
+  areOpen: true,
+  takeDue: true,
+  list: true,
+  memberStates: true,
+  keepMembers: true
+} satisfies Record<keyof QueueFlows, true>).map(member => `flows.${member}`)
+
 /** Times of two clocks that differ by less than this are equal, in ms. */
 const RESOLUTION = 10_000
 
@@ -59,6 +76,7 @@ export interface QueueUnderTest {
   /** The schedules of this queue, and of another one. */
   readonly schedules: { here: QueueSchedules, there: QueueSchedules }
   readonly places: SchedulePlaces
+  readonly flows: QueueFlows
   /** The time on the store's clock when the program began. */
   readonly start: number
   /** A time as its distance from the start, rounded. */
@@ -98,6 +116,7 @@ export async function memoryQueueUnderTest (used: Set<string>): Promise<QueueUnd
     waitingQueue: queue,
     schedules: schedulesOf(store.queue('q2'), queue, used),
     places: noting(store.schedulePlaces, used, 'places.'),
+    flows: noting(queue.flows, used, 'flows.'),
     start: store.now(),
     about: about(store.now()),
     async listen (channel, label) {
@@ -138,6 +157,7 @@ export async function redisQueueUnderTest (
     waitingQueue: noting(real.overClient(waits), used),
     schedules: schedulesOf(new RedisQueue(commands, 'q2', prefix), real, used),
     places: noting(new RedisSchedulePlaces(commands, prefix), used, 'places.'),
+    flows: noting(real.flows, used, 'flows.'),
     start,
     about: about(start),
     async listen (channel, label) {

@@ -19,7 +19,7 @@ export interface FlowHost {
 }
 
 export interface MemoryFlow {
-  stage: FlowStage
+  stage: Exclude<FlowStage, 'gone'>
   record: string
   ttl: number
   life: number

@@ -12,9 +12,12 @@ export class FlowSteps {
   readonly #flow: MemoryFlow
   readonly #host: FlowHost
   readonly #starts: string[] = []
+  /** Joins behind a member that failed: they are skipped when all commands are carried out. */
+  readonly #skips: string[] = []
   #cancels = false
   #ends = false
   #done: StepReply['done'] = 'done before'
+  /** How many members it has, or how many have ended, is not what it was. */
   #moved = false
 
   constructor (id: string, flow: MemoryFlow, host: FlowHost) {
@@ -40,7 +43,7 @@ export class FlowSteps {
       case 'ready': return this.#ready(command.join)
       case 'start': return this.#start(command.node)
       case 'done': return void flow.todo.delete(command.entry)
-      case 'seal': return this.#seal()
+      case 'seal': return void (this.#done = this.#seal())
       case 'cancel': return this.#cancel({ outcome: command.cause, code: command.code, message: command.message })
       case 'add': return void (this.#done = this.#add(command))
       case 'reopen': return void (this.#done = this.#reopen(command.record))
@@ -73,7 +76,7 @@ export class FlowSteps {
       : { outcome: 'failed', code: 'FST_TASKS_FLOW_FAILED', message } as const
     if (flow.failFast) return this.#cancel(cause)
     flow.cause ??= cause
-    for (const join of joins) this.#skip(join)
+    this.#skips.push(...joins)
   }
 
   #cancel (cause: NonNullable<MemoryFlow['cause']>): void {
@@ -85,11 +88,13 @@ export class FlowSteps {
     this.#cancels = true
   }
 
-  #skip (first: string): void {
+  /** Nodes behind one that failed never start. */
+  #skipAll (): void {
     const flow = this.#flow
-    for (const joins = [first]; joins.length > 0;) {
+    for (const joins = this.#skips; joins.length > 0;) {
       for (const node of this.#targetsOf(joins.pop()!)) {
         if (!flow.pending.delete(node)) continue
+        this.#moved = true
         flow.ends.set(node, 'skipped')
         joins.push(...decodeNode(flow.nodes.get(node)!).joins)
       }
@@ -110,7 +115,6 @@ export class FlowSteps {
 
   /** What waits for its records (W) is not for the caller yet. */
   #do (entry: string): void {
-    this.#moved = true
     this.#flow.todo.add(entry)
     if (!entry.startsWith('W')) this.#starts.push(entry)
   }
@@ -127,11 +131,13 @@ export class FlowSteps {
     this.#do(`N${node}`)
   }
 
-  #seal (): void {
+  #seal (): StepReply['done'] {
     const flow = this.#flow
-    if (flow.stage !== 'building' && flow.stage !== 'reopening') return
+    if (flow.cause?.code === 'FST_TASKS_FLOW_INCOMPLETE') return 'refused'
+    if (flow.stage !== 'building' && flow.stage !== 'reopening') return 'done before'
     flow.stage = 'running'
     for (const entry of [...flow.todo]) if (entry.startsWith('W')) this.#ready(entry.slice(1))
+    return 'done'
   }
 
   #add ({ node, entry, text, parent, generation }: Command<'add'>): StepReply['done'] {
@@ -149,6 +155,7 @@ export class FlowSteps {
       flow.joins.set(`+${join}`, added === undefined ? node : `${added},${node}`)
     }
     this.#do(`N${node}`)
+    this.#moved = true
     return 'done'
   }
 
@@ -178,7 +185,9 @@ export class FlowSteps {
 
   #goOn (): void {
     const flow = this.#flow
+    this.#skipAll()
     if (flow.stage === 'cancelling') {
+      this.#moved ||= flow.pending.size > 0
       for (const node of flow.pending) flow.ends.set(node, 'cancelled')
       flow.pending.clear()
     }

@@ -50,7 +50,9 @@ export class MemoryFlows implements QueueFlows {
   async write (id: string, { nodes, texts, joins, edges }: FlowChunk): Promise<FlowStage> {
     const flow = this.#flows.get(id)
     if (!flow) return 'gone'
-    if (flow.stage !== 'building' && flow.stage !== 'reopening') return flow.stage
+    if (flow.stage !== 'building' && flow.stage !== 'reopening') {
+      return flow.cause?.code === 'FST_TASKS_FLOW_INCOMPLETE' ? 'gone' : flow.stage
+    }
     for (const [node, entry] of nodes) {
       flow.nodes.set(node, entry)
       flow.pending.add(node)
@@ -87,6 +89,7 @@ export class MemoryFlows implements QueueFlows {
       changedAt,
       deadline,
       cause: cause?.outcome ?? '',
+      code: cause?.code ?? '',
       attempt,
       now: this.#host.now(),
       nodes: nodes.size,
@@ -107,6 +110,11 @@ export class MemoryFlows implements QueueFlows {
 
   async pageOfNodes (id: string, which: 'open' | 'pending'): Promise<{ cursor: string, nodes: string[] }> {
     return { cursor: '0', nodes: [...this.#flows.get(id)?.[which] ?? []] }
+  }
+
+  async areOpen (id: string, nodes: string[]): Promise<boolean[]> {
+    const { open } = this.#flows.get(id) ?? {}
+    return nodes.map(node => open?.has(node) === true)
   }
 
   async takeDue (limit: number): Promise<string[]> {

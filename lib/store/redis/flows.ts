@@ -56,7 +56,8 @@ export class RedisFlows implements QueueFlows {
   async read (id: string): Promise<FlowProgress | null> {
     const reply = await this.#run('flow-read', id, [MAX_TODO])
     if (!reply) return null
-    const [stage, final, startedAt, changedAt, deadline, cause, attempt, now, nodes, open, pending, ...todo] = reply
+    const [stage, final, startedAt, changedAt, deadline, cause, code, attempt, now, ...counts] = reply
+    const [nodes, open, pending, ...todo] = counts
     return {
       stage,
       final: final === '0' ? 'none' : final === '1' ? 'waits' : 'started',
@@ -64,6 +65,7 @@ export class RedisFlows implements QueueFlows {
       changedAt: Number(changedAt),
       deadline: Number(deadline),
       cause,
+      code,
       attempt: Number(attempt),
       now,
       nodes,
@@ -90,6 +92,11 @@ export class RedisFlows implements QueueFlows {
   ): Promise<{ cursor: string, nodes: string[] }> {
     const [next, nodes] = await this.#client.sscan(this.#keys.flow(id, which), cursor, 'COUNT', PAGE)
     return { cursor: next, nodes }
+  }
+
+  async areOpen (id: string, nodes: string[]): Promise<boolean[]> {
+    const open = await this.#client.smismember(this.#keys.flow(id, 'open'), ...nodes)
+    return open.map(is => is === 1)
   }
 
   takeDue (limit: number, ms: number): Promise<string[]> {

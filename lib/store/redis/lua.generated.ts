@@ -473,13 +473,14 @@ for i, id in ipairs(ids) do
 end
 if #ids > 0 then redis.call('ZADD', KEYS[1], unpack(scored)) end
 return ids`,
-  'flow-read': String.raw`local found = redis.call('HMGET', KEYS[1], 'state', 'final', 'started', 'changed', 'deadline', 'cause', 'attempt')
+  'flow-read': String.raw`local found = redis.call('HMGET', KEYS[1], 'state', 'final', 'started', 'changed', 'deadline', 'cause', 'code',
+  'attempt')
 if not found[1] then return false end
-for i = 2, 7 do found[i] = found[i] or '' end
+for i = 2, 8 do found[i] = found[i] or '' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-found[8] = now
-for i = 2, 4 do found[i + 7] = redis.call(i == 2 and 'HLEN' or 'SCARD', KEYS[i]) end
+found[9] = now
+for i = 2, 4 do found[i + 8] = redis.call(i == 2 and 'HLEN' or 'SCARD', KEYS[i]) end
 for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[5], ARGV[1])) do found[#found + 1] = entry end
 return found`,
   'flow-step': String.raw`local time = redis.call('TIME')
@@ -503,7 +504,7 @@ local function set_state(name)
 end
 local function read_node(node)
   local entry = redis.call('HGET', KEYS[7], node)
-  return string.match(entry or '', '^(%d+) ([01]) (%S+) ')
+  return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
 end
 local function begin_cancel(cause, code, message)
   if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
@@ -534,18 +535,20 @@ local function start_join(join)
     end
   end
   if not starts then return end
-  moved = 1
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
-  if state ~= 'building' then entries[#entries + 1] = entry end
+  if state == 'building' then redis.call('ZADD', KEYS[11], 0, 'W ' .. join) else entries[#entries + 1] = entry end
+end
+local function on_written(join)
+  if redis.call('SREM', KEYS[12], 'W' .. join) == 0 then return end
+  redis.call('ZREM', KEYS[11], 'W ' .. join)
+  redis.call('SADD', KEYS[12], 'J' .. join)
+  entries[#entries + 1] = 'J' .. join
 end
 local function start_written(join)
   if state ~= 'running' and state ~= 'building' then return end
   start_join(join)
-  if redis.call('SREM', KEYS[12], 'W' .. join) == 1 then
-    redis.call('SADD', KEYS[12], 'J' .. join)
-    entries[#entries + 1] = 'J' .. join
-  end
+  on_written(join)
 end
 local function start_node(node)
   if state ~= 'running' or redis.call('SREM', KEYS[10], node) == 0 then return end
@@ -568,16 +571,10 @@ local function end_node(node, generation, outcome, message)
   end
 end
 local function seal()
-  if state ~= 'building' and state ~= 'reopening' then return end
+  if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
+  if state ~= 'building' and state ~= 'reopening' then return 0 end
   set_state('running')
-  for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
-    if string.sub(entry, 1, 1) == 'W' then
-      local join = 'J' .. string.sub(entry, 2)
-      redis.call('SADD', KEYS[12], join)
-      redis.call('SREM', KEYS[12], entry)
-      entries[#entries + 1] = join
-    end
-  end
+  return 1
 end
 local function add_node(node, entry, record, parent, generation)
   local current, _, joins = read_node(parent)
@@ -643,7 +640,7 @@ while at <= #ARGV do
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
-  elseif name == 'seal' then seal()
+  elseif name == 'seal' then done = seal()
   elseif name == 'cancel' then begin_cancel(a, b, c)
   elseif name == 'add' then done = add_node(a, b, c, d, e)
   elseif name == 'reopen' then done = reopen(a)
@@ -652,6 +649,11 @@ while at <= #ARGV do
   end
 end
 if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
+local function start_sealed()
+  local ready = redis.call('ZRANGE', KEYS[11], '[W ', '[W!', 'BYLEX', 'LIMIT', 0, SLICE)
+  for _, entry in ipairs(ready) do on_written(string.sub(entry, 3)) end
+  if #ready == SLICE then more = 1 end
+end
 local function skip_all()
   local left = SLICE
   if redis.call('HGET', KEYS[6], 'skips') == '1' then
@@ -719,6 +721,7 @@ local function start_finally()
   redis.call('SADD', KEYS[12], 'Nfinally')
   entries[#entries + 1] = 'Nfinally'
 end
+if state == 'running' then start_sealed() end
 if #skips > 0 or state == 'running' or state == 'building' then skip_all() end
 if state == 'cancelling' then drop_pending() end
 local can_end = state == 'running' or state == 'cancelling' or state == 'finally'
@@ -727,14 +730,17 @@ if can_end and more == 0 and redis.call('EXISTS', KEYS[9], KEYS[10]) == 0 then
 end
 local deadline = tonumber(redis.call('HGET', KEYS[6], 'deadline'))
 local look = ARGV[3] == '' and deadline or math.min(deadline, now + ARGV[3])
-if state ~= 'finally' and deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
+if deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
 redis.call('ZADD', KEYS[3], string.format('%.0f', look), id)
 if moved == 1 and ends == 0 then publish_if_watched(KEYS[2], ARGV[2], id, 'progress') end
 return { state, more, cancels, ends, done, unpack(entries) }`,
   'flow-write': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HGET', KEYS[1], 'state')
-if state ~= 'building' and state ~= 'reopening' then return state or 'gone' end
+if state ~= 'building' and state ~= 'reopening' then
+  local is_given_up = redis.call('HGET', KEYS[1], 'code') == 'FST_TASKS_FLOW_INCOMPLETE'
+  return is_given_up and 'gone' or state or 'gone'
+end
 redis.call('HSET', KEYS[1], 'changed', now)
 local at = 5
 local function take(count, step)

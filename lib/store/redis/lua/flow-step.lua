@@ -8,7 +8,7 @@ ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms fro
       end node, generation, outcome, message | ready join | start node | done entry of todo | seal
       cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
-      what the last add, reopen or remove did: 1 done, 0 was done before, -1 refused,
+      what the last seal, add, reopen or remove did: 1 done, 0 was done before, -1 refused,
       entries of todo that the caller has to carry out, ... }
 
 Guarantees:
@@ -17,7 +17,7 @@ Guarantees:
 2. The call that empties open and pending ends the flow, or starts its node "finally". There is no counter.
 3. What a caller is told to carry out is in todo until it says that it is done.
 4. A Redis that is out of memory refuses the first write, and none after it.
-Cost: at most 500 nodes are moved by a join, skipped or dropped in a call.
+Cost: at most 500 nodes are moved by a join, skipped or dropped, and 500 joins started by a seal in a call.
 ]]
 -- @include now
 -- @include publish
@@ -30,6 +30,7 @@ if not state then
 end
 redis.call('HSET', KEYS[6], 'changed', now)
 
+-- moved: how many members it has, or how many have ended, is not what it was.
 local more, cancels, ends, done, moved = 0, 0, 0, 0, 0
 local entries, skips = {}, {}
 local function set_state(name)
@@ -37,10 +38,10 @@ local function set_state(name)
   redis.call('HSET', KEYS[6], 'state', name)
 end
 
--- Generation, whether it may fail, and its joins as a list: see flow-node.ts.
+-- Generation, whether it may fail, and its joins as a list: see flow-node.ts. One whose entry is lost ends as removed.
 local function read_node(node)
   local entry = redis.call('HGET', KEYS[7], node)
-  return string.match(entry or '', '^(%d+) ([01]) (%S+) ')
+  return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
 end
 
 local function begin_cancel(cause, code, message)
@@ -76,20 +77,24 @@ local function start_join(join)
     end
   end
   if not starts then return end
-  moved = 1
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
-  if state ~= 'building' then entries[#entries + 1] = entry end
+  -- By name too, so that a seal finds some of them at a time.
+  if state == 'building' then redis.call('ZADD', KEYS[11], 0, 'W ' .. join) else entries[#entries + 1] = entry end
 end
 
--- The caller has written the records of the nodes.
+-- The records of the nodes of a join are written.
+local function on_written(join)
+  if redis.call('SREM', KEYS[12], 'W' .. join) == 0 then return end
+  redis.call('ZREM', KEYS[11], 'W ' .. join)
+  redis.call('SADD', KEYS[12], 'J' .. join)
+  entries[#entries + 1] = 'J' .. join
+end
+
 local function start_written(join)
   if state ~= 'running' and state ~= 'building' then return end
   start_join(join)
-  if redis.call('SREM', KEYS[12], 'W' .. join) == 1 then
-    redis.call('SADD', KEYS[12], 'J' .. join)
-    entries[#entries + 1] = 'J' .. join
-  end
+  on_written(join)
 end
 
 -- A node that is in no join.
@@ -116,18 +121,12 @@ local function end_node(node, generation, outcome, message)
   end
 end
 
--- What was ready while the flow was being built waits for its records: W. Now they are written.
 local function seal()
-  if state ~= 'building' and state ~= 'reopening' then return end
+  -- Others have given it up: who writes it was too slow.
+  if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
+  if state ~= 'building' and state ~= 'reopening' then return 0 end
   set_state('running')
-  for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], 100000)) do
-    if string.sub(entry, 1, 1) == 'W' then
-      local join = 'J' .. string.sub(entry, 2)
-      redis.call('SADD', KEYS[12], join)
-      redis.call('SREM', KEYS[12], entry)
-      entries[#entries + 1] = join
-    end
-  end
+  return 1
 end
 
 local function add_node(node, entry, record, parent, generation)
@@ -201,7 +200,7 @@ while at <= #ARGV do
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
-  elseif name == 'seal' then seal()
+  elseif name == 'seal' then done = seal()
   elseif name == 'cancel' then begin_cancel(a, b, c)
   elseif name == 'add' then done = add_node(a, b, c, d, e)
   elseif name == 'reopen' then done = reopen(a)
@@ -210,6 +209,13 @@ while at <= #ARGV do
   end
 end
 if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
+
+-- What was ready while the flow was being built waits for its records: W. Since the seal they are written.
+local function start_sealed()
+  local ready = redis.call('ZRANGE', KEYS[11], '[W ', '[W!', 'BYLEX', 'LIMIT', 0, SLICE)
+  for _, entry in ipairs(ready) do on_written(string.sub(entry, 3)) end
+  if #ready == SLICE then more = 1 end
+end
 
 -- Nodes behind one that failed never start.
 local function skip_all()
@@ -283,6 +289,7 @@ local function start_finally()
   entries[#entries + 1] = 'Nfinally'
 end
 
+if state == 'running' then start_sealed() end
 if #skips > 0 or state == 'running' or state == 'building' then skip_all() end
 if state == 'cancelling' then drop_pending() end
 local can_end = state == 'running' or state == 'cancelling' or state == 'finally'
@@ -291,7 +298,7 @@ if can_end and more == 0 and redis.call('EXISTS', KEYS[9], KEYS[10]) == 0 then
 end
 local deadline = tonumber(redis.call('HGET', KEYS[6], 'deadline'))
 local look = ARGV[3] == '' and deadline or math.min(deadline, now + ARGV[3])
-if state ~= 'finally' and deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
+if deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
 redis.call('ZADD', KEYS[3], string.format('%.0f', look), id)
 if moved == 1 and ends == 0 then publish_if_watched(KEYS[2], ARGV[2], id, 'progress') end
 return { state, more, cancels, ends, done, unpack(entries) }

@@ -4,13 +4,17 @@ Writes a part of a flow that is being built, or opened again.
 KEYS  1 flow  2 nodes  3 texts  4 joins  5 pending  6 edges  7 ends
 ARGV  1 number of nodes  2 of texts  3 of joins  4 of edges, then nodes (name, entry), texts (name, record), joins
       (name, entry), edges ("<join> <node>")
-Returns the state of the flow, "gone" if there is none. Nothing is written if it is not being built or opened again
+Returns the state of the flow, "gone" if there is none, or if others have given it up. Nothing is written if it is not
+being built or opened again
 
 A node that is written is pending, and has not ended.
 ]]
 -- @include now
 local state = redis.call('HGET', KEYS[1], 'state')
-if state ~= 'building' and state ~= 'reopening' then return state or 'gone' end
+if state ~= 'building' and state ~= 'reopening' then
+  local is_given_up = redis.call('HGET', KEYS[1], 'code') == 'FST_TASKS_FLOW_INCOMPLETE'
+  return is_given_up and 'gone' or state or 'gone'
+end
 redis.call('HSET', KEYS[1], 'changed', now)
 
 local at = 5

@@ -1,0 +1,50 @@
+/**
+ * npm run chaos:flows -- [--quick] [--seed <number>]: flows of all shapes, across two queues, whose members succeed,
+ * fail, are cancelled, expire, are added, and are retried. Processes are killed before and after each step of
+ * settling, delivery, enqueue, cancel, release and sweep, by its name. Redis is killed, stopped and cut off.
+ *
+ * 0 stuck, 0 callbacks lost, 0 settled twice, 0 run twice without a fault, 0 keys left.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { nameOf, PRODUCER_DEATHS, WORKER_DEATHS } from './flows/fleet.ts'
+import { run } from './flows/run.ts'
+import type { Size } from './flows/plan.ts'
+import { Random } from './random.ts'
+import { startRedis } from '../scripts/redis.ts'
+
+const full: Size = { flows: 2_000, workers: 4, faults: 16, calmAfter: 170_000, limit: 90_000 }
+const quick: Size = { flows: 120, workers: 3, faults: 3, calmAfter: 12_000, limit: 28_000 }
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, seed: { type: 'string', default: String(Date.now() % 1e6) } }
+})
+const seed = Number(values.seed)
+const size = values.quick ? quick : full
+const start = Date.now()
+const log = (text: string): void => console.log(`${((Date.now() - start) / 1000).toFixed(1).padStart(6)} s  ${text}`)
+const failures: string[] = []
+
+log(`seed ${values.seed}`)
+const dir = await mkdtemp(join(tmpdir(), 'fastify-tasks-chaos-flows-'))
+const redis = await startRedis({ aof: true, config: ['--auto-aof-rewrite-percentage', '0'] })
+const { problems, flows, members, ends, again, deaths } = await run(redis, size, seed, dir, new Random(seed))
+await redis.stop()
+await rm(dir, { recursive: true, force: true })
+
+log(`${flows} flows of ${members} members: ${Object.entries(ends).map(([end, count]) => `${count} ${end}`).join(', ')}`)
+const killed = [...deaths.values()].reduce((sum, count) => sum + count, 0)
+log(`${killed} processes killed at a step, ${again} members ran again`)
+for (const [name, texts] of Object.entries(problems)) {
+  log(`  ${texts.length} ${name} (must be 0)`)
+  for (const text of texts.slice(0, 5)) console.log(`    ${text}`)
+  if (texts.length > 0) failures.push(`${texts.length} ${name}`)
+}
+const never = [...WORKER_DEATHS, ...PRODUCER_DEATHS].map(nameOf).filter(name => !deaths.has(name))
+log(`  never killed: ${never.length === 0 ? 'none' : never.join(', ')}`)
+if (!values.quick && never.length > 0) failures.push(`never killed ${never.join(', ')}`)
+if (flows < size.flows) failures.push(`only ${flows} flows of ${size.flows} enqueued`)
+console.log(failures.length === 0 ? 'chaos:flows: passed' : `chaos:flows: failed: ${failures.join('; ')}`)
+process.exit(failures.length === 0 ? 0 : 1)

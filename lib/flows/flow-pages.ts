@@ -1,0 +1,34 @@
+/**
+ * Reads what a flow has page by page.
+ */
+import { decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
+
+/** Calls `use` with each page. False if a page cannot be read: the process closes. */
+export async function eachPage<Page extends { cursor: string }> (
+  read: (cursor: string) => Promise<Page | undefined>, use: (page: Page) => Promise<unknown> | void
+): Promise<boolean> {
+  let cursor = '0'
+  do {
+    const page = await read(cursor)
+    if (!page) return false
+    await use(page)
+    cursor = page.cursor
+  } while (cursor !== '0')
+  return true
+}
+
+/** The ids of members, with those of earlier generations: a retry has kept them too. */
+export function membersByQueue (
+  flow: { id: string }, entries: Array<[node: string, entry: string]>, ms: (node: FlowNode) => number
+): Map<string, Array<[id: string, ms: number]>> {
+  const byQueue = new Map<string, Array<[string, number]>>()
+  for (const [node, entry] of entries) {
+    const decoded = decodeNode(entry)
+    const own = byQueue.get(decoded.queue) ?? []
+    byQueue.set(decoded.queue, own)
+    for (let generation = 0; generation <= decoded.generation; generation++) {
+      own.push([memberId(flow.id, node, generation), ms(decoded)])
+    }
+  }
+  return byQueue
+}

@@ -1,0 +1,31 @@
+/**
+ * The end of a member, as its flow is told it.
+ */
+import * as errors from '../errors.ts'
+import type { StoredMembership } from '../records/membership.ts'
+import type { FlowCommand, MemberOutcome } from '../store/flow-contract.ts'
+
+/** The end of a member, in the words of the flow's error. */
+export function toEnd (
+  node: string, generation: string, outcome: MemberOutcome,
+  { key = node, task = 'unknown', message = '' }: { key?: string, task?: string, message?: string } = {}
+): FlowCommand & { name: 'end' } {
+  const told = outcome === 'failed' && message !== '' ? `failed: ${message}` : WORDS[outcome]
+  return { name: 'end', node, generation, outcome, message: new errors.FlowFailed(key, task, told).message }
+}
+
+/** A task of somebody else has its id. */
+export function toTakenEnd (
+  { node, generation, key }: StoredMembership, task: string
+): ReturnType<typeof toEnd> {
+  const { message } = new errors.FlowFailed(key, task, 'cannot be started: another task has its id')
+  return { ...toEnd(node, String(generation), 'removed'), message }
+}
+
+const WORDS: Record<MemberOutcome, string> = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'was cancelled',
+  expired: 'expired before a worker started it',
+  removed: 'was removed'
+}

@@ -1,0 +1,176 @@
+/**
+ * What a member reads of those before it, and what the times of a signature and of its flow do to it.
+ */
+import t, { type Test } from 'tap'
+import type { FastifyInstance } from 'fastify'
+import { chain, chord, flow, group, Unrecoverable } from '../../lib/plugin.ts'
+import { build, errorOf, latch, pass, until, type Latch } from '../support/helpers.ts'
+import type { FlowOptions, FlowShape, TaskHandle } from '../../lib/types.ts'
+
+const LONG = { timeout: 20_000 }
+const member = (task: string, data?: unknown, options: object = {}): any =>
+  ({ kind: 'signature', task, data, options })
+const MAY = { allowFailure: true }
+
+async function fixture (t: Test): Promise<{
+  app: FastifyInstance
+  gate: Latch
+  started: Latch
+  enqueue: (shape: FlowShape<any, any>, options?: FlowOptions) => Promise<TaskHandle<any, any>>
+}> {
+  const [gate, started] = [latch(), latch()]
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', async (data: any) => data)
+    app.tasks.define('no', () => { throw new Unrecoverable('no luck') })
+    app.tasks.define('elsewhere', { queue: 'idle' }, async () => {})
+    app.tasks.define('gone', { resultTtl: 0 }, () => { throw new Unrecoverable('gone') })
+    app.tasks.define('slow', async () => {
+      started.open()
+      await gate.promise
+    })
+    app.tasks.define('read', async (_data: any, task: any) => ({
+      previous: await task.previous() ?? null, results: await task.results(), id: task.flow.id
+    }))
+    app.tasks.define('adds', async (data: any, task: any) => {
+      await task.flow.add('more', member(data))
+      return 'adds'
+    })
+  })
+  await app.tasks.startWorker({ queues: ['default'] })
+  return { app, gate, started, enqueue: (shape, options) => app.tasks.enqueueFlow(shape, options) }
+}
+
+t.test('before the first there is nothing; an added member and the last one read nothing', async t => {
+  const { app, enqueue } = await fixture(t)
+  const handle = await enqueue(chain(member('read'), member('adds', 'read'), member('read')))
+  const { results } = await handle.result(LONG)
+  t.equal(results[0], 'adds')
+  t.match(results[1], { previous: null, results: [], id: handle.id })
+  t.match((await app.tasks.status(`${handle.id}.0`))!.result, { previous: null, results: [] })
+  const { tasks } = await app.tasks.list({ flow: handle.id })
+  t.same(tasks.map(({ flow }) => flow!.key), ['0', '1', '2', '1:more'])
+})
+
+t.test('in a graph what was added is read by its key', async t => {
+  const { enqueue } = await fixture(t)
+  const tasks = { a: member('adds', 'x'), b: member('read') }
+  const { b: { results, previous } } = await (await enqueue(flow({ tasks, dependsOn: { b: ['a'] } }))).result(LONG)
+  t.same(results, { a: 'adds', more: null })
+  t.equal(previous, 'adds')
+})
+
+t.test('members that may fail: cancelled, removed, or without a result', async t => {
+  const { app, enqueue } = await fixture(t)
+  const members = [member('elsewhere', 1, MAY), member('elsewhere', 2, MAY), member('x', undefined, MAY)]
+  const handle = await enqueue(chord(members, member('read')))
+  await app.tasks.cancel(`${handle.id}.0`)
+  await app.tasks.remove(`${handle.id}.1`)
+  const { results } = await handle.result(LONG)
+  t.match(results, [
+    { status: 'rejected', reason: { message: 'The task was cancelled', code: null } },
+    { status: 'rejected', reason: { message: 'The task was removed', code: null } },
+    { status: 'fulfilled', value: null }
+  ])
+})
+
+t.test('a retry starts those again that were cancelled with the flow, also if they may fail', async t => {
+  const { app, enqueue } = await fixture(t)
+  const members = [member('elsewhere', 1, MAY), member('no'), member('no', 0, MAY)]
+  const handle = await enqueue(chord(members, member('x')))
+  await errorOf(handle.result(LONG))
+  t.equal(await app.tasks.retry(handle.id), 'queued')
+  await until('it is started again', () => app.tasks.status(`${handle.id}.0-1`))
+  t.equal(await app.tasks.status(`${handle.id}.2-1`), null, 'it has failed, which it may')
+  await errorOf(handle.result(LONG))
+})
+
+t.test('a result of many members is not put together', async t => {
+  const { enqueue } = await fixture(t)
+  const many = Array.from({ length: 101 }, (_, i) => member('x', i))
+  t.equal(await (await enqueue(group(...many))).result(LONG), null)
+})
+
+t.test('the times of a signature count from the start of its member, a Date is a time', async t => {
+  const { app, enqueue } = await fixture(t)
+  const soon = new Date(Date.now() + 200)
+  const handle = await enqueue(chain(
+    member('x', 1, { delay: 100 }), member('x', 2, { delayUntil: soon }), member('x', 3, { expires: 60_000 }),
+    member('x', 4, { expires: new Date(Date.now() + 60_000) })
+  ), { expires: new Date(Date.now() + 50_000) })
+  await pass(app, 400)
+  t.equal(await handle.result(LONG), 4)
+  t.match(await handle.status(), { state: 'succeeded' })
+})
+
+t.test('a task of somebody else has the id of a member: the member fails, and nobody reads that task', async t => {
+  const { app, enqueue } = await fixture(t)
+  for (const node of [0, 1]) await app.tasks.enqueue('x', 'secret', { id: `mine.${node}` })
+  const handle = await enqueue(chain(member('x', 1, MAY), member('read')), { id: 'mine' })
+  t.match(await errorOf(handle.result(LONG)), { message: /Member "1" \(read\).* another task has its id/ })
+  const isKept = async (): Promise<void> => {
+    t.match(await app.tasks.status('mine.1'), { state: 'succeeded', result: 'secret', flow: null })
+  }
+  await isKept()
+  t.match((await app.tasks.list({ flow: 'mine' })).tasks, [{ result: null }, { result: null }])
+  await app.tasks.retry('mine')
+  t.ok(await handle.result(LONG), 'a retry has an id of its own')
+  await isKept()
+  await app.tasks.enqueue('x', 'secret', { id: 'other.0' })
+  const other = await enqueue(chain(member('x', 1, MAY), member('read')), { id: 'other' })
+  t.match((await other.result(LONG)).previous, { status: 'rejected', reason: { message: 'The task was removed' } })
+})
+
+t.test('a flow that has ended but for its last task cannot be cancelled any more', async t => {
+  const { enqueue, gate, started } = await fixture(t)
+  const handle = await enqueue(member('x', 1), { finally: member('slow') })
+  await started.promise
+  t.equal(await handle.cancel(), 'finished')
+  gate.open()
+  t.equal(await handle.result(LONG), 1)
+})
+
+t.test('a cancelled flow whose resultTtl is 0 is gone at once', async t => {
+  const { app, enqueue } = await fixture(t)
+  const handle = await enqueue(member('elsewhere'), { resultTtl: 0 })
+  t.equal(await handle.cancel(), 'cancelled')
+  t.equal(await app.tasks.status(handle.id), null)
+})
+
+t.test('more members than one step may move are cancelled, or skipped', async t => {
+  const { enqueue, app } = await fixture(t)
+  const many = Array.from({ length: 1_100 }, () => member('x'))
+  const cancelled = await enqueue(chain(member('elsewhere'), group(...many)))
+  t.equal(await cancelled.cancel(), 'cancelled')
+  const skipped = await enqueue(chain(member('no'), group(...many), member('x')), { failFast: false })
+  await errorOf(skipped.result(LONG))
+  t.match(await skipped.status(), { state: 'failed', flow: { done: 1_102, total: 1_102 } })
+  const { tasks } = await app.tasks.list({ flow: skipped.id, limit: 2 })
+  t.match(tasks, [{ state: 'failed' }, { state: 'cancelled' }])
+})
+
+t.test('members without a record are listed: how they ended is known', async t => {
+  const { app, enqueue } = await fixture(t)
+  const handle = await enqueue(chain(group(member('gone'), member('elsewhere')), member('x')), { failFast: false })
+  await app.tasks.cancel(`${handle.id}.1`)
+  await errorOf(handle.result(LONG))
+  await until('the record of the first is gone', async () => await app.tasks.status(`${handle.id}.0`) === null)
+  const { tasks } = await app.tasks.list({ flow: handle.id })
+  t.same(tasks.map(({ state }) => state), ['failed', 'cancelled', 'cancelled'])
+})
+
+t.test('pages of flows, of all queues', async t => {
+  const { app, enqueue } = await fixture(t)
+  const handles = await Promise.all([member('x'), member('x'), member('elsewhere')].map(shape => enqueue(shape)))
+  const seen: string[] = []
+  let cursor: string | null | undefined
+  do {
+    const page = await app.tasks.list({ kind: 'flow', limit: 1, ...(cursor ? { cursor } : {}) })
+    seen.push(...page.tasks.map(({ id }) => id))
+    cursor = page.cursor
+  } while (cursor)
+  t.same(seen.sort(), handles.map(({ id }) => id).sort())
+  const other = (await app.tasks.list({ state: 'waiting', limit: 1 })).cursor
+  for (const wrong of ['x', '', Buffer.from('["flow","unknown",0]').toString('base64url'), other].filter(Boolean)) {
+    t.match(await errorOf(app.tasks.list({ kind: 'flow', cursor: wrong! })), { code: 'FST_TASKS_CURSOR_INVALID' })
+  }
+})
