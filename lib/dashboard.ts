@@ -78,7 +78,8 @@ function onlyTexts (query: Record<string, unknown>): Query {
 /** In this scope only: elsewhere the app's error handler answers. */
 function answerErrors (fastify: FastifyInstance, shared: Shared): void {
   fastify.setErrorHandler((error: Error & { statusCode?: number, code?: string }, request, reply) => {
-    if ((error.statusCode ?? 500) >= 500) request.log.error({ err: error }, error.message)
+    const isOurs = (error.statusCode ?? 500) >= 500
+    if (isOurs) request.log.error({ event: 'dashboard.failed', err: error }, 'page of the dashboard failed')
     // Nobody is asked for rights: that may be what failed.
     return sendPage(contextOf(shared, rootOf(request, fastify.prefix), null)(request, reply), failed(error))
   })

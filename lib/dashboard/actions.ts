@@ -102,8 +102,9 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
 }
 
 function log ({ request, settings }: PageContext, outcome: Outcome, { task: tasks, queue, id }: Fields): void {
-  const on = { ...(tasks && { tasks }), ...(queue && { queue: queue[0] }), ...(id && { schedule: id[0] }) }
-  const user = settings.user?.(request)
-  const fields = { event: 'dashboard.action', ...(user !== undefined && { user }), ...outcome, ...on }
+  const { did, ok, no } = outcome
+  const fields = {
+    event: 'dashboard.acted', user: settings.user?.(request), did, ok, no, tasks, queue: queue?.[0], schedule: id?.[0]
+  }
   request.log.info(fields, 'action on the dashboard')
 }

@@ -104,6 +104,7 @@ async function enqueuedFirst (tasks: PluginInstance['tasks'], queue: string): Pr
 function rateOf (before: Sample, after: Sample): Rate {
   const ended = sum(after, ['succeeded', 'failed', 'cancelled', 'expired']) -
     sum(before, ['succeeded', 'failed', 'cancelled', 'expired'])
+  const waiting = after.queues.reduce((total, { counts }) => total + counts.waiting, 0)
   const seconds = Math.max(0.001, (after.at - before.at) / 1_000)
-  return { at: after.at, ended: Math.max(0, ended) / seconds, waiting: sum(after, ['waiting']) }
+  return { at: after.at, ended: Math.max(0, ended) / seconds, waiting }
 }

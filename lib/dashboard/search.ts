@@ -21,7 +21,7 @@ export interface Search {
   cursor?: string | undefined
 }
 
-export interface Found {
+export interface SearchPage {
   tasks: TaskRecord[]
   /** How many were read. */
   lookedAt: number
@@ -29,29 +29,29 @@ export interface Found {
   cursor: string | null
 }
 
-interface Place { state: TaskState, cursor: string | undefined }
+interface Position { state: TaskState, cursor: string | undefined }
 
 /** A cursor is that of a list with the state in front. */
-function placeOf ({ states, cursor }: Search): Place {
+function positionOf ({ states, cursor }: Search): Position {
   const [state = '', rest = ''] = cursor?.split('~') ?? []
   const known = states.find(one => one === state)
   return known ? { state: known, cursor: rest === '' ? undefined : rest } : { state: states[0]!, cursor: undefined }
 }
 
-function after (states: readonly TaskState[], state: TaskState, cursor: string | null): Place | null {
+function after (states: readonly TaskState[], state: TaskState, cursor: string | null): Position | null {
   if (cursor !== null) return { state, cursor }
   const next = states[states.indexOf(state) + 1]
   return next === undefined ? null : { state: next, cursor: undefined }
 }
 
 /** A page that is not empty, unless there is nothing more or the budget is spent. @throws FST_TASKS_CURSOR_INVALID */
-export async function search (tasks: Pick<FastifyTasks, 'list'>, options: Search): Promise<Found> {
+export async function search (tasks: Pick<FastifyTasks, 'list'>, options: Search): Promise<SearchPage> {
   const { states, queue, name, matches } = options
   const end = realTime() + MAX_MS
   const limit = matches || name ? STEP : LIMIT
   const found: TaskRecord[] = []
   let lookedAt = 0
-  for (let place: Place | null = placeOf(options); ;) {
+  for (let place: Position | null = positionOf(options); ;) {
     const { state, cursor } = place
     const where = { ...(queue && { queue }), ...(name && { name }), ...(cursor && { cursor }) }
     const page = await tasks.list({ state, limit, ...where })

@@ -1,13 +1,14 @@
 // npm run test:browser: tests the demo in Chromium.
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chromium, type Browser, type Locator, type Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { projectRoot } from '../../scripts/redis.ts'
 import { startDependent, type DependentProcess } from '../../scripts/dependent-process.ts'
 import { showsApi } from './api.ts'
+import { launchChromium } from './chromium.ts'
 
 const LIMIT_MS = 120_000
 /** The error of requests that a reload of the page aborts. */
@@ -16,10 +17,6 @@ const STEP_TIMEOUT_MS = 20_000
 const screenshot = join(projectRoot(), 'artifacts', 'demo.png')
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'
-]
 
 interface Demo { process: DependentProcess, address: string, lines: string[] }
 
@@ -33,7 +30,7 @@ await run().then(() => finish(), finish)
 
 async function run (): Promise<void> {
   demo = await startDemo()
-  browser = await chromium.launch({ executablePath: findChromium(), args: FLAGS })
+  browser = await launchChromium()
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
   const problems = collectProblems(page)
   await check('the page is served with its strict CSP', () => checkPage(page, demo!.address))
@@ -257,22 +254,4 @@ async function freePort (): Promise<number> {
   probe.close()
   await once(probe, 'close')
   return port
-}
-
-function findChromium (): string {
-  if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH
-  const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
-  const names = ['chromium', 'chromium-browser', 'google-chrome']
-  const found = folders.flatMap(folder => names.map(name => join(folder, name))).find(isExecutable)
-  if (!found) throw new Error('Chromium was not found: install it (apt-get install chromium), or set CHROMIUM_PATH')
-  return found
-}
-
-function isExecutable (path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

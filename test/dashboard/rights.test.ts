@@ -161,7 +161,7 @@ t.test('an action is logged with who did it', async t => {
   const { id } = await app.tasks.enqueue('x')
   await post(app, 'tasks', { do: 'cancel', task: `default ${id}`, sure: 'yes' }, { 'x-user': 'mary' })
   const line = { level: 30, user: 'mary', did: 'cancel', ok: 1, no: 0, tasks: [`default ${id}`] }
-  t.match(log.find('dashboard.action'), line)
+  t.match(log.find('dashboard.acted'), line)
 })
 
 t.test('data is shown only as far as it may be seen', async t => {

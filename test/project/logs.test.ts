@@ -9,7 +9,7 @@ import { literal, sources } from '../../scripts/docs/source.ts'
 const PAGE = 'docs/reference/logs.md'
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace']
 /** A noun, then a past participle or a state. */
-const EVENT = /^(task|claim|worker|queue|redis|app|upkeep|thread|stream|shutdown|schedule|flow)\.[a-z]+(_[a-z]+)*$/
+const EVENT = /^(task|claim|worker|queue|redis|app|upkeep|thread|stream|shutdown|schedule|flow|dashboard)\.[a-z]+(_[a-z]+)*$/
 
 interface LogLine { event: string, level: string, message: string, fields: string[], isOpen: boolean }
 

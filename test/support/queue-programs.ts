@@ -282,6 +282,9 @@ export async function observe (side: QueueUnderTest): Promise<unknown> {
   const { queue } = side
   const [counts, workers, measured] = await Promise.all([queue.counts(), queue.workers(100), queue.measure(100)])
   const { now, ...measure } = measured
+  // Their order is by times that are not exactly the same on both sides.
+  const ticks = measure.ticks.map(tick => ({ ...tick, due: side.about(tick.due) }))
+    .toSorted((one, other) => one.id < other.id ? -1 : 1)
   const heard = await side.messages()
-  return { counts, workers, measure: { ...measure, now: side.about(now) }, pages, records, heard }
+  return { counts, workers, measure: { ...measure, ticks, now: side.about(now) }, pages, records, heard }
 }

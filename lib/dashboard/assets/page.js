@@ -94,7 +94,7 @@ const live = document.getElementById('live')
 const isBusy = () => document.hidden || dialog.open || main.querySelector('input[name=task]:checked') ||
   main.querySelector('input:focus, select:focus') || String(getSelection()) !== ''
 
-function say (text) {
+function report (text) {
   stale.hidden = text === ''
   if (stale.textContent !== text) stale.textContent = text
 }
@@ -119,15 +119,15 @@ async function refresh () {
   try {
     const headers = etag ? { 'if-none-match': etag } : {}
     const reply = await fetch(location.href, { headers, cache: 'no-store' })
-    if (reply.status === 304) return say('')
+    if (reply.status === 304) return report('')
     const text = await reply.text()
     if (isBusy()) return
-    if (!reply.ok) return say(`This page is out of date: the server answered ${reply.status}. It is asked again.`)
+    if (!reply.ok) return report(`This page is out of date: the server answered ${reply.status}. It is asked again.`)
     etag = reply.headers.get('etag')
     swap(text)
-    say('')
+    report('')
   } catch {
-    say('This page is out of date: the server does not answer. It is asked again.')
+    report('This page is out of date: the server does not answer. It is asked again.')
   }
 }
 
@@ -172,7 +172,7 @@ document.addEventListener('keydown', event => {
   if (target) location.assign(target.href)
   else if (key === '/') document.getElementById('q').focus()
   else if (key === 'r') void refresh()
-  else if (key === '?') say(stale.hidden ? KEYS : '')
+  else if (key === '?') report(stale.hidden ? KEYS : '')
   else return
   event.preventDefault()
 })

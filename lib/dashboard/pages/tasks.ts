@@ -2,7 +2,7 @@ import { html, type Html, type Value } from '../html.ts'
 import {
   empty, hidden, number, placeOf, progressBar, queryWith, ranFor, state, table, taskPath, text, time
 } from '../parts.ts'
-import { matcher, search, type Found } from '../search.ts'
+import { matcher, search, type SearchPage } from '../search.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { DashboardRight, TaskRecord, TaskState } from '../../types.ts'
 
@@ -57,7 +57,7 @@ ${offered.map(([action, label]) => html`<button name="do" value="${action}"${act
     html` class="danger" data-question="${label} the chosen tasks?"`}>${label}</button>`)}</p>`
 }
 
-function list (context: PageContext, { tasks, lookedAt, cursor }: Found): Html {
+function list (context: PageContext, { tasks, lookedAt, cursor }: SearchPage): Html {
   const isPart = cursor && context.query.q
   const said = isPart && html`<p class="hint">Looked at ${number(lookedAt)} tasks; there are more.</p>`
   if (tasks.length === 0) return html`${empty(cursor ? 'None among those.' : 'There are none.')}${said}`
