@@ -58,6 +58,7 @@ const schedule = app(`const report = fastify.tasks.define('report', async () => 
   fastify.tasks.defineSchedule('nightly-report', { task: report, cron: '0 3 * * *', timezone: 'Europe/Berlin' })`)
 
 export const setups: Record<string, Setup> = {
+  'docs/guides/monitoring.md': { files: { 'app.mjs': resize } },
   'docs/guides/plugins.md': {
     files: { 'app.mjs': bundled },
     after: '$ node out.cjs\n42\n$ node out.mjs\n42'

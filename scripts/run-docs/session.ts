@@ -106,8 +106,9 @@ export class Session {
   async #succeeds (path: string): Promise<void> {
     const read = async (): Promise<any> => (await fetch(new URL(path, `http://localhost:${this.#port}`))).json()
     const record = await until(async () => {
-      const found = await read()
-      return found.finishedAt && found
+      // Under `dev` the server restarts when a file of the page is written.
+      const found = await read().catch(() => null)
+      return found?.finishedAt && found
     }, () => `${path}: the task does not end`)
     if (record.state !== 'succeeded') throw new Error(`${path}: ${JSON.stringify(record)}`)
   }
