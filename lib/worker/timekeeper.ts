@@ -7,6 +7,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
+import { MAX_TIMER } from '../options.ts'
 import type { FlowSweep } from '../flows/flow-sweep.ts'
 import type { Ticker } from '../schedules/ticker.ts'
 import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
@@ -123,7 +124,7 @@ export class Timekeeper {
     this.#timer = setTimeout(() => {
       this.#nextLook = Infinity
       this.#look()
-    }, Math.max(1, wait))
+    }, Math.min(MAX_TIMER, Math.max(1, wait))) // a longer one would fire at once
   }
 
   stop (): void {
