@@ -731,6 +731,13 @@ const shields: Shield[] = [
     test: 'store/queue-due'
   },
   {
+    against: 'a published due time that is centuries away makes a timer overflow: the timekeeper never pauses',
+    file: 'worker/timekeeper.js',
+    shield: 'Math.min(LOOK_MS, given)',
+    without: 'given',
+    test: 'worker/timekeeper'
+  },
+  {
     against: 'a task that is published while a timekeeper subscribes is late',
     file: 'worker/timekeeper.js',
     shield: 'this.#lookAgain = true; // for',

@@ -7,7 +7,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
-import { MAX_TIMER } from '../options.ts'
 import type { FlowSweep } from '../flows/flow-sweep.ts'
 import type { Ticker } from '../schedules/ticker.ts'
 import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
@@ -115,8 +114,9 @@ export class Timekeeper {
     this.#stopListening = null
   }
 
-  /** No-op if it looks earlier anyway, or if `wait` is no number: anybody may publish anything. */
-  #lookIn (wait: number): void {
+  /** No-op if it looks earlier anyway, or if `given` is no number: anybody may publish anything. */
+  #lookIn (given: number): void {
+    const wait = Math.min(LOOK_MS, given) // a timer of more than 24 days would fire at once
     const time = uptime() + wait
     if (this.#stopped || !(time < this.#nextLook)) return
     if (this.#timer) clearTimeout(this.#timer)
@@ -124,7 +124,7 @@ export class Timekeeper {
     this.#timer = setTimeout(() => {
       this.#nextLook = Infinity
       this.#look()
-    }, Math.min(MAX_TIMER, Math.max(1, wait))) // a longer one would fire at once
+    }, Math.max(1, wait))
   }
 
   stop (): void {

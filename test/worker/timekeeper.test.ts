@@ -65,3 +65,27 @@ t.test('a task that is enqueued while a worker becomes a timekeeper is not late'
   const id = await enqueued.promise
   await until('it has run', async () => (await app.tasks.status(id))?.state === 'succeeded', 4_000)
 })
+
+t.test('a due time centuries away, which anybody may publish, leaves the pause between two looks', async t => {
+  const { queueDue } = RedisUpkeep.prototype
+  t.teardown(() => { RedisUpkeep.prototype.queueDue = queueDue })
+  const warnings: string[] = []
+  const onWarning = ({ name }: Error): void => { warnings.push(name) }
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const prefix = randomPrefix()
+  const redis = connect(t)
+  const channel = key(prefix, 'earlierDelayed')
+  const done = latch()
+  let looks = 0
+  RedisUpkeep.prototype.queueDue = async function (worker) {
+    // Both messages may come while the worker looks. The second makes it look again.
+    await redis.publish(channel, '9e15')
+    await redis.publish(channel, String(Date.now()))
+    if (++looks === 100) done.open()
+    return await queueDue.call(this, worker)
+  }
+  await buildWorker(t, prefix)
+  await done.promise
+  t.same(warnings, [], 'no timer was too long')
+})
