@@ -2,11 +2,10 @@
 // they are part of the code: bundlers carry them, and no file is read at run time. `npm run compile` calls it.
 //
 // usage: node scripts/build-assets.mjs [--check]   with --check nothing is written: fails if the module is out of date
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
+import { keepUpToDate } from './generated-module.mjs'
 
 const room = new URL('../lib/dashboard/', import.meta.url)
-const target = fileURLToPath(new URL('assets.generated.ts', room))
 const NAMES = ['style.css', 'page.js']
 
 const quoted = text => `\`${text.replace(/[\\`]|\$\{/g, found => `\\${found}`)}\``
@@ -16,18 +15,4 @@ const generated =
   '// Made by scripts/build-assets.mjs from the files in assets/: change those, and run `npm run compile`.\n' +
   `/* eslint-disable */\nexport const assets = {\n${entries.join(',\n')}\n}\n`
 
-function current () {
-  try {
-    return readFileSync(target, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-const isUpToDate = generated === current()
-if (process.argv[2] !== '--check') {
-  if (!isUpToDate) writeFileSync(target, generated)
-} else if (!isUpToDate) {
-  process.stderr.write(`${target} is out of date: npm run compile\n`)
-  process.exitCode = 1
-}
+keepUpToDate(new URL('assets.generated.ts', room), generated)

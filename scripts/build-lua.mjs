@@ -4,11 +4,10 @@
 // In a script the line `-- @include name` stands for the text of includes/name.lua. Headers and comments are left out.
 //
 // usage: node scripts/build-lua.mjs [--check]   with --check nothing is written: fails if the module is out of date
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readdirSync, readFileSync } from 'node:fs'
+import { keepUpToDate } from './generated-module.mjs'
 
 const store = new URL('../lib/store/redis/', import.meta.url)
-const target = fileURLToPath(new URL('lua.generated.ts', store))
 
 const read = name => readFileSync(new URL(`lua/${name}.lua`, store), 'utf8')
 
@@ -40,19 +39,4 @@ function generate () {
     `export const scripts = {\n${scripts.join(',\n')}\n}\n\nexport type ScriptName = keyof typeof scripts\n`
 }
 
-function current () {
-  try {
-    return readFileSync(target, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-const generated = generate()
-const isUpToDate = generated === current()
-if (process.argv[2] !== '--check') {
-  if (!isUpToDate) writeFileSync(target, generated)
-} else if (!isUpToDate) {
-  process.stderr.write(`${target} is out of date: npm run compile\n`)
-  process.exitCode = 1
-}
+keepUpToDate(new URL('lua.generated.ts', store), generate())

@@ -7,8 +7,8 @@ import * as errors from '../errors.ts'
 import {
   defaults, drainDefaults, routesDefaults, workerDefaults, type Settings, type WorkerSettings
 } from './defaults.ts'
-import { nearest } from './nearest.ts'
 import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
+import { check, passes, type ToError } from './check-rules.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
@@ -20,9 +20,6 @@ import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
   FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
 } from '../types.ts'
-
-/** Makes the error for an option of one place that breaks its rule. */
-type ToError = (option: string, rule: Rule, value: unknown) => Error
 
 const pluginOptionError = (path: string): ToError => (option, rule, value) => {
   const isPlace = PLACES.has(path + option)
@@ -40,28 +37,6 @@ const taskOptionError = (task: string): ToError => (option, rule, value) => {
 
 const below = (parent: string, toError: ToError): ToError => (option, rule, value) =>
   toError(`${parent}.${option}`, rule, value)
-
-function check (values: Record<string, any>, rules: Rules, where: string, toError: ToError): void {
-  for (const key of Object.keys(values)) {
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
-    if (!rule) throw unknownOption(key, rules, where)
-    if (values[key] !== undefined && !passes(rule, values[key])) throw toError(key, rule, values[key])
-  }
-}
-
-function unknownOption (key: string, rules: Rules, where: string): Error {
-  const known = Object.keys(rules)
-  return new errors.OptionUnknown(describeName(key), where, nearest(key, known), known.join(', '))
-}
-
-/** A value whose getters throw breaks the rule. */
-function passes (rule: Rule, value: unknown): boolean {
-  try {
-    return rule.ok(value)
-  } catch {
-    return false
-  }
-}
 
 /** Copies the own properties. Each is read once, so that the values which are checked are the values which are used. */
 function copyOptions<T extends object> (task: string, values: T, name: string, fix: string): T {

@@ -1,9 +1,9 @@
 /**
  * Checks the options of the page. What the error says: see check.ts.
  */
-import { describeName, describeValue } from '../describe.ts'
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { nearest } from './nearest.ts'
+import { check } from './check-rules.ts'
 import { isFunction, isHook, name, type Rule, type Rules } from './rule-kinds.ts'
 import type { DashboardOptions } from '../types.ts'
 
@@ -50,27 +50,11 @@ export type DashboardSettings = DashboardOptions & typeof dashboardDefaults
 
 /** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
 export function dashboardSettings (given: DashboardOptions): DashboardSettings {
-  const options = Object.fromEntries(Object.entries({ ...given }).filter(([key]) => !FASTIFYS.includes(key)))
-  for (const [key, value] of Object.entries({ ...options, access: options.access })) {
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
-    if (!rule) throw unknownOption(key)
-    if ((value !== undefined || key === 'access') && !passes(rule, value)) throw invalid(key, rule, value)
-  }
-  const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  return { ...dashboardDefaults, ...set } as DashboardSettings
-}
-
-function passes ({ ok }: Rule, value: unknown): boolean {
-  try {
-    return ok(value)
-  } catch {
-    return false
-  }
-}
-
-function unknownOption (key: string): Error {
-  const known = Object.keys(rules)
-  return new errors.OptionUnknown(describeName(key), 'the dashboard', nearest(key, known), known.join(', '))
+  const entries = Object.entries({ ...given }).filter(([key]) => !FASTIFYS.includes(key))
+  check(Object.fromEntries(entries), rules, 'the dashboard', invalid)
+  const options = Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+  if (options.access === undefined) throw invalid('access', rules.access!, undefined)
+  return { ...dashboardDefaults, ...options } as DashboardSettings
 }
 
 const invalid = (option: string, { expected, fix }: Rule, value: unknown): Error =>

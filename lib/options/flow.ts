@@ -1,9 +1,9 @@
 /**
  * Checks the options of `enqueueFlow`. What the error says: see check.ts.
  */
-import { describeName, describeValue } from '../describe.ts'
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { nearest } from './nearest.ts'
+import { check } from './check-rules.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import { defineRules, enqueueRules } from './rules.ts'
 import type { FlowOptions } from '../types.ts'
@@ -49,22 +49,8 @@ export type CheckedFlow = FlowOptions & typeof flowDefaults
 export function checkFlow (given: FlowOptions): CheckedFlow {
   if (!isObject(given)) throw invalid('options', wholeRule, given)
   const options = Object.fromEntries(Object.entries({ ...given }).filter(([, value]) => value !== undefined))
-  for (const [key, value] of Object.entries(options)) {
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
-    const known = Object.keys(rules)
-    const where = 'enqueueFlow(shape, options)'
-    if (!rule) throw new errors.OptionUnknown(describeName(key), where, nearest(key, known), known.join(', '))
-    if (!passes(rule, value)) throw invalid(key, rule, value)
-  }
+  check(options, rules, 'enqueueFlow(shape, options)', invalid)
   return { ...flowDefaults, ...options }
-}
-
-function passes ({ ok }: Rule, value: unknown): boolean {
-  try {
-    return ok(value)
-  } catch {
-    return false
-  }
 }
 
 const invalid = (option: string, { expected, fix }: Rule, value: unknown): Error =>

@@ -1,9 +1,9 @@
 /**
  * Checks a schedule. What the error says: see check.ts.
  */
-import { describeName, describeValue } from '../describe.ts'
+import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { nearest } from './nearest.ts'
+import { check, type ToError } from './check-rules.ts'
 import { isId, isObject, timeOf, type Rule, type Rules } from './rule-kinds.ts'
 import { enqueueRules } from './rules.ts'
 import type { EnqueueOptions, ScheduleOptions } from '../types.ts'
@@ -73,8 +73,9 @@ export function checkSchedule (id: unknown, spec: unknown): CheckedSchedule {
     throw new errors.ScheduleOptionInvalid(id, 'spec', 'an object', describeValue(spec), 'For example { task, every }.')
   }
   const given = { ...spec } as ScheduleOptions & { task: string | { name: string }, data?: unknown }
-  for (const [key, value] of Object.entries(given)) checkOption(id, key, value)
-  if (given.task === undefined) throw invalid(id, 'task', rules.task!, undefined)
+  const toError = invalid(id)
+  check(given, rules, `schedule "${id}"`, toError)
+  if (given.task === undefined) throw toError('task', rules.task!, undefined)
   checkTiming(id, given)
   const { task, data, overlap = 'skip', catchUpWindow = ONE_HOUR_MS, jitter = 0, maxRuns = null } = given
   const options = { ...given.options } as EnqueueOptions
@@ -86,25 +87,8 @@ export function checkSchedule (id: unknown, spec: unknown): CheckedSchedule {
   return { task: name, data, timing: timingOf(given), overlap, catchUpWindow, jitter, maxRuns, options }
 }
 
-const invalid = (id: string, key: string, rule: Rule, value: unknown): Error =>
+const invalid = (id: string): ToError => (key, rule, value) =>
   new errors.ScheduleOptionInvalid(id, key, rule.expected, describeValue(value), rule.fix)
-
-function checkOption (id: string, key: string, value: unknown): void {
-  const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
-  if (!rule) {
-    const known = Object.keys(rules)
-    throw new errors.OptionUnknown(describeName(key), `schedule "${id}"`, nearest(key, known), known.join(', '))
-  }
-  if (value !== undefined && !passes(rule, value)) throw invalid(id, key, rule, value)
-}
-
-function passes (rule: Rule, value: unknown): boolean {
-  try {
-    return rule.ok(value)
-  } catch {
-    return false
-  }
-}
 
 function checkTiming (id: string, { cron, every, timezone, seconds, startAt, endAt }: ScheduleOptions): void {
   if ((cron === undefined) === (every === undefined)) {

@@ -24,11 +24,10 @@ export const toCounts = (
 })
 
 /** What measure.lua returns. */
-export function toMeasure ([now, ...rest]: any[]): QueueMeasure {
-  const [workers, oldest, flat] = rest.slice(7)
+export function toMeasure ([now, counts, workers, oldest, flat]: any[]): QueueMeasure {
   const ticks: QueueMeasure['ticks'] = []
   for (let i = 0; i < flat.length; i += 2) ticks.push({ id: flat[i], due: toTime(flat[i + 1]) })
-  return { counts: toCounts(rest), workers, oldest, ticks, now }
+  return { counts: toCounts(counts), workers, oldest, ticks, now }
 }
 
 /** By the codes of settle.lua, check-claims.lua and release.lua. */

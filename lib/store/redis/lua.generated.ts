@@ -426,7 +426,7 @@ reply[3] = redis.call('EXISTS', KEYS[1])
 if reply[3] == 0 and not nothing_rare and redis.call('EXISTS', KEYS[14]) == 0 then redis.call('UNLINK', KEYS[11]) end
 return reply`,
   'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
-return {
+local by_state = {
   math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
   redis.call('ZCARD', KEYS[3]),
   redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
@@ -434,7 +434,8 @@ return {
   redis.call('SCARD', KEYS[7]),
   redis.call('ZCARD', KEYS[8]),
   redis.call('ZCARD', KEYS[9])
-}`,
+}
+return by_state`,
   'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 86400000)
 redis.call('HDEL', KEYS[2], ARGV[1])
@@ -833,6 +834,15 @@ end`,
   'measure': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+local by_state = {
+  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
+  redis.call('ZCARD', KEYS[3]),
+  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
+  redis.call('SCARD', KEYS[6]),
+  redis.call('SCARD', KEYS[7]),
+  redis.call('ZCARD', KEYS[8]),
+  redis.call('ZCARD', KEYS[9])
+}
 local oldest = ''
 local ids = redis.call('LRANGE', KEYS[1], -10, -1)
 for i = #ids, 1, -1 do
@@ -845,13 +855,7 @@ for i = #ids, 1, -1 do
 end
 return {
   now,
-  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
-  redis.call('ZCARD', KEYS[3]),
-  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
-  redis.call('SCARD', KEYS[6]),
-  redis.call('SCARD', KEYS[7]),
-  redis.call('ZCARD', KEYS[8]),
-  redis.call('ZCARD', KEYS[9]),
+  by_state,
   redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf'),
   oldest,
   redis.call('ZRANGE', KEYS[13], 0, ARGV[1] - 1, 'WITHSCORES')

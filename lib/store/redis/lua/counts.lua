@@ -4,16 +4,7 @@ Counts the tasks of a queue by state.
 KEYS  1 waiting  2 leftovers  3 delayed  4 claims  5 active  6 succeeded  7 failed  8 done:cancelled  9 done:expired
       10 handoff
 ARGV  1 unused
-Returns how many are waiting, delayed, active, succeeded, failed, cancelled, expired. A task between two attempts counts
-as delayed, or as waiting if it has no delay. active: ours are in claims, those of plain Bee-Queue workers in active.
+Returns how many are waiting, delayed, active, succeeded, failed, cancelled, expired
 ]]
-local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
-return {
-  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
-  redis.call('ZCARD', KEYS[3]),
-  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
-  redis.call('SCARD', KEYS[6]),
-  redis.call('SCARD', KEYS[7]),
-  redis.call('ZCARD', KEYS[8]),
-  redis.call('ZCARD', KEYS[9])
-}
+-- @include by-state
+return by_state

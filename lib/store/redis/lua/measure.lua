@@ -4,14 +4,14 @@ Measures a queue for metrics: tasks by state, living workers, the task that wait
 KEYS  1 waiting  2 leftovers  3 delayed  4 claims  5 active  6 succeeded  7 failed  8 done:cancelled  9 done:expired
       10 handoff  11 workers  12 jobs  13 ticks
 ARGV  1 how many ticks at most
-Returns { now (ms), waiting, delayed, active, succeeded, failed, cancelled, expired, workers,
+Returns { now (ms), { waiting, delayed, active, succeeded, failed, cancelled, expired }, workers,
           end of the record of the first waiting task that was not tried yet or "", { schedule, due, ... } }
 
 Cost: that of ten short commands, however long the queue is. Of waiting tasks the 10 are read that are next. Of a record
 the last 4096 bytes are returned: its options and state stand there, behind its data.
 ]]
 -- @include now
-local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+-- @include by-state
 local oldest = ''
 local ids = redis.call('LRANGE', KEYS[1], -10, -1)
 for i = #ids, 1, -1 do
@@ -24,13 +24,7 @@ for i = #ids, 1, -1 do
 end
 return {
   now,
-  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
-  redis.call('ZCARD', KEYS[3]),
-  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
-  redis.call('SCARD', KEYS[6]),
-  redis.call('SCARD', KEYS[7]),
-  redis.call('ZCARD', KEYS[8]),
-  redis.call('ZCARD', KEYS[9]),
+  by_state,
   redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf'),
   oldest,
   redis.call('ZRANGE', KEYS[13], 0, ARGV[1] - 1, 'WITHSCORES')
