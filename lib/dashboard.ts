@@ -49,22 +49,21 @@ function instanceOf (fastify: FastifyInstance, { instance }: DashboardSettings):
 
 type Shared = Pick<PageContext, 'settings' | 'sampler'> & { instance: () => PluginInstance }
 
-const contextOf = ({ settings, sampler, instance }: Shared, root: string, rights: Rights | null) =>
-  (request: FastifyRequest, reply: FastifyReply): PageContext => ({
-    settings,
-    sampler,
-    request,
-    reply,
-    root,
-    instance: instance(),
-    rights: rights ?? {} as Rights,
-    params: request.params as Query,
-    query: onlyTexts(request.query as Record<string, unknown>)
-  })
+type Given = Pick<PageContext, 'request' | 'reply' | 'root'>
+
+/** @param rights null: none */
+const contextOf = (shared: Shared, given: Given, rights: Rights | null): PageContext => ({
+  ...shared,
+  ...given,
+  instance: shared.instance(),
+  rights: rights ?? {} as Rights,
+  params: given.request.params as Query,
+  query: onlyTexts(given.request.query as Record<string, unknown>)
+})
 
 const server = (shared: Shared): Serve => (root, make) => async (request, reply) => {
   const rights = await rightsOf(shared.settings, request)
-  const context = contextOf(shared, root, rights)(request, reply)
+  const context = contextOf(shared, { request, reply, root }, rights)
   const page: Page | null = rights ? await make(context) : refused('You may not look at this page.')
   return page ? sendPage(context, page) : reply
 }
@@ -78,10 +77,11 @@ function onlyTexts (query: Record<string, unknown>): Query {
 /** In this scope only: elsewhere the app's error handler answers. */
 function answerErrors (fastify: FastifyInstance, shared: Shared): void {
   fastify.setErrorHandler((error: Error & { statusCode?: number, code?: string }, request, reply) => {
-    const isOurs = (error.statusCode ?? 500) >= 500
-    if (isOurs) request.log.error({ event: 'dashboard.failed', err: error }, 'page of the dashboard failed')
+    const isFault = (error.statusCode ?? 500) >= 500
+    if (isFault) request.log.error({ event: 'dashboard.failed', err: error }, 'page of the dashboard failed')
     // Nobody is asked for rights: that may be what failed.
-    return sendPage(contextOf(shared, rootOf(request, fastify.prefix), null)(request, reply), failed(error))
+    const root = rootOf(request, fastify.prefix)
+    return sendPage(contextOf(shared, { request, reply, root }, null), failed(error))
   })
 }
 
@@ -111,4 +111,7 @@ const withSlash = ({ prefix }: FastifyInstance, handler: ReturnType<Serve>): Ret
     return isInside ? await handler(request, reply) : reply.redirect(`./${prefix.split('/').at(-1)}/`, 302)
   }
 
-export default fp(dashboard, { fastify: '5.x', name: 'fastify-tasks-dashboard', encapsulate: true })
+const plugin = fp(dashboard, { fastify: '5.x', name: 'fastify-tasks-dashboard', encapsulate: true })
+
+export default plugin
+export { plugin as 'module.exports' }

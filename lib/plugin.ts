@@ -141,6 +141,7 @@ function announce (
     metrics: registry.metrics,
     measure: () => measureQueues(registry.queues.values(), registry.calls),
     drain,
+    knownQueues: () => [...registry.queues.keys()],
     readTask: (id, queue) => readTask(registry, id, queue),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)
@@ -154,8 +155,10 @@ async function readTask (
   registry: AppTasks, id: string, queue: string
 ): ReturnType<PluginInstance['readTask']> {
   const found = await registry.find(id, queue)
-  const stack = found?.stored.options.stacktraces?.[0]
-  return found && { data: found.stored.data.data, stack: typeof stack === 'string' ? stack : null }
+  if (!found) return null
+  const { data: { data }, options: { stacktraces, traceparent = null } } = found.stored
+  const stack = stacktraces?.[0]
+  return { data, stack: typeof stack === 'string' ? stack : null, traceparent }
 }
 
 /**

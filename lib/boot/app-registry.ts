@@ -15,8 +15,10 @@ export interface PluginInstance {
   /** The queues to which any task may be enqueued. */
   readonly queues: readonly string[]
   readonly definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
+  /** The names of all queues that it knows: those of its tasks too. */
+  knownQueues (): string[]
   /** What a record does not show, for people who have access to Redis. Null if there is no such task. */
-  readTask (id: string, queue: string): Promise<{ data: unknown, stack: string | null } | null>
+  readTask (id: string, queue: string): Promise<HiddenParts | null>
   /** What it counts. Null if that is off. */
   readonly metrics: { collect (): Promise<object> } | null
   /** Its queues now. Throws FST_TASKS_REDIS_UNAVAILABLE. */
@@ -28,6 +30,9 @@ export interface PluginInstance {
   /** Throws FST_TASKS_APP_MEMORY_MODE if tasks never leave the process that enqueues them. `app` names the app. */
   checkServable (app: string): void
 }
+
+/** The parts of a task that its record does not show. `traceparent`: of the request that enqueued it. */
+export interface HiddenParts { data: unknown, stack: string | null, traceparent: string | null }
 
 /** A queue at one moment. `oldestSeconds`: how long the first waiting task has been due. */
 export interface MeasuredQueue {

@@ -3,6 +3,7 @@
  */
 import { refused } from './pages/problem.ts'
 import { confirm } from './pages/confirm.ts'
+import { fromField, TASK_ACTIONS, type TaskAction } from './task-actions.ts'
 import type { DashboardRight } from '../types.ts'
 import type { Page, PageContext } from './context.ts'
 
@@ -22,24 +23,17 @@ const MAX_TASKS = 1_000
 
 const first = (fields: Fields, name: string): string => fields[name]?.[0] ?? ''
 
-/** Each is the queue and the id of a task. */
-function chosen (fields: Fields): Array<{ id: string, queue: string }> {
-  return (fields.task ?? []).slice(0, MAX_TASKS).map(value => {
-    const [queue = '', id = ''] = value.split(' ')
-    return { id, queue }
-  })
-}
-
-/** An action on the chosen tasks. `done` is the reply of a call that did it. */
-const onTasks = (did: 'retry' | 'cancel' | 'remove', done: string[], question?: string): Action => ({
-  right: did,
+/** An action on the chosen tasks. */
+const onTasks = ({ name, question, done }: TaskAction): Action => ({
+  right: name,
   ...(question && { question }),
-  async run ({ instance: { tasks }, sampler }, fields) {
-    const queues = await sampler.queues()
-    const known = chosen(fields).filter(({ queue }) => queues.includes(queue))
-    const replies = await Promise.all(known.map(({ id, queue }) => tasks[did](id, { queue })))
+  async run ({ instance }, fields) {
+    const chosen = (fields.task ?? []).slice(0, MAX_TASKS).map(fromField)
+    const queues = instance.knownQueues()
+    const known = chosen.filter(({ queue }) => queues.includes(queue))
+    const replies = await Promise.all(known.map(({ id, queue }) => instance.tasks[name](id, { queue })))
     const ok = replies.filter(reply => done.includes(reply)).length
-    return { did, ok, no: chosen(fields).length - ok }
+    return { did: name, ok, no: chosen.length - ok }
   }
 })
 
@@ -63,11 +57,7 @@ const onSchedule = (did: ScheduleCall, right: DashboardRight, question?: string)
 })
 
 const ACTIONS: Record<string, Record<string, Action>> = {
-  tasks: {
-    retry: onTasks('retry', ['queued']),
-    cancel: onTasks('cancel', ['cancelled', 'requested'], 'Cancel the chosen tasks?'),
-    remove: onTasks('remove', ['removed'], 'Remove the chosen tasks, and all that is stored of them?')
-  },
+  tasks: Object.fromEntries(TASK_ACTIONS.map(action => [action.name, onTasks(action)])),
   purge: { '': purge },
   schedule: {
     pause: onSchedule('pause', 'pause'),

@@ -14,8 +14,8 @@ const KEPT = 300
 export interface QueueNumbers {
   name: string
   counts: QueueCounts
-  /** When the task that has waited longest was enqueued, ISO 8601. Null if none waits. */
-  oldest: string | null
+  /** How long the first waiting task has been due. 0 if none waits. */
+  oldestSeconds: number
   workers: WorkerInfo[]
 }
 
@@ -46,9 +46,6 @@ export class Sampler {
 
   /** The last ten minutes, as far as somebody looked. */
   get rates (): readonly Rate[] { return this.#rates }
-
-  /** The names of all known queues. */
-  async queues (): Promise<string[]> { return (await this.sample()).queues.map(({ name }) => name) }
 
   /** At most 2 s old. Throws FST_TASKS_REDIS_UNAVAILABLE. */
   async sample (): Promise<Sample> {
@@ -84,20 +81,15 @@ export class Sampler {
   }
 }
 
-async function readSample ({ tasks }: PluginInstance): Promise<Sample> {
-  const [counts, workers] = await Promise.all([tasks.counts(), tasks.workers()])
-  const queues = await Promise.all(Object.entries(counts).map(async ([name, counts]) => ({
-    name,
+async function readSample ({ tasks, measure }: PluginInstance): Promise<Sample> {
+  const [measured, workers] = await Promise.all([measure(), tasks.workers()])
+  const queues = measured.map(({ queue, counts, oldestSeconds }) => ({
+    name: queue,
     counts,
-    oldest: counts.waiting > 0 ? await enqueuedFirst(tasks, name) : null,
-    workers: workers.filter(({ queues }) => queues.includes(name))
-  })))
+    oldestSeconds,
+    workers: workers.filter(({ queues }) => queues.includes(queue))
+  }))
   return { at: realTime(), queues, workers }
-}
-
-async function enqueuedFirst (tasks: PluginInstance['tasks'], queue: string): Promise<string | null> {
-  const { tasks: [first] } = await tasks.list({ state: 'waiting', queue, limit: 1 })
-  return first?.enqueuedAt ?? null
 }
 
 /** Records that expire between two samples make it a little too low. */

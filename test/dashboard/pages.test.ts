@@ -97,6 +97,22 @@ t.test('a flow has its members, and a member its flow', async t => {
   t.match((await get(app, path!)).body, /href="\.\.\/tasks\/report"/)
 })
 
+t.test('the trace of the request that enqueued a task is linked', async t => {
+  const app = await appWithPage(t, {
+    page: { traceUrl: 'https://traces.example/{traceId}/view' },
+    define (app) {
+      const task = app.tasks.define('x')
+      app.post('/x', async (_request, reply) => reply.accepted(await task.enqueue()))
+    }
+  })
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` }
+  const { id } = (await app.inject({ method: 'POST', url: '/x', headers })).json()
+  t.match((await get(app, `tasks/${id}`)).body, `href="https://traces.example/${traceId}/view"`)
+  const plain = await app.tasks.enqueue('x')
+  t.notMatch((await get(app, `tasks/${plain.id}`)).body, /traces\.example/)
+})
+
 t.test('what is not there is 404, in words; texts of the address are not shown', async t => {
   const app = await appWithPage(t)
   for (const path of ['tasks/nobody', 'tasks/nobody?queue=nowhere', 'queues/nowhere']) {

@@ -2,7 +2,8 @@
  * Who may look and who may act: asked on the server, for each page and each action.
  */
 import t from 'tap'
-import { errorOf, logger, reaches, until } from '../support/helpers.ts'
+import BeeQueue from 'bee-queue'
+import { errorOf, inRedis, logger, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 import { appWithPage, get, post } from './support.ts'
 import type { FastifyInstance } from 'fastify'
 import type { DashboardAccess, DashboardRight } from '../../lib/types.ts'
@@ -198,6 +199,20 @@ t.test('what is no action is refused, and tasks of unknown queues are counted as
   t.match(headers.location, /ok=0&no=1/)
   t.equal((await post(app, 'schedule', { do: 'pause', id: 'nobody' })).statusCode, 404)
   t.equal((await errorOf(app.tasks.schedules.pause('nobody'))).code, 'FST_TASKS_SCHEDULE_NOT_FOUND')
+})
+
+inRedis('an id with blanks, of another producer: that task is meant, and no other', 'no other producer', async t => {
+  const prefix = randomPrefix()
+  const app = await appWithPage(t, { tasks: { prefix }, define (app) { app.tasks.define('x') } })
+  const queue = new BeeQueue('{default}', { prefix, isWorker: false, redis: REDIS_URL as any })
+  t.teardown(() => queue.close())
+  for (const id of ['a', 'a b', 'a b c']) await queue.createJob({ name: 'x', data: null }).setId(id).save()
+  const { body } = await get(app, 'tasks?state=waiting')
+  const fields = Array.from(body.matchAll(/name="task" value="([^"]+)"/g), ([, field]) => field!)
+  t.same(fields, ['default a', 'default a b', 'default a b c'])
+  t.match((await post(app, 'tasks', { do: 'cancel', task: fields[1]!, sure: 'yes' })).headers.location, /ok=1&no=0/)
+  const states = await Promise.all(['a', 'a b', 'a b c'].map(async id => (await app.tasks.status(id))?.state))
+  t.same(states, ['waiting', 'cancelled', 'waiting'])
 })
 
 t.test('a login of the app comes first', async t => {

@@ -1,5 +1,5 @@
 import { html, type Html, type Value } from '../html.ts'
-import { badge, empty, number, sparkline, state, table, text, time } from '../parts.ts'
+import { badge, duration, empty, number, sparkline, state, table, text } from '../parts.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { QueueNumbers, Sample } from '../sampler.ts'
 import type { TaskState } from '../../types.ts'
@@ -42,19 +42,20 @@ ${sparkline(values, `${title}: now ${now}, at most ${Math.max(...values).toFixed
 }
 
 export function queueRow ({ root }: PageContext, queue: QueueNumbers): Value[] {
-  const { name, counts, oldest, workers } = queue
+  const { name, counts, oldestSeconds, workers } = queue
   const slots = workers.reduce((sum, { concurrency }) => sum + concurrency, 0)
   const count = (state: keyof typeof counts): Html =>
     html`<a href="${tasksPath(root, state, name)}">${number(counts[state])}</a>`
   return [
     html`<a href="${root}queues/${encodeURIComponent(name)}">${text(name)}</a>`,
-    count('waiting'), time(oldest), count('delayed'), html`${count('active')} <small>of ${number(slots)}</small>`,
+    count('waiting'), oldestSeconds > 0 && duration(oldestSeconds * 1_000), count('delayed'),
+    html`${count('active')} <small>of ${number(slots)}</small>`,
     count('failed'), count('succeeded'), hasNoWorker(queue) ? badge('no worker', 'bad') : number(workers.length)
   ]
 }
 
 export const QUEUE_TITLES =
-  ['Queue', 'Waiting', 'Oldest waits since', 'Delayed', 'Active', 'Failed', 'Succeeded', 'Workers']
+  ['Queue', 'Waiting', 'Longest wait', 'Delayed', 'Active', 'Failed', 'Succeeded', 'Workers']
 
 export const overview: MakePage = async context => {
   const sample = await context.sampler.sample()

@@ -1,6 +1,6 @@
 import { html, type Html, type Value } from '../html.ts'
 import { notFound } from './problem.ts'
-import { actionButton, badge, empty, number, state, table, text, time } from '../parts.ts'
+import { actionButton, badge, duration, empty, number, state, table, text } from '../parts.ts'
 import { byTrouble, hasNoWorker, QUEUE_TITLES, queueRow } from './overview.ts'
 import { workerRow, WORKER_TITLES } from './workers.ts'
 import type { MakePage, PageContext } from '../context.ts'
@@ -28,11 +28,11 @@ function actions (context: PageContext, { name, counts }: QueueNumbers): Value {
   })}</div>`
 }
 
-const cards = ({ root }: PageContext, { name, counts, oldest }: QueueNumbers): Html => html`<ul class="cards">
+const cards = ({ root }: PageContext, { name, counts, oldestSeconds }: QueueNumbers): Html => html`<ul class="cards">
 ${Object.entries(counts).map(([one, count]) => html`<li>
 <a href="${root}tasks?state=${one}&amp;queue=${encodeURIComponent(name)}">${state(one as keyof typeof counts)}
 <b>${number(count)}</b></a></li>`)}</ul>
-${oldest && html`<p>The oldest waiting task was enqueued ${time(oldest)}.</p>`}`
+${oldestSeconds > 0 && html`<p>A task has waited for ${duration(oldestSeconds * 1_000)}.</p>`}`
 
 export const queue: MakePage = async context => {
   const { queues } = await context.sampler.sample()

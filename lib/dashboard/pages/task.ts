@@ -1,46 +1,23 @@
 import { html, type Html, type Value } from '../html.ts'
 import { members } from './flows.ts'
 import { notFound } from './problem.ts'
+import { TASK_ACTIONS, toField } from '../task-actions.ts'
+import { traceFields } from '../../records/origin.ts'
 import { actionButton, duration, json, progressBar, state, table, taskPath, text, time } from '../parts.ts'
 import type { MakePage, PageContext } from '../context.ts'
-import type { DashboardRight, TaskRecord, TaskState } from '../../types.ts'
+import type { HiddenParts } from '../../boot/app-registry.ts'
+import type { DashboardSettings } from '../../options.ts'
+import type { TaskRecord } from '../../types.ts'
 
-const isOneOf = (...states: TaskState[]) => ({ state }: TaskRecord): boolean => states.includes(state)
-
-interface TaskAction {
-  action: DashboardRight
-  label: string
-  may: (task: TaskRecord) => boolean
-  question?: string
-}
-
-const ACTIONS: TaskAction[] = [
-  { action: 'retry', label: 'Retry', may: isOneOf('failed') },
-  {
-    action: 'cancel',
-    label: 'Cancel',
-    may: isOneOf('active', 'waiting', 'delayed', 'retrying'),
-    question: 'Cancel this task? It does not start, or is asked to end.'
-  },
-  {
-    action: 'remove',
-    label: 'Remove',
-    may: task => task.state !== 'active',
-    question: 'Remove this task, and all that is stored of it?'
-  }
-]
-
-function buttons (context: PageContext, task: TaskRecord): Value {
-  const { id, queue } = task
-  return ACTIONS.filter(({ action, may }) => context.rights[action] && may(task))
-    .map(({ action, label, question }) => actionButton({
+const buttons = (context: PageContext, task: TaskRecord): Value =>
+  TASK_ACTIONS.filter(({ name, states }) => context.rights[name] && states.includes(task.state))
+    .map(({ name, label, question }) => actionButton({
       context,
       action: 'tasks',
       label,
-      fields: { do: action, task: `${queue} ${id}` },
+      fields: { do: name, task: toField(task) },
       ...(question && { question, kind: 'danger' })
     }))
-}
 
 /** What happened to it, in order. */
 function timeline ({ enqueuedAt, dueAt, failedAttempts, startedAt, finishedAt, state: at, attempt }: TaskRecord): Html {
@@ -68,23 +45,37 @@ function failure ({ error }: TaskRecord): Value {
 ${text(message, 4_096)}</p>${stack && html`<pre tabindex="0">${stack}</pre>`}`)
 }
 
+/** What the record does not show, if anything of it is to be shown. */
+async function hiddenParts (context: PageContext, { id, queue }: TaskRecord): Promise<HiddenParts | null> {
+  const { instance, settings, rights } = context
+  const isAsked = settings.traceUrl !== undefined || (rights.data && settings.redact)
+  return isAsked ? await instance.readTask(id, queue) : null
+}
+
 /** Only what may be seen: what the task exposes, or what `redact` returns, for those with the right. */
-async function data ({ instance, settings, rights }: PageContext, task: TaskRecord): Promise<Value> {
+async function data ({ settings, rights }: PageContext, task: TaskRecord, parts: HiddenParts | null): Promise<Value> {
   const { id, name, queue } = task
   if (!rights.data) return null
   if (!settings.redact) return 'data' in task && part('Data', json(task.data), false)
-  const read = await instance.readTask(id, queue)
-  const shown = read && await settings.redact({ id, name, queue, data: read.data })
+  const shown = parts && await settings.redact({ id, name, queue, data: parts.data })
   return shown !== undefined && shown !== null && part('Data', json(shown), false)
 }
 
-function facts (context: PageContext, task: TaskRecord): Html {
+/** A link to the trace of the request that enqueued the task. */
+function trace ({ traceUrl }: DashboardSettings, parts: HiddenParts | null): Value {
+  if (!traceUrl || !parts?.traceparent) return null
+  const { trace_id: traceId } = traceFields(parts.traceparent)
+  return html`<a href="${traceUrl.replace('{traceId}', traceId)}" rel="noreferrer">${traceId}</a>`
+}
+
+function facts (context: PageContext, task: TaskRecord, parts: HiddenParts | null): Html {
   const { id, name, queue, stage, progress, attempt, attempts, schedule, flow } = task
   const rows: Array<[string, Value]> = [
     ['Id', html`<code>${text(id)}</code>`], ['Name', text(name)],
     ['Queue', html`<a href="${context.root}queues/${encodeURIComponent(queue)}">${text(queue)}</a>`],
     ['Attempt', `${attempt} of ${attempts}`], ['Stage', stage && text(stage)], ['Progress', progressBar(progress)],
     ['Schedule', schedule && html`${text(schedule.id)}, planned for ${time(schedule.plannedAt)}`],
+    ['Trace', trace(context.settings, parts)],
     ['Flow', flow?.key && html`<a href="${taskPath(context, flow.id, queue).split('?')[0]}">${text(flow.id)}</a>`]
   ]
   return html`<dl class="facts">${rows.filter(([, value]) => value).map(([title, value]) =>
@@ -92,19 +83,20 @@ function facts (context: PageContext, task: TaskRecord): Html {
 }
 
 export const task: MakePage = async context => {
-  const { params: { id = '' }, query: { queue }, instance, sampler } = context
-  const isKnown = queue === undefined || (await sampler.queues()).includes(queue)
+  const { params: { id = '' }, query: { queue }, instance } = context
+  const isKnown = queue === undefined || instance.knownQueues().includes(queue)
   const found = isKnown ? await instance.tasks.status(id, queue ? { queue } : {}) : null
   if (!found) return notFound('There is no task with this id: its record may have expired.')
   const isFlow = found.flow !== null && found.flow.key === null
   const { result, progress } = found
+  const parts = await hiddenParts(context, found)
   return {
     title: isFlow ? 'Flow' : 'Task',
     section: isFlow ? 'Flows' : 'Tasks',
     body: html`<p class="lead">${state(found.state)} <b>${text(found.name)}</b></p>
 <div class="actions">${buttons(context, found)}</div>
-${facts(context, found)}${failure(found)}${result !== null && part('Result', json(result))}
-${progress !== null && part('Progress', json(progress), false)}${await data(context, found)}
+${facts(context, found, parts)}${failure(found)}${result !== null && part('Result', json(result))}
+${progress !== null && part('Progress', json(progress), false)}${await data(context, found, parts)}
 ${isFlow ? await members(context, id) : timeline(found)}`
   }
 }

@@ -3,8 +3,9 @@ import {
   empty, hidden, number, placeOf, progressBar, queryWith, ranFor, state, table, taskPath, text, time
 } from '../parts.ts'
 import { matcher, search, type SearchPage } from '../search.ts'
+import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import type { MakePage, PageContext } from '../context.ts'
-import type { DashboardRight, TaskRecord, TaskState } from '../../types.ts'
+import type { TaskRecord, TaskState } from '../../types.ts'
 
 const STATES: TaskState[] = ['active', 'waiting', 'delayed', 'retrying', 'failed', 'succeeded', 'cancelled', 'expired']
 const TITLES = ['Task', 'Name', 'Queue', 'State', 'Progress', 'Attempt', 'Enqueued', 'Ran for', 'Error']
@@ -33,7 +34,7 @@ ${query.q && html`<p>For “${text(query.q)}”. <a href="tasks">Show all</a></p
 function row (context: PageContext, task: TaskRecord): Value[] {
   const { id, name, queue, state: at, stage, progress, attempt, attempts, enqueuedAt, error } = task
   return [
-    html`<label class="check"><input type="checkbox" name="task" value="${queue} ${id}">
+    html`<label class="check"><input type="checkbox" name="task" value="${toField(task)}">
 <span class="unseen">Choose ${id}</span></label>
 <a href="${taskPath(context, id, queue)}">${text(id, 40)}</a>`,
     text(name, 60), text(queue), html`${state(at)} ${stage && html`<small>${text(stage, 60)}</small>`}`,
@@ -42,19 +43,13 @@ function row (context: PageContext, task: TaskRecord): Value[] {
   ]
 }
 
-const ACTIONS: Array<[action: DashboardRight, label: string, states: TaskState[]]> = [
-  ['retry', 'Retry', ['failed']],
-  ['cancel', 'Cancel', ['active', 'waiting', 'delayed', 'retrying']],
-  ['remove', 'Remove', ['waiting', 'delayed', 'retrying', 'failed', 'succeeded', 'cancelled', 'expired']]
-]
-
 function buttons ({ rights }: PageContext, found: TaskRecord[]): Value {
-  const offered = ACTIONS.filter(([action, , states]) =>
-    rights[action] && found.some(({ state }) => states.includes(state)))
+  const offered = TASK_ACTIONS.filter(({ name, states }) =>
+    rights[name] && found.some(({ state }) => states.includes(state)))
   if (offered.length === 0) return null
   return html`<p class="actions"><label class="check"><input type="checkbox" data-all> all on this page</label>
-${offered.map(([action, label]) => html`<button name="do" value="${action}"${action !== 'retry' &&
-    html` class="danger" data-question="${label} the chosen tasks?"`}>${label}</button>`)}</p>`
+${offered.map(({ name, label, question }) => html`<button name="do" value="${name}"${question &&
+    html` class="danger" data-question="${question}"`}>${label}</button>`)}</p>`
 }
 
 function list (context: PageContext, { tasks, lookedAt, cursor }: SearchPage): Html {
@@ -77,8 +72,8 @@ const chosenStates = ({ state, q }: Record<string, string>): readonly TaskState[
 }
 
 export const tasks: MakePage = async context => {
-  const { query, instance, reply, sampler } = context
-  const queues = await sampler.queues()
+  const { query, instance, reply } = context
+  const queues = instance.knownQueues()
   const q = query.q?.trim()
   const exact = q && !query.cursor ? await withId(context, queues, q) : []
   if (exact.length === 1) {
