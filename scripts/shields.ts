@@ -1679,6 +1679,63 @@ const shields: Shield[] = [
     without: 'if (false)',
     test: 'flows/seen'
   },
+  // dashboard
+  {
+    against: 'a form does what its sender has no right to',
+    file: 'dashboard/actions.js',
+    shield: 'if (!context.rights[action.right])',
+    without: 'if (false)',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'a page of another site sends forms in the name of whoever looks at it',
+    file: 'dashboard.js',
+    shield: 'if (!isFromOwnPage(request, settings.trustedOrigins))',
+    without: 'if (false)',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'an action leads to another site',
+    file: 'dashboard/actions.js',
+    shield: 'PLACE.test(back) && !back.includes(\'..\')',
+    without: 'true',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'an id with a blank means another task',
+    file: 'dashboard/task-actions.js',
+    shield: 'field.slice(end + 1)',
+    without: 'field.split(\' \')[1]',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'data is shown to those without the right',
+    file: 'dashboard/pages/task.js',
+    shield: /if \(!rights\.data\)\s+return null;/,
+    without: '',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'names and errors of tasks are HTML',
+    file: 'dashboard/html.js',
+    shield: '.replace(/[&<>"\']/g, found => ESCAPES[found])',
+    without: '',
+    test: 'dashboard/pages'
+  },
+  {
+    against: 'hidden characters turn a text round',
+    file: 'dashboard/html.js',
+    shield: '.replace(HIDDEN, \'\\uFFFD\')',
+    without: '',
+    test: 'dashboard/pages'
+  },
+  {
+    against: 'an access that throws is answered with its own words',
+    file: 'dashboard/pages/problem.js',
+    shield: 'isOurs ? error.message',
+    without: 'true ? error.message',
+    test: 'dashboard/rights'
+  },
   // flows
   {
     against: 'a retry of a flow runs a member again that succeeded, whose record is gone',

@@ -189,6 +189,17 @@ t.test('data is shown only as far as it may be seen', async t => {
   t.notMatch(await page(login), /mary/)
 })
 
+t.test('data that a task exposes is shown to those with the right', async t => {
+  let access: DashboardAccess = { data: true }
+  const app = await appWithPage(t, {
+    page: { access: () => access }, define (app) { app.tasks.define('x', { expose: ['data'] }) }
+  })
+  const { id } = await app.tasks.enqueue('x', { user: 'mary' })
+  t.match((await get(app, `tasks/${id}`)).body, /mary/)
+  access = { retry: true }
+  t.notMatch((await get(app, `tasks/${id}`)).body, /mary/)
+})
+
 t.test('what is no action is refused, and tasks of unknown queues are counted as not done', async t => {
   const app = await appFor(t, () => 'operate')
   const unknown = [['nothing', {}], ['tasks', { do: 'explode' }], ['tasks', {}], ['schedule', {}]] as const

@@ -75,6 +75,22 @@ t.test('import', async t => {
   t.equal((await inFolder('node', 'esm.mjs')).stdout, '42\nFST_TASKS_UNRECOVERABLE\nfunction true\n')
 })
 
+t.test('the dashboard, by import and by require', async t => {
+  await write('dashboard.cjs', `
+    const tasks = require('fastify-tasks')
+    const dashboard = require('fastify-tasks/dashboard')
+    const app = require('fastify')()
+    ;(async () => {
+      await app.register(tasks, { mode: 'memory' })
+      await app.register(dashboard, { prefix: '/page', access: 'anyone-may-read' })
+      const { default: imported } = await import('fastify-tasks/dashboard')
+      console.log((await app.inject('/page/queues')).statusCode, imported === dashboard)
+      await app.close()
+    })()
+  `)
+  t.equal((await inFolder('node', 'dashboard.cjs')).stdout, '200 true\n')
+})
+
 t.test('require', async t => {
   await write('cjs.cjs', `
     const tasks = require('fastify-tasks')

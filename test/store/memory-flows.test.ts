@@ -2,44 +2,20 @@
  * Flows of mode 'memory' do as those in Redis: random programs make the same calls of both, and compare replies,
  * records, all parts of each flow, and messages.
  */
-import fc from 'fast-check'
 import t from 'tap'
 import { MemoryStore } from '../../lib/store/memory/store.ts'
-import {
-  compare, connections, flowMembers, memoryQueueUnderTest, redisQueueUnderTest
-} from '../support/queue-under-test.ts'
+import { comparePrograms } from '../support/compare-programs.ts'
+import { flowMembers } from '../support/queue-under-test.ts'
 import { knownPrograms, observe, programs } from '../support/flow-programs.ts'
-import type { Call } from '../support/queue-programs.ts'
 import type { StepReply } from '../../lib/store/flow-contract.ts'
 
-const RUNS = Number(process.env.RUNS ?? 40)
-
 t.test('whatever is called, in whatever order, flows in memory reply as those in Redis do', async t => {
-  const redis = connections(t)
-  const used = { redis: new Set<string>(), memory: new Set<string>() }
   const seen = new Set<unknown>()
-
-  const attempt = async (program: Call[]): Promise<void> => {
-    const sides = [await redisQueueUnderTest(redis, used.redis), await memoryQueueUnderTest(used.memory)]
-    for (const { what, run } of program) {
-      await compare(what, sides, async side => {
-        const reply = await run(side)
-        const { stage, done, ends, cancels } = (reply ?? {}) as Partial<StepReply>
-        for (const one of [stage, done, ends && 'ends', cancels && 'cancels']) seen.add(one)
-        return reply
-      })
-      await compare(`what is seen after ${what}`, sides, observe)
-    }
-    for (const side of sides) await side.close()
+  const onReply = (reply: unknown): void => {
+    const { stage, done, ends, cancels } = (reply ?? {}) as Partial<StepReply>
+    for (const one of [stage, done, ends && 'ends', cancels && 'cancels']) seen.add(one)
   }
-
-  const examples = knownPrograms.map((program): [Call[]] => [program])
-  const options = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * 1_000, includeErrorInReport: true, examples }
-  await fc.assert(fc.asyncProperty(programs, attempt), options)
-  for (const member of flowMembers) {
-    t.ok(used.redis.has(member), `a program uses ${member} in Redis`)
-    t.ok(used.memory.has(member), `a program uses ${member} in memory`)
-  }
+  await comparePrograms(t, { programs, knownPrograms, observe, members: flowMembers, onReply })
   const expected = [
     'building', 'running', 'cancelling', 'finally', 'ended', 'reopening', 'gone', 'done', 'done before', 'refused',
     'ends', 'cancels'

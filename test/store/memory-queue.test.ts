@@ -2,41 +2,20 @@
  * The queue of mode 'memory' replies as the one in Redis: random programs make the same calls of both, and compare
  * replies, records and messages.
  */
-import fc from 'fast-check'
 import t from 'tap'
 import { MemoryStore } from '../../lib/store/memory/store.ts'
-import { knownPrograms, observe, programs, text, type Call } from '../support/queue-programs.ts'
-import {
-  compare, connections, members, memoryQueueUnderTest, redisQueueUnderTest
-} from '../support/queue-under-test.ts'
-
-const RUNS = Number(process.env.RUNS ?? 40)
+import { knownPrograms, observe, programs, text } from '../support/queue-programs.ts'
+import { comparePrograms } from '../support/compare-programs.ts'
+import { compare, members, type QueueUnderTest } from '../support/queue-under-test.ts'
 
 t.test('whatever is called, in whatever order, it replies as Redis does', async t => {
-  const redis = connections(t)
-  const used = { redis: new Set<string>(), memory: new Set<string>() }
-  let compared = 0
-
-  const attempt = async (program: Call[]): Promise<void> => {
-    const sides = [await redisQueueUnderTest(redis, used.redis), await memoryQueueUnderTest(used.memory)]
+  let replies = 0
+  const begin = async (sides: QueueUnderTest[]): Promise<void> => {
     for (const { queue, listen } of sides) await listen(queue.cancelChannel('w'), 'cancel')
     await compare('the name', sides, async ({ queue }) => queue.name)
-    for (const { what, run } of program) {
-      await compare(what, sides, run)
-      await compare(`what is seen after ${what}`, sides, observe)
-      compared++
-    }
-    for (const side of sides) await side.close()
   }
-
-  const examples = knownPrograms.map((program): [Call[]] => [program])
-  const options = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * 1_000, includeErrorInReport: true, examples }
-  await fc.assert(fc.asyncProperty(programs, attempt), options)
-  t.ok(compared > 300, `${compared} calls were compared`)
-  for (const member of members) {
-    t.ok(used.redis.has(member), `a program uses ${member} of the queue in Redis`)
-    t.ok(used.memory.has(member), `a program uses ${member} of the queue in memory`)
-  }
+  await comparePrograms(t, { programs, knownPrograms, observe, members, begin, onReply: () => { replies++ } })
+  t.ok(replies / 2 > 300, `${replies / 2} calls were compared`)
 })
 
 t.test('when the clock is moved, due tasks are queued and expired records are removed', async t => {
