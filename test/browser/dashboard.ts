@@ -1,11 +1,11 @@
 // npm run test:browser: tests the dashboard in Chromium, and takes pictures of it.
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import dashboard from '../../lib/dashboard.ts'
 import tasks, { chain } from '../../lib/plugin.ts'
+import { poll } from '../../scripts/poll.ts'
 import { projectRoot, startRedis } from '../../scripts/redis.ts'
 import { launchChromium } from './chromium.ts'
 
@@ -57,7 +57,7 @@ async function fill (): Promise<void> {
   await app.tasks.enqueueMany('letter', Array.from({ length: 20 }, (_, n) => ({ data: { n } })))
   const resize = (n: number) => ({ kind: 'signature', task: 'resize', data: { n }, options: {} }) as const
   await app.tasks.enqueueFlow(chain(resize(1), resize(2)), { id: 'album' })
-  await until('ten have failed', async () => (await app.tasks.counts()).default!.failed === 10)
+  await poll('ten have failed', STEP_TIMEOUT_MS, async () => (await app.tasks.counts()).default!.failed === 10)
 }
 
 async function run (browser: Browser): Promise<void> {
@@ -173,7 +173,7 @@ async function isLive (page: Page): Promise<void> {
   await page.locator('input[name=task]').first().check()
   await app.tasks.enqueue('letter', null, { id: 'two' })
   const later = Date.now() + 4_500
-  await until('two intervals are over', async () => Date.now() > later)
+  await poll('two intervals are over', STEP_TIMEOUT_MS, async () => Date.now() > later)
   if (await page.getByText('two', { exact: true }).count() > 0) throw new Error('the rows were replaced')
   await page.locator('input[name=task]').first().uncheck()
   await page.locator('input[name=task]').first().blur()
@@ -200,11 +200,4 @@ async function seesOutage (page: Page, problems: string[]): Promise<void> {
   await redis.restart()
   await page.getByText('out of date').waitFor({ state: 'hidden' })
   problems.length = 0 // the browser reports each 503
-}
-
-async function until (what: string, look: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + STEP_TIMEOUT_MS; !await look();) {
-    if (Date.now() > end) throw new Error(`not within ${STEP_TIMEOUT_MS} ms: ${what}`)
-    await sleep(25)
-  }
 }

@@ -1,3 +1,4 @@
+import { STATES } from '../../records/states.ts'
 import { html, type Html, type Value } from '../html.ts'
 import {
   empty, hidden, number, placeOf, progressBar, queryWith, ranFor, state, table, taskPath, text, time
@@ -7,7 +8,6 @@ import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { TaskRecord, TaskState } from '../../types.ts'
 
-const STATES: TaskState[] = ['active', 'waiting', 'delayed', 'retrying', 'failed', 'succeeded', 'cancelled', 'expired']
 const TITLES = ['Task', 'Name', 'Queue', 'State', 'Progress', 'Attempt', 'Enqueued', 'Ran for', 'Error']
 
 /** The next page: cursors only go on. */
@@ -68,7 +68,7 @@ async function withId ({ instance: { tasks } }: PageContext, queues: string[], i
 
 const chosenStates = ({ state, q }: Record<string, string>): readonly TaskState[] => {
   const known = STATES.filter(one => one === state)
-  return known.length > 0 ? known : q ? STATES : STATES.slice(0, 1)
+  return known.length > 0 ? known : q ? STATES : ['active']
 }
 
 export const tasks: MakePage = async context => {
