@@ -8,6 +8,8 @@ import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { TaskRecord, TaskState } from '../../types.ts'
 
+/** What is shown if nobody chooses. */
+const FIRST: TaskState = 'active'
 const TITLES = ['Task', 'Name', 'Queue', 'State', 'Progress', 'Attempt', 'Enqueued', 'Ran for', 'Error']
 
 /** The next page: cursors only go on. */
@@ -68,7 +70,7 @@ async function withId ({ instance: { tasks } }: PageContext, queues: string[], i
 
 const chosenStates = ({ state, q }: Record<string, string>): readonly TaskState[] => {
   const known = STATES.filter(one => one === state)
-  return known.length > 0 ? known : q ? STATES : ['active']
+  return known.length > 0 ? known : q ? STATES : [FIRST]
 }
 
 export const tasks: MakePage = async context => {
