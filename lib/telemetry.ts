@@ -31,7 +31,7 @@ export interface AttemptEvent {
   attempts: number
   requestId: string | null
   traceparent: string | null
-  /** How long the task waited after it was enqueued or due, in ms. Null for a retry. */
+  /** How long the task waited after it was enqueued or due, in ms. Null for a retry, and if it is not known. */
   waitedMs: number | null
   outcome?: 'succeeded' | 'failed' | 'cancelled' | 'released' | 'lost'
   error?: unknown

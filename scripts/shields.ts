@@ -1679,6 +1679,13 @@ const shields: Shield[] = [
     without: 'if (false)',
     test: 'flows/seen'
   },
+  {
+    against: 'a time of another producer that is none breaks the attempt that computes with it, and its task is lost',
+    file: 'records/task-record.js',
+    shield: '\'ttl\', \'delay\']',
+    without: '\'ttl\']',
+    test: 'metrics/counts'
+  },
   // dashboard
   {
     against: 'a form does what its sender has no right to',

@@ -50,3 +50,9 @@ export function toClaimedTask (
 /** Too late for its first attempt. A task that retries has started in time. */
 export const isExpired = ({ options, status }: StoredTask, now: number): boolean =>
   status === 'created' && options.expires !== undefined && options.expires <= now
+
+/** How long it waited after it was due, in ms. Null for a retry, and if another producer wrote no time. */
+export function waitedUntil (now: number, { status, options: { timestamp, delay } }: StoredTask): number | null {
+  const due = delay ?? timestamp
+  return status === 'created' && due > 0 ? Math.max(0, now - due) : null
+}

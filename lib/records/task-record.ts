@@ -170,7 +170,8 @@ function isErrorRecord (error: any): boolean {
   return error.code === null || typeof error.code === 'string'
 }
 
-const SPANS = ['timeout', 'expires', 'ttl'] as const
+/** Spans, and the time at which a delay ends. */
+const SPANS = ['timeout', 'expires', 'ttl', 'delay'] as const
 const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
 
 /** Repairs a record that any producer may have written: wrong values would break calculations with them. */

@@ -24,7 +24,7 @@ export interface AttemptInfo extends TaskTrace {
   attempt: number
   attempts: number
   requestId: string | null
-  /** How long the task waited after it was due, in ms. Null for a retry. */
+  /** How long the task waited after it was due, in ms. Null for a retry, and if it is not known. */
   waitedMs: number | null
   /** It was due at once, and one call made it alone: it continues the work of its caller. */
   isImmediate: boolean

@@ -6,7 +6,7 @@ import { OTHER } from '../metrics/names.ts'
 import { uptime } from '../timers.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { Attempt } from '../attempt/attempt.ts'
-import type { ClaimedTask } from '../attempt/claimed-task.ts'
+import { waitedUntil, type ClaimedTask } from '../attempt/claimed-task.ts'
 import type { Meter, Outcome } from '../metrics/meter.ts'
 import type { ClaimStatus, Settlement } from '../store/contract.ts'
 
@@ -29,9 +29,7 @@ export class AttemptMeter {
 
   /** @param now Redis' clock */
   started (task: ClaimedTask, now: number): void {
-    const { status, options: { timestamp, delay } } = task.stored
-    const waited = status === 'created' ? Math.max(0, now - (delay ?? timestamp)) : null
-    this.#meter.started(this.#queue, nameOf(task), waited)
+    this.#meter.started(this.#queue, nameOf(task), waitedUntil(now, task.stored))
   }
 
   onResult ({ task, startedAt }: Attempt, result: AttemptResult): void {

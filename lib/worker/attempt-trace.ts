@@ -2,6 +2,7 @@
  * What those who watch attempts are told of one: the subscribers of telemetry.ts, and the option `telemetry`.
  */
 import * as telemetry from '../telemetry.ts'
+import { waitedUntil } from '../attempt/claimed-task.ts'
 import type { Attempt } from '../attempt/attempt.ts'
 import type { Settings } from '../options.ts'
 import type { WatchedAttempt } from '../types.ts'
@@ -31,7 +32,6 @@ export function watchAttempt (
 
 function describe (attempt: Attempt): Omit<telemetry.AttemptEvent, 'instance' | 'worker'> {
   const { id: taskId, name, queue, attempt: number, attempts, requestId, traceparent, task } = attempt
-  const { status, options: { timestamp, delay } } = task.stored
-  const waitedMs = status === 'created' ? Math.max(0, task.now - (delay ?? timestamp)) : null
+  const waitedMs = waitedUntil(task.now, task.stored)
   return { queue, name, taskId, attempt: number, attempts, requestId, traceparent, waitedMs }
 }

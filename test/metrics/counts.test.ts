@@ -148,3 +148,18 @@ t.test('with queues: false nothing is read from Redis', async t => {
   t.match(text, 'enqueued_total')
   t.notMatch(text, /queue_tasks|fastify_tasks_up/)
 })
+
+t.test('what another producer wrote as times neither holds up its task nor spoils the metrics', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, worker: true }, app => { app.tasks.define('x', () => {}) })
+  const redis = connect(t)
+  const options = ['{"delay":{"toString":1}}', '{"delay":"soon"}', '{"timestamp":"today"}', '{}']
+  for (const [i, text] of options.entries()) {
+    await redis.hset(`${prefix}:{default}:jobs`, `t${i}`, `{"data":{"name":"x"},"options":${text},"status":"created"}`)
+    await redis.lpush(`${prefix}:{default}:waiting`, `t${i}`)
+  }
+  for (const i of options.keys()) await reaches(app, `t${i}`, 'succeeded')
+  const metrics = parse(await app.tasks.metrics())
+  t.equal(valueOf(metrics, 'attempts_total', { queue: 'default', task: 'x', outcome: 'succeeded' }), 4)
+  t.equal(valueOf(metrics, 'wait_seconds_sum', { queue: 'default', task: 'x' }) ?? 0, 0, 'nobody knows how long')
+})

@@ -150,16 +150,18 @@ t.test('no record reaches a prototype', async (t) => {
   t.notOk('polluted' in {})
 })
 
-const numbers = ['-1', '1.5', '1e999', '-1e999', '9007199254740993', '"5"', 'null', '{}', '[]', 'true']
+const numbers = [
+  '-1', '1.5', '1e999', '-1e999', '9007199254740993', '"5"', 'null', '{}', '[]', 'true', '{"toString":1}'
+]
 
 t.test('numbers that are none are taken for left out', async (t) => {
   for (const number of numbers) {
     const hostile = (keys: string[]): string => keys.map(key => `"${key}":${number}`).join()
-    const options = hostile(['timestamp', 'retries', 'attempts', 'timeout', 'expires', 'ttl'])
+    const options = hostile(['timestamp', 'retries', 'attempts', 'timeout', 'expires', 'ttl', 'delay'])
     const outcome = hostile(['attempt', 'startedAt', 'finishedAt'])
     const stored = decode(`{"data":{"name":"a"},"options":{${options}},${outcome}}`)
     t.match(stored.options, { timestamp: 0, retries: 0, attempts: 1 }, number)
-    t.match(stored.options, { timeout: undefined, expires: undefined, ttl: undefined }, number)
+    t.match(stored.options, { timeout: undefined, expires: undefined, ttl: undefined, delay: undefined }, number)
     t.match(stored, { attempt: undefined, startedAt: undefined, finishedAt: undefined }, number)
     t.equal(attemptsMade(stored), 0)
   }
