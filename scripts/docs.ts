@@ -28,6 +28,8 @@ const parts: Part[] = [
   file('docs/guides/from-bee-queue.md', 'examples/migrations/bee-queue/after.ts'),
   file('docs/guides/from-celery.md', 'examples/migrations/celery/before.py'),
   file('docs/guides/from-celery.md', 'examples/migrations/celery/after.ts'),
+  file('docs/internals/wire-format.md', 'examples/producers/enqueue.py'),
+  file('docs/internals/wire-format.md', 'examples/producers/enqueue.php'),
   { page: 'docs/reference/options.md', section: 'options', make: optionTables },
   { page: 'docs/reference/errors.md', section: 'errors', make: errorTables },
   { page: 'docs/reference/cli.md', section: 'commands', make: commandTables },
