@@ -10,7 +10,8 @@ export default [
   ...neostandard({
     ts: true,
     ignores: [
-      'dist', 'site/dist', 'site/.vitepress/cache', '.build', '.build-shields-*', '.tap', 'coverage', 'artifacts', 'test/types'
+      'dist', 'site/dist', 'site/.vitepress/cache',
+      '.build', '.build-shields-*', '.tap', 'coverage', 'artifacts', 'test/types'
     ]
   }),
   {
