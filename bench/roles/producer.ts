@@ -44,6 +44,19 @@ export class ProducerRole {
     return now() - start
   }
 
+  /** Enqueues a chord. Returns when it began, as the method below does. */
+  async chord ({ members }: { members: number }): Promise<number> {
+    const start = now()
+    await this.#producer.addChord!(Array.from({ length: members }, () => payload()), payload())
+    return start
+  }
+
+  async begin (options: { count: number }): Promise<number> {
+    const start = now()
+    await this.many(options)
+    return start
+  }
+
   /** Enqueues one at a time, with a pause, so that queue and worker are idle before each task. */
   async paced ({ count, pause }: { count: number, pause: number }): Promise<void> {
     for (let i = 0; i < count; i++) {
