@@ -1,9 +1,9 @@
 /**
- * Measures workflows: from the enqueue of a chord of no-op members to the end of its callback, with a waiting worker;
- * and as many plain tasks, from the enqueue of all to the end of the last.
+ * Measures workflows: chords of no-op members, from the first enqueue to the end of the last callback, with a waiting
+ * worker; and as many plain tasks, from the first enqueue to the end of the last.
  */
 import { atLeast, atMost, type Bar } from '../bars.ts'
-import { median, percentile, ratio } from '../stats.ts'
+import { median, ratio } from '../stats.ts'
 import {
   interleave, participating, peerPairs, waitForCount, type BenchContext, type Pair, type PartResult, type Size
 } from '../context.ts'
@@ -11,61 +11,64 @@ import { titles, type PeerName } from '../peers/index.ts'
 
 const CONCURRENCY = 100
 
-type Kind = 'chord' | 'plain'
+/** Methods of ProducerRole. */
+type Kind = 'chords' | 'plain'
 type Run = `${PeerName} ${Kind}`
 
-const workloads: Record<Size, { rounds: number, members: number }> = {
-  full: { rounds: 20, members: 1_000 },
-  quick: { rounds: 3, members: 1_000 },
-  tiny: { rounds: 1, members: 50 }
+interface Workload { rounds: number, count: number, members: number }
+
+const workloads: Record<Size, Workload> = {
+  full: { rounds: 3, count: 20, members: 1_000 },
+  quick: { rounds: 1, count: 5, members: 1_000 },
+  tiny: { rounds: 1, count: 2, members: 50 }
 }
 
 export async function flows (context: BenchContext): Promise<PartResult> {
-  const { rounds, members } = workloads[context.size]
+  const { rounds, ...workload } = workloads[context.size]
   const pairs = await peerPairs(context, participating(context, 'ours', 'bullmq'))
-  const runs = [...pairs.keys()].flatMap((peer): Run[] => [`${peer} chord`, `${peer} plain`])
+  const runs = [...pairs.keys()].flatMap((peer): Run[] => [`${peer} chords`, `${peer} plain`])
   const times = await interleave(runs, rounds, 1, async (run, round) => {
     const [peer, kind] = run.split(' ') as [PeerName, Kind]
-    const ms = await measure(context, pairs.get(peer)!, kind, members)
+    const ms = await measure(context, pairs.get(peer)!, kind, workload)
     const title = round < 0 ? 'warm-up' : `round ${round + 1}`
-    context.log(`flows, ${title}: ${titles[peer]}, ${kind} of ${members}: ${Math.round(ms)} ms`)
+    context.log(`flows, ${title}: ${titles[peer]}, ${kind}: ${Math.round(ms)} ms`)
     return ms
   })
-  return { tables: [table(times, members)], bars: bars(times, members) }
+  const name = `${workload.count} chords of ${workload.members.toLocaleString('en')}`
+  return { tables: [table(times, name)], bars: bars(times, name) }
 }
 
 /** In ms. */
 async function measure (
-  { redis }: BenchContext, { producer, worker }: Pair, kind: Kind, members: number
+  { redis }: BenchContext, { producer, worker }: Pair, kind: Kind, { count, members }: Omit<Workload, 'rounds'>
 ): Promise<number> {
+  const target = count * (members + 1)
   await redis.flush()
-  await worker.call('start', { concurrency: CONCURRENCY, target: members + 1 })
-  const start = kind === 'chord'
-    ? await producer.call<number>('chord', { members })
-    : await producer.call<number>('begin', { count: members + 1 })
-  const { end } = await waitForCount(worker, members + 1)
+  await worker.call('start', { concurrency: CONCURRENCY, target })
+  const start = await producer.call<number>(kind, { count, members })
+  const { end } = await waitForCount(worker, target)
   await worker.call('stop')
   return end - start
 }
 
-function table (times: Map<Run, number[]>, members: number): PartResult['tables'][number] {
+function table (times: Map<Run, number[]>, name: string): PartResult['tables'][number] {
   return {
-    title: `A chord of ${members.toLocaleString('en')} members, or as many plain tasks, concurrency ${CONCURRENCY}`,
-    note: 'From the start of the enqueue to the end of the last handler, in a chord the callback. ' +
+    title: `${name} members, or as many plain tasks, concurrency ${CONCURRENCY}`,
+    note: 'From the start of the enqueue to the end of the last handler: of chords, the last callback. ' +
       'Plain: enqueueMany, addBulk.',
-    columns: ['', 'ms, median', 'ms, p90'],
+    columns: ['', 'ms'],
     rows: [...times].map(([run, list]) => {
       const [peer, kind] = run.split(' ') as [PeerName, Kind]
-      return [`${titles[peer]}, ${kind}`, Math.round(median(list)), Math.round(percentile(list, 0.9))]
+      return [`${titles[peer]}, ${kind}`, Math.round(median(list))]
     })
   }
 }
 
-function bars (times: Map<Run, number[]>, members: number): Bar[] {
-  const [ours, plain, bull] = [times.get('ours chord'), times.get('ours plain'), times.get('bullmq chord')]
-  const name = `a chord of ${members.toLocaleString('en')}, enqueue to the end of its callback`
+function bars (times: Map<Run, number[]>, name: string): Bar[] {
+  const [ours, plain, bull] = [times.get('ours chords'), times.get('ours plain'), times.get('bullmq chords')]
+  const title = `${name}, from enqueue to the last callback`
   return [
-    ...ours && plain ? [atMost(`${name}: × as many plain tasks`, ratio(ours, plain), 2)] : [],
-    ...ours && bull ? [atLeast(`${name}: as fast as BullMQ's FlowProducer`, ratio(bull, ours), 3)] : []
+    ...ours && plain ? [atMost(`${title}: × as many plain tasks`, ratio(ours, plain), 2)] : [],
+    ...ours && bull ? [atLeast(`${title}: as fast as BullMQ's FlowProducer`, ratio(bull, ours), 3)] : []
   ]
 }

@@ -44,16 +44,19 @@ export class ProducerRole {
     return now() - start
   }
 
-  /** Enqueues a chord. Returns when it began, as the method below does. */
-  async chord ({ members }: { members: number }): Promise<number> {
+  /** Enqueues chords, one after the other. Returns when it began. */
+  async chords ({ count, members }: { count: number, members: number }): Promise<number> {
     const start = now()
-    await this.#producer.addChord!(Array.from({ length: members }, () => payload()), payload())
+    for (let i = 0; i < count; i++) {
+      await this.#producer.addChord!(Array.from({ length: members }, () => payload()), payload())
+    }
     return start
   }
 
-  async begin (options: { count: number }): Promise<number> {
+  /** As many plain tasks, each bulk as large as a chord. */
+  async plain ({ count, members }: { count: number, members: number }): Promise<number> {
     const start = now()
-    await this.many(options)
+    for (let i = 0; i < count; i++) await this.#producer.addMany(Array.from({ length: members + 1 }, () => payload()))
     return start
   }
 
