@@ -1842,6 +1842,13 @@ const shields: Shield[] = [
     without: 'false ?',
     test: 'flows/broken-off'
   },
+  {
+    against: 'a list of schedules ends after the first page of their places',
+    file: 'schedules/schedule-store.js',
+    shield: 'cursor !== \'0\'',
+    without: 'false',
+    test: 'schedules/schedules'
+  },
   // End of: flows
   {
     against: 'Node warns of a Connection header in HTTP/2',
