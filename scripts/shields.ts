@@ -1366,7 +1366,7 @@ const shields: Shield[] = [
     file: 'schedules/calendar.js',
     shield: 'if (!this.#isRepeated(next))',
     without: 'if (true)',
-    test: 'schedules/calendar'
+    test: 'schedules/clock-changes'
   },
   // Plain Bee-Queues beside ours, prefetched tasks behind one that computes, tasks that end their worker.
   {
@@ -1891,6 +1891,20 @@ const shields: Shield[] = [
     shield: 'this.#ready()',
     without: 'this.#written.size < members.length ? [] : this.#ready()',
     test: 'flows/large'
+  },
+  {
+    against: 'a member that is just being started is taken for one that was removed, and its flow fails',
+    file: 'flows/flow-sweep.js',
+    shield: 'isStarting ?',
+    without: 'false ?',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'a list of schedules ends after the first page of their places',
+    file: 'schedules/schedule-store.js',
+    shield: 'cursor !== \'0\'',
+    without: 'false',
+    test: 'schedules/schedules'
   },
   // End of: flows
   {
