@@ -72,8 +72,8 @@ export const DataTooLarge = createError('FST_TASKS_DATA_TOO_LARGE',
   'The data of task "%s" is %d bytes of JSON, more than maxDataSize (%d). ' +
   'Store it elsewhere and pass its address, or raise maxDataSize', 413)
 export const CursorInvalid = createError('FST_TASKS_CURSOR_INVALID',
-  'The cursor of list() is none, or that of another list. Pass the cursor of the page before, with the same state, ' +
-  'queue and name, or leave it out for the first page', 400)
+  'The cursor is none, or that of another call. Pass the cursor of the call before, with the same filter (state, ' +
+  'queue, name and so on), or leave it out to begin', 400)
 export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
   'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
   'Call reply.accepted(await task.enqueue(data))', 500)
@@ -170,6 +170,8 @@ export const InstanceUnknown = createError('FST_TASKS_INSTANCE_UNKNOWN',
   'The app registers fastify-tasks under the names %s; got %s. Name one of them: --instance %s', 500)
 export const PurgeUnconfirmed = createError('FST_TASKS_PURGE_UNCONFIRMED',
   'This would remove %s, and there is no terminal to confirm it. Give --yes', 500)
+export const Unconfirmed = createError('FST_TASKS_UNCONFIRMED',
+  'This would %s, and there is no terminal to confirm it. Give --yes', 500)
 export const DevInProduction = createError('FST_TASKS_DEV_IN_PRODUCTION',
   'NODE_ENV is production, but "fastify-tasks dev" is for development. ' +
   'Start the app as you do in production, and its worker with: fastify-tasks worker -A %s', 500)

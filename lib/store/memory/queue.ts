@@ -11,7 +11,7 @@
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { byClaim, isRetrying, oldestOf, toRawTask } from './reads.ts'
+import { byClaim, isRetrying, oldestOf, pageOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
 import { MemoryHistory } from './history.ts'
 import { LastClaims, type ClaimKind } from './last-claims.ts'
@@ -20,12 +20,13 @@ import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
+import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
   CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions,
-  PurgeReply, Queue, QueueMeasure, RawTask, RetryReply, Settlement
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
 } from '../contract.ts'
-import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
+import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
 export class MemoryQueue implements Queue {
   readonly name: string
@@ -46,6 +47,7 @@ export class MemoryQueue implements Queue {
   })
 
   readonly flows: MemoryFlows
+  readonly walk: MemoryWalk
   readonly history = new MemoryHistory(() => this.#host.now())
 
   constructor (name: string, host: MemoryQueueHost) {
@@ -53,6 +55,7 @@ export class MemoryQueue implements Queue {
     this.#host = host
     const publish = (id: string, change: string): void => this.#publishChange(id, change)
     const onChanged = (): void => this.#checkIdle()
+    this.walk = new MemoryWalk({ queue: this, lists: this.#lists, active: () => byClaim(this.#claims) })
     this.flows = flowsOf({ host, records: this.#records, lists: this.#lists, publish, onChanged })
   }
 
@@ -142,8 +145,10 @@ export class MemoryQueue implements Queue {
     return 'queued'
   }
 
-  async remove (id: string): Promise<RemoveOutcome> {
-    if (!this.#records.has(id)) return 'unknown'
+  async remove (id: string, before?: string | Buffer): Promise<RemoveReply> {
+    const text = this.#records.get(id)
+    if (text === undefined) return 'unknown'
+    if (before !== undefined && String(before) !== '' && text !== String(before)) return 'changed'
     if (this.#claims.has(id)) return 'active'
     this.#endRemoved(id)
     this.#checkIdle()
@@ -166,11 +171,7 @@ export class MemoryQueue implements Queue {
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
-    if (limit < 1) return { ids: [], place: Math.max(0, after?.place ?? 0) }
-    const all = state === 'active' ? byClaim(this.#claims) : this.#lists.idsOf(state)
-    const start = after ? all.indexOf(after.id) + 1 : 0 // the beginning, if the id has left the state
-    const ids = all.slice(start, start + limit)
-    return { ids, place: start + ids.length - 1 }
+    return pageOf(state === 'active' ? byClaim(this.#claims) : this.#lists.idsOf(state), limit, after)
   }
 
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size) }
