@@ -7,6 +7,7 @@ import * as errors from './errors.ts'
 import { checkWhere } from './options.ts'
 import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
+import { promote, reschedule } from './tasks/due.ts'
 import { counts, list, purge, workers } from './tasks/listing.ts'
 import { changeMany, count } from './tasks/many.ts'
 import { signature } from './flows/shapes.ts'
@@ -19,7 +20,8 @@ import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancellableState, CancelOutcome, CountOptions, DefineOptions, Drained, DrainOptions, EnqueueItem,
   EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, ListOptions, ManyOptions, ManyResult,
-  PurgeOptions, QueueCounts, RemoveOutcome, RetryFilter, RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter,
+  PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions, RescheduleOutcome, RetryFilter,
+  RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter,
   TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo,
   WorkerOptions
 } from './types.ts'
@@ -125,6 +127,14 @@ class ScopedTasks implements FastifyTasks {
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
     return this.#registry.remove(id, queueOf(where))
+  }
+
+  async promote (id: string, where?: WhereOptions): Promise<PromoteOutcome> {
+    return promote(this.#registry, id, queueOf(where))
+  }
+
+  async reschedule (id: string, options: RescheduleOptions): Promise<RescheduleOutcome> {
+    return reschedule(this.#registry, id, options)
   }
 
   async count (filter: TaskFilter, options: CountOptions = {}): Promise<number> {

@@ -2,6 +2,8 @@
  * Every public error, with a code that does not change. A message says what was wrong, what was expected, what came,
  * and how to correct it. docs/reference/errors.md is generated from here, with the comments as titles.
  */
+import { describeValue } from './describe.ts'
+import type { SnoozeOptions } from './types.ts'
 import fastifyError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
 
 /** The arguments of a constructor fill the places of the message. A last argument `{ cause }` is the cause. */
@@ -213,6 +215,27 @@ const UnrecoverableBase = createError('FST_TASKS_UNRECOVERABLE',
 export class Unrecoverable extends UnrecoverableBase {
   constructor (message = 'Another attempt would not help', options?: { cause?: unknown }) {
     super(...(options && 'cause' in options ? [message, options] : [message]))
+  }
+}
+
+export const SnoozeInvalid = createError('FST_TASKS_SNOOZE_INVALID',
+  'Snooze needs a delay in ms, or delayUntil, a Date or ms since 1970, but got %s. ' +
+  'For example new Snooze({ delay: 60000 })', 500)
+const SnoozeBase = createError('FST_TASKS_SNOOZED',
+  'The task comes back later', 500)
+
+/** A handler throws it to have its task come back later. No attempt is spent. */
+export class Snooze extends SnoozeBase {
+  /** What is read of it, also in another thread: ms, or a Date. */
+  readonly retryAfter: number | Date
+
+  constructor (options: SnoozeOptions = { delay: 1_000 }) {
+    super()
+    const { delay, delayUntil } = options ?? {}
+    const until = delayUntil === undefined ? undefined : new Date(delayUntil)
+    const wait = until ?? delay
+    if (!(Number(wait) >= 0) || (delay !== undefined && until)) throw new SnoozeInvalid(describeValue(options))
+    this.retryAfter = wait!
   }
 }
 

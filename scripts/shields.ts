@@ -817,7 +817,7 @@ const shields: Shield[] = [
   {
     against: 'a purge without confirmation',
     file: 'cli/commands/purge.js',
-    shield: 'if (!yes && !await confirmed(`Remove ${what}?`, () => new errors.PurgeUnconfirmed(what)))',
+    shield: /if \(!yes && !await confirmed\(.+\)\)/,
     without: 'if (false)',
     test: 'cli/purge'
   },
@@ -1936,6 +1936,20 @@ const shields: Shield[] = [
     shield: "claims[i] ?? ''",
     without: "''",
     test: 'tasks/many'
+  },
+  {
+    against: 'a task that a handler puts off has spent an attempt',
+    file: 'attempt/attempt-result.js',
+    shield: "if (failure.error.code === 'FST_TASKS_SNOOZED')",
+    without: 'if (false)',
+    test: 'tasks/due'
+  },
+  {
+    against: 'a task that is to start now starts when its old time has come, or at the next look of a worker',
+    file: 'store/redis/lua.generated.js',
+    shield: "redis.call('ZADD', KEYS[1], 'XX', due, id)",
+    without: '',
+    test: 'tasks/due'
   },
   // End of: operations
   // metrics

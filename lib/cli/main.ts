@@ -8,6 +8,7 @@ import { appArgs, ownArgs } from './app-options.ts'
 import { cancel } from './commands/cancel.ts'
 import { dev, type DevFlags } from './commands/dev.ts'
 import { devApp, type DevAppFlags } from './commands/dev-app.ts'
+import { promote, reschedule, type RescheduleFlags } from './commands/due.ts'
 import { inspect, type InspectFlags } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
 import { changeMany, count, type FilterFlags, type ManyCommand, type ManyFlags } from './commands/many.ts'
@@ -166,6 +167,17 @@ queryCommand('cancel <id>', 'cancel a task: it never starts, or it is aborted if
 queryCommand('retry <id>', 'queue a failed task again')
   .addOption(queueOfTask())
   .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => retry(connection, id, flags)))
+
+queryCommand('promote <id>', 'start a delayed task now, or one that waits for its next attempt')
+  .addOption(queueOfTask())
+  .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => promote(connection, id, flags)))
+
+queryCommand('reschedule <id>', 'start a delayed task, or one that waits for its next attempt, at another time')
+  .addOption(queueOfTask())
+  .option('--delay <ms>', 'so long from now', integer)
+  .option('--until <time>', 'at this time, in ISO 8601', time)
+  .action((id: string, flags: ConnectFlags & RescheduleFlags) =>
+    query(flags, connection => reschedule(connection, id, flags)))
 
 /** A command about all tasks that match. */
 function filterCommand (usage: string, description: string, call: ManyCall): Command {

@@ -1,10 +1,12 @@
 /**
  * Checks the arguments of calls about many tasks: `count`, `retryMany`, `cancelMany`, `removeMany`.
  */
+import * as errors from '../errors.ts'
 import { STATES } from '../records/states.ts'
 import { checkOptions } from './check.ts'
 import { integer, isFunction, isId, isTime, name, object, timeOf, type Rule, type Rules } from './rule-kinds.ts'
-import type { ManyOptions, TaskFilter, TaskState } from '../types.ts'
+import { enqueueRules, whereRules } from './rules.ts'
+import type { ManyOptions, RescheduleOptions, TaskFilter, TaskState } from '../types.ts'
 
 export type ManyCall = 'count' | 'retryMany' | 'cancelMany' | 'removeMany'
 
@@ -78,6 +80,21 @@ export function checkFilter (call: ManyCall, given: Partial<TaskFilter>): Checke
   const { queue, name, code, from, to } = given
   const [first, last] = [from === undefined ? -Infinity : timeOf(from), to === undefined ? Infinity : timeOf(to)]
   return { states: [state!].flat(), queue, name, code, from: first, to: last }
+}
+
+const rescheduleRules: Rules = {
+  delay: enqueueRules.delay!, delayUntil: enqueueRules.delayUntil!, queue: whereRules.queue!
+}
+const rescheduleRule = object('For example { delay: 60000 }.')
+
+/** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_OPTION_CLASH. */
+export function checkReschedule (options: RescheduleOptions): void {
+  checkOptions(options, rescheduleRules, rescheduleRule, 'reschedule')
+  const { delay, delayUntil } = options
+  if ((delay === undefined) === (delayUntil === undefined)) {
+    const fix = 'delay is a span of time from now, delayUntil a point in time: give one of them'
+    throw new errors.OptionClash('delay', 'delayUntil', fix)
+  }
 }
 
 /** Throws as `checkFilter`. */

@@ -186,6 +186,8 @@ export interface ProducerQueue {
   retry (id: string, before: string | Buffer, after: string): Promise<RetryReply>
   /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
   remove (id: string, before?: string | Buffer): Promise<RemoveReply>
+  /** Gives a task that waits for a time another one; null: now. False if it waits for none. */
+  reschedule (id: string, due: number | null): Promise<boolean>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
   purge (limit: number, options?: PurgeOptions): Promise<PurgeReply>
   /**

@@ -19,7 +19,8 @@ import type { HistoryOptions, HistoryPoint } from './history.ts'
 import type { FlowOptions, FlowShape } from './flow.ts'
 import type { HookOf, TaskHookName } from './hooks.ts'
 import type {
-  CancellableState, CountOptions, ManyOptions, ManyResult, RetryFilter, TaskFilter
+  CancellableState, CountOptions, ManyOptions, ManyResult, PromoteOutcome, RescheduleOptions, RescheduleOutcome,
+  RetryFilter, TaskFilter
 } from './operations.ts'
 import type { FlowProgress, QueueCounts, TaskPage, TaskRecord, TaskState } from './record.ts'
 import type { Schedules, ScheduleSpec } from './schedule.ts'
@@ -207,6 +208,16 @@ export interface FastifyTasks<
    * @throws as `retryMany`
    */
   removeMany (filter: TaskFilter<Exclude<TaskState, 'active'>>, options?: ManyOptions): Promise<ManyResult>
+  /**
+   * Has a delayed task, or one that waits for its next attempt, start now. Its attempts stay as they are.
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  promote (id: string, where?: WhereOptions): Promise<PromoteOutcome>
+  /**
+   * The same at another time, earlier or later.
+   * @throws as `promote`; FST_TASKS_*_OPTION_*, FST_TASKS_OPTION_CLASH
+   */
+  reschedule (id: string, options: RescheduleOptions): Promise<RescheduleOutcome>
   /**
    * Lists the running workers of all known queues. A killed worker stays listed for 15 s. A worker whose event loop is
    * blocked for longer than that is not listed meanwhile.

@@ -62,3 +62,27 @@ export interface ManyProgress extends ManyResult {
   /** How many tasks were looked at. */
   lookedAt: number
 }
+
+/** Options of `fastify.tasks.reschedule`: one of the first two. */
+export interface RescheduleOptions {
+  /** Start the task after this many ms from now. Not together with `delayUntil`. Default: none. */
+  delay?: number | undefined
+  /** Start the task at this time: a Date, or ms since 1970. Not together with `delay`. Default: none. */
+  delayUntil?: Date | number | undefined
+  /** As in `WhereOptions`. Default: all queues that are known here. */
+  queue?: string | undefined
+}
+
+/** `promoted`: it is due now. `refused`: it waits for no time. `unknown`: there is no such task. */
+export type PromoteOutcome = 'promoted' | 'refused' | 'unknown'
+
+/** `rescheduled`: it is due then. `refused`: it waits for no time. `unknown`: there is no such task. */
+export type RescheduleOutcome = 'rescheduled' | 'refused' | 'unknown'
+
+/** When a task that was snoozed comes back: one of the two, at most 30 days from now. Without them after a second. */
+export interface SnoozeOptions {
+  /** After this many ms. */
+  delay?: number
+  /** At this time: a Date, or ms since 1970. */
+  delayUntil?: Date | number
+}

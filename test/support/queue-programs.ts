@@ -154,6 +154,13 @@ export const calls = {
 
   remove: call('remove', (side, id: string) => side.queue.remove(id)),
 
+  /** Once it is due, workers have to queue it in Redis. */
+  reschedule: call('reschedule', async (side, { id, now }: { id: string, now: boolean }) => {
+    const moved = await side.queue.reschedule(id, now ? null : side.start + 2 * wait(id))
+    await side.queue.upkeep?.queueDue('w')
+    return moved
+  }),
+
   purge: call('purge', (side, { limit, retrying, after }: {
     limit: number, retrying: boolean, after: PurgePosition | null
   }) => side.queue.purge(limit, { retrying, after })),
@@ -223,6 +230,7 @@ export const programs = fc.array(fc.oneof(
   { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
   fc.record({ id, stale }).map(calls.retry),
   id.map(calls.remove),
+  { weight: 2, arbitrary: fc.record({ id, now: fc.boolean() }).map(calls.reschedule) },
   fc.record({ id, stale }).map(calls.removeAsRead),
   fc.record({ source: fc.constantFrom(...SOURCES), limit: fc.constantFrom(1, 2, 100), gone: id }).map(calls.walk),
   fc.record({ limit, retrying: fc.boolean(), after: position }).map(calls.purge),
@@ -279,6 +287,13 @@ export const knownPrograms: Call[][] = [
     calls.heartbeat({ worker: 'b', report: '1' }), calls.heartbeat({ worker: 'a', report: '2' }), calls.workers(1),
     calls.heartbeat({ worker: 'b', report: '3' }), calls.workers(9),
     calls.heartbeat({ worker: 'a', report: '' }), calls.workers(9)
+  ],
+  // A delayed task is due earlier, or later, or now.
+  [
+    calls.watch(['a']), calls.addMany([{ id: 'a', delayed: true }, { id: 'b', delayed: true }, { id: 'c' }]),
+    calls.reschedule({ id: 'a', now: false }), calls.reschedule({ id: 'b', now: true }),
+    calls.reschedule({ id: 'a', now: true }), calls.reschedule({ id: 'c', now: true }),
+    calls.claim({ free: 9, token: 'w.1' })
   ],
   // A walk goes on behind a task that is gone.
   ...(['delayed', 'waiting', 'failed'] as const).map(source => [

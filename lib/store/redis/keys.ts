@@ -67,6 +67,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
+  reschedule: ['delayed', 'watched'],
   retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [

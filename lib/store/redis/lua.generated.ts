@@ -1239,6 +1239,17 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 local kept = renew_lease(KEYS[1], KEYS[2], ARGV[1])
 for i = 1, 5, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end
 return { kept and 1 or 0, redis.call('EXISTS', KEYS[4]) }`,
+  'reschedule': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function publish_if_watched(watched, prefix, id, change)
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local id, due = ARGV[1], ARGV[2] == '' and string.format('%.0f', now) or ARGV[2]
+if not redis.call('ZSCORE', KEYS[1], id) then return 0 end
+redis.call('ZADD', KEYS[1], 'XX', due, id)
+redis.pcall('PUBLISH', ARGV[3] .. 'earlierDelayed', due)
+publish_if_watched(KEYS[2], ARGV[3], id, 'delayed')
+return 1`,
   'retry': String.raw`local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end

@@ -93,6 +93,10 @@ export class RedisQueue implements Queue {
     return this.#runInTick('remove', [id, before])
   }
 
+  async reschedule (id: string, due: number | null): Promise<boolean> {
+    return await this.#runInTick('reschedule', [id, due ?? '', this.#keys.prefix]) === 1
+  }
+
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
     const args = [Math.max(0, limit), retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
     const [removed, waitingLeft, delayedKept, more, ...members] = await this.#run('purge', args)
