@@ -161,7 +161,7 @@ const shields: Shield[] = [
   },
   {
     against: 'one id in two queues: a call with the id alone takes either task',
-    file: 'tasks/lookup.js',
+    file: 'tasks/only-one.js',
     shield: 'if (found.length > 1)',
     without: 'if (false)',
     test: 'tasks/identity'
@@ -639,7 +639,7 @@ const shields: Shield[] = [
   },
   {
     against: 'one master is unavailable: the status of every task waits for it',
-    file: 'tasks/lookup.js',
+    file: 'tasks/only-one.js',
     shield: 'Promise.any(unique)',
     without: 'Promise.reject(new Error())',
     test: 'faults/cluster-failover'
@@ -817,7 +817,7 @@ const shields: Shield[] = [
   {
     against: 'a purge without confirmation',
     file: 'cli/commands/purge.js',
-    shield: 'if (!yes && !await confirmed(what))',
+    shield: /if \(!yes && !await confirmed\(.+\)\)/,
     without: 'if (false)',
     test: 'cli/purge'
   },
@@ -1972,6 +1972,57 @@ const shields: Shield[] = [
     without: 'MAX_ATTEMPTS = Infinity',
     test: 'worker/retry'
   },
+  // operations
+  {
+    against: 'a walk begins again when the last task of its page is gone, so it never ends, or takes for ever',
+    file: 'store/redis/lua.generated.js',
+    shield: "local first = score == '' and 0 or index_after()",
+    without: "local first = (redis.call('ZREVRANK', key, after) or -1) + 1",
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a task that fails again is retried again by the same call, or from a cursor that is one step old',
+    file: 'tasks/many.js',
+    shield: 'since <= start && ',
+    without: '',
+    test: 'tasks/many'
+  },
+  {
+    against: 'a task that was queued again after it was read as failed is removed',
+    file: 'store/redis/lua.generated.js',
+    shield: "if ARGV[2] ~= '' and record ~= ARGV[2] then return 'changed' end",
+    without: '',
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a step reads records that do not fit into memory',
+    file: 'store/redis/walk.js',
+    shield: 'bytes += size) > maxBytes',
+    without: 'bytes += size) > Infinity',
+    test: 'tasks/many'
+  },
+  {
+    against: 'a running task whose id is left over in the list of waiting ones counts as waiting',
+    file: 'store/redis/walk.js',
+    shield: "claims[i] ?? ''",
+    without: "''",
+    test: 'tasks/many'
+  },
+  {
+    against: 'a task that a handler puts off has spent an attempt',
+    file: 'attempt/attempt-result.js',
+    shield: "if (failure.error.code === 'FST_TASKS_SNOOZED')",
+    without: 'if (false)',
+    test: 'tasks/due'
+  },
+  {
+    against: 'a task that is to start now starts when its old time has come, or at the next look of a worker',
+    file: 'store/redis/lua.generated.js',
+    shield: "redis.call('ZADD', KEYS[1], 'XX', due, id)",
+    without: '',
+    test: 'tasks/due'
+  },
+  // End of: operations
   // metrics
   {
     against: 'a Redis that is away makes a scrape fail',
