@@ -7,7 +7,9 @@ import * as errors from './errors.ts'
 import { checkWhere } from './options.ts'
 import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
+import { promote, reschedule } from './tasks/due.ts'
 import { counts, list, purge, workers } from './tasks/listing.ts'
+import { changeMany, count } from './tasks/many.ts'
 import { signature } from './flows/shapes.ts'
 import type { AppFlows } from './flows/app-flows.ts'
 import type { AppSchedules } from './schedules/app-schedules.ts'
@@ -16,11 +18,12 @@ import type { TestClock } from './testing/test-clock.ts'
 import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
-  AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  FlowListOptions,
-  HistoryOptions, HistoryPoint, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules,
-  SignatureArguments,
-  Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  AdvanceOptions, CancellableState, CancelOutcome, CountOptions, DefineOptions, Drained, DrainOptions, EnqueueItem,
+  EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, ListOptions, ManyOptions, ManyResult,
+  PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions, RescheduleOutcome, RetryFilter,
+  RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter,
+  TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo,
+  WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -124,6 +127,32 @@ class ScopedTasks implements FastifyTasks {
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
     return this.#registry.remove(id, queueOf(where))
+  }
+
+  async promote (id: string, where?: WhereOptions): Promise<PromoteOutcome> {
+    return promote(this.#registry, id, queueOf(where))
+  }
+
+  async reschedule (id: string, options: RescheduleOptions): Promise<RescheduleOutcome> {
+    return reschedule(this.#registry, id, options)
+  }
+
+  async count (filter: TaskFilter, options: CountOptions = {}): Promise<number> {
+    return count(this.#registry, filter, options)
+  }
+
+  async retryMany (filter: RetryFilter = {}, options: ManyOptions = {}): Promise<ManyResult> {
+    return changeMany(this.#registry, 'retryMany', filter, options)
+  }
+
+  async cancelMany (filter: TaskFilter<CancellableState>, options: ManyOptions = {}): Promise<ManyResult> {
+    return changeMany(this.#registry, 'cancelMany', filter, options)
+  }
+
+  async removeMany (
+    filter: TaskFilter<Exclude<TaskState, 'active'>>, options: ManyOptions = {}
+  ): Promise<ManyResult> {
+    return changeMany(this.#registry, 'removeMany', filter, options)
   }
 
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }

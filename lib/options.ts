@@ -10,6 +10,9 @@ export {
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { checkHistory } from './options/history.ts'
+export {
+  checkFilter, checkMany, checkReschedule, manyStates, type CheckedFilter, type ManyCall
+} from './options/operations.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { dashboardDefaults, dashboardSettings, type DashboardSettings } from './options/dashboard.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'

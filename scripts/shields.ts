@@ -71,8 +71,8 @@ const shields: Shield[] = [
   {
     against: 'ioredis runs a claim twice whose reply was lost',
     file: 'worker/claimer.js',
-    shield: 'queue.claim(this.#stopped ? 0 : room, token, again)',
-    without: 'queue.claim(this.#stopped ? 0 : room, token + Math.random(), false)',
+    shield: 'queue.claim(this.#stopped ? 0 : asked, token, again)',
+    without: 'queue.claim(this.#stopped ? 0 : asked, token + Math.random(), false)',
     test: 'faults/outage'
   },
   {
@@ -161,7 +161,7 @@ const shields: Shield[] = [
   },
   {
     against: 'one id in two queues: a call with the id alone takes either task',
-    file: 'tasks/lookup.js',
+    file: 'tasks/only-one.js',
     shield: 'if (found.length > 1)',
     without: 'if (false)',
     test: 'tasks/identity'
@@ -639,7 +639,7 @@ const shields: Shield[] = [
   },
   {
     against: 'one master is unavailable: the status of every task waits for it',
-    file: 'tasks/lookup.js',
+    file: 'tasks/only-one.js',
     shield: 'Promise.any(unique)',
     without: 'Promise.reject(new Error())',
     test: 'faults/cluster-failover'
@@ -817,7 +817,7 @@ const shields: Shield[] = [
   {
     against: 'a purge without confirmation',
     file: 'cli/commands/purge.js',
-    shield: 'if (!yes && !await confirmed(what))',
+    shield: /if \(!yes && !await confirmed\(.+\)\)/,
     without: 'if (false)',
     test: 'cli/purge'
   },
@@ -1391,6 +1391,63 @@ const shields: Shield[] = [
     test: 'store/interop'
   },
 
+  {
+    against: 'a task that ends its worker takes those beside it to their last stall',
+    file: 'worker/suspects.js',
+    shield: 'jobs[0].stalls < maxStalls',
+    without: 'true',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the same in another queue of the process',
+    file: 'worker/solitude.js',
+    shield: 'if (member.held() > 0)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a claim does not say how often its task stalled',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'then reply[6] = stalls end',
+    without: 'then end',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the worker claims other tasks while a suspect runs',
+    file: 'worker/consumer.js',
+    shield: 'if (solitude.closed)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that was claimed before the suspect starts beside it',
+    file: 'worker/consumer.js',
+    shield: ' && !solitude.closed',
+    without: '',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that never ends keeps a suspect, and all other tasks, from running',
+    file: 'worker/suspects.js',
+    shield: 'setTimeout(() => this.#defer(suspect), this.#patience)',
+    without: 'setTimeout(() => {}, this.#patience)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a suspect never starts where tasks take longer than stallInterval',
+    file: 'worker/suspects.js',
+    shield: 'Math.min(2 * delayMs,',
+    without: 'Math.min(delayMs,',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a suspect that waits for another task stops its worker for ever',
+    file: 'worker/solitude.js',
+    shield: 'this.#open(); }, next.aloneMs)',
+    without: '; }, next.aloneMs)',
+    test: 'worker/suspects'
+  },
+
   // In the hands of a Fastify user
   {
     against: 'a test runner replaces the timers, and lets them stand still',
@@ -1915,6 +1972,57 @@ const shields: Shield[] = [
     without: 'MAX_ATTEMPTS = Infinity',
     test: 'worker/retry'
   },
+  // operations
+  {
+    against: 'a walk begins again when the last task of its page is gone, so it never ends, or takes for ever',
+    file: 'store/redis/lua.generated.js',
+    shield: "local first = score == '' and 0 or index_after()",
+    without: "local first = (redis.call('ZREVRANK', key, after) or -1) + 1",
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a task that fails again is retried again by the same call, or from a cursor that is one step old',
+    file: 'tasks/many.js',
+    shield: 'since <= start && ',
+    without: '',
+    test: 'tasks/many'
+  },
+  {
+    against: 'a task that was queued again after it was read as failed is removed',
+    file: 'store/redis/lua.generated.js',
+    shield: "if ARGV[2] ~= '' and record ~= ARGV[2] then return 'changed' end",
+    without: '',
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a step reads records that do not fit into memory',
+    file: 'store/redis/walk.js',
+    shield: 'bytes += size) > maxBytes',
+    without: 'bytes += size) > Infinity',
+    test: 'tasks/many'
+  },
+  {
+    against: 'a running task whose id is left over in the list of waiting ones counts as waiting',
+    file: 'store/redis/walk.js',
+    shield: "claims[i] ?? ''",
+    without: "''",
+    test: 'tasks/many'
+  },
+  {
+    against: 'a task that a handler puts off has spent an attempt',
+    file: 'attempt/attempt-result.js',
+    shield: "if (failure.error.code === 'FST_TASKS_SNOOZED')",
+    without: 'if (false)',
+    test: 'tasks/due'
+  },
+  {
+    against: 'a task that is to start now starts when its old time has come, or at the next look of a worker',
+    file: 'store/redis/lua.generated.js',
+    shield: "redis.call('ZADD', KEYS[1], 'XX', due, id)",
+    without: '',
+    test: 'tasks/due'
+  },
+  // End of: operations
   // metrics
   {
     against: 'a Redis that is away makes a scrape fail',

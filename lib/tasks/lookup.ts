@@ -23,12 +23,16 @@ import type { Queue, RawTask } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, StoreClock } from '../store/store-contract.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, TaskRecord } from '../types.ts'
 import type { FlowView } from './flow-view.ts'
+import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { nextOrder, type FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
 
 /** In characters. */
 const MAX_ID = 1_024
+
+/** The task is no more as it was found. */
+type Changed = 'changed'
 
 export interface LookupOptions {
   registry: TaskRegistry
@@ -73,6 +77,11 @@ export class TaskLookup implements HandleSource {
   /** A handle on what this process has just enqueued. */
   makeHandle (identity: TaskIdentity, snapshot: (() => TaskRecord<any, any>) | null): Handle {
     return new Handle(this, identity, snapshot)
+  }
+
+  /** A task that was read in another way. */
+  toFoundTask (queue: Queue, id: string, read: RawTask): FoundTask | Promise<FoundTask> {
+    return this.#toFoundTask(queue, id, read, nextOrder())
   }
 
   #toFoundTask (
@@ -186,15 +195,21 @@ export class TaskLookup implements HandleSource {
       const found = await this.find(id, queue)
       if (!found || !await check(found)) return 'unknown'
       if (found.stored.options.graph) return this.flows!.cancel(found)
-      if (isTerminal(found.record.state)) return 'finished'
-      const { stored, raw, record: { attempt } } = found
-      const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
-      const ttl = ttlOf(stored.options, this.#settings.resultTtl)
-      const cancel = (): ReturnType<Queue['cancel']> => found.queue.cancel(id, raw, after, ttl)
-      const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
-      if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
+      const reply = await this.cancelFound(found)
       if (reply !== 'changed') return reply
     }
+  }
+
+  /** `changed`: the task is no more as it was found. */
+  async cancelFound ({ queue, raw, stored, record }: FoundTask): Promise<CancelOutcome | Changed> {
+    const { id, state, attempt } = record
+    if (isTerminal(state)) return 'finished'
+    const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
+    const ttl = ttlOf(stored.options, this.#settings.resultTtl)
+    const cancel = (): ReturnType<Queue['cancel']> => queue.cancel(id, raw, after, ttl)
+    const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
+    if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
+    return reply
   }
 
   /** A member of a flow was ended by a call of the app. */
@@ -207,8 +222,15 @@ export class TaskLookup implements HandleSource {
     const found = await this.find(id, queue)
     if (!found) return 'unknown'
     if (found.stored.options.graph) return this.flows!.remove(found)
-    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => found.queue.remove(id))
-    if (removed === 'removed') await this.#tellFlow(found.stored, 'removed')
+    return await this.removeFound(found, '') as RemoveOutcome
+  }
+
+  /** @param before as in `Queue.remove` */
+  async removeFound (
+    { queue, stored, record: { id } }: FoundTask, before: string | Buffer
+  ): Promise<RemoveOutcome | Changed> {
+    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => queue.remove(id, before))
+    if (removed === 'removed') await this.#tellFlow(stored, 'removed')
     return removed
   }
 
@@ -218,13 +240,16 @@ export class TaskLookup implements HandleSource {
       const found = await this.find(id, where)
       if (!found) return 'unknown'
       if (found.stored.options.graph) return this.flows!.retry(found)
-      // A member is retried with its flow, which knows what waits for it.
-      if (found.record.state !== 'failed' || found.stored.options.flow) return 'refused'
-      const { queue, raw, stored } = found
-      const after = encode(resetForRetry(stored))
-      const reply = await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () => queue.retry(id, raw, after))
+      const reply = await this.retryFound(found)
       if (reply !== 'changed') return reply
     }
+  }
+
+  /** As `cancelFound`. A member is retried with its flow, which knows what waits for it. */
+  async retryFound ({ queue, raw, stored, record: { id, state } }: FoundTask): Promise<RetryOutcome | Changed> {
+    if (state !== 'failed' || stored.options.flow) return 'refused'
+    const after = encode(resetForRetry(stored))
+    return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () => queue.retry(id, raw, after))
   }
 
   get isConnected (): boolean { return this.#calls.ready }
@@ -269,32 +294,3 @@ function withParams (path: string): string | null {
 
 /** Other producers choose other ids than we do: any text of a length that a key may have. */
 const mayBeId = (id: unknown): id is string => typeof id === 'string' && id.length > 0 && id.length <= MAX_ID
-
-type AmbiguousId = Error & { found: FoundTask[] }
-
-function ambiguous (id: string, found: FoundTask[]): Error {
-  const names = found.map(({ queue }) => queue.name)
-  const error = new errors.TaskIdAmbiguous(id, names.join(', '), names[0], names[0])
-  return Object.defineProperty(error, 'found', { value: found })
-}
-
-/**
- * Resolves as soon as a task with a unique id is found, or when all reads have ended.
- * @throws FST_TASKS_ID_AMBIGUOUS; the error of a read, if no other found the task
- */
-async function onlyOne (id: string, reads: Array<Promise<FoundTask | null>>): Promise<FoundTask | null> {
-  const unique = reads.map(async read => {
-    const found = await read
-    return found && hasUniqueId(found.stored.options) ? found : Promise.reject(NOT_UNIQUE)
-  })
-  return Promise.any(unique).catch(async () => {
-    const ended = await Promise.allSettled(reads)
-    const found = ended.flatMap(read => read.status === 'fulfilled' && read.value ? [read.value] : [])
-    if (found.length > 1) throw ambiguous(id, found)
-    const failed = ended.find(read => read.status === 'rejected')
-    if (found.length === 0 && failed) throw failed.reason
-    return found[0] ?? null
-  })
-}
-
-const NOT_UNIQUE = new Error('not a task with a unique id')

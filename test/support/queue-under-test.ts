@@ -20,6 +20,7 @@ export const members = Object.keys({
   cancel: true,
   retry: true,
   remove: true,
+  reschedule: true,
   purge: true,
   pageOf: true,
   counts: true,

@@ -10,8 +10,9 @@
  */
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
+import { Claims } from './claims.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { byClaim, isRetrying, oldestOf, toRawTask } from './reads.ts'
+import { byClaim, isRetrying, oldestOf, pageOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
 import { MemoryHistory } from './history.ts'
 import { LastClaims, type ClaimKind } from './last-claims.ts'
@@ -20,23 +21,21 @@ import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
 import { Waits } from './waits.ts'
+import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
   CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions,
-  PurgeReply, Queue, QueueMeasure, RawTask, RetryReply, Settlement
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
 } from '../contract.ts'
-import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
+import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
 export class MemoryQueue implements Queue {
   readonly name: string
   readonly #host: MemoryQueueHost
   readonly #records = new Map<string, string>()
   readonly #lists = new TaskLists()
-  readonly #claims = new Map<string, { token: string, at: number }>()
+  readonly #claims = new Claims()
   readonly #lastClaims = new LastClaims()
-  readonly #progress = new Map<string, string>()
-  /** Running tasks whose cancel was requested. */
-  readonly #cancelling = new Set<string>()
   readonly #workers = new WorkerReports()
   readonly #waits = new Waits()
   readonly schedules = new MemorySchedules({
@@ -46,6 +45,7 @@ export class MemoryQueue implements Queue {
   })
 
   readonly flows: MemoryFlows
+  readonly walk: MemoryWalk
   readonly history = new MemoryHistory(() => this.#host.now())
 
   constructor (name: string, host: MemoryQueueHost) {
@@ -53,6 +53,7 @@ export class MemoryQueue implements Queue {
     this.#host = host
     const publish = (id: string, change: string): void => this.#publishChange(id, change)
     const onChanged = (): void => this.#checkIdle()
+    this.walk = new MemoryWalk({ queue: this, lists: this.#lists, active: () => byClaim(this.#claims.all) })
     this.flows = flowsOf({ host, records: this.#records, lists: this.#lists, publish, onChanged })
   }
 
@@ -104,14 +105,14 @@ export class MemoryQueue implements Queue {
   async readTask (id: string): Promise<RawTask | null> {
     const text = this.#records.get(id)
     if (text === undefined) return null
-    return toRawTask(text, this.#claims.get(id), this.#progress.get(id), this.#lists.delayed.timeOf(id))
+    return toRawTask(text, this.#claims.of(id), this.#claims.progressOf(id), this.#lists.delayed.timeOf(id))
   }
 
   async cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (text !== String(before)) return 'changed'
-    const claim = this.#claims.get(id)
+    const claim = this.#claims.of(id)
     if (claim) return this.#requestCancel(id, claim.token)
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
@@ -121,7 +122,7 @@ export class MemoryQueue implements Queue {
   }
 
   #requestCancel (id: string, token: string): CancelReply {
-    this.#cancelling.add(id)
+    this.#claims.requestCancel(id)
     this.#host.publish(this.cancelChannel(workerOf(token)), id)
     return 'requested'
   }
@@ -142,12 +143,22 @@ export class MemoryQueue implements Queue {
     return 'queued'
   }
 
-  async remove (id: string): Promise<RemoveOutcome> {
-    if (!this.#records.has(id)) return 'unknown'
-    if (this.#claims.has(id)) return 'active'
+  async remove (id: string, before?: string | Buffer): Promise<RemoveReply> {
+    const text = this.#records.get(id)
+    if (text === undefined) return 'unknown'
+    if (before !== undefined && String(before) !== '' && text !== String(before)) return 'changed'
+    if (this.#claims.of(id)) return 'active'
     this.#endRemoved(id)
     this.#checkIdle()
     return 'removed'
+  }
+
+  async reschedule (id: string, due: number | null): Promise<boolean> {
+    if (!this.#lists.delayed.has(id)) return false
+    this.#lists.delayed.put(id, due ?? this.#host.now())
+    this.#publishChange(id, 'delayed')
+    this.#enqueue(this.#lists.delayed.takeUntil(this.#host.now()))
+    return true
   }
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
@@ -166,11 +177,7 @@ export class MemoryQueue implements Queue {
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
-    if (limit < 1) return { ids: [], place: Math.max(0, after?.place ?? 0) }
-    const all = state === 'active' ? byClaim(this.#claims) : this.#lists.idsOf(state)
-    const start = after ? all.indexOf(after.id) + 1 : 0 // the beginning, if the id has left the state
-    const ids = all.slice(start, start + limit)
-    return { ids, place: start + ids.length - 1 }
+    return pageOf(state === 'active' ? byClaim(this.#claims.all) : this.#lists.idsOf(state), limit, after)
   }
 
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size) }
@@ -203,7 +210,7 @@ export class MemoryQueue implements Queue {
     for (const id of this.#lists.takeWaiting(free)) {
       const text = this.#records.get(id)
       if (text === undefined) continue
-      this.#claims.set(id, { token, at: this.#host.now() })
+      this.#claims.claim(id, token, this.#host.now())
       jobs.push({ id, text, token })
       this.#publishChange(id, 'active')
     }
@@ -213,8 +220,8 @@ export class MemoryQueue implements Queue {
 
   /** The tasks that the token has claimed already, claimed again: the caller is about to start them. */
   #reclaim (token: string): ClaimedJob[] {
-    const ids = this.#lastClaims.of(token).filter(id => this.#owns({ id, token }))
-    for (const id of ids) this.#claims.set(id, { token, at: this.#host.now() })
+    const ids = this.#lastClaims.of(token).filter(id => this.#claims.owns({ id, token }))
+    for (const id of ids) this.#claims.claim(id, token, this.#host.now())
     return ids.map(id => ({ id, text: this.#records.get(id) ?? null, token }))
   }
 
@@ -237,21 +244,14 @@ export class MemoryQueue implements Queue {
   #settle (settlement: Settlement): ClaimStatus {
     const { id, outcome } = settlement
     const repeats = outcome === 'retry' || outcome === 'defer'
-    if (!this.#owns(settlement)) return 'lost'
-    if (repeats && this.#cancelling.has(id)) return 'cancelRequested'
-    this.#unclaim(id)
+    if (!this.#claims.owns(settlement)) return 'lost'
+    if (repeats && this.#claims.isCancelling(id)) return 'cancelRequested'
+    this.#claims.unclaim(id)
     if (repeats) this.#requeue(settlement)
-    else this.#cancelling.delete(id)
+    else this.#claims.endCancel(id)
     if (isTerminal(outcome)) this.#finish(id, outcome, settlement.text!, settlement.ms!)
     if (outcome !== 'drop') this.#publishChange(id, outcome)
     return 'owned'
-  }
-
-  #owns ({ id, token }: ClaimRef): boolean { return this.#claims.get(id)?.token === token }
-
-  #unclaim (id: string): void {
-    this.#claims.delete(id)
-    this.#progress.delete(id)
   }
 
   #requeue ({ id, outcome, text, ms = 0 }: Settlement): void {
@@ -260,21 +260,16 @@ export class MemoryQueue implements Queue {
     else this.#enqueue([id])
   }
 
-  #statusOf (claim: ClaimRef): ClaimStatus {
-    if (!this.#owns(claim)) return 'lost'
-    return this.#cancelling.has(claim.id) ? 'cancelRequested' : 'owned'
-  }
-
-  async renew (): Promise<LeaseReply> { return { kept: true, cancels: this.#cancelling.size > 0 } }
-  async checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]> { return claims.map(claim => this.#statusOf(claim)) }
+  async renew (): Promise<LeaseReply> { return { kept: true, cancels: this.#claims.hasCancels } }
+  async checkClaims (refs: ClaimRef[]): Promise<ClaimStatus[]> { return refs.map(ref => this.#claims.statusOf(ref)) }
 
   async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
     const released: string[] = []
     // Last first, as in Redis: each is put before those that came before it.
     const statuses = claims.toReversed().map(claim => {
-      const status = this.#statusOf(claim)
+      const status = this.#claims.statusOf(claim)
       if (status === 'owned') {
-        this.#unclaim(claim.id)
+        this.#claims.unclaim(claim.id)
         released.push(claim.id)
       }
       return status
@@ -286,8 +281,8 @@ export class MemoryQueue implements Queue {
   }
 
   async updateProgress (claim: ClaimRef, json: string): Promise<boolean> {
-    const isOwner = this.#owns(claim)
-    if (isOwner) this.#progress.set(claim.id, json)
+    const isOwner = this.#claims.owns(claim)
+    if (isOwner) this.#claims.report(claim.id, json)
     if (isOwner) this.#publishChange(claim.id, 'progress')
     return afterEventLoopTurn(isOwner)
   }

@@ -4,7 +4,7 @@
 
 import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
-import type { RawTask } from '../contract.ts'
+import type { Page, PagePosition, RawTask } from '../contract.ts'
 
 /** A task as it is stored. */
 export function toRawTask (
@@ -28,6 +28,14 @@ export function byClaim (claims: ReadonlyMap<string, { at: number }>): string[] 
 export function oldestOf (records: Array<string | undefined>): string {
   const tails = records.map(text => Buffer.from(text ?? '').subarray(-4_096).toString())
   return tails.find(tail => tail.includes('"status":"created"')) ?? ''
+}
+
+/** One page of these ids. It starts again at the beginning if the last id of the page before is gone. */
+export function pageOf (all: string[], limit: number, after?: PagePosition): Page {
+  if (limit < 1) return { ids: [], place: Math.max(0, after?.place ?? 0) }
+  const start = after ? all.indexOf(after.id) + 1 : 0
+  const ids = all.slice(start, start + limit)
+  return { ids, place: start + ids.length - 1 }
 }
 
 /** Whether the task is between two attempts. */

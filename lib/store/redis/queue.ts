@@ -14,13 +14,14 @@ import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
+import { RedisWalk, type WalkParts } from './walk.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, QueueMeasure, RawTask, RetryReply, Settlement, StoreConnection
+  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
-import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
+import type { QueueCounts, TaskState } from '../../types.ts'
 
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
@@ -31,6 +32,7 @@ export class RedisQueue implements Queue {
   readonly schedules: RedisSchedules
   readonly flows: RedisFlows
   readonly history: RedisHistory
+  readonly walk: RedisWalk
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -43,6 +45,8 @@ export class RedisQueue implements Queue {
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
+    const pageOfWaiting: WalkParts['pageOfWaiting'] = (limit, after) => this.pageOf('waiting', limit, after)
+    this.walk = new RedisWalk({ client, keys: this.#keys, pageOfWaiting })
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
   }
 
@@ -60,6 +64,11 @@ export class RedisQueue implements Queue {
     return runQueueScript(this.#client, this.#keys, name, args)
   }
 
+  /** Many tasks may be changed in one tick. */
+  #runInTick (name: QueueScript, args: ScriptArgument[]): Promise<any> {
+    return corkForTick(this.#client, () => this.#run(name, args))
+  }
+
   // For producers and readers
 
   add (job: NewJob): Promise<boolean> { return this.#producer.save(job) }
@@ -73,14 +82,20 @@ export class RedisQueue implements Queue {
   }
 
   cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
-    return this.#run('cancel', [id, before, after, ttl, this.#keys.prefix])
+    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix])
   }
 
   retry (id: string, before: string | Buffer, after: string): Promise<RetryReply> {
-    return this.#run('retry', [id, before, after, this.#keys.prefix])
+    return this.#runInTick('retry', [id, before, after, this.#keys.prefix])
   }
 
-  remove (id: string): Promise<RemoveOutcome> { return this.#run('remove', [id]) }
+  remove (id: string, before: string | Buffer = ''): Promise<RemoveReply> {
+    return this.#runInTick('remove', [id, before])
+  }
+
+  async reschedule (id: string, due: number | null): Promise<boolean> {
+    return await this.#runInTick('reschedule', [id, due ?? '', this.#keys.prefix]) === 1
+  }
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
     const args = [Math.max(0, limit), retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]

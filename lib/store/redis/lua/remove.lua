@@ -3,13 +3,15 @@ Removes a task that is not running, and everything that is stored about it.
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired
-ARGV  1 id
-Returns "removed" | "active" | "unknown"
+ARGV  1 id  2 record as the caller read it, "" for whatever it is
+Returns "removed" | "active" | "unknown" | "changed" (the record is another by now)
 ]]
 -- @include leave
 -- @include leftover
 local id = ARGV[1]
-if redis.call('HEXISTS', KEYS[1], id) == 0 then return 'unknown' end
+local record = redis.call('HGET', KEYS[1], id)
+if not record then return 'unknown' end
+if ARGV[2] ~= '' and record ~= ARGV[2] then return 'changed' end
 if redis.call('HEXISTS', KEYS[5], id) == 1 then return 'active' end
 local elsewhere = redis.call('ZSCORE', KEYS[4], id)
 for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
