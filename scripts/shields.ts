@@ -71,8 +71,8 @@ const shields: Shield[] = [
   {
     against: 'ioredis runs a claim twice whose reply was lost',
     file: 'worker/claimer.js',
-    shield: 'queue.claim(this.#stopped ? 0 : room, token, again)',
-    without: 'queue.claim(this.#stopped ? 0 : room, token + Math.random(), false)',
+    shield: 'queue.claim(this.#stopped ? 0 : asked, token, again)',
+    without: 'queue.claim(this.#stopped ? 0 : asked, token + Math.random(), false)',
     test: 'faults/outage'
   },
   {
@@ -1366,7 +1366,7 @@ const shields: Shield[] = [
     file: 'schedules/calendar.js',
     shield: 'if (!this.#isRepeated(next))',
     without: 'if (true)',
-    test: 'schedules/calendar'
+    test: 'schedules/clock-changes'
   },
   // Plain Bee-Queues beside ours, prefetched tasks behind one that computes, tasks that end their worker.
   {
@@ -1389,6 +1389,63 @@ const shields: Shield[] = [
     shield: 'if ARGV[5] then',
     without: 'if false then',
     test: 'store/interop'
+  },
+
+  {
+    against: 'a task that ends its worker takes those beside it to their last stall',
+    file: 'worker/suspects.js',
+    shield: 'jobs[0].stalls < maxStalls',
+    without: 'true',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the same in another queue of the process',
+    file: 'worker/solitude.js',
+    shield: 'if (member.held() > 0)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a claim does not say how often its task stalled',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'then reply[6] = stalls end',
+    without: 'then end',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the worker claims other tasks while a suspect runs',
+    file: 'worker/consumer.js',
+    shield: 'if (solitude.closed)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that was claimed before the suspect starts beside it',
+    file: 'worker/consumer.js',
+    shield: ' && !solitude.closed',
+    without: '',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that never ends keeps a suspect, and all other tasks, from running',
+    file: 'worker/suspects.js',
+    shield: 'setTimeout(() => this.#defer(suspect), this.#patience)',
+    without: 'setTimeout(() => {}, this.#patience)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a suspect never starts where tasks take longer than stallInterval',
+    file: 'worker/suspects.js',
+    shield: 'Math.min(2 * delayMs,',
+    without: 'Math.min(delayMs,',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a suspect that waits for another task stops its worker for ever',
+    file: 'worker/solitude.js',
+    shield: 'this.#open(); }, next.aloneMs)',
+    without: '; }, next.aloneMs)',
+    test: 'worker/suspects'
   },
 
   // In the hands of a Fastify user
@@ -1834,6 +1891,20 @@ const shields: Shield[] = [
     shield: 'this.#ready()',
     without: 'this.#written.size < members.length ? [] : this.#ready()',
     test: 'flows/large'
+  },
+  {
+    against: 'a member that is just being started is taken for one that was removed, and its flow fails',
+    file: 'flows/flow-sweep.js',
+    shield: 'isStarting ?',
+    without: 'false ?',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'a list of schedules ends after the first page of their places',
+    file: 'schedules/schedule-store.js',
+    shield: 'cursor !== \'0\'',
+    without: 'false',
+    test: 'schedules/schedules'
   },
   // End of: flows
   {
