@@ -2029,6 +2029,13 @@ const shields: Shield[] = [
     without: 'startedAt',
     test: 'worker/retry'
   },
+  {
+    against: 'a form that somebody writes by hand removes all tasks, without the right to',
+    file: 'dashboard/actions.js',
+    shield: /if \(!context\.rights\[action\.right\]\)/,
+    without: 'if (!context.rights[action.right] && context.params.action !== "matching")',
+    test: 'dashboard/rights'
+  },
   // End of: operations
   // metrics
   {
