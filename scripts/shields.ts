@@ -598,7 +598,7 @@ const shields: Shield[] = [
   {
     against: 'memory mode: the queue answers differently from Redis',
     file: 'store/memory/queue.js',
-    shield: 'if (repeats && this.#cancelling.has(id))',
+    shield: 'if (repeats && this.#claims.isCancelling(id))',
     without: 'if (false)',
     test: 'store/memory-queue'
   },
@@ -1739,7 +1739,7 @@ const shields: Shield[] = [
   {
     against: 'a time of another producer that is none breaks the attempt that computes with it, and its task is lost',
     file: 'records/task-record.js',
-    shield: '\'ttl\', \'delay\']',
+    shield: '\'ttl\', \'delay\', \'firstStart\']',
     without: '\'ttl\']',
     test: 'metrics/counts'
   },
