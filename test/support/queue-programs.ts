@@ -297,10 +297,10 @@ export const knownPrograms: Call[][] = [
   ],
   // A walk goes on behind a task that is gone.
   ...(['delayed', 'waiting', 'failed'] as const).map(source => [
-    calls.addMany(['a', 'b', 'c', ...IDS.slice(3)].map(id => ({ id, delayed: source === 'delayed' }))),
+    calls.addMany(IDS.slice(0, -1).map(id => ({ id, delayed: source === 'delayed' }))),
     calls.claim({ free: source === 'failed' ? 9 : 0, token: 'w.1' }),
     calls.settle(IDS.map(id => ({ id, token: 'w.1', outcome: 'failed' as const, span: 'long' as const }))),
-    calls.walk({ source, limit: 2, gone: source === 'waiting' ? 'b' : '%s * -inf' }),
+    calls.walk({ source, limit: 2, gone: source === 'waiting' ? 'b' : '__proto__' }),
     calls.walk({ source, limit: 3, gone: 'c' })
   ]),
   // A position is a hint, whatever it says.
