@@ -2,7 +2,6 @@
  * The whole path of a task on a Redis Cluster of three masters. What happens when one of them dies:
  * test/faults/cluster-failover.test.ts.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastifyRedis from '@fastify/redis'
@@ -15,6 +14,7 @@ import { runWorker } from '../../lib/standalone.ts'
 import { Subscriber } from '../../lib/store/redis/subscriber.ts'
 import { startCluster } from '../../scripts/redis-cluster.ts'
 import { build, connect, errorOf, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { spawnWorker } from '../support/worker-process.ts'
 import type { TaskPage, TasksOptions } from '../../lib/types.ts'
 
 t.setTimeout(120_000) // the servers must find each other, on a busy machine
@@ -45,19 +45,6 @@ async function connections (t: Test): Promise<string[]> {
   const lists = await Promise.all(cluster.servers.map(server => connect(t, server.url).client('LIST')))
   const lines = lists.join('\n').split('\n')
   return lines.map(line => / name=(\S+) /.exec(line)?.[1]).filter(name => name !== undefined).toSorted()
-}
-
-/** A worker in another process, which ends with the test. */
-function spawnWorker (t: Test, prefix: string, stallInterval: number): ChildProcess {
-  const env = { ...process.env, REDIS: JSON.stringify(redis), PREFIX: prefix, STALL: String(stallInterval) }
-  const file = new URL('../fixtures/worker.js', import.meta.url).pathname
-  const worker = spawn(process.execPath, [file], { env, stdio: ['pipe', 'inherit', 'inherit'] })
-  t.teardown(async () => {
-    if (worker.exitCode !== null || worker.signalCode !== null) return
-    worker.kill('SIGKILL')
-    await once(worker, 'exit')
-  })
-  return worker
 }
 
 /** Waits longer than `reaches`: a process takes a while to start. */
@@ -153,7 +140,7 @@ t.test('list, remove, purge', async t => {
 
 t.test('a cancel reaches a task that is running in another process', async t => {
   const prefix = randomPrefix()
-  spawnWorker(t, prefix, 60_000)
+  spawnWorker(t, { prefix, stall: 60_000, redis })
   const app = await build(t, { redis, prefix, stallInterval: 60_000 }, app => { app.tasks.define('hang') })
   const { id } = await app.tasks.enqueue('hang')
   await starts(app, id)
@@ -167,7 +154,7 @@ t.test('the task of a worker that was killed runs again', async t => {
   const app = await build(t, { redis, prefix, stallInterval: 1_000 }, app => {
     app.tasks.define('hang', () => 'by another')
   })
-  const worker = spawnWorker(t, prefix, 1_000)
+  const worker = spawnWorker(t, { prefix, stall: 1_000, redis })
   const { id } = await app.tasks.enqueue('hang')
   await starts(app, id)
   worker.kill('SIGKILL')

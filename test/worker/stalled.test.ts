@@ -1,30 +1,18 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import {
   build, claimByDeadWorker, connect, latch, logger, randomPrefix, reaches, ticks, until
 } from '../support/helpers.ts'
+import { spawnWorker } from '../support/worker-process.ts'
 
 const STALL = 1_000
-
-/** A worker in a separate process, killed at the end of the test. */
-function spawnWorker (t: Test, prefix: string): ChildProcess {
-  const child = spawn(process.execPath, [new URL('../fixtures/worker.js', import.meta.url).pathname], {
-    env: { ...process.env, PREFIX: prefix, STALL: String(STALL) }, stdio: ['pipe', 'inherit', 'inherit']
-  })
-  t.teardown(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
-  return child
-}
 
 t.test('the task of a killed worker runs again', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, stallInterval: STALL }, app => { app.tasks.define('hang', () => 'by another') })
-  const child = spawnWorker(t, prefix)
+  const child = spawnWorker(t, { prefix, stall: STALL })
   const { id } = await app.tasks.enqueue('hang')
   await reaches(app, id, 'active')
   child.kill('SIGKILL')
@@ -42,7 +30,7 @@ t.test('a task that kills its worker each time fails as stalled', async t => {
   })
   const { id } = await app.tasks.enqueue('poison', 1, { retries: 5 })
   let deaths = 0
-  for (let worker = spawnWorker(t, prefix); ; worker = spawnWorker(t, prefix)) {
+  for (let worker = spawnWorker(t, { prefix, stall: STALL }); ; worker = spawnWorker(t, { prefix, stall: STALL })) {
     const died = once(worker, 'exit').then(() => true)
     if (!await Promise.race([died, reaches(app, id, 'failed').then(() => false, () => false)])) break
     deaths++

@@ -1,28 +1,15 @@
 /**
- * A task at the last start that maxStalls allows runs with no other task beside it: it may be the one that ends its
+ * A task at the last start that maxStalls allows starts with no other task beside it: it may be the one that ends its
  * worker each time.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { build, connect, latch, logger, randomPrefix, reaches, until, type Latch } from '../support/helpers.ts'
+import { spawnWorker } from '../support/worker-process.ts'
 import type { TasksOptions } from '../../lib/types.ts'
 
 const STALL = 1_000
-
-/** A worker with ten slots in a separate process, killed at the end of the test. */
-function spawnWorker (t: Test, prefix: string): ChildProcess {
-  const child = spawn(process.execPath, [new URL('../fixtures/worker.js', import.meta.url).pathname], {
-    env: { ...process.env, PREFIX: prefix, STALL: String(STALL) }, stdio: ['pipe', 'inherit', 'inherit']
-  })
-  t.teardown(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  })
-  return child
-}
 
 t.test('a task that ends its worker fails alone: those that ran beside it succeed', async t => {
   const prefix = randomPrefix()
@@ -37,7 +24,7 @@ t.test('a task that ends its worker fails alone: those that ran beside it succee
     const states = await Promise.all([culprit, ...innocents].map(async ({ id }) => (await app.tasks.status(id))!.state))
     return states.every(state => state === 'succeeded' || state === 'failed')
   }
-  for (let worker = spawnWorker(t, prefix); ; worker = spawnWorker(t, prefix)) {
+  for (let worker = spawnWorker(t, { prefix, stall: STALL }); ; worker = spawnWorker(t, { prefix, stall: STALL })) {
     const died = once(worker, 'exit').then(() => true)
     if (!await Promise.race([died, until('all have ended', isOver, 40_000).then(() => false, () => false)])) break
     deaths++
