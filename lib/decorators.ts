@@ -9,6 +9,7 @@ import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, workers } from './tasks/listing.ts'
 import { signature } from './flows/shapes.ts'
+import { pause, resume } from './limits/pause.ts'
 import type { AppFlows } from './flows/app-flows.ts'
 import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
@@ -17,8 +18,9 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  FlowListOptions, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules, SignatureArguments,
-  Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  FlowListOptions, ListOptions, PauseTarget, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules,
+  SignatureArguments, Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions,
+  WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -121,6 +123,8 @@ class ScopedTasks implements FastifyTasks {
     return this.#registry.remove(id, queueOf(where))
   }
 
+  pause (target: PauseTarget): Promise<boolean> { return pause(this.#registry, target) }
+  resume (target: PauseTarget): Promise<boolean> { return resume(this.#registry, target) }
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
 

@@ -223,4 +223,4 @@ export const TaskCancelled = createError('FST_TASKS_CANCELLED',
 export const TaskExpired = createError('FST_TASKS_EXPIRED',
   'Task "%s" (%s) expired before a worker started it', 410)
 export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT',
-  'Task "%s" (%s) had not ended after %d ms. It goes on: read its status later', 504)
+  'Task "%s" (%s) had not ended after %d ms%s. It goes on: read its status later', 504)

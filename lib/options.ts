@@ -6,8 +6,8 @@ export {
   type Settings, type WorkerSettings
 } from './options/defaults.ts'
 export {
-  advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
-  checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
+  advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPause, checkPurge, checkRedisAddress,
+  checkRedisUrl, checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'

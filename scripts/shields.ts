@@ -33,6 +33,49 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Pauses
+  {
+    against: 'what is enqueued while a queue is paused is taken by plain Bee-Queue workers',
+    file: 'store/redis/lua/add.lua',
+    shield: 'enter(door(KEYS[2], KEYS[15], KEYS[16]), waiting)',
+    without: 'enter(KEYS[2], waiting)',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'an id on its way to an idle worker is claimed although its queue was paused',
+    file: 'store/redis/lua/pause.lua',
+    shield: 'for _, id in ipairs(ids) do enter_first(KEYS[2], id) end',
+    without: '',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'a claim starts what a plain producer added to a paused queue',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if is_paused then',
+    without: 'if false then',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'a task of a paused name is claimed',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'elseif paused_names and is_name_paused(record) then',
+    without: 'elseif false then',
+    test: 'limits/pause'
+  },
+  {
+    against: 'ids that came during a pause stay behind in a list that nobody reads',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end',
+    without: '',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'who waits for a result is not told of a pause',
+    file: 'store/redis/lua/pause.lua',
+    shield: "publish_to_watched(KEYS[5], ARGV[2], 'paused')",
+    without: '',
+    test: 'store/queue-pause'
+  },
   {
     against: 'Bee-Queue does not know an ioredis client, and dials 127.0.0.1:6379',
     file: 'store/redis/bee-queue.js',

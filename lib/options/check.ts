@@ -12,12 +12,12 @@ import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
-  listRule, listRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules, schemaRules,
-  threadsRules, waitRule, whereRule, whereRules, workerRules
+  listRule, listRules, pauseRule, pauseRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules,
+  routesRules, schemaRules, threadsRules, waitRule, whereRule, whereRules, workerRules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
+  FlowListOptions, ListOptions, PauseTarget, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
 } from '../types.ts'
 
 /** Makes the error for an option of one place that breaks its rule. */
@@ -178,6 +178,12 @@ function waitSettings (options: object, rules: Rules, call: string): typeof drai
 export function checkWhere (options: WhereOptions): void {
   if (!isObject(options)) throw pluginOptionError('')('options', whereRule, options)
   check(options, whereRules, 'the options', pluginOptionError(''))
+}
+
+/** Checks the target of `pause` or `resume`. Throws FST_TASKS_*_OPTION_*. */
+export function checkPause (call: 'pause' | 'resume', target: PauseTarget): void {
+  if (!pauseRule.ok(target)) throw pluginOptionError('')(call, pauseRule, target)
+  check(target as object, pauseRules, `${call}(target)`, pluginOptionError(`${call}.`))
 }
 
 /** Checks the options of `purge`. Throws FST_TASKS_*_OPTION_*. */

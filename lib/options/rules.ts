@@ -117,6 +117,18 @@ export const advanceRules: Rules = {
 export const whereRules: Rules = { queue: name('For example "mail".') }
 export const whereRule = object('For example { queue: "mail" }.')
 
+export const pauseRules: Rules = {
+  queue: name('For example { queue: "mail" }.'),
+  name: { ok: isId, expected: 'the name of a task', fix: 'For example { name: "resize" }.' }
+}
+
+/** The target of `pause` and `resume` as a whole. */
+export const pauseRule: Rule = {
+  ok: value => isObject(value) && (value.queue !== undefined || value.name !== undefined),
+  expected: 'an object with a queue or a name',
+  fix: 'For example { queue: "mail" } or { name: "resize" }.'
+}
+
 export const purgeRules: Rules = { retrying: bool('true also removes tasks between two attempts.') }
 
 /** The options of `purge` as a whole. */

@@ -8,6 +8,7 @@
 import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { blockedBy } from './blocked-by.ts'
 import { cleanFailedAttempts, toFailedAttempt, type StoredFailedAttempt } from './failed-attempts.ts'
 import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
 import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembership } from './membership.ts'
@@ -71,6 +72,8 @@ export interface LiveState {
   delayedTo?: number
   /** A plain Bee-Queue worker runs it. */
   held?: boolean
+  /** What is paused in its queue, if it waits there. */
+  paused?: string[]
   progress?: { stage: string | null, progress: unknown }
 }
 
@@ -285,6 +288,7 @@ export function toTaskRecord (
     attempts: stored.options.attempts!,
     enqueuedAt: time(stored.options.timestamp)!,
     dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
+    blockedBy: blockedBy(queue, stored.data.name, state, live.paused),
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
     schedule: toScheduledTick(stored.options.schedule),

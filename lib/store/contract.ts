@@ -185,6 +185,13 @@ export interface ProducerQueue {
    */
   pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page>
   counts (): Promise<QueueCounts>
+  /**
+   * From now on no worker claims a task of the queue, or of one name in it. False if that was so before.
+   * @param name null: all of the queue
+   */
+  pause (name: string | null): Promise<boolean>
+  /** Ends a pause. What waited comes first. False if there was none. */
+  resume (name: string | null): Promise<boolean>
   /** Up to `limit` living workers, each with its last report, as JSON. */
   workers (limit: number): Promise<Array<{ id: string, json: string }>>
   /** Asks for messages about the changes of these tasks, for `ms`. */

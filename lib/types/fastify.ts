@@ -11,7 +11,7 @@ import type {
   ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
-  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, FlowListOptions, ListOptions, PurgeOptions,
+  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, FlowListOptions, ListOptions, PauseTarget, PurgeOptions,
   TaskSchemas, WhereOptions, WorkerOptions
 } from './options.ts'
 import type { DefineOptions } from './define.ts'
@@ -181,6 +181,19 @@ export interface FastifyTasks<
    *   FST_TASKS_REDIS_UNAVAILABLE
    */
   purge (queue: string, options?: PurgeOptions): Promise<number>
+  /**
+   * From now on no worker claims a task of the queue, or of the name. Running tasks go on, delayed ones come due and
+   * wait. It stays so until `resume`, also when Redis and all processes restart. Resolves with false if it was paused
+   * before.
+   * @throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_NOT_DEFINED, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   *   FST_TASKS_REDIS_UNAVAILABLE
+   */
+  pause (target: PauseTarget): Promise<boolean>
+  /**
+   * Ends a pause. What waited comes first, in its order. Resolves with false if it was not paused.
+   * @throws as `pause`
+   */
+  resume (target: PauseTarget): Promise<boolean>
   /**
    * Lists the running workers of all known queues. A killed worker stays listed for 15 s. A worker whose event loop is
    * blocked for longer than that is not listed meanwhile.

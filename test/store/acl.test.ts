@@ -53,6 +53,8 @@ for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
     const states = ['waiting', 'delayed', 'active', 'failed', 'succeeded'] as const
     for (const state of states) await app.tasks.list({ state })
     await app.tasks.counts()
+    for (const target of [{ queue: 'default' }, { name: 'x' }]) await app.tasks.pause(target)
+    for (const target of [{ queue: 'default' }, { name: 'x' }]) await app.tasks.resume(target)
     await until('the worker reports', async () => (await app.tasks.workers()).length === 1)
     const flow = chord([x.signature(), x.signature()], x.signature())
     t.equal(await (await app.tasks.enqueueFlow(flow)).result({ timeout: 20_000 }), 'done')

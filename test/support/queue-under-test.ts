@@ -22,6 +22,8 @@ export const members = Object.keys({
   purge: true,
   pageOf: true,
   counts: true,
+  pause: true,
+  resume: true,
   workers: true,
   watch: true,
   changeChannel: true,

@@ -11,10 +11,11 @@
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { byClaim, isRetrying, toRawTask } from './reads.ts'
+import { byClaim, isRetrying, nameIn, pageOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
 import { LastClaims, type ClaimKind } from './last-claims.ts'
 import { MemorySchedules } from './schedules.ts'
+import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
@@ -45,16 +46,18 @@ export class MemoryQueue implements Queue {
   })
 
   readonly flows: MemoryFlows
+  readonly #pauses: Pauses
 
   constructor (name: string, host: MemoryQueueHost) {
     this.name = name
     this.#host = host
     const publish = (id: string, change: string): void => this.#publishChange(id, change)
+    this.#pauses = new Pauses(this.#lists, publish, () => this.#onPauseChanged())
     const onChanged = (): void => this.#checkIdle()
     this.flows = flowsOf({ host, records: this.#records, lists: this.#lists, publish, onChanged })
   }
 
-  over (): MemoryQueue { return this }
+  over (): this { return this }
   get upkeep (): null { return null }
   async close (): Promise<void> {}
   // For the store
@@ -75,9 +78,10 @@ export class MemoryQueue implements Queue {
 
   #enqueue (ids: string[]): void {
     if (ids.length === 0) return
-    for (const id of ids) this.#lists.waiting.add(id)
-    this.#wakeWorkers()
+    if (this.#lists.enqueue(ids)) this.#wakeWorkers()
   }
+
+  #onPauseChanged (): void { return this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle() }
 
   #wakeWorkers (): void {
     this.#waits.wakeAll()
@@ -100,9 +104,10 @@ export class MemoryQueue implements Queue {
   }
 
   async readTask (id: string): Promise<RawTask | null> {
-    const text = this.#records.get(id)
+    const [text, { delayed }] = [this.#records.get(id), this.#lists]
     if (text === undefined) return null
-    return toRawTask(text, this.#claims.get(id), this.#progress.get(id), this.#lists.delayed.timeOf(id))
+    const paused = this.#claims.has(id) ? undefined : this.#lists.flagsOf(id)
+    return toRawTask(text, this.#claims.get(id), this.#progress.get(id), delayed.timeOf(id), paused)
   }
 
   async cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
@@ -159,29 +164,24 @@ export class MemoryQueue implements Queue {
 
   #endRemoved (id: string): void {
     if (membershipIn(id, this.#records.get(id)) && !this.#lists.hasFinished(id)) this.#host.onMemberEnded(id)
-    this.#forget(id)
-  }
-
-  #forget (id: string): void {
     this.#records.delete(id)
     this.#lists.remove(id)
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
-    if (limit < 1) return { ids: [], place: Math.max(0, after?.place ?? 0) }
-    const all = state === 'active' ? byClaim(this.#claims) : this.#lists.idsOf(state)
-    const start = after ? all.indexOf(after.id) + 1 : 0 // the beginning, if the id has left the state
-    const ids = all.slice(start, start + limit)
-    return { ids, place: start + ids.length - 1 }
+    return pageOf(state === 'active' ? byClaim(this.#claims) : this.#lists.idsOf(state), limit, after)
   }
 
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size) }
+
+  async pause (name: string | null): Promise<boolean> { return this.#pauses.pause(name) }
+  async resume (name: string | null): Promise<boolean> { return this.#pauses.resume(name) }
 
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
     return this.#workers.list(Math.max(0, limit))
   }
 
-  async watch (): Promise<void> {}
+  async watch (ids: string[]): Promise<void> { this.#pauses.watch(ids) }
 
   changeChannel (id: string): string { return `${this.name} task ${id}` }
   cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
@@ -200,7 +200,7 @@ export class MemoryQueue implements Queue {
 
   #take (free: number, token: string, kind: ClaimKind): ClaimedJob[] {
     const jobs: ClaimedJob[] = []
-    for (const id of this.#lists.takeWaiting(free)) {
+    for (const id of this.#lists.takeWaiting(free, id => nameIn(this.#records.get(id)))) {
       const text = this.#records.get(id)
       if (text === undefined) continue
       this.#claims.set(id, { token, at: this.#host.now() })
@@ -286,10 +286,10 @@ export class MemoryQueue implements Queue {
   }
 
   async updateProgress (claim: ClaimRef, json: string): Promise<boolean> {
-    const isOwner = this.#owns(claim)
-    if (isOwner) this.#progress.set(claim.id, json)
-    if (isOwner) this.#publishChange(claim.id, 'progress')
-    return afterEventLoopTurn(isOwner)
+    if (!this.#owns(claim)) return afterEventLoopTurn(false)
+    this.#progress.set(claim.id, json)
+    this.#publishChange(claim.id, 'progress')
+    return afterEventLoopTurn(true)
   }
 
   async heartbeat (worker: string, text: string, lifetime: number): Promise<void> {

@@ -38,6 +38,7 @@ export function toRawTask (reply: any[] | null): RawTask | null {
   if (delayedTo) live.delayedTo = toTime(delayedTo)
   if (progress) live.progress = decodeProgress(progress)
   if (reply[4]) live.held = true
+  if (reply.length > 5) live.paused = reply.slice(5).map(String)
   return { text: text!, raw: reply[0], live }
 }
 

@@ -9,7 +9,8 @@ import type { TaskState } from '../../types.ts'
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
   'flowsDone' | 'handoff' |
-  'heldTicks' | 'jobs' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'schedules' | 'scheduleStates' |
+  'heldTicks' | 'jobs' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'parked' | 'paused' | 'progress' |
+  'returning' | 'schedules' | 'scheduleStates' |
   'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
   'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
   'done:failed' | 'done:succeeded'
@@ -28,18 +29,18 @@ const ABOUT_AN_ID: Key[] = [
 
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
-  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large'],
+  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused'],
   'agree-stall-interval': ['stallInterval'],
-  cancel: ['jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID],
+  cancel: ['jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning'],
   'change-schedule': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'check-claims': ['claims', 'cancelling'],
   claim: [
     'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
-    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims', 'large'
+    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims', 'large', 'paused', 'parked', 'returning'
   ],
   counts: [
     'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
-    'handoff'
+    'handoff', 'parked', 'returning', 'paused'
   ],
   'end-lease': ['leases', 'floors', 'timekeepers', 'lastClaims'],
   'flow-due': ['flows'],
@@ -50,30 +51,33 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'keep-members': ['jobs', ...ABOUT_AN_ID],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
   'page-active': ['claims', 'active'],
+  pause: ['paused', 'waiting', 'parked', 'handoff', 'watched'],
   prune: [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
     'flowList'
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
-  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows'],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning'],
+  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
-  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
-  release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
-  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
+  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused'],
+  release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused'],
+  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning'],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
-  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID],
+  resume: ['paused', 'waiting', 'parked', 'returning', 'watched'],
+  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused'],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
-    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'
+    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched',
+    'parked', 'paused'
   ],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
-    'lastClaims'
+    'lastClaims', 'parked', 'paused'
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
-    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large'
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],
@@ -99,8 +103,8 @@ export const flowScriptKeys: Record<FlowScript, [queue: Key[], flow: FlowPart[]]
 /** In which order the ids of a state are read. */
 export type PageOrder = 'list' | 'asc' | 'desc'
 
-const pages: Record<Exclude<TaskState, 'active'>, [key: Key, order: PageOrder]> = {
-  waiting: ['waiting', 'list'],
+const pages: Record<Exclude<TaskState, 'active'>, [keys: Key | Key[], order: PageOrder]> = {
+  waiting: [['waiting', 'parked', 'returning'], 'list'],
   delayed: ['delayed', 'asc'],
   retrying: ['delayed', 'asc'],
   succeeded: ['done:succeeded', 'desc'],
@@ -146,10 +150,10 @@ export class QueueKeys {
   get waiting (): string { return this.#key('waiting') }
   get handoff (): string { return this.#key('handoff') }
 
-  /** The key that holds the ids of a state, and the order in which it is read. */
-  page (state: Exclude<TaskState, 'active'>): [key: string, order: PageOrder] {
-    const [key, order] = pages[state]
-    return [this.#key(key), order]
+  /** The keys that hold the ids of a state, and the order in which they are read. */
+  page (state: Exclude<TaskState, 'active'>): [keys: string[], order: PageOrder] {
+    const [keys, order] = pages[state]
+    return [[keys].flat().map(key => this.#key(key)), order]
   }
 
   /** The keys of the script expire-foreign. */

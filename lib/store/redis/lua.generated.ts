@@ -9,6 +9,9 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
 local function leave(first, ids)
   if #ids == 0 then return end
   redis.call('ZREM', KEYS[first], unpack(ids))
@@ -55,7 +58,7 @@ if ARGV[2] == '1' then
   for id in pairs(taken) do new[#new + 1] = id end
   leave(3, new)
 end
-enter(KEYS[2], waiting)
+if waiting_count > 0 then enter(door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_args > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local head = redis.call('ZRANGE', KEYS[3], 0, 0)
@@ -76,9 +79,11 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -111,7 +116,7 @@ else
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if not delayed then unqueue(KEYS[2], KEYS[4], id) end
+if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
   'change-schedule': String.raw`local time = redis.call('TIME')
@@ -211,9 +216,17 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function move_oldest(from, to, count)
+  local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
+  for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
+  enter(to, oldest_first)
+  if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
+end
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -256,7 +269,8 @@ end
 local token = ARGV[2]
 local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14]) == 0
+local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19])
+local nothing_rare = rare == 0
 local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
 local function claimed_before()
   for _, packed in ipairs(redis.call('HMGET', KEYS[15], NOW, WAIT)) do
@@ -361,6 +375,29 @@ local function doubts(ids)
   local due = redis.call('EXISTS', KEYS[3]) == 1 and redis.call('ZMSCORE', KEYS[3], unpack(ids)) or {}
   return due, redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(ids)) or {}
 end
+local function read_pause()
+  if nothing_rare then return false end
+  local queue, names = false, nil
+  for _, field in ipairs(redis.call('HKEYS', KEYS[17])) do
+    if field == '' then
+      queue = true
+    else
+      names = names or {}
+      names[string.sub(field, 3)] = true
+    end
+  end
+  return queue, names
+end
+local is_paused, paused_names = read_pause()
+local function is_name_paused(record)
+  local name = string.match(record, '^{"data":{"name":"([^"\\]*)"')
+  if not name then
+    local is_json, value = pcall(cjson.decode, record)
+    local data = is_json and type(value) == 'table' and value.data
+    name = type(data) == 'table' and data.name
+  end
+  return name and paused_names[name]
+end
 local function take()
   local free = tonumber(ARGV[1])
   local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
@@ -370,7 +407,7 @@ local function take()
   local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
-  local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
+  local claimed, seen, dropped, oldest_first, parked = {}, {}, {}, {}, {}
   local claimed_count = 0
   for i = count, first, -1 do
     local id, record = ids[i], records[i]
@@ -378,6 +415,9 @@ local function take()
       if marks[i] then dropped[#dropped + 1] = id end
     elseif not all_utf8 and not is_utf8(id) then
       set_aside(id)
+    elseif paused_names and is_name_paused(record) then
+      seen[id] = true
+      parked[#parked + 1] = id
     else
       seen[id] = true
       local at = 2 * claimed_count
@@ -394,6 +434,7 @@ local function take()
     if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
+  if paused_names then enter(KEYS[18], parked) end
   redis.call('LTRIM', KEYS[1], 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
@@ -409,20 +450,31 @@ if mode == 'cancel-wait' then
   reclaim()
   return reply
 end
-local tries = mode == 'next' and 500 or 1
-while tries > 0 and take() do tries = tries - 1 end
+local tries = mode == 'next' and 500 or paused_names and 50 or 1
+if is_paused then
+  move_oldest(KEYS[1], KEYS[18], 1000)
+else
+  if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end
+  while tries > 0 and take() do tries = tries - 1 end
+end
 reply[3] = redis.call('EXISTS', KEYS[1])
-if reply[3] == 0 and not nothing_rare and redis.call('EXISTS', KEYS[14]) == 0 then redis.call('UNLINK', KEYS[11]) end
+if reply[3] == 0 and not nothing_rare then
+  if not is_paused then reply[3] = redis.call('EXISTS', KEYS[19]) end
+  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19]) == 0 then redis.call('UNLINK', KEYS[11]) end
+end
 return reply`,
   'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+local waiting = 0
+for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 return {
-  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
+  math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),
   redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
   redis.call('SCARD', KEYS[6]),
   redis.call('SCARD', KEYS[7]),
   redis.call('ZCARD', KEYS[8]),
-  redis.call('ZCARD', KEYS[9])
+  redis.call('ZCARD', KEYS[9]),
+  unpack(redis.call('HKEYS', KEYS[13]))
 }`,
   'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 86400000)
@@ -825,8 +877,8 @@ for i, id in ipairs(ARGV) do
   states[i] = has_record and (ended_as(id, KEYS[2], KEYS[3], KEYS[4], KEYS[5]) or '') or 'removed'
 end
 return states`,
-  'page': String.raw`local key, after, limit, kind = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local function find(position)
+  'page': String.raw`local after, limit, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local function find(key, position)
   if redis.call('LINDEX', key, -1 - position) == after then return position end
   local right = math.max(0, position - 1000)
   local near = redis.call('LRANGE', key, -101 - position, -1 - right)
@@ -837,13 +889,25 @@ local function find(position)
   return at and redis.call('LLEN', key) - 1 - at
 end
 if kind == 'list' then
-  local found = after ~= '' and find(tonumber(ARGV[4]) or 0)
-  local first = found and found + 1 or 0
-  local ids = redis.call('LRANGE', key, -first - limit, -1 - first)
-  local page = { first + #ids - 1 }
-  for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
+  local sizes, before, first = {}, 0, 0
+  for n, key in ipairs(KEYS) do
+    sizes[n] = redis.call('LLEN', key)
+    local found = after ~= '' and first == 0 and sizes[n] > 0
+      and find(key, math.max(0, (tonumber(ARGV[4]) or 0) - before))
+    if found then first = before + found + 1 end
+    before = before + sizes[n]
+  end
+  local page, skipped = { 0 }, first
+  for n, key in ipairs(KEYS) do
+    local left = limit - #page + 1
+    local ids = left > 0 and redis.call('LRANGE', key, -skipped - left, -1 - skipped) or {}
+    for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
+    skipped = math.max(0, skipped - sizes[n])
+  end
+  page[1] = first + #page - 2
   return page
 end
+local key = KEYS[1]
 local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK', key, after)
 local first = rank and rank + 1 or 0
 local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
@@ -898,6 +962,42 @@ repeat
 until cursor == '0' or #page > limit
 page[1] = tonumber(found_at or 0)
 return page`,
+  'pause': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function move_oldest(from, to, count)
+  local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
+  for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
+  enter(to, oldest_first)
+  if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
+end
+local function publish_to_watched(watched, prefix, change)
+  local ids = redis.call('ZRANGE', watched, 0, 999)
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    redis.pcall('PUBLISH', prefix .. 'task:' .. id, change)
+  end
+end
+if redis.call('HSETNX', KEYS[1], ARGV[1], string.format('%.0f', now)) == 0 then return 0 end
+if ARGV[1] == '' then
+  local ids = redis.call('LRANGE', KEYS[4], 0, -1)
+  for _, id in ipairs(ids) do enter_first(KEYS[2], id) end
+  if #ids > 0 then redis.call('UNLINK', KEYS[4]) end
+  if redis.call('EXISTS', KEYS[3]) == 1 then
+    move_oldest(KEYS[2], KEYS[3], 1000)
+  elseif redis.call('EXISTS', KEYS[2]) == 1 then
+    redis.call('RENAME', KEYS[2], KEYS[3])
+  end
+end
+publish_to_watched(KEYS[5], ARGV[2], 'paused')
+return 1`,
   'place-schedule': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id, action = ARGV[1], ARGV[2]
@@ -973,9 +1073,11 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -1006,9 +1108,16 @@ local function may_read(id)
   bytes = bytes + redis.call('HSTRLEN', KEYS[1], id)
   return true
 end
-local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
-local size = math.max(0, math.min(limit, left))
-local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
+local rest = redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[15]) + redis.call('LLEN', KEYS[16])
+local left, list, size = math.min(tonumber(ARGV[3]) or math.huge, rest), KEYS[2], 0
+for _, key in ipairs({ KEYS[2], KEYS[15], KEYS[16] }) do
+  rest = rest - redis.call('LLEN', key)
+  if left > rest then
+    list, size = key, math.max(0, math.min(limit, left - rest))
+    break
+  end
+end
+local waiting = size > 0 and redis.call('LRANGE', list, -size, -1) or {}
 for i = #waiting, 1, -1 do
   local id = waiting[i]
   if not may_read(id) then
@@ -1026,8 +1135,8 @@ for i = #waiting, 1, -1 do
     remove(id, record)
   end
 end
-enter(KEYS[2], kept)
-if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
+enter(list, kept)
+if size > 0 then redis.call('LTRIM', list, 0, -size - 1) end
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
 local looked_at = 0
@@ -1055,6 +1164,9 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
 local function take_seat()
@@ -1069,7 +1181,7 @@ end
 local seat = take_seat()
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 500)
 if #due > 0 then
-  enter(KEYS[3], due)
+  enter(door(KEYS[3], KEYS[7], KEYS[8]), due)
   redis.call('ZREM', KEYS[2], unpack(due))
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
@@ -1106,9 +1218,12 @@ local record = redis.call('HGET', KEYS[1], id)
 if not record then return false end
 local claim = redis.call('HGET', KEYS[2], id)
 local delayed = redis.call('ZSCORE', KEYS[3], id)
-local held = 0
-if not claim and not delayed and redis.call('LLEN', KEYS[5]) > 0 and redis.call('LPOS', KEYS[5], id) then held = 1 end
-return { record, claim or '', delayed or '', redis.call('HGET', KEYS[4], id) or '', held }`,
+local held, paused = 0, {}
+if not claim and not delayed and redis.call('EXISTS', KEYS[5], KEYS[6]) > 0 then
+  if redis.call('LPOS', KEYS[5], id) then held = 1 end
+  paused = redis.call('HKEYS', KEYS[6])
+end
+return { record, claim or '', delayed or '', redis.call('HGET', KEYS[4], id) or '', held, unpack(paused) }`,
   'release': String.raw`local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
@@ -1123,7 +1238,10 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local replies = {}
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local replies, list = {}, door(KEYS[1], KEYS[6], KEYS[7])
 for i = #ARGV - 1, 2, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local code = 1
@@ -1132,7 +1250,7 @@ for i = #ARGV - 1, 2, -2 do
   elseif redis.call('SISMEMBER', KEYS[4], id) == 1 then
     code = 2
   else
-    enter_first(KEYS[1], id)
+    enter_first(list, id)
     redis.call('HDEL', KEYS[2], id)
     redis.call('HDEL', KEYS[3], id)
     publish_if_watched(KEYS[5], ARGV[1], id, 'waiting')
@@ -1147,9 +1265,11 @@ return replies`,
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -1168,7 +1288,7 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if not elsewhere then unqueue(KEYS[2], KEYS[3], id) end
+if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16]) end
 return 'removed'`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0
@@ -1181,6 +1301,45 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 local kept = renew_lease(KEYS[1], KEYS[2], ARGV[1])
 for i = 1, 5, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end
 return { kept and 1 or 0, redis.call('EXISTS', KEYS[4]) }`,
+  'resume': String.raw`local function enter(waiting, ids)
+  for from = 1, #ids, 1000 do
+    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function move_oldest(from, to, count)
+  local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
+  for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
+  enter(to, oldest_first)
+  if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
+end
+local function publish_to_watched(watched, prefix, change)
+  local ids = redis.call('ZRANGE', watched, 0, 999)
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    redis.pcall('PUBLISH', prefix .. 'task:' .. id, change)
+  end
+end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+local ends = ARGV[1] == '' or redis.call('HEXISTS', KEYS[1], '') == 0
+if ends and redis.call('EXISTS', KEYS[3]) == 1 then
+  local size = redis.call('LLEN', KEYS[2])
+  if size > 1000 and redis.call('EXISTS', KEYS[4]) == 1 then
+    move_oldest(KEYS[4], KEYS[3], 1000)
+    return 2
+  end
+  if size > 1000 then
+    redis.call('RENAME', KEYS[2], KEYS[4])
+  else
+    move_oldest(KEYS[2], KEYS[3], 1000)
+  end
+  redis.call('RENAME', KEYS[3], KEYS[2])
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+publish_to_watched(KEYS[5], ARGV[2], 'resumed')
+return 1`,
   'retry': String.raw`local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
@@ -1191,6 +1350,9 @@ local function enter(waiting, ids)
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -1203,7 +1365,7 @@ local id = ARGV[1]
 if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
-enter(KEYS[2], { id })
+enter(door(KEYS[2], KEYS[15], KEYS[16]), { id })
 leave(4, { id })
 publish_if_watched(KEYS[3], ARGV[4], id, 'waiting')
 return 'queued'`,
@@ -1275,6 +1437,9 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
 while at < last do
@@ -1291,7 +1456,7 @@ while at < last do
   end
   group.last = count
 end
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -1367,7 +1532,7 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-enter(KEYS[2], waiting)
+if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_count > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]
@@ -1400,6 +1565,9 @@ return replies`,
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -1434,7 +1602,7 @@ local function stalls_of(id)
   return math.floor(before)
 end
 local function requeue(id)
-  enter(KEYS[8], { id })
+  enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
   redis.call('HDEL', KEYS[11], id)
   redis.call('HDEL', KEYS[13], id)
   requeued[#requeued + 1] = id
@@ -1535,6 +1703,9 @@ end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
 local function is_unfinished(task, jobs, first)
   if redis.call('HEXISTS', jobs, task) == 0 then return false end
   for i = first, first + 1 do
@@ -1583,7 +1754,7 @@ local function enqueue()
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
     if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
     if due == '' then
-      enter(KEYS[5], { task })
+      enter(door(KEYS[5], KEYS[14], KEYS[15]), { task })
     else
       redis.call('ZADD', KEYS[6], due, task)
       redis.pcall('PUBLISH', ARGV[13], due)

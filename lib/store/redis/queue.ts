@@ -8,6 +8,7 @@ import { claimArguments, settleArguments, toClaimReply, toClaimStatuses, toRawTa
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import { pauseFlag, pauseOf } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
@@ -92,13 +93,24 @@ export class RedisQueue implements Queue {
 
   #page (state: TaskState, after: string, limit: number, position: number): Promise<any> {
     if (state === 'active') return this.#run('page-active', [after, limit, position])
-    const [key, order] = this.#keys.page(state)
-    return runScript(this.#client, script('page'), [key], [after, limit, order, position])
+    const [keys, order] = this.#keys.page(state)
+    return runScript(this.#client, script('page'), keys, [after, limit, order, position])
   }
 
   async counts (): Promise<QueueCounts> {
-    const [waiting, delayed, active, succeeded, failed, cancelled, expired] = await this.#run('counts', [0])
-    return { waiting, delayed, active, succeeded, failed, cancelled, expired }
+    const [waiting, delayed, active, succeeded, failed, cancelled, expired, ...flags] = await this.#run('counts', [0])
+    return { waiting, delayed, active, succeeded, failed, cancelled, expired, ...pauseOf(flags) }
+  }
+
+  async pause (name: string | null): Promise<boolean> {
+    return await this.#run('pause', [pauseFlag(name), this.#keys.prefix]) === 1
+  }
+
+  async resume (name: string | null): Promise<boolean> {
+    let code: number
+    do code = await this.#run('resume', [pauseFlag(name), this.#keys.prefix])
+    while (code === 2)
+    return code === 1
   }
 
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {

@@ -2,7 +2,7 @@
 Removes tasks that were not started: waiting and delayed ones, oldest first. A task between two attempts was started.
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
-      11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired
+      11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
 ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
       3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
 Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
@@ -30,9 +30,17 @@ local function may_read(id)
   return true
 end
 
-local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
-local size = math.max(0, math.min(limit, left))
-local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
+-- Waiting tasks are in three lists, one behind the other. Those that are kept enter their list again.
+local rest = redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[15]) + redis.call('LLEN', KEYS[16])
+local left, list, size = math.min(tonumber(ARGV[3]) or math.huge, rest), KEYS[2], 0
+for _, key in ipairs({ KEYS[2], KEYS[15], KEYS[16] }) do
+  rest = rest - redis.call('LLEN', key)
+  if left > rest then
+    list, size = key, math.max(0, math.min(limit, left - rest))
+    break
+  end
+end
+local waiting = size > 0 and redis.call('LRANGE', list, -size, -1) or {}
 for i = #waiting, 1, -1 do
   local id = waiting[i]
   if not may_read(id) then
@@ -51,8 +59,8 @@ for i = #waiting, 1, -1 do
     remove(id, record)
   end
 end
-enter(KEYS[2], kept)
-if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
+enter(list, kept)
+if size > 0 then redis.call('LTRIM', list, 0, -size - 1) end
 
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}

@@ -1,7 +1,7 @@
 --[[
 Moves delayed tasks that are due to waiting, and gives a seat of the timekeepers to a worker, if one is free.
 
-KEYS  1 timekeepers  2 delayed  3 waiting  4 ticks  5 heldTicks  6 flows
+KEYS  1 timekeepers  2 delayed  3 waiting  4 ticks  5 heldTicks  6 flows  7 parked  8 paused
 ARGV  1 worker id
 Returns { 1 if the worker is a timekeeper, else 0, now (ms), due time of the next delayed task or -1,
           due time of the next tick of a schedule or -1, how many ticks wait for the task before them,
@@ -13,6 +13,7 @@ Cost: at most 500 tasks a call. If more are due, the next due time has passed.
 ]]
 -- @include now
 -- @include enter
+-- @include door
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
 
@@ -30,7 +31,7 @@ end
 local seat = take_seat()
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 500)
 if #due > 0 then
-  enter(KEYS[3], due)
+  enter(door(KEYS[3], KEYS[7], KEYS[8]), due)
   redis.call('ZREM', KEYS[2], unpack(due))
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')

@@ -2,7 +2,7 @@
 Removes a task that is not running, and everything that is stored about it.
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
-      11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired
+      11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
 ARGV  1 id
 Returns "removed" | "active" | "unknown"
 ]]
@@ -16,5 +16,5 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if not elsewhere then unqueue(KEYS[2], KEYS[3], id) end
+if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16]) end
 return 'removed'

@@ -3,6 +3,7 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
+      15 parked  16 paused
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, then for each: id, record [, event]
       outcome succeeded | failed | cancelled | expired: ms is how long the record stays
@@ -20,6 +21,7 @@ Cost: a few commands for a batch, not for each task, and little Lua for each tas
 -- @include now
 -- @include owner
 -- @include enter
+-- @include door
 
 -- The length of each list is kept beside it: Lua's # has to search for the end.
 local groups, group_count, ids, count = {}, 0, {}, 0
@@ -40,7 +42,7 @@ while at < last do
 end
 
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -121,7 +123,7 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-enter(KEYS[2], waiting)
+if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_count > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]
