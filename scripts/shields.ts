@@ -1152,6 +1152,13 @@ const shields: Shield[] = [
     test: 'worker/close'
   },
   {
+    against: 'a wait whose task is not read yet is not ended by the close: its reply keeps a socket, and the close',
+    file: 'tasks/lookup.js',
+    shield: 'ended && within(ms, ended)',
+    without: '',
+    test: 'worker/close'
+  },
+  {
     against: 'a worker that is started after the close opens connections that nobody closes',
     file: 'worker.js',
     shield: 'if (this.#closed)',

@@ -17,6 +17,8 @@ export interface HandleSource extends ChangeSource {
   findVisible (request: FastifyRequest, id: string, queue: string): Promise<FoundTask>
   cancel (id: string, queue: string, check: (found: FoundTask) => boolean): Promise<CancelOutcome>
   location (task: TaskIdentity): string | null
+  /** The close of the app ends this wait. Returns the function to call when it has ended. */
+  beginWait (): () => void
 }
 
 /**
@@ -78,6 +80,7 @@ export class Handle implements TaskHandle<any, any> {
 
   async result (options: ResultOptions = {}): Promise<any> {
     const { timeout, signal } = checkResult(this.name, options)
+    const endWait = this.#source.beginWait()
     const ends = new WaitEnd({ signals: [signal], ms: timeout })
     let blocked: BlockedBy | null = null
     try {
@@ -86,6 +89,7 @@ export class Handle implements TaskHandle<any, any> {
       throw ends.isLate && error === ends.signal.reason ? this.#tooLate(timeout, blocked) : error
     } finally {
       ends.dispose()
+      endWait()
     }
   }
 

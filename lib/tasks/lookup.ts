@@ -7,6 +7,8 @@
  * 4. cancels a task, and queues a failed task again.
  */
 import * as errors from '../errors.ts'
+import { endOfTurn } from '../timers.ts'
+import { within } from '../within.ts'
 import { TRY_AGAIN } from './advice.ts'
 import { currentParams } from './request-context.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
@@ -44,6 +46,8 @@ export class TaskLookup implements HandleSource {
   readonly #calls: BoundedCalls
   readonly #clock: StoreClock
   readonly #watcher: ChangeWatcher
+  #openWaits = 0
+  #onNoWaits: () => void = () => {}
   /** The path in front of a task's id in its status route. Null without routes. */
   path: string | null = null
   isClosing = false
@@ -237,10 +241,18 @@ export class TaskLookup implements HandleSource {
     return this.#watcher.watch(found.record.id, found.queue, onChange)
   }
 
+  /** See `HandleSource.beginWait`. The watcher knows a wait only after the first read of its task. */
+  beginWait (): () => void {
+    this.#openWaits++
+    return () => { if (--this.#openWaits === 0) this.#onNoWaits() }
+  }
+
   /** Ends all waits for a task. Those whose task has ended get its record. Resolves after that, or after `ms`. */
   async close (ms: number): Promise<void> {
     this.isClosing = true
-    await this.#watcher.close(ms)
+    const ended = this.#openWaits > 0 && new Promise<void>(resolve => { this.#onNoWaits = resolve })
+    await Promise.all([this.#watcher.close(ms), ended && within(ms, ended)])
+    await endOfTurn() // replies that wait for them are sent, before Fastify closes the sockets that are idle
   }
 }
 
@@ -249,7 +261,6 @@ const PARAM = /(?<=\/):(\w+)(\([^)]*\))?/g
 
 /** The parameters of the current request, filled in. Null if it has not all of them. */
 function withParams (path: string): string | null {
-  if (!path.includes('/:')) return path
   const params = currentParams()
   const filled = path.replaceAll(PARAM, (whole, name) =>
     typeof params[name] === 'string' ? encodeURIComponent(params[name]) : whole)
