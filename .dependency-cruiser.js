@@ -25,6 +25,7 @@ const rooms = [
   'lib/store/flow-node.ts',
   'lib/store/claim-token.ts',
   'lib/store/pause-flags.ts',
+  'lib/store/lane-contract.ts',
   'lib/store/batches.ts',
   'lib/boot/',
   'lib/dev/',

@@ -10,6 +10,7 @@ import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, workers } from './tasks/listing.ts'
 import { signature } from './flows/shapes.ts'
 import { pause, resume } from './limits/pause.ts'
+import { setLimit } from './limits/set-limit.ts'
 import type { AppFlows } from './flows/app-flows.ts'
 import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
@@ -18,9 +19,9 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  FlowListOptions, ListOptions, PauseTarget, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules,
-  SignatureArguments, Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions,
-  WorkerInfo, WorkerOptions
+  FlowListOptions, LimitChange, ListOptions, PauseTarget, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome,
+  Schedules, SignatureArguments, Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker,
+  WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -125,6 +126,10 @@ class ScopedTasks implements FastifyTasks {
 
   pause (target: PauseTarget): Promise<boolean> { return pause(this.#registry, target) }
   resume (target: PauseTarget): Promise<boolean> { return resume(this.#registry, target) }
+  setLimit (name: string, change: LimitChange | null): Promise<void> {
+    return setLimit(this.#registry, name, change)
+  }
+
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }
   workers (): Promise<WorkerInfo[]> { return workers(this.#registry) }
 

@@ -7,7 +7,8 @@ export {
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPause, checkPurge, checkRedisAddress,
-  checkRedisUrl, checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
+  checkRedisUrl, checkResult, checkSetLimit, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix,
+  workerSettings
 } from './options/check.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'

@@ -37,10 +37,11 @@ const flowSchema = {
 const blockedSchema = {
   type: 'object',
   properties: {
-    kind: { type: 'string', enum: ['pause'] },
+    kind: { type: 'string', enum: ['pause', 'limit'] },
+    key: { ...textOrNull, description: 'Key of the limit; null for a pause' },
     text: { type: 'string', description: 'For people' }
   },
-  required: ['kind', 'text']
+  required: ['kind', 'key', 'text']
 }
 
 const failedAttemptSchema = {

@@ -9,6 +9,7 @@
  */
 import type { LiveState } from '../records/task-record.ts'
 import type { QueueFlows } from './flow-contract.ts'
+import type { QueueLanes } from './lane-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
@@ -21,6 +22,8 @@ export interface NewJob {
   delay?: number
   /** The caller chose the id: it may have been used before. */
   ownId?: boolean
+  /** The lane of a task with a limit: see lane-contract.ts. */
+  lane?: string
 }
 
 /**
@@ -72,6 +75,9 @@ export interface Settlement extends ClaimRef {
   ms?: number
   /** The event for a plain Bee-Queue producer that listens, as JSON. */
   event?: string
+  lane?: string
+  /** It keeps its slot while it waits for its next attempt. */
+  keepsSlot?: boolean
 }
 
 /**
@@ -112,6 +118,8 @@ export interface PurgePosition {
   waitingLeft: number
   /** How many delayed tasks were kept. */
   delayedKept: number
+  /** How many tasks that wait for a slot were kept, once those were reached. */
+  gatedKept?: number
 }
 
 export interface PurgeOptions {
@@ -171,11 +179,11 @@ export interface ProducerQueue {
    * @param before the record as the caller read it
    * @param after the record of the cancelled task, which stays for `ttl`
    */
-  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply>
+  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
-  retry (id: string, before: string | Buffer, after: string): Promise<RetryReply>
+  retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
   /** Removes a task that is not running. */
-  remove (id: string): Promise<RemoveOutcome>
+  remove (id: string, lane?: string): Promise<RemoveOutcome>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
   purge (limit: number, options?: PurgeOptions): Promise<PurgeReply>
   /**
@@ -258,6 +266,8 @@ export interface QueueUpkeep {
   sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply>
   /** Ends the lease of a worker that closes: what it did not settle is taken back at the next sweep. */
   endLease (worker: string): Promise<void>
+  /** Frees slots of limits whose tasks have ended unseen, in lanes that nobody looked at for some seconds. */
+  sweepLanes (): Promise<void>
   /** Removes expired records, up to `limit` of each state. Returns how many: 0 if there are no more. */
   prune (limit: number): Promise<number>
   /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */
@@ -271,6 +281,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly upkeep: QueueUpkeep | null
   readonly schedules: QueueSchedules
   readonly flows: QueueFlows
+  readonly lanes: QueueLanes
 }
 
 /** A worker's connection to the store. */

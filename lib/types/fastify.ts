@@ -11,8 +11,8 @@ import type {
   ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
-  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, FlowListOptions, ListOptions, PauseTarget, PurgeOptions,
-  TaskSchemas, WhereOptions, WorkerOptions
+  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, FlowListOptions, LimitChange, ListOptions, PauseTarget,
+  PurgeOptions, TaskSchemas, WhereOptions, WorkerOptions
 } from './options.ts'
 import type { DefineOptions } from './define.ts'
 import type { FlowOptions, FlowShape } from './flow.ts'
@@ -194,6 +194,13 @@ export interface FastifyTasks<
    * @throws as `pause`
    */
   resume (target: PauseTarget): Promise<boolean>
+  /**
+   * Changes the limit of a task at run time, in Redis: all workers obey at once. Tasks that have started go on. With
+   * null the limit of the code counts again.
+   * @throws FST_TASKS_NOT_DEFINED, FST_TASKS_LIMIT_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   *   FST_TASKS_REDIS_UNAVAILABLE
+   */
+  setLimit (name: string, change: LimitChange | null): Promise<void>
   /**
    * Lists the running workers of all known queues. A killed worker stays listed for 15 s. A worker whose event loop is
    * blocked for longer than that is not listed meanwhile.

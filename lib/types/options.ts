@@ -129,6 +129,11 @@ export interface PauseTarget {
   name?: string | undefined
 }
 
+/** What `fastify.tasks.setLimit` changes. */
+export interface LimitChange {
+  limit: { max: number }
+}
+
 /** Options of `fastify.tasks.purge`. */
 export interface PurgeOptions {
   /** Remove tasks between two attempts as well. Default false: they were started. */

@@ -66,8 +66,10 @@ export interface FailedAttempt {
 
 /** Why a task that could start does not start. */
 export interface BlockedBy {
-  /** `pause`: its queue, or the tasks of its name, are paused. */
-  kind: 'pause'
+  /** `pause`: its queue, or the tasks of its name, are paused. `limit`: its limit is used up. */
+  kind: 'pause' | 'limit'
+  /** The key of its limit. Empty for a limit without key, null for a pause. */
+  key: string | null
   /** For people. */
   text: string
 }

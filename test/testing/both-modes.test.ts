@@ -32,6 +32,7 @@ await import('../schedules/schedules.test.ts')
 await import('../flows/shapes.test.ts')
 await import('../flows/ends.test.ts')
 await import('../limits/pause.test.ts')
+await import('../limits/limit.test.ts')
 await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 

@@ -9,13 +9,14 @@ import type { Page, PagePosition, RawTask } from '../contract.ts'
 /** A task as it is stored. */
 export function toRawTask (
   text: string, claim: { at: number } | undefined, progress: string | undefined, delayedTo: number | undefined,
-  paused: string[] | undefined
+  paused: string[] | undefined, isGated: boolean
 ): RawTask {
   const live: LiveState = {}
   if (claim) live.claimedAt = claim.at
   if (delayedTo !== undefined) live.delayedTo = delayedTo
   if (progress) live.progress = decodeProgress(progress)
   if (paused) live.paused = paused
+  if (isGated) live.gated = true
   return { text, raw: Buffer.from(text), live }
 }
 
@@ -42,6 +43,15 @@ export function nameIn (record: string | undefined): string {
     return String(JSON.parse(record!).data.name)
   } catch {
     return ''
+  }
+}
+
+/** The lane of the task, if it has a limit. */
+export function laneIn (record: string | undefined): string | undefined {
+  try {
+    return JSON.parse(record!).options.lane
+  } catch {
+    return undefined
   }
 }
 

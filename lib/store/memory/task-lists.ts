@@ -106,15 +106,15 @@ export class TaskLists {
   }
 
   /** In the order of pages. */
-  idsOf (state: Exclude<TaskState, 'active'>): string[] {
-    if (state === 'waiting') return [...this.waiting, ...this.#parked]
+  idsOf (state: Exclude<TaskState, 'active'>, gated: Iterable<string>): string[] {
+    if (state === 'waiting') return [...this.waiting, ...this.#parked, ...gated]
     return isTerminal(state) ? this.finished[state].ids().reverse() : this.delayed.ids()
   }
 
-  counts (active: number): QueueCounts {
+  counts (active: number, gated: number): QueueCounts {
     const { succeeded, failed, cancelled, expired } = this.finished
     return {
-      waiting: this.waiting.size + this.#parked.size,
+      waiting: this.waiting.size + this.#parked.size + gated,
       delayed: this.delayed.size,
       active,
       succeeded: succeeded.size,

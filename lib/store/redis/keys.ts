@@ -8,8 +8,9 @@ import type { TaskState } from '../../types.ts'
 
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
-  'flowsDone' | 'handoff' |
-  'heldTicks' | 'jobs' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'parked' | 'paused' | 'progress' |
+  'flowsDone' | 'gated' | 'handoff' |
+  'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
+  'parked' | 'paused' | 'progress' |
   'returning' | 'schedules' | 'scheduleStates' |
   'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
   'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
@@ -27,11 +28,18 @@ const ABOUT_AN_ID: Key[] = [
   'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
 ]
 
+/** The keys of limits: see lane.lua. */
+const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits']
+
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
   add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused'],
+  'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE],
+  admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE],
   'agree-stall-interval': ['stallInterval'],
-  cancel: ['jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning'],
+  cancel: [
+    'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE
+  ],
   'change-schedule': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'check-claims': ['claims', 'cancelling'],
   claim: [
@@ -40,8 +48,9 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   counts: [
     'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
-    'handoff', 'parked', 'returning', 'paused'
+    'handoff', 'parked', 'returning', 'paused', 'gated'
   ],
+  'declare-limit': ['limits'],
   'end-lease': ['leases', 'floors', 'timekeepers', 'lastClaims'],
   'flow-due': ['flows'],
   heartbeat: ['workers', 'workerInfo'],
@@ -49,6 +58,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
   'keep-members': ['jobs', ...ABOUT_AN_ID],
+  'lanes-due': ['lanes'],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
   'page-active': ['claims', 'active'],
   pause: ['paused', 'waiting', 'parked', 'handoff', 'watched'],
@@ -56,28 +66,34 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
     'flowList'
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning'],
-  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused'],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned'],
+  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID],
+  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned'],
+  'read-lane': ['limits'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
-  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused'],
+  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused'],
-  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning'],
+  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   resume: ['paused', 'waiting', 'parked', 'returning', 'watched'],
-  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused'],
+  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...GATE],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched',
-    'parked', 'paused'
+    'parked', 'paused', ...GATE
   ],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
     'lastClaims', 'parked', 'paused'
   ],
+  'sweep-lane': [
+    'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'waiting',
+    'parked', 'paused', 'gated', 'lanes', 'limits'
+  ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
-    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused'
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused', 'laned'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   watch: ['watched'],
@@ -104,7 +120,7 @@ export const flowScriptKeys: Record<FlowScript, [queue: Key[], flow: FlowPart[]]
 export type PageOrder = 'list' | 'asc' | 'desc'
 
 const pages: Record<Exclude<TaskState, 'active'>, [keys: Key | Key[], order: PageOrder]> = {
-  waiting: [['waiting', 'parked', 'returning'], 'list'],
+  waiting: [['waiting', 'parked', 'returning', 'gated'], 'list'],
   delayed: ['delayed', 'asc'],
   retrying: ['delayed', 'asc'],
   succeeded: ['done:succeeded', 'desc'],
@@ -145,6 +161,15 @@ export class QueueKeys {
     return [...queue.map(key => this.#key(key)), ...flow.map(part => this.flow(id, part))]
   }
 
+  /** The keys of a script, and those of some lanes: slots and list of each. */
+  withLanes (script: QueueScript, lanes: Iterable<string>): string[] {
+    const keys = [...this.of(script)]
+    for (const lane of lanes) keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}lane:${lane}`)
+    return keys
+  }
+
+  get lanes (): string { return this.#key('lanes') }
+  get limits (): string { return this.#key('limits') }
   get flowList (): string { return this.#key('flowList') }
   get jobs (): string { return this.#key('jobs') }
   get waiting (): string { return this.#key('waiting') }

@@ -10,24 +10,28 @@ import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
 import { pauseFlag, pauseOf } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
+import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
-  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, RawTask, RetryReply, Settlement, StoreConnection
+  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
+  PurgeReply, Queue, RawTask, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
 
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 
+const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
+
 export class RedisQueue implements Queue {
   readonly name: string
   readonly upkeep: RedisUpkeep
   readonly schedules: RedisSchedules
   readonly flows: RedisFlows
+  readonly lanes: RedisLanes
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -36,7 +40,8 @@ export class RedisQueue implements Queue {
     this.name = name
     this.#client = client
     this.#keys = new QueueKeys(prefix, name)
-    this.upkeep = new RedisUpkeep(client, this.#keys)
+    this.lanes = new RedisLanes(client, this.#keys)
+    this.upkeep = new RedisUpkeep(client, this.#keys, this.lanes)
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
@@ -58,9 +63,18 @@ export class RedisQueue implements Queue {
 
   // For producers and readers
 
-  add (job: NewJob): Promise<boolean> { return this.#producer.save(job) }
+  async add (job: NewJob): Promise<boolean> {
+    return job.lane === undefined ? this.#producer.save(job) : (await this.lanes.add([job]))[0]!
+  }
 
-  addMany (jobs: NewJob[]): Promise<boolean[]> { return this.#producer.saveAll(jobs) }
+  /** In one step, unless only some of the tasks have a limit. */
+  async addMany (jobs: NewJob[]): Promise<boolean[]> {
+    const gated = jobs.filter(job => job.lane !== undefined)
+    if (gated.length === 0) return await this.#producer.saveAll(jobs)
+    const free = jobs.filter(job => job.lane === undefined)
+    const [ofGated, ofFree] = await Promise.all([this.lanes.add(gated), this.#producer.saveAll(free)])
+    return jobs.map(job => (job.lane === undefined ? ofFree : ofGated).shift()!)
+  }
 
   readTask (id: string): Promise<RawTask | null> {
     const keys = this.#keys.of('read-task')
@@ -68,20 +82,33 @@ export class RedisQueue implements Queue {
       runScriptForBuffers(this.#client, script('read-task'), keys, [id], toRawTask))
   }
 
-  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
-    return this.#run('cancel', [id, before, after, ttl, this.#keys.prefix])
+  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
+    return this.lanes.run('cancel', given(lane), [id, before, after, ttl, this.#keys.prefix])
   }
 
-  retry (id: string, before: string | Buffer, after: string): Promise<RetryReply> {
-    return this.#run('retry', [id, before, after, this.#keys.prefix])
+  retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
+    return this.lanes.run('retry', given(lane), [id, before, after, this.#keys.prefix])
   }
 
-  remove (id: string): Promise<RemoveOutcome> { return this.#run('remove', [id]) }
+  remove (id: string, lane?: string): Promise<RemoveOutcome> {
+    return this.lanes.run('remove', given(lane), [id, this.#keys.prefix])
+  }
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
-    const args = [Math.max(0, limit), retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
+    const bound = Math.max(0, limit)
+    if (after?.gatedKept !== undefined) return await this.#purgeGated(bound, retrying, after, after.gatedKept)
+    const args = [bound, retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
     const [removed, waitingLeft, delayedKept, more, ...members] = await this.#run('purge', args)
-    return { removed, members, after: more === 1 ? { waitingLeft, delayedKept } : null }
+    if (more === 1) return { removed, members, after: { waitingLeft, delayedKept } }
+    const hasLanes = bound > 0 && await this.lanes.exist()
+    return { removed, members, after: hasLanes ? { waitingLeft: 0, delayedKept, gatedKept: 0 } : null }
+  }
+
+  async #purgeGated (limit: number, retrying: boolean, after: PurgePosition, kept: number): Promise<PurgeReply> {
+    const [removed, gatedKept, more, ...members] = await this.#run('purge-gated', [limit, retrying ? 1 : 0, kept])
+    if (more === 1) return { removed, members, after: { ...after, gatedKept } }
+    await this.lanes.sweepAll()
+    return { removed, members, after: null }
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
@@ -153,7 +180,11 @@ export class RedisQueue implements Queue {
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
     if (batch.length === 0) return []
-    return toClaimStatuses(await this.#run('settle', settleArguments(this.#keys.prefix, batch)))
+    const numbers = new LaneNumbers()
+    const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
+    const hasLanes = batch.some(({ lane }) => lane !== undefined)
+    const codes = hasLanes ? this.lanes.run('settle', numbers.lanes, args) : this.#run('settle', args)
+    return toClaimStatuses(await codes)
   }
 
   async renew (worker: string, oldest: number): Promise<LeaseReply> {

@@ -2,7 +2,7 @@
 Reads one page of the ids of a state, in order: waiting and active tasks oldest first, delayed tasks by due time,
 finished tasks newest first.
 
-KEYS  1 a list, of which more may follow, one behind the other, or a sorted set
+KEYS  1 a sorted set; or the lists of waiting tasks and a sorted set, one behind the other
 ARGV  1 last id of the page before, "" for the first page  2 how many ids at most  3 list | asc | desc
       4 position of that last id at the time
 Returns { position of the last id, id, id, ... }. Positions count from the end that is read first.
@@ -27,19 +27,33 @@ local function find(key, position)
   return at and redis.call('LLEN', key) - 1 - at
 end
 
+local function size_of(n) return redis.call(n == #KEYS and 'ZCARD' or 'LLEN', KEYS[n]) end
+
+local function find_in(n, position)
+  if n == #KEYS then return redis.call('ZRANK', KEYS[n], after) end
+  return find(KEYS[n], position)
+end
+
+-- The oldest last, as in a list.
+local function slice(n, from, count)
+  if count <= 0 then return {} end
+  if n < #KEYS then return redis.call('LRANGE', KEYS[n], -from - count, -1 - from) end
+  local size = redis.call('ZCARD', KEYS[n])
+  return redis.call('ZREVRANGE', KEYS[n], math.max(0, size - from - count), size - 1 - from)
+end
+
 if kind == 'list' then
   local sizes, before, first = {}, 0, 0
-  for n, key in ipairs(KEYS) do
-    sizes[n] = redis.call('LLEN', key)
+  for n = 1, #KEYS do
+    sizes[n] = size_of(n)
     local found = after ~= '' and first == 0 and sizes[n] > 0
-      and find(key, math.max(0, (tonumber(ARGV[4]) or 0) - before))
+      and find_in(n, math.max(0, (tonumber(ARGV[4]) or 0) - before))
     if found then first = before + found + 1 end
     before = before + sizes[n]
   end
   local page, skipped = { 0 }, first
-  for n, key in ipairs(KEYS) do
-    local left = limit - #page + 1
-    local ids = left > 0 and redis.call('LRANGE', key, -skipped - left, -1 - skipped) or {}
+  for n = 1, #KEYS do
+    local ids = skipped < sizes[n] and slice(n, skipped, limit - #page + 1) or {}
     for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
     skipped = math.max(0, skipped - sizes[n])
   end
@@ -48,7 +62,6 @@ if kind == 'list' then
 end
 
 local key = KEYS[1]
-
 local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK', key, after)
 local first = rank and rank + 1 or 0
 local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
