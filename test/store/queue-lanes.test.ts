@@ -213,3 +213,14 @@ t.test('a lane at rest leaves nothing', async t => {
   t.strictSame(await f.state(), { limits: { a: '1 1' }, jobs: [] })
   await until('it is not looked at any more', async () => (await f.queue.lanes.list(9)).length === 0)
 })
+
+t.test('behind many ids that were removed a newcomer does not overtake', async t => {
+  const f = await withLane(t, 1, 'a', ...range(1, 310))
+  await f.redis.zrem(f.key('gated'), ...range(1, 300)) // as a purge leaves them
+  await f.claim(1)
+  await settle(f, 'a', {})
+  await add(f, 'z')
+  t.strictSame(await f.waiting(), [])
+  await sweep(f)
+  t.strictSame(await f.waiting(), ['n301'])
+})
