@@ -6,8 +6,9 @@ export {
   type RoutesSettings, type Settings, type WorkerSettings
 } from './options/defaults.ts'
 export {
-  advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
-  checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
+  advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPause, checkPurge, checkRedisAddress,
+  checkRedisUrl, checkResult, checkSetLimit, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix,
+  workerSettings
 } from './options/check.ts'
 export { checkHistory } from './options/history.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'

@@ -12,13 +12,14 @@ import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
-  listRule, listRules, metricsRules, pluginRules, purgeRule,
-  purgeRules, redisUrlRule, resultRules, routesRules, schemaRules, threadsRules,
-  waitRule, whereRule, whereRules, workerRules
+  limitRules, listRule, listRules, metricsRules, pauseRule, pauseRules, pluginRules, purgeRule, purgeRules,
+  redisUrlRule, resultRules, routesRules, schemaRules, setLimitRule, setLimitRules, threadsRules, waitRule, whereRule,
+  whereRules, workerRules
 } from './rules.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
+  FlowListOptions, LimitChange, LimitOptions, ListOptions, PauseTarget, PurgeOptions, ResultOptions, TasksOptions,
+  WhereOptions, WorkerOptions
 } from '../types.ts'
 
 /** Makes the error for an option of one place that breaks its rule. */
@@ -188,6 +189,12 @@ export function checkOptions (options: object, rules: Rules, whole: Rule, call: 
   check(options, rules, `${call}(options)`, pluginOptionError(`${call}.`))
 }
 
+/** Checks the target of `pause` or `resume`. Throws FST_TASKS_*_OPTION_*. */
+export function checkPause (call: 'pause' | 'resume', target: PauseTarget): void {
+  if (!pauseRule.ok(target)) throw pluginOptionError('')(call, pauseRule, target)
+  check(target as object, pauseRules, `${call}(target)`, pluginOptionError(`${call}.`))
+}
+
 /** Checks the options of `purge`. Throws FST_TASKS_*_OPTION_*. */
 export function checkPurge (options: PurgeOptions): void {
   if (!isObject(options)) throw pluginOptionError('')('purge', purgeRule, options)
@@ -216,8 +223,28 @@ export function checkDefine (task: unknown, options: DefineOptions, { backoffStr
   if (!isObject(options)) throw taskOptionError(task)('options', defineRule, options)
   const toError = taskOptionError(task)
   check(options, defineRules, `define("${task}", options)`, toError)
+  if (options.limit) checkLimit(options.limit, below('limit', toError))
   if (options.schema) check(options.schema as object, schemaRules, 'schema', below('schema', toError))
   if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)
+}
+
+function checkLimit (limit: LimitOptions, toError: ToError): void {
+  check(limit as object, limitRules, 'limit', toError)
+  const { max, ordered } = limit
+  if (max === undefined && !ordered) throw toError('max', limitRules.max!, max)
+  if (ordered && max !== undefined && max !== 1) {
+    throw new errors.OptionClash('limit.max', 'limit.ordered', 'Tasks in order run one at a time: leave out max')
+  }
+}
+
+/** Checks what `setLimit` is given. Throws FST_TASKS_*_OPTION_*. */
+export function checkSetLimit (change: LimitChange | null): void {
+  if (change === null) return
+  if (!isObject(change)) throw pluginOptionError('')('setLimit', setLimitRule, change)
+  check(change, setLimitRules, 'setLimit(name, change)', pluginOptionError('setLimit.'))
+  if (!isObject(change.limit)) throw pluginOptionError('setLimit.')('limit', setLimitRules.limit!, change.limit)
+  check(change.limit, { max: limitRules.max! }, 'setLimit', pluginOptionError('setLimit.limit.'))
+  if (change.limit.max === undefined) throw pluginOptionError('setLimit.limit.')('max', limitRules.max!, undefined)
 }
 
 /**

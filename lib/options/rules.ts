@@ -58,7 +58,14 @@ export const defineRules: Rules = {
     expected: 'a path, or a file: URL',
     fix: 'For example new URL("./resize.js", import.meta.url).'
   },
+  limit: object('For example { max: 2, key: data => data.tenant }.'),
   schema: object('For example { data: { type: "object", properties: {} } }.')
+}
+
+export const limitRules: Rules = {
+  max: integer(1, 10_000, 'of tasks', 'For example 2.'),
+  key: { ok: isFunction, expected: 'a function', fix: 'For example data => data.tenant.' },
+  ordered: bool('true runs the tasks of a key one at a time, in order.')
 }
 
 /** The options of `define` as a whole. */
@@ -116,6 +123,21 @@ export const advanceRules: Rules = {
 /** The options of `status`, `handle`, `cancel`, `retry` and `remove`. */
 export const whereRules: Rules = { queue: name('For example "mail".') }
 export const whereRule = object('For example { queue: "mail" }.')
+
+export const setLimitRules: Rules = { limit: object('For example { max: 5 }.') }
+export const setLimitRule = object('For example { limit: { max: 5 } }, or null for the limit of the code.')
+
+export const pauseRules: Rules = {
+  queue: name('For example { queue: "mail" }.'),
+  name: { ok: isId, expected: 'the name of a task', fix: 'For example { name: "resize" }.' }
+}
+
+/** The target of `pause` and `resume` as a whole. */
+export const pauseRule: Rule = {
+  ok: value => isObject(value) && (value.queue !== undefined || value.name !== undefined),
+  expected: 'an object with a queue or a name',
+  fix: 'For example { queue: "mail" } or { name: "resize" }.'
+}
 
 export const purgeRules: Rules = { retrying: bool('true also removes tasks between two attempts.') }
 

@@ -10,6 +10,7 @@
 import type { LiveState } from '../records/task-record.ts'
 import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
+import type { QueueLanes } from './lane-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
@@ -22,6 +23,8 @@ export interface NewJob {
   delay?: number
   /** The caller chose the id: it may have been used before. */
   ownId?: boolean
+  /** The lane of a task with a limit: see lane-contract.ts. */
+  lane?: string
 }
 
 /**
@@ -73,6 +76,9 @@ export interface Settlement extends ClaimRef {
   ms?: number
   /** The event for a plain Bee-Queue producer that listens, as JSON. */
   event?: string
+  lane?: string
+  /** It keeps its slot while it waits for its next attempt. */
+  keepsSlot?: boolean
 }
 
 /**
@@ -113,6 +119,8 @@ export interface PurgePosition {
   waitingLeft: number
   /** How many delayed tasks were kept. */
   delayedKept: number
+  /** How many tasks that wait for a slot were kept, once those were reached. */
+  gatedKept?: number
 }
 
 export interface PurgeOptions {
@@ -184,11 +192,11 @@ export interface ProducerQueue {
    * @param before the record as the caller read it
    * @param after the record of the cancelled task, which stays for `ttl`
    */
-  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply>
+  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
-  retry (id: string, before: string | Buffer, after: string): Promise<RetryReply>
+  retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
   /** Removes a task that is not running. */
-  remove (id: string): Promise<RemoveOutcome>
+  remove (id: string, lane?: string): Promise<RemoveOutcome>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
   purge (limit: number, options?: PurgeOptions): Promise<PurgeReply>
   /**
@@ -200,6 +208,13 @@ export interface ProducerQueue {
   counts (): Promise<QueueCounts>
   /** Counts, workers, the oldest waiting task and up to `ticks` schedules, in one call whose cost is bounded. */
   measure (ticks: number): Promise<QueueMeasure>
+  /**
+   * From now on no worker claims a task of the queue, or of one name in it. False if that was so before.
+   * @param name null: all of the queue
+   */
+  pause (name: string | null): Promise<boolean>
+  /** Ends a pause. What waited comes first. False if there was none. */
+  resume (name: string | null): Promise<boolean>
   /** Up to `limit` living workers, each with its last report, as JSON. */
   workers (limit: number): Promise<Array<{ id: string, json: string }>>
   /** Asks for messages about the changes of these tasks, for `ms`. */
@@ -266,6 +281,8 @@ export interface QueueUpkeep {
   sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply>
   /** Ends the lease of a worker that closes: what it did not settle is taken back at the next sweep. */
   endLease (worker: string): Promise<void>
+  /** Frees slots of limits whose tasks have ended unseen, in lanes that nobody looked at for some seconds. */
+  sweepLanes (): Promise<void>
   /** Removes expired records, up to `limit` of each state. Returns how many: 0 if there are no more. */
   prune (limit: number): Promise<number>
   /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */
@@ -280,6 +297,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly schedules: QueueSchedules
   readonly flows: QueueFlows
   readonly history: QueueHistory
+  readonly lanes: QueueLanes
 }
 
 /** A worker's connection to the store. */

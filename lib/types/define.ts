@@ -5,6 +5,19 @@ import type { FastifyInstance } from 'fastify'
 import type { HookTypes, TaskHooks } from './hooks.ts'
 import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
 
+/** The limit of a task, over all workers. */
+export interface LimitOptions {
+  /** How many tasks of a key may have started. 1 to 10,000. With `ordered` it is 1. */
+  max?: number
+  /** The tasks of each key have the limit of their own. At most 100 characters. Default: one key for all. */
+  key?: (data: any) => string
+  /**
+   * The tasks of a key run one at a time, in the order of their enqueue. A task that waits for its next attempt holds
+   * up the others. Default false.
+   */
+  ordered?: boolean
+}
+
 /** Options of one task. */
 export interface DefineOptions<
   Schemas extends TaskSchemas = TaskSchemas, Instance = FastifyInstance, Types extends HookTypes = any
@@ -32,6 +45,11 @@ export interface DefineOptions<
    * the instance. Default: `routes.authorize`; without that every request may.
    */
   authorize?: Authorize<Instance>
+  /**
+   * How many tasks may have started and not ended, over all workers: `{ max: 2, key: data => data.tenant }`. Not for a
+   * task that is enqueued to another queue than its own. Default: no limit.
+   */
+  limit?: LimitOptions
   /** What the record shows in addition: the task's data. Default `[]`. */
   expose?: Array<'data'>
 }

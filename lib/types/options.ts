@@ -122,6 +122,19 @@ export interface WhereOptions {
   queue?: string | undefined
 }
 
+/** What `fastify.tasks.pause` and `resume` are about: a queue, or the tasks of one name. */
+export interface PauseTarget {
+  /** All tasks of this queue. With `name`: only those of the name, in this queue. */
+  queue?: string | undefined
+  /** All tasks of this name, in every queue that is known here. */
+  name?: string | undefined
+}
+
+/** What `fastify.tasks.setLimit` changes. */
+export interface LimitChange {
+  limit: { max: number }
+}
+
 /** Options of `fastify.tasks.purge`. */
 export interface PurgeOptions {
   /** Remove tasks between two attempts as well. Default false: they were started. */

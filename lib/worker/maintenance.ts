@@ -2,7 +2,8 @@
  * Looks after the finished tasks of one queue, together with every other worker of it:
  *
  * 1. removes records that are past their resultTtl;
- * 2. gives an expiry to what plain Bee-Queue workers finished: they would leave it for ever.
+ * 2. gives an expiry to what plain Bee-Queue workers finished: they would leave it for ever;
+ * 3. frees the slots of limits that such a worker, or a removal by hand, has left.
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
@@ -38,6 +39,7 @@ export class Maintenance {
   async #prune (): Promise<void> {
     const { upkeep, settings: { resultTtl } } = this.#options
     while (await upkeep.prune(PRUNE_LIMIT) > 0);
+    await upkeep.sweepLanes()
     for (const state of ['succeeded', 'failed'] as const) {
       this.#cursors[state] = await upkeep.expireForeign(state, this.#cursors[state], resultTtl)
     }

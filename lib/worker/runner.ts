@@ -86,7 +86,7 @@ export class Runner implements AttemptOwner {
     if (text === null) return settlements.settle({ id, token, outcome: 'drop' }) // removed while it was in the queue
     const task = this.toTask(prefetched)
     if (task.unreadable) return this.#setAside(task, task.unreadable)
-    if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
+    if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' }, task)
     const now = task.now + uptime() - prefetched.since
     if (isExpired(task.stored, now)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)

@@ -1,6 +1,7 @@
 /**
  * Translates between the contract's types and the flat lists of strings and numbers that scripts take and return.
  */
+import { pauseOf } from '../pause-flags.ts'
 import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
@@ -12,7 +13,7 @@ import type { QueueCounts } from '../../types.ts'
 
 /** What counts.lua returns. */
 export const toCounts = (
-  [waiting, delayed, active, succeeded, failed, cancelled, expired]: number[]
+  [waiting, delayed, active, succeeded, failed, cancelled, expired]: number[], flags: string[]
 ): QueueCounts => ({
   waiting: waiting!,
   delayed: delayed!,
@@ -20,15 +21,16 @@ export const toCounts = (
   succeeded: succeeded!,
   failed: failed!,
   cancelled: cancelled!,
-  expired: expired!
+  expired: expired!,
+  ...pauseOf(flags)
 })
 
 /** What measure.lua returns. */
 export function toMeasure ([now, ...rest]: any[]): QueueMeasure {
-  const [workers, oldest, flat] = rest.slice(7)
+  const [workers, oldest, flat, flags] = rest.slice(7)
   const ticks: QueueMeasure['ticks'] = []
   for (let i = 0; i < flat.length; i += 2) ticks.push({ id: flat[i], due: toTime(flat[i + 1]) })
-  return { counts: toCounts(rest), workers, oldest, ticks, now }
+  return { counts: toCounts(rest, flags), workers, oldest, ticks, now }
 }
 
 /** By the codes of settle.lua, check-claims.lua and release.lua. */
@@ -61,6 +63,8 @@ export function toRawTask (reply: any[] | null): RawTask | null {
   if (delayedTo) live.delayedTo = toTime(delayedTo)
   if (progress) live.progress = decodeProgress(progress)
   if (reply[4]) live.held = true
+  if (reply[5]) live.gated = true
+  if (reply.length > 6) live.paused = reply.slice(6).map(String)
   return { text: text!, raw: reply[0], live }
 }
 
@@ -68,7 +72,7 @@ export function toRawTask (reply: any[] | null): RawTask | null {
 const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
 
 /** What queue-due.lua returns. */
-export const toDueReply = ([seat, now, next, tick, held, flow]: number[]): DueReply => ({
+export const toDueReply = ([seat, now, next, tick, held, flow]: any[]): DueReply => ({
   isTimekeeper: seat === 1,
   now: now!,
   next: timeOrNull(next!),
@@ -95,17 +99,24 @@ export function toWorkers (flat: string[]): Array<{ id: string, json: string }> 
 
 /** Consecutive settlements of one group share one header of the arguments. */
 const isSameGroup = (one: Settlement, other: Settlement): boolean =>
-  one.token === other.token && one.outcome === other.outcome && one.ms === other.ms && !one.event === !other.event
+  one.token === other.token && one.outcome === other.outcome && one.ms === other.ms && !one.event === !other.event &&
+  one.lane === other.lane && one.keepsSlot === other.keepsSlot
 
-/** Run-length encodes a batch: see ARGV of settle.lua. */
-export function settleArguments (prefix: string, batch: Settlement[]): ScriptArgument[] {
+/**
+ * Run-length encodes a batch: see ARGV of settle.lua.
+ * @param numberOf the number of a lane
+ */
+export function settleArguments (
+  prefix: string, batch: Settlement[], numberOf: (lane: string) => number
+): ScriptArgument[] {
   const args: ScriptArgument[] = [prefix]
   let head: Settlement | null = null
   let sizeIndex = 0
   for (const settlement of batch) {
-    const { id, token, outcome, text, ms, event } = settlement
+    const { id, token, outcome, text, ms, event, lane } = settlement
     if (!head || !isSameGroup(settlement, head)) {
-      sizeIndex = args.push(token, outcome, ms ?? 0, event ? 1 : 0, 0) - 1
+      const number = lane === undefined ? 0 : numberOf(lane)
+      sizeIndex = args.push(token, outcome, ms ?? 0, event ? 1 : 0, 0, settlement.keepsSlot ? -number : number) - 2
       head = settlement
     }
     args[sizeIndex] = args[sizeIndex] as number + 1
