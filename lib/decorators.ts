@@ -9,6 +9,8 @@ import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
 import { counts, list, purge, workers } from './tasks/listing.ts'
 import { signature } from './flows/shapes.ts'
+import { pause, resume } from './limits/pause.ts'
+import { setLimit } from './limits/set-limit.ts'
 import type { AppFlows } from './flows/app-flows.ts'
 import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
@@ -17,10 +19,9 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  FlowListOptions,
-  HistoryOptions, HistoryPoint, ListOptions, PurgeOptions, QueueCounts, RemoveOutcome, RetryOutcome, Schedules,
-  SignatureArguments,
-  Task, TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  FlowListOptions, HistoryOptions, HistoryPoint, LimitChange, ListOptions, PauseTarget, PurgeOptions, QueueCounts,
+  RemoveOutcome, RetryOutcome, Schedules, SignatureArguments, Task, TaskHandle, TaskHandler, TaskHookName, TaskPage,
+  TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -124,6 +125,12 @@ class ScopedTasks implements FastifyTasks {
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
     return this.#registry.remove(id, queueOf(where))
+  }
+
+  pause (target: PauseTarget): Promise<boolean> { return pause(this.#registry, target) }
+  resume (target: PauseTarget): Promise<boolean> { return resume(this.#registry, target) }
+  setLimit (name: string, change: LimitChange | null): Promise<void> {
+    return setLimit(this.#registry, name, change)
   }
 
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }

@@ -33,6 +33,92 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Limits
+  {
+    against: 'a slot stays taken after its task has ended',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if held > 0 then redis.call(\'SREM\', slots, unpack(gone)) end',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a task that ended unseen keeps its slot for ever',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'if not is_unfinished(id, KEYS[1], 2) then gone[#gone + 1] = id end',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a delayed task starts without a slot',
+    file: 'store/redis/lua/queue-due.lua',
+    shield: 'if lanes[i] then',
+    without: 'if false then',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a newcomer overtakes those that wait for a slot',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if size == looked_at and #admitted < free then',
+    without: 'if #admitted < free then',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'an ordered task lets others pass while it waits for its next attempt',
+    file: 'worker/settlement-batcher.js',
+    shield: 'settlement.keepsSlot = true',
+    without: '',
+    test: 'limits/limit'
+  },
+  {
+    against: 'an old process overwrites the limit of a newer one',
+    file: 'store/redis/lua/declare-limit.lua',
+    shield: 'if at > tonumber(ARGV[3]) then return 0 end',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  // Pauses
+  {
+    against: 'what is enqueued while a queue is paused is taken by plain Bee-Queue workers',
+    file: 'store/redis/lua/add.lua',
+    shield: 'enter(door(KEYS[2], KEYS[15], KEYS[16]), waiting)',
+    without: 'enter(KEYS[2], waiting)',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'an id on its way to an idle worker is claimed although its queue was paused',
+    file: 'store/redis/lua/pause.lua',
+    shield: 'for _, id in ipairs(ids) do enter_first(KEYS[2], id) end',
+    without: '',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'a claim starts what a plain producer added to a paused queue',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if is_paused then',
+    without: 'if false then',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'a task of a paused name is claimed',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'elseif paused_names and is_name_paused(record) then',
+    without: 'elseif false then',
+    test: 'limits/pause'
+  },
+  {
+    against: 'ids that came during a pause stay behind in a list that nobody reads',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end',
+    without: '',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'who waits for a result is not told of a pause',
+    file: 'store/redis/lua/pause.lua',
+    shield: "publish_to_watched(KEYS[5], ARGV[2], 'paused')",
+    without: '',
+    test: 'store/queue-pause'
+  },
   {
     against: 'Bee-Queue does not know an ioredis client, and dials 127.0.0.1:6379',
     file: 'store/redis/bee-queue.js',
@@ -161,7 +247,7 @@ const shields: Shield[] = [
   },
   {
     against: 'one id in two queues: a call with the id alone takes either task',
-    file: 'tasks/lookup.js',
+    file: 'tasks/only-one.js',
     shield: 'if (found.length > 1)',
     without: 'if (false)',
     test: 'tasks/identity'
@@ -598,7 +684,7 @@ const shields: Shield[] = [
   {
     against: 'memory mode: the queue answers differently from Redis',
     file: 'store/memory/queue.js',
-    shield: 'if (repeats && this.#cancelling.has(id))',
+    shield: 'if (repeats && this.#claims.isCancelling(id))',
     without: 'if (false)',
     test: 'store/memory-queue'
   },
@@ -639,7 +725,7 @@ const shields: Shield[] = [
   },
   {
     against: 'one master is unavailable: the status of every task waits for it',
-    file: 'tasks/lookup.js',
+    file: 'tasks/only-one.js',
     shield: 'Promise.any(unique)',
     without: 'Promise.reject(new Error())',
     test: 'faults/cluster-failover'
@@ -1019,7 +1105,7 @@ const shields: Shield[] = [
   },
   {
     against: 'the refusal of a mistyped URL prints its password',
-    file: 'options/check.js',
+    file: 'options/to-error.js',
     shield: 'describePlace(value, describeKind)',
     without: 'describeValue(value)',
     test: 'options'
@@ -1668,8 +1754,8 @@ const shields: Shield[] = [
   {
     against: 'data that looks like a membership ends a member of a flow',
     file: 'store/redis/lua/purge.lua',
-    shield: 'if member and string.sub(id, 1, #flow + 1) == flow .. \'.\' then',
-    without: 'if member then',
+    shield: 'return member and string.sub(id, 1, #flow + 1) == flow .. \'.\' and member or nil',
+    without: 'return member',
     test: 'flows/seen'
   },
   {
@@ -1954,7 +2040,7 @@ const shields: Shield[] = [
   },
   {
     against: 'many tasks of one call, in one trace, make it endless',
-    file: 'tasks/enqueue.js',
+    file: 'tasks/stored-options.js',
     shield: 'if (origin?.isBatch)',
     without: 'if (false)',
     test: 'otel/spans'

@@ -83,6 +83,16 @@ export class AppTasks implements ChangeSource {
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue { return this.#registry.queue(name) }
 
+  /** @throws FST_TASKS_NOT_DEFINED */
+  definition (name: string): Definition { return this.#registry.definition(name) }
+
+  /** Declares the limits of all tasks, so that the newest process wins. Not awaited: an enqueue declares them too. */
+  declareLimits (): void {
+    for (const { name, options } of this.definitions.values()) {
+      if (options.limit) this.#producer.declareLimit(name).catch(() => {})
+    }
+  }
+
   /** See `FastifyTasks.define`. */
   define (
     instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined

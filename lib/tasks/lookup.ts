@@ -23,6 +23,7 @@ import type { Queue, RawTask } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, StoreClock } from '../store/store-contract.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, TaskRecord } from '../types.ts'
 import type { FlowView } from './flow-view.ts'
+import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { nextOrder, type FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
@@ -81,11 +82,19 @@ export class TaskLookup implements HandleSource {
     const decoded = this.#decode(text)
     const stored = decoded instanceof Error ? this.#failedRecord(decoded) : decoded
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
+    const { lane } = stored.options
+    if (live.gated === true && lane !== undefined) return this.#readLane(queue, id, { text, raw, live }, lane, order)
     const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
     const life = stored === decoded ? lifeOf(stored.options) : ''
     const found = { queue, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
     return stored.options.graph && this.flows ? this.flows.show(found) : found
+  }
+
+  /** How far the limit is used that holds the task back. */
+  async #readLane (queue: Queue, id: string, task: RawTask, lane: string, order: number): Promise<FoundTask> {
+    const gated = await this.#calls.call(`a status of task "${id}"`, TRY_AGAIN, () => queue.lanes.read(lane))
+    return this.#toFoundTask(queue, id, { ...task, live: { ...task.live, gated } }, order)
   }
 
   #decode (text: string): StoredTask | Error {
@@ -190,7 +199,7 @@ export class TaskLookup implements HandleSource {
       const { stored, raw, record: { attempt } } = found
       const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
       const ttl = ttlOf(stored.options, this.#settings.resultTtl)
-      const cancel = (): ReturnType<Queue['cancel']> => found.queue.cancel(id, raw, after, ttl)
+      const cancel = (): ReturnType<Queue['cancel']> => found.queue.cancel(id, raw, after, ttl, stored.options.lane)
       const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
       if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
       if (reply !== 'changed') return reply
@@ -207,8 +216,10 @@ export class TaskLookup implements HandleSource {
     const found = await this.find(id, queue)
     if (!found) return 'unknown'
     if (found.stored.options.graph) return this.flows!.remove(found)
-    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => found.queue.remove(id))
-    if (removed === 'removed') await this.#tellFlow(found.stored, 'removed')
+    const { stored } = found
+    const remove = (): ReturnType<Queue['remove']> => found.queue.remove(id, stored.options.lane)
+    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, remove)
+    if (removed === 'removed') await this.#tellFlow(stored, 'removed')
     return removed
   }
 
@@ -222,7 +233,8 @@ export class TaskLookup implements HandleSource {
       if (found.record.state !== 'failed' || found.stored.options.flow) return 'refused'
       const { queue, raw, stored } = found
       const after = encode(resetForRetry(stored))
-      const reply = await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () => queue.retry(id, raw, after))
+      const retry = (): ReturnType<Queue['retry']> => queue.retry(id, raw, after, stored.options.lane)
+      const reply = await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, retry)
       if (reply !== 'changed') return reply
     }
   }
@@ -269,32 +281,3 @@ function withParams (path: string): string | null {
 
 /** Other producers choose other ids than we do: any text of a length that a key may have. */
 const mayBeId = (id: unknown): id is string => typeof id === 'string' && id.length > 0 && id.length <= MAX_ID
-
-type AmbiguousId = Error & { found: FoundTask[] }
-
-function ambiguous (id: string, found: FoundTask[]): Error {
-  const names = found.map(({ queue }) => queue.name)
-  const error = new errors.TaskIdAmbiguous(id, names.join(', '), names[0], names[0])
-  return Object.defineProperty(error, 'found', { value: found })
-}
-
-/**
- * Resolves as soon as a task with a unique id is found, or when all reads have ended.
- * @throws FST_TASKS_ID_AMBIGUOUS; the error of a read, if no other found the task
- */
-async function onlyOne (id: string, reads: Array<Promise<FoundTask | null>>): Promise<FoundTask | null> {
-  const unique = reads.map(async read => {
-    const found = await read
-    return found && hasUniqueId(found.stored.options) ? found : Promise.reject(NOT_UNIQUE)
-  })
-  return Promise.any(unique).catch(async () => {
-    const ended = await Promise.allSettled(reads)
-    const found = ended.flatMap(read => read.status === 'fulfilled' && read.value ? [read.value] : [])
-    if (found.length > 1) throw ambiguous(id, found)
-    const failed = ended.find(read => read.status === 'rejected')
-    if (found.length === 0 && failed) throw failed.reason
-    return found[0] ?? null
-  })
-}
-
-const NOT_UNIQUE = new Error('not a task with a unique id')

@@ -1,7 +1,7 @@
 import { html, type Html, type Value } from '../html.ts'
 import { notFound } from './problem.ts'
 import { actionButton, badge, duration, empty, number, state, table, text } from '../parts.ts'
-import { byTrouble, hasNoWorker, QUEUE_TITLES, queueRow } from './overview.ts'
+import { byTrouble, hasNoWorker, QUEUE_TITLES, queueRow, STATES } from './overview.ts'
 import { workerRow, WORKER_TITLES } from './workers.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { QueueNumbers } from '../sampler.ts'
@@ -29,9 +29,9 @@ function actions (context: PageContext, { name, counts }: QueueNumbers): Value {
 }
 
 const cards = ({ root }: PageContext, { name, counts, oldestSeconds }: QueueNumbers): Html => html`<ul class="cards">
-${Object.entries(counts).map(([one, count]) => html`<li>
-<a href="${root}tasks?state=${one}&amp;queue=${encodeURIComponent(name)}">${state(one as keyof typeof counts)}
-<b>${number(count)}</b></a></li>`)}</ul>
+${STATES.map(one => html`<li>
+<a href="${root}tasks?state=${one}&amp;queue=${encodeURIComponent(name)}">${state(one)}
+<b>${number(counts[one])}</b></a></li>`)}</ul>
 ${oldestSeconds > 0 && html`<p>A task has waited for ${duration(oldestSeconds * 1_000)}.</p>`}`
 
 export const queue: MakePage = async context => {

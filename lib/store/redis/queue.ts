@@ -10,20 +10,24 @@ import {
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
+import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
-  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, QueueMeasure, RawTask, RetryReply, Settlement, StoreConnection
+  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
+  PurgeReply, Queue, QueueMeasure, RawTask, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
 
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
+
+const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
 
 export class RedisQueue implements Queue {
   readonly name: string
@@ -31,6 +35,7 @@ export class RedisQueue implements Queue {
   readonly schedules: RedisSchedules
   readonly flows: RedisFlows
   readonly history: RedisHistory
+  readonly lanes: RedisLanes
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -39,7 +44,8 @@ export class RedisQueue implements Queue {
     this.name = name
     this.#client = client
     this.#keys = new QueueKeys(prefix, name)
-    this.upkeep = new RedisUpkeep(client, this.#keys)
+    this.lanes = new RedisLanes(client, this.#keys)
+    this.upkeep = new RedisUpkeep(client, this.#keys, this.lanes)
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
@@ -62,9 +68,18 @@ export class RedisQueue implements Queue {
 
   // For producers and readers
 
-  add (job: NewJob): Promise<boolean> { return this.#producer.save(job) }
+  async add (job: NewJob): Promise<boolean> {
+    return job.lane === undefined ? this.#producer.save(job) : (await this.lanes.add([job]))[0]!
+  }
 
-  addMany (jobs: NewJob[]): Promise<boolean[]> { return this.#producer.saveAll(jobs) }
+  /** In one step, unless only some of the tasks have a limit. */
+  async addMany (jobs: NewJob[]): Promise<boolean[]> {
+    const gated = jobs.filter(job => job.lane !== undefined)
+    if (gated.length === 0) return await this.#producer.saveAll(jobs)
+    const free = jobs.filter(job => job.lane === undefined)
+    const [ofGated, ofFree] = await Promise.all([this.lanes.add(gated), this.#producer.saveAll(free)])
+    return jobs.map(job => (job.lane === undefined ? ofFree : ofGated).shift()!)
+  }
 
   readTask (id: string): Promise<RawTask | null> {
     const keys = this.#keys.of('read-task')
@@ -72,20 +87,33 @@ export class RedisQueue implements Queue {
       runScriptForBuffers(this.#client, script('read-task'), keys, [id], toRawTask))
   }
 
-  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
-    return this.#run('cancel', [id, before, after, ttl, this.#keys.prefix])
+  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
+    return this.lanes.run('cancel', given(lane), [id, before, after, ttl, this.#keys.prefix])
   }
 
-  retry (id: string, before: string | Buffer, after: string): Promise<RetryReply> {
-    return this.#run('retry', [id, before, after, this.#keys.prefix])
+  retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
+    return this.lanes.run('retry', given(lane), [id, before, after, this.#keys.prefix])
   }
 
-  remove (id: string): Promise<RemoveOutcome> { return this.#run('remove', [id]) }
+  remove (id: string, lane?: string): Promise<RemoveOutcome> {
+    return this.lanes.run('remove', given(lane), [id, this.#keys.prefix])
+  }
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
-    const args = [Math.max(0, limit), retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
+    const bound = Math.max(0, limit)
+    if (after?.gatedKept !== undefined) return await this.#purgeGated(bound, retrying, after, after.gatedKept)
+    const args = [bound, retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
     const [removed, waitingLeft, delayedKept, more, ...members] = await this.#run('purge', args)
-    return { removed, members, after: more === 1 ? { waitingLeft, delayedKept } : null }
+    if (more === 1) return { removed, members, after: { waitingLeft, delayedKept } }
+    const hasLanes = bound > 0 && await this.lanes.exist()
+    return { removed, members, after: hasLanes ? { waitingLeft: 0, delayedKept, gatedKept: 0 } : null }
+  }
+
+  async #purgeGated (limit: number, retrying: boolean, after: PurgePosition, kept: number): Promise<PurgeReply> {
+    const [removed, gatedKept, more, ...members] = await this.#run('purge-gated', [limit, retrying ? 1 : 0, kept])
+    if (more === 1) return { removed, members, after: { ...after, gatedKept } }
+    await this.lanes.sweepAll()
+    return { removed, members, after: null }
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
@@ -97,8 +125,8 @@ export class RedisQueue implements Queue {
 
   #page (state: TaskState, after: string, limit: number, position: number): Promise<any> {
     if (state === 'active') return this.#run('page-active', [after, limit, position])
-    const [key, order] = this.#keys.page(state)
-    return runScript(this.#client, script('page'), [key], [after, limit, order, position])
+    const [keys, order] = this.#keys.page(state)
+    return runScript(this.#client, script('page'), keys, [after, limit, order, position])
   }
 
   async counts (): Promise<QueueCounts> {
@@ -107,6 +135,17 @@ export class RedisQueue implements Queue {
 
   async measure (ticks: number): Promise<QueueMeasure> {
     return toMeasure(await this.#run('measure', [Math.max(0, ticks)]))
+  }
+
+  async pause (name: string | null): Promise<boolean> {
+    return await this.#run('pause', [pauseFlag(name), this.#keys.prefix]) === 1
+  }
+
+  async resume (name: string | null): Promise<boolean> {
+    let code: number
+    do code = await this.#run('resume', [pauseFlag(name), this.#keys.prefix])
+    while (code === 2)
+    return code === 1
   }
 
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
@@ -149,7 +188,11 @@ export class RedisQueue implements Queue {
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
     if (batch.length === 0) return []
-    return toClaimStatuses(await this.#run('settle', settleArguments(this.#keys.prefix, batch)))
+    const numbers = new LaneNumbers()
+    const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
+    const hasLanes = batch.some(({ lane }) => lane !== undefined)
+    const codes = hasLanes ? this.lanes.run('settle', numbers.lanes, args) : this.#run('settle', args)
+    return toClaimStatuses(await codes)
   }
 
   async renew (worker: string, oldest: number): Promise<LeaseReply> {

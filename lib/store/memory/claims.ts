@@ -1,0 +1,37 @@
+/**
+ * The claims of one queue in this process: who runs a task, what it reported, and whether it is to be cancelled.
+ */
+import type { ClaimRef, ClaimStatus } from '../contract.ts'
+
+export class Claims {
+  readonly #claims = new Map<string, { token: string, at: number }>()
+  readonly #progress = new Map<string, string>()
+  /** Running tasks whose cancel was requested. */
+  readonly #cancelling = new Set<string>()
+
+  get size (): number { return this.#claims.size }
+  get all (): ReadonlyMap<string, { at: number }> { return this.#claims }
+  /** Whether a cancel was requested, of whatever task. */
+  get hasCancels (): boolean { return this.#cancelling.size > 0 }
+
+  of (id: string): { token: string, at: number } | undefined { return this.#claims.get(id) }
+  progressOf (id: string): string | undefined { return this.#progress.get(id) }
+  owns ({ id, token }: ClaimRef): boolean { return this.#claims.get(id)?.token === token }
+  isCancelling (id: string): boolean { return this.#cancelling.has(id) }
+
+  statusOf (claim: ClaimRef): ClaimStatus {
+    if (!this.owns(claim)) return 'lost'
+    return this.#cancelling.has(claim.id) ? 'cancelRequested' : 'owned'
+  }
+
+  claim (id: string, token: string, at: number): void { this.#claims.set(id, { token, at }) }
+  report (id: string, progress: string): void { this.#progress.set(id, progress) }
+  requestCancel (id: string): void { this.#cancelling.add(id) }
+  /** The task ended: nobody has to cancel it any more. */
+  endCancel (id: string): void { this.#cancelling.delete(id) }
+
+  unclaim (id: string): void {
+    this.#claims.delete(id)
+    this.#progress.delete(id)
+  }
+}
