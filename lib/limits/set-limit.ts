@@ -22,6 +22,9 @@ export async function setLimit (source: LimitSource, name: string, change: Limit
   checkSetLimit(change)
   const { queue, options } = source.definition(name)
   if (options.limit === undefined) throw new errors.LimitUnknown(name)
+  if (options.limit.ordered && change !== null && change.limit.max !== 1) {
+    throw new errors.OptionClash('setLimit.limit.max', 'limit.ordered', 'Tasks in order run one at a time')
+  }
   const { lanes } = source.queue(queue)
   await source.calls.call(`a change of the limit of task "${name}"`, 'Call it again: it may be changed already.',
     () => lanes.set(name, change === null ? null : change.limit.max))

@@ -4,6 +4,9 @@
 import type { LiveState } from './live-state.ts'
 import type { BlockedBy, TaskState } from '../types.ts'
 
+/** Whether it is a lane that we have made: any producer may have written something else. */
+export const isLane = (lane: unknown): boolean => typeof lane === 'string' && /^\S+ /.test(lane)
+
 /** Null if nothing holds it back. */
 export function blockedBy (
   queue: string, name: string, state: TaskState, { paused, gated }: LiveState, lane: string | undefined

@@ -8,7 +8,7 @@
 import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { blockedBy } from './blocked-by.ts'
+import { blockedBy, isLane } from './blocked-by.ts'
 import { cleanFailedAttempts, toFailedAttempt, type StoredFailedAttempt } from './failed-attempts.ts'
 import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
 import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembership } from './membership.ts'
@@ -187,7 +187,7 @@ function sanitize (stored: StoredTask): StoredTask {
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   if (typeof options.nonce !== 'string') delete options.nonce
-  if (options.lane !== undefined && !/^\S+ /.test(options.lane)) delete options.lane
+  if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
   if (options.flow !== undefined && !isMembership(options.flow)) delete options.flow

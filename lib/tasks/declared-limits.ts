@@ -10,8 +10,8 @@ export class DeclaredLimits {
   readonly #declared = new Map<string, Promise<void>>()
 
   /** Resolves once it is declared. A declaration that failed is tried again by the next call. */
-  declare (name: string, max: number, queue: Queue): Promise<void> {
-    let declared = this.#declared.get(name)
+  declare (name: string, max: number, queue: Queue, again: boolean): Promise<void> {
+    let declared = again ? undefined : this.#declared.get(name)
     if (!declared) {
       declared = queue.lanes.declare(name, max, this.#startedAt)
       declared.catch(() => this.#declared.delete(name))

@@ -230,10 +230,10 @@ export class TaskProducer {
     await this.#send(task, start, () => this.declareLimit(task.name))
   }
 
-  /** Declares the limit of a task, once. */
-  async declareLimit (name: string): Promise<void> {
+  /** Declares the limit of a task: once, or once more. */
+  async declareLimit (name: string, again = false): Promise<void> {
     const definition = this.#registry.definition(name)
-    await this.#limits.declare(name, maxOf(definition), this.#registry.queue(definition.queue))
+    await this.#limits.declare(name, maxOf(definition), this.#registry.queue(definition.queue), again)
   }
 
   /** @param start when `redisTimeout` began, in ms on a clock that is never set */

@@ -83,6 +83,7 @@ t.test('setLimit changes it at run time', async t => {
       await go.promise
     })
     app.tasks.define('free', async () => {})
+    app.tasks.define('ordered', { limit: { ordered: true } }, async () => {})
   })
   const handles = await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
   await until('one runs', () => running === 1)
@@ -101,6 +102,8 @@ t.test('setLimit changes it at run time', async t => {
     await refused('x', change, 'FST_TASKS_PLUGIN_OPTION_INVALID')
   }
   await refused('x', { max: 2 }, 'FST_TASKS_OPTION_UNKNOWN')
+  await refused('ordered', { limit: { max: 2 } }, 'FST_TASKS_OPTION_CLASH')
+  await app.tasks.setLimit('ordered', { limit: { max: 1 } })
 })
 
 t.test('what is wrong is refused', async t => {

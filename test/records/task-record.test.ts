@@ -36,6 +36,13 @@ t.test('a new record has the shape of a Bee-Queue job', async (t) => {
   t.strictSame(JSON.parse(encodeData(undefined)).data, { name: 'a' })
 })
 
+t.test('a lane is one that we have made: another producer may have written anything', async (t) => {
+  for (const lane of ['', ' x', 'x', '\u00a0 x', 5, null, {}, [], ['a b'], { toString: 'a b' }]) {
+    t.notOk('lane' in decode(text({ options: { ...own, lane } })).options, JSON.stringify(lane))
+  }
+  t.equal(decode(text({ options: { ...own, lane: 'a b c' } })).options.lane, 'a b c')
+})
+
 t.test('data comes back as it was given', async (t) => {
   for (const data of [null, 0, '', false, true, -1.5, 'é€😀\u2028\u0000', [], {}, [null, { a: [0, ''] }]]) {
     t.strictSame(carried(data), data)

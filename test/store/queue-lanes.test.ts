@@ -181,6 +181,63 @@ t.test('a failed task that is queued again waits for a slot', async t => {
   t.strictSame((await f.queue.pageOf('waiting', 9)).ids, ['b', 'c', 'a'])
 })
 
+t.test('a task that a plain Bee-Queue worker failed is queued again before anybody freed its slot', async t => {
+  const f = await withLane(t)
+  await f.takeAsBeeQueue()
+  await f.redis.multi().lrem(f.key('active'), 0, 'a').sadd(f.key('failed'), 'a').exec()
+  t.equal(await f.queue.retry('a', text('a'), text('a'), LANE), 'queued')
+  t.strictSame([await f.waiting(), await slots(f)], [['b'], ['b']], 'it does not wait for itself')
+})
+
+t.test('an id of an own choice is used again: what was stored about its limit is forgotten', async t => {
+  const f = await withLane(t)
+  await f.redis.hdel(f.key('jobs'), 'a')
+  await f.queue.add({ id: 'a', text: text('a'), lane: LANE, ownId: true })
+  t.strictSame(await slots(f), ['b'], 'it does not wait for itself')
+  for (const lane of [LANE, undefined]) {
+    const job = { id: 'd', text: text('d'), ownId: true, delay: Date.now() + LONG }
+    await f.queue.add({ ...job, lane: LANE })
+    await f.redis.hdel(f.key('jobs'), 'd')
+    const { delay, ...now } = job
+    await f.queue.add({ ...now, ...lane !== undefined && { lane } })
+    t.notOk((await f.state()).laned)
+    await f.redis.hdel(f.key('jobs'), 'd')
+  }
+})
+
+t.test('an id that has a slot and waits for one: a look at its lane frees the slot', async t => {
+  const f = await withLane(t)
+  await f.redis.srem(f.key(`slots:${LANE}`), 'a')
+  await f.redis.sadd(f.key(`slots:${LANE}`), 'b')
+  await f.redis.lrem(f.key('waiting'), 0, 'a')
+  await sweep(f)
+  t.strictSame([await f.waiting(), await slots(f)], [['b'], ['b']])
+})
+
+t.test('an id is twice in the list of its lane: it is queued once', async t => {
+  const f = await withLane(t, 1, 'a', 'b')
+  await f.redis.rpush(f.key(`lane:${LANE}`), 'b')
+  await f.queue.lanes.set('a', 9)
+  t.strictSame(await f.waiting(), ['a', 'b'])
+})
+
+t.test('more slots than Lua can pass to one call are freed, and their tasks forgotten', async t => {
+  const f = await withLane(t, 10_000)
+  await f.redis.sadd(f.key(`slots:${LANE}`), ...range(1, 9_000))
+  await sweep(f)
+  t.strictSame(await slots(f), ['a', 'b', 'c'])
+})
+
+t.test('a sweep looks at 500 lanes at most, and takes the others the next time', async t => {
+  const f = await withLane(t, 1, 'a')
+  const lanes = range(1, 700).flatMap(name => ['1', `${name} `])
+  await f.redis.zadd(f.key('lanes'), ...lanes)
+  await f.upkeep.sweepLanes()
+  t.equal(await f.redis.zcount(f.key('lanes'), '-inf', 1), 200)
+  await f.upkeep.sweepLanes()
+  t.equal(await f.redis.zcard(f.key('lanes')), 1, 'lanes without tasks are gone')
+})
+
 t.test('the limit can change at run time; of two processes the newer declares it', async t => {
   const f = await withLane(t)
   await f.queue.lanes.declare('a', 9, 0)

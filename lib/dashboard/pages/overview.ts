@@ -47,7 +47,8 @@ export function queueRow ({ root }: PageContext, queue: QueueNumbers): Value[] {
   const count = (state: typeof STATES[number]): Html =>
     html`<a href="${tasksPath(root, state, name)}">${number(counts[state])}</a>`
   return [
-    html`<a href="${root}queues/${encodeURIComponent(name)}">${text(name)}</a>`,
+    html`<a href="${root}queues/${encodeURIComponent(name)}">${text(name)}</a>
+${counts.paused && badge('paused', 'warn')}`,
     count('waiting'), oldestSeconds > 0 && duration(oldestSeconds * 1_000), count('delayed'),
     html`${count('active')} <small>of ${number(slots)}</small>`,
     count('failed'), count('succeeded'), hasNoWorker(queue) ? badge('no worker', 'bad') : number(workers.length)

@@ -39,7 +39,7 @@ const COUNTED: Key[] = [
 
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
-  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused'],
+  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', 'laned'],
   'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE],
   admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE],
   'agree-stall-interval': ['stallInterval'],

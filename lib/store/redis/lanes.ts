@@ -10,6 +10,8 @@ import type { LaneState, QueueLanes } from '../lane-contract.ts'
 
 /** Bounds the calls that are on their way at once. */
 const BATCH = 50
+/** Bounds the lanes that one sweep looks at: the others are next. */
+const MAX_SWEPT = 500
 
 /** Numbers the lanes of a call from 1 on. */
 export class LaneNumbers {
@@ -75,7 +77,7 @@ export class RedisLanes implements QueueLanes {
 
   /** Looks at the lanes whose time has come. */
   async sweepDue (): Promise<void> {
-    for (;;) {
+    for (let swept = 0; swept < MAX_SWEPT; swept += BATCH) {
       const lanes: string[] = await this.run('lanes-due', [], [BATCH])
       await this.#sweep(lanes)
       if (lanes.length < BATCH) return

@@ -57,6 +57,7 @@ if ARGV[2] == '1' then
   local new = {}
   for id in pairs(taken) do new[#new + 1] = id end
   leave(3, new)
+  redis.call('HDEL', KEYS[17], unpack(new))
 end
 if waiting_count > 0 then enter(door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_args > 0 then
@@ -93,32 +94,30 @@ local function limit_of(limits, lane)
   local found = redis.call('HMGET', limits, '!' .. name, name)
   return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
 end
-local function held_slots(slots, ids)
-  local held = 0
+local function free_slots(slots, ids)
+  local freed = 0
   for from = 1, #ids, 1000 do
-    for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-      held = held + is_member
-    end
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
   end
-  return held
+  return freed
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
-  local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
     looked_at = looked_at + 1
-    if waits[i] then found[#found + 1] = ids[i] end
-    waits[i] = false
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
   end
   return found, looked_at
 end
 local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   local lane = string.sub(slots, #prefix + 7)
   local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  local held = #gone > 0 and held_slots(slots, gone) or 0
-  local free = limit_of(gate.limits, lane) - used + held
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
   local admitted, looked_at = next_of(gate.gated, list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -132,10 +131,9 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   enter(door, admitted)
   enter(list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-  if held > 0 then redis.call('SREM', slots, unpack(gone)) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
   if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, lane)
   elseif #admitted + #parked > 0 then
@@ -153,7 +151,10 @@ for i = 3, #ARGV, 4 do
   if is_new == 1 then
     stored[#stored + 1] = id
     if #record >= LARGE then mark_large(KEYS[14]) end
-    if ARGV[2] == '1' then leave(3, { id }) end
+    if ARGV[2] == '1' then
+      leave(3, { id })
+      redis.call('HDEL', KEYS[18], id)
+    end
     if due == '' then
       lanes[number] = lanes[number] or {}
       table.insert(lanes[number], id)
@@ -165,7 +166,7 @@ for i = 3, #ARGV, 4 do
   end
 end
 for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, {})
+  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, ARGV[2] == '1' and ids or {})
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
@@ -199,32 +200,30 @@ local function limit_of(limits, lane)
   local found = redis.call('HMGET', limits, '!' .. name, name)
   return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
 end
-local function held_slots(slots, ids)
-  local held = 0
+local function free_slots(slots, ids)
+  local freed = 0
   for from = 1, #ids, 1000 do
-    for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-      held = held + is_member
-    end
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
   end
-  return held
+  return freed
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
-  local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
     looked_at = looked_at + 1
-    if waits[i] then found[#found + 1] = ids[i] end
-    waits[i] = false
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
   end
   return found, looked_at
 end
 local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   local lane = string.sub(slots, #prefix + 7)
   local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  local held = #gone > 0 and held_slots(slots, gone) or 0
-  local free = limit_of(gate.limits, lane) - used + held
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
   local admitted, looked_at = next_of(gate.gated, list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -238,10 +237,9 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   enter(door, admitted)
   enter(list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-  if held > 0 then redis.call('SREM', slots, unpack(gone)) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
   if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, lane)
   elseif #admitted + #parked > 0 then
@@ -339,32 +337,30 @@ if #KEYS > 23 then
     local found = redis.call('HMGET', limits, '!' .. name, name)
     return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
   end
-  local function held_slots(slots, ids)
-    local held = 0
+  local function free_slots(slots, ids)
+    local freed = 0
     for from = 1, #ids, 1000 do
-      for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-        held = held + is_member
-      end
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
     end
-    return held
+    return freed
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
-    local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
       looked_at = looked_at + 1
-      if waits[i] then found[#found + 1] = ids[i] end
-      waits[i] = false
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
     end
     return found, looked_at
   end
   local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
     local lane = string.sub(slots, #prefix + 7)
     local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    local held = #gone > 0 and held_slots(slots, gone) or 0
-    local free = limit_of(gate.limits, lane) - used + held
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
     local admitted, looked_at = next_of(gate.gated, list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -378,10 +374,9 @@ if #KEYS > 23 then
     enter(door, admitted)
     enter(list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-    if held > 0 then redis.call('SREM', slots, unpack(gone)) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
     if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, lane)
     elseif #admitted + #parked > 0 then
@@ -1726,32 +1721,30 @@ if #KEYS > 21 then
     local found = redis.call('HMGET', limits, '!' .. name, name)
     return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
   end
-  local function held_slots(slots, ids)
-    local held = 0
+  local function free_slots(slots, ids)
+    local freed = 0
     for from = 1, #ids, 1000 do
-      for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-        held = held + is_member
-      end
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
     end
-    return held
+    return freed
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
-    local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
       looked_at = looked_at + 1
-      if waits[i] then found[#found + 1] = ids[i] end
-      waits[i] = false
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
     end
     return found, looked_at
   end
   local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
     local lane = string.sub(slots, #prefix + 7)
     local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    local held = #gone > 0 and held_slots(slots, gone) or 0
-    local free = limit_of(gate.limits, lane) - used + held
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
     local admitted, looked_at = next_of(gate.gated, list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -1765,10 +1758,9 @@ if #KEYS > 21 then
     enter(door, admitted)
     enter(list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-    if held > 0 then redis.call('SREM', slots, unpack(gone)) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
     if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, lane)
     elseif #admitted + #parked > 0 then
@@ -1877,32 +1869,30 @@ if #KEYS > 20 then
     local found = redis.call('HMGET', limits, '!' .. name, name)
     return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
   end
-  local function held_slots(slots, ids)
-    local held = 0
+  local function free_slots(slots, ids)
+    local freed = 0
     for from = 1, #ids, 1000 do
-      for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-        held = held + is_member
-      end
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
     end
-    return held
+    return freed
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
-    local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
       looked_at = looked_at + 1
-      if waits[i] then found[#found + 1] = ids[i] end
-      waits[i] = false
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
     end
     return found, looked_at
   end
   local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
     local lane = string.sub(slots, #prefix + 7)
     local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    local held = #gone > 0 and held_slots(slots, gone) or 0
-    local free = limit_of(gate.limits, lane) - used + held
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
     local admitted, looked_at = next_of(gate.gated, list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -1916,10 +1906,9 @@ if #KEYS > 20 then
     enter(door, admitted)
     enter(list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-    if held > 0 then redis.call('SREM', slots, unpack(gone)) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
     if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, lane)
     elseif #admitted + #parked > 0 then
@@ -1928,7 +1917,7 @@ if #KEYS > 20 then
     return is_empty
   end
   local gate, slots, parked = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }, unpack(KEYS, 21)
-  move_lane(list, gate, ARGV[4], slots, parked, { id }, {})
+  move_lane(list, gate, ARGV[4], slots, parked, { id }, { id })
 else
   enter(list, { id })
 end
@@ -2094,32 +2083,30 @@ if #KEYS > 20 then
     local found = redis.call('HMGET', limits, '!' .. name, name)
     return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
   end
-  local function held_slots(slots, ids)
-    local held = 0
+  local function free_slots(slots, ids)
+    local freed = 0
     for from = 1, #ids, 1000 do
-      for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-        held = held + is_member
-      end
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
     end
-    return held
+    return freed
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
-    local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
       looked_at = looked_at + 1
-      if waits[i] then found[#found + 1] = ids[i] end
-      waits[i] = false
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
     end
     return found, looked_at
   end
   local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
     local lane = string.sub(slots, #prefix + 7)
     local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    local held = #gone > 0 and held_slots(slots, gone) or 0
-    local free = limit_of(gate.limits, lane) - used + held
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
     local admitted, looked_at = next_of(gate.gated, list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -2133,10 +2120,9 @@ if #KEYS > 20 then
     enter(door, admitted)
     enter(list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-    if held > 0 then redis.call('SREM', slots, unpack(gone)) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
     if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, lane)
     elseif #admitted + #parked > 0 then
@@ -2354,48 +2340,36 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-local function is_unfinished(task, jobs, first)
-  if redis.call('HEXISTS', jobs, task) == 0 then return false end
-  for i = first, first + 1 do
-    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
-  end
-  for i = first + 2, first + 5 do
-    if redis.call('ZSCORE', KEYS[i], task) then return false end
-  end
-  return true
-end
 local CHECK_MS = 5000
 local function limit_of(limits, lane)
   local name = string.match(lane, '^%S+')
   local found = redis.call('HMGET', limits, '!' .. name, name)
   return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
 end
-local function held_slots(slots, ids)
-  local held = 0
+local function free_slots(slots, ids)
+  local freed = 0
   for from = 1, #ids, 1000 do
-    for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-      held = held + is_member
-    end
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
   end
-  return held
+  return freed
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
-  local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
     looked_at = looked_at + 1
-    if waits[i] then found[#found + 1] = ids[i] end
-    waits[i] = false
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
   end
   return found, looked_at
 end
 local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   local lane = string.sub(slots, #prefix + 7)
   local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  local held = #gone > 0 and held_slots(slots, gone) or 0
-  local free = limit_of(gate.limits, lane) - used + held
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
   local admitted, looked_at = next_of(gate.gated, list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -2409,10 +2383,9 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   enter(door, admitted)
   enter(list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-  if held > 0 then redis.call('SREM', slots, unpack(gone)) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
   if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, lane)
   elseif #admitted + #parked > 0 then
@@ -2421,8 +2394,29 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   return is_empty
 end
 local gone, slots, list = {}, unpack(KEYS, 14)
-for _, id in ipairs(redis.call('SMEMBERS', slots)) do
-  if not is_unfinished(id, KEYS[1], 2) then gone[#gone + 1] = id end
+local function are_unfinished(page)
+  local unfinished = {}
+  for i = 1, #page do unfinished[i] = true end
+  for key = 2, 3 do
+    for i, is_member in ipairs(redis.call('SMISMEMBER', KEYS[key], unpack(page))) do
+      if is_member == 1 then unfinished[i] = false end
+    end
+  end
+  for _, key in ipairs({ 4, 5, 6, 7, 11 }) do
+    local scores = redis.call('ZMSCORE', KEYS[key], unpack(page))
+    for i = 1, #page do
+      if scores[i] then unfinished[i] = false end
+    end
+  end
+  return unfinished
+end
+local ids = redis.call('SMEMBERS', slots)
+for from = 1, #ids, 1000 do
+  local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+  local unfinished = are_unfinished(page)
+  for i, id in ipairs(page) do
+    if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
+  end
 end
 local gate = { gated = KEYS[11], lanes = KEYS[12], limits = KEYS[13] }
 local size = redis.call('LLEN', list)

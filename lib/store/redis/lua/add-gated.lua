@@ -27,7 +27,10 @@ for i = 3, #ARGV, 4 do
   if is_new == 1 then
     stored[#stored + 1] = id
     if #record >= LARGE then mark_large(KEYS[14]) end
-    if ARGV[2] == '1' then leave(3, { id }) end
+    if ARGV[2] == '1' then
+      leave(3, { id })
+      redis.call('HDEL', KEYS[18], id)
+    end
     if due == '' then
       lanes[number] = lanes[number] or {}
       table.insert(lanes[number], id)
@@ -39,7 +42,7 @@ for i = 3, #ARGV, 4 do
   end
 end
 for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, {})
+  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, ARGV[2] == '1' and ids or {})
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies

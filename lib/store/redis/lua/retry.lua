@@ -23,7 +23,7 @@ local list = door(KEYS[2], KEYS[15], KEYS[16])
 if #KEYS > 20 then
   -- @include lane
   local gate, slots, parked = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }, unpack(KEYS, 21)
-  move_lane(list, gate, ARGV[4], slots, parked, { id }, {})
+  move_lane(list, gate, ARGV[4], slots, parked, { id }, { id })
 else
   enter(list, { id })
 end

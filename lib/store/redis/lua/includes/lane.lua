@@ -14,27 +14,25 @@ local function limit_of(limits, lane)
   return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
 end
 
--- How many of the ids have a slot.
-local function held_slots(slots, ids)
-  local held = 0
+-- Takes the slots of the ids away. Returns how many had one.
+local function free_slots(slots, ids)
+  local freed = 0
   for from = 1, #ids, 1000 do
-    for _, is_member in ipairs(redis.call('SMISMEMBER', slots, unpack(ids, from, math.min(from + 999, #ids)))) do
-      held = held + is_member
-    end
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
   end
-  return held
+  return freed
 end
 
 -- The oldest ids of the list that still wait, at most `free`, and how many ids of the list were looked at.
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
-  local ids, found, looked_at = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
     looked_at = looked_at + 1
-    if waits[i] then found[#found + 1] = ids[i] end
-    waits[i] = false
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
   end
   return found, looked_at
 end
@@ -42,8 +40,8 @@ end
 local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   local lane = string.sub(slots, #prefix + 7)
   local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  local held = #gone > 0 and held_slots(slots, gone) or 0
-  local free = limit_of(gate.limits, lane) - used + held
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
   local admitted, looked_at = next_of(gate.gated, list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -57,10 +55,9 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   enter(door, admitted)
   enter(list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-  if held > 0 then redis.call('SREM', slots, unpack(gone)) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
   if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used - held + #admitted == 0 and size - looked_at + #parked == 0
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, lane)
   elseif #admitted + #parked > 0 then
