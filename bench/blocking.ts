@@ -4,7 +4,8 @@
  * the CPU time of its main thread. The bar is 10 ms of CPU, in most of the rounds.
  *
  * The queue has a million waiting, a million finished, 100,000 running, 100,000 due tasks, 100,000 tasks that plain
- * Bee-Queue workers hold, and a million marks of watchers that lapsed; then there are 200 tasks of 1 MiB.
+ * Bee-Queue workers hold, and a million marks of watchers that lapsed; then there are 200 tasks of 1 MiB, and flows of
+ * 10,000 members.
  */
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
@@ -13,6 +14,7 @@ import { scripts } from '../lib/store/redis/lua.generated.ts'
 import { makeScript } from '../lib/store/redis/run-script.ts'
 import { table } from '../scripts/docs/markdown.ts'
 import { startRedis } from '../scripts/redis.ts'
+import { flows } from './blocking-flows.ts'
 import { mainThreadCpu, redisVersion } from './info.ts'
 import { machine, writeSection } from './section.ts'
 import { median } from './stats.ts'
@@ -198,6 +200,7 @@ async function main (): Promise<boolean> {
   for (let round = 0; round < ROUNDS; round++) {
     await largeQueue()
     await largeTasks()
+    await flows(redis, server.url, measure)
     await measure(LOOP, async () => {
       for (let i = 0; i < 200; i++) await one(() => redis.eval('for i = 1, 2e5 do local _ = i end', 0))
     })

@@ -16,9 +16,15 @@ export interface History {
   record: any
   /** Writes to a terminal or removed record. None is correct. */
   lateWrites: string[]
+  /** The same, of one record: it may have been removed before, and made again. None is correct. */
+  lateWritesOfOne: string[]
+  /** How often a record was made: it may have been removed, and made again. */
+  records: number
   /** How often the task was found stalled. */
   stalls: number
   removed: boolean
+  /** Of the present record. Null if there is none. */
+  status: string | null
 }
 
 export function readAof (dir: string): Map<string, History> {
@@ -56,24 +62,45 @@ function * commands (bytes: Buffer): Generator<string[]> {
 function apply (histories: Map<string, History>, [command, key = '', ...args]: string[]): void {
   const name = `${command!.toUpperCase()} ${key.slice(key.lastIndexOf('}') + 2)}`
   if (name === 'HSET jobs') for (let i = 0; i < args.length; i += 2) write(historyOf(histories, args[i]!), args[i + 1]!)
-  if (name === 'HDEL jobs') for (const id of args) historyOf(histories, id).removed = true
+  if (name === 'HDEL jobs') for (const id of args) remove(historyOf(histories, id))
   if (name === 'HINCRBY stalls') historyOf(histories, args[0]!).stalls++
 }
 
 function historyOf (histories: Map<string, History>, id: string): History {
   let history = histories.get(id)
   if (!history) {
-    history = { terminalStates: [], record: null, lateWrites: [], stalls: 0, removed: false }
+    history = newHistory()
     histories.set(id, history)
   }
   return history
 }
 
+const newHistory = (): History => ({
+  terminalStates: [],
+  record: null,
+  lateWrites: [],
+  lateWritesOfOne: [],
+  records: 0,
+  stalls: 0,
+  removed: false,
+  status: null
+})
+
+function remove (history: History): void {
+  history.removed = true
+  history.status = null
+}
+
 function write (history: History, text: string): void {
   const record = JSON.parse(text)
   const last = history.terminalStates.at(-1)
+  if (history.status === null) history.records++
   if (last) history.lateWrites.push(`${record.status} after ${history.removed ? 'removal' : last}`)
+  if (history.status !== null && isTerminal(history.status)) {
+    history.lateWritesOfOne.push(`${record.status} after ${history.status}`)
+  }
   history.removed = false
+  history.status = record.status
   if (!isTerminal(record.status)) return
   history.terminalStates.push(record.status)
   history.record = record

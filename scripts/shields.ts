@@ -1964,6 +1964,20 @@ const shields: Shield[] = [
     without: '\'[W!\', \'BYLEX\')',
     test: 'flows/sweep'
   },
+  {
+    against: 'who watches a flow of 10,000 members reads it for each few of them that end',
+    file: 'tasks/watched-task.js',
+    shield: 'change !== \'progress\' || wait <= 0',
+    without: 'true',
+    test: 'flows/large'
+  },
+  {
+    against: 'the members of a flow run only when all of it is written',
+    file: 'flows/flow-writer.js',
+    shield: 'this.#ready()',
+    without: 'this.#written.size < members.length ? [] : this.#ready()',
+    test: 'flows/large'
+  },
   // End of: flows
   {
     against: 'Node warns of a Connection header in HTTP/2',

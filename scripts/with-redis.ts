@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { availableParallelism, constants } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { projectRoot, startRedis } from './redis.ts'
 
+const PLAIN_TESTS = pathToFileURL(join(projectRoot(), 'scripts', 'plain-tests.mjs')).href
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 const [command, ...args] = process.argv.slice(2)
@@ -42,7 +44,9 @@ function run (command: string, args: string[], url: string): Promise<number> {
   const bin = join(projectRoot(), 'node_modules', '.bin')
   // By itself tap uses half of the cores.
   const jobs = process.env.TAP_JOBS ?? String(availableParallelism())
-  const env = { ...process.env, TAP_JOBS: jobs, REDIS_URL: url, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` }
+  const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${PLAIN_TESTS}`.trim()
+  const PATH = `${bin}${delimiter}${process.env.PATH ?? ''}`
+  const env = { ...process.env, TAP_JOBS: jobs, REDIS_URL: url, PATH, NODE_OPTIONS }
   const child = spawn(command, args, { stdio: 'inherit', env })
   passSignals(child)
   return new Promise((resolve) => {

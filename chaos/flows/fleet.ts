@@ -22,7 +22,14 @@ export const PRODUCER_DEATHS = deathsAt(PRODUCER_STEPS)
 /** A process from its start to its end, in ms since 1970. */
 export interface ProcessRun { name: string, from: number, to: number | null }
 
-interface Slot { kind: ProcessArguments['kind'], process: DependentProcess, run: ProcessRun, at: number }
+interface Slot {
+  kind: ProcessArguments['kind']
+  process: DependentProcess
+  run: ProcessRun
+  at: number
+  /** When its app was ready. A busy machine takes its time to start one. */
+  readyAt: number
+}
 
 export class FlowFleet {
   readonly runs: ProcessRun[] = []
@@ -35,6 +42,7 @@ export class FlowFleet {
   readonly #random: Random
   readonly #slots: Slot[] = []
   /** Where it begins in the lists of deaths: elsewhere with each seed. */
+  readonly #first
   readonly #turns
   #stopped = false
 
@@ -44,17 +52,23 @@ export class FlowFleet {
     this.#seed = seed
     this.#size = size
     this.#random = random
-    this.#turns = { worker: random.int(0, 99), producer: random.int(0, 99) }
+    this.#first = { worker: random.int(0, 99), producer: random.int(0, 99) }
+    this.#turns = { ...this.#first }
   }
 
   async start (workers: number): Promise<void> {
     await Promise.all(Array.from({ length: workers + 1 }, (_, i) => this.#spawn(i === 0 ? 'producer' : 'worker', i)))
   }
 
+  /** In turn, and then those that nobody has come to. */
   #deathOf (kind: ProcessArguments['kind']): Death | null {
     const deaths = kind === 'worker' ? WORKER_DEATHS : PRODUCER_DEATHS
-    const death = deaths[this.#turns[kind]++ % deaths.length]!
-    return this.calm ? null : { ...death, count: this.#random.int(1, 3) }
+    const turn = this.#turns[kind]++
+    const isFirst = turn < this.#first[kind] + deaths.length
+    const died = isFirst ? new Set() : new Set(deathsIn(readLedgers(this.#dir, this.runs)))
+    const left = deaths.filter(death => !died.has(nameOf(death)))
+    const from = left.length > 0 ? left : deaths
+    return this.calm ? null : { ...from[turn % from.length]!, count: isFirst ? this.#random.int(1, 3) : 1 }
   }
 
   async #spawn (kind: ProcessArguments['kind'], at: number): Promise<void> {
@@ -73,12 +87,15 @@ export class FlowFleet {
       pace: this.calm ? 0 : 0.5 * this.#size.calmAfter / this.#size.flows
     }
     const ready = latch()
+    const slot = { kind, run, at, readyAt: Infinity } as Slot
     const onLine = (line: string): void => {
       if (line !== 'ready') console.log(`  ${run.name}: ${line}`)
+      slot.readyAt = Date.now()
       ready.open()
     }
     const process = await startDependent(globalThis.process.execPath, [program, JSON.stringify(args)], { onLine })
-    this.#slots[at] = { kind, process, run, at }
+    slot.process = process
+    this.#slots[at] = slot
     void process.ended.then(() => {
       run.to = Date.now()
       if (!this.#stopped) void this.#spawn(kind, at)
@@ -86,9 +103,14 @@ export class FlowFleet {
     await Promise.race([ready.promise, process.ended])
   }
 
-  /** Kills one that has lived for long enough: it may never come to its step. */
-  killOld (age: number): boolean {
-    const old = this.#slots.filter(({ run }) => run.to === null && Date.now() - run.from > age)
+  /** Kills one that has worked for long enough: it may never come to its step. */
+  killOld (age: number): boolean { return this.#killOne(({ readyAt }) => Date.now() - readyAt > age) }
+
+  /** Kills one that was started before a time. */
+  killEarlier (time: number): boolean { return this.#killOne(({ run }) => run.from < time) }
+
+  #killOne (isIt: (slot: Slot) => boolean): boolean {
+    const old = this.#slots.filter(slot => slot.run.to === null && isIt(slot))
     if (old.length === 0) return false
     process.kill(this.#random.pick(old).process.pid, 'SIGKILL')
     return true
@@ -110,6 +132,10 @@ export function readLedgers (dir: string, runs: ProcessRun[]): LedgerLine[] {
   }))
   return lines.sort((one, other) => one.at - other.at)
 }
+
+/** The steps at which processes were killed. */
+export const deathsIn = (lines: LedgerLine[]): string[] =>
+  lines.flatMap(({ words }) => words[0] === 'died' ? [words.slice(1).join(' ')] : [])
 
 function read (file: string): string[] {
   try {

@@ -31,7 +31,8 @@ export interface Work {
   adds?: number
 }
 
-export type Kind = 'plain' | 'failing' | 'mended' | 'settled' | 'lenient' | 'cancelled' | 'expiring' | 'short-lived'
+export type Kind =
+  'plain' | 'failing' | 'mended' | 'settled' | 'lenient' | 'cancelled' | 'removed' | 'expiring' | 'short-lived'
 
 /** How flows of a kind may end: a cancel may come too late, a retry may never be asked for by a producer that died. */
 export const ENDS: Record<Kind, string[]> = {
@@ -41,6 +42,7 @@ export const ENDS: Record<Kind, string[]> = {
   settled: ['succeeded'],
   lenient: ['failed'],
   cancelled: ['cancelled', 'succeeded'],
+  removed: ['failed'],
   expiring: ['expired', 'succeeded'],
   'short-lived': ['failed']
 }
@@ -58,8 +60,8 @@ export interface PlannedFlow {
 }
 
 const KINDS: Kind[] = [
-  'plain', 'plain', 'plain', 'plain', 'failing', 'mended', 'mended', 'settled', 'lenient', 'cancelled', 'expiring',
-  'short-lived'
+  'plain', 'plain', 'plain', 'plain', 'failing', 'mended', 'mended', 'settled', 'lenient', 'cancelled', 'removed',
+  'expiring', 'short-lived'
 ]
 
 export function planFlow (seed: number, i: number): PlannedFlow {
@@ -93,6 +95,8 @@ const FINALLY: FlowOptions = {
 function optionsOf (kind: Kind): FlowOptions {
   if (kind === 'lenient') return { failFast: false }
   if (kind === 'expiring') return { expires: 50 }
+  // Those whose producer died before it removed a member.
+  if (kind === 'removed') return { lifetime: 20_000 }
   return kind === 'short-lived' ? { lifetime: 1_000 } : {}
 }
 
@@ -116,13 +120,14 @@ function shapeOf (kind: Kind, { random, member, adds }: Parts): FlowShape<any, a
       dependsOn: { b: ['a'], d: ['c'] }
     })
     case 'cancelled': return chain(group(...many(4), member({ ms: 200 })), group(...many(4)), callback())
+    case 'removed': return chain(group(member({}, { delay: 60_000 }), ...many(4)), callback())
     case 'expiring': return chain(member({ ms: 60 }), group(...many(3)), callback())
     case 'short-lived': return chain(member(), member({ ms: 30_000 }), callback())
   }
 }
 
 const wide = (member: Parts['member'], callback: () => Signature): FlowShape<any, any> =>
-  chain(group(...Array.from({ length: 60 }, () => member())), callback())
+  chain(group(...Array.from({ length: 90 }, () => member())), callback())
 
 function anyShape ({ random, member, adds }: Parts, callback: () => Signature): FlowShape<any, any> {
   const first = member({ adds })

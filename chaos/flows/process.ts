@@ -38,8 +38,16 @@ if (death) {
   })
 }
 
-async function handle ({ ms, fails, reads, adds = 0 }: Work, task: TaskContext): Promise<number> {
+async function handle (work: Work, task: TaskContext): Promise<number> {
   write('start', task.id)
+  try {
+    return await carryOut(work, task)
+  } finally {
+    write('over', task.id)
+  }
+}
+
+async function carryOut ({ ms, fails, reads, adds = 0 }: Work, task: TaskContext): Promise<number> {
   const isFirst = !/-\d+$/.test(task.id.slice(task.id.indexOf('.')))
   for (let i = 0; i < adds; i++) await task.flow!.add(`more${i}`, signature({ ms: 0, fails: 'never' }))
   if (reads) await task.results()
@@ -84,12 +92,16 @@ async function enqueue (i: number): Promise<void> {
 /** What its users do with a flow. */
 async function lookAfter (i: number): Promise<void> {
   const { id, kind, cancelAfter } = planFlow(seed, i)
-  if (kind !== 'cancelled' && kind !== 'mended') return
+  if (kind !== 'cancelled' && kind !== 'mended' && kind !== 'removed') return
   if (kind === 'cancelled') await sleep(cancelAfter)
   for (;;) {
     const state = await app.tasks.status(id).then(record => record?.state ?? 'gone', () => 'unknown')
     if (state === 'succeeded' || state === 'cancelled' || state === 'gone') return
     if (kind === 'cancelled') await app.tasks.cancel(id).catch(() => {})
+    if (kind === 'removed') {
+      if (state === 'failed') return
+      await app.tasks.remove(`${id}.0`).catch(() => {})
+    }
     if (kind === 'mended' && state === 'failed') await app.tasks.retry(id).catch(() => {})
     await sleep(100)
   }

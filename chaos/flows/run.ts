@@ -34,7 +34,7 @@ export async function run (
     let left = ['not looked at']
     while (Date.now() < end) {
       await sleep(LOOK_MS)
-      if (fleet.killOld(Date.now() - calm)) continue // those from before
+      if (fleet.killEarlier(calm)) continue
       if (toldFlows(dir, fleet.runs).length < size.flows) continue
       left = await keysLeft(client)
       if (left.length === 0) break

@@ -149,9 +149,11 @@ queryCommand('list',
   .option('--cursor <cursor>', 'continue where the page before ended')
   .action((flags: ConnectFlags & ListFlags) => query(flags, connection => list(connection, flags)))
 
-queryCommand('status <id>', 'everything that is known about a task')
+queryCommand('status <id>', 'everything that is known about a task; of a flow its members too, as a tree')
   .addOption(queueOfTask())
   .option('--full', 'also its data, and the stack of its last failure')
+  .option('-n, --limit <number>', 'how many members of a flow, up to 1000', integer, listDefaults.limit)
+  .option('--cursor <cursor>', 'continue with the members of a flow where the page before ended')
   .action((id: string, flags: ConnectFlags & StatusFlags) =>
     query(flags, connection => status(connection, id, flags)))
 

@@ -47,8 +47,8 @@ export class ChangeWatcher {
    * Calls back at each change, and whenever a change may have been missed.
    * @throws FST_TASKS_REDIS_UNAVAILABLE, FST_TASKS_CLOSED
    */
-  async watch (id: string, queue: Queue, onChange: () => void): Promise<Watch> {
-    const task = this.#taskOf(queue, id)
+  async watch ({ record: { id }, queue, stored }: FoundTask, onChange: () => void): Promise<Watch> {
+    const task = this.#taskOf(queue, id, stored.options.graph !== undefined)
     const end = task.join(onChange)
     try {
       await this.#calls.call(`a subscription to task "${id}"`, TRY_AGAIN, () => task.ready)
@@ -59,7 +59,7 @@ export class ChangeWatcher {
     return { end, hasChangedSince: found => task.hasChangedSince(found), readAfter: found => task.readAfter(found) }
   }
 
-  #taskOf (queue: Queue, id: string): WatchedTask {
+  #taskOf (queue: Queue, id: string, isFlow: boolean): WatchedTask {
     if (this.#watched.size === 0) this.#start()
     const tasks = this.#watched.get(queue) ?? new Map<string, WatchedTask>()
     this.#watched.set(queue, tasks)
@@ -67,7 +67,8 @@ export class ChangeWatcher {
     if (!task) {
       task = new WatchedTask({
         read: () => this.#read(queue, id),
-        listen: onChange => this.#listen(queue, id, onChange),
+        listen: onMessage => this.#listen(queue, id, onMessage),
+        isFlow,
         onLeft: () => this.#drop(queue, id)
       })
       tasks.set(id, task)
@@ -75,8 +76,8 @@ export class ChangeWatcher {
     return task
   }
 
-  async #listen (queue: Queue, id: string, onChange: () => void): Promise<() => void> {
-    const end = await this.#pubSub.listen(queue.changeChannel(id), onChange)
+  async #listen (queue: Queue, id: string, onMessage: (change: string) => void): Promise<() => void> {
+    const end = await this.#pubSub.listen(queue.changeChannel(id), onMessage)
     await this.#markInThisTick(queue, id)
     return end
   }

@@ -250,7 +250,7 @@ export class TaskLookup implements HandleSource {
 
   /** See `ChangeWatcher.watch`. */
   watch (found: FoundTask, onChange: () => void): Promise<Watch> {
-    return this.#watcher.watch(found.record.id, found.queue, onChange)
+    return this.#watcher.watch(found, onChange)
   }
 
   /** See `HandleSource.beginWait`. The watcher knows a wait only after the first read of its task. */

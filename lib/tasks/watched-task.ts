@@ -2,16 +2,19 @@
  * A task that callers of this process wait for, however many: they share its subscription, its mark in the store, and
  * one read of its record for each change.
  */
-import { endOfTurn } from '../timers.ts'
+import { clearTimeout, endOfTurn, setTimeout, uptime } from '../timers.ts'
 import { nextOrder, type FoundTask } from './found-task.ts'
 
 /** So many callers go on in one turn of the event loop. */
 const AT_ONCE = 100
+/** Each member of a flow changes how far the flow is. That is read at most this often, in ms. */
+const FLOW_PROGRESS_MS = 250
 
 export interface WatchedTaskOptions {
   read: () => Promise<FoundTask | null>
   /** Subscribes to the task, and marks it. Resolves with a function that ends it. */
-  listen: (onChange: () => void) => Promise<() => void>
+  listen: (onMessage: (change: string) => void) => Promise<() => void>
+  isFlow: boolean
   /** The last caller has left. */
   onLeft: () => void
 }
@@ -25,10 +28,13 @@ export class WatchedTask {
   #readAt = 0
   #reading: Promise<FoundTask | null> | null = null
   #isRefreshing = false
+  /** By `uptime()`. */
+  #lastRead = -Infinity
+  #progress: NodeJS.Timeout | undefined
 
   constructor (options: WatchedTaskOptions) {
     this.#options = options
-    this.#listening = options.listen(() => this.changed())
+    this.#listening = options.listen(change => this.#hear(change))
     // It may have changed since the callers read it.
     void this.#listening.then(() => this.changed())
   }
@@ -42,6 +48,7 @@ export class WatchedTask {
     return () => {
       if (!this.#listeners.delete(onChange) || this.#listeners.size > 0) return
       this.#options.onLeft()
+      clearTimeout(this.#progress)
       void this.#listening.then(end => end())
     }
   }
@@ -56,14 +63,24 @@ export class WatchedTask {
 
   #read (): Promise<FoundTask | null> {
     this.#readAt = nextOrder()
+    this.#lastRead = uptime()
     const reading = this.#options.read()
     this.#reading = reading
     reading.catch(() => { if (this.#reading === reading) this.#reading = null }) // whoever comes next reads again
     return reading
   }
 
+  /** The end of a flow is read at once. */
+  #hear (change: string): void {
+    const wait = this.#lastRead + FLOW_PROGRESS_MS - uptime()
+    if (!this.#options.isFlow || change !== 'progress' || wait <= 0) return this.changed()
+    this.#progress ??= setTimeout(() => this.changed(), wait)
+  }
+
   /** Reads it again, and calls back. */
   changed (): void {
+    clearTimeout(this.#progress)
+    this.#progress = undefined
     this.#changedAt = nextOrder()
     if (this.#listeners.size > 0) void this.#refresh()
   }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { chain, group } from '../../lib/plugin.ts'
 import { commandsWith } from '../support/command.ts'
 import { build, latch, randomPrefix, reaches } from '../support/helpers.ts'
 
@@ -36,6 +37,38 @@ t.test('status: the record, with --full also data and stack; exit code 2 if ther
   const notFound = /There is no task with the id "nowhere".*\[FST_TASKS_NOT_FOUND\]\n +looked for in .*, queues default\n$/
   t.match(unknown, { code: 2, out: '', err: notFound })
   t.match(unknownJson, { code: 2, out: 'null\n' })
+})
+
+t.test('status of a flow: its members as a tree, in pages; --json too', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => {
+    app.tasks.define('good', () => 1)
+    app.tasks.define('bad', { retries: 0 }, () => { throw new Error('no paper') })
+  })
+  const member = (task: string): any => ({ kind: 'signature', task, data: null, options: {} })
+  const shape = chain(member('good'), group(member('good'), chain(member('bad'), member('good'))))
+  const { id } = await app.tasks.enqueueFlow(shape)
+  await app.tasks.startWorker()
+  await reaches(app, id, 'failed')
+  const status = (...args: string[]) => commandsWith(t, '.', ['--prefix', prefix])('status', id, ...args)
+  const [all, first, rest] = await Promise.all([
+    status(), status('--limit', '1', '--json'), status('--cursor', '3')
+  ])
+  t.equal(all!.code, 0)
+  t.match(all!.out, /^name +flow$/m)
+  const rows = all!.out.split('\n')
+  const tree = rows.slice(rows.findIndex(row => row.startsWith('MEMBER')) + 1, -1)
+  const indent = /^ */
+  t.same(tree.map(row => indent.exec(row)![0] + row.trim().split(/ {2,}/).slice(0, 4).join(' ')), [
+    '0 good default succeeded', '1', '  0 good default succeeded', '  1', '    0 bad default failed',
+    '    1 good default cancelled'
+  ])
+  t.match(all!.out, /failed.*no paper$/m)
+  const { members, name } = JSON.parse(first!.out)
+  t.match({ name, members }, { name: 'flow', members: { tasks: [{ flow: { id, key: '0' } }], cursor: '1' } })
+  t.equal(members.tasks.length, 1)
+  t.match(rest!.out, /^1\n {2}1\n {4}1 +good/m)
+  t.notMatch(rest!.out, /no paper$/m)
 })
 
 t.test('cancel: a waiting task, one that runs elsewhere, a finished one, none', async t => {

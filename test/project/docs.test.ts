@@ -57,6 +57,21 @@ t.test('README.md is short, and has one command for the demo and one for the tes
   t.same([...readme.matchAll(/^npm ci && (.+)$/gm)].map(match => match[1]), ['npm run demo', 'npm test'])
 })
 
+t.test('the speeds of docs/comparison.md are those of the last run', async t => {
+  const [, table] = /^\| Jobs that do nothing[^\n]*\n[^\n]*\n((?:\|.*\n)+)/m.exec(read('docs/comparison.md'))!
+  const rows = table!.trimEnd().split('\n').map(row => row.split('|').map(cell => cell.trim()).slice(1, -1))
+  const inPage: Record<string, string> =
+    { 'BullMQ 6': 'BullMQ', 'Bee-Queue 2, no results': 'raw Bee-Queue', 'Celery 5': 'Celery' }
+  const benchmarks = read('docs/internals/benchmarks.md')
+  for (const [name, ...figures] of rows) {
+    for (const [i, concurrency] of [1, 10, 100].entries()) {
+      const [, section] = benchmarks.split(`### Processed a second, concurrency ${concurrency}\n`)
+      const row = `| ${inPage[name!] ?? name} | ${figures[i]} |`
+      t.ok(section!.split('###', 1)[0]!.includes(row), `${row} at ${concurrency}`)
+    }
+  }
+})
+
 // fastify-cli refuses an async plugin with one.
 t.test('an app that a page or an example shows takes two arguments', async t => {
   const files = readdirSync('examples', { recursive: true, encoding: 'utf8' })

@@ -1,14 +1,15 @@
 /**
  * Counts what Redis is asked.
  */
+import { randomUUID } from 'node:crypto'
 import { createConnection } from 'node:net'
 import type { Test } from 'tap'
 import { script } from '../../lib/store/redis/run-script.ts'
-import { REDIS_URL, until } from './helpers.ts'
+import { connect, REDIS_URL, until } from './helpers.ts'
 import type { ScriptName } from '../../lib/store/redis/lua.generated.ts'
 
 /** How often a script has been called for a task, from now on. A socket: ioredis cannot read the replies of MONITOR. */
-export async function countCalls (t: Test, name: ScriptName, id: string): Promise<() => number> {
+export async function countCalls (t: Test, name: ScriptName, id: string): Promise<() => Promise<number>> {
   const { hostname, port } = new URL(REDIS_URL)
   const socket = createConnection({ host: hostname, port: Number(port) })
   t.teardown(() => socket.destroy())
@@ -17,5 +18,12 @@ export async function countCalls (t: Test, name: ScriptName, id: string): Promis
   socket.write('MONITOR\r\n')
   await until('the server tells what it is asked', () => text.startsWith('+OK'))
   const { sha } = script(name)
-  return () => text.split('\n').filter(line => line.includes(sha) && line.includes(id)).length
+  const client = connect(t)
+  return async () => {
+    // The server lists its commands later than it answers them.
+    const mark = randomUUID()
+    await client.echo(mark)
+    await until('all commands so far are listed', () => text.includes(mark))
+    return text.split('\n').filter(line => line.includes(sha) && line.includes(id)).length
+  }
 }

@@ -1,26 +1,36 @@
 /**
- * `fastify-tasks status ID`: everything that is known about one task.
+ * `fastify-tasks status ID`: everything that is known about one task; of a flow its members too, page by page.
  */
 import * as errors from '../../errors.ts'
 import { EXIT, printError } from '../exit.ts'
+import { printTree } from '../flow-tree.ts'
 import { paint, printFields, printJson, printErr } from '../output.ts'
 import { span } from '../../schedules/in-words.ts'
 import { ago, toJsonLine, cleanText, oneLine } from '../text.ts'
 import type { PluginInstance } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
-import type { TaskRecord } from '../../types.ts'
+import type { TaskPage, TaskRecord } from '../../types.ts'
 
 export interface TaskFlags { queue?: string, json?: boolean }
-export interface StatusFlags extends TaskFlags { full?: boolean }
+export interface StatusFlags extends TaskFlags { full?: boolean, limit: number, cursor?: string }
 
 /** Returns the exit code. */
 export async function status (connection: TaskConnection, id: string, flags: StatusFlags): Promise<number> {
   const found = await find(connection, id, flags.queue)
   if (!found) return await reportUnknown(connection, id, flags.json)
   const record: TaskRecord = { ...found.record, ...(flags.full ? await readHidden(found) : {}) }
-  if (flags.json) printJson(record)
+  const members = await membersOf(found, flags)
+  if (flags.json) printJson(members ? { ...record, members } : record)
   else printAll(record)
+  if (members && !flags.json) printTree(members)
   return EXIT.done
+}
+
+/** A page of the members of a flow. Null for a task, also for one that is a member. */
+async function membersOf (
+  { registered: { tasks }, record: { id, flow } }: FoundRecord, { limit, cursor }: StatusFlags
+): Promise<TaskPage | null> {
+  return flow === null || flow.key !== null ? null : tasks.list({ flow: id, limit, cursor })
 }
 
 interface FoundRecord { registered: PluginInstance, record: TaskRecord }
