@@ -57,7 +57,7 @@ const shields: Shield[] = [
   },
   {
     against: 'an id that is twice in the list of its lane is queued twice',
-    file: 'store/redis/lua/settle.lua',
+    file: 'store/redis/lua/sweep-lane.lua',
     shield: 'seen[ids[i]] = true',
     without: '',
     test: 'store/queue-lanes'
