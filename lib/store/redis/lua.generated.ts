@@ -2,15 +2,14 @@
 /* eslint-disable */
 export const scripts = {
   'add': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
-end
-local function door(waiting, parked, paused)
-  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -59,7 +58,10 @@ if ARGV[2] == '1' then
   leave(3, new)
   redis.call('HDEL', KEYS[17], unpack(new))
 end
-if waiting_count > 0 then enter(door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
+if waiting_count > 0 and enter(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[16], '') == 1 then
+  enter(KEYS[15], waiting)
+  redis.call('DEL', KEYS[2])
+end
 if delayed_args > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local head = redis.call('ZRANGE', KEYS[3], 0, 0)
@@ -69,9 +71,11 @@ return replies`,
   'add-gated': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -184,9 +188,11 @@ return (#ARGV - 2) / 2`,
   'admit': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -300,9 +306,11 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -491,9 +499,11 @@ local function renew_lease(leases, tick, worker)
   return before > now - 5 and before <= now
 end
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1305,9 +1315,11 @@ return page`,
   'pause': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1399,9 +1411,11 @@ if #flows > 0 then
 end
 return removed + #flows`,
   'purge': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1542,9 +1556,11 @@ return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1644,9 +1660,11 @@ local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1696,9 +1714,11 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1796,9 +1816,11 @@ local kept = renew_lease(KEYS[1], KEYS[2], ARGV[1])
 for i = 1, 5, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end
 return { kept and 1 or 0, redis.call('EXISTS', KEYS[4]) }`,
   'resume': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1840,9 +1862,11 @@ local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1985,9 +2009,11 @@ local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -2193,9 +2219,11 @@ if exists(KEYS[14]) then publish_outcomes() end
 for i = 1, events_count do redis.pcall('PUBLISH', ARGV[1] .. 'events', events[i]) end
 return replies`,
   'sweep': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -2330,9 +2358,11 @@ return { more and string.format('%.0f %s %d', tick, cursor, kept) or '', wait(),
   'sweep-lane': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -2426,9 +2456,11 @@ return not is_empty and left > 0 and left < size and 1 or 0`,
   'tick': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)

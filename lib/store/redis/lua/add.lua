@@ -12,7 +12,6 @@ Guarantee: all tasks are stored. If Redis refuses the first write (out of memory
 may have been used before: nothing that is left over from that task touches the new one.
 ]]
 -- @include enter
--- @include door
 -- @include leave
 -- @include large
 local ids, records, taken = {}, {}, {}
@@ -54,7 +53,11 @@ if ARGV[2] == '1' then
   leave(3, new)
   redis.call('HDEL', KEYS[17], unpack(new))
 end
-if waiting_count > 0 then enter(door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
+-- During a pause waiting is empty, or a claim is about to move what is in it: only if it was empty there is a doubt.
+if waiting_count > 0 and enter(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[16], '') == 1 then
+  enter(KEYS[15], waiting)
+  redis.call('DEL', KEYS[2])
+end
 if delayed_args > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   -- Workers set a timer for the first delayed task: they must know if another one is now the first.
