@@ -16,7 +16,7 @@ import type { Size } from './flows/plan.ts'
 import { Random } from './random.ts'
 import { startRedis } from '../scripts/redis.ts'
 
-const full: Size = { flows: 2_000, workers: 4, faults: 16, calmAfter: 170_000, limit: 90_000 }
+const full: Size = { flows: 2_000, workers: 4, faults: 16, calmAfter: 130_000, limit: 150_000 }
 const quick: Size = { flows: 120, workers: 3, faults: 3, calmAfter: 12_000, limit: 28_000 }
 
 const { values } = parseArgs({

@@ -7,7 +7,9 @@ import * as errors from './errors.ts'
 import { checkWhere } from './options.ts'
 import { RECORD_FOR } from './tasks/handle.ts'
 import { runInRequest } from './tasks/request-context.ts'
+import { promote, reschedule } from './tasks/due.ts'
 import { counts, list, purge, workers } from './tasks/listing.ts'
+import { changeMany, count } from './tasks/many.ts'
 import { signature } from './flows/shapes.ts'
 import { pause, resume } from './limits/pause.ts'
 import { setLimit } from './limits/set-limit.ts'
@@ -18,10 +20,11 @@ import type { TestClock } from './testing/test-clock.ts'
 import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
-  AdvanceOptions, CancelOutcome, DefineOptions, Drained, DrainOptions, EnqueueItem, EnqueueOptions, FastifyTasks,
-  FlowListOptions, HistoryOptions, HistoryPoint, LimitChange, ListOptions, PauseTarget, PurgeOptions, QueueCounts,
-  RemoveOutcome, RetryOutcome, Schedules, SignatureArguments, Task, TaskHandle, TaskHandler, TaskHookName, TaskPage,
-  TaskRecord, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  AdvanceOptions, CancellableState, CancelOutcome, CountOptions, DefineOptions, Drained, DrainOptions, EnqueueItem,
+  EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, LimitChange, ListOptions, ManyOptions,
+  ManyResult, PauseTarget, PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions,
+  RescheduleOutcome, RetryFilter, RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter, TaskHandle,
+  TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -131,6 +134,32 @@ class ScopedTasks implements FastifyTasks {
   resume (target: PauseTarget): Promise<boolean> { return resume(this.#registry, target) }
   setLimit (name: string, change: LimitChange | null): Promise<void> {
     return setLimit(this.#registry, name, change)
+  }
+
+  async promote (id: string, where?: WhereOptions): Promise<PromoteOutcome> {
+    return promote(this.#registry, id, queueOf(where))
+  }
+
+  async reschedule (id: string, options: RescheduleOptions): Promise<RescheduleOutcome> {
+    return reschedule(this.#registry, id, options)
+  }
+
+  async count (filter: TaskFilter, options: CountOptions = {}): Promise<number> {
+    return count(this.#registry, filter, options)
+  }
+
+  async retryMany (filter: RetryFilter = {}, options: ManyOptions = {}): Promise<ManyResult> {
+    return changeMany(this.#registry, 'retryMany', filter, options)
+  }
+
+  async cancelMany (filter: TaskFilter<CancellableState>, options: ManyOptions = {}): Promise<ManyResult> {
+    return changeMany(this.#registry, 'cancelMany', filter, options)
+  }
+
+  async removeMany (
+    filter: TaskFilter<Exclude<TaskState, 'active'>>, options: ManyOptions = {}
+  ): Promise<ManyResult> {
+    return changeMany(this.#registry, 'removeMany', filter, options)
   }
 
   purge (queue: string, options: PurgeOptions = {}): Promise<number> { return purge(this.#registry, queue, options) }

@@ -2,6 +2,8 @@
  * Every public error, with a code that does not change. A message says what was wrong, what was expected, what came,
  * and how to correct it. docs/reference/errors.md is generated from here, with the comments as titles.
  */
+import { describeValue } from './describe.ts'
+import type { SnoozeOptions } from './types.ts'
 import fastifyError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
 
 /** The arguments of a constructor fill the places of the message. A last argument `{ cause }` is the cause. */
@@ -79,8 +81,8 @@ export const DataTooLarge = createError('FST_TASKS_DATA_TOO_LARGE',
   'The data of task "%s" is %d bytes of JSON, more than maxDataSize (%d). ' +
   'Store it elsewhere and pass its address, or raise maxDataSize', 413)
 export const CursorInvalid = createError('FST_TASKS_CURSOR_INVALID',
-  'The cursor of list() is none, or that of another list. Pass the cursor of the page before, with the same state, ' +
-  'queue and name, or leave it out for the first page', 400)
+  'The cursor is none, or that of another call. Pass the cursor of the call before, with the same filter (state, ' +
+  'queue, name and so on), or leave it out to begin', 400)
 export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
   'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
   'Call reply.accepted(await task.enqueue(data))', 500)
@@ -177,6 +179,8 @@ export const InstanceUnknown = createError('FST_TASKS_INSTANCE_UNKNOWN',
   'The app registers fastify-tasks under the names %s; got %s. Name one of them: --instance %s', 500)
 export const PurgeUnconfirmed = createError('FST_TASKS_PURGE_UNCONFIRMED',
   'This would remove %s, and there is no terminal to confirm it. Give --yes', 500)
+export const Unconfirmed = createError('FST_TASKS_UNCONFIRMED',
+  'This would %s, and there is no terminal to confirm it. Give --yes', 500)
 export const DevInProduction = createError('FST_TASKS_DEV_IN_PRODUCTION',
   'NODE_ENV is production, but "fastify-tasks dev" is for development. ' +
   'Start the app as you do in production, and its worker with: fastify-tasks worker -A %s', 500)
@@ -218,6 +222,27 @@ const UnrecoverableBase = createError('FST_TASKS_UNRECOVERABLE',
 export class Unrecoverable extends UnrecoverableBase {
   constructor (message = 'Another attempt would not help', options?: { cause?: unknown }) {
     super(...(options && 'cause' in options ? [message, options] : [message]))
+  }
+}
+
+export const SnoozeInvalid = createError('FST_TASKS_SNOOZE_INVALID',
+  'Snooze needs a delay in ms, or delayUntil, a Date or ms since 1970, but got %s. ' +
+  'For example new Snooze({ delay: 60000 })', 500)
+const SnoozeBase = createError('FST_TASKS_SNOOZED',
+  'The task comes back later', 500)
+
+/** A handler throws it to have its task come back later. No attempt is spent. */
+export class Snooze extends SnoozeBase {
+  /** What is read of it, also in another thread: ms, or a Date. */
+  readonly retryAfter: number | Date
+
+  constructor (options: SnoozeOptions = { delay: 1_000 }) {
+    super()
+    const { delay, delayUntil } = options ?? {}
+    const until = delayUntil === undefined ? undefined : new Date(delayUntil)
+    const wait = until ?? delay
+    if (!(Number(wait) >= 0) || (delay !== undefined && until)) throw new SnoozeInvalid(describeValue(options))
+    this.retryAfter = wait!
   }
 }
 

@@ -11,6 +11,9 @@ export {
 } from './options/check.ts'
 export { checkPause, checkSetLimit } from './options/limits.ts'
 export { checkHistory } from './options/history.ts'
+export {
+  checkFilter, checkMany, checkReschedule, manyStates, type CheckedFilter, type ManyCall
+} from './options/operations.ts'
 export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { dashboardDefaults, dashboardSettings, type DashboardSettings } from './options/dashboard.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'

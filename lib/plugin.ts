@@ -196,11 +196,13 @@ function startEmbeddedWorker (fastify: FastifyInstance, registry: AppTasks, work
 
 const plugin = fp(fastifyTasks as FastifyPluginAsync<TasksOptions>, { fastify: '5.x', name: 'fastify-tasks' })
 
+const shapes = { chain, group, chord, flow }
+
 /** `require('fastify-tasks')` returns this. It sees no named exports: what CommonJS users need is a property. */
-const tasks = Object.assign(plugin, { Unrecoverable: errors.Unrecoverable, errors, chain, group, chord, flow })
+const tasks = Object.assign(plugin, { Unrecoverable: errors.Unrecoverable, Snooze: errors.Snooze, errors, ...shapes })
 
 export default tasks
 export { tasks, tasks as fastifyTasks, errors, tasks as 'module.exports' }
 export { chain, chord, flow, group } from './flows/shapes.ts'
-export const { Unrecoverable } = errors
+export const { Unrecoverable, Snooze } = errors
 export type * from './types.ts'

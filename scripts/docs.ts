@@ -43,7 +43,15 @@ export async function generatedPages (): Promise<Map<string, string>> {
     const text = pages.get(page) ?? readFileSync(page, 'utf8')
     pages.set(page, withSection(text, section, await make()))
   }
+  pages.set('examples/deployment/users.acl', aclFile())
   return pages
+}
+
+/** The rule of docs/guides/redis.md, as a file that Redis loads. */
+function aclFile (): string {
+  const [, rule] = /ACL SETUSER (app on >password [^`]*)\n```/.exec(readFileSync('docs/guides/redis.md', 'utf8'))!
+  const app = rule!.replaceAll(/\s+/g, ' ').replace('>password', '>change-me')
+  return `user default off\nuser ${app}\n`
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {

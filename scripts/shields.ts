@@ -214,8 +214,8 @@ const shields: Shield[] = [
   {
     against: 'ioredis runs a claim twice whose reply was lost',
     file: 'worker/claimer.js',
-    shield: 'queue.claim(this.#stopped ? 0 : room, token, again)',
-    without: 'queue.claim(this.#stopped ? 0 : room, token + Math.random(), false)',
+    shield: 'queue.claim(this.#stopped ? 0 : asked, token, again)',
+    without: 'queue.claim(this.#stopped ? 0 : asked, token + Math.random(), false)',
     test: 'faults/outage'
   },
   {
@@ -960,7 +960,7 @@ const shields: Shield[] = [
   {
     against: 'a purge without confirmation',
     file: 'cli/commands/purge.js',
-    shield: 'if (!yes && !await confirmed(what))',
+    shield: /if \(!yes && !await confirmed\(.+\)\)/,
     without: 'if (false)',
     test: 'cli/purge'
   },
@@ -1509,7 +1509,7 @@ const shields: Shield[] = [
     file: 'schedules/calendar.js',
     shield: 'if (!this.#isRepeated(next))',
     without: 'if (true)',
-    test: 'schedules/calendar'
+    test: 'schedules/clock-changes'
   },
   // Plain Bee-Queues beside ours, prefetched tasks behind one that computes, tasks that end their worker.
   {
@@ -1532,6 +1532,63 @@ const shields: Shield[] = [
     shield: 'if ARGV[5] then',
     without: 'if false then',
     test: 'store/interop'
+  },
+
+  {
+    against: 'a task that ends its worker takes those beside it to their last stall',
+    file: 'worker/suspects.js',
+    shield: 'jobs[0].stalls < maxStalls',
+    without: 'true',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the same in another queue of the process',
+    file: 'worker/solitude.js',
+    shield: 'if (member.held() > 0)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a claim does not say how often its task stalled',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'then reply[6] = stalls end',
+    without: 'then end',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'the worker claims other tasks while a suspect runs',
+    file: 'worker/consumer.js',
+    shield: 'if (solitude.closed)',
+    without: 'if (false)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that was claimed before the suspect starts beside it',
+    file: 'worker/consumer.js',
+    shield: ' && !solitude.closed',
+    without: '',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a task that never ends keeps a suspect, and all other tasks, from running',
+    file: 'worker/suspects.js',
+    shield: 'setTimeout(() => this.#defer(suspect), this.#patience)',
+    without: 'setTimeout(() => {}, this.#patience)',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a suspect never starts where tasks take longer than stallInterval',
+    file: 'worker/suspects.js',
+    shield: 'Math.min(2 * delayMs,',
+    without: 'Math.min(delayMs,',
+    test: 'worker/suspects'
+  },
+  {
+    against: 'a suspect that waits for another task stops its worker for ever',
+    file: 'worker/solitude.js',
+    shield: 'this.#open(); }, next.aloneMs)',
+    without: '; }, next.aloneMs)',
+    test: 'worker/suspects'
   },
 
   // In the hands of a Fastify user
@@ -1978,6 +2035,20 @@ const shields: Shield[] = [
     without: 'this.#written.size < members.length ? [] : this.#ready()',
     test: 'flows/large'
   },
+  {
+    against: 'a member that is just being started is taken for one that was removed, and its flow fails',
+    file: 'flows/flow-sweep.js',
+    shield: 'isStarting ?',
+    without: 'false ?',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'a list of schedules ends after the first page of their places',
+    file: 'schedules/schedule-store.js',
+    shield: 'cursor !== \'0\'',
+    without: 'false',
+    test: 'schedules/schedules'
+  },
   // End of: flows
   {
     against: 'Node warns of a Connection header in HTTP/2',
@@ -2044,6 +2115,57 @@ const shields: Shield[] = [
     without: 'MAX_ATTEMPTS = Infinity',
     test: 'worker/retry'
   },
+  // operations
+  {
+    against: 'a walk begins again when the last task of its page is gone, so it never ends, or takes for ever',
+    file: 'store/redis/lua.generated.js',
+    shield: "local first = score == '' and 0 or index_after()",
+    without: "local first = (redis.call('ZREVRANK', key, after) or -1) + 1",
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a task that fails again is retried again by the same call, or from a cursor that is one step old',
+    file: 'tasks/many.js',
+    shield: 'since <= start && ',
+    without: '',
+    test: 'tasks/many'
+  },
+  {
+    against: 'a task that was queued again after it was read as failed is removed',
+    file: 'store/redis/lua.generated.js',
+    shield: "if ARGV[2] ~= '' and record ~= ARGV[2] then return 'changed' end",
+    without: '',
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a step reads records that do not fit into memory',
+    file: 'store/redis/walk.js',
+    shield: 'bytes += size) > maxBytes',
+    without: 'bytes += size) > Infinity',
+    test: 'tasks/many'
+  },
+  {
+    against: 'a running task whose id is left over in the list of waiting ones counts as waiting',
+    file: 'store/redis/walk.js',
+    shield: "claims[i] ?? ''",
+    without: "''",
+    test: 'tasks/many'
+  },
+  {
+    against: 'a task that a handler puts off has spent an attempt',
+    file: 'attempt/attempt-result.js',
+    shield: "if (failure.error.code === 'FST_TASKS_SNOOZED')",
+    without: 'if (false)',
+    test: 'tasks/due'
+  },
+  {
+    against: 'a task that is to start now starts when its old time has come, or at the next look of a worker',
+    file: 'store/redis/lua.generated.js',
+    shield: "redis.call('ZADD', KEYS[1], 'XX', due, id)",
+    without: '',
+    test: 'tasks/due'
+  },
+  // End of: operations
   // metrics
   {
     against: 'a Redis that is away makes a scrape fail',

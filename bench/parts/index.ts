@@ -2,6 +2,7 @@
 import { backlog } from './backlog.ts'
 import { delayed } from './delayed.ts'
 import { enqueue } from './enqueue.ts'
+import { flows } from './flows.ts'
 import { http } from './http.ts'
 import { latency } from './latency.ts'
 import { memory } from './memory.ts'
@@ -11,7 +12,7 @@ import { workers } from './workers.ts'
 import type { Part } from '../context.ts'
 
 export const parts = {
-  processed, enqueue, latency, memory, workers, backlog, delayed, network, http
+  processed, enqueue, latency, memory, workers, backlog, delayed, flows, network, http
 } satisfies Record<string, Part>
 
 export type PartName = keyof typeof parts

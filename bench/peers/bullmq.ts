@@ -1,6 +1,7 @@
 /** BullMQ 6 with its defaults: finished jobs and their return values stay. */
-import { Queue, Worker } from 'bullmq'
-import { QUEUE, TASK } from '../work.ts'
+import { FlowProducer, Queue, Worker } from 'bullmq'
+import { QUEUE, TASK, type Payload } from '../work.ts'
+import type { FlowJob } from 'bullmq'
 import type { Peer } from './peer.ts'
 
 const connectionOf = (url: string): { host: string, port: number, maxRetriesPerRequest: null } =>
@@ -9,10 +10,13 @@ const connectionOf = (url: string): { host: string, port: number, maxRetriesPerR
 export const bullmq: Peer = {
   async producer (url) {
     const queue = new Queue(QUEUE, { connection: connectionOf(url) })
-    await queue.waitUntilReady()
+    const flows = new FlowProducer({ connection: connectionOf(url) })
+    await Promise.all([queue.waitUntilReady(), flows.waitUntilReady()])
+    const job = (data: Payload): FlowJob => ({ name: TASK, queueName: QUEUE, data })
     return {
       add: data => queue.add(TASK, data),
-      addMany: payloads => queue.addBulk(payloads.map(data => ({ name: TASK, data })))
+      addMany: payloads => queue.addBulk(payloads.map(data => ({ name: TASK, data }))),
+      addChord: (members, callback) => flows.add({ ...job(callback), children: members.map(job) })
     }
   },
 

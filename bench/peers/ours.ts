@@ -1,6 +1,7 @@
 /** fastify-tasks, as compiled from this checkout, in a Fastify app, with its defaults. */
 import Fastify, { type FastifyInstance } from 'fastify'
-import tasks from '../../lib/plugin.ts'
+import tasks, { chord } from '../../lib/plugin.ts'
+import { signature } from '../../lib/flows/shapes.ts'
 import { TASK } from '../work.ts'
 import type { TasksOptions } from '../../lib/types.ts'
 import type { Handler, Peer } from './peer.ts'
@@ -21,7 +22,9 @@ const peer = (options: TasksOptions = {}): Peer => ({
     const app = await openApp({ ...options, redis: url })
     return {
       add: (data, options) => app.tasks.enqueue(TASK, data, options),
-      addMany: (payloads, options) => app.tasks.enqueueMany(TASK, payloads.map(data => ({ data, ...options })))
+      addMany: (payloads, options) => app.tasks.enqueueMany(TASK, payloads.map(data => ({ data, ...options }))),
+      addChord: (members, callback) =>
+        app.tasks.enqueueFlow(chord(members.map(data => signature(TASK, data)), signature(TASK, callback)))
     }
   },
 

@@ -13,6 +13,8 @@ export interface Producer {
   add (data: Payload, options?: EnqueueOptions): Promise<unknown>
   /** Enqueues several tasks with the peer's bulk call. */
   addMany (payloads: Payload[], options?: EnqueueOptions): Promise<unknown>
+  /** Enqueues tasks, and one that runs when all of them have ended. */
+  addChord? (members: Payload[], callback: Payload): Promise<unknown>
 }
 
 export interface WorkerOptions {

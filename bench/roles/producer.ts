@@ -44,6 +44,22 @@ export class ProducerRole {
     return now() - start
   }
 
+  /** Enqueues chords, one after the other. Returns when it began. */
+  async chords ({ count, members }: { count: number, members: number }): Promise<number> {
+    const start = now()
+    for (let i = 0; i < count; i++) {
+      await this.#producer.addChord!(Array.from({ length: members }, () => payload()), payload())
+    }
+    return start
+  }
+
+  /** As many plain tasks, each bulk as large as a chord. */
+  async plain ({ count, members }: { count: number, members: number }): Promise<number> {
+    const start = now()
+    for (let i = 0; i < count; i++) await this.#producer.addMany(Array.from({ length: members + 1 }, () => payload()))
+    return start
+  }
+
   /** Enqueues one at a time, with a pause, so that queue and worker are idle before each task. */
   async paced ({ count, pause }: { count: number, pause: number }): Promise<void> {
     for (let i = 0; i < count; i++) {

@@ -22,7 +22,7 @@ const mailSchema = {
 
 export default async function app (fastify: FastifyInstance, _options: object): Promise<void> {
   await fastify.register(tasks)
-  const { bakeBread, sendEmail } = defineTasks(fastify)
+  const { bakeBread, sendEmail, report } = defineTasks(fastify)
 
   fastify.post('/longtask', async (_request, reply) =>
     reply.accepted(await bakeBread.enqueue()))
@@ -32,6 +32,13 @@ export default async function app (fastify: FastifyInstance, _options: object): 
     const { delay, ...mail } = request.body
     return reply.accepted(await sendEmail.enqueue(mail, { delay: delays[delay] }))
   })
+
+  fastify.post('/report', async (_request, reply) =>
+    reply.accepted(await fastify.tasks.enqueueFlow(report())))
+
+  // The members of a flow, for a bar of each.
+  fastify.get<{ Params: { id: string } }>('/report/:id', async ({ params: { id } }) =>
+    (await fastify.tasks.list({ flow: id })).tasks)
 
   fastify.get('/oven', async (_request, reply) =>
     await fastify.tasks.schedules.get('check-oven') ?? reply.callNotFound())

@@ -1,7 +1,8 @@
-// The tasks of the demo: `bake-bread` takes a while, `send-email` sends a mail, `check-oven` runs every minute.
+// The tasks of the demo: `bake-bread` takes a while, `send-email` sends a mail, `check-oven` runs every minute, and
+// three tasks make a report together, as a workflow.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import type { Task } from 'fastify-tasks'
+import { chain, group, type FlowShape, type Task } from 'fastify-tasks'
 import nodemailer from 'nodemailer'
 
 export interface Mail { to: string, subject: string, body: string }
@@ -26,7 +27,28 @@ const loavesOfABatch = (): number => 6 + Math.floor(Math.random() * 7)
 
 export function defineTasks (fastify: FastifyInstance) {
   scheduleOven(fastify)
-  return { bakeBread: defineBakeBread(fastify), sendEmail: defineSendEmail(fastify) }
+  return { bakeBread: defineBakeBread(fastify), sendEmail: defineSendEmail(fastify), report: defineReport(fastify) }
+}
+
+interface Sales { shop: string, loaves: number[] }
+
+const shops = ['Harbour', 'Market', 'Station']
+
+/** Split, work in parallel, join: the sales of the day are read, added up for each shop, and put together. */
+function defineReport ({ tasks }: FastifyInstance): () => FlowShape {
+  const read = tasks.define('read-sales', async (): Promise<Sales[]> =>
+    shops.map((shop, i) => ({ shop, loaves: Array.from({ length: 8 + 4 * i }, () => Math.floor(Math.random() * 9)) })))
+  const add = tasks.define<{ shop: string }, number, Steps, Sales[]>('add-up-sales', async (data, task) => {
+    const { loaves } = (await task.previous()).find(({ shop }) => shop === data.shop)!
+    for (const current of loaves.keys()) {
+      await task.updateState(data.shop, { current, total: loaves.length })
+      await sleep(stepMs, undefined, { signal: task.signal })
+    }
+    return loaves.reduce((sum, count) => sum + count, 0)
+  })
+  const write = tasks.define<void, { sold: number }, never, number[]>('write-report', async (_data, task) =>
+    ({ sold: (await task.previous()).reduce((sum, count) => sum + count, 0) }))
+  return () => chain(read.signature(), group(...shops.map(shop => add.signature({ shop }))), write.signature())
 }
 
 /** Once a minute, however many processes there are. */

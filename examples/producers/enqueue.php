@@ -23,11 +23,12 @@ function call($connection, ...$parts) {
 function enqueue($connection, $name, $data, $queue = 'default', $delay = 0, $retries = 0, $id = null, $prefix = 'bq') {
     $id ??= preg_replace('/^(.{8})(.{4})(.{4})(.{4})/', '$1-$2-$3-$4-', bin2hex(random_bytes(16)));
     $now = (int) (microtime(true) * 1000);
-    $options = ['timestamp' => $now, 'retries' => $retries, 'attempts' => $retries + 1];
+    $due = $delay ? ['delay' => $now + $delay] : [];
+    $options = ['timestamp' => $now, 'retries' => $retries, 'attempts' => $retries + 1] + $due;
     $envelope = ['name' => $name, 'data' => $data];
     $record = ['data' => $envelope, 'options' => $options, 'status' => 'created', 'progress' => null];
     $keys = array_map(fn($key) => $prefix . ':{' . $queue . '}:' . $key, ['jobs', 'waiting', 'delayed', 'earlierDelayed']);
-    $values = [$id, json_encode($record), $delay ? $now + $delay : ''];
+    $values = [$id, json_encode($record), $due['delay'] ?? ''];
     return [$id, call($connection, 'EVAL', ADD, 4, ...$keys, ...$values) === '1'];
 }
 

@@ -24,11 +24,12 @@ def call(connection, *parts):
 def enqueue(connection, name, data, queue='default', delay=0, retries=0, task_id=None, prefix='bq'):
     """Returns the id, and whether the task is new. Times are in ms."""
     task_id, now = task_id or str(uuid.uuid4()), int(time.time() * 1000)
-    options = {'timestamp': now, 'retries': retries, 'attempts': retries + 1}
+    due = {'delay': now + delay} if delay else {}
+    options = {'timestamp': now, 'retries': retries, 'attempts': retries + 1, **due}
     record = {'data': {'name': name, 'data': data}, 'options': options, 'status': 'created', 'progress': None}
     keys = [f'{prefix}:{{{queue}}}:{key}' for key in ('jobs', 'waiting', 'delayed', 'earlierDelayed')]
     text = json.dumps(record, separators=(',', ':'))
-    return task_id, call(connection, 'EVAL', ADD, 4, *keys, task_id, text, now + delay if delay else '') == '1'
+    return task_id, call(connection, 'EVAL', ADD, 4, *keys, task_id, text, due.get('delay', '')) == '1'
 
 
 if __name__ == '__main__':

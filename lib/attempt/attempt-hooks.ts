@@ -7,7 +7,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { callHooks, type HookFailure, type HookLists } from '../hooks/hook-lists.ts'
 import { hasAttemptLeft, toLoggable } from '../records/failure.ts'
 import type { StoredOptions } from '../records/task-record.ts'
-import type { AttemptResult } from './attempt-result.ts'
+import { outcomeOf, type AttemptResult } from './attempt-result.ts'
 import type { AttemptEnd, HookError, Stall, TaskContext, TaskHookName } from '../types.ts'
 
 export interface AttemptHooksOptions {
@@ -97,7 +97,7 @@ function stepsAfter (result: AttemptResult, value: unknown, options: StoredOptio
     steps.push(['onError', error])
     if (isLast) steps.push(['onFailed', error])
   } else {
-    end.outcome = result.kind
+    end.outcome = outcomeOf(result.kind)
   }
   return [...steps, ['onAttemptEnd', end]]
 }

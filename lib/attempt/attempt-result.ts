@@ -8,12 +8,23 @@ export type AttemptResult =
   | { kind: 'succeeded', json: string }
   | { kind: 'failed', failure: Failure, thrown: unknown }
   | { kind: 'cancelled' }
+  /** The handler put it off by so many ms: no attempt is spent. */
+  | { kind: 'snoozed', ms: number }
   /** Aborted by a shutdown: the task goes back to its queue. */
   | { kind: 'released' }
   /** The claim belongs to another worker: there is nothing to write. */
   | { kind: 'lost' }
 
-export const failed = (thrown: unknown): AttemptResult => ({ kind: 'failed', failure: toFailure(thrown), thrown })
+/** Snooze is known by its code: it may come from a thread, or from another copy of this package. */
+export function failed (thrown: unknown): AttemptResult {
+  const failure = toFailure(thrown)
+  if (failure.error.code === 'FST_TASKS_SNOOZED') return { kind: 'snoozed', ms: failure.retryAfter ?? 0 }
+  return { kind: 'failed', failure, thrown }
+}
+
+/** The outcome for those outside: a task that was put off was given back, too. */
+export const outcomeOf = <Kind extends AttemptResult['kind']>(kind: Kind): Exclude<Kind, 'snoozed'> | 'released' =>
+  kind === 'snoozed' ? 'released' : kind as Exclude<Kind, 'snoozed'>
 
 /** Undefined if it did not fail. */
 export const errorOf = (result: AttemptResult): unknown =>
@@ -21,7 +32,7 @@ export const errorOf = (result: AttemptResult): unknown =>
 
 /** Tells whoever watches the attempt. The error is the one that is stored: reading a thrown value may throw. */
 export function tellEnd (watched: WatchedAttempt, result: AttemptResult, options: { retries?: number }): void {
-  if (result.kind !== 'failed') return watched.end(result.kind)
+  if (result.kind !== 'failed') return watched.end(outcomeOf(result.kind))
   const outcome: AttemptOutcome = hasAttemptLeft(result.failure, options) ? 'retried' : 'failed'
   watched.end(outcome, result.failure.error)
 }

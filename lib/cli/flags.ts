@@ -17,6 +17,17 @@ export function integer (value: string): number {
   return Number(value)
 }
 
+const SPANS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A point in time, in ms since 1970: in ISO 8601, or so long ago as "90s", "30m", "2h" or "7d". */
+export function time (value: string): number {
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(value) ?? []
+  if (count !== undefined) return Date.now() - Number(count) * SPANS[unit!]!
+  const at = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : NaN
+  if (Number.isNaN(at)) throw new InvalidArgumentError('Give a time, as 2026-01-31T12:00:00Z, or a span ago, as 2h.')
+  return at
+}
+
 export function port (value: string): number {
   const number = integer(value)
   if (number > 65_535) throw new InvalidArgumentError('Give a port, 0 to 65535.')

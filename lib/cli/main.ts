@@ -8,8 +8,10 @@ import { appArgs, ownArgs } from './app-options.ts'
 import { cancel } from './commands/cancel.ts'
 import { dev, type DevFlags } from './commands/dev.ts'
 import { devApp, type DevAppFlags } from './commands/dev-app.ts'
+import { promote, reschedule, type RescheduleFlags } from './commands/due.ts'
 import { inspect, type InspectFlags } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
+import { changeMany, count, type FilterFlags, type ManyCommand, type ManyFlags } from './commands/many.ts'
 import { pause, type PauseFlags } from './commands/pause.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
 import { retry } from './commands/retry.ts'
@@ -18,9 +20,11 @@ import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
 import { openConnection, type ConnectFlags, type TaskConnection } from './connect.ts'
 import { EXIT, EXIT_HELP, fail, printError } from './exit.ts'
-import { integer, level, LEVELS, names, port } from './flags.ts'
+import { integer, level, LEVELS, names, port, time } from './flags.ts'
 import { exitOnClosedPipe, flushed, printErr } from './output.ts'
-import { checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, workerDefaults } from '../options.ts'
+import {
+  checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, manyStates, workerDefaults, type ManyCall
+} from '../options.ts'
 import { STATES } from '../records/states.ts'
 import { version } from '../version.ts'
 
@@ -164,6 +168,50 @@ queryCommand('cancel <id>', 'cancel a task: it never starts, or it is aborted if
 queryCommand('retry <id>', 'queue a failed task again')
   .addOption(queueOfTask())
   .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => retry(connection, id, flags)))
+
+queryCommand('promote <id>', 'start a delayed task now, or one that waits for its next attempt')
+  .addOption(queueOfTask())
+  .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => promote(connection, id, flags)))
+
+queryCommand('reschedule <id>', 'start a delayed task, or one that waits for its next attempt, at another time')
+  .addOption(queueOfTask())
+  .option('--delay <ms>', 'so long from now', integer)
+  .option('--until <time>', 'at this time, in ISO 8601', time)
+  .action((id: string, flags: ConnectFlags & RescheduleFlags) =>
+    query(flags, connection => reschedule(connection, id, flags)))
+
+/** A command about all tasks that match. */
+function filterCommand (usage: string, description: string, call: ManyCall): Command {
+  const states = manyStates[call]
+  const command = queryCommand(usage, description)
+  if (states.length > 1) {
+    command.addOption(new Option('-s, --state <states...>', 'in one of these states').choices(states)
+      .makeOptionMandatory())
+  }
+  return command
+    .option('--queue <name>', 'only tasks of this queue')
+    .option('--name <task>', 'only tasks with this name')
+    .option('--code <code>', 'only tasks whose last error has this code')
+    .option('--from <time>', 'only tasks that ended (or were enqueued) at this time or later: ISO 8601, or as 2h', time)
+    .option('--to <time>', 'only tasks that ended (or were enqueued) before this time', time)
+}
+
+function manyCommand (usage: string, description: string, call: ManyCommand): Command {
+  const command = filterCommand(usage, description, call)
+    .option('-n, --limit <number>', 'at most so many tasks (default: all)', integer)
+    .option('--cursor <cursor>', 'go on from where the command before ended')
+  if (call !== 'retryMany') command.option('-y, --yes', 'do not ask')
+  return command.action((flags: ConnectFlags & ManyFlags) =>
+    query(flags, connection => changeMany(connection, call, { ...flags, state: flags.state ?? ['failed'] })))
+}
+
+filterCommand('count', 'how many tasks match', 'count')
+  .action((flags: ConnectFlags & FilterFlags) => query(flags, connection => count(connection, flags)))
+
+manyCommand('retry-many', 'queue all failed tasks that match again', 'retryMany')
+manyCommand('cancel-many', 'cancel all tasks that match; counts them, and asks first', 'cancelMany')
+manyCommand('remove-many', 'remove all tasks that match, with all that is stored of them; counts them, and asks first',
+  'removeMany')
 
 queryCommand('schedules', 'schedules: all of them, or one to pause, resume or trigger, or its next runs')
   .addArgument(new Argument('[action]', 'what to do').choices(ACTIONS).default('list'))

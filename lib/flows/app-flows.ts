@@ -137,7 +137,7 @@ export class AppFlows implements FlowView {
     const reply = await this.#engine.step(flowOf(found), [{ name: 'remove' }])
     if (reply?.stage === 'gone') {
       return await this.#tasks.calls.call('a removal of a flow', TRY_AGAIN, () =>
-        found.queue.remove(found.record.id))
+        found.queue.remove(found.record.id)) as RemoveOutcome
     }
     return reply?.done === 'done' ? 'removed' : 'active'
   }

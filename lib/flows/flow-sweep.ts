@@ -2,7 +2,8 @@
  * Looks at the flows of a queue that had no change for a while, and goes on with what somebody left undone:
  *
  * 1. members that were to be started;
- * 2. ends that nobody told: the queues of open members say how these ended, whoever ended them;
+ * 2. ends that nobody told: the queues of open members say how these ended, whoever ended them. A member without a
+ *    record was removed, unless somebody is starting members of the flow just then: the next look says;
  * 3. a cancel, a release, a retry that broke off midway;
  * 4. flows that were never written to their end, and those that have lived too long.
  */
@@ -89,7 +90,14 @@ export class FlowSweep {
 
   async #findEnds (flow: FlowRef): Promise<void> {
     const { engine } = this.#options
-    await engine.eachPageOfNodes(flow, 'open', async nodes => engine.ended(flow, await this.#endsOf(flow, nodes)))
+    await engine.eachPageOfNodes(flow, 'open', async nodes => {
+      // After the nodes, and before their records: one that was open and is in no list of starts by now had a record.
+      const progress = await engine.call('read of a flow', () => engine.flowsOf(flow).read(flow.id))
+      if (!progress) return
+      const isStarting = progress.todo.some(entry => !entry.startsWith('S'))
+      const ends = await this.#endsOf(flow, nodes)
+      await engine.ended(flow, isStarting ? ends.filter(({ outcome }) => outcome !== 'removed') : ends)
+    })
   }
 
   async #endsOf (flow: FlowRef, nodes: string[]): Promise<Array<FlowCommand & { name: 'end' }>> {

@@ -83,14 +83,19 @@ export class FlowWriter {
     const texts = [...this.#texts()]
     const isSmall = chunks.length === 1 && texts.length === 1
     if (isSmall) chunks[0]!.texts = texts[0]!
-    for (const chunk of chunks) if (!await this.#send(chunk)) return
+    const isBuilding = await Promise.all(chunks.map(chunk => this.#send(chunk)))
+    if (isBuilding.includes(false)) return
+    // Members start while the texts of the next ones are written.
+    let starting: Promise<void> = Promise.resolve()
     for (const batch of texts) {
-      if (!isSmall && !await this.#send({ ...EMPTY, texts: batch })) return
+      const [isGoingOn] = await Promise.all([isSmall || this.#send({ ...EMPTY, texts: batch }), starting])
+      if (!isGoingOn) return
       for (const [node] of batch) this.#written.add(node)
       const ready = this.#ready()
       const isLast = this.#written.size === members.length
-      if (ready.length > 0 || isLast) await this.#step(isLast ? [...ready, { name: 'seal' }] : ready, isLast)
+      if (ready.length > 0 || isLast) starting = this.#step(isLast ? [...ready, { name: 'seal' }] : ready, isLast)
     }
+    await starting
   }
 
   /**

@@ -10,6 +10,7 @@ export function toEnd (
   node: string, generation: string, outcome: MemberOutcome,
   { key = node, task = 'unknown', message = '' }: { key?: string, task?: string, message?: string } = {}
 ): FlowCommand & { name: 'end' } {
+  if (outcome === 'succeeded') return { name: 'end', node, generation, outcome, message: '' }
   const told = outcome === 'failed' && message !== '' ? `failed: ${message}` : WORDS[outcome]
   return { name: 'end', node, generation, outcome, message: new errors.FlowFailed(key, task, told).message }
 }
@@ -22,8 +23,7 @@ export function toTakenEnd (
   return { ...toEnd(node, String(generation), 'removed'), message }
 }
 
-const WORDS: Record<MemberOutcome, string> = {
-  succeeded: 'succeeded',
+const WORDS: Record<Exclude<MemberOutcome, 'succeeded'>, string> = {
   failed: 'failed',
   cancelled: 'was cancelled',
   expired: 'expired before a worker started it',

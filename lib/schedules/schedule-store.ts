@@ -5,7 +5,7 @@
 import { hashOf, passedTicks, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
 import { Calendar } from './calendar.ts'
 import type { Queue } from '../store/contract.ts'
-import type { NewSchedule, ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
+import type { NewSchedule, SchedulePlace, ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
 import type { Store } from '../store/store-contract.ts'
 
 /** What no process declares any more is silent after this time, in ms. */
@@ -119,7 +119,7 @@ export class ScheduleStore {
   }
 
   async all (): Promise<Array<{ stored: StoredSchedule, queue: Queue }>> {
-    const places = await this.#call('all', () => this.#store.schedulePlaces.all())
+    const places = await this.#places()
     const names = [...new Set(Array.from(places.values(), ({ queue }) => queue))]
     const found = await Promise.all(names.map(async name => {
       const queue = this.#queue(name)
@@ -127,6 +127,17 @@ export class ScheduleStore {
       return schedules.filter(({ id }) => places.get(id)?.queue === name).map(stored => ({ stored, queue }))
     }))
     return found.flat().sort((one, other) => one.stored.id < other.stored.id ? -1 : 1)
+  }
+
+  async #places (): Promise<Map<string, SchedulePlace>> {
+    const all = new Map<string, SchedulePlace>()
+    let cursor = '0'
+    do {
+      const page = await this.#call('all', () => this.#store.schedulePlaces.page(cursor))
+      for (const [id, place] of page.places) all.set(id, place)
+      cursor = page.cursor
+    } while (cursor !== '0')
+    return all
   }
 
   /** False if a process declares it. */

@@ -7,13 +7,15 @@
  * A caller that got no reply does not know whether its call was carried out. So every call here may be repeated: the
  * second time does no more harm than the first.
  */
-import type { LiveState } from '../records/task-record.ts'
 import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
 import type { QueueLanes } from './lane-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
+import type { QueueWalk, RawTask } from './walk-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
+
+export type { RawTask } from './walk-contract.ts'
 
 /** A task that is ready to be stored. */
 export interface NewJob {
@@ -117,14 +119,6 @@ export interface Page {
   place: number
 }
 
-/** A task as it is stored. */
-export interface RawTask {
-  text: string
-  /** The bytes of the record, for `cancel` and `retry` to compare. Another producer may have written no UTF-8. */
-  raw: Buffer
-  live: LiveState
-}
-
 /**
  * `requested`: it is running, and its worker was asked to stop it. `changed`: the record is no longer `before`, so it
  * has to be read again.
@@ -133,6 +127,9 @@ export type CancelReply = 'cancelled' | 'requested' | 'changed' | 'unknown'
 
 /** `refused`: it has not failed. `changed`: as for a cancel. */
 export type RetryReply = 'queued' | 'changed' | 'refused'
+
+/** `changed`: as for a cancel. */
+export type RemoveReply = RemoveOutcome | 'changed'
 
 /** A queue at one moment, for metrics. */
 export interface QueueMeasure {
@@ -163,8 +160,10 @@ export interface ProducerQueue {
   cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
-  /** Removes a task that is not running. */
-  remove (id: string, lane?: string): Promise<RemoveOutcome>
+  /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
+  remove (id: string, before?: string | Buffer, lane?: string): Promise<RemoveReply>
+  /** Gives a task that waits for a time another one; null: now. False if it waits for none. */
+  reschedule (id: string, due: number | null): Promise<boolean>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
   purge (limit: number, options?: PurgeOptions): Promise<PurgeReply>
   /**
@@ -239,6 +238,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly flows: QueueFlows
   readonly history: QueueHistory
   readonly lanes: QueueLanes
+  readonly walk: QueueWalk
 }
 
 /** A worker's connection to the store. */

@@ -155,5 +155,6 @@ export interface SchedulePlaces {
   settle (id: string, epoch: number): Promise<void>
   forget (id: string, epoch: number): Promise<void>
   find (id: string): Promise<SchedulePlace | null>
-  all (): Promise<Map<string, SchedulePlace>>
+  /** The cursor is "0" to begin, and at the end. What is placed while all pages are read is on at least one. */
+  page (cursor: string): Promise<{ cursor: string, places: Map<string, SchedulePlace> }>
 }

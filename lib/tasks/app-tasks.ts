@@ -166,6 +166,9 @@ export class AppTasks implements ChangeSource {
   /** See `FastifyTasks.retry`. */
   retry (id: string, queue?: string): Promise<RetryOutcome> { return this.#lookup.retry(id, queue) }
 
+  /** For calls about many tasks. */
+  get lookup (): TaskLookup { return this.#lookup }
+
   /** See `ChangeWatcher.watch`. */
   watch (found: FoundTask, onChange: () => void): Promise<Watch> { return this.#lookup.watch(found, onChange) }
 

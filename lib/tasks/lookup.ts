@@ -10,7 +10,7 @@ import * as errors from '../errors.ts'
 import { endOfTurn } from '../timers.ts'
 import { within } from '../within.ts'
 import { TRY_AGAIN } from './advice.ts'
-import { currentParams } from './request-context.ts'
+import { withParams } from './route-path.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
 import type { Settings } from '../options.ts'
 import {
@@ -30,6 +30,9 @@ import type { TaskVisibility } from './visibility.ts'
 
 /** In characters. */
 const MAX_ID = 1_024
+
+/** The task is no more as it was found. */
+type Changed = 'changed'
 
 export interface LookupOptions {
   registry: TaskRegistry
@@ -74,6 +77,11 @@ export class TaskLookup implements HandleSource {
   /** A handle on what this process has just enqueued. */
   makeHandle (identity: TaskIdentity, snapshot: (() => TaskRecord<any, any>) | null): Handle {
     return new Handle(this, identity, snapshot)
+  }
+
+  /** A task that was read in another way. */
+  toFoundTask (queue: Queue, id: string, read: RawTask): FoundTask | Promise<FoundTask> {
+    return this.#toFoundTask(queue, id, read, nextOrder())
   }
 
   #toFoundTask (
@@ -195,15 +203,21 @@ export class TaskLookup implements HandleSource {
       const found = await this.find(id, queue)
       if (!found || !await check(found)) return 'unknown'
       if (found.stored.options.graph) return this.flows!.cancel(found)
-      if (isTerminal(found.record.state)) return 'finished'
-      const { stored, raw, record: { attempt } } = found
-      const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
-      const ttl = ttlOf(stored.options, this.#settings.resultTtl)
-      const cancel = (): ReturnType<Queue['cancel']> => found.queue.cancel(id, raw, after, ttl, stored.options.lane)
-      const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
-      if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
+      const reply = await this.cancelFound(found)
       if (reply !== 'changed') return reply
     }
+  }
+
+  /** `changed`: the task is no more as it was found. */
+  async cancelFound ({ queue, raw, stored, record }: FoundTask): Promise<CancelOutcome | Changed> {
+    const { id, state, attempt } = record
+    if (isTerminal(state)) return 'finished'
+    const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
+    const ttl = ttlOf(stored.options, this.#settings.resultTtl)
+    const cancel = (): ReturnType<Queue['cancel']> => queue.cancel(id, raw, after, ttl, stored.options.lane)
+    const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
+    if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
+    return reply
   }
 
   /** A member of a flow was ended by a call of the app. */
@@ -216,9 +230,15 @@ export class TaskLookup implements HandleSource {
     const found = await this.find(id, queue)
     if (!found) return 'unknown'
     if (found.stored.options.graph) return this.flows!.remove(found)
-    const { stored } = found
-    const remove = (): ReturnType<Queue['remove']> => found.queue.remove(id, stored.options.lane)
-    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, remove)
+    return await this.removeFound(found, '') as RemoveOutcome
+  }
+
+  /** @param before as in `Queue.remove` */
+  async removeFound (
+    { queue, stored, record: { id } }: FoundTask, before: string | Buffer
+  ): Promise<RemoveOutcome | Changed> {
+    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () =>
+      queue.remove(id, before, stored.options.lane))
     if (removed === 'removed') await this.#tellFlow(stored, 'removed')
     return removed
   }
@@ -229,14 +249,17 @@ export class TaskLookup implements HandleSource {
       const found = await this.find(id, where)
       if (!found) return 'unknown'
       if (found.stored.options.graph) return this.flows!.retry(found)
-      // A member is retried with its flow, which knows what waits for it.
-      if (found.record.state !== 'failed' || found.stored.options.flow) return 'refused'
-      const { queue, raw, stored } = found
-      const after = encode(resetForRetry(stored))
-      const retry = (): ReturnType<Queue['retry']> => queue.retry(id, raw, after, stored.options.lane)
-      const reply = await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, retry)
+      const reply = await this.retryFound(found)
       if (reply !== 'changed') return reply
     }
+  }
+
+  /** As `cancelFound`. A member is retried with its flow, which knows what waits for it. */
+  async retryFound ({ queue, raw, stored, record: { id, state } }: FoundTask): Promise<RetryOutcome | Changed> {
+    if (state !== 'failed' || stored.options.flow) return 'refused'
+    const after = encode(resetForRetry(stored))
+    return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () =>
+      queue.retry(id, raw, after, stored.options.lane))
   }
 
   get isConnected (): boolean { return this.#calls.ready }
@@ -266,17 +289,6 @@ export class TaskLookup implements HandleSource {
     await Promise.all([this.#watcher.close(ms), ended && within(ms, ended)])
     await endOfTurn() // replies that wait for them are sent, before Fastify closes the sockets that are idle
   }
-}
-
-/** A parameter in the prefix under which the app registers the plugin: `/:tenant`. */
-const PARAM = /(?<=\/):(\w+)(\([^)]*\))?/g
-
-/** The parameters of the current request, filled in. Null if it has not all of them. */
-function withParams (path: string): string | null {
-  const params = currentParams()
-  const filled = path.replaceAll(PARAM, (whole, name) =>
-    typeof params[name] === 'string' ? encodeURIComponent(params[name]) : whole)
-  return filled.includes('/:') ? null : filled
 }
 
 /** Other producers choose other ids than we do: any text of a length that a key may have. */

@@ -19,7 +19,11 @@ import type { HistoryOptions, HistoryPoint } from './history.ts'
 import type { LimitChange, PauseTarget } from './limits.ts'
 import type { FlowOptions, FlowShape } from './flow.ts'
 import type { HookOf, TaskHookName } from './hooks.ts'
-import type { FlowProgress, QueueCounts, TaskPage, TaskRecord } from './record.ts'
+import type {
+  CancellableState, CountOptions, ManyOptions, ManyResult, PromoteOutcome, RescheduleOptions, RescheduleOutcome,
+  RetryFilter, TaskFilter
+} from './operations.ts'
+import type { FlowProgress, QueueCounts, TaskPage, TaskRecord, TaskState } from './record.ts'
 import type { Schedules, ScheduleSpec } from './schedule.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, Task, TaskHandle, TaskHandler } from './task.ts'
 import type { TaskName } from './tasks-by-name.ts'
@@ -203,6 +207,38 @@ export interface FastifyTasks<
    *   FST_TASKS_REDIS_UNAVAILABLE
    */
   setLimit (name: string, change: LimitChange | null): Promise<void>
+  /**
+   * Counts the tasks that match, looking at each where Redis has no count of its own. Tasks that come and go meanwhile
+   * make it a little wrong.
+   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  count (filter: TaskFilter, options?: CountOptions): Promise<number>
+  /**
+   * Queues all failed tasks that match again, as `retry` does. Each once, though it may fail again meanwhile: what
+   * fails after the call began does not match. An error has `matched`, `changed` and the `cursor` to go on from.
+   * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_CURSOR_INVALID, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  retryMany (filter?: RetryFilter, options?: ManyOptions): Promise<ManyResult>
+  /**
+   * Cancels all tasks that match, as `cancel` does. Those that are enqueued after the call began are left alone.
+   * @throws as `retryMany`
+   */
+  cancelMany (filter: TaskFilter<CancellableState>, options?: ManyOptions): Promise<ManyResult>
+  /**
+   * Removes all tasks that match, as `remove` does, but for those that have changed since they were read.
+   * @throws as `retryMany`
+   */
+  removeMany (filter: TaskFilter<Exclude<TaskState, 'active'>>, options?: ManyOptions): Promise<ManyResult>
+  /**
+   * Has a delayed task, or one that waits for its next attempt, start now. Its attempts stay as they are.
+   * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  promote (id: string, where?: WhereOptions): Promise<PromoteOutcome>
+  /**
+   * The same at another time, earlier or later.
+   * @throws as `promote`; FST_TASKS_*_OPTION_*, FST_TASKS_OPTION_CLASH
+   */
+  reschedule (id: string, options: RescheduleOptions): Promise<RescheduleOutcome>
   /**
    * Lists the running workers of all known queues. A killed worker stays listed for 15 s. A worker whose event loop is
    * blocked for longer than that is not listed meanwhile.

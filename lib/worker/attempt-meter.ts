@@ -4,7 +4,7 @@
 import * as errors from '../errors.ts'
 import { OTHER } from '../metrics/names.ts'
 import { uptime } from '../timers.ts'
-import type { AttemptResult } from '../attempt/attempt-result.ts'
+import { outcomeOf, type AttemptResult } from '../attempt/attempt-result.ts'
 import type { Attempt } from '../attempt/attempt.ts'
 import { waitedUntil, type ClaimedTask } from '../attempt/claimed-task.ts'
 import type { Meter, Outcome } from '../metrics/meter.ts'
@@ -36,8 +36,9 @@ export class AttemptMeter {
     const ms = uptime() - startedAt
     // Not the thrown value: its getters may throw.
     if (result.kind === 'failed') this.#meter.attemptFailed(this.#queue, nameOf(task), result.failure.error)
-    if (result.kind === 'lost') this.#meter.ended(this.#queue, nameOf(task), 'lost', ms)
-    else if (result.kind === 'released') this.#meter.ended(this.#queue, nameOf(task), 'returned', ms)
+    const kind = outcomeOf(result.kind)
+    if (kind === 'lost') this.#meter.ended(this.#queue, nameOf(task), 'lost', ms)
+    else if (kind === 'released') this.#meter.ended(this.#queue, nameOf(task), 'returned', ms)
     else this.#ran.set(task, ms)
   }
 

@@ -14,6 +14,8 @@ import type { ClaimRef, ClaimReply, ConsumerQueue } from '../store/contract.ts'
 
 /** How long a wait for the queue lasts before the consumer claims anyway, in seconds. */
 const WAIT_SECONDS = 5
+/** Bounds one Lua call. */
+const MAX_CLAIM = 500
 /** Before a cut wait is cancelled, in ms: the connection dials again by itself. */
 const RECONNECT_MS = 100
 
@@ -63,10 +65,11 @@ export class Claimer {
   claim (room: number, state: object): Promise<ClaimReply | undefined> {
     return this.#withToken(async token => {
       const { queue, calls } = this.#options
+      const asked = Math.min(room, MAX_CLAIM)
       // After a stop it asks for the tasks of a lost reply, so that they can be released, and takes no more.
-      const claim = (again: boolean): Promise<ClaimReply> => queue.claim(this.#stopped ? 0 : room, token, again)
+      const claim = (again: boolean): Promise<ClaimReply> => queue.claim(this.#stopped ? 0 : asked, token, again)
       const reply = await calls.retryUntilClosed('claim', claim)
-      if (reply) this.#report(room, reply, state)
+      if (reply) this.#report(asked, reply, state)
       return reply
     })
   }

@@ -18,16 +18,15 @@ import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
 import { SettlementBatcher } from './settlement-batcher.ts'
+import { solitude } from './solitude.ts'
 import { Subscriptions } from './subscriptions.ts'
+import { Suspects } from './suspects.ts'
 import { Upkeep } from './upkeep.ts'
 import { setImmediate } from '../timers.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
 import type { ClaimRef, ClaimReply, ClaimStatus, Queue, Settlement, StoreConnection } from '../store/contract.ts'
 import type { ConsumerContext } from './consumer-context.ts'
-
-/** Bounds one Lua call. */
-const MAX_CLAIM = 500
 
 export interface ConsumerOptions {
   context: ConsumerContext
@@ -49,6 +48,7 @@ export class QueueConsumer {
   readonly #settlements: SettlementBatcher
   readonly #runner: Runner
   readonly #upkeep: Upkeep
+  readonly #suspects: Suspects
   readonly #subscriptions: Subscriptions
   #stopped = false
   /** False after a claim that left no task waiting, until something says otherwise. */
@@ -77,6 +77,9 @@ export class QueueConsumer {
     this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()
+    const [runner, settlements, upkeep] = [this.#runner, this.#settlements, this.#upkeep]
+    const onResume = (): void => this.#onSlotFree()
+    this.#suspects = new Suspects({ ...context, queue: queue.name, runner, settlements, upkeep, onResume })
     this.#subscriptions = new Subscriptions(context.pubSub, this.#calls)
   }
 
@@ -117,7 +120,9 @@ export class QueueConsumer {
     })
   }
 
-  #claims (): ClaimRef[] { return [...this.#runner.claims(), ...this.#prefetched.claims()] }
+  #claims (): ClaimRef[] {
+    return [...this.#runner.claims(), ...this.#prefetched.claims(), ...this.#suspects.claims()]
+  }
 
   /** Resolves once it listens for all that may wake it. Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -157,6 +162,7 @@ export class QueueConsumer {
    * is at one half while the handlers run the other.
    */
   get #room (): number {
+    if (solitude.closed) return 0
     const { concurrency } = this.#context
     const ahead = this.#prefetchWindow.size(!this.#runner.hasFreeSlot)
     const room = concurrency + ahead - this.#runner.slots - this.#prefetched.length
@@ -183,7 +189,7 @@ export class QueueConsumer {
   }
 
   #claimIfRoom (): Promise<ClaimReply | undefined> | null {
-    const room = Math.min(this.#room, MAX_CLAIM)
+    const room = this.#room
     if (room <= 0 || this.#stopped || !this.#mayHaveWork) return null
     this.#mayHaveWork = false // a wake while the claim is in flight sets it again
     return this.#settleAndClaim(room)
@@ -194,43 +200,40 @@ export class QueueConsumer {
     let reply!: Promise<ClaimReply | undefined>
     this.#options.connection.pipelined(() => {
       this.#settlements.flush()
-      reply = this.#claim(room)
+      reply = this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
     })
-    return reply
-  }
-
-  async #claim (room: number): Promise<ClaimReply | undefined> {
-    const reply = await this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
-    if (!reply) return undefined
-    if (reply.more) this.#mayHaveWork = true
     return reply
   }
 
   // Prefetch
 
-  #prefetch ({ jobs, now, kept }: ClaimReply): void {
-    if (!kept) this.#upkeep.onExpired()
-    this.#prefetched.add(jobs, now)
+  #prefetch (reply: ClaimReply): void {
+    if (reply.more) this.#mayHaveWork = true
+    if (!reply.kept) this.#upkeep.onExpired()
+    this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now)
     if (this.#stopped) this.#takePrefetched()
   }
 
   /** Starts claimed tasks while there are slots. Not while the lease is in doubt: another worker may run them. */
   #fillSlots (): void {
     if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
-    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot) this.#runner.take(this.#prefetched.shift()!)
+    while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot && !solitude.closed) {
+      this.#runner.take(this.#prefetched.shift()!)
+    }
     this.#prefetched.watch()
   }
 
   /** After a stop: the runner sorts out what is to be settled and what to be released. */
   #takePrefetched (): void {
     this.#prefetched.stop()
-    for (const job of this.#prefetched.takeAll()) this.#runner.take(job)
+    for (const job of [...this.#prefetched.takeAll(), ...this.#suspects.takeAll()]) this.#runner.take(job)
   }
 
   #releasePrefetched (): void { void this.#runner.release(this.#prefetched.takeAll()) }
 
   #onClaimStatus (claim: ClaimRef, status: ClaimStatus): void {
     if (this.#runner.onClaimStatus(claim, status) || status === 'owned') return
+    this.#suspects.onClaimStatus(claim, status)
     const job = this.#prefetched.take(claim)
     if (job && status === 'cancelRequested') this.#settlements.finish('cancelled', this.#runner.toTask(job))
   }
@@ -239,25 +242,21 @@ export class QueueConsumer {
 
   #waitForWork (): void {
     if (this.#stopped || this.#waiting || this.#room <= 0) return
-    this.#waiting = this.#claimNext().then(more => {
+    this.#waiting = this.#claimNext().then(() => {
       this.#waiting = null
-      if (more) this.#mayHaveWork = true
       this.#next()
     })
   }
 
-  /**
-   * Waits, and claims one task in the same round trip. Its handler starts before anything else.
-   * Resolves with false if no other task waits.
-   */
-  async #claimNext (): Promise<boolean> {
+  /** Waits, and claims one task in the same round trip. Its handler starts before anything else. */
+  async #claimNext (): Promise<void> {
     const reply = await this.#claimer.wait()
-    if (!reply) return true
+    if (!reply) this.#mayHaveWork = true
+    if (!reply) return
     this.#prefetch(reply)
     this.#fillSlots()
     if (this.#room < 0) this.#releasePrefetched() // a slot was free when the wait began
     if (this.#stopped) await this.#runner.releaseUnstarted()
-    return reply.more
   }
 
   runningTasks (): RunningTaskInfo[] { return this.#runner.runningTasks() }
@@ -291,6 +290,7 @@ export class QueueConsumer {
 
   close (): void {
     this.#subscriptions.end()
+    this.#suspects.close()
     this.#upkeep.stop()
     this.#calls.close()
   }

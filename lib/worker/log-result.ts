@@ -20,6 +20,10 @@ export function logResult (attempt: Attempt, result: LoggedResult, settlement: S
       return
     case 'failed': return logFailed(attempt, { durationMs, err: toLoggable(result.thrown) }, settlement)
     case 'cancelled': return attempt.log.info({ event: 'task.cancelled', durationMs }, 'task cancelled')
+    case 'snoozed': {
+      const nextAttemptAt = new Date(now + result.ms).toISOString()
+      return attempt.log.info({ event: 'task.snoozed', durationMs, nextAttemptAt }, 'task put off: it comes back later')
+    }
     case 'released': return attempt.log.info({ event: 'task.released', durationMs }, 'task released')
     default: return result satisfies never
   }

@@ -18,6 +18,7 @@ import { logResult } from './log-result.ts'
 import * as errors from '../errors.ts'
 import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome } from './settlement-batcher.ts'
+import { solitude } from './solitude.ts'
 import { uptime } from '../timers.ts'
 import type { AttemptEvent } from '../telemetry.ts'
 import type { AbortCause } from '../attempt/abort.ts'
@@ -55,6 +56,8 @@ export class Runner implements AttemptOwner {
 
   get slots (): number { return this.#slots }
   get hasFreeSlot (): boolean { return this.#slots < this.#options.concurrency }
+  /** How many tasks run whose outcome is not written. */
+  get held (): number { return this.#running.size }
   get isIdle (): boolean { return this.#slots === 0 }
 
   claims (): ClaimRef[] { return Array.from(this.#running.values(), ({ task }) => task.claim) }
@@ -201,7 +204,11 @@ export class Runner implements AttemptOwner {
   forget (task: ClaimedTask): void {
     const { id } = task.claim
     if (this.#running.get(id)?.task === task) this.#running.delete(id)
+    if (solitude.closed) solitude.check()
   }
+
+  /** Whether this claim is one of a running task, or of one whose outcome is not written. */
+  holds ({ id, token }: ClaimRef): boolean { return this.#running.get(id)?.task.claim.token === token }
 
   // What the store says about claims
 

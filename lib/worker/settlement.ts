@@ -23,6 +23,7 @@ export function settlementOf (result: AttemptResult, task: ClaimedTask): Settlem
     case 'succeeded': return finish('succeeded', task, result.json)
     case 'cancelled': return finish('cancelled', task)
     case 'failed': return afterFailure(result.failure, result.thrown, task)
+    case 'snoozed': return putOff(result.ms, task)
     case 'released':
     case 'lost': return null
     default: return result satisfies never
@@ -100,6 +101,14 @@ function retryingRecord (failure: Failure, retriesLeft: number, task: ClaimedTas
   if (next.options.backoff) next.options.backoff = afterRetry(next.options.backoff)
   delete next.options.delay
   return next
+}
+
+/** It comes back as it was, with what it reported. */
+function putOff (ms: number, { claim: { id, token }, stored, state, now }: ClaimedTask): Settlement {
+  const progress = state?.progress ?? stored.progress
+  const options = { ...stored.options, delay: now + ms }
+  const text = encode({ ...stored, options, progress, stage: state?.stage ?? stored.stage ?? null })
+  return { id, token, outcome: 'retry', text, ms }
 }
 
 const outcomeOf = (failure: Failure | undefined): FailureOutcome =>

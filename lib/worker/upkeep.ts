@@ -76,6 +76,9 @@ export class Upkeep {
   /** A claim found that the lease had expired. */
   onExpired (): void { this.#leases.onExpired() }
 
+  /** Resolves when it is known which claims were lost. At once if no lease is in doubt. */
+  async confirm (): Promise<void> { if (this.inDoubt) await this.#leases.confirm() }
+
   /** A message says that a task was cancelled. */
   check (id: string): Promise<void> { return this.#leases.check(id) }
 

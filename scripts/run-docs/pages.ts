@@ -58,6 +58,10 @@ const schedule = app(`const report = fastify.tasks.define('report', async () => 
   fastify.tasks.defineSchedule('nightly-report', { task: report, cron: '0 3 * * *', timezone: 'Europe/Berlin' })`)
 
 export const setups: Record<string, Setup> = {
+  'docs/guides/deployment.md': {
+    files: { 'app.mjs': resize },
+    before: '$ npx fastify-tasks worker -A app.mjs'
+  },
   'docs/guides/monitoring.md': { files: { 'app.mjs': resize } },
   'docs/guides/plugins.md': {
     files: { 'app.mjs': bundled },

@@ -38,6 +38,7 @@ async function run (): Promise<void> {
   await check('the bars of two batches move independently', () => twoTasksMove(page))
   await check('an e-mail that is sent now arrives', () => mailArrives(page, 'Send now', 'Sent now'))
   await check('a delayed e-mail waits, and arrives', () => delayedMailArrives(page))
+  await check('a report moves as a whole, and in each of its parts', () => reportMoves(page))
   await check('both batches reach 100 % and show a result', () => tasksEnd(page, 2))
   await check('a task waits if its worker stops while it runs', () => workerStops(page, demo!))
   await check('the task completes when a worker runs again', () => workerStarts(page, demo!))
@@ -170,6 +171,20 @@ async function sendMail (page: Page, button: string, subject: string): Promise<v
 
 function inbox (page: Page, subject: string): Locator {
   return page.locator('#inbox').getByRole('heading', { name: subject })
+}
+
+async function reportMoves (page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Write a report' }).click()
+  const report = page.locator('#reports > li')
+  const bars = report.getByRole('progressbar')
+  await until('a bar for the whole and one for each of its five members', async () => await bars.count() === 6)
+  await until('the bar of a shop to move', async () => {
+    const [, ...values] = await bars.evaluateAll((all: any[]) => all.map(bar => bar.value as number))
+    return values.some(value => value > 0 && value < 1)
+  })
+  await report.getByText(/^Sold \d+ loaves$/).waitFor({ timeout: STEP_TIMEOUT_MS })
+  const ended = await bars.evaluateAll((all: any[]) => all.map(bar => bar.value as number))
+  equal(ended.join(), '1,1,1,1,1,1')
 }
 
 async function workerStops (page: Page, { lines }: Demo): Promise<void> {

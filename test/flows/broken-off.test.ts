@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap'
 import { chain, chord, flow, group } from '../../lib/plugin.ts'
-import { connect, errorOf, randomPrefix } from '../support/helpers.ts'
+import { connect, errorOf, latch, randomPrefix } from '../support/helpers.ts'
 import { FLOW, FlowProcess, member, type Cut, type FlowWorld, type RunMember } from '../support/flow-process.ts'
 
 interface Scenario {
@@ -169,6 +169,29 @@ t.test('a process stops between reading what to start and starting it, and the f
   t.equal(await stateOf(world), 'cancelled')
   await finish(world, slow)
   t.same(await redis.keys(`${world.prefix}:{far}:jobs`), [], 'what was started too late is cancelled, and removed')
+})
+
+t.test('a flow is looked at while its next member is being started: it has no record yet', async t => {
+  const { world, slow, other, stopAt } = await twoProcesses()
+  await other.write(chain(member('a'), member('b')))
+  const [reached, goes] = [latch(), latch()]
+  stopAt('start of members', () => {
+    reached.open()
+    return goes.promise
+  })
+  let reads = 0
+  let working: Promise<unknown> | undefined
+  other.onCall = async what => {
+    if (what !== 'read of a flow' || ++reads !== 2) return
+    working = slow.work()
+    await reached.promise // now "b" is open, and has no record
+  }
+  await other.sweep()
+  goes.open()
+  await working
+  await finish(world, other)
+  t.equal(await stateOf(world), 'succeeded')
+  t.same(world.ran, ['a succeeded', 'b succeeded'])
 })
 
 t.test('a flow whose writer was too slow is given up: its enqueue fails', async t => {

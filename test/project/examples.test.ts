@@ -66,6 +66,16 @@ t.test('examples/schedules', async t => {
   t.match(all, [{ id: 'every-minute', next: [String, String, String] }, { id: 'often' }])
 })
 
+t.test('examples/report', async t => {
+  const env = { REDIS_URL: await startOwnRedis(t), PORT: '0' }
+  const address = await addressIn(run(t, ['--import=tsx', 'examples/report/app.ts'], env))
+  const record = await send(address, '/reports/2026', {})
+  t.match(record, { state: 'succeeded', progress: { done: 5, total: 5 }, result: { year: 2026, best: 'station' } })
+  const parts = await (await fetch(`${address}/reports/${record.id}/parts`)).json()
+  const done = { state: 'succeeded', progress: { done: 20, total: 20 } }
+  t.match(parts, [{ name: 'read-sales' }, ...Array(3).fill({ name: 'add-up', ...done }), { name: 'write-report' }])
+})
+
 t.test('examples/hello', async t => {
   const example = run(t, ['--import=tsx', 'examples/hello/app.ts'], { REDIS_URL: await startOwnRedis(t), PORT: '0' })
   t.equal((await send(await addressIn(example), '/hello/world')).result, 'Hello, world!')

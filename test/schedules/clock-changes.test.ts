@@ -55,3 +55,19 @@ t.test('a fixed time runs once each day: at its first minute, or at the end of w
   }), { numRuns: 2_000 })
   t.ok(zones.filter(zone => changes.get(zone)!.length >= 4).length >= 9, 'most of the zones change their clocks')
 })
+
+t.test('fixed times of several hours: none comes twice when the clocks are set back', async t => {
+  let back = 0
+  for (const zone of zones) {
+    for (const change of changes.get(zone)!.filter(time => wallOf(time + HOUR, zone) <= wallOf(time, zone))) {
+      const hour = new Date(wallOf(change, zone)).getUTCHours()
+      if (hour === 23) continue // into another day
+      for (const cron of [`0 ${hour}-${hour + 1} * * *`, `30 ${hour},${hour + 1} * * *`]) {
+        const times = new Calendar({ cron, timezone: zone }).upcoming(change - 3 * HOUR, 4)
+        t.equal(new Set(times.map(time => wallOf(time, zone))).size, 4, `${cron} in ${zone}`)
+        back++
+      }
+    }
+  }
+  t.ok(back >= 20, `${back}`)
+})

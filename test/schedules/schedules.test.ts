@@ -160,3 +160,11 @@ t.test('after a move the task of the last tick still counts', async t => {
   })
   t.equal(ran[1], 'other')
 })
+
+t.test('a list of more schedules than one call reads has all of them', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, withTask())
+  const ids = Array.from({ length: 700 }, (_, i) => `s${i}`).sort()
+  await Promise.all(ids.map(id => app.tasks.schedules.set(id, { task: 'plain', every: HOUR })))
+  t.same((await app.tasks.schedules.list()).map(({ id }) => id), ids)
+})

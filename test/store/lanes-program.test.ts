@@ -15,7 +15,7 @@ const laneOf = (id: string): string | undefined => [...LANES, ...LANES, undefine
 const LONG = 60_000
 const STEPS = 120
 /** `--long` tries many more. */
-const SEEDS = process.argv.includes('--long') ? 2_000 : 6
+const SEEDS = process.argv.includes('--long') ? 2_000 : 4
 
 /** A generator of numbers below 1 that can be repeated (mulberry32). */
 function random (seed: number): () => number {
@@ -100,7 +100,7 @@ class Program {
 
   async remove (): Promise<void> {
     const id = this.pick(IDS)
-    await this.f.queue.remove(id, (await this.record(id))?.lane)
+    await this.f.queue.remove(id, '', (await this.record(id))?.lane)
   }
 
   /** All of it, or a process that dies in the middle. */

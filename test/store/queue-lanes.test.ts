@@ -75,7 +75,7 @@ for (const [how, end] of Object.entries(exits)) {
 
 const others: Record<string, (f: QueueFixture) => Promise<unknown>> = {
   'a cancel': f => f.queue.cancel('a', text('a'), text('a', 'cancelled'), LONG, LANE),
-  'a removal': f => f.queue.remove('a', LANE)
+  'a removal': f => f.queue.remove('a', '', LANE)
 }
 for (const [how, end] of Object.entries(others)) {
   t.test(`${how} of a waiting task frees its slot; of one that waits for a slot it takes it out`, async t => {
@@ -84,7 +84,7 @@ for (const [how, end] of Object.entries(others)) {
     t.strictSame([await f.waiting(), await slots(f)], [['b'], ['b']])
     await add(f, 'd')
     if (how === 'a cancel') await f.queue.cancel('c', text('c'), text('c', 'cancelled'), LONG, LANE)
-    else await f.queue.remove('c', LANE)
+    else await f.queue.remove('c', '', LANE)
     t.equal((await f.queue.counts()).waiting, 2)
     await f.claim(9)
     await settle(f, 'b', {})

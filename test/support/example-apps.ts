@@ -2,23 +2,24 @@
  * Apps of examples/ in the process of a test: the compiled files, in a folder in which fastify-tasks is installed.
  */
 import {
-  cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync
+  cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Test } from 'tap'
 import { until } from './helpers.ts'
 
 const compiled = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-/** Copies a folder of examples/. Returns a function that loads the default export of one of its files. */
+/** Copies a folder of examples/, compiled. Returns a function that loads the default export of one of its files. */
 export function exampleFolder (t: Test, name: string): (file: string) => Promise<any> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'fastify-tasks-example-')))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  cpSync(compiled(`examples/${name}`), folder, { recursive: true })
+  cpSync(`examples/${name}`, folder, { recursive: true, filter: path => !path.endsWith('.ts') })
+  if (existsSync(compiled(`examples/${name}`))) cpSync(compiled(`examples/${name}`), folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   const modules = join(folder, 'node_modules')
   mkdirSync(join(modules, 'fastify-tasks'), { recursive: true })
@@ -32,9 +33,10 @@ export function exampleFolder (t: Test, name: string): (file: string) => Promise
 
 /** A started app with one plugin, whose decorators it has. It is closed when the test ends. */
 export async function started (
-  t: Test, plugin: FastifyPluginAsync<any>, options: object, more?: (app: FastifyInstance) => unknown
+  t: Test, plugin: FastifyPluginAsync<any>, options: object, more?: (app: FastifyInstance) => unknown,
+  server: FastifyServerOptions = {}
 ): Promise<FastifyInstance> {
-  const app = Fastify()
+  const app: FastifyInstance = Fastify(server as {})
   t.teardown(() => app.close())
   await app.register(fp(plugin), options)
   await more?.(app)

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { isTerminal } from '../../lib/records/task-record.ts'
 import type { QueueUnderTest } from './queue-under-test.ts'
 import type { ClaimRef, ClaimReply, NewJob, PurgePosition, Settlement } from '../../lib/store/contract.ts'
+import type { WalkPage, WalkSource } from '../../lib/store/walk-contract.ts'
 import type { TaskState } from '../../lib/types.ts'
 
 /** One call, or a few that belong together. */
@@ -25,6 +26,7 @@ export const IDS = [
 ]
 const TOKENS = ['w.1', 'w.2', 'w.10', 'unknown', '', '%d.*[', 't'.repeat(300)]
 const STATES: TaskState[] = ['waiting', 'active', 'delayed', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
+const SOURCES = STATES.filter((state): state is WalkSource => state !== 'retrying')
 const OUTCOMES: Array<Settlement['outcome']> = ['succeeded', 'failed', 'cancelled', 'expired', 'retry', 'defer', 'drop']
 
 /** A length of time for each id, far enough apart to put ids into one order on two clocks. */
@@ -154,6 +156,13 @@ export const calls = {
 
   remove: call('remove', (side, id: string) => side.queue.remove(id)),
 
+  /** Once it is due, workers have to queue it in Redis. */
+  reschedule: call('reschedule', async (side, { id, now }: { id: string, now: boolean }) => {
+    const moved = await side.queue.reschedule(id, now ? null : side.start + 2 * wait(id))
+    await side.queue.upkeep?.queueDue('w')
+    return moved
+  }),
+
   purge: call('purge', (side, { limit, retrying, after }: {
     limit: number, retrying: boolean, after: PurgePosition | null
   }) => side.queue.purge(limit, { retrying, after })),
@@ -167,6 +176,24 @@ export const calls = {
   pause: call('pause', (side, name: string | null) => side.queue.pause(name)),
 
   resume: call('resume', (side, name: string | null) => side.queue.resume(name)),
+
+  /** All pages of a walk. Between the first two a task is removed. Active tasks come in no order. */
+  walk: call('walk', async (side, { source, limit, gone }: { source: WalkSource, limit: number, gone: string }) => {
+    const ids: string[] = []
+    let position: string | null = null
+    for (let pages = 0; pages < 100; pages++) {
+      const page: WalkPage = await side.queue.walk.page(source, limit, position)
+      const read = await side.queue.walk.read(page.ids, 1_000)
+      ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text}`))
+      position = read.length < page.ids.length ? page.positions[read.length - 1]! : page.next
+      if (position === null) break
+      if (pages === 0 && source !== 'active') await side.queue.remove(gone)
+    }
+    return source === 'active' ? [...new Set(ids)].sort() : ids
+  }),
+
+  removeAsRead: call('remove as read', async (side, { id, stale }: { id: string, stale: boolean }) =>
+    side.queue.remove(id, (await before(side, id, stale)).raw)),
 
   /** From now on the messages about these tasks are compared. */
   watch: call('watch', async (side, ids: string[]) => {
@@ -210,6 +237,9 @@ export const programs = fc.array(fc.oneof(
   { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
   fc.record({ id, stale }).map(calls.retry),
   id.map(calls.remove),
+  { weight: 2, arbitrary: fc.record({ id, now: fc.boolean() }).map(calls.reschedule) },
+  fc.record({ id, stale }).map(calls.removeAsRead),
+  fc.record({ source: fc.constantFrom(...SOURCES), limit: fc.constantFrom(1, 2, 100), gone: id }).map(calls.walk),
   fc.record({ limit, retrying: fc.boolean(), after: position }).map(calls.purge),
   fc.record({ state, after: fc.oneof(id, fc.constant('')), place, limit }).map(calls.pageOf),
   fc.array(id, { maxLength: 3 }).map(calls.watch),
@@ -280,6 +310,21 @@ export const knownPrograms: Call[][] = [
     calls.purge({ limit: 2, retrying: false, after: null }), calls.resume('a'), calls.pause(null), calls.resume('b'),
     claimOne, calls.resume(null), calls.claimNext('w.3')
   ],
+  // A delayed task is due earlier, or later, or now.
+  [
+    calls.watch(['a']), calls.addMany([{ id: 'a', delayed: true }, { id: 'b', delayed: true }, { id: 'c' }]),
+    calls.reschedule({ id: 'a', now: false }), calls.reschedule({ id: 'b', now: true }),
+    calls.reschedule({ id: 'a', now: true }), calls.reschedule({ id: 'c', now: true }),
+    calls.claim({ free: 9, token: 'w.1' })
+  ],
+  // A walk goes on behind a task that is gone.
+  ...(['delayed', 'waiting', 'failed'] as const).map(source => [
+    calls.addMany(['a', 'b', 'c', ...IDS.slice(3)].map(id => ({ id, delayed: source === 'delayed' }))),
+    calls.claim({ free: source === 'failed' ? 9 : 0, token: 'w.1' }),
+    calls.settle(IDS.map(id => ({ id, token: 'w.1', outcome: 'failed' as const, span: 'long' as const }))),
+    calls.walk({ source, limit: 2, gone: source === 'waiting' ? 'b' : '%s * -inf' }),
+    calls.walk({ source, limit: 3, gone: 'c' })
+  ]),
   // A position is a hint, whatever it says.
   [
     calls.addMany(IDS.map(id => ({ id }))),

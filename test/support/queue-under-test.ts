@@ -20,6 +20,7 @@ export const members = Object.keys({
   cancel: true,
   retry: true,
   remove: true,
+  reschedule: true,
   purge: true,
   pageOf: true,
   counts: true,
@@ -48,7 +49,7 @@ export const scheduleMembers = [
     set: true, change: true, read: true, runsIn: true, tick: true
   } satisfies Record<keyof QueueSchedules, true>).map(member => `schedules.${member}`),
   ...Object.keys({
-    place: true, settle: true, forget: true, find: true, all: true
+    place: true, settle: true, forget: true, find: true, page: true
   } satisfies Record<keyof SchedulePlaces, true>).map(member => `places.${member}`)
 ]
 

@@ -21,7 +21,9 @@ const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 // The server stores the tasks. The page remembers only their addresses, so that it finds its tasks after a reload.
 const remembered = JSON.parse(sessionStorage.getItem('tasks') ?? '[]')
-let batches = remembered.filter(task => task.list === 'batches').length
+const countOf = list => remembered.filter(task => task.list === list).length
+let batches = countOf('batches')
+let reports = countOf('reports')
 let shownInbox = ''
 
 async function start (list, title, path, body) {
@@ -52,6 +54,7 @@ async function follow ({ list, title, location }, record = { state: 'waiting' })
     const { current, pause } = await readRecord(location, record)
     if (current.state !== record.state) announce(`${title}: ${stateTexts[current.state]}`)
     render(card, record = current)
+    if (list === 'reports') await showMembers(card, record)
     await sleep(pause)
   }
 }
@@ -68,6 +71,30 @@ async function readRecord (location, before) {
   }
 }
 
+/** A bar for each member of a flow. */
+async function showMembers (card, { id }) {
+  const response = id && await fetch(`/report/${id}`).catch(() => null)
+  if (!response?.ok) return
+  card.querySelector('.members').hidden = false
+  card.querySelector('.members').replaceChildren(...(await response.json()).map(memberItem))
+}
+
+function memberItem ({ name, state, stage, progress }) {
+  const item = document.createElement('li')
+  const bar = document.createElement('progress')
+  const title = stage ? `${name}: ${stage}` : name
+  bar.ariaLabel = `Progress of ${title}`
+  bar.value = partOf({ state, progress })
+  item.append(`${title}, ${stateTexts[state]}`, bar)
+  return item
+}
+
+/** From 0 to 1. A flow counts its members. */
+function partOf ({ state, progress }) {
+  if (state === 'succeeded') return 1
+  return (progress?.current ?? progress?.done ?? 0) / (progress?.total ?? 1)
+}
+
 function addCard (list, title, location) {
   const card = find('task-card').content.cloneNode(true).firstElementChild
   card.querySelector('h3').textContent = title
@@ -80,7 +107,7 @@ function addCard (list, title, location) {
 }
 
 function render (card, { state, stage, progress, attempt, result, error }) {
-  const part = state === 'succeeded' ? 1 : (progress?.current ?? 0) / (progress?.total ?? 1)
+  const part = partOf({ state, progress })
   card.dataset.state = state
   card.querySelector('.state').textContent = stateTexts[state] + (attempt > 1 ? `, attempt ${attempt}` : '')
   card.querySelector('progress').value = part
@@ -91,7 +118,10 @@ function render (card, { state, stage, progress, attempt, result, error }) {
   card.querySelector('.result').hidden = !endText
 }
 
-const resultText = result => result.sentTo ? `Sent to ${result.sentTo}` : `Baked ${result.loaves} loaves`
+function resultText ({ sentTo, sold, loaves }) {
+  if (sold !== undefined) return `Sold ${sold} loaves`
+  return sentTo ? `Sent to ${sentTo}` : `Baked ${loaves} loaves`
+}
 
 async function showOven () {
   const response = await fetch('/oven').catch(() => null)
@@ -144,6 +174,10 @@ function showError (text) {
 
 find('bake').addEventListener('click', () => {
   start('batches', `Batch ${++batches}`, '/longtask')
+})
+
+find('report').addEventListener('click', () => {
+  start('reports', `Report ${++reports}`, '/report')
 })
 
 find('mail').addEventListener('submit', event => {

@@ -1,11 +1,10 @@
 /**
  * `fastify-tasks purge QUEUE`: removes all tasks of a queue that have not started, after a confirmation.
  */
-import { createInterface } from 'node:readline/promises'
 import * as errors from '../../errors.ts'
+import { confirmed } from '../confirmed.ts'
 import { EXIT } from '../exit.ts'
 import { printJson, print, printErr } from '../output.ts'
-import { oneLine } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
 
 export interface PurgeFlags { yes?: boolean, json?: boolean, retrying?: boolean }
@@ -19,7 +18,7 @@ export async function purge (connection: TaskConnection, queue: string, flags: P
   if (!counts) throw new errors.QueueUnknown(queue, Object.keys(allCounts).join(', '), queue)
   const kept = retrying ? '' : ', but for those between two attempts,'
   const what = `${counts.waiting} waiting and ${counts.delayed} delayed tasks${kept} of queue "${queue}" at ${address}`
-  if (!yes && !await confirmed(what)) {
+  if (!yes && !await confirmed(`Remove ${what}?`, () => new errors.PurgeUnconfirmed(what))) {
     printErr('Nothing was removed')
     return EXIT.refused
   }
@@ -27,14 +26,4 @@ export async function purge (connection: TaskConnection, queue: string, flags: P
   if (json) printJson({ queue, removed })
   else print(`${queue}  ${removed} removed`)
   return EXIT.done
-}
-
-async function confirmed (what: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) throw new errors.PurgeUnconfirmed(what)
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question(oneLine(`Remove ${what}? [y/N]`) + ' ')).trim())
-  } finally {
-    terminal.close()
-  }
 }

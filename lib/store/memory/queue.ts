@@ -22,12 +22,13 @@ import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
+import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
-  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions,
-  PurgeReply, Queue, QueueMeasure, RawTask, RetryReply, Settlement
+  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
+  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
 } from '../contract.ts'
-import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../../types.ts'
+import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
 export class MemoryQueue implements Queue {
   readonly name: string
@@ -46,6 +47,7 @@ export class MemoryQueue implements Queue {
 
   readonly lanes = new MemoryLanes(ids => this.#enqueue(ids), id => this.isUnfinished(id))
   readonly flows: MemoryFlows
+  readonly walk: MemoryWalk
   readonly history = new MemoryHistory(() => this.#host.now())
   readonly #pauses: Pauses
   readonly #claiming: Claiming
@@ -58,6 +60,7 @@ export class MemoryQueue implements Queue {
     const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
     this.#claiming = new Claiming({ records, lists, claims, now, publish })
     const onChanged = (): void => this.#checkIdle()
+    this.walk = new MemoryWalk({ queue: this, lists, active: () => byClaim(claims.all) })
     this.flows = flowsOf({ host, records, lists, publish, onChanged })
   }
 
@@ -156,12 +159,22 @@ export class MemoryQueue implements Queue {
     return 'queued'
   }
 
-  async remove (id: string, lane?: string): Promise<RemoveOutcome> {
-    if (!this.#records.has(id)) return 'unknown'
+  async remove (id: string, before?: string | Buffer, lane?: string): Promise<RemoveReply> {
+    const text = this.#records.get(id)
+    if (text === undefined) return 'unknown'
+    if (before !== undefined && String(before) !== '' && text !== String(before)) return 'changed'
     if (this.#claims.of(id)) return 'active'
     this.#endRemoved(id, lane)
     this.#checkIdle()
     return 'removed'
+  }
+
+  async reschedule (id: string, due: number | null): Promise<boolean> {
+    if (!this.#lists.delayed.has(id)) return false
+    this.#lists.delayed.put(id, due ?? this.#host.now())
+    this.#publishChange(id, 'delayed')
+    this.#enqueue(this.#lists.delayed.takeUntil(this.#host.now()))
+    return true
   }
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {

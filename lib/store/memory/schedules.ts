@@ -273,5 +273,8 @@ export class MemorySchedulePlaces implements SchedulePlaces {
   }
 
   async find (id: string): Promise<SchedulePlace | null> { return this.#places.get(id) ?? null }
-  async all (): Promise<Map<string, SchedulePlace>> { return new Map(this.#places) }
+
+  async page (): Promise<{ cursor: string, places: Map<string, SchedulePlace> }> {
+    return { cursor: '0', places: new Map(this.#places) }
+  }
 }

@@ -4,7 +4,7 @@
  * The braces keep all keys of a queue in one slot of a cluster. For Bee-Queue they are a part of the queue's name.
  */
 import type { ScriptName } from './lua.generated.ts'
-import type { TaskState } from '../../types.ts'
+import type { TaskState, TerminalState } from '../../types.ts'
 
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
@@ -17,7 +17,9 @@ export type Key =
   'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
-export type QueueScript = Exclude<ScriptName, 'add-history' | 'expire-foreign' | 'page' | 'place-schedule' | FlowScript>
+export type QueueScript = Exclude<
+  ScriptName, 'add-history' | 'expire-foreign' | 'page' | 'place-schedule' | 'walk-sorted' | FlowScript
+>
 
 /** The scripts that work on the keys of one flow too. */
 export type FlowScript = 'flow-begin' | 'flow-read' | 'flow-step' | 'flow-write'
@@ -79,6 +81,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused'],
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
+  reschedule: ['delayed', 'watched'],
   resume: ['paused', 'waiting', 'parked', 'returning', 'watched'],
   retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...GATE],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
@@ -87,6 +90,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched',
     'parked', 'paused', ...GATE
   ],
+  sizes: ['jobs'],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
     'lastClaims', 'parked', 'paused'
@@ -100,6 +104,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused', 'laned'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
+  'walk-active': ['claims', 'active'],
   watch: ['watched'],
   workers: ['workers', 'workerInfo']
 }
@@ -179,6 +184,7 @@ export class QueueKeys {
   get limits (): string { return this.#key('limits') }
   get flowList (): string { return this.#key('flowList') }
   get jobs (): string { return this.#key('jobs') }
+  get claims (): string { return this.#key('claims') }
   get waiting (): string { return this.#key('waiting') }
   get handoff (): string { return this.#key('handoff') }
 
@@ -187,6 +193,9 @@ export class QueueKeys {
     const [keys, order] = pages[state]
     return [[keys].flat().map(key => this.#key(key)), order]
   }
+
+  /** The sorted set of the ids of a state, by their times. */
+  sorted (state: 'delayed' | TerminalState): string { return this.#key(state === 'delayed' ? state : `done:${state}`) }
 
   /** The keys of the script expire-foreign. */
   foreign (state: 'succeeded' | 'failed'): string[] { return [this.#key(state), this.#key(`done:${state}`)] }

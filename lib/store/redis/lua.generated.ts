@@ -1727,7 +1727,9 @@ local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local id = ARGV[1]
-if redis.call('HEXISTS', KEYS[1], id) == 0 then return 'unknown' end
+local record = redis.call('HGET', KEYS[1], id)
+if not record then return 'unknown' end
+if ARGV[2] ~= '' and record ~= ARGV[2] then return 'changed' end
 if redis.call('HEXISTS', KEYS[5], id) == 1 then return 'active' end
 local elsewhere = redis.call('ZSCORE', KEYS[4], id)
 for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
@@ -1800,7 +1802,7 @@ if #KEYS > 21 then
     move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
     return false
   end
-  if leave_lane(17, ARGV[2], id) then elsewhere = true end
+  if leave_lane(17, ARGV[3], id) then elsewhere = true end
 end
 if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16]) end
 return 'removed'`,
@@ -1815,6 +1817,17 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
 local kept = renew_lease(KEYS[1], KEYS[2], ARGV[1])
 for i = 1, 5, 2 do redis.call('PEXPIRE', KEYS[i], 86400000) end
 return { kept and 1 or 0, redis.call('EXISTS', KEYS[4]) }`,
+  'reschedule': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function publish_if_watched(watched, prefix, id, change)
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local id, due = ARGV[1], ARGV[2] == '' and string.format('%.0f', now) or ARGV[2]
+if not redis.call('ZSCORE', KEYS[1], id) then return 0 end
+redis.call('ZADD', KEYS[1], 'XX', due, id)
+redis.pcall('PUBLISH', ARGV[3] .. 'earlierDelayed', due)
+publish_if_watched(KEYS[2], ARGV[3], id, 'delayed')
+return 1`,
   'resume': String.raw`local function enter(waiting, ids)
   local length
   for from = 1, #ids, 1000 do
@@ -2218,6 +2231,9 @@ end
 if exists(KEYS[14]) then publish_outcomes() end
 for i = 1, events_count do redis.pcall('PUBLISH', ARGV[1] .. 'events', events[i]) end
 return replies`,
+  'sizes': String.raw`local sizes = {}
+for i = 1, #ARGV do sizes[i] = redis.call('HSTRLEN', KEYS[1], ARGV[i]) end
+return sizes`,
   'sweep': String.raw`local function enter(waiting, ids)
   local length
   for from = 1, #ids, 1000 do
@@ -2584,6 +2600,41 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 publish_if_watched(KEYS[3], ARGV[4], ARGV[1], 'progress')
 if ARGV[5] then redis.pcall('PUBLISH', ARGV[4] .. 'events', ARGV[5]) end
 return 1`,
+  'walk-active': String.raw`local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[3])
+local ids = { page[1] }
+for i = 1, #page[2], 2 do ids[#ids + 1] = page[2][i] end
+if page[1] == '0' then
+  for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do
+    if redis.call('HEXISTS', KEYS[1], id) == 0 then ids[#ids + 1] = id end
+  end
+end
+for i = 2, #ids do
+  if ids[i] == ARGV[2] then return { page[1], unpack(ids, i + 1) } end
+end
+return ids`,
+  'walk-sorted': String.raw`local key, score, after, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local function is_before(id, other)
+  for i = 1, math.min(#id, #other) do
+    local one, two = string.byte(id, i), string.byte(other, i)
+    if one ~= two then return one < two end
+  end
+  return #id < #other
+end
+local function index_after()
+  local low = redis.call('ZCOUNT', key, '(' .. score, '+inf')
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if is_before(redis.call('ZREVRANGE', key, middle, middle)[1], after) then
+      high = middle
+    else
+      low = middle + 1
+    end
+  end
+  return low
+end
+local first = score == '' and 0 or index_after()
+return redis.call('ZREVRANGE', key, first, first + limit - 1, 'WITHSCORES')`,
   'watch': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local marks = {}

@@ -16,13 +16,14 @@ import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
+import { RedisWalk, type WalkParts } from './walk.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
-  PurgeReply, Queue, QueueMeasure, RawTask, RetryReply, Settlement, StoreConnection
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
-import type { QueueCounts, RemoveOutcome, TaskState } from '../../types.ts'
+import type { QueueCounts, TaskState } from '../../types.ts'
 
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
@@ -36,6 +37,7 @@ export class RedisQueue implements Queue {
   readonly flows: RedisFlows
   readonly history: RedisHistory
   readonly lanes: RedisLanes
+  readonly walk: RedisWalk
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -49,6 +51,8 @@ export class RedisQueue implements Queue {
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
+    const pageOfWaiting: WalkParts['pageOfWaiting'] = (limit, after) => this.pageOf('waiting', limit, after)
+    this.walk = new RedisWalk({ client, keys: this.#keys, pageOfWaiting })
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
   }
 
@@ -64,6 +68,11 @@ export class RedisQueue implements Queue {
 
   #run (name: QueueScript, args: ScriptArgument[]): Promise<any> {
     return runQueueScript(this.#client, this.#keys, name, args)
+  }
+
+  /** Many tasks may be changed in one tick. */
+  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string): Promise<any> {
+    return corkForTick(this.#client, () => this.lanes.run(name, given(lane), args))
   }
 
   // For producers and readers
@@ -88,15 +97,19 @@ export class RedisQueue implements Queue {
   }
 
   cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
-    return this.lanes.run('cancel', given(lane), [id, before, after, ttl, this.#keys.prefix])
+    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane)
   }
 
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
-    return this.lanes.run('retry', given(lane), [id, before, after, this.#keys.prefix])
+    return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
   }
 
-  remove (id: string, lane?: string): Promise<RemoveOutcome> {
-    return this.lanes.run('remove', given(lane), [id, this.#keys.prefix])
+  remove (id: string, before: string | Buffer = '', lane?: string): Promise<RemoveReply> {
+    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane)
+  }
+
+  async reschedule (id: string, due: number | null): Promise<boolean> {
+    return await this.#runInTick('reschedule', [id, due ?? '', this.#keys.prefix]) === 1
   }
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {

@@ -8,6 +8,9 @@ import type {
   NewSchedule, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule, Tick, TickReply
 } from '../schedule-contract.ts'
 
+/** Bounds the reply of one call. */
+const PLACES = 500
+
 /** A reply of read-schedules.lua. */
 type SchedulePage = [now: number, cursor: string, left: string[], ...schedules: string[]]
 
@@ -104,9 +107,11 @@ export class RedisSchedulePlaces implements SchedulePlaces {
     return entry === null ? null : toPlace(entry)
   }
 
-  async all (): Promise<Map<string, SchedulePlace>> {
-    const entries = Object.entries(await this.#client.hgetall(this.#key))
-    return new Map(entries.map(([id, entry]) => [id, toPlace(entry)]))
+  async page (cursor: string): Promise<{ cursor: string, places: Map<string, SchedulePlace> }> {
+    const [next, flat] = await this.#client.hscan(this.#key, cursor, 'COUNT', PLACES)
+    const places = new Map<string, SchedulePlace>()
+    for (let i = 0; i < flat.length; i += 2) places.set(flat[i]!, toPlace(flat[i + 1]!))
+    return { cursor: next, places }
   }
 }
 

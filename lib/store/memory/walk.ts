@@ -1,0 +1,66 @@
+/**
+ * Walks through one queue in this process: see walk-contract.ts.
+ */
+import { splitPosition, walkWaiting } from '../walk-positions.ts'
+import type { SortedIds } from './sorted-ids.ts'
+import type { TaskLists } from './task-lists.ts'
+import type { ProducerQueue, RawTask } from '../contract.ts'
+import type { QueueWalk, WalkPage, WalkSource } from '../walk-contract.ts'
+
+export interface WalkParts {
+  lists: TaskLists
+  /** The ids of active tasks. */
+  active: () => string[]
+  queue: Pick<ProducerQueue, 'pageOf' | 'readTask'>
+}
+
+export class MemoryWalk implements QueueWalk {
+  readonly #parts: WalkParts
+
+  constructor (parts: WalkParts) {
+    this.#parts = parts
+  }
+
+  async page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage> {
+    const { lists, active, queue } = this.#parts
+    if (source === 'waiting') {
+      return await walkWaiting((limit, after) => queue.pageOf('waiting', limit, after), limit, position)
+    }
+    if (source === 'active') return pageOfActive(active(), position)
+    return pageOfSorted(source === 'delayed' ? lists.delayed : lists.finished[source], limit, position)
+  }
+
+  async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {
+    const tasks: Array<RawTask | null> = []
+    let bytes = 0
+    for (const id of ids) {
+      const task = await this.#parts.queue.readTask(id)
+      bytes += task?.raw.length ?? 0
+      if (bytes > maxBytes && tasks.length > 0) break
+      tasks.push(task)
+    }
+    return tasks
+  }
+}
+
+/** All on one page. */
+function pageOfActive (all: string[], position: string | null): WalkPage {
+  const ids = all.slice(position === null ? 0 : all.indexOf(splitPosition(position)[1]) + 1)
+  return { ids, positions: ids.map(id => `0 ${id}`), next: null }
+}
+
+interface Rank { time: number, id: string }
+
+/** As Redis orders them, from the end: by time, then by the bytes of the id. */
+const fromTheEnd = (one: Rank, other: Rank): number =>
+  one.time === other.time ? Buffer.compare(Buffer.from(other.id), Buffer.from(one.id)) : one.time < other.time ? 1 : -1
+
+function pageOfSorted (sorted: SortedIds, limit: number, position: string | null): WalkPage {
+  const places = sorted.ids().map((id): Rank => ({ time: sorted.timeOf(id)!, id })).sort(fromTheEnd)
+  const [time, after] = splitPosition(position ?? ' ')
+  const last: Rank = { time: Number(time), id: after }
+  const rest = position === null ? places : places.filter(place => fromTheEnd(last, place) < 0)
+  const page = rest.slice(0, limit)
+  const positions = page.map(({ time, id }) => `${time} ${id}`)
+  return { ids: page.map(({ id }) => id), positions, next: page.length < limit ? null : positions.at(-1)! }
+}

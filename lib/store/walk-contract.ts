@@ -1,0 +1,37 @@
+/**
+ * How a queue is walked through: page by page, for calls that look at many tasks or change them. A position is a text
+ * that outlives the process. What comes and goes meanwhile neither ends a walk nor makes it begin again.
+ */
+import type { LiveState } from '../records/task-record.ts'
+import type { TerminalState } from '../types.ts'
+
+/** A task as it is stored. */
+export interface RawTask {
+  text: string
+  /** The bytes of the record, for `cancel` and `retry` to compare. Another producer may have written no UTF-8. */
+  raw: Buffer
+  live: LiveState
+}
+
+/** Where ids are. Tasks between two attempts are among the delayed ones, or the waiting ones if they have no wait. */
+export type WalkSource = 'delayed' | 'waiting' | 'active' | TerminalState
+
+export interface WalkPage {
+  ids: string[]
+  /** For each id: where to go on behind it. */
+  positions: string[]
+  /** Where to go on behind the page. Null at the end. */
+  next: string | null
+}
+
+export interface QueueWalk {
+  /**
+   * One page: waiting tasks oldest first, active ones in no order, all others with the latest time first. So a task
+   * that is tried again, and comes back with a later time, is not met again.
+   * Of active tasks a page may have more than `limit`, and a task may be on two pages.
+   * @param position null to begin, then what an earlier page says
+   */
+  page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage>
+  /** The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task. */
+  read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>>
+}

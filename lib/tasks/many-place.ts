@@ -1,0 +1,71 @@
+/**
+ * Where a walk over many tasks is, and its cursor.
+ */
+import { tryOr } from '../describe.ts'
+import * as errors from '../errors.ts'
+import type { CheckedFilter, ManyCall } from '../options.ts'
+import type { WalkSource } from '../store/walk-contract.ts'
+import type { TaskState } from '../types.ts'
+
+/** The states of the tasks in a source. In the order in which tasks go on: one that moves meanwhile is met later. */
+export const SOURCES: Record<WalkSource, readonly TaskState[]> = {
+  delayed: ['delayed', 'retrying'],
+  waiting: ['waiting', 'retrying'],
+  active: only('active'),
+  succeeded: only('succeeded'),
+  failed: only('failed'),
+  cancelled: only('cancelled'),
+  expired: only('expired')
+}
+
+function only (state: TaskState): TaskState[] { return [state] }
+
+export interface WalkPosition {
+  /** When the walk began. What ended, or was enqueued, later does not match. */
+  start: number
+  queue: string
+  source: WalkSource
+  /** Null: at its beginning. */
+  position: string | null
+}
+
+const sourcesOf = ({ states }: CheckedFilter): WalkSource[] =>
+  (Object.keys(SOURCES) as WalkSource[]).filter(source => SOURCES[source].some(state => states.includes(state)))
+
+export const firstPlace = (filter: CheckedFilter, queues: string[], start: number): WalkPosition =>
+  ({ start, queue: queues[0]!, source: sourcesOf(filter)[0]!, position: null })
+
+/** Behind the end of a source: the next one, or the first of the next queue. Null behind the last. */
+export function placeAfter (
+  { start, queue, source }: WalkPosition, filter: CheckedFilter, queues: string[]
+): WalkPosition | null {
+  const sources = sourcesOf(filter)
+  const next = sources[sources.indexOf(source) + 1]
+  if (next) return { start, queue, source: next, position: null }
+  const other = queues[queues.indexOf(queue) + 1]
+  return other === undefined ? null : { start, queue: other, source: sources[0]!, position: null }
+}
+
+/** What a cursor belongs to. */
+const queryOf = (call: ManyCall, { states, queue, name, code, from, to }: CheckedFilter): string =>
+  JSON.stringify([call, states, queue ?? null, name ?? null, code ?? null, from, to])
+
+/** Not readable, so that nobody writes one by hand: it is valid for its own call only. */
+export function makeCursor (
+  call: ManyCall, filter: CheckedFilter, { start, queue, source, position }: WalkPosition
+): string {
+  const parts = [queryOf(call, filter), start, queue, source, position]
+  return Buffer.from(JSON.stringify(parts)).toString('base64url')
+}
+
+/** @throws FST_TASKS_CURSOR_INVALID, also for a queue that the walk does not enter */
+export function parseCursor (
+  cursor: string, call: ManyCall, filter: CheckedFilter, queues: string[]
+): WalkPosition {
+  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
+  const [query, start, queue, source, position] = Array.isArray(parts) ? parts : []
+  const isOwn = query === queryOf(call, filter) && queues.includes(queue) && sourcesOf(filter).includes(source)
+  const isPlace = Number.isFinite(start) && (position === null || typeof position === 'string')
+  if (!isOwn || !isPlace) throw new errors.CursorInvalid()
+  return { start, queue, source, position }
+}

@@ -1,0 +1,167 @@
+/**
+ * Looks at many tasks, and retries, cancels or removes those that match:
+ *
+ * 1. walks through the queues step by step, each of which reads a bounded number of tasks and bytes;
+ * 2. does with each task that matches what the call for one task does, if it is still as it was read;
+ * 3. says after each step how far it is, by a cursor from which any process can go on.
+ */
+import { TRY_AGAIN } from './advice.ts'
+import { firstPlace, makeCursor, parseCursor, placeAfter, SOURCES, type WalkPosition } from './many-place.ts'
+import { checkFilter, checkMany, type CheckedFilter, type ManyCall } from '../options.ts'
+import { isTerminal } from '../records/task-record.ts'
+import type { FoundTask } from './found-task.ts'
+import type { TaskLookup } from './lookup.ts'
+import type { Queue, RawTask } from '../store/contract.ts'
+import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
+import type { CountOptions, ManyOptions, ManyProgress, ManyResult, TaskFilter } from '../types.ts'
+
+/** What these calls need of the tasks of an app. */
+export interface ManySource {
+  readonly queues: ReadonlyMap<string, Queue>
+  readonly calls: BoundedCalls
+  readonly clock: StoreClock
+  /** @throws FST_TASKS_QUEUE_UNKNOWN */
+  queue (name: string): Queue
+  readonly lookup: Pick<TaskLookup, 'toFoundTask' | 'cancelFound' | 'retryFound' | 'removeFound'>
+}
+
+/** Bounds one step: the calls to Redis, and the tasks that are in memory. */
+const STEP = 200
+const STEP_BYTES = 1_048_576
+
+type Act = (source: ManySource, found: FoundTask) => Promise<string>
+
+const ACTS: Record<Exclude<ManyCall, 'count'>, Act> = {
+  retryMany: (source, found) => source.lookup.retryFound(found),
+  cancelMany: (source, found) => source.lookup.cancelFound(found),
+  removeMany: (source, found) => source.lookup.removeFound(found, found.raw)
+}
+
+/** The replies of a call for one task that say that it was done. */
+const DONE = new Set(['queued', 'cancelled', 'requested', 'removed'])
+
+/** See `FastifyTasks.retryMany`, `cancelMany` and `removeMany`. */
+export async function changeMany (
+  source: ManySource, call: Exclude<ManyCall, 'count'>, given: Partial<TaskFilter>, options: ManyOptions
+): Promise<ManyResult> {
+  const { lookedAt, ...result } = await new Walk(source, call, given, options).run()
+  return result
+}
+
+/** See `FastifyTasks.count`. */
+export async function count (source: ManySource, given: TaskFilter, options: CountOptions): Promise<number> {
+  const walk = new Walk(source, 'count', given, options)
+  const known = await walk.knownCount()
+  if (known !== null) return Math.min(known, options.limit ?? known)
+  const { matched } = await walk.run()
+  options.signal?.throwIfAborted()
+  return matched
+}
+
+interface Entry { found: FoundTask | null, position: string }
+
+class Walk {
+  readonly #source: ManySource
+  readonly #call: ManyCall
+  readonly #filter: CheckedFilter
+  readonly #options: ManyOptions
+  readonly #queues: string[]
+  /** Null at the end. */
+  #place: WalkPosition | null
+  #matched = 0
+  #changed = 0
+  #lookedAt = 0
+
+  /** @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_CURSOR_INVALID */
+  constructor (source: ManySource, call: ManyCall, given: Partial<TaskFilter>, options: ManyOptions) {
+    this.#source = source
+    this.#call = call
+    const filter = this.#filter = checkFilter(call, given)
+    checkMany(call, options)
+    this.#options = options
+    this.#queues = filter.queue === undefined ? [...source.queues.keys()] : [source.queue(filter.queue).name]
+    this.#place = options.cursor === undefined
+      ? firstPlace(filter, this.#queues, source.clock.now())
+      : parseCursor(options.cursor, call, filter, this.#queues)
+  }
+
+  /** What Redis counts itself: the number of tasks in a state. Null if tasks have to be looked at. */
+  async knownCount (): Promise<number | null> {
+    const { states, name, code, from, to } = this.#filter
+    const isWhole = name === undefined && code === undefined && from === -Infinity && to === Infinity
+    const known = states.filter(state => state === 'active' || isTerminal(state))
+    if (!isWhole || known.length < states.length) return null
+    const counts = await Promise.all(this.#queues.map(name =>
+      this.#source.calls.call('a count of tasks', TRY_AGAIN, () => this.#source.queue(name).counts())))
+    return counts.reduce((sum, count) => known.reduce((part, state) => part + count[state], sum), 0)
+  }
+
+  /** An error says how far it came: `matched`, `changed` and `cursor`. */
+  async run (): Promise<ManyProgress> {
+    const { limit = Infinity, signal, onProgress } = this.#options
+    try {
+      while (this.#place && !signal?.aborted && this.#matched < limit) {
+        this.#place = await this.#step(this.#place, limit - this.#matched)
+        await onProgress?.(this.#progress)
+      }
+    } catch (error) {
+      const { matched, changed, cursor } = this.#progress
+      throw Object.assign(error as Error, { matched, changed, cursor })
+    }
+    return this.#progress
+  }
+
+  get #progress (): ManyProgress {
+    const cursor = this.#place && makeCursor(this.#call, this.#filter, this.#place)
+    return { matched: this.#matched, changed: this.#changed, cursor, lookedAt: this.#lookedAt }
+  }
+
+  /** Returns the next place. */
+  async #step (place: WalkPosition, room: number): Promise<WalkPosition | null> {
+    const { entries, next } = await this.#read(place)
+    const matching = entries.filter(({ found }) => found && this.#matches(found, place)).slice(0, room)
+    const isFull = matching.length === room
+    this.#lookedAt += isFull ? entries.indexOf(matching.at(-1)!) + 1 : entries.length
+    this.#matched += matching.length
+    await this.#act(matching.map(({ found }) => found!))
+    return isFull ? { ...place, position: matching.at(-1)!.position } : next
+  }
+
+  async #act (tasks: FoundTask[]): Promise<void> {
+    if (this.#call === 'count') return
+    const act = ACTS[this.#call]
+    const replies = await Promise.allSettled(tasks.map(async task => act(this.#source, task)))
+    for (const reply of replies) {
+      if (reply.status === 'fulfilled' && DONE.has(reply.value)) this.#changed++
+    }
+    const failed = replies.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
+    if (failed) throw failed.reason
+  }
+
+  async #read (place: WalkPosition): Promise<{ entries: Entry[], next: WalkPosition | null }> {
+    const { queue: name, source, position } = place
+    const [{ calls }, queue] = [this.#source, this.#source.queue(name)]
+    const { ids, positions, next } =
+      await calls.call('a page of tasks', TRY_AGAIN, () => queue.walk.page(source, STEP, position))
+    const raw = await calls.call('a read of tasks', TRY_AGAIN, () => queue.walk.read(ids, STEP_BYTES))
+    const entries = await Promise.all(raw.map(async (task, i): Promise<Entry> =>
+      ({ found: task && await this.#toFound(queue, place, ids[i]!, task), position: positions[i]! })))
+    if (raw.length < ids.length) return { entries, next: { ...place, position: positions[raw.length - 1]! } }
+    if (next !== null) return { entries, next: { ...place, position: next } }
+    return { entries, next: placeAfter(place, this.#filter, this.#queues) }
+  }
+
+  #toFound (queue: Queue, { source }: WalkPosition, id: string, task: RawTask): FoundTask | Promise<FoundTask> {
+    // Without a claim of ours a plain Bee-Queue worker holds it.
+    if (source === 'active' && task.live.claimedAt === undefined) task.live.held = true
+    return this.#source.lookup.toFoundTask(queue, id, task)
+  }
+
+  #matches ({ record, stored }: FoundTask, { source, start }: WalkPosition): boolean {
+    const { states, name, code, from, to } = this.#filter
+    if (!states.includes(record.state) || !SOURCES[source].includes(record.state)) return false
+    const since = stored.finishedAt ?? stored.options.timestamp
+    return since <= start && since >= from && since < to && (name === undefined || record.name === name) &&
+      (code === undefined || record.error?.code === code)
+  }
+}

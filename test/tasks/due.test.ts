@@ -1,0 +1,83 @@
+/**
+ * When a task is due: `promote`, `reschedule`, and `Snooze`.
+ */
+import t from 'tap'
+import tasks, { Snooze } from '../../lib/plugin.ts'
+import { build, errorOf, inRedis, logger, memoryMode, pass, reaches, until } from '../support/helpers.ts'
+
+t.test('a delayed task, and one between two attempts, start now or at another time', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', (data: any) => data)
+    const backoff = { strategy: 'fixed', delay: 60_000 } as const
+    app.tasks.define('fails', { retries: 1, backoff }, () => { throw new Error('no') })
+  })
+  await app.tasks.startWorker()
+  const delayed = await app.tasks.enqueue('x', 1, { delay: 3_600_000 })
+  const { tasks } = app
+  const later = Date.now() + 7_200_000
+  t.equal(await tasks.reschedule(delayed.id, { delayUntil: later }), 'rescheduled')
+  const dueAt = memoryMode ? String : new Date(later).toISOString() // its clock is another one
+  t.match(await delayed.status(), { state: 'delayed', dueAt })
+  t.equal(await tasks.reschedule(delayed.id, { delay: 3_600_000, queue: 'default' }), 'rescheduled')
+  const heard = delayed.result({ timeout: 20_000 })
+  t.equal(await tasks.promote(delayed.id), 'promoted')
+  t.equal(await heard, 1)
+  t.match(await delayed.status(), { attempt: 1 })
+
+  const failing = await tasks.enqueue('fails')
+  await reaches(app, failing.id, 'retrying')
+  t.equal(await tasks.promote(failing.id, { queue: 'default' }), 'promoted')
+  t.match(await reaches(app, failing.id, 'failed'), { attempt: 2 })
+  t.equal(await tasks.promote(failing.id), 'refused')
+  t.equal(await tasks.reschedule('none', { delay: 1 }), 'unknown')
+  for (const [options, code] of [
+    [undefined, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{}, 'FST_TASKS_OPTION_CLASH'],
+    [{ delay: 1, delayUntil: 1e12 }, 'FST_TASKS_OPTION_CLASH'], [{ delay: -1 }, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
+    [{ after: 1 }, 'FST_TASKS_OPTION_UNKNOWN']
+  ] as const) t.match(await errorOf(tasks.reschedule(delayed.id, options as any)), { code })
+})
+
+t.test('a handler puts its task off: it comes back, and no attempt is spent', async t => {
+  const log = logger()
+  const seen: Array<[attempt: number, outcome: string]> = []
+  const waits = [() => ({ delay: 60 }), () => ({ delayUntil: new Date(Date.now() + 60) }), () => ({ delay: 0 })]
+  const app = await build(t, {}, app => {
+    app.tasks.addHook('onAttemptEnd', async (task: any, { outcome }: any) => { seen.push([task.attempt, outcome]) })
+    app.tasks.define('x', { retries: 1, backoff: { strategy: 'immediate' } }, async (_data, task) => {
+      const wait = waits.shift()
+      if (wait) await task.updateState('WAITS', seen.length)
+      if (wait && waits.length === 1) return new Snooze(wait())
+      if (wait) throw new tasks.Snooze(wait())
+      if (task.attempt === 1) throw new Error('no')
+      return 'done'
+    })
+  }, { logger: { stream: log.stream } })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueue('x')
+  await until('it is put off', () => log.find('task.snoozed'))
+  await pass(app, 1_000)
+  t.equal(await handle.result({ timeout: 20_000 }), 'done')
+  t.same(seen, [[1, 'released'], [1, 'released'], [1, 'released'], [1, 'retrying'], [2, 'succeeded']])
+  t.match(await handle.status(), { attempt: 2, stage: 'WAITS', failedAttempts: { length: 1 } })
+  t.match(log.find('task.snoozed'), { level: 30, nextAttemptAt: /Z$/ })
+})
+
+inRedis('a task that is put off is delayed, and can be cancelled', 'there its clock stands still', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', () => { throw new Snooze({ delay: 3_600_000 }) })
+  })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueue('x')
+  const record = await until('it is delayed', async () => {
+    const record = await handle.status()
+    return record?.state === 'delayed' && record
+  })
+  t.match(record, { attempt: 0, error: null, dueAt: String })
+  t.equal(await handle.cancel(), 'cancelled')
+})
+
+t.test('what Snooze is given is checked', async t => {
+  for (const options of [null, {}, { delay: -1 }, { delay: 1, delayUntil: 1 }, { delayUntil: 'now' }]) {
+    t.match(await errorOf(() => new Snooze(options as any)), { code: 'FST_TASKS_SNOOZE_INVALID' })
+  }
+})
