@@ -74,6 +74,28 @@ t.test('a delayed task, a retry by hand and a limit without a key', async t => {
   t.equal(most, 1)
 })
 
+t.test('tasks that are promoted, or retried, cancelled and removed with many others, keep to the limit', async t => {
+  let fails = true
+  const app = await build(t, {}, app => {
+    app.tasks.define('one', { limit: { max: 1 } }, async () => { if (fails) throw new Error('no') })
+  })
+  const later = await app.tasks.enqueue('one', null, { delay: 86_400_000 })
+  const handles = await app.tasks.enqueueMany('one', [{}, {}, {}, {}])
+  const waiting = { state: 'waiting', name: 'one' } as const
+  t.equal(await app.tasks.count(waiting), 4, 'those that wait for the slot too')
+  t.match(await app.tasks.cancelMany(waiting, { limit: 1 }), { matched: 1, changed: 1 })
+  t.match(await app.tasks.removeMany(waiting, { limit: 1 }), { matched: 1, changed: 1 })
+  t.match(await app.tasks.status(handles[2]!.id), { blockedBy: null })
+  t.match(await app.tasks.status(handles[3]!.id), { blockedBy: { text: 'limit of task "one", 1 of 1' } })
+  await app.tasks.startWorker({ concurrency: 10 })
+  for (const { id } of handles.slice(2)) await reaches(app, id, 'failed')
+  fails = false
+  t.match(await app.tasks.retryMany({ name: 'one' }), { matched: 2, changed: 2 })
+  t.equal(await app.tasks.promote(later.id), 'promoted')
+  await pass(app, 0)
+  for (const { id } of [...handles.slice(2), later]) await reaches(app, id, 'succeeded')
+})
+
 t.test('setLimit changes it at run time', async t => {
   const go = latch()
   let running = 0
