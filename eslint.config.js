@@ -9,7 +9,10 @@ const timers = [
 export default [
   ...neostandard({
     ts: true,
-    ignores: ['dist', '.build', '.build-shields-*', '.tap', 'coverage', 'artifacts', 'test/types']
+    ignores: [
+      'dist', 'site/dist', 'site/.vitepress/cache',
+      '.build', '.build-shields-*', '.tap', 'coverage', 'artifacts', 'test/types'
+    ]
   }),
   {
     rules: {

@@ -1,7 +1,8 @@
 /**
- * npm run chaos:flows -- [--quick] [--seed <number>]: flows of all shapes, across two queues, whose members succeed,
- * fail, are cancelled, expire, are added, and are retried. Processes are killed before and after each step of
- * settling, delivery, enqueue, cancel, release and sweep, by its name. Redis is killed, stopped and cut off.
+ * npm run chaos:flows -- [--quick] [--cluster] [--seed <number>]: flows of all shapes, across two queues, whose members
+ * succeed, fail, are cancelled, removed, expire, are added, and are retried. Processes are killed before and after each
+ * step of settling, delivery, enqueue, cancel, release and sweep, by its name. Redis is killed, stopped and cut off.
+ * With --cluster the two queues are on two masters of a Redis Cluster, one of which is killed or stopped at a time.
  *
  * 0 stuck, 0 callbacks lost, 0 settled twice, 0 run twice without a fault, 0 keys left. What succeeded is not run again
  * by a retry, what was removed is not made again.
@@ -12,15 +13,19 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { nameOf, PRODUCER_DEATHS, WORKER_DEATHS } from './flows/fleet.ts'
 import { run } from './flows/run.ts'
+import { clusterOfServers, oneServer } from './flows/servers.ts'
 import type { Size } from './flows/plan.ts'
 import { Random } from './random.ts'
-import { startRedis } from '../scripts/redis.ts'
 
 const full: Size = { flows: 2_000, workers: 4, faults: 16, calmAfter: 130_000, limit: 150_000 }
 const quick: Size = { flows: 120, workers: 3, faults: 3, calmAfter: 12_000, limit: 28_000 }
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, seed: { type: 'string', default: String(Date.now() % 1e6) } }
+  options: {
+    quick: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
+    seed: { type: 'string', default: String(Date.now() % 1e6) }
+  }
 })
 const seed = Number(values.seed)
 const size = values.quick ? quick : full
@@ -30,9 +35,9 @@ const failures: string[] = []
 
 log(`seed ${values.seed}`)
 const dir = await mkdtemp(join(tmpdir(), 'fastify-tasks-chaos-flows-'))
-const redis = await startRedis({ aof: true, config: ['--auto-aof-rewrite-percentage', '0'] })
-const { problems, flows, members, ends, again, deaths } = await run(redis, size, seed, dir, new Random(seed))
-await redis.stop()
+const servers = await (values.cluster ? clusterOfServers() : oneServer())
+const { problems, flows, members, ends, again, deaths } = await run(servers, size, seed, dir, new Random(seed))
+await servers.stop()
 await rm(dir, { recursive: true, force: true })
 
 log(`${flows} flows of ${members} members: ${Object.entries(ends).map(([end, count]) => `${count} ${end}`).join(', ')}`)

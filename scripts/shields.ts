@@ -2165,6 +2165,13 @@ const shields: Shield[] = [
     without: '',
     test: 'tasks/due'
   },
+  {
+    against: 'a task is tried again for ever, because each attempt counts as the first one',
+    file: 'attempt/retry-rules.js',
+    shield: 'options.firstStart ?? startedAt',
+    without: 'startedAt',
+    test: 'worker/retry'
+  },
   // End of: operations
   // metrics
   {

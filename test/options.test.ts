@@ -88,7 +88,7 @@ const suggestions: Record<string, Record<string, string>> = {
   'register: routes': { preHandlers: 'preHandler', onrequest: 'onRequest', prefx: 'prefix' },
   'register: backoff': { jiter: 'jitter', strategie: 'strategy', dely: 'delay' },
   startWorker: { concurency: 'concurrency', queue: 'queues', closetimeout: 'closeTimeout' },
-  define: { retry: 'retries', resultTTL: 'resultTtl', queues: 'queue', timeOut: 'timeout' },
+  define: { retrys: 'retries', resultTTL: 'resultTtl', queues: 'queue', timeOut: 'timeout' },
   enqueue: {
     delayUntill: 'delayUntil', delay_until: 'delayUntil', expire: 'expires', Id: 'id', dealy: 'delay', retrys: 'retries'
   }

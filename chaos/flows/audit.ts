@@ -5,7 +5,8 @@ import { readAof, type History } from '../aof.ts'
 
 export interface Evidence {
   dir: string
-  aof: string
+  /** Of append-only files: each has other tasks. */
+  dirs: string[]
   seed: number
   runs: ProcessRun[]
   /** When Redis, or the way to it, had a fault. */
@@ -32,7 +33,7 @@ export interface FlowAudit {
 
 export function audit (evidence: Evidence): FlowAudit {
   const { dir, seed, runs, left } = evidence
-  const histories = readAof(evidence.aof)
+  const histories = new Map(evidence.dirs.flatMap(folder => [...readAof(folder)]))
   const lines = readLedgers(dir, runs)
   const flows = [...new Set(toldFlows(dir, runs))].map(i =>
     ({ ...planFlow(seed, i), history: histories.get(`flow-${i}`) }))

@@ -6,6 +6,7 @@ import { PRODUCER_STEPS, WORKER_STEPS, type Death } from './steps.ts'
 import { latch } from '../schedules/latch.ts'
 import { startDependent, type DependentProcess } from '../../scripts/dependent-process.ts'
 import type { Random } from '../random.ts'
+import type { RedisChoice } from '../tasks.ts'
 import type { ProcessArguments } from './process.ts'
 import type { Size } from './plan.ts'
 
@@ -35,7 +36,7 @@ export class FlowFleet {
   readonly runs: ProcessRun[] = []
   /** Without deaths: how the last processes run. */
   calm = false
-  readonly #redis: string
+  readonly #redis: RedisChoice
   readonly #dir: string
   readonly #seed: number
   readonly #size: Size
@@ -46,7 +47,7 @@ export class FlowFleet {
   readonly #turns
   #stopped = false
 
-  constructor (redis: string, dir: string, seed: number, size: Size, random: Random) {
+  constructor (redis: RedisChoice, dir: string, seed: number, size: Size, random: Random) {
     this.#redis = redis
     this.#dir = dir
     this.#seed = seed

@@ -1,11 +1,9 @@
 /** One run: flows are enqueued and worked on, while processes are killed at each step, and Redis fails. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { audit, type FlowAudit } from './audit.ts'
 import { FlowFleet, toldFlows } from './fleet.ts'
 import { PREFIX, QUEUES, type Size } from './plan.ts'
-import { TcpProxy } from '../proxy.ts'
-import type { RunningRedis } from '../../scripts/redis.ts'
+import type { FlowServers } from './servers.ts'
 import type { Random } from '../random.ts'
 
 const LOOK_MS = 250
@@ -14,12 +12,9 @@ const MAX_AGE = 3_500
 const OWN_KEYS = /:(flow|flows|flowsDone|flowList|jobs|done:\w+|succeeded|failed|waiting|delayed|claims|active|stalls)(:|$)/
 
 export async function run (
-  redis: RunningRedis, size: Size, seed: number, dir: string, random: Random
+  servers: FlowServers, size: Size, seed: number, dir: string, random: Random
 ): Promise<FlowAudit> {
-  const proxy = await TcpProxy.open(redis.port)
-  const client = new Redis(redis.url, { retryStrategy: () => 50, maxRetriesPerRequest: null })
-  client.on('error', () => {})
-  const fleet = new FlowFleet(proxy.url, dir, seed, size, random)
+  const fleet = new FlowFleet(servers.redis, dir, seed, size, random)
   const faults: Array<{ from: number, to: number }> = []
   try {
     await fleet.start(size.workers)
@@ -27,7 +22,7 @@ export async function run (
     for (let next = 1; Date.now() < calm; await sleep(LOOK_MS)) {
       fleet.killOld(MAX_AGE)
       const due = calm - size.calmAfter * (size.faults - next + 1) / (size.faults + 1)
-      if (next <= size.faults && Date.now() >= due) faults.push(await fault(redis, proxy, next++, random))
+      if (next <= size.faults && Date.now() >= due) faults.push(await fault(servers, next++, random))
     }
     fleet.calm = true
     const end = Date.now() + size.limit
@@ -36,72 +31,52 @@ export async function run (
       await sleep(LOOK_MS)
       if (fleet.killEarlier(calm)) continue
       if (toldFlows(dir, fleet.runs).length < size.flows) continue
-      left = await keysLeft(client)
+      left = await keysLeft(servers)
       if (left.length === 0) break
     }
-    if (left.length > 0) await describeFlows(client)
+    if (left.length > 0) await describeFlows(servers)
     await fleet.stop()
-    return audit({ dir, aof: redis.dir, seed, runs: fleet.runs, faults, left })
+    return audit({ dir, dirs: servers.dirs, seed, runs: fleet.runs, faults, left })
   } finally {
     await fleet.stop()
-    client.disconnect()
-    proxy.close()
   }
 }
 
 /** Those who were in doubt may repeat a call for so long, in ms. */
 const AFTER_MS = 4_000
 
-async function fault (
-  redis: RunningRedis, proxy: TcpProxy, i: number, random: Random
-): Promise<{ from: number, to: number }> {
+async function fault (servers: FlowServers, i: number, random: Random): Promise<{ from: number, to: number }> {
   const from = Date.now()
-  const ms = random.int(300, 2_500)
-  switch (i % 4) {
-    case 0:
-      await redis.kill()
-      await redis.restart()
-      break
-    case 1:
-      proxy.cut(random.chance(0.5))
-      break
-    case 2:
-      redis.pause()
-      await sleep(ms)
-      redis.resume()
-      break
-    default:
-      proxy.set(random.pick(['stalled', 'replies-held'] as const))
-      await sleep(ms)
-      proxy.set('open')
-      proxy.cut()
-  }
+  await servers.fault(i, random)
   return { from, to: Date.now() + AFTER_MS }
 }
 
 /** For whoever has to find out why: what is left of flows. */
-async function describeFlows (client: Redis): Promise<void> {
+async function describeFlows (servers: FlowServers): Promise<void> {
   const [home] = QUEUES
   for (const queue of QUEUES) {
+    const client = servers.clientOf(queue)
     for (const [id, text] of Object.entries(await client.hgetall(`${PREFIX}:{${queue}}:jobs`)).slice(0, 5)) {
       const states = ['succeeded', 'failed', 'cancelled', 'expired']
       const expiries = await Promise.all(states.map(state => client.zscore(`${PREFIX}:{${queue}}:done:${state}`, id)))
       console.log(id, text, expiries.map(expiry => expiry && Number(expiry) - Date.now()))
     }
   }
+  const client = servers.clientOf(home)
   for (const id of (await client.zrange(`${PREFIX}:{${home}}:flows`, '0', '2'))) {
     const key = `${PREFIX}:{${home}}:flow:${id}`
     const { state, cause, changed, deadline, final } = await client.hgetall(key)
     const parts = ['open', 'pending', 'todo'].map(part => client.smembers(`${key}:${part}`))
     const [open, pending, todo] = await Promise.all(parts)
     const ids = open!.map(node => `${id}.${node}`)
-    const records = await Promise.all(QUEUES.map(queue => client.hmget(`${PREFIX}:{${queue}}:jobs`, 'none', ...ids)))
+    const records = await Promise.all(QUEUES.map(queue =>
+      servers.clientOf(queue).hmget(`${PREFIX}:{${queue}}:jobs`, 'none', ...ids)))
     const found = { id, state, cause, changed, deadline, final, open, pending, todo, records, now: Date.now() }
     console.log(JSON.stringify(found))
   }
 }
 
-async function keysLeft (client: Redis): Promise<string[]> {
-  const keys = (await Promise.all(QUEUES.map(queue => client.keys(`${PREFIX}:{${queue}}:*`)))).flat()
+async function keysLeft (servers: FlowServers): Promise<string[]> {
+  const keys = (await Promise.all(QUEUES.map(queue => servers.clientOf(queue).keys(`${PREFIX}:{${queue}}:*`)))).flat()
   return keys.filter(key => OWN_KEYS.test(key)).sort()
 }

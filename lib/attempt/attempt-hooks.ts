@@ -7,8 +7,9 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { callHooks, type HookFailure, type HookLists } from '../hooks/hook-lists.ts'
 import { hasAttemptLeft, toLoggable } from '../records/failure.ts'
 import type { StoredOptions } from '../records/task-record.ts'
+import { toHookError } from './hook-error.ts'
 import { outcomeOf, type AttemptResult } from './attempt-result.ts'
-import type { AttemptEnd, HookError, Stall, TaskContext, TaskHookName } from '../types.ts'
+import type { AttemptEnd, Stall, TaskContext, TaskHookName } from '../types.ts'
 
 export interface AttemptHooksOptions {
   lists: HookLists
@@ -101,9 +102,6 @@ function stepsAfter (result: AttemptResult, value: unknown, options: StoredOptio
   }
   return [...steps, ['onAttemptEnd', end]]
 }
-
-const toHookError = (thrown: unknown, message: string): HookError =>
-  thrown instanceof Error ? thrown : new Error(message, { cause: thrown })
 
 export function logHookFailure (log: FastifyBaseLogger, hook: TaskHookName, thrown: unknown): void {
   const fields = { event: 'task.hook_failed', hook, err: toLoggable(thrown) }

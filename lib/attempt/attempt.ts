@@ -15,6 +15,7 @@ import { attemptLog, writesLevel } from './attempt-log.ts'
 import { errorOf, failed, outcomeOf, tellEnd, type AttemptResult } from './attempt-result.ts'
 import { serializeResult } from './serialize.ts'
 import { NOTHING_REPORTED, StateReports, type StateReport } from './state-reports.ts'
+import { withRetryRules } from './retry-rules.ts'
 import { runApart } from './run-apart.ts'
 import { HandlerTaskContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
@@ -107,8 +108,7 @@ export class Attempt implements ThreadableAttempt {
 
   /** The timeout counts from now. An attempt that waits for a thread starts it when it has one. */
   startTimeout (): void {
-    const { timeout } = this
-    if (timeout > 0 && !this.#returned) this.#after(timeout, () => this.abort('timeout'))
+    if (this.timeout > 0 && !this.#returned) this.#after(this.timeout, () => this.abort('timeout'))
   }
 
   /** Ms; 0 is no limit. */
@@ -227,9 +227,9 @@ export class Attempt implements ThreadableAttempt {
   #clearTimers (): void { if (this.#timers) for (const timer of this.#timers) clearTimeout(timer) }
 
   /** Its hooks hear of the result before the owner does. After an abort they have as long as the handler had. */
-  #end (result: AttemptResult, value?: unknown): void {
+  #end (outcome: AttemptResult, value?: unknown): void {
     if (this.#result) return
-    this.#result = result
+    const result = this.#result = withRetryRules(outcome, this)
     if (!this.#hooks) return this.#decide(result)
     if (this.#cause) this.#after(ABORT_GRACE_MS, () => this.#decide(result))
     this.#hooks.after(result, value, this.task.stored.options, () => this.#decide(result))

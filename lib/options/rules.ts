@@ -47,6 +47,12 @@ export const defineRules: Rules = {
   ...Object.fromEntries(HOOK_NAMES.map(name => [name, hook])),
   queue: name('For example "mail".'),
   resultTtl,
+  retryIf: {
+    ok: value => isFunction(value) && value.constructor.name !== 'AsyncFunction',
+    expected: 'a function that is not async',
+    fix: 'For example error => error.code === "ECONNRESET".'
+  },
+  retryFor: integer(1, MAX_SPAN, 'of ms', 'For example 3600000, one hour.'),
   authorize,
   expose: {
     ok: value => Array.isArray(value) && value.every(part => part === 'data'),

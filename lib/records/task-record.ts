@@ -34,6 +34,8 @@ export interface StoredOptions extends Origin {
   attempts?: number
   /** The task is not started after this time, ms since 1970. */
   expires?: number
+  /** When its first attempt started, if that failed, ms since 1970. A retry by hand begins again. */
+  firstStart?: number
   /** How long the record is kept after the task has ended, in ms. */
   ttl?: number
   /** A plain Bee-Queue producer enqueued it. */
@@ -56,7 +58,6 @@ export interface StoredOptions extends Origin {
   failures?: StoredFailedAttempt[]
 }
 
-/** Times in ms since 1970, `lateBy` in ms. */
 export interface StoredTick { id: string, plannedAt: number, lateBy: number, missed: number }
 
 export interface StoredTask {
@@ -169,7 +170,7 @@ function isErrorRecord (error: any): boolean {
 }
 
 /** Spans, and the time at which a delay ends. */
-const SPANS = ['timeout', 'expires', 'ttl', 'delay'] as const
+const SPANS = ['timeout', 'expires', 'ttl', 'delay', 'firstStart'] as const
 const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
 
 /** Repairs a record that any producer may have written: wrong values would break calculations with them. */
@@ -220,7 +221,7 @@ export function bareRecord ({ data: { name }, options: { timestamp, nonce } }: S
 
 /** The record of a failed task that is enqueued again: all attempts are left. */
 export function resetForRetry (stored: StoredTask): StoredTask {
-  const { data, options: { expires, delay, ...kept } } = stored
+  const { data, options: { expires, delay, firstStart, ...kept } } = stored
   const options: StoredOptions = { ...kept, retries: kept.attempts! - 1, stacktraces: [] }
   if (kept.backoff) options.backoff = beforeRetries(kept.backoff, attemptsMade(stored))
   return { data, options, status: 'created', progress: null }

@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { LimitOptions } from './limits.ts'
-import type { HookTypes, TaskHooks } from './hooks.ts'
+import type { HookError, HookTypes, TaskHooks } from './hooks.ts'
 import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
 
 /** Options of one task. */
@@ -14,6 +14,13 @@ export interface DefineOptions<
   queue?: string
   /** Attempts after the first. Default: the plugin's `retries`. */
   retries?: number
+  /**
+   * Whether another attempt may help. Called in the worker after each failed attempt, with the error and the number of
+   * the attempt (1, 2, …). If it returns false the task fails at once. Default: any error is tried again.
+   */
+  retryIf?: (error: HookError, attempt: number) => boolean
+  /** An attempt that fails so long after the start of the first one is the last, in ms. Default: no limit. */
+  retryFor?: number
   /** How long to wait between attempts. Default: the plugin's `backoff`. */
   backoff?: BackoffOptions
   /** How long one attempt may run, in ms. 0 is no limit. Default: the plugin's `timeout`. */

@@ -98,6 +98,7 @@ function retryingRecord (failure: Failure, retriesLeft: number, task: ClaimedTas
     startedAt
   }
   next.options = { ...next.options, retries: retriesLeft - 1 }
+  if (startedAt !== undefined) next.options.firstStart ??= startedAt
   if (next.options.backoff) next.options.backoff = afterRetry(next.options.backoff)
   delete next.options.delay
   return next

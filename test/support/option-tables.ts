@@ -76,6 +76,13 @@ const ofEveryTask: Table = {
 }
 export const define: Table = {
   ...ofEveryTask,
+  retryIf: {
+    good: [run],
+    bad: [...wrongObjects.slice(0, 4), [async () => true, 'a function'], [{}, '{}']],
+    expected: 'a function that is not async',
+    fix: 'ECONNRESET'
+  },
+  retryFor: whole(1, CENTURIES, 'one hour'),
   queue: named('"mail"'),
   resultTtl: whole(0, CENTURIES, 'one day'),
   authorize: {

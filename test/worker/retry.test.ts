@@ -177,3 +177,51 @@ t.test('failedAttempts: the last ten, with times, worker and a short error; none
   await reaches(app, id, 'failed')
   t.equal((await app.tasks.status(id))!.failedAttempts.length, 10)
 })
+
+t.test('retryIf says which failures are tried again; if it throws, all are', async t => {
+  const log = logger()
+  const asked: Array<[code: unknown, attempt: number]> = []
+  const lasts: string[] = []
+  const retries = { retries: 5, backoff: { strategy: 'immediate' } } as const
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.addHook('onFailed', async task => { lasts.push(task.id) })
+    app.tasks.define('x', {
+      ...retries,
+      timeout: 50,
+      retryIf (error, attempt) {
+        asked.push([error.code, attempt])
+        return error.code === 'FST_TASKS_TIMEOUT'
+      }
+    }, async (_data, task) => {
+      if (task.attempt > 2) throw Object.assign(new Error('no'), { code: 'E_NO' })
+      await new Promise(resolve => { task.signal.addEventListener('abort', resolve) })
+    })
+    app.tasks.define('odd', { ...retries, retryIf: () => { throw new Error('odd') } }, (_data, task) => {
+      if (task.attempt < 3) throw task.attempt === 1 ? new Error('no') : new tasks.Unrecoverable('no')
+    })
+  }, { logger: { stream: log.stream } })
+  const { id } = await app.tasks.enqueue('x')
+  const record = await reaches(app, id, 'failed')
+  t.match(record, { attempt: 3, error: { code: 'E_NO' } })
+  t.same(asked, [['FST_TASKS_TIMEOUT', 1], ['FST_TASKS_TIMEOUT', 2], ['E_NO', 3]])
+  const odd = await app.tasks.enqueue('odd')
+  t.match(await reaches(app, odd.id, 'failed'), { attempt: 2, error: { code: 'FST_TASKS_UNRECOVERABLE' } })
+  t.same(lasts, [id, odd.id])
+  t.match(log.find('task.retry_if_failed'), { level: 50, taskId: odd.id, err: { message: 'odd' } })
+})
+
+t.test('retryFor: no attempt after a failure so long after the first start; a retry by hand begins again', async t => {
+  const app = await build(t, { worker: true }, app => {
+    const backoff = { strategy: 'fixed', delay: 60 } as const
+    app.tasks.define('x', { retries: 100, backoff, retryFor: 100 }, () => { throw new Error('no') })
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await pass(app, 1_000)
+  const { attempt } = await reaches(app, id, 'failed')
+  t.ok(attempt >= 2 && attempt <= 3, `${attempt} attempts`)
+  t.equal(await app.tasks.retry(id), 'queued')
+  await pass(app, 1_000)
+  t.match(await reaches(app, id, 'failed'), { failedAttempts: { length: Number } })
+  const { failedAttempts } = (await app.tasks.status(id))!
+  t.ok(failedAttempts.length >= attempt + 2, 'it had more than one attempt again')
+})

@@ -14,6 +14,8 @@ export class FlowSteps {
   readonly #starts: string[] = []
   /** Joins behind a member that failed: they are skipped when all commands are carried out. */
   readonly #skips: string[] = []
+  /** Joins behind members that have ended. */
+  readonly #waiting = new Set<string>()
   #cancels = false
   #ends = false
   #done: StepReply['done'] = 'done before'
@@ -29,7 +31,11 @@ export class FlowSteps {
   step (commands: FlowCommand[]): StepReply {
     const flow = this.#flow
     flow.changedAt = this.#host.now()
-    for (const command of commands) this.#carryOut(command)
+    for (const command of commands) {
+      if (command.name !== 'end') this.#endTogether()
+      this.#carryOut(command)
+    }
+    this.#endTogether()
     const last = commands.at(-1)?.name
     if (last !== 'forget' && last !== 'remove') this.#goOn()
     const { stage } = flow
@@ -64,8 +70,14 @@ export class FlowSteps {
     if (outcome !== 'succeeded' && !mayFail) return this.#fail(outcome, message, joins)
     for (const join of joins) {
       flow.edges.get(join)?.delete(node)
-      if (this.#isLive && !flow.edges.get(join)?.size) this.#startJoin(join)
+      this.#waiting.add(join)
     }
+  }
+
+  /** Of all ends that were told together: one look at each join. */
+  #endTogether (): void {
+    for (const join of this.#waiting) if (this.#isLive && !this.#flow.edges.get(join)?.size) this.#startJoin(join)
+    this.#waiting.clear()
   }
 
   #fail (end: NodeEnd, message: string, joins: string[]): void {

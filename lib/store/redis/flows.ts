@@ -37,10 +37,7 @@ export class RedisFlows implements QueueFlows {
   }
 
   async step (id: string, commands: FlowCommand[], lookAfter: number | null): Promise<StepReply> {
-    const args = commands.flatMap(command => {
-      const own = argumentsOf(command)
-      return [command.name, own.length, ...own]
-    })
+    const args = argumentsOfAll(commands)
     const [stage, more, cancels, ends, done, ...starts] =
       await this.#run('flow-step', id, [id, this.#keys.prefix, lookAfter ?? '', ...args])
     return {
@@ -116,6 +113,27 @@ export class RedisFlows implements QueueFlows {
   async keepMembers (members: Array<[id: string, ms: number]>): Promise<void> {
     if (members.length > 0) await runQueueScript(this.#client, this.#keys, 'keep-members', members.flat())
   }
+}
+
+/** Ends of members that succeeded, one after the other, are one command: they are the many. */
+function argumentsOfAll (commands: FlowCommand[]): ScriptArgument[] {
+  const args: ScriptArgument[] = []
+  let succeeded: string[] = []
+  const flush = (): void => {
+    if (succeeded.length > 0) args.push('succeeded', succeeded.length, ...succeeded)
+    succeeded = []
+  }
+  for (const command of commands) {
+    if (command.name === 'end' && command.outcome === 'succeeded') {
+      succeeded.push(command.node, command.generation)
+      continue
+    }
+    flush()
+    const own = argumentsOf(command)
+    args.push(command.name, own.length, ...own)
+  }
+  flush()
+  return args
 }
 
 /** In the order in which flow-step.lua reads them. */

@@ -897,6 +897,7 @@ end
 local function is_ready(join)
   return #redis.call('ZRANGE', KEYS[11], '[' .. join .. ' ', '[' .. join .. '!', 'BYLEX', 'LIMIT', 0, 1) == 0
 end
+local ended_before, waiting = {}, {}
 local function end_node(node, generation, outcome, message)
   local current, may_fail, joins = read_node(node)
   if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
@@ -904,9 +905,19 @@ local function end_node(node, generation, outcome, message)
   if outcome ~= 'succeeded' then redis.call('HSET', KEYS[13], node, outcome) end
   if outcome ~= 'succeeded' and may_fail == '0' then return fail(outcome, message, joins) end
   for join in string.gmatch(joins, '[^,-]+') do
-    redis.call('ZREM', KEYS[11], join .. ' ' .. node)
+    if not ended_before[join] then
+      ended_before[join] = {}
+      waiting[#waiting + 1] = join
+    end
+    table.insert(ended_before[join], join .. ' ' .. node)
+  end
+end
+local function end_together()
+  for _, join in ipairs(waiting) do
+    redis.call('ZREM', KEYS[11], unpack(ended_before[join]))
     if (state == 'running' or state == 'building') and is_ready(join) then start_join(join) end
   end
+  ended_before, waiting = {}, {}
 end
 local function seal()
   if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
@@ -972,9 +983,13 @@ end
 local at, last = 4, nil
 while at <= #ARGV do
   local name, a, b, c, d, e = ARGV[at], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
-  at = at + 2 + tonumber(ARGV[at + 1])
+  local from = at + 2
+  at = from + tonumber(ARGV[at + 1])
   last = name
+  if name ~= 'end' and name ~= 'succeeded' then end_together() end
   if name == 'end' then end_node(a, b, c, d)
+  elseif name == 'succeeded' then
+    for i = from, at - 1, 2 do end_node(ARGV[i], ARGV[i + 1], name) end
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
@@ -986,6 +1001,7 @@ while at <= #ARGV do
   elseif name == 'remove' then done = remove()
   end
 end
+end_together()
 if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
 local function start_sealed()
   local ready = redis.call('ZRANGE', KEYS[11], '[W ', '[W!', 'BYLEX', 'LIMIT', 0, SLICE)

@@ -5,7 +5,7 @@ KEYS  1 jobs  2 watched  3 flows  4 flowsDone  5 flowList  6 flow  7 nodes  8 jo
       12 todo  13 ends  14 texts
 ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms from now, "" if it is left alone
       4 and more: commands, each its name, the number of its arguments, and these:
-      end node, generation, outcome, message | ready join | start node | done entry of todo | seal
+      end node, generation, outcome, message | succeeded node, generation, ... | ready join | start node | done entry of todo | seal
       cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
       what the last seal, add, reopen or remove did: 1 done, 0 was done before, -1 refused,
@@ -109,6 +109,8 @@ local function is_ready(join)
   return #redis.call('ZRANGE', KEYS[11], '[' .. join .. ' ', '[' .. join .. '!', 'BYLEX', 'LIMIT', 0, 1) == 0
 end
 
+-- Joins behind the members that have ended, in the order in which they are looked at.
+local ended_before, waiting = {}, {}
 local function end_node(node, generation, outcome, message)
   local current, may_fail, joins = read_node(node)
   if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
@@ -116,9 +118,21 @@ local function end_node(node, generation, outcome, message)
   if outcome ~= 'succeeded' then redis.call('HSET', KEYS[13], node, outcome) end
   if outcome ~= 'succeeded' and may_fail == '0' then return fail(outcome, message, joins) end
   for join in string.gmatch(joins, '[^,-]+') do
-    redis.call('ZREM', KEYS[11], join .. ' ' .. node)
+    if not ended_before[join] then
+      ended_before[join] = {}
+      waiting[#waiting + 1] = join
+    end
+    table.insert(ended_before[join], join .. ' ' .. node)
+  end
+end
+
+-- Of all ends that were told together: one look at each join.
+local function end_together()
+  for _, join in ipairs(waiting) do
+    redis.call('ZREM', KEYS[11], unpack(ended_before[join]))
     if (state == 'running' or state == 'building') and is_ready(join) then start_join(join) end
   end
+  ended_before, waiting = {}, {}
 end
 
 local function seal()
@@ -194,9 +208,13 @@ end
 local at, last = 4, nil
 while at <= #ARGV do
   local name, a, b, c, d, e = ARGV[at], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
-  at = at + 2 + tonumber(ARGV[at + 1])
+  local from = at + 2
+  at = from + tonumber(ARGV[at + 1])
   last = name
+  if name ~= 'end' and name ~= 'succeeded' then end_together() end
   if name == 'end' then end_node(a, b, c, d)
+  elseif name == 'succeeded' then
+    for i = from, at - 1, 2 do end_node(ARGV[i], ARGV[i + 1], name) end
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
@@ -208,6 +226,7 @@ while at <= #ARGV do
   elseif name == 'remove' then done = remove()
   end
 end
+end_together()
 if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
 
 -- What was ready while the flow was being built waits for its records: W. Since the seal they are written.
