@@ -1882,8 +1882,8 @@ const shields: Shield[] = [
   {
     against: 'a time of another producer that is none breaks the attempt that computes with it, and its task is lost',
     file: 'records/task-record.js',
-    shield: '\'ttl\', \'delay\']',
-    without: '\'ttl\']',
+    shield: '\'ttl\', \'delay\',',
+    without: '\'ttl\',',
     test: 'metrics/counts'
   },
   // dashboard
@@ -2171,6 +2171,13 @@ const shields: Shield[] = [
     shield: 'options.firstStart ?? startedAt',
     without: 'startedAt',
     test: 'worker/retry'
+  },
+  {
+    against: 'a form that somebody writes by hand removes all tasks, without the right to',
+    file: 'dashboard/actions.js',
+    shield: /if \(!context\.rights\[action\.right\]\)/,
+    without: 'if (!context.rights[action.right] && context.params.action !== "matching")',
+    test: 'dashboard/rights'
   },
   // End of: operations
   // metrics

@@ -3,6 +3,8 @@
  */
 import { refused } from './pages/problem.ts'
 import { confirm } from './pages/confirm.ts'
+import { number } from './parts.ts'
+import { FILTER_FIELDS, filterOf, stateOf, type ListFilter } from './task-filter.ts'
 import { fromField, TASK_ACTIONS, type TaskAction } from './task-actions.ts'
 import type { DashboardRight } from '../types.ts'
 import type { Page, PageContext } from './context.ts'
@@ -10,12 +12,13 @@ import type { Page, PageContext } from './context.ts'
 /** The fields of a form. A name may be there several times. */
 export type Fields = Record<string, string[]>
 
-interface Outcome { did: string, ok: number, no: number }
+/** `more`: it stopped before it had done all. */
+interface Outcome { did: string, ok: number, no: number, more?: boolean }
 
 interface Action {
   right: DashboardRight
   /** What is asked first, unless the form says that it was asked. */
-  question?: string
+  question?: string | ((context: PageContext, fields: Fields) => Promise<string>)
   run (context: PageContext, fields: Fields): Promise<Outcome>
 }
 
@@ -24,8 +27,8 @@ const MAX_TASKS = 1_000
 const first = (fields: Fields, name: string): string => fields[name]?.[0] ?? ''
 
 /** An action on the chosen tasks. */
-const onTasks = ({ name, question, done }: TaskAction): Action => ({
-  right: name,
+const onTasks = ({ name, right, question, done }: TaskAction): Action => ({
+  right,
   ...(question && { question }),
   async run ({ instance }, fields) {
     const chosen = (fields.task ?? []).slice(0, MAX_TASKS).map(fromField)
@@ -36,6 +39,51 @@ const onTasks = ({ name, question, done }: TaskAction): Action => ({
     return { did: name, ok, no: chosen.length - ok }
   }
 })
+
+/** How long one request may go on, in ms, and for how many tasks. */
+const MANY_MS = 10_000
+const MANY_TASKS = 50_000
+/** The count is only for the question. */
+const COUNT_MS = 1_000
+const MAX_COUNT = 10_000
+
+type FilterArguments = { state: any } & ListFilter
+
+function filterIn ({ instance }: PageContext, fields: Fields): FilterArguments {
+  const query = Object.fromEntries(FILTER_FIELDS.map(name => [name, first(fields, name)]))
+  return { state: stateOf(query) ?? 'failed', ...filterOf(query, instance.knownQueues()) }
+}
+
+async function countWords ({ instance: { tasks } }: PageContext, filter: FilterArguments): Promise<string> {
+  try {
+    const found = await tasks.count(filter, { limit: MAX_COUNT, signal: AbortSignal.timeout(COUNT_MS) })
+    return found < MAX_COUNT ? `${number(found)} tasks` : `${number(MAX_COUNT)} tasks or more`
+  } catch (error) {
+    if ((error as Error).name !== 'TimeoutError') throw error
+    return 'all tasks that match, too many to count'
+  }
+}
+
+type ManyCall = 'retryMany' | 'cancelMany' | 'removeMany'
+
+/** An action on all tasks that match the filter of a list. */
+const onMatching = ({ name, right, label, states }: TaskAction, call: ManyCall): Action => ({
+  right,
+  async question (context, fields) {
+    const filter = filterIn(context, fields)
+    return `${label} ${await countWords(context, filter)} (${filter.state})?`
+  },
+  async run (context, fields) {
+    const filter = filterIn(context, fields)
+    if (!states.includes(filter.state)) return { did: name, ok: 0, no: 0 }
+    const options = { limit: MANY_TASKS, signal: AbortSignal.timeout(MANY_MS) }
+    const { matched, changed, cursor } = await context.instance.tasks[call](filter, options)
+    return { did: name, ok: changed, no: matched - changed, more: cursor !== null }
+  }
+})
+
+const matching = Object.fromEntries(TASK_ACTIONS.flatMap(action =>
+  action.name === 'promote' ? [] : [[action.name, onMatching(action, `${action.name}Many`)]]))
 
 const purge: Action = {
   right: 'purge',
@@ -66,6 +114,7 @@ const onSchedule = (did: ScheduleCall, right: DashboardRight, question?: string)
 
 const ACTIONS: Record<string, Record<string, Action>> = {
   tasks: Object.fromEntries(TASK_ACTIONS.map(action => [action.name, onTasks(action)])),
+  matching,
   purge: { '': purge },
   queue: { pause: onQueue('pause'), resume: onQueue('resume') },
   schedule: {
@@ -91,19 +140,32 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
   const action = actions && Object.hasOwn(actions, name) ? actions[name] : undefined
   if (!action) return refused('There is no such action.')
   if (!context.rights[action.right]) return refused(`You may look, but not ${action.right}.`)
-  if (action.question && first(fields, 'sure') !== 'yes') return confirm(context, action.question, fields)
-  const { did, ok, no } = await action.run(context, fields)
+  if (action.question && first(fields, 'sure') !== 'yes') {
+    const { question } = action
+    return confirm(context, typeof question === 'string' ? question : await question(context, fields), fields)
+  }
+  const { did, ok, no, more } = await action.run(context, fields)
   log(context, { did, ok, no }, fields)
   const back = placeToGo(fields)
-  const query = new URLSearchParams({ did, ok: String(ok), no: String(no) })
+  const query = new URLSearchParams({ did, ok: String(ok), no: String(no), ...(more && { more: '1' }) })
   void context.reply.redirect(`${context.root}${back}${back.includes('?') ? '&' : '?'}${query}`, 303)
   return null
 }
 
-function log ({ request, settings }: PageContext, outcome: Outcome, { task: tasks, queue, id }: Fields): void {
+function log ({ request, settings }: PageContext, outcome: Outcome, given: Fields): void {
+  const { task: tasks, queue, id, state, name } = given
   const { did, ok, no } = outcome
   const fields = {
-    event: 'dashboard.acted', user: settings.user?.(request), did, ok, no, tasks, queue: queue?.[0], schedule: id?.[0]
+    event: 'dashboard.acted',
+    user: settings.user?.(request),
+    did,
+    ok,
+    no,
+    tasks,
+    queue: queue?.[0],
+    schedule: id?.[0],
+    state: state?.[0],
+    name: name?.[0]
   }
   request.log.info(fields, 'action on the dashboard')
 }

@@ -13,6 +13,7 @@ const MENU: Array<[path: string, title: string, key: string]> = [
 
 const DONE: Record<string, string> = {
   retry: 'queued again',
+  promote: 'due now',
   cancel: 'cancelled, or asked to end',
   remove: 'removed',
   purge: 'removed from the queue',
@@ -22,11 +23,12 @@ const DONE: Record<string, string> = {
 }
 
 /** The outcome of an action, told by numbers in the query: no text of the address is shown. */
-function outcome ({ query: { did = '', ok, no } }: PageContext): Value {
+function outcome ({ query: { did = '', ok, no, more } }: PageContext): Value {
   if (!Object.hasOwn(DONE, did)) return null
   const [done, not] = [Number(ok), Number(no)].map(count => Number.isSafeInteger(count) ? count : 0)
   const refused = not! > 0 && ` ${not} could not be: their state has changed, or they are gone.`
-  return html`<p class="note" role="status">${done} ${DONE[did]}.${refused}</p>`
+  const rest = more === '1' && ' There are more: do it again.'
+  return html`<p class="note" role="status">${done} ${DONE[did]}.${refused}${rest}</p>`
 }
 
 const menu = (root: string, section: string): Value => MENU.map(([path, title, key]) => html`<a href="${root}${path}"

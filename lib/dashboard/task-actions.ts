@@ -1,11 +1,12 @@
 /**
  * What can be done to tasks, on the page of one and in a list.
  */
-import type { TaskRecord, TaskState } from '../types.ts'
+import type { DashboardRight, TaskRecord, TaskState } from '../types.ts'
 
 export interface TaskAction {
-  /** Its name in forms. The right that it needs has the same name. */
-  name: 'retry' | 'cancel' | 'remove'
+  /** Its name in forms, and that of the call. */
+  name: 'retry' | 'cancel' | 'remove' | 'promote'
+  right: DashboardRight
   label: string
   states: readonly TaskState[]
   /** What is asked first. */
@@ -15,9 +16,11 @@ export interface TaskAction {
 }
 
 export const TASK_ACTIONS: readonly TaskAction[] = [
-  { name: 'retry', label: 'Retry', states: ['failed'], done: ['queued'] },
+  { name: 'retry', right: 'retry', label: 'Retry', states: ['failed'], done: ['queued'] },
+  { name: 'promote', right: 'retry', label: 'Start now', states: ['delayed', 'retrying'], done: ['promoted'] },
   {
     name: 'cancel',
+    right: 'cancel',
     label: 'Cancel',
     states: ['active', 'waiting', 'delayed', 'retrying'],
     question: 'Cancel? What waits does not start, what runs is asked to end.',
@@ -25,6 +28,7 @@ export const TASK_ACTIONS: readonly TaskAction[] = [
   },
   {
     name: 'remove',
+    right: 'remove',
     label: 'Remove',
     states: ['waiting', 'delayed', 'retrying', 'failed', 'succeeded', 'cancelled', 'expired'],
     question: 'Remove, with all that is stored of it?',

@@ -7,7 +7,7 @@ import dashboard from '../../lib/dashboard.ts'
 import tasks from '../../lib/plugin.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { build, errorOf, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
-import { appWithPage, get, PATH } from './support.ts'
+import { appWithPage, get, PATH, post } from './support.ts'
 
 const PAGES = ['', 'queues', 'tasks', 'workers', 'names', 'schedules', 'flows', 'queues/default']
 
@@ -82,6 +82,37 @@ t.test('a list goes on with a cursor, and each task is on one page', async t => 
     path = next && `tasks${next.replaceAll('&amp;', '&')}`
   }
   t.same(seen.toSorted(), handles.map(({ id }) => id).toSorted())
+})
+
+t.test('all that match: a question with their number, then all of them, in time too', async t => {
+  const app = await appWithPage(t, {
+    tasks: { queues: ['mail'] },
+    define (app) {
+      app.tasks.define('x')
+      app.tasks.define('y')
+    }
+  })
+  const { tasks } = app
+  await tasks.enqueueMany('x', Array.from({ length: 70 }, () => ({})))
+  await tasks.enqueueMany('y', [{}, { delay: 60_000 }])
+  const { body } = await get(app, 'tasks?state=waiting&name=x')
+  t.match(body, /All that match:/)
+  t.notMatch((await get(app, 'tasks?state=waiting&q=x')).body, /All that match:/, 'words are no filter')
+  const fields = { do: 'cancel', state: 'waiting', name: 'x', queue: '', back: 'tasks?state=waiting' }
+  t.match((await post(app, 'matching', fields)).body, /Cancel 70 tasks \(waiting\)\?/)
+  t.equal(await tasks.count({ state: 'waiting' }), 71)
+  const { headers } = await post(app, 'matching', { ...fields, sure: 'yes' })
+  t.equal(headers.location, '../tasks?state=waiting&did=cancel&ok=70&no=0')
+  t.equal(await tasks.count({ state: 'waiting' }), 1)
+  t.equal(await tasks.count({ state: 'cancelled' }), 70)
+  t.match((await get(app, 'tasks?state=cancelled&from=2001-01-01T00:00')).body, /value="default /)
+  t.match((await get(app, 'tasks?state=cancelled&to=2001-01-01T00:00')).body, /There are none/)
+  t.match((await get(app, 'tasks?state=cancelled&to=yesterday')).body, /value="default /, 'no time is none')
+  const old = { do: 'remove', state: 'cancelled', to: '2001-01-01T00:00:00', sure: 'yes' }
+  t.match((await post(app, 'matching', old)).headers.location, /did=remove&ok=0&no=0/)
+  const wrong = { do: 'retry', state: 'cancelled', sure: 'yes' }
+  t.match((await post(app, 'matching', wrong)).headers.location, /did=retry&ok=0&no=0/)
+  t.match((await get(app, '?did=remove&ok=5&no=0&more=1')).body, /5 removed\. There are more/)
 })
 
 t.test('a flow has its members, and a member its flow', async t => {

@@ -56,6 +56,26 @@ const pauseOfQueue = async (app: FastifyInstance): Promise<Target> => {
 }
 const RIGHTS = Object.keys(targets) as DashboardRight[]
 
+/** The same on all tasks that match. */
+const onAll = (right: 'retry' | 'cancel' | 'remove', filter: Record<string, string>): typeof targets[string] =>
+  async app => ({ ...await targets[right]!(app), action: 'matching', fields: { do: right, ...filter } })
+const waiting = { state: 'waiting', queue: 'idle', name: 'waits' }
+
+async function delayedTask (app: FastifyInstance): Promise<Target> {
+  const { id } = await app.tasks.enqueue('waits', null, { delay: 3_600_000 })
+  const soon = Date.now() + 3_000_000
+  const state = async (): Promise<boolean> => Date.parse((await app.tasks.status(id))?.dueAt ?? '') > soon
+  return { id, action: 'tasks', fields: { do: 'promote', task: `idle ${id}` }, state }
+}
+
+const ROWS: Array<[right: DashboardRight, target: typeof targets[string]]> = [
+  ...RIGHTS.map((right): [DashboardRight, typeof targets[string]] => [right, targets[right]!]),
+  ['retry', delayedTask],
+  ['retry', onAll('retry', { state: 'failed', queue: 'default' })],
+  ['cancel', onAll('cancel', waiting)],
+  ['remove', onAll('remove', waiting)]
+]
+
 async function appFor (t: any, access: () => unknown): Promise<FastifyInstance> {
   return appWithPage(t, {
     page: { access: access as () => DashboardAccess },
@@ -71,20 +91,20 @@ async function appFor (t: any, access: () => unknown): Promise<FastifyInstance> 
 t.test('each action needs its own right, whatever form is sent', async t => {
   let access: unknown
   const app = await appFor(t, () => access)
-  for (const right of RIGHTS) {
+  for (const [right, target] of ROWS) {
     const others = Object.fromEntries(RIGHTS.filter(other => other !== right).map(other => [other, true]))
     for (const without of [false, null, undefined, true, 'write', 'read', {}, others, { [right]: 'yes' }]) {
       access = without
-      const { action, fields, state } = await targets[right]!(app)
+      const { action, fields, state } = await target(app)
       const { statusCode } = await post(app, action, { ...fields, sure: 'yes' })
-      t.equal(statusCode, 403, `${right} with ${JSON.stringify(without)}`)
+      t.equal(statusCode, 403, `${action} ${right} with ${JSON.stringify(without)}`)
       t.ok(await state(), 'nothing is done')
     }
     for (const having of ['operate', { [right]: true }]) {
       access = having
-      const { action, fields, state } = await targets[right]!(app)
+      const { action, fields, state } = await target(app)
       const { statusCode } = await post(app, action, { ...fields, sure: 'yes' })
-      t.equal(statusCode, 303, `${right} with ${JSON.stringify(having)}`)
+      t.equal(statusCode, 303, `${action} ${right} with ${JSON.stringify(having)}`)
       await until('it is done', async () => !await state())
     }
   }
@@ -137,14 +157,14 @@ t.test('who may only look is offered no button', async t => {
   const app = await appFor(t, () => 'read')
   await app.tasks.enqueue('waits')
   for (const path of ['tasks?state=waiting', 'queues/idle', 'schedules']) {
-    t.notMatch((await get(app, path)).body, /method="post" action="[^"]*actions\/(purge|schedule)|name="do"/, path)
+    t.notMatch((await get(app, path)).body, /method="post" action="[^"]*actions\/(purge|schedule|matching)|name="do"/, path)
   }
 })
 
 t.test('what destroys is asked first: the same form with the answer does it', async t => {
   const app = await appFor(t, () => 'operate')
-  for (const right of ['cancel', 'remove', 'purge']) {
-    const { action, fields, state } = await targets[right]!(app)
+  for (const [right, target] of ROWS.filter(([right]) => ['cancel', 'remove', 'purge'].includes(right))) {
+    const { action, fields, state } = await target(app)
     const { statusCode, body } = await post(app, action, fields)
     t.equal(statusCode, 200, right)
     t.match(body, /name="sure" value="yes"/)

@@ -8,7 +8,8 @@ export function confirm ({ root }: PageContext, question: string, fields: Record
   const inputs = kept.flatMap(([name, values]) =>
     values.map(value => html`<input type="hidden" name="${name}" value="${value}">`))
   const count = fields.task?.length ?? 0
-  const on = [...fields.queue ?? [], ...fields.id ?? []].map(value => html`<li>${text(value)}</li>`)
+  const names = [...fields.queue ?? [], ...fields.name ?? [], ...fields.id ?? []].filter(Boolean)
+  const on = names.map(value => html`<li>${text(value)}</li>`)
   return {
     title: 'Are you sure?',
     section: '',

@@ -10,7 +10,7 @@ import type { DashboardSettings } from '../../options.ts'
 import type { TaskRecord } from '../../types.ts'
 
 const buttons = (context: PageContext, task: TaskRecord): Value =>
-  TASK_ACTIONS.filter(({ name, states }) => context.rights[name] && states.includes(task.state))
+  TASK_ACTIONS.filter(({ right, states }) => context.rights[right] && states.includes(task.state))
     .map(({ name, label, question }) => actionButton({
       context,
       action: 'tasks',

@@ -5,6 +5,7 @@ import {
 } from '../parts.ts'
 import { matcher, search, type SearchPage } from '../search.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
+import { filterOf, inTime } from '../task-filter.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { TaskRecord, TaskState } from '../../types.ts'
 
@@ -29,7 +30,9 @@ function filters ({ query }: PageContext, states: readonly TaskState[], queues: 
 <label>State <select name="state">${query.q && option('', shown, 'all')}${STATES.map(name => option(name, shown))}
 </select></label> <label>Queue <select name="queue">${option('', query.queue, 'all')}
 ${queues.map(name => option(name, query.queue))}</select></label>
-<label>Name <input name="name" value="${query.name}" maxlength="100" spellcheck="false"></label><button>Show</button>
+<label>Name <input name="name" value="${query.name}" maxlength="100" spellcheck="false"></label>
+<label>From (UTC) <input name="from" type="datetime-local" value="${query.from}"></label>
+<label>To <input name="to" type="datetime-local" value="${query.to}"></label><button>Show</button>
 ${query.q && html`<p>For “${text(query.q)}”. <a href="tasks">Show all</a></p>`}</form>`
 }
 
@@ -46,16 +49,31 @@ function row (context: PageContext, task: TaskRecord): Value[] {
 }
 
 function buttons ({ rights }: PageContext, found: TaskRecord[]): Value {
-  const offered = TASK_ACTIONS.filter(({ name, states }) =>
-    rights[name] && found.some(({ state }) => states.includes(state)))
+  const offered = TASK_ACTIONS.filter(({ right, states }) =>
+    rights[right] && found.some(({ state }) => states.includes(state)))
   if (offered.length === 0) return null
   return html`<p class="actions"><label class="check"><input type="checkbox" data-all> all on this page</label>
 ${offered.map(({ name, label, question }) => html`<button name="do" value="${name}"${question &&
     html` class="danger" data-question="${question}"`}>${label}</button>`)}</p>`
 }
 
+/** For all that match the form above, shown or not: each leads to a question with their number. */
+function forAll (context: PageContext, states: readonly TaskState[]): Value {
+  const { rights, query, root } = context
+  const [state] = states
+  const offered = TASK_ACTIONS.filter(({ name, right, states }) =>
+    name !== 'promote' && rights[right] && states.includes(state!))
+  if (query.q || offered.length === 0) return null
+  const { queue = '', name = '', from = '', to = '' } = query
+  const fields = { state: state!, queue, name, from, to, back: placeOf(context) }
+  return html`<form method="post" action="${root}actions/matching" class="actions">${hidden(fields)}
+<span>All that match:</span>${offered.map(({ name, label }) =>
+    html`<button name="do" value="${name}" class="danger">${label} all</button>`)}</form>`
+}
+
 function list (context: PageContext, { tasks, lookedAt, cursor }: SearchPage): Html {
-  const isPart = cursor && context.query.q
+  const { q, from, to } = context.query
+  const isPart = cursor && (q || from || to)
   const said = isPart && html`<p class="hint">Looked at ${number(lookedAt)} tasks; there are more.</p>`
   if (tasks.length === 0) return html`${empty(cursor ? 'None among those.' : 'There are none.')}${said}`
   return html`<form method="post" action="${context.root}actions/tasks">${hidden({ back: placeOf(context) })}
@@ -66,6 +84,13 @@ ${buttons(context, tasks)}${table('Tasks', TITLES, tasks.map(task => row(context
 async function withId ({ instance: { tasks } }: PageContext, queues: string[], id: string): Promise<TaskRecord[]> {
   const read = await Promise.all(queues.map(queue => tasks.status(id, { queue })))
   return read.filter(record => record !== null)
+}
+
+type Matches = (record: TaskRecord) => boolean
+
+function allOf (given: Array<Matches | null>): Matches | null {
+  const all = given.filter(matches => matches !== null)
+  return all.length === 0 ? null : record => all.every(matches => matches(record))
 }
 
 const chosenStates = ({ state, q }: Record<string, string>): readonly TaskState[] => {
@@ -83,14 +108,15 @@ export const tasks: MakePage = async context => {
     return null
   }
   const states = chosenStates(query)
-  const queue = queues.find(name => name === query.queue)
-  const matches = q ? matcher(q) : null
+  const filter = filterOf(query, queues)
+  const matches = allOf([q ? matcher(q) : null, inTime(filter)])
   const found = exact.length > 0
     ? { tasks: exact, lookedAt: exact.length, cursor: null }
-    : await search(instance.tasks, { states, queue, name: query.name, matches, cursor: query.cursor })
+    : await search(instance.tasks, { states, queue: filter.queue, name: filter.name, matches, cursor: query.cursor })
   return {
     title: 'Tasks',
     section: 'Tasks',
-    body: html`${filters(context, states, queues)}${list(context, found)}${pager(context, found.cursor)}`
+    body: html`${filters(context, states, queues)}${list(context, found)}${pager(context, found.cursor)}
+${found.tasks.length > 0 && forAll(context, states)}`
   }
 }

@@ -5,7 +5,8 @@ KEYS  1 jobs  2 watched  3 flows  4 flowsDone  5 flowList  6 flow  7 nodes  8 jo
       12 todo  13 ends  14 texts
 ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms from now, "" if it is left alone
       4 and more: commands, each its name, the number of its arguments, and these:
-      end node, generation, outcome, message | succeeded node, generation, ... | ready join | start node | done entry of todo | seal
+      end node, generation, outcome, message | succeeded node, generation, ... | ready join | start node
+      | done entry of todo | seal
       cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
       what the last seal, add, reopen or remove did: 1 done, 0 was done before, -1 refused,

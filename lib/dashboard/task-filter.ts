@@ -1,0 +1,38 @@
+/**
+ * Which tasks a list shows, by the fields of its form: the same fields say on which tasks an action is done.
+ */
+import { STATES } from '../records/states.ts'
+import type { TaskRecord, TaskState } from '../types.ts'
+import type { Query } from './context.ts'
+
+export interface ListFilter { queue?: string, name?: string, from?: number, to?: number }
+
+export const FILTER_FIELDS = ['state', 'queue', 'name', 'from', 'to'] as const
+
+/** As forms of browsers have it, without a zone: UTC. Undefined if it is none. */
+function timeIn (value: string | undefined): number | undefined {
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(value ?? '') ? Date.parse(`${value}Z`) : NaN
+  return Number.isNaN(time) ? undefined : time
+}
+
+/** Without what is not chosen, or not known. */
+export function filterOf (query: Query, queues: string[]): ListFilter {
+  const values = {
+    queue: queues.find(name => name === query.queue),
+    name: query.name || undefined,
+    from: timeIn(query.from),
+    to: timeIn(query.to)
+  }
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}
+
+export const stateOf = ({ state }: Query): TaskState | undefined => STATES.find(one => one === state)
+
+/** Null: all of them. */
+export function inTime ({ from = -Infinity, to = Infinity }: ListFilter): ((record: TaskRecord) => boolean) | null {
+  if (from === -Infinity && to === Infinity) return null
+  return ({ finishedAt, enqueuedAt }) => {
+    const since = Date.parse(finishedAt ?? enqueuedAt)
+    return since >= from && since < to
+  }
+}
