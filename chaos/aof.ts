@@ -29,14 +29,17 @@ export interface History {
 
 export function readAof (dir: string): Map<string, History> {
   const histories = new Map<string, History>()
+  for (const command of readCommands(dir)) apply(histories, command)
+  return histories
+}
+
+/** All writes, in their order. */
+export function * readCommands (dir: string): Generator<string[]> {
   const folder = join(dir, 'appendonlydir')
   const files = readdirSync(folder)
     .filter(name => name.endsWith('.incr.aof'))
     .sort((a, b) => Number(a.split('.')[2]) - Number(b.split('.')[2]))
-  for (const file of files) {
-    for (const command of commands(readFileSync(join(folder, file)))) apply(histories, command)
-  }
-  return histories
+  for (const file of files) yield * commands(readFileSync(join(folder, file)))
 }
 
 /** Parses commands as Redis writes them: `*3\r\n$4\r\nHSET\r\n…`. */

@@ -11,6 +11,8 @@ import { promote, reschedule } from './tasks/due.ts'
 import { counts, list, purge, workers } from './tasks/listing.ts'
 import { changeMany, count } from './tasks/many.ts'
 import { signature } from './flows/shapes.ts'
+import { pause, resume } from './limits/pause.ts'
+import { setLimit } from './limits/set-limit.ts'
 import type { AppFlows } from './flows/app-flows.ts'
 import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
@@ -19,11 +21,10 @@ import type { AnyHook } from './hooks/hook-lists.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancellableState, CancelOutcome, CountOptions, DefineOptions, Drained, DrainOptions, EnqueueItem,
-  EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, ListOptions, ManyOptions, ManyResult,
-  PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions, RescheduleOutcome, RetryFilter,
-  RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter,
-  TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo,
-  WorkerOptions
+  EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, LimitChange, ListOptions, ManyOptions,
+  ManyResult, PauseTarget, PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions,
+  RescheduleOutcome, RetryFilter, RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter, TaskHandle,
+  TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -127,6 +128,12 @@ class ScopedTasks implements FastifyTasks {
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
     return this.#registry.remove(id, queueOf(where))
+  }
+
+  pause (target: PauseTarget): Promise<boolean> { return pause(this.#registry, target) }
+  resume (target: PauseTarget): Promise<boolean> { return resume(this.#registry, target) }
+  setLimit (name: string, change: LimitChange | null): Promise<void> {
+    return setLimit(this.#registry, name, change)
   }
 
   async promote (id: string, where?: WhereOptions): Promise<PromoteOutcome> {

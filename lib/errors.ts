@@ -62,6 +62,13 @@ export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID',
   'the first a letter, a digit or "_"; got %s. Leave it out for a random UUID', 400)
 export const TaskIdTaken = createError('FST_TASKS_ID_TAKEN',
   'The id "%s" belongs to another task. Choose another id for task "%s"', 409)
+export const LimitQueue = createError('FST_TASKS_LIMIT_QUEUE',
+  'Task "%s" has a limit, which holds in its own queue "%s": it cannot be enqueued to queue "%s". Leave out queue', 400)
+export const LimitKeyInvalid = createError('FST_TASKS_LIMIT_KEY_INVALID',
+  'The key of the limit of task "%s" must be a string of at most 100 characters, got %s. ' +
+  'For example limit: { max: 2, key: data => String(data.tenant) }', 400)
+export const LimitUnknown = createError('FST_TASKS_LIMIT_UNKNOWN',
+  'Task "%s" is defined without a limit here. Define it with one: limit: { max: 2 }', 500)
 export const TaskIdAmbiguous = createError('FST_TASKS_ID_AMBIGUOUS',
   'The id "%s" belongs to a task in each of several queues: %s. Say which: { queue: "%s" }, over HTTP ?queue=%s', 409)
 export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN',
@@ -251,7 +258,7 @@ export const TaskCancelled = createError('FST_TASKS_CANCELLED',
 export const TaskExpired = createError('FST_TASKS_EXPIRED',
   'Task "%s" (%s) expired before a worker started it', 410)
 export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT',
-  'Task "%s" (%s) had not ended after %d ms. It goes on: read its status later', 504)
+  'Task "%s" (%s) had not ended after %d ms%s. It goes on: read its status later', 504)
 
 // dashboard
 export const DashboardInstanceUnknown = createError('FST_TASKS_DASHBOARD_INSTANCE_UNKNOWN',

@@ -9,6 +9,7 @@ export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
+export { checkPause, checkSetLimit } from './options/limits.ts'
 export { checkHistory } from './options/history.ts'
 export {
   checkFilter, checkMany, checkReschedule, manyStates, type CheckedFilter, type ManyCall

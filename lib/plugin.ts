@@ -57,6 +57,7 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const tasks = decorate(fastify, { registry, workers, clock, schedules, flows })
   announce(fastify, mode, registry, tasks, drain)
   const client = await mode.start(registry.instanceId)
+  fastify.addHook('onReady', async () => registry.declareLimits())
   await mountRoutes(fastify, registry, client)
   startEmbeddedWorker(fastify, registry, workers)
 }

@@ -33,6 +33,149 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Limits: what is left of ends that nobody saw
+  {
+    against: 'a task waits for the slot that it has itself: its lane stands still for ever',
+    file: 'store/redis/lua/retry.lua',
+    shield: '{ id }, { id })',
+    without: '{ id }, {})',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'the same, for an id of an own choice that is used again',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'ARGV[2] == \'1\' and ids or {}',
+    without: '{}',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'the same, by whatever way it came about: the sweep does not see it',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'ipairs({ 4, 5, 6, 7, 11 })',
+    without: 'ipairs({ 4, 5, 6, 7 })',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'an id that is twice in the list of its lane is queued twice',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'seen[ids[i]] = true',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a delayed task whose id was used before waits for the slot of another task',
+    file: 'store/redis/lua/add.lua',
+    shield: 'redis.call(\'HDEL\', KEYS[17], unpack(new))',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'many lanes hold up all other upkeep of a worker',
+    file: 'store/redis/lanes.js',
+    shield: 'swept < MAX_SWEPT',
+    without: 'true',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a lane that another producer wrote breaks the settlement of all tasks of a worker',
+    file: 'records/blocked-by.js',
+    shield: 'typeof lane === \'string\' && ',
+    without: '',
+    test: 'records/task-record'
+  },
+  {
+    against: 'tasks in order run side by side after a change of their limit',
+    file: 'limits/set-limit.js',
+    shield: 'options.limit.ordered && ',
+    without: 'false && ',
+    test: 'limits/limit'
+  },
+  // Limits
+  {
+    against: 'a slot stays taken after its task has ended',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if #gone > 0 then used = used - free_slots(slots, gone) end',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a task that ended unseen keeps its slot for ever',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'gone[#gone + 1] = id',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a delayed task starts without a slot',
+    file: 'store/redis/lua/queue-due.lua',
+    shield: 'if lanes[i] then',
+    without: 'if false then',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a newcomer overtakes those that wait for a slot',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if size == looked_at and #admitted < free then',
+    without: 'if #admitted < free then',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'an ordered task lets others pass while it waits for its next attempt',
+    file: 'worker/settlement-batcher.js',
+    shield: 'settlement.keepsSlot = true',
+    without: '',
+    test: 'limits/limit'
+  },
+  {
+    against: 'an old process overwrites the limit of a newer one',
+    file: 'store/redis/lua/declare-limit.lua',
+    shield: 'if at > tonumber(ARGV[3]) then return 0 end',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  // Pauses
+  {
+    against: 'what is enqueued while a queue is paused is taken by plain Bee-Queue workers',
+    file: 'store/redis/lua/add.lua',
+    shield: 'redis.call(\'HEXISTS\', KEYS[16], \'\') == 1',
+    without: 'false',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'an id on its way to an idle worker is claimed although its queue was paused',
+    file: 'store/redis/lua/pause.lua',
+    shield: 'for _, id in ipairs(ids) do enter_first(KEYS[2], id) end',
+    without: '',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'a claim starts what a plain producer added to a paused queue',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if is_paused then',
+    without: 'if false then',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'a task of a paused name is claimed',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'elseif paused_names and is_name_paused(record) then',
+    without: 'elseif false then',
+    test: 'limits/pause'
+  },
+  {
+    against: 'ids that came during a pause stay behind in a list that nobody reads',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end',
+    without: '',
+    test: 'store/queue-pause'
+  },
+  {
+    against: 'who waits for a result is not told of a pause',
+    file: 'store/redis/lua/pause.lua',
+    shield: "publish_to_watched(KEYS[5], ARGV[2], 'paused')",
+    without: '',
+    test: 'store/queue-pause'
+  },
   {
     against: 'Bee-Queue does not know an ioredis client, and dials 127.0.0.1:6379',
     file: 'store/redis/bee-queue.js',
@@ -1019,7 +1162,7 @@ const shields: Shield[] = [
   },
   {
     against: 'the refusal of a mistyped URL prints its password',
-    file: 'options/check.js',
+    file: 'options/to-error.js',
     shield: 'describePlace(value, describeKind)',
     without: 'describeValue(value)',
     test: 'options'
@@ -1725,8 +1868,8 @@ const shields: Shield[] = [
   {
     against: 'data that looks like a membership ends a member of a flow',
     file: 'store/redis/lua/purge.lua',
-    shield: 'if member and string.sub(id, 1, #flow + 1) == flow .. \'.\' then',
-    without: 'if member then',
+    shield: 'return member and string.sub(id, 1, #flow + 1) == flow .. \'.\' and member or nil',
+    without: 'return member',
     test: 'flows/seen'
   },
   {
@@ -2104,7 +2247,7 @@ const shields: Shield[] = [
   },
   {
     against: 'many tasks of one call, in one trace, make it endless',
-    file: 'tasks/enqueue.js',
+    file: 'tasks/stored-options.js',
     shield: 'if (origin?.isBatch)',
     without: 'if (false)',
     test: 'otel/spans'

@@ -12,6 +12,7 @@ import { promote, reschedule, type RescheduleFlags } from './commands/due.ts'
 import { inspect, type InspectFlags } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
 import { changeMany, count, type FilterFlags, type ManyCommand, type ManyFlags } from './commands/many.ts'
+import { pause, type PauseFlags } from './commands/pause.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
 import { retry } from './commands/retry.ts'
 import { ACTIONS, schedules, type ScheduleAction } from './commands/schedules.ts'
@@ -217,6 +218,16 @@ queryCommand('schedules', 'schedules: all of them, or one to pause, resume or tr
   .argument('[id]', 'id of the schedule, for all but list')
   .action((action: ScheduleAction, id: string | undefined, flags: ConnectFlags & JsonFlags) =>
     query(flags, connection => schedules(connection, action, id, flags)))
+
+for (const [action, what] of [
+  ['pause', 'no worker starts tasks of a queue, or of one name, from now on: running tasks go on, all others wait'],
+  ['resume', 'end a pause: what waited starts first']
+] as const) {
+  queryCommand(action, what)
+    .option('--queue <name>', 'the queue')
+    .option('--name <task>', 'the tasks with this name, in all queues; with --queue: in this one')
+    .action((flags: ConnectFlags & PauseFlags) => query(flags, connection => pause(connection, action, flags)))
+}
 
 queryCommand('purge <queue>', 'remove all tasks of a queue that have not started; asks first')
   .option('--retrying', 'also remove tasks between two attempts: they were started')

@@ -93,6 +93,14 @@ const purge: Action = {
   }
 }
 
+const onQueue = (did: 'pause' | 'resume'): Action => ({
+  right: 'pause',
+  async run ({ instance: { tasks } }, fields) {
+    const isChanged = await tasks[did]({ queue: first(fields, 'queue') })
+    return { did, ok: Number(isChanged), no: Number(!isChanged) }
+  }
+})
+
 type ScheduleCall = 'pause' | 'resume' | 'trigger' | 'remove'
 
 const onSchedule = (did: ScheduleCall, right: DashboardRight, question?: string): Action => ({
@@ -108,6 +116,7 @@ const ACTIONS: Record<string, Record<string, Action>> = {
   tasks: Object.fromEntries(TASK_ACTIONS.map(action => [action.name, onTasks(action)])),
   matching,
   purge: { '': purge },
+  queue: { pause: onQueue('pause'), resume: onQueue('resume') },
   schedule: {
     pause: onSchedule('pause', 'pause'),
     resume: onSchedule('resume', 'pause'),

@@ -29,7 +29,7 @@ export interface Sample {
 /** What happened between two samples, in tasks per second. */
 export interface Rate { at: number, ended: number, waiting: number }
 
-const sum = (sample: Sample, states: Array<keyof QueueCounts>): number =>
+const sum = (sample: Sample, states: Array<Exclude<keyof QueueCounts, 'paused' | 'pausedTasks'>>): number =>
   sample.queues.reduce((total, { counts }) => states.reduce((part, state) => part + counts[state], total), 0)
 
 export class Sampler {

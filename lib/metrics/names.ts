@@ -29,6 +29,7 @@ export const FAMILIES = {
   queue_tasks: gauge('Tasks in Redis, by state', 'queue', 'state'),
   queue_oldest_waiting_seconds: gauge('How long the first waiting task has been due', 'queue'),
   queue_workers: gauge('Living workers, of all processes', 'queue'),
+  queue_paused: gauge('Whether the queue is paused', 'queue'),
   schedule_next_timestamp_seconds: gauge('When the next tick of a schedule is due', 'schedule'),
   schedule_last_success_timestamp_seconds:
     gauge('When a task of a schedule last succeeded in this process', 'schedule'),

@@ -3,6 +3,7 @@
  * does not answer, its series are left out and `up` is 0.
  */
 import { LIMITS } from './names.ts'
+import { STATES } from '../records/states.ts'
 import { uptime } from '../timers.ts'
 import type { MeasuredQueue } from '../boot/app-registry.ts'
 import type { Queue, QueueMeasure } from '../store/contract.ts'
@@ -13,6 +14,8 @@ import type { Sample, Samples } from './sample.ts'
 const MAX_AGE_MS = 2_000
 /** How many schedules of a queue are read. */
 const MAX_TICKS = 100
+/** A task between two attempts is counted as delayed, or as waiting. */
+const COUNTED = STATES.filter(state => state !== 'retrying')
 const TRY_AGAIN = 'It changes nothing: try again.'
 
 export class QueueGauges {
@@ -58,7 +61,7 @@ export function measureQueues (queues: Iterable<Queue>, calls: BoundedCalls): Pr
 
 function toSamples (measured: Measured[]): Samples {
   const states = measured.flatMap(({ queue, counts }) =>
-    Object.entries(counts).map(([state, value]): Sample => ({ labels: { queue, state }, value })))
+    COUNTED.map((state): Sample => ({ labels: { queue, state }, value: counts[state] })))
   const ticks = measured.flatMap(({ ticks }) => ticks).slice(0, LIMITS.schedules)
   const ofQueue = (value: (measured: Measured) => number): Sample[] =>
     measured.map(one => ({ labels: { queue: one.queue }, value: value(one) }))
@@ -66,6 +69,7 @@ function toSamples (measured: Measured[]): Samples {
     queue_tasks: states,
     queue_oldest_waiting_seconds: ofQueue(one => one.oldestSeconds),
     queue_workers: ofQueue(({ workers }) => workers),
+    queue_paused: ofQueue(({ counts }) => Number(counts.paused)),
     schedule_next_timestamp_seconds: ticks.map(({ id, due }) => ({ labels: { schedule: id }, value: due / 1_000 })),
     up: [{ labels: {}, value: 1 }]
   }

@@ -2,41 +2,25 @@
  * Checks each object of options when it is passed. The error names the option, what was expected, what came, and the
  * fix.
  */
-import { describeKind, describeName, describeValue } from '../describe.ts'
+import { describeName, describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import {
   defaults, drainDefaults, routesDefaults, workerDefaults, type Settings, type WorkerSettings
 } from './defaults.ts'
 import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { check, passes, type ToError } from './check-rules.ts'
+import { checkLimit } from './limits.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
-  listRule, listRules, metricsRules, pluginRules, purgeRule,
-  purgeRules, redisUrlRule, resultRules, routesRules, schemaRules, threadsRules,
-  waitRule, whereRule, whereRules, workerRules
+  listRule, listRules, metricsRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules,
+  schemaRules, threadsRules, waitRule, whereRule, whereRules, workerRules
 } from './rules.ts'
+import { below, pluginOptionError, taskOptionError } from './to-error.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
   FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
 } from '../types.ts'
-
-const pluginOptionError = (path: string): ToError => (option, rule, value) => {
-  const isPlace = PLACES.has(path + option)
-  const came = isPlace ? describePlace(value, describeKind) : describeValue(value)
-  return new errors.PluginOptionInvalid(path + option, rule.expected, came, rule.fix)
-}
-
-/** Options that may have a password in them. */
-const PLACES = new Set(['redis', 'redis.host', 'REDIS_URL'])
-
-const taskOptionError = (task: string): ToError => (option, rule, value) => {
-  if (option === 'id') return new errors.TaskIdInvalid(describeValue(value))
-  return new errors.TaskOptionInvalid(task, option, rule.expected, describeValue(value), rule.fix)
-}
-
-const below = (parent: string, toError: ToError): ToError => (option, rule, value) =>
-  toError(`${parent}.${option}`, rule, value)
 
 /** Copies the own properties. Each is read once, so that the values which are checked are the values which are used. */
 function copyOptions<T extends object> (task: string, values: T, name: string, fix: string): T {
@@ -191,6 +175,7 @@ export function checkDefine (task: unknown, options: DefineOptions, { backoffStr
   if (!isObject(options)) throw taskOptionError(task)('options', defineRule, options)
   const toError = taskOptionError(task)
   check(options, defineRules, `define("${task}", options)`, toError)
+  if (options.limit) checkLimit(options.limit, below('limit', toError))
   if (options.schema) check(options.schema as object, schemaRules, 'schema', below('schema', toError))
   if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)
 }

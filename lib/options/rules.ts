@@ -64,6 +64,7 @@ export const defineRules: Rules = {
     expected: 'a path, or a file: URL',
     fix: 'For example new URL("./resize.js", import.meta.url).'
   },
+  limit: object('For example { max: 2, key: data => data.tenant }.'),
   schema: object('For example { data: { type: "object", properties: {} } }.')
 }
 

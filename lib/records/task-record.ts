@@ -8,10 +8,12 @@
 import sjson from 'secure-json-parse'
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { blockedBy, isLane } from './blocked-by.ts'
 import { cleanFailedAttempts, toFailedAttempt, type StoredFailedAttempt } from './failed-attempts.ts'
 import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
 import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembership } from './membership.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
+import type { LiveState } from './live-state.ts'
 import { beforeRetries } from './stored-backoff.ts'
 import { TERMINAL_STATES } from './states.ts'
 import { MAX_DATE } from './time.ts'
@@ -48,6 +50,10 @@ export interface StoredOptions extends Origin {
   flow?: StoredMembership
   /** It is the record of a flow, which is in no list and never runs. */
   graph?: StoredGraph
+  /** The lane of a task with a limit: "<name> <key>". */
+  lane?: string
+  /** Tasks of its lane run one at a time, in order. */
+  ordered?: boolean
   /** The last failed attempts, the newest last. */
   failures?: StoredFailedAttempt[]
 }
@@ -67,15 +73,7 @@ export interface StoredTask {
   error?: TaskErrorRecord
 }
 
-/** State of a task that has not ended. It is stored in other keys than the record. */
-export interface LiveState {
-  /** Time of its claim, ms since 1970. */
-  claimedAt?: number
-  delayedTo?: number
-  /** A plain Bee-Queue worker runs it. */
-  held?: boolean
-  progress?: { stage: string | null, progress: unknown }
-}
+export type { LiveState }
 
 const TERMINAL = new Set<string>(TERMINAL_STATES)
 
@@ -190,6 +188,7 @@ function sanitize (stored: StoredTask): StoredTask {
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   if (typeof options.nonce !== 'string') delete options.nonce
+  if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
   if (options.flow !== undefined && !isMembership(options.flow)) delete options.flow
@@ -289,6 +288,7 @@ export function toTaskRecord (
     attempts: stored.options.attempts!,
     enqueuedAt: time(stored.options.timestamp)!,
     dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
+    blockedBy: blockedBy(queue, stored.data.name, state, live, stored.options.lane),
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
     schedule: toScheduledTick(stored.options.schedule),

@@ -34,6 +34,16 @@ const flowSchema = {
   required: ['id', 'key', 'done', 'total']
 }
 
+const blockedSchema = {
+  type: 'object',
+  properties: {
+    kind: { type: 'string', enum: ['pause', 'limit'] },
+    key: { ...textOrNull, description: 'Key of the limit; null for a pause' },
+    text: { type: 'string', description: 'For people' }
+  },
+  required: ['kind', 'key', 'text']
+}
+
 const failedAttemptSchema = {
   type: 'object',
   properties: {
@@ -52,8 +62,8 @@ export const recordSchema = {
   type: 'object',
   description: 'The task as it is now',
   required: [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
-    'finishedAt', 'schedule', 'flow', 'result', 'error', 'failedAttempts'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'blockedBy',
+    'startedAt', 'finishedAt', 'schedule', 'flow', 'result', 'error', 'failedAttempts'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -70,6 +80,9 @@ export const recordSchema = {
     attempts: { type: 'integer', description: 'How many attempts the task has' },
     enqueuedAt: { type: 'string', format: 'date-time' },
     dueAt: { ...timeOrNull, description: 'When a delayed or retrying task may start' },
+    blockedBy: {
+      anyOf: [{ type: 'null' }, blockedSchema], description: 'What holds the task back although it could start'
+    },
     startedAt: timeOrNull,
     finishedAt: timeOrNull,
     schedule: { anyOf: [{ type: 'null' }, tickSchema], description: 'Tick of the schedule that enqueued the task' },

@@ -59,7 +59,7 @@ export const taskIdOf = (id: string, { generation }: ScheduleState, planned: num
 /** A record, and when the task is due if it is delayed. */
 export function makeTask (
   { template }: StoredSpec, now: number, schedule: StoredTick
-): { text: string, delay: number | null } {
+): { text: string, delay: number | null, lane: string | undefined } {
   const { name, data, options, delay, expires, expiresAt } = template
   const due = delay ? now + delay : null
   const until = expires === undefined ? expiresAt : now + expires
@@ -70,5 +70,5 @@ export function makeTask (
     ...(until === undefined ? {} : { expires: until }),
     schedule
   }
-  return { text: encodeNew(name, data, stored, Infinity), delay: due }
+  return { text: encodeNew(name, data, stored, Infinity), delay: due, lane: options.lane }
 }

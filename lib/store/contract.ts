@@ -9,7 +9,9 @@
  */
 import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
+import type { QueueLanes } from './lane-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
+import type { QueueUpkeep } from './upkeep-contract.ts'
 import type { QueueWalk, RawTask } from './walk-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
@@ -24,6 +26,8 @@ export interface NewJob {
   delay?: number
   /** The caller chose the id: it may have been used before. */
   ownId?: boolean
+  /** The lane of a task with a limit: see lane-contract.ts. */
+  lane?: string
 }
 
 /**
@@ -51,20 +55,6 @@ export interface ClaimReply {
   more: boolean
 }
 
-export interface DueReply {
-  /** The worker is to ask again when the next task is due. */
-  isTimekeeper: boolean
-  now: number
-  /** When the next delayed task is due. In the past if there was no room for it. Null if there is none. */
-  next: number | null
-  /** When the next tick of a schedule is due. Null if there is none. */
-  tick: number | null
-  /** How many ticks wait for the task before them. */
-  held: number
-  /** When somebody has to look at a flow. Null if there is none. */
-  flow: number | null
-}
-
 /** The outcome of one claim. */
 export interface Settlement extends ClaimRef {
   /** `retry` and `defer` queue the task again, `retry` with a new record. `drop` removes the claim and nothing else. */
@@ -75,6 +65,9 @@ export interface Settlement extends ClaimRef {
   ms?: number
   /** The event for a plain Bee-Queue producer that listens, as JSON. */
   event?: string
+  lane?: string
+  /** It keeps its slot while it waits for its next attempt. */
+  keepsSlot?: boolean
 }
 
 /**
@@ -90,31 +83,14 @@ export interface LeaseReply {
   cancels: boolean
 }
 
-/**
- * A task past maxStalls, or one whose worker died after a cancel was requested. It still has the claim of the dead
- * worker: the caller settles that.
- */
-export interface ExhaustedTask extends ClaimRef {
-  text: string
-  stalls: number
-}
-
-export interface SweepReply {
-  /** Ids that wait again. */
-  requeued: string[]
-  exhausted: ExhaustedTask[]
-  /** Where to go on at once. Null at the end. */
-  position: string | null
-  /** When to sweep next, in ms from now. */
-  wait: number
-}
-
 /** Where a purge goes on. */
 export interface PurgePosition {
   /** How many waiting tasks are still to be looked at. */
   waitingLeft: number
   /** How many delayed tasks were kept. */
   delayedKept: number
+  /** How many tasks that wait for a slot were kept, once those were reached. */
+  gatedKept?: number
 }
 
 export interface PurgeOptions {
@@ -181,11 +157,11 @@ export interface ProducerQueue {
    * @param before the record as the caller read it
    * @param after the record of the cancelled task, which stays for `ttl`
    */
-  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply>
+  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
-  retry (id: string, before: string | Buffer, after: string): Promise<RetryReply>
+  retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
   /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
-  remove (id: string, before?: string | Buffer): Promise<RemoveReply>
+  remove (id: string, before?: string | Buffer, lane?: string): Promise<RemoveReply>
   /** Gives a task that waits for a time another one; null: now. False if it waits for none. */
   reschedule (id: string, due: number | null): Promise<boolean>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
@@ -199,6 +175,13 @@ export interface ProducerQueue {
   counts (): Promise<QueueCounts>
   /** Counts, workers, the oldest waiting task and up to `ticks` schedules, in one call whose cost is bounded. */
   measure (ticks: number): Promise<QueueMeasure>
+  /**
+   * From now on no worker claims a task of the queue, or of one name in it. False if that was so before.
+   * @param name null: all of the queue
+   */
+  pause (name: string | null): Promise<boolean>
+  /** Ends a pause. What waited comes first. False if there was none. */
+  resume (name: string | null): Promise<boolean>
   /** Up to `limit` living workers, each with its last report, as JSON. */
   workers (limit: number): Promise<Array<{ id: string, json: string }>>
   /** Asks for messages about the changes of these tasks, for `ms`. */
@@ -246,31 +229,6 @@ export interface ConsumerQueue {
   cancelChannel (worker: string): string
 }
 
-/**
- * What a queue needs from time to time, from any of its workers. Only a store that outlives a process has it: one in
- * this process queues due tasks itself.
- */
-export interface QueueUpkeep {
-  /** Declares the stall interval of a worker. Returns the one in force: another, if living workers use another. */
-  agreeStallInterval (stallInterval: number): Promise<number>
-  /** Queues delayed tasks that are due. Makes the worker a timekeeper of its queue, if there are too few. */
-  queueDue (worker: string): Promise<DueReply>
-  /** The channel for the due time of a delayed task that is due before all others. */
-  readonly delayedChannel: string
-  /**
-   * Looks for tasks of workers whose lease expired, slice by slice. A lease expires when it was not renewed for between
-   * one and one and a half stall intervals in which any worker could reach the store.
-   * @param position null to begin, then what the last reply says
-   */
-  sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply>
-  /** Ends the lease of a worker that closes: what it did not settle is taken back at the next sweep. */
-  endLease (worker: string): Promise<void>
-  /** Removes expired records, up to `limit` of each state. Returns how many: 0 if there are no more. */
-  prune (limit: number): Promise<number>
-  /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */
-  expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string>
-}
-
 export interface Queue extends ProducerQueue, ConsumerQueue {
   /** The same queue over a worker's connection to the same store. */
   over (connection: StoreConnection): Queue
@@ -279,6 +237,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly schedules: QueueSchedules
   readonly flows: QueueFlows
   readonly history: QueueHistory
+  readonly lanes: QueueLanes
   readonly walk: QueueWalk
 }
 

@@ -110,6 +110,8 @@ export interface Tick {
   overlap: 'skip' | 'queue' | 'allow'
   /** The last task is in another queue, and has not ended. */
   runsElsewhere: boolean
+  /** The lane of the task, if it has a limit. */
+  lane?: string | undefined
 }
 
 export type ScheduleChange =

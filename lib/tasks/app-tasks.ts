@@ -14,6 +14,7 @@ import { TaskVisibility } from './visibility.ts'
 import { AppHooks } from '../hooks/app-hooks.ts'
 import { AppMetrics } from '../metrics/app-metrics.ts'
 import { checkDefine, defaults, type Settings } from '../options.ts'
+import { clearInterval, setInterval } from '../timers.ts'
 import type { FoundTask } from './found-task.ts'
 import type { FlowView } from './flow-view.ts'
 import type { Handle, TaskIdentity } from './handle.ts'
@@ -30,6 +31,9 @@ import type {
 
 /** How long the last read of a record may take when the app closes, in ms. */
 const LAST_READ_MS = 500
+
+/** How often limits are declared, in ms. */
+const DECLARE_EVERY_MS = 30_000
 
 type AnyRecord = TaskRecord<any, any>
 
@@ -82,6 +86,24 @@ export class AppTasks implements ChangeSource {
   get queues (): ReadonlyMap<string, Queue> { return this.#registry.queues }
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue { return this.#registry.queue(name) }
+
+  /** @throws FST_TASKS_NOT_DEFINED */
+  definition (name: string): Definition { return this.#registry.definition(name) }
+
+  /**
+   * Declares the limits of all tasks, so that the newest process wins: now, and from time to time, as Redis may have
+   * lost them. Not awaited: an enqueue declares the limit of its task too.
+   */
+  declareLimits (): void {
+    const limited = [...this.definitions.values()].filter(({ options }) => options.limit)
+    if (limited.length === 0) return
+    const declare = (): void => {
+      for (const { name } of limited) this.#producer.declareLimit(name, true).catch(() => {})
+    }
+    declare()
+    const timer = setInterval(declare, DECLARE_EVERY_MS).unref()
+    this.#closing.signal.addEventListener('abort', () => clearInterval(timer))
+  }
 
   /** See `FastifyTasks.define`. */
   define (

@@ -8,10 +8,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import * as errors from '../errors.ts'
-import { currentOrigin } from './request-context.ts'
+import { DeclaredLimits } from './declared-limits.ts'
 import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
+import { addLane, maxOf } from './lane.ts'
+import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
@@ -70,6 +72,7 @@ export class TaskProducer {
   readonly #clock: StoreClock
   readonly #instance: string
   readonly #meter: Meter | null
+  readonly #limits = new DeclaredLimits()
 
   constructor ({ registry, lookup, settings, calls, clock, instanceId, meter }: ProducerOptions) {
     this.#registry = registry
@@ -105,6 +108,7 @@ export class TaskProducer {
       const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
       event?.ids.push(task.id)
       const start = uptime()
+      if (task.lane !== undefined) await this.#declareLimit(task, start)
       const added = await this.#send(task, start, () => task.queue.add(task))
       this.#count(task, start, added ? 1 : 0)
       return this.#handleOf(task, added || await this.#isOwn(task, start))
@@ -155,6 +159,7 @@ export class TaskProducer {
   /** For each: whether this call made the task. */
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
     const start = uptime()
+    if (batch[0]!.lane !== undefined) await this.#declareLimit(batch[0]!, start)
     const added = await this.#send(batch[0]!, start, () => queue.addMany(batch), MANY_IN_DOUBT)
     this.#count(batch[0]!, start, added.filter(Boolean).length)
     if (!added.includes(false)) return added
@@ -188,11 +193,15 @@ export class TaskProducer {
   #prepare (name: string, data: unknown, given: EnqueueOptions): NewTask {
     const definition = this.#registry.definition(name)
     const checked = checkEnqueue(name, given, this.#settings)
-    const options = this.#storedOptions(definition, checked)
-    const text = encodeNew(name, validData(definition, data), options, this.#settings.maxDataSize)
+    const options = storedOptions(definition, checked, this.#settings, this.#clock)
+    const valid = validData(definition, data)
+    addLane(options, definition, valid, checked.queue)
+    const text = encodeNew(name, valid, options, this.#settings.maxDataSize)
     const queue = this.#registry.queue(checked.queue ?? definition.queue)
     const ownId = checked.id !== undefined
-    return { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay, name, queue, options }
+    const task: NewTask = { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay!, name, queue, options }
+    if (options.lane !== undefined) task.lane = options.lane
+    return task
   }
 
   /**
@@ -202,44 +211,30 @@ export class TaskProducer {
   template (name: string, data: unknown, given: EnqueueOptions, withOrigin = false): TaskTemplate {
     const definition = this.#registry.definition(name)
     const { delay, expires, ...checked } = checkEnqueue(name, given, this.#settings)
-    const { timestamp, ...all } = this.#storedOptions(definition, checked)
+    const stored = storedOptions(definition, checked, this.#settings, this.#clock)
+    const valid = validData(definition, data)
+    addLane(stored, definition, valid, checked.queue)
+    const { timestamp, ...all } = stored
     const { reqId, traceparent, tracestate, ...withoutOrigin } = all
     const options = withOrigin ? all : withoutOrigin
-    const valid = validData(definition, data)
     encodeNew(name, valid, { timestamp, ...options }, this.#settings.maxDataSize)
     const queue = this.#registry.queue(checked.queue ?? definition.queue).name
     const life = expires instanceof Date ? { expiresAt: this.#clock.toStoreTime(timeOf(expires)) } : { expires }
     return { name, queue, data: valid, options, delay, ...life }
   }
 
-  #storedOptions ({ options: task }: Definition, given: EnqueueOptions): StoredOptions {
-    const settings = this.#settings
-    const retries = given.retries ?? task.retries ?? settings.retries
-    const timeout = given.timeout ?? task.timeout ?? settings.timeout
-    const ttl = task.resultTtl ?? settings.resultTtl
-    const options: StoredOptions = { timestamp: this.#clock.now(), attempts: 1 + retries }
-    if (retries > 0) {
-      options.retries = retries
-      options.backoff = given.backoff ?? task.backoff ?? settings.backoff
-    }
-    if (timeout > 0) options.timeout = timeout
-    if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
-    this.#addTimes(options, given)
-    if (given.id !== undefined) options.nonce = randomUUID()
-    addOrigin(options)
-    return options
-  }
-
-  #addTimes (options: StoredOptions, { delay, delayUntil, expires }: EnqueueOptions): void {
-    const now = options.timestamp
-    if (delay) options.delay = now + delay
-    const due = delayUntil === undefined ? 0 : this.#clock.toStoreTime(timeOf(delayUntil))
-    if (due > now) options.delay = due
-    if (expires === undefined) return
-    options.expires = expires instanceof Date ? this.#clock.toStoreTime(timeOf(expires)) : now + expires
-  }
-
   // Send it
+
+  /** Before the first task of a name: the limit must be known when it enters its lane. */
+  async #declareLimit (task: NewTask, start: number): Promise<void> {
+    await this.#send(task, start, () => this.declareLimit(task.name))
+  }
+
+  /** Declares the limit of a task: once, or once more. */
+  async declareLimit (name: string, again = false): Promise<void> {
+    const definition = this.#registry.definition(name)
+    await this.#limits.declare(name, maxOf(definition), this.#registry.queue(definition.queue), again)
+  }
 
   /** @param start when `redisTimeout` began, in ms on a clock that is never set */
   async #send<T> (
@@ -283,13 +278,4 @@ export class TaskProducer {
 function validData ({ name, schemas }: Definition, data: unknown): unknown {
   const { validateForEnqueue } = schemas()
   return validateForEnqueue ? validateForEnqueue(jsonRoundTrip(name, data)) : data
-}
-
-/** The request or the task that this code runs for. */
-function addOrigin (options: StoredOptions): void {
-  const origin = currentOrigin()
-  if (origin?.reqId !== undefined) options.reqId = origin.reqId
-  if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
-  if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate
-  if (origin?.isBatch) options.batch = true
 }

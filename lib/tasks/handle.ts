@@ -7,7 +7,7 @@ import { checkResult } from '../options.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { WaitEnd } from './wait-end.ts'
 import type { FastifyRequest } from 'fastify'
-import type { CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from '../types.ts'
+import type { BlockedBy, CancelOutcome, ResultOptions, TaskHandle, TaskRecord } from '../types.ts'
 import type { FoundTask } from './found-task.ts'
 
 /** What a handle asks of its app. */
@@ -82,24 +82,31 @@ export class Handle implements TaskHandle<any, any> {
     const { timeout, signal } = checkResult(this.name, options)
     const endWait = this.#source.beginWait()
     const ends = new WaitEnd({ signals: [signal], ms: timeout })
+    let blocked: BlockedBy | null = null
     try {
-      return resultOf(await this.#ended(ends.signal), this)
+      return resultOf(await this.#ended(ends.signal, record => { blocked = record.blockedBy }), this)
     } catch (error) {
-      throw ends.isLate && error === ends.signal.reason ? new errors.ResultTimeout(this.id, this.name, timeout) : error
+      throw ends.isLate && error === ends.signal.reason ? this.#tooLate(timeout, blocked) : error
     } finally {
       ends.dispose()
       endWait()
     }
   }
 
+  #tooLate (timeout: number | undefined, blockedBy: BlockedBy | null): Error {
+    const why = blockedBy === null ? '' : `: ${blockedBy.text}`
+    return Object.assign(new errors.ResultTimeout(this.id, this.name, timeout, why), { blockedBy })
+  }
+
   /** The record when the task has ended. Null if it is gone. */
-  async #ended (signal: AbortSignal): Promise<TaskRecord | null> {
+  async #ended (signal: AbortSignal, onChange: (record: TaskRecord) => void): Promise<TaskRecord | null> {
     signal.throwIfAborted()
     const first = await this.#source.find(this.id, this.queue)
     if (!first) return null
     let last: TaskRecord | null = null
     for await (const found of recordChanges(this.#source, first, signal)) {
       if (!this.#isThis(found)) return null
+      onChange(found.record)
       if (!isTerminal(found.record.state)) continue
       last = found === first ? found.record : structuredClone(found.record) // other callers have the same object
     }

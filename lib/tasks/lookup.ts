@@ -10,7 +10,7 @@ import * as errors from '../errors.ts'
 import { endOfTurn } from '../timers.ts'
 import { within } from '../within.ts'
 import { TRY_AGAIN } from './advice.ts'
-import { currentParams } from './request-context.ts'
+import { withParams } from './route-path.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
 import type { Settings } from '../options.ts'
 import {
@@ -90,11 +90,19 @@ export class TaskLookup implements HandleSource {
     const decoded = this.#decode(text)
     const stored = decoded instanceof Error ? this.#failedRecord(decoded) : decoded
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
+    const { lane } = stored.options
+    if (live.gated === true && lane !== undefined) return this.#readLane(queue, id, { text, raw, live }, lane, order)
     const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
     const life = stored === decoded ? lifeOf(stored.options) : ''
     const found = { queue, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
     return stored.options.graph && this.flows ? this.flows.show(found) : found
+  }
+
+  /** How far the limit is used that holds the task back. */
+  async #readLane (queue: Queue, id: string, task: RawTask, lane: string, order: number): Promise<FoundTask> {
+    const gated = await this.#calls.call(`a status of task "${id}"`, TRY_AGAIN, () => queue.lanes.read(lane))
+    return this.#toFoundTask(queue, id, { ...task, live: { ...task.live, gated } }, order)
   }
 
   #decode (text: string): StoredTask | Error {
@@ -206,7 +214,7 @@ export class TaskLookup implements HandleSource {
     if (isTerminal(state)) return 'finished'
     const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
     const ttl = ttlOf(stored.options, this.#settings.resultTtl)
-    const cancel = (): ReturnType<Queue['cancel']> => queue.cancel(id, raw, after, ttl)
+    const cancel = (): ReturnType<Queue['cancel']> => queue.cancel(id, raw, after, ttl, stored.options.lane)
     const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
     if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
     return reply
@@ -229,7 +237,8 @@ export class TaskLookup implements HandleSource {
   async removeFound (
     { queue, stored, record: { id } }: FoundTask, before: string | Buffer
   ): Promise<RemoveOutcome | Changed> {
-    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () => queue.remove(id, before))
+    const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () =>
+      queue.remove(id, before, stored.options.lane))
     if (removed === 'removed') await this.#tellFlow(stored, 'removed')
     return removed
   }
@@ -249,7 +258,8 @@ export class TaskLookup implements HandleSource {
   async retryFound ({ queue, raw, stored, record: { id, state } }: FoundTask): Promise<RetryOutcome | Changed> {
     if (state !== 'failed' || stored.options.flow) return 'refused'
     const after = encode(resetForRetry(stored))
-    return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () => queue.retry(id, raw, after))
+    return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () =>
+      queue.retry(id, raw, after, stored.options.lane))
   }
 
   get isConnected (): boolean { return this.#calls.ready }
@@ -279,17 +289,6 @@ export class TaskLookup implements HandleSource {
     await Promise.all([this.#watcher.close(ms), ended && within(ms, ended)])
     await endOfTurn() // replies that wait for them are sent, before Fastify closes the sockets that are idle
   }
-}
-
-/** A parameter in the prefix under which the app registers the plugin: `/:tenant`. */
-const PARAM = /(?<=\/):(\w+)(\([^)]*\))?/g
-
-/** The parameters of the current request, filled in. Null if it has not all of them. */
-function withParams (path: string): string | null {
-  const params = currentParams()
-  const filled = path.replaceAll(PARAM, (whole, name) =>
-    typeof params[name] === 'string' ? encodeURIComponent(params[name]) : whole)
-  return filled.includes('/:') ? null : filled
 }
 
 /** Other producers choose other ids than we do: any text of a length that a key may have. */

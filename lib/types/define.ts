@@ -2,6 +2,7 @@
  * The options of `define`. docs/reference/options.md is generated from these comments.
  */
 import type { FastifyInstance } from 'fastify'
+import type { LimitOptions } from './limits.ts'
 import type { HookError, HookTypes, TaskHooks } from './hooks.ts'
 import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
 
@@ -39,6 +40,11 @@ export interface DefineOptions<
    * the instance. Default: `routes.authorize`; without that every request may.
    */
   authorize?: Authorize<Instance>
+  /**
+   * How many tasks may have started and not ended, over all workers: `{ max: 2, key: data => data.tenant }`. Not for a
+   * task that is enqueued to another queue than its own. Default: no limit.
+   */
+  limit?: LimitOptions
   /** What the record shows in addition: the task's data. Default `[]`. */
   expose?: Array<'data'>
 }

@@ -16,6 +16,7 @@ import type {
 } from './options.ts'
 import type { DefineOptions } from './define.ts'
 import type { HistoryOptions, HistoryPoint } from './history.ts'
+import type { LimitChange, PauseTarget } from './limits.ts'
 import type { FlowOptions, FlowShape } from './flow.ts'
 import type { HookOf, TaskHookName } from './hooks.ts'
 import type {
@@ -186,6 +187,26 @@ export interface FastifyTasks<
    *   FST_TASKS_REDIS_UNAVAILABLE
    */
   purge (queue: string, options?: PurgeOptions): Promise<number>
+  /**
+   * From now on no worker claims a task of the queue, or of the name. Running tasks go on, delayed ones come due and
+   * wait. It stays so until `resume`, also when Redis and all processes restart. Resolves with false if it was paused
+   * before.
+   * @throws FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_NOT_DEFINED, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   *   FST_TASKS_REDIS_UNAVAILABLE
+   */
+  pause (target: PauseTarget): Promise<boolean>
+  /**
+   * Ends a pause. What waited comes first, in its order. Resolves with false if it was not paused.
+   * @throws as `pause`
+   */
+  resume (target: PauseTarget): Promise<boolean>
+  /**
+   * Changes the limit of a task at run time, in Redis: all workers obey at once. Tasks that have started go on. With
+   * null the limit of the code counts again.
+   * @throws FST_TASKS_NOT_DEFINED, FST_TASKS_LIMIT_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   *   FST_TASKS_REDIS_UNAVAILABLE
+   */
+  setLimit (name: string, change: LimitChange | null): Promise<void>
   /**
    * Counts the tasks that match, looking at each where Redis has no count of its own. Tasks that come and go meanwhile
    * make it a little wrong.

@@ -64,6 +64,16 @@ export interface FailedAttempt {
   error: TaskErrorRecord
 }
 
+/** Why a task that could start does not start. */
+export interface BlockedBy {
+  /** `pause`: its queue, or the tasks of its name, are paused. `limit`: its limit is used up. */
+  kind: 'pause' | 'limit'
+  /** The key of its limit. Empty for a limit without key, null for a pause. */
+  key: string | null
+  /** For people. */
+  text: string
+}
+
 /** What `fastify.tasks.status(id)` and `GET /tasks/:id` return. Times are ISO 8601, or null. */
 export interface TaskRecord<Result = unknown, Progress = unknown> {
   id: string
@@ -83,6 +93,8 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
    * `retrying`, otherwise null.
    */
   dueAt: string | null
+  /** What holds it back although it could start. Null if nothing does. */
+  blockedBy: BlockedBy | null
   startedAt: string | null
   finishedAt: string | null
   /** The tick of the schedule that enqueued it. Null if no schedule did. */
@@ -98,7 +110,12 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
 }
 
 /** How many tasks of a queue are in each state. Tasks between two attempts count as delayed, or as waiting. */
-export type QueueCounts = Record<Exclude<TaskState, 'retrying'>, number>
+export interface QueueCounts extends Record<Exclude<TaskState, 'retrying'>, number> {
+  /** Whether the queue is paused. */
+  paused: boolean
+  /** Names whose tasks are paused in this queue. */
+  pausedTasks: string[]
+}
 
 /** A page of `fastify.tasks.list`. */
 export interface TaskPage {

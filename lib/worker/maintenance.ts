@@ -2,11 +2,13 @@
  * Looks after the finished tasks of one queue, together with every other worker of it:
  *
  * 1. removes records that are past their resultTtl;
- * 2. gives an expiry to what plain Bee-Queue workers finished: they would leave it for ever.
+ * 2. gives an expiry to what plain Bee-Queue workers finished: they would leave it for ever;
+ * 3. frees the slots of limits that such a worker, or a removal by hand, has left.
  */
 import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
-import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
+import type { StoreConnection } from '../store/contract.ts'
+import type { QueueUpkeep } from '../store/upkeep-contract.ts'
 import type { Settings } from '../options.ts'
 
 export interface MaintenanceOptions {
@@ -38,6 +40,7 @@ export class Maintenance {
   async #prune (): Promise<void> {
     const { upkeep, settings: { resultTtl } } = this.#options
     while (await upkeep.prune(PRUNE_LIMIT) > 0);
+    await upkeep.sweepLanes()
     for (const state of ['succeeded', 'failed'] as const) {
       this.#cursors[state] = await upkeep.expireForeign(state, this.#cursors[state], resultTtl)
     }

@@ -26,7 +26,8 @@ import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
 import type { RunnerOptions } from './runner-options.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
-import type { ClaimRef, ClaimStatus, ExhaustedTask, Settlement } from '../store/contract.ts'
+import type { ClaimRef, ClaimStatus, Settlement } from '../store/contract.ts'
+import type { ExhaustedTask } from '../store/upkeep-contract.ts'
 import type { StoredMembership } from '../records/membership.ts'
 import type { Definition } from '../tasks/definition.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
@@ -89,7 +90,7 @@ export class Runner implements AttemptOwner {
     if (text === null) return settlements.settle({ id, token, outcome: 'drop' }) // removed while it was in the queue
     const task = this.toTask(prefetched)
     if (task.unreadable) return this.#setAside(task, task.unreadable)
-    if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' })
+    if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' }, task)
     const now = task.now + uptime() - prefetched.since
     if (isExpired(task.stored, now)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)

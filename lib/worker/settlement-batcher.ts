@@ -65,6 +65,11 @@ export class SettlementBatcher {
   finish (state: TerminalState, task: ClaimedTask): void { this.settle(finish(state, task), task) }
 
   settle (settlement: Settlement, task: ClaimedTask | null = null): void {
+    const options = task?.stored.options
+    if (options?.lane !== undefined) {
+      settlement.lane = options.lane
+      if (options.ordered) settlement.keepsSlot = true
+    }
     this.#settlements.push(settlement)
     this.#tasks.push(task)
     if (this.#scheduled) return

@@ -6,7 +6,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import { Repeater } from './repeater.ts'
 import * as telemetry from '../telemetry.ts'
 import { clearTimeout, setTimeout } from '../timers.ts'
-import type { ExhaustedTask, QueueUpkeep, StoreConnection, SweepReply } from '../store/contract.ts'
+import type { StoreConnection } from '../store/contract.ts'
+import type { ExhaustedTask, QueueUpkeep, SweepReply } from '../store/upkeep-contract.ts'
 import type { Settings } from '../options.ts'
 
 export interface SweeperOptions {

@@ -9,7 +9,8 @@ import { Repeater } from './repeater.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { FlowSweep } from '../flows/flow-sweep.ts'
 import type { Ticker } from '../schedules/ticker.ts'
-import type { QueueUpkeep, StoreConnection } from '../store/contract.ts'
+import type { StoreConnection } from '../store/contract.ts'
+import type { QueueUpkeep } from '../store/upkeep-contract.ts'
 import type { PubSub, StoreClock } from '../store/store-contract.ts'
 
 export interface TimekeeperOptions {

@@ -11,7 +11,8 @@ import { Ticker } from '../schedules/ticker.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { FlowEngine } from '../flows/engine.ts'
-import type { ClaimRef, ClaimStatus, ExhaustedTask, Queue, StoreConnection } from '../store/contract.ts'
+import type { ClaimRef, ClaimStatus, Queue, StoreConnection } from '../store/contract.ts'
+import type { ExhaustedTask } from '../store/upkeep-contract.ts'
 
 export interface UpkeepOptions {
   context: ConsumerContext

@@ -34,6 +34,7 @@ const sections: Section[] = [
     defaults: { queue: defaults.queue },
     falls: ['TasksOptions', 'the plugin\'s']
   },
+  { name: 'LimitOptions', title: 'define(name, { limit })' },
   { name: 'TaskSchemas', title: 'define(name, { schema })' },
   {
     name: 'EnqueueOptions',
@@ -42,6 +43,7 @@ const sections: Section[] = [
   },
   { name: 'ResultOptions', title: 'handle.result(options)' },
   { name: 'ListOptions', title: 'list(options)', defaults: listDefaults },
+  { name: 'PauseTarget', title: 'pause(target), resume(target)' },
   { name: 'DrainOptions', title: 'drain(options)', defaults: drainDefaults },
   { name: 'AdvanceOptions', title: 'advance(ms, options)', defaults: drainDefaults },
   { name: 'ScheduleOptions', title: 'schedules' },

@@ -48,6 +48,12 @@ const targets: Record<string, (app: FastifyInstance) => Promise<Target>> = {
     return { id: 'daily', action: 'schedule', fields: { do: 'trigger', id: 'daily' }, state }
   }
 }
+/** The right to pause is for schedules and for queues. */
+const pauseOfQueue = async (app: FastifyInstance): Promise<Target> => {
+  await app.tasks.resume({ queue: 'idle' })
+  const state = async (): Promise<boolean> => !(await app.tasks.counts()).idle!.paused
+  return { id: 'idle', action: 'queue', fields: { do: 'pause', queue: 'idle' }, state }
+}
 const RIGHTS = Object.keys(targets) as DashboardRight[]
 
 /** The same on all tasks that match. */
@@ -102,6 +108,29 @@ t.test('each action needs its own right, whatever form is sent', async t => {
       await until('it is done', async () => !await state())
     }
   }
+})
+
+t.test('a queue is paused and goes on by the right to pause', async t => {
+  let access: unknown = 'read'
+  const app = await appFor(t, () => access)
+  for (const without of ['read', { purge: true }]) {
+    access = without
+    const { action, fields, state } = await pauseOfQueue(app)
+    t.equal((await post(app, action, fields)).statusCode, 403)
+    t.ok(await state(), 'nothing is done')
+    t.notMatch((await get(app, 'queues/idle')).body, /value="pause"/)
+  }
+  access = { pause: true }
+  const { action, fields, state } = await pauseOfQueue(app)
+  t.match((await get(app, 'queues/idle')).body, /value="pause"/)
+  t.equal((await post(app, action, fields)).statusCode, 303)
+  t.notOk(await state())
+  await until('the page shows it', async () => /value="resume"/.test((await get(app, 'queues/idle')).body))
+  t.match((await get(app, 'queues')).body, /paused/)
+  t.equal((await post(app, action, { ...fields, do: 'resume' })).statusCode, 303)
+  t.ok(await state())
+  await app.tasks.pause({ name: 'waits' })
+  await until('the page shows the name', async () => /do not start/.test((await get(app, 'queues/idle')).body))
 })
 
 t.test('who may not look sees nothing, on any page', async t => {

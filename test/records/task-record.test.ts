@@ -36,6 +36,13 @@ t.test('a new record has the shape of a Bee-Queue job', async (t) => {
   t.strictSame(JSON.parse(encodeData(undefined)).data, { name: 'a' })
 })
 
+t.test('a lane is one that we have made: another producer may have written anything', async (t) => {
+  for (const lane of ['', ' x', 'x', '\u00a0 x', 5, null, {}, [], ['a b'], { toString: 'a b' }]) {
+    t.notOk('lane' in decode(text({ options: { ...own, lane } })).options, JSON.stringify(lane))
+  }
+  t.equal(decode(text({ options: { ...own, lane: 'a b c' } })).options.lane, 'a b c')
+})
+
 t.test('data comes back as it was given', async (t) => {
   for (const data of [null, 0, '', false, true, -1.5, 'é€😀\u2028\u0000', [], {}, [null, { a: [0, ''] }]]) {
     t.strictSame(carried(data), data)
@@ -249,8 +256,8 @@ t.test('each state, and the attempt that it is at', async (t) => {
 
 t.test('a record has all its fields, whatever is known', async (t) => {
   const fields = [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'startedAt',
-    'finishedAt', 'schedule', 'flow', 'result', 'error', 'failedAttempts'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt',
+    'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'result', 'error', 'failedAttempts'
   ]
   t.strictSame(Object.keys(shown('{"data":{"name":"a"},"options":{}}')), fields)
   t.strictSame(Object.keys(shown(placeholderRecord(NOW))), fields)

@@ -39,6 +39,7 @@ for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
         return 'done'
       })
       const backoff = { strategy: 'fixed', delay: 50 } as const
+      app.tasks.define('limited', { limit: { max: 1 } }, async () => {})
       app.tasks.define('fails', { retries: 1, backoff }, () => { throw new Error('no') })
     }, withLog(log))
     t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 20_000 }), 'done')
@@ -53,6 +54,13 @@ for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
     const states = ['waiting', 'delayed', 'active', 'failed', 'succeeded'] as const
     for (const state of states) await app.tasks.list({ state })
     await app.tasks.counts()
+    for (const target of [{ queue: 'default' }, { name: 'x' }]) await app.tasks.pause(target)
+    const limited = await app.tasks.enqueueMany('limited', [{}, { delay: 50 }, {}])
+    await app.tasks.status(limited[2]!.id)
+    await app.tasks.setLimit('limited', { limit: { max: 2 } })
+    await app.tasks.setLimit('limited', null)
+    for (const target of [{ queue: 'default' }, { name: 'x' }]) await app.tasks.resume(target)
+    for (const { id } of limited) await reaches(app, id, 'succeeded')
     await until('the worker reports', async () => (await app.tasks.workers()).length === 1)
     const flow = chord([x.signature(), x.signature()], x.signature())
     t.equal(await (await app.tasks.enqueueFlow(flow)).result({ timeout: 20_000 }), 'done')

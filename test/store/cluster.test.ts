@@ -68,7 +68,17 @@ t.test('queues are spread over the masters, each with all its keys in one slot',
   const slotOf = async (key: string): Promise<string> => `${queueOf(key)} ${await admin.cluster('KEYSLOT', key)}`
   const slots = await Promise.all(keys.flat().map(slotOf))
   t.equal(new Set(slots).size, QUEUES.length, 'each queue is in one slot')
-  const counts = { waiting: 10, delayed: 1, active: 0, succeeded: 0, failed: 0, cancelled: 1, expired: 0 }
+  const counts = {
+    waiting: 10,
+    delayed: 1,
+    active: 0,
+    succeeded: 0,
+    failed: 0,
+    cancelled: 1,
+    expired: 0,
+    paused: false,
+    pausedTasks: []
+  }
   t.same(await app.tasks.counts(), Object.fromEntries(QUEUES.map(queue => [queue, counts])))
 })
 

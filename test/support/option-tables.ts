@@ -107,6 +107,12 @@ export const define: Table = {
     expected: 'a path, or a file: URL',
     fix: 'import.meta.url'
   },
+  limit: {
+    good: [{ max: 1 }, { max: 10_000, key: run }, { ordered: true }],
+    bad: wrongObjects,
+    expected: 'an object',
+    fix: 'max: 2'
+  },
   schema: { good: [{}, { data: {} }], bad: wrongObjects, expected: 'an object', fix: '{ data: {' }
 }
 const anySchema: Row = {

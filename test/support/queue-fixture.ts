@@ -5,7 +5,8 @@ import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { connect, randomPrefix, REDIS_URL, until } from './helpers.ts'
-import type { ClaimRef, ClaimReply, Settlement, SweepReply } from '../../lib/store/contract.ts'
+import type { ClaimRef, ClaimReply, Settlement } from '../../lib/store/contract.ts'
+import type { SweepReply } from '../../lib/store/upkeep-contract.ts'
 
 export const LONG = 60_000
 

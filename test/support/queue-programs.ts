@@ -108,7 +108,8 @@ export const calls = {
 
   /** If nothing is waiting, the wait is cancelled. */
   claimNext: call('claimNext', async (side, token: string) => {
-    const { waiting } = await side.queue.counts()
+    const { waiting, paused, pausedTasks } = await side.queue.counts()
+    if (paused || pausedTasks.length > 0) return 'in Redis it would take the whole wait'
     const wait = side.waitingQueue.claimNext(5, token)
     if (waiting > 0) return claimed(side, await wait)
     return endWait(side, wait, token)
@@ -116,7 +117,8 @@ export const calls = {
 
   /** Waits for a task that is added meanwhile. */
   waitForTask: call('claimNext and add', async (side, { id, token }: ClaimRef) => {
-    const { waiting } = await side.queue.counts()
+    const { waiting, paused, pausedTasks } = await side.queue.counts()
+    if (paused || pausedTasks.length > 0) return 'in Redis it would take the whole wait'
     const wait = side.waitingQueue.claimNext(5, token)
     if (waiting > 0) return [claimed(side, await wait), await side.queue.add({ id, text: text(id) })]
     const added = await side.queue.add({ id, text: text(id) })
@@ -169,6 +171,11 @@ export const calls = {
     state: TaskState, after: string, place: number, limit: number
   }) => side.queue.pageOf(state, limit, after === '' ? undefined : { id: after, place })
     .then(page => state === 'active' ? after !== '' || page.ids.length : page)),
+
+  /** The tasks of all programs have the name "a". */
+  pause: call('pause', (side, name: string | null) => side.queue.pause(name)),
+
+  resume: call('resume', (side, name: string | null) => side.queue.resume(name)),
 
   /** All pages of a walk. Between the first two a task is removed. Active tasks come in no order. */
   walk: call('walk', async (side, { source, limit, gone }: { source: WalkSource, limit: number, gone: string }) => {
@@ -235,7 +242,9 @@ export const programs = fc.array(fc.oneof(
   fc.record({ source: fc.constantFrom(...SOURCES), limit: fc.constantFrom(1, 2, 100), gone: id }).map(calls.walk),
   fc.record({ limit, retrying: fc.boolean(), after: position }).map(calls.purge),
   fc.record({ state, after: fc.oneof(id, fc.constant('')), place, limit }).map(calls.pageOf),
-  fc.array(id, { maxLength: 3 }).map(calls.watch)
+  fc.array(id, { maxLength: 3 }).map(calls.watch),
+  fc.constantFrom(null, 'a', 'b').map(calls.pause),
+  { weight: 2, arbitrary: fc.constantFrom(null, 'a', 'b').map(calls.resume) }
 ), { minLength: 10, maxLength: 60, size: 'max' })
 
 const a: ClaimRef = { id: 'a', token: 'w.1' }
@@ -287,6 +296,19 @@ export const knownPrograms: Call[][] = [
     calls.heartbeat({ worker: 'b', report: '1' }), calls.heartbeat({ worker: 'a', report: '2' }), calls.workers(1),
     calls.heartbeat({ worker: 'b', report: '3' }), calls.workers(9),
     calls.heartbeat({ worker: 'a', report: '' }), calls.workers(9)
+  ],
+  // What is paused is not claimed. It comes first when the pause ends. Meanwhile it is cancelled, removed and paged.
+  [
+    calls.watch(['a', 'b']), addThree, claimOne, calls.pause(null), calls.pause(null), calls.release([a]),
+    calls.add({ id: 'd' }), calls.addDue('e'), calls.claim({ free: 9, token: 'w.2' }),
+    calls.cancel({ id: 'b', span: 'long' }), calls.remove('c'),
+    calls.pageOf({ state: 'waiting', after: 'a', place: 0, limit: 1 }),
+    calls.resume(null), calls.resume(null), calls.claim({ free: 9, token: 'w.2' })
+  ],
+  [
+    addThree, calls.pause('b'), calls.pause('a'), claimOne, calls.add({ id: 'd' }),
+    calls.purge({ limit: 2, retrying: false, after: null }), calls.resume('a'), calls.pause(null), calls.resume('b'),
+    claimOne, calls.resume(null), calls.claimNext('w.3')
   ],
   // A delayed task is due earlier, or later, or now.
   [

@@ -25,6 +25,8 @@ export const members = Object.keys({
   pageOf: true,
   counts: true,
   measure: true,
+  pause: true,
+  resume: true,
   workers: true,
   watch: true,
   changeChannel: true,

@@ -41,7 +41,7 @@ t.test('what is wrong is refused, and nothing is in Redis', async t => {
   ]
   for (const [code, run] of cases) t.equal((await errorOf(run)).code, code)
   t.same(await keysOf(t, prefix), [])
-  t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
+  t.same(Object.values((await app.tasks.counts()).default!).filter(count => typeof count === 'number' && count > 0), [])
 })
 
 t.test('data comes as it was sent', async t => {

@@ -92,9 +92,10 @@ t.test('by state, queue and name', async t => {
     t.same((await pages(app, { state, name: 'other' })).flat(), [])
   }
   t.same((await app.tasks.list({ state: 'waiting', queue: 'default' })).tasks, [])
+  const unpaused = { paused: false, pausedTasks: [] }
   t.same(await app.tasks.counts(), {
-    default: { waiting: 0, delayed: 1, active: 1, succeeded: 1, failed: 1, cancelled: 0, expired: 0 },
-    mail: { waiting: 1, delayed: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0 }
+    default: { waiting: 0, delayed: 1, active: 1, succeeded: 1, failed: 1, cancelled: 0, expired: 0, ...unpaused },
+    mail: { waiting: 1, delayed: 0, active: 0, succeeded: 0, failed: 0, cancelled: 0, expired: 0, ...unpaused }
   })
   t.equal(await app.tasks.remove(ids.slow), 'active')
   go.open()

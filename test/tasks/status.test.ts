@@ -101,7 +101,7 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
     const records = await Promise.all([good, bad, dropped, late].map(one => one.status()))
     return records.every(one => one === null)
   })
-  t.same(Object.values((await app.tasks.counts()).default!).filter(count => count !== 0), [])
+  t.same(Object.values((await app.tasks.counts()).default!).filter(count => typeof count === 'number' && count > 0), [])
   // Keys of workers and of waiting callers: they expire when no worker runs.
   const ofWorkers = [
     'stallInterval', 'stallBlock', 'workers', 'workerInfo', 'watched', 'tick', 'tickBlock', 'leases', 'floors',

@@ -8,7 +8,7 @@
  */
 import t from 'tap'
 
-const LEFT_OUT = 26
+const LEFT_OUT = 27
 
 process.env.TASKS_TEST_MODE = 'memory'
 process.env.REDIS_URL = 'redis://127.0.0.1:1' // nothing listens there
@@ -36,6 +36,8 @@ await import('../flows/ends.test.ts')
 await import('../flows/members.test.ts')
 await import('../flows/refusals.test.ts')
 await import('../flows/seen.test.ts')
+await import('../limits/pause.test.ts')
+await import('../limits/limit.test.ts')
 await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 

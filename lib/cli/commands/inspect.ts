@@ -77,8 +77,16 @@ const runningRows = ({ id, running }: WorkerInfo): string[][] => running.map(tas
 const COUNTS = STATES.filter(state => state !== 'retrying')
 
 function showQueues (queues: Record<string, QueueCounts>): void {
-  const rows = Object.entries(queues).map(([queue, counts]) => [queue, ...COUNTS.map(state => String(counts[state]))])
+  const rows = Object.entries(queues).map(([queue, counts]) => [
+    queue + pauseIn(counts), ...COUNTS.map(state => String(counts[state]))
+  ])
   printTable(['QUEUE', ...COUNTS.map(state => state.toUpperCase())], rows)
+}
+
+/** Behind the name of its queue. */
+function pauseIn ({ paused, pausedTasks }: QueueCounts): string {
+  if (paused) return ' (paused)'
+  return pausedTasks.length === 0 ? '' : ` (paused: ${pausedTasks.map(oneLine).join(', ')})`
 }
 
 const WORKER_TITLES = ['WORKER', 'HOST', 'PID', 'QUEUES', 'CONCURRENCY', 'ACTIVE', 'LAG', 'UP', 'SEEN', 'VERSION']

@@ -4,7 +4,7 @@ import type { MakePage, PageContext } from '../context.ts'
 import type { QueueNumbers, Sample } from '../sampler.ts'
 import type { TaskState } from '../../types.ts'
 
-const STATES = ['waiting', 'delayed', 'active', 'succeeded', 'failed', 'cancelled', 'expired'] as const
+export const STATES = ['waiting', 'delayed', 'active', 'succeeded', 'failed', 'cancelled', 'expired'] as const
 
 /** So many queues are on the first page. The page of queues has all. */
 const MAX_QUEUES = 10
@@ -44,10 +44,11 @@ ${sparkline(values, `${title}: now ${now}, at most ${Math.max(...values).toFixed
 export function queueRow ({ root }: PageContext, queue: QueueNumbers): Value[] {
   const { name, counts, oldestSeconds, workers } = queue
   const slots = workers.reduce((sum, { concurrency }) => sum + concurrency, 0)
-  const count = (state: keyof typeof counts): Html =>
+  const count = (state: typeof STATES[number]): Html =>
     html`<a href="${tasksPath(root, state, name)}">${number(counts[state])}</a>`
   return [
-    html`<a href="${root}queues/${encodeURIComponent(name)}">${text(name)}</a>`,
+    html`<a href="${root}queues/${encodeURIComponent(name)}">${text(name)}</a>
+${counts.paused && badge('paused', 'warn')}`,
     count('waiting'), oldestSeconds > 0 && duration(oldestSeconds * 1_000), count('delayed'),
     html`${count('active')} <small>of ${number(slots)}</small>`,
     count('failed'), count('succeeded'), hasNoWorker(queue) ? badge('no worker', 'bad') : number(workers.length)

@@ -10,22 +10,23 @@
  */
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
-import { Claims } from './claims.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { byClaim, isRetrying, oldestOf, pageOf, toRawTask } from './reads.ts'
+import { byClaim, isRetrying, laneIn, oldestOf, pageOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
+import { Claiming } from './claiming.ts'
+import { Claims } from './claims.ts'
 import { MemoryHistory } from './history.ts'
-import { LastClaims, type ClaimKind } from './last-claims.ts'
+import { MemoryLanes } from './lanes.ts'
 import { MemorySchedules } from './schedules.ts'
+import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
-import { Waits } from './waits.ts'
 import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
-  CancelReply, ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions,
-  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
+  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
+  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
 } from '../contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
@@ -35,29 +36,35 @@ export class MemoryQueue implements Queue {
   readonly #records = new Map<string, string>()
   readonly #lists = new TaskLists()
   readonly #claims = new Claims()
-  readonly #lastClaims = new LastClaims()
   readonly #workers = new WorkerReports()
-  readonly #waits = new Waits()
   readonly schedules = new MemorySchedules({
     now: () => this.#host.now(),
     isUnfinished: (id, queue = this.name) => this.#host.isUnfinished(queue, id),
-    enqueue: (id, text, delay) => { this.#add(delay === null ? { id, text } : { id, text, delay }) }
+    enqueue: (id, text, delay, lane) => {
+      this.#add({ id, text, ...delay !== null && { delay }, ...lane !== undefined && { lane } })
+    }
   })
 
+  readonly lanes = new MemoryLanes(ids => this.#enqueue(ids), id => this.isUnfinished(id))
   readonly flows: MemoryFlows
   readonly walk: MemoryWalk
   readonly history = new MemoryHistory(() => this.#host.now())
+  readonly #pauses: Pauses
+  readonly #claiming: Claiming
 
   constructor (name: string, host: MemoryQueueHost) {
     this.name = name
     this.#host = host
     const publish = (id: string, change: string): void => this.#publishChange(id, change)
+    this.#pauses = new Pauses(this.#lists, publish, () => this.#onPauseChanged())
+    const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
+    this.#claiming = new Claiming({ records, lists, claims, now, publish })
     const onChanged = (): void => this.#checkIdle()
-    this.walk = new MemoryWalk({ queue: this, lists: this.#lists, active: () => byClaim(this.#claims.all) })
-    this.flows = flowsOf({ host, records: this.#records, lists: this.#lists, publish, onChanged })
+    this.walk = new MemoryWalk({ queue: this, lists, active: () => byClaim(claims.all) })
+    this.flows = flowsOf({ host, records, lists, publish, onChanged })
   }
 
-  over (): MemoryQueue { return this }
+  over (): this { return this }
   get upkeep (): null { return null }
   async close (): Promise<void> {}
   // For the store
@@ -73,17 +80,18 @@ export class MemoryQueue implements Queue {
     const now = this.#host.now()
     for (const id of this.#lists.takeExpired(now)) this.#records.delete(id)
     this.flows.onClockMoved()
-    this.#enqueue(this.#lists.delayed.takeUntil(now))
+    this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(now)))
   }
 
   #enqueue (ids: string[]): void {
     if (ids.length === 0) return
-    for (const id of ids) this.#lists.waiting.add(id)
-    this.#wakeWorkers()
+    if (this.#lists.enqueue(ids)) this.#wakeWorkers()
   }
 
+  #onPauseChanged (): void { return this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle() }
+
   #wakeWorkers (): void {
-    this.#waits.wakeAll()
+    this.#claiming.wakeAll()
     this.#host.onQueued(this)
   }
 
@@ -94,21 +102,28 @@ export class MemoryQueue implements Queue {
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
   async addMany (jobs: NewJob[]): Promise<boolean[]> { return jobs.map(job => this.#add(job)) }
 
-  #add ({ id, text, delay }: NewJob): boolean {
+  #add ({ id, text, delay, lane }: NewJob): boolean {
     if (this.#records.has(id)) return false
     this.#records.set(id, text)
-    if (delay !== undefined && delay > this.#host.now()) this.#lists.delayed.put(id, delay)
-    else this.#enqueue([id])
+    if (delay !== undefined && delay > this.#host.now()) this.#delay(id, delay, lane)
+    else this.lanes.enter(id, lane)
     return true
   }
 
-  async readTask (id: string): Promise<RawTask | null> {
-    const text = this.#records.get(id)
-    if (text === undefined) return null
-    return toRawTask(text, this.#claims.of(id), this.#claims.progressOf(id), this.#lists.delayed.timeOf(id))
+  #delay (id: string, due: number, lane: string | undefined): void {
+    this.#lists.delayed.put(id, due)
+    this.lanes.delay(id, lane)
   }
 
-  async cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
+  async readTask (id: string): Promise<RawTask | null> {
+    const [text, { delayed }] = [this.#records.get(id), this.#lists]
+    if (text === undefined) return null
+    const paused = this.#claims.of(id) ? undefined : this.#lists.flagsOf(id)
+    const [claim, progress, isGated] = [this.#claims.of(id), this.#claims.progressOf(id), this.lanes.gated.has(id)]
+    return toRawTask(text, claim, progress, delayed.timeOf(id), paused, isGated)
+  }
+
+  async cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (text !== String(before)) return 'changed'
@@ -116,6 +131,7 @@ export class MemoryQueue implements Queue {
     if (claim) return this.#requestCancel(id, claim.token)
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
+    this.lanes.leave(id, lane)
     this.#publishChange(id, 'cancelled')
     this.#checkIdle()
     return 'cancelled'
@@ -134,21 +150,21 @@ export class MemoryQueue implements Queue {
     this.#lists.finished[state].put(id, this.#host.now() + ttl)
   }
 
-  async retry (id: string, before: string | Buffer, after: string): Promise<RetryReply> {
+  async retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
     if (this.#records.get(id) !== String(before)) return 'changed'
     if (!this.#lists.finished.failed.delete(id)) return 'refused'
     this.#records.set(id, after)
-    this.#enqueue([id])
+    this.lanes.enter(id, lane)
     this.#publishChange(id, 'waiting')
     return 'queued'
   }
 
-  async remove (id: string, before?: string | Buffer): Promise<RemoveReply> {
+  async remove (id: string, before?: string | Buffer, lane?: string): Promise<RemoveReply> {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (before !== undefined && String(before) !== '' && text !== String(before)) return 'changed'
     if (this.#claims.of(id)) return 'active'
-    this.#endRemoved(id)
+    this.#endRemoved(id, lane)
     this.#checkIdle()
     return 'removed'
   }
@@ -164,23 +180,29 @@ export class MemoryQueue implements Queue {
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
     const isKept = (id: string): boolean => !retrying && isRetrying(this.#records.get(id))
     const { gone, position } = this.#lists.takeNotStarted(limit, isKept, after)
+    if (position === null && limit > 0) gone.push(...[...this.lanes.gated].filter(id => !isKept(id)))
     const members = gone.flatMap(id => membershipIn(id, this.#records.get(id)) ?? [])
-    for (const id of gone) this.#endRemoved(id)
+    for (const id of gone) this.#endRemoved(id, laneIn(this.#records.get(id)))
     this.#checkIdle()
     return { removed: gone.length, members, after: position }
   }
 
-  #endRemoved (id: string): void {
+  #endRemoved (id: string, lane: string | undefined): void {
     if (membershipIn(id, this.#records.get(id)) && !this.#lists.hasFinished(id)) this.#host.onMemberEnded(id)
     this.#records.delete(id)
     this.#lists.remove(id)
+    this.lanes.leave(id, lane)
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
-    return pageOf(state === 'active' ? byClaim(this.#claims.all) : this.#lists.idsOf(state), limit, after)
+    const lists = (): string[] => this.#lists.idsOf(state as 'waiting', this.lanes.gated)
+    return pageOf(state === 'active' ? byClaim(this.#claims.all) : lists(), limit, after)
   }
 
-  async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size) }
+  async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size, this.lanes.gated.size) }
+
+  async pause (name: string | null): Promise<boolean> { return this.#pauses.pause(name) }
+  async resume (name: string | null): Promise<boolean> { return this.#pauses.resume(name) }
 
   async measure (ticks: number): Promise<QueueMeasure> {
     const waiting = this.#lists.firstWaiting(10).map(id => this.#records.get(id))
@@ -189,51 +211,21 @@ export class MemoryQueue implements Queue {
   }
 
   async workers (limit: number): Promise<WorkerReport[]> { return this.#workers.list(Math.max(0, limit)) }
-  async watch (): Promise<void> {}
+
+  async watch (ids: string[]): Promise<void> { this.#pauses.watch(ids) }
+
   changeChannel (id: string): string { return `${this.name} task ${id}` }
   cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
 
   // For workers
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
-    const claimed = again ? this.#reclaim(token) : []
-    const reply = this.#toReply(claimed.length > 0 ? claimed : this.#take(free, token, 'now'))
+    const reply = this.#claiming.claim(free, token, again)
     this.#checkIdle()
     return reply
   }
 
-  #toReply (jobs: ClaimedJob[]): ClaimReply {
-    return { jobs, now: this.#host.now(), kept: true, more: this.hasWaiting }
-  }
-
-  #take (free: number, token: string, kind: ClaimKind): ClaimedJob[] {
-    const jobs: ClaimedJob[] = []
-    for (const id of this.#lists.takeWaiting(free)) {
-      const text = this.#records.get(id)
-      if (text === undefined) continue
-      this.#claims.claim(id, token, this.#host.now())
-      jobs.push({ id, text, token })
-      this.#publishChange(id, 'active')
-    }
-    this.#lastClaims.put(token, kind, jobs)
-    return jobs
-  }
-
-  /** The tasks that the token has claimed already, claimed again: the caller is about to start them. */
-  #reclaim (token: string): ClaimedJob[] {
-    const ids = this.#lastClaims.of(token).filter(id => this.#claims.owns({ id, token }))
-    for (const id of ids) this.#claims.claim(id, token, this.#host.now())
-    return ids.map(id => ({ id, text: this.#records.get(id) ?? null, token }))
-  }
-
-  async claimNext (_seconds: number, token: string): Promise<ClaimReply> {
-    if (!this.hasWaiting && !this.#waits.isCancelled(token)) await this.#waits.wait(token)
-    return this.#toReply(this.#waits.isCancelled(token) ? [] : this.#take(1, token, 'wait'))
-  }
-
-  async cancelWait (token: string): Promise<ClaimReply> {
-    this.#waits.cancel(token, this.#host.now())
-    return this.#toReply(this.#reclaim(token))
-  }
+  claimNext (_seconds: number, token: string): Promise<ClaimReply> { return this.#claiming.claimNext(token) }
+  async cancelWait (token: string): Promise<ClaimReply> { return this.#claiming.cancelWait(token) }
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
     const statuses = batch.map(settlement => this.#settle(settlement))
@@ -250,13 +242,14 @@ export class MemoryQueue implements Queue {
     if (repeats) this.#requeue(settlement)
     else this.#claims.endCancel(id)
     if (isTerminal(outcome)) this.#finish(id, outcome, settlement.text!, settlement.ms!)
+    this.lanes.settle(settlement)
     if (outcome !== 'drop') this.#publishChange(id, outcome)
     return 'owned'
   }
 
-  #requeue ({ id, outcome, text, ms = 0 }: Settlement): void {
+  #requeue ({ id, outcome, text, ms = 0, lane, keepsSlot }: Settlement): void {
     if (outcome === 'retry') this.#records.set(id, text!)
-    if (ms > 0) this.#lists.delayed.put(id, this.#host.now() + ms)
+    if (ms > 0) this.#delay(id, this.#host.now() + ms, keepsSlot ? undefined : lane)
     else this.#enqueue([id])
   }
 

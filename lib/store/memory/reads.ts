@@ -8,18 +8,23 @@ import type { Page, PagePosition, RawTask } from '../contract.ts'
 
 /** A task as it is stored. */
 export function toRawTask (
-  text: string, claim: { at: number } | undefined, progress: string | undefined, delayedTo: number | undefined
+  text: string, claim: { at: number } | undefined, progress: string | undefined, delayedTo: number | undefined,
+  paused: string[] | undefined, isGated: boolean
 ): RawTask {
   const live: LiveState = {}
   if (claim) live.claimedAt = claim.at
   if (delayedTo !== undefined) live.delayedTo = delayedTo
   if (progress) live.progress = decodeProgress(progress)
+  if (paused) live.paused = paused
+  if (isGated) live.gated = true
   return { text, raw: Buffer.from(text), live }
 }
 
-/** Ids by the time of their claims. Redis compares ids by their bytes. */
+/** Redis compares ids by their bytes. */
+export const byBytes = (one: string, other: string): number => Buffer.compare(Buffer.from(one), Buffer.from(other))
+
+/** Ids by the time of their claims. */
 export function byClaim (claims: ReadonlyMap<string, { at: number }>): string[] {
-  const byBytes = (one: string, other: string): number => Buffer.compare(Buffer.from(one), Buffer.from(other))
   const all = [...claims].sort(([one, { at }], [other, claim]) => at - claim.at || byBytes(one, other))
   return all.map(([id]) => id)
 }
@@ -36,6 +41,24 @@ export function pageOf (all: string[], limit: number, after?: PagePosition): Pag
   const start = after ? all.indexOf(after.id) + 1 : 0
   const ids = all.slice(start, start + limit)
   return { ids, place: start + ids.length - 1 }
+}
+
+/** The name of the task. Empty if the text is no record. */
+export function nameIn (record: string | undefined): string {
+  try {
+    return String(JSON.parse(record!).data.name)
+  } catch {
+    return ''
+  }
+}
+
+/** The lane of the task, if it has a limit. */
+export function laneIn (record: string | undefined): string | undefined {
+  try {
+    return JSON.parse(record!).options.lane
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether the task is between two attempts. */

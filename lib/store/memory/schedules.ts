@@ -13,7 +13,7 @@ export interface ScheduleHost {
   now (): number
   /** Whether a task of this queue, or of another one, has not ended. */
   isUnfinished (task: string, queue?: string): boolean
-  enqueue (task: string, text: string, delay: number | null): void
+  enqueue (task: string, text: string, delay: number | null, lane: string | undefined): void
 }
 
 export class MemorySchedules implements QueueSchedules {
@@ -226,8 +226,8 @@ export class MemorySchedules implements QueueSchedules {
     return taskQueue === undefined ? task !== undefined && this.#host.isUnfinished(task) : runsElsewhere
   }
 
-  #fire ({ taskId, text, delay, fire }: Tick, state: ScheduleState): 'fired' {
-    this.#host.enqueue(taskId, text, delay)
+  #fire ({ taskId, text, delay, fire, lane }: Tick, state: ScheduleState): 'fired' {
+    this.#host.enqueue(taskId, text, delay, lane)
     add(state, 'fired', 1)
     state.task = taskId
     state.last = fire!

@@ -1,26 +1,28 @@
 /**
  * Translates between the contract's types and the flat lists of strings and numbers that scripts take and return.
  */
+import { pauseOf } from '../pause-flags.ts'
 import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
 import type {
-  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, DueReply, ExhaustedTask, NewJob, QueueMeasure, RawTask, Settlement,
-  SweepReply
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, QueueMeasure, RawTask, Settlement
 } from '../contract.ts'
+import type { DueReply, ExhaustedTask, SweepReply } from '../upkeep-contract.ts'
 import type { QueueCounts } from '../../types.ts'
 
 /** What counts.lua returns. */
 export const toCounts = (
-  [waiting, delayed, active, succeeded, failed, cancelled, expired]: number[]
+  [waiting, delayed, active, succeeded, failed, cancelled, expired, flags]: any[]
 ): QueueCounts => ({
-  waiting: waiting!,
-  delayed: delayed!,
-  active: active!,
-  succeeded: succeeded!,
-  failed: failed!,
-  cancelled: cancelled!,
-  expired: expired!
+  waiting,
+  delayed,
+  active,
+  succeeded,
+  failed,
+  cancelled,
+  expired,
+  ...pauseOf(flags)
 })
 
 /** What measure.lua returns. */
@@ -60,6 +62,8 @@ export function toRawTask (reply: any[] | null): RawTask | null {
   if (delayedTo) live.delayedTo = toTime(delayedTo)
   if (progress) live.progress = decodeProgress(progress)
   if (reply[4]) live.held = true
+  if (reply[5]) live.gated = true
+  if (reply.length > 6) live.paused = reply.slice(6).map(String)
   return { text: text!, raw: reply[0], live }
 }
 
@@ -67,7 +71,7 @@ export function toRawTask (reply: any[] | null): RawTask | null {
 const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
 
 /** What queue-due.lua returns. */
-export const toDueReply = ([seat, now, next, tick, held, flow]: number[]): DueReply => ({
+export const toDueReply = ([seat, now, next, tick, held, flow]: any[]): DueReply => ({
   isTimekeeper: seat === 1,
   now: now!,
   next: timeOrNull(next!),
@@ -94,17 +98,24 @@ export function toWorkers (flat: string[]): Array<{ id: string, json: string }> 
 
 /** Consecutive settlements of one group share one header of the arguments. */
 const isSameGroup = (one: Settlement, other: Settlement): boolean =>
-  one.token === other.token && one.outcome === other.outcome && one.ms === other.ms && !one.event === !other.event
+  one.token === other.token && one.outcome === other.outcome && one.ms === other.ms && !one.event === !other.event &&
+  one.lane === other.lane && one.keepsSlot === other.keepsSlot
 
-/** Run-length encodes a batch: see ARGV of settle.lua. */
-export function settleArguments (prefix: string, batch: Settlement[]): ScriptArgument[] {
+/**
+ * Run-length encodes a batch: see ARGV of settle.lua.
+ * @param numberOf the number of a lane
+ */
+export function settleArguments (
+  prefix: string, batch: Settlement[], numberOf: (lane: string) => number
+): ScriptArgument[] {
   const args: ScriptArgument[] = [prefix]
   let head: Settlement | null = null
   let sizeIndex = 0
   for (const settlement of batch) {
-    const { id, token, outcome, text, ms, event } = settlement
+    const { id, token, outcome, text, ms, event, lane } = settlement
     if (!head || !isSameGroup(settlement, head)) {
-      sizeIndex = args.push(token, outcome, ms ?? 0, event ? 1 : 0, 0) - 1
+      const number = lane === undefined ? 0 : numberOf(lane)
+      sizeIndex = args.push(token, outcome, ms ?? 0, event ? 1 : 0, 0, settlement.keepsSlot ? -number : number) - 2
       head = settlement
     }
     args[sizeIndex] = args[sizeIndex] as number + 1

@@ -8,8 +8,10 @@ import type { TaskState, TerminalState } from '../../types.ts'
 
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
-  'flowsDone' | 'handoff' |
-  'heldTicks' | 'jobs' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'progress' | 'schedules' | 'scheduleStates' |
+  'flowsDone' | 'gated' | 'handoff' |
+  'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
+  'parked' | 'paused' | 'progress' |
+  'returning' | 'schedules' | 'scheduleStates' |
   'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
   'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
   'done:failed' | 'done:succeeded'
@@ -28,21 +30,32 @@ const ABOUT_AN_ID: Key[] = [
   'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
 ]
 
+/** The keys of limits: see lane.lua. */
+const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits']
+
+/** The keys of by-state.lua. */
+const COUNTED: Key[] = [
+  'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
+  'handoff', 'parked', 'returning', 'paused', 'gated'
+]
+
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
-  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large'],
+  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', 'laned'],
+  'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE],
+  admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE],
   'agree-stall-interval': ['stallInterval'],
-  cancel: ['jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID],
+  cancel: [
+    'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE
+  ],
   'change-schedule': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'check-claims': ['claims', 'cancelling'],
   claim: [
     'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
-    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims', 'large'
+    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims', 'large', 'paused', 'parked', 'returning'
   ],
-  counts: [
-    'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
-    'handoff'
-  ],
+  counts: COUNTED,
+  'declare-limit': ['limits'],
   'end-lease': ['leases', 'floors', 'timekeepers', 'lastClaims'],
   'flow-due': ['flows'],
   heartbeat: ['workers', 'workerInfo'],
@@ -50,38 +63,45 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
   'keep-members': ['jobs', ...ABOUT_AN_ID],
-  measure: [
-    'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
-    'handoff', 'workers', 'jobs', 'ticks'
-  ],
+  'lanes-due': ['lanes'],
+  measure: [...COUNTED, 'workers', 'jobs', 'ticks'],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
   'page-active': ['claims', 'active'],
+  pause: ['paused', 'waiting', 'parked', 'handoff', 'watched'],
   prune: [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
     'flowList'
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
-  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows'],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned'],
+  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID],
+  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned'],
+  'read-lane': ['limits'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
-  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active'],
-  release: ['waiting', 'claims', 'progress', 'cancelling', 'watched'],
-  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID],
+  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
+  release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused'],
+  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   reschedule: ['delayed', 'watched'],
-  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID],
+  resume: ['paused', 'waiting', 'parked', 'returning', 'watched'],
+  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...GATE],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
-    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched'
+    'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched',
+    'parked', 'paused', ...GATE
   ],
   sizes: ['jobs'],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
-    'lastClaims'
+    'lastClaims', 'parked', 'paused'
+  ],
+  'sweep-lane': [
+    'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'waiting',
+    'parked', 'paused', 'gated', 'lanes', 'limits'
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
-    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large'
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused', 'laned'
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   'walk-active': ['claims', 'active'],
@@ -108,8 +128,8 @@ export const flowScriptKeys: Record<FlowScript, [queue: Key[], flow: FlowPart[]]
 /** In which order the ids of a state are read. */
 export type PageOrder = 'list' | 'asc' | 'desc'
 
-const pages: Record<Exclude<TaskState, 'active'>, [key: Key, order: PageOrder]> = {
-  waiting: ['waiting', 'list'],
+const pages: Record<Exclude<TaskState, 'active'>, [keys: Key | Key[], order: PageOrder]> = {
+  waiting: [['waiting', 'parked', 'returning', 'gated'], 'list'],
   delayed: ['delayed', 'asc'],
   retrying: ['delayed', 'asc'],
   succeeded: ['done:succeeded', 'desc'],
@@ -153,16 +173,25 @@ export class QueueKeys {
   /** What was counted in a minute or an hour since 1970. */
   history (unit: 'minute' | 'hour', number: number): string { return `${this.prefix}${unit[0]}:${number}` }
 
+  /** The keys of a script, and those of some lanes: slots and list of each. */
+  withLanes (script: QueueScript, lanes: Iterable<string>): string[] {
+    const keys = [...this.of(script)]
+    for (const lane of lanes) keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}lane:${lane}`)
+    return keys
+  }
+
+  get lanes (): string { return this.#key('lanes') }
+  get limits (): string { return this.#key('limits') }
   get flowList (): string { return this.#key('flowList') }
   get jobs (): string { return this.#key('jobs') }
   get claims (): string { return this.#key('claims') }
   get waiting (): string { return this.#key('waiting') }
   get handoff (): string { return this.#key('handoff') }
 
-  /** The key that holds the ids of a state, and the order in which it is read. */
-  page (state: Exclude<TaskState, 'active'>): [key: string, order: PageOrder] {
-    const [key, order] = pages[state]
-    return [this.#key(key), order]
+  /** The keys that hold the ids of a state, and the order in which they are read. */
+  page (state: Exclude<TaskState, 'active'>): [keys: string[], order: PageOrder] {
+    const [keys, order] = pages[state]
+    return [[keys].flat().map(key => this.#key(key)), order]
   }
 
   /** The sorted set of the ids of a state, by their times. */

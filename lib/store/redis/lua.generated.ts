@@ -2,9 +2,11 @@
 /* eslint-disable */
 export const scripts = {
   'add': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -54,13 +56,123 @@ if ARGV[2] == '1' then
   local new = {}
   for id in pairs(taken) do new[#new + 1] = id end
   leave(3, new)
+  redis.call('HDEL', KEYS[17], unpack(new))
 end
-enter(KEYS[2], waiting)
+if waiting_count > 0 and enter(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[16], '') == 1 then
+  enter(KEYS[15], waiting)
+  redis.call('DEL', KEYS[2])
+end
 if delayed_args > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local head = redis.call('ZRANGE', KEYS[3], 0, 0)
   if taken[head[1]] then redis.pcall('PUBLISH', ARGV[1], first_due) end
 end
+return replies`,
+  'add-gated': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+local CHECK_MS = 5000
+local function limit_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name)
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+end
+local function free_slots(slots, ids)
+  local freed = 0
+  for from = 1, #ids, 1000 do
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return freed
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+  for i = #ids, 1, -1 do
+    if #found == free then break end
+    looked_at = looked_at + 1
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
+  end
+  return found, looked_at
+end
+local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+  local lane = string.sub(slots, #prefix + 7)
+  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
+  local admitted, looked_at = next_of(gate.gated, list, free)
+  local from_list, parked = #admitted, {}
+  for _, id in ipairs(arrivals) do
+    if size == looked_at and #admitted < free then
+      admitted[#admitted + 1] = id
+    else
+      parked[#parked + 1] = id
+    end
+  end
+  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  enter(door, admitted)
+  enter(list, parked)
+  for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+  if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if is_empty then
+    redis.call('ZREM', gate.lanes, lane)
+  elseif #admitted + #parked > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+  end
+  return is_empty
+end
+local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
+local lanes, replies, stored, earlier = {}, {}, {}, nil
+local waiting = door(KEYS[2], KEYS[15], KEYS[16])
+for i = 3, #ARGV, 4 do
+  local id, record, due, number = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local is_new = redis.call('HSETNX', KEYS[1], id, record)
+  replies[#replies + 1] = is_new
+  if is_new == 1 then
+    stored[#stored + 1] = id
+    if #record >= LARGE then mark_large(KEYS[14]) end
+    if ARGV[2] == '1' then
+      leave(3, { id })
+      redis.call('HDEL', KEYS[18], id)
+    end
+    if due == '' then
+      lanes[number] = lanes[number] or {}
+      table.insert(lanes[number], id)
+    else
+      redis.call('ZADD', KEYS[3], due, id)
+      redis.call('HSET', KEYS[18], id, string.sub(KEYS[19 + 2 * number], #ARGV[1] + 7))
+      if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
+    end
+  end
+end
+for number, ids in pairs(lanes) do
+  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, ARGV[2] == '1' and ids or {})
+end
+if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
   'add-history': String.raw`local key, most = KEYS[1], tonumber(ARGV[2])
 local isNear = redis.call('HLEN', key) + #ARGV > most
@@ -73,6 +185,95 @@ for i = 3, #ARGV, 2 do
 end
 redis.call('PEXPIRE', key, ARGV[1])
 return (#ARGV - 2) / 2`,
+  'admit': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local CHECK_MS = 5000
+local function limit_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name)
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+end
+local function free_slots(slots, ids)
+  local freed = 0
+  for from = 1, #ids, 1000 do
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return freed
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+  for i = #ids, 1, -1 do
+    if #found == free then break end
+    looked_at = looked_at + 1
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
+  end
+  return found, looked_at
+end
+local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+  local lane = string.sub(slots, #prefix + 7)
+  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
+  local admitted, looked_at = next_of(gate.gated, list, free)
+  local from_list, parked = #admitted, {}
+  for _, id in ipairs(arrivals) do
+    if size == looked_at and #admitted < free then
+      admitted[#admitted + 1] = id
+    else
+      parked[#parked + 1] = id
+    end
+  end
+  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  enter(door, admitted)
+  enter(list, parked)
+  for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+  if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if is_empty then
+    redis.call('ZREM', gate.lanes, lane)
+  elseif #admitted + #parked > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+  end
+  return is_empty
+end
+local gate = { gated = KEYS[6], lanes = KEYS[8], limits = KEYS[9] }
+local lanes, moved = {}, {}
+for i = 2, #ARGV, 2 do
+  local id, number = ARGV[i], tonumber(ARGV[i + 1])
+  local due = redis.call('ZSCORE', KEYS[5], id)
+  if due and tonumber(due) <= now then
+    moved[#moved + 1] = id
+    if redis.call('HEXISTS', KEYS[1], id) == 1 then
+      lanes[number] = lanes[number] or {}
+      table.insert(lanes[number], id)
+    end
+  end
+end
+if #moved == 0 then return 0 end
+local waiting = door(KEYS[2], KEYS[3], KEYS[4])
+for number, ids in pairs(lanes) do
+  move_lane(waiting, gate, ARGV[1], KEYS[8 + 2 * number], KEYS[9 + 2 * number], ids, {})
+end
+redis.call('ZREM', KEYS[5], unpack(moved))
+redis.call('HDEL', KEYS[7], unpack(moved))
+return #moved`,
   'agree-stall-interval': String.raw`local current = redis.call('GET', KEYS[1])
 if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', KEYS[1]) > 0 then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 2 * ARGV[1])
@@ -87,9 +288,11 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -99,6 +302,21 @@ local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
   if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
   redis.call('HINCRBY', leftovers, '', -1)
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
@@ -118,11 +336,77 @@ leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
 else
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if not delayed then unqueue(KEYS[2], KEYS[4], id) end
+if #KEYS > 23 then
+  local CHECK_MS = 5000
+  local function limit_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    local found = redis.call('HMGET', limits, '!' .. name, name)
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+  end
+  local function free_slots(slots, ids)
+    local freed = 0
+    for from = 1, #ids, 1000 do
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return freed
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+    local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+    for i = #ids, 1, -1 do
+      if #found == free then break end
+      looked_at = looked_at + 1
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
+    end
+    return found, looked_at
+  end
+  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+    local lane = string.sub(slots, #prefix + 7)
+    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
+    local admitted, looked_at = next_of(gate.gated, list, free)
+    local from_list, parked = #admitted, {}
+    for _, id in ipairs(arrivals) do
+      if size == looked_at and #admitted < free then
+        admitted[#admitted + 1] = id
+      else
+        parked[#parked + 1] = id
+      end
+    end
+    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    enter(door, admitted)
+    enter(list, parked)
+    for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+    if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if is_empty then
+      redis.call('ZREM', gate.lanes, lane)
+    elseif #admitted + #parked > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    end
+    return is_empty
+  end
+  local function leave_lane(first, prefix, id)
+    local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
+    local slots, list = KEYS[first + 5], KEYS[first + 6]
+    redis.call('HDEL', KEYS[first + 2], id)
+    if redis.call('ZREM', gate.gated, id) == 1 then
+      if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
+      move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, {})
+      return true
+    end
+    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
+    return false
+  end
+  if leave_lane(19, ARGV[5], id) then delayed = true end
+end
+if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
   'change-schedule': String.raw`local time = redis.call('TIME')
@@ -215,16 +499,26 @@ local function renew_lease(leases, tick, worker)
   return before > now - 5 and before <= now
 end
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function move_oldest(from, to, count)
+  local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
+  for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
+  enter(to, oldest_first)
+  if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
+end
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -267,7 +561,8 @@ end
 local token = ARGV[2]
 local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14]) == 0
+local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19])
+local nothing_rare = rare == 0
 local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
 local function claimed_before()
   for _, packed in ipairs(redis.call('HMGET', KEYS[15], NOW, WAIT)) do
@@ -372,6 +667,29 @@ local function doubts(ids)
   local due = redis.call('EXISTS', KEYS[3]) == 1 and redis.call('ZMSCORE', KEYS[3], unpack(ids)) or {}
   return due, redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(ids)) or {}
 end
+local function read_pause()
+  if nothing_rare then return false end
+  local queue, names = false, nil
+  for _, field in ipairs(redis.call('HKEYS', KEYS[17])) do
+    if field == '' then
+      queue = true
+    else
+      names = names or {}
+      names[string.sub(field, 3)] = true
+    end
+  end
+  return queue, names
+end
+local is_paused, paused_names = read_pause()
+local function is_name_paused(record)
+  local name = string.match(record, '^{"data":{"name":"([^"\\]*)"')
+  if not name then
+    local is_json, value = pcall(cjson.decode, record)
+    local data = is_json and type(value) == 'table' and value.data
+    name = type(data) == 'table' and data.name
+  end
+  return name and paused_names[name]
+end
 local function take()
   local free = tonumber(ARGV[1])
   local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
@@ -381,7 +699,7 @@ local function take()
   local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
-  local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
+  local claimed, seen, dropped, oldest_first, parked = {}, {}, {}, {}, {}
   local claimed_count = 0
   for i = count, first, -1 do
     local id, record = ids[i], records[i]
@@ -389,6 +707,9 @@ local function take()
       if marks[i] then dropped[#dropped + 1] = id end
     elseif not all_utf8 and not is_utf8(id) then
       set_aside(id)
+    elseif paused_names and is_name_paused(record) then
+      seen[id] = true
+      parked[#parked + 1] = id
     else
       seen[id] = true
       local at = 2 * claimed_count
@@ -405,6 +726,7 @@ local function take()
     if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
+  if paused_names then enter(KEYS[18], parked) end
   redis.call('LTRIM', KEYS[1], 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
@@ -420,22 +742,37 @@ if mode == 'cancel-wait' then
   reclaim()
   return reply
 end
-local tries = mode == 'next' and 500 or 1
-while tries > 0 and take() do tries = tries - 1 end
+local tries = mode == 'next' and 500 or paused_names and 50 or 1
+if is_paused then
+  move_oldest(KEYS[1], KEYS[18], 1000)
+else
+  if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end
+  while tries > 0 and take() do tries = tries - 1 end
+end
 reply[3] = redis.call('EXISTS', KEYS[1])
-if reply[3] == 0 and not nothing_rare and redis.call('EXISTS', KEYS[14]) == 0 then redis.call('UNLINK', KEYS[11]) end
+if reply[3] == 0 and not nothing_rare then
+  if not is_paused then reply[3] = redis.call('EXISTS', KEYS[19]) end
+  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19]) == 0 then redis.call('UNLINK', KEYS[11]) end
+end
 return reply`,
   'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+local waiting = redis.call('ZCARD', KEYS[14])
+for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 local by_state = {
-  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
+  math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),
   redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
   redis.call('SCARD', KEYS[6]),
   redis.call('SCARD', KEYS[7]),
   redis.call('ZCARD', KEYS[8]),
-  redis.call('ZCARD', KEYS[9])
+  redis.call('ZCARD', KEYS[9]),
+  redis.call('HKEYS', KEYS[13])
 }
 return by_state`,
+  'declare-limit': String.raw`local at = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', ' (%d+)$') or 0)
+if at > tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
+return 1`,
   'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 86400000)
 redis.call('HDEL', KEYS[2], ARGV[1])
@@ -847,22 +1184,30 @@ if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
 end`,
+  'lanes-due': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local lanes = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+for _, lane in ipairs(lanes) do redis.call('ZADD', KEYS[1], now + 5000, lane) end
+return lanes`,
   'measure': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
+local waiting = redis.call('ZCARD', KEYS[14])
+for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 local by_state = {
-  math.max(0, redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[10]) - left),
+  math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),
   redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
   redis.call('SCARD', KEYS[6]),
   redis.call('SCARD', KEYS[7]),
   redis.call('ZCARD', KEYS[8]),
-  redis.call('ZCARD', KEYS[9])
+  redis.call('ZCARD', KEYS[9]),
+  redis.call('HKEYS', KEYS[13])
 }
 local oldest = ''
 local ids = redis.call('LRANGE', KEYS[1], -10, -1)
 for i = #ids, 1, -1 do
-  local record = redis.call('HGET', KEYS[12], ids[i])
+  local record = redis.call('HGET', KEYS[16], ids[i])
   local tail = record and string.sub(record, -4096) or ''
   if string.find(tail, '"status":"created"', 1, true) then
     oldest = tail
@@ -872,9 +1217,9 @@ end
 return {
   now,
   by_state,
-  redis.call('ZCOUNT', KEYS[11], '(' .. now, '+inf'),
+  redis.call('ZCOUNT', KEYS[15], '(' .. now, '+inf'),
   oldest,
-  redis.call('ZRANGE', KEYS[13], 0, ARGV[1] - 1, 'WITHSCORES')
+  redis.call('ZRANGE', KEYS[17], 0, ARGV[1] - 1, 'WITHSCORES')
 }`,
   'member-states': String.raw`local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
@@ -888,8 +1233,8 @@ for i, id in ipairs(ARGV) do
   states[i] = has_record and (ended_as(id, KEYS[2], KEYS[3], KEYS[4], KEYS[5]) or '') or 'removed'
 end
 return states`,
-  'page': String.raw`local key, after, limit, kind = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local function find(position)
+  'page': String.raw`local after, limit, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local function find(key, position)
   if redis.call('LINDEX', key, -1 - position) == after then return position end
   local right = math.max(0, position - 1000)
   local near = redis.call('LRANGE', key, -101 - position, -1 - right)
@@ -899,14 +1244,36 @@ local function find(position)
   local at = redis.call('LPOS', key, after, 'RANK', -1)
   return at and redis.call('LLEN', key) - 1 - at
 end
+local function size_of(n) return redis.call(n == #KEYS and 'ZCARD' or 'LLEN', KEYS[n]) end
+local function find_in(n, position)
+  if n == #KEYS then return redis.call('ZRANK', KEYS[n], after) end
+  return find(KEYS[n], position)
+end
+local function slice(n, from, count)
+  if count <= 0 then return {} end
+  if n < #KEYS then return redis.call('LRANGE', KEYS[n], -from - count, -1 - from) end
+  local size = redis.call('ZCARD', KEYS[n])
+  return redis.call('ZREVRANGE', KEYS[n], math.max(0, size - from - count), size - 1 - from)
+end
 if kind == 'list' then
-  local found = after ~= '' and find(tonumber(ARGV[4]) or 0)
-  local first = found and found + 1 or 0
-  local ids = redis.call('LRANGE', key, -first - limit, -1 - first)
-  local page = { first + #ids - 1 }
-  for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
+  local sizes, before, first = {}, 0, 0
+  for n = 1, #KEYS do
+    sizes[n] = size_of(n)
+    local found = after ~= '' and first == 0 and sizes[n] > 0
+      and find_in(n, math.max(0, (tonumber(ARGV[4]) or 0) - before))
+    if found then first = before + found + 1 end
+    before = before + sizes[n]
+  end
+  local page, skipped = { 0 }, first
+  for n = 1, #KEYS do
+    local ids = skipped < sizes[n] and slice(n, skipped, limit - #page + 1) or {}
+    for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
+    skipped = math.max(0, skipped - sizes[n])
+  end
+  page[1] = first + #page - 2
   return page
 end
+local key = KEYS[1]
 local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK', key, after)
 local first = rank and rank + 1 or 0
 local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
@@ -961,6 +1328,44 @@ repeat
 until cursor == '0' or #page > limit
 page[1] = tonumber(found_at or 0)
 return page`,
+  'pause': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function move_oldest(from, to, count)
+  local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
+  for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
+  enter(to, oldest_first)
+  if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
+end
+local function publish_to_watched(watched, prefix, change)
+  local ids = redis.call('ZRANGE', watched, 0, 999)
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    redis.pcall('PUBLISH', prefix .. 'task:' .. id, change)
+  end
+end
+if redis.call('HSETNX', KEYS[1], ARGV[1], string.format('%.0f', now)) == 0 then return 0 end
+if ARGV[1] == '' then
+  local ids = redis.call('LRANGE', KEYS[4], 0, -1)
+  for _, id in ipairs(ids) do enter_first(KEYS[2], id) end
+  if #ids > 0 then redis.call('UNLINK', KEYS[4]) end
+  if redis.call('EXISTS', KEYS[3]) == 1 then
+    move_oldest(KEYS[2], KEYS[3], 1000)
+  elseif redis.call('EXISTS', KEYS[2]) == 1 then
+    redis.call('RENAME', KEYS[2], KEYS[3])
+  end
+end
+publish_to_watched(KEYS[5], ARGV[2], 'paused')
+return 1`,
   'place-schedule': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id, action = ARGV[1], ARGV[2]
@@ -1022,9 +1427,11 @@ if #flows > 0 then
 end
 return removed + #flows`,
   'purge': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
@@ -1036,9 +1443,11 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -1057,21 +1466,31 @@ local function status_of(record)
   local status = is_json and type(value) == 'table' and value.status
   return type(status) == 'string' and status or ''
 end
+local function member_in(id, record)
+  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
+  return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
+end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, kept, bytes, members = {}, {}, 0, {}
 local function remove(id, record)
   gone[#gone + 1] = id
-  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
-  if member and string.sub(id, 1, #flow + 1) == flow .. '.' then members[#members + 1] = member end
+  members[#members + 1] = member_in(id, record)
 end
 local function may_read(id)
   if bytes > 524288 then return false end
   bytes = bytes + redis.call('HSTRLEN', KEYS[1], id)
   return true
 end
-local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
-local size = math.max(0, math.min(limit, left))
-local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
+local rest = redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[15]) + redis.call('LLEN', KEYS[16])
+local left, list, size = math.min(tonumber(ARGV[3]) or math.huge, rest), KEYS[2], 0
+for _, key in ipairs({ KEYS[2], KEYS[15], KEYS[16] }) do
+  rest = rest - redis.call('LLEN', key)
+  if left > rest then
+    list, size = key, math.max(0, math.min(limit, left - rest))
+    break
+  end
+end
+local waiting = size > 0 and redis.call('LRANGE', list, -size, -1) or {}
 for i = #waiting, 1, -1 do
   local id = waiting[i]
   if not may_read(id) then
@@ -1089,8 +1508,8 @@ for i = #waiting, 1, -1 do
     remove(id, record)
   end
 end
-enter(KEYS[2], kept)
-if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
+enter(list, kept)
+if size > 0 then redis.call('LTRIM', list, 0, -size - 1) end
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
 local looked_at = 0
@@ -1106,17 +1525,64 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
+if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
 local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left - size, before, more, unpack(members) }`,
+  'purge-gated': String.raw`local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local function status_of(record)
+  if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
+  local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
+  if at_end then return at_end end
+  local is_json, value = pcall(cjson.decode, record)
+  local status = is_json and type(value) == 'table' and value.status
+  return type(status) == 'string' and status or ''
+end
+local function member_in(id, record)
+  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
+  return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
+end
+local limit, kept, gone, members, bytes = tonumber(ARGV[1]), tonumber(ARGV[3]), {}, {}, 0
+local ids = limit > 0 and redis.call('ZRANGE', KEYS[2], kept, kept + limit - 1) or {}
+local looked_at = 0
+for _, id in ipairs(ids) do
+  if bytes > 524288 then break end
+  looked_at = looked_at + 1
+  local record = redis.call('HGET', KEYS[1], id)
+  bytes = bytes + #(record or '')
+  if record and status_of(record) == 'retrying' and ARGV[2] ~= '1' then
+    kept = kept + 1
+  else
+    gone[#gone + 1] = id
+    members[#members + 1] = member_in(id, record)
+  end
+end
+local removed = 0
+if #gone > 0 then
+  removed = redis.call('HDEL', KEYS[1], unpack(gone))
+  redis.call('ZREM', KEYS[2], unpack(gone))
+end
+leave(3, gone)
+return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
@@ -1131,16 +1597,34 @@ local function take_seat()
 end
 local seat = take_seat()
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 500)
+local gated = {}
+if #due > 0 and redis.call('EXISTS', KEYS[9]) == 1 then
+  local lanes, free = redis.call('HMGET', KEYS[9], unpack(due)), {}
+  for i, id in ipairs(due) do
+    if lanes[i] then
+      gated[#gated + 1], gated[#gated + 2] = id, lanes[i]
+    else
+      free[#free + 1] = id
+    end
+  end
+  due = free
+end
 if #due > 0 then
-  enter(KEYS[3], due)
+  enter(door(KEYS[3], KEYS[7], KEYS[8]), due)
   redis.call('ZREM', KEYS[2], unpack(due))
 end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
 local flow = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
 return {
-  seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]), tonumber(flow[2] or -1)
+  seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]), tonumber(flow[2] or -1),
+  gated
 }`,
+  'read-lane': String.raw`local slots, list = unpack(KEYS, 2)
+local name = string.match(string.sub(slots, #ARGV[1] + 7), '^%S+')
+local found = redis.call('HMGET', KEYS[1], '!' .. name, name)
+local limit = tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+return { redis.call('SCARD', slots), redis.call('LLEN', list), limit }`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids, cursor = {}, '0'
@@ -1178,9 +1662,13 @@ local record = redis.call('HGET', KEYS[1], id)
 if not record then return false end
 local claim = redis.call('HGET', KEYS[2], id)
 local delayed = redis.call('ZSCORE', KEYS[3], id)
-local held = 0
-if not claim and not delayed and redis.call('LLEN', KEYS[5]) > 0 and redis.call('LPOS', KEYS[5], id) then held = 1 end
-return { record, claim or '', delayed or '', redis.call('HGET', KEYS[4], id) or '', held }`,
+local held, gated, paused = 0, 0, {}
+if not claim and not delayed and redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7]) > 0 then
+  if redis.call('LPOS', KEYS[5], id) then held = 1 end
+  if redis.call('ZSCORE', KEYS[7], id) then gated = 1 end
+  paused = redis.call('HKEYS', KEYS[6])
+end
+return { record, claim or '', delayed or '', redis.call('HGET', KEYS[4], id) or '', held, gated, unpack(paused) }`,
   'release': String.raw`local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
@@ -1188,14 +1676,19 @@ local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
 end
-local replies = {}
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local replies, list = {}, door(KEYS[1], KEYS[6], KEYS[7])
 for i = #ARGV - 1, 2, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local code = 1
@@ -1204,7 +1697,7 @@ for i = #ARGV - 1, 2, -2 do
   elseif redis.call('SISMEMBER', KEYS[4], id) == 1 then
     code = 2
   else
-    enter_first(KEYS[1], id)
+    enter_first(list, id)
     redis.call('HDEL', KEYS[2], id)
     redis.call('HDEL', KEYS[3], id)
     publish_if_watched(KEYS[5], ARGV[1], id, 'waiting')
@@ -1219,9 +1712,11 @@ return replies`,
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)
@@ -1231,6 +1726,21 @@ local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
   if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
   redis.call('HINCRBY', leftovers, '', -1)
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
@@ -1242,7 +1752,75 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if not elsewhere then unqueue(KEYS[2], KEYS[3], id) end
+if #KEYS > 21 then
+  local CHECK_MS = 5000
+  local function limit_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    local found = redis.call('HMGET', limits, '!' .. name, name)
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+  end
+  local function free_slots(slots, ids)
+    local freed = 0
+    for from = 1, #ids, 1000 do
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return freed
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+    local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+    for i = #ids, 1, -1 do
+      if #found == free then break end
+      looked_at = looked_at + 1
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
+    end
+    return found, looked_at
+  end
+  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+    local lane = string.sub(slots, #prefix + 7)
+    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
+    local admitted, looked_at = next_of(gate.gated, list, free)
+    local from_list, parked = #admitted, {}
+    for _, id in ipairs(arrivals) do
+      if size == looked_at and #admitted < free then
+        admitted[#admitted + 1] = id
+      else
+        parked[#parked + 1] = id
+      end
+    end
+    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    enter(door, admitted)
+    enter(list, parked)
+    for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+    if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if is_empty then
+      redis.call('ZREM', gate.lanes, lane)
+    elseif #admitted + #parked > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    end
+    return is_empty
+  end
+  local function leave_lane(first, prefix, id)
+    local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
+    local slots, list = KEYS[first + 5], KEYS[first + 6]
+    redis.call('HDEL', KEYS[first + 2], id)
+    if redis.call('ZREM', gate.gated, id) == 1 then
+      if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
+      move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, {})
+      return true
+    end
+    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
+    return false
+  end
+  if leave_lane(17, ARGV[3], id) then elsewhere = true end
+end
+if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16]) end
 return 'removed'`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0
@@ -1266,16 +1844,64 @@ redis.call('ZADD', KEYS[1], 'XX', due, id)
 redis.pcall('PUBLISH', ARGV[3] .. 'earlierDelayed', due)
 publish_if_watched(KEYS[2], ARGV[3], id, 'delayed')
 return 1`,
-  'retry': String.raw`local function publish_if_watched(watched, prefix, id, change)
-  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
-end
-local function enter(waiting, ids)
+  'resume': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
+end
+local function move_oldest(from, to, count)
+  local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
+  for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
+  enter(to, oldest_first)
+  if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
+end
+local function publish_to_watched(watched, prefix, change)
+  local ids = redis.call('ZRANGE', watched, 0, 999)
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    redis.pcall('PUBLISH', prefix .. 'task:' .. id, change)
+  end
+end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+local ends = ARGV[1] == '' or redis.call('HEXISTS', KEYS[1], '') == 0
+if ends and redis.call('EXISTS', KEYS[3]) == 1 then
+  local size = redis.call('LLEN', KEYS[2])
+  if size > 1000 and redis.call('EXISTS', KEYS[4]) == 1 then
+    move_oldest(KEYS[4], KEYS[3], 1000)
+    return 2
+  end
+  if size > 1000 then
+    redis.call('RENAME', KEYS[2], KEYS[4])
+  else
+    move_oldest(KEYS[2], KEYS[3], 1000)
+  end
+  redis.call('RENAME', KEYS[3], KEYS[2])
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+publish_to_watched(KEYS[5], ARGV[2], 'resumed')
+return 1`,
+  'retry': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function publish_if_watched(watched, prefix, id, change)
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -1288,7 +1914,66 @@ local id = ARGV[1]
 if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
-enter(KEYS[2], { id })
+local list = door(KEYS[2], KEYS[15], KEYS[16])
+if #KEYS > 20 then
+  local CHECK_MS = 5000
+  local function limit_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    local found = redis.call('HMGET', limits, '!' .. name, name)
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+  end
+  local function free_slots(slots, ids)
+    local freed = 0
+    for from = 1, #ids, 1000 do
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return freed
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+    local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+    for i = #ids, 1, -1 do
+      if #found == free then break end
+      looked_at = looked_at + 1
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
+    end
+    return found, looked_at
+  end
+  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+    local lane = string.sub(slots, #prefix + 7)
+    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
+    local admitted, looked_at = next_of(gate.gated, list, free)
+    local from_list, parked = #admitted, {}
+    for _, id in ipairs(arrivals) do
+      if size == looked_at and #admitted < free then
+        admitted[#admitted + 1] = id
+      else
+        parked[#parked + 1] = id
+      end
+    end
+    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    enter(door, admitted)
+    enter(list, parked)
+    for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+    if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if is_empty then
+      redis.call('ZREM', gate.lanes, lane)
+    elseif #admitted + #parked > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    end
+    return is_empty
+  end
+  local gate, slots, parked = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }, unpack(KEYS, 21)
+  move_lane(list, gate, ARGV[4], slots, parked, { id }, { id })
+else
+  enter(list, { id })
+end
 leave(4, { id })
 publish_if_watched(KEYS[3], ARGV[4], id, 'waiting')
 return 'queued'`,
@@ -1353,22 +2038,28 @@ local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
 while at < last do
   local size, step = tonumber(ARGV[at + 4]), ARGV[at + 3] == '1' and 3 or 2
   local token, outcome, ms = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
-  local group = { token = token, outcome = outcome, ms = ms, step = step, first = count + 1, at = at + 5 }
+  local group = { token = token, outcome = outcome, ms = ms, step = step, first = count + 1, at = at + 6 }
+  group.lane = tonumber(ARGV[at + 5])
   group_count = group_count + 1
   groups[group_count] = group
-  at = at + 5
+  at = at + 6
   for _ = 1, size do
     count = count + 1
     ids[count] = ARGV[at]
@@ -1376,7 +2067,7 @@ while at < last do
   end
   group.last = count
 end
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -1440,6 +2131,84 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
+if #KEYS > 20 then
+  local CHECK_MS = 5000
+  local function limit_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    local found = redis.call('HMGET', limits, '!' .. name, name)
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+  end
+  local function free_slots(slots, ids)
+    local freed = 0
+    for from = 1, #ids, 1000 do
+      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return freed
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+    local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+    for i = #ids, 1, -1 do
+      if #found == free then break end
+      looked_at = looked_at + 1
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
+    end
+    return found, looked_at
+  end
+  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+    local lane = string.sub(slots, #prefix + 7)
+    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+    if #gone > 0 then used = used - free_slots(slots, gone) end
+    local free = limit_of(gate.limits, lane) - used
+    local admitted, looked_at = next_of(gate.gated, list, free)
+    local from_list, parked = #admitted, {}
+    for _, id in ipairs(arrivals) do
+      if size == looked_at and #admitted < free then
+        admitted[#admitted + 1] = id
+      else
+        parked[#parked + 1] = id
+      end
+    end
+    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    enter(door, admitted)
+    enter(list, parked)
+    for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+    if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if is_empty then
+      redis.call('ZREM', gate.lanes, lane)
+    elseif #admitted + #parked > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    end
+    return is_empty
+  end
+  local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
+  local gone, laned = {}, {}
+  for g = 1, group_count do
+    local group = groups[g]
+    local outcome, lane = group.outcome, math.abs(group.lane)
+    local waits = (outcome == 'retry' or outcome == 'defer') and group.ms > 0
+    if lane > 0 and (waits and group.lane > 0 or terminals[outcome] or outcome == 'drop') then
+      gone[lane] = gone[lane] or {}
+      for n = group.first, group.last do
+        if replies[n] == 1 then
+          table.insert(gone[lane], ids[n])
+          if waits then
+            laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[19 + 2 * lane], #ARGV[1] + 7)
+          end
+        end
+      end
+    end
+  end
+  if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
+  local list = door(KEYS[2], KEYS[15], KEYS[16])
+  for lane, freed in pairs(gone) do
+    move_lane(list, gate, ARGV[1], KEYS[19 + 2 * lane], KEYS[20 + 2 * lane], {}, freed)
+  end
+end
 redis.call('HDEL', KEYS[4], unpack(settled))
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
 if not_stalled_count > 0 and exists(KEYS[6]) then redis.call('HDEL', KEYS[6], unpack(not_stalled)) end
@@ -1452,7 +2221,7 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-enter(KEYS[2], waiting)
+if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_count > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]
@@ -1482,12 +2251,17 @@ return replies`,
 for i = 1, #ARGV do sizes[i] = redis.call('HSTRLEN', KEYS[1], ARGV[i]) end
 return sizes`,
   'sweep': String.raw`local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -1522,7 +2296,7 @@ local function stalls_of(id)
   return math.floor(before)
 end
 local function requeue(id)
-  enter(KEYS[8], { id })
+  enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
   redis.call('HDEL', KEYS[11], id)
   redis.call('HDEL', KEYS[13], id)
   requeued[#requeued + 1] = id
@@ -1613,15 +2387,118 @@ elseif kept >= 0 then
 end
 local more = cursor ~= '' or kept >= 0
 return { more and string.format('%.0f %s %d', tick, cursor, kept) or '', wait(), requeued, exhausted }`,
-  'tick': String.raw`local time = redis.call('TIME')
+  'sweep-lane': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
   end
+  return length
 end
 local function enter_first(waiting, id)
   redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local CHECK_MS = 5000
+local function limit_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name)
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+end
+local function free_slots(slots, ids)
+  local freed = 0
+  for from = 1, #ids, 1000 do
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return freed
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+  for i = #ids, 1, -1 do
+    if #found == free then break end
+    looked_at = looked_at + 1
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
+  end
+  return found, looked_at
+end
+local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+  local lane = string.sub(slots, #prefix + 7)
+  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
+  local admitted, looked_at = next_of(gate.gated, list, free)
+  local from_list, parked = #admitted, {}
+  for _, id in ipairs(arrivals) do
+    if size == looked_at and #admitted < free then
+      admitted[#admitted + 1] = id
+    else
+      parked[#parked + 1] = id
+    end
+  end
+  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  enter(door, admitted)
+  enter(list, parked)
+  for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+  if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if is_empty then
+    redis.call('ZREM', gate.lanes, lane)
+  elseif #admitted + #parked > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+  end
+  return is_empty
+end
+local gone, slots, list = {}, unpack(KEYS, 14)
+local function are_unfinished(page)
+  local unfinished = {}
+  for i = 1, #page do unfinished[i] = true end
+  for key = 2, 3 do
+    for i, is_member in ipairs(redis.call('SMISMEMBER', KEYS[key], unpack(page))) do
+      if is_member == 1 then unfinished[i] = false end
+    end
+  end
+  for _, key in ipairs({ 4, 5, 6, 7, 11 }) do
+    local scores = redis.call('ZMSCORE', KEYS[key], unpack(page))
+    for i = 1, #page do
+      if scores[i] then unfinished[i] = false end
+    end
+  end
+  return unfinished
+end
+local ids = redis.call('SMEMBERS', slots)
+for from = 1, #ids, 1000 do
+  local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+  local unfinished = are_unfinished(page)
+  for i, id in ipairs(page) do
+    if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
+  end
+end
+local gate = { gated = KEYS[11], lanes = KEYS[12], limits = KEYS[13] }
+local size = redis.call('LLEN', list)
+local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate, ARGV[1], slots, list, {}, gone)
+local left = redis.call('LLEN', list)
+return not is_empty and left > 0 and left < size and 1 or 0`,
+  'tick': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local function is_unfinished(task, jobs, first)
   if redis.call('HEXISTS', jobs, task) == 0 then return false end
@@ -1670,8 +2547,12 @@ local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
     if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
+    if ARGV[16] ~= '' then
+      redis.call('HSET', KEYS[16], task, ARGV[16])
+      due = due == '' and string.format('%.0f', now) or due
+    end
     if due == '' then
-      enter(KEYS[5], { task })
+      enter(door(KEYS[5], KEYS[14], KEYS[15]), { task })
     else
       redis.call('ZADD', KEYS[6], due, task)
       redis.pcall('PUBLISH', ARGV[13], due)

@@ -10,21 +10,25 @@ import {
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
+import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import { RedisWalk, type WalkParts } from './walk.ts'
 import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
-  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement, StoreConnection
+  CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
 
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
+
+const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
 
 export class RedisQueue implements Queue {
   readonly name: string
@@ -32,6 +36,7 @@ export class RedisQueue implements Queue {
   readonly schedules: RedisSchedules
   readonly flows: RedisFlows
   readonly history: RedisHistory
+  readonly lanes: RedisLanes
   readonly walk: RedisWalk
   readonly #client: RedisClient
   readonly #keys: QueueKeys
@@ -41,7 +46,8 @@ export class RedisQueue implements Queue {
     this.name = name
     this.#client = client
     this.#keys = new QueueKeys(prefix, name)
-    this.upkeep = new RedisUpkeep(client, this.#keys)
+    this.lanes = new RedisLanes(client, this.#keys)
+    this.upkeep = new RedisUpkeep(client, this.#keys, this.lanes)
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
@@ -65,15 +71,24 @@ export class RedisQueue implements Queue {
   }
 
   /** Many tasks may be changed in one tick. */
-  #runInTick (name: QueueScript, args: ScriptArgument[]): Promise<any> {
-    return corkForTick(this.#client, () => this.#run(name, args))
+  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string): Promise<any> {
+    return corkForTick(this.#client, () => this.lanes.run(name, given(lane), args))
   }
 
   // For producers and readers
 
-  add (job: NewJob): Promise<boolean> { return this.#producer.save(job) }
+  async add (job: NewJob): Promise<boolean> {
+    return job.lane === undefined ? this.#producer.save(job) : (await this.lanes.add([job]))[0]!
+  }
 
-  addMany (jobs: NewJob[]): Promise<boolean[]> { return this.#producer.saveAll(jobs) }
+  /** In one step, unless only some of the tasks have a limit. */
+  async addMany (jobs: NewJob[]): Promise<boolean[]> {
+    const gated = jobs.filter(job => job.lane !== undefined)
+    if (gated.length === 0) return await this.#producer.saveAll(jobs)
+    const free = jobs.filter(job => job.lane === undefined)
+    const [ofGated, ofFree] = await Promise.all([this.lanes.add(gated), this.#producer.saveAll(free)])
+    return jobs.map(job => (job.lane === undefined ? ofFree : ofGated).shift()!)
+  }
 
   readTask (id: string): Promise<RawTask | null> {
     const keys = this.#keys.of('read-task')
@@ -81,16 +96,16 @@ export class RedisQueue implements Queue {
       runScriptForBuffers(this.#client, script('read-task'), keys, [id], toRawTask))
   }
 
-  cancel (id: string, before: string | Buffer, after: string, ttl: number): Promise<CancelReply> {
-    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix])
+  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
+    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane)
   }
 
-  retry (id: string, before: string | Buffer, after: string): Promise<RetryReply> {
-    return this.#runInTick('retry', [id, before, after, this.#keys.prefix])
+  retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
+    return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
   }
 
-  remove (id: string, before: string | Buffer = ''): Promise<RemoveReply> {
-    return this.#runInTick('remove', [id, before])
+  remove (id: string, before: string | Buffer = '', lane?: string): Promise<RemoveReply> {
+    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane)
   }
 
   async reschedule (id: string, due: number | null): Promise<boolean> {
@@ -98,9 +113,20 @@ export class RedisQueue implements Queue {
   }
 
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
-    const args = [Math.max(0, limit), retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
+    const bound = Math.max(0, limit)
+    if (after?.gatedKept !== undefined) return await this.#purgeGated(bound, retrying, after, after.gatedKept)
+    const args = [bound, retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
     const [removed, waitingLeft, delayedKept, more, ...members] = await this.#run('purge', args)
-    return { removed, members, after: more === 1 ? { waitingLeft, delayedKept } : null }
+    if (more === 1) return { removed, members, after: { waitingLeft, delayedKept } }
+    const hasLanes = bound > 0 && await this.lanes.exist()
+    return { removed, members, after: hasLanes ? { waitingLeft: 0, delayedKept, gatedKept: 0 } : null }
+  }
+
+  async #purgeGated (limit: number, retrying: boolean, after: PurgePosition, kept: number): Promise<PurgeReply> {
+    const [removed, gatedKept, more, ...members] = await this.#run('purge-gated', [limit, retrying ? 1 : 0, kept])
+    if (more === 1) return { removed, members, after: { ...after, gatedKept } }
+    await this.lanes.sweepAll()
+    return { removed, members, after: null }
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
@@ -112,8 +138,8 @@ export class RedisQueue implements Queue {
 
   #page (state: TaskState, after: string, limit: number, position: number): Promise<any> {
     if (state === 'active') return this.#run('page-active', [after, limit, position])
-    const [key, order] = this.#keys.page(state)
-    return runScript(this.#client, script('page'), [key], [after, limit, order, position])
+    const [keys, order] = this.#keys.page(state)
+    return runScript(this.#client, script('page'), keys, [after, limit, order, position])
   }
 
   async counts (): Promise<QueueCounts> {
@@ -122,6 +148,17 @@ export class RedisQueue implements Queue {
 
   async measure (ticks: number): Promise<QueueMeasure> {
     return toMeasure(await this.#run('measure', [Math.max(0, ticks)]))
+  }
+
+  async pause (name: string | null): Promise<boolean> {
+    return await this.#run('pause', [pauseFlag(name), this.#keys.prefix]) === 1
+  }
+
+  async resume (name: string | null): Promise<boolean> {
+    let code: number
+    do code = await this.#run('resume', [pauseFlag(name), this.#keys.prefix])
+    while (code === 2)
+    return code === 1
   }
 
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
@@ -164,7 +201,11 @@ export class RedisQueue implements Queue {
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
     if (batch.length === 0) return []
-    return toClaimStatuses(await this.#run('settle', settleArguments(this.#keys.prefix, batch)))
+    const numbers = new LaneNumbers()
+    const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
+    const hasLanes = batch.some(({ lane }) => lane !== undefined)
+    const codes = hasLanes ? this.lanes.run('settle', numbers.lanes, args) : this.#run('settle', args)
+    return toClaimStatuses(await codes)
   }
 
   async renew (worker: string, oldest: number): Promise<LeaseReply> {

@@ -77,7 +77,7 @@ export class RedisSchedules implements QueueSchedules {
     const { id, generation, mode, expected, fire, missed, mark, next, taskId, text, delay, overlap } = tick
     return this.#run('tick', [
       id, generation, mode, expected, fire ?? '', missed, next?.planned ?? '', next?.due ?? '', taskId, text,
-      delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0
+      delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0, tick.lane ?? ''
     ])
   }
 }

@@ -6,15 +6,18 @@ import { toDueReply, toSweepReply } from './codec.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
-import type { DueReply, ExhaustedTask, QueueUpkeep, SweepReply } from '../contract.ts'
+import type { RedisLanes } from './lanes.ts'
+import type { DueReply, ExhaustedTask, QueueUpkeep, SweepReply } from '../upkeep-contract.ts'
 
 export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
+  readonly #lanes: RedisLanes
 
-  constructor (client: RedisClient, keys: QueueKeys) {
+  constructor (client: RedisClient, keys: QueueKeys, lanes: RedisLanes) {
     this.#client = client
     this.#keys = keys
+    this.#lanes = lanes
   }
 
   async agreeStallInterval (stallInterval: number): Promise<number> {
@@ -24,7 +27,10 @@ export class RedisUpkeep implements QueueUpkeep {
   get delayedChannel (): string { return this.#keys.earlierDelayed }
 
   async queueDue (worker: string): Promise<DueReply> {
-    return toDueReply(await runQueueScript(this.#client, this.#keys, 'queue-due', [worker]))
+    const reply = await runQueueScript(this.#client, this.#keys, 'queue-due', [worker])
+    const gated: string[] = reply.at(-1)
+    if (gated.length > 0) await this.#lanes.admit(gated)
+    return toDueReply(reply)
   }
 
   async sweep (stallInterval: number, maxStalls: number, position: string | null): Promise<SweepReply> {
@@ -45,6 +51,8 @@ export class RedisUpkeep implements QueueUpkeep {
     // Not by its hash: the connection closes right behind this call, and a second try would come too late.
     await this.#client.eval(script('end-lease').text, keys.length, ...keys, worker)
   }
+
+  sweepLanes (): Promise<void> { return this.#lanes.sweepDue() }
 
   prune (limit: number): Promise<number> { return runQueueScript(this.#client, this.#keys, 'prune', [limit]) }
 

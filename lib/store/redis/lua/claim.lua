@@ -2,7 +2,7 @@
 Claims up to `free` waiting tasks for one worker.
 
 KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 cancelledWaits
-      11 leftovers  12 leases  13 tick  14 handoff  15 lastClaims  16 large
+      11 leftovers  12 leases  13 tick  14 handoff  15 lastClaims  16 large  17 paused  18 parked  19 returning
 ARGV  1 free slots  2 claim token  3 worker id  4 mode  5 channel prefix
       mode: "now" | "again" after a lost reply | "next" behind a blocking wait on the same connection
             | "cancel-wait" if that connection was cut
@@ -20,13 +20,15 @@ Guarantees:
    claim does not come, the next one does it: behind another wait, or one that finds less in waiting than it may take.
 4. A task that stalled before is claimed alone. If it kills its worker, no other task that was not started dies with it.
 5. An id that is not UTF-8 is set aside as failed, for one day: a worker could not name it, so it could not settle it.
-6. Writes come before removals. A Redis that is out of memory refuses writes, and rolls nothing back.
+6. What is paused is not claimed: its ids are moved to parked.
+7. Writes come before removals. A Redis that is out of memory refuses writes, and rolls nothing back.
 Cost: that of the tasks it returns, and at most some 2 MiB of records, or one record.
 ]]
 -- @include now
 -- @include claim
 -- @include lease
 -- @include enter
+-- @include move-oldest
 -- @include leftover
 -- @include large
 -- @include read-records
@@ -34,7 +36,8 @@ local token = ARGV[2]
 local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14]) == 0
+local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19])
+local nothing_rare = rare == 0
 
 -- A worker has at most two claims on their way: one that does not block, and one behind a wait.
 local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
@@ -147,6 +150,33 @@ local function doubts(ids)
   return due, redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(ids)) or {}
 end
 
+-- Whether the queue is paused, and the names that are, nil if there is none.
+local function read_pause()
+  if nothing_rare then return false end
+  local queue, names = false, nil
+  for _, field in ipairs(redis.call('HKEYS', KEYS[17])) do
+    if field == '' then
+      queue = true
+    else
+      names = names or {}
+      names[string.sub(field, 3)] = true
+    end
+  end
+  return queue, names
+end
+
+local is_paused, paused_names = read_pause()
+
+local function is_name_paused(record)
+  local name = string.match(record, '^{"data":{"name":"([^"\\]*)"')
+  if not name then
+    local is_json, value = pcall(cjson.decode, record)
+    local data = is_json and type(value) == 'table' and value.data
+    name = type(data) == 'table' and data.name
+  end
+  return name and paused_names[name]
+end
+
 -- Returns true if ids were taken from the queue, but none of them could be claimed.
 local function take()
   local free = tonumber(ARGV[1])
@@ -157,7 +187,7 @@ local function take()
   local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
-  local claimed, seen, dropped, oldest_first = {}, {}, {}, {}
+  local claimed, seen, dropped, oldest_first, parked = {}, {}, {}, {}, {}
   local claimed_count = 0
   for i = count, first, -1 do -- the oldest is at the right end
     local id, record = ids[i], records[i]
@@ -165,6 +195,9 @@ local function take()
       if marks[i] then dropped[#dropped + 1] = id end
     elseif not all_utf8 and not is_utf8(id) then
       set_aside(id)
+    elseif paused_names and is_name_paused(record) then
+      seen[id] = true
+      parked[#parked + 1] = id
     else
       seen[id] = true
       local at = 2 * claimed_count
@@ -181,6 +214,7 @@ local function take()
     if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
+  if paused_names then enter(KEYS[18], parked) end
   redis.call('LTRIM', KEYS[1], 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
@@ -198,8 +232,16 @@ if mode == 'cancel-wait' then
   return reply
 end
 -- A wait takes one task. Ids without a task to claim must not cost a round trip each.
-local tries = mode == 'next' and 500 or 1
-while tries > 0 and take() do tries = tries - 1 end
+local tries = mode == 'next' and 500 or paused_names and 50 or 1
+if is_paused then
+  move_oldest(KEYS[1], KEYS[18], 1000)
+else
+  if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end
+  while tries > 0 and take() do tries = tries - 1 end
+end
 reply[3] = redis.call('EXISTS', KEYS[1])
-if reply[3] == 0 and not nothing_rare and redis.call('EXISTS', KEYS[14]) == 0 then redis.call('UNLINK', KEYS[11]) end
+if reply[3] == 0 and not nothing_rare then
+  if not is_paused then reply[3] = redis.call('EXISTS', KEYS[19]) end
+  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19]) == 0 then redis.call('UNLINK', KEYS[11]) end
+end
 return reply

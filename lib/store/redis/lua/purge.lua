@@ -2,7 +2,8 @@
 Removes tasks that were not started: waiting and delayed ones, oldest first. A task between two attempts was started.
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
-      11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired
+      11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
+      17 laned
 ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
       3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
 Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
@@ -13,14 +14,13 @@ Returns { how many records were removed, how many waiting ids are still to be lo
 -- @include leave
 -- @include leftover
 -- @include status
+-- @include member-in
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, kept, bytes, members = {}, {}, 0, {}
 
--- The id of a member begins with that of its flow. Data may look like a membership.
 local function remove(id, record)
   gone[#gone + 1] = id
-  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
-  if member and string.sub(id, 1, #flow + 1) == flow .. '.' then members[#members + 1] = member end
+  members[#members + 1] = member_in(id, record)
 end
 
 -- False if this call has read enough.
@@ -30,9 +30,17 @@ local function may_read(id)
   return true
 end
 
-local left = math.min(tonumber(ARGV[3]) or math.huge, redis.call('LLEN', KEYS[2]))
-local size = math.max(0, math.min(limit, left))
-local waiting = size > 0 and redis.call('LRANGE', KEYS[2], -size, -1) or {}
+-- Waiting tasks are in three lists, one behind the other. Those that are kept enter their list again.
+local rest = redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[15]) + redis.call('LLEN', KEYS[16])
+local left, list, size = math.min(tonumber(ARGV[3]) or math.huge, rest), KEYS[2], 0
+for _, key in ipairs({ KEYS[2], KEYS[15], KEYS[16] }) do
+  rest = rest - redis.call('LLEN', key)
+  if left > rest then
+    list, size = key, math.max(0, math.min(limit, left - rest))
+    break
+  end
+end
+local waiting = size > 0 and redis.call('LRANGE', list, -size, -1) or {}
 for i = #waiting, 1, -1 do
   local id = waiting[i]
   if not may_read(id) then
@@ -51,8 +59,8 @@ for i = #waiting, 1, -1 do
     remove(id, record)
   end
 end
-enter(KEYS[2], kept)
-if size > 0 then redis.call('LTRIM', KEYS[2], 0, -size - 1) end
+enter(list, kept)
+if size > 0 then redis.call('LTRIM', list, 0, -size - 1) end
 
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
@@ -69,5 +77,6 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
+if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
 local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left - size, before, more, unpack(members) }

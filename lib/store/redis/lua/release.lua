@@ -1,7 +1,7 @@
 --[[
 Gives claimed tasks back to their queue: tasks that were not started, or that a shutdown aborted.
 
-KEYS  1 waiting  2 claims  3 progress  4 cancelling  5 watched
+KEYS  1 waiting  2 claims  3 progress  4 cancelling  5 watched  6 parked  7 paused
 ARGV  1 channel prefix, then for each task, in the order in which they were claimed: id, claim token
 Returns for each task: 1 given back, 0 the claim is not the token's, 2 refused: a cancel was requested
 
@@ -10,7 +10,8 @@ Guarantee: they are the next to be claimed, in their old order. No attempt was s
 -- @include owner
 -- @include publish
 -- @include enter
-local replies = {}
+-- @include door
+local replies, list = {}, door(KEYS[1], KEYS[6], KEYS[7])
 for i = #ARGV - 1, 2, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
   local code = 1
@@ -20,7 +21,7 @@ for i = #ARGV - 1, 2, -2 do
     code = 2
   else
     -- A Redis that is out of memory refuses this write before anything is removed.
-    enter_first(KEYS[1], id)
+    enter_first(list, id)
     redis.call('HDEL', KEYS[2], id)
     redis.call('HDEL', KEYS[3], id)
     publish_if_watched(KEYS[5], ARGV[1], id, 'waiting')

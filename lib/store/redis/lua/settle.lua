@@ -3,23 +3,28 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
+      15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits
 ARGV  1 channel prefix, then groups of tasks:
-      claim token, outcome, ms, "1" if the tasks have events, number of tasks, then for each: id, record [, event]
+      claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
+      negative: they keep their slot while they wait), then for each: id, record [, event]
       outcome succeeded | failed | cancelled | expired: ms is how long the record stays
       outcome retry | defer: ms is the wait before the next start. defer writes no record
       outcome drop: the task had finished before, only the claim is removed
       event: for a plain Bee-Queue producer that listens
 Returns for each task: 1 settled, 0 the claim is not the token's, 2 retry or defer refused: a cancel was requested
 
+More keys, if a task has a lane: slots and list of lane 1, of lane 2 and so on.
 Guarantees:
 1. Only the token that holds the claim settles, and once.
 2. A Redis that is out of memory refuses the first write of a script, and none after it. So the first write is one that
    changes nothing.
+3. The slot of a task that has ended, or waits for its next attempt, goes to the next task of its lane.
 Cost: a few commands for a batch, not for each task, and little Lua for each task: workers wait for this script.
 ]]
 -- @include now
 -- @include owner
 -- @include enter
+-- @include door
 
 -- The length of each list is kept beside it: Lua's # has to search for the end.
 local groups, group_count, ids, count = {}, 0, {}, 0
@@ -27,10 +32,11 @@ local at, last = 2, #ARGV
 while at < last do
   local size, step = tonumber(ARGV[at + 4]), ARGV[at + 3] == '1' and 3 or 2
   local token, outcome, ms = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
-  local group = { token = token, outcome = outcome, ms = ms, step = step, first = count + 1, at = at + 5 }
+  local group = { token = token, outcome = outcome, ms = ms, step = step, first = count + 1, at = at + 6 }
+  group.lane = tonumber(ARGV[at + 5])
   group_count = group_count + 1
   groups[group_count] = group
-  at = at + 5
+  at = at + 6
   for _ = 1, size do
     count = count + 1
     ids[count] = ARGV[at]
@@ -40,7 +46,7 @@ while at < last do
 end
 
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -108,6 +114,10 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
+if #KEYS > 20 then
+  -- @include lane
+  -- @include settle-lanes
+end
 
 redis.call('HDEL', KEYS[4], unpack(settled))
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
@@ -121,7 +131,7 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-enter(KEYS[2], waiting)
+if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_count > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]

@@ -4,7 +4,7 @@ of the stall interval owns the tick: that caller goes on until the position is "
 
 KEYS  1 tickBlock  2 tick  3 leases  4 floors  5 stalling  6 stallBlock  7 active  8 waiting  9 jobs
       10 delayed  11 claims  12 stalls  13 progress  14 cancelling  15 succeeded  16 failed
-      17 done:succeeded  18 done:failed  19 done:cancelled  20 done:expired  21 lastClaims
+      17 done:succeeded  18 done:failed  19 done:cancelled  20 done:expired  21 lastClaims  22 parked  23 paused
 ARGV  1 stall interval (ms)  2 maxStalls  3 position, "" to begin
 Returns { position, "" at the end  how long to wait then (ms)
           { id that waits again, ... }, { id, stalls, claim token, ... of exhausted tasks } }
@@ -21,6 +21,7 @@ Cost: a slice looks at 300 claims, or 500 ids of active. Claims are looked at on
 40th tick: then those are found whose worker has no lease, or forgot them.
 ]]
 -- @include enter
+-- @include door
 -- @include leave
 local requeued, exhausted = {}, {}
 local interval = tonumber(ARGV[1])
@@ -59,7 +60,7 @@ end
 
 local function requeue(id)
   -- Behind the others, as Bee-Queue does: a task that kills its workers does not hold them up.
-  enter(KEYS[8], { id })
+  enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
   redis.call('HDEL', KEYS[11], id)
   redis.call('HDEL', KEYS[13], id)
   requeued[#requeued + 1] = id

@@ -2,13 +2,13 @@
 Carries out one tick of a schedule: moves its mark, and enqueues its task.
 
 KEYS  1 scheduleStates  2 ticks  3 heldTicks  4 jobs  5 waiting  6 delayed  7 succeeded  8 failed
-      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired  13 large
+      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired  13 large  14 parked  15 paused  16 laned
 ARGV  1 id  2 generation  3 "tick", or "held" for a tick that waited for the task before it
       4 planned time that the caller expects to be the next, or the held one  5 planned time to fire, "" for none
       6 how many ticks before that one were missed  7 next planned time, "" for none  8 when that is due
       9 id of the task  10 record  11 due time of a delayed task, "" without  12 "skip" | "queue" | "allow"
       13 channel earlierDelayed  14 planned time of the last tick that is counted
-      15 "1" if the last task is in another queue, and has not ended
+      15 "1" if the last task is in another queue, and has not ended  16 lane of the task, "" without
 Returns "fired" | "skipped" | "held" | "missed" | "taken" (another caller was first, or the schedule was changed)
         | "early" (by the clock of Redis) | "orphan" (no process declares it any more)
 
@@ -20,6 +20,7 @@ Guarantees:
 ]]
 -- @include now
 -- @include enter
+-- @include door
 -- @include is-unfinished
 -- @include large
 -- @include schedule-state
@@ -37,8 +38,13 @@ local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
     if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
+    -- Lanes are moved by queue-due: it is delayed until now.
+    if ARGV[16] ~= '' then
+      redis.call('HSET', KEYS[16], task, ARGV[16])
+      due = due == '' and string.format('%.0f', now) or due
+    end
     if due == '' then
-      enter(KEYS[5], { task })
+      enter(door(KEYS[5], KEYS[14], KEYS[15]), { task })
     else
       redis.call('ZADD', KEYS[6], due, task)
       redis.pcall('PUBLISH', ARGV[13], due)

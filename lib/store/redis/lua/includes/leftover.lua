@@ -1,12 +1,15 @@
 --[[
-Ids in waiting that are not to run. In a long list the search for an id costs too much: there it stays, and is counted
+Ids in waiting that are not to run. In long lists the search for an id costs too much: there it stays, and is counted
 in leftovers (id -> how often, "" -> the sum). Who takes it from the list drops it.
 
-Defines unqueue(waiting, leftovers, id): the id must be in waiting. drop_leftover(leftovers, id): it was taken out
+Defines unqueue(leftovers, id, waiting, parked, returning): the id is in one of the three.
+drop_leftover(leftovers, id): it was taken out
 ]]
-local function unqueue(waiting, leftovers, id)
-  if redis.call('LLEN', waiting) <= 1000 then
-    redis.call('LREM', waiting, 0, id)
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
   else
     redis.call('HINCRBY', leftovers, id, 1)
     redis.call('HINCRBY', leftovers, '', 1)

@@ -1,0 +1,80 @@
+/**
+ * Judges a run by all that was written to Redis, in its order: what a script wrote counts as one change. A task has
+ * started while a claim names it, also that of a worker that died: it may still run there.
+ */
+import { readCommands } from '../aof.ts'
+import { laneOf, MAX, nameOf, numberOf } from './plan.ts'
+
+export interface LimitAudit { problems: Record<string, string[]>, most: number, succeeded: number }
+
+export function audit (aof: string, ids: string[], left: string[]): LimitAudit {
+  const book = new Book()
+  let isInside = false
+  for (const command of readCommands(aof)) {
+    const word = command[0]!.toUpperCase()
+    if (word === 'MULTI') isInside = true
+    if (word === 'EXEC') isInside = false
+    book.write(command)
+    if (!isInside) book.check()
+  }
+  const { over, wrongOrder, succeeded, most } = book
+  return {
+    problems: {
+      'over the limit': over,
+      'out of order': wrongOrder,
+      'tasks that did not end': ids.filter(id => !succeeded.has(id)),
+      'slots leaked': left
+    },
+    most,
+    succeeded: succeeded.size
+  }
+}
+
+class Book {
+  readonly over: string[] = []
+  readonly wrongOrder: string[] = []
+  readonly succeeded = new Set<string>()
+  /** The most tasks of one key that had started. */
+  most = 0
+  readonly #claimed = new Map<string, Set<string>>()
+  readonly #slots = new Map<string, Set<string>>()
+  readonly #changed = new Set<string>()
+  readonly #lastOf = new Map<string, number>()
+
+  write ([command, key = '', ...args]: string[]): void {
+    const name = key.slice(key.lastIndexOf('}') + 2)
+    const what = `${command!.toUpperCase()} ${name.split(':')[0]}`
+    if (what === 'HSET claims') for (let i = 0; i < args.length; i += 2) this.#put(this.#claimed, args[i]!)
+    if (what === 'HDEL claims') for (const id of args) this.#claimed.get(laneOf(id))?.delete(id)
+    if (what === 'SADD slots') for (const id of args) this.#put(this.#slots, id)
+    if (what === 'SREM slots') for (const id of args) this.#slots.get(laneOf(id))?.delete(id)
+    if (what === 'HSET jobs') for (let i = 0; i < args.length; i += 2) this.#record(args[i]!, args[i + 1]!)
+  }
+
+  #put (lanes: Map<string, Set<string>>, id: string): void {
+    const lane = laneOf(id)
+    lanes.set(lane, (lanes.get(lane) ?? new Set()).add(id))
+    this.#changed.add(lane)
+  }
+
+  #record (id: string, text: string): void {
+    if (!text.includes('"status":"succeeded"')) return
+    this.succeeded.add(id)
+    if (nameOf(id) !== 'step') return
+    const [lane, number] = [laneOf(id), numberOf(id)]
+    if (number < (this.#lastOf.get(lane) ?? -1)) this.wrongOrder.push(`${id} behind number ${this.#lastOf.get(lane)}`)
+    this.#lastOf.set(lane, number)
+  }
+
+  /** Between two changes. */
+  check (): void {
+    for (const lane of this.#changed) {
+      const max = MAX[nameOf(`${lane}.0`)]
+      for (const [what, ids] of [['started', this.#claimed.get(lane)], ['slots', this.#slots.get(lane)]] as const) {
+        if ((ids?.size ?? 0) > max) this.over.push(`${lane}: ${ids!.size} ${what} of ${max}`)
+      }
+      this.most = Math.max(this.most, this.#claimed.get(lane)?.size ?? 0)
+    }
+    this.#changed.clear()
+  }
+}

@@ -1,0 +1,49 @@
+--[[
+Frees the slots of tasks that have ended in a way that did not free them, and fills the free slots of a lane.
+
+KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 waiting
+      9 parked  10 paused  11 gated  12 lanes  13 limits
+ARGV  1 prefix of keys and channels
+Returns 1 if there is more to do: call again, else 0
+
+More keys: slots and list of the lane.
+Guarantee: a task that has not ended keeps its slot, unless it waits for one.
+Cost: that of some commands for each 1,000 slots, and one look at each record.
+]]
+-- @include now
+-- @include enter
+-- @include door
+-- @include lane
+local gone, slots, list = {}, unpack(KEYS, 14)
+
+-- Those of the page that are in none of the keys of ended tasks, and wait for no slot.
+local function are_unfinished(page)
+  local unfinished = {}
+  for i = 1, #page do unfinished[i] = true end
+  for key = 2, 3 do
+    for i, is_member in ipairs(redis.call('SMISMEMBER', KEYS[key], unpack(page))) do
+      if is_member == 1 then unfinished[i] = false end
+    end
+  end
+  for _, key in ipairs({ 4, 5, 6, 7, 11 }) do
+    local scores = redis.call('ZMSCORE', KEYS[key], unpack(page))
+    for i = 1, #page do
+      if scores[i] then unfinished[i] = false end
+    end
+  end
+  return unfinished
+end
+
+local ids = redis.call('SMEMBERS', slots)
+for from = 1, #ids, 1000 do
+  local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+  local unfinished = are_unfinished(page)
+  for i, id in ipairs(page) do
+    if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
+  end
+end
+local gate = { gated = KEYS[11], lanes = KEYS[12], limits = KEYS[13] }
+local size = redis.call('LLEN', list)
+local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate, ARGV[1], slots, list, {}, gone)
+local left = redis.call('LLEN', list)
+return not is_empty and left > 0 and left < size and 1 or 0

@@ -1,0 +1,29 @@
+/**
+ * The options of limits and of pauses.
+ */
+
+/** The limit of a task, over all workers. */
+export interface LimitOptions {
+  /** How many tasks of a key may have started. 1 to 10,000. With `ordered` it is 1. */
+  max?: number
+  /** The tasks of each key have the limit of their own. At most 100 characters. Default: one key for all. */
+  key?: (data: any) => string
+  /**
+   * The tasks of a key run one at a time, in the order of their enqueue. A task that waits for its next attempt holds
+   * up the others. Default false.
+   */
+  ordered?: boolean
+}
+
+/** What `fastify.tasks.pause` and `resume` are about: a queue, or the tasks of one name. */
+export interface PauseTarget {
+  /** All tasks of this queue. With `name`: only those of the name, in this queue. */
+  queue?: string | undefined
+  /** All tasks of this name, in every queue that is known here. */
+  name?: string | undefined
+}
+
+/** What `fastify.tasks.setLimit` changes. */
+export interface LimitChange {
+  limit: { max: number }
+}

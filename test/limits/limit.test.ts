@@ -1,0 +1,169 @@
+/**
+ * `limit: { max, key }` over all workers.
+ */
+import t from 'tap'
+import { build, errorOf, latch, memoryMode, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+
+const byTenant = (data: any): string => data.tenant
+
+t.test('over two workers no key has more tasks running than its limit, and keys do not wait', async t => {
+  const prefix = randomPrefix()
+  const running: Record<string, number> = { a: 0, b: 0 }
+  const most: Record<string, number> = { a: 0, b: 0 }
+  const go = latch()
+  const define = (app: any): void => {
+    app.tasks.define('sync', { limit: { max: 2, key: byTenant } }, async ({ tenant }: any) => {
+      most[tenant] = Math.max(most[tenant]!, ++running[tenant]!)
+      await go.promise
+      running[tenant]!--
+    })
+  }
+  const app = await build(t, { prefix }, define)
+  const other = memoryMode ? app : await build(t, { prefix }, define)
+  for (const worker of [app, other]) await worker.tasks.startWorker({ concurrency: 20 })
+  const ofA = await app.tasks.enqueueMany('sync', Array.from({ length: 10 }, () => ({ data: { tenant: 'a' } })))
+  const ofB = await app.tasks.enqueue('sync', { tenant: 'b' })
+  await until('both keys run', () => running.a === 2 && running.b === 1)
+  t.match(await app.tasks.status(ofA[9]!.id), {
+    state: 'waiting', blockedBy: { kind: 'limit', key: 'a', text: 'limit of key "a", 2 of 2' }
+  })
+  t.match(await app.tasks.status(ofA[0]!.id), { blockedBy: null })
+  t.match(await app.tasks.counts(), { default: { waiting: 8, active: 3 } })
+  t.equal((await app.tasks.list({ state: 'waiting', queue: 'default' })).tasks.length, 8)
+  t.equal(await ofA[8]!.cancel(), 'cancelled')
+  t.equal(await app.tasks.remove(ofA[7]!.id), 'removed')
+  go.open()
+  for (const { id } of [...ofA.slice(0, 7), ofA[9]!, ofB]) await reaches(app, id, 'succeeded')
+  t.same(most, { a: 2, b: 1 })
+  t.match(await app.tasks.counts(), { default: { waiting: 0, succeeded: 9, cancelled: 1 } })
+})
+
+t.test('ordered: one at a time, in order, through a retry', async t => {
+  const ran: string[] = []
+  const app = await build(t, { worker: true }, app => {
+    const options = { limit: { ordered: true, key: byTenant }, retries: 1, backoff: { strategy: 'fixed', delay: 50 } }
+    app.tasks.define('step', options as any, async ({ step }: any, task) => {
+      ran.push(`${step}.${task.attempt}`)
+      if (step === 1 && task.attempt === 1) throw new Error('again')
+    })
+  })
+  const steps = await app.tasks.enqueueMany('step', [1, 2, 3].map(step => ({ data: { tenant: 'a', step } })))
+  await reaches(app, steps[0]!.id, 'retrying', 'succeeded')
+  await pass(app, 100)
+  for (const { id } of steps) await reaches(app, id, 'succeeded')
+  t.same(ran, ['1.1', '1.2', '2.1', '3.1'])
+})
+
+t.test('a delayed task, a retry by hand and a limit without a key', async t => {
+  let [running, most, fails] = [0, 0, true]
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('one', { limit: { max: 1 } }, async (data: any) => {
+      most = Math.max(most, ++running)
+      await new Promise(resolve => setImmediate(resolve))
+      running--
+      if (data === 'fails' && fails) throw new Error('no')
+    })
+  })
+  const delayed = await app.tasks.enqueueMany('one', Array.from({ length: 5 }, () => ({ data: 1, delay: 50 })))
+  const failed = await app.tasks.enqueue('one', 'fails')
+  await reaches(app, failed.id, 'failed')
+  fails = false
+  t.equal(await app.tasks.retry(failed.id), 'queued')
+  await pass(app, 100)
+  for (const { id } of [...delayed, failed]) await reaches(app, id, 'succeeded')
+  t.equal(most, 1)
+})
+
+t.test('tasks that are promoted, or retried, cancelled and removed with many others, keep to the limit', async t => {
+  let fails = true
+  const app = await build(t, {}, app => {
+    app.tasks.define('one', { limit: { max: 1 } }, async () => { if (fails) throw new Error('no') })
+  })
+  const later = await app.tasks.enqueue('one', null, { delay: 86_400_000 })
+  const handles = await app.tasks.enqueueMany('one', [{}, {}, {}, {}])
+  const waiting = { state: 'waiting', name: 'one' } as const
+  t.equal(await app.tasks.count(waiting), 4, 'those that wait for the slot too')
+  t.match(await app.tasks.cancelMany(waiting, { limit: 1 }), { matched: 1, changed: 1 })
+  t.match(await app.tasks.removeMany(waiting, { limit: 1 }), { matched: 1, changed: 1 })
+  t.match(await app.tasks.status(handles[2]!.id), { blockedBy: null })
+  t.match(await app.tasks.status(handles[3]!.id), { blockedBy: { text: 'limit of task "one", 1 of 1' } })
+  await app.tasks.startWorker({ concurrency: 10 })
+  for (const { id } of handles.slice(2)) await reaches(app, id, 'failed')
+  fails = false
+  t.match(await app.tasks.retryMany({ name: 'one' }), { matched: 2, changed: 2 })
+  t.equal(await app.tasks.promote(later.id), 'promoted')
+  await pass(app, 0)
+  for (const { id } of [...handles.slice(2), later]) await reaches(app, id, 'succeeded')
+})
+
+t.test('setLimit changes it at run time', async t => {
+  const go = latch()
+  let running = 0
+  const app = await build(t, { worker: { concurrency: 10 } }, app => {
+    app.tasks.define('x', { limit: { max: 1 } }, async () => {
+      running++
+      await go.promise
+    })
+    app.tasks.define('free', async () => {})
+    app.tasks.define('ordered', { limit: { ordered: true } }, async () => {})
+  })
+  const handles = await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
+  await until('one runs', () => running === 1)
+  await app.tasks.setLimit('x', { limit: { max: 3 } })
+  await until('three run', () => running === 3)
+  await app.tasks.setLimit('x', null)
+  t.match(await app.tasks.status(handles[4]!.id), { blockedBy: { text: 'limit of task "x", 3 of 1' } })
+  go.open()
+  for (const { id } of handles) await reaches(app, id, 'succeeded')
+  const refused = async (name: string, change: any, code: string): Promise<void> => {
+    t.match(await errorOf(app.tasks.setLimit(name, change)), { code }, `${name} ${JSON.stringify(change)}`)
+  }
+  await refused('free', { limit: { max: 1 } }, 'FST_TASKS_LIMIT_UNKNOWN')
+  await refused('nobody', null, 'FST_TASKS_NOT_DEFINED')
+  for (const change of [5, {}, { limit: 5 }, { limit: {} }, { limit: { max: 0 } }]) {
+    await refused('x', change, 'FST_TASKS_PLUGIN_OPTION_INVALID')
+  }
+  await refused('x', { max: 2 }, 'FST_TASKS_OPTION_UNKNOWN')
+  await refused('ordered', { limit: { max: 2 } }, 'FST_TASKS_OPTION_CLASH')
+  await app.tasks.setLimit('ordered', { limit: { max: 1 } })
+})
+
+t.test('what is wrong is refused', async t => {
+  const app = await build(t, { queues: ['mail'] }, app => {
+    app.tasks.define('x', { limit: { max: 1, key: byTenant } })
+    for (const limit of [{}, { max: 0 }, { max: 1.5 }, { key: 'a', max: 1 }, { ordered: 1 }]) {
+      t.throws(() => app.tasks.define('y', { limit } as any), { code: 'FST_TASKS_TASK_OPTION_INVALID' })
+    }
+    t.throws(() => app.tasks.define('y', { limit: { max: 2, ordered: true } }), { code: 'FST_TASKS_OPTION_CLASH' })
+    t.throws(() => app.tasks.define('y', { limit: { max: 2, rate: 1 } } as any), { code: 'FST_TASKS_OPTION_UNKNOWN' })
+  })
+  const refused = async (data: any, options: any, code: string): Promise<void> => {
+    t.match(await errorOf(app.tasks.enqueue('x', data, options)), { code })
+  }
+  await refused({ tenant: 5 }, {}, 'FST_TASKS_LIMIT_KEY_INVALID')
+  await refused({ tenant: 'x'.repeat(101) }, {}, 'FST_TASKS_LIMIT_KEY_INVALID')
+  await refused({ tenant: 'a' }, { queue: 'mail' }, 'FST_TASKS_LIMIT_QUEUE')
+  await app.tasks.enqueue('x', { tenant: 'a' }, { queue: 'default' })
+})
+
+t.test('members of a flow and ticks of a schedule have the limit too', async t => {
+  let [running, most] = [0, 0]
+  const app = await build(t, { worker: { concurrency: 10 } }, app => {
+    app.tasks.define('x', { limit: { max: 1 } }, async () => {
+      most = Math.max(most, ++running)
+      await new Promise(resolve => setImmediate(resolve))
+      running--
+    })
+  })
+  const { group } = await import('../../lib/plugin.ts')
+  const x = (app.tasks as any).define('y', { limit: { max: 1 } }, async () => {
+    most = Math.max(most, ++running)
+    running--
+  })
+  const flow = await app.tasks.enqueueFlow(group(...Array.from({ length: 5 }, () => x.signature())) as any)
+  await flow.result({ timeout: 20_000 })
+  await app.tasks.schedules.set('s', { task: 'x', every: 86_400_000 })
+  const triggered = await Promise.all(Array.from({ length: 5 }, () => app.tasks.schedules.trigger('s')))
+  for (const { id } of triggered) await reaches(app, id, 'succeeded')
+  t.equal(most, 1)
+})
