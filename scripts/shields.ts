@@ -1535,6 +1535,20 @@ const shields: Shield[] = [
   },
 
   {
+    against: 'a cancel whose message comes before the reply of the claim waits for the next renewal',
+    file: 'worker/lease-renewer.js',
+    shield: 'if (this.#early.delete(id))',
+    without: 'if (false)',
+    test: 'tasks/cancel'
+  },
+  {
+    against: 'a cancel whose message was missed waits for the next renewal',
+    file: 'worker/lease-renewer.js',
+    shield: 'this.#renewedAt > 0)',
+    without: 'false)',
+    test: 'tasks/cancel'
+  },
+  {
     against: 'a task that ends its worker takes those beside it to their last stall',
     file: 'worker/suspects.js',
     shield: 'jobs[0].stalls < maxStalls',

@@ -128,7 +128,7 @@ export class QueueConsumer {
   async start (): Promise<void> {
     await this.#upkeep.start()
     if (this.#stopped) return
-    this.#subscriptions.onResync(() => this.wake())
+    this.#subscriptions.onResync(() => { this.#upkeep.onResync(); this.wake() })
     const { worker } = this.#context
     await this.#subscriptions.listen(this.#queue.cancelChannel(worker), id => void this.#upkeep.check(id))
     this.wake()
@@ -211,6 +211,7 @@ export class QueueConsumer {
     if (reply.more) this.#mayHaveWork = true
     if (!reply.kept) this.#upkeep.onExpired()
     this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now)
+    this.#upkeep.onClaimed(reply.jobs)
     if (this.#stopped) this.#takePrefetched()
   }
 

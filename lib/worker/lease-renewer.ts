@@ -40,6 +40,8 @@ const LAG_CHECK_MS = 500
 const RETRY_MS = 500
 /** Bounds one Lua call. */
 const CHECK_LIMIT = 200
+/** So many ids are remembered whose cancel came before the reply of their claim. */
+const MAX_EARLY = 1_000
 
 export class LeaseRenewer {
   readonly #options: LeaseRenewerOptions
@@ -51,6 +53,8 @@ export class LeaseRenewer {
   #renewedAt = 0
   /** The lease had expired, and the store was not asked yet which claims are left. */
   #unchecked = false
+  /** Named by a message, and not held: perhaps their claim is on its way. The oldest first. */
+  readonly #early = new Set<string>()
 
   constructor (options: LeaseRenewerOptions) {
     this.#options = options
@@ -144,8 +148,19 @@ export class LeaseRenewer {
   /** A message says that a task was cancelled. Anybody may send one, so the store is asked. */
   async check (id: string): Promise<void> {
     const claim = this.#options.claims().find(held => held.id === id)
-    if (claim) await this.#check([claim]).catch(() => {}) // the next renewal finds it
+    if (claim) return await this.#check([claim]).catch(() => {}) // the next renewal finds it
+    const [oldest] = this.#early.add(id)
+    if (this.#early.size > MAX_EARLY) this.#early.delete(oldest!)
   }
+
+  /** These are held from now on. The message of a cancel may have come before the reply of the claim. */
+  onClaimed (claims: ClaimRef[]): void {
+    if (this.#early.size === 0) return
+    for (const { id } of claims) if (this.#early.delete(id)) void this.check(id)
+  }
+
+  /** Messages may have been missed: the renewal finds what was cancelled. */
+  onResync (): void { if (this.#options.queue.upkeep && this.#renewedAt > 0) void this.#renewInTurn() }
 
   /** A handler that holds the event loop holds up renewals too: the lease of this worker may expire. */
   #watchEventLoop (): void {

@@ -79,6 +79,11 @@ export class Upkeep {
   /** Resolves when it is known which claims were lost. At once if no lease is in doubt. */
   async confirm (): Promise<void> { if (this.inDoubt) await this.#leases.confirm() }
 
+  onClaimed (claims: ClaimRef[]): void { this.#leases.onClaimed(claims) }
+
+  /** Messages may have been missed. */
+  onResync (): void { this.#leases.onResync() }
+
   /** A message says that a task was cancelled. */
   check (id: string): Promise<void> { return this.#leases.check(id) }
 

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { build, connect, inRedis, latch, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { startRedis } from '../../scripts/redis.ts'
+import type { TaskContext } from '../../lib/types.ts'
 
 t.test('what has not started never does', async t => {
   let runs = 0
@@ -115,5 +117,39 @@ inRedis('a lost message: the cancel arrives with the next renewal of the claim',
   const { id } = await app.tasks.enqueue('x')
   await hasBegun.promise
   await connect(t).sadd(`${prefix}:{default}:cancelling`, id)
+  await reaches(app, id, 'cancelled')
+})
+
+const untilCancelled = async (_data: unknown, task: TaskContext): Promise<void> => {
+  await sleep(60_000, undefined, { signal: task.signal })
+}
+
+inRedis('the message of a cancel comes before the reply of the claim', 'messages', async t => {
+  const prefix = randomPrefix()
+  const key = (name: string): string => `${prefix}:{default}:${name}`
+  // Renewals come every 20 s: only the message can be so quick.
+  const app = await build(t, { prefix, worker: true, stallInterval: 60_000 }, app => {
+    app.tasks.define('x', untilCancelled)
+  })
+  const worker = await until('the worker is listed', async () => (await app.tasks.workers())[0])
+  const redis = connect(t)
+  await app.tasks.enqueue('x', null, { id: 'early', delay: 3_600_000 })
+  t.equal(await redis.publish(key(`cancel:${worker.id}`), 'early'), 1)
+  const id = 'early'
+  await redis.multi().sadd(key('cancelling'), id).zrem(key('delayed'), id).lpush(key('waiting'), id).exec()
+  await reaches(app, 'early', 'cancelled')
+})
+
+inRedis('the message of a cancel was missed while the connection that listens was away', 'messages', async t => {
+  const server = await startRedis() // its connections are cut
+  t.teardown(() => server.stop())
+  const app = await build(t, { redis: server.url, prefix: 'bq', worker: true, stallInterval: 60_000 }, app => {
+    app.tasks.define('x', untilCancelled)
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await reaches(app, id, 'active')
+  const redis = connect(t, server.url)
+  await redis.sadd('bq:{default}:cancelling', id)
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   await reaches(app, id, 'cancelled')
 })
