@@ -8,6 +8,8 @@
  */
 import t from 'tap'
 
+t.setTimeout(180_000) // nearly a thousand asserts, on a busy machine
+
 const LEFT_OUT = 29
 
 process.env.TASKS_TEST_MODE = 'memory'
