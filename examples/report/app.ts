@@ -2,8 +2,7 @@
 // task writes the report when the last shop is done. Needs a Redis at REDIS_URL or localhost:6379.
 //   node --import=tsx examples/report/app.ts                 (in this repository: npm run build first)
 //   curl -i -XPOST localhost:3000/reports/2026               202, and the address of the whole
-//   curl localhost:3000/tasks/<id>                           how far it is; at the end the report
-//   curl localhost:3000/reports/<id>/parts                   how far each part is
+// That address says how far the whole is, and has the report at the end. GET /reports/<id>/parts has each part.
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import tasks, { chain, group } from 'fastify-tasks'

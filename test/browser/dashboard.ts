@@ -148,7 +148,7 @@ async function removesChosen (page: Page): Promise<void> {
   const before = await rows.count()
   await rows.nth(0).check()
   await rows.nth(2).click({ modifiers: ['Shift'] })
-  const remove = page.getByRole('button', { name: 'Remove' })
+  const remove = page.getByRole('button', { name: 'Remove', exact: true })
   await remove.click()
   await page.getByRole('button', { name: 'Keep' }).click()
   if (await rows.count() !== before) throw new Error('something was removed')
