@@ -76,7 +76,7 @@ th, td { text-align: left; padding: .55rem .9rem; border-bottom: 1px solid var(-
 th { font-size: .8rem; font-weight: 600; color: var(--dim); white-space: nowrap; background: var(--soft); }
 td { overflow-wrap: anywhere; }
 td:first-child { min-width: 9rem; }
-td:nth-child(2), td:nth-child(3) { min-width: 5rem; }
+td:nth-child(2), td:nth-child(3) { min-width: 6rem; }
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover { background: var(--soft); }
 time { white-space: nowrap; }
