@@ -1591,6 +1591,13 @@ const shields: Shield[] = [
     test: 'worker/suspects'
   },
   {
+    against: 'a suspect that waits beside one that takes long stops its worker',
+    file: 'worker/solitude.js',
+    shield: 'if (this.closed && this.#isTimeOver',
+    without: 'if (false && this.#isTimeOver',
+    test: 'worker/suspects'
+  },
+  {
     against: 'a suspect never starts where tasks take longer than stallInterval',
     file: 'worker/suspects.js',
     shield: 'Math.min(2 * delayMs,',
@@ -1600,8 +1607,8 @@ const shields: Shield[] = [
   {
     against: 'a suspect that waits for another task stops its worker for ever',
     file: 'worker/solitude.js',
-    shield: 'this.#open(); }, next.aloneMs)',
-    without: '; }, next.aloneMs)',
+    shield: 'this.#isTimeOver = true',
+    without: 'this.#isTimeOver = false',
     test: 'worker/suspects'
   },
 
@@ -1902,6 +1909,20 @@ const shields: Shield[] = [
   },
   // dashboard
   {
+    against: 'an action on all that match does more than its sender meant: a field is not understood',
+    file: 'dashboard/actions.js',
+    shield: 'if (unknown)',
+    without: 'if (false)',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'memory mode: a task with a limit that is promoted overtakes its limit',
+    file: 'store/memory/queue.js',
+    shield: 'this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(this.#host.now())))',
+    without: 'this.#enqueue(this.#lists.delayed.takeUntil(this.#host.now()))',
+    test: 'testing/both-modes'
+  },
+  {
     against: 'a form does what its sender has no right to',
     file: 'dashboard/actions.js',
     shield: 'if (!context.rights[action.right])',
@@ -1925,8 +1946,8 @@ const shields: Shield[] = [
   {
     against: 'an id with a blank means another task',
     file: 'dashboard/task-actions.js',
-    shield: 'field.slice(end + 1)',
-    without: 'field.split(\' \')[1]',
+    shield: 'splitAtBlank(field)',
+    without: 'field.split(\' \')',
     test: 'dashboard/rights'
   },
   {

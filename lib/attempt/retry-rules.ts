@@ -14,7 +14,7 @@ interface FailedAttempt {
   readonly definition: Definition
   readonly task: ClaimedTask
   readonly attempt: number
-  /** Ms since 1970 on this process' clock. */
+  /** As `uptime()`. */
   readonly startedAt: number
   readonly log: FastifyBaseLogger
 }

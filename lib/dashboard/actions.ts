@@ -1,13 +1,13 @@
 /**
  * What the forms of the page do. Each asks for its right first, and is logged.
  */
-import { refused } from './pages/problem.ts'
+import { invalid, refused } from './pages/problem.ts'
 import { confirm } from './pages/confirm.ts'
 import { number } from './parts.ts'
-import { FILTER_FIELDS, filterOf, stateOf, type ListFilter } from './task-filter.ts'
+import { FILTER_FIELDS, filterOf, stateOf, unknownField, type ListFilter } from './task-filter.ts'
 import { fromField, TASK_ACTIONS, type TaskAction } from './task-actions.ts'
 import type { DashboardRight } from '../types.ts'
-import type { Page, PageContext } from './context.ts'
+import type { Page, PageContext, Query } from './context.ts'
 
 /** The fields of a form. A name may be there several times. */
 export type Fields = Record<string, string[]>
@@ -19,6 +19,8 @@ interface Action {
   right: DashboardRight
   /** What is asked first, unless the form says that it was asked. */
   question?: string | ((context: PageContext, fields: Fields) => Promise<string>)
+  /** The field that is not understood: then nothing is done. */
+  unknown? (context: PageContext, fields: Fields): string | null
   run (context: PageContext, fields: Fields): Promise<Outcome>
 }
 
@@ -49,8 +51,10 @@ const MAX_COUNT = 10_000
 
 type FilterArguments = { state: any } & ListFilter
 
+const queryIn = (fields: Fields): Query => Object.fromEntries(FILTER_FIELDS.map(name => [name, first(fields, name)]))
+
 function filterIn ({ instance }: PageContext, fields: Fields): FilterArguments {
-  const query = Object.fromEntries(FILTER_FIELDS.map(name => [name, first(fields, name)]))
+  const query = queryIn(fields)
   return { state: stateOf(query) ?? 'failed', ...filterOf(query, instance.knownQueues()) }
 }
 
@@ -69,6 +73,7 @@ type ManyCall = 'retryMany' | 'cancelMany' | 'removeMany'
 /** An action on all tasks that match the filter of a list. */
 const onMatching = ({ name, right, label, states }: TaskAction, call: ManyCall): Action => ({
   right,
+  unknown: ({ instance }, fields) => unknownField(queryIn(fields), instance.knownQueues()),
   async question (context, fields) {
     const filter = filterIn(context, fields)
     return `${label} ${await countWords(context, filter)} (${filter.state})?`
@@ -140,6 +145,8 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
   const action = actions && Object.hasOwn(actions, name) ? actions[name] : undefined
   if (!action) return refused('There is no such action.')
   if (!context.rights[action.right]) return refused(`You may look, but not ${action.right}.`)
+  const unknown = action.unknown?.(context, fields)
+  if (unknown) return invalid(`The form's "${unknown}" is not known here. Load the list again, and choose once more.`)
   if (action.question && first(fields, 'sure') !== 'yes') {
     const { question } = action
     return confirm(context, typeof question === 'string' ? question : await question(context, fields), fields)
@@ -153,7 +160,7 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
 }
 
 function log ({ request, settings }: PageContext, outcome: Outcome, given: Fields): void {
-  const { task: tasks, queue, id, state, name } = given
+  const { task: tasks, queue, id, state, name, from, to } = given
   const { did, ok, no } = outcome
   const fields = {
     event: 'dashboard.acted',
@@ -165,7 +172,9 @@ function log ({ request, settings }: PageContext, outcome: Outcome, given: Field
     queue: queue?.[0],
     schedule: id?.[0],
     state: state?.[0],
-    name: name?.[0]
+    name: name?.[0],
+    from: from?.[0],
+    to: to?.[0]
   }
   request.log.info(fields, 'action on the dashboard')
 }

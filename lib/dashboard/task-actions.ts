@@ -1,6 +1,7 @@
 /**
  * What can be done to tasks, on the page of one and in a list.
  */
+import { splitAtBlank } from '../records/split-at-blank.ts'
 import type { DashboardRight, TaskRecord, TaskState } from '../types.ts'
 
 export interface TaskAction {
@@ -40,6 +41,6 @@ export const TASK_ACTIONS: readonly TaskAction[] = [
 export const toField = ({ queue, id }: Pick<TaskRecord, 'queue' | 'id'>): string => `${queue} ${id}`
 
 export function fromField (field: string): { queue: string, id: string } {
-  const end = field.indexOf(' ')
-  return { queue: field.slice(0, Math.max(0, end)), id: field.slice(end + 1) }
+  const [queue, id] = splitAtBlank(field)
+  return { queue, id }
 }

@@ -26,6 +26,12 @@ export function filterOf (query: Query, queues: string[]): ListFilter {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }
 
+/** The first field that is not understood. An action on all that match must not do more than its sender meant. */
+export function unknownField (query: Query, queues: string[]): string | null {
+  const known: Record<string, unknown> = { ...filterOf(query, queues), state: stateOf(query) }
+  return FILTER_FIELDS.find(field => query[field] && known[field] === undefined) ?? null
+}
+
 export const stateOf = ({ state }: Query): TaskState | undefined => STATES.find(one => one === state)
 
 /** Null: all of them. */

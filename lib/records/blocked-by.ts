@@ -1,6 +1,7 @@
 /**
  * Why a task that could start is held back.
  */
+import { splitAtBlank } from './split-at-blank.ts'
 import type { LiveState } from './live-state.ts'
 import type { BlockedBy, TaskState } from '../types.ts'
 
@@ -21,7 +22,7 @@ export function blockedBy (
 const byPause = (text: string): BlockedBy => ({ kind: 'pause', text, key: null })
 
 function byLimit (lane: string, gated: true | { used: number, max: number }): BlockedBy {
-  const [name, key] = [lane.slice(0, lane.indexOf(' ')), lane.slice(lane.indexOf(' ') + 1)]
+  const [name, key] = splitAtBlank(lane)
   const what = key === '' ? `limit of task "${name}"` : `limit of key "${key}"`
   return { kind: 'limit', text: gated === true ? what : `${what}, ${gated.used} of ${gated.max}`, key }
 }

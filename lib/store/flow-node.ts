@@ -1,6 +1,7 @@
 /**
  * The entries of the nodes and joins of a flow, as text. Scripts read their first words.
  */
+import { splitAtBlank } from '../records/split-at-blank.ts'
 
 export interface FlowNode {
   /** 0, and one more for each retry of the flow that starts it again. */
@@ -48,8 +49,8 @@ export interface FlowJoin {
 export const encodeJoin = ({ targets, input }: FlowJoin): string => `${targets.join(',')} ${JSON.stringify(input)}`
 
 export function decodeJoin (entry: string): FlowJoin {
-  const at = entry.indexOf(' ')
-  return { targets: entry.slice(0, at).split(','), input: JSON.parse(entry.slice(at + 1)) }
+  const [targets, input] = splitAtBlank(entry)
+  return { targets: targets.split(','), input: JSON.parse(input) }
 }
 
 /** The id of the task of a node. */

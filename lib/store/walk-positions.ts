@@ -1,6 +1,7 @@
 /**
  * The positions of a walk through waiting tasks, which both stores read as pages of a list.
  */
+import { splitAtBlank } from '../records/split-at-blank.ts'
 import type { Page, PagePosition } from './contract.ts'
 import type { WalkPage } from './walk-contract.ts'
 
@@ -13,13 +14,7 @@ export async function walkWaiting (pageOf: PageOf, limit: number, position: stri
   return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
 }
 
-/** @returns what is in front of the blank, and behind it */
-export function splitPosition (position: string): [head: string, id: string] {
-  const end = position.indexOf(' ')
-  return [position.slice(0, Math.max(0, end)), position.slice(end + 1)]
-}
-
 function toPosition (position: string): PagePosition {
-  const [place, id] = splitPosition(position)
+  const [place, id] = splitAtBlank(position)
   return { id, place: Number(place) || 0 }
 }

@@ -230,12 +230,12 @@ export class TaskLookup implements HandleSource {
     const found = await this.find(id, queue)
     if (!found) return 'unknown'
     if (found.stored.options.graph) return this.flows!.remove(found)
-    return await this.removeFound(found, '') as RemoveOutcome
+    return await this.removeFound(found) as RemoveOutcome
   }
 
   /** @param before as in `Queue.remove` */
   async removeFound (
-    { queue, stored, record: { id } }: FoundTask, before: string | Buffer
+    { queue, stored, record: { id } }: FoundTask, before?: Buffer
   ): Promise<RemoveOutcome | Changed> {
     const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () =>
       queue.remove(id, before, stored.options.lane))

@@ -30,6 +30,8 @@ class Solitude {
   readonly #queue = new Set<LoneTask>()
   #current: LoneTask | null = null
   #timer: NodeJS.Timeout | undefined
+  /** The current task has been alone for its longest time. */
+  #isTimeOver = false
   /** Whether a task runs alone, or waits for that. Then nothing else is claimed or started. */
   closed = false
 
@@ -61,14 +63,19 @@ class Solitude {
       for (const member of this.#members) if (member.held() > 0) return
       this.#start()
     }
+    if (this.closed && this.#isTimeOver && this.#queue.size === 0) this.#open()
   }
 
   #start (): void {
     const [next] = this.#queue
     this.#queue.delete(next!)
     this.#current = next!
+    this.#isTimeOver = false
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => { if (this.#queue.size === 0) this.#open() }, next!.aloneMs).unref()
+    this.#timer = setTimeout(() => {
+      this.#isTimeOver = true
+      this.check()
+    }, next!.aloneMs).unref()
     next!.start()
   }
 

@@ -110,6 +110,21 @@ t.test('each action needs its own right, whatever form is sent', async t => {
   }
 })
 
+t.test('an action on all that match does nothing if a field of its filter is not understood', async t => {
+  const app = await appFor(t, () => 'operate')
+  const { id } = await app.tasks.enqueue('waits')
+  const meant = { do: 'remove', state: 'waiting', queue: 'idle', name: 'waits', sure: 'yes' }
+  const wrong = { queue: 'gone', state: 'gone', from: 'yesterday', to: '2026-13-01T00:00' }
+  for (const [field, value] of Object.entries(wrong)) {
+    for (const sure of ['yes', '']) {
+      const { statusCode, body } = await post(app, 'matching', { ...meant, [field]: value, sure })
+      t.equal(statusCode, 400, `${field} ${value}`)
+      t.match(body, new RegExp(`The form(&#39;|')s (&quot;|")${field}`))
+    }
+  }
+  t.match(await app.tasks.status(id), { state: 'waiting' })
+})
+
 t.test('a queue is paused and goes on by the right to pause', async t => {
   let access: unknown = 'read'
   const app = await appFor(t, () => access)

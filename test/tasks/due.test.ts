@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import tasks, { Snooze } from '../../lib/plugin.ts'
-import { build, errorOf, inRedis, logger, memoryMode, pass, reaches, until } from '../support/helpers.ts'
+import { build, errorOf, inRedis, latch, logger, memoryMode, pass, reaches, until } from '../support/helpers.ts'
 
 t.test('a delayed task, and one between two attempts, start now or at another time', async t => {
   const app = await build(t, {}, app => {
@@ -80,4 +80,20 @@ t.test('what Snooze is given is checked', async t => {
   for (const options of [null, {}, { delay: -1 }, { delay: 1, delayUntil: 1 }, { delayUntil: 'now' }]) {
     t.match(await errorOf(() => new Snooze(options as any)), { code: 'FST_TASKS_SNOOZE_INVALID' })
   }
+})
+
+t.test('a task with a limit that starts now waits for its slot', async t => {
+  const gate = latch()
+  t.teardown(() => gate.open())
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('limited', { limit: { max: 1 } }, () => gate.promise)
+  })
+  const first = await app.tasks.enqueue('limited')
+  await reaches(app, first.id, 'active')
+  const second = await app.tasks.enqueue('limited', null, { delay: 3_600_000 })
+  t.equal(await app.tasks.promote(second.id), 'promoted')
+  await until('it waits for the limit', async () => (await second.status())!.blockedBy?.kind === 'limit')
+  t.equal((await second.status())!.state, 'waiting')
+  gate.open()
+  await reaches(app, second.id, 'succeeded')
 })

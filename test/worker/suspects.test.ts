@@ -133,6 +133,19 @@ t.test('a suspect that takes long: other tasks start beside it after a while, bu
   ])
 })
 
+t.test('another suspect that waits, and is deferred, does not keep other tasks from starting beside it', async t => {
+  const { app, gates, course, enqueueSuspect } = await scene(t, { stallInterval: STALL })
+  Object.assign(gates, { parent: latch() })
+  await app.tasks.startWorker({ concurrency: 2 })
+  await enqueueSuspect('parent')
+  await until('it runs', () => course.length === 1)
+  await enqueueSuspect('second', 'other') // the wait of its queue was on its way
+  await reaches(app, 'second', 'active')
+  await app.tasks.enqueue('x', null, { id: 'child' })
+  await reaches(app, 'child', 'succeeded')
+  t.same(course, ['parent started', 'child started', 'child ended'])
+})
+
 t.test('a suspect that waits can be cancelled', async t => {
   const { app, gates, course, enqueueSuspect } = await scene(t)
   gates.long = latch()

@@ -8,6 +8,7 @@ const problem = (status: number, title: string, message: string): Page =>
   ({ title, section: '', status, body: html`<p>${message}</p>` })
 
 export const notFound = (message: string): Page => problem(404, 'Not found', message)
+export const invalid = (message: string): Page => problem(400, 'Nothing was done', message)
 export const refused = (message: string): Page => problem(403, 'Not allowed', message)
 
 /** Errors of ours say what to do. What others say stays in the log. */

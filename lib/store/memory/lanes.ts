@@ -1,6 +1,7 @@
 /**
  * The tasks with a limit of one queue in this process: see lane-contract.ts, and lane.lua.
  */
+import { splitAtBlank } from '../../records/split-at-blank.ts'
 import type { Settlement } from '../contract.ts'
 import type { LaneState, QueueLanes } from '../lane-contract.ts'
 
@@ -80,7 +81,7 @@ export class MemoryLanes implements QueueLanes {
 
   /** The limit of the task of a lane. */
   #maxOf (lane: string): number {
-    const name = lane.slice(0, lane.indexOf(' '))
+    const [name] = splitAtBlank(lane)
     return this.#set.get(name) ?? this.#declared.get(name)?.max ?? 1
   }
 

@@ -80,8 +80,10 @@ export class MemoryQueue implements Queue {
     const now = this.#host.now()
     for (const id of this.#lists.takeExpired(now)) this.#records.delete(id)
     this.flows.onClockMoved()
-    this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(now)))
+    this.#queueDue()
   }
+
+  #queueDue (): void { this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(this.#host.now()))) }
 
   #enqueue (ids: string[]): void {
     if (ids.length === 0) return
@@ -162,7 +164,7 @@ export class MemoryQueue implements Queue {
   async remove (id: string, before?: string | Buffer, lane?: string): Promise<RemoveReply> {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
-    if (before !== undefined && String(before) !== '' && text !== String(before)) return 'changed'
+    if (before !== undefined && text !== String(before)) return 'changed'
     if (this.#claims.of(id)) return 'active'
     this.#endRemoved(id, lane)
     this.#checkIdle()
@@ -173,7 +175,7 @@ export class MemoryQueue implements Queue {
     if (!this.#lists.delayed.has(id)) return false
     this.#lists.delayed.put(id, due ?? this.#host.now())
     this.#publishChange(id, 'delayed')
-    this.#enqueue(this.#lists.delayed.takeUntil(this.#host.now()))
+    this.#queueDue()
     return true
   }
 

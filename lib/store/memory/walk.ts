@@ -1,7 +1,8 @@
 /**
  * Walks through one queue in this process: see walk-contract.ts.
  */
-import { splitPosition, walkWaiting } from '../walk-positions.ts'
+import { splitAtBlank } from '../../records/split-at-blank.ts'
+import { walkWaiting } from '../walk-positions.ts'
 import type { SortedIds } from './sorted-ids.ts'
 import type { TaskLists } from './task-lists.ts'
 import type { ProducerQueue, RawTask } from '../contract.ts'
@@ -45,7 +46,7 @@ export class MemoryWalk implements QueueWalk {
 
 /** All on one page. */
 function pageOfActive (all: string[], position: string | null): WalkPage {
-  const ids = all.slice(position === null ? 0 : all.indexOf(splitPosition(position)[1]) + 1)
+  const ids = all.slice(position === null ? 0 : all.indexOf(splitAtBlank(position)[1]) + 1)
   return { ids, positions: ids.map(id => `0 ${id}`), next: null }
 }
 
@@ -57,7 +58,7 @@ const fromTheEnd = (one: Rank, other: Rank): number =>
 
 function pageOfSorted (sorted: SortedIds, limit: number, position: string | null): WalkPage {
   const places = sorted.ids().map((id): Rank => ({ time: sorted.timeOf(id)!, id })).sort(fromTheEnd)
-  const [time, after] = splitPosition(position ?? ' ')
+  const [time, after] = splitAtBlank(position ?? ' ')
   const last: Rank = { time: Number(time), id: after }
   const rest = position === null ? places : places.filter(place => fromTheEnd(last, place) < 0)
   const page = rest.slice(0, limit)

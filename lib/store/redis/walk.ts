@@ -4,7 +4,8 @@
 import { toRawTask } from './codec.ts'
 import { pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
-import { splitPosition, walkWaiting } from '../walk-positions.ts'
+import { splitAtBlank } from '../../records/split-at-blank.ts'
+import { walkWaiting } from '../walk-positions.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
 import type { Page, PagePosition, RawTask } from '../contract.ts'
@@ -36,7 +37,7 @@ export class RedisWalk implements QueueWalk {
   async #sorted (
     source: Exclude<WalkSource, 'waiting' | 'active'>, limit: number, position: string | null
   ): Promise<WalkPage> {
-    const after = splitPosition(position ?? ' ')
+    const after = splitAtBlank(position ?? ' ')
     const keys = [this.#keys.sorted(source)]
     const flat: string[] = await runScript(this.#client, script('walk-sorted'), keys, [...after, limit])
     const ids = flat.filter((_, i) => i % 2 === 0)
@@ -46,7 +47,7 @@ export class RedisWalk implements QueueWalk {
 
   /** A position is `<cursor of the scan> <id>`. */
   async #active (limit: number, position: string | null): Promise<WalkPage> {
-    const [cursor, after] = splitPosition(position ?? '0 ')
+    const [cursor, after] = splitAtBlank(position ?? '0 ')
     const [next, ...ids] = await runQueueScript(this.#client, this.#keys, 'walk-active', [cursor, after, limit])
     return { ids, positions: ids.map((id: string) => `${cursor} ${id}`), next: next === '0' ? null : `${next} ` }
   }
