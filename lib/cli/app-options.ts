@@ -3,15 +3,16 @@
  */
 import { parseArgs } from 'node:util'
 
-const start = process.argv.indexOf('--', 2)
+const separator = (): number => process.argv.indexOf('--', 2)
 
 /** The command line of the command itself. */
-export const ownArgs = start < 0 ? process.argv : process.argv.slice(0, start)
+export const ownArgs = (): string[] => separator() < 0 ? process.argv : process.argv.slice(0, separator())
+
 /** What follows `--`. */
-export const appArgs = start < 0 ? [] : process.argv.slice(start + 1)
+export const appArgs = (): string[] => separator() < 0 ? [] : process.argv.slice(separator() + 1)
 
 /** The same with its `--`, to pass it on to another process. */
-export const appArgsToPass = appArgs.length === 0 ? [] : ['--', ...appArgs]
+export const appArgsToPass = (): string[] => appArgs().length === 0 ? [] : ['--', ...appArgs()]
 
 type Value = string | boolean
 
@@ -19,7 +20,7 @@ type Value = string | boolean
  * `--max-size 3` and `--max-size=3` give `{ maxSize: '3' }`, `--dry` gives `{ dry: true }`. An option that comes more
  * than once is an array.
  */
-export function readAppOptions (args = appArgs): Record<string, Value | Value[]> {
+export function readAppOptions (args = appArgs()): Record<string, Value | Value[]> {
   const { tokens } = parseArgs({ args: args.flatMap(joinValue), strict: false, tokens: true })
   const options: Record<string, Value | Value[]> = {}
   for (const token of tokens) {

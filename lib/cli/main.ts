@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
- * The command line: its commands and their flags. What they do is in `commands/`.
+ * The command line: its commands and their flags. What they do is in `commands/`. Fastify and the plugin are loaded by
+ * the commands that need them: they take most of the time in which a command starts.
  */
 import './env.ts'
 import { Argument, Command, Option } from 'commander'
 import { appArgs, ownArgs } from './app-options.ts'
 import { cancel } from './commands/cancel.ts'
 import { dev, type DevFlags } from './commands/dev.ts'
-import { devApp, type DevAppFlags } from './commands/dev-app.ts'
 import { promote, reschedule, type RescheduleFlags } from './commands/due.ts'
 import { inspect, type InspectFlags } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
@@ -18,7 +18,6 @@ import { retry } from './commands/retry.ts'
 import { ACTIONS, schedules, type ScheduleAction } from './commands/schedules.ts'
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
-import { openConnection, type ConnectFlags, type TaskConnection } from './connect.ts'
 import { EXIT, EXIT_HELP, fail, printError } from './exit.ts'
 import { integer, level, LEVELS, names, port, time } from './flags.ts'
 import { exitOnClosedPipe, flushed, printErr } from './output.ts'
@@ -27,13 +26,17 @@ import {
 } from '../options.ts'
 import { STATES } from '../records/states.ts'
 import { version } from '../version.ts'
+import type { DevAppFlags } from './commands/dev-app.ts'
+import type { ConnectFlags, TaskConnection } from './connect.ts'
 
 interface JsonFlags { json?: boolean }
 
 /** Opens the connection, runs the command, closes and exits: an app may keep the process running. */
 async function query (flags: ConnectFlags, run: (connection: TaskConnection) => Promise<number>): Promise<never> {
   exitOnClosedPipe()
-  if (appArgs.length > 0 && !flags.app) program.error('error: what follows -- are options of the app: name it with -A')
+  const isForNobody = appArgs().length > 0 && !flags.app
+  if (isForNobody) program.error('error: what follows -- are options of the app: name it with -A')
+  const { openConnection } = await import('./connect.ts')
   const connection = await openConnection(flags).catch(fail)
   const code = await run(connection).catch((error: { code?: string }) => {
     printError(error)
@@ -142,7 +145,7 @@ devCommand('dev',
 
 devCommand('dev-app', 'the app\'s own process under dev', true)
   .addOption(exitWithParent())
-  .action((flags: DevAppFlags) => devApp(flags).catch(fail))
+  .action((flags: DevAppFlags) => import('./commands/dev-app.ts').then(({ devApp }) => devApp(flags)).catch(fail))
 
 queryCommand('list',
   'tasks of one state: waiting and active tasks oldest first, delayed tasks by due time, finished tasks newest first')
@@ -241,4 +244,4 @@ queryCommand('inspect', 'the queues, the living workers, and what each of them i
   .option('--max-wait <seconds>', 'with --check: how long a task may wait', integer, checkDefaults.maxWait)
   .action((flags: ConnectFlags & InspectFlags) => query(flags, connection => inspect(connection, flags)))
 
-await program.parseAsync(ownArgs)
+await program.parseAsync(ownArgs())

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { DEADLINE, ended, PLUGIN, run } from '../support/command.ts'
+import { DEADLINE, ended, hosted, PLUGIN, run } from '../support/command.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
@@ -37,7 +37,7 @@ t.test('a mistake gives one clear line, and exit code 1', async t => {
     [['lists'], /unknown command 'lists'.*\n?.*list/]
   ]
   await Promise.all(cases.map(async ([args, message, env]) => {
-    const { code, out, err } = await ended(run(t, folder, args, { PREFIX: randomPrefix(), ...env }))
+    const { code, out, err } = await hosted(folder, args, { PREFIX: randomPrefix(), ...env })
     t.same([code, out], [1, ''], args.join(' '))
     t.match(err, message)
     t.notMatch(err, /s3cret/)
@@ -68,5 +68,5 @@ export default async function app (fastify) {
 
 t.test('--help explains the exit codes', async t => {
   const codes = /Exit codes:\n {2}0 +done\n {2}1 +failed[^]* {2}2 +there is no task[^]* {2}3 +refused/
-  for (const args of [['--help'], ['status', '--help']]) t.match((await ended(run(t, '.', args))).out, codes)
+  for (const args of [['--help'], ['status', '--help']]) t.match((await hosted('.', args)).out, codes)
 })

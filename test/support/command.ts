@@ -1,10 +1,12 @@
 /**
- * What tests of the command line share: they run the real command as a child process.
+ * What tests of the command line share: they run the real command, as a child process or in one that runs several.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { until } from './helpers.ts'
+import type { HostedCommand, HostedEnd } from './command-host.ts'
 
 // Processes start and end one after the other: on a busy machine that takes long.
 t.setTimeout(300_000)
@@ -60,5 +62,34 @@ export async function ended (command: Run): Promise<Ended> {
 }
 
 /** Runs commands that have some arguments in common, each to its end. */
-export const commandsWith = (t: Test, folder: string, shared: string[]) =>
-  (...args: string[]): Promise<Ended> => ended(run(t, folder, [...args, ...shared]))
+export const commandsWith = (_t: Test, folder: string, shared: string[]) =>
+  (...args: string[]): Promise<Ended> => hosted(folder, [...args, ...shared])
+
+let host: ChildProcess | undefined
+let lastId = 0
+const pending = new Map<number, (end: HostedEnd) => void>()
+
+/** Runs a command to its end in command-host.ts. */
+export async function hosted (folder: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  host ??= startHost()
+  const id = ++lastId
+  const end = new Promise<HostedEnd>(resolve => { pending.set(id, resolve) })
+  const toRun: HostedCommand = { id, folder: resolve(folder), args, env: { ...process.env, ...env } }
+  host.send(toRun)
+  const { code, out, err } = await end
+  return { code, out, err }
+}
+
+/** Its end ends no test: whoever waits for a command of it times out. */
+function startHost (): ChildProcess {
+  const started = fork(new URL('command-host.js', import.meta.url))
+  started.on('message', (end: HostedEnd) => {
+    pending.get(end.id)!(end)
+    pending.delete(end.id)
+  })
+  started.once('exit', (code, signal) => {
+    for (const [id, tell] of pending) tell({ id, code, out: '', err: `the host of commands ended: ${code ?? signal}` })
+  })
+  t.teardown(() => started.kill('SIGKILL'))
+  return started
+}

@@ -31,7 +31,7 @@ export async function dev (flags: DevFlags): Promise<number> {
   const devRedis = new DevRedis()
   const supervisor = new Supervisor({
     what: 'app',
-    args: ['dev-app', ...devAppArgs(flags), ...appArgsToPass],
+    args: ['dev-app', ...devAppArgs(flags), ...appArgsToPass()],
     app,
     watch,
     paths: watchPath,

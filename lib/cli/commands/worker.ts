@@ -8,7 +8,7 @@ import { ignoreClosedPipe, printErr } from '../output.ts'
 import { jsonStream } from '../pretty.ts'
 import { Supervisor } from '../supervisor.ts'
 import { workerDefaults } from '../../options.ts'
-import { runWorker, type WorkerBoot } from '../../standalone.ts'
+import type { WorkerBoot } from '../../standalone.ts'
 
 export interface WorkerFlags {
   app: string
@@ -38,6 +38,7 @@ export async function worker (flags: WorkerFlags): Promise<void> {
   const logStream = process.stdout.isTTY ? jsonStream : undefined
   const limits = { queues, concurrency, closeTimeout, monitorPort, monitorHost }
   const options = { app, appOptions: readAppOptions(), ...limits, logLevel, logStream, onBoot }
+  const { runWorker } = await import('../../standalone.ts')
   await runWorker(options).catch(unlessClosed).finally(() => clearTimeout(bootTimer))
 }
 
@@ -53,7 +54,7 @@ export function watchWorker (flags: WorkerFlags): Promise<number> {
     '--close-timeout': closeTimeout,
     '--monitor-port': monitorPort,
     '--monitor-host': monitorHost
-  }), ...appArgsToPass]
+  }), ...appArgsToPass()]
   return new Supervisor({
     what: 'worker',
     args,
