@@ -65,3 +65,6 @@ export const hideCredentials = (text: string): string => text.replace(/\S+/g, wo
 const hideBefore = (word: string): string =>
   word.replace(/\b(rediss?:\/*).*@$|(\/\/)[^/]*@/gis, (_match, scheme?: string, slashes?: string) =>
     `${scheme ?? slashes}…@`)
+
+/** A whole number with commas: 1,000. Not by `toLocaleString`, whose first call takes 20 ms of each start. */
+export const withCommas = (number: number): string => String(number).replace(/\B(?=(?:\d{3})+$)/g, ',')

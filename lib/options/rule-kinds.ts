@@ -2,6 +2,7 @@
  * Kinds of rules for options, and what they are made of.
  */
 import { fileURLToPath } from 'node:url'
+import { withCommas } from '../describe.ts'
 import { isRedisUrl } from './redis-url.ts'
 import { MAX_DATE } from '../records/time.ts'
 
@@ -53,7 +54,7 @@ export const isNode = (value: unknown): boolean =>
   isObject(value) || Number.isInteger(value) || (typeof value === 'string' && isRedisUrl(value))
 
 export function integer (min: number, max: number, unit: string, fix: string): Rule {
-  const range = `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  const range = `${withCommas(min)} to ${withCommas(max)}`
   const ok = (value: any): boolean => Number.isInteger(value) && value >= min && value <= max
   return { ok, expected: `a whole number ${unit}, ${range}`, fix }
 }

@@ -1,7 +1,7 @@
 /**
  * Checks a schedule. What the error says: see check.ts.
  */
-import { describeValue } from '../describe.ts'
+import { describeValue, withCommas } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { check, type ToError } from './check-rules.ts'
 import { isId, isObject, timeOf, type Rule, type Rules } from './rule-kinds.ts'
@@ -14,7 +14,7 @@ const MAX_MS = 31_536_000_000_000
 const time = enqueueRules.delayUntil!
 const ms = (min: number, fix: string): Rule => ({
   ok: value => Number.isInteger(value) && value >= min && value <= MAX_MS,
-  expected: `a whole number of ms, ${min.toLocaleString('en')} or more`,
+  expected: `a whole number of ms, ${withCommas(min)} or more`,
   fix
 })
 
