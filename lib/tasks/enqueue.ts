@@ -17,6 +17,7 @@ import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { tagsOf } from '../records/tags.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { uptime } from '../timers.ts'
 import type { EnqueueEvent } from '../telemetry.ts'
@@ -201,7 +202,7 @@ export class TaskProducer {
     const ownId = checked.id !== undefined
     const task: NewTask = { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay!, name, queue, options }
     if (options.lane !== undefined) task.lane = options.lane
-    return task
+    return options.tags === undefined ? task : { ...task, ...tagsOf(options) }
   }
 
   /**
