@@ -18,6 +18,7 @@ import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { tagsOf } from '../records/tags.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { uptime } from '../timers.ts'
 import type { EnqueueEvent } from '../telemetry.ts'
@@ -207,7 +208,7 @@ export class TaskProducer {
     if (options.lane !== undefined) task.lane = options.lane
     const spans = spansOf(checked)
     if (spans) task.spans = spans
-    return task
+    return options.tags === undefined ? task : { ...task, ...tagsOf(options) }
   }
 
   /**
