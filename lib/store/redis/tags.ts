@@ -37,5 +37,6 @@ export function tagged (
 /** Of a task that is stored. */
 export const entryOf = (id: string, { at, names }: Tags): TagEntries => [id, [tagTime(at), ...names].join(' ')]
 
+/** Of all tasks, if one has tags: of those with the same id the first is stored, and that may have none. */
 export const entriesOf = (jobs: NewJob[]): TagEntries =>
-  jobs.some(job => job.tags) ? jobs.flatMap(({ id, tags }) => tags ? entryOf(id, tags) : []) : []
+  jobs.some(job => job.tags) ? jobs.flatMap(({ id, tags }) => tags ? entryOf(id, tags) : [id, '']) : []
