@@ -8,6 +8,8 @@ import { channels } from './channels.ts'
 import { enqueue } from './enqueue.ts'
 import { Health } from './health.ts'
 import { http } from './http.ts'
+import { longTexts } from './long-texts.ts'
+import { identity } from './identity.ts'
 import { readers } from './readers.ts'
 import { records } from './records.ts'
 import { run } from './run.ts'
@@ -19,6 +21,8 @@ import type { Area } from './area.ts'
 
 /** The time limit: for each 1,000 inputs, and for the start. */
 const LIMIT_MS = { each: 6_000, start: 240_000 }
+
+const AREAS = [enqueue, workers, http, identity, longTexts, channels, readers, records, wrongTypes]
 
 // A hanging attempt must not keep the process alive.
 process.exit(await main().catch(error => {
@@ -32,7 +36,7 @@ async function main (): Promise<number> {
   const watchdog = startWatchdog(LIMIT_MS.start + options.runs / 1_000 * LIMIT_MS.each)
   const redis = await startRedis()
   try {
-    const areas = [enqueue, workers, http, channels, readers, records, wrongTypes].map(make => make(redis.url))
+    const areas = AREAS.map(make => make(redis.url))
     return await runAll(areas, options, watchdog)
   } finally {
     await redis.stop()

@@ -23,8 +23,9 @@ import type {
   AdvanceOptions, CancellableState, CancelOutcome, CountOptions, DefineOptions, Drained, DrainOptions, EnqueueItem,
   EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, LimitChange, ListOptions, ManyOptions,
   ManyResult, PauseTarget, PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions,
-  RescheduleOutcome, RetryFilter, RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter, TaskHandle,
-  TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  RescheduleOutcome, RetryFilter, RetryOutcome, Schedules, SignatureArguments, TagListOptions, Task, TaskFilter,
+  TaskHandle, TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo,
+  WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -124,7 +125,10 @@ class ScopedTasks implements FastifyTasks {
     return this.#registry.retry(id, queueOf(where))
   }
 
-  list (options: ListOptions | FlowListOptions): Promise<TaskPage> { return list(this.#registry, options) }
+  list (options: ListOptions | TagListOptions | FlowListOptions): Promise<TaskPage> {
+    return list(this.#registry, options)
+  }
+
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
     return this.#registry.remove(id, queueOf(where))

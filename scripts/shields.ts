@@ -111,6 +111,49 @@ const shields: Shield[] = [
     without: '',
     test: 'store/rates-program'
   },
+  // Tags: what outlives its task
+  ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({
+    against: 'what is removed by its bare id stays in the index of tags',
+    file: `store/redis/lua/${script}.lua`,
+    shield: new RegExp(`untag\\(KEYS\\[\\d+\\], KEYS\\[\\d+\\], ${ids}\\)`),
+    without: '',
+    test: 'tasks/tags'
+  })),
+  {
+    against: 'a plain Bee-Queue removes a record: its entries in the index of tags stay for ever',
+    file: 'store/redis/lua/prune.lua',
+    shield: 'gone[#gone + 1] = page[2][i]',
+    without: 'gone = {}',
+    test: 'tasks/tags'
+  },
+  {
+    against: 'a task with tags that removes itself at its end stays in the index',
+    file: 'worker/settlement-batcher.js',
+    shield: 'settlement.isTagged = true',
+    without: 'settlement.isTagged = false',
+    test: 'tasks/tags'
+  },
+  {
+    against: 'a new task has the id of one that a plain Bee-Queue removed: the old tags are left',
+    file: 'store/redis/lua/with-tags.lua',
+    shield: 'untag(KEYS[2], KEYS[3], { id })',
+    without: '',
+    test: 'tasks/tags'
+  },
+  {
+    against: 'the second of two enqueues with one id has its tags put on the first',
+    file: 'store/redis/lua/with-tags.lua',
+    shield: 'existed[id] = true',
+    without: '',
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a plain Bee-Queue worker holds a task that a filter by tag takes for a waiting one',
+    file: 'tasks/many.js',
+    shield: 'source === \'tagged\' && found.record.state === \'waiting\'',
+    without: 'false',
+    test: 'tasks/tags'
+  },
   // Limits: what is left of ends that nobody saw
   {
     against: 'a task waits for the slot that it has itself: its lane stands still for ever',
@@ -421,6 +464,20 @@ const shields: Shield[] = [
     shield: 'return Math.round(this.#origin + now)',
     without: 'return Date.now()',
     test: 'store/connection'
+  },
+  {
+    against: 'Redis\' clock is set, and new delays and expiries are off by as much until it is measured again',
+    file: 'tasks/spans.js',
+    shield: 'if (!moved)',
+    without: 'if (true)',
+    test: 'faults/redis-clock'
+  },
+  {
+    against: 'the same for a flow',
+    file: 'flows/app-flows.js',
+    shield: 'planned = plan(); // the clock was set',
+    without: ';',
+    test: 'faults/redis-clock'
   },
   {
     against: 'an enqueueMany that broke off says nothing of what is stored, and repeating it makes tasks twice',

@@ -149,7 +149,8 @@ devCommand('dev-app', 'the app\'s own process under dev', true)
 
 queryCommand('list',
   'tasks of one state: waiting and active tasks oldest first, delayed tasks by due time, finished tasks newest first')
-  .addOption(new Option('-s, --state <state>', 'the state').choices(STATES).default('waiting'))
+  .addOption(new Option('-s, --state <state>', 'the state (default: "waiting", or any with --tag)').choices(STATES))
+  .option('--tag <tag>', 'only tasks with this tag, those first that were enqueued last')
   .option('--queue <name>', 'only tasks of this queue')
   .option('--name <task>', 'only tasks with this name')
   .option('-n, --limit <number>', 'how many tasks, up to 1000', integer, listDefaults.limit)
@@ -194,6 +195,7 @@ function filterCommand (usage: string, description: string, call: ManyCall): Com
   return command
     .option('--queue <name>', 'only tasks of this queue')
     .option('--name <task>', 'only tasks with this name')
+    .option('--tag <tag>', 'only tasks with this tag')
     .option('--code <code>', 'only tasks whose last error has this code')
     .option('--from <time>', 'only tasks that ended (or were enqueued) at this time or later: ISO 8601, or as 2h', time)
     .option('--to <time>', 'only tasks that ended (or were enqueued) before this time', time)

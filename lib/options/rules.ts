@@ -5,7 +5,7 @@ import { HOOK_NAMES } from './hook-names.ts'
 import { isHost, isRedisUrl, isSocketPath } from './redis-url.ts'
 import {
   bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_SPAN, MAX_TIMER,
-  name, object, timeOf, type Rule, type Rules
+  name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
 } from './rule-kinds.ts'
 import { STATES } from '../records/states.ts'
 
@@ -98,7 +98,8 @@ export const enqueueRules: Rules = {
     ok: isId,
     expected: '1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-"',
     fix: 'Leave it out for a random UUID.'
-  }
+  },
+  tags: tagsRule
 }
 
 export const resultRules: Rules = {
@@ -148,6 +149,7 @@ export const listRules = {
   },
   kind: { ok: value => ['task', 'flow'].includes(value), expected: '"task" or "flow"', fix: 'For example "flow".' },
   flow: { ok: value => typeof value === 'string', expected: 'the id of a flow', fix: 'For example that of a handle.' },
+  tag: tagRule,
   queue: name('For example "mail".'),
   name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
   limit: integer(1, 1_000, 'of ids', 'For example 50.'),

@@ -15,9 +15,11 @@ import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembe
 import { cleanOrigin, type Origin } from './origin.ts'
 import type { LiveState } from './live-state.ts'
 import { beforeRetries } from './stored-backoff.ts'
+import { isTick, toScheduledTick, type StoredTick } from './scheduled-tick.ts'
 import { TERMINAL_STATES } from './states.ts'
+import { isTags } from './tags.ts'
 import { MAX_DATE } from './time.ts'
-import type { BackoffOptions, ScheduledTick, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
+import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
 export interface StoredOptions extends Origin {
   /** Time of the enqueue, ms since 1970. */
@@ -54,11 +56,10 @@ export interface StoredOptions extends Origin {
   lane?: string
   ordered?: boolean
   rated?: boolean
+  tags?: string[]
   /** The last failed attempts, the newest last. */
   failures?: StoredFailedAttempt[]
 }
-
-export interface StoredTick { id: string, plannedAt: number, lateBy: number, missed: number }
 
 export interface StoredTask {
   data: { name: string, data?: unknown }
@@ -74,6 +75,7 @@ export interface StoredTask {
 }
 
 export type { LiveState }
+export { toScheduledTick }
 
 const TERMINAL = new Set<string>(TERMINAL_STATES)
 
@@ -189,6 +191,7 @@ function sanitize (stored: StoredTask): StoredTask {
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
   if (typeof options.nonce !== 'string') delete options.nonce
   if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
+  if (options.tags !== undefined && !isTags(options.tags)) delete options.tags
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
   if (options.flow !== undefined && !isMembership(options.flow)) delete options.flow
@@ -197,12 +200,6 @@ function sanitize (stored: StoredTask): StoredTask {
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
   return stored
-}
-
-function isTick (tick: any): boolean {
-  const { id, plannedAt, lateBy, missed } = tick ?? {}
-  return typeof id === 'string' && [plannedAt, lateBy, missed].every(number => integerOr(number, -1) >= 0) &&
-    plannedAt <= MAX_DATE
 }
 
 /** How long the record of a task stays when it ends, in ms: that of a member at least until its flow has ended. */
@@ -265,12 +262,9 @@ function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): T
   return exposeStack && stack !== '' ? { name, message, code, stack } : { name, message, code }
 }
 
-/** The tick as the record and the handler's `task` show it. Null if no schedule enqueued the task. */
-export function toScheduledTick (tick: StoredTick | undefined): ScheduledTick | null {
-  if (!tick) return null
-  const { id, plannedAt, lateBy, missed } = tick
-  return { id, plannedAt: new Date(plannedAt).toISOString(), lateBy, missed }
-}
+/** What a task belongs to. */
+const belongings = ({ schedule, flow, tags }: StoredOptions): Pick<TaskRecord, 'schedule' | 'flow' | 'tags'> =>
+  ({ schedule: toScheduledTick(schedule), flow: toMembership(flow), tags: tags ?? [] })
 
 /** The record as `status()` returns it. */
 export function toTaskRecord (
@@ -291,8 +285,7 @@ export function toTaskRecord (
     blockedBy: blockedBy(queue, stored.data.name, state, live, stored.options.lane),
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
-    schedule: toScheduledTick(stored.options.schedule),
-    flow: toMembership(stored.options.flow),
+    ...belongings(stored.options),
     result: stored.result ?? null,
     error: errorOf(stored, state, exposeStack),
     failedAttempts: stored.options.failures?.map(toFailedAttempt) ?? []

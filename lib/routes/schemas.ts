@@ -63,7 +63,7 @@ export const recordSchema = {
   description: 'The task as it is now',
   required: [
     'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'blockedBy',
-    'startedAt', 'finishedAt', 'schedule', 'flow', 'result', 'error', 'failedAttempts'
+    'startedAt', 'finishedAt', 'schedule', 'flow', 'tags', 'result', 'error', 'failedAttempts'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -87,6 +87,7 @@ export const recordSchema = {
     finishedAt: timeOrNull,
     schedule: { anyOf: [{ type: 'null' }, tickSchema], description: 'Tick of the schedule that enqueued the task' },
     flow: { anyOf: [{ type: 'null' }, flowSchema], description: 'Flow that the task is a member of, or that it is' },
+    tags: { type: 'array', items: { type: 'string' }, description: 'Tags that the task was enqueued with' },
     result: { description: 'What the task returned, any JSON' },
     data: { description: 'Data that the task was enqueued with; only if the task exposes it' },
     error: { anyOf: [{ type: 'null' }, failureSchema] },

@@ -13,6 +13,7 @@ import type { QueueLanes } from './lane-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
 import type { QueueWalk, RawTask } from './walk-contract.ts'
+import type { Tags } from '../records/tags.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
 export type { RawTask } from './walk-contract.ts'
@@ -28,6 +29,8 @@ export interface NewJob {
   ownId?: boolean
   /** The lane of a task with a limit: see lane-contract.ts. */
   lane?: string
+  /** The tags of the task, if it has any. */
+  tags?: Tags
 }
 
 /**
@@ -71,6 +74,8 @@ export interface Settlement extends ClaimRef {
   lane?: string
   /** It keeps its slot while it waits for its next attempt. */
   keepsSlot?: boolean
+  /** It has tags. */
+  isTagged?: boolean
 }
 
 /**
@@ -160,11 +165,13 @@ export interface ProducerQueue {
    * @param before the record as the caller read it
    * @param after the record of the cancelled task, which stays for `ttl`
    */
-  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply>
+  cancel (
+    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, isTagged?: boolean
+  ): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
   /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
-  remove (id: string, before?: string | Buffer, lane?: string): Promise<RemoveReply>
+  remove (id: string, before?: string | Buffer, lane?: string, isTagged?: boolean): Promise<RemoveReply>
   /** Gives a task that waits for a time another one; null: now. False if it waits for none. */
   reschedule (id: string, due: number | null): Promise<boolean>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */

@@ -5,6 +5,8 @@
  * the store's clock.
  */
 
+import type { Tags } from '../records/tags.ts'
+
 /** How a tick ended. `held`: it waits for the task before it. `missed`: nobody fired it in time. */
 export type TickOutcome = 'fired' | 'skipped' | 'held' | 'missed'
 
@@ -112,6 +114,8 @@ export interface Tick {
   runsElsewhere: boolean
   /** The lane of the task, if it has a limit. */
   lane?: string | undefined
+  /** The tags of the task, if it has any. */
+  tags?: Tags | undefined
 }
 
 export type ScheduleChange =

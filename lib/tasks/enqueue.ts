@@ -13,10 +13,12 @@ import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
 import { addLane } from './lane.ts'
+import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { tagsOf } from '../records/tags.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { uptime } from '../timers.ts'
 import type { EnqueueEvent } from '../telemetry.ts'
@@ -37,6 +39,7 @@ interface NewTask extends NewJob {
   name: string
   queue: Queue
   options: StoredOptions
+  spans?: Span[]
 }
 
 /** A task without its times. */
@@ -107,6 +110,7 @@ export class TaskProducer {
       const hooks = this.#hooksOf(name)
       const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
       event?.ids.push(task.id)
+      if (task.spans) await keepSpans(this.#clock, [task])
       const start = uptime()
       if (task.lane !== undefined) await this.#declareLimit(task, start)
       const added = await this.#send(task, start, () => task.queue.add(task))
@@ -134,6 +138,7 @@ export class TaskProducer {
     try {
       const prepared = this.#prepareAll(name, checkItems(name, items))
       tasks = Array.isArray(prepared) ? prepared : await prepared
+      if (tasks.some(({ spans }) => spans)) await keepSpans(this.#clock, tasks)
       event?.ids.push(...tasks.map(({ id }) => id))
       await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
     } catch (error) {
@@ -201,7 +206,9 @@ export class TaskProducer {
     const ownId = checked.id !== undefined
     const task: NewTask = { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay!, name, queue, options }
     if (options.lane !== undefined) task.lane = options.lane
-    return task
+    const spans = spansOf(checked)
+    if (spans) task.spans = spans
+    return options.tags === undefined ? task : { ...task, ...tagsOf(options) }
   }
 
   /**

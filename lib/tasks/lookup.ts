@@ -214,7 +214,8 @@ export class TaskLookup implements HandleSource {
     if (isTerminal(state)) return 'finished'
     const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
     const ttl = ttlOf(stored.options, this.#settings.resultTtl)
-    const cancel = (): ReturnType<Queue['cancel']> => queue.cancel(id, raw, after, ttl, stored.options.lane)
+    const { lane, tags } = stored.options
+    const cancel = (): ReturnType<Queue['cancel']> => queue.cancel(id, raw, after, ttl, lane, tags !== undefined)
     const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
     if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
     return reply
@@ -237,8 +238,9 @@ export class TaskLookup implements HandleSource {
   async removeFound (
     { queue, stored, record: { id } }: FoundTask, before?: Buffer
   ): Promise<RemoveOutcome | Changed> {
+    const { lane, tags } = stored.options
     const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () =>
-      queue.remove(id, before, stored.options.lane))
+      queue.remove(id, before, lane, tags !== undefined))
     if (removed === 'removed') await this.#tellFlow(stored, 'removed')
     return removed
   }

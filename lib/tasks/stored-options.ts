@@ -25,6 +25,7 @@ export function storedOptions (
   if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
   addTimes(options, given, clock)
   if (given.id !== undefined) options.nonce = randomUUID()
+  if (given.tags !== undefined && given.tags.length > 0) options.tags = [...new Set(given.tags)]
   addOrigin(options)
   return options
 }

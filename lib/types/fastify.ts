@@ -11,9 +11,9 @@ import type {
   ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
-  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, FlowListOptions, ListOptions, PurgeOptions,
-  TaskSchemas, WhereOptions, WorkerOptions
+  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, PurgeOptions, TaskSchemas, WhereOptions, WorkerOptions
 } from './options.ts'
+import type { FlowListOptions, ListOptions, TagListOptions } from './listing.ts'
 import type { DefineOptions } from './define.ts'
 import type { HistoryOptions, HistoryPoint } from './history.ts'
 import type { LimitChange, PauseTarget } from './limits.ts'
@@ -169,7 +169,7 @@ export interface FastifyTasks<
    * which they are due, ended tasks newest first. The cost depends on the page, not on the length of the queue.
    * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_CURSOR_INVALID, FST_TASKS_REDIS_UNAVAILABLE
    */
-  list (options: ListOptions | FlowListOptions): Promise<TaskPage>
+  list (options: ListOptions | TagListOptions | FlowListOptions): Promise<TaskPage>
   /**
    * Counts the tasks in each state, for each known queue.
    * @throws FST_TASKS_REDIS_UNAVAILABLE

@@ -104,6 +104,8 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   schedule: ScheduledTick | null
   /** The flow that it is a member of, or that it is. Otherwise null. */
   flow: FlowMembership | null
+  /** The tags that it was enqueued with. */
+  tags: string[]
   result: Result | null
   error: TaskErrorRecord | null
   /** The last 10 failed attempts, the newest last. Those before a retry by hand too. */

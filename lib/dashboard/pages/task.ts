@@ -3,7 +3,7 @@ import { members } from './flows.ts'
 import { notFound } from './problem.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import { traceFields } from '../../records/origin.ts'
-import { actionButton, duration, json, progressBar, state, table, taskPath, text, time } from '../parts.ts'
+import { actionButton, duration, json, progressBar, queryWith, state, table, taskPath, text, time } from '../parts.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { HiddenParts } from '../../boot/app-registry.ts'
 import type { DashboardSettings } from '../../options.ts'
@@ -69,12 +69,14 @@ function trace ({ traceUrl }: DashboardSettings, parts: HiddenParts | null): Val
 }
 
 function facts (context: PageContext, task: TaskRecord, parts: HiddenParts | null): Html {
-  const { id, name, queue, stage, progress, attempt, attempts, schedule, flow } = task
+  const { id, name, queue, stage, progress, attempt, attempts, schedule, flow, tags } = task
   const rows: Array<[string, Value]> = [
     ['Id', html`<code>${text(id)}</code>`], ['Name', text(name)],
     ['Queue', html`<a href="${context.root}queues/${encodeURIComponent(queue)}">${text(queue)}</a>`],
     ['Attempt', `${attempt} of ${attempts}`], ['Stage', stage && text(stage)], ['Progress', progressBar(progress)],
     ['Schedule', schedule && html`${text(schedule.id)}, planned for ${time(schedule.plannedAt)}`],
+    ['Tags', tags.length > 0 && tags.map(tag =>
+      html`<a class="tag" href="${context.root}tasks${queryWith({}, { tag })}">${text(tag)}</a> `)],
     ['Trace', trace(context.settings, parts)],
     ['Flow', flow?.key && html`<a href="${taskPath(context, flow.id, queue).split('?')[0]}">${text(flow.id)}</a>`]
   ]

@@ -21,6 +21,7 @@ import { MemorySchedules } from './schedules.ts'
 import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
+import { TaggedRecords } from './tagged-records.ts'
 import { TaskLists } from './task-lists.ts'
 import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
@@ -33,16 +34,14 @@ import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 export class MemoryQueue implements Queue {
   readonly name: string
   readonly #host: MemoryQueueHost
-  readonly #records = new Map<string, string>()
+  readonly #records = new TaggedRecords()
   readonly #lists = new TaskLists()
   readonly #claims = new Claims()
   readonly #workers = new WorkerReports()
   readonly schedules = new MemorySchedules({
     now: () => this.#host.now(),
     isUnfinished: (id, queue = this.name) => this.#host.isUnfinished(queue, id),
-    enqueue: (id, text, delay, lane) => {
-      this.#add({ id, text, ...delay !== null && { delay }, ...lane !== undefined && { lane } })
-    }
+    enqueue: job => { this.#add(job) }
   })
 
   readonly lanes = new MemoryLanes({
@@ -63,7 +62,7 @@ export class MemoryQueue implements Queue {
     const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
     this.#claiming = new Claiming({ records, lists, claims, now, publish })
     const onChanged = (): void => this.#checkIdle()
-    this.walk = new MemoryWalk({ queue: this, lists, active: () => byClaim(claims.all) })
+    this.walk = new MemoryWalk({ queue: this, records, lists, active: () => byClaim(claims.all) })
     this.flows = flowsOf({ host, records, lists, publish, onChanged })
   }
 
@@ -111,9 +110,9 @@ export class MemoryQueue implements Queue {
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
   async addMany (jobs: NewJob[]): Promise<boolean[]> { return jobs.map(job => this.#add(job)) }
 
-  #add ({ id, text, delay, lane }: NewJob): boolean {
+  #add ({ id, text, delay, lane, tags }: NewJob): boolean {
     if (this.#records.has(id)) return false
-    this.#records.set(id, text)
+    this.#records.add(id, text, tags)
     if (delay !== undefined && delay > this.#host.now()) this.#delay(id, delay, lane)
     else this.lanes.enter(id, lane)
     return true

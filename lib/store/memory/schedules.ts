@@ -3,6 +3,7 @@
  * place-schedule.lua do in Redis.
  */
 import { SortedIds } from './sorted-ids.ts'
+import type { NewJob } from '../contract.ts'
 import type {
   NewSchedule, PassedTicks, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState,
   SetReply, StoredSchedule, Tick, TickReply
@@ -13,7 +14,7 @@ export interface ScheduleHost {
   now (): number
   /** Whether a task of this queue, or of another one, has not ended. */
   isUnfinished (task: string, queue?: string): boolean
-  enqueue (task: string, text: string, delay: number | null, lane: string | undefined): void
+  enqueue (job: NewJob): void
 }
 
 export class MemorySchedules implements QueueSchedules {
@@ -226,8 +227,10 @@ export class MemorySchedules implements QueueSchedules {
     return taskQueue === undefined ? task !== undefined && this.#host.isUnfinished(task) : runsElsewhere
   }
 
-  #fire ({ taskId, text, delay, fire, lane }: Tick, state: ScheduleState): 'fired' {
-    this.#host.enqueue(taskId, text, delay, lane)
+  #fire ({ taskId, text, delay, fire, lane, tags }: Tick, state: ScheduleState): 'fired' {
+    this.#host.enqueue({
+      id: taskId, text, ...delay !== null && { delay }, ...lane !== undefined && { lane }, ...tags && { tags }
+    })
     add(state, 'fired', 1)
     state.task = taskId
     state.last = fire!

@@ -12,7 +12,8 @@ export type Key =
   'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
   'parked' | 'paused' | 'progress' |
   'returning' | 'schedules' | 'scheduleStates' |
-  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
+  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' |
+  'tagged' | 'tags' | 'tick' | 'tickBlock' | 'ticks' |
   'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
   'done:failed' | 'done:succeeded'
 
@@ -32,6 +33,9 @@ const ABOUT_AN_ID: Key[] = [
 
 /** The keys of limits: see lane.lua. */
 const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed']
+
+/** The index of tags: see untag.lua. */
+const TAGS: Key[] = ['tags', 'tagged']
 
 /** The keys of by-state.lua. */
 const COUNTED: Key[] = [
@@ -62,7 +66,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'is-unfinished': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
-  'keep-members': ['jobs', ...ABOUT_AN_ID],
+  'keep-members': ['jobs', ...ABOUT_AN_ID, ...TAGS],
   'lanes-due': ['lanes'],
   measure: [...COUNTED, 'workers', 'jobs', 'ticks'],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
@@ -70,10 +74,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   pause: ['paused', 'waiting', 'parked', 'handoff', 'watched'],
   prune: [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
-    'flowList'
+    'flowList', ...TAGS
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned'],
-  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...TAGS],
+  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...TAGS],
   'queue-due': [
     'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed'
   ],
@@ -109,6 +113,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'update-progress': ['claims', 'progress', 'watched'],
   'walk-active': ['claims', 'active'],
   watch: ['watched'],
+  'with-tags': ['jobs', ...TAGS],
   workers: ['workers', 'workerInfo']
 }
 
@@ -187,6 +192,7 @@ export class QueueKeys {
   }
 
   get lanes (): string { return this.#key('lanes') }
+  get tags (): string { return this.#key('tags') }
   get limits (): string { return this.#key('limits') }
   get flowList (): string { return this.#key('flowList') }
   get jobs (): string { return this.#key('jobs') }

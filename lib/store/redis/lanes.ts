@@ -2,7 +2,8 @@
  * The tasks with a limit of one queue in Redis. Each call declares the keys of its lanes: while a slot of a cluster
  * moves, a script with missing keys is refused as a whole.
  */
-import { runScript, script, type ScriptArgument } from './run-script.ts'
+import { runScript, type ScriptArgument } from './run-script.ts'
+import { entriesOf, tagged, type TagEntries } from './tags.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
 import type { NewJob } from '../contract.ts'
@@ -37,8 +38,10 @@ export class RedisLanes implements QueueLanes {
     this.#keys = keys
   }
 
-  run (name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[]): Promise<any> {
-    return runScript(this.#client, script(name), this.#keys.withLanes(name, lanes), args)
+  run (
+    name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[], entries: TagEntries = []
+  ): Promise<any> {
+    return runScript(this.#client, ...tagged(this.#keys, name, this.#keys.withLanes(name, lanes), args, entries))
   }
 
   /** Stores tasks with a limit in one step. For each: false if its id is taken. */
@@ -46,7 +49,7 @@ export class RedisLanes implements QueueLanes {
     const numbers = new LaneNumbers()
     const args: ScriptArgument[] = [this.#keys.prefix, jobs.some(job => job.ownId) ? 1 : 0]
     for (const { id, text, delay, lane } of jobs) args.push(id, text, delay ?? '', numbers.of(lane!))
-    const codes: number[] = await this.run('add-gated', numbers.lanes, args)
+    const codes: number[] = await this.run('add-gated', numbers.lanes, args, entriesOf(jobs))
     return codes.map(code => code === 1)
   }
 

@@ -1530,6 +1530,25 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
+local function untag(tags, tagged, ids)
+  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  if #known == 0 then return end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  redis.call('HDEL', tagged, unpack(known))
+end
 local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
   if redis.call('SISMEMBER', failed, id) == 1 then return 'failed' end
@@ -1553,6 +1572,7 @@ for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)
 if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
+  untag(KEYS[13], KEYS[14], gone)
 end`,
   'lanes-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -1760,6 +1780,25 @@ redis.call('HSET', KEYS[1], id, entry)
 return entry`,
   'prune': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function untag(tags, tagged, ids)
+  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  if #known == 0 then return end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  redis.call('HDEL', tagged, unpack(known))
+end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
   local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
@@ -1787,6 +1826,7 @@ for i = 4, 7 do
   end
   if #looked_at > 0 then redis.call('ZREM', KEYS[i], unpack(looked_at)) end
   if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
+  untag(KEYS[10], KEYS[11], ended)
   removed = removed + #looked_at
 end
 local flows = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, ARGV[1])
@@ -1795,7 +1835,16 @@ if #flows > 0 then
   redis.call('ZREM', KEYS[9], unpack(flows))
   redis.call('HDEL', KEYS[1], unpack(flows))
 end
-return removed + #flows`,
+local cursor = '0'
+if redis.call('EXISTS', KEYS[11]) == 1 then
+  local page, gone = redis.call('HSCAN', KEYS[11], ARGV[2], 'COUNT', 200), {}
+  for i = 1, #page[2], 2 do
+    if redis.call('HEXISTS', KEYS[1], page[2][i]) == 0 then gone[#gone + 1] = page[2][i] end
+  end
+  untag(KEYS[10], KEYS[11], gone)
+  cursor, removed = page[1], removed + #gone
+end
+return { removed + #flows, cursor }`,
   'purge': String.raw`local function enter(waiting, ids)
   local length
   for from = 1, #ids, 1000 do
@@ -1840,8 +1889,27 @@ local function member_in(id, record)
   local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
+local function untag(tags, tagged, ids)
+  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  if #known == 0 then return end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  redis.call('HDEL', tagged, unpack(known))
+end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
-local gone, kept, bytes, members = {}, {}, 0, {}
+local gone, bytes, members = {}, 0, {}
 local function remove(id, record)
   gone[#gone + 1] = id
   members[#members + 1] = member_in(id, record)
@@ -1851,35 +1919,39 @@ local function may_read(id)
   bytes = bytes + redis.call('HSTRLEN', KEYS[1], id)
   return true
 end
-local rest = redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[15]) + redis.call('LLEN', KEYS[16])
-local left, list, size = math.min(tonumber(ARGV[3]) or math.huge, rest), KEYS[2], 0
-for _, key in ipairs({ KEYS[2], KEYS[15], KEYS[16] }) do
-  rest = rest - redis.call('LLEN', key)
-  if left > rest then
-    list, size = key, math.max(0, math.min(limit, left - rest))
-    break
+local function look_at(list, size)
+  local waiting, kept = redis.call('LRANGE', list, -size, -1), {}
+  local looked = 0
+  for i = #waiting, 1, -1 do
+    local id = waiting[i]
+    if not may_read(id) then break end
+    looked = looked + 1
+    local record = redis.call('HGET', KEYS[1], id)
+    local status = record and status_of(record)
+    if not record or status == 'cancelled' or status == 'succeeded' or status == 'failed' or status == 'expired'
+      or redis.call('HEXISTS', KEYS[5], id) == 1 or redis.call('ZSCORE', KEYS[4], id) then
+      drop_leftover(KEYS[3], id)
+    elseif status == 'retrying' and not retrying_too then
+      kept[#kept + 1] = id
+    else
+      remove(id, record)
+    end
   end
+  enter(list, kept)
+  if looked > 0 then redis.call('LTRIM', list, 0, -looked - 1) end
+  return looked
 end
-local waiting = size > 0 and redis.call('LRANGE', list, -size, -1) or {}
-for i = #waiting, 1, -1 do
-  local id = waiting[i]
-  if not may_read(id) then
-    size = #waiting - i
-    break
-  end
-  local record = redis.call('HGET', KEYS[1], id)
-  local status = record and status_of(record)
-  if not record or status == 'cancelled' or status == 'succeeded' or status == 'failed' or status == 'expired'
-    or redis.call('HEXISTS', KEYS[5], id) == 1 or redis.call('ZSCORE', KEYS[4], id) then
-    drop_leftover(KEYS[3], id)
-  elseif status == 'retrying' and not retrying_too then
-    kept[#kept + 1] = id
-  else
-    remove(id, record)
-  end
+local lists = { KEYS[16], KEYS[2], KEYS[15] }
+local rest, free = 0, limit
+for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
+local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
+for _, list in ipairs(lists) do
+  rest = rest - redis.call('LLEN', list)
+  local size = math.max(0, math.min(free, left - rest))
+  local looked = size > 0 and look_at(list, size) or 0
+  free, left = free - looked, left - looked
+  if looked < size then break end
 end
-enter(list, kept)
-if size > 0 then redis.call('LTRIM', list, 0, -size - 1) end
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
 local looked_at = 0
@@ -1896,8 +1968,9 @@ end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
 if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
-local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
-return { removed, left - size, before, more, unpack(members) }`,
+untag(KEYS[18], KEYS[19], gone)
+local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
+return { removed, left, before, more, unpack(members) }`,
   'purge-gated': String.raw`local function leave(first, ids)
   if #ids == 0 then return end
   redis.call('ZREM', KEYS[first], unpack(ids))
@@ -1916,6 +1989,25 @@ end
 local function member_in(id, record)
   local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
+end
+local function untag(tags, tagged, ids)
+  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  if #known == 0 then return end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  redis.call('HDEL', tagged, unpack(known))
 end
 local limit, kept, gone, members, bytes = tonumber(ARGV[1]), tonumber(ARGV[3]), {}, {}, 0
 local ids = limit > 0 and redis.call('ZRANGE', KEYS[2], kept, kept + limit - 1) or {}
@@ -1938,6 +2030,7 @@ if #gone > 0 then
   redis.call('ZREM', KEYS[2], unpack(gone))
 end
 leave(3, gone)
+untag(KEYS[14], KEYS[15], gone)
 return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -3743,6 +3836,54 @@ if redis.call('ZCARD', KEYS[1]) < 5000 then
 else
   redis.call('PERSIST', KEYS[1])
 end`,
+  'with-tags': String.raw`local function untag(tags, tagged, ids)
+  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  if #known == 0 then return end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  redis.call('HDEL', tagged, unpack(known))
+end
+local function run (KEYS, ARGV)
+  return SCRIPT
+end
+local count, existed, keys, args = tonumber(ARGV[1]), {}, {}, {}
+for i = 2, 2 * count, 2 do existed[ARGV[i]] = redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 end
+for i = 4, #KEYS do keys[i - 3] = KEYS[i] end
+for i = 2 * count + 2, #ARGV do args[i - 2 * count - 1] = ARGV[i] end
+local reply = run(keys, args)
+local function put(id, entry)
+  untag(KEYS[2], KEYS[3], { id })
+  redis.call('HSET', KEYS[3], id, entry)
+  local time
+  for word in string.gmatch(entry, '%S+') do
+    if time then redis.call('ZADD', KEYS[2], 0, word .. ' ' .. time .. ' ' .. id) end
+    time = time or word
+  end
+end
+local gone = {}
+for i = 2, 2 * count, 2 do
+  local id, entry = ARGV[i], ARGV[i + 1]
+  if redis.call('HEXISTS', KEYS[1], id) == 0 then
+    gone[#gone + 1] = id
+  elseif not existed[id] and entry ~= '' then
+    put(id, entry)
+  end
+  existed[id] = true
+end
+untag(KEYS[2], KEYS[3], gone)
+return reply`,
   'workers': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])

@@ -15,6 +15,8 @@ import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisSchedules } from './schedules.ts'
+import type { TagEntries } from './tags.ts'
+import { isTerminal } from '../../records/task-record.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import { RedisWalk, type WalkParts } from './walk.ts'
 import type { RedisClient } from './connection.ts'
@@ -27,6 +29,10 @@ import type { QueueCounts, TaskState } from '../../types.ts'
 
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
+
+/** A task with tags that is removed when it has ended. */
+const gone = ({ id, isTagged, ms, outcome }: Settlement): TagEntries =>
+  isTagged && ms! <= 0 && isTerminal(outcome) ? [id, ''] : []
 
 const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
 
@@ -71,14 +77,16 @@ export class RedisQueue implements Queue {
   }
 
   /** Many tasks may be changed in one tick. */
-  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string): Promise<any> {
-    return corkForTick(this.#client, () => this.lanes.run(name, given(lane), args))
+  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string, entries?: TagEntries): Promise<any> {
+    return corkForTick(this.#client, () => this.lanes.run(name, given(lane), args, entries))
   }
 
   // For producers and readers
 
   async add (job: NewJob): Promise<boolean> {
-    return job.lane === undefined ? this.#producer.save(job) : (await this.lanes.add([job]))[0]!
+    if (job.lane !== undefined) return (await this.lanes.add([job]))[0]!
+    // Bee-Queue's own call knows no tags.
+    return job.tags ? (await this.#producer.saveAll([job]))[0]! : this.#producer.save(job)
   }
 
   /** In one step, unless only some of the tasks have a limit. */
@@ -96,16 +104,19 @@ export class RedisQueue implements Queue {
       runScriptForBuffers(this.#client, script('read-task'), keys, [id], toRawTask))
   }
 
-  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
-    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane)
+  cancel (
+    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, isTagged = false
+  ): Promise<CancelReply> {
+    const entries = isTagged && ttl <= 0 ? [id, ''] : []
+    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane, entries)
   }
 
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
     return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
   }
 
-  remove (id: string, before: string | Buffer = '', lane?: string): Promise<RemoveReply> {
-    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane)
+  remove (id: string, before: string | Buffer = '', lane?: string, isTagged = false): Promise<RemoveReply> {
+    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane, isTagged ? [id, ''] : [])
   }
 
   async reschedule (id: string, due: number | null): Promise<boolean> {
@@ -203,8 +214,9 @@ export class RedisQueue implements Queue {
     if (batch.length === 0) return []
     const numbers = new LaneNumbers()
     const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
-    const hasLanes = batch.some(({ lane }) => lane !== undefined)
-    const codes = hasLanes ? this.lanes.run('settle', numbers.lanes, args) : this.#run('settle', args)
+    const entries = batch.some(({ isTagged }) => isTagged) ? batch.flatMap(gone) : []
+    const isPlain = entries.length === 0 && batch.every(({ lane }) => lane === undefined)
+    const codes = isPlain ? this.#run('settle', args) : this.lanes.run('settle', numbers.lanes, args, entries)
     return toClaimStatuses(await codes)
   }
 

@@ -2,6 +2,7 @@
  * Schedules in Redis: those of one queue, and the key that says in which queue each of them is.
  */
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
+import { entryOf, tagged } from './tags.ts'
 import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
 import type { RedisClient } from './connection.ts'
 import type {
@@ -75,10 +76,12 @@ export class RedisSchedules implements QueueSchedules {
 
   tick (tick: Tick): Promise<TickReply> {
     const { id, generation, mode, expected, fire, missed, mark, next, taskId, text, delay, overlap } = tick
-    return this.#run('tick', [
+    const args = [
       id, generation, mode, expected, fire ?? '', missed, next?.planned ?? '', next?.due ?? '', taskId, text,
       delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0, tick.lane ?? ''
-    ])
+    ]
+    const entries = tick.tags ? entryOf(taskId, tick.tags) : []
+    return runScript(this.#client, ...tagged(this.#keys, 'tick', this.#keys.of('tick'), args, entries))
   }
 }
 

@@ -13,6 +13,8 @@ export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #lanes: RedisLanes
+  /** Where the next look at the index of tags begins. */
+  #tagCursor = '0'
 
   constructor (client: RedisClient, keys: QueueKeys, lanes: RedisLanes) {
     this.#client = client
@@ -54,7 +56,11 @@ export class RedisUpkeep implements QueueUpkeep {
 
   sweepLanes (): Promise<void> { return this.#lanes.sweepDue() }
 
-  prune (limit: number): Promise<number> { return runQueueScript(this.#client, this.#keys, 'prune', [limit]) }
+  async prune (limit: number): Promise<number> {
+    const [removed, cursor] = await runQueueScript(this.#client, this.#keys, 'prune', [limit, this.#tagCursor])
+    this.#tagCursor = cursor
+    return removed
+  }
 
   expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string> {
     return runScript(this.#client, script('expire-foreign'), this.#keys.foreign(state), [cursor, ttl])
