@@ -13,6 +13,7 @@ import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
 import { addLane, maxOf } from './lane.ts'
+import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
@@ -38,6 +39,7 @@ interface NewTask extends NewJob {
   name: string
   queue: Queue
   options: StoredOptions
+  spans?: Span[]
 }
 
 /** A task without its times. */
@@ -108,6 +110,7 @@ export class TaskProducer {
       const hooks = this.#hooksOf(name)
       const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
       event?.ids.push(task.id)
+      if (task.spans) await keepSpans(this.#clock, [task])
       const start = uptime()
       if (task.lane !== undefined) await this.#declareLimit(task, start)
       const added = await this.#send(task, start, () => task.queue.add(task))
@@ -135,6 +138,7 @@ export class TaskProducer {
     try {
       const prepared = this.#prepareAll(name, checkItems(name, items))
       tasks = Array.isArray(prepared) ? prepared : await prepared
+      if (tasks.some(({ spans }) => spans)) await keepSpans(this.#clock, tasks)
       event?.ids.push(...tasks.map(({ id }) => id))
       await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
     } catch (error) {
@@ -202,6 +206,8 @@ export class TaskProducer {
     const ownId = checked.id !== undefined
     const task: NewTask = { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay!, name, queue, options }
     if (options.lane !== undefined) task.lane = options.lane
+    const spans = spansOf(checked)
+    if (spans) task.spans = spans
     return options.tags === undefined ? task : { ...task, ...tagsOf(options) }
   }
 

@@ -269,6 +269,13 @@ const cancelA = calls.cancel({ id: 'a', span: 'long' })
 
 /** Programs that chance finds too seldom. */
 export const knownPrograms: Call[][] = [
+  // Of tasks with one id in one call the first is stored, with its tags. What is removed has none.
+  [
+    calls.addMany([{ id: 'a' }, { id: 'a', tags: ['t'] }, { id: 'b', tags: ['t', '~'] }, { id: 'b', tags: ['t!'] }]),
+    calls.appendLog({ id: 'b', maxBytes: 20 }), calls.appendLog({ id: 'b', maxBytes: 20 }), calls.remove('b'),
+    calls.add({ id: 'b', tags: ['t!'] }), calls.appendLog({ id: 'b', maxBytes: 20 }),
+    calls.purge({ limit: 9, retrying: false, after: null }), calls.add({ id: 'b' })
+  ],
   // A cancel is requested while a task runs: no retry, no release. The next task of that id knows nothing of it.
   [
     calls.watch(['a']), calls.add(a), claimOne, cancelA, calls.checkClaims([a]), settleA('retry'),
@@ -303,6 +310,11 @@ export const knownPrograms: Call[][] = [
     addThree, calls.claim({ free: 2, token: 'w.1' }), calls.claim({ free: 3, token: 'w.1', again: true }),
     calls.cancelWait('w.1'), calls.claimNext('w.1'), calls.claimNext('w.2'), calls.claimNext('w.3'),
     calls.waitForTask({ id: 'd', token: 'w.4' }), calls.waitForTask({ id: 'a', token: 'w.5' })
+  ],
+  // One purge removes what a pause holds back and what waits.
+  [
+    calls.add(a), calls.pause('a'), claimOne, calls.add(b),
+    calls.purge({ limit: 3, retrying: false, after: null })
   ],
   // Workers are listed in the order of their lifetimes.
   [

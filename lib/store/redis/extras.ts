@@ -37,5 +37,6 @@ export function withExtras (
 /** Of a task that is stored. */
 export const entryOf = (id: string, { at, names }: Tags): ExtraEntries => [id, [tagTime(at), ...names].join(' ')]
 
+/** All jobs of a call, if one has tags: two may have the same id, and the first of them is stored. */
 export const entriesOf = (jobs: NewJob[]): ExtraEntries =>
-  jobs.some(job => job.tags) ? jobs.flatMap(({ id, tags }) => tags ? entryOf(id, tags) : []) : []
+  jobs.some(job => job.tags) ? jobs.flatMap(({ id, tags }) => tags ? entryOf(id, tags) : [id, '']) : []
