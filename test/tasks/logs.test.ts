@@ -50,7 +50,6 @@ t.test('what is kept is bounded, and a chatty handler is batched', async t => {
   const app = await build(t, {}, app => {
     app.tasks.define('x', { keepLogs: 1_024, retries: 4, backoff: { strategy: 'immediate' } }, (_data, task) => {
       for (let n = 0; n < 1_000; n++) task.log.info(`line ${n}`)
-      task.log.info({ long: 'x'.repeat(100_000) }, 'y'.repeat(3_000))
       task.log.info('last')
       if (task.attempt < 5) throw new Error('again')
     })
@@ -60,8 +59,24 @@ t.test('what is kept is bounded, and a chatty handler is batched', async t => {
   await reaches(app, id, 'succeeded')
   const { lines, next } = (await app.tasks.logs(id))!
   t.ok(next < 15, `${next} parts`)
-  t.ok(JSON.stringify(lines).length < 4_096, `${JSON.stringify(lines).length} characters`)
+  t.ok(JSON.stringify(lines).length < 2_048, `${JSON.stringify(lines).length} characters`)
+  t.equal(lines.at(-1)!.attempt, 5)
   t.ok(messages(lines).includes('last'))
+})
+
+t.test('a line that is too long loses its fields, and the end of its message', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { keepLogs: 65_536 }, (_data, task) => {
+      task.log.info({ long: 'x'.repeat(100_000) }, 'y'.repeat(3_000))
+      task.log.info({ big: 1n, fine: 'yes' } as object, 'no JSON')
+    })
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await app.tasks.startWorker()
+  await reaches(app, id, 'succeeded')
+  const [long, noJson] = (await app.tasks.logs(id))!.lines
+  t.match(long, { msg: `${'y'.repeat(2_048)}…`, fields: null })
+  t.match(noJson, { msg: 'no JSON', fields: null })
 })
 
 t.test('lines come while the task runs, and only new ones after an earlier call', async t => {
@@ -135,6 +150,11 @@ inRedis('nothing of a log is left when its task is gone', 'it reads the keys in 
       await until('it is gone', async () => await app.tasks.status(id) === null)
     }
     t.same(await left(), [], `resultTtl ${resultTtl}`)
+    const other = await app.tasks.enqueue('x')
+    await until('it has a log, or is gone', async () =>
+      (await left()).length === 2 || await app.tasks.status(other.id) === null)
+    await redis.hdel(`${prefix}:{default}:jobs`, other.id) // as a plain Bee-Queue does
+    if (resultTtl === 300) await until('it is swept', async () => (await left()).length === 0)
     await app.close()
   }
 })
