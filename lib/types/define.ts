@@ -45,6 +45,11 @@ export interface DefineOptions<
    * task that is enqueued to another queue than its own. Default: no limit.
    */
   limit?: LimitOptions
+  /**
+   * Keep the lines that the task logs with `task.log`: so many bytes of JSON, the newest. 1,024 to 1,048,576. They are
+   * shown to whoever may see the task: see docs/guides/monitoring.md. Default: none are kept.
+   */
+  keepLogs?: number
   /** What the record shows in addition: the task's data. Default `[]`. */
   expose?: Array<'data'>
 }

@@ -3,7 +3,7 @@
  * moves, a script with missing keys is refused as a whole.
  */
 import { runScript, type ScriptArgument } from './run-script.ts'
-import { entriesOf, tagged, type TagEntries } from './tags.ts'
+import { entriesOf, withExtras, type ExtraEntries } from './extras.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
 import type { NewJob } from '../contract.ts'
@@ -37,9 +37,9 @@ export class RedisLanes implements QueueLanes {
   }
 
   run (
-    name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[], entries: TagEntries = []
+    name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[], entries: ExtraEntries = []
   ): Promise<any> {
-    return runScript(this.#client, ...tagged(this.#keys, name, this.#keys.withLanes(name, lanes), args, entries))
+    return runScript(this.#client, ...withExtras(this.#keys, name, this.#keys.withLanes(name, lanes), args, entries))
   }
 
   /** Stores tasks with a limit in one step. For each: false if its id is taken. */
