@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import {
-  build, connect, elsewhere, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until
+  build, elsewhere, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until
 } from '../support/helpers.ts'
 import { commandsOf } from '../support/monitor.ts'
 
