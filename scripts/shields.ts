@@ -33,6 +33,21 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // The page of dev: it has no login
+  {
+    against: 'a site gives its name the address of this machine, and operates its tasks (DNS rebinding)',
+    file: 'cli/dev-page.js',
+    shield: '|| !namesThisMachine(host)',
+    without: '',
+    test: 'cli/dev-page'
+  },
+  {
+    against: 'dev listens on all addresses: other machines see all data',
+    file: 'cli/dev-page.js',
+    shield: '!isLoopback(socket.remoteAddress ?? \'\') ||',
+    without: '',
+    test: 'cli/dev-page'
+  },
   // Tags: what outlives its task
   ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({
     against: 'what is removed by its bare id stays in the index of tags',
