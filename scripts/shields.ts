@@ -111,6 +111,21 @@ const shields: Shield[] = [
     without: '',
     test: 'store/rates-program'
   },
+  // The page of dev: it has no login
+  {
+    against: 'a site gives its name the address of this machine, and operates its tasks (DNS rebinding)',
+    file: 'cli/dev-page.js',
+    shield: '|| !namesThisMachine(host)',
+    without: '',
+    test: 'cli/dev-page'
+  },
+  {
+    against: 'dev listens on all addresses: other machines see all data',
+    file: 'cli/dev-page.js',
+    shield: '!isLoopback(socket.remoteAddress ?? \'\') ||',
+    without: '',
+    test: 'cli/dev-page'
+  },
   // Tags: what outlives its task
   ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({
     against: 'what is removed by its bare id stays in the index of tags',
