@@ -288,6 +288,9 @@ export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT',
 export const DashboardInstanceUnknown = createError('FST_TASKS_DASHBOARD_INSTANCE_UNKNOWN',
   'The dashboard is to show the tasks of the plugin instance "%s", and this app has: %s. ' +
   'Register fastify-tasks before the dashboard, or name its instance: register(dashboard, { instance: "tasks" })', 500)
+export const DevPageRefused = createError('FST_TASKS_DEV_PAGE_REFUSED',
+  'The page of fastify-tasks dev is for the machine that runs it: open it there, at http://localhost and its port. ' +
+  'For other machines register fastify-tasks/dashboard in the app, with a login', 403)
 export const DashboardForeignForm = createError('FST_TASKS_DASHBOARD_FOREIGN_FORM',
   'This form was not sent by a page of the dashboard. ' +
   'If a proxy changes the Host header, name the origin that browsers see: trustedOrigins: ["https://admin.example"]', 403)

@@ -133,11 +133,26 @@ const shields: Shield[] = [
     without: '',
     test: 'store/rates-program'
   },
+  // The page of dev: it has no login
+  {
+    against: 'a site gives its name the address of this machine, and operates its tasks (DNS rebinding)',
+    file: 'cli/dev-page.js',
+    shield: '|| !namesThisMachine(host)',
+    without: '',
+    test: 'cli/dev-page'
+  },
+  {
+    against: 'dev listens on all addresses: other machines see all data',
+    file: 'cli/dev-page.js',
+    shield: '!isLoopback(socket.remoteAddress ?? \'\') ||',
+    without: '',
+    test: 'cli/dev-page'
+  },
   // Tags: what outlives its task
   ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({
     against: 'what is removed by its bare id stays in the index of tags',
     file: `store/redis/lua/${script}.lua`,
-    shield: new RegExp(`untag\\(KEYS\\[\\d+\\], KEYS\\[\\d+\\], ${ids}\\)`),
+    shield: new RegExp(`forget\\(\\d+, ${ids}\\)`),
     without: '',
     test: 'tasks/tags'
   })),
@@ -151,23 +166,51 @@ const shields: Shield[] = [
   {
     against: 'a task with tags that removes itself at its end stays in the index',
     file: 'worker/settlement-batcher.js',
-    shield: 'settlement.isTagged = true',
-    without: 'settlement.isTagged = false',
+    shield: 'settlement.hasExtras = true',
+    without: 'settlement.hasExtras = false',
     test: 'tasks/tags'
   },
   {
     against: 'a new task has the id of one that a plain Bee-Queue removed: the old tags are left',
-    file: 'store/redis/lua/with-tags.lua',
-    shield: 'untag(KEYS[2], KEYS[3], { id })',
+    file: 'store/redis/lua/with-extras.lua',
+    shield: 'forget(2, { id })',
     without: '',
     test: 'tasks/tags'
   },
   {
     against: 'the second of two enqueues with one id has its tags put on the first',
-    file: 'store/redis/lua/with-tags.lua',
+    file: 'store/redis/lua/with-extras.lua',
     shield: 'existed[id] = true',
     without: '',
     test: 'store/memory-queue'
+  },
+  {
+    against: 'a handler logs without a pause: its log grows without a bound in Redis',
+    file: 'store/redis/lua/append-log.lua',
+    shield: 'bytes > most',
+    without: 'false',
+    test: 'tasks/logs'
+  },
+  {
+    against: 'the same in the process, and on the way to Redis',
+    file: 'worker/kept-logs.js',
+    shield: 'this.#bytes > this.#maxBytes',
+    without: 'false',
+    test: 'tasks/logs'
+  },
+  {
+    against: 'the stack of an error is in a log that users read',
+    file: 'worker/kept-logs.js',
+    shield: 'return { ...fields, err }',
+    without: 'return fields',
+    test: 'tasks/logs'
+  },
+  {
+    against: 'the log of a task that is removed at its end stays in Redis',
+    file: 'worker/settlement-batcher.js',
+    shield: 'task?.hasLog',
+    without: 'false',
+    test: 'tasks/logs'
   },
   {
     against: 'a plain Bee-Queue worker holds a task that a filter by tag takes for a waiting one',

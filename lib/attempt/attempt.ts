@@ -46,6 +46,7 @@ export interface AttemptOwner {
   runInThread (file: string, attempt: ThreadableAttempt): Promise<unknown>
   /** What the handler can ask of its flow. */
   flowOf (attempt: Attempt, member: StoredMembership): MemberContext
+  keepLog (attempt: Attempt, log: FastifyBaseLogger): FastifyBaseLogger
   /** Null while nobody subscribes to attempts. */
   traceOf (attempt: Attempt): AttemptEvent | null
   /** Null without the option `telemetry`. */
@@ -157,13 +158,11 @@ export class Attempt implements ThreadableAttempt {
   }
 
   get log (): FastifyBaseLogger {
-    const { id: taskId, name: task, attempt, requestId, traceparent } = this
-    const flowId = this.task.stored.options.flow?.id
-    this.#log ??= attemptLog(this.app, { taskId, task, attempt, flowId, requestId, traceparent })
+    this.#log ??= this.#owner.keepLog(this, attemptLog(this))
     return this.#log
   }
 
-  logs (level: string): boolean { return writesLevel(this.app.log, level) }
+  logs (level: string): boolean { return writesLevel(this.log, level) }
 
   #call (): unknown {
     this.#trace = this.#owner.traceOf(this)

@@ -11,6 +11,7 @@ import { dev, type DevFlags } from './commands/dev.ts'
 import { promote, reschedule, type RescheduleFlags } from './commands/due.ts'
 import { inspect, type InspectFlags } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
+import { logs, type LogsFlags } from './commands/logs.ts'
 import { changeMany, count, type FilterFlags, type ManyCommand, type ManyFlags } from './commands/many.ts'
 import { pause, type PauseFlags } from './commands/pause.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
@@ -164,6 +165,11 @@ queryCommand('status <id>', 'everything that is known about a task; of a flow it
   .option('--cursor <cursor>', 'continue with the members of a flow where the page before ended')
   .action((id: string, flags: ConnectFlags & StatusFlags) =>
     query(flags, connection => status(connection, id, flags)))
+
+queryCommand('logs <id>', 'what the handler of a task has logged, if the task is defined with keepLogs')
+  .addOption(queueOfTask())
+  .option('-f, --follow', 'print new lines until the task has ended')
+  .action((id: string, flags: ConnectFlags & LogsFlags) => query(flags, connection => logs(connection, id, flags)))
 
 queryCommand('cancel <id>', 'cancel a task: it never starts, or it is aborted if it is running, in whatever worker')
   .addOption(queueOfTask())

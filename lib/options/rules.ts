@@ -53,6 +53,7 @@ export const defineRules: Rules = {
     fix: 'For example error => error.code === "ECONNRESET".'
   },
   retryFor: integer(1, MAX_SPAN, 'of ms', 'For example 3600000, one hour.'),
+  keepLogs: integer(1_024, 1_048_576, 'of bytes', 'For example 65536.'),
   authorize,
   expose: {
     ok: value => Array.isArray(value) && value.every(part => part === 'data'),

@@ -158,6 +158,43 @@ export const eventsSchema = {
   }
 }
 
+const lineSchema = {
+  type: 'object',
+  properties: {
+    time: { type: 'string', format: 'date-time' },
+    level: { type: 'string' },
+    attempt: { type: 'integer', description: 'Number of the attempt that logged it' },
+    msg: { type: 'string' },
+    fields: { type: ['object', 'null'], additionalProperties: true, description: 'What was logged with the message' }
+  },
+  required: ['time', 'level', 'attempt', 'msg', 'fields']
+}
+
+const logs = {
+  type: 'object',
+  description: 'The newest lines, oldest first',
+  properties: {
+    lines: { type: 'array', items: lineSchema },
+    next: { type: 'integer', description: 'Pass it as "after" for the lines that come later' }
+  },
+  required: ['lines', 'next']
+}
+
+export const logsSchema = {
+  tags,
+  summary: 'What a task has logged',
+  description: 'Only of tasks that keep their logs. With "after" only what came since an earlier answer.',
+  params,
+  querystring: {
+    type: 'object',
+    properties: {
+      ...querystring.properties,
+      after: { type: 'integer', minimum: 0, description: 'The "next" of an earlier answer' }
+    }
+  },
+  response: { 200: logs, 404: notFound, 409: ambiguous, 503: unavailable }
+}
+
 export const cancelSchema = {
   tags,
   summary: 'Cancel a task',
@@ -195,11 +232,13 @@ export const eventsHeaders = {
   response: { 503: { 'retry-after': retryAfter } }
 }
 
+export const logsHeaders = { response: { 503: { 'retry-after': retryAfter } } }
+
 export const cancelHeaders = { response: { 503: { 'retry-after': retryAfter } } }
 
 const ours = new Set<unknown>([
-  params, querystring, streamSchema.content['text/event-stream'].schema,
-  ...[statusSchema, eventsSchema, cancelSchema].flatMap<object>(({ response }) => Object.values(response))
+  params, querystring, logsSchema.querystring, streamSchema.content['text/event-stream'].schema,
+  ...[statusSchema, eventsSchema, logsSchema, cancelSchema].flatMap<object>(({ response }) => Object.values(response))
 ])
 
 /** Whether a part of a route's schema is from here. */

@@ -10,6 +10,7 @@
 import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
 import type { QueueLanes } from './lane-contract.ts'
+import type { QueueLogs } from './log-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
 import type { QueueWalk, RawTask } from './walk-contract.ts'
@@ -74,8 +75,8 @@ export interface Settlement extends ClaimRef {
   lane?: string
   /** It keeps its slot while it waits for its next attempt. */
   keepsSlot?: boolean
-  /** It has tags. */
-  isTagged?: boolean
+  /** It has tags, or a log. */
+  hasExtras?: boolean
 }
 
 /**
@@ -166,12 +167,12 @@ export interface ProducerQueue {
    * @param after the record of the cancelled task, which stays for `ttl`
    */
   cancel (
-    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, isTagged?: boolean
+    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, hasExtras?: boolean
   ): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
   /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
-  remove (id: string, before?: string | Buffer, lane?: string, isTagged?: boolean): Promise<RemoveReply>
+  remove (id: string, before?: string | Buffer, lane?: string, hasExtras?: boolean): Promise<RemoveReply>
   /** Gives a task that waits for a time another one; null: now. False if it waits for none. */
   reschedule (id: string, due: number | null): Promise<boolean>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
@@ -249,6 +250,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly history: QueueHistory
   readonly lanes: QueueLanes
   readonly walk: QueueWalk
+  readonly logs: QueueLogs
 }
 
 /** A worker's connection to the store. */

@@ -46,6 +46,11 @@ export interface DefineOptions<
    */
   limit?: LimitOptions
   /**
+   * Keep the lines that the task logs with `task.log`: so many bytes of JSON, the newest. 1,024 to 1,048,576. They are
+   * shown to whoever may see the task: see docs/guides/monitoring.md. Default: none are kept.
+   */
+  keepLogs?: number
+  /**
    * How often tasks may start, over all workers: `{ max: 10, timeWindow: 1000 }`, or several. In no window of this
    * length more of them start. A task that waits for it spends no attempt. Default: no rate.
    */

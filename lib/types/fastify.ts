@@ -7,13 +7,12 @@ import type {
 } from 'fastify'
 import type {
   DataAgrees, HandlerData, HandlerPrevious, HandlerProgress, HandlerResult, KnownTypes, NamedData, NamedProgress,
-  NamedResult,
-  ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
+  NamedResult, ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
   AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, PurgeOptions, TaskSchemas, WhereOptions, WorkerOptions
 } from './options.ts'
-import type { FlowListOptions, ListOptions, TagListOptions } from './listing.ts'
+import type { FlowListOptions, ListOptions, LogsOptions, TagListOptions, TaskLogs } from './listing.ts'
 import type { DefineOptions } from './define.ts'
 import type { HistoryOptions, HistoryPoint } from './history.ts'
 import type { LimitChange, PauseTarget } from './limits.ts'
@@ -164,6 +163,11 @@ export interface FastifyTasks<
    * @throws FST_TASKS_ID_AMBIGUOUS, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_REDIS_UNAVAILABLE
    */
   retry (id: string, where?: WhereOptions): Promise<RetryOutcome>
+  /**
+   * What a task with `keepLogs` has logged so far. Null if there is no such task.
+   * @throws as `status`; FST_TASKS_*_OPTION_*
+   */
+  logs (id: string, options?: LogsOptions): Promise<TaskLogs | null>
   /**
    * Lists tasks of one state. Waiting and active tasks come oldest first, delayed and retrying tasks by the time at
    * which they are due, ended tasks newest first. The cost depends on the page, not on the length of the queue.

@@ -1,5 +1,5 @@
 /**
- * The options of `list`. docs/reference/options.md is generated from these comments.
+ * What is read of tasks: the options of `list`, and logs. docs/reference/options.md is generated from these comments.
  */
 import type { TaskState } from './record.ts'
 
@@ -33,3 +33,32 @@ export type FlowListOptions = Omit<ListOptions, 'state' | 'tag'> & ({ kind: 'flo
 
 /** Options of `fastify.tasks.list` for tasks with a tag, in any state or in one. */
 export type TagListOptions = Partial<ListOptions> & { tag: string }
+
+/** A line that a handler logged with `task.log`. */
+export interface TaskLogLine {
+  /** ISO 8601. */
+  time: string
+  /** `info`, `warn`, … */
+  level: string
+  /** The attempt that logged it: 1, 2, … */
+  attempt: number
+  msg: string
+  /** What was logged with the message. Null if there was nothing, and for a line of more than 8,192 characters. */
+  fields: Record<string, unknown> | null
+}
+
+/** What `fastify.tasks.logs(id)` and `GET /tasks/:id/logs` return. */
+export interface TaskLogs {
+  /** Oldest first. */
+  lines: TaskLogLine[]
+  /** Pass it as `after` for the lines that come later. */
+  next: number
+}
+
+/** Options of `fastify.tasks.logs`. */
+export interface LogsOptions {
+  /** As in `WhereOptions`. Default: all queues that are known here. */
+  queue?: string | undefined
+  /** Only lines that came after an earlier call: the `next` that it returned. Default 0: all lines. */
+  after?: number
+}

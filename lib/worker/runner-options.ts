@@ -10,12 +10,12 @@ import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { FlowEngine } from '../flows/engine.ts'
 import type { Templates } from '../flows/plan.ts'
 import type { Settings } from '../options.ts'
-import type { ConsumerQueue, ProducerQueue } from '../store/contract.ts'
+import type { ConsumerQueue, ProducerQueue, Queue } from '../store/contract.ts'
 import type { StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 
 export interface RunnerOptions {
-  queue: ConsumerQueue & Pick<ProducerQueue, 'readTask'>
+  queue: ConsumerQueue & Pick<ProducerQueue, 'readTask'> & Pick<Queue, 'logs'>
   definitions: ReadonlyMap<string, Definition>
   settings: Settings
   clock: StoreClock

@@ -15,11 +15,13 @@ import { templateOf } from '../flows/plan.ts'
 import { attemptEvent, watchAttempt } from './attempt-trace.ts'
 import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
+import { KeptLogs } from './kept-logs.ts'
 import * as errors from '../errors.ts'
 import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome } from './settlement-batcher.ts'
 import { solitude } from './solitude.ts'
 import { uptime } from '../timers.ts'
+import type { FastifyBaseLogger } from 'fastify'
 import type { AttemptEvent } from '../telemetry.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
@@ -49,9 +51,11 @@ export class Runner implements AttemptOwner {
   #waiters: Array<() => void> = []
   #order = 0
   #stopped = false
+  readonly #logs: KeptLogs
 
   constructor (options: RunnerOptions) {
     this.#options = options
+    this.#logs = new KeptLogs(options)
   }
 
   get slots (): number { return this.#slots }
@@ -152,6 +156,7 @@ export class Runner implements AttemptOwner {
     return new MemberContext(flows, member, signature => templateOf(templates, signature))
   }
 
+  keepLog (attempt: Attempt, log: FastifyBaseLogger): FastifyBaseLogger { return this.#logs.keep(attempt, log) }
   traceOf (traced: Attempt): AttemptEvent | null { return attemptEvent(this.#options, traced) }
   watch (attempt: Attempt): WatchedAttempt | null { return watchAttempt(this.#options, attempt) }
 
@@ -171,6 +176,7 @@ export class Runner implements AttemptOwner {
     this.#undecided--
     if (result.kind === 'released') this.#onReleased(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
+    this.#logs.flush(attempt)
     const settlement = settlements.settleResult(task, result)
     if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
     else logResult(attempt, result, settlement)

@@ -92,6 +92,7 @@ export const define: Table = {
     fix: '(request, record)'
   },
   ...Object.fromEntries(HOOK_NAMES.map(name => [name, hooks])),
+  keepLogs: whole(1_024, 1_048_576, '65536'),
   expose: {
     good: [[], ['data']],
     bad: [['data', '"data"'], [['result'], '["result"]'], [null, 'null'], [{}, '{}']],
@@ -131,6 +132,13 @@ export const schema: Table = { data: anySchema, result: anySchema, progress: any
 export const enqueue: Table = {
   ...ofEveryTask,
   queue: named('"mail"'),
+  tags: {
+    good: [[], ['a'], ['tenant:42', '~!', long.slice(1)], Array(10).fill('a')],
+    bad: [['a', '"a"'], [[''], 'array'], [['a b'], 'array'], [['é'], 'array'], [[1], 'array'], [[long], 'array'],
+      [Array(11).fill('a'), 'array'], [null, 'null']],
+    expected: 'up to 10 strings',
+    fix: 'tenant:42'
+  },
   delay: whole(0, CENTURIES, 'delayUntil'),
   delayUntil: {
     good: [new Date(), Date.now() - DAY, Date.now() + DAY],

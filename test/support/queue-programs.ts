@@ -136,7 +136,7 @@ export const calls = {
     side.queue.settle(batch.map(({ span, ...settled }) => {
       const { id, outcome } = settled
       const record = text(id, outcome === 'retry' ? 'retrying' : outcome)
-      return { ...settled, text: record, ms: SPANS[span](id), isTagged: true }
+      return { ...settled, text: record, ms: SPANS[span](id), hasExtras: true }
     }))),
 
   renew: call('renew', (side, worker: string) => side.queue.renew(worker, 1).then(({ cancels }) => cancels)),
@@ -200,6 +200,9 @@ export const calls = {
     return source === 'active' ? [...new Set(ids)].sort() : ids
   }),
 
+  appendLog: call('append to a log', (side, { id, maxBytes }: { id: string, maxBytes: number }) =>
+    side.queue.logs.append(id, 'ä line', maxBytes)),
+
   removeAsRead: call('remove as read', async (side, { id, stale }: { id: string, stale: boolean }) =>
     side.queue.remove(id, (await before(side, id, stale)).raw, undefined, true)),
 
@@ -245,6 +248,7 @@ export const programs = fc.array(fc.oneof(
   limit.map(calls.workers),
   { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
   fc.record({ id, stale }).map(calls.retry),
+  { weight: 2, arbitrary: fc.record({ id, maxBytes: fc.constantFrom(1, 7, 20, 1_000) }).map(calls.appendLog) },
   id.map(calls.remove),
   { weight: 2, arbitrary: fc.record({ id, now: fc.boolean() }).map(calls.reschedule) },
   fc.record({ id, stale }).map(calls.removeAsRead),
@@ -265,6 +269,13 @@ const cancelA = calls.cancel({ id: 'a', span: 'long' })
 
 /** Programs that chance finds too seldom. */
 export const knownPrograms: Call[][] = [
+  // Of tasks with one id in one call the first is stored, with its tags. What is removed has none.
+  [
+    calls.addMany([{ id: 'a' }, { id: 'a', tags: ['t'] }, { id: 'b', tags: ['t', '~'] }, { id: 'b', tags: ['t!'] }]),
+    calls.appendLog({ id: 'b', maxBytes: 20 }), calls.appendLog({ id: 'b', maxBytes: 20 }), calls.remove('b'),
+    calls.add({ id: 'b', tags: ['t!'] }), calls.appendLog({ id: 'b', maxBytes: 20 }),
+    calls.purge({ limit: 9, retrying: false, after: null }), calls.add({ id: 'b' })
+  ],
   // A cancel is requested while a task runs: no retry, no release. The next task of that id knows nothing of it.
   [
     calls.watch(['a']), calls.add(a), claimOne, cancelA, calls.checkClaims([a]), settleA('retry'),
@@ -372,6 +383,7 @@ export async function observe (side: QueueUnderTest): Promise<unknown> {
     return { ...read, raw: String(read.raw), live, ...times }
   }))
   const tagged = await Promise.all(['t', 't!', '~', 'tenant:42'].map(tag => taggedIn(side, tag)))
+  const logs = await Promise.all(IDS.flatMap(id => [0, 2].map(from => side.queue.logs.read(id, from))))
   const { queue } = side
   const [counts, workers, measured] = await Promise.all([queue.counts(), queue.workers(100), queue.measure(100)])
   const { now, ...measure } = measured
@@ -379,5 +391,5 @@ export async function observe (side: QueueUnderTest): Promise<unknown> {
   const ticks = measure.ticks.map(tick => ({ ...tick, due: side.about(tick.due) }))
     .toSorted((one, other) => one.id < other.id ? -1 : 1)
   const heard = await side.messages()
-  return { counts, workers, measure: { ...measure, ticks, now: side.about(now) }, pages, records, tagged, heard }
+  return { counts, workers, measure: { ...measure, ticks, now: side.about(now) }, pages, records, tagged, logs, heard }
 }

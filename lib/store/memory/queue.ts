@@ -21,7 +21,7 @@ import { MemorySchedules } from './schedules.ts'
 import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
-import { TaggedRecords } from './tagged-records.ts'
+import { Records } from './records.ts'
 import { TaskLists } from './task-lists.ts'
 import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
@@ -29,12 +29,13 @@ import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
   Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
 } from '../contract.ts'
+import type { QueueLogs } from '../log-contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
 export class MemoryQueue implements Queue {
   readonly name: string
   readonly #host: MemoryQueueHost
-  readonly #records = new TaggedRecords()
+  readonly #records = new Records()
   readonly #lists = new TaskLists()
   readonly #claims = new Claims()
   readonly #workers = new WorkerReports()
@@ -72,6 +73,7 @@ export class MemoryQueue implements Queue {
 
   over (): this { return this }
   get upkeep (): null { return null }
+  get logs (): QueueLogs { return this.#records }
   async close (): Promise<void> {}
   // For the store
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 && this.flows.idle }

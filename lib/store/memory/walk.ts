@@ -4,13 +4,13 @@
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import type { SortedIds } from './sorted-ids.ts'
-import type { TaggedRecords } from './tagged-records.ts'
+import type { Records } from './records.ts'
 import type { TaskLists } from './task-lists.ts'
 import type { ProducerQueue, RawTask } from '../contract.ts'
 import type { QueueWalk, WalkPage, WalkSource } from '../walk-contract.ts'
 
 export interface WalkParts {
-  records: TaggedRecords
+  records: Records
   lists: TaskLists
   /** The ids of active tasks. */
   active: () => string[]

@@ -10,7 +10,7 @@ import BeeQueue from 'bee-queue'
 import { endOfBatch } from '../batches.ts'
 import { addArguments } from './codec.ts'
 import { runScript } from './run-script.ts'
-import { entriesOf, tagged } from './tags.ts'
+import { entriesOf, withExtras } from './extras.ts'
 import { isFirstOfTick } from './tick.ts'
 import type { QueueKeys } from './keys.ts'
 import type { RedisClient } from './connection.ts'
@@ -77,7 +77,7 @@ class Adapter extends EventEmitter {
   async add (jobs: NewJob[]): Promise<boolean[]> {
     if (jobs.length === 0) return []
     const args = addArguments(this.#keys.earlierDelayed, jobs)
-    const call = tagged(this.#keys, 'add', this.#keys.of('add'), args, entriesOf(jobs))
+    const call = withExtras(this.#keys, 'add', this.#keys.of('add'), args, entriesOf(jobs))
     const codes: number[] = await runScript(this.#client, ...call)
     return codes.map(code => code === 1)
   }

@@ -10,6 +10,7 @@ export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'closed' | 'crowded' | 'delayed' | 'failed' | 'floors' |
   'flowList' | 'flows' | 'flowsDone' | 'gated' | 'handoff' |
   'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
+  'logged' | 'logs' |
   'parked' | 'paused' | 'progress' |
   'returning' | 'schedules' | 'scheduleStates' |
   'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' |
@@ -34,8 +35,8 @@ const ABOUT_AN_ID: Key[] = [
 /** The keys of limits: see lane.lua. */
 const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed', 'crowded']
 
-/** The index of tags: see untag.lua. */
-const TAGS: Key[] = ['tags', 'tagged']
+/** What is stored of a task beside its record and its state: see forget.lua. */
+const EXTRAS: Key[] = ['tags', 'tagged', 'logs', 'logged']
 
 /** The keys of by-state.lua. */
 const COUNTED: Key[] = [
@@ -48,6 +49,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', 'laned'],
   'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE],
   admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE],
+  'append-log': ['jobs', 'logs', 'logged'],
   'agree-stall-interval': ['stallInterval'],
   cancel: [
     'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE
@@ -66,7 +68,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'is-unfinished': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
-  'keep-members': ['jobs', ...ABOUT_AN_ID, ...TAGS],
+  'keep-members': ['jobs', ...ABOUT_AN_ID, ...EXTRAS],
   'lanes-due': ['lanes'],
   measure: [...COUNTED, 'workers', 'jobs', 'ticks'],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
@@ -74,10 +76,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   pause: ['paused', 'waiting', 'parked', 'handoff', 'watched'],
   prune: [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
-    'flowList', ...TAGS
+    'flowList', ...EXTRAS
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...TAGS],
-  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...TAGS],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS],
+  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...EXTRAS],
   'queue-due': [
     'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed'
   ],
@@ -113,7 +115,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'update-progress': ['claims', 'progress', 'watched'],
   'walk-active': ['claims', 'active'],
   watch: ['watched'],
-  'with-tags': ['jobs', ...TAGS],
+  'with-extras': ['jobs', ...EXTRAS],
   workers: ['workers', 'workerInfo']
 }
 
@@ -192,6 +194,8 @@ export class QueueKeys {
   }
 
   get lanes (): string { return this.#key('lanes') }
+  get logs (): string { return this.#key('logs') }
+  get logged (): string { return this.#key('logged') }
   get tags (): string { return this.#key('tags') }
   get limits (): string { return this.#key('limits') }
   get flowList (): string { return this.#key('flowList') }

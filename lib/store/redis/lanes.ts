@@ -4,7 +4,7 @@
  */
 import { toWorkers } from './codec.ts'
 import { runQueueScript, runScript, type ScriptArgument } from './run-script.ts'
-import { entriesOf, tagged, type TagEntries } from './tags.ts'
+import { entriesOf, withExtras, type ExtraEntries } from './extras.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
 import { appTime } from '../../timers.ts'
@@ -45,9 +45,9 @@ export class RedisLanes implements QueueLanes {
   }
 
   run (
-    name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[], entries: TagEntries = []
+    name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[], entries: ExtraEntries = []
   ): Promise<any> {
-    return runScript(this.#client, ...tagged(this.#keys, name, this.#keys.withLanes(name, lanes), args, entries))
+    return runScript(this.#client, ...withExtras(this.#keys, name, this.#keys.withLanes(name, lanes), args, entries))
   }
 
   /** Stores tasks with a limit in one step. For each: false if its id is taken. */

@@ -554,6 +554,21 @@ return #moved`,
 if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', KEYS[1]) > 0 then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 2 * ARGV[1])
 return ARGV[1]`,
+  'append-log': String.raw`if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+local id, most = ARGV[1], tonumber(ARGV[2])
+local first, last, bytes = string.match(redis.call('HGET', KEYS[3], id) or '', '^(%d+) (%d+) (%d+)$')
+first, last, bytes = tonumber(first or 0), tonumber(last or 0), tonumber(bytes or 0)
+redis.call('HSET', KEYS[2], id .. ' ' .. last, ARGV[3])
+last, bytes = last + 1, bytes + #ARGV[3]
+local dropped = {}
+while first < last - 1 and (bytes > most or last - first > 500) do
+  local field = id .. ' ' .. first
+  bytes, first = bytes - redis.call('HSTRLEN', KEYS[2], field), first + 1
+  dropped[#dropped + 1] = field
+end
+redis.call('HSET', KEYS[3], id, string.format('%.0f %.0f %.0f', first, last, bytes))
+if #dropped > 0 then redis.call('HDEL', KEYS[2], unpack(dropped)) end
+return 1`,
   'cancel': String.raw`local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
@@ -1575,8 +1590,7 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function untag(tags, tagged, ids)
-  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+local function forget_tags(tags, tagged, ids)
   local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
   for i, id in ipairs(ids) do
     if entries[i] then
@@ -1588,11 +1602,25 @@ local function untag(tags, tagged, ids)
       end
     end
   end
-  if #known == 0 then return end
   for from = 1, #members, 1000 do
     redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
   end
-  redis.call('HDEL', tagged, unpack(known))
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
 end
 local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
@@ -1617,7 +1645,7 @@ for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)
 if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
-  untag(KEYS[13], KEYS[14], gone)
+  forget(13, gone)
 end`,
   'lanes-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -1825,8 +1853,7 @@ redis.call('HSET', KEYS[1], id, entry)
 return entry`,
   'prune': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function untag(tags, tagged, ids)
-  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+local function forget_tags(tags, tagged, ids)
   local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
   for i, id in ipairs(ids) do
     if entries[i] then
@@ -1838,11 +1865,25 @@ local function untag(tags, tagged, ids)
       end
     end
   end
-  if #known == 0 then return end
   for from = 1, #members, 1000 do
     redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
   end
-  redis.call('HDEL', tagged, unpack(known))
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
 end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
@@ -1871,7 +1912,7 @@ for i = 4, 7 do
   end
   if #looked_at > 0 then redis.call('ZREM', KEYS[i], unpack(looked_at)) end
   if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
-  untag(KEYS[10], KEYS[11], ended)
+  forget(10, ended)
   removed = removed + #looked_at
 end
 local flows = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, ARGV[1])
@@ -1880,16 +1921,21 @@ if #flows > 0 then
   redis.call('ZREM', KEYS[9], unpack(flows))
   redis.call('HDEL', KEYS[1], unpack(flows))
 end
-local cursor = '0'
-if redis.call('EXISTS', KEYS[11]) == 1 then
-  local page, gone = redis.call('HSCAN', KEYS[11], ARGV[2], 'COUNT', 200), {}
+local function sweep(key, cursor)
+  local page, gone = redis.call('HSCAN', key, cursor, 'COUNT', 200), {}
   for i = 1, #page[2], 2 do
     if redis.call('HEXISTS', KEYS[1], page[2][i]) == 0 then gone[#gone + 1] = page[2][i] end
   end
-  untag(KEYS[10], KEYS[11], gone)
-  cursor, removed = page[1], removed + #gone
+  forget(10, gone)
+  removed = removed + #gone
+  return page[1]
 end
-return { removed + #flows, cursor }`,
+local cursors = '0 0'
+if redis.call('EXISTS', KEYS[11], KEYS[13]) > 0 then
+  local ofTags, ofLogs = string.match(ARGV[2], '^(%d+) (%d+)$')
+  cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs)
+end
+return { removed + #flows, cursors }`,
   'purge': String.raw`local function enter(waiting, ids)
   local length
   for from = 1, #ids, 1000 do
@@ -1934,8 +1980,7 @@ local function member_in(id, record)
   local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
-local function untag(tags, tagged, ids)
-  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+local function forget_tags(tags, tagged, ids)
   local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
   for i, id in ipairs(ids) do
     if entries[i] then
@@ -1947,11 +1992,25 @@ local function untag(tags, tagged, ids)
       end
     end
   end
-  if #known == 0 then return end
   for from = 1, #members, 1000 do
     redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
   end
-  redis.call('HDEL', tagged, unpack(known))
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
 end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, bytes, members = {}, 0, {}
@@ -2013,7 +2072,7 @@ end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
 if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
-untag(KEYS[18], KEYS[19], gone)
+forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left, before, more, unpack(members) }`,
   'purge-gated': String.raw`local function leave(first, ids)
@@ -2035,8 +2094,7 @@ local function member_in(id, record)
   local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
-local function untag(tags, tagged, ids)
-  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+local function forget_tags(tags, tagged, ids)
   local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
   for i, id in ipairs(ids) do
     if entries[i] then
@@ -2048,11 +2106,25 @@ local function untag(tags, tagged, ids)
       end
     end
   end
-  if #known == 0 then return end
   for from = 1, #members, 1000 do
     redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
   end
-  redis.call('HDEL', tagged, unpack(known))
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
 end
 local limit, kept, gone, members, bytes = tonumber(ARGV[1]), tonumber(ARGV[3]), {}, {}, 0
 local ids = limit > 0 and redis.call('ZRANGE', KEYS[2], kept, kept + limit - 1) or {}
@@ -2075,7 +2147,7 @@ if #gone > 0 then
   redis.call('ZREM', KEYS[2], unpack(gone))
 end
 leave(3, gone)
-untag(KEYS[14], KEYS[15], gone)
+forget(14, gone)
 return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -3943,8 +4015,7 @@ if redis.call('ZCARD', KEYS[1]) < 5000 then
 else
   redis.call('PERSIST', KEYS[1])
 end`,
-  'with-tags': String.raw`local function untag(tags, tagged, ids)
-  if #ids == 0 or redis.call('EXISTS', tagged) == 0 then return end
+  'with-extras': String.raw`local function forget_tags(tags, tagged, ids)
   local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
   for i, id in ipairs(ids) do
     if entries[i] then
@@ -3956,22 +4027,36 @@ end`,
       end
     end
   end
-  if #known == 0 then return end
   for from = 1, #members, 1000 do
     redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
   end
-  redis.call('HDEL', tagged, unpack(known))
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
 end
 local function run (KEYS, ARGV)
   return SCRIPT
 end
 local count, existed, keys, args = tonumber(ARGV[1]), {}, {}, {}
 for i = 2, 2 * count, 2 do existed[ARGV[i]] = redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 end
-for i = 4, #KEYS do keys[i - 3] = KEYS[i] end
+for i = 6, #KEYS do keys[i - 5] = KEYS[i] end
 for i = 2 * count + 2, #ARGV do args[i - 2 * count - 1] = ARGV[i] end
 local reply = run(keys, args)
 local function put(id, entry)
-  untag(KEYS[2], KEYS[3], { id })
+  forget(2, { id })
   redis.call('HSET', KEYS[3], id, entry)
   local time
   for word in string.gmatch(entry, '%S+') do
@@ -3989,7 +4074,7 @@ for i = 2, 2 * count, 2 do
   end
   existed[id] = true
 end
-untag(KEYS[2], KEYS[3], gone)
+forget(2, gone)
 return reply`,
   'workers': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

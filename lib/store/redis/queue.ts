@@ -14,8 +14,9 @@ import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
+import { RedisLogs } from './logs.ts'
 import { RedisSchedules } from './schedules.ts'
-import type { TagEntries } from './tags.ts'
+import type { ExtraEntries } from './extras.ts'
 import { isTerminal } from '../../records/task-record.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import { RedisWalk, type WalkParts } from './walk.ts'
@@ -30,9 +31,9 @@ import type { QueueCounts, TaskState } from '../../types.ts'
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 
-/** A task with tags that is removed when it has ended. */
-const gone = ({ id, isTagged, ms, outcome }: Settlement): TagEntries =>
-  isTagged && ms! <= 0 && isTerminal(outcome) ? [id, ''] : []
+/** A task with tags, or a log, that is removed when it has ended. */
+const gone = ({ id, hasExtras, ms, outcome }: Settlement): ExtraEntries =>
+  hasExtras && ms! <= 0 && isTerminal(outcome) ? [id, ''] : []
 
 const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
 
@@ -44,6 +45,7 @@ export class RedisQueue implements Queue {
   readonly history: RedisHistory
   readonly lanes: RedisLanes
   readonly walk: RedisWalk
+  readonly logs: RedisLogs
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -57,6 +59,7 @@ export class RedisQueue implements Queue {
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
+    this.logs = new RedisLogs(client, this.#keys)
     const pageOfWaiting: WalkParts['pageOfWaiting'] = (limit, after) => this.pageOf('waiting', limit, after)
     this.walk = new RedisWalk({ client, keys: this.#keys, pageOfWaiting })
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
@@ -77,7 +80,7 @@ export class RedisQueue implements Queue {
   }
 
   /** Many tasks may be changed in one tick. */
-  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string, entries?: TagEntries): Promise<any> {
+  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string, entries?: ExtraEntries): Promise<any> {
     return corkForTick(this.#client, () => this.lanes.run(name, given(lane), args, entries))
   }
 
@@ -105,9 +108,9 @@ export class RedisQueue implements Queue {
   }
 
   cancel (
-    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, isTagged = false
+    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, hasExtras = false
   ): Promise<CancelReply> {
-    const entries = isTagged && ttl <= 0 ? [id, ''] : []
+    const entries = hasExtras && ttl <= 0 ? [id, ''] : []
     return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane, entries)
   }
 
@@ -115,8 +118,8 @@ export class RedisQueue implements Queue {
     return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
   }
 
-  remove (id: string, before: string | Buffer = '', lane?: string, isTagged = false): Promise<RemoveReply> {
-    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane, isTagged ? [id, ''] : [])
+  remove (id: string, before: string | Buffer = '', lane?: string, hasExtras = false): Promise<RemoveReply> {
+    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane, hasExtras ? [id, ''] : [])
   }
 
   async reschedule (id: string, due: number | null): Promise<boolean> {
@@ -214,7 +217,7 @@ export class RedisQueue implements Queue {
     if (batch.length === 0) return []
     const numbers = new LaneNumbers()
     const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
-    const entries = batch.some(({ isTagged }) => isTagged) ? batch.flatMap(gone) : []
+    const entries = batch.some(({ hasExtras }) => hasExtras) ? batch.flatMap(gone) : []
     const isPlain = entries.length === 0 && batch.every(({ lane }) => lane === undefined)
     const codes = isPlain ? this.#run('settle', args) : this.lanes.run('settle', numbers.lanes, args, entries)
     return toClaimStatuses(await codes)

@@ -2,7 +2,7 @@
  * Schedules in Redis: those of one queue, and the key that says in which queue each of them is.
  */
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
-import { entryOf, tagged } from './tags.ts'
+import { entryOf, withExtras } from './extras.ts'
 import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
 import type { RedisClient } from './connection.ts'
 import type {
@@ -81,7 +81,7 @@ export class RedisSchedules implements QueueSchedules {
       delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0, tick.lane ?? ''
     ]
     const entries = tick.tags ? entryOf(taskId, tick.tags) : []
-    return runScript(this.#client, ...tagged(this.#keys, 'tick', this.#keys.of('tick'), args, entries))
+    return runScript(this.#client, ...withExtras(this.#keys, 'tick', this.#keys.of('tick'), args, entries))
   }
 }
 

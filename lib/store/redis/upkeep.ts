@@ -13,8 +13,8 @@ export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #lanes: RedisLanes
-  /** Where the next look at the index of tags begins. */
-  #tagCursor = '0'
+  /** Where the next look for what removed tasks have left begins. */
+  #cursors = '0 0'
 
   constructor (client: RedisClient, keys: QueueKeys, lanes: RedisLanes) {
     this.#client = client
@@ -57,8 +57,8 @@ export class RedisUpkeep implements QueueUpkeep {
   sweepLanes (): Promise<void> { return this.#lanes.sweepDue() }
 
   async prune (limit: number): Promise<number> {
-    const [removed, cursor] = await runQueueScript(this.#client, this.#keys, 'prune', [limit, this.#tagCursor])
-    this.#tagCursor = cursor
+    const [removed, cursors] = await runQueueScript(this.#client, this.#keys, 'prune', [limit, this.#cursors])
+    this.#cursors = cursors
     return removed
   }
 
