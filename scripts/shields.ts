@@ -33,6 +33,28 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Fair shares
+  {
+    against: 'a key with many tasks holds up a newcomer by as many as its limit',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end',
+    without: '',
+    test: 'store/queue-shares'
+  },
+  {
+    against: 'workers have nothing to do, although a key has more tasks than its share',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: ', math.ceil(capacity / 2) - redis.call(\'LLEN\', door)',
+    without: '',
+    test: 'store/queue-shares'
+  },
+  {
+    against: 'each key has the share of one that is alone: the first ones have all turns',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'redis.call(\'SADD\', gate.crowded, name)',
+    without: '',
+    test: 'store/queue-shares'
+  },
   // Rates
   {
     against: 'a task that starts is forgotten at once: tasks start as quickly as they can',
