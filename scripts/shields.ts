@@ -57,6 +57,13 @@ const shields: Shield[] = [
   },
   // Rates
   {
+    against: 'the status of a task that waits for its rate is an error over HTTP',
+    file: 'routes/schemas.js',
+    shield: ', \'rate\']',
+    without: ']',
+    test: 'limits/rate'
+  },
+  {
     against: 'a task that starts is forgotten at once: tasks start as quickly as they can',
     file: 'store/redis/lua/start.lua',
     shield: 'add_starts(starts, math.ceil(rate[1] / TIMES), count)',

@@ -37,8 +37,8 @@ const flowSchema = {
 const blockedSchema = {
   type: 'object',
   properties: {
-    kind: { type: 'string', enum: ['pause', 'limit'] },
-    key: { ...textOrNull, description: 'Key of the limit; null for a pause' },
+    kind: { type: 'string', enum: ['pause', 'limit', 'rate'] },
+    key: { ...textOrNull, description: 'Key of the limit or rate; null for a pause' },
     text: { type: 'string', description: 'For people' }
   },
   required: ['kind', 'key', 'text']

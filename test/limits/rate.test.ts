@@ -90,6 +90,8 @@ t.test('setLimit changes rates at run time', async t => {
   const handles = await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
   await until('one ran', () => ran === 1)
   t.match(await handles[4]!.status(), { blockedBy: { text: /^rate of task "x", 1 in 3600000 ms, next at / } })
+  const shown = await app.inject(`/tasks/${handles[4]!.id}`)
+  t.match(shown.json(), { state: 'waiting', blockedBy: { kind: 'rate', key: '' } }, 'over HTTP too')
   await app.tasks.setLimit('x', { rate: { max: 3, timeWindow: 3_600_000 } })
   await until('three ran', () => ran === 3)
   await app.tasks.setLimit('x', { rate: [] })
