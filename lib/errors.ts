@@ -3,7 +3,7 @@
  * and how to correct it. docs/reference/errors.md is generated from here, with the comments as titles.
  */
 import { describeValue } from './describe.ts'
-import type { SnoozeOptions } from './types.ts'
+import type { RateLimitedOptions, SnoozeOptions } from './types.ts'
 import fastifyError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
 
 /** The arguments of a constructor fill the places of the message. A last argument `{ cause }` is the cause. */
@@ -63,12 +63,15 @@ export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID',
 export const TaskIdTaken = createError('FST_TASKS_ID_TAKEN',
   'The id "%s" belongs to another task. Choose another id for task "%s"', 409)
 export const LimitQueue = createError('FST_TASKS_LIMIT_QUEUE',
-  'Task "%s" has a limit, which holds in its own queue "%s": it cannot be enqueued to queue "%s". Leave out queue', 400)
+  'Task "%s" has a limit or a rate, which holds in its own queue "%s": it cannot be enqueued to queue "%s". ' +
+  'Leave out queue', 400)
 export const LimitKeyInvalid = createError('FST_TASKS_LIMIT_KEY_INVALID',
-  'The key of the limit of task "%s" must be a string of at most 100 characters, got %s. ' +
+  'The key of the limit or rate of task "%s" must be a string of at most 100 characters, got %s. ' +
   'For example limit: { max: 2, key: data => String(data.tenant) }', 400)
 export const LimitUnknown = createError('FST_TASKS_LIMIT_UNKNOWN',
-  'Task "%s" is defined without a limit here. Define it with one: limit: { max: 2 }', 500)
+  'Task "%s" is defined without a limit or a rate here. Define it with one: limit: { max: 2 }', 500)
+export const LimitKeysDiffer = createError('FST_TASKS_LIMIT_KEYS_DIFFER',
+  'The limit and the rates of task "%s" must have the same key, got %s and %s. Give them the same function', 400)
 export const TaskIdAmbiguous = createError('FST_TASKS_ID_AMBIGUOUS',
   'The id "%s" belongs to a task in each of several queues: %s. Say which: { queue: "%s" }, over HTTP ?queue=%s', 409)
 export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN',
@@ -243,6 +246,27 @@ export class Snooze extends SnoozeBase {
     const wait = until ?? delay
     if (!(Number(wait) >= 0) || (delay !== undefined && until)) throw new SnoozeInvalid(describeValue(options))
     this.retryAfter = wait!
+  }
+}
+
+export const RateLimitedInvalid = createError('FST_TASKS_RATE_LIMITED_INVALID',
+  'RateLimited needs retryAfter, ms or a Date, and takes the scope "key", but got %s. ' +
+  'For example new RateLimited({ retryAfter: 30000 })', 500)
+const RateLimitedBase = createError('FST_TASKS_RATE_LIMITED',
+  'The tasks of this key wait', 500)
+
+/** A handler throws it if a service behind refused it: all tasks of its key wait. No attempt is spent. */
+export class RateLimited extends RateLimitedBase {
+  /** What is read of it, also in another thread: ms, or a Date. */
+  readonly retryAfter: number | Date
+
+  constructor (options: RateLimitedOptions = { retryAfter: 1_000 }) {
+    super()
+    const { retryAfter, scope = 'key' } = options ?? {}
+    if (retryAfter === undefined || !(Number(retryAfter) >= 0) || scope !== 'key') {
+      throw new RateLimitedInvalid(describeValue(options))
+    }
+    this.retryAfter = retryAfter
   }
 }
 

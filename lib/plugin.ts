@@ -199,10 +199,11 @@ const plugin = fp(fastifyTasks as FastifyPluginAsync<TasksOptions>, { fastify: '
 const shapes = { chain, group, chord, flow }
 
 /** `require('fastify-tasks')` returns this. It sees no named exports: what CommonJS users need is a property. */
-const tasks = Object.assign(plugin, { Unrecoverable: errors.Unrecoverable, Snooze: errors.Snooze, errors, ...shapes })
+const thrown = { Unrecoverable: errors.Unrecoverable, Snooze: errors.Snooze, RateLimited: errors.RateLimited }
+const tasks = Object.assign(plugin, { ...thrown, errors, ...shapes })
 
 export default tasks
 export { tasks, tasks as fastifyTasks, errors, tasks as 'module.exports' }
 export { chain, chord, flow, group } from './flows/shapes.ts'
-export const { Unrecoverable, Snooze } = errors
+export const { Unrecoverable, Snooze, RateLimited } = errors
 export type * from './types.ts'

@@ -48,6 +48,84 @@ const shields: Shield[] = [
     without: '',
     test: 'cli/dev-page'
   },
+  // Rates
+  {
+    against: 'a task that starts is forgotten at once: tasks start as quickly as they can',
+    file: 'store/redis/lua/start.lua',
+    shield: 'add_starts(starts, math.ceil(rate[1] / TIMES), count)',
+    without: '',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'queued tasks have no token: without workers they pile up, and all start in one window',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'redis.call(\'SADD\', lane.tokens, unpack(ids))',
+    without: '',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'the start of a task that ended before its worker told of it is not counted',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if #rates > 0 and change.ran then spend(lane, rates, change.ran) end',
+    without: '',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'a start that is told twice counts twice',
+    file: 'store/redis/lua/start.lua',
+    shield: 'if not seen[page[i]] then count = count + has_token end',
+    without: 'count = count + has_token',
+    test: 'store/rates-program'
+  },
+  {
+    against: 'a retry at once starts without a token',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'or (repeats and not waits and change.has_rate)',
+    without: '',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'a task of a dead worker starts again without a token',
+    file: 'store/redis/lua/sweep.lua',
+    shield: 'if redis.call(\'HEXISTS\', KEYS[24], id) == 1 then',
+    without: 'if false then',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'a lane with a rate goes on only at the look that comes every five seconds',
+    file: 'store/redis/lua/queue-due.lua',
+    shield: 'gated[#gated + 1], gated[#gated + 2] = \'\', lane',
+    without: '',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'after RateLimited the other tasks of the key go on',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if is_closed then free = 0 end',
+    without: '',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'a high rate fills Redis: each start is remembered',
+    file: 'store/redis/lua/start.lua',
+    shield: 'local TIMES = 256',
+    without: 'local TIMES = 1e9',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'a shutdown gives back what has started: it starts again without a token',
+    file: 'worker/runner.js',
+    shield: 'if (rated)',
+    without: 'if (false)',
+    test: 'limits/rate'
+  },
+  {
+    against: 'in memory the clock never comes to the time of a rate',
+    file: 'store/memory/queue.js',
+    shield: 'this.lanes.onClockMoved()',
+    without: '',
+    test: 'store/rates-program'
+  },
   // Tags: what outlives its task
   ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({
     against: 'what is removed by its bare id stays in the index of tags',
@@ -123,15 +201,15 @@ const shields: Shield[] = [
   {
     against: 'a task waits for the slot that it has itself: its lane stands still for ever',
     file: 'store/redis/lua/retry.lua',
-    shield: '{ id }, { id })',
-    without: '{ id }, {})',
+    shield: 'gone = { id }, ran = { id } }',
+    without: '}',
     test: 'store/queue-lanes'
   },
   {
     against: 'the same, for an id of an own choice that is used again',
     file: 'store/redis/lua/add-gated.lua',
-    shield: 'ARGV[2] == \'1\' and ids or {}',
-    without: '{}',
+    shield: 'local gone = ARGV[2] == \'1\' and ids or nil',
+    without: 'local gone',
     test: 'store/queue-lanes'
   },
   {
@@ -172,7 +250,7 @@ const shields: Shield[] = [
   {
     against: 'tasks in order run side by side after a change of their limit',
     file: 'limits/set-limit.js',
-    shield: 'options.limit.ordered && ',
+    shield: 'options.limit?.ordered && ',
     without: 'false && ',
     test: 'limits/limit'
   },
@@ -180,7 +258,7 @@ const shields: Shield[] = [
   {
     against: 'a slot stays taken after its task has ended',
     file: 'store/redis/lua/settle.lua',
-    shield: 'if #gone > 0 then used = used - free_slots(slots, gone) end',
+    shield: 'if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end',
     without: '',
     test: 'store/queue-lanes'
   },
@@ -2289,8 +2367,8 @@ const shields: Shield[] = [
   {
     against: 'a task that a handler puts off has spent an attempt',
     file: 'attempt/attempt-result.js',
-    shield: "if (failure.error.code === 'FST_TASKS_SNOOZED')",
-    without: 'if (false)',
+    shield: "failure.error.code !== 'FST_TASKS_SNOOZED'",
+    without: 'true',
     test: 'tasks/due'
   },
   {

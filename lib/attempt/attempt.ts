@@ -12,7 +12,7 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
 import { AttemptHooks } from './attempt-hooks.ts'
 import { attemptLog, writesLevel } from './attempt-log.ts'
-import { errorOf, failed, outcomeOf, tellEnd, type AttemptResult } from './attempt-result.ts'
+import { errorOf, failed, isPutOff, outcomeOf, tellEnd, type AttemptResult } from './attempt-result.ts'
 import { serializeResult } from './serialize.ts'
 import { NOTHING_REPORTED, StateReports, type StateReport } from './state-reports.ts'
 import { withRetryRules } from './retry-rules.ts'
@@ -245,7 +245,7 @@ export class Attempt implements ThreadableAttempt {
 
   #resultOf (returned: Returned): AttemptResult {
     if ('thrown' in returned) return failed(returned.thrown)
-    if (returned.value instanceof errors.Snooze) return failed(returned.value)
+    if (isPutOff(returned.value)) return failed(returned.value)
     try {
       const { result } = this.definition.schemas()
       return { kind: 'succeeded', json: serializeResult(returned.value, result, this.task.settings.maxResultSize) }

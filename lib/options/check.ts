@@ -9,7 +9,7 @@ import {
 } from './defaults.ts'
 import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { check, passes, type ToError } from './check-rules.ts'
-import { checkLimit } from './limits.ts'
+import { checkLimits } from './limits.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
@@ -178,7 +178,7 @@ export function checkDefine (task: unknown, options: DefineOptions, { backoffStr
   if (!isObject(options)) throw taskOptionError(task)('options', defineRule, options)
   const toError = taskOptionError(task)
   check(options, defineRules, `define("${task}", options)`, toError)
-  if (options.limit) checkLimit(options.limit, below('limit', toError))
+  checkLimits(options, below('limit', toError), below('rate', toError))
   if (options.schema) check(options.schema as object, schemaRules, 'schema', below('schema', toError))
   if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)
 }

@@ -66,6 +66,11 @@ export const defineRules: Rules = {
     fix: 'For example new URL("./resize.js", import.meta.url).'
   },
   limit: object('For example { max: 2, key: data => data.tenant }.'),
+  rate: {
+    ok: value => isObject(value) || (Array.isArray(value) && value.length > 0 && value.length <= 5),
+    expected: 'an object, or an array of 1 to 5 objects',
+    fix: 'For example { max: 10, timeWindow: 1000 }.'
+  },
   schema: object('For example { data: { type: "object", properties: {} } }.')
 }
 

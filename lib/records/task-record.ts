@@ -52,10 +52,10 @@ export interface StoredOptions extends Origin {
   flow?: StoredMembership
   /** It is the record of a flow, which is in no list and never runs. */
   graph?: StoredGraph
-  /** The lane of a task with a limit: "<name> <key>". */
+  /** The lane of a task with a limit: "<name> <key>"; whether it keeps the order of its tasks, and has a rate. */
   lane?: string
-  /** Tasks of its lane run one at a time, in order. */
   ordered?: boolean
+  rated?: boolean
   tags?: string[]
   /** The last failed attempts, the newest last. */
   failures?: StoredFailedAttempt[]

@@ -61,8 +61,11 @@ export interface ClaimReply {
 
 /** The outcome of one claim. */
 export interface Settlement extends ClaimRef {
-  /** `retry` and `defer` queue the task again, `retry` with a new record. `drop` removes the claim and nothing else. */
-  outcome: TerminalState | 'retry' | 'defer' | 'drop'
+  /**
+   * `retry` and `defer` queue the task again, `retry` with a new record. `limited`: as `retry`, but it is the first of
+   * its lane, which admits nothing for `ms`. `drop` removes the claim and nothing else.
+   */
+  outcome: TerminalState | 'retry' | 'defer' | 'limited' | 'drop'
   /** The record to write. Not for `defer` and `drop`. */
   text?: string
   /** How long a finished record stays (0: it is removed at once), or how long the task waits before its next start. */

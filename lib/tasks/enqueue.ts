@@ -12,7 +12,7 @@ import { DeclaredLimits } from './declared-limits.ts'
 import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
-import { addLane, maxOf } from './lane.ts'
+import { addLane } from './lane.ts'
 import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
@@ -240,7 +240,7 @@ export class TaskProducer {
   /** Declares the limit of a task: once, or once more. */
   async declareLimit (name: string, again = false): Promise<void> {
     const definition = this.#registry.definition(name)
-    await this.#limits.declare(name, maxOf(definition), this.#registry.queue(definition.queue), again)
+    await this.#limits.declare(definition, this.#registry.queue(definition.queue), again)
   }
 
   /** @param start when `redisTimeout` began, in ms on a clock that is never set */

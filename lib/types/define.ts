@@ -2,7 +2,7 @@
  * The options of `define`. docs/reference/options.md is generated from these comments.
  */
 import type { FastifyInstance } from 'fastify'
-import type { LimitOptions } from './limits.ts'
+import type { LimitOptions, RateOptions } from './limits.ts'
 import type { HookError, HookTypes, TaskHooks } from './hooks.ts'
 import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
 
@@ -50,6 +50,11 @@ export interface DefineOptions<
    * shown to whoever may see the task: see docs/guides/monitoring.md. Default: none are kept.
    */
   keepLogs?: number
+  /**
+   * How often tasks may start, over all workers: `{ max: 10, timeWindow: 1000 }`, or several. In no window of this
+   * length more of them start. A task that waits for it spends no attempt. Default: no rate.
+   */
+  rate?: RateOptions | RateOptions[]
   /** What the record shows in addition: the task's data. Default `[]`. */
   expose?: Array<'data'>
 }

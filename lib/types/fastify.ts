@@ -205,9 +205,9 @@ export interface FastifyTasks<
    */
   resume (target: PauseTarget): Promise<boolean>
   /**
-   * Changes the limit of a task at run time, in Redis: all workers obey at once. Tasks that have started go on. With
-   * null the limit of the code counts again.
-   * @throws FST_TASKS_NOT_DEFINED, FST_TASKS_LIMIT_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   * Changes the limit or the rates of a task at run time, in Redis: all workers obey at once. Tasks that have started
+   * go on. With null those of the code count again.
+   * @throws FST_TASKS_NOT_DEFINED, FST_TASKS_LIMIT_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_*,
    *   FST_TASKS_REDIS_UNAVAILABLE
    */
   setLimit (name: string, change: LimitChange | null): Promise<void>

@@ -66,9 +66,12 @@ export interface FailedAttempt {
 
 /** Why a task that could start does not start. */
 export interface BlockedBy {
-  /** `pause`: its queue, or the tasks of its name, are paused. `limit`: its limit is used up. */
-  kind: 'pause' | 'limit'
-  /** The key of its limit. Empty for a limit without key, null for a pause. */
+  /**
+   * `pause`: its queue, or the tasks of its name, are paused. `limit`: its limit is used up. `rate`: no more of its
+   * key may start yet.
+   */
+  kind: 'pause' | 'limit' | 'rate'
+  /** The key of its limit or rate. Empty for one without key, null for a pause. */
   key: string | null
   /** For people. */
   text: string

@@ -5,6 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { AttemptMeter } from './attempt-meter.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { SettlementBatcher } from './settlement-batcher.ts'
+import type { StartNotes } from './start-notes.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { FlowEngine } from '../flows/engine.ts'
 import type { Templates } from '../flows/plan.ts'
@@ -21,6 +22,7 @@ export interface RunnerOptions {
   concurrency: number
   calls: PersistentCalls
   settlements: SettlementBatcher
+  starts: StartNotes
   flows: FlowEngine
   templates: Templates
   log: FastifyBaseLogger

@@ -141,6 +141,7 @@ export class Runner implements AttemptOwner {
     // Its claim was lost during an outage, and is ours again. The outcome of the earlier attempt will not count.
     this.#running.get(id)?.abort('lost')
     this.#running.set(id, attempt)
+    this.#options.starts.add(task)
     attempt.start()
   }
 
@@ -173,7 +174,7 @@ export class Runner implements AttemptOwner {
     task.state = attempt.state
     task.now = clock.now()
     this.#undecided--
-    if (result.kind === 'released') this.#toRelease.push(task)
+    if (result.kind === 'released') this.#onReleased(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
     this.#logs.flush(attempt)
     const settlement = settlements.settleResult(task, result)
@@ -181,6 +182,13 @@ export class Runner implements AttemptOwner {
     else logResult(attempt, result, settlement)
     if (!settlement) this.forget(task)
     this.#wakeWaiters()
+  }
+
+  /** With a rate, its next start is one more: it waits in its lane, as the first. */
+  #onReleased (task: ClaimedTask): void {
+    const { claim: { id, token }, stored: { options: { rated } } } = task
+    if (rated) this.#options.settlements.settle({ id, token, outcome: 'defer', ms: 0 }, task)
+    else this.#toRelease.push(task)
   }
 
   #onOverdue (attempt: Attempt): void {

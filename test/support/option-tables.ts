@@ -114,6 +114,12 @@ export const define: Table = {
     expected: 'an object',
     fix: 'max: 2'
   },
+  rate: {
+    good: [{ max: 1, timeWindow: 100 }, { max: 1e6, timeWindow: 30 * DAY, key: run }, [{ max: 1, timeWindow: 5e3 }]],
+    bad: [['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)']],
+    expected: 'an object, or an array of 1 to 5 objects',
+    fix: 'timeWindow: 1000'
+  },
   schema: { good: [{}, { data: {} }], bad: wrongObjects, expected: 'an object', fix: '{ data: {' }
 }
 const anySchema: Row = {

@@ -45,7 +45,10 @@ export class MemoryQueue implements Queue {
     enqueue: job => { this.#add(job) }
   })
 
-  readonly lanes = new MemoryLanes(ids => this.#enqueue(ids), id => this.isUnfinished(id))
+  readonly lanes = new MemoryLanes({
+    now: () => this.#host.now(), enqueue: ids => this.#enqueue(ids), isUnfinished: id => this.isUnfinished(id)
+  })
+
   readonly flows: MemoryFlows
   readonly walk: MemoryWalk
   readonly history = new MemoryHistory(() => this.#host.now())
@@ -73,14 +76,18 @@ export class MemoryQueue implements Queue {
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
   isUnfinished (id: string): boolean { return this.#records.has(id) && !this.#lists.hasFinished(id) }
   get delayed (): number { return this.#lists.delayed.size }
-  /** When the next delayed task is due, ms since 1970. Null if there is none. */
-  get due (): number | null { return this.#lists.delayed.first }
+  /** When the next delayed task is due, or the next lane may go on, ms since 1970. Null if there is none. */
+  get due (): number | null {
+    const { first } = this.#lists.delayed
+    return this.lanes.due === null ? first : Math.min(first ?? Infinity, this.lanes.due)
+  }
 
   /** Queues the tasks that are due by now, and removes the records that are past their expiry. */
   onClockMoved (): void {
     const now = this.#host.now()
     for (const id of this.#lists.takeExpired(now)) this.#records.delete(id)
     this.flows.onClockMoved()
+    this.lanes.onClockMoved()
     this.#queueDue()
   }
 
@@ -238,7 +245,7 @@ export class MemoryQueue implements Queue {
 
   #settle (settlement: Settlement): ClaimStatus {
     const { id, outcome } = settlement
-    const repeats = outcome === 'retry' || outcome === 'defer'
+    const repeats = outcome === 'retry' || outcome === 'defer' || outcome === 'limited'
     if (!this.#claims.owns(settlement)) return 'lost'
     if (repeats && this.#claims.isCancelling(id)) return 'cancelRequested'
     this.#claims.unclaim(id)
@@ -251,8 +258,10 @@ export class MemoryQueue implements Queue {
   }
 
   #requeue ({ id, outcome, text, ms = 0, lane, keepsSlot }: Settlement): void {
-    if (outcome === 'retry') this.#records.set(id, text!)
-    if (ms > 0) this.#delay(id, this.#host.now() + ms, keepsSlot ? undefined : lane)
+    if (outcome !== 'defer') this.#records.set(id, text!)
+    const hasRate = this.lanes.hasRate(lane)
+    if (outcome === 'limited' || (ms <= 0 && hasRate)) return // it stays in its lane
+    if (ms > 0) this.#delay(id, this.#host.now() + ms, keepsSlot && !hasRate ? undefined : lane)
     else this.#enqueue([id])
   }
 

@@ -7,8 +7,8 @@ import type { ScriptName } from './lua.generated.ts'
 import type { TaskState, TerminalState } from '../../types.ts'
 
 export type Key =
-  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
-  'flowsDone' | 'gated' | 'handoff' |
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'closed' | 'delayed' | 'failed' | 'floors' | 'flowList' |
+  'flows' | 'flowsDone' | 'gated' | 'handoff' |
   'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
   'logged' | 'logs' |
   'parked' | 'paused' | 'progress' |
@@ -33,7 +33,7 @@ const ABOUT_AN_ID: Key[] = [
 ]
 
 /** The keys of limits: see lane.lua. */
-const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits']
+const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed']
 
 /** What is stored of a task beside its record and its state: see forget.lua. */
 const EXTRAS: Key[] = ['tags', 'tagged', 'logs', 'logged']
@@ -80,8 +80,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS],
   'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...EXTRAS],
-  'queue-due': ['timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned'],
-  'read-lane': ['limits'],
+  'queue-due': [
+    'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed'
+  ],
+  'read-lane': ['limits', 'closed'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused'],
@@ -97,13 +99,14 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'parked', 'paused', ...GATE
   ],
   sizes: ['jobs'],
+  start: ['closed', 'limits'],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
-    'lastClaims', 'parked', 'paused'
+    'lastClaims', 'parked', 'paused', 'laned'
   ],
   'sweep-lane': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'waiting',
-    'parked', 'paused', 'gated', 'lanes', 'limits'
+    'parked', 'paused', ...GATE
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
@@ -180,10 +183,13 @@ export class QueueKeys {
   /** What was counted in a minute or an hour since 1970. */
   history (unit: 'minute' | 'hour', number: number): string { return `${this.prefix}${unit[0]}:${number}` }
 
-  /** The keys of a script, and those of some lanes: slots and list of each. */
+  /** The keys of a script, and those of some lanes: slots, list, tokens and starts of each. */
   withLanes (script: QueueScript, lanes: Iterable<string>): string[] {
     const keys = [...this.of(script)]
-    for (const lane of lanes) keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}lane:${lane}`)
+    for (const lane of lanes) {
+      keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}lane:${lane}`)
+      keys.push(`${this.prefix}tokens:${lane}`, `${this.prefix}starts:${lane}`)
+    }
     return keys
   }
 

@@ -7,12 +7,14 @@ import { entriesOf, withExtras, type ExtraEntries } from './extras.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
 import type { NewJob } from '../contract.ts'
-import type { LaneState, QueueLanes } from '../lane-contract.ts'
+import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
 /** Bounds the calls that are on their way at once. */
 const BATCH = 50
 /** Bounds the lanes that one sweep looks at: the others are next. */
 const MAX_SWEPT = 500
+
+const ratesText = (rates: LaneRate[]): string => rates.map(({ max, window }) => `${max}:${window}`).join(' ')
 
 /** Numbers the lanes of a call from 1 on. */
 export class LaneNumbers {
@@ -51,26 +53,37 @@ export class RedisLanes implements QueueLanes {
     return codes.map(code => code === 1)
   }
 
-  /** @param flat id, lane, id, lane, … of delayed tasks that are due */
+  /** @param flat id, lane, id, lane, … of delayed tasks that are due. An empty id: only a look at the lane */
   async admit (flat: string[]): Promise<void> {
     const numbers = new LaneNumbers()
     const args = flat.map((part, i) => i % 2 === 0 ? part : numbers.of(part))
     await this.run('admit', numbers.lanes, [this.#keys.prefix, ...args])
   }
 
-  async declare (name: string, max: number, startedAt: number): Promise<void> {
-    await this.run('declare-limit', [], [name, max, startedAt])
+  async start (tasks: LaneTask[]): Promise<void> {
+    const numbers = new LaneNumbers()
+    const args = tasks.flatMap(({ id, lane }) => [id, numbers.of(lane)])
+    await this.run('start', numbers.lanes, [this.#keys.prefix, ...args])
   }
 
-  async set (name: string, max: number | null): Promise<void> {
-    if (max === null) await this.#client.hdel(this.#keys.limits, `!${name}`)
-    else await this.#client.hset(this.#keys.limits, `!${name}`, String(max))
+  async declare (name: string, max: number, startedAt: number, rates: LaneRate[] = []): Promise<void> {
+    await this.run('declare-limit', [], [name, max, startedAt, ratesText(rates)])
+  }
+
+  async set (name: string, max: number | null | undefined, rates?: LaneRate[]): Promise<void> {
+    const { limits } = this.#keys
+    if (max === null) await this.#client.hdel(limits, `!${name}`, `~!${name}`)
+    if (typeof max === 'number') await this.#client.hset(limits, `!${name}`, String(max))
+    // A text without rates is none: an empty one too.
+    if (rates !== undefined) await this.#client.hset(limits, `~!${name}`, ratesText(rates))
     for await (const lanes of this.#all()) await this.#sweep(lanes.filter(lane => lane.startsWith(`${name} `)))
   }
 
   async read (lane: string): Promise<LaneState> {
-    const [used, waiting, max] = await this.run('read-lane', [lane], [this.#keys.prefix])
-    return { lane, used, waiting, max }
+    const [used, waiting, max, opens, ...flat] = await this.run('read-lane', [lane], [this.#keys.prefix])
+    const rates: LaneRate[] = []
+    for (let i = 0; i < flat.length; i += 2) rates.push({ max: flat[i], window: flat[i + 1] })
+    return { lane, used, waiting, max, rates, opensAt: opens === 0 ? null : opens }
   }
 
   async list (limit: number): Promise<LaneState[]> {

@@ -92,18 +92,121 @@ local function leave(first, ids)
 end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
-local CHECK_MS = 5000
-local function limit_of(limits, lane)
+local TIMES = 256
+local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-end
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return freed
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE = 5000, {}
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
@@ -117,12 +220,26 @@ local function next_of(gated, list, free)
   end
   return found, looked_at
 end
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -131,22 +248,26 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end
-local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
-local lanes, replies, stored, earlier = {}, {}, {}, nil
+local gate, lanes, replies, stored, earlier = gate_at(17), {}, {}, {}, nil
 local waiting = door(KEYS[2], KEYS[15], KEYS[16])
 for i = 3, #ARGV, 4 do
   local id, record, due, number = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
@@ -164,13 +285,14 @@ for i = 3, #ARGV, 4 do
       table.insert(lanes[number], id)
     else
       redis.call('ZADD', KEYS[3], due, id)
-      redis.call('HSET', KEYS[18], id, string.sub(KEYS[19 + 2 * number], #ARGV[1] + 7))
+      redis.call('HSET', KEYS[18], id, string.sub(KEYS[18 + 4 * number], #ARGV[1] + 7))
       if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
     end
   end
 end
 for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, ARGV[2] == '1' and ids or {})
+  local gone = ARGV[2] == '1' and ids or nil
+  move_lane(waiting, gate, ARGV[1], lane_at(18 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
@@ -200,18 +322,121 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-local CHECK_MS = 5000
-local function limit_of(limits, lane)
+local TIMES = 256
+local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-end
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return freed
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE = 5000, {}
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
@@ -225,12 +450,26 @@ local function next_of(gated, list, free)
   end
   return found, looked_at
 end
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -239,40 +478,47 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end
-local gate = { gated = KEYS[6], lanes = KEYS[8], limits = KEYS[9] }
-local lanes, moved = {}, {}
+local gate, lanes, moved = gate_at(6), {}, {}
 for i = 2, #ARGV, 2 do
   local id, number = ARGV[i], tonumber(ARGV[i + 1])
-  local due = redis.call('ZSCORE', KEYS[5], id)
+  lanes[number] = lanes[number] or { lane = lane_at(7 + 4 * number), arrivals = {}, heads = {} }
+  local change = lanes[number]
+  local due = id ~= '' and redis.call('ZSCORE', KEYS[5], id)
   if due and tonumber(due) <= now then
     moved[#moved + 1] = id
     if redis.call('HEXISTS', KEYS[1], id) == 1 then
-      lanes[number] = lanes[number] or {}
-      table.insert(lanes[number], id)
+      local has_slot = redis.call('SISMEMBER', change.lane.slots, id) == 1
+      table.insert(has_slot and change.heads or change.arrivals, id)
     end
   end
 end
-if #moved == 0 then return 0 end
 local waiting = door(KEYS[2], KEYS[3], KEYS[4])
-for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[8 + 2 * number], KEYS[9 + 2 * number], ids, {})
+if #moved > 0 then redis.call('ZADD', KEYS[5], 'XX', now, moved[1]) end
+call_many('ZREM', KEYS[5], moved)
+call_many('HDEL', KEYS[7], moved)
+for _, change in pairs(lanes) do
+  change.ran = change.heads
+  move_lane(waiting, gate, ARGV[1], change.lane, change)
 end
-redis.call('ZREM', KEYS[5], unpack(moved))
-redis.call('HDEL', KEYS[7], unpack(moved))
 return #moved`,
   'agree-stall-interval': String.raw`local current = redis.call('GET', KEYS[1])
 if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', KEYS[1]) > 0 then return current end
@@ -353,19 +599,122 @@ if tonumber(ARGV[4]) <= 0 then
 else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if #KEYS > 23 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+if #KEYS > 24 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE = 5000, {}
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -379,12 +728,26 @@ if #KEYS > 23 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -393,33 +756,35 @@ if #KEYS > 23 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local function leave_lane(first, prefix, id)
-    local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
-    local slots, list = KEYS[first + 5], KEYS[first + 6]
-    redis.call('HDEL', KEYS[first + 2], id)
-    if redis.call('ZREM', gate.gated, id) == 1 then
-      if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
-      move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, {})
-      return true
-    end
-    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
-    return false
+  local function leave_lane(first, prefix, id, has_run)
+    local gate, lane = gate_at(first + 1), lane_at(first + 6)
+    redis.call('HDEL', gate.laned, id)
+    local was_gated = redis.call('ZREM', gate.gated, id) == 1
+    if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
+    local change = { gone = { id }, ran = has_run and { id } or nil }
+    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, lane, change)
+    return was_gated
   end
-  if leave_lane(19, ARGV[5], id) then delayed = true end
+  if leave_lane(19, ARGV[5], id, delayed) then delayed = true end
 end
 if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
@@ -787,6 +1152,11 @@ return by_state`,
   'declare-limit': String.raw`local at = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', ' (%d+)$') or 0)
 if at > tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[1], '~' .. ARGV[1], ARGV[4])
+else
+  redis.call('HDEL', KEYS[1], '~' .. ARGV[1])
+end
 return 1`,
   'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 86400000)
@@ -1778,18 +2148,113 @@ if #due > 0 then
   enter(door(KEYS[3], KEYS[7], KEYS[8]), due)
   redis.call('ZREM', KEYS[2], unpack(due))
 end
+local open = redis.call('ZRANGEBYSCORE', KEYS[10], '-inf', now, 'LIMIT', 0, 100)
+for _, lane in ipairs(open) do gated[#gated + 1], gated[#gated + 2] = '', lane end
+if #open > 0 then redis.call('ZREM', KEYS[10], unpack(open)) end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+local closed = redis.call('ZRANGE', KEYS[10], 0, 0, 'WITHSCORES')
+if closed[2] and (not head[2] or tonumber(closed[2]) < tonumber(head[2])) then head = closed end
 local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
 local flow = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
 return {
   seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]), tonumber(flow[2] or -1),
   gated
 }`,
-  'read-lane': String.raw`local slots, list = unpack(KEYS, 2)
-local name = string.match(string.sub(slots, #ARGV[1] + 7), '^%S+')
-local found = redis.call('HMGET', KEYS[1], '!' .. name, name)
-local limit = tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-return { redis.call('SCARD', slots), redis.call('LLEN', list), limit }`,
+  'read-lane': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local TIMES = 256
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
+  end
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local slots, list = unpack(KEYS, 3)
+local name = string.sub(slots, #ARGV[1] + 7)
+local max, rates = rules_of(KEYS[1], name)
+local opens = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)
+local reply = { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens > now and opens or 0 }
+for _, rate in ipairs(rates) do reply[#reply + 1], reply[#reply + 2] = rate[1], rate[2] end
+return reply`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids, cursor = {}, '0'
@@ -1917,19 +2382,122 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if #KEYS > 21 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+if #KEYS > 22 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE = 5000, {}
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -1943,12 +2511,26 @@ if #KEYS > 21 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -1957,33 +2539,35 @@ if #KEYS > 21 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local function leave_lane(first, prefix, id)
-    local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
-    local slots, list = KEYS[first + 5], KEYS[first + 6]
-    redis.call('HDEL', KEYS[first + 2], id)
-    if redis.call('ZREM', gate.gated, id) == 1 then
-      if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
-      move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, {})
-      return true
-    end
-    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
-    return false
+  local function leave_lane(first, prefix, id, has_run)
+    local gate, lane = gate_at(first + 1), lane_at(first + 6)
+    redis.call('HDEL', gate.laned, id)
+    local was_gated = redis.call('ZREM', gate.gated, id) == 1
+    if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
+    local change = { gone = { id }, ran = has_run and { id } or nil }
+    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, lane, change)
+    return was_gated
   end
-  if leave_lane(17, ARGV[3], id) then elsewhere = true end
+  if leave_lane(17, ARGV[3], id, elsewhere) then elsewhere = true end
 end
 if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16]) end
 return 'removed'`,
@@ -2080,19 +2664,122 @@ if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
 local list = door(KEYS[2], KEYS[15], KEYS[16])
-if #KEYS > 20 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+if #KEYS > 21 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE = 5000, {}
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -2106,12 +2793,26 @@ if #KEYS > 20 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -2120,22 +2821,26 @@ if #KEYS > 20 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local gate, slots, parked = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }, unpack(KEYS, 21)
-  move_lane(list, gate, ARGV[4], slots, parked, { id }, { id })
+  move_lane(list, gate_at(17), ARGV[4], lane_at(22), { arrivals = { id }, gone = { id }, ran = { id } })
 else
   enter(list, { id })
 end
@@ -2215,6 +2920,7 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
+local is_repeat = { retry = true, defer = true, limited = true }
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
 while at < last do
@@ -2250,7 +2956,7 @@ local terminals = {
 for g = 1, group_count do
   local group = groups[g]
   local token, outcome, ms, step, place = group.token, group.outcome, group.ms, group.step, group.at
-  local finished, repeats, known = terminals[outcome], outcome == 'retry' or outcome == 'defer', nil
+  local finished, repeats, known = terminals[outcome], is_repeat[outcome], nil
   local expiry = string.format('%.0f', now + ms)
   for n = group.first, group.last do
     local id, claim = ids[n], claims[n]
@@ -2272,7 +2978,7 @@ for g = 1, group_count do
       if finished and ms <= 0 then
         removed_count = removed_count + 1
         removed[removed_count] = id
-      elseif finished or outcome == 'retry' then
+      elseif finished or outcome == 'retry' or outcome == 'limited' then
         records[records_count + 1], records[records_count + 2] = id, ARGV[place + 1]
         records_count = records_count + 2
       end
@@ -2283,7 +2989,7 @@ for g = 1, group_count do
       elseif repeats and ms <= 0 then
         waiting_count = waiting_count + 1
         waiting[waiting_count] = id
-      elseif repeats then
+      elseif repeats and outcome ~= 'limited' then
         delayed[delayed_count + 1], delayed[delayed_count + 2] = now + ms, id
         delayed_count = delayed_count + 2
       end
@@ -2296,19 +3002,122 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 20 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+if #KEYS > 21 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE = 5000, {}
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -2322,12 +3131,26 @@ if #KEYS > 20 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -2336,43 +3159,64 @@ if #KEYS > 20 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
-  local gone, laned = {}, {}
+  local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
+  local function change_of(number)
+    if not changes[number] then
+      local lane = lane_at(18 + 4 * number)
+      local name = string.sub(lane.slots, #ARGV[1] + 7)
+      local _, rates = rules_of(gate.limits, name)
+      changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
+    end
+    return changes[number]
+  end
+  local function settle_in_lane(group, change, id)
+    local outcome = group.outcome
+    local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
+    if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+    if outcome == 'limited' or (repeats and not waits and change.has_rate) then
+      table.insert(change.heads, id)
+      heads_of[id] = true
+    elseif not repeats or (waits and group.lane > 0) then
+      table.insert(change.gone, id)
+    end
+    if repeats and waits and (group.lane > 0 or change.has_rate) then
+      laned[#laned + 1], laned[#laned + 2] = id, change.name
+    end
+    if outcome == 'limited' then hold_lane(gate.closed, ARGV[1], change.name, change.lane, group.ms) end
+  end
   for g = 1, group_count do
     local group = groups[g]
-    local outcome, lane = group.outcome, math.abs(group.lane)
-    local waits = (outcome == 'retry' or outcome == 'defer') and group.ms > 0
-    if lane > 0 and (waits and group.lane > 0 or terminals[outcome] or outcome == 'drop') then
-      gone[lane] = gone[lane] or {}
-      for n = group.first, group.last do
-        if replies[n] == 1 then
-          table.insert(gone[lane], ids[n])
-          if waits then
-            laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[19 + 2 * lane], #ARGV[1] + 7)
-          end
-        end
-      end
+    for n = group.first, group.last do
+      if replies[n] == 1 and group.lane ~= 0 then settle_in_lane(group, change_of(math.abs(group.lane)), ids[n]) end
     end
   end
-  if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
-  local list = door(KEYS[2], KEYS[15], KEYS[16])
-  for lane, freed in pairs(gone) do
-    move_lane(list, gate, ARGV[1], KEYS[19 + 2 * lane], KEYS[20 + 2 * lane], {}, freed)
+  local others = {}
+  for i = 1, waiting_count do
+    if not heads_of[waiting[i]] then others[#others + 1] = waiting[i] end
   end
+  waiting, waiting_count = others, #others
+  local list = door(KEYS[2], KEYS[15], KEYS[16])
+  for _, change in pairs(changes) do move_lane(list, gate, ARGV[1], change.lane, change) end
+  if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
 end
 redis.call('HDEL', KEYS[4], unpack(settled))
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
@@ -2415,6 +3259,114 @@ return replies`,
   'sizes': String.raw`local sizes = {}
 for i = 1, #ARGV do sizes[i] = redis.call('HSTRLEN', KEYS[1], ARGV[i]) end
 return sizes`,
+  'start': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local TIMES = 256
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
+  end
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local lanes, count = {}, 0
+for i = 2, #ARGV, 2 do
+  local number = tonumber(ARGV[i + 1])
+  lanes[number] = lanes[number] or {}
+  table.insert(lanes[number], ARGV[i])
+end
+for number, ids in pairs(lanes) do
+  local first = 4 * number - 1
+  local lane = { tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  local name = string.sub(KEYS[first], #ARGV[1] + 7)
+  local _, rates = rules_of(KEYS[2], name)
+  local started = #rates > 0 and spend(lane, rates, ids) or 0
+  if started > 0 then
+    count = count + started
+    if redis.call('LLEN', KEYS[first + 1]) > 0 and not is_held_lane(KEYS[1], lane, name) then
+      look_again(KEYS[1], ARGV[1], name, lane, rates)
+    end
+  end
+end
+return count`,
   'sweep': String.raw`local function enter(waiting, ids)
   local length
   for from = 1, #ids, 1000 do
@@ -2461,7 +3413,11 @@ local function stalls_of(id)
   return math.floor(before)
 end
 local function requeue(id)
-  enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
+  if redis.call('HEXISTS', KEYS[24], id) == 1 then
+    redis.call('ZADD', KEYS[10], 1, id)
+  else
+    enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
+  end
   redis.call('HDEL', KEYS[11], id)
   redis.call('HDEL', KEYS[13], id)
   requeued[#requeued + 1] = id
@@ -2567,18 +3523,121 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-local CHECK_MS = 5000
-local function limit_of(limits, lane)
+local TIMES = 256
+local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-end
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return freed
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE = 5000, {}
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
@@ -2592,12 +3651,26 @@ local function next_of(gated, list, free)
   end
   return found, looked_at
 end
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -2606,21 +3679,26 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end
-local gone, slots, list = {}, unpack(KEYS, 14)
+local gone, lane = {}, lane_at(16)
 local function are_unfinished(page)
   local unfinished = {}
   for i = 1, #page do unfinished[i] = true end
@@ -2637,7 +3715,7 @@ local function are_unfinished(page)
   end
   return unfinished
 end
-local ids = redis.call('SMEMBERS', slots)
+local ids = redis.call('SMEMBERS', lane.slots)
 for from = 1, #ids, 1000 do
   local page = { unpack(ids, from, math.min(from + 999, #ids)) }
   local unfinished = are_unfinished(page)
@@ -2645,10 +3723,9 @@ for from = 1, #ids, 1000 do
     if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
   end
 end
-local gate = { gated = KEYS[11], lanes = KEYS[12], limits = KEYS[13] }
-local size = redis.call('LLEN', list)
-local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate, ARGV[1], slots, list, {}, gone)
-local left = redis.call('LLEN', list)
+local size = redis.call('LLEN', lane.list)
+local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, { gone = gone, ran = gone })
+local left = redis.call('LLEN', lane.list)
 return not is_empty and left > 0 and left < size and 1 or 0`,
   'tick': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

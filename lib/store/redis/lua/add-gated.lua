@@ -3,12 +3,12 @@ Stores new tasks that have a limit. As add, but a task enters waiting only if it
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large  15 parked  16 paused
-      17 gated  18 laned  19 lanes  20 limits
+      17 gated  18 laned  19 lanes  20 limits  21 closed
 ARGV  1 prefix of keys and channels  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once), number of its lane
 Returns for each task: 1 stored, 0 the id is taken
 
-More keys: slots and list of lane 1, of lane 2 and so on.
+More keys: slots, list, tokens and starts of lane 1, of lane 2 and so on.
 Guarantees: as add. The task, and its slot or its place in the list of its lane, are one step.
 ]]
 -- @include now
@@ -16,9 +16,9 @@ Guarantees: as add. The task, and its slot or its place in the list of its lane,
 -- @include door
 -- @include leave
 -- @include large
+-- @include rate
 -- @include lane
-local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
-local lanes, replies, stored, earlier = {}, {}, {}, nil
+local gate, lanes, replies, stored, earlier = gate_at(17), {}, {}, {}, nil
 local waiting = door(KEYS[2], KEYS[15], KEYS[16])
 for i = 3, #ARGV, 4 do
   local id, record, due, number = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
@@ -36,13 +36,14 @@ for i = 3, #ARGV, 4 do
       table.insert(lanes[number], id)
     else
       redis.call('ZADD', KEYS[3], due, id)
-      redis.call('HSET', KEYS[18], id, string.sub(KEYS[19 + 2 * number], #ARGV[1] + 7))
+      redis.call('HSET', KEYS[18], id, string.sub(KEYS[18 + 4 * number], #ARGV[1] + 7))
       if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
     end
   end
 end
 for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, ARGV[2] == '1' and ids or {})
+  local gone = ARGV[2] == '1' and ids or nil
+  move_lane(waiting, gate, ARGV[1], lane_at(18 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies

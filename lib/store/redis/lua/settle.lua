@@ -3,17 +3,19 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
-      15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits
+      15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 closed
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
       negative: they keep their slot while they wait), then for each: id, record [, event]
       outcome succeeded | failed | cancelled | expired: ms is how long the record stays
       outcome retry | defer: ms is the wait before the next start. defer writes no record
+      outcome limited: as retry, but the task stays the first of its lane, which admits nothing for ms
       outcome drop: the task had finished before, only the claim is removed
       event: for a plain Bee-Queue producer that listens
-Returns for each task: 1 settled, 0 the claim is not the token's, 2 retry or defer refused: a cancel was requested
+Returns for each task: 1 settled, 0 the claim is not the token's, 2 refused: a cancel was requested, and it would not
+      have ended
 
-More keys, if a task has a lane: slots and list of lane 1, of lane 2 and so on.
+More keys, if a task has a lane: slots, list, tokens and starts of lane 1, of lane 2 and so on.
 Guarantees:
 1. Only the token that holds the claim settles, and once.
 2. A Redis that is out of memory refuses the first write of a script, and none after it. So the first write is one that
@@ -25,6 +27,8 @@ Cost: a few commands for a batch, not for each task, and little Lua for each tas
 -- @include owner
 -- @include enter
 -- @include door
+
+local is_repeat = { retry = true, defer = true, limited = true }
 
 -- The length of each list is kept beside it: Lua's # has to search for the end.
 local groups, group_count, ids, count = {}, 0, {}, 0
@@ -67,7 +71,7 @@ local terminals = {
 for g = 1, group_count do
   local group = groups[g]
   local token, outcome, ms, step, place = group.token, group.outcome, group.ms, group.step, group.at
-  local finished, repeats, known = terminals[outcome], outcome == 'retry' or outcome == 'defer', nil
+  local finished, repeats, known = terminals[outcome], is_repeat[outcome], nil
   local expiry = string.format('%.0f', now + ms)
   for n = group.first, group.last do
     local id, claim = ids[n], claims[n]
@@ -90,7 +94,7 @@ for g = 1, group_count do
       if finished and ms <= 0 then
         removed_count = removed_count + 1
         removed[removed_count] = id
-      elseif finished or outcome == 'retry' then
+      elseif finished or outcome == 'retry' or outcome == 'limited' then
         records[records_count + 1], records[records_count + 2] = id, ARGV[place + 1]
         records_count = records_count + 2
       end
@@ -101,7 +105,7 @@ for g = 1, group_count do
       elseif repeats and ms <= 0 then
         waiting_count = waiting_count + 1
         waiting[waiting_count] = id
-      elseif repeats then
+      elseif repeats and outcome ~= 'limited' then
         delayed[delayed_count + 1], delayed[delayed_count + 2] = now + ms, id
         delayed_count = delayed_count + 2
       end
@@ -114,7 +118,8 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 20 then
+if #KEYS > 21 then
+  -- @include rate
   -- @include lane
   -- @include settle-lanes
 end
