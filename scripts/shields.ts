@@ -33,20 +33,27 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
-  // The page of dev: it has no login
+  // Fair shares
   {
-    against: 'a site gives its name the address of this machine, and operates its tasks (DNS rebinding)',
-    file: 'cli/dev-page.js',
-    shield: '|| !namesThisMachine(host)',
+    against: 'a key with many tasks holds up a newcomer by as many as its limit',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end',
     without: '',
-    test: 'cli/dev-page'
+    test: 'store/queue-shares'
   },
   {
-    against: 'dev listens on all addresses: other machines see all data',
-    file: 'cli/dev-page.js',
-    shield: '!isLoopback(socket.remoteAddress ?? \'\') ||',
+    against: 'workers have nothing to do, although a key has more tasks than its share',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: ', math.ceil(capacity / 2) - redis.call(\'LLEN\', door)',
     without: '',
-    test: 'cli/dev-page'
+    test: 'store/queue-shares'
+  },
+  {
+    against: 'each key has the share of one that is alone: the first ones have all turns',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'redis.call(\'SADD\', gate.crowded, name)',
+    without: '',
+    test: 'store/queue-shares'
   },
   // Rates
   {
@@ -125,6 +132,21 @@ const shields: Shield[] = [
     shield: 'this.lanes.onClockMoved()',
     without: '',
     test: 'store/rates-program'
+  },
+  // The page of dev: it has no login
+  {
+    against: 'a site gives its name the address of this machine, and operates its tasks (DNS rebinding)',
+    file: 'cli/dev-page.js',
+    shield: '|| !namesThisMachine(host)',
+    without: '',
+    test: 'cli/dev-page'
+  },
+  {
+    against: 'dev listens on all addresses: other machines see all data',
+    file: 'cli/dev-page.js',
+    shield: '!isLoopback(socket.remoteAddress ?? \'\') ||',
+    without: '',
+    test: 'cli/dev-page'
   },
   // Tags: what outlives its task
   ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({

@@ -21,14 +21,14 @@ export function blockedBy (
 
 const byPause = (text: string): BlockedBy => ({ kind: 'pause', text, key: null })
 
-function byLimit (lane: string, gated: true | GatedLane): BlockedBy {
+/** Why the tasks of a lane wait. */
+export function byLimit (lane: string, gated: true | GatedLane): BlockedBy {
   const [name, key] = splitAtBlank(lane)
   const whose = key === '' ? `task "${name}"` : `key "${key}"`
   if (gated === true) return { kind: 'limit', text: `limit of ${whose}`, key }
   const { used, max, opensAt, rates } = gated
-  if (used >= max || (opensAt === null && rates.length === 0)) {
-    return { kind: 'limit', text: `limit of ${whose}, ${used} of ${max}`, key }
-  }
+  if (used >= max) return { kind: 'limit', text: `limit of ${whose}, ${used} of ${max}`, key }
+  if (opensAt === null && rates.length === 0) return { kind: 'limit', text: `fair share of ${whose}, ${used}`, key }
   const parts = rates.map(({ max, window }) => `, ${max} in ${window} ms`)
   if (opensAt !== null) parts.push(`, next at ${new Date(opensAt).toISOString()}`)
   return { kind: 'rate', text: `rate of ${whose}${parts.join('')}`, key }

@@ -20,6 +20,8 @@ export interface LaneState {
   rates: LaneRate[]
   /** When its next task may be queued, ms since 1970, if that is known. Null if its rates hold nothing back. */
   opensAt: number | null
+  /** The task that has the only slot of a lane whose limit is 1. Null if there is none. */
+  holder: string | null
 }
 
 export interface LaneTask { id: string, lane: string }
@@ -35,6 +37,6 @@ export interface QueueLanes {
   /** Remembers that tasks of lanes with a rate have started. Of each claim the first one counts. */
   start (tasks: LaneTask[]): Promise<void>
   read (lane: string): Promise<LaneState>
-  /** Up to `limit` lanes that have tasks. */
+  /** Up to `limit` lanes, those with the most waiting tasks first. At most 1,000 lanes are looked at. */
   list (limit: number): Promise<LaneState[]>
 }

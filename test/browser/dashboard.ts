@@ -13,7 +13,9 @@ const LIMIT_MS = 150_000
 const STEP_TIMEOUT_MS = 20_000
 const HOSTILE = '<img src=x onerror=alert(1)> "\'> \u202Egnp'
 const AXE = readFileSync(join(projectRoot(), 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
-const PATHS = ['', 'queues', 'queues/mail', 'tasks?state=failed', 'workers', 'names', 'names?name=resize', 'schedules', 'flows']
+const PATHS = [
+  '', 'queues', 'queues/mail', 'tasks?state=failed', 'workers', 'names', 'names?name=resize', 'schedules', 'flows'
+]
 const SIZES = [[1280, 900], [390, 844]] as const
 const pictures = join(projectRoot(), 'artifacts')
 
@@ -54,7 +56,8 @@ async function startApp (app: FastifyInstance): Promise<string> {
 }
 
 async function fill (): Promise<void> {
-  await app.tasks.enqueueMany('resize', Array.from({ length: 30 }, (_, n) => ({ data: { n }, tags: ['tenant:42', '"><b>'] })))
+  const tags = ['tenant:42', '"><b>']
+  await app.tasks.enqueueMany('resize', Array.from({ length: 30 }, (_, n) => ({ data: { n }, tags })))
   await app.tasks.enqueueMany('letter', Array.from({ length: 20 }, (_, n) => ({ data: { n } })))
   const resize = (n: number) => ({ kind: 'signature', task: 'resize', data: { n }, options: {} }) as const
   const wide = group(...Array.from({ length: 20 }, () => resize(4)))

@@ -2,9 +2,13 @@
  * The tasks with a limit or a rate of one queue in this process: see lane-contract.ts, and lane.lua.
  */
 import { RateLog } from './rate-log.ts'
+import { byWaiting } from '../lane-shares.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import type { Settlement } from '../contract.ts'
 import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
+
+/** So many tasks of each key are always queued. */
+const FEW = 2
 
 interface Lane { slots: Set<string>, list: string[], log: RateLog }
 
@@ -17,6 +21,10 @@ export interface LanesHost {
   now: () => number
   enqueue: (ids: string[]) => void
   isUnfinished: (id: string) => boolean
+  /** How many tasks can be claimed now. */
+  queued: () => number
+  /** How many tasks the workers can run. 0: not known. */
+  capacity: () => number
 }
 
 export class MemoryLanes implements QueueLanes {
@@ -28,6 +36,8 @@ export class MemoryLanes implements QueueLanes {
   readonly #laned = new Map<string, string>()
   /** When somebody has to look at a lane. */
   readonly #closed = new Map<string, number>()
+  /** Lanes whose tasks wait. */
+  readonly #crowded = new Set<string>()
   readonly #declared = new Map<string, Rules & { startedAt: number }>()
   readonly #set = new Map<string, Partial<Rules>>()
 
@@ -110,6 +120,8 @@ export class MemoryLanes implements QueueLanes {
     for (const id of [...heads, ...arrivals]) this.#gated.add(id)
     const admitted = this.#admit(name, lane)
     const isEmpty = lane.slots.size === 0 && lane.list.length === 0
+    if (lane.list.length > 0) this.#crowded.add(name)
+    else this.#crowded.delete(name)
     if (isEmpty && lane.log.isAtRest(now)) this.#lanes.delete(name)
     this.#host.enqueue(admitted)
   }
@@ -117,7 +129,8 @@ export class MemoryLanes implements QueueLanes {
   #admit (name: string, lane: Lane): string[] {
     const [{ max, rates }, now, admitted] = [this.#rulesOf(name), this.#host.now(), [] as string[]]
     if (lane.log.heldUntil > now) return []
-    while (lane.slots.size < max && lane.list.length > 0) {
+    const most = Math.min(max, this.#fairMax(name, max, lane.slots.size))
+    while (lane.slots.size < most && lane.list.length > 0) {
       const { left, opensAt } = lane.log.left(rates, now)
       if (left <= 0) {
         if (opensAt !== null) this.#closed.set(name, opensAt)
@@ -130,6 +143,15 @@ export class MemoryLanes implements QueueLanes {
       admitted.push(id)
     }
     return admitted
+  }
+
+  /** See fair_share in lane.lua. */
+  #fairMax (name: string, max: number, used: number): number {
+    if (max <= FEW || name.endsWith(' ')) return max
+    const capacity = this.#host.capacity() || 10
+    const crowded = [...this.#crowded].filter(lane => this.#rulesOf(lane).max > FEW && !lane.endsWith(' ')).length
+    const share = Math.max(FEW, Math.ceil(2 * capacity / Math.max(1, crowded)))
+    return used + Math.max(share - used, Math.ceil(capacity / 2) - this.#host.queued())
   }
 
   /** A task that does not run leaves its lane. */
@@ -163,19 +185,16 @@ export class MemoryLanes implements QueueLanes {
   }
 
   async read (lane: string): Promise<LaneState> {
-    const { slots, list } = this.#lanes.get(lane) ?? { slots: new Set(), list: [] }
-    const opensAt = this.#closed.get(lane) ?? null
-    return { lane, used: slots.size, waiting: list.length, ...this.#shown(lane), opensAt }
-  }
-
-  #shown (lane: string): Rules {
+    const { slots, list } = this.#lanes.get(lane) ?? { slots: new Set<string>(), list: [] }
     const { max, rates } = this.#rulesOf(lane)
-    return { max, rates }
+    const [opensAt, holder] = [this.#closed.get(lane) ?? null, max === 1 ? [...slots][0] ?? null : null]
+    return { lane, used: slots.size, waiting: list.length, max, rates, opensAt, holder }
   }
 
   /** Lanes that only remember starts have no tasks. */
   async list (limit: number): Promise<LaneState[]> {
-    const busy = [...this.#lanes].filter(([, { slots, list }]) => slots.size + list.length > 0).slice(0, limit)
-    return Promise.all(busy.map(([lane]) => this.read(lane)))
+    const busy = [...this.#lanes].filter(([, { slots, list }]) => slots.size + list.length > 0)
+    const states = await Promise.all(busy.map(([lane]) => this.read(lane)))
+    return states.sort(byWaiting).slice(0, limit)
   }
 }

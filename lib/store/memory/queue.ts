@@ -46,7 +46,11 @@ export class MemoryQueue implements Queue {
   })
 
   readonly lanes = new MemoryLanes({
-    now: () => this.#host.now(), enqueue: ids => this.#enqueue(ids), isUnfinished: id => this.isUnfinished(id)
+    now: () => this.#host.now(),
+    enqueue: ids => this.#enqueue(ids),
+    isUnfinished: id => this.isUnfinished(id),
+    queued: () => this.#lists.queued,
+    capacity: () => this.#workers.capacity
   })
 
   readonly flows: MemoryFlows

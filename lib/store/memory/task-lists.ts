@@ -36,6 +36,8 @@ export class TaskLists {
     return this.#door === this.waiting
   }
 
+  get queued (): number { return this.#door.size }
+
   /** Where ids enter. */
   get #door (): Set<string> { return this.#paused.has('') ? this.#parked : this.waiting }
 

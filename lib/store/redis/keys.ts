@@ -7,8 +7,8 @@ import type { ScriptName } from './lua.generated.ts'
 import type { TaskState, TerminalState } from '../../types.ts'
 
 export type Key =
-  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'closed' | 'delayed' | 'failed' | 'floors' | 'flowList' |
-  'flows' | 'flowsDone' | 'gated' | 'handoff' |
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'closed' | 'crowded' | 'delayed' | 'failed' | 'floors' |
+  'flowList' | 'flows' | 'flowsDone' | 'gated' | 'handoff' |
   'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
   'logged' | 'logs' |
   'parked' | 'paused' | 'progress' |
@@ -33,7 +33,7 @@ const ABOUT_AN_ID: Key[] = [
 ]
 
 /** The keys of limits: see lane.lua. */
-const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed']
+const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed', 'crowded']
 
 /** What is stored of a task beside its record and its state: see forget.lua. */
 const EXTRAS: Key[] = ['tags', 'tagged', 'logs', 'logged']

@@ -2,10 +2,13 @@
  * The tasks with a limit of one queue in Redis. Each call declares the keys of its lanes: while a slot of a cluster
  * moves, a script with missing keys is refused as a whole.
  */
-import { runScript, type ScriptArgument } from './run-script.ts'
+import { toWorkers } from './codec.ts'
+import { runQueueScript, runScript, type ScriptArgument } from './run-script.ts'
 import { entriesOf, withExtras, type ExtraEntries } from './extras.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
+import { appTime } from '../../timers.ts'
+import { byWaiting, capacityOf } from '../lane-shares.ts'
 import type { NewJob } from '../contract.ts'
 import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
@@ -13,6 +16,9 @@ import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract
 const BATCH = 50
 /** Bounds the lanes that one sweep looks at: the others are next. */
 const MAX_SWEPT = 500
+/** Bounds the lanes, and the workers, of one look. */
+const MAX_LISTED = 1_000
+const CAPACITY_MS = 4_000
 
 const ratesText = (rates: LaneRate[]): string => rates.map(({ max, window }) => `${max}:${window}`).join(' ')
 
@@ -80,24 +86,37 @@ export class RedisLanes implements QueueLanes {
   }
 
   async read (lane: string): Promise<LaneState> {
-    const [used, waiting, max, opens, ...flat] = await this.run('read-lane', [lane], [this.#keys.prefix])
+    const [used, waiting, max, opens, holder, ...flat] = await this.run('read-lane', [lane], [this.#keys.prefix])
     const rates: LaneRate[] = []
     for (let i = 0; i < flat.length; i += 2) rates.push({ max: flat[i], window: flat[i + 1] })
-    return { lane, used, waiting, max, rates, opensAt: opens === 0 ? null : opens }
+    return { lane, used, waiting, max, rates, opensAt: opens === 0 ? null : opens, holder: holder || null }
   }
 
   async list (limit: number): Promise<LaneState[]> {
-    const lanes = await this.#client.zrange(this.#keys.lanes, 0, String(limit - 1))
-    return Promise.all(lanes.map(lane => this.read(lane)))
+    const lanes = await this.#client.zrange(this.#keys.lanes, 0, String(MAX_LISTED - 1))
+    const states = await Promise.all(lanes.map(lane => this.read(lane)))
+    return states.sort(byWaiting).slice(0, limit)
   }
 
   /** Looks at the lanes whose time has come. */
   async sweepDue (): Promise<void> {
+    if (await this.exist()) await this.#measureCapacity()
     for (let swept = 0; swept < MAX_SWEPT; swept += BATCH) {
       const lanes: string[] = await this.run('lanes-due', [], [BATCH])
       await this.#sweep(lanes)
       if (lanes.length < BATCH) return
     }
+  }
+
+  /** Says how many tasks all workers can run, for fair shares. One worker does it each 5 s. */
+  async #measureCapacity (): Promise<void> {
+    const { limits } = this.#keys
+    const [before, at] = (await this.#client.hget(limits, '*') ?? '10 0').split(' ').map(Number)
+    if (Math.abs(appTime() - at!) < CAPACITY_MS) return
+    await this.#client.hset(limits, '*', `${before} ${appTime()}`)
+    const flat: string[] = await runQueueScript(this.#client, this.#keys, 'workers', [MAX_LISTED])
+    const capacity = capacityOf(toWorkers(flat).map(({ json }) => json))
+    if (capacity > 0) await this.#client.hset(limits, '*', `${capacity} ${appTime()}`)
   }
 
   async exist (): Promise<boolean> { return await this.#client.exists(this.#keys.lanes) === 1 }

@@ -178,11 +178,11 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
-local CHECK_MS, NONE = 5000, {}
+local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
   return {
     gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-    closed = KEYS[first + 4]
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
   }
 end
 local function lane_at(first)
@@ -227,6 +227,18 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates = rules_of(gate.limits, name)
@@ -238,6 +250,8 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -258,6 +272,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
   end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
@@ -285,14 +300,14 @@ for i = 3, #ARGV, 4 do
       table.insert(lanes[number], id)
     else
       redis.call('ZADD', KEYS[3], due, id)
-      redis.call('HSET', KEYS[18], id, string.sub(KEYS[18 + 4 * number], #ARGV[1] + 7))
+      redis.call('HSET', KEYS[18], id, string.sub(KEYS[19 + 4 * number], #ARGV[1] + 7))
       if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
     end
   end
 end
 for number, ids in pairs(lanes) do
   local gone = ARGV[2] == '1' and ids or nil
-  move_lane(waiting, gate, ARGV[1], lane_at(18 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
+  move_lane(waiting, gate, ARGV[1], lane_at(19 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
@@ -408,11 +423,11 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
-local CHECK_MS, NONE = 5000, {}
+local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
   return {
     gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-    closed = KEYS[first + 4]
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
   }
 end
 local function lane_at(first)
@@ -457,6 +472,18 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates = rules_of(gate.limits, name)
@@ -468,6 +495,8 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -488,6 +517,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
   end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
@@ -500,7 +530,7 @@ end
 local gate, lanes, moved = gate_at(6), {}, {}
 for i = 2, #ARGV, 2 do
   local id, number = ARGV[i], tonumber(ARGV[i + 1])
-  lanes[number] = lanes[number] or { lane = lane_at(7 + 4 * number), arrivals = {}, heads = {} }
+  lanes[number] = lanes[number] or { lane = lane_at(8 + 4 * number), arrivals = {}, heads = {} }
   local change = lanes[number]
   local due = id ~= '' and redis.call('ZSCORE', KEYS[5], id)
   if due and tonumber(due) <= now then
@@ -599,7 +629,7 @@ if tonumber(ARGV[4]) <= 0 then
 else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if #KEYS > 24 then
+if #KEYS > 25 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -686,11 +716,11 @@ if #KEYS > 24 then
     if left > 0 or not opens then return end
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
-  local CHECK_MS, NONE = 5000, {}
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
     return {
       gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-      closed = KEYS[first + 4]
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
     }
   end
   local function lane_at(first)
@@ -735,6 +765,18 @@ if #KEYS > 24 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
     local max, rates = rules_of(gate.limits, name)
@@ -746,6 +788,8 @@ if #KEYS > 24 then
     if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -766,6 +810,7 @@ if #KEYS > 24 then
     if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
       look_again(gate.closed, prefix, name, lane, rates)
     end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
@@ -776,7 +821,7 @@ if #KEYS > 24 then
     return is_empty
   end
   local function leave_lane(first, prefix, id, has_run)
-    local gate, lane = gate_at(first + 1), lane_at(first + 6)
+    local gate, lane = gate_at(first + 1), lane_at(first + 7)
     redis.call('HDEL', gate.laned, id)
     local was_gated = redis.call('ZREM', gate.gated, id) == 1
     if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
@@ -2252,7 +2297,8 @@ local slots, list = unpack(KEYS, 3)
 local name = string.sub(slots, #ARGV[1] + 7)
 local max, rates = rules_of(KEYS[1], name)
 local opens = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)
-local reply = { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens > now and opens or 0 }
+local holder = max == 1 and redis.call('SRANDMEMBER', slots) or ''
+local reply = { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens > now and opens or 0, holder }
 for _, rate in ipairs(rates) do reply[#reply + 1], reply[#reply + 2] = rate[1], rate[2] end
 return reply`,
   'read-schedules': String.raw`local time = redis.call('TIME')
@@ -2382,7 +2428,7 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if #KEYS > 22 then
+if #KEYS > 23 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2469,11 +2515,11 @@ if #KEYS > 22 then
     if left > 0 or not opens then return end
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
-  local CHECK_MS, NONE = 5000, {}
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
     return {
       gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-      closed = KEYS[first + 4]
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
     }
   end
   local function lane_at(first)
@@ -2518,6 +2564,18 @@ if #KEYS > 22 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
     local max, rates = rules_of(gate.limits, name)
@@ -2529,6 +2587,8 @@ if #KEYS > 22 then
     if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -2549,6 +2609,7 @@ if #KEYS > 22 then
     if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
       look_again(gate.closed, prefix, name, lane, rates)
     end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
@@ -2559,7 +2620,7 @@ if #KEYS > 22 then
     return is_empty
   end
   local function leave_lane(first, prefix, id, has_run)
-    local gate, lane = gate_at(first + 1), lane_at(first + 6)
+    local gate, lane = gate_at(first + 1), lane_at(first + 7)
     redis.call('HDEL', gate.laned, id)
     local was_gated = redis.call('ZREM', gate.gated, id) == 1
     if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
@@ -2664,7 +2725,7 @@ if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
 local list = door(KEYS[2], KEYS[15], KEYS[16])
-if #KEYS > 21 then
+if #KEYS > 22 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2751,11 +2812,11 @@ if #KEYS > 21 then
     if left > 0 or not opens then return end
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
-  local CHECK_MS, NONE = 5000, {}
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
     return {
       gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-      closed = KEYS[first + 4]
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
     }
   end
   local function lane_at(first)
@@ -2800,6 +2861,18 @@ if #KEYS > 21 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
     local max, rates = rules_of(gate.limits, name)
@@ -2811,6 +2884,8 @@ if #KEYS > 21 then
     if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -2831,6 +2906,7 @@ if #KEYS > 21 then
     if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
       look_again(gate.closed, prefix, name, lane, rates)
     end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
@@ -2840,7 +2916,7 @@ if #KEYS > 21 then
     end
     return is_empty
   end
-  move_lane(list, gate_at(17), ARGV[4], lane_at(22), { arrivals = { id }, gone = { id }, ran = { id } })
+  move_lane(list, gate_at(17), ARGV[4], lane_at(23), { arrivals = { id }, gone = { id }, ran = { id } })
 else
   enter(list, { id })
 end
@@ -3002,7 +3078,7 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 21 then
+if #KEYS > 22 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -3089,11 +3165,11 @@ if #KEYS > 21 then
     if left > 0 or not opens then return end
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
-  local CHECK_MS, NONE = 5000, {}
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
     return {
       gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-      closed = KEYS[first + 4]
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
     }
   end
   local function lane_at(first)
@@ -3138,6 +3214,18 @@ if #KEYS > 21 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
     local max, rates = rules_of(gate.limits, name)
@@ -3149,6 +3237,8 @@ if #KEYS > 21 then
     if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -3169,6 +3259,7 @@ if #KEYS > 21 then
     if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
       look_again(gate.closed, prefix, name, lane, rates)
     end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
@@ -3181,7 +3272,7 @@ if #KEYS > 21 then
   local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
   local function change_of(number)
     if not changes[number] then
-      local lane = lane_at(18 + 4 * number)
+      local lane = lane_at(19 + 4 * number)
       local name = string.sub(lane.slots, #ARGV[1] + 7)
       local _, rates = rules_of(gate.limits, name)
       changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
@@ -3609,11 +3700,11 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
-local CHECK_MS, NONE = 5000, {}
+local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
   return {
     gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-    closed = KEYS[first + 4]
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
   }
 end
 local function lane_at(first)
@@ -3658,6 +3749,18 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates = rules_of(gate.limits, name)
@@ -3669,6 +3772,8 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -3689,6 +3794,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
   end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
@@ -3698,7 +3804,7 @@ local function move_lane(door, gate, prefix, lane, change)
   end
   return is_empty
 end
-local gone, lane = {}, lane_at(16)
+local gone, lane = {}, lane_at(17)
 local function are_unfinished(page)
   local unfinished = {}
   for i = 1, #page do unfinished[i] = true end
@@ -3724,7 +3830,8 @@ for from = 1, #ids, 1000 do
   end
 end
 local size = redis.call('LLEN', lane.list)
-local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, { gone = gone, ran = gone })
+local change = { gone = gone, ran = gone, is_look = true }
+local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
 local left = redis.call('LLEN', lane.list)
 return not is_empty and left > 0 and left < size and 1 or 0`,
   'tick': String.raw`local time = redis.call('TIME')

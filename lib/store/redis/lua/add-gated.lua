@@ -3,7 +3,7 @@ Stores new tasks that have a limit. As add, but a task enters waiting only if it
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large  15 parked  16 paused
-      17 gated  18 laned  19 lanes  20 limits  21 closed
+      17 gated  18 laned  19 lanes  20 limits  21 closed  22 crowded
 ARGV  1 prefix of keys and channels  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once), number of its lane
 Returns for each task: 1 stored, 0 the id is taken
@@ -36,14 +36,14 @@ for i = 3, #ARGV, 4 do
       table.insert(lanes[number], id)
     else
       redis.call('ZADD', KEYS[3], due, id)
-      redis.call('HSET', KEYS[18], id, string.sub(KEYS[18 + 4 * number], #ARGV[1] + 7))
+      redis.call('HSET', KEYS[18], id, string.sub(KEYS[19 + 4 * number], #ARGV[1] + 7))
       if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
     end
   end
 end
 for number, ids in pairs(lanes) do
   local gone = ARGV[2] == '1' and ids or nil
-  move_lane(waiting, gate, ARGV[1], lane_at(18 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
+  move_lane(waiting, gate, ARGV[1], lane_at(19 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies

@@ -4,7 +4,7 @@ Cancels a task that has not finished.
 KEYS  1 jobs  2 waiting  3 active  4 leftovers  5 watched  6 delayed  7 claims  8 stalls  9 progress  10 cancelling
       11 succeeded  12 failed  13 done:succeeded  14 done:failed  15 done:cancelled  16 done:expired
       17 parked  18 returning  19 paused  20 gated  21 laned  22 lanes
-      23 limits  24 closed
+      23 limits  24 closed  25 crowded
 ARGV  1 id  2 record as the caller read it  3 record of the cancelled task  4 ttl of that record (ms)  5 channel prefix
 Returns "cancelled" | "requested" (it is running, its worker was asked) | "changed" (the record is another by now:
       read it again) | "unknown"
@@ -41,7 +41,7 @@ if tonumber(ARGV[4]) <= 0 then
 else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if #KEYS > 24 then
+if #KEYS > 25 then
   -- @include rate
   -- @include lane
   -- @include leave-lane

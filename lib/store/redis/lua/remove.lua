@@ -3,7 +3,7 @@ Removes a task that is not running, and everything that is stored about it.
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
-      17 paused  18 gated  19 laned  20 lanes  21 limits  22 closed
+      17 paused  18 gated  19 laned  20 lanes  21 limits  22 closed  23 crowded
 ARGV  1 id  2 record as the caller read it, "" for whatever it is  3 prefix of keys
 Returns "removed" | "active" | "unknown" | "changed" (the record is another by now)
 
@@ -24,7 +24,7 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if #KEYS > 22 then
+if #KEYS > 23 then
   -- @include rate
   -- @include lane
   -- @include leave-lane

@@ -4,6 +4,7 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
       15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 closed
+      22 crowded
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
       negative: they keep their slot while they wait), then for each: id, record [, event]
@@ -118,7 +119,7 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 21 then
+if #KEYS > 22 then
   -- @include rate
   -- @include lane
   -- @include settle-lanes

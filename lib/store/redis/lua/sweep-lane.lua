@@ -3,6 +3,7 @@ Frees the slots of tasks that have ended in a way that did not free them, and fi
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 waiting
       9 parked  10 paused  11 gated  12 laned  13 lanes  14 limits  15 closed
+      16 crowded
 ARGV  1 prefix of keys and channels
 Returns 1 if there is more to do: call again, else 0
 
@@ -15,7 +16,7 @@ Cost: that of some commands for each 1,000 slots, and one look at each record.
 -- @include door
 -- @include rate
 -- @include lane
-local gone, lane = {}, lane_at(16)
+local gone, lane = {}, lane_at(17)
 
 -- Those of the page that are in none of the keys of ended tasks, and wait for no slot.
 local function are_unfinished(page)
@@ -44,6 +45,7 @@ for from = 1, #ids, 1000 do
   end
 end
 local size = redis.call('LLEN', lane.list)
-local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, { gone = gone, ran = gone })
+local change = { gone = gone, ran = gone, is_look = true }
+local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
 local left = redis.call('LLEN', lane.list)
 return not is_empty and left > 0 and left < size and 1 or 0

@@ -2,17 +2,17 @@
 A lane: the tasks of one name and key, which have a limit or rates over all workers. Its slots are a set of ids: those
 that are in waiting, or run. The others wait in the list of the lane. To be included after now, enter and rate.
 
-Defines lane_at(first): the lane whose keys begin at KEYS[first].
-move_lane(door, gate, prefix, lane, change): ids enter waiting as far as there are slots. gate: the keys gated, laned,
-lanes, limits and closed. change: arrivals, behind those that are in the list; heads, before them; gone, whose slots are
-free, as those of heads are; ran, ids that may have started unseen. Returns whether the lane is empty
+Defines gate_at(first): the keys gated, laned, lanes, limits, closed and crowded. lane_at(first): those of a lane.
+move_lane(door, gate, prefix, lane, change): ids enter waiting as far as there are slots. Returns whether the lane is
+empty. change: arrivals, behind those that are in the list; heads, before them; gone, whose slots are free, as those of
+heads are; ran, ids that may have started unseen; is_look, if it comes from time to time
 ]]
-local CHECK_MS, NONE = 5000, {}
+local CHECK_MS, NONE, FEW = 5000, {}, 2
 
 local function gate_at(first)
   return {
     gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-    closed = KEYS[first + 4]
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
   }
 end
 
@@ -69,6 +69,22 @@ local function take_slots(gate, lane, name, rates, ids)
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
 
+-- Fair shares: twice as many tasks as workers can run are queued, the same number of each key that has more. If workers
+-- would have nothing to do, more of a key. So a newcomer is behind no more than that, and two tasks of each key.
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
+
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates = rules_of(gate.limits, name)
@@ -80,6 +96,8 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -100,6 +118,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
   end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
