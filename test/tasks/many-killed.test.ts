@@ -9,7 +9,7 @@ import { build, connect, inRedis, randomPrefix, REDIS_URL } from '../support/hel
 const PLUGIN = new URL('../../lib/plugin.js', import.meta.url).href
 const TASKS = 1_500
 
-/** Retries all, stores its cursor after each step, and is killed when the third step has begun. */
+/** Retries all, stores its cursor after each step, and is killed in its third step. */
 const child = (prefix: string, end: number): string => `
   import Fastify from ${JSON.stringify(import.meta.resolve('fastify'))}
   import tasks from ${JSON.stringify(PLUGIN)}
