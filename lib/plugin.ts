@@ -146,12 +146,20 @@ function announce (
     drain,
     knownQueues: () => [...registry.queues.keys()],
     readTask: (id, queue) => readTask(registry, id, queue),
+    readGraph: (id, queue, most) => readGraph(registry, id, queue, most),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)
   }
   const app = appRegistry(fastify)
   app.instances.push(instance)
   fastify.addHook('onReady', async () => checkSharedQueues(app, instance))
+}
+
+async function readGraph (
+  registry: AppTasks, id: string, queue: string, most: number
+): ReturnType<PluginInstance['readGraph']> {
+  const found = await registry.find(id, queue)
+  return found?.stored.options.graph ? registry.flows.graph(found, most) : null
 }
 
 async function readTask (

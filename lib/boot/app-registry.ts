@@ -19,6 +19,8 @@ export interface PluginInstance {
   knownQueues (): string[]
   /** What a record does not show, for people who have access to Redis. Null if there is no such task. */
   readTask (id: string, queue: string): Promise<HiddenParts | null>
+  /** The graph of a flow. Null if it has more members than `most`, or is gone. */
+  readGraph (id: string, queue: string, most: number): Promise<DrawnMember[] | null>
   /** What it counts. Null if that is off. */
   readonly metrics: { collect (): Promise<object> } | null
   /** Its queues now. Throws FST_TASKS_REDIS_UNAVAILABLE. */
@@ -31,6 +33,20 @@ export interface PluginInstance {
   drain (): Promise<void>
   /** Throws FST_TASKS_APP_MEMORY_MODE if tasks never leave the process that enqueues them. `app` names the app. */
   checkServable (app: string): void
+}
+
+/** A member of a flow, as it is drawn: see lib/flows/flow-picture.ts. */
+export interface DrawnMember {
+  node: string
+  id: string
+  queue: string
+  key: string
+  task: string
+  /** `waiting`: it has not started. `active`: it has, and has not ended. Otherwise how it ended. */
+  state: string
+  /** The joins that wait for it, and those that start it. */
+  before: string[]
+  after: string[]
 }
 
 /** The parts of a task that its record does not show. `traceparent`: of the request that enqueued it. */

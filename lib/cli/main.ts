@@ -15,6 +15,7 @@ import { logs, type LogsFlags } from './commands/logs.ts'
 import { changeMany, count, type FilterFlags, type ManyCommand, type ManyFlags } from './commands/many.ts'
 import { pause, type PauseFlags } from './commands/pause.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
+import { remove, type RemoveFlags } from './commands/remove.ts'
 import { retry } from './commands/retry.ts'
 import { ACTIONS, schedules, type ScheduleAction } from './commands/schedules.ts'
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
@@ -178,6 +179,11 @@ queryCommand('cancel <id>', 'cancel a task: it never starts, or it is aborted if
 queryCommand('retry <id>', 'queue a failed task again')
   .addOption(queueOfTask())
   .action((id: string, flags: ConnectFlags & TaskFlags) => query(flags, connection => retry(connection, id, flags)))
+
+queryCommand('remove <id>', 'remove a task that is not running, with all that is stored of it; asks first')
+  .addOption(queueOfTask())
+  .option('-y, --yes', 'do not ask')
+  .action((id: string, flags: ConnectFlags & RemoveFlags) => query(flags, connection => remove(connection, id, flags)))
 
 queryCommand('promote <id>', 'start a delayed task now, or one that waits for its next attempt')
   .addOption(queueOfTask())

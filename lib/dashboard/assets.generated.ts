@@ -70,6 +70,19 @@ figcaption b { color: var(--ink); }
 .sparkline { width: 100%; height: 3.2rem; display: block; }
 .sparkline polyline { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
 
+.bars { width: 100%; height: 6rem; display: block; }
+.bars .all { fill: var(--soft); } .bars .good { fill: var(--good); } .bars .bad { fill: var(--bad); }
+.drawn { overflow: auto; max-height: 34rem; }
+.drawn svg { display: block; }
+.lines { fill: none; stroke: var(--dim); stroke-opacity: .45; stroke-width: 1.4; }
+.box rect { fill: var(--soft); stroke: var(--line); }
+.box .mark { fill: currentcolor; stroke: none; }
+.box text { fill: var(--ink); font-size: 13px; font-weight: 600; }
+.box .detail { fill: var(--dim); font-size: 11.5px; font-weight: 400; }
+.box { color: var(--calm); } a:hover .box rect { stroke: var(--accent); }
+section { margin: 0 0 1rem; } section > details { margin-top: .7rem; }
+.tag { margin-right: .4rem; }
+
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .55rem .9rem; border-bottom: 1px solid var(--line); vertical-align: top; }

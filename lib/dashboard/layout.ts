@@ -46,7 +46,7 @@ export function layout (context: PageContext, { title, section, body }: Page): H
 <header><strong class="brand"><a href="${root}">${settings.title}</a></strong>
 <nav aria-label="Pages">${menu(root, section)}</nav>
 <form role="search" action="${root}tasks" class="search"><label class="unseen" for="q">Find a task</label>
-<input id="q" name="q" type="search" placeholder="Id, name or error" value="${section === 'Tasks' && query.q}"
+<input id="q" name="q" type="search" placeholder="Id, tag, name or error" value="${section === 'Tasks' && query.q}"
  maxlength="200" autocomplete="off" spellcheck="false"><button>Find</button></form></header>
 <div id="stale" class="stale" role="alert" hidden></div>
 <main id="main" tabindex="-1">${outcome(context)}<h1>${title}</h1>

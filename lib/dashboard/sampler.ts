@@ -3,11 +3,16 @@
  */
 import { clearInterval, realTime, setInterval } from '../timers.ts'
 import type { PluginInstance } from '../boot/app-registry.ts'
-import type { QueueCounts, WorkerInfo } from '../types.ts'
+import type { HistoryPoint, QueueCounts, WorkerInfo } from '../types.ts'
 
 const EVERY_MS = 2_000
 /** Nobody looks if no page was asked for in this time. The longest interval of a page is 15 s. */
 const AWAY_MS = 20_000
+/** How old the history may be. It has a point a minute. */
+const HISTORY_MS = 20_000
+/** The history of so many queues is read: each is 60 reads. */
+const MAX_QUEUES = 50
+
 /** Ten minutes. */
 const KEPT = 300
 
@@ -39,6 +44,8 @@ export class Sampler {
   #last: Sample | null = null
   #reading: Promise<Sample> | null = null
   #rates: Rate[] = []
+  #history: Promise<readonly HistoryPoint[]> | null = null
+  #historyAt = 0
 
   constructor (instance: () => PluginInstance) {
     this.#instance = instance
@@ -46,6 +53,18 @@ export class Sampler {
 
   /** The last ten minutes, as far as somebody looked. */
   get rates (): readonly Rate[] { return this.#rates }
+
+  /** The last hour, minute by minute, of all queues. Read once for all viewers. Empty if there is none to show. */
+  async history (): Promise<readonly HistoryPoint[]> {
+    const { tasks, knownQueues } = this.#instance()
+    if (knownQueues().length > MAX_QUEUES) return []
+    if (!this.#history || realTime() - this.#historyAt > HISTORY_MS) {
+      this.#historyAt = realTime()
+      this.#history = tasks.history()
+      this.#history.catch(() => { this.#history = null })
+    }
+    return await this.#history
+  }
 
   /** At most 2 s old. Throws FST_TASKS_REDIS_UNAVAILABLE. */
   async sample (): Promise<Sample> {

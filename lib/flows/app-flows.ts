@@ -6,6 +6,8 @@
  * 3. cancels, retries and removes flows.
  */
 import { randomUUID } from 'node:crypto'
+import { readGraph } from './flow-picture.ts'
+import type { DrawnMember } from '../boot/app-registry.ts'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import * as errors from '../errors.ts'
 import { FlowEngine, type FlowCall, type FlowRef } from './engine.ts'
@@ -117,6 +119,8 @@ export class AppFlows implements FlowView {
   }
 
   show (found: FoundTask): Promise<FoundTask> { return showFlow(this.#engine, found) }
+
+  graph (found: FoundTask, most: number): Promise<DrawnMember[] | null> { return readGraph(this.#engine, found, most) }
 
   async cancel (found: FoundTask): Promise<CancelOutcome> {
     const flow = flowOf(found)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import dashboard from '../../lib/dashboard.ts'
-import tasks, { chain } from '../../lib/plugin.ts'
+import tasks, { chain, group } from '../../lib/plugin.ts'
 import { poll } from '../../scripts/poll.ts'
 import { projectRoot, startRedis } from '../../scripts/redis.ts'
 import { launchChromium } from './chromium.ts'
@@ -13,7 +13,9 @@ const LIMIT_MS = 150_000
 const STEP_TIMEOUT_MS = 20_000
 const HOSTILE = '<img src=x onerror=alert(1)> "\'> \u202Egnp'
 const AXE = readFileSync(join(projectRoot(), 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
-const PATHS = ['', 'queues', 'queues/mail', 'tasks?state=failed', 'workers', 'names', 'schedules', 'flows']
+const PATHS = [
+  '', 'queues', 'queues/mail', 'tasks?state=failed', 'workers', 'names', 'names?name=resize', 'schedules', 'flows'
+]
 const SIZES = [[1280, 900], [390, 844]] as const
 const pictures = join(projectRoot(), 'artifacts')
 
@@ -41,7 +43,8 @@ process.exit(failed > 0 ? 1 : 0)
 
 async function startApp (app: FastifyInstance): Promise<string> {
   await app.register(tasks, { redis: redis.url, queues: ['mail'], worker: { queues: ['default'] }, exposeStack: true })
-  app.tasks.define('resize', { expose: ['data'] }, async (data: { n: number }, task) => {
+  app.tasks.define('resize', { expose: ['data'], keepLogs: 65_536 }, async (data: { n: number }, task) => {
+    task.log.warn({ n: data.n }, `a line ${HOSTILE}`)
     await task.updateState('Scaling', { current: 3, total: 8 })
     if (data.n % 3 === 0) throw new Error(`picture ${data.n} is damaged ${HOSTILE}`)
     return { width: 500 }
@@ -53,10 +56,13 @@ async function startApp (app: FastifyInstance): Promise<string> {
 }
 
 async function fill (): Promise<void> {
-  await app.tasks.enqueueMany('resize', Array.from({ length: 30 }, (_, n) => ({ data: { n } })))
+  const tags = ['tenant:42', '"><b>']
+  await app.tasks.enqueueMany('resize', Array.from({ length: 30 }, (_, n) => ({ data: { n }, tags })))
   await app.tasks.enqueueMany('letter', Array.from({ length: 20 }, (_, n) => ({ data: { n } })))
   const resize = (n: number) => ({ kind: 'signature', task: 'resize', data: { n }, options: {} }) as const
-  await app.tasks.enqueueFlow(chain(resize(1), resize(2)), { id: 'album' })
+  const wide = group(...Array.from({ length: 20 }, () => resize(4)))
+  const parts = group(resize(1), chain(resize(2), resize(5)), chain(resize(7), group(resize(8), resize(10))), wide)
+  await app.tasks.enqueueFlow(chain(resize(1), parts, resize(2)), { id: 'album' })
   await poll('ten have failed', STEP_TIMEOUT_MS, async () => (await app.tasks.counts()).default!.failed === 10)
 }
 

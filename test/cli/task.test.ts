@@ -117,3 +117,20 @@ t.test('retry: re-queues a failed task, and no other', async t => {
   t.match(await retry(id, '--json'), { code: 3, out: refused, err: /The task is succeeded: only a failed task/ })
   t.match(await retry('nowhere'), { code: 2, out: '', err: /FST_TASKS_NOT_FOUND/ })
 })
+
+t.test('remove: asks first; a running task is refused, and an unknown one', async t => {
+  const prefix = randomPrefix()
+  const go = latch()
+  const app = await build(t, { prefix }, app => { app.tasks.define('slow', () => go.promise) })
+  t.teardown(go.open)
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  const [active, delayed] = [await app.tasks.enqueue('slow'), await app.tasks.enqueue('slow', null, { delay: 60_000 })]
+  await app.tasks.startWorker()
+  await reaches(app, active.id, 'active')
+  t.match(await command('remove', delayed.id), { code: 1, out: '', err: /remove task .* \(slow, delayed\)[^]*UNCONFIRMED/ })
+  t.match(await command('remove', active.id, '--yes'), { code: 3, err: /running: cancel it first/ })
+  const removed = await command('remove', delayed.id, '--yes', '--json')
+  t.same([removed.code, JSON.parse(removed.out)], [0, { id: delayed.id, outcome: 'removed' }])
+  t.equal(await app.tasks.status(delayed.id), null)
+  t.equal((await command('remove', delayed.id, '--yes')).code, 2)
+})

@@ -16,13 +16,15 @@ const POLL_MS = 500
 
 /** Returns the exit code. */
 export async function logs (connection: TaskConnection, id: string, flags: LogsFlags): Promise<number> {
-  const { tasks } = connection.only()
   const where = { queue: flags.queue }
+  const found = await instanceOf(connection, id, where)
+  if (!found) return await reportUnknown(connection, id, flags.json)
+  const { tasks } = found
   for (let after = 0, lines = 0; ;) {
     // In this order: a task logs before it ends.
     const record = await tasks.status(id, where)
     const page = await tasks.logs(id, { ...where, after })
-    if (!record || !page) return lines > 0 ? EXIT.done : await reportUnknown(connection, id, flags.json)
+    if (!record || !page) return EXIT.done // its record has expired
     for (const line of page.lines) printLine(line, flags.json)
     after = page.next
     lines += page.lines.length
@@ -32,6 +34,13 @@ export async function logs (connection: TaskConnection, id: string, flags: LogsF
     }
     await sleep(POLL_MS)
   }
+}
+
+async function instanceOf (
+  { instances }: TaskConnection, id: string, where: { queue: string | undefined }
+): Promise<TaskConnection['instances'][number] | null> {
+  for (const instance of instances) if (await instance.tasks.status(id, where)) return instance
+  return null
 }
 
 function printLine (line: TaskLogLine, json: boolean | undefined): void {

@@ -1,5 +1,6 @@
 import { html, type Value } from '../html.ts'
-import { empty, progressBar, state, table, taskPath, text, time } from '../parts.ts'
+import { flowPicture } from '../flow-svg.ts'
+import { empty, number, progressBar, state, table, taskPath, text, time } from '../parts.ts'
 import { pager } from './tasks.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { TaskRecord } from '../../types.ts'
@@ -31,6 +32,18 @@ ${pager(context, page.cursor)}`
 function member (context: PageContext, { id, queue, name, flow, state: at, attempt, error }: TaskRecord): Value[] {
   const link = html`<a href="${taskPath(context, id, queue)}">${text(flow?.key ?? id, 60)}</a>`
   return [link, text(name), state(at), attempt, error && text(error.message, 120)]
+}
+
+/** A larger flow has no picture: nobody could read it. */
+const MOST_DRAWN = 500
+
+/** Its graph. */
+export async function picture (context: PageContext, { id, queue, flow }: TaskRecord): Promise<Value> {
+  if (context.query.cursor) return null
+  const members = await context.instance.readGraph(id, queue, MOST_DRAWN)
+  if (members) return flowPicture(context, members)
+  const total = flow?.total ?? 0
+  return total > MOST_DRAWN && html`<p class="hint">A flow of ${number(total)} members is not drawn.</p>`
 }
 
 /** The members of a flow, a page of them. */

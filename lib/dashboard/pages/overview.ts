@@ -1,3 +1,4 @@
+import { historyChart } from '../history-chart.ts'
 import { html, type Html, type Value } from '../html.ts'
 import { badge, duration, empty, number, sparkline, state, table, text } from '../parts.ts'
 import type { MakePage, PageContext } from '../context.ts'
@@ -66,7 +67,7 @@ export const overview: MakePage = async context => {
   return {
     title: 'Overview',
     section: 'Overview',
-    body: html`${totals(context, sample)}${live(context)}<h2>Queues</h2>
+    body: html`${totals(context, sample)}${live(context)}${historyChart(await context.sampler.history())}<h2>Queues</h2>
 ${rows.length === 0 ? empty('There are no queues.') : table('Queues', QUEUE_TITLES, rows)}
 ${more > 0 && html`<p><a href="${context.root}queues">${more} more queues</a></p>`}`
   }

@@ -1,5 +1,5 @@
 import { html, type Html, type Value } from '../html.ts'
-import { members } from './flows.ts'
+import { members, picture } from './flows.ts'
 import { notFound } from './problem.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import { traceFields } from '../../records/origin.ts'
@@ -117,6 +117,6 @@ export const task: MakePage = async context => {
 <div class="actions">${buttons(context, found)}</div>
 ${facts(context, found, parts)}${failure(found)}${result !== null && part('Result', json(result))}
 ${progress !== null && part('Progress', json(progress), false)}${await data(context, found, parts)}
-${isFlow ? await members(context, id) : timeline(found)}${!isFlow && await log(context, found)}`
+${isFlow ? [await picture(context, found), await members(context, id)] : [timeline(found), await log(context, found)]}`
   }
 }
