@@ -33,6 +33,49 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Tasks that are enqueued once for a key
+  {
+    against: 'a key counts for another task that has the id of its task by now',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'if options.unique ~= key then return nil end',
+    without: '',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'a key counts although its task has ended',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'task.has_ended = not is_unfinished(id, KEYS[1], 8)',
+    without: 'task.has_ended = false',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'a replaced task is another one for who has its handle',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'same_life(new.record, task.options))',
+    without: 'new.record)',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'older data runs after newer data',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'redis.call(\'HDEL\', KEYS[24], task.id)',
+    without: '',
+    test: 'store/memory-unique'
+  },
+  {
+    against: 'the same, if the key is that of a newer task by now',
+    file: 'store/redis/lua/sweep-unique.lua',
+    shield: 'if standing == id and packed then',
+    without: 'if packed then',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'the key of a task that has not ended is freed',
+    file: 'store/redis/lua/sweep-unique.lua',
+    shield: 'if not is_unfinished(id, KEYS[1], 2) then',
+    without: 'if true then',
+    test: 'store/queue-unique'
+  },
   // Limits: what is left of ends that nobody saw
   {
     against: 'a task waits for the slot that it has itself: its lane stands still for ever',

@@ -65,6 +65,8 @@ export const defineRules: Rules = {
     fix: 'For example new URL("./resize.js", import.meta.url).'
   },
   limit: object('For example { max: 2, key: data => data.tenant }.'),
+  unique: object('For example { key: data => data.id }.'),
+  debounce: object('For example { key: data => data.id, wait: 5000 }.'),
   schema: object('For example { data: { type: "object", properties: {} } }.')
 }
 

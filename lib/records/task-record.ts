@@ -52,6 +52,8 @@ export interface StoredOptions extends Origin {
   graph?: StoredGraph
   /** The lane of a task with a limit: "<name> <key>". */
   lane?: string
+  /** Its key, if it is enqueued once for a key: "<name> <key>". */
+  unique?: string
   /** Tasks of its lane run one at a time, in order. */
   ordered?: boolean
   /** The last failed attempts, the newest last. */
@@ -76,7 +78,6 @@ export interface StoredTask {
 export type { LiveState }
 
 const TERMINAL = new Set<string>(TERMINAL_STATES)
-
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
 /** Data and progress are nested a few levels deep in the record. */
@@ -132,9 +133,8 @@ function encodeData (name: string, data: unknown): string {
 }
 
 /** A copy of the data, as `decode` will return it. Throws FST_TASKS_DATA_INVALID. */
-export function jsonRoundTrip (name: string, data: unknown): unknown {
-  return data === undefined ? undefined : JSON.parse(encodeData(name, data))
-}
+export const jsonRoundTrip = (name: string, data: unknown): unknown =>
+  data === undefined ? undefined : JSON.parse(encodeData(name, data))
 
 /** The text of a record. `resultJson` is the JSON of the result, made by the serializer of its schema. */
 export function encode (stored: StoredTask, resultJson?: string): string {
@@ -171,6 +171,7 @@ function isErrorRecord (error: any): boolean {
 
 /** Spans, and the time at which a delay ends. */
 const SPANS = ['timeout', 'expires', 'ttl', 'delay', 'firstStart'] as const
+const NAMES = ['nonce', 'unique'] as const
 const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
 
 /** Repairs a record that any producer may have written: wrong values would break calculations with them. */
@@ -187,7 +188,7 @@ function sanitize (stored: StoredTask): StoredTask {
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
-  if (typeof options.nonce !== 'string') delete options.nonce
+  for (const key of NAMES) if (typeof options[key] !== 'string') delete options[key]
   if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
@@ -234,9 +235,8 @@ export const lifeOf = ({ timestamp, nonce }: StoredOptions): string => `${timest
 export const hasUniqueId = ({ nonce, foreign }: StoredOptions): boolean => nonce === undefined && foreign === undefined
 
 /** How many attempts have ended. Bee-Queue stores how many are left. */
-export function attemptsMade ({ options }: StoredTask): number {
-  return Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
-}
+export const attemptsMade = ({ options }: StoredTask): number =>
+  Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
 
 function stateOf (stored: StoredTask, live: LiveState): TaskState {
   if (isTerminal(stored.status)) return stored.status
@@ -262,7 +262,7 @@ function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): T
   const newest = stored.options.stacktraces?.[0]
   const stack = typeof newest === 'string' ? newest : ''
   const { name, message, code } = stored.error ?? { name: 'Error', message: stack.split('\n', 1)[0]!, code: null }
-  return exposeStack && stack !== '' ? { name, message, code, stack } : { name, message, code }
+  return { name, message, code, ...exposeStack && stack !== '' && { stack } }
 }
 
 /** The tick as the record and the handler's `task` show it. Null if no schedule enqueued the task. */

@@ -11,6 +11,7 @@ import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
 import type { QueueLanes } from './lane-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
+import type { UniqueKey, UniqueReply } from './unique-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
 import type { QueueWalk, RawTask } from './walk-contract.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
@@ -28,6 +29,8 @@ export interface NewJob {
   ownId?: boolean
   /** The lane of a task with a limit: see lane-contract.ts. */
   lane?: string
+  /** The key of a task that is enqueued once for a key: then `QueueUnique.add` stores it. */
+  unique?: UniqueKey
 }
 
 /**
@@ -191,6 +194,12 @@ export interface ProducerQueue {
   close (): Promise<void>
 }
 
+/** Tasks that are enqueued once for a key. */
+export interface QueueUnique {
+  /** Stores new tasks with a key in one step, at most 500, one after the other. */
+  add (jobs: NewJob[]): Promise<UniqueReply[]>
+}
+
 /** What a worker needs of a queue. */
 export interface ConsumerQueue {
   readonly name: string
@@ -238,6 +247,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly flows: QueueFlows
   readonly history: QueueHistory
   readonly lanes: QueueLanes
+  readonly unique: QueueUnique
   readonly walk: QueueWalk
 }
 

@@ -3,6 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { LimitOptions } from './limits.ts'
+import type { DebounceOptions, UniqueOptions } from './unique.ts'
 import type { HookError, HookTypes, TaskHooks } from './hooks.ts'
 import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
 
@@ -45,6 +46,16 @@ export interface DefineOptions<
    * task that is enqueued to another queue than its own. Default: no limit.
    */
   limit?: LimitOptions
+  /**
+   * At most one task for each key: `{ key: data => data.id }`. Not for a task that is enqueued to another queue than
+   * its own, by a schedule, or as a member of a flow. Default: each enqueue makes a task.
+   */
+  unique?: UniqueOptions
+  /**
+   * Several enqueues make one task, with the data of the last: `{ key: data => data.id, wait: 5_000 }`. Not together
+   * with `unique`, an `id` or a delay; otherwise as `unique`. Default: each enqueue makes a task.
+   */
+  debounce?: DebounceOptions
   /** What the record shows in addition: the task's data. Default `[]`. */
   expose?: Array<'data'>
 }

@@ -8,8 +8,8 @@ import { script } from '../../lib/store/redis/run-script.ts'
 import { connect, REDIS_URL, until } from './helpers.ts'
 import type { ScriptName } from '../../lib/store/redis/lua.generated.ts'
 
-/** How often a script has been called for a task, from now on. A socket: ioredis cannot read the replies of MONITOR. */
-export async function countCalls (t: Test, name: ScriptName, id: string): Promise<() => Promise<number>> {
+/** What Redis is asked from now on, a line for each command. A socket: ioredis cannot read the replies of MONITOR. */
+export async function monitor (t: Test): Promise<() => Promise<string[]>> {
   const { hostname, port } = new URL(REDIS_URL)
   const socket = createConnection({ host: hostname, port: Number(port) })
   t.teardown(() => socket.destroy())
@@ -17,13 +17,19 @@ export async function countCalls (t: Test, name: ScriptName, id: string): Promis
   socket.on('data', chunk => { text += chunk })
   socket.write('MONITOR\r\n')
   await until('the server tells what it is asked', () => text.startsWith('+OK'))
-  const { sha } = script(name)
   const client = connect(t)
   return async () => {
     // The server lists its commands later than it answers them.
     const mark = randomUUID()
     await client.echo(mark)
     await until('all commands so far are listed', () => text.includes(mark))
-    return text.split('\n').filter(line => line.includes(sha) && line.includes(id)).length
+    return text.split('\n')
   }
+}
+
+/** How often a script has been called for a task, from now on. */
+export async function countCalls (t: Test, name: ScriptName, id: string): Promise<() => Promise<number>> {
+  const lines = await monitor(t)
+  const { sha } = script(name)
+  return async () => (await lines()).filter(line => line.includes(sha) && line.includes(id)).length
 }

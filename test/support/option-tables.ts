@@ -113,6 +113,15 @@ export const define: Table = {
     expected: 'an object',
     fix: 'max: 2'
   },
+  unique: {
+    good: [{}, { key: run, scope: 'waiting' }, { scope: 5, onConflict: 'replace' }, { onConflict: 'rerun' }],
+    bad: wrongObjects,
+    expected: 'an object',
+    fix: 'key: data => data.id'
+  },
+  debounce: {
+    good: [{ wait: 5 }, { key: run, wait: 5, maxWait: 5 }], bad: wrongObjects, expected: 'an object', fix: 'wait: 5000'
+  },
   schema: { good: [{}, { data: {} }], bad: wrongObjects, expected: 'an object', fix: '{ data: {' }
 }
 const anySchema: Row = {

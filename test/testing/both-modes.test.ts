@@ -40,6 +40,7 @@ await import('../flows/refusals.test.ts')
 await import('../flows/seen.test.ts')
 await import('../limits/pause.test.ts')
 await import('../limits/limit.test.ts')
+await import('../limits/unique.test.ts')
 await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 

@@ -22,6 +22,7 @@ import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { TaskLists } from './task-lists.ts'
+import { MemoryUnique } from './unique.ts'
 import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
@@ -46,6 +47,7 @@ export class MemoryQueue implements Queue {
   })
 
   readonly lanes = new MemoryLanes(ids => this.#enqueue(ids), id => this.isUnfinished(id))
+  readonly unique: MemoryUnique
   readonly flows: MemoryFlows
   readonly walk: MemoryWalk
   readonly history = new MemoryHistory(() => this.#host.now())
@@ -59,9 +61,11 @@ export class MemoryQueue implements Queue {
     this.#pauses = new Pauses(this.#lists, publish, () => this.#onPauseChanged())
     const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
     this.#claiming = new Claiming({ records, lists, claims, now, publish })
-    const onChanged = (): void => this.#checkIdle()
+    const add = (job: NewJob): boolean => this.#add(job)
+    const parts = { records, lists, claims, lanes: this.lanes, now, publish, add }
+    this.unique = new MemoryUnique({ ...parts, delay: this.#delay.bind(this), queueDue: () => this.#queueDue() })
     this.walk = new MemoryWalk({ queue: this, lists, active: () => byClaim(claims.all) })
-    this.flows = flowsOf({ host, records, lists, publish, onChanged })
+    this.flows = flowsOf({ host, records, lists, publish, onChanged: () => this.#checkIdle() })
   }
 
   over (): this { return this }
@@ -78,7 +82,10 @@ export class MemoryQueue implements Queue {
   /** Queues the tasks that are due by now, and removes the records that are past their expiry. */
   onClockMoved (): void {
     const now = this.#host.now()
-    for (const id of this.#lists.takeExpired(now)) this.#records.delete(id)
+    for (const id of this.#lists.takeExpired(now)) {
+      this.#records.delete(id)
+      this.unique.onEnded(id)
+    }
     this.flows.onClockMoved()
     this.#queueDue()
   }
@@ -134,6 +141,7 @@ export class MemoryQueue implements Queue {
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
     this.lanes.leave(id, lane)
+    this.unique.onEnded(id)
     this.#publishChange(id, 'cancelled')
     this.#checkIdle()
     return 'cancelled'
@@ -194,6 +202,7 @@ export class MemoryQueue implements Queue {
     this.#records.delete(id)
     this.#lists.remove(id)
     this.lanes.leave(id, lane)
+    this.unique.onEnded(id)
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
@@ -245,6 +254,7 @@ export class MemoryQueue implements Queue {
     else this.#claims.endCancel(id)
     if (isTerminal(outcome)) this.#finish(id, outcome, settlement.text!, settlement.ms!)
     this.lanes.settle(settlement)
+    if (!repeats) this.unique.onEnded(id)
     if (outcome !== 'drop') this.#publishChange(id, outcome)
     return 'owned'
   }
@@ -259,8 +269,7 @@ export class MemoryQueue implements Queue {
   async checkClaims (refs: ClaimRef[]): Promise<ClaimStatus[]> { return refs.map(ref => this.#claims.statusOf(ref)) }
 
   async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
-    const released: string[] = []
-    // Last first, as in Redis: each is put before those that came before it.
+    const released: string[] = [] // last first, as in Redis: each is put before those that came before it
     const statuses = claims.toReversed().map(claim => {
       const status = this.#claims.statusOf(claim)
       if (status === 'owned') {

@@ -9,11 +9,11 @@ import type { TaskState, TerminalState } from '../../types.ts'
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
   'flowsDone' | 'gated' | 'handoff' |
-  'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
+  'heldTicks' | 'jobs' | 'keyed' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
   'parked' | 'paused' | 'progress' |
-  'returning' | 'schedules' | 'scheduleStates' |
+  'rerun' | 'returning' | 'schedules' | 'scheduleStates' |
   'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
-  'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
+  'timekeepers' | 'unique' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
   'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
@@ -33,6 +33,9 @@ const ABOUT_AN_ID: Key[] = [
 /** The keys of limits: see lane.lua. */
 const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits']
 
+/** The keys of tasks that are enqueued once for a key: see unique.lua. */
+const UNIQUE: Key[] = ['unique', 'keyed', 'rerun']
+
 /** The keys of by-state.lua. */
 const COUNTED: Key[] = [
   'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
@@ -43,6 +46,9 @@ const COUNTED: Key[] = [
 export const scriptKeys: Record<QueueScript, Key[]> = {
   add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', 'laned'],
   'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE],
+  'add-unique': [
+    'jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, 'active', ...UNIQUE, 'watched'
+  ],
   admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE],
   'agree-stall-interval': ['stallInterval'],
   cancel: [
@@ -88,7 +94,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched',
-    'parked', 'paused', ...GATE
+    'parked', 'paused', ...GATE, ...UNIQUE, 'large'
   ],
   sizes: ['jobs'],
   sweep: [
@@ -98,6 +104,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'sweep-lane': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'waiting',
     'parked', 'paused', 'gated', 'lanes', 'limits'
+  ],
+  'sweep-unique': [
+    'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', ...UNIQUE,
+    'delayed', 'laned', 'large'
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',

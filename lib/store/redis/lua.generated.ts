@@ -185,6 +185,243 @@ for i = 3, #ARGV, 2 do
 end
 redis.call('PEXPIRE', key, ARGV[1])
 return (#ARGV - 2) / 2`,
+  'add-unique': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function enter(waiting, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter_first(waiting, id)
+  redis.call('RPUSH', waiting, id)
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+local CHECK_MS = 5000
+local function limit_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name)
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+end
+local function free_slots(slots, ids)
+  local freed = 0
+  for from = 1, #ids, 1000 do
+    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return freed
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+  for i = #ids, 1, -1 do
+    if #found == free then break end
+    looked_at = looked_at + 1
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
+  end
+  return found, looked_at
+end
+local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
+  local lane = string.sub(slots, #prefix + 7)
+  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
+  if #gone > 0 then used = used - free_slots(slots, gone) end
+  local free = limit_of(gate.limits, lane) - used
+  local admitted, looked_at = next_of(gate.gated, list, free)
+  local from_list, parked = #admitted, {}
+  for _, id in ipairs(arrivals) do
+    if size == looked_at and #admitted < free then
+      admitted[#admitted + 1] = id
+    else
+      parked[#parked + 1] = id
+    end
+  end
+  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  enter(door, admitted)
+  enter(list, parked)
+  for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+  if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
+  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if is_empty then
+    redis.call('ZREM', gate.lanes, lane)
+  elseif #admitted + #parked > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+  end
+  return is_empty
+end
+local function publish_if_watched(watched, prefix, id, change)
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local function is_unfinished(task, jobs, first)
+  if redis.call('HEXISTS', jobs, task) == 0 then return false end
+  for i = first, first + 1 do
+    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
+  end
+  for i = first + 2, first + 5 do
+    if redis.call('ZSCORE', KEYS[i], task) then return false end
+  end
+  return true
+end
+local function id_of(value)
+  local till, id = string.match(value or '', '^(%d+) (.*)$')
+  return id, tonumber(till or 0)
+end
+local function start_rerun(keys, prefix, key, packed)
+  local task = cmsgpack.unpack(packed)
+  if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+  if #task.record >= LARGE then mark_large(keys.large) end
+  redis.call('HSET', keys.unique, key, '0 ' .. task.id)
+  redis.call('HSET', keys.keyed, task.id, key)
+  if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
+  local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
+  redis.call('ZADD', keys.delayed, due, task.id)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+end
+local function end_keyed(keys, prefix, id, key, counts)
+  local standing, till = id_of(redis.call('HGET', keys.unique, key))
+  if standing == id and counts and till > now then return end
+  local packed = redis.call('HGET', keys.rerun, id)
+  if standing == id and packed then
+    start_rerun(keys, prefix, key, packed)
+  elseif standing == id then
+    redis.call('HDEL', keys.unique, key)
+  end
+  if packed then redis.call('HDEL', keys.rerun, id) end
+  redis.call('HDEL', keys.keyed, id)
+end
+local prefix = ARGV[1]
+local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
+local door_now = door(KEYS[2], KEYS[15], KEYS[16])
+local earlier = nil
+local function facts_of(record)
+  local from = string.match(record, '^.*"options":({"timestamp":.*)$')
+  local is_json, value = pcall(cjson.decode, from and '{"options":' .. from or record)
+  if not is_json then is_json, value = pcall(cjson.decode, record) end
+  if not is_json or type(value) ~= 'table' or type(value.options) ~= 'table' then return {} end
+  return value.options, value.status
+end
+local function is_running(id)
+  if redis.call('HEXISTS', KEYS[4], id) == 1 then return true end
+  return redis.call('LLEN', KEYS[21]) > 0 and redis.call('LPOS', KEYS[21], id) ~= false
+end
+local function standing_of(key)
+  local value = redis.call('HGET', KEYS[22], key)
+  local id, till = id_of(value)
+  local record = id and redis.call('HGET', KEYS[1], id)
+  if not record then return nil end
+  local options, status = facts_of(record)
+  if options.unique ~= key then return nil end
+  local task = { id = id, till = till, options = options, status = status }
+  task.is_running = is_running(id)
+  task.has_ended = not is_unfinished(id, KEYS[1], 8)
+  task.due = redis.call('ZSCORE', KEYS[3], id)
+  return task
+end
+local function is_covered(task, rule)
+  local open = not task.has_ended and not task.is_running
+  local expires = tonumber(task.options.expires)
+  if open and expires and expires <= now then return false end
+  if rule.conflict == 'debounce' then return open and task.due ~= false and task.status ~= 'retrying' end
+  if open and (task.status == 'retrying' or rule.scope == 'waiting') then return true end
+  if rule.scope == 'waiting' then return false end
+  if rule.scope == 'unfinished' then return not task.has_ended end
+  return task.till > now and task.status ~= 'cancelled' and task.status ~= 'expired'
+end
+local function same_life(record, options)
+  local head, tail = string.match(record, '^(.*"options":{"timestamp":)%d+(.*)$')
+  local nonce = type(options.nonce) == 'string' and string.match(options.nonce, '^[%x-]+$')
+  local stamp = string.format('%.0f', tonumber(options.timestamp) or now)
+  return head .. stamp .. (nonce and ',"nonce":"' .. nonce .. '"' or '')
+    .. string.gsub(tail, ',"nonce":"[%x-]+"', '', 1)
+end
+local function announce(due)
+  if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
+end
+local function delay(id, due, lane)
+  redis.call('ZADD', KEYS[3], due, id)
+  if lane == '' then
+    redis.call('HDEL', KEYS[18], id)
+  else
+    redis.call('HSET', KEYS[18], id, lane)
+  end
+  announce(due)
+end
+local function due_again(task, new, rule)
+  if rule.conflict ~= 'debounce' then return new.due == '' and string.format('%.0f', now) or new.due end
+  local due = now + tonumber(rule.scope)
+  if rule.longest ~= '' then due = math.min(due, task.till + tonumber(rule.longest)) end
+  return string.format('%.0f', due)
+end
+local function replace(task, new, rule)
+  local lane = task.options.lane or ''
+  local is_placed = not task.due or lane ~= '' and redis.call('HEXISTS', KEYS[18], task.id) == 0
+  if is_placed and lane ~= new.lane then return '!' .. task.id end
+  redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
+  if #new.record >= LARGE then mark_large(KEYS[14]) end
+  if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
+  redis.call('HDEL', KEYS[24], task.id)
+  publish_if_watched(KEYS[25], prefix, task.id, task.due and 'delayed' or 'waiting')
+  return '=' .. task.id
+end
+local function on_conflict(task, new, rule)
+  if task.has_ended or rule.conflict == 'keep' or task.is_running and rule.conflict ~= 'rerun' then
+    return '=' .. task.id
+  end
+  if not task.is_running then return replace(task, new, rule) end
+  redis.call('HSET', KEYS[24], task.id, cmsgpack.pack(new))
+  redis.call('HSET', KEYS[23], task.id, rule.key)
+  return '=' .. task.id
+end
+local function store(new, rule, number)
+  redis.call('HSETNX', KEYS[1], new.id, new.record)
+  if #new.record >= LARGE then mark_large(KEYS[14]) end
+  if ARGV[2] == '1' then
+    leave(3, { new.id })
+    for _, key in ipairs({ KEYS[18], KEYS[23], KEYS[24] }) do redis.call('HDEL', key, new.id) end
+  end
+  local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
+  redis.call('HSET', KEYS[22], rule.key, string.format('%.0f ', till) .. new.id)
+  redis.call('HSET', KEYS[23], new.id, rule.key)
+  if rule.conflict == 'debounce' then
+    delay(new.id, string.format('%.0f', now + tonumber(rule.scope)), new.lane)
+  elseif new.due ~= '' then
+    delay(new.id, new.due, new.lane)
+  elseif number == 0 then
+    enter(door_now, { new.id })
+  else
+    local slots, list = KEYS[24 + 2 * number], KEYS[25 + 2 * number]
+    move_lane(door_now, gate, prefix, slots, list, { new.id }, ARGV[2] == '1' and { new.id } or {})
+  end
+  return 1
+end
+local replies = {}
+for i = 3, #ARGV, 8 do
+  local number = tonumber(ARGV[i + 3])
+  local lane = number > 0 and string.sub(KEYS[24 + 2 * number], #prefix + 7) or ''
+  local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane }
+  local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
+  if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
+    replies[#replies + 1] = 0
+  else
+    local task = standing_of(rule.key)
+    replies[#replies + 1] = task and is_covered(task, rule) and on_conflict(task, new, rule) or store(new, rule, number)
+  end
+end
+if earlier then redis.pcall('PUBLISH', prefix .. 'earlierDelayed', earlier) end
+return replies`,
   'admit': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)
@@ -2067,7 +2304,7 @@ while at < last do
   end
   group.last = count
 end
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[22]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -2131,7 +2368,7 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 20 then
+if #KEYS > 24 then
   local CHECK_MS = 5000
   local function limit_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2197,7 +2434,7 @@ if #KEYS > 20 then
         if replies[n] == 1 then
           table.insert(gone[lane], ids[n])
           if waits then
-            laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[19 + 2 * lane], #ARGV[1] + 7)
+            laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[23 + 2 * lane], #ARGV[1] + 7)
           end
         end
       end
@@ -2206,7 +2443,7 @@ if #KEYS > 20 then
   if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
   local list = door(KEYS[2], KEYS[15], KEYS[16])
   for lane, freed in pairs(gone) do
-    move_lane(list, gate, ARGV[1], KEYS[19 + 2 * lane], KEYS[20 + 2 * lane], {}, freed)
+    move_lane(list, gate, ARGV[1], KEYS[23 + 2 * lane], KEYS[24 + 2 * lane], {}, freed)
   end
 end
 redis.call('HDEL', KEYS[4], unpack(settled))
@@ -2227,6 +2464,50 @@ if delayed_count > 0 then
   local first_due = delayed[1]
   for i = 3, delayed_count, 2 do first_due = math.min(first_due, delayed[i]) end
   redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
+end
+if exists(KEYS[22]) then
+  local LARGE = 32768
+  local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+  local function id_of(value)
+    local till, id = string.match(value or '', '^(%d+) (.*)$')
+    return id, tonumber(till or 0)
+  end
+  local function start_rerun(keys, prefix, key, packed)
+    local task = cmsgpack.unpack(packed)
+    if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+    if #task.record >= LARGE then mark_large(keys.large) end
+    redis.call('HSET', keys.unique, key, '0 ' .. task.id)
+    redis.call('HSET', keys.keyed, task.id, key)
+    if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
+    local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
+    redis.call('ZADD', keys.delayed, due, task.id)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+  end
+  local function end_keyed(keys, prefix, id, key, counts)
+    local standing, till = id_of(redis.call('HGET', keys.unique, key))
+    if standing == id and counts and till > now then return end
+    local packed = redis.call('HGET', keys.rerun, id)
+    if standing == id and packed then
+      start_rerun(keys, prefix, key, packed)
+    elseif standing == id then
+      redis.call('HDEL', keys.unique, key)
+    end
+    if packed then redis.call('HDEL', keys.rerun, id) end
+    redis.call('HDEL', keys.keyed, id)
+  end
+  local keys = {
+    unique = KEYS[21], keyed = KEYS[22], rerun = KEYS[23], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
+    large = KEYS[24]
+  }
+  local found = redis.call('HMGET', KEYS[22], unpack(ids))
+  for g = 1, group_count do
+    local group = groups[g]
+    local has_ended = terminals[group.outcome] or group.outcome == 'drop'
+    local counts = (group.outcome == 'succeeded' or group.outcome == 'failed') and group.ms > 0
+    for n = group.first, group.last do
+      if has_ended and replies[n] == 1 and found[n] then end_keyed(keys, ARGV[1], ids[n], found[n], counts) end
+    end
+  end
 end
 local function publish_outcomes()
   local function publish_watched(watched, prefix, ids, changes)
@@ -2485,6 +2766,59 @@ local size = redis.call('LLEN', list)
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate, ARGV[1], slots, list, {}, gone)
 local left = redis.call('LLEN', list)
 return not is_empty and left > 0 and left < size and 1 or 0`,
+  'sweep-unique': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+local function id_of(value)
+  local till, id = string.match(value or '', '^(%d+) (.*)$')
+  return id, tonumber(till or 0)
+end
+local function start_rerun(keys, prefix, key, packed)
+  local task = cmsgpack.unpack(packed)
+  if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+  if #task.record >= LARGE then mark_large(keys.large) end
+  redis.call('HSET', keys.unique, key, '0 ' .. task.id)
+  redis.call('HSET', keys.keyed, task.id, key)
+  if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
+  local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
+  redis.call('ZADD', keys.delayed, due, task.id)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+end
+local function end_keyed(keys, prefix, id, key, counts)
+  local standing, till = id_of(redis.call('HGET', keys.unique, key))
+  if standing == id and counts and till > now then return end
+  local packed = redis.call('HGET', keys.rerun, id)
+  if standing == id and packed then
+    start_rerun(keys, prefix, key, packed)
+  elseif standing == id then
+    redis.call('HDEL', keys.unique, key)
+  end
+  if packed then redis.call('HDEL', keys.rerun, id) end
+  redis.call('HDEL', keys.keyed, id)
+end
+local function is_unfinished(task, jobs, first)
+  if redis.call('HEXISTS', jobs, task) == 0 then return false end
+  for i = first, first + 1 do
+    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
+  end
+  for i = first + 2, first + 5 do
+    if redis.call('ZSCORE', KEYS[i], task) then return false end
+  end
+  return true
+end
+local reply = redis.call('HSCAN', KEYS[9], ARGV[1], 'COUNT', 100)
+local keys = {
+  unique = KEYS[8], keyed = KEYS[9], rerun = KEYS[10], jobs = KEYS[1], delayed = KEYS[11], laned = KEYS[12],
+  large = KEYS[13]
+}
+for i = 1, #reply[2], 2 do
+  local id = reply[2][i]
+  if not is_unfinished(id, KEYS[1], 2) then
+    end_keyed(keys, ARGV[2], id, reply[2][i + 1], redis.call('HEXISTS', KEYS[1], id) == 1)
+  end
+end
+return reply[1]`,
   'tick': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function enter(waiting, ids)

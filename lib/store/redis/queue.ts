@@ -15,6 +15,7 @@ import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisSchedules } from './schedules.ts'
+import { RedisUnique } from './unique.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import { RedisWalk, type WalkParts } from './walk.ts'
 import type { RedisClient } from './connection.ts'
@@ -37,6 +38,7 @@ export class RedisQueue implements Queue {
   readonly flows: RedisFlows
   readonly history: RedisHistory
   readonly lanes: RedisLanes
+  readonly unique: RedisUnique
   readonly walk: RedisWalk
   readonly #client: RedisClient
   readonly #keys: QueueKeys
@@ -47,7 +49,8 @@ export class RedisQueue implements Queue {
     this.#client = client
     this.#keys = new QueueKeys(prefix, name)
     this.lanes = new RedisLanes(client, this.#keys)
-    this.upkeep = new RedisUpkeep(client, this.#keys, this.lanes)
+    this.unique = new RedisUnique(client, this.#keys, this.lanes)
+    this.upkeep = new RedisUpkeep({ client, keys: this.#keys, lanes: this.lanes, unique: this.unique })
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
