@@ -22,6 +22,8 @@ export interface RedisOptions {
   /** More arguments for the server, such as `['--maxmemory', '64mb']`. */
   config?: string[]
   password?: string
+  /** More environment variables for the server. */
+  env?: Record<string, string>
 }
 
 export interface RunningRedis {
@@ -66,7 +68,8 @@ export async function startRedis (options: RedisOptions = {}): Promise<RunningRe
   const temporary = !options.dir
   try {
     const socket = options.unixSocket ? socketIn(dir) : undefined
-    const setup = { binary, dir, temporary, args: serverArgs(options, socket), password: options.password }
+    const withEnv = { ...binary, env: { ...binary.env, ...options.env } }
+    const setup = { binary: withEnv, dir, temporary, args: serverArgs(options, socket), password: options.password }
     return controls(setup, socket, await launchRedis(setup, options.port))
   } catch (error) {
     await removeOwn(dir, temporary)

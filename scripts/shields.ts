@@ -388,6 +388,20 @@ const shields: Shield[] = [
     test: 'store/connection'
   },
   {
+    against: 'Redis\' clock is set, and new delays and expiries are off by as much until it is measured again',
+    file: 'tasks/spans.js',
+    shield: 'if (!moved)',
+    without: 'if (true)',
+    test: 'faults/redis-clock'
+  },
+  {
+    against: 'the same for a flow',
+    file: 'flows/app-flows.js',
+    shield: 'planned = plan(); // the clock was set',
+    without: ';',
+    test: 'faults/redis-clock'
+  },
+  {
     against: 'an enqueueMany that broke off says nothing of what is stored, and repeating it makes tasks twice',
     file: 'tasks/enqueue.js',
     shield: 'tasks.length > 0 ? toPartialError(error, tasks, handles, items) : error',

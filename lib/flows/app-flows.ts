@@ -22,6 +22,7 @@ import { decodeNode } from '../store/flow-node.ts'
 import { toLoggable } from '../records/failure.ts'
 import { encode, isTerminal, lifeOf, NEW_RECORD_TAIL, toTaskRecord } from '../records/task-record.ts'
 import { TRY_AGAIN } from '../tasks/advice.ts'
+import { spansOf } from '../tasks/spans.ts'
 import { enqueueInSpan } from '../tasks/traced-enqueue.ts'
 import { sleep, uptime } from '../timers.ts'
 import type { StoredMembership } from '../records/membership.ts'
@@ -62,15 +63,12 @@ export class AppFlows implements FlowView {
   }
 
   async enqueue (shape: FlowShape<any, any>, given: FlowOptions = {}): Promise<Handle> {
-    const { clock, settings } = this.#tasks
+    const { clock } = this.#tasks
     const options = checkFlow(given)
     const id = options.id ?? randomUUID()
-    const times = {
-      now: clock.now(),
-      expires: toTime(options.expires, clock),
-      ttl: options.resultTtl ?? settings.resultTtl
-    }
-    const planned = planFlow(this.#tasks, { id, shape, options, ...times })
+    const plan = (): ReturnType<typeof planFlow> => this.#plan(id, shape, options)
+    let planned = plan()
+    if (spansOf(options) && await clock.refresh()) planned = plan() // the clock was set
     const { stored, home } = planned
     while (!await new FlowWriter(this.#engine, planned).write()) {
       const existing = await this.#existing(id, home)
@@ -85,6 +83,13 @@ export class AppFlows implements FlowView {
     const life = lifeOf(stored.options)
     const identity = { id, name: 'flow', queue: home, hasUniqueId: options.id === undefined, life }
     return this.#tasks.makeHandle(identity, snapshot)
+  }
+
+  #plan (id: string, shape: FlowShape<any, any>, options: ReturnType<typeof checkFlow>): ReturnType<typeof planFlow> {
+    const { clock, settings } = this.#tasks
+    const expires = toTime(options.expires, clock)
+    const ttl = options.resultTtl ?? settings.resultTtl
+    return planFlow(this.#tasks, { id, shape, options, now: clock.now(), expires, ttl })
   }
 
   /**

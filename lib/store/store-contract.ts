@@ -25,6 +25,11 @@ export interface StoreClock {
   /** Converts a time that the app gave as a Date. Only for a virtual clock it is another. */
   toStoreTime (time: number): number
   synchronise (): Promise<void>
+  /**
+   * Measures the clock again, if that was more than 100 ms ago. Resolves with how far it was moved since, in ms, 0 if
+   * it was not set. Undefined: there is nothing to wait for.
+   */
+  refresh (): Promise<number> | undefined
 }
 
 /** Messages are hints: any client may publish anything, and a message may be lost. A listener reads the record. */

@@ -27,6 +27,7 @@ export async function reschedule (
   checkReschedule(options)
   const { clock } = source
   const { delay = 0, delayUntil, queue } = options
+  if (delay > 0) await clock.refresh()
   const due = delayUntil === undefined ? clock.now() + delay : clock.toStoreTime(timeOf(delayUntil))
   const moved = await move(source, id, queue, due)
   return moved === 'done' ? 'rescheduled' : moved

@@ -13,7 +13,8 @@ import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
 import { addLane, maxOf } from './lane.ts'
-import { addUnique, refuseUnique } from './unique.ts'
+import { addBatch, addOne, addUnique, identityOfStanding, refuseUnique } from './unique.ts'
+import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
@@ -39,6 +40,7 @@ interface NewTask extends NewJob {
   name: string
   queue: Queue
   options: StoredOptions
+  spans?: Span[]
 }
 
 /** A task without its times. */
@@ -109,9 +111,10 @@ export class TaskProducer {
       const hooks = this.#hooksOf(name)
       const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
       event?.ids.push(task.id)
+      if (task.spans) await keepSpans(this.#clock, [task])
       const start = uptime()
       if (task.lane !== undefined) await this.#declareLimit(task, start)
-      const added = await this.#send(task, start, () => addOne(task))
+      const added = await this.#send(task, start, () => addOne(task.queue, task))
       this.#count(task, start, added === true ? 1 : 0)
       return this.#handleOf(task, added || await this.#isOwn(task, start))
     } catch (error) {
@@ -136,6 +139,7 @@ export class TaskProducer {
     try {
       const prepared = this.#prepareAll(name, checkItems(name, items))
       tasks = Array.isArray(prepared) ? prepared : await prepared
+      if (tasks.some(({ spans }) => spans)) await keepSpans(this.#clock, tasks)
       event?.ids.push(...tasks.map(({ id }) => id))
       await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
     } catch (error) {
@@ -162,8 +166,7 @@ export class TaskProducer {
   async #sendBatch (queue: Queue, batch: NewTask[]): Promise<UniqueReply[]> {
     const start = uptime()
     if (batch[0]!.lane !== undefined) await this.#declareLimit(batch[0]!, start)
-    const add = (): Promise<UniqueReply[]> => batch[0]!.unique ? queue.unique.add(batch) : queue.addMany(batch)
-    const added = await this.#send(batch[0]!, start, add, MANY_IN_DOUBT)
+    const added = await this.#send(batch[0]!, start, () => addBatch(queue, batch), MANY_IN_DOUBT)
     this.#count(batch[0]!, start, added.filter(reply => reply === true).length)
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
@@ -206,6 +209,8 @@ export class TaskProducer {
     const task: NewTask = { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay!, name, queue, options }
     if (options.lane !== undefined) task.lane = options.lane
     if (unique !== undefined) task.unique = unique
+    const spans = spansOf(checked)
+    if (spans) task.spans = spans
     return task
   }
 
@@ -272,7 +277,7 @@ export class TaskProducer {
 
   #handleOf (task: NewTask, created: boolean | StandingTask): Handle {
     const { id, ownId, name, queue, options } = task
-    if (typeof created === 'object') return this.#handleOfStanding(task, created)
+    if (typeof created === 'object') return new Handle(this.#lookup, identityOfStanding(name, queue, created), null)
     const snapshot = (): TaskRecord =>
       toTaskRecord(id, queue.name, { data: { name }, options, status: 'created' }, { delayedTo: options.delay }, false)
     // The task of an earlier call may have ended by now, and another may have its id: only ours is known.
@@ -280,16 +285,7 @@ export class TaskProducer {
     const identity = { id, name, queue: queue.name, hasUniqueId: !ownId, life }
     return new Handle(this.#lookup, identity, created ? snapshot : null)
   }
-
-  /** @throws FST_TASKS_UNIQUE_LIMIT_KEY */
-  #handleOfStanding ({ name, queue }: NewTask, { id, otherLane }: StandingTask): Handle {
-    if (otherLane) throw new errors.UniqueLimitKey(name, id)
-    return new Handle(this.#lookup, { id, name, queue: queue.name, hasUniqueId: false, life: undefined }, null)
-  }
 }
-
-const addOne = async (task: NewTask): Promise<UniqueReply> =>
-  task.unique ? (await task.queue.unique.add([task]))[0]! : task.queue.add(task)
 
 /** The data to store. A schema sees the same as a worker: what JSON makes of the data. */
 function validData ({ name, schemas }: Definition, data: unknown): unknown {

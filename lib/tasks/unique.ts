@@ -5,7 +5,9 @@ import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import type { Definition } from './definition.ts'
 import type { StoredOptions } from '../records/task-record.ts'
-import type { UniqueKey } from '../store/unique-contract.ts'
+import type { NewJob, Queue } from '../store/contract.ts'
+import type { StandingTask, UniqueKey, UniqueReply } from '../store/unique-contract.ts'
+import type { TaskIdentity } from './handle.ts'
 import type { EnqueueOptions } from '../types.ts'
 
 /** In characters. */
@@ -58,4 +60,17 @@ export function refuseUnique ({ name, options: { unique, debounce } }: Definitio
   }
   const why = 'it has the option overlap, which does the same for its ticks'
   throw new errors.UniqueRefused(name, option, 'schedule', why)
+}
+
+/** The tasks of one name all have a key, or none has. */
+export const addBatch = (queue: Queue, jobs: NewJob[]): Promise<UniqueReply[]> =>
+  jobs[0]!.unique ? queue.unique.add(jobs) : queue.addMany(jobs)
+
+export const addOne = async (queue: Queue, job: NewJob): Promise<UniqueReply> =>
+  job.unique ? (await queue.unique.add([job]))[0]! : queue.add(job)
+
+/** Names the task that stands for a key. Throws FST_TASKS_UNIQUE_LIMIT_KEY if it could not be replaced. */
+export function identityOfStanding (name: string, queue: Queue, { id, otherLane }: StandingTask): TaskIdentity {
+  if (otherLane) throw new errors.UniqueLimitKey(name, id)
+  return { id, name, queue: queue.name, hasUniqueId: false, life: undefined }
 }

@@ -109,7 +109,7 @@ t.test('after a reconnect Redis is checked again: it may be another server, and 
   const client = Object.assign(new EventEmitter(), { status: 'ready', isCluster: false, ...commands })
   const greeting = new Greeting({
     connection: { client: client as any, owned: true, address: 'redis://here' },
-    clock: { now: Date.now, toStoreTime: time => time, synchronise: async () => {} },
+    clock: { now: Date.now, toStoreTime: time => time, synchronise: async () => {}, refresh: () => undefined },
     connectTimeout: 500,
     prefix: 'bq',
     log: pino({}, log.stream)

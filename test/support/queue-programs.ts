@@ -291,6 +291,11 @@ export const knownPrograms: Call[][] = [
     calls.cancelWait('w.1'), calls.claimNext('w.1'), calls.claimNext('w.2'), calls.claimNext('w.3'),
     calls.waitForTask({ id: 'd', token: 'w.4' }), calls.waitForTask({ id: 'a', token: 'w.5' })
   ],
+  // One purge removes what a pause holds back and what waits.
+  [
+    calls.add(a), calls.pause('a'), claimOne, calls.add(b),
+    calls.purge({ limit: 3, retrying: false, after: null })
+  ],
   // Workers are listed in the order of their lifetimes.
   [
     calls.heartbeat({ worker: 'b', report: '1' }), calls.heartbeat({ worker: 'a', report: '2' }), calls.workers(1),

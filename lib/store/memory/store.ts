@@ -44,6 +44,7 @@ class VirtualClock implements StoreClock {
   moveTo (time: number): void { this.#now = Math.max(this.#now, time) }
 
   async synchronise (): Promise<void> {}
+  refresh (): undefined {}
 }
 
 /** This store is always available, until the app has closed. */

@@ -76,11 +76,15 @@ export class TaskLists {
     const size = Math.max(0, limit)
     const all = this.waiting.size + this.#parked.size
     const [left, kept] = [Math.min(after?.waitingLeft ?? Infinity, all), after?.delayedKept ?? 0]
+    const takeFrom = (list: Set<string>, count: number): string[] => {
+      const ids = take(list, count)
+      for (const id of ids.filter(isKept)) list.add(id)
+      return ids
+    }
     // Parked ids come behind those that wait.
-    const [list, inList] = left > this.#parked.size ? [this.waiting, left - this.#parked.size] : [this.#parked, left]
-    const waiting = take(list, Math.min(size, inList))
+    const first = takeFrom(this.waiting, Math.min(size, left - this.#parked.size))
+    const waiting = [...first, ...takeFrom(this.#parked, Math.min(size, left) - first.length)]
     const delayed = this.delayed.ids().slice(kept, kept + size)
-    for (const id of waiting.filter(isKept)) list.add(id)
     const gone = [...waiting, ...delayed].filter(id => !isKept(id))
     const position = { waitingLeft: left - waiting.length, delayedKept: kept + delayed.filter(isKept).length }
     return { gone, position: size > 0 && (left > size || delayed.length === size) ? position : null }

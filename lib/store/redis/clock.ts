@@ -3,11 +3,15 @@
  * nobody can set. It is measured again from time to time, because the clock of Redis can be set too.
  */
 import { realTime, uptime } from '../../timers.ts'
+import { within } from '../../within.ts'
 import type { StoreClock } from '../store-contract.ts'
 import type { RedisClient } from './connection.ts'
 
 /** How old a measurement may become, in ms. */
 const MAX_AGE_MS = 5_000
+/** The same for a span that becomes a point in time, and how long its caller waits for a measurement. */
+const MAX_AGE_OF_SPAN_MS = 100
+const MAX_WAIT_MS = 200
 /** If this process' two clocks have moved apart by more than this, one was set, or the machine slept. In ms. */
 const MAX_DRIFT_MS = 200
 
@@ -18,7 +22,7 @@ export class RedisClock implements StoreClock {
   /** The same on the clock of this process, when it was measured. */
   #localOrigin = this.#origin
   #measuredAt = -Infinity
-  #measuring = false
+  #measuring: Promise<void> | undefined
 
   constructor (client: RedisClient) {
     this.#client = client
@@ -27,7 +31,7 @@ export class RedisClock implements StoreClock {
   now (): number {
     const now = uptime()
     if (now - this.#measuredAt > MAX_AGE_MS || Math.abs(realTime() - now - this.#localOrigin) > MAX_DRIFT_MS) {
-      this.#measureSoon()
+      void this.#measureSoon()
     }
     return Math.round(this.#origin + now)
   }
@@ -35,11 +39,25 @@ export class RedisClock implements StoreClock {
   /** A point in time is the same on both clocks. */
   toStoreTime (time: number): number { return time }
 
+  refresh (): Promise<number> | undefined {
+    if (uptime() - this.#measuredAt <= MAX_AGE_OF_SPAN_MS) return undefined
+    const measuring = this.#measureSoon()
+    return measuring === undefined ? undefined : this.#movedBy(measuring)
+  }
+
+  async #movedBy (measuring: Promise<void>): Promise<number> {
+    const before = this.#origin
+    await within(MAX_WAIT_MS, measuring)
+    const moved = Math.round(this.#origin - before)
+    return Math.abs(moved) > MAX_DRIFT_MS ? moved : 0
+  }
+
   /** One measurement at a time. It must not wait for Redis: it would be carried out later. */
-  #measureSoon (): void {
-    if (this.#measuring || this.#client.status !== 'ready') return
-    this.#measuring = true
-    void this.synchronise().finally(() => { this.#measuring = false })
+  #measureSoon (): Promise<void> | undefined {
+    if (this.#client.status !== 'ready') return undefined
+    const measuring = this.#measuring ?? this.synchronise().finally(() => { this.#measuring = undefined })
+    this.#measuring = measuring
+    return measuring
   }
 
   /** Measures the difference. The error is at most half of the round trip. */

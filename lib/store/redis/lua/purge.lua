@@ -16,7 +16,7 @@ Returns { how many records were removed, how many waiting ids are still to be lo
 -- @include status
 -- @include member-in
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
-local gone, kept, bytes, members = {}, {}, 0, {}
+local gone, bytes, members = {}, 0, {}
 
 local function remove(id, record)
   gone[#gone + 1] = id
@@ -30,37 +30,43 @@ local function may_read(id)
   return true
 end
 
--- Waiting tasks are in three lists, one behind the other. Those that are kept enter their list again.
-local rest = redis.call('LLEN', KEYS[2]) + redis.call('LLEN', KEYS[15]) + redis.call('LLEN', KEYS[16])
-local left, list, size = math.min(tonumber(ARGV[3]) or math.huge, rest), KEYS[2], 0
-for _, key in ipairs({ KEYS[2], KEYS[15], KEYS[16] }) do
-  rest = rest - redis.call('LLEN', key)
-  if left > rest then
-    list, size = key, math.max(0, math.min(limit, left - rest))
-    break
+-- Looks at the oldest ids of a list. Returns how many it looked at. Those that are kept enter the list again.
+local function look_at(list, size)
+  local waiting, kept = redis.call('LRANGE', list, -size, -1), {}
+  local looked = 0
+  for i = #waiting, 1, -1 do
+    local id = waiting[i]
+    if not may_read(id) then break end
+    looked = looked + 1
+    local record = redis.call('HGET', KEYS[1], id)
+    local status = record and status_of(record)
+    -- These are not waiting, though their ids are here. See leftovers.
+    if not record or status == 'cancelled' or status == 'succeeded' or status == 'failed' or status == 'expired'
+      or redis.call('HEXISTS', KEYS[5], id) == 1 or redis.call('ZSCORE', KEYS[4], id) then
+      drop_leftover(KEYS[3], id)
+    elseif status == 'retrying' and not retrying_too then
+      kept[#kept + 1] = id
+    else
+      remove(id, record)
+    end
   end
+  enter(list, kept)
+  if looked > 0 then redis.call('LTRIM', list, 0, -looked - 1) end
+  return looked
 end
-local waiting = size > 0 and redis.call('LRANGE', list, -size, -1) or {}
-for i = #waiting, 1, -1 do
-  local id = waiting[i]
-  if not may_read(id) then
-    size = #waiting - i
-    break
-  end
-  local record = redis.call('HGET', KEYS[1], id)
-  local status = record and status_of(record)
-  -- These are not waiting, though their ids are here. See leftovers.
-  if not record or status == 'cancelled' or status == 'succeeded' or status == 'failed' or status == 'expired'
-    or redis.call('HEXISTS', KEYS[5], id) == 1 or redis.call('ZSCORE', KEYS[4], id) then
-    drop_leftover(KEYS[3], id)
-  elseif status == 'retrying' and not retrying_too then
-    kept[#kept + 1] = id
-  else
-    remove(id, record)
-  end
+
+-- Waiting tasks are in three lists, one behind the other: those of a pause that has ended go first.
+local lists = { KEYS[16], KEYS[2], KEYS[15] }
+local rest, free = 0, limit
+for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
+local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
+for _, list in ipairs(lists) do
+  rest = rest - redis.call('LLEN', list)
+  local size = math.max(0, math.min(free, left - rest))
+  local looked = size > 0 and look_at(list, size) or 0
+  free, left = free - looked, left - looked
+  if looked < size then break end
 end
-enter(list, kept)
-if size > 0 then redis.call('LTRIM', list, 0, -size - 1) end
 
 local before = tonumber(ARGV[4])
 local delayed = limit > 0 and redis.call('ZRANGE', KEYS[4], before, before + limit - 1) or {}
@@ -78,5 +84,5 @@ end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
 if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
-local more = limit > 0 and (left > size or #delayed == limit or looked_at < #delayed) and 1 or 0
-return { removed, left - size, before, more, unpack(members) }
+local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
+return { removed, left, before, more, unpack(members) }

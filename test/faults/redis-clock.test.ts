@@ -1,0 +1,89 @@
+/**
+ * The clock of Redis is set while tasks run: by libfaketime (Debian: faketime), which the server loads.
+ */
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
+import { group } from '../../lib/plugin.ts'
+import { build, connect, latch, randomPrefix, reaches, ticks, until } from '../support/helpers.ts'
+import type { FastifyInstance } from 'fastify'
+
+t.setTimeout(120_000)
+
+const STALL = 1_000
+const HOUR = 3_600
+const FOLDERS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu']
+const LIBRARY = FOLDERS.map(folder => join(folder, 'faketime', 'libfaketime.so.1')).find(file => existsSync(file))
+/** Behind it the C library: jemalloc, which Redis would use, asks for the time before libfaketime is ready. */
+const PRELOAD = `${LIBRARY}:libc.so.6`
+const skip = LIBRARY ? false : 'libfaketime is not installed (Debian: faketime)'
+
+interface Clock { redis: RunningRedis, set: (seconds: number) => Promise<void> }
+
+/** A Redis whose clock can be set to so many seconds before or after that of the machine. */
+async function startWithClock (t: Test): Promise<Clock> {
+  const file = join(t.testdir(), 'time')
+  writeFileSync(file, '+0')
+  const redis = await startRedis({
+    env: { LD_PRELOAD: PRELOAD, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', DONT_FAKE_MONOTONIC: '1' }
+  })
+  t.teardown(() => redis.stop())
+  const client = connect(t, redis.url)
+  return {
+    redis,
+    async set (seconds) {
+      writeFileSync(file, `${seconds < 0 ? '' : '+'}${seconds}`)
+      const isSet = async (): Promise<boolean> =>
+        Math.abs((await client.time())[0] - Math.round(Date.now() / 1_000) - seconds) < 60
+      await until('the clock is set', isSet)
+    }
+  }
+}
+
+for (const [title, seconds] of [['forward', HOUR], ['back', -HOUR]] as const) {
+  const name = `an hour ${title}: running tasks keep their leases, new delays and expiries are as long as they say`
+  t.test(name, { skip }, async t => {
+    const { redis, set } = await startWithClock(t)
+    const prefix = randomPrefix()
+    const mayEnd = latch()
+    const runs = new Map<string, number>()
+    let quick: any
+    const define = (app: FastifyInstance): void => {
+      app.tasks.define('held', async (_data, { id }) => {
+        runs.set(id, (runs.get(id) ?? 0) + 1)
+        await mayEnd.promise
+      })
+      quick = app.tasks.define('quick', data => data)
+    }
+    const options = { prefix, redis: redis.url, worker: { concurrency: 4 }, stallInterval: STALL }
+    const app = await build(t, options, define)
+    // Each measures the clock for itself.
+    const [second, third] = [await build(t, options, define), await build(t, { ...options, worker: false }, define)]
+    const held = await app.tasks.enqueueMany('held', [1, 2, 3, 4].map(data => ({ data })))
+    for (const { id } of held) await reaches(app, id, 'active')
+    const client = connect(t, redis.url)
+    await ticks(client, prefix, 2)
+    await set(seconds)
+    await ticks(client, prefix, 1) // what was measured 100 ms ago is measured again
+    const start = performance.now()
+    const soon = { delay: 300, expires: 60_000 }
+    const tasks = [
+      await app.tasks.enqueue('quick', 'one', soon),
+      ...await second.tasks.enqueueMany('quick', [{ data: 'many', ...soon }, { data: 'at once' }]),
+      await third.tasks.enqueueFlow(group(quick.signature('member')), soon)
+    ]
+    for (const task of tasks) t.match(await task.result({ timeout: 20_000 }), /^(one|many|at once)$|member/)
+    const took = performance.now() - start
+    t.ok(took >= 290, `it did not start early: after ${Math.round(took)} ms`)
+    const late = await app.tasks.enqueue('quick', 'late', { delay: 3_000_000 })
+    t.equal(await app.tasks.reschedule(late.id, { delay: 100 }), 'rescheduled')
+    t.equal(await late.result({ timeout: 20_000 }), 'late')
+    await ticks(client, prefix, 12) // more than two lives of a lease
+    t.same([...runs.values()], [1, 1, 1, 1], 'none was taken back')
+    mayEnd.open()
+    for (const { id } of held) t.match(await reaches(app, id, 'succeeded'), { attempt: 1 })
+    await until('the workers are listed', async () => (await app.tasks.workers()).length === 2)
+    t.match(await app.tasks.counts(), { default: { active: 0, waiting: 0, delayed: 0, failed: 0 } })
+  })
+}
