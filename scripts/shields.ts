@@ -33,6 +33,35 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // High and low tasks
+  {
+    against: 'a worker that waits does not hear a high or a low task',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if list == leveled.waiting then wake(list, leveled.high, leveled.low) end',
+    without: '',
+    test: 'limits/priority'
+  },
+  {
+    against: 'the same, after a claim has taken the last normal task',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if has_levels then wake(KEYS[1], KEYS[20], KEYS[21]) end',
+    without: '',
+    test: 'limits/priority'
+  },
+  {
+    against: 'low and normal tasks wait for ever behind high ones',
+    file: 'store/redis/lua/claim.lua',
+    shield: '% 16 == 0',
+    without: '% 16 == 99',
+    test: 'limits/priority'
+  },
+  {
+    against: 'a stalled task loses its level',
+    file: 'store/redis/lua/sweep.lua',
+    shield: 'use_levels(KEYS[8], KEYS[22], KEYS[24], KEYS[25], KEYS[26])',
+    without: '',
+    test: 'limits/priority'
+  },
   // Tasks that are enqueued once for a key
   {
     against: 'a key counts for another task that has the id of its task by now',

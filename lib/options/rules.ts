@@ -15,6 +15,11 @@ const queueNames: Rule = {
   fix: 'For example ["default", "mail"].'
 }
 
+const LEVELS = ['high', 'normal', 'low']
+const priority: Rule = {
+  ok: value => LEVELS.includes(value), expected: '"high", "normal" or "low"', fix: 'For example "high".'
+}
+
 const perTask: Rules = {
   retries: integer(0, 1_000_000, 'of attempts after the first', 'For example 3.'),
   backoff: object('For example { strategy: "exponential", delay: 1000, max: 60000, jitter: true }.'),
@@ -64,6 +69,7 @@ export const defineRules: Rules = {
     expected: 'a path, or a file: URL',
     fix: 'For example new URL("./resize.js", import.meta.url).'
   },
+  priority,
   limit: object('For example { max: 2, key: data => data.tenant }.'),
   unique: object('For example { key: data => data.id }.'),
   debounce: object('For example { key: data => data.id, wait: 5000 }.'),
@@ -83,6 +89,7 @@ export const schemaRules: Rules = { data: anySchema, result: anySchema, progress
 
 export const enqueueRules: Rules = {
   ...perTask,
+  priority,
   queue: name('For example "mail".'),
   delay: integer(0, MAX_SPAN, 'of ms', 'For a point in time use delayUntil.'),
   delayUntil: {

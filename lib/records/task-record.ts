@@ -52,6 +52,8 @@ export interface StoredOptions extends Origin {
   graph?: StoredGraph
   /** The lane of a task with a limit: "<name> <key>". */
   lane?: string
+  /** Unless it is normal. */
+  priority?: 'high' | 'low'
   /** Its key, if it is enqueued once for a key: "<name> <key>". */
   unique?: string
   /** Tasks of its lane run one at a time, in order. */
@@ -76,7 +78,6 @@ export interface StoredTask {
 }
 
 export type { LiveState }
-
 const TERMINAL = new Set<string>(TERMINAL_STATES)
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
@@ -87,9 +88,8 @@ const MAX_RECORD_DEPTH = MAX_DEPTH + 10
 export const NEW_RECORD_TAIL = ',"status":"created","progress":null}'
 
 /** Whether `encodeNew` made the text, and the record was not written again since. */
-export function isNewRecord (text: string, { options }: StoredTask): boolean {
-  return text.endsWith(NEW_RECORD_TAIL) && options.foreign === undefined
-}
+export const isNewRecord = (text: string, { options }: StoredTask): boolean =>
+  text.endsWith(NEW_RECORD_TAIL) && options.foreign === undefined
 
 export type Outcome = Omit<StoredTask, 'data' | 'options'>
 
@@ -103,9 +103,8 @@ export function appendOutcome (
   return text.slice(0, -NEW_RECORD_TAIL.length) + reported + made + endOf(status, startedAt, finishedAt) + result
 }
 
-function reportedJson (stage: string | null | undefined, progress: unknown): string {
-  return `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage ?? null)}`
-}
+const reportedJson = (stage: string | null | undefined, progress: unknown): string =>
+  `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage ?? null)}`
 
 interface EndJson { status: string, startedAt: number | undefined, finishedAt: number | undefined, text: string }
 let last: EndJson = { status: '', startedAt: undefined, finishedAt: undefined, text: '' }
@@ -128,9 +127,8 @@ export function encodeNew (name: string, data: unknown, options: StoredOptions, 
   return `{"data":${envelope},"options":${JSON.stringify(options)}${NEW_RECORD_TAIL}`
 }
 
-function encodeData (name: string, data: unknown): string {
-  return data === undefined ? '' : toStorableJson(data, reason => new errors.DataInvalid(name, reason))
-}
+const encodeData = (name: string, data: unknown): string =>
+  data === undefined ? '' : toStorableJson(data, reason => new errors.DataInvalid(name, reason))
 
 /** A copy of the data, as `decode` will return it. Throws FST_TASKS_DATA_INVALID. */
 export const jsonRoundTrip = (name: string, data: unknown): unknown =>
@@ -160,9 +158,8 @@ export function decode (text: string): StoredTask {
   return sanitize(stored)
 }
 
-function integerOr (value: unknown, otherwise: number | undefined): any {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
-}
+const integerOr = (value: unknown, otherwise: number | undefined): any =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
 
 function isErrorRecord (error: any): boolean {
   if (typeof error?.name !== 'string' || typeof error.message !== 'string') return false
@@ -188,6 +185,7 @@ function sanitize (stored: StoredTask): StoredTask {
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
+  if (options.priority !== 'high' && options.priority !== 'low') delete options.priority
   for (const key of NAMES) if (typeof options[key] !== 'string') delete options[key]
   if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
@@ -252,9 +250,8 @@ function attemptOf (stored: StoredTask, state: TaskState): number {
 }
 
 /** Null if no Date can hold the time: a producer's mistake must not make `status()` throw. */
-function time (ms: number | undefined): string | null {
-  return ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
-}
+const time = (ms: number | undefined): string | null =>
+  ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
 
 /** A plain Bee-Queue stores no error, only stacks: then the newest stack gives the message. */
 function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
@@ -272,6 +269,9 @@ export function toScheduledTick (tick: StoredTick | undefined): ScheduledTick | 
   return { id, plannedAt: new Date(plannedAt).toISOString(), lateBy, missed }
 }
 
+const sourceOf = ({ schedule, flow }: StoredOptions): Pick<TaskRecord, 'schedule' | 'flow'> =>
+  ({ schedule: toScheduledTick(schedule), flow: toMembership(flow) })
+
 /** The record as `status()` returns it. */
 export function toTaskRecord (
   id: string, queue: string, stored: StoredTask, live: LiveState, exposeStack: boolean
@@ -286,13 +286,13 @@ export function toTaskRecord (
     progress: live.progress?.progress ?? stored.progress ?? null,
     attempt: attemptOf(stored, state),
     attempts: stored.options.attempts!,
+    priority: stored.options.priority ?? 'normal',
     enqueuedAt: time(stored.options.timestamp)!,
     dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
     blockedBy: blockedBy(queue, stored.data.name, state, live, stored.options.lane),
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
-    schedule: toScheduledTick(stored.options.schedule),
-    flow: toMembership(stored.options.flow),
+    ...sourceOf(stored.options),
     result: stored.result ?? null,
     error: errorOf(stored, state, exposeStack),
     failedAttempts: stored.options.failures?.map(toFailedAttempt) ?? []

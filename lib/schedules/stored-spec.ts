@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { encodeNew, type StoredTick } from '../records/task-record.ts'
 import { Calendar } from './calendar.ts'
 import type { CheckedSchedule } from '../options.ts'
-import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule } from '../store/schedule-contract.ts'
+import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule, Tick } from '../store/schedule-contract.ts'
 import type { TaskTemplate } from '../tasks/enqueue.ts'
 
 type Kept = 'timing' | 'overlap' | 'catchUpWindow' | 'jitter' | 'maxRuns'
@@ -59,7 +59,7 @@ export const taskIdOf = (id: string, { generation }: ScheduleState, planned: num
 /** A record, and when the task is due if it is delayed. */
 export function makeTask (
   { template }: StoredSpec, now: number, schedule: StoredTick
-): { text: string, delay: number | null, lane: string | undefined } {
+): Pick<Tick, 'text' | 'delay' | 'lane' | 'level'> {
   const { name, data, options, delay, expires, expiresAt } = template
   const due = delay ? now + delay : null
   const until = expires === undefined ? expiresAt : now + expires
@@ -70,5 +70,5 @@ export function makeTask (
     ...(until === undefined ? {} : { expires: until }),
     schedule
   }
-  return { text: encodeNew(name, data, stored, Infinity), delay: due, lane: options.lane }
+  return { text: encodeNew(name, data, stored, Infinity), delay: due, lane: options.lane, level: options.priority }
 }

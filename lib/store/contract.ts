@@ -10,6 +10,7 @@
 import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
 import type { QueueLanes } from './lane-contract.ts'
+import type { Level } from './level.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { UniqueKey, UniqueReply } from './unique-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
@@ -29,6 +30,8 @@ export interface NewJob {
   ownId?: boolean
   /** The lane of a task with a limit: see lane-contract.ts. */
   lane?: string
+  /** Unless it is normal. */
+  level?: Level | undefined
   /** The key of a task that is enqueued once for a key: then `QueueUnique.add` stores it. */
   unique?: UniqueKey
 }

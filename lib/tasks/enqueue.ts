@@ -209,6 +209,7 @@ export class TaskProducer {
     const task: NewTask = { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay!, name, queue, options }
     if (options.lane !== undefined) task.lane = options.lane
     if (unique !== undefined) task.unique = unique
+    if (options.priority !== undefined) task.level = options.priority
     const spans = spansOf(checked)
     if (spans) task.spans = spans
     return task

@@ -2,6 +2,7 @@
  * The options of `define`. docs/reference/options.md is generated from these comments.
  */
 import type { FastifyInstance } from 'fastify'
+import type { Priority } from './record.ts'
 import type { LimitOptions } from './limits.ts'
 import type { DebounceOptions, UniqueOptions } from './unique.ts'
 import type { HookError, HookTypes, TaskHooks } from './hooks.ts'
@@ -41,6 +42,8 @@ export interface DefineOptions<
    * the instance. Default: `routes.authorize`; without that every request may.
    */
   authorize?: Authorize<Instance>
+  /** High tasks of a queue are started before normal ones, low ones after them. Default `normal`. */
+  priority?: Priority
   /**
    * How many tasks may have started and not ended, over all workers: `{ max: 2, key: data => data.tenant }`. Not for a
    * task that is enqueued to another queue than its own. Default: no limit.

@@ -34,4 +34,19 @@ export class Claims {
     this.#claims.delete(id)
     this.#progress.delete(id)
   }
+
+  /** Ends claims. The ids whose claims were ended are in the order of the claims. */
+  release (claims: ClaimRef[]): { statuses: ClaimStatus[], released: string[] } {
+    const released: string[] = []
+    // Last first, as in Redis: each is put before those that came before it.
+    const statuses = claims.toReversed().map(claim => {
+      const status = this.statusOf(claim)
+      if (status === 'owned') {
+        this.unclaim(claim.id)
+        released.push(claim.id)
+      }
+      return status
+    })
+    return { statuses: statuses.reverse(), released: released.reverse() }
+  }
 }

@@ -10,6 +10,7 @@
  */
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
+import { addInParts } from '../new-jobs.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying, laneIn, oldestOf, pageOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
@@ -41,8 +42,8 @@ export class MemoryQueue implements Queue {
   readonly schedules = new MemorySchedules({
     now: () => this.#host.now(),
     isUnfinished: (id, queue = this.name) => this.#host.isUnfinished(queue, id),
-    enqueue: (id, text, delay, lane) => {
-      this.#add({ id, text, ...delay !== null && { delay }, ...lane !== undefined && { lane } })
+    enqueue: ({ taskId: id, text, delay, lane, level }) => {
+      this.#add({ id, text, level, ...delay !== null && { delay }, ...lane !== undefined && { lane } })
     }
   })
 
@@ -71,7 +72,6 @@ export class MemoryQueue implements Queue {
   over (): this { return this }
   get upkeep (): null { return null }
   async close (): Promise<void> {}
-  // For the store
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 && this.flows.idle }
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
   isUnfinished (id: string): boolean { return this.#records.has(id) && !this.#lists.hasFinished(id) }
@@ -109,12 +109,23 @@ export class MemoryQueue implements Queue {
 
   // For producers and readers
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
-  async addMany (jobs: NewJob[]): Promise<boolean[]> { return jobs.map(job => this.#add(job)) }
+  addMany (jobs: NewJob[]): Promise<boolean[]> {
+    const addAll = (part: NewJob[]): boolean[] => {
+      const entering: string[] = []
+      const added = part.map(job => this.#add(job, entering))
+      this.#enqueue(entering)
+      return added
+    }
+    return addInParts(jobs, addAll, addAll)
+  }
 
-  #add ({ id, text, delay, lane }: NewJob): boolean {
+  /** @param entering takes an id that is to enter together with others */
+  #add ({ id, text, delay, lane, level }: NewJob, entering: string[] | null = null): boolean {
     if (this.#records.has(id)) return false
     this.#records.set(id, text)
+    this.#lists.setLevel(id, level)
     if (delay !== undefined && delay > this.#host.now()) this.#delay(id, delay, lane)
+    else if (entering && lane === undefined) entering.push(id)
     else this.lanes.enter(id, lane)
     return true
   }
@@ -136,8 +147,7 @@ export class MemoryQueue implements Queue {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (text !== String(before)) return 'changed'
-    const claim = this.#claims.of(id)
-    if (claim) return this.#requestCancel(id, claim.token)
+    if (this.#claims.of(id)) return this.#requestCancel(id, this.#claims.of(id)!.token)
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
     this.lanes.leave(id, lane)
@@ -253,6 +263,7 @@ export class MemoryQueue implements Queue {
     if (repeats) this.#requeue(settlement)
     else this.#claims.endCancel(id)
     if (isTerminal(outcome)) this.#finish(id, outcome, settlement.text!, settlement.ms!)
+    if (isTerminal(outcome) && (outcome !== 'failed' || settlement.ms! <= 0)) this.#lists.setLevel(id, undefined)
     this.lanes.settle(settlement)
     if (!repeats) this.unique.onEnded(id)
     if (outcome !== 'drop') this.#publishChange(id, outcome)
@@ -269,19 +280,11 @@ export class MemoryQueue implements Queue {
   async checkClaims (refs: ClaimRef[]): Promise<ClaimStatus[]> { return refs.map(ref => this.#claims.statusOf(ref)) }
 
   async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
-    const released: string[] = [] // last first, as in Redis: each is put before those that came before it
-    const statuses = claims.toReversed().map(claim => {
-      const status = this.#claims.statusOf(claim)
-      if (status === 'owned') {
-        this.#claims.unclaim(claim.id)
-        released.push(claim.id)
-      }
-      return status
-    })
-    this.#lists.putFirst(released.toReversed())
-    for (const id of released) this.#publishChange(id, 'waiting')
+    const { statuses, released } = this.#claims.release(claims)
+    this.#lists.putFirst(released)
+    for (const id of released.toReversed()) this.#publishChange(id, 'waiting')
     if (released.length > 0) this.#wakeWorkers()
-    return statuses.reverse()
+    return statuses
   }
 
   async updateProgress (claim: ClaimRef, json: string): Promise<boolean> {

@@ -81,11 +81,13 @@ export class MemoryUnique implements QueueUnique {
     return { id }
   }
 
-  #replace ({ id, until, options, isDelayed }: Standing, { text, delay, lane, unique }: NewJob): UniqueReply {
-    const { records, lanes, publish, delay: delayAgain, queueDue, now } = this.#parts
+  #replace ({ id, until, options, isDelayed }: Standing, job: NewJob): UniqueReply {
+    const { text, delay, lane, unique } = job
+    const { records, lists, lanes, publish, delay: delayAgain, queueDue, now } = this.#parts
     const isPlaced = !isDelayed || (options.lane !== undefined && !lanes.isToEnter(id))
     if (isPlaced && options.lane !== lane) return { id, otherLane: true }
     records.set(id, sameLife(text, options))
+    lists.setLevel(id, job.level)
     this.#reruns.delete(id)
     publish(id, isDelayed ? 'delayed' : 'waiting')
     const due = unique!.onConflict === 'debounce' ? dueOf(unique!, until, now()) : delay ?? now()

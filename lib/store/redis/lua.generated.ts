@@ -1,15 +1,52 @@
 // Made by scripts/build-lua.mjs from the files in lua/: change those, and run `npm run compile`.
 /* eslint-disable */
 export const scripts = {
-  'add': String.raw`local function enter(waiting, ids)
+  'add': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -57,6 +94,7 @@ if ARGV[2] == '1' then
   for id in pairs(taken) do new[#new + 1] = id end
   leave(3, new)
   redis.call('HDEL', KEYS[17], unpack(new))
+  redis.call('HDEL', KEYS[18], unpack(new))
 end
 if waiting_count > 0 and enter(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[16], '') == 1 then
   enter(KEYS[15], waiting)
@@ -70,15 +108,52 @@ end
 return replies`,
   'add-gated': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -145,11 +220,13 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   end
   return is_empty
 end
+use_levels(KEYS[2], KEYS[15], KEYS[21], KEYS[22], KEYS[23])
 local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
-local lanes, replies, stored, earlier = {}, {}, {}, nil
+local lanes, free, replies, stored, earlier = {}, {}, {}, {}, nil
 local waiting = door(KEYS[2], KEYS[15], KEYS[16])
-for i = 3, #ARGV, 4 do
+for i = 3, #ARGV, 5 do
   local id, record, due, number = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local level = ARGV[i + 4]
   local is_new = redis.call('HSETNX', KEYS[1], id, record)
   replies[#replies + 1] = is_new
   if is_new == 1 then
@@ -158,19 +235,24 @@ for i = 3, #ARGV, 4 do
     if ARGV[2] == '1' then
       leave(3, { id })
       redis.call('HDEL', KEYS[18], id)
+      redis.call('HDEL', KEYS[23], id)
     end
-    if due == '' then
+    if level ~= '' then redis.call('HSET', KEYS[23], id, level) end
+    if due == '' and number == 0 then
+      free[#free + 1] = id
+    elseif due == '' then
       lanes[number] = lanes[number] or {}
       table.insert(lanes[number], id)
     else
       redis.call('ZADD', KEYS[3], due, id)
-      redis.call('HSET', KEYS[18], id, string.sub(KEYS[19 + 2 * number], #ARGV[1] + 7))
+      if number > 0 then redis.call('HSET', KEYS[18], id, string.sub(KEYS[22 + 2 * number], #ARGV[1] + 7)) end
       if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
     end
   end
 end
+enter(waiting, free)
 for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[19 + 2 * number], KEYS[20 + 2 * number], ids, ARGV[2] == '1' and ids or {})
+  move_lane(waiting, gate, ARGV[1], KEYS[22 + 2 * number], KEYS[23 + 2 * number], ids, ARGV[2] == '1' and ids or {})
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
@@ -187,15 +269,52 @@ redis.call('PEXPIRE', key, ARGV[1])
 return (#ARGV - 2) / 2`,
   'add-unique': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -285,6 +404,7 @@ local function start_rerun(keys, prefix, key, packed)
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
+  if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
   if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
   redis.call('ZADD', keys.delayed, due, task.id)
@@ -302,6 +422,7 @@ local function end_keyed(keys, prefix, id, key, counts)
   if packed then redis.call('HDEL', keys.rerun, id) end
   redis.call('HDEL', keys.keyed, id)
 end
+use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[28])
 local prefix = ARGV[1]
 local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
 local door_now = door(KEYS[2], KEYS[15], KEYS[16])
@@ -359,6 +480,13 @@ local function delay(id, due, lane)
   end
   announce(due)
 end
+local function set_level(id, level)
+  if level == '' then
+    redis.call('HDEL', KEYS[28], id)
+  else
+    redis.call('HSET', KEYS[28], id, level)
+  end
+end
 local function due_again(task, new, rule)
   if rule.conflict ~= 'debounce' then return new.due == '' and string.format('%.0f', now) or new.due end
   local due = now + tonumber(rule.scope)
@@ -371,6 +499,7 @@ local function replace(task, new, rule)
   if is_placed and lane ~= new.lane then return '!' .. task.id end
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
+  set_level(task.id, new.level)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
   redis.call('HDEL', KEYS[24], task.id)
   publish_if_watched(KEYS[25], prefix, task.id, task.due and 'delayed' or 'waiting')
@@ -392,6 +521,7 @@ local function store(new, rule, number)
     leave(3, { new.id })
     for _, key in ipairs({ KEYS[18], KEYS[23], KEYS[24] }) do redis.call('HDEL', key, new.id) end
   end
+  if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
   local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
   redis.call('HSET', KEYS[22], rule.key, string.format('%.0f ', till) .. new.id)
   redis.call('HSET', KEYS[23], new.id, rule.key)
@@ -402,16 +532,16 @@ local function store(new, rule, number)
   elseif number == 0 then
     enter(door_now, { new.id })
   else
-    local slots, list = KEYS[24 + 2 * number], KEYS[25 + 2 * number]
+    local slots, list = KEYS[27 + 2 * number], KEYS[28 + 2 * number]
     move_lane(door_now, gate, prefix, slots, list, { new.id }, ARGV[2] == '1' and { new.id } or {})
   end
   return 1
 end
 local replies = {}
-for i = 3, #ARGV, 8 do
+for i = 3, #ARGV, 9 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[24 + 2 * number], #prefix + 7) or ''
-  local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane }
+  local lane = number > 0 and string.sub(KEYS[27 + 2 * number], #prefix + 7) or ''
+  local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
     replies[#replies + 1] = 0
@@ -424,15 +554,52 @@ if earlier then redis.pcall('PUBLISH', prefix .. 'earlierDelayed', earlier) end
 return replies`,
   'admit': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -490,6 +657,7 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   end
   return is_empty
 end
+use_levels(KEYS[2], KEYS[3], KEYS[10], KEYS[11], KEYS[12])
 local gate = { gated = KEYS[6], lanes = KEYS[8], limits = KEYS[9] }
 local lanes, moved = {}, {}
 for i = 2, #ARGV, 2 do
@@ -506,7 +674,7 @@ end
 if #moved == 0 then return 0 end
 local waiting = door(KEYS[2], KEYS[3], KEYS[4])
 for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[8 + 2 * number], KEYS[9 + 2 * number], ids, {})
+  move_lane(waiting, gate, ARGV[1], KEYS[11 + 2 * number], KEYS[12 + 2 * number], ids, {})
 end
 redis.call('ZREM', KEYS[5], unpack(moved))
 redis.call('HDEL', KEYS[7], unpack(moved))
@@ -542,15 +710,52 @@ local function drop_leftover(leftovers, id)
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -572,10 +777,11 @@ redis.call('HSET', KEYS[1], id, ARGV[3])
 leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[26], id)
 else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if #KEYS > 23 then
+if #KEYS > 26 then
   local CHECK_MS = 5000
   local function limit_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -631,7 +837,7 @@ if #KEYS > 23 then
   end
   local function leave_lane(first, prefix, id)
     local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
-    local slots, list = KEYS[first + 5], KEYS[first + 6]
+    local slots, list = KEYS[first + 8], KEYS[first + 9]
     redis.call('HDEL', KEYS[first + 2], id)
     if redis.call('ZREM', gate.gated, id) == 1 then
       if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
@@ -641,9 +847,10 @@ if #KEYS > 23 then
     move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
     return false
   end
+  use_levels(KEYS[2], KEYS[17], KEYS[24], KEYS[25], KEYS[26])
   if leave_lane(19, ARGV[5], id) then delayed = true end
 end
-if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18]) end
+if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[24], KEYS[25]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
   'change-schedule': String.raw`local time = redis.call('TIME')
@@ -735,15 +942,52 @@ local function renew_lease(leases, tick, worker)
   if before ~= now then redis.call('ZADD', leases, now, worker) end
   return before > now - 5 and before <= now
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
@@ -798,7 +1042,8 @@ end
 local token = ARGV[2]
 local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
-local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19])
+local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19], KEYS[20],
+  KEYS[21])
 local nothing_rare = rare == 0
 local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
 local function claimed_before()
@@ -927,17 +1172,17 @@ local function is_name_paused(record)
   end
   return name and paused_names[name]
 end
-local function take()
-  local free = tonumber(ARGV[1])
-  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+local total, all_claimed, is_alone = 0, {}, false
+local function take(list, free)
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', list, -free, -1) or {})
   local count = #ids
-  if count == 0 then return false end
+  if count == 0 or stalls and total > 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
   local claimed, seen, dropped, oldest_first, parked = {}, {}, {}, {}, {}
-  local claimed_count = 0
+  local claimed_count, before = 0, 2 * total
   for i = count, first, -1 do
     local id, record = ids[i], records[i]
     if not record or claims[i] or due[i] or seen[id] or (marks[i] and is_left_over(id, record)) then
@@ -951,24 +1196,54 @@ local function take()
       seen[id] = true
       local at = 2 * claimed_count
       claimed[at + 1], claimed[at + 2] = id, claim
-      reply[at + 4], reply[at + 5] = id, record
+      reply[before + at + 4], reply[before + at + 5] = id, record
       claimed_count = claimed_count + 1
       oldest_first[claimed_count] = id
+      all_claimed[total + claimed_count] = id
     end
   end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
     local kind = ARGV[4] == 'next' and WAIT or NOW
-    local last = cmsgpack.pack({ token = token, ids = oldest_first })
+    local last = cmsgpack.pack({ token = token, ids = all_claimed })
     if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
   if paused_names then enter(KEYS[18], parked) end
-  redis.call('LTRIM', KEYS[1], 0, first - count - 2)
+  redis.call('LTRIM', list, 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
   if claimed_count > 0 and stalls then reply[6] = stalls end
-  return claimed_count == 0
+  is_alone = claimed_count > 0 and stalls ~= nil
+  total = total + claimed_count
+  return true
+end
+local function count_high(free)
+  local ids = free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {}
+  local levels, count = #ids > 0 and redis.call('HMGET', KEYS[22], unpack(ids)) or {}, 0
+  while count < #ids and levels[#ids - count] == 'h' do count = count + 1 end
+  return count
+end
+local function take_by_level(free)
+  local found = false
+  local function take_from(list, most)
+    local room = math.min(most, free - total)
+    local is_over = is_alone or found and total == 0
+    if room > 0 and not is_over and take(list, room) then found = true end
+  end
+  if redis.call('HINCRBY', KEYS[22], '', 1) % 16 == 0 then
+    take_from(KEYS[21], 1)
+    take_from(KEYS[1], 1)
+  end
+  take_from(KEYS[1], count_high(free))
+  for _, list in ipairs({ KEYS[20], KEYS[1], KEYS[21] }) do take_from(list, free) end
+  return found
+end
+local has_levels = not nothing_rare and redis.call('EXISTS', KEYS[20], KEYS[21]) > 0
+local function take_all()
+  local free = tonumber(ARGV[1])
+  if has_levels then return take_by_level(free) end
+  return take(KEYS[1], free)
 end
 local mode = ARGV[4]
 if not nothing_rare then take_back(mode == 'now' and tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1]) or 1) end
@@ -984,17 +1259,18 @@ if is_paused then
   move_oldest(KEYS[1], KEYS[18], 1000)
 else
   if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end
-  while tries > 0 and take() do tries = tries - 1 end
+  while tries > 0 and total == 0 and take_all() do tries = tries - 1 end
+  if has_levels then wake(KEYS[1], KEYS[20], KEYS[21]) end
 end
 reply[3] = redis.call('EXISTS', KEYS[1])
 if reply[3] == 0 and not nothing_rare then
   if not is_paused then reply[3] = redis.call('EXISTS', KEYS[19]) end
-  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19]) == 0 then redis.call('UNLINK', KEYS[11]) end
+  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19], KEYS[20], KEYS[21]) == 0 then redis.call('UNLINK', KEYS[11]) end
 end
 return reply`,
   'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
 local waiting = redis.call('ZCARD', KEYS[14])
-for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
+for _, i in ipairs({ 1, 10, 11, 12, 15, 16 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 local by_state = {
   math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),
@@ -1430,7 +1706,7 @@ return lanes`,
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
 local waiting = redis.call('ZCARD', KEYS[14])
-for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
+for _, i in ipairs({ 1, 10, 11, 12, 15, 16 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 local by_state = {
   math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),
@@ -1444,7 +1720,7 @@ local by_state = {
 local oldest = ''
 local ids = redis.call('LRANGE', KEYS[1], -10, -1)
 for i = #ids, 1, -1 do
-  local record = redis.call('HGET', KEYS[16], ids[i])
+  local record = redis.call('HGET', KEYS[18], ids[i])
   local tail = record and string.sub(record, -4096) or ''
   if string.find(tail, '"status":"created"', 1, true) then
     oldest = tail
@@ -1454,9 +1730,9 @@ end
 return {
   now,
   by_state,
-  redis.call('ZCOUNT', KEYS[15], '(' .. now, '+inf'),
+  redis.call('ZCOUNT', KEYS[17], '(' .. now, '+inf'),
   oldest,
-  redis.call('ZRANGE', KEYS[17], 0, ARGV[1] - 1, 'WITHSCORES')
+  redis.call('ZRANGE', KEYS[19], 0, ARGV[1] - 1, 'WITHSCORES')
 }`,
   'member-states': String.raw`local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
@@ -1567,15 +1843,52 @@ page[1] = tonumber(found_at or 0)
 return page`,
   'pause': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
@@ -1663,15 +1976,52 @@ if #flows > 0 then
   redis.call('HDEL', KEYS[1], unpack(flows))
 end
 return removed + #flows`,
-  'purge': String.raw`local function enter(waiting, ids)
+  'purge': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -1740,7 +2090,7 @@ local function look_at(list, size)
   if looked > 0 then redis.call('LTRIM', list, 0, -looked - 1) end
   return looked
 end
-local lists = { KEYS[16], KEYS[2], KEYS[15] }
+local lists = { KEYS[16], KEYS[18], KEYS[2], KEYS[19], KEYS[15] }
 local rest, free = 0, limit
 for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
 local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
@@ -1766,7 +2116,9 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
-if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
+for key = 17, 20, 3 do
+  if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
+end
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left, before, more, unpack(members) }`,
   'purge-gated': String.raw`local function leave(first, ids)
@@ -1812,19 +2164,57 @@ leave(3, gone)
 return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
+use_levels(KEYS[3], KEYS[7], KEYS[10], KEYS[11], KEYS[12])
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
 local function take_seat()
@@ -1916,19 +2306,57 @@ end
 local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
+use_levels(KEYS[1], KEYS[6], KEYS[8], KEYS[9], KEYS[10])
 local replies, list = {}, door(KEYS[1], KEYS[6], KEYS[7])
 for i = #ARGV - 1, 2, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
@@ -1970,15 +2398,52 @@ local function drop_leftover(leftovers, id)
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -1993,7 +2458,8 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if #KEYS > 21 then
+redis.call('HDEL', KEYS[24], id)
+if #KEYS > 24 then
   local CHECK_MS = 5000
   local function limit_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2049,7 +2515,7 @@ if #KEYS > 21 then
   end
   local function leave_lane(first, prefix, id)
     local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
-    local slots, list = KEYS[first + 5], KEYS[first + 6]
+    local slots, list = KEYS[first + 8], KEYS[first + 9]
     redis.call('HDEL', KEYS[first + 2], id)
     if redis.call('ZREM', gate.gated, id) == 1 then
       if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
@@ -2059,9 +2525,10 @@ if #KEYS > 21 then
     move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
     return false
   end
+  use_levels(KEYS[2], KEYS[15], KEYS[22], KEYS[23], KEYS[24])
   if leave_lane(17, ARGV[3], id) then elsewhere = true end
 end
-if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16]) end
+if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16], KEYS[22], KEYS[23]) end
 return 'removed'`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0
@@ -2085,15 +2552,52 @@ redis.call('ZADD', KEYS[1], 'XX', due, id)
 redis.pcall('PUBLISH', ARGV[3] .. 'earlierDelayed', due)
 publish_if_watched(KEYS[2], ARGV[3], id, 'delayed')
 return 1`,
-  'resume': String.raw`local function enter(waiting, ids)
+  'resume': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
@@ -2124,6 +2628,7 @@ if ends and redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('RENAME', KEYS[3], KEYS[2])
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
+if ends then wake(KEYS[2], KEYS[6], KEYS[7]) end
 publish_to_watched(KEYS[5], ARGV[2], 'resumed')
 return 1`,
   'retry': String.raw`local time = redis.call('TIME')
@@ -2131,15 +2636,52 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -2156,7 +2698,8 @@ if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
 local list = door(KEYS[2], KEYS[15], KEYS[16])
-if #KEYS > 20 then
+use_levels(KEYS[2], KEYS[15], KEYS[21], KEYS[22], KEYS[23])
+if #KEYS > 23 then
   local CHECK_MS = 5000
   local function limit_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2210,7 +2753,7 @@ if #KEYS > 20 then
     end
     return is_empty
   end
-  local gate, slots, parked = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }, unpack(KEYS, 21)
+  local gate, slots, parked = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }, unpack(KEYS, 24)
   move_lane(list, gate, ARGV[4], slots, parked, { id }, { id })
 else
   enter(list, { id })
@@ -2278,15 +2821,52 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -2308,7 +2888,7 @@ while at < last do
   end
   group.last = count
 end
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[22]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[22], KEYS[25]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -2372,7 +2952,8 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 24 then
+if exists(KEYS[25]) then use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[25]) end
+if #KEYS > 27 then
   local CHECK_MS = 5000
   local function limit_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2438,7 +3019,7 @@ if #KEYS > 24 then
         if replies[n] == 1 then
           table.insert(gone[lane], ids[n])
           if waits then
-            laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[23 + 2 * lane], #ARGV[1] + 7)
+            laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[26 + 2 * lane], #ARGV[1] + 7)
           end
         end
       end
@@ -2447,7 +3028,7 @@ if #KEYS > 24 then
   if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
   local list = door(KEYS[2], KEYS[15], KEYS[16])
   for lane, freed in pairs(gone) do
-    move_lane(list, gate, ARGV[1], KEYS[23 + 2 * lane], KEYS[24 + 2 * lane], {}, freed)
+    move_lane(list, gate, ARGV[1], KEYS[26 + 2 * lane], KEYS[27 + 2 * lane], {}, freed)
   end
 end
 redis.call('HDEL', KEYS[4], unpack(settled))
@@ -2482,6 +3063,7 @@ if exists(KEYS[22]) then
     if #task.record >= LARGE then mark_large(keys.large) end
     redis.call('HSET', keys.unique, key, '0 ' .. task.id)
     redis.call('HSET', keys.keyed, task.id, key)
+    if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
     if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
     local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
     redis.call('ZADD', keys.delayed, due, task.id)
@@ -2501,7 +3083,7 @@ if exists(KEYS[22]) then
   end
   local keys = {
     unique = KEYS[21], keyed = KEYS[22], rerun = KEYS[23], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
-    large = KEYS[24]
+    large = KEYS[24], levels = KEYS[25]
   }
   local found = redis.call('HMGET', KEYS[22], unpack(ids))
   for g = 1, group_count do
@@ -2513,6 +3095,18 @@ if exists(KEYS[22]) then
     end
   end
 end
+local function drop_levels()
+  local ended = {}
+  for g = 1, group_count do
+    local group = groups[g]
+    local has_ended = terminals[group.outcome] and (group.outcome ~= 'failed' or group.ms <= 0)
+    for n = group.first, group.last do
+      if has_ended and replies[n] == 1 then ended[#ended + 1] = ids[n] end
+    end
+  end
+  if #ended > 0 then redis.call('HDEL', KEYS[25], unpack(ended)) end
+end
+if exists(KEYS[25]) then drop_levels() end
 local function publish_outcomes()
   local function publish_watched(watched, prefix, ids, changes)
     local marks = redis.call('ZMSCORE', watched, unpack(ids))
@@ -2535,15 +3129,52 @@ return replies`,
   'sizes': String.raw`local sizes = {}
 for i = 1, #ARGV do sizes[i] = redis.call('HSTRLEN', KEYS[1], ARGV[i]) end
 return sizes`,
-  'sweep': String.raw`local function enter(waiting, ids)
+  'sweep': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -2555,6 +3186,7 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
+use_levels(KEYS[8], KEYS[22], KEYS[24], KEYS[25], KEYS[26])
 local requeued, exhausted = {}, {}
 local interval = tonumber(ARGV[1])
 local TICK = math.max(1, math.floor(interval / 4))
@@ -2674,15 +3306,52 @@ local more = cursor ~= '' or kept >= 0
 return { more and string.format('%.0f %s %d', tick, cursor, kept) or '', wait(), requeued, exhausted }`,
   'sweep-lane': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -2740,7 +3409,8 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
   end
   return is_empty
 end
-local gone, slots, list = {}, unpack(KEYS, 14)
+use_levels(KEYS[8], KEYS[9], KEYS[14], KEYS[15], KEYS[16])
+local gone, slots, list = {}, unpack(KEYS, 17)
 local function are_unfinished(page)
   local unfinished = {}
   for i = 1, #page do unfinished[i] = true end
@@ -2784,6 +3454,7 @@ local function start_rerun(keys, prefix, key, packed)
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
+  if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
   if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
   redis.call('ZADD', keys.delayed, due, task.id)
@@ -2811,29 +3482,69 @@ local function is_unfinished(task, jobs, first)
   end
   return true
 end
-local reply = redis.call('HSCAN', KEYS[9], ARGV[1], 'COUNT', 100)
+local reply = redis.call('HSCAN', ARGV[3] == 'levels' and KEYS[14] or KEYS[9], ARGV[1], 'COUNT', 100)
 local keys = {
   unique = KEYS[8], keyed = KEYS[9], rerun = KEYS[10], jobs = KEYS[1], delayed = KEYS[11], laned = KEYS[12],
-  large = KEYS[13]
+  large = KEYS[13], levels = KEYS[14]
 }
 for i = 1, #reply[2], 2 do
   local id = reply[2][i]
-  if not is_unfinished(id, KEYS[1], 2) then
+  if ARGV[3] == 'levels' then
+    local is_kept = is_unfinished(id, KEYS[1], 2) or redis.call('SISMEMBER', KEYS[3], id) == 1
+    if not is_kept and (id ~= '' or redis.call('HLEN', KEYS[14]) == 1) then redis.call('HDEL', KEYS[14], id) end
+  elseif not is_unfinished(id, KEYS[1], 2) then
     end_keyed(keys, ARGV[2], id, reply[2][i + 1], redis.call('HEXISTS', KEYS[1], id) == 1)
   end
 end
 return reply[1]`,
   'tick': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -2873,6 +3584,7 @@ local function plan(states, ticks, id, state, next, due)
     redis.call('ZREM', ticks, id)
   end
 end
+use_levels(KEYS[5], KEYS[14], KEYS[17], KEYS[18], KEYS[19])
 local id, mode, fire = ARGV[1], ARGV[3], ARGV[5]
 local state = load_state(KEYS[1], id)
 if not state or state.moved or state.paused then return 'taken' end
@@ -2885,6 +3597,7 @@ local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
     if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
+    if ARGV[17] ~= '' then redis.call('HSET', KEYS[19], task, ARGV[17]) end
     if ARGV[16] ~= '' then
       redis.call('HSET', KEYS[16], task, ARGV[16])
       due = due == '' and string.format('%.0f', now) or due

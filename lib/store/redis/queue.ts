@@ -10,6 +10,7 @@ import {
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import { addInParts, isPlain } from '../new-jobs.ts'
 import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
@@ -81,16 +82,11 @@ export class RedisQueue implements Queue {
   // For producers and readers
 
   async add (job: NewJob): Promise<boolean> {
-    return job.lane === undefined ? this.#producer.save(job) : (await this.lanes.add([job]))[0]!
+    return isPlain(job) ? this.#producer.save(job) : (await this.lanes.add([job]))[0]!
   }
 
-  /** In one step, unless only some of the tasks have a limit. */
-  async addMany (jobs: NewJob[]): Promise<boolean[]> {
-    const gated = jobs.filter(job => job.lane !== undefined)
-    if (gated.length === 0) return await this.#producer.saveAll(jobs)
-    const free = jobs.filter(job => job.lane === undefined)
-    const [ofGated, ofFree] = await Promise.all([this.lanes.add(gated), this.#producer.saveAll(free)])
-    return jobs.map(job => (job.lane === undefined ? ofFree : ofGated).shift()!)
+  addMany (jobs: NewJob[]): Promise<boolean[]> {
+    return addInParts(jobs, plain => this.#producer.saveAll(plain), others => this.lanes.add(others))
   }
 
   readTask (id: string): Promise<RawTask | null> {

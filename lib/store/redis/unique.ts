@@ -1,7 +1,7 @@
 /**
  * The tasks of one queue in Redis that are enqueued once for a key.
  */
-import { LaneNumbers, type RedisLanes } from './lanes.ts'
+import { LaneNumbers, levelArgument, type RedisLanes } from './lanes.ts'
 import { runQueueScript, type ScriptArgument } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
@@ -15,7 +15,7 @@ export class RedisUnique implements QueueUnique {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #lanes: RedisLanes
-  #cursor = '0'
+  readonly #cursors = { keyed: '0', levels: '0' }
 
   constructor (client: RedisClient, keys: QueueKeys, lanes: RedisLanes) {
     this.#client = client
@@ -26,18 +26,20 @@ export class RedisUnique implements QueueUnique {
   async add (jobs: NewJob[]): Promise<UniqueReply[]> {
     const numbers = new LaneNumbers()
     const args: ScriptArgument[] = [this.#keys.prefix, jobs.some(job => job.ownId) ? 1 : 0]
-    for (const { id, text, delay, lane, unique } of jobs) {
-      args.push(id, text, delay ?? '', lane === undefined ? 0 : numbers.of(lane), ...ruleArguments(unique!))
+    for (const { id, text, delay, lane, level, unique } of jobs) {
+      args.push(id, text, delay ?? '', numbers.ofAny(lane), ...ruleArguments(unique!), levelArgument(level))
     }
     const codes: Array<number | string> = await this.#lanes.run('add-unique', numbers.lanes, args)
     return codes.map(toReply)
   }
 
-  async sweep (): Promise<void> {
+  async sweep (): Promise<void> { for (const what of ['keyed', 'levels'] as const) await this.#sweep(what) }
+
+  async #sweep (what: 'keyed' | 'levels'): Promise<void> {
     for (let slices = 0; slices < MAX_SLICES; slices++) {
-      const args = [this.#cursor, this.#keys.prefix]
-      this.#cursor = await runQueueScript(this.#client, this.#keys, 'sweep-unique', args)
-      if (this.#cursor === '0') return
+      const args = [this.#cursors[what], this.#keys.prefix, what]
+      this.#cursors[what] = await runQueueScript(this.#client, this.#keys, 'sweep-unique', args)
+      if (this.#cursors[what] === '0') return
     }
   }
 }

@@ -5,9 +5,11 @@ no task stands for its key.
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large  15 parked  16 paused
       17 gated  18 laned  19 lanes  20 limits  21 active  22 unique  23 keyed  24 rerun  25 watched
+      26 high  27 low  28 levels
 ARGV  1 prefix of keys and channels  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once), number of its lane (0: none), key, what a conflict does (keep | replace | rerun
-      | debounce), scope (waiting | unfinished | ms; of debounce the wait in ms), maxWait in ms, "" for none
+      | debounce), scope (waiting | unfinished | ms; of debounce the wait in ms), maxWait in ms, "" for none,
+      level (h | l, "" for normal)
 Returns for each task: 1 stored, 0 the id is taken, "=" and the id of the task that stands for its key, or "!" and that
       id: it could not be replaced, as it has another lane
 
@@ -27,6 +29,7 @@ Guarantees:
 -- @include publish
 -- @include is-unfinished
 -- @include unique
+use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[28])
 local prefix = ARGV[1]
 local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
 local door_now = door(KEYS[2], KEYS[15], KEYS[16])
@@ -95,6 +98,14 @@ local function delay(id, due, lane)
   announce(due)
 end
 
+local function set_level(id, level)
+  if level == '' then
+    redis.call('HDEL', KEYS[28], id)
+  else
+    redis.call('HSET', KEYS[28], id, level)
+  end
+end
+
 -- When the task that is replaced is due.
 local function due_again(task, new, rule)
   if rule.conflict ~= 'debounce' then return new.due == '' and string.format('%.0f', now) or new.due end
@@ -110,6 +121,7 @@ local function replace(task, new, rule)
   if is_placed and lane ~= new.lane then return '!' .. task.id end
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
+  set_level(task.id, new.level)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
   redis.call('HDEL', KEYS[24], task.id)
   publish_if_watched(KEYS[25], prefix, task.id, task.due and 'delayed' or 'waiting')
@@ -133,6 +145,7 @@ local function store(new, rule, number)
     leave(3, { new.id })
     for _, key in ipairs({ KEYS[18], KEYS[23], KEYS[24] }) do redis.call('HDEL', key, new.id) end
   end
+  if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
   local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
   redis.call('HSET', KEYS[22], rule.key, string.format('%.0f ', till) .. new.id)
   redis.call('HSET', KEYS[23], new.id, rule.key)
@@ -143,17 +156,17 @@ local function store(new, rule, number)
   elseif number == 0 then
     enter(door_now, { new.id })
   else
-    local slots, list = KEYS[24 + 2 * number], KEYS[25 + 2 * number]
+    local slots, list = KEYS[27 + 2 * number], KEYS[28 + 2 * number]
     move_lane(door_now, gate, prefix, slots, list, { new.id }, ARGV[2] == '1' and { new.id } or {})
   end
   return 1
 end
 
 local replies = {}
-for i = 3, #ARGV, 8 do
+for i = 3, #ARGV, 9 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[24 + 2 * number], #prefix + 7) or ''
-  local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane }
+  local lane = number > 0 and string.sub(KEYS[27 + 2 * number], #prefix + 7) or ''
+  local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
     replies[#replies + 1] = 0

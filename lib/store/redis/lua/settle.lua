@@ -4,6 +4,7 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
       15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 unique  22 keyed  23 rerun  24 large
+      25 levels  26 high  27 low
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
       negative: they keep their slot while they wait), then for each: id, record [, event]
@@ -47,7 +48,7 @@ while at < last do
 end
 
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[22]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[22], KEYS[25]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -115,7 +116,8 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 24 then
+if exists(KEYS[25]) then use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[25]) end
+if #KEYS > 27 then
   -- @include lane
   -- @include settle-lanes
 end
@@ -145,6 +147,21 @@ if exists(KEYS[22]) then
   -- @include unique
   -- @include settle-unique
 end
+
+-- A failed task keeps its level: it may be retried by hand.
+local function drop_levels()
+  local ended = {}
+  for g = 1, group_count do
+    local group = groups[g]
+    local has_ended = terminals[group.outcome] and (group.outcome ~= 'failed' or group.ms <= 0)
+    for n = group.first, group.last do
+      if has_ended and replies[n] == 1 then ended[#ended + 1] = ids[n] end
+    end
+  end
+  if #ended > 0 then redis.call('HDEL', KEYS[25], unpack(ended)) end
+end
+
+if exists(KEYS[25]) then drop_levels() end
 
 local function publish_outcomes()
   -- @include publish-many

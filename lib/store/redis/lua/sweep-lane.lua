@@ -2,7 +2,7 @@
 Frees the slots of tasks that have ended in a way that did not free them, and fills the free slots of a lane.
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 waiting
-      9 parked  10 paused  11 gated  12 lanes  13 limits
+      9 parked  10 paused  11 gated  12 lanes  13 limits  14 high  15 low  16 levels
 ARGV  1 prefix of keys and channels
 Returns 1 if there is more to do: call again, else 0
 
@@ -14,7 +14,8 @@ Cost: that of some commands for each 1,000 slots, and one look at each record.
 -- @include enter
 -- @include door
 -- @include lane
-local gone, slots, list = {}, unpack(KEYS, 14)
+use_levels(KEYS[8], KEYS[9], KEYS[14], KEYS[15], KEYS[16])
+local gone, slots, list = {}, unpack(KEYS, 17)
 
 -- Those of the page that are in none of the keys of ended tasks, and wait for no slot.
 local function are_unfinished(page)

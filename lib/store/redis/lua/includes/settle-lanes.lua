@@ -15,7 +15,7 @@ for g = 1, group_count do
       if replies[n] == 1 then
         table.insert(gone[lane], ids[n])
         if waits then
-          laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[23 + 2 * lane], #ARGV[1] + 7)
+          laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[26 + 2 * lane], #ARGV[1] + 7)
         end
       end
     end
@@ -24,5 +24,5 @@ end
 if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
 local list = door(KEYS[2], KEYS[15], KEYS[16])
 for lane, freed in pairs(gone) do
-  move_lane(list, gate, ARGV[1], KEYS[23 + 2 * lane], KEYS[24 + 2 * lane], {}, freed)
+  move_lane(list, gate, ARGV[1], KEYS[26 + 2 * lane], KEYS[27 + 2 * lane], {}, freed)
 end

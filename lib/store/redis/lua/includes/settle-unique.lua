@@ -6,7 +6,7 @@ Defines keys, which it uses
 ]]
 local keys = {
   unique = KEYS[21], keyed = KEYS[22], rerun = KEYS[23], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
-  large = KEYS[24]
+  large = KEYS[24], levels = KEYS[25]
 }
 local found = redis.call('HMGET', KEYS[22], unpack(ids))
 for g = 1, group_count do
