@@ -18,13 +18,15 @@ import type { AppSchedules } from './schedules/app-schedules.ts'
 import type { AppWorkers } from './worker.ts'
 import type { TestClock } from './testing/test-clock.ts'
 import type { AnyHook } from './hooks/hook-lists.ts'
+import { readLogs } from './tasks/task-logs.ts'
 import type { AppTasks } from './tasks/app-tasks.ts'
 import type {
   AdvanceOptions, CancellableState, CancelOutcome, CountOptions, DefineOptions, Drained, DrainOptions, EnqueueItem,
-  EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, LimitChange, ListOptions, ManyOptions,
-  ManyResult, PauseTarget, PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions,
-  RescheduleOutcome, RetryFilter, RetryOutcome, Schedules, SignatureArguments, Task, TaskFilter, TaskHandle,
-  TaskHandler, TaskHookName, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions, WorkerInfo, WorkerOptions
+  EnqueueOptions, FastifyTasks, FlowListOptions, HistoryOptions, HistoryPoint, LimitChange, ListOptions, LogsOptions,
+  ManyOptions, ManyResult, PauseTarget, PromoteOutcome, PurgeOptions, QueueCounts, RemoveOutcome, RescheduleOptions,
+  RescheduleOutcome, RetryFilter, RetryOutcome, Schedules, SignatureArguments, TagListOptions, Task, TaskFilter,
+  TaskHandle, TaskHandler, TaskHookName, TaskLogs, TaskPage, TaskRecord, TaskState, TaskWorker, WhereOptions,
+  WorkerInfo, WorkerOptions
 } from './types.ts'
 
 type AnyHandle = TaskHandle<any, any>
@@ -124,7 +126,14 @@ class ScopedTasks implements FastifyTasks {
     return this.#registry.retry(id, queueOf(where))
   }
 
-  list (options: ListOptions | FlowListOptions): Promise<TaskPage> { return list(this.#registry, options) }
+  logs (id: string, options: LogsOptions = {}): Promise<TaskLogs | null> {
+    return readLogs(this.#registry, id, options)
+  }
+
+  list (options: ListOptions | TagListOptions | FlowListOptions): Promise<TaskPage> {
+    return list(this.#registry, options)
+  }
+
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
     return this.#registry.remove(id, queueOf(where))

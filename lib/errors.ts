@@ -3,7 +3,7 @@
  * and how to correct it. docs/reference/errors.md is generated from here, with the comments as titles.
  */
 import { describeValue } from './describe.ts'
-import type { SnoozeOptions } from './types.ts'
+import type { RateLimitedOptions, SnoozeOptions } from './types.ts'
 import fastifyError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
 
 /** The arguments of a constructor fill the places of the message. A last argument `{ cause }` is the cause. */
@@ -63,12 +63,15 @@ export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID',
 export const TaskIdTaken = createError('FST_TASKS_ID_TAKEN',
   'The id "%s" belongs to another task. Choose another id for task "%s"', 409)
 export const LimitQueue = createError('FST_TASKS_LIMIT_QUEUE',
-  'Task "%s" has a limit, which holds in its own queue "%s": it cannot be enqueued to queue "%s". Leave out queue', 400)
+  'Task "%s" has a limit or a rate, which holds in its own queue "%s": it cannot be enqueued to queue "%s". ' +
+  'Leave out queue', 400)
 export const LimitKeyInvalid = createError('FST_TASKS_LIMIT_KEY_INVALID',
-  'The key of the limit of task "%s" must be a string of at most 100 characters, got %s. ' +
+  'The key of the limit or rate of task "%s" must be a string of at most 100 characters, got %s. ' +
   'For example limit: { max: 2, key: data => String(data.tenant) }', 400)
 export const LimitUnknown = createError('FST_TASKS_LIMIT_UNKNOWN',
-  'Task "%s" is defined without a limit here. Define it with one: limit: { max: 2 }', 500)
+  'Task "%s" is defined without a limit or a rate here. Define it with one: limit: { max: 2 }', 500)
+export const LimitKeysDiffer = createError('FST_TASKS_LIMIT_KEYS_DIFFER',
+  'The limit and the rates of task "%s" must have the same key, got %s and %s. Give them the same function', 400)
 export const UniqueQueue = createError('FST_TASKS_UNIQUE_QUEUE',
   'Task "%s" is enqueued once for a key, in its own queue "%s": it cannot be enqueued to queue "%s". Leave out queue',
   400)
@@ -257,6 +260,27 @@ export class Snooze extends SnoozeBase {
   }
 }
 
+export const RateLimitedInvalid = createError('FST_TASKS_RATE_LIMITED_INVALID',
+  'RateLimited needs retryAfter, ms or a Date, and takes the scope "key", but got %s. ' +
+  'For example new RateLimited({ retryAfter: 30000 })', 500)
+const RateLimitedBase = createError('FST_TASKS_RATE_LIMITED',
+  'The tasks of this key wait', 500)
+
+/** A handler throws it if a service behind refused it: all tasks of its key wait. No attempt is spent. */
+export class RateLimited extends RateLimitedBase {
+  /** What is read of it, also in another thread: ms, or a Date. */
+  readonly retryAfter: number | Date
+
+  constructor (options: RateLimitedOptions = { retryAfter: 1_000 }) {
+    super()
+    const { retryAfter, scope = 'key' } = options ?? {}
+    if (retryAfter === undefined || !(Number(retryAfter) >= 0) || scope !== 'key') {
+      throw new RateLimitedInvalid(describeValue(options))
+    }
+    this.retryAfter = retryAfter
+  }
+}
+
 // waiting for an outcome
 export const TaskNotFound = createError('FST_TASKS_NOT_FOUND',
   'There is no task with the id "%s": it was never enqueued, or its resultTtl has passed', 404)
@@ -275,6 +299,9 @@ export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT',
 export const DashboardInstanceUnknown = createError('FST_TASKS_DASHBOARD_INSTANCE_UNKNOWN',
   'The dashboard is to show the tasks of the plugin instance "%s", and this app has: %s. ' +
   'Register fastify-tasks before the dashboard, or name its instance: register(dashboard, { instance: "tasks" })', 500)
+export const DevPageRefused = createError('FST_TASKS_DEV_PAGE_REFUSED',
+  'The page of fastify-tasks dev is for the machine that runs it: open it there, at http://localhost and its port. ' +
+  'For other machines register fastify-tasks/dashboard in the app, with a login', 403)
 export const DashboardForeignForm = createError('FST_TASKS_DASHBOARD_FOREIGN_FORM',
   'This form was not sent by a page of the dashboard. ' +
   'If a proxy changes the Host header, name the origin that browsers see: trustedOrigins: ["https://admin.example"]', 403)

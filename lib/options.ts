@@ -10,6 +10,7 @@ export {
   checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { checkPause, checkSetLimit } from './options/limits.ts'
+export { checkLogs } from './options/logs.ts'
 export { checkHistory } from './options/history.ts'
 export {
   checkFilter, checkMany, checkReschedule, manyStates, type CheckedFilter, type ManyCall

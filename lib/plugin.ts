@@ -14,6 +14,7 @@ import { AppFlows } from './flows/app-flows.ts'
 import { chain, chord, flow, group } from './flows/shapes.ts'
 import * as errors from './errors.ts'
 import { pluginSettings, workerSettings, type Settings } from './options.ts'
+import { listKeys } from './limits/list-keys.ts'
 import { measureQueues } from './metrics/queue-gauges.ts'
 import { refuseOurRoutes } from './routes/route-clash.ts'
 import { AppSchedules } from './schedules/app-schedules.ts'
@@ -141,6 +142,7 @@ function announce (
     definitions,
     metrics: registry.metrics,
     measure: () => measureQueues(registry.queues.values(), registry.calls),
+    listKeys: limit => listKeys(registry.queues.values(), registry.calls, limit),
     drain,
     knownQueues: () => [...registry.queues.keys()],
     readTask: (id, queue) => readTask(registry, id, queue),
@@ -199,10 +201,11 @@ const plugin = fp(fastifyTasks as FastifyPluginAsync<TasksOptions>, { fastify: '
 const shapes = { chain, group, chord, flow }
 
 /** `require('fastify-tasks')` returns this. It sees no named exports: what CommonJS users need is a property. */
-const tasks = Object.assign(plugin, { Unrecoverable: errors.Unrecoverable, Snooze: errors.Snooze, errors, ...shapes })
+const thrown = { Unrecoverable: errors.Unrecoverable, Snooze: errors.Snooze, RateLimited: errors.RateLimited }
+const tasks = Object.assign(plugin, { ...thrown, errors, ...shapes })
 
 export default tasks
 export { tasks, tasks as fastifyTasks, errors, tasks as 'module.exports' }
 export { chain, chord, flow, group } from './flows/shapes.ts'
-export const { Unrecoverable, Snooze } = errors
+export const { Unrecoverable, Snooze, RateLimited } = errors
 export type * from './types.ts'

@@ -7,6 +7,7 @@
 export type * from './types/record.ts'
 export type * from './types/options.ts'
 export type * from './types/define.ts'
+export type * from './types/listing.ts'
 export type * from './types/limits.ts'
 export type * from './types/unique.ts'
 export type * from './types/task.ts'

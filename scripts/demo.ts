@@ -149,6 +149,8 @@ function introduction ({ REDIS_URL, SMTP_URL }: Env, webPid: number, redisPid?: 
   return `
   Open ${address}
 
+  page     ${address}/admin/tasks (user demo, password ${process.env.DEMO_PASSWORD ?? 'demo'})
+
   redis    ${redis}${redisPid ? ` (private, pid ${redisPid})` : ''}
   mail     ${SMTP_URL}
   web      pid ${webPid}: only enqueues

@@ -2,6 +2,7 @@
 // Requests do not wait for tasks: a route enqueues a task, and answers 202 with the address of its status.
 import type { FastifyInstance } from 'fastify'
 import tasks from 'fastify-tasks'
+import { admin } from './admin.ts'
 import { page } from './page.ts'
 import { defineTasks, type Mail } from './tasks.ts'
 
@@ -44,4 +45,5 @@ export default async function app (fastify: FastifyInstance, _options: object): 
     await fastify.tasks.schedules.get('check-oven') ?? reply.callNotFound())
 
   await fastify.register(page)
+  await fastify.register(admin)
 }

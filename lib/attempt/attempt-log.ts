@@ -3,22 +3,26 @@
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { traceFields } from '../records/origin.ts'
+import type { ClaimedTask } from './claimed-task.ts'
 
-export interface LogFields {
-  taskId: string
-  task: string
-  attempt: number
-  flowId: string | undefined
-  requestId: string | null
-  traceparent: string | null
+interface LoggedAttempt {
+  readonly app: FastifyInstance
+  readonly task: ClaimedTask
+  readonly id: string
+  readonly name: string
+  readonly attempt: number
+  readonly requestId: string | null
+  readonly traceparent: string | null
 }
 
-export function attemptLog (
-  { log, initialConfig }: FastifyInstance, { flowId, requestId, traceparent, ...fields }: LogFields
-): FastifyBaseLogger {
+export function attemptLog (logged: LoggedAttempt): FastifyBaseLogger {
+  const { app: { log, initialConfig }, id: taskId, name: task, attempt, requestId, traceparent } = logged
+  const { flow } = logged.task.stored.options
   return log.child({
-    ...fields,
-    ...(flowId === undefined ? {} : { flowId }),
+    taskId,
+    task,
+    attempt,
+    ...(flow && { flowId: flow.id }),
     ...(requestId === null ? {} : { [initialConfig.requestIdLogLabel ?? 'reqId']: requestId }),
     ...(traceparent === null ? {} : traceFields(traceparent))
   })

@@ -1,6 +1,7 @@
 /**
  * How an attempt ended.
  */
+import * as errors from '../errors.ts'
 import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
 import type { AttemptOutcome, WatchedAttempt } from '../types.ts'
 
@@ -8,19 +9,24 @@ export type AttemptResult =
   | { kind: 'succeeded', json: string }
   | { kind: 'failed', failure: Failure, thrown: unknown }
   | { kind: 'cancelled' }
-  /** The handler put it off by so many ms: no attempt is spent. */
-  | { kind: 'snoozed', ms: number }
+  /** The handler put it off by so many ms: no attempt is spent. `limited`: all tasks of its key wait. */
+  | { kind: 'snoozed', ms: number, limited: boolean }
   /** Aborted by a shutdown: the task goes back to its queue. */
   | { kind: 'released' }
   /** The claim belongs to another worker: there is nothing to write. */
   | { kind: 'lost' }
 
-/** Snooze is known by its code: it may come from a thread, or from another copy of this package. */
+/** Snooze and RateLimited are known by their codes: from a thread, or from another copy of this package too. */
 export function failed (thrown: unknown): AttemptResult {
   const failure = toFailure(thrown)
-  if (failure.error.code === 'FST_TASKS_SNOOZED') return { kind: 'snoozed', ms: failure.retryAfter ?? 0 }
-  return { kind: 'failed', failure, thrown }
+  const limited = failure.error.code === 'FST_TASKS_RATE_LIMITED'
+  if (!limited && failure.error.code !== 'FST_TASKS_SNOOZED') return { kind: 'failed', failure, thrown }
+  return { kind: 'snoozed', ms: failure.retryAfter ?? 0, limited }
 }
+
+/** A handler may return it as well. */
+export const isPutOff = (value: unknown): boolean =>
+  value instanceof errors.Snooze || value instanceof errors.RateLimited
 
 /** The outcome for those outside: a task that was put off was given back, too. */
 export const outcomeOf = <Kind extends AttemptResult['kind']>(kind: Kind): Exclude<Kind, 'snoozed'> | 'released' =>

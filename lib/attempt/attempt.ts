@@ -12,7 +12,7 @@ import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS, abortReason, type AbortCause } from './abort.ts'
 import { AttemptHooks } from './attempt-hooks.ts'
 import { attemptLog, writesLevel } from './attempt-log.ts'
-import { errorOf, failed, outcomeOf, tellEnd, type AttemptResult } from './attempt-result.ts'
+import { errorOf, failed, isPutOff, outcomeOf, tellEnd, type AttemptResult } from './attempt-result.ts'
 import { serializeResult } from './serialize.ts'
 import { NOTHING_REPORTED, StateReports, type StateReport } from './state-reports.ts'
 import { withRetryRules } from './retry-rules.ts'
@@ -46,6 +46,7 @@ export interface AttemptOwner {
   runInThread (file: string, attempt: ThreadableAttempt): Promise<unknown>
   /** What the handler can ask of its flow. */
   flowOf (attempt: Attempt, member: StoredMembership): MemberContext
+  keepLog (attempt: Attempt, log: FastifyBaseLogger): FastifyBaseLogger
   /** Null while nobody subscribes to attempts. */
   traceOf (attempt: Attempt): AttemptEvent | null
   /** Null without the option `telemetry`. */
@@ -157,13 +158,11 @@ export class Attempt implements ThreadableAttempt {
   }
 
   get log (): FastifyBaseLogger {
-    const { id: taskId, name: task, attempt, requestId, traceparent } = this
-    const flowId = this.task.stored.options.flow?.id
-    this.#log ??= attemptLog(this.app, { taskId, task, attempt, flowId, requestId, traceparent })
+    this.#log ??= this.#owner.keepLog(this, attemptLog(this))
     return this.#log
   }
 
-  logs (level: string): boolean { return writesLevel(this.app.log, level) }
+  logs (level: string): boolean { return writesLevel(this.log, level) }
 
   #call (): unknown {
     this.#trace = this.#owner.traceOf(this)
@@ -246,7 +245,7 @@ export class Attempt implements ThreadableAttempt {
 
   #resultOf (returned: Returned): AttemptResult {
     if ('thrown' in returned) return failed(returned.thrown)
-    if (returned.value instanceof errors.Snooze) return failed(returned.value)
+    if (isPutOff(returned.value)) return failed(returned.value)
     try {
       const { result } = this.definition.schemas()
       return { kind: 'succeeded', json: serializeResult(returned.value, result, this.task.settings.maxResultSize) }

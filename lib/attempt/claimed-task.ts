@@ -24,6 +24,8 @@ export interface ClaimedTask {
   /** When its attempt started, ms since 1970 on Redis' clock. Undefined before that. */
   startedAt: number | undefined
   state: ReportedState | undefined
+  /** Lines of its log may be stored. */
+  hasLog?: true
   /** Redis' clock, ms since 1970, when the claim was made; then when its outcome was known. */
   now: number
 }

@@ -23,6 +23,8 @@ export interface PluginInstance {
   readonly metrics: { collect (): Promise<object> } | null
   /** Its queues now. Throws FST_TASKS_REDIS_UNAVAILABLE. */
   measure (): Promise<MeasuredQueue[]>
+  /** Up to `limit` keys of limits and rates, those with the most waiting tasks first. */
+  listKeys (limit: number): Promise<ListedKey[]>
   /** The queues that have keys under the instance's prefix. Reads the names of all keys, page by page. */
   findQueues (): Promise<string[]>
   /** Closes its workers, and ends all waits for its tasks. A second call returns the same promise. */
@@ -40,6 +42,19 @@ export interface MeasuredQueue {
   counts: QueueCounts
   workers: number
   oldestSeconds: number
+}
+
+/** A key of a limit or a rate. `started`: its tasks that are queued for a worker or run. */
+export interface ListedKey {
+  queue: string
+  task: string
+  key: string
+  waiting: number
+  started: number
+  /** For people. */
+  why: string
+  /** The task that holds up the others, if they run one at a time. */
+  heldBy: string | null
 }
 
 export interface AppRegistry {

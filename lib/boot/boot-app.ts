@@ -15,6 +15,8 @@ export interface BootOptions {
   server: (options: FastifyServerOptions, file: string) => FastifyServerOptions
   /** Called before the app is registered. */
   prepare?: (registry: AppRegistry) => void
+  /** Called when the app is registered, before it is ready. */
+  extend?: (instance: FastifyInstance, registry: AppRegistry) => Promise<void>
 }
 
 export interface BootedApp {
@@ -45,7 +47,7 @@ export async function bootApp (options: BootOptions): Promise<BootedApp> {
 }
 
 async function boot (
-  { app, appOptions = {}, server, prepare }: BootOptions, made: FastifyInstance[]
+  { app, appOptions = {}, server, prepare, extend }: BootOptions, made: FastifyInstance[]
 ): Promise<BootedApp> {
   const { plugin, options, file } = await load(app, made)
   const instance: FastifyInstance = Fastify(server(options, file) as {})
@@ -54,6 +56,7 @@ async function boot (
   prepare?.(registry)
   try {
     await instance.register(plugin, { ...options, ...appOptions })
+    await extend?.(instance, registry)
     await instance.ready()
     const elsewhere = made.some(other => appRegistry(other).instances.length > 0)
     if (elsewhere && registry.instances.length === 0) throw ownServer(file)

@@ -11,6 +11,7 @@ import { dev, type DevFlags } from './commands/dev.ts'
 import { promote, reschedule, type RescheduleFlags } from './commands/due.ts'
 import { inspect, type InspectFlags } from './commands/inspect.ts'
 import { list, type ListFlags } from './commands/list.ts'
+import { logs, type LogsFlags } from './commands/logs.ts'
 import { changeMany, count, type FilterFlags, type ManyCommand, type ManyFlags } from './commands/many.ts'
 import { pause, type PauseFlags } from './commands/pause.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
@@ -149,7 +150,8 @@ devCommand('dev-app', 'the app\'s own process under dev', true)
 
 queryCommand('list',
   'tasks of one state: waiting and active tasks oldest first, delayed tasks by due time, finished tasks newest first')
-  .addOption(new Option('-s, --state <state>', 'the state').choices(STATES).default('waiting'))
+  .addOption(new Option('-s, --state <state>', 'the state (default: "waiting", or any with --tag)').choices(STATES))
+  .option('--tag <tag>', 'only tasks with this tag, those first that were enqueued last')
   .option('--queue <name>', 'only tasks of this queue')
   .option('--name <task>', 'only tasks with this name')
   .option('-n, --limit <number>', 'how many tasks, up to 1000', integer, listDefaults.limit)
@@ -163,6 +165,11 @@ queryCommand('status <id>', 'everything that is known about a task; of a flow it
   .option('--cursor <cursor>', 'continue with the members of a flow where the page before ended')
   .action((id: string, flags: ConnectFlags & StatusFlags) =>
     query(flags, connection => status(connection, id, flags)))
+
+queryCommand('logs <id>', 'what the handler of a task has logged, if the task is defined with keepLogs')
+  .addOption(queueOfTask())
+  .option('-f, --follow', 'print new lines until the task has ended')
+  .action((id: string, flags: ConnectFlags & LogsFlags) => query(flags, connection => logs(connection, id, flags)))
 
 queryCommand('cancel <id>', 'cancel a task: it never starts, or it is aborted if it is running, in whatever worker')
   .addOption(queueOfTask())
@@ -194,6 +201,7 @@ function filterCommand (usage: string, description: string, call: ManyCall): Com
   return command
     .option('--queue <name>', 'only tasks of this queue')
     .option('--name <task>', 'only tasks with this name')
+    .option('--tag <tag>', 'only tasks with this tag')
     .option('--code <code>', 'only tasks whose last error has this code')
     .option('--from <time>', 'only tasks that ended (or were enqueued) at this time or later: ISO 8601, or as 2h', time)
     .option('--to <time>', 'only tasks that ended (or were enqueued) before this time', time)

@@ -2,7 +2,7 @@
  * Finds tasks, within a budget for each request: a queue may hold a million.
  */
 import { realTime } from '../timers.ts'
-import type { FastifyTasks, TaskRecord, TaskState } from '../types.ts'
+import type { FastifyTasks, ListOptions, TaskRecord, TaskState } from '../types.ts'
 
 /** Tasks on a page. */
 export const LIMIT = 50
@@ -11,8 +11,12 @@ const STEP = 200
 const MAX_LOOKED_AT = 20_000
 const MAX_MS = 300
 
+/** Empty: any, if there is a tag. */
+export type SearchState = TaskState | ''
+
 export interface Search {
-  states: readonly TaskState[]
+  states: readonly SearchState[]
+  tag?: string | undefined
   queue?: string | undefined
   name?: string | undefined
   /** Null: all of them. */
@@ -29,32 +33,38 @@ export interface SearchPage {
   cursor: string | null
 }
 
-interface Position { state: TaskState, cursor: string | undefined }
+interface Position { state: SearchState, cursor: string | undefined }
 
 /** A cursor is that of a list with the state in front. */
 function positionOf ({ states, cursor }: Search): Position {
   const [state = '', rest = ''] = cursor?.split('~') ?? []
-  const known = states.find(one => one === state)
-  return known ? { state: known, cursor: rest === '' ? undefined : rest } : { state: states[0]!, cursor: undefined }
+  const known = cursor === undefined ? undefined : states.find(one => one === state)
+  return known === undefined
+    ? { state: states[0]!, cursor: undefined }
+    : { state: known, cursor: rest === '' ? undefined : rest }
 }
 
-function after (states: readonly TaskState[], state: TaskState, cursor: string | null): Position | null {
+function after (states: readonly SearchState[], state: SearchState, cursor: string | null): Position | null {
   if (cursor !== null) return { state, cursor }
   const next = states[states.indexOf(state) + 1]
   return next === undefined ? null : { state: next, cursor: undefined }
 }
 
+const definedOnly = (values: Record<string, string | undefined>): object =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+
 /** A page that is not empty, unless there is nothing more or the budget is spent. @throws FST_TASKS_CURSOR_INVALID */
-export async function search (tasks: Pick<FastifyTasks, 'list'>, options: Search): Promise<SearchPage> {
-  const { states, queue, name, matches } = options
+export async function search (tasks: Pick<FastifyTasks, 'list'>, wanted: Search): Promise<SearchPage> {
+  const { states, tag, queue, name, matches } = wanted
+  const given = definedOnly({ tag, queue, name })
   const end = realTime() + MAX_MS
   const limit = matches || name ? STEP : LIMIT
   const found: TaskRecord[] = []
   let lookedAt = 0
-  for (let place: Position | null = positionOf(options); ;) {
+  for (let place: Position | null = positionOf(wanted); ;) {
     const { state, cursor } = place
-    const where = { ...(queue && { queue }), ...(name && { name }), ...(cursor && { cursor }) }
-    const page = await tasks.list({ state, limit, ...where })
+    const options = { limit, ...given, ...(state && { state }), ...(cursor && { cursor }) }
+    const page = await tasks.list(options as ListOptions)
     found.push(...page.tasks.filter(task => !matches || matches(task)))
     lookedAt += limit
     place = after(states, state, page.cursor)
@@ -63,10 +73,10 @@ export async function search (tasks: Pick<FastifyTasks, 'list'>, options: Search
   }
 }
 
-/** By the start of its id, and by a part of its name, or of its error. */
+/** By the start of its id, and by a part of its name, of a tag, or of its error. */
 export function matcher (words: string): (record: TaskRecord) => boolean {
   const wanted = words.toLowerCase()
   const has = (text: string | null | undefined): boolean => text?.toLowerCase().includes(wanted) ?? false
-  return ({ id, name, error }) =>
-    id.toLowerCase().startsWith(wanted) || has(name) || has(error?.message) || has(error?.code)
+  return ({ id, name, error, tags }) =>
+    id.toLowerCase().startsWith(wanted) || has(name) || tags.some(has) || has(error?.message) || has(error?.code)
 }

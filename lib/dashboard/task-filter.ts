@@ -2,12 +2,13 @@
  * Which tasks a list shows, by the fields of its form: the same fields say on which tasks an action is done.
  */
 import { STATES } from '../records/states.ts'
+import { isTag } from '../records/tags.ts'
 import type { TaskRecord, TaskState } from '../types.ts'
 import type { Query } from './context.ts'
 
-export interface ListFilter { queue?: string, name?: string, from?: number, to?: number }
+export interface ListFilter { queue?: string, name?: string, tag?: string, from?: number, to?: number }
 
-export const FILTER_FIELDS = ['state', 'queue', 'name', 'from', 'to'] as const
+export const FILTER_FIELDS = ['state', 'queue', 'name', 'tag', 'from', 'to'] as const
 
 /** As forms of browsers have it, without a zone: UTC. Undefined if it is none. */
 function timeIn (value: string | undefined): number | undefined {
@@ -20,6 +21,7 @@ export function filterOf (query: Query, queues: string[]): ListFilter {
   const values = {
     queue: queues.find(name => name === query.queue),
     name: query.name || undefined,
+    tag: isTag(query.tag) ? query.tag : undefined,
     from: timeIn(query.from),
     to: timeIn(query.to)
   }

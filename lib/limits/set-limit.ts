@@ -1,8 +1,9 @@
 /**
- * Changes the limit of a task at run time.
+ * Changes the limit or the rates of a task at run time.
  */
 import * as errors from '../errors.ts'
 import { checkSetLimit } from '../options.ts'
+import { toLaneRates } from '../tasks/lane.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
@@ -21,11 +22,11 @@ export interface LimitSource {
 export async function setLimit (source: LimitSource, name: string, change: LimitChange | null): Promise<void> {
   checkSetLimit(change)
   const { queue, options } = source.definition(name)
-  if (options.limit === undefined) throw new errors.LimitUnknown(name)
-  if (options.limit.ordered && change !== null && change.limit.max !== 1) {
+  if (options.limit === undefined && options.rate === undefined) throw new errors.LimitUnknown(name)
+  if (options.limit?.ordered && change?.limit && change.limit.max !== 1) {
     throw new errors.OptionClash('setLimit.limit.max', 'limit.ordered', 'Tasks in order run one at a time')
   }
   const { lanes } = source.queue(queue)
   await source.calls.call(`a change of the limit of task "${name}"`, 'Call it again: it may be changed already.',
-    () => lanes.set(name, change === null ? null : change.limit.max))
+    () => lanes.set(name, change === null ? null : change.limit?.max, change?.rate && toLaneRates(change.rate)))
 }

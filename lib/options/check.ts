@@ -9,7 +9,7 @@ import {
 } from './defaults.ts'
 import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { check, passes, type ToError } from './check-rules.ts'
-import { checkLimit } from './limits.ts'
+import { checkLimits } from './limits.ts'
 import { checkUnique } from './unique.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
@@ -20,7 +20,7 @@ import {
 import { below, pluginOptionError, taskOptionError } from './to-error.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TasksOptions, WhereOptions, WorkerOptions
+  FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TagListOptions, TasksOptions, WhereOptions, WorkerOptions
 } from '../types.ts'
 
 /** Copies the own properties. Each is read once, so that the values which are checked are the values which are used. */
@@ -155,16 +155,19 @@ export function checkPurge (options: PurgeOptions): void {
 }
 
 /** Checks the options of `list`. Throws FST_TASKS_*_OPTION_*. */
-export function checkList (given: ListOptions | FlowListOptions): void {
+export function checkList (given: ListOptions | TagListOptions | FlowListOptions): void {
   const options = given as Partial<ListOptions>
   if (!isObject(options)) throw pluginOptionError('')('list', listRule, options)
   check(options, listRules, 'list(options)', pluginOptionError('list.'))
-  const { state, kind, flow } = options
+  const { state, tag, kind, flow } = options
   const isOfFlows = kind === 'flow' || flow !== undefined
-  if (isOfFlows && state !== undefined) {
-    throw new errors.OptionClash('state', flow === undefined ? 'kind' : 'flow', 'Flows are not listed by state')
+  if (isOfFlows && (state ?? tag) !== undefined) {
+    const [by, other] = [state === undefined ? 'tag' : 'state', flow === undefined ? 'kind' : 'flow']
+    throw new errors.OptionClash(by, other, 'Flows are listed by neither state nor tag')
   }
-  if (!isOfFlows && state === undefined) throw pluginOptionError('list.')('state', listRules.state, undefined)
+  if (!isOfFlows && tag === undefined && state === undefined) {
+    throw pluginOptionError('list.')('state', listRules.state, undefined)
+  }
 }
 
 /**
@@ -178,7 +181,7 @@ export function checkDefine (
   if (!isObject(options)) throw taskOptionError(task)('options', defineRule, options)
   const toError = taskOptionError(task)
   check(options, defineRules, `define("${task}", options)`, toError)
-  if (options.limit) checkLimit(options.limit, below('limit', toError))
+  checkLimits(options, below('limit', toError), below('rate', toError))
   checkUnique(options, options.resultTtl ?? resultTtl, toError)
   if (options.schema) check(options.schema as object, schemaRules, 'schema', below('schema', toError))
   if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)

@@ -5,7 +5,7 @@ import * as errors from '../errors.ts'
 import { check, type ToError } from './check-rules.ts'
 import { bool, integer, isFunction, isId, isObject, name, object, type Rule, type Rules } from './rule-kinds.ts'
 import { pluginOptionError } from './to-error.ts'
-import type { LimitChange, LimitOptions, PauseTarget } from '../types.ts'
+import type { DefineOptions, LimitChange, LimitOptions, PauseTarget, RateOptions } from '../types.ts'
 
 const limitRules: Rules = {
   max: integer(1, 10_000, 'of tasks', 'For example 2.'),
@@ -13,7 +13,21 @@ const limitRules: Rules = {
   ordered: bool('true runs the tasks of a key one at a time, in order.')
 }
 
-const setLimitRules: Rules = { limit: object('For example { max: 5 }.') }
+const rateRules: Rules = {
+  max: integer(1, 1_000_000, 'of tasks', 'For example 10.'),
+  timeWindow: integer(100, 2_592_000_000, 'of ms', 'For example 1000.'),
+  key: { ok: isFunction, expected: 'a function', fix: 'For example data => data.tenant.' }
+}
+const rateRule = object('For example { max: 10, timeWindow: 1000 }.')
+
+const setLimitRules: Rules = {
+  limit: object('For example { max: 5 }.'),
+  rate: {
+    ok: value => isObject(value) || (Array.isArray(value) && value.length <= 5),
+    expected: 'an object, or an array of at most 5 objects',
+    fix: 'For example { max: 10, timeWindow: 1000 }, or [] for none.'
+  }
+}
 const setLimitRule = object('For example { limit: { max: 5 } }, or null for the limit of the code.')
 
 const pauseRules: Rules = {
@@ -28,8 +42,30 @@ const pauseRule: Rule = {
   fix: 'For example { queue: "mail" } or { name: "resize" }.'
 }
 
-/** Checks the `limit` of a definition. Throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_*. */
-export function checkLimit (limit: LimitOptions, toError: ToError): void {
+/** Checks `limit` and `rate` of a definition. Throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_*. */
+export function checkLimits ({ limit, rate }: DefineOptions, ofLimit: ToError, ofRate: ToError): void {
+  if (limit) checkLimit(limit, ofLimit)
+  if (!rate) return
+  const rates = [rate].flat()
+  checkRates(rates, rateRules, 'rate', ofRate)
+  const keyed = [limit, ...rates].filter(one => one !== undefined).map(({ key }) => key !== undefined)
+  if (new Set(keyed).size < 2) return
+  throw new errors.OptionClash('key', 'rate', 'The limit and the rates of a task have the same key, or none')
+}
+
+function checkRates (rates: RateOptions[], rules: Rules, where: string, toError: ToError): void {
+  for (const rate of rates) {
+    if (!isObject(rate)) throw toError('', rateRule, rate)
+    check(rate, rules, where, toError)
+    for (const part of ['max', 'timeWindow'] as const) {
+      if (rate[part] === undefined) throw toError(part, rules[part]!, undefined)
+    }
+  }
+  if (new Set(rates.map(({ timeWindow }) => timeWindow)).size === rates.length) return
+  throw new errors.OptionClash('rate.timeWindow', 'rate', 'Two rates have the same window: keep the lower one')
+}
+
+function checkLimit (limit: LimitOptions, toError: ToError): void {
   check(limit as object, limitRules, 'limit', toError)
   const { max, ordered } = limit
   if (max === undefined && !ordered) throw toError('max', limitRules.max!, max)
@@ -43,9 +79,15 @@ export function checkSetLimit (change: LimitChange | null): void {
   if (change === null) return
   if (!isObject(change)) throw pluginOptionError('')('setLimit', setLimitRule, change)
   check(change, setLimitRules, 'setLimit(name, change)', pluginOptionError('setLimit.'))
-  if (!isObject(change.limit)) throw pluginOptionError('setLimit.')('limit', setLimitRules.limit!, change.limit)
-  check(change.limit, { max: limitRules.max! }, 'setLimit', pluginOptionError('setLimit.limit.'))
-  if (change.limit.max === undefined) throw pluginOptionError('setLimit.limit.')('max', limitRules.max!, undefined)
+  const { limit, rate } = change
+  if (limit === undefined && rate === undefined) throw pluginOptionError('')('setLimit', setLimitRule, change)
+  if (limit) {
+    check(limit, { max: limitRules.max! }, 'setLimit', pluginOptionError('setLimit.limit.'))
+    if (limit.max === undefined) throw pluginOptionError('setLimit.limit.')('max', limitRules.max!, undefined)
+  }
+  const { max, timeWindow } = rateRules
+  const rules = { max: max!, timeWindow: timeWindow! }
+  if (rate) checkRates([rate].flat(), rules, 'setLimit', pluginOptionError('setLimit.rate.'))
 }
 
 /** Checks the target of `pause` or `resume`. Throws FST_TASKS_*_OPTION_*. */

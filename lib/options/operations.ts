@@ -4,7 +4,9 @@
 import * as errors from '../errors.ts'
 import { STATES } from '../records/states.ts'
 import { checkOptions } from './check.ts'
-import { integer, isFunction, isId, isTime, name, object, timeOf, type Rule, type Rules } from './rule-kinds.ts'
+import {
+  integer, isFunction, isId, isTime, name, object, tagRule, timeOf, type Rule, type Rules
+} from './rule-kinds.ts'
 import { enqueueRules, whereRules } from './rules.ts'
 import type { ManyOptions, RescheduleOptions, TaskFilter, TaskState } from '../types.ts'
 
@@ -23,6 +25,7 @@ export interface CheckedFilter {
   states: readonly TaskState[]
   queue: string | undefined
   name: string | undefined
+  tag: string | undefined
   code: string | undefined
   from: number
   to: number
@@ -40,6 +43,7 @@ const filterRules = (states: readonly TaskState[]): Rules => ({
   state: stateRule(states),
   queue: name('For example "mail".'),
   name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
+  tag: tagRule,
   code: {
     ok: value => typeof value === 'string' && value !== '',
     expected: 'the code of an error',
@@ -77,9 +81,9 @@ export function checkFilter (call: ManyCall, given: Partial<TaskFilter>): Checke
   checkOptions(given, filterRules(states), filterRule, call)
   const state = given.state ?? (call === 'retryMany' ? 'failed' : undefined)
   checkOptions({ state: state ?? null }, { state: stateRule(states) }, filterRule, call)
-  const { queue, name, code, from, to } = given
+  const { queue, name, tag, code, from, to } = given
   const [first, last] = [from === undefined ? -Infinity : timeOf(from), to === undefined ? Infinity : timeOf(to)]
-  return { states: [state!].flat(), queue, name, code, from: first, to: last }
+  return { states: [state!].flat(), queue, name, tag, code, from: first, to: last }
 }
 
 const rescheduleRules: Rules = {

@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import { withCommas } from '../describe.ts'
 import { isRedisUrl } from './redis-url.ts'
+import { isTag, isTags } from '../records/tags.ts'
 import { MAX_DATE } from '../records/time.ts'
 
 export interface Rule {
@@ -65,3 +66,13 @@ export const name = (fix: string): Rule =>
   ({ ok: isName, expected: 'a string of 1 to 64 characters of A-Z, a-z, 0-9, "_", "-"', fix })
 
 export const object = (fix: string): Rule => ({ ok: isObject, expected: 'an object', fix })
+
+export const tagRule: Rule = {
+  ok: isTag, expected: 'a string of 1 to 64 visible ASCII characters', fix: 'For example "tenant:42".'
+}
+
+export const tagsRule: Rule = {
+  ok: isTags,
+  expected: 'an array of up to 10 strings, each of 1 to 64 visible ASCII characters',
+  fix: 'For example ["tenant:42"].'
+}

@@ -5,19 +5,15 @@ import { HOOK_NAMES } from './hook-names.ts'
 import { isHost, isRedisUrl, isSocketPath } from './redis-url.ts'
 import {
   bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_SPAN, MAX_TIMER,
-  name, object, timeOf, type Rule, type Rules
+  name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
 } from './rule-kinds.ts'
+import { perDefinition, perEnqueue } from './scheduling.ts'
 import { STATES } from '../records/states.ts'
 
 const queueNames: Rule = {
   ok: value => Array.isArray(value) && value.every(isName),
   expected: 'an array of queue names (A-Z, a-z, 0-9, "_", "-", up to 64 characters)',
   fix: 'For example ["default", "mail"].'
-}
-
-const LEVELS = ['high', 'normal', 'low']
-const priority: Rule = {
-  ok: value => LEVELS.includes(value), expected: '"high", "normal" or "low"', fix: 'For example "high".'
 }
 
 const perTask: Rules = {
@@ -58,6 +54,7 @@ export const defineRules: Rules = {
     fix: 'For example error => error.code === "ECONNRESET".'
   },
   retryFor: integer(1, MAX_SPAN, 'of ms', 'For example 3600000, one hour.'),
+  keepLogs: integer(1_024, 1_048_576, 'of bytes', 'For example 65536.'),
   authorize,
   expose: {
     ok: value => Array.isArray(value) && value.every(part => part === 'data'),
@@ -69,10 +66,7 @@ export const defineRules: Rules = {
     expected: 'a path, or a file: URL',
     fix: 'For example new URL("./resize.js", import.meta.url).'
   },
-  priority,
-  limit: object('For example { max: 2, key: data => data.tenant }.'),
-  unique: object('For example { key: data => data.id }.'),
-  debounce: object('For example { key: data => data.id, wait: 5000 }.'),
+  ...perDefinition,
   schema: object('For example { data: { type: "object", properties: {} } }.')
 }
 
@@ -89,7 +83,7 @@ export const schemaRules: Rules = { data: anySchema, result: anySchema, progress
 
 export const enqueueRules: Rules = {
   ...perTask,
-  priority,
+  ...perEnqueue,
   queue: name('For example "mail".'),
   delay: integer(0, MAX_SPAN, 'of ms', 'For a point in time use delayUntil.'),
   delayUntil: {
@@ -102,7 +96,8 @@ export const enqueueRules: Rules = {
     ok: isId,
     expected: '1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-"',
     fix: 'Leave it out for a random UUID.'
-  }
+  },
+  tags: tagsRule
 }
 
 export const resultRules: Rules = {
@@ -152,6 +147,7 @@ export const listRules = {
   },
   kind: { ok: value => ['task', 'flow'].includes(value), expected: '"task" or "flow"', fix: 'For example "flow".' },
   flow: { ok: value => typeof value === 'string', expected: 'the id of a flow', fix: 'For example that of a handle.' },
+  tag: tagRule,
   queue: name('For example "mail".'),
   name: { ok: isId, expected: 'a task\'s name', fix: 'For example "resize".' },
   limit: integer(1, 1_000, 'of ids', 'For example 50.'),

@@ -2,7 +2,7 @@
  * Why a task that could start is held back.
  */
 import { splitAtBlank } from './split-at-blank.ts'
-import type { LiveState } from './live-state.ts'
+import type { GatedLane, LiveState } from './live-state.ts'
 import type { BlockedBy, TaskState } from '../types.ts'
 
 /** Whether it is a lane that we have made: any producer may have written something else. */
@@ -21,8 +21,15 @@ export function blockedBy (
 
 const byPause = (text: string): BlockedBy => ({ kind: 'pause', text, key: null })
 
-function byLimit (lane: string, gated: true | { used: number, max: number }): BlockedBy {
+/** Why the tasks of a lane wait. */
+export function byLimit (lane: string, gated: true | GatedLane): BlockedBy {
   const [name, key] = splitAtBlank(lane)
-  const what = key === '' ? `limit of task "${name}"` : `limit of key "${key}"`
-  return { kind: 'limit', text: gated === true ? what : `${what}, ${gated.used} of ${gated.max}`, key }
+  const whose = key === '' ? `task "${name}"` : `key "${key}"`
+  if (gated === true) return { kind: 'limit', text: `limit of ${whose}`, key }
+  const { used, max, opensAt, rates } = gated
+  if (used >= max) return { kind: 'limit', text: `limit of ${whose}, ${used} of ${max}`, key }
+  if (opensAt === null && rates.length === 0) return { kind: 'limit', text: `fair share of ${whose}, ${used}`, key }
+  const parts = rates.map(({ max, window }) => `, ${max} in ${window} ms`)
+  if (opensAt !== null) parts.push(`, next at ${new Date(opensAt).toISOString()}`)
+  return { kind: 'rate', text: `rate of ${whose}${parts.join('')}`, key }
 }

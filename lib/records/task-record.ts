@@ -15,9 +15,11 @@ import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembe
 import { cleanOrigin, type Origin } from './origin.ts'
 import type { LiveState } from './live-state.ts'
 import { beforeRetries } from './stored-backoff.ts'
+import { isTick, toScheduledTick, type StoredTick } from './scheduled-tick.ts'
 import { TERMINAL_STATES } from './states.ts'
+import { isTags } from './tags.ts'
 import { MAX_DATE } from './time.ts'
-import type { BackoffOptions, ScheduledTick, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
+import type { BackoffOptions, Priority, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
 export interface StoredOptions extends Origin {
   /** Time of the enqueue, ms since 1970. */
@@ -50,19 +52,18 @@ export interface StoredOptions extends Origin {
   flow?: StoredMembership
   /** It is the record of a flow, which is in no list and never runs. */
   graph?: StoredGraph
-  /** The lane of a task with a limit: "<name> <key>". */
+  /** The lane of a task with a limit: "<name> <key>"; whether it keeps the order of its tasks, and has a rate. */
   lane?: string
   /** Unless it is normal. */
   priority?: 'high' | 'low'
   /** Its key, if it is enqueued once for a key: "<name> <key>". */
   unique?: string
-  /** Tasks of its lane run one at a time, in order. */
   ordered?: boolean
+  rated?: boolean
+  tags?: string[]
   /** The last failed attempts, the newest last. */
   failures?: StoredFailedAttempt[]
 }
-
-export interface StoredTick { id: string, plannedAt: number, lateBy: number, missed: number }
 
 export interface StoredTask {
   data: { name: string, data?: unknown }
@@ -78,6 +79,7 @@ export interface StoredTask {
 }
 
 export type { LiveState }
+export { toScheduledTick }
 const TERMINAL = new Set<string>(TERMINAL_STATES)
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
@@ -185,9 +187,9 @@ function sanitize (stored: StoredTask): StoredTask {
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
-  if (options.priority !== 'high' && options.priority !== 'low') delete options.priority
   for (const key of NAMES) if (typeof options[key] !== 'string') delete options[key]
   if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
+  if (options.tags !== undefined && !isTags(options.tags)) delete options.tags
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
   if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
   if (options.flow !== undefined && !isMembership(options.flow)) delete options.flow
@@ -196,12 +198,6 @@ function sanitize (stored: StoredTask): StoredTask {
   if (typeof stored.stage !== 'string') delete stored.stage
   if (!isErrorRecord(stored.error)) delete stored.error
   return stored
-}
-
-function isTick (tick: any): boolean {
-  const { id, plannedAt, lateBy, missed } = tick ?? {}
-  return typeof id === 'string' && [plannedAt, lateBy, missed].every(number => integerOr(number, -1) >= 0) &&
-    plannedAt <= MAX_DATE
 }
 
 /** How long the record of a task stays when it ends, in ms: that of a member at least until its flow has ended. */
@@ -262,15 +258,12 @@ function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): T
   return { name, message, code, ...exposeStack && stack !== '' && { stack } }
 }
 
-/** The tick as the record and the handler's `task` show it. Null if no schedule enqueued the task. */
-export function toScheduledTick (tick: StoredTick | undefined): ScheduledTick | null {
-  if (!tick) return null
-  const { id, plannedAt, lateBy, missed } = tick
-  return { id, plannedAt: new Date(plannedAt).toISOString(), lateBy, missed }
-}
+const priorityOf = ({ priority }: StoredOptions): Priority =>
+  priority === 'high' || priority === 'low' ? priority : 'normal'
 
-const sourceOf = ({ schedule, flow }: StoredOptions): Pick<TaskRecord, 'schedule' | 'flow'> =>
-  ({ schedule: toScheduledTick(schedule), flow: toMembership(flow) })
+/** What a task belongs to. */
+const belongings = ({ schedule, flow, tags }: StoredOptions): Pick<TaskRecord, 'schedule' | 'flow' | 'tags'> =>
+  ({ schedule: toScheduledTick(schedule), flow: toMembership(flow), tags: tags ?? [] })
 
 /** The record as `status()` returns it. */
 export function toTaskRecord (
@@ -286,13 +279,13 @@ export function toTaskRecord (
     progress: live.progress?.progress ?? stored.progress ?? null,
     attempt: attemptOf(stored, state),
     attempts: stored.options.attempts!,
-    priority: stored.options.priority ?? 'normal',
+    priority: priorityOf(stored.options),
     enqueuedAt: time(stored.options.timestamp)!,
     dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
     blockedBy: blockedBy(queue, stored.data.name, state, live, stored.options.lane),
     startedAt: time(live.claimedAt ?? stored.startedAt),
     finishedAt: time(stored.finishedAt),
-    ...sourceOf(stored.options),
+    ...belongings(stored.options),
     result: stored.result ?? null,
     error: errorOf(stored, state, exposeStack),
     failedAttempts: stored.options.failures?.map(toFailedAttempt) ?? []

@@ -10,7 +10,7 @@ type Route = [method: HTTPMethods, path: string]
 const PARAMETER = /\/:([^/]+)/g
 
 function oursAt (path: string, cancel: boolean | undefined): Route[] {
-  const routes: Route[] = [['GET', `${path}/:id`], ['GET', `${path}/:id/events`]]
+  const routes: Route[] = [['GET', `${path}/:id`], ['GET', `${path}/:id/events`], ['GET', `${path}/:id/logs`]]
   return cancel ? [...routes, ['DELETE', `${path}/:id`]] : routes
 }
 

@@ -1,5 +1,6 @@
 /**
- * Mounts the routes: `GET /tasks/:id`, `GET /tasks/:id/events`, and `DELETE /tasks/:id` if the app asks for it.
+ * Mounts the routes: `GET /tasks/:id`, `GET /tasks/:id/events`, `GET /tasks/:id/logs`, and `DELETE /tasks/:id` if the
+ * app asks for it.
  */
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
@@ -11,6 +12,7 @@ import { OpenWaits } from './open-waits.ts'
 import { streamEvents } from './events.ts'
 import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
 import * as schemas from './schemas.ts'
+import { getLogs } from './logs.ts'
 import { getStatus } from './status.ts'
 import { MAX_TIMER, type RoutesSettings } from '../options.ts'
 import type { IdRequest, RouteContext } from './route-context.ts'
@@ -49,13 +51,16 @@ function ignoreBodies (fastify: FastifyInstance): void {
 }
 
 function mount (fastify: FastifyInstance, context: RouteContext, options: RoutesSettings): void {
-  const { statusSchema, statusHeaders, eventsSchema, eventsHeaders, cancelSchema, cancelHeaders, copyOf } = schemas
+  const { statusSchema, statusHeaders, eventsSchema, eventsHeaders, logsSchema, logsHeaders, copyOf } = schemas
+  const { cancelSchema, cancelHeaders } = schemas
   const shared = (headers: DocumentedHeaders): object => sharedOptions(fastify, context.registry, options, headers)
   fastify.get('/:id', { ...shared(statusHeaders), schema: copyOf(statusSchema), ...atLeast(fastify, LONGEST_POLL_MS) },
     (request: IdRequest, reply) => getStatus(context, request, reply))
   const stream = { sse: 'only', exposeHeadRoute: false, ...atLeast(fastify, MAX_TIMER) } as const
   fastify.get('/:id/events', { ...shared(eventsHeaders), schema: copyOf(eventsSchema), ...stream },
     (request: IdRequest, reply) => streamEvents(context, request, reply))
+  fastify.get('/:id/logs', { ...shared(logsHeaders), schema: copyOf(logsSchema) },
+    (request: IdRequest) => getLogs(context, request))
   if (!options.cancel) return
   fastify.delete('/:id', { ...shared(cancelHeaders), schema: copyOf(cancelSchema) },
     (request: IdRequest, reply) => cancelTask(context, request, reply))

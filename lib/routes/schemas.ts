@@ -63,7 +63,7 @@ export const recordSchema = {
   description: 'The task as it is now',
   required: [
     'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'priority', 'enqueuedAt', 'dueAt',
-    'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'result', 'error', 'failedAttempts'
+    'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'tags', 'result', 'error', 'failedAttempts'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -88,6 +88,7 @@ export const recordSchema = {
     finishedAt: timeOrNull,
     schedule: { anyOf: [{ type: 'null' }, tickSchema], description: 'Tick of the schedule that enqueued the task' },
     flow: { anyOf: [{ type: 'null' }, flowSchema], description: 'Flow that the task is a member of, or that it is' },
+    tags: { type: 'array', items: { type: 'string' }, description: 'Tags that the task was enqueued with' },
     result: { description: 'What the task returned, any JSON' },
     data: { description: 'Data that the task was enqueued with; only if the task exposes it' },
     error: { anyOf: [{ type: 'null' }, failureSchema] },
@@ -158,6 +159,43 @@ export const eventsSchema = {
   }
 }
 
+const lineSchema = {
+  type: 'object',
+  properties: {
+    time: { type: 'string', format: 'date-time' },
+    level: { type: 'string' },
+    attempt: { type: 'integer', description: 'Number of the attempt that logged it' },
+    msg: { type: 'string' },
+    fields: { type: ['object', 'null'], additionalProperties: true, description: 'What was logged with the message' }
+  },
+  required: ['time', 'level', 'attempt', 'msg', 'fields']
+}
+
+const logs = {
+  type: 'object',
+  description: 'The newest lines, oldest first',
+  properties: {
+    lines: { type: 'array', items: lineSchema },
+    next: { type: 'integer', description: 'Pass it as "after" for the lines that come later' }
+  },
+  required: ['lines', 'next']
+}
+
+export const logsSchema = {
+  tags,
+  summary: 'What a task has logged',
+  description: 'Only of tasks that keep their logs. With "after" only what came since an earlier answer.',
+  params,
+  querystring: {
+    type: 'object',
+    properties: {
+      ...querystring.properties,
+      after: { type: 'integer', minimum: 0, description: 'The "next" of an earlier answer' }
+    }
+  },
+  response: { 200: logs, 404: notFound, 409: ambiguous, 503: unavailable }
+}
+
 export const cancelSchema = {
   tags,
   summary: 'Cancel a task',
@@ -195,11 +233,13 @@ export const eventsHeaders = {
   response: { 503: { 'retry-after': retryAfter } }
 }
 
+export const logsHeaders = { response: { 503: { 'retry-after': retryAfter } } }
+
 export const cancelHeaders = { response: { 503: { 'retry-after': retryAfter } } }
 
 const ours = new Set<unknown>([
-  params, querystring, streamSchema.content['text/event-stream'].schema,
-  ...[statusSchema, eventsSchema, cancelSchema].flatMap<object>(({ response }) => Object.values(response))
+  params, querystring, logsSchema.querystring, streamSchema.content['text/event-stream'].schema,
+  ...[statusSchema, eventsSchema, logsSchema, cancelSchema].flatMap<object>(({ response }) => Object.values(response))
 ])
 
 /** Whether a part of a route's schema is from here. */

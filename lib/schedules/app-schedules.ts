@@ -175,9 +175,9 @@ export class AppSchedules implements Schedules {
   async trigger (id: string): Promise<TaskHandle<any, any>> {
     const { stored, queue } = await this.#found(id)
     const now = this.#tasks.clock.now()
-    const tick = { id, plannedAt: now, lateBy: 0, missed: 0 }
-    const { text, delay, lane, level } = makeTask(JSON.parse(stored.spec), now, tick)
-    const job = { id: randomUUID(), text, level, ...delay !== null && { delay }, ...lane !== undefined && { lane } }
+    const made = makeTask(JSON.parse(stored.spec), now, { id, plannedAt: now, lateBy: 0, missed: 0 })
+    const { delay, lane, ...rest } = made
+    const job = { id: randomUUID(), ...rest, ...delay !== null && { delay }, ...lane !== undefined && { lane } }
     const doubt = 'It may have been enqueued all the same.'
     await this.#tasks.calls.call(`a trigger of schedule "${id}"`, doubt, () => queue.add(job))
     return await this.#tasks.handle(job.id, queue.name) ?? notFound(id)

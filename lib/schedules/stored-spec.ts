@@ -3,9 +3,11 @@
  * worker that fires a tick need not define the task.
  */
 import { createHash } from 'node:crypto'
-import { encodeNew, type StoredTick } from '../records/task-record.ts'
+import { encodeNew } from '../records/task-record.ts'
+import { tagsOf, type Tags } from '../records/tags.ts'
 import { Calendar } from './calendar.ts'
 import type { CheckedSchedule } from '../options.ts'
+import type { StoredTick } from '../records/scheduled-tick.ts'
 import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule, Tick } from '../store/schedule-contract.ts'
 import type { TaskTemplate } from '../tasks/enqueue.ts'
 
@@ -59,7 +61,7 @@ export const taskIdOf = (id: string, { generation }: ScheduleState, planned: num
 /** A record, and when the task is due if it is delayed. */
 export function makeTask (
   { template }: StoredSpec, now: number, schedule: StoredTick
-): Pick<Tick, 'text' | 'delay' | 'lane' | 'level'> {
+): Pick<Tick, 'text' | 'delay' | 'lane' | 'level'> & { tags?: Tags } {
   const { name, data, options, delay, expires, expiresAt } = template
   const due = delay ? now + delay : null
   const until = expires === undefined ? expiresAt : now + expires
@@ -70,5 +72,6 @@ export function makeTask (
     ...(until === undefined ? {} : { expires: until }),
     schedule
   }
-  return { text: encodeNew(name, data, stored, Infinity), delay: due, lane: options.lane, level: options.priority }
+  const { lane, priority: level } = options
+  return { text: encodeNew(name, data, stored, Infinity), delay: due, lane, level, ...tagsOf(stored) }
 }

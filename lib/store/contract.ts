@@ -11,10 +11,12 @@ import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
 import type { QueueLanes } from './lane-contract.ts'
 import type { Level } from './level.ts'
+import type { QueueLogs } from './log-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { UniqueKey, UniqueReply } from './unique-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
 import type { QueueWalk, RawTask } from './walk-contract.ts'
+import type { Tags } from '../records/tags.ts'
 import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
 
 export type { RawTask } from './walk-contract.ts'
@@ -34,6 +36,8 @@ export interface NewJob {
   level?: Level | undefined
   /** The key of a task that is enqueued once for a key: then `QueueUnique.add` stores it. */
   unique?: UniqueKey
+  /** The tags of the task, if it has any. */
+  tags?: Tags
 }
 
 /**
@@ -63,8 +67,11 @@ export interface ClaimReply {
 
 /** The outcome of one claim. */
 export interface Settlement extends ClaimRef {
-  /** `retry` and `defer` queue the task again, `retry` with a new record. `drop` removes the claim and nothing else. */
-  outcome: TerminalState | 'retry' | 'defer' | 'drop'
+  /**
+   * `retry` and `defer` queue the task again, `retry` with a new record. `limited`: as `retry`, but it is the first of
+   * its lane, which admits nothing for `ms`. `drop` removes the claim and nothing else.
+   */
+  outcome: TerminalState | 'retry' | 'defer' | 'limited' | 'drop'
   /** The record to write. Not for `defer` and `drop`. */
   text?: string
   /** How long a finished record stays (0: it is removed at once), or how long the task waits before its next start. */
@@ -74,6 +81,8 @@ export interface Settlement extends ClaimRef {
   lane?: string
   /** It keeps its slot while it waits for its next attempt. */
   keepsSlot?: boolean
+  /** It has tags, or a log. */
+  hasExtras?: boolean
 }
 
 /**
@@ -163,11 +172,13 @@ export interface ProducerQueue {
    * @param before the record as the caller read it
    * @param after the record of the cancelled task, which stays for `ttl`
    */
-  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply>
+  cancel (
+    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, hasExtras?: boolean
+  ): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
   /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
-  remove (id: string, before?: string | Buffer, lane?: string): Promise<RemoveReply>
+  remove (id: string, before?: string | Buffer, lane?: string, hasExtras?: boolean): Promise<RemoveReply>
   /** Gives a task that waits for a time another one; null: now. False if it waits for none. */
   reschedule (id: string, due: number | null): Promise<boolean>
   /** Looks at up to `limit` waiting and up to `limit` delayed tasks, and removes those that were not started. */
@@ -252,6 +263,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly lanes: QueueLanes
   readonly unique: QueueUnique
   readonly walk: QueueWalk
+  readonly logs: QueueLogs
 }
 
 /** A worker's connection to the store. */

@@ -17,3 +17,13 @@ export async function addInParts<J extends Job> (jobs: J[], addPlain: Add<J>, ad
   const [ofPlain, ofOthers] = await Promise.all([addPlain(plain), addOthers(others)])
   return jobs.map(job => (isPlain(job) ? ofPlain : ofOthers).shift()!)
 }
+
+/** Stores tasks, and lets those enter together that have no lane and are not delayed. */
+export function addTogether<J extends Job> (
+  jobs: J[], add: (job: J, entering: string[]) => boolean, enter: (ids: string[]) => void
+): boolean[] {
+  const entering: string[] = []
+  const added = jobs.map(job => add(job, entering))
+  enter(entering)
+  return added
+}

@@ -5,6 +5,7 @@
  * the store's clock.
  */
 import type { Level } from './level.ts'
+import type { Tags } from '../records/tags.ts'
 
 /** How a tick ended. `held`: it waits for the task before it. `missed`: nobody fired it in time. */
 export type TickOutcome = 'fired' | 'skipped' | 'held' | 'missed'
@@ -114,6 +115,8 @@ export interface Tick {
   /** The lane of the task, if it has a limit. */
   lane?: string | undefined
   level?: Level | undefined
+  /** The tags of the task, if it has any. */
+  tags?: Tags | undefined
 }
 
 export type ScheduleChange =

@@ -32,6 +32,8 @@ export interface QueueWalk {
    * @param position null to begin, then what an earlier page says
    */
   page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage>
+  /** One page of the tasks with a tag, in whatever state, those first that were enqueued last. Some may be gone. */
+  tagged (tag: string, limit: number, position: string | null): Promise<WalkPage>
   /** The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task. */
   read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>>
 }

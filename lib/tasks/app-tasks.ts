@@ -95,7 +95,7 @@ export class AppTasks implements ChangeSource {
    * lost them. Not awaited: an enqueue declares the limit of its task too.
    */
   declareLimits (): void {
-    const limited = [...this.definitions.values()].filter(({ options }) => options.limit)
+    const limited = [...this.definitions.values()].filter(({ options }) => options.limit ?? options.rate)
     if (limited.length === 0) return
     const declare = (): void => {
       for (const { name } of limited) this.#producer.declareLimit(name, true).catch(() => {})

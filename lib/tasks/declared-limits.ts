@@ -1,8 +1,10 @@
 /**
- * Declares the limits of the tasks of this process in Redis, each before its first task is enqueued. The process that
- * started last wins: in a rolling deploy old workers obey the new limit.
+ * Declares the limits and rates of the tasks of this process in Redis, each before its first task is enqueued. The
+ * process that started last wins: in a rolling deploy old workers obey the new limit.
  */
+import { maxOf, toLaneRates } from './lane.ts'
 import { appTime } from '../timers.ts'
+import type { Definition } from './definition.ts'
 import type { Queue } from '../store/contract.ts'
 
 export class DeclaredLimits {
@@ -10,10 +12,11 @@ export class DeclaredLimits {
   readonly #declared = new Map<string, Promise<void>>()
 
   /** Resolves once it is declared. A declaration that failed is tried again by the next call. */
-  declare (name: string, max: number, queue: Queue, again: boolean): Promise<void> {
+  declare (definition: Definition, queue: Queue, again: boolean): Promise<void> {
+    const { name, options } = definition
     let declared = again ? undefined : this.#declared.get(name)
     if (!declared) {
-      declared = queue.lanes.declare(name, max, this.#startedAt)
+      declared = queue.lanes.declare(name, maxOf(definition), this.#startedAt, toLaneRates(options.rate))
       declared.catch(() => this.#declared.delete(name))
       this.#declared.set(name, declared)
     }

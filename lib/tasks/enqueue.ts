@@ -12,13 +12,14 @@ import { DeclaredLimits } from './declared-limits.ts'
 import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
-import { addLane, maxOf } from './lane.ts'
+import { addLane } from './lane.ts'
 import { addBatch, addOne, addUnique, identityOfStanding, refuseUnique } from './unique.ts'
 import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { tagsOf } from '../records/tags.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { uptime } from '../timers.ts'
 import type { EnqueueEvent } from '../telemetry.ts'
@@ -212,7 +213,7 @@ export class TaskProducer {
     if (options.priority !== undefined) task.level = options.priority
     const spans = spansOf(checked)
     if (spans) task.spans = spans
-    return task
+    return options.tags === undefined ? task : { ...task, ...tagsOf(options) }
   }
 
   /**
@@ -245,7 +246,7 @@ export class TaskProducer {
   /** Declares the limit of a task: once, or once more. */
   async declareLimit (name: string, again = false): Promise<void> {
     const definition = this.#registry.definition(name)
-    await this.#limits.declare(name, maxOf(definition), this.#registry.queue(definition.queue), again)
+    await this.#limits.declare(definition, this.#registry.queue(definition.queue), again)
   }
 
   /** @param start when `redisTimeout` began, in ms on a clock that is never set */

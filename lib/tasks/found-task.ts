@@ -22,6 +22,10 @@ export interface FoundTask {
   order: number
 }
 
+/** Whether more may be stored of it than its record: tags, or a log. */
+export const hasExtras = ({ stored: { options }, definition }: FoundTask): boolean =>
+  options.tags !== undefined || definition?.options.keepLogs !== undefined
+
 let last = 0
 
 /**

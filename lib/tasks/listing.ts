@@ -8,7 +8,7 @@ import { checkList, checkPurge, listDefaults } from '../options.ts'
 import { isMembership } from '../records/membership.ts'
 import { mergeWorkerInfo } from '../records/worker-info.ts'
 import type {
-  FlowListOptions, ListOptions, PurgeOptions, QueueCounts, TaskPage, TaskRecord, WorkerInfo
+  FlowListOptions, ListOptions, PurgeOptions, QueueCounts, TagListOptions, TaskPage, TaskRecord, WorkerInfo
 } from '../types.ts'
 import type { PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
@@ -30,38 +30,58 @@ const MAX_WORKERS = 1_000
 const PURGE_BATCH = 200
 
 /** See `FastifyTasks.list`. */
-export async function list (source: ListingSource, given: ListOptions | FlowListOptions): Promise<TaskPage> {
+export async function list (
+  source: ListingSource, given: ListOptions | TagListOptions | FlowListOptions
+): Promise<TaskPage> {
   checkList(given)
-  const options = given as ListOptions // the check allows no other
-  const { name, limit = listDefaults.limit, cursor, kind, flow } = options
+  const options = given as Query // the check allows no other
+  const { limit = listDefaults.limit, cursor, kind, flow } = options
   if (kind === 'flow') return source.flows.list({ limit, cursor })
   if (flow !== undefined) return source.flows.list({ flow, limit, cursor })
-  const { state } = options
   const queues = options.queue === undefined ? [...source.queues.keys()] : [source.queue(options.queue).name]
   const { from, after } = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
   const queue = source.queue(from)
-  const { ids, place } = await source.calls.call('a list of tasks', TRY_AGAIN, () => queue.pageOf(state, limit, after))
-  const records = await Promise.all(ids.map(id => source.status(id, from)))
-  const isListed = (record: TaskRecord | null): record is TaskRecord =>
-    record?.state === state && (name === undefined || record.name === name)
-  const next = ids.length < limit ? nextQueue(queues, from) : { from, after: { id: ids.at(-1)!, place } }
-  return { tasks: records.filter(isListed), cursor: next && makeCursor(next, options) }
+  const read = await source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(queue, options, limit, after))
+  const records = await Promise.all(read.ids.map(id => source.status(id, from)))
+  const next = read.next ? { from, after: read.next } : nextQueue(queues, from)
+  const tasks = records.filter(record => record !== null).filter(record => isListed(record, options))
+  return { tasks, cursor: next && makeCursor(next, options) }
 }
+
+/** The options of a list of tasks: by state, or by tag. */
+type Query = Partial<ListOptions>
+
+async function readPage (
+  queue: Queue, { state, tag }: Query, limit: number, after?: PagePosition
+): Promise<{ ids: string[], next: PagePosition | null }> {
+  if (tag === undefined) {
+    const { ids, place } = await queue.pageOf(state!, limit, after)
+    return { ids, next: ids.length < limit ? null : { id: ids.at(-1)!, place } }
+  }
+  const { ids, next } = await queue.walk.tagged(tag, limit, after?.id ?? null)
+  return { ids, next: next === null ? null : { id: next, place: 0 } }
+}
+
+/** A task may have moved on since its page was read. */
+const isListed = (record: TaskRecord, { state, name, tag }: Query): boolean =>
+  (state === undefined || record.state === state) && (name === undefined || record.name === name) &&
+  (tag === undefined || record.tags.includes(tag))
 
 /** Where a page begins: in this queue, and after this task. */
 interface PageStart { from: string, after?: PagePosition }
 
 /** What a cursor belongs to. */
-const queryOf = ({ state, queue, name }: ListOptions): unknown[] => [state, queue ?? null, name ?? null]
+const queryOf = ({ state, queue, name, tag }: Query): unknown[] =>
+  [tag === undefined ? state : { tag, state }, queue ?? null, name ?? null]
 
 /** Not readable, so that nobody writes one by hand: it is valid for its own list only. */
-function makeCursor ({ from, after }: PageStart, options: ListOptions): string {
+function makeCursor ({ from, after }: PageStart, options: Query): string {
   const parts = [...queryOf(options), from, ...after ? [after.place, after.id] : []]
   return Buffer.from(JSON.stringify(parts)).toString('base64url')
 }
 
 /** @throws FST_TASKS_CURSOR_INVALID, also for a queue that the list does not read */
-function parseCursor (cursor: string, options: ListOptions, queues: string[]): PageStart {
+function parseCursor (cursor: string, options: Query, queues: string[]): PageStart {
   const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
   const [state, queue, name, from, place, id] = Array.isArray(parts) ? parts : []
   const isOwn = JSON.stringify([state, queue, name]) === JSON.stringify(queryOf(options))

@@ -24,7 +24,7 @@ import type { BoundedCalls, PubSub, StoreClock } from '../store/store-contract.t
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, TaskRecord } from '../types.ts'
 import type { FlowView } from './flow-view.ts'
 import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
-import { nextOrder, type FoundTask } from './found-task.ts'
+import { hasExtras, nextOrder, type FoundTask } from './found-task.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
 
@@ -209,13 +209,14 @@ export class TaskLookup implements HandleSource {
   }
 
   /** `changed`: the task is no more as it was found. */
-  async cancelFound ({ queue, raw, stored, record }: FoundTask): Promise<CancelOutcome | Changed> {
+  async cancelFound (found: FoundTask): Promise<CancelOutcome | Changed> {
+    const { queue, raw, stored, record } = found
     const { id, state, attempt } = record
     if (isTerminal(state)) return 'finished'
     const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
     const ttl = ttlOf(stored.options, this.#settings.resultTtl)
-    const cancel = (): ReturnType<Queue['cancel']> => queue.cancel(id, raw, after, ttl, stored.options.lane)
-    const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, cancel)
+    const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, () =>
+      queue.cancel(id, raw, after, ttl, stored.options.lane, hasExtras(found)))
     if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
     return reply
   }
@@ -234,11 +235,10 @@ export class TaskLookup implements HandleSource {
   }
 
   /** @param before as in `Queue.remove` */
-  async removeFound (
-    { queue, stored, record: { id } }: FoundTask, before?: Buffer
-  ): Promise<RemoveOutcome | Changed> {
+  async removeFound (found: FoundTask, before?: Buffer): Promise<RemoveOutcome | Changed> {
+    const { queue, stored, record: { id } } = found
     const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () =>
-      queue.remove(id, before, stored.options.lane))
+      queue.remove(id, before, stored.options.lane, hasExtras(found)))
     if (removed === 'removed') await this.#tellFlow(stored, 'removed')
     return removed
   }

@@ -5,18 +5,25 @@ import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import type { CheckedFilter, ManyCall } from '../options.ts'
 import type { WalkSource } from '../store/walk-contract.ts'
+import { STATES } from '../records/states.ts'
 import type { TaskState } from '../types.ts'
 
+/** Where the ids of a walk come from. `tagged`: the index of tags, if the filter has a tag. */
+export type ManySource = WalkSource | 'tagged'
+
 /** The states of the tasks in a source. In the order in which tasks go on: one that moves meanwhile is met later. */
-export const SOURCES: Record<WalkSource, readonly TaskState[]> = {
+export const SOURCES: Record<ManySource, readonly TaskState[]> = {
   delayed: ['delayed', 'retrying'],
   waiting: ['waiting', 'retrying'],
   active: only('active'),
   succeeded: only('succeeded'),
   failed: only('failed'),
   cancelled: only('cancelled'),
-  expired: only('expired')
+  expired: only('expired'),
+  tagged: STATES
 }
+
+const ALL = (Object.keys(SOURCES) as ManySource[]).filter(source => source !== 'tagged')
 
 function only (state: TaskState): TaskState[] { return [state] }
 
@@ -24,13 +31,14 @@ export interface WalkPosition {
   /** When the walk began. What ended, or was enqueued, later does not match. */
   start: number
   queue: string
-  source: WalkSource
+  source: ManySource
   /** Null: at its beginning. */
   position: string | null
 }
 
-const sourcesOf = ({ states }: CheckedFilter): WalkSource[] =>
-  (Object.keys(SOURCES) as WalkSource[]).filter(source => SOURCES[source].some(state => states.includes(state)))
+const sourcesOf = ({ states, tag }: CheckedFilter): ManySource[] => tag !== undefined
+  ? ['tagged']
+  : ALL.filter(source => SOURCES[source].some(state => states.includes(state)))
 
 export const firstPlace = (filter: CheckedFilter, queues: string[], start: number): WalkPosition =>
   ({ start, queue: queues[0]!, source: sourcesOf(filter)[0]!, position: null })
@@ -47,8 +55,8 @@ export function placeAfter (
 }
 
 /** What a cursor belongs to. */
-const queryOf = (call: ManyCall, { states, queue, name, code, from, to }: CheckedFilter): string =>
-  JSON.stringify([call, states, queue ?? null, name ?? null, code ?? null, from, to])
+const queryOf = (call: ManyCall, { states, queue, name, tag, code, from, to }: CheckedFilter): string =>
+  JSON.stringify([call, states, queue ?? null, name ?? null, tag ?? null, code ?? null, from, to])
 
 /** Not readable, so that nobody writes one by hand: it is valid for its own call only. */
 export function makeCursor (

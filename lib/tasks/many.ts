@@ -22,7 +22,7 @@ export interface ManySource {
   readonly clock: StoreClock
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue
-  readonly lookup: Pick<TaskLookup, 'toFoundTask' | 'cancelFound' | 'retryFound' | 'removeFound'>
+  readonly lookup: Pick<TaskLookup, 'toFoundTask' | 'read' | 'cancelFound' | 'retryFound' | 'removeFound'>
 }
 
 /** Bounds one step: the calls to Redis, and the tasks that are in memory. */
@@ -87,8 +87,9 @@ class Walk {
 
   /** What Redis counts itself: the number of tasks in a state. Null if tasks have to be looked at. */
   async knownCount (): Promise<number | null> {
-    const { states, name, code, from, to } = this.#filter
-    const isWhole = name === undefined && code === undefined && from === -Infinity && to === Infinity
+    const { states, name, tag, code, from, to } = this.#filter
+    const isAny = [name, tag, code].every(value => value === undefined)
+    const isWhole = isAny && from === -Infinity && to === Infinity
     const known = states.filter(state => state === 'active' || isTerminal(state))
     if (!isWhole || known.length < states.length) return null
     const counts = await Promise.all(this.#queues.map(name =>
@@ -141,8 +142,9 @@ class Walk {
   async #read (place: WalkPosition): Promise<{ entries: Entry[], next: WalkPosition | null }> {
     const { queue: name, source, position } = place
     const [{ calls }, queue] = [this.#source, this.#source.queue(name)]
-    const { ids, positions, next } =
-      await calls.call('a page of tasks', TRY_AGAIN, () => queue.walk.page(source, STEP, position))
+    const { ids, positions, next } = await calls.call('a page of tasks', TRY_AGAIN, () => source === 'tagged'
+      ? queue.walk.tagged(this.#filter.tag!, STEP, position)
+      : queue.walk.page(source, STEP, position))
     const raw = await calls.call('a read of tasks', TRY_AGAIN, () => queue.walk.read(ids, STEP_BYTES))
     const entries = await Promise.all(raw.map(async (task, i): Promise<Entry> =>
       ({ found: task && await this.#toFound(queue, place, ids[i]!, task), position: positions[i]! })))
@@ -151,17 +153,19 @@ class Walk {
     return { entries, next: placeAfter(place, this.#filter, this.#queues) }
   }
 
-  #toFound (queue: Queue, { source }: WalkPosition, id: string, task: RawTask): FoundTask | Promise<FoundTask> {
+  async #toFound (queue: Queue, { source }: WalkPosition, id: string, task: RawTask): Promise<FoundTask | null> {
     // Without a claim of ours a plain Bee-Queue worker holds it.
     if (source === 'active' && task.live.claimedAt === undefined) task.live.held = true
-    return this.#source.lookup.toFoundTask(queue, id, task)
+    const found = await this.#source.lookup.toFoundTask(queue, id, task)
+    // The index of tags does not say whether such a worker holds it.
+    return source === 'tagged' && found.record.state === 'waiting' ? this.#source.lookup.read(queue, id) : found
   }
 
   #matches ({ record, stored }: FoundTask, { source, start }: WalkPosition): boolean {
-    const { states, name, code, from, to } = this.#filter
+    const { states, name, tag, code, from, to } = this.#filter
     if (!states.includes(record.state) || !SOURCES[source].includes(record.state)) return false
     const since = stored.finishedAt ?? stored.options.timestamp
     return since <= start && since >= from && since < to && (name === undefined || record.name === name) &&
-      (code === undefined || record.error?.code === code)
+      (tag === undefined || record.tags.includes(tag)) && (code === undefined || record.error?.code === code)
   }
 }

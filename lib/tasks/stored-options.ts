@@ -27,6 +27,7 @@ export function storedOptions (
   if (priority !== undefined && priority !== 'normal') options.priority = priority
   addTimes(options, given, clock)
   if (given.id !== undefined) options.nonce = randomUUID()
+  if (given.tags !== undefined && given.tags.length > 0) options.tags = [...new Set(given.tags)]
   addOrigin(options)
   return options
 }

@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { Priority } from './record.ts'
-import type { LimitOptions } from './limits.ts'
+import type { LimitOptions, RateOptions } from './limits.ts'
 import type { DebounceOptions, UniqueOptions } from './unique.ts'
 import type { HookError, HookTypes, TaskHooks } from './hooks.ts'
 import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
@@ -59,6 +59,16 @@ export interface DefineOptions<
    * with `unique`, an `id` or a delay; otherwise as `unique`. Default: each enqueue makes a task.
    */
   debounce?: DebounceOptions
+  /**
+   * Keep the lines that the task logs with `task.log`: so many bytes of JSON, the newest. 1,024 to 1,048,576. They are
+   * shown to whoever may see the task: see docs/guides/monitoring.md. Default: none are kept.
+   */
+  keepLogs?: number
+  /**
+   * How often tasks may start, over all workers: `{ max: 10, timeWindow: 1000 }`, or several. In no window of this
+   * length more of them start. A task that waits for it spends no attempt. Default: no rate.
+   */
+  rate?: RateOptions | RateOptions[]
   /** What the record shows in addition: the task's data. Default `[]`. */
   expose?: Array<'data'>
 }

@@ -7,13 +7,12 @@ import type {
 } from 'fastify'
 import type {
   DataAgrees, HandlerData, HandlerPrevious, HandlerProgress, HandlerResult, KnownTypes, NamedData, NamedProgress,
-  NamedResult,
-  ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
+  NamedResult, ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
-  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, FlowListOptions, ListOptions, PurgeOptions,
-  TaskSchemas, WhereOptions, WorkerOptions
+  AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, PurgeOptions, TaskSchemas, WhereOptions, WorkerOptions
 } from './options.ts'
+import type { FlowListOptions, ListOptions, LogsOptions, TagListOptions, TaskLogs } from './listing.ts'
 import type { DefineOptions } from './define.ts'
 import type { HistoryOptions, HistoryPoint } from './history.ts'
 import type { LimitChange, PauseTarget } from './limits.ts'
@@ -165,11 +164,16 @@ export interface FastifyTasks<
    */
   retry (id: string, where?: WhereOptions): Promise<RetryOutcome>
   /**
+   * What a task with `keepLogs` has logged so far. Null if there is no such task.
+   * @throws as `status`; FST_TASKS_*_OPTION_*
+   */
+  logs (id: string, options?: LogsOptions): Promise<TaskLogs | null>
+  /**
    * Lists tasks of one state. Waiting and active tasks come oldest first, delayed and retrying tasks by the time at
    * which they are due, ended tasks newest first. The cost depends on the page, not on the length of the queue.
    * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_CURSOR_INVALID, FST_TASKS_REDIS_UNAVAILABLE
    */
-  list (options: ListOptions | FlowListOptions): Promise<TaskPage>
+  list (options: ListOptions | TagListOptions | FlowListOptions): Promise<TaskPage>
   /**
    * Counts the tasks in each state, for each known queue.
    * @throws FST_TASKS_REDIS_UNAVAILABLE
@@ -201,9 +205,9 @@ export interface FastifyTasks<
    */
   resume (target: PauseTarget): Promise<boolean>
   /**
-   * Changes the limit of a task at run time, in Redis: all workers obey at once. Tasks that have started go on. With
-   * null the limit of the code counts again.
-   * @throws FST_TASKS_NOT_DEFINED, FST_TASKS_LIMIT_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
+   * Changes the limit or the rates of a task at run time, in Redis: all workers obey at once. Tasks that have started
+   * go on. With null those of the code count again.
+   * @throws FST_TASKS_NOT_DEFINED, FST_TASKS_LIMIT_UNKNOWN, FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_*,
    *   FST_TASKS_REDIS_UNAVAILABLE
    */
   setLimit (name: string, change: LimitChange | null): Promise<void>

@@ -15,6 +15,24 @@ export interface LimitOptions {
   ordered?: boolean
 }
 
+/** How often tasks may start, over all workers. */
+export interface RateOptions {
+  /** At most so many starts in any window of this length. 1 to 1,000,000. */
+  max: number
+  /** In ms: 100 to 2,592,000,000, 30 days. */
+  timeWindow: number
+  /** The tasks of each key have the rate of their own. At most 100 characters. Default: one key for all. */
+  key?: (data: any) => string
+}
+
+/** When the tasks of a key may start again, after a service behind refused one. Without it after a second. */
+export interface RateLimitedOptions {
+  /** After this many ms, or at this time. At most 30 days from now. */
+  retryAfter: number | Date
+  /** Which tasks wait: those of the same key. Default `'key'`. */
+  scope?: 'key'
+}
+
 /** What `fastify.tasks.pause` and `resume` are about: a queue, or the tasks of one name. */
 export interface PauseTarget {
   /** All tasks of this queue. With `name`: only those of the name, in this queue. */
@@ -23,7 +41,9 @@ export interface PauseTarget {
   name?: string | undefined
 }
 
-/** What `fastify.tasks.setLimit` changes. */
+/** What `fastify.tasks.setLimit` changes: one of the two, or both. */
 export interface LimitChange {
-  limit: { max: number }
+  limit?: { max: number }
+  /** All rates. */
+  rate?: { max: number, timeWindow: number } | Array<{ max: number, timeWindow: number }>
 }

@@ -11,6 +11,8 @@ export interface TaskFilter<State extends TaskState = TaskState> {
   queue?: string
   /** With this name. Default: all names. */
   name?: string
+  /** With this tag: then only tasks with the tag are looked at, however many others there are. Default: all. */
+  tag?: string
   /** Whose last error has this `code`. Default: all. */
   code?: string
   /** That ended at this time or later; if they have not ended: that were enqueued then. Default: any time. */

@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance, FastifyRequest, LogLevel, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
-import type { Priority, TaskRecord, TaskState } from './record.ts'
+import type { Priority, TaskRecord } from './record.ts'
 import type { TaskTelemetry } from './telemetry.ts'
 
 /** How long to wait before the next attempt. Times in ms. */
@@ -73,6 +73,11 @@ export interface EnqueueOptions {
   priority?: Priority
   /** A queue that is known here: from the `queues` option, or of a defined task. Default: the task's `queue`. */
   queue?: string
+  /**
+   * Words by which the task is found again, `['tenant:42']`: at most 10, each of 1 to 64 visible ASCII characters.
+   * Default: none.
+   */
+  tags?: string[]
 }
 
 /** One task of `enqueueMany`. `data` is optional if it may be undefined. */
@@ -90,27 +95,6 @@ export interface ResultOptions {
   /** Ends the wait when it is aborted. `result` then throws the signal's reason. Default: none. */
   signal?: AbortSignal
 }
-
-/** Options of `fastify.tasks.list`. */
-export interface ListOptions {
-  /** List tasks in this state. Required, but with `kind` or `flow`. Default: none. */
-  state: TaskState
-  /** `flow` lists flows instead of tasks, newest first. Not together with `state`. Default: `task`. */
-  kind?: 'task' | 'flow'
-  /** List the members of the flow with this id, in its order. Not together with `state`. Default: none. */
-  flow?: string
-  /** List tasks of this queue. Default: all queues that are known here, one after the other. */
-  queue?: string
-  /** List tasks of this name. Default: all names. */
-  name?: string
-  /** How many ids a page reads, 1 to 1000. Default 50. */
-  limit?: number
-  /** The `cursor` of the page before. It is valid for the same state, queue and name only. Default: the first page. */
-  cursor?: string
-}
-
-/** Options of `fastify.tasks.list` for flows, or for the members of one. */
-export type FlowListOptions = Omit<ListOptions, 'state'> & ({ kind: 'flow' } | { flow: string })
 
 /** Options of `fastify.tasks.status`, `handle`, `cancel`, `retry` and `remove`. */
 export interface WhereOptions {

@@ -69,9 +69,12 @@ export type Priority = 'high' | 'normal' | 'low'
 
 /** Why a task that could start does not start. */
 export interface BlockedBy {
-  /** `pause`: its queue, or the tasks of its name, are paused. `limit`: its limit is used up. */
-  kind: 'pause' | 'limit'
-  /** The key of its limit. Empty for a limit without key, null for a pause. */
+  /**
+   * `pause`: its queue, or the tasks of its name, are paused. `limit`: its limit is used up. `rate`: no more of its
+   * key may start yet.
+   */
+  kind: 'pause' | 'limit' | 'rate'
+  /** The key of its limit or rate. Empty for one without key, null for a pause. */
   key: string | null
   /** For people. */
   text: string
@@ -105,6 +108,8 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   schedule: ScheduledTick | null
   /** The flow that it is a member of, or that it is. Otherwise null. */
   flow: FlowMembership | null
+  /** The tags that it was enqueued with. */
+  tags: string[]
   result: Result | null
   error: TaskErrorRecord | null
   /** The last 10 failed attempts, the newest last. Those before a retry by hand too. */

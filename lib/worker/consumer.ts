@@ -18,6 +18,7 @@ import { PersistentCalls } from './persistent-call.ts'
 import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
 import { Runner } from './runner.ts'
 import { SettlementBatcher } from './settlement-batcher.ts'
+import { StartNotes } from './start-notes.ts'
 import { solitude } from './solitude.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Suspects } from './suspects.ts'
@@ -90,6 +91,7 @@ export class QueueConsumer {
       queue: this.#queue,
       calls: this.#calls,
       settlements: this.#settlements,
+      starts: new StartNotes(this.#queue, this.#calls),
       flows: this.#flows.engine,
       onEnded: startedAt => this.#prefetchWindow.taskEnded(startedAt),
       onSlotFree: () => this.#onSlotFree()

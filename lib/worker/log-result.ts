@@ -22,11 +22,16 @@ export function logResult (attempt: Attempt, result: LoggedResult, settlement: S
     case 'cancelled': return attempt.log.info({ event: 'task.cancelled', durationMs }, 'task cancelled')
     case 'snoozed': {
       const nextAttemptAt = new Date(now + result.ms).toISOString()
+      if (result.limited) return logLimited(attempt, { durationMs, nextAttemptAt })
       return attempt.log.info({ event: 'task.snoozed', durationMs, nextAttemptAt }, 'task put off: it comes back later')
     }
     case 'released': return attempt.log.info({ event: 'task.released', durationMs }, 'task released')
     default: return result satisfies never
   }
+}
+
+function logLimited ({ log }: Attempt, fields: object): void {
+  log.info({ event: 'task.rate_limited', ...fields }, 'task was rate limited: the tasks of its key wait')
 }
 
 /** An error only if it was the last attempt: whoever is called at night for errors has nothing to do before. */

@@ -5,22 +5,24 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { AttemptMeter } from './attempt-meter.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { SettlementBatcher } from './settlement-batcher.ts'
+import type { StartNotes } from './start-notes.ts'
 import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { FlowEngine } from '../flows/engine.ts'
 import type { Templates } from '../flows/plan.ts'
 import type { Settings } from '../options.ts'
-import type { ConsumerQueue, ProducerQueue } from '../store/contract.ts'
+import type { ConsumerQueue, ProducerQueue, Queue } from '../store/contract.ts'
 import type { StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 
 export interface RunnerOptions {
-  queue: ConsumerQueue & Pick<ProducerQueue, 'readTask'>
+  queue: ConsumerQueue & Pick<ProducerQueue, 'readTask'> & Pick<Queue, 'logs'>
   definitions: ReadonlyMap<string, Definition>
   settings: Settings
   clock: StoreClock
   concurrency: number
   calls: PersistentCalls
   settlements: SettlementBatcher
+  starts: StartNotes
   flows: FlowEngine
   templates: Templates
   log: FastifyBaseLogger

@@ -15,11 +15,13 @@ import { templateOf } from '../flows/plan.ts'
 import { attemptEvent, watchAttempt } from './attempt-trace.ts'
 import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
+import { KeptLogs } from './kept-logs.ts'
 import * as errors from '../errors.ts'
 import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome } from './settlement-batcher.ts'
 import { solitude } from './solitude.ts'
 import { uptime } from '../timers.ts'
+import type { FastifyBaseLogger } from 'fastify'
 import type { AttemptEvent } from '../telemetry.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
@@ -49,9 +51,11 @@ export class Runner implements AttemptOwner {
   #waiters: Array<() => void> = []
   #order = 0
   #stopped = false
+  readonly #logs: KeptLogs
 
   constructor (options: RunnerOptions) {
     this.#options = options
+    this.#logs = new KeptLogs(options)
   }
 
   get slots (): number { return this.#slots }
@@ -137,6 +141,7 @@ export class Runner implements AttemptOwner {
     // Its claim was lost during an outage, and is ours again. The outcome of the earlier attempt will not count.
     this.#running.get(id)?.abort('lost')
     this.#running.set(id, attempt)
+    this.#options.starts.add(task)
     attempt.start()
   }
 
@@ -151,6 +156,7 @@ export class Runner implements AttemptOwner {
     return new MemberContext(flows, member, signature => templateOf(templates, signature))
   }
 
+  keepLog (attempt: Attempt, log: FastifyBaseLogger): FastifyBaseLogger { return this.#logs.keep(attempt, log) }
   traceOf (traced: Attempt): AttemptEvent | null { return attemptEvent(this.#options, traced) }
   watch (attempt: Attempt): WatchedAttempt | null { return watchAttempt(this.#options, attempt) }
 
@@ -168,13 +174,21 @@ export class Runner implements AttemptOwner {
     task.state = attempt.state
     task.now = clock.now()
     this.#undecided--
-    if (result.kind === 'released') this.#toRelease.push(task)
+    if (result.kind === 'released') this.#onReleased(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
+    this.#logs.flush(attempt)
     const settlement = settlements.settleResult(task, result)
     if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
     else logResult(attempt, result, settlement)
     if (!settlement) this.forget(task)
     this.#wakeWaiters()
+  }
+
+  /** With a rate, its next start is one more: it waits in its lane, as the first. */
+  #onReleased (task: ClaimedTask): void {
+    const { claim: { id, token }, stored: { options: { rated } } } = task
+    if (rated) this.#options.settlements.settle({ id, token, outcome: 'defer', ms: 0 }, task)
+    else this.#toRelease.push(task)
   }
 
   #onOverdue (attempt: Attempt): void {

@@ -70,6 +70,7 @@ export class SettlementBatcher {
       settlement.lane = options.lane
       if (options.ordered) settlement.keepsSlot = true
     }
+    if (options?.tags !== undefined || task?.hasLog) settlement.hasExtras = true
     this.#settlements.push(settlement)
     this.#tasks.push(task)
     if (this.#scheduled) return

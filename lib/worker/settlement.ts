@@ -23,7 +23,7 @@ export function settlementOf (result: AttemptResult, task: ClaimedTask): Settlem
     case 'succeeded': return finish('succeeded', task, result.json)
     case 'cancelled': return finish('cancelled', task)
     case 'failed': return afterFailure(result.failure, result.thrown, task)
-    case 'snoozed': return putOff(result.ms, task)
+    case 'snoozed': return putOff(result, task)
     case 'released':
     case 'lost': return null
     default: return result satisfies never
@@ -104,12 +104,15 @@ function retryingRecord (failure: Failure, retriesLeft: number, task: ClaimedTas
   return next
 }
 
-/** It comes back as it was, with what it reported. */
-function putOff (ms: number, { claim: { id, token }, stored, state, now }: ClaimedTask): Settlement {
+interface PutOff { ms: number, limited: boolean }
+
+/** It comes back as it was, with what it reported. If it was limited, the lane that it has waits with it. */
+function putOff ({ ms, limited }: PutOff, { claim: { id, token }, stored, state, now }: ClaimedTask): Settlement {
   const progress = state?.progress ?? stored.progress
-  const options = { ...stored.options, delay: now + ms }
+  const holdsLane = limited && stored.options.lane !== undefined
+  const options = { ...stored.options, ...!holdsLane && { delay: now + ms } }
   const text = encode({ ...stored, options, progress, stage: state?.stage ?? stored.stage ?? null })
-  return { id, token, outcome: 'retry', text, ms }
+  return { id, token, outcome: holdsLane ? 'limited' : 'retry', text, ms }
 }
 
 const outcomeOf = (failure: Failure | undefined): FailureOutcome =>

@@ -33,6 +33,7 @@ const fixes: Record<string, string> = {
   FST_TASKS_PROGRESS_INVALID: 'Report less, or raise `maxProgressSize`.',
   FST_TASKS_UNRECOVERABLE: 'The handler threw it on purpose: its message says why. It is not tried again.',
   FST_TASKS_SNOOZED: 'Nothing to do: the handler put its task off, and no attempt was spent.',
+  FST_TASKS_RATE_LIMITED: 'Nothing to do: the handler was refused by a service, and no attempt was spent.',
   FST_TASKS_NOT_FOUND: 'Check the id, the prefix and the queues. A longer `resultTtl` keeps records longer.',
   FST_TASKS_FINISHED: 'Nothing to do: the task has ended.',
   FST_TASKS_FAILED: 'Read `error.cause` and `error.record`; `fastify.tasks.retry(id)` queues it again.',

@@ -35,6 +35,7 @@ const sections: Section[] = [
     falls: ['TasksOptions', 'the plugin\'s']
   },
   { name: 'LimitOptions', title: 'define(name, { limit })' },
+  { name: 'RateOptions', title: 'define(name, { rate })' },
   { name: 'TaskSchemas', title: 'define(name, { schema })' },
   {
     name: 'EnqueueOptions',

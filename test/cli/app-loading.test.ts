@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { CLI, commandsWith, DEADLINE, PLUGIN } from '../support/command.ts'
+import { CLI, commandsWith, DEADLINE, ended, PLUGIN, run, type Ended } from '../support/command.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
 const require = createRequire(import.meta.url)
@@ -73,7 +73,7 @@ t.test('.env and app options: every command gives the app what fastify start giv
 
 t.test('without an app the address is from .env too, and app options are refused', async t => {
   const folder = t.testdir({ '.env': env })
-  const command = commandsWith(t, folder, [])
+  const command = (...args: string[]): Promise<Ended> => ended(run(t, folder, args))
   const { REDIS_URL: url } = process.env
   delete process.env.REDIS_URL
   t.teardown(() => { process.env.REDIS_URL = url })

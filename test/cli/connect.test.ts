@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
-import { commandsWith, ended, PLUGIN, run } from '../support/command.ts'
+import { commandsWith, ended, hosted, PLUGIN, run, type Ended } from '../support/command.ts'
 import { build, randomPrefix, REDIS_URL } from '../support/helpers.ts'
 
 const body = `
@@ -26,10 +26,13 @@ for (const [file, text] of [['app.mjs', esm], ['app.ts', typed], ['app.cjs', cjs
     const web = await build(t, { prefix, queues: ['mail'] }, app => { app.tasks.define('x') })
     const folder = t.testdir({ [file]: text, 'package.json': '{"type":"module"}' })
     const { id } = await web.tasks.enqueue('x', { a: 1 })
-    const status = await ended(run(t, folder, ['status', id, '-A', file, '--json'], { PREFIX: prefix }))
+    const inFolder = (...args: string[]): Promise<Ended> => file.endsWith('.ts')
+      ? ended(run(t, folder, args, { PREFIX: prefix })) // it loads tsx
+      : hosted(folder, args, { PREFIX: prefix })
+    const status = await inFolder('status', id, '-A', file, '--json')
     t.same([status.code, status.err], [0, ''])
     t.match(JSON.parse(status.out), { id, state: 'waiting', data: { a: 1 } })
-    const inspected = await ended(run(t, folder, ['inspect', '-A', file, '--json'], { PREFIX: prefix }))
+    const inspected = await inFolder('inspect', '-A', file, '--json')
     const queues = { default: { waiting: 1 }, mail: { waiting: 0 } }
     t.match(JSON.parse(inspected.out), { name: 'tasks', queues, workers: [] })
   })
@@ -43,14 +46,14 @@ t.test('without an app: --redis, else REDIS_URL; the queues are those that have 
   const app = await build(t, options, app => { app.tasks.define('x') })
   const { id } = await app.tasks.enqueue('x', 1, { queue: 'mail' })
   const inspect = async (args: string[], url = redis.url): Promise<any> =>
-    JSON.parse((await ended(run(t, '.', ['inspect', '--json', ...args], { REDIS_URL: url }))).out)
+    JSON.parse((await hosted('.', ['inspect', '--json', ...args], { REDIS_URL: url })).out)
   t.match(await inspect(['--prefix', prefix, '--redis', redis.url], REDIS_URL),
     { redis: `${redis.url}/0`, queues: { mail: { waiting: 1 }, empty: undefined } })
   t.match(await inspect(['--prefix', prefix]), { queues: { mail: { waiting: 1 } } })
   t.match(await inspect(['--prefix', prefix, '-Q', 'empty']), { queues: { empty: { waiting: 0 }, mail: undefined } })
   t.match(await inspect([]), { queues: { default: { waiting: 0 }, mail: undefined } }, 'another prefix')
   const args = ['status', id, '--prefix', prefix, '-Q', 'empty']
-  const notThere = await ended(run(t, '.', args, { REDIS_URL: redis.url }))
+  const notThere = await hosted('.', args, { REDIS_URL: redis.url })
   t.match(notThere, { code: 2, err: /looked for in redis:\/\/127\.0\.0\.1:\d+\/0, queues default, empty\n$/ })
 })
 

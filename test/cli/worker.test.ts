@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
-import { CLI, DEADLINE, PLUGIN, run, type Run } from '../support/command.ts'
+import { CLI, DEADLINE, hosted, PLUGIN, run, type Run } from '../support/command.ts'
 import { build, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 
 const body = `
@@ -94,9 +94,8 @@ for (const flag of ['-l', '--log-level', '--loglevel']) {
     await until('a debug line is in the log', () => worker.out().includes('"level":20,'), DEADLINE)
     worker.child.kill('SIGTERM')
     t.same(await worker.exit, [0, null])
-    const wrong = run(t, folder, ['worker', '-A', 'app.mjs', flag, 'loud'])
-    t.same(await wrong.exit, [1, null])
-    t.match(wrong.err(), /Give one of fatal, error/)
+    const wrong = await hosted(folder, ['worker', '-A', 'app.mjs', flag, 'loud'])
+    t.match(wrong, { code: 1, err: /Give one of fatal, error/ })
   })
 }
 
@@ -131,9 +130,8 @@ t.test('a mistake gives one clear line, and an exit code', async t => {
     [[], /required option.*--app/]
   ]
   await Promise.all(cases.map(async ([args, message]) => {
-    const worker = run(t, folder, ['worker', ...args], { PREFIX: randomPrefix() })
-    t.same(await worker.exit, [1, null], args.join(' '))
-    t.match(worker.err(), message)
+    const worker = await hosted(folder, ['worker', ...args], { PREFIX: randomPrefix() })
+    t.match(worker, { code: 1, err: message }, args.join(' '))
   }))
   const wrongUser = { REDIS_URL: REDIS_URL.replace('//', '//nobody:s3cret@') }
   const password = run(t, folder, ['worker', '-A', 'app.mjs'], wrongUser)
@@ -171,10 +169,10 @@ t.test('--version and --help', async t => {
   const version = run(t, '.', ['--version'])
   t.same(await version.exit, [0, null])
   t.match(version.out(), /^\d+\.\d+\.\d+/)
-  const help = run(t, '.', ['worker', '--help'])
-  t.same(await help.exit, [0, null])
+  const help = await hosted('.', ['worker', '--help'])
+  t.equal(help.code, 0)
   const flags = ['--app', '--queues', '--concurrency', '--log-level', '--close-timeout']
-  for (const flag of flags) t.ok(help.out().includes(flag), flag)
+  for (const flag of flags) t.ok(help.out.includes(flag), flag)
 })
 
 t.test('a worker whose output nobody reads any more exits all the same', async t => {

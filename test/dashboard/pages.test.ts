@@ -62,6 +62,27 @@ t.test('a task is found by its id, by the start of it, by its name, and by its e
   t.match((await get(app, 'tasks?q=nothing-like-it')).body, /There are none/)
 })
 
+t.test('tasks with a tag are found by it, and a task shows its tags', async t => {
+  const app = await appWithPage(t, { tasks: { queues: ['mail'] }, define (app) { app.tasks.define('x') } })
+  await app.tasks.enqueue('x', null, { id: 'one', tags: ['tenant:42'], queue: 'mail' })
+  await app.tasks.enqueue('x', null, { id: 'two', tags: ['tenant:42'] })
+  await app.tasks.enqueue('x', null, { id: 'three' })
+  await app.tasks.cancel('two')
+  const { statusCode, headers } = await get(app, 'tasks?q=tenant%3A42')
+  t.same([statusCode, headers.location], [303, 'tasks?tag=tenant%3A42'])
+  const { body } = await get(app, 'tasks?tag=tenant%3A42')
+  t.match(body, /tasks\/two\?queue=default[^]*tasks\/one\?queue=mail/)
+  t.notMatch(body, 'tasks/three')
+  t.notMatch((await get(app, 'tasks?tag=tenant%3A42&state=cancelled')).body, 'tasks/one')
+  t.match((await get(app, 'tasks/one?queue=mail')).body, /href="..\/tasks\?tag=tenant%3A42"><bdi>tenant:42/)
+  const { location } = (await post(app, 'matching', {
+    do: 'cancel', state: 'waiting', tag: 'tenant:42', sure: 'yes', back: 'tasks'
+  })).headers
+  t.match(location, /did=cancel/)
+  t.match(await app.tasks.status('one'), { state: 'cancelled' })
+  t.match(await app.tasks.status('three'), { state: 'waiting' })
+})
+
 t.test('one id in two queues: both are shown', async t => {
   const app = await appWithPage(t, { tasks: { queues: ['mail'] }, define (app) { app.tasks.define('x') } })
   await app.tasks.enqueue('x', null, { id: 'twice' })

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { createConnection, type AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { createServer } from 'node:tls'
@@ -35,8 +35,29 @@ async function start (
   return { app, log }
 }
 
-type Change = (admin: Redis) => Promise<unknown>
+type Change = (admin: Redis, redis: RunningRedis) => Promise<unknown>
+
+/** Whether the last snapshot failed. */
+const failedToSave = async (admin: Redis): Promise<boolean> =>
+  /rdb_bgsave_in_progress:0/.test(await admin.info('persistence')) &&
+  /rdb_last_bgsave_status:err/.test(await admin.info('persistence'))
+
+/** A folder has the name of the snapshot. */
+async function breakDisk (admin: Redis, { dir }: RunningRedis): Promise<void> {
+  mkdirSync(`${dir}/dump.rdb`, { recursive: true })
+  await admin.config('SET', 'save', '3600 1')
+  await admin.bgsave()
+  await until('the snapshot has failed', () => failedToSave(admin))
+}
+
+async function mendDisk (admin: Redis, { dir }: RunningRedis): Promise<void> {
+  rmdirSync(`${dir}/dump.rdb`)
+  await admin.bgsave()
+  await until('the snapshot is saved', async () => !await failedToSave(admin))
+}
+
 const refusals: Record<string, [refuse: Change, allow: Change]> = {
+  MISCONF: [breakDisk, mendDisk],
   OOM: [admin => admin.config('SET', 'maxmemory', '1'), admin => admin.config('SET', 'maxmemory', '0')],
   READONLY: [admin => admin.replicaof('127.0.0.1', 1), admin => admin.replicaof('NO', 'ONE')],
   NOREPLICAS: [
@@ -53,12 +74,12 @@ for (const [reason, [refuse, allow]] of Object.entries(refusals)) {
   t.test(`the app starts while Redis refuses with ${reason}, and its worker begins when it does not`, async t => {
     const redis = await ownRedis(t)
     const admin = connect(t, redis.url)
-    await refuse(admin)
+    await refuse(admin, redis)
     const { app, log } = await start(t, { redis: redis.url, worker: true })
     const failed = await until('the reason is logged', () => log.find('redis.call_failed'))
     t.match(failed, { level: 40, err: { message: new RegExp(`^${reason}`) } })
     t.notOk(log.find('worker.started'))
-    await allow(admin)
+    await allow(admin, redis)
     await until('the worker has started', () => log.find('worker.started'))
     t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 20_000 }), 1)
     t.ok(log.find('redis.recovered'))
@@ -149,7 +170,8 @@ const address = Object.values(networkInterfaces()).flat()
 
 t.test('a server in protected mode is named', { skip: !address && 'no other address than loopback' }, async t => {
   const redis = await ownRedis(t, { config: ['--bind', '0.0.0.0', '--protected-mode', 'yes'] })
-  const { log } = await start(t, { redis: redis.url.replace('127.0.0.1', address!), worker: true, connectTimeout: 300 })
+  const url = redis.url.replace('127.0.0.1', address!)
+  const { log } = await start(t, { redis: url, worker: true, connectTimeout: 1_500 })
   t.match(log.find('redis.unavailable'), { err: { message: /^DENIED/ } })
   const named = await until('it is named', () => log.lines.find(({ reason }) => reason === 'DENIED'))
   t.match(named, { event: 'redis.connection_refused', connection: 'worker', fix: /protected mode/ })
@@ -168,7 +190,7 @@ t.test('an unknown certificate authority is named', async t => {
   await listening.promise
   t.teardown(() => server.close())
   const { port } = server.address() as AddressInfo
-  const { log } = await start(t, { redis: `rediss://localhost:${port}`, worker: true, connectTimeout: 300 })
+  const { log } = await start(t, { redis: `rediss://localhost:${port}`, worker: true, connectTimeout: 1_500 })
   t.match(log.find('redis.unavailable'), { err: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } })
   const isNamed = (): object => log.lines.find(({ reason }) => reason === 'DEPTH_ZERO_SELF_SIGNED_CERT')
   const named = await until('it is named', isNamed)

@@ -3,8 +3,9 @@
  */
 import t from 'tap'
 import {
-  build, connect, elsewhere, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until
+  build, elsewhere, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until
 } from '../support/helpers.ts'
+import { commandsOf } from '../support/monitor.ts'
 
 const ready = { kind: 'pause', text: 'queue "default" is paused' }
 
@@ -159,17 +160,13 @@ inRedis('an idle worker of a paused queue sends nothing but its waits', 'it coun
   const app = await build(t, { prefix }, app => { app.tasks.define('x', async () => {}) })
   await app.tasks.pause({ queue: 'default' })
   await app.tasks.enqueueMany('x', Array.from({ length: 100 }, () => ({})))
-  const redis = connect(t)
-  const monitor = await redis.monitor()
-  t.teardown(() => monitor.disconnect())
-  let waits = 0
-  monitor.on('monitor', (_time: string, args: string[]) => {
-    if (args[0]?.toLowerCase() === 'blmove' && args[1]!.startsWith(prefix)) waits++
-  })
+  const commands = await commandsOf(t)
+  const waits = async (): Promise<number> =>
+    (await commands()).filter(line => /"blmove"/i.test(line) && line.includes(`"${prefix}`)).length
   await app.tasks.startWorker()
-  await until('it waits', () => waits > 0)
+  await until('it waits', async () => await waits() > 0)
   for (let i = 0; i < 50; i++) await app.tasks.counts() // time in which a worker that spins would wait again
-  t.equal(waits, 1)
+  t.equal(await waits(), 1)
   await app.tasks.resume({ queue: 'default' })
   await until('all have run', async () => (await app.tasks.counts()).default!.succeeded === 100)
 })

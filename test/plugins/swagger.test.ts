@@ -83,7 +83,7 @@ for (const openapi of ['3.1.0', '3.0.3']) {
   t.test(`all routes are in a valid OpenAPI ${openapi} document`, async t => {
     const app = await build(t, { openapi }, defineTasks)
     const { document } = await valid(t, app)
-    t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events'])
+    t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/tasks/{id}/logs'])
     for (const [path, method] of [
       ['/tasks/{id}', 'get'], ['/tasks/{id}', 'delete'], ['/tasks/{id}/events', 'get']
     ] as const) {
@@ -212,7 +212,7 @@ for (const openapi of ['3.1.0', '3.0.3']) {
       app.post('/people', { schema: { body: Person, response: { 200: Person } } }, async request => request.body)
     })
     const { document } = await valid(t, app)
-    t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/people'])
+    t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/tasks/{id}/logs', '/people'])
     const { list } = byTask(document)
     t.match(follow(document, list.result.anyOf[0]).properties, {
       value: { type: 'string' }, at: { type: 'string', format: 'date-time' }
@@ -260,7 +260,8 @@ t.test('tasks of many instances and scopes; those that are defined late', async 
   app.tasks.define('late', { schema: { result: { type: 'integer' } } })
   const { document, resolved } = await valid(t, app)
   t.same(Object.keys(document.paths), [
-    '/tasks/{id}', '/tasks/{id}/events', '/v1/reports/{id}', '/v1/reports/{id}/events'
+    '/tasks/{id}', '/tasks/{id}/events', '/tasks/{id}/logs', '/v1/reports/{id}', '/v1/reports/{id}/events',
+    '/v1/reports/{id}/logs'
   ])
   t.same(Object.keys(byTask(document)), ['scoped', 'late', 'any'])
   t.match(byTask(resolved).scoped.result.anyOf[0], { properties: { deep: { type: 'boolean' } } })
@@ -281,7 +282,7 @@ t.test('what the app adds to every route stays: security, and hiding', async t =
     })
   }, defineTasks)
   const { document } = await valid(t, app)
-  t.same(Object.keys(document.paths), ['/tasks/{id}'])
+  t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/logs'])
   t.same(document.paths['/tasks/{id}'].get.security, [{ bearer: [] }])
 })
 

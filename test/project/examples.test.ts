@@ -113,7 +113,7 @@ t.test('examples/openapi prints a valid document with its routes and schemas', a
   t.same(await printed.exited, [0, null])
   const document = JSON.parse(printed.out())
   t.match(await new Validator().validate(document), { valid: true })
-  t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/reports'])
+  t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/tasks/{id}/logs', '/reports'])
   t.match(Object.keys(document.components.schemas).sort(), [
     'ReportOptions', 'tasks.progress.report', 'tasks.record', 'tasks.record.report', 'tasks.result.report'
   ])

@@ -1,32 +1,27 @@
 /**
  * Random programs for tasks with a limit in Redis: everything that a task can meet, in any order, and processes that
- * die between two calls. After each step no lane has more tasks in waiting or running than its limit. At the end, when
- * workers have looked once, nobody's slots are held, and no task waits beside a free slot.
+ * die between two calls. After each step no lane has more tasks in waiting or running than its limit, and no more have
+ * started than its rate, whose window is longer than the program. At the end, when workers have looked once and windows
+ * have passed, nobody's slots are held, and no task waits beside a free slot.
  */
 import t, { type Test } from 'tap'
 import { QueueFixture } from '../support/queue-fixture.ts'
+import { random } from '../support/random.ts'
+import { NO_LIMIT, type LaneRate } from '../../lib/store/lane-contract.ts'
 import type { Settlement } from '../../lib/store/contract.ts'
 
-const LIMITS: Record<string, number> = { one: 1, two: 2, free: 0 }
-const IDS = Array.from({ length: 14 }, (_, i) => `n${i}`)
-const LANES = ['one k', 'two k', 'two l']
+const LIMITS: Record<string, number> = { one: 1, two: 2, free: 0, fast: NO_LIMIT, both: 2 }
+const RATES: Record<string, LaneRate[]> = {
+  fast: [{ max: 3, window: 3_600_000 }], both: [{ max: 6, window: 7_200_000 }, { max: 3, window: 3_600_000 }]
+}
+const IDS = Array.from({ length: 24 }, (_, i) => `n${i}`)
+const LANES = ['one k', 'two k', 'two l', 'fast k', 'both k']
 /** An id is enqueued again when its record is gone: always with the same key. Some have no limit. */
-const laneOf = (id: string): string | undefined => [...LANES, ...LANES, undefined][Number(id.slice(1)) % 7]
+const laneOf = (id: string): string | undefined => [...LANES, ...LANES, undefined][Number(id.slice(1)) % 11]
 const LONG = 60_000
-const STEPS = 120
+const STEPS = 160
 /** `--long` tries many more. */
 const SEEDS = process.argv.includes('--long') ? 2_000 : 4
-
-/** A generator of numbers below 1 that can be repeated (mulberry32). */
-function random (seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6D2B79F5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 const textOf = (id: string, lane: string | undefined, status = 'created'): string => JSON.stringify({
   data: { name: lane?.split(' ')[0] ?? 'free', data: id },
@@ -38,6 +33,10 @@ class Program {
   readonly f: QueueFixture
   readonly #random: () => number
   #token = 0
+  /** Claims whose task has started. */
+  readonly #started = new Set<string>()
+  /** How many tasks of a lane have started, whether it was told or not. */
+  readonly starts = new Map<string, number>()
 
   constructor (t: Test, seed: number) {
     this.f = new QueueFixture(t)
@@ -71,15 +70,32 @@ class Program {
 
   async claim (): Promise<void> { await this.f.queue.claim(this.pick([1, 3]), `w.${++this.#token}`, false) }
 
+  count (lane: string): void { this.starts.set(lane, (this.starts.get(lane) ?? 0) + 1) }
+  hasStarted (id: string, token: string): boolean { return this.#started.has(`${id} ${token}`) }
+
+  /** Its worker may die before it tells. */
+  async start (given?: [id: string, token: string]): Promise<void> {
+    const [id, token] = given ?? this.pick(await this.claims()) ?? []
+    if (id === undefined || token === undefined || this.hasStarted(id, token)) return
+    const lane = (await this.record(id))?.lane
+    if (lane === undefined) return
+    this.#started.add(`${id} ${token}`)
+    this.count(lane)
+    if (this.pick([true, true, false])) await this.f.queue.lanes.start([{ id, lane }])
+  }
+
   async settle (outcome: Settlement['outcome'], ms = this.pick([0, LONG])): Promise<void> {
     const [id, token] = this.pick(await this.claims()) ?? []
     if (id === undefined || token === undefined) return
     const record = await this.record(id)
-    // Only a task that has ended is dropped.
+    // Only a task that has ended is dropped, and only one without a start is deferred.
     if (outcome === 'drop' && record && ['created', 'retrying'].includes(record.status)) return
     const lane = record?.lane
+    if (outcome === 'limited' && lane === undefined) return
+    if (!['drop', 'defer', 'expired'].includes(outcome)) await this.start([id, token])
+    else if (this.hasStarted(id, token)) return
     const keepsSlot = lane?.startsWith('one') ?? false
-    const text = textOf(id, lane, outcome === 'retry' ? 'retrying' : outcome)
+    const text = textOf(id, lane, outcome === 'retry' || outcome === 'limited' ? 'retrying' : outcome)
     await this.f.queue.settle([{
       id, token, outcome, text, ms, ...lane !== undefined && { lane }, ...keepsSlot && { keepsSlot }
     }])
@@ -114,7 +130,8 @@ class Program {
 
   async release (): Promise<void> {
     const [id, token] = this.pick(await this.claims()) ?? []
-    if (id !== undefined && token !== undefined) await this.f.queue.release([{ id, token }])
+    if (id === undefined || token === undefined || this.hasStarted(id, token)) return
+    await this.f.queue.release([{ id, token }])
   }
 
   /** Lets one delayed task come due. The process that looks may die before it admits those with a limit. */
@@ -143,6 +160,7 @@ class Program {
     const record = await this.record(id)
     await redis.lrem(this.f.key('active'), 0, id)
     if (!record) return
+    if (record.lane !== undefined && ['created', 'retrying'].includes(record.status)) this.count(record.lane)
     await redis.sadd(this.f.key(state), id)
     await redis.hset(this.f.key('jobs'), id, textOf(id, record.lane, state))
   }
@@ -157,6 +175,12 @@ class Program {
     else await this.f.queue.lanes.run('lanes-due', [], [50])
   }
 
+  async lookNow (): Promise<void> {
+    const key = this.f.key('lanes')
+    for (const lane of await this.f.redis.zrange(key, 0, '-1')) await this.f.redis.zadd(key, 'XX', 1, lane)
+    await this.f.upkeep.sweepLanes()
+  }
+
   async pause (): Promise<void> { await this.f.queue.pause(this.pick([null, 'one', 'two'])) }
   async resume (): Promise<void> { await this.f.queue.resume(this.pick([null, 'one', 'two'])) }
 
@@ -165,9 +189,23 @@ class Program {
     await this.f.upkeep.prune(500)
   }
 
+  /** What starts were remembered is forgotten by itself. */
+  async passWindows (): Promise<void> {
+    const { redis } = this.f
+    for (const lane of LANES) {
+      const key = this.f.key(`starts:${lane}`)
+      if (await redis.pttl(key) === -1) throw new Error(`${key} would stay for ever`)
+      await redis.del(key)
+    }
+    for (const lane of await redis.zrange(this.f.key('closed'), 0, '-1')) {
+      await redis.zadd(this.f.key('closed'), 'XX', 1, lane)
+    }
+  }
+
   readonly steps: Array<[name: string, step: () => Promise<void>]> = [
     ...Array.from({ length: 5 }, () => ['add', () => this.add()] as [string, () => Promise<void>]),
     ...Array.from({ length: 4 }, () => ['claim', () => this.claim()] as [string, () => Promise<void>]),
+    ['start', () => this.start()], ['start', () => this.start()], ['limited', () => this.settle('limited')],
     ['succeeded', () => this.settle('succeeded')], ['failed', () => this.settle('failed')],
     ['failed', () => this.settle('failed', LONG)], ['cancelled', () => this.settle('cancelled')],
     ['expired', () => this.settle('expired')], ['retry', () => this.settle('retry')],
@@ -201,12 +239,14 @@ class Program {
 }
 
 const maxOf = (lane: string): number => LIMITS[lane.split(' ')[0]!]!
+const rateOf = (lane: string): number => lane.startsWith('fast') || lane.startsWith('both') ? 3 : Infinity
 
 for (let seed = 1; seed <= SEEDS; seed++) {
   t.test(`program ${seed}`, async t => {
     const program = new Program(t, seed)
     const { f } = program
-    for (const [name, max] of Object.entries(LIMITS)) if (max > 0) await f.queue.lanes.declare(name, max, 1)
+    const limits = Object.entries(LIMITS).filter(([, max]) => max > 0)
+    for (const [name, max] of limits) await f.queue.lanes.declare(name, max, 1, RATES[name])
     const done: string[] = []
     for (let i = 0; i < STEPS; i++) {
       const [name, step] = program.pick(program.steps)
@@ -214,6 +254,8 @@ for (let seed = 1; seed <= SEEDS; seed++) {
       done.push(name)
       const over = [...await program.admitted()].filter(([lane, ids]) => ids.size > maxOf(lane))
       if (over.length > 0) return t.fail(`over the limit after ${done.slice(-20).join(', ')}`, { over })
+      const starts = [...program.starts].filter(([lane, count]) => count > rateOf(lane))
+      if (starts.length > 0) return t.fail(`over the rate after ${done.slice(-20).join(', ')}`, { starts })
     }
     await finish(t, program, done)
   })
@@ -225,9 +267,9 @@ async function finish (t: Test, program: Program, done: string[]): Promise<void>
   for (const name of [null, 'one', 'two']) await f.queue.resume(name)
   for (let round = 0; round < 200; round++) {
     for (const id of await f.redis.zrange(f.key('delayed'), 0, '-1')) await f.redis.zadd(f.key('delayed'), 'XX', 1, id)
+    await program.passWindows()
     await f.upkeep.queueDue('w')
-    for (const lane of await f.redis.zrange(f.key('lanes'), 0, '-1')) await f.redis.zadd(f.key('lanes'), 'XX', 1, lane)
-    await f.upkeep.sweepLanes()
+    await program.lookNow()
     await f.queue.claim(10, `z.${round + 1}`, false)
     const claims = await program.claims()
     const batch = await Promise.all(claims.map(async ([id, token]): Promise<Settlement> => {
@@ -239,7 +281,10 @@ async function finish (t: Test, program: Program, done: string[]): Promise<void>
     const { waiting, delayed, active } = await f.queue.counts()
     if (waiting + delayed + active === 0 && claims.length === 0) break
   }
-  const left = Object.keys(await f.state()).filter(key => /slots:|lane:|lanes|gated|laned/.test(key))
+  await program.passWindows()
+  await f.upkeep.queueDue('w')
+  await program.lookNow()
+  const left = Object.keys(await f.state()).filter(key => /slots:|lane:|lanes|gated|laned|tokens:|closed/.test(key))
   t.strictSame(left, [], `nothing is left of any lane after ${done.slice(-20).join(', ')}`)
   const { waiting, delayed, active } = await f.queue.counts()
   t.strictSame({ waiting, delayed, active }, { waiting: 0, delayed: 0, active: 0 }, 'every task has ended')

@@ -2,7 +2,7 @@
  * Tasks that are enqueued once for a key, in Redis: no key outlives its task, whatever ends the task.
  */
 import t from 'tap'
-import { monitor } from '../support/monitor.ts'
+import { commandsOf } from '../support/monitor.ts'
 import { LONG, QueueFixture, text } from '../support/queue-fixture.ts'
 import type { NewJob } from '../../lib/store/contract.ts'
 import type { UniqueKey, UniqueReply } from '../../lib/store/unique-contract.ts'
@@ -150,7 +150,7 @@ t.test('data that looks like options, and a large record, are replaced as any ot
 
 t.test('a queue without keys looks at none: one EXISTS of a settlement names them, as before', async t => {
   const f = new QueueFixture(t)
-  const lines = await monitor(t)
+  const lines = await commandsOf(t)
   await f.add('a', 'b')
   await f.queue.add({ id: 'c', text: text('c') })
   await f.claim(9)

@@ -28,7 +28,7 @@ const collect = (to: 'out' | 'err') => (chunk: string | Uint8Array, ...rest: unk
 
 process.stdout.write = collect('out')
 process.stderr.write = collect('err')
-for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0)
+for (const emitter of [process, process.stdout, process.stderr]) emitter.setMaxListeners(0) // each command adds its own
 process.exit = status => {
   code ??= Number(status ?? process.exitCode ?? 0)
   throw new Exit()

@@ -8,8 +8,8 @@ import { script } from '../../lib/store/redis/run-script.ts'
 import { connect, REDIS_URL, until } from './helpers.ts'
 import type { ScriptName } from '../../lib/store/redis/lua.generated.ts'
 
-/** What Redis is asked from now on, a line for each command. A socket: ioredis cannot read the replies of MONITOR. */
-export async function monitor (t: Test): Promise<() => Promise<string[]>> {
+/** What Redis is asked from now on, by scripts too. A socket: ioredis cannot read the replies of MONITOR. */
+export async function commandsOf (t: Test): Promise<() => Promise<string[]>> {
   const { hostname, port } = new URL(REDIS_URL)
   const socket = createConnection({ host: hostname, port: Number(port) })
   t.teardown(() => socket.destroy())
@@ -29,7 +29,7 @@ export async function monitor (t: Test): Promise<() => Promise<string[]>> {
 
 /** How often a script has been called for a task, from now on. */
 export async function countCalls (t: Test, name: ScriptName, id: string): Promise<() => Promise<number>> {
-  const lines = await monitor(t)
+  const commands = await commandsOf(t)
   const { sha } = script(name)
-  return async () => (await lines()).filter(line => line.includes(sha) && line.includes(id)).length
+  return async () => (await commands()).filter(line => line.includes(sha) && line.includes(id)).length
 }

@@ -98,6 +98,7 @@ export const define: Table = {
     fix: '(request, record)'
   },
   ...Object.fromEntries(HOOK_NAMES.map(name => [name, hooks])),
+  keepLogs: whole(1_024, 1_048_576, '65536'),
   expose: {
     good: [[], ['data']],
     bad: [['data', '"data"'], [['result'], '["result"]'], [null, 'null'], [{}, '{}']],
@@ -129,6 +130,12 @@ export const define: Table = {
   debounce: {
     good: [{ wait: 5 }, { key: run, wait: 5, maxWait: 5 }], bad: wrongObjects, expected: 'an object', fix: 'wait: 5000'
   },
+  rate: {
+    good: [{ max: 1, timeWindow: 100 }, { max: 1e6, timeWindow: 30 * DAY, key: run }, [{ max: 1, timeWindow: 5e3 }]],
+    bad: [['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)']],
+    expected: 'an object, or an array of 1 to 5 objects',
+    fix: 'timeWindow: 1000'
+  },
   schema: { good: [{}, { data: {} }], bad: wrongObjects, expected: 'an object', fix: '{ data: {' }
 }
 const anySchema: Row = {
@@ -142,6 +149,13 @@ export const enqueue: Table = {
   priority,
   ...ofEveryTask,
   queue: named('"mail"'),
+  tags: {
+    good: [[], ['a'], ['tenant:42', '~!', long.slice(1)], Array(10).fill('a')],
+    bad: [['a', '"a"'], [[''], 'array'], [['a b'], 'array'], [['é'], 'array'], [[1], 'array'], [[long], 'array'],
+      [Array(11).fill('a'), 'array'], [null, 'null']],
+    expected: 'up to 10 strings',
+    fix: 'tenant:42'
+  },
   delay: whole(0, CENTURIES, 'delayUntil'),
   delayUntil: {
     good: [new Date(), Date.now() - DAY, Date.now() + DAY],

@@ -62,10 +62,21 @@ export function call<Input> (
   }
 }
 
-interface Addition { id: string, delayed?: boolean, record?: RecordKind, level?: Level | undefined }
+interface Addition {
+  id: string
+  delayed?: boolean
+  record?: RecordKind
+  tags?: string[]
+  level?: Level | undefined
+}
 
-function toNewJob (side: QueueUnderTest, { id, delayed, record: kind, level }: Addition): NewJob {
-  return { id, text: record(id, kind), level, ...(delayed ? { delay: side.start + wait(id) } : {}) }
+/** Two times of enqueues, so that ids of one tag are in no order of theirs. */
+const tagged = (id: string, names: string[]): Pick<NewJob, 'tags'> =>
+  names.length === 0 ? {} : { tags: { at: id.length % 2, names } }
+
+function toNewJob (side: QueueUnderTest, { id, delayed, record: kind, tags = [], level }: Addition): NewJob {
+  const delay = delayed ? { delay: side.start + wait(id) } : {}
+  return { id, text: record(id, kind), level, ...delay, ...tagged(id, tags) }
 }
 
 /** The reply to a claim. The store may return the tasks that a token has claimed before in any order. */
@@ -130,8 +141,11 @@ export const calls = {
     claimed(side, await side.queue.cancelWait(token), true)),
 
   settle: call('settle', (side, batch: Array<ClaimRef & { outcome: Settlement['outcome'], span: Span }>) =>
-    side.queue.settle(batch.map(({ id, token, outcome, span }) =>
-      ({ id, token, outcome, text: text(id, outcome === 'retry' ? 'retrying' : outcome), ms: SPANS[span](id) })))),
+    side.queue.settle(batch.map(({ span, ...settled }) => {
+      const { id, outcome } = settled
+      const record = text(id, outcome === 'retry' ? 'retrying' : outcome)
+      return { ...settled, text: record, ms: SPANS[span](id), hasExtras: true }
+    }))),
 
   renew: call('renew', (side, worker: string) => side.queue.renew(worker, 1).then(({ cancels }) => cancels)),
 
@@ -149,13 +163,14 @@ export const calls = {
 
   cancel: call('cancel', async (side, { id, stale, span }: { id: string, stale?: boolean, span: Span }) => {
     const { raw, status } = await before(side, id, stale)
-    return isTerminal(status) ? 'finished' : side.queue.cancel(id, raw, text(id, 'cancelled'), SPANS[span](id))
+    if (isTerminal(status)) return 'finished'
+    return side.queue.cancel(id, raw, text(id, 'cancelled'), SPANS[span](id), undefined, true)
   }),
 
   retry: call('retry', async (side, { id, stale }: { id: string, stale?: boolean }) =>
     side.queue.retry(id, (await before(side, id, stale)).raw, text(id, 'again'))),
 
-  remove: call('remove', (side, id: string) => side.queue.remove(id)),
+  remove: call('remove', (side, id: string) => side.queue.remove(id, undefined, undefined, true)),
 
   /** Once it is due, workers have to queue it in Redis. */
   reschedule: call('reschedule', async (side, { id, now }: { id: string, now: boolean }) => {
@@ -188,13 +203,16 @@ export const calls = {
       ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text}`))
       position = read.length < page.ids.length ? page.positions[read.length - 1]! : page.next
       if (position === null) break
-      if (pages === 0 && source !== 'active') await side.queue.remove(gone)
+      if (pages === 0 && source !== 'active') await side.queue.remove(gone, undefined, undefined, true)
     }
     return source === 'active' ? [...new Set(ids)].sort() : ids
   }),
 
+  appendLog: call('append to a log', (side, { id, maxBytes }: { id: string, maxBytes: number }) =>
+    side.queue.logs.append(id, 'ä line', maxBytes)),
+
   removeAsRead: call('remove as read', async (side, { id, stale }: { id: string, stale: boolean }) =>
-    side.queue.remove(id, (await before(side, id, stale)).raw)),
+    side.queue.remove(id, (await before(side, id, stale)).raw, undefined, true)),
 
   /** From now on the messages about these tasks are compared. */
   watch: call('watch', async (side, ids: string[]) => {
@@ -207,7 +225,10 @@ const id = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('a', 'b', 'c') }, fc
 const token = fc.oneof({ weight: 4, arbitrary: fc.constant('w.1') }, fc.constantFrom(...TOKENS))
 const limit = fc.constantFrom(-3, 0, 1, 2, 3, 1_000_000)
 const level = fc.constantFrom<Level | undefined>(undefined, undefined, undefined, 'high', 'low')
-const addition = fc.record<Addition>({ id, delayed: fc.boolean(), record: fc.constantFrom(...RECORDS), level })
+const tags = fc.subarray(['t', 't!', '~', 'tenant:42'])
+const addition = fc.record<Addition>({
+  id, delayed: fc.boolean(), record: fc.constantFrom(...RECORDS), tags, level
+})
 const claims = fc.array(fc.record<ClaimRef>({ id, token }), { maxLength: 4 })
 const span = fc.constantFrom<Span>('long', 'long', 'negative', 'none', 'huge')
 const stale = fc.boolean()
@@ -238,6 +259,7 @@ export const programs = fc.array(fc.oneof(
   limit.map(calls.workers),
   { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
   fc.record({ id, stale }).map(calls.retry),
+  { weight: 2, arbitrary: fc.record({ id, maxBytes: fc.constantFrom(1, 7, 20, 1_000) }).map(calls.appendLog) },
   id.map(calls.remove),
   { weight: 2, arbitrary: fc.record({ id, now: fc.boolean() }).map(calls.reschedule) },
   fc.record({ id, stale }).map(calls.removeAsRead),
@@ -258,6 +280,13 @@ const cancelA = calls.cancel({ id: 'a', span: 'long' })
 
 /** Programs that chance finds too seldom. */
 export const knownPrograms: Call[][] = [
+  // Of tasks with one id in one call the first is stored, with its tags. What is removed has none.
+  [
+    calls.addMany([{ id: 'a' }, { id: 'a', tags: ['t'] }, { id: 'b', tags: ['t', '~'] }, { id: 'b', tags: ['t!'] }]),
+    calls.appendLog({ id: 'b', maxBytes: 20 }), calls.appendLog({ id: 'b', maxBytes: 20 }), calls.remove('b'),
+    calls.add({ id: 'b', tags: ['t!'] }), calls.appendLog({ id: 'b', maxBytes: 20 }),
+    calls.purge({ limit: 9, retrying: false, after: null }), calls.add({ id: 'b' })
+  ],
   // A cancel is requested while a task runs: no retry, no release. The next task of that id knows nothing of it.
   [
     calls.watch(['a']), calls.add(a), claimOne, cancelA, calls.checkClaims([a]), settleA('retry'),
@@ -350,6 +379,17 @@ export const knownPrograms: Call[][] = [
   ]
 ]
 
+/** All tasks with a tag, in pages of two. */
+async function taggedIn ({ queue }: QueueUnderTest, tag: string): Promise<string[]> {
+  const positions: string[] = []
+  for (let at: string | null | undefined; at !== null;) {
+    const page: WalkPage = await queue.walk.tagged(tag, 2, at ?? null)
+    positions.push(...page.positions)
+    at = page.next
+  }
+  return positions
+}
+
 /** Everything that can be seen of a queue. */
 export async function observe (side: QueueUnderTest): Promise<unknown> {
   const pages = await Promise.all(STATES.map(async state => {
@@ -363,6 +403,8 @@ export async function observe (side: QueueUnderTest): Promise<unknown> {
     const times = { claimedAt: side.about(claimedAt), delayedTo: side.about(delayedTo) }
     return { ...read, raw: String(read.raw), live, ...times }
   }))
+  const tagged = await Promise.all(['t', 't!', '~', 'tenant:42'].map(tag => taggedIn(side, tag)))
+  const logs = await Promise.all(IDS.flatMap(id => [0, 2].map(from => side.queue.logs.read(id, from))))
   const { queue } = side
   const [counts, workers, measured] = await Promise.all([queue.counts(), queue.workers(100), queue.measure(100)])
   const { now, ...measure } = measured
@@ -370,5 +412,5 @@ export async function observe (side: QueueUnderTest): Promise<unknown> {
   const ticks = measure.ticks.map(tick => ({ ...tick, due: side.about(tick.due) }))
     .toSorted((one, other) => one.id < other.id ? -1 : 1)
   const heard = await side.messages()
-  return { counts, workers, measure: { ...measure, ticks, now: side.about(now) }, pages, records, heard }
+  return { counts, workers, measure: { ...measure, ticks, now: side.about(now) }, pages, records, tagged, logs, heard }
 }

@@ -246,3 +246,26 @@ t.test('a claim is made with an expired lease: what runs is checked, though the 
   await until('the handler hears of it', () => lost)
   t.match(lost, /claim|lease|lost/)
 })
+
+t.test('the tasks of killed workers, however many, run again within two stall intervals', async t => {
+  const prefix = randomPrefix()
+  const MANY = 4_000
+  const [app, redis] = [await build(t, { prefix, stallInterval: STALL, worker: { concurrency: 100 } }, app => {
+    app.tasks.define('x', data => data)
+  }), connect(t)]
+  const key = (name: string): string => `${prefix}:{default}:${name}`
+  await ticks(redis, prefix, 1)
+  await app.tasks.pause({ queue: 'default' }) // until they are claimed
+  const tasks = await app.tasks.enqueueMany('x', Array.from({ length: MANY }, (_, data) => ({ data })))
+  const claims = tasks.flatMap(({ id }) => [id, `dead.1 ${Date.now()}`])
+  const died = Number(await redis.get(key('tick')))
+  await redis.multi().del(key('waiting'), key('parked')).hset(key('claims'), ...claims)
+    .zadd(key('leases'), died, 'dead').exec()
+  await app.tasks.resume({ queue: 'default' })
+  const foundAt = await until('none is a dead worker\'s', async () => {
+    const [[, owners], [, tick]] = await redis.multi().hvals(key('claims')).get(key('tick')).exec() as any[]
+    return owners.some((owner: string) => owner.startsWith('dead')) ? null : Number(tick)
+  }, 60_000)
+  t.ok(foundAt - died <= 8, `${foundAt - died} ticks, four of which are a stall interval`)
+  t.equal((await Promise.all(tasks.map(task => task.result({ timeout: 60_000 })))).length, MANY)
+})

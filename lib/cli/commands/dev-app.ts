@@ -5,6 +5,7 @@ import * as errors from '../../errors.ts'
 import { bootApp, type BootedApp } from '../../boot/boot-app.ts'
 import { work, type WorkerBoot } from '../../standalone.ts'
 import { readAppOptions } from '../app-options.ts'
+import { mountDevPages } from '../dev-page.ts'
 import { drainBeforeExit, reportSlowBoot } from '../app-process.ts'
 import { printError } from '../exit.ts'
 import { printErr } from '../output.ts'
@@ -27,17 +28,19 @@ export async function devApp (flags: DevAppFlags): Promise<void> {
   const bootTimer = reportSlowBoot()
   let close = async (): Promise<void> => {}
   drainBeforeExit(() => close(), flags.exitWithParent)
+  let pages: string[] = []
   const booted = await bootApp({
     app: flags.app,
     appOptions: readAppOptions(),
     // No timeout: the app may wait until a Redis has started.
     server: (options, file) => ({ ...pretty(options, file, flags.logLevel), pluginTimeout: 0 }),
-    prepare: registry => { registry.redis = requestRedis }
+    prepare: registry => { registry.redis = requestRedis },
+    extend: async (instance, registry) => { pages = await mountDevPages(instance, registry) }
   }).finally(() => clearTimeout(bootTimer))
   close = () => booted.instance.close()
   const address = await listen(booted, flags)
   const boot = await workOn(booted, flags)
-  printBanner(booted, address, boot)
+  printBanner(booted, address, pages, boot)
 }
 
 const sendToParent = (message: ChildMessage): void => { process.send?.(message) }
@@ -81,12 +84,16 @@ async function workOn (booted: BootedApp, flags: DevAppFlags): Promise<WorkerBoo
   }
 }
 
-function printBanner ({ file, registry }: BootedApp, address: string, boot: WorkerBoot | null): void {
+/** The page answers to this name, whatever the app listens on. */
+const localOf = (address: string): string => `http://localhost:${new URL(address).port}`
+
+function printBanner ({ file, registry }: BootedApp, address: string, pages: string[], boot: WorkerBoot | null): void {
   const redis = [...new Set(registry.instances.map(instance => instance.address))]
   printErr([
     'fastify-tasks dev',
     `  app          ${file}`,
     `  http         ${address}`,
+    ...pages.map(path => `  page         ${localOf(address)}${path}/ (this machine only)`),
     `  redis        ${redis.join(', ') || '-'}`,
     `  queues       ${boot?.queues.join(', ') ?? '-'}`,
     `  tasks        ${boot?.tasks.join(', ') ?? '-'}`,

@@ -1,15 +1,24 @@
 /**
- * `fastify-tasks inspect`: the queues, the living workers, and what each of them is running.
+ * `fastify-tasks inspect`: the queues, the living workers, what each of them is running, and the keys whose tasks wait
+ * for their limit or rate.
  */
 import { EXIT } from '../exit.ts'
 import { print, printJson, printTable, printErr } from '../output.ts'
 import { ago, oneLine } from '../text.ts'
 import { STATES } from '../../records/states.ts'
-import type { PluginInstance } from '../../boot/app-registry.ts'
+import type { ListedKey, PluginInstance } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { QueueCounts, WorkerInfo } from '../../types.ts'
 
-interface Inspection { name: string, redis: string, queues: Record<string, QueueCounts>, workers: WorkerInfo[] }
+interface Inspection {
+  name: string
+  redis: string
+  queues: Record<string, QueueCounts>
+  workers: WorkerInfo[]
+  keys: ListedKey[]
+}
+
+const MAX_KEYS = 20
 
 export interface InspectFlags {
   json?: boolean
@@ -51,15 +60,16 @@ async function troubles ({ tasks: { name }, measure }: PluginInstance, maxWait: 
   })
 }
 
-async function inspectInstance ({ tasks, address }: PluginInstance): Promise<Inspection> {
-  const [queues, workers] = await Promise.all([tasks.counts(), tasks.workers()])
-  return { name: tasks.name, redis: address, queues, workers }
+async function inspectInstance ({ tasks, address, listKeys }: PluginInstance): Promise<Inspection> {
+  const [queues, workers, keys] = await Promise.all([tasks.counts(), tasks.workers(), listKeys(MAX_KEYS)])
+  return { name: tasks.name, redis: address, queues, workers, keys }
 }
 
-function printAll ({ name, redis, queues, workers }: Inspection, isOnly: boolean, isFirst: boolean): void {
+function printAll ({ name, redis, queues, workers, keys }: Inspection, isOnly: boolean, isFirst: boolean): void {
   if (!isFirst) print('')
   printErr(isOnly ? redis : `${name}: ${redis}`)
   showQueues(queues)
+  if (keys.length > 0) showKeys(keys)
   print('')
   if (workers.length === 0) return printErr('No workers running')
   showWorkers(workers)
@@ -87,6 +97,14 @@ function showQueues (queues: Record<string, QueueCounts>): void {
 function pauseIn ({ paused, pausedTasks }: QueueCounts): string {
   if (paused) return ' (paused)'
   return pausedTasks.length === 0 ? '' : ` (paused: ${pausedTasks.map(oneLine).join(', ')})`
+}
+
+function showKeys (keys: ListedKey[]): void {
+  print('')
+  printTable(['TASK', 'KEY', 'QUEUE', 'WAITING', 'STARTED', 'WHY', 'HELD BY'], keys.map(({ task, key, ...row }) => [
+    oneLine(task), oneLine(key), row.queue, String(row.waiting), String(row.started), oneLine(row.why),
+    oneLine(row.heldBy ?? '')
+  ]))
 }
 
 const WORKER_TITLES = ['WORKER', 'HOST', 'PID', 'QUEUES', 'CONCURRENCY', 'ACTIVE', 'LAG', 'UP', 'SEEN', 'VERSION']

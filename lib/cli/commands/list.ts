@@ -5,10 +5,11 @@ import { EXIT } from '../exit.ts'
 import { paint, printJson, printTable, printErr } from '../output.ts'
 import { ago, toJsonLine, oneLine, shorten } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
-import type { TaskPage, TaskRecord, TaskState } from '../../types.ts'
+import type { ListOptions, TaskPage, TaskRecord, TaskState } from '../../types.ts'
 
 export interface ListFlags {
-  state: TaskState
+  state?: TaskState
+  tag?: string
   queue?: string
   name?: string
   limit: number
@@ -28,12 +29,14 @@ export async function list (connection: TaskConnection, flags: ListFlags): Promi
 
 /** Reads pages until there are `limit` tasks: a page of tasks with other names, or of an empty queue, has none. */
 async function collect (connection: TaskConnection, flags: ListFlags): Promise<TaskPage> {
-  const { state, queue, name, limit } = flags
+  const { tag, queue, name, limit } = flags
+  const state = flags.state ?? (tag === undefined ? 'waiting' : undefined)
   const { tasks } = connection.only()
   const found: TaskRecord[] = []
   let cursor: string | null | undefined = flags.cursor
   do {
-    const page: TaskPage = await tasks.list({ state, queue, name, limit: limit - found.length, cursor })
+    const options = { state, tag, queue, name, limit: limit - found.length, cursor } as ListOptions
+    const page: TaskPage = await tasks.list(options)
     found.push(...page.tasks)
     cursor = page.cursor
   } while (cursor !== null && found.length < limit)
@@ -42,9 +45,9 @@ async function collect (connection: TaskConnection, flags: ListFlags): Promise<T
 
 const TITLES = ['ID', 'NAME', 'QUEUE', 'STATE', 'ATTEMPT', 'ENQUEUED', 'STARTED', 'FINISHED', 'INFO']
 
-function printAll ({ tasks, cursor }: TaskPage, { state }: ListFlags): void {
+function printAll ({ tasks, cursor }: TaskPage, { tag, state }: ListFlags): void {
   if (tasks.length > 0) printTable(TITLES, tasks.map(row))
-  else printErr(`No ${state} tasks`)
+  else printErr(tag === undefined ? `No ${state ?? 'waiting'} tasks` : `No tasks with the tag ${oneLine(tag)}`)
   if (cursor !== null) printErr(`There may be more: --cursor ${toJsonLine(cursor)}`)
 }
 

@@ -13,6 +13,7 @@ export interface FilterFlags {
   state: TaskState[]
   queue?: string
   name?: string
+  tag?: string
   code?: string
   from?: number
   to?: number
@@ -27,8 +28,8 @@ const VERBS: Record<ManyCommand, [verb: string, done: string]> = {
   retryMany: ['queue', 'queued again'], cancelMany: ['cancel', 'cancelled'], removeMany: ['remove', 'removed']
 }
 
-const filterOf = ({ state, queue, name, code, from, to }: FilterFlags): TaskFilter<any> =>
-  ({ state, ...definedOnly({ queue, name, code, from, to }) })
+const filterOf = ({ state, queue, name, tag, code, from, to }: FilterFlags): TaskFilter<any> =>
+  ({ state, ...definedOnly({ queue, name, tag, code, from, to }) })
 
 const definedOnly = <T extends object>(values: T): Partial<T> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>

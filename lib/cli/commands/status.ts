@@ -74,7 +74,7 @@ function errorText ({ error }: TaskRecord): string {
 }
 
 function printAll (record: TaskRecord): void {
-  const { data, error, stage, blockedBy } = record
+  const { data, error, stage, blockedBy, tags } = record
   const hidden: Array<[string, string]> = []
   if (data !== undefined) hidden.push(['data', json(data)])
   if (error?.stack !== undefined) hidden.push(['stack', cleanText(error.stack)])
@@ -84,6 +84,7 @@ function printAll (record: TaskRecord): void {
     ['queue', record.queue],
     ['state', paint(record.state)],
     ...blockedBy ? [['blocked by', oneLine(blockedBy.text)] as [string, string]] : [],
+    ...tags.length > 0 ? [['tags', oneLine(tags.join(' '))] as [string, string]] : [],
     ['stage', stage === null ? '-' : oneLine(stage)],
     ['progress', json(record.progress)],
     ['attempt', `${record.attempt} of ${record.attempts}`],

@@ -3,11 +3,16 @@ import { members } from './flows.ts'
 import { notFound } from './problem.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import { traceFields } from '../../records/origin.ts'
-import { actionButton, duration, json, progressBar, state, table, taskPath, text, time } from '../parts.ts'
+import {
+  actionButton, duration, json, number, progressBar, queryWith, state, table, taskPath, text, time
+} from '../parts.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { HiddenParts } from '../../boot/app-registry.ts'
 import type { DashboardSettings } from '../../options.ts'
 import type { TaskRecord } from '../../types.ts'
+
+/** Lines of a log on the page. */
+const MAX_LINES = 500
 
 const buttons = (context: PageContext, task: TaskRecord): Value =>
   TASK_ACTIONS.filter(({ right, states }) => context.rights[right] && states.includes(task.state))
@@ -61,6 +66,19 @@ async function data ({ settings, rights }: PageContext, task: TaskRecord, parts:
   return shown !== undefined && shown !== null && part('Data', json(shown), false)
 }
 
+/** What it has logged, for those who may see its data. */
+async function log ({ instance: { tasks }, rights }: PageContext, { id, queue }: TaskRecord): Promise<Value> {
+  const { lines } = (rights.data && await tasks.logs(id, { queue })) || { lines: [] }
+  if (lines.length === 0) return null
+  const rows = lines.slice(-MAX_LINES).map(({ time: at, level, attempt, msg, fields }) => [
+    time(at), level, String(attempt),
+    html`${text(msg, 2_048)} ${fields && html`<small>${JSON.stringify(fields)}</small>`}`
+  ])
+  const isCut = lines.length > MAX_LINES
+  const cut = isCut && html`<p class="hint">The last ${MAX_LINES} of ${number(lines.length)} lines.</p>`
+  return part('Log', html`${table('Log', ['Time', 'Level', 'Attempt', 'Message'], rows)}${cut}`)
+}
+
 /** A link to the trace of the request that enqueued the task. */
 function trace ({ traceUrl }: DashboardSettings, parts: HiddenParts | null): Value {
   if (!traceUrl || !parts?.traceparent) return null
@@ -69,12 +87,14 @@ function trace ({ traceUrl }: DashboardSettings, parts: HiddenParts | null): Val
 }
 
 function facts (context: PageContext, task: TaskRecord, parts: HiddenParts | null): Html {
-  const { id, name, queue, stage, progress, attempt, attempts, schedule, flow } = task
+  const { id, name, queue, stage, progress, attempt, attempts, schedule, flow, tags } = task
   const rows: Array<[string, Value]> = [
     ['Id', html`<code>${text(id)}</code>`], ['Name', text(name)],
     ['Queue', html`<a href="${context.root}queues/${encodeURIComponent(queue)}">${text(queue)}</a>`],
     ['Attempt', `${attempt} of ${attempts}`], ['Stage', stage && text(stage)], ['Progress', progressBar(progress)],
     ['Schedule', schedule && html`${text(schedule.id)}, planned for ${time(schedule.plannedAt)}`],
+    ['Tags', tags.length > 0 && tags.map(tag =>
+      html`<a class="tag" href="${context.root}tasks${queryWith({}, { tag })}">${text(tag)}</a> `)],
     ['Trace', trace(context.settings, parts)],
     ['Flow', flow?.key && html`<a href="${taskPath(context, flow.id, queue).split('?')[0]}">${text(flow.id)}</a>`]
   ]
@@ -97,6 +117,6 @@ export const task: MakePage = async context => {
 <div class="actions">${buttons(context, found)}</div>
 ${facts(context, found, parts)}${failure(found)}${result !== null && part('Result', json(result))}
 ${progress !== null && part('Progress', json(progress), false)}${await data(context, found, parts)}
-${isFlow ? await members(context, id) : timeline(found)}`
+${isFlow ? await members(context, id) : timeline(found)}${!isFlow && await log(context, found)}`
   }
 }

@@ -1,9 +1,10 @@
 import { STATES } from '../../records/states.ts'
+import { isTag } from '../../records/tags.ts'
 import { html, type Html, type Value } from '../html.ts'
 import {
   empty, hidden, number, placeOf, progressBar, queryWith, ranFor, state, table, taskPath, text, time
 } from '../parts.ts'
-import { matcher, search, type SearchPage } from '../search.ts'
+import { matcher, search, type SearchPage, type SearchState } from '../search.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import { filterOf, inTime } from '../task-filter.ts'
 import type { MakePage, PageContext } from '../context.ts'
@@ -24,13 +25,15 @@ ${next && html`<a rel="next" href="${queryWith(query, { cursor: next })}">Next p
 const option = (value: string, chosen: string | undefined, label = value): Html =>
   html`<option value="${value}"${value === (chosen ?? '') && html` selected`}>${label}</option>`
 
-function filters ({ query }: PageContext, states: readonly TaskState[], queues: string[]): Html {
-  const shown = query.state ?? (query.q ? '' : states[0])
+function filters ({ query }: PageContext, states: readonly SearchState[], queues: string[]): Html {
+  const any = Boolean(query.q || query.tag)
+  const shown = query.state ?? (any ? '' : states[0])
   return html`<form class="filters" action="tasks">${query.q && hidden({ q: query.q })}
-<label>State <select name="state">${query.q && option('', shown, 'all')}${STATES.map(name => option(name, shown))}
+<label>State <select name="state">${any && option('', shown, 'all')}${STATES.map(name => option(name, shown))}
 </select></label> <label>Queue <select name="queue">${option('', query.queue, 'all')}
 ${queues.map(name => option(name, query.queue))}</select></label>
 <label>Name <input name="name" value="${query.name}" maxlength="100" spellcheck="false"></label>
+<label>Tag <input name="tag" value="${query.tag}" maxlength="64" spellcheck="false"></label>
 <label>From (UTC) <input name="from" type="datetime-local" value="${query.from}"></label>
 <label>To <input name="to" type="datetime-local" value="${query.to}"></label><button>Show</button>
 ${query.q && html`<p>For “${text(query.q)}”. <a href="tasks">Show all</a></p>`}</form>`
@@ -58,14 +61,14 @@ ${offered.map(({ name, label, question }) => html`<button name="do" value="${nam
 }
 
 /** For all that match the form above, shown or not: each leads to a question with their number. */
-function forAll (context: PageContext, states: readonly TaskState[]): Value {
+function forAll (context: PageContext, states: readonly SearchState[]): Value {
   const { rights, query, root } = context
   const [state] = states
   const offered = TASK_ACTIONS.filter(({ name, right, states }) =>
-    name !== 'promote' && rights[right] && states.includes(state!))
+    name !== 'promote' && rights[right] && states.some(one => one === state))
   if (query.q || offered.length === 0) return null
-  const { queue = '', name = '', from = '', to = '' } = query
-  const fields = { state: state!, queue, name, from, to, back: placeOf(context) }
+  const { queue = '', name = '', tag = '', from = '', to = '' } = query
+  const fields = { state: state!, queue, name, tag, from, to, back: placeOf(context) }
   return html`<form method="post" action="${root}actions/matching" class="actions">${hidden(fields)}
 <span>All that match:</span>${offered.map(({ name, label }) =>
     html`<button name="do" value="${name}" class="danger">${label} all</button>`)}</form>`
@@ -86,6 +89,14 @@ async function withId ({ instance: { tasks } }: PageContext, queues: string[], i
   return read.filter(record => record !== null)
 }
 
+/** What was looked for is the id of one task, or a tag. */
+async function placeOfOnly (context: PageContext, exact: TaskRecord[], words: string): Promise<string | null> {
+  if (exact.length > 0) return exact.length === 1 ? taskPath(context, exact[0]!.id, exact[0]!.queue) : null
+  if (!isTag(words)) return null
+  const { tasks } = await search(context.instance.tasks, { states: [''], tag: words, matches: null })
+  return tasks.length > 0 ? `tasks${queryWith({}, { tag: words })}` : null
+}
+
 type Matches = (record: TaskRecord) => boolean
 
 function allOf (given: Array<Matches | null>): Matches | null {
@@ -93,9 +104,9 @@ function allOf (given: Array<Matches | null>): Matches | null {
   return all.length === 0 ? null : record => all.every(matches => matches(record))
 }
 
-const chosenStates = ({ state, q }: Record<string, string>): readonly TaskState[] => {
+const chosenStates = ({ state, q, tag }: Record<string, string>): readonly SearchState[] => {
   const known = STATES.filter(one => one === state)
-  return known.length > 0 ? known : q ? STATES : [FIRST]
+  return known.length > 0 ? known : tag ? [''] : q ? STATES : [FIRST]
 }
 
 export const tasks: MakePage = async context => {
@@ -103,8 +114,9 @@ export const tasks: MakePage = async context => {
   const queues = instance.knownQueues()
   const q = query.q?.trim()
   const exact = q && !query.cursor ? await withId(context, queues, q) : []
-  if (exact.length === 1) {
-    void reply.redirect(taskPath(context, exact[0]!.id, exact[0]!.queue), 303)
+  const place = q && !query.cursor ? await placeOfOnly(context, exact, q) : null
+  if (place) {
+    void reply.redirect(place, 303)
     return null
   }
   const states = chosenStates(query)
@@ -112,7 +124,7 @@ export const tasks: MakePage = async context => {
   const matches = allOf([q ? matcher(q) : null, inTime(filter)])
   const found = exact.length > 0
     ? { tasks: exact, lookedAt: exact.length, cursor: null }
-    : await search(instance.tasks, { states, queue: filter.queue, name: filter.name, matches, cursor: query.cursor })
+    : await search(instance.tasks, { states, ...filter, matches, cursor: query.cursor })
   return {
     title: 'Tasks',
     section: 'Tasks',

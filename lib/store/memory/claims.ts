@@ -26,7 +26,13 @@ export class Claims {
 
   claim (id: string, token: string, at: number): void { this.#claims.set(id, { token, at }) }
   report (id: string, progress: string): void { this.#progress.set(id, progress) }
-  requestCancel (id: string): void { this.#cancelling.add(id) }
+  /** Null if nobody has claimed it. */
+  requestCancel (id: string): { token: string } | null {
+    const claim = this.#claims.get(id)
+    if (claim) this.#cancelling.add(id)
+    return claim ?? null
+  }
+
   /** The task ended: nobody has to cancel it any more. */
   endCancel (id: string): void { this.#cancelling.delete(id) }
 

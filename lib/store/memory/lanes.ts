@@ -1,29 +1,53 @@
 /**
- * The tasks with a limit of one queue in this process: see lane-contract.ts, and lane.lua.
+ * The tasks with a limit or a rate of one queue in this process: see lane-contract.ts, and lane.lua.
  */
+import { RateLog } from './rate-log.ts'
+import { byWaiting } from '../lane-shares.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import type { Settlement } from '../contract.ts'
-import type { LaneState, QueueLanes } from '../lane-contract.ts'
+import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
-interface Lane { slots: Set<string>, list: string[] }
+/** So many tasks of each key are always queued. */
+const FEW = 2
+
+interface Lane { slots: Set<string>, list: string[], log: RateLog }
+
+/** Heads come before all that wait, arrivals behind. The slots of heads and of what is gone are free. */
+interface Change { arrivals?: string[], heads?: string[], gone?: string[], ran?: string[] }
+
+interface Rules { max: number, rates: LaneRate[] }
+
+export interface LanesHost {
+  now: () => number
+  enqueue: (ids: string[]) => void
+  isUnfinished: (id: string) => boolean
+  /** How many tasks can be claimed now. */
+  queued: () => number
+  /** How many tasks the workers can run. 0: not known. */
+  capacity: () => number
+}
 
 export class MemoryLanes implements QueueLanes {
-  readonly #enqueue: (ids: string[]) => void
-  readonly #isUnfinished: (id: string) => boolean
+  readonly #host: LanesHost
   readonly #lanes = new Map<string, Lane>()
   /** Ids that wait for a slot, oldest first. */
   readonly #gated = new Set<string>()
   /** The lanes of delayed tasks. */
   readonly #laned = new Map<string, string>()
-  readonly #declared = new Map<string, { max: number, startedAt: number }>()
-  readonly #set = new Map<string, number>()
+  /** When somebody has to look at a lane. */
+  readonly #closed = new Map<string, number>()
+  /** Lanes whose tasks wait. */
+  readonly #crowded = new Set<string>()
+  readonly #declared = new Map<string, Rules & { startedAt: number }>()
+  readonly #set = new Map<string, Partial<Rules>>()
 
-  constructor (enqueue: (ids: string[]) => void, isUnfinished: (id: string) => boolean) {
-    this.#enqueue = enqueue
-    this.#isUnfinished = isUnfinished
+  constructor (host: LanesHost) {
+    this.#host = host
   }
 
   get gated (): ReadonlySet<string> { return this.#gated }
+  /** When the next lane may go on, ms since 1970. Null if none waits for a time. */
+  get due (): number | null { return this.#closed.size === 0 ? null : Math.min(...this.#closed.values()) }
 
   /** A delayed task: it enters its lane when it is due. */
   delay (id: string, lane: string | undefined): void {
@@ -35,45 +59,105 @@ export class MemoryLanes implements QueueLanes {
   isToEnter (id: string): boolean { return this.#laned.has(id) }
 
   enter (id: string, lane: string | undefined): void {
-    if (lane === undefined) this.#enqueue([id])
-    else this.move(lane, [id])
+    if (lane === undefined) this.#host.enqueue([id])
+    else this.move(lane, { arrivals: [id] })
   }
+
+  /** Whether the next attempt of such a task needs a token. */
+  hasRate (lane: string | undefined): boolean { return lane !== undefined && this.#rulesOf(lane).rates.length > 0 }
 
   /** A task that ended, or waits for its next attempt, gives its slot away. */
   settle ({ id, lane, outcome, ms = 0, keepsSlot = false }: Settlement): void {
-    const keeps = (outcome === 'retry' || outcome === 'defer') && (ms <= 0 || keepsSlot)
-    if (lane !== undefined && !keeps) this.move(lane, [], [id])
+    if (lane === undefined) return
+    const repeats = outcome === 'retry' || outcome === 'defer'
+    const ran = ['drop', 'defer', 'expired'].includes(outcome) ? [] : [id]
+    if (outcome === 'limited') this.#hold(lane, ms)
+    if (outcome === 'limited' || (repeats && ms <= 0 && this.hasRate(lane))) this.move(lane, { heads: [id], ran })
+    else this.move(lane, { ran, gone: repeats && (ms <= 0 || keepsSlot) ? [] : [id] })
+  }
+
+  #hold (name: string, ms: number): void {
+    const until = this.#host.now() + ms
+    this.#lane(name).log.heldUntil = until
+    this.#closed.set(name, until)
   }
 
   /** Due tasks without a lane. The others enter theirs. */
   takeDue (ids: string[]): string[] {
     const free = ids.filter(id => !this.#laned.has(id))
     for (const id of ids) {
-      const lane = this.#laned.get(id)
+      const name = this.#laned.get(id)
       this.#laned.delete(id)
-      if (lane !== undefined) this.move(lane, [id])
+      if (name === undefined) continue
+      if (this.#lanes.get(name)?.slots.has(id)) this.move(name, { heads: [id], ran: [id] })
+      else this.move(name, { arrivals: [id] })
     }
     return free
   }
 
-  /** New ids enter, and the slots of others are free. */
-  move (name: string, arrivals: string[], gone: string[] = []): void {
-    const lane = this.#lanes.get(name) ?? { slots: new Set(), list: [] }
-    this.#lanes.set(name, lane)
-    for (const id of gone) lane.slots.delete(id)
-    for (const id of arrivals) {
-      lane.list.push(id)
-      this.#gated.add(id)
+  /** Looks at the lanes that may go on by now. */
+  onClockMoved (): void {
+    for (const [name, time] of [...this.#closed]) {
+      if (time > this.#host.now()) continue
+      this.#closed.delete(name)
+      this.move(name, {})
     }
-    const admitted: string[] = []
-    while (lane.slots.size < this.#maxOf(name) && lane.list.length > 0) {
+  }
+
+  async start (tasks: LaneTask[]): Promise<void> {
+    for (const { id, lane } of tasks) if (this.#lanes.has(lane)) this.move(lane, { ran: [id] })
+  }
+
+  #lane (name: string): Lane {
+    const lane = this.#lanes.get(name) ?? { slots: new Set(), list: [], log: new RateLog() }
+    this.#lanes.set(name, lane)
+    return lane
+  }
+
+  move (name: string, { arrivals = [], heads = [], gone = [], ran = [] }: Change): void {
+    const [lane, { rates }, now] = [this.#lane(name), this.#rulesOf(name), this.#host.now()]
+    for (const id of ran) lane.log.spend(id, rates, now)
+    for (const id of [...gone, ...heads]) {
+      lane.slots.delete(id)
+      lane.log.tokens.delete(id)
+    }
+    lane.list.unshift(...heads)
+    lane.list.push(...arrivals)
+    for (const id of [...heads, ...arrivals]) this.#gated.add(id)
+    const admitted = this.#admit(name, lane)
+    const isEmpty = lane.slots.size === 0 && lane.list.length === 0
+    if (lane.list.length > 0) this.#crowded.add(name)
+    else this.#crowded.delete(name)
+    if (isEmpty && lane.log.isAtRest(now)) this.#lanes.delete(name)
+    this.#host.enqueue(admitted)
+  }
+
+  #admit (name: string, lane: Lane): string[] {
+    const [{ max, rates }, now, admitted] = [this.#rulesOf(name), this.#host.now(), [] as string[]]
+    if (lane.log.heldUntil > now) return []
+    const most = Math.min(max, this.#fairMax(name, max, lane.slots.size))
+    while (lane.slots.size < most && lane.list.length > 0) {
+      const { left, opensAt } = lane.log.left(rates, now)
+      if (left <= 0) {
+        if (opensAt !== null) this.#closed.set(name, opensAt)
+        break
+      }
       const id = lane.list.shift()!
       if (!this.#gated.delete(id)) continue
       lane.slots.add(id)
+      if (rates.length > 0) lane.log.tokens.add(id)
       admitted.push(id)
     }
-    if (lane.slots.size === 0 && lane.list.length === 0) this.#lanes.delete(name)
-    this.#enqueue(admitted)
+    return admitted
+  }
+
+  /** See fair_share in lane.lua. */
+  #fairMax (name: string, max: number, used: number): number {
+    if (max <= FEW || name.endsWith(' ')) return max
+    const capacity = this.#host.capacity() || 10
+    const crowded = [...this.#crowded].filter(lane => this.#rulesOf(lane).max > FEW && !lane.endsWith(' ')).length
+    const share = Math.max(FEW, Math.ceil(2 * capacity / Math.max(1, crowded)))
+    return used + Math.max(share - used, Math.ceil(capacity / 2) - this.#host.queued())
   }
 
   /** A task that does not run leaves its lane. */
@@ -82,36 +166,41 @@ export class MemoryLanes implements QueueLanes {
     this.#laned.delete(id)
     const lane = this.#lanes.get(name)
     if (lane && this.#gated.delete(id)) lane.list.splice(lane.list.indexOf(id), 1)
-    this.move(name, [], [id])
+    this.move(name, { gone: [id] })
   }
 
-  /** The limit of the task of a lane. */
-  #maxOf (lane: string): number {
+  #rulesOf (lane: string): Rules {
     const [name] = splitAtBlank(lane)
-    return this.#set.get(name) ?? this.#declared.get(name)?.max ?? 1
+    return { max: 1, rates: [], ...this.#declared.get(name), ...this.#set.get(name) }
   }
 
-  async declare (name: string, max: number, startedAt: number): Promise<void> {
+  async declare (name: string, max: number, startedAt: number, rates: LaneRate[] = []): Promise<void> {
     const before = this.#declared.get(name)
-    if (!before || before.startedAt <= startedAt) this.#declared.set(name, { max, startedAt })
+    if (!before || before.startedAt <= startedAt) this.#declared.set(name, { max, rates, startedAt })
   }
 
-  async set (name: string, max: number | null): Promise<void> {
+  async set (name: string, max: number | null | undefined, rates?: LaneRate[]): Promise<void> {
     if (max === null) this.#set.delete(name)
-    else this.#set.set(name, max)
+    else this.#set.set(name, { ...this.#set.get(name), ...max !== undefined && { max }, ...rates && { rates } })
     for (const lane of [...this.#lanes.keys()]) if (lane.startsWith(`${name} `)) this.#sweep(lane)
   }
 
   #sweep (lane: string): void {
-    this.move(lane, [], [...this.#lanes.get(lane)!.slots].filter(id => !this.#isUnfinished(id)))
+    const gone = [...this.#lanes.get(lane)!.slots].filter(id => !this.#host.isUnfinished(id))
+    this.move(lane, { gone, ran: gone })
   }
 
   async read (lane: string): Promise<LaneState> {
-    const { slots, list } = this.#lanes.get(lane) ?? { slots: new Set(), list: [] }
-    return { lane, used: slots.size, waiting: list.length, max: this.#maxOf(lane) }
+    const { slots, list } = this.#lanes.get(lane) ?? { slots: new Set<string>(), list: [] }
+    const { max, rates } = this.#rulesOf(lane)
+    const [opensAt, holder] = [this.#closed.get(lane) ?? null, max === 1 ? [...slots][0] ?? null : null]
+    return { lane, used: slots.size, waiting: list.length, max, rates, opensAt, holder }
   }
 
+  /** Lanes that only remember starts have no tasks. */
   async list (limit: number): Promise<LaneState[]> {
-    return Promise.all([...this.#lanes.keys()].slice(0, limit).map(lane => this.read(lane)))
+    const busy = [...this.#lanes].filter(([, { slots, list }]) => slots.size + list.length > 0)
+    const states = await Promise.all(busy.map(([lane]) => this.read(lane)))
+    return states.sort(byWaiting).slice(0, limit)
   }
 }

@@ -10,7 +10,7 @@
  */
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
-import { addInParts } from '../new-jobs.ts'
+import { addInParts, addTogether } from '../new-jobs.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying, laneIn, oldestOf, pageOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
@@ -22,6 +22,7 @@ import { MemorySchedules } from './schedules.ts'
 import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
+import { Records } from './records.ts'
 import { TaskLists } from './task-lists.ts'
 import { MemoryUnique } from './unique.ts'
 import { MemoryWalk } from './walk.ts'
@@ -30,24 +31,30 @@ import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
   Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
 } from '../contract.ts'
+import type { QueueLogs } from '../log-contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
 export class MemoryQueue implements Queue {
   readonly name: string
   readonly #host: MemoryQueueHost
-  readonly #records = new Map<string, string>()
+  readonly #records = new Records()
   readonly #lists = new TaskLists()
   readonly #claims = new Claims()
   readonly #workers = new WorkerReports()
   readonly schedules = new MemorySchedules({
     now: () => this.#host.now(),
     isUnfinished: (id, queue = this.name) => this.#host.isUnfinished(queue, id),
-    enqueue: ({ taskId: id, text, delay, lane, level }) => {
-      this.#add({ id, text, level, ...delay !== null && { delay }, ...lane !== undefined && { lane } })
-    }
+    enqueue: job => { this.#add(job) }
   })
 
-  readonly lanes = new MemoryLanes(ids => this.#enqueue(ids), id => this.isUnfinished(id))
+  readonly lanes = new MemoryLanes({
+    now: () => this.#host.now(),
+    enqueue: ids => this.#enqueue(ids),
+    isUnfinished: id => this.isUnfinished(id),
+    queued: () => this.#lists.queued,
+    capacity: () => this.#workers.capacity
+  })
+
   readonly unique: MemoryUnique
   readonly flows: MemoryFlows
   readonly walk: MemoryWalk
@@ -65,19 +72,23 @@ export class MemoryQueue implements Queue {
     const add = (job: NewJob): boolean => this.#add(job)
     const parts = { records, lists, claims, lanes: this.lanes, now, publish, add }
     this.unique = new MemoryUnique({ ...parts, delay: this.#delay.bind(this), queueDue: () => this.#queueDue() })
-    this.walk = new MemoryWalk({ queue: this, lists, active: () => byClaim(claims.all) })
+    this.walk = new MemoryWalk({ queue: this, records, lists, active: () => byClaim(claims.all) })
     this.flows = flowsOf({ host, records, lists, publish, onChanged: () => this.#checkIdle() })
   }
 
   over (): this { return this }
   get upkeep (): null { return null }
+  get logs (): QueueLogs { return this.#records }
   async close (): Promise<void> {}
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 && this.flows.idle }
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
   isUnfinished (id: string): boolean { return this.#records.has(id) && !this.#lists.hasFinished(id) }
   get delayed (): number { return this.#lists.delayed.size }
-  /** When the next delayed task is due, ms since 1970. Null if there is none. */
-  get due (): number | null { return this.#lists.delayed.first }
+  /** When the next delayed task is due, or the next lane may go on, ms since 1970. Null if there is none. */
+  get due (): number | null {
+    const { first } = this.#lists.delayed
+    return this.lanes.due === null ? first : Math.min(first ?? Infinity, this.lanes.due)
+  }
 
   /** Queues the tasks that are due by now, and removes the records that are past their expiry. */
   onClockMoved (): void {
@@ -87,6 +98,7 @@ export class MemoryQueue implements Queue {
       this.unique.onEnded(id)
     }
     this.flows.onClockMoved()
+    this.lanes.onClockMoved()
     this.#queueDue()
   }
 
@@ -107,22 +119,16 @@ export class MemoryQueue implements Queue {
   #publishChange (id: string, change: string): void { this.#host.publish(this.changeChannel(id), change) }
   #checkIdle (): void { if (this.idle) this.#host.onIdle() }
 
-  // For producers and readers
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
   addMany (jobs: NewJob[]): Promise<boolean[]> {
-    const addAll = (part: NewJob[]): boolean[] => {
-      const entering: string[] = []
-      const added = part.map(job => this.#add(job, entering))
-      this.#enqueue(entering)
-      return added
-    }
+    const addAll = (part: NewJob[]): boolean[] => addTogether(part, this.#add.bind(this), ids => this.#enqueue(ids))
     return addInParts(jobs, addAll, addAll)
   }
 
   /** @param entering takes an id that is to enter together with others */
-  #add ({ id, text, delay, lane, level }: NewJob, entering: string[] | null = null): boolean {
+  #add ({ id, text, delay, lane, level, tags }: NewJob, entering: string[] | null = null): boolean {
     if (this.#records.has(id)) return false
-    this.#records.set(id, text)
+    this.#records.add(id, text, tags)
     this.#lists.setLevel(id, level)
     if (delay !== undefined && delay > this.#host.now()) this.#delay(id, delay, lane)
     else if (entering && lane === undefined) entering.push(id)
@@ -147,7 +153,9 @@ export class MemoryQueue implements Queue {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (text !== String(before)) return 'changed'
-    if (this.#claims.of(id)) return this.#requestCancel(id, this.#claims.of(id)!.token)
+    const claim = this.#claims.requestCancel(id)
+    if (claim) this.#host.publish(this.cancelChannel(workerOf(claim.token)), id)
+    if (claim) return 'requested'
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
     this.lanes.leave(id, lane)
@@ -155,12 +163,6 @@ export class MemoryQueue implements Queue {
     this.#publishChange(id, 'cancelled')
     this.#checkIdle()
     return 'cancelled'
-  }
-
-  #requestCancel (id: string, token: string): CancelReply {
-    this.#claims.requestCancel(id)
-    this.#host.publish(this.cancelChannel(workerOf(token)), id)
-    return 'requested'
   }
 
   #finish (id: string, state: TerminalState, text: string, ttl: number): void {
@@ -221,7 +223,6 @@ export class MemoryQueue implements Queue {
   }
 
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size, this.lanes.gated.size) }
-
   async pause (name: string | null): Promise<boolean> { return this.#pauses.pause(name) }
   async resume (name: string | null): Promise<boolean> { return this.#pauses.resume(name) }
 
@@ -232,13 +233,10 @@ export class MemoryQueue implements Queue {
   }
 
   async workers (limit: number): Promise<WorkerReport[]> { return this.#workers.list(Math.max(0, limit)) }
-
   async watch (ids: string[]): Promise<void> { this.#pauses.watch(ids) }
-
   changeChannel (id: string): string { return `${this.name} task ${id}` }
   cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
 
-  // For workers
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
     const reply = this.#claiming.claim(free, token, again)
     this.#checkIdle()
@@ -256,7 +254,7 @@ export class MemoryQueue implements Queue {
 
   #settle (settlement: Settlement): ClaimStatus {
     const { id, outcome } = settlement
-    const repeats = outcome === 'retry' || outcome === 'defer'
+    const repeats = outcome === 'retry' || outcome === 'defer' || outcome === 'limited'
     if (!this.#claims.owns(settlement)) return 'lost'
     if (repeats && this.#claims.isCancelling(id)) return 'cancelRequested'
     this.#claims.unclaim(id)
@@ -271,8 +269,10 @@ export class MemoryQueue implements Queue {
   }
 
   #requeue ({ id, outcome, text, ms = 0, lane, keepsSlot }: Settlement): void {
-    if (outcome === 'retry') this.#records.set(id, text!)
-    if (ms > 0) this.#delay(id, this.#host.now() + ms, keepsSlot ? undefined : lane)
+    if (outcome !== 'defer') this.#records.set(id, text!)
+    const hasRate = this.lanes.hasRate(lane)
+    if (outcome === 'limited' || (ms <= 0 && hasRate)) return // it stays in its lane
+    if (ms > 0) this.#delay(id, this.#host.now() + ms, keepsSlot && !hasRate ? undefined : lane)
     else this.#enqueue([id])
   }
 

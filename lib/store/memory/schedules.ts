@@ -3,6 +3,7 @@
  * place-schedule.lua do in Redis.
  */
 import { SortedIds } from './sorted-ids.ts'
+import type { NewJob } from '../contract.ts'
 import type {
   NewSchedule, PassedTicks, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState,
   SetReply, StoredSchedule, Tick, TickReply
@@ -13,7 +14,7 @@ export interface ScheduleHost {
   now (): number
   /** Whether a task of this queue, or of another one, has not ended. */
   isUnfinished (task: string, queue?: string): boolean
-  enqueue ({ taskId, text, delay, lane, level }: Tick): void
+  enqueue (job: NewJob): void
 }
 
 export class MemorySchedules implements QueueSchedules {
@@ -227,7 +228,9 @@ export class MemorySchedules implements QueueSchedules {
   }
 
   #fire (tick: Tick, state: ScheduleState): 'fired' {
-    this.#host.enqueue(tick)
+    const { taskId, text, delay, lane, level, tags } = tick
+    const more = { ...delay !== null && { delay }, ...lane !== undefined && { lane }, ...tags && { tags } }
+    this.#host.enqueue({ id: taskId, text, level, ...more })
     add(state, 'fired', 1)
     state.task = tick.taskId
     state.last = tick.fire!

@@ -48,6 +48,8 @@ export class TaskLists {
     for (const id of this.#levels.takeFirst()) this.waiting.add(id)
   }
 
+  get queued (): number { return this.#door.size }
+
   /** Where ids enter. */
   get #door (): Set<string> { return this.#paused.has('') ? this.#parked : this.waiting }
 

@@ -4,11 +4,13 @@
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import type { SortedIds } from './sorted-ids.ts'
+import type { Records } from './records.ts'
 import type { TaskLists } from './task-lists.ts'
 import type { ProducerQueue, RawTask } from '../contract.ts'
 import type { QueueWalk, WalkPage, WalkSource } from '../walk-contract.ts'
 
 export interface WalkParts {
+  records: Records
   lists: TaskLists
   /** The ids of active tasks. */
   active: () => string[]
@@ -29,6 +31,10 @@ export class MemoryWalk implements QueueWalk {
     }
     if (source === 'active') return pageOfActive(active(), position)
     return pageOfSorted(source === 'delayed' ? lists.delayed : lists.finished[source], limit, position)
+  }
+
+  async tagged (tag: string, limit: number, position: string | null): Promise<WalkPage> {
+    return this.#parts.records.page(tag, limit, position)
   }
 
   async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {

@@ -5,6 +5,7 @@
  * make its own worker disappear.
  */
 import { SortedIds } from './sorted-ids.ts'
+import { capacityOf } from '../lane-shares.ts'
 
 export interface WorkerReport { id: string, json: string }
 
@@ -25,6 +26,8 @@ export class WorkerReports {
   }
 
   get size (): number { return this.#reports.size }
+  /** How many tasks they can run. */
+  get capacity (): number { return capacityOf([...this.#reports.values()]) }
 
   list (limit: number): WorkerReport[] {
     return this.#order.ids().slice(0, limit).map(id => ({ id, json: this.#reports.get(id)! }))

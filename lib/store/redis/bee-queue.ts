@@ -9,7 +9,8 @@ import { EventEmitter } from 'node:events'
 import BeeQueue from 'bee-queue'
 import { endOfBatch } from '../batches.ts'
 import { addArguments } from './codec.ts'
-import { runQueueScript } from './run-script.ts'
+import { runScript } from './run-script.ts'
+import { entriesOf, withExtras } from './extras.ts'
 import { isFirstOfTick } from './tick.ts'
 import type { QueueKeys } from './keys.ts'
 import type { RedisClient } from './connection.ts'
@@ -76,7 +77,8 @@ class Adapter extends EventEmitter {
   async add (jobs: NewJob[]): Promise<boolean[]> {
     if (jobs.length === 0) return []
     const args = addArguments(this.#keys.earlierDelayed, jobs)
-    const codes: number[] = await runQueueScript(this.#client, this.#keys, 'add', args)
+    const call = withExtras(this.#keys, 'add', this.#keys.of('add'), args, entriesOf(jobs))
+    const codes: number[] = await runScript(this.#client, ...call)
     return codes.map(code => code === 1)
   }
 }

@@ -7,13 +7,14 @@ import type { ScriptName } from './lua.generated.ts'
 import type { TaskState, TerminalState } from '../../types.ts'
 
 export type Key =
-  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'delayed' | 'failed' | 'floors' | 'flowList' | 'flows' |
-  'flowsDone' | 'gated' | 'handoff' |
+  'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'closed' | 'crowded' | 'delayed' | 'failed' | 'floors' |
+  'flowList' | 'flows' | 'flowsDone' | 'gated' | 'handoff' |
   'heldTicks' | 'high' | 'jobs' | 'keyed' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' |
-  'levels' | 'limits' | 'low' |
+  'levels' | 'limits' | 'logged' | 'logs' | 'low' |
   'parked' | 'paused' | 'progress' |
   'rerun' | 'returning' | 'schedules' | 'scheduleStates' |
-  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' | 'tick' | 'tickBlock' | 'ticks' |
+  'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' |
+  'tagged' | 'tags' | 'tick' | 'tickBlock' | 'ticks' |
   'timekeepers' | 'unique' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
   'done:failed' | 'done:succeeded'
 
@@ -32,7 +33,10 @@ const ABOUT_AN_ID: Key[] = [
 ]
 
 /** The keys of limits: see lane.lua. */
-const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits']
+const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed', 'crowded']
+
+/** What is stored of a task beside its record and its state: see forget.lua. */
+const EXTRAS: Key[] = ['tags', 'tagged', 'logs', 'logged']
 
 /** The keys of high and low tasks: see enter.lua. */
 const LEVELS: Key[] = ['high', 'low', 'levels']
@@ -55,6 +59,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     ...LEVELS
   ],
   admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE, ...LEVELS],
+  'append-log': ['jobs', 'logs', 'logged'],
   'agree-stall-interval': ['stallInterval'],
   cancel: [
     'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE,
@@ -75,7 +80,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'is-unfinished': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired'
   ],
-  'keep-members': ['jobs', ...ABOUT_AN_ID],
+  'keep-members': ['jobs', ...ABOUT_AN_ID, ...EXTRAS],
   'lanes-due': ['lanes'],
   measure: [...COUNTED, 'workers', 'jobs', 'ticks'],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
@@ -83,14 +88,15 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   pause: ['paused', 'waiting', 'parked', 'handoff', 'watched'],
   prune: [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
-    'flowList'
+    'flowList', ...EXTRAS
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...LEVELS],
-  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS, ...LEVELS],
+  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...EXTRAS],
   'queue-due': [
-    'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', ...LEVELS
+    'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed',
+    ...LEVELS
   ],
-  'read-lane': ['limits'],
+  'read-lane': ['limits', 'closed'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused', ...LEVELS],
@@ -106,13 +112,14 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'parked', 'paused', ...GATE, ...UNIQUE, 'large', 'levels', 'high', 'low'
   ],
   sizes: ['jobs'],
+  start: ['closed', 'limits'],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
-    'lastClaims', 'parked', 'paused', ...LEVELS
+    'lastClaims', 'parked', 'paused', 'laned', ...LEVELS
   ],
   'sweep-lane': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'waiting',
-    'parked', 'paused', 'gated', 'lanes', 'limits', ...LEVELS
+    'parked', 'paused', ...GATE, ...LEVELS
   ],
   'sweep-unique': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', ...UNIQUE,
@@ -125,6 +132,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'update-progress': ['claims', 'progress', 'watched'],
   'walk-active': ['claims', 'active'],
   watch: ['watched'],
+  'with-extras': ['jobs', ...EXTRAS],
   workers: ['workers', 'workerInfo']
 }
 
@@ -192,14 +200,20 @@ export class QueueKeys {
   /** What was counted in a minute or an hour since 1970. */
   history (unit: 'minute' | 'hour', number: number): string { return `${this.prefix}${unit[0]}:${number}` }
 
-  /** The keys of a script, and those of some lanes: slots and list of each. */
+  /** The keys of a script, and those of some lanes: slots, list, tokens and starts of each. */
   withLanes (script: QueueScript, lanes: Iterable<string>): string[] {
     const keys = [...this.of(script)]
-    for (const lane of lanes) keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}lane:${lane}`)
+    for (const lane of lanes) {
+      keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}lane:${lane}`)
+      keys.push(`${this.prefix}tokens:${lane}`, `${this.prefix}starts:${lane}`)
+    }
     return keys
   }
 
   get lanes (): string { return this.#key('lanes') }
+  get logs (): string { return this.#key('logs') }
+  get logged (): string { return this.#key('logged') }
+  get tags (): string { return this.#key('tags') }
   get limits (): string { return this.#key('limits') }
   get flowList (): string { return this.#key('flowList') }
   get jobs (): string { return this.#key('jobs') }

@@ -2,17 +2,26 @@
  * The tasks with a limit of one queue in Redis. Each call declares the keys of its lanes: while a slot of a cluster
  * moves, a script with missing keys is refused as a whole.
  */
-import { runScript, script, type ScriptArgument } from './run-script.ts'
+import { toWorkers } from './codec.ts'
+import { runQueueScript, runScript, type ScriptArgument } from './run-script.ts'
+import { entriesOf, withExtras, type ExtraEntries } from './extras.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
+import { appTime } from '../../timers.ts'
+import { byWaiting, capacityOf } from '../lane-shares.ts'
 import type { NewJob } from '../contract.ts'
 import type { Level } from '../level.ts'
-import type { LaneState, QueueLanes } from '../lane-contract.ts'
+import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
 /** Bounds the calls that are on their way at once. */
 const BATCH = 50
 /** Bounds the lanes that one sweep looks at: the others are next. */
 const MAX_SWEPT = 500
+/** Bounds the lanes, and the workers, of one look. */
+const MAX_LISTED = 1_000
+const CAPACITY_MS = 4_000
+
+const ratesText = (rates: LaneRate[]): string => rates.map(({ max, window }) => `${max}:${window}`).join(' ')
 
 /** Numbers the lanes of a call from 1 on. */
 export class LaneNumbers {
@@ -42,8 +51,10 @@ export class RedisLanes implements QueueLanes {
     this.#keys = keys
   }
 
-  run (name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[]): Promise<any> {
-    return runScript(this.#client, script(name), this.#keys.withLanes(name, lanes), args)
+  run (
+    name: QueueScript, lanes: Iterable<string>, args: ScriptArgument[], entries: ExtraEntries = []
+  ): Promise<any> {
+    return runScript(this.#client, ...withExtras(this.#keys, name, this.#keys.withLanes(name, lanes), args, entries))
   }
 
   /** Stores tasks with a limit, or a level, in one step. For each: false if its id is taken. */
@@ -53,44 +64,68 @@ export class RedisLanes implements QueueLanes {
     for (const { id, text, delay, lane, level } of jobs) {
       args.push(id, text, delay ?? '', numbers.ofAny(lane), levelArgument(level))
     }
-    const codes: number[] = await this.run('add-gated', numbers.lanes, args)
+    const codes: number[] = await this.run('add-gated', numbers.lanes, args, entriesOf(jobs))
     return codes.map(code => code === 1)
   }
 
-  /** @param flat id, lane, id, lane, … of delayed tasks that are due */
+  /** @param flat id, lane, id, lane, … of delayed tasks that are due. An empty id: only a look at the lane */
   async admit (flat: string[]): Promise<void> {
     const numbers = new LaneNumbers()
     const args = flat.map((part, i) => i % 2 === 0 ? part : numbers.of(part))
     await this.run('admit', numbers.lanes, [this.#keys.prefix, ...args])
   }
 
-  async declare (name: string, max: number, startedAt: number): Promise<void> {
-    await this.run('declare-limit', [], [name, max, startedAt])
+  async start (tasks: LaneTask[]): Promise<void> {
+    const numbers = new LaneNumbers()
+    const args = tasks.flatMap(({ id, lane }) => [id, numbers.of(lane)])
+    await this.run('start', numbers.lanes, [this.#keys.prefix, ...args])
   }
 
-  async set (name: string, max: number | null): Promise<void> {
-    if (max === null) await this.#client.hdel(this.#keys.limits, `!${name}`)
-    else await this.#client.hset(this.#keys.limits, `!${name}`, String(max))
+  async declare (name: string, max: number, startedAt: number, rates: LaneRate[] = []): Promise<void> {
+    await this.run('declare-limit', [], [name, max, startedAt, ratesText(rates)])
+  }
+
+  async set (name: string, max: number | null | undefined, rates?: LaneRate[]): Promise<void> {
+    const { limits } = this.#keys
+    if (max === null) await this.#client.hdel(limits, `!${name}`, `~!${name}`)
+    if (typeof max === 'number') await this.#client.hset(limits, `!${name}`, String(max))
+    // A text without rates is none: an empty one too.
+    if (rates !== undefined) await this.#client.hset(limits, `~!${name}`, ratesText(rates))
     for await (const lanes of this.#all()) await this.#sweep(lanes.filter(lane => lane.startsWith(`${name} `)))
   }
 
   async read (lane: string): Promise<LaneState> {
-    const [used, waiting, max] = await this.run('read-lane', [lane], [this.#keys.prefix])
-    return { lane, used, waiting, max }
+    const [used, waiting, max, opens, holder, ...flat] = await this.run('read-lane', [lane], [this.#keys.prefix])
+    const rates: LaneRate[] = []
+    for (let i = 0; i < flat.length; i += 2) rates.push({ max: flat[i], window: flat[i + 1] })
+    return { lane, used, waiting, max, rates, opensAt: opens === 0 ? null : opens, holder: holder || null }
   }
 
   async list (limit: number): Promise<LaneState[]> {
-    const lanes = await this.#client.zrange(this.#keys.lanes, 0, String(limit - 1))
-    return Promise.all(lanes.map(lane => this.read(lane)))
+    const lanes = await this.#client.zrange(this.#keys.lanes, 0, String(MAX_LISTED - 1))
+    const states = await Promise.all(lanes.map(lane => this.read(lane)))
+    return states.sort(byWaiting).slice(0, limit)
   }
 
   /** Looks at the lanes whose time has come. */
   async sweepDue (): Promise<void> {
+    if (await this.exist()) await this.#measureCapacity()
     for (let swept = 0; swept < MAX_SWEPT; swept += BATCH) {
       const lanes: string[] = await this.run('lanes-due', [], [BATCH])
       await this.#sweep(lanes)
       if (lanes.length < BATCH) return
     }
+  }
+
+  /** Says how many tasks all workers can run, for fair shares. One worker does it each 5 s. */
+  async #measureCapacity (): Promise<void> {
+    const { limits } = this.#keys
+    const [before, at] = (await this.#client.hget(limits, '*') ?? '10 0').split(' ').map(Number)
+    if (Math.abs(appTime() - at!) < CAPACITY_MS) return
+    await this.#client.hset(limits, '*', `${before} ${appTime()}`)
+    const flat: string[] = await runQueueScript(this.#client, this.#keys, 'workers', [MAX_LISTED])
+    const capacity = capacityOf(toWorkers(flat).map(({ json }) => json))
+    if (capacity > 0) await this.#client.hset(limits, '*', `${capacity} ${appTime()}`)
   }
 
   async exist (): Promise<boolean> { return await this.#client.exists(this.#keys.lanes) === 1 }

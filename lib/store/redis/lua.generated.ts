@@ -167,18 +167,121 @@ local function leave(first, ids)
 end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
-local CHECK_MS = 5000
-local function limit_of(limits, lane)
+local TIMES = 256
+local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-end
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return freed
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE, FEW = 5000, {}, 2
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
@@ -192,12 +295,40 @@ local function next_of(gated, list, free)
   end
   return found, looked_at
 end
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -206,23 +337,28 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end
-use_levels(KEYS[2], KEYS[15], KEYS[21], KEYS[22], KEYS[23])
-local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
-local lanes, free, replies, stored, earlier = {}, {}, {}, {}, nil
+use_levels(KEYS[2], KEYS[15], KEYS[23], KEYS[24], KEYS[25])
+local gate, lanes, free, replies, stored, earlier = gate_at(17), {}, {}, {}, {}, nil
 local waiting = door(KEYS[2], KEYS[15], KEYS[16])
 for i = 3, #ARGV, 5 do
   local id, record, due, number = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
@@ -235,9 +371,9 @@ for i = 3, #ARGV, 5 do
     if ARGV[2] == '1' then
       leave(3, { id })
       redis.call('HDEL', KEYS[18], id)
-      redis.call('HDEL', KEYS[23], id)
+      redis.call('HDEL', KEYS[25], id)
     end
-    if level ~= '' then redis.call('HSET', KEYS[23], id, level) end
+    if level ~= '' then redis.call('HSET', KEYS[25], id, level) end
     if due == '' and number == 0 then
       free[#free + 1] = id
     elseif due == '' then
@@ -245,14 +381,15 @@ for i = 3, #ARGV, 5 do
       table.insert(lanes[number], id)
     else
       redis.call('ZADD', KEYS[3], due, id)
-      if number > 0 then redis.call('HSET', KEYS[18], id, string.sub(KEYS[22 + 2 * number], #ARGV[1] + 7)) end
+      if number > 0 then redis.call('HSET', KEYS[18], id, string.sub(KEYS[22 + 4 * number], #ARGV[1] + 7)) end
       if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
     end
   end
 end
 enter(waiting, free)
 for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[22 + 2 * number], KEYS[23 + 2 * number], ids, ARGV[2] == '1' and ids or {})
+  local gone = ARGV[2] == '1' and ids or nil
+  move_lane(waiting, gate, ARGV[1], lane_at(22 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
@@ -328,18 +465,121 @@ local function leave(first, ids)
 end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
-local CHECK_MS = 5000
-local function limit_of(limits, lane)
+local TIMES = 256
+local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-end
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return freed
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE, FEW = 5000, {}, 2
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
@@ -353,12 +593,40 @@ local function next_of(gated, list, free)
   end
   return found, looked_at
 end
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -367,17 +635,23 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end
@@ -422,9 +696,9 @@ local function end_keyed(keys, prefix, id, key, counts)
   if packed then redis.call('HDEL', keys.rerun, id) end
   redis.call('HDEL', keys.keyed, id)
 end
-use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[28])
+use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[30])
 local prefix = ARGV[1]
-local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
+local gate = gate_at(17)
 local door_now = door(KEYS[2], KEYS[15], KEYS[16])
 local earlier = nil
 local function facts_of(record)
@@ -436,10 +710,10 @@ local function facts_of(record)
 end
 local function is_running(id)
   if redis.call('HEXISTS', KEYS[4], id) == 1 then return true end
-  return redis.call('LLEN', KEYS[21]) > 0 and redis.call('LPOS', KEYS[21], id) ~= false
+  return redis.call('LLEN', KEYS[23]) > 0 and redis.call('LPOS', KEYS[23], id) ~= false
 end
 local function standing_of(key)
-  local value = redis.call('HGET', KEYS[22], key)
+  local value = redis.call('HGET', KEYS[24], key)
   local id, till = id_of(value)
   local record = id and redis.call('HGET', KEYS[1], id)
   if not record then return nil end
@@ -482,9 +756,9 @@ local function delay(id, due, lane)
 end
 local function set_level(id, level)
   if level == '' then
-    redis.call('HDEL', KEYS[28], id)
+    redis.call('HDEL', KEYS[30], id)
   else
-    redis.call('HSET', KEYS[28], id, level)
+    redis.call('HSET', KEYS[30], id, level)
   end
 end
 local function due_again(task, new, rule)
@@ -501,8 +775,8 @@ local function replace(task, new, rule)
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   set_level(task.id, new.level)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
-  redis.call('HDEL', KEYS[24], task.id)
-  publish_if_watched(KEYS[25], prefix, task.id, task.due and 'delayed' or 'waiting')
+  redis.call('HDEL', KEYS[26], task.id)
+  publish_if_watched(KEYS[27], prefix, task.id, task.due and 'delayed' or 'waiting')
   return '=' .. task.id
 end
 local function on_conflict(task, new, rule)
@@ -510,8 +784,8 @@ local function on_conflict(task, new, rule)
     return '=' .. task.id
   end
   if not task.is_running then return replace(task, new, rule) end
-  redis.call('HSET', KEYS[24], task.id, cmsgpack.pack(new))
-  redis.call('HSET', KEYS[23], task.id, rule.key)
+  redis.call('HSET', KEYS[26], task.id, cmsgpack.pack(new))
+  redis.call('HSET', KEYS[25], task.id, rule.key)
   return '=' .. task.id
 end
 local function store(new, rule, number)
@@ -519,12 +793,12 @@ local function store(new, rule, number)
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   if ARGV[2] == '1' then
     leave(3, { new.id })
-    for _, key in ipairs({ KEYS[18], KEYS[23], KEYS[24] }) do redis.call('HDEL', key, new.id) end
+    for _, key in ipairs({ KEYS[18], KEYS[25], KEYS[26] }) do redis.call('HDEL', key, new.id) end
   end
   if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
   local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
-  redis.call('HSET', KEYS[22], rule.key, string.format('%.0f ', till) .. new.id)
-  redis.call('HSET', KEYS[23], new.id, rule.key)
+  redis.call('HSET', KEYS[24], rule.key, string.format('%.0f ', till) .. new.id)
+  redis.call('HSET', KEYS[25], new.id, rule.key)
   if rule.conflict == 'debounce' then
     delay(new.id, string.format('%.0f', now + tonumber(rule.scope)), new.lane)
   elseif new.due ~= '' then
@@ -532,15 +806,15 @@ local function store(new, rule, number)
   elseif number == 0 then
     enter(door_now, { new.id })
   else
-    local slots, list = KEYS[27 + 2 * number], KEYS[28 + 2 * number]
-    move_lane(door_now, gate, prefix, slots, list, { new.id }, ARGV[2] == '1' and { new.id } or {})
+    local gone = ARGV[2] == '1' and { new.id } or nil
+    move_lane(door_now, gate, prefix, lane_at(27 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
   end
   return 1
 end
 local replies = {}
 for i = 3, #ARGV, 9 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[27 + 2 * number], #prefix + 7) or ''
+  local lane = number > 0 and string.sub(KEYS[27 + 4 * number], #prefix + 7) or ''
   local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
@@ -604,18 +878,121 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-local CHECK_MS = 5000
-local function limit_of(limits, lane)
+local TIMES = 256
+local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-end
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return freed
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE, FEW = 5000, {}, 2
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
@@ -629,12 +1006,40 @@ local function next_of(gated, list, free)
   end
   return found, looked_at
 end
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -643,46 +1048,69 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end
-use_levels(KEYS[2], KEYS[3], KEYS[10], KEYS[11], KEYS[12])
-local gate = { gated = KEYS[6], lanes = KEYS[8], limits = KEYS[9] }
-local lanes, moved = {}, {}
+use_levels(KEYS[2], KEYS[3], KEYS[12], KEYS[13], KEYS[14])
+local gate, lanes, moved = gate_at(6), {}, {}
 for i = 2, #ARGV, 2 do
   local id, number = ARGV[i], tonumber(ARGV[i + 1])
-  local due = redis.call('ZSCORE', KEYS[5], id)
+  lanes[number] = lanes[number] or { lane = lane_at(11 + 4 * number), arrivals = {}, heads = {} }
+  local change = lanes[number]
+  local due = id ~= '' and redis.call('ZSCORE', KEYS[5], id)
   if due and tonumber(due) <= now then
     moved[#moved + 1] = id
     if redis.call('HEXISTS', KEYS[1], id) == 1 then
-      lanes[number] = lanes[number] or {}
-      table.insert(lanes[number], id)
+      local has_slot = redis.call('SISMEMBER', change.lane.slots, id) == 1
+      table.insert(has_slot and change.heads or change.arrivals, id)
     end
   end
 end
-if #moved == 0 then return 0 end
 local waiting = door(KEYS[2], KEYS[3], KEYS[4])
-for number, ids in pairs(lanes) do
-  move_lane(waiting, gate, ARGV[1], KEYS[11 + 2 * number], KEYS[12 + 2 * number], ids, {})
+if #moved > 0 then redis.call('ZADD', KEYS[5], 'XX', now, moved[1]) end
+call_many('ZREM', KEYS[5], moved)
+call_many('HDEL', KEYS[7], moved)
+for _, change in pairs(lanes) do
+  change.ran = change.heads
+  move_lane(waiting, gate, ARGV[1], change.lane, change)
 end
-redis.call('ZREM', KEYS[5], unpack(moved))
-redis.call('HDEL', KEYS[7], unpack(moved))
 return #moved`,
   'agree-stall-interval': String.raw`local current = redis.call('GET', KEYS[1])
 if current and current ~= ARGV[1] and tonumber(current) and redis.call('PTTL', KEYS[1]) > 0 then return current end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 2 * ARGV[1])
 return ARGV[1]`,
+  'append-log': String.raw`if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+local id, most = ARGV[1], tonumber(ARGV[2])
+local first, last, bytes = string.match(redis.call('HGET', KEYS[3], id) or '', '^(%d+) (%d+) (%d+)$')
+first, last, bytes = tonumber(first or 0), tonumber(last or 0), tonumber(bytes or 0)
+redis.call('HSET', KEYS[2], id .. ' ' .. last, ARGV[3])
+last, bytes = last + 1, bytes + #ARGV[3]
+local dropped = {}
+while first < last - 1 and (bytes > most or last - first > 500) do
+  local field = id .. ' ' .. first
+  bytes, first = bytes - redis.call('HSTRLEN', KEYS[2], field), first + 1
+  dropped[#dropped + 1] = field
+end
+redis.call('HSET', KEYS[3], id, string.format('%.0f %.0f %.0f', first, last, bytes))
+if #dropped > 0 then redis.call('HDEL', KEYS[2], unpack(dropped)) end
+return 1`,
   'cancel': String.raw`local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
@@ -777,23 +1205,126 @@ redis.call('HSET', KEYS[1], id, ARGV[3])
 leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
-  redis.call('HDEL', KEYS[26], id)
+  redis.call('HDEL', KEYS[28], id)
 else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if #KEYS > 26 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+if #KEYS > 28 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -807,12 +1338,40 @@ if #KEYS > 26 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -821,36 +1380,39 @@ if #KEYS > 26 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local function leave_lane(first, prefix, id)
-    local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
-    local slots, list = KEYS[first + 8], KEYS[first + 9]
-    redis.call('HDEL', KEYS[first + 2], id)
-    if redis.call('ZREM', gate.gated, id) == 1 then
-      if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
-      move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, {})
-      return true
-    end
-    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
-    return false
+  local function leave_lane(first, prefix, id, has_run)
+    local gate, lane = gate_at(first + 1), lane_at(first + 10)
+    redis.call('HDEL', gate.laned, id)
+    local was_gated = redis.call('ZREM', gate.gated, id) == 1
+    if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
+    local change = { gone = { id }, ran = has_run and { id } or nil }
+    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, lane, change)
+    return was_gated
   end
-  use_levels(KEYS[2], KEYS[17], KEYS[24], KEYS[25], KEYS[26])
-  if leave_lane(19, ARGV[5], id) then delayed = true end
+  use_levels(KEYS[2], KEYS[17], KEYS[26], KEYS[27], KEYS[28])
+  if leave_lane(19, ARGV[5], id, delayed) then delayed = true end
 end
-if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[24], KEYS[25]) end
+if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
   'change-schedule': String.raw`local time = redis.call('TIME')
@@ -1285,6 +1847,11 @@ return by_state`,
   'declare-limit': String.raw`local at = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', ' (%d+)$') or 0)
 if at > tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[1], '~' .. ARGV[1], ARGV[4])
+else
+  redis.call('HDEL', KEYS[1], '~' .. ARGV[1])
+end
 return 1`,
   'end-lease': String.raw`redis.call('ZADD', KEYS[1], -1000000, ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 86400000)
@@ -1673,6 +2240,38 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
+local function forget_tags(tags, tagged, ids)
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+end
 local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
   if redis.call('SISMEMBER', failed, id) == 1 then return 'failed' end
@@ -1696,6 +2295,7 @@ for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)
 if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
+  forget(13, gone)
 end`,
   'lanes-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -1940,6 +2540,38 @@ redis.call('HSET', KEYS[1], id, entry)
 return entry`,
   'prune': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function forget_tags(tags, tagged, ids)
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
   local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
@@ -1967,6 +2599,7 @@ for i = 4, 7 do
   end
   if #looked_at > 0 then redis.call('ZREM', KEYS[i], unpack(looked_at)) end
   if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
+  forget(10, ended)
   removed = removed + #looked_at
 end
 local flows = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, ARGV[1])
@@ -1975,7 +2608,21 @@ if #flows > 0 then
   redis.call('ZREM', KEYS[9], unpack(flows))
   redis.call('HDEL', KEYS[1], unpack(flows))
 end
-return removed + #flows`,
+local function sweep(key, cursor)
+  local page, gone = redis.call('HSCAN', key, cursor, 'COUNT', 200), {}
+  for i = 1, #page[2], 2 do
+    if redis.call('HEXISTS', KEYS[1], page[2][i]) == 0 then gone[#gone + 1] = page[2][i] end
+  end
+  forget(10, gone)
+  removed = removed + #gone
+  return page[1]
+end
+local cursors = '0 0'
+if redis.call('EXISTS', KEYS[11], KEYS[13]) > 0 then
+  local ofTags, ofLogs = string.match(ARGV[2], '^(%d+) (%d+)$')
+  cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs)
+end
+return { removed + #flows, cursors }`,
   'purge': String.raw`local leveled
 local function use_levels(waiting, parked, high, low, levels)
   leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
@@ -2057,6 +2704,38 @@ local function member_in(id, record)
   local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
+local function forget_tags(tags, tagged, ids)
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, bytes, members = {}, 0, {}
 local function remove(id, record)
@@ -2090,7 +2769,7 @@ local function look_at(list, size)
   if looked > 0 then redis.call('LTRIM', list, 0, -looked - 1) end
   return looked
 end
-local lists = { KEYS[16], KEYS[18], KEYS[2], KEYS[19], KEYS[15] }
+local lists = { KEYS[16], KEYS[22], KEYS[2], KEYS[23], KEYS[15] }
 local rest, free = 0, limit
 for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
 local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
@@ -2116,9 +2795,10 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
-for key = 17, 20, 3 do
+for key = 17, 24, 7 do
   if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
 end
+forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left, before, more, unpack(members) }`,
   'purge-gated': String.raw`local function leave(first, ids)
@@ -2139,6 +2819,38 @@ end
 local function member_in(id, record)
   local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
+end
+local function forget_tags(tags, tagged, ids)
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
 end
 local limit, kept, gone, members, bytes = tonumber(ARGV[1]), tonumber(ARGV[3]), {}, {}, 0
 local ids = limit > 0 and redis.call('ZRANGE', KEYS[2], kept, kept + limit - 1) or {}
@@ -2161,6 +2873,7 @@ if #gone > 0 then
   redis.call('ZREM', KEYS[2], unpack(gone))
 end
 leave(3, gone)
+forget(14, gone)
 return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -2214,7 +2927,7 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-use_levels(KEYS[3], KEYS[7], KEYS[10], KEYS[11], KEYS[12])
+use_levels(KEYS[3], KEYS[7], KEYS[11], KEYS[12], KEYS[13])
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
 local function take_seat()
@@ -2244,18 +2957,114 @@ if #due > 0 then
   enter(door(KEYS[3], KEYS[7], KEYS[8]), due)
   redis.call('ZREM', KEYS[2], unpack(due))
 end
+local open = redis.call('ZRANGEBYSCORE', KEYS[10], '-inf', now, 'LIMIT', 0, 100)
+for _, lane in ipairs(open) do gated[#gated + 1], gated[#gated + 2] = '', lane end
+if #open > 0 then redis.call('ZREM', KEYS[10], unpack(open)) end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+local closed = redis.call('ZRANGE', KEYS[10], 0, 0, 'WITHSCORES')
+if closed[2] and (not head[2] or tonumber(closed[2]) < tonumber(head[2])) then head = closed end
 local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
 local flow = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
 return {
   seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]), tonumber(flow[2] or -1),
   gated
 }`,
-  'read-lane': String.raw`local slots, list = unpack(KEYS, 2)
-local name = string.match(string.sub(slots, #ARGV[1] + 7), '^%S+')
-local found = redis.call('HMGET', KEYS[1], '!' .. name, name)
-local limit = tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-return { redis.call('SCARD', slots), redis.call('LLEN', list), limit }`,
+  'read-lane': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local TIMES = 256
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
+  end
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local slots, list = unpack(KEYS, 3)
+local name = string.sub(slots, #ARGV[1] + 7)
+local max, rates = rules_of(KEYS[1], name)
+local opens = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)
+local holder = max == 1 and redis.call('SRANDMEMBER', slots) or ''
+local reply = { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens > now and opens or 0, holder }
+for _, rate in ipairs(rates) do reply[#reply + 1], reply[#reply + 2] = rate[1], rate[2] end
+return reply`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids, cursor = {}, '0'
@@ -2458,20 +3267,123 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-redis.call('HDEL', KEYS[24], id)
-if #KEYS > 24 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+redis.call('HDEL', KEYS[26], id)
+if #KEYS > 26 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -2485,12 +3397,40 @@ if #KEYS > 24 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -2499,36 +3439,39 @@ if #KEYS > 24 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local function leave_lane(first, prefix, id)
-    local gate = { gated = KEYS[first + 1], lanes = KEYS[first + 3], limits = KEYS[first + 4] }
-    local slots, list = KEYS[first + 8], KEYS[first + 9]
-    redis.call('HDEL', KEYS[first + 2], id)
-    if redis.call('ZREM', gate.gated, id) == 1 then
-      if redis.call('LLEN', list) <= 1000 then redis.call('LREM', list, 0, id) end
-      move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, {})
-      return true
-    end
-    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, slots, list, {}, { id })
-    return false
+  local function leave_lane(first, prefix, id, has_run)
+    local gate, lane = gate_at(first + 1), lane_at(first + 10)
+    redis.call('HDEL', gate.laned, id)
+    local was_gated = redis.call('ZREM', gate.gated, id) == 1
+    if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
+    local change = { gone = { id }, ran = has_run and { id } or nil }
+    move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, lane, change)
+    return was_gated
   end
-  use_levels(KEYS[2], KEYS[15], KEYS[22], KEYS[23], KEYS[24])
-  if leave_lane(17, ARGV[3], id) then elsewhere = true end
+  use_levels(KEYS[2], KEYS[15], KEYS[24], KEYS[25], KEYS[26])
+  if leave_lane(17, ARGV[3], id, elsewhere) then elsewhere = true end
 end
-if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16], KEYS[22], KEYS[23]) end
+if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25]) end
 return 'removed'`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0
@@ -2698,20 +3641,123 @@ if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
 local list = door(KEYS[2], KEYS[15], KEYS[16])
-use_levels(KEYS[2], KEYS[15], KEYS[21], KEYS[22], KEYS[23])
-if #KEYS > 23 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+use_levels(KEYS[2], KEYS[15], KEYS[23], KEYS[24], KEYS[25])
+if #KEYS > 25 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -2725,12 +3771,40 @@ if #KEYS > 23 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -2739,22 +3813,27 @@ if #KEYS > 23 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local gate, slots, parked = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }, unpack(KEYS, 24)
-  move_lane(list, gate, ARGV[4], slots, parked, { id }, { id })
+  move_lane(list, gate_at(17), ARGV[4], lane_at(26), { arrivals = { id }, gone = { id }, ran = { id } })
 else
   enter(list, { id })
 end
@@ -2871,6 +3950,7 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
+local is_repeat = { retry = true, defer = true, limited = true }
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
 while at < last do
@@ -2888,7 +3968,7 @@ while at < last do
   end
   group.last = count
 end
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[22], KEYS[25]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[24], KEYS[27]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -2906,7 +3986,7 @@ local terminals = {
 for g = 1, group_count do
   local group = groups[g]
   local token, outcome, ms, step, place = group.token, group.outcome, group.ms, group.step, group.at
-  local finished, repeats, known = terminals[outcome], outcome == 'retry' or outcome == 'defer', nil
+  local finished, repeats, known = terminals[outcome], is_repeat[outcome], nil
   local expiry = string.format('%.0f', now + ms)
   for n = group.first, group.last do
     local id, claim = ids[n], claims[n]
@@ -2928,7 +4008,7 @@ for g = 1, group_count do
       if finished and ms <= 0 then
         removed_count = removed_count + 1
         removed[removed_count] = id
-      elseif finished or outcome == 'retry' then
+      elseif finished or outcome == 'retry' or outcome == 'limited' then
         records[records_count + 1], records[records_count + 2] = id, ARGV[place + 1]
         records_count = records_count + 2
       end
@@ -2939,7 +4019,7 @@ for g = 1, group_count do
       elseif repeats and ms <= 0 then
         waiting_count = waiting_count + 1
         waiting[waiting_count] = id
-      elseif repeats then
+      elseif repeats and outcome ~= 'limited' then
         delayed[delayed_count + 1], delayed[delayed_count + 2] = now + ms, id
         delayed_count = delayed_count + 2
       end
@@ -2952,20 +4032,123 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if exists(KEYS[25]) then use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[25]) end
-if #KEYS > 27 then
-  local CHECK_MS = 5000
-  local function limit_of(limits, lane)
+if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
+if #KEYS > 29 then
+  local TIMES = 256
+  local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
-    local found = redis.call('HMGET', limits, '!' .. name, name)
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-  end
-  local function free_slots(slots, ids)
-    local freed = 0
-    for from = 1, #ids, 1000 do
-      freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return freed
+    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
   end
   local function next_of(gated, list, free)
     if free <= 0 then return {}, 0 end
@@ -2979,12 +4162,40 @@ if #KEYS > 27 then
     end
     return found, looked_at
   end
-  local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-    local lane = string.sub(slots, #prefix + 7)
-    local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-    if #gone > 0 then used = used - free_slots(slots, gone) end
-    local free = limit_of(gate.limits, lane) - used
-    local admitted, looked_at = next_of(gate.gated, list, free)
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
       if size == looked_at and #admitted < free then
@@ -2993,43 +4204,65 @@ if #KEYS > 27 then
         parked[#parked + 1] = id
       end
     end
-    if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+    take_slots(gate, lane, name, rates, admitted)
     enter(door, admitted)
-    enter(list, parked)
+    enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
     if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-    local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+    local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
-      redis.call('ZREM', gate.lanes, lane)
-    elseif #admitted + #parked > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
     end
     return is_empty
   end
-  local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
-  local gone, laned = {}, {}
+  local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
+  local function change_of(number)
+    if not changes[number] then
+      local lane = lane_at(26 + 4 * number)
+      local name = string.sub(lane.slots, #ARGV[1] + 7)
+      local _, rates = rules_of(gate.limits, name)
+      changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
+    end
+    return changes[number]
+  end
+  local function settle_in_lane(group, change, id)
+    local outcome = group.outcome
+    local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
+    if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+    if outcome == 'limited' or (repeats and not waits and change.has_rate) then
+      table.insert(change.heads, id)
+      heads_of[id] = true
+    elseif not repeats or (waits and group.lane > 0) then
+      table.insert(change.gone, id)
+    end
+    if repeats and waits and (group.lane > 0 or change.has_rate) then
+      laned[#laned + 1], laned[#laned + 2] = id, change.name
+    end
+    if outcome == 'limited' then hold_lane(gate.closed, ARGV[1], change.name, change.lane, group.ms) end
+  end
   for g = 1, group_count do
     local group = groups[g]
-    local outcome, lane = group.outcome, math.abs(group.lane)
-    local waits = (outcome == 'retry' or outcome == 'defer') and group.ms > 0
-    if lane > 0 and (waits and group.lane > 0 or terminals[outcome] or outcome == 'drop') then
-      gone[lane] = gone[lane] or {}
-      for n = group.first, group.last do
-        if replies[n] == 1 then
-          table.insert(gone[lane], ids[n])
-          if waits then
-            laned[#laned + 1], laned[#laned + 2] = ids[n], string.sub(KEYS[26 + 2 * lane], #ARGV[1] + 7)
-          end
-        end
-      end
+    for n = group.first, group.last do
+      if replies[n] == 1 and group.lane ~= 0 then settle_in_lane(group, change_of(math.abs(group.lane)), ids[n]) end
     end
   end
-  if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
-  local list = door(KEYS[2], KEYS[15], KEYS[16])
-  for lane, freed in pairs(gone) do
-    move_lane(list, gate, ARGV[1], KEYS[26 + 2 * lane], KEYS[27 + 2 * lane], {}, freed)
+  local others = {}
+  for i = 1, waiting_count do
+    if not heads_of[waiting[i]] then others[#others + 1] = waiting[i] end
   end
+  waiting, waiting_count = others, #others
+  local list = door(KEYS[2], KEYS[15], KEYS[16])
+  for _, change in pairs(changes) do move_lane(list, gate, ARGV[1], change.lane, change) end
+  if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
 end
 redis.call('HDEL', KEYS[4], unpack(settled))
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
@@ -3050,7 +4283,7 @@ if delayed_count > 0 then
   for i = 3, delayed_count, 2 do first_due = math.min(first_due, delayed[i]) end
   redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
 end
-if exists(KEYS[22]) then
+if exists(KEYS[24]) then
   local LARGE = 32768
   local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
   local function id_of(value)
@@ -3082,10 +4315,10 @@ if exists(KEYS[22]) then
     redis.call('HDEL', keys.keyed, id)
   end
   local keys = {
-    unique = KEYS[21], keyed = KEYS[22], rerun = KEYS[23], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
-    large = KEYS[24], levels = KEYS[25]
+    unique = KEYS[23], keyed = KEYS[24], rerun = KEYS[25], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
+    large = KEYS[26], levels = KEYS[27]
   }
-  local found = redis.call('HMGET', KEYS[22], unpack(ids))
+  local found = redis.call('HMGET', KEYS[24], unpack(ids))
   for g = 1, group_count do
     local group = groups[g]
     local has_ended = terminals[group.outcome] or group.outcome == 'drop'
@@ -3104,9 +4337,9 @@ local function drop_levels()
       if has_ended and replies[n] == 1 then ended[#ended + 1] = ids[n] end
     end
   end
-  if #ended > 0 then redis.call('HDEL', KEYS[25], unpack(ended)) end
+  if #ended > 0 then redis.call('HDEL', KEYS[27], unpack(ended)) end
 end
-if exists(KEYS[25]) then drop_levels() end
+if exists(KEYS[27]) then drop_levels() end
 local function publish_outcomes()
   local function publish_watched(watched, prefix, ids, changes)
     local marks = redis.call('ZMSCORE', watched, unpack(ids))
@@ -3129,6 +4362,114 @@ return replies`,
   'sizes': String.raw`local sizes = {}
 for i = 1, #ARGV do sizes[i] = redis.call('HSTRLEN', KEYS[1], ARGV[i]) end
 return sizes`,
+  'start': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local TIMES = 256
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
+  end
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local lanes, count = {}, 0
+for i = 2, #ARGV, 2 do
+  local number = tonumber(ARGV[i + 1])
+  lanes[number] = lanes[number] or {}
+  table.insert(lanes[number], ARGV[i])
+end
+for number, ids in pairs(lanes) do
+  local first = 4 * number - 1
+  local lane = { tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  local name = string.sub(KEYS[first], #ARGV[1] + 7)
+  local _, rates = rules_of(KEYS[2], name)
+  local started = #rates > 0 and spend(lane, rates, ids) or 0
+  if started > 0 then
+    count = count + started
+    if redis.call('LLEN', KEYS[first + 1]) > 0 and not is_held_lane(KEYS[1], lane, name) then
+      look_again(KEYS[1], ARGV[1], name, lane, rates)
+    end
+  end
+end
+return count`,
   'sweep': String.raw`local leveled
 local function use_levels(waiting, parked, high, low, levels)
   leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
@@ -3186,7 +4527,7 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-use_levels(KEYS[8], KEYS[22], KEYS[24], KEYS[25], KEYS[26])
+use_levels(KEYS[8], KEYS[22], KEYS[25], KEYS[26], KEYS[27])
 local requeued, exhausted = {}, {}
 local interval = tonumber(ARGV[1])
 local TICK = math.max(1, math.floor(interval / 4))
@@ -3213,7 +4554,11 @@ local function stalls_of(id)
   return math.floor(before)
 end
 local function requeue(id)
-  enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
+  if redis.call('HEXISTS', KEYS[24], id) == 1 then
+    redis.call('ZADD', KEYS[10], 1, id)
+  else
+    enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
+  end
   redis.call('HDEL', KEYS[11], id)
   redis.call('HDEL', KEYS[13], id)
   requeued[#requeued + 1] = id
@@ -3356,18 +4701,121 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-local CHECK_MS = 5000
-local function limit_of(limits, lane)
+local TIMES = 256
+local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
-end
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return freed
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE, FEW = 5000, {}, 2
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
 end
 local function next_of(gated, list, free)
   if free <= 0 then return {}, 0 end
@@ -3381,12 +4829,40 @@ local function next_of(gated, list, free)
   end
   return found, looked_at
 end
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -3395,22 +4871,28 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end
-use_levels(KEYS[8], KEYS[9], KEYS[14], KEYS[15], KEYS[16])
-local gone, slots, list = {}, unpack(KEYS, 17)
+use_levels(KEYS[8], KEYS[9], KEYS[17], KEYS[18], KEYS[19])
+local gone, lane = {}, lane_at(20)
 local function are_unfinished(page)
   local unfinished = {}
   for i = 1, #page do unfinished[i] = true end
@@ -3427,7 +4909,7 @@ local function are_unfinished(page)
   end
   return unfinished
 end
-local ids = redis.call('SMEMBERS', slots)
+local ids = redis.call('SMEMBERS', lane.slots)
 for from = 1, #ids, 1000 do
   local page = { unpack(ids, from, math.min(from + 999, #ids)) }
   local unfinished = are_unfinished(page)
@@ -3435,10 +4917,10 @@ for from = 1, #ids, 1000 do
     if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
   end
 end
-local gate = { gated = KEYS[11], lanes = KEYS[12], limits = KEYS[13] }
-local size = redis.call('LLEN', list)
-local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate, ARGV[1], slots, list, {}, gone)
-local left = redis.call('LLEN', list)
+local size = redis.call('LLEN', lane.list)
+local change = { gone = gone, ran = gone, is_look = true }
+local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
+local left = redis.call('LLEN', lane.list)
 return not is_empty and left > 0 and left < size and 1 or 0`,
   'sweep-unique': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -3717,6 +5199,67 @@ if redis.call('ZCARD', KEYS[1]) < 5000 then
 else
   redis.call('PERSIST', KEYS[1])
 end`,
+  'with-extras': String.raw`local function forget_tags(tags, tagged, ids)
+  local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    if entries[i] then
+      known[#known + 1] = id
+      local time
+      for word in string.gmatch(entries[i], '%S+') do
+        if time then members[#members + 1] = word .. ' ' .. time .. ' ' .. id end
+        time = time or word
+      end
+    end
+  end
+  for from = 1, #members, 1000 do
+    redis.call('ZREM', tags, unpack(members, from, math.min(from + 999, #members)))
+  end
+  if #known > 0 then redis.call('HDEL', tagged, unpack(known)) end
+end
+local function forget_logs(logs, logged, ids)
+  local entries = redis.call('HMGET', logged, unpack(ids))
+  for i, id in ipairs(ids) do
+    local first, last = string.match(entries[i] or '', '^(%d+) (%d+) ')
+    local fields = {}
+    for number = tonumber(first or 1), tonumber(last or 0) - 1 do fields[#fields + 1] = id .. ' ' .. number end
+    if #fields > 0 then redis.call('HDEL', logs, unpack(fields)) end
+    if entries[i] then redis.call('HDEL', logged, id) end
+  end
+end
+local function forget(first, ids)
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  forget_tags(KEYS[first], KEYS[first + 1], ids)
+  forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+end
+local function run (KEYS, ARGV)
+  return SCRIPT
+end
+local count, existed, keys, args = tonumber(ARGV[1]), {}, {}, {}
+for i = 2, 2 * count, 2 do existed[ARGV[i]] = redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 end
+for i = 6, #KEYS do keys[i - 5] = KEYS[i] end
+for i = 2 * count + 2, #ARGV do args[i - 2 * count - 1] = ARGV[i] end
+local reply = run(keys, args)
+local function put(id, entry)
+  forget(2, { id })
+  redis.call('HSET', KEYS[3], id, entry)
+  local time
+  for word in string.gmatch(entry, '%S+') do
+    if time then redis.call('ZADD', KEYS[2], 0, word .. ' ' .. time .. ' ' .. id) end
+    time = time or word
+  end
+end
+local gone = {}
+for i = 2, 2 * count, 2 do
+  local id, entry = ARGV[i], ARGV[i + 1]
+  if redis.call('HEXISTS', KEYS[1], id) == 0 then
+    gone[#gone + 1] = id
+  elseif not existed[id] and entry ~= '' then
+    put(id, entry)
+  end
+  existed[id] = true
+end
+forget(2, gone)
+return reply`,
   'workers': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])

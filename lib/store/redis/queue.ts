@@ -15,8 +15,11 @@ import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
+import { RedisLogs } from './logs.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUnique } from './unique.ts'
+import type { ExtraEntries } from './extras.ts'
+import { isTerminal } from '../../records/task-record.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import { RedisWalk, type WalkParts } from './walk.ts'
 import type { RedisClient } from './connection.ts'
@@ -30,6 +33,10 @@ import type { QueueCounts, TaskState } from '../../types.ts'
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 
+/** A task with tags, or a log, that is removed when it has ended. */
+const gone = ({ id, hasExtras, ms, outcome }: Settlement): ExtraEntries =>
+  hasExtras && ms! <= 0 && isTerminal(outcome) ? [id, ''] : []
+
 const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
 
 export class RedisQueue implements Queue {
@@ -41,6 +48,7 @@ export class RedisQueue implements Queue {
   readonly lanes: RedisLanes
   readonly unique: RedisUnique
   readonly walk: RedisWalk
+  readonly logs: RedisLogs
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -55,6 +63,7 @@ export class RedisQueue implements Queue {
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
+    this.logs = new RedisLogs(client, this.#keys)
     const pageOfWaiting: WalkParts['pageOfWaiting'] = (limit, after) => this.pageOf('waiting', limit, after)
     this.walk = new RedisWalk({ client, keys: this.#keys, pageOfWaiting })
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
@@ -75,14 +84,16 @@ export class RedisQueue implements Queue {
   }
 
   /** Many tasks may be changed in one tick. */
-  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string): Promise<any> {
-    return corkForTick(this.#client, () => this.lanes.run(name, given(lane), args))
+  #runInTick (name: QueueScript, args: ScriptArgument[], lane?: string, entries?: ExtraEntries): Promise<any> {
+    return corkForTick(this.#client, () => this.lanes.run(name, given(lane), args, entries))
   }
 
   // For producers and readers
 
   async add (job: NewJob): Promise<boolean> {
-    return isPlain(job) ? this.#producer.save(job) : (await this.lanes.add([job]))[0]!
+    if (!isPlain(job)) return (await this.lanes.add([job]))[0]!
+    // Bee-Queue's own call knows no tags.
+    return job.tags ? (await this.#producer.saveAll([job]))[0]! : this.#producer.save(job)
   }
 
   addMany (jobs: NewJob[]): Promise<boolean[]> {
@@ -95,16 +106,19 @@ export class RedisQueue implements Queue {
       runScriptForBuffers(this.#client, script('read-task'), keys, [id], toRawTask))
   }
 
-  cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
-    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane)
+  cancel (
+    id: string, before: string | Buffer, after: string, ttl: number, lane?: string, hasExtras = false
+  ): Promise<CancelReply> {
+    const entries = hasExtras && ttl <= 0 ? [id, ''] : []
+    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane, entries)
   }
 
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
     return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
   }
 
-  remove (id: string, before: string | Buffer = '', lane?: string): Promise<RemoveReply> {
-    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane)
+  remove (id: string, before: string | Buffer = '', lane?: string, hasExtras = false): Promise<RemoveReply> {
+    return this.#runInTick('remove', [id, before, this.#keys.prefix], lane, hasExtras ? [id, ''] : [])
   }
 
   async reschedule (id: string, due: number | null): Promise<boolean> {
@@ -202,8 +216,9 @@ export class RedisQueue implements Queue {
     if (batch.length === 0) return []
     const numbers = new LaneNumbers()
     const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
-    const hasLanes = batch.some(({ lane }) => lane !== undefined)
-    const codes = hasLanes ? this.lanes.run('settle', numbers.lanes, args) : this.#run('settle', args)
+    const entries = batch.some(({ hasExtras }) => hasExtras) ? batch.flatMap(gone) : []
+    const isPlain = entries.length === 0 && batch.every(({ lane }) => lane === undefined)
+    const codes = isPlain ? this.#run('settle', args) : this.lanes.run('settle', numbers.lanes, args, entries)
     return toClaimStatuses(await codes)
   }
 

@@ -3,6 +3,7 @@
  */
 import { levelArgument } from './lanes.ts'
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
+import { entryOf, withExtras } from './extras.ts'
 import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
 import type { RedisClient } from './connection.ts'
 import type {
@@ -76,11 +77,13 @@ export class RedisSchedules implements QueueSchedules {
 
   tick (tick: Tick): Promise<TickReply> {
     const { id, generation, mode, expected, fire, missed, mark, next, taskId, text, delay, overlap } = tick
-    return this.#run('tick', [
+    const args = [
       id, generation, mode, expected, fire ?? '', missed, next?.planned ?? '', next?.due ?? '', taskId, text,
       delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0, tick.lane ?? '',
       levelArgument(tick.level)
-    ])
+    ]
+    const entries = tick.tags ? entryOf(taskId, tick.tags) : []
+    return runScript(this.#client, ...withExtras(this.#keys, 'tick', this.#keys.of('tick'), args, entries))
   }
 }
 

@@ -2,6 +2,7 @@
  * The tasks of one queue in Redis that are enqueued once for a key.
  */
 import { LaneNumbers, levelArgument, type RedisLanes } from './lanes.ts'
+import { entriesOf } from './extras.ts'
 import { runQueueScript, type ScriptArgument } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
@@ -29,7 +30,7 @@ export class RedisUnique implements QueueUnique {
     for (const { id, text, delay, lane, level, unique } of jobs) {
       args.push(id, text, delay ?? '', numbers.ofAny(lane), ...ruleArguments(unique!), levelArgument(level))
     }
-    const codes: Array<number | string> = await this.#lanes.run('add-unique', numbers.lanes, args)
+    const codes: Array<number | string> = await this.#lanes.run('add-unique', numbers.lanes, args, entriesOf(jobs))
     return codes.map(toReply)
   }
 

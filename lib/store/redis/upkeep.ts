@@ -22,6 +22,8 @@ export class RedisUpkeep implements QueueUpkeep {
   readonly #keys: QueueKeys
   readonly #lanes: RedisLanes
   readonly #unique: RedisUnique
+  /** Where the next look for what removed tasks have left begins. */
+  #cursors = '0 0'
 
   constructor ({ client, keys, lanes, unique }: UpkeepParts) {
     this.#client = client
@@ -66,7 +68,11 @@ export class RedisUpkeep implements QueueUpkeep {
 
   sweepUnique (): Promise<void> { return this.#unique.sweep() }
 
-  prune (limit: number): Promise<number> { return runQueueScript(this.#client, this.#keys, 'prune', [limit]) }
+  async prune (limit: number): Promise<number> {
+    const [removed, cursors] = await runQueueScript(this.#client, this.#keys, 'prune', [limit, this.#cursors])
+    this.#cursors = cursors
+    return removed
+  }
 
   expireForeign (state: 'succeeded' | 'failed', cursor: string, ttl: number): Promise<string> {
     return runScript(this.#client, script('expire-foreign'), this.#keys.foreign(state), [cursor, ttl])

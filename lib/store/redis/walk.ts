@@ -52,6 +52,15 @@ export class RedisWalk implements QueueWalk {
     return { ids, positions: ids.map((id: string) => `${cursor} ${id}`), next: next === '0' ? null : `${next} ` }
   }
 
+  /** A position is `<time> <id>`, the end of a member. */
+  async tagged (tag: string, limit: number, position: string | null): Promise<WalkPage> {
+    const before = position === null ? `(${tag}!` : `(${tag} ${position}`
+    const members = await this.#client.zrevrangebylex(this.#keys.tags, before, `[${tag} `, 'LIMIT', 0, limit)
+    const positions = members.map(member => member.slice(tag.length + 1))
+    const ids = positions.map(place => splitAtBlank(place)[1])
+    return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
+  }
+
   /** Not in a script: Redis needs twenty times as long to read a record in Lua. */
   async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {
     if (ids.length === 0) return []

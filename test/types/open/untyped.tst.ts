@@ -267,3 +267,14 @@ test('hooks of a task leave the handler\'s own types to it', () => {
     })
   expect(task).type.toBe<Task<{ n: number }, number, any>>()
 })
+
+test('limits and rates', async () => {
+  app.tasks.define('x', { limit: { max: 2, key: data => data.tenant }, rate: { max: 10, timeWindow: 1_000 } }, () => {})
+  app.tasks.define('x', { rate: [{ max: 1, timeWindow: 100, key: (data: { of: string }) => data.of }] }, () => {})
+  // @ts-expect-error is not assignable to type
+  app.tasks.define('x', { rate: { max: 10 } }, () => {})
+  // @ts-expect-error is not assignable to type
+  app.tasks.define('x', { rate: { max: 10, timeWindow: 1_000, key: () => 5 } }, () => {})
+  expect(app.tasks.setLimit('x', { rate: [] })).type.toBe<Promise<void>>()
+  expect(app.tasks.setLimit('x', { limit: { max: 1 }, rate: { max: 1, timeWindow: 100 } })).type.toBe<Promise<void>>()
+})

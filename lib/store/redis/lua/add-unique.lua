@@ -4,8 +4,8 @@ no task stands for its key.
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large  15 parked  16 paused
-      17 gated  18 laned  19 lanes  20 limits  21 active  22 unique  23 keyed  24 rerun  25 watched
-      26 high  27 low  28 levels
+      17 gated  18 laned  19 lanes  20 limits  21 closed  22 crowded  23 active  24 unique  25 keyed
+      26 rerun  27 watched  28 high  29 low  30 levels
 ARGV  1 prefix of keys and channels  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once), number of its lane (0: none), key, what a conflict does (keep | replace | rerun
       | debounce), scope (waiting | unfinished | ms; of debounce the wait in ms), maxWait in ms, "" for none,
@@ -13,7 +13,7 @@ ARGV  1 prefix of keys and channels  2 "1" if the ids are the caller's own, then
 Returns for each task: 1 stored, 0 the id is taken, "=" and the id of the task that stands for its key, or "!" and that
       id: it could not be replaced, as it has another lane
 
-More keys: slots and list of lane 1, of lane 2 and so on.
+More keys: slots, list, tokens and starts of lane 1, of lane 2 and so on.
 Guarantees:
 1. A key points to one task. It counts only while the record of that task has it, and the task is in a state that its
    scope covers. So a task that is gone, or has ended in whatever way, holds up no other one.
@@ -25,13 +25,14 @@ Guarantees:
 -- @include door
 -- @include leave
 -- @include large
+-- @include rate
 -- @include lane
 -- @include publish
 -- @include is-unfinished
 -- @include unique
-use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[28])
+use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[30])
 local prefix = ARGV[1]
-local gate = { gated = KEYS[17], lanes = KEYS[19], limits = KEYS[20] }
+local gate = gate_at(17)
 local door_now = door(KEYS[2], KEYS[15], KEYS[16])
 local earlier = nil
 
@@ -46,12 +47,12 @@ end
 
 local function is_running(id)
   if redis.call('HEXISTS', KEYS[4], id) == 1 then return true end
-  return redis.call('LLEN', KEYS[21]) > 0 and redis.call('LPOS', KEYS[21], id) ~= false
+  return redis.call('LLEN', KEYS[23]) > 0 and redis.call('LPOS', KEYS[23], id) ~= false
 end
 
 -- The task that stands for a key, whatever its state. Nil if there is none, or if its id belongs to another task now.
 local function standing_of(key)
-  local value = redis.call('HGET', KEYS[22], key)
+  local value = redis.call('HGET', KEYS[24], key)
   local id, till = id_of(value)
   local record = id and redis.call('HGET', KEYS[1], id)
   if not record then return nil end
@@ -100,9 +101,9 @@ end
 
 local function set_level(id, level)
   if level == '' then
-    redis.call('HDEL', KEYS[28], id)
+    redis.call('HDEL', KEYS[30], id)
   else
-    redis.call('HSET', KEYS[28], id, level)
+    redis.call('HSET', KEYS[30], id, level)
   end
 end
 
@@ -123,8 +124,8 @@ local function replace(task, new, rule)
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   set_level(task.id, new.level)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
-  redis.call('HDEL', KEYS[24], task.id)
-  publish_if_watched(KEYS[25], prefix, task.id, task.due and 'delayed' or 'waiting')
+  redis.call('HDEL', KEYS[26], task.id)
+  publish_if_watched(KEYS[27], prefix, task.id, task.due and 'delayed' or 'waiting')
   return '=' .. task.id
 end
 
@@ -133,8 +134,8 @@ local function on_conflict(task, new, rule)
     return '=' .. task.id
   end
   if not task.is_running then return replace(task, new, rule) end
-  redis.call('HSET', KEYS[24], task.id, cmsgpack.pack(new))
-  redis.call('HSET', KEYS[23], task.id, rule.key)
+  redis.call('HSET', KEYS[26], task.id, cmsgpack.pack(new))
+  redis.call('HSET', KEYS[25], task.id, rule.key)
   return '=' .. task.id
 end
 
@@ -143,12 +144,12 @@ local function store(new, rule, number)
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   if ARGV[2] == '1' then
     leave(3, { new.id })
-    for _, key in ipairs({ KEYS[18], KEYS[23], KEYS[24] }) do redis.call('HDEL', key, new.id) end
+    for _, key in ipairs({ KEYS[18], KEYS[25], KEYS[26] }) do redis.call('HDEL', key, new.id) end
   end
   if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
   local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
-  redis.call('HSET', KEYS[22], rule.key, string.format('%.0f ', till) .. new.id)
-  redis.call('HSET', KEYS[23], new.id, rule.key)
+  redis.call('HSET', KEYS[24], rule.key, string.format('%.0f ', till) .. new.id)
+  redis.call('HSET', KEYS[25], new.id, rule.key)
   if rule.conflict == 'debounce' then
     delay(new.id, string.format('%.0f', now + tonumber(rule.scope)), new.lane)
   elseif new.due ~= '' then
@@ -156,8 +157,8 @@ local function store(new, rule, number)
   elseif number == 0 then
     enter(door_now, { new.id })
   else
-    local slots, list = KEYS[27 + 2 * number], KEYS[28 + 2 * number]
-    move_lane(door_now, gate, prefix, slots, list, { new.id }, ARGV[2] == '1' and { new.id } or {})
+    local gone = ARGV[2] == '1' and { new.id } or nil
+    move_lane(door_now, gate, prefix, lane_at(27 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
   end
   return 1
 end
@@ -165,7 +166,7 @@ end
 local replies = {}
 for i = 3, #ARGV, 9 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[27 + 2 * number], #prefix + 7) or ''
+  local lane = number > 0 and string.sub(KEYS[27 + 4 * number], #prefix + 7) or ''
   local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then

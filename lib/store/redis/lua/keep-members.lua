@@ -2,12 +2,13 @@
 Says how long the records of members of a flow stay. A task that has not ended is left as it is.
 
 KEYS  1 jobs  2 delayed  3 claims  4 stalls  5 progress  6 cancelling  7 succeeded  8 failed
-      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired
+      9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired  13 tags  14 tagged  15 logs  16 logged
 ARGV  1 and more, for each: id, for how long (ms), 0 removes it
 Returns nothing
 ]]
 -- @include now
 -- @include leave
+-- @include forget
 -- @include ended-as
 local EXPIRIES = { succeeded = 9, failed = 10, cancelled = 11, expired = 12 }
 local kept, gone = {}, {}
@@ -26,4 +27,5 @@ for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)
 if #gone > 0 then
   redis.call('HDEL', KEYS[1], unpack(gone))
   leave(2, gone)
+  forget(13, gone)
 end

@@ -3,11 +3,14 @@ Removes the records that are past their expiry, oldest first. A task that anothe
 id of one which another client removed, keeps its record: a plain Bee-Queue does not know the sorted sets of expiries.
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 flowsDone
-      9 flowList
-ARGV  1 how many of each state at most
-Returns how many were removed. 0: there are no more
+      9 flowList  10 tags  11 tagged  12 logs  13 logged
+ARGV  1 how many of each state at most  2 cursors of scans through tagged and logged, "0 0" to begin
+Returns { how many were removed. 0: there are no more, the next cursors }
+
+A task may be gone unseen: a plain Bee-Queue removes it, and does not know the rest. Each call looks at a slice of it.
 ]]
 -- @include now
+-- @include forget
 -- @include status
 local states = { [6] = 'cancelled', [7] = 'expired' }
 local removed, bytes = 0, 0
@@ -30,6 +33,7 @@ for i = 4, 7 do
   end
   if #looked_at > 0 then redis.call('ZREM', KEYS[i], unpack(looked_at)) end
   if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
+  forget(10, ended)
   removed = removed + #looked_at
 end
 
@@ -40,4 +44,21 @@ if #flows > 0 then
   redis.call('ZREM', KEYS[9], unpack(flows))
   redis.call('HDEL', KEYS[1], unpack(flows))
 end
-return removed + #flows
+
+-- A slice of a hash of ids. Returns the next cursor.
+local function sweep(key, cursor)
+  local page, gone = redis.call('HSCAN', key, cursor, 'COUNT', 200), {}
+  for i = 1, #page[2], 2 do
+    if redis.call('HEXISTS', KEYS[1], page[2][i]) == 0 then gone[#gone + 1] = page[2][i] end
+  end
+  forget(10, gone)
+  removed = removed + #gone
+  return page[1]
+end
+
+local cursors = '0 0'
+if redis.call('EXISTS', KEYS[11], KEYS[13]) > 0 then
+  local ofTags, ofLogs = string.match(ARGV[2], '^(%d+) (%d+)$')
+  cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs)
+end
+return { removed + #flows, cursors }

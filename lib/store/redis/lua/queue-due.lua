@@ -2,12 +2,13 @@
 Moves delayed tasks that are due to waiting, and gives a seat of the timekeepers to a worker, if one is free.
 
 KEYS  1 timekeepers  2 delayed  3 waiting  4 ticks  5 heldTicks  6 flows  7 parked  8 paused  9 laned
-      10 high  11 low  12 levels
+      10 closed  11 high  12 low  13 levels
 ARGV  1 worker id
-Returns { 1 if the worker is a timekeeper, else 0, now (ms), due time of the next delayed task or -1,
+Returns { 1 if the worker is a timekeeper, else 0, now (ms),
+          due time of the next delayed task or of the next lane that may go on, or -1,
           due time of the next tick of a schedule or -1, how many ticks wait for the task before them,
           when somebody has to look at a flow or -1,
-          { id, lane, ... of due tasks that have a lane: see admit.lua } }
+          { id, lane, ... of due tasks that have a lane, "", lane, ... of lanes that may go on: see admit.lua } }
 
 A timekeeper calls again when the next task is due: a due time costs three calls, however many workers there are. All
 others call from time to time. So tasks are queued, a little late, if all timekeepers have died.
@@ -16,7 +17,7 @@ Cost: at most 500 tasks a call. If more are due, the next due time has passed.
 -- @include now
 -- @include enter
 -- @include door
-use_levels(KEYS[3], KEYS[7], KEYS[10], KEYS[11], KEYS[12])
+use_levels(KEYS[3], KEYS[7], KEYS[11], KEYS[12], KEYS[13])
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
 
@@ -49,7 +50,13 @@ if #due > 0 then
   enter(door(KEYS[3], KEYS[7], KEYS[8]), due)
   redis.call('ZREM', KEYS[2], unpack(due))
 end
+-- Taken out at once, so that one timekeeper looks at each. If it dies, the look of each lane finds them.
+local open = redis.call('ZRANGEBYSCORE', KEYS[10], '-inf', now, 'LIMIT', 0, 100)
+for _, lane in ipairs(open) do gated[#gated + 1], gated[#gated + 2] = '', lane end
+if #open > 0 then redis.call('ZREM', KEYS[10], unpack(open)) end
 local head = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+local closed = redis.call('ZRANGE', KEYS[10], 0, 0, 'WITHSCORES')
+if closed[2] and (not head[2] or tonumber(closed[2]) < tonumber(head[2])) then head = closed end
 local tick = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
 local flow = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
 return {

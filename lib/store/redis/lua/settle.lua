@@ -3,18 +3,20 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
-      15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 unique  22 keyed  23 rerun  24 large
-      25 levels  26 high  27 low
+      15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 closed
+      22 crowded  23 unique  24 keyed  25 rerun  26 large  27 levels  28 high  29 low
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
       negative: they keep their slot while they wait), then for each: id, record [, event]
       outcome succeeded | failed | cancelled | expired: ms is how long the record stays
       outcome retry | defer: ms is the wait before the next start. defer writes no record
+      outcome limited: as retry, but the task stays the first of its lane, which admits nothing for ms
       outcome drop: the task had finished before, only the claim is removed
       event: for a plain Bee-Queue producer that listens
-Returns for each task: 1 settled, 0 the claim is not the token's, 2 retry or defer refused: a cancel was requested
+Returns for each task: 1 settled, 0 the claim is not the token's, 2 refused: a cancel was requested, and it would not
+      have ended
 
-More keys, if a task has a lane: slots and list of lane 1, of lane 2 and so on.
+More keys, if a task has a lane: slots, list, tokens and starts of lane 1, of lane 2 and so on.
 Guarantees:
 1. Only the token that holds the claim settles, and once.
 2. A Redis that is out of memory refuses the first write of a script, and none after it. So the first write is one that
@@ -27,6 +29,8 @@ Cost: a few commands for a batch, not for each task, and little Lua for each tas
 -- @include owner
 -- @include enter
 -- @include door
+
+local is_repeat = { retry = true, defer = true, limited = true }
 
 -- The length of each list is kept beside it: Lua's # has to search for the end.
 local groups, group_count, ids, count = {}, 0, {}, 0
@@ -48,7 +52,7 @@ while at < last do
 end
 
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[22], KEYS[25]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[24], KEYS[27]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -69,7 +73,7 @@ local terminals = {
 for g = 1, group_count do
   local group = groups[g]
   local token, outcome, ms, step, place = group.token, group.outcome, group.ms, group.step, group.at
-  local finished, repeats, known = terminals[outcome], outcome == 'retry' or outcome == 'defer', nil
+  local finished, repeats, known = terminals[outcome], is_repeat[outcome], nil
   local expiry = string.format('%.0f', now + ms)
   for n = group.first, group.last do
     local id, claim = ids[n], claims[n]
@@ -92,7 +96,7 @@ for g = 1, group_count do
       if finished and ms <= 0 then
         removed_count = removed_count + 1
         removed[removed_count] = id
-      elseif finished or outcome == 'retry' then
+      elseif finished or outcome == 'retry' or outcome == 'limited' then
         records[records_count + 1], records[records_count + 2] = id, ARGV[place + 1]
         records_count = records_count + 2
       end
@@ -103,7 +107,7 @@ for g = 1, group_count do
       elseif repeats and ms <= 0 then
         waiting_count = waiting_count + 1
         waiting[waiting_count] = id
-      elseif repeats then
+      elseif repeats and outcome ~= 'limited' then
         delayed[delayed_count + 1], delayed[delayed_count + 2] = now + ms, id
         delayed_count = delayed_count + 2
       end
@@ -116,8 +120,9 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if exists(KEYS[25]) then use_levels(KEYS[2], KEYS[15], KEYS[26], KEYS[27], KEYS[25]) end
-if #KEYS > 27 then
+if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
+if #KEYS > 29 then
+  -- @include rate
   -- @include lane
   -- @include settle-lanes
 end
@@ -142,7 +147,7 @@ if delayed_count > 0 then
   redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
 end
 
-if exists(KEYS[22]) then
+if exists(KEYS[24]) then
   -- @include large
   -- @include unique
   -- @include settle-unique
@@ -158,10 +163,10 @@ local function drop_levels()
       if has_ended and replies[n] == 1 then ended[#ended + 1] = ids[n] end
     end
   end
-  if #ended > 0 then redis.call('HDEL', KEYS[25], unpack(ended)) end
+  if #ended > 0 then redis.call('HDEL', KEYS[27], unpack(ended)) end
 end
 
-if exists(KEYS[25]) then drop_levels() end
+if exists(KEYS[27]) then drop_levels() end
 
 local function publish_outcomes()
   -- @include publish-many

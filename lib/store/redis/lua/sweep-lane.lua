@@ -2,20 +2,22 @@
 Frees the slots of tasks that have ended in a way that did not free them, and fills the free slots of a lane.
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 waiting
-      9 parked  10 paused  11 gated  12 lanes  13 limits  14 high  15 low  16 levels
+      9 parked  10 paused  11 gated  12 laned  13 lanes  14 limits  15 closed
+      16 crowded  17 high  18 low  19 levels
 ARGV  1 prefix of keys and channels
 Returns 1 if there is more to do: call again, else 0
 
-More keys: slots and list of the lane.
+More keys: slots, list, tokens and starts of the lane.
 Guarantee: a task that has not ended keeps its slot, unless it waits for one.
 Cost: that of some commands for each 1,000 slots, and one look at each record.
 ]]
 -- @include now
 -- @include enter
 -- @include door
+-- @include rate
 -- @include lane
-use_levels(KEYS[8], KEYS[9], KEYS[14], KEYS[15], KEYS[16])
-local gone, slots, list = {}, unpack(KEYS, 17)
+use_levels(KEYS[8], KEYS[9], KEYS[17], KEYS[18], KEYS[19])
+local gone, lane = {}, lane_at(20)
 
 -- Those of the page that are in none of the keys of ended tasks, and wait for no slot.
 local function are_unfinished(page)
@@ -35,7 +37,7 @@ local function are_unfinished(page)
   return unfinished
 end
 
-local ids = redis.call('SMEMBERS', slots)
+local ids = redis.call('SMEMBERS', lane.slots)
 for from = 1, #ids, 1000 do
   local page = { unpack(ids, from, math.min(from + 999, #ids)) }
   local unfinished = are_unfinished(page)
@@ -43,8 +45,8 @@ for from = 1, #ids, 1000 do
     if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
   end
 end
-local gate = { gated = KEYS[11], lanes = KEYS[12], limits = KEYS[13] }
-local size = redis.call('LLEN', list)
-local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate, ARGV[1], slots, list, {}, gone)
-local left = redis.call('LLEN', list)
+local size = redis.call('LLEN', lane.list)
+local change = { gone = gone, ran = gone, is_look = true }
+local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
+local left = redis.call('LLEN', lane.list)
 return not is_empty and left > 0 and left < size and 1 or 0

@@ -1,26 +1,49 @@
 --[[
-A lane: the tasks of one name and key, which have a limit over all workers. Its slots are a set of ids: those that are
-in waiting, or run. The others wait in the list of the lane. To be included after now and enter.
+A lane: the tasks of one name and key, which have a limit or rates over all workers. Its slots are a set of ids: those
+that are in waiting, or run. The others wait in the list of the lane. To be included after now, enter and rate.
 
-Defines move_lane(door, gate, prefix, slots, list, arrivals, gone): arrivals enter waiting as far as there are slots,
-behind those that are in the list. The slots of gone are free. gate: the keys gated, lanes and limits. Returns whether
-the lane is empty
+Defines gate_at(first): the keys gated, laned, lanes, limits, closed and crowded. lane_at(first): those of a lane.
+move_lane(door, gate, prefix, lane, change): ids enter waiting as far as there are slots. Returns whether the lane is
+empty. change: arrivals, behind those that are in the list; heads, before them; gone, whose slots are free, as those of
+heads are; ran, ids that may have started unseen; is_look, if it comes from time to time
 ]]
-local CHECK_MS = 5000
+local CHECK_MS, NONE, FEW = 5000, {}, 2
 
-local function limit_of(limits, lane)
-  local name = string.match(lane, '^%S+')
-  local found = redis.call('HMGET', limits, '!' .. name, name)
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1)
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
+  }
+end
+
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+
+-- Calls a command with many members.
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+
+-- Ids that have started before enter the list as the next ones.
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
 end
 
 -- Takes the slots of the ids away. Returns how many had one.
-local function free_slots(slots, ids)
-  local freed = 0
-  for from = 1, #ids, 1000 do
-    freed = freed + redis.call('SREM', slots, unpack(ids, from, math.min(from + 999, #ids)))
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
   end
-  return freed
+  return call_many('SREM', lane.slots, ids)
 end
 
 -- The oldest ids of the list that still wait, at most `free`, and how many ids of the list were looked at.
@@ -37,12 +60,46 @@ local function next_of(gated, list, free)
   return found, looked_at
 end
 
-local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
-  local lane = string.sub(slots, #prefix + 7)
-  local used, size = redis.call('SCARD', slots), redis.call('LLEN', list)
-  if #gone > 0 then used = used - free_slots(slots, gone) end
-  local free = limit_of(gate.limits, lane) - used
-  local admitted, looked_at = next_of(gate.gated, list, free)
+-- Tasks with slots, and tokens if the lane has rates, so that a lost worker's task can be found to have one.
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+
+-- Fair shares: twice as many tasks as workers can run are queued, the same number of each key that has more. If workers
+-- would have nothing to do, more of a key. So a newcomer is behind no more than that, and two tasks of each key.
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
+
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
     if size == looked_at and #admitted < free then
@@ -51,17 +108,23 @@ local function move_lane(door, gate, prefix, slots, list, arrivals, gone)
       parked[#parked + 1] = id
     end
   end
-  if #admitted > 0 then redis.call('SADD', slots, unpack(admitted)) end
+  take_slots(gate, lane, name, rates, admitted)
   enter(door, admitted)
-  enter(list, parked)
+  enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
   if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-  if looked_at > 0 then redis.call('LTRIM', list, 0, -looked_at - 1) end
-  local is_empty = used + #admitted == 0 and size - looked_at + #parked == 0
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+  local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
-    redis.call('ZREM', gate.lanes, lane)
-  elseif #admitted + #parked > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, lane)
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
   end
   return is_empty
 end

@@ -5,10 +5,10 @@ task that follows. To be included after unique.
 Defines keys, which it uses
 ]]
 local keys = {
-  unique = KEYS[21], keyed = KEYS[22], rerun = KEYS[23], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
-  large = KEYS[24], levels = KEYS[25]
+  unique = KEYS[23], keyed = KEYS[24], rerun = KEYS[25], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
+  large = KEYS[26], levels = KEYS[27]
 }
-local found = redis.call('HMGET', KEYS[22], unpack(ids))
+local found = redis.call('HMGET', KEYS[24], unpack(ids))
 for g = 1, group_count do
   local group = groups[g]
   local has_ended = terminals[group.outcome] or group.outcome == 'drop'

@@ -1,0 +1,41 @@
+/**
+ * `fastify-tasks logs <id>`: what the handler of a task has logged, now and with --follow until it ends.
+ */
+import { EXIT } from '../exit.ts'
+import { print, printErr, printJson } from '../output.ts'
+import { oneLine, toJsonLine } from '../text.ts'
+import { isTerminal } from '../../records/task-record.ts'
+import { sleep } from '../../timers.ts'
+import { reportUnknown, type TaskFlags } from './status.ts'
+import type { TaskConnection } from '../connect.ts'
+import type { TaskLogLine } from '../../types.ts'
+
+export interface LogsFlags extends TaskFlags { follow?: boolean }
+
+const POLL_MS = 500
+
+/** Returns the exit code. */
+export async function logs (connection: TaskConnection, id: string, flags: LogsFlags): Promise<number> {
+  const { tasks } = connection.only()
+  const where = { queue: flags.queue }
+  for (let after = 0, lines = 0; ;) {
+    // In this order: a task logs before it ends.
+    const record = await tasks.status(id, where)
+    const page = await tasks.logs(id, { ...where, after })
+    if (!record || !page) return lines > 0 ? EXIT.done : await reportUnknown(connection, id, flags.json)
+    for (const line of page.lines) printLine(line, flags.json)
+    after = page.next
+    lines += page.lines.length
+    if (!flags.follow || isTerminal(record.state)) {
+      if (lines === 0) printErr('Nothing was kept: lines are, if the task is defined with keepLogs')
+      return EXIT.done
+    }
+    await sleep(POLL_MS)
+  }
+}
+
+function printLine (line: TaskLogLine, json: boolean | undefined): void {
+  if (json) return printJson(line)
+  const { time, level, attempt, msg, fields } = line
+  print(`${time} ${oneLine(level)} #${attempt} ${oneLine(msg)}${fields === null ? '' : ` ${toJsonLine(fields)}`}`)
+}

@@ -1,0 +1,47 @@
+/**
+ * The dashboard under `fastify-tasks dev`, for the machine on which it runs. It asks for no login, so it answers
+ * neither other machines nor a site that gave its own name this machine's address (DNS rebinding).
+ */
+import { isIP } from 'node:net'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import dashboard from '../dashboard.ts'
+import * as errors from '../errors.ts'
+import type { AppRegistry } from '../boot/app-registry.ts'
+
+const PATH = '/_tasks'
+
+const isLoopback = (address: string): boolean =>
+  /^(::ffff:)?127(\.\d+){3}$/.test(address) || address === '::1'
+
+/** Whether a Host header names this machine. */
+function namesThisMachine (host: string): boolean {
+  const name = /^(\[.*\]|[^:]*)(:\d+)?$/.exec(host)?.[1]?.toLowerCase() ?? ''
+  const address = name.replace(/^\[(.*)\]$/, '$1')
+  return isIP(address) > 0 ? isLoopback(address) : name === 'localhost' || name.endsWith('.localhost')
+}
+
+type Done = (error?: Error) => void
+
+function checkMachine ({ socket, headers: { host = '' } }: FastifyRequest, _reply: unknown, done: Done): void {
+  const isRefused = !isLoopback(socket.remoteAddress ?? '') || !namesThisMachine(host)
+  done(isRefused ? new errors.DevPageRefused() : undefined)
+}
+
+/** Mounts a page for each plugin instance of an app that is not ready yet. Returns their paths. */
+export async function mountDevPages (app: FastifyInstance, { instances }: AppRegistry): Promise<string[]> {
+  const paths: string[] = []
+  for (const { tasks: { name } } of instances) {
+    const prefix = paths.length === 0 ? PATH : `${PATH}-${name}`
+    if (app.hasRoute({ method: 'GET', url: prefix }) || app.hasRoute({ method: 'GET', url: `${prefix}/` })) continue
+    await app.register(dashboard, {
+      prefix,
+      instance: name,
+      onRequest: checkMachine,
+      access: 'anyone-may-operate',
+      redact: ({ data }) => data,
+      title: `${name} (dev)`
+    })
+    paths.push(prefix)
+  }
+  return paths
+}

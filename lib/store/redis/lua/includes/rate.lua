@@ -1,0 +1,111 @@
+--[[
+The rules of a lane. Its rates are windows that slide: of a window's starts the times are remembered, at most 256 of
+them. With a higher rate a time stands for several starts, that of the last one. To be included after now.
+
+Defines rules_of(limits, lane): { limit, { { max, window in ms }, ... } }.
+hold_lane(closed, prefix, name, lane, ms), is_held_lane(closed, lane, name): until then it admits nothing.
+rate_left(lane, rates): { how many tasks may get a token, when more may if that is known }.
+spend(lane, rates, ids): those of the ids that have a token have started. Returns how many.
+look_again(closed, prefix, name, lane, rates): plans the next look at the lane, if no token is left. If the time is not
+known yet, a token is on its way to become a start: that looks again
+]]
+local TIMES = 256
+
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
+  end
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+
+-- Never shorter than before.
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+
+-- { { time, number, time, number, ... } of the starts in the window, the oldest first, their sum }. A time of a clock
+-- that was set back since counts as now.
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  -- A Redis that is out of memory refuses the first write, and no token is lost.
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end

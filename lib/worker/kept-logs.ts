@@ -1,0 +1,106 @@
+/**
+ * Keeps the log lines of tasks with `keepLogs`: collects them, and has them stored once a second, and when the attempt
+ * ends. So a handler that logs without a pause sends no more than `keepLogs` bytes a second. A lost line changes
+ * nothing: what Redis does not take is dropped.
+ */
+import { keepLines, type WrittenLine } from '../attempt/kept-log.ts'
+import { encodeLine } from '../records/log-lines.ts'
+import { clearTimeout, setTimeout } from '../timers.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import type { ClaimedTask } from '../attempt/claimed-task.ts'
+import type { QueueLogs } from '../store/log-contract.ts'
+import type { StoreClock } from '../store/store-contract.ts'
+import type { Definition } from '../tasks/definition.ts'
+
+const FLUSH_MS = 1_000
+
+interface LoggedAttempt {
+  readonly id: string
+  readonly attempt: number
+  readonly definition: Definition
+  readonly task: ClaimedTask
+}
+
+export interface KeptLogsOptions {
+  queue: { readonly logs: QueueLogs }
+  clock: StoreClock
+  settings: { exposeStack: boolean }
+}
+
+export class KeptLogs {
+  readonly #options: KeptLogsOptions
+  readonly #lines = new WeakMap<LoggedAttempt, Lines>()
+
+  constructor (options: KeptLogsOptions) {
+    this.#options = options
+  }
+
+  /** The log of the attempt, which keeps its lines if the task wants it. */
+  keep (attempt: LoggedAttempt, log: FastifyBaseLogger): FastifyBaseLogger {
+    const { keepLogs } = attempt.definition.options
+    if (keepLogs === undefined) return log
+    const { queue, clock } = this.#options
+    const lines = new Lines(keepLogs, text => queue.logs.append(attempt.id, text, keepLogs))
+    this.#lines.set(attempt, lines)
+    attempt.task.hasLog = true
+    return keepLines(log, line => {
+      const time = new Date(clock.now()).toISOString()
+      const { level, msg } = line
+      lines.add(encodeLine({ time, level, attempt: attempt.attempt, msg, fields: this.#fieldsOf(line) }))
+    })
+  }
+
+  /** Has what was logged so far stored now, in front of what is sent next. */
+  flush (attempt: LoggedAttempt): void { this.#lines.get(attempt)?.flush() }
+
+  /** Null if there are none. A stack is left out, unless the record may show it too. */
+  #fieldsOf ({ fields }: WrittenLine): Record<string, unknown> | null {
+    if (Object.keys(fields).length === 0) return null
+    if (this.#options.settings.exposeStack || typeof fields.err !== 'object') return fields
+    const { stack, ...err } = (fields.err ?? {}) as Record<string, unknown>
+    return { ...fields, err }
+  }
+}
+
+/** The lines of one attempt that are not stored yet, at most so many bytes: the oldest are dropped. */
+class Lines {
+  readonly #maxBytes: number
+  readonly #store: (text: string) => Promise<void>
+  #lines: string[] = []
+  #bytes = 0
+  #isStoring = false
+  #timer: NodeJS.Timeout | null = null
+
+  constructor (maxBytes: number, store: (text: string) => Promise<void>) {
+    this.#maxBytes = maxBytes
+    this.#store = store
+  }
+
+  add (line: string): void {
+    this.#lines.push(line)
+    this.#bytes += Buffer.byteLength(line) + 1
+    while (this.#bytes > this.#maxBytes && this.#lines.length > 1) {
+      this.#bytes -= Buffer.byteLength(this.#lines.shift()!) + 1
+    }
+    this.#timer ??= setTimeout(() => this.#onTimer(), FLUSH_MS).unref()
+  }
+
+  /** While Redis does not answer nothing more is sent. */
+  #onTimer (): void {
+    this.#timer = null
+    if (!this.#isStoring) this.flush()
+    else this.#timer = setTimeout(() => this.#onTimer(), FLUSH_MS).unref()
+  }
+
+  flush (): void {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+    if (this.#lines.length === 0) return
+    const text = this.#lines.join('\n')
+    this.#lines = []
+    this.#bytes = 0
+    this.#isStoring = true
+    const done = (): void => { this.#isStoring = false }
+    this.#store(text).then(done, done)
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The dashboard under `dev`: whom it answers.
+ */
+import t from 'tap'
+import { appRegistry } from '../../lib/boot/app-registry.ts'
+import { mountDevPages } from '../../lib/cli/dev-page.ts'
+import tasks from '../../lib/plugin.ts'
+import { build } from '../support/helpers.ts'
+
+const LOCAL = ['localhost:3000', 'LOCALHOST', 'shop.localhost:80', '127.0.0.1:3000', '127.8.8.8', '[::1]:3000']
+const FOREIGN = [
+  'evil.example', 'evil.example:3000', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1:3000',
+  '[::2]:3000', '[localhost]', 'localhost:3000:1'
+]
+
+t.test('it is open on this machine, by its names, and to nobody else', async t => {
+  let paths: string[] = []
+  const app = await build(t, { mode: 'memory', redis: undefined! }, async app => {
+    app.tasks.define('x', () => 1)
+    paths = await mountDevPages(app, appRegistry(app))
+  })
+  t.same(paths, ['/_tasks'])
+  const get = async (host: string, remoteAddress = '127.0.0.1', url = '/_tasks/tasks'): Promise<number> =>
+    (await app.inject({ url, headers: { host }, remoteAddress })).statusCode
+  for (const host of LOCAL) t.equal(await get(host), 200, host)
+  for (const host of FOREIGN) t.equal(await get(host), 403, host)
+  for (const from of ['10.0.0.1', '::ffff:10.0.0.1', '128.0.0.1', '::2']) {
+    t.equal(await get('localhost', from), 403, from)
+  }
+  t.equal(await get('localhost', '::ffff:127.0.0.1'), 200)
+  t.equal(await get('localhost', '::1'), 200)
+  const first = await app.inject({ url: '/_tasks/', headers: { host: 'localhost' } })
+  const style = `/_tasks/${/href="\.\/(\S+css)"/.exec(first.body)![1]}`
+  t.equal(await get('localhost', '127.0.0.1', style), 200)
+  t.equal(await get('evil.example', '127.0.0.1', style), 403, 'its files too')
+
+  const { id } = await app.tasks.enqueue('x', { secret: 7 }, { delay: 60_000 })
+  const record = await app.inject({ url: `/_tasks/tasks/${id}`, headers: { host: 'localhost' } })
+  t.match(record.body, /secret/, 'data is shown')
+  const payload = `do=cancel&sure=yes&task=default%20${id}`
+  const form = { method: 'POST', url: '/_tasks/actions/tasks', payload } as const
+  const headers = { host: 'evil.example', 'content-type': 'application/x-www-form-urlencoded' }
+  t.equal((await app.inject({ ...form, headers })).statusCode, 403)
+  t.match(await app.tasks.status(id), { state: 'delayed' })
+  t.equal((await app.inject({ ...form, headers: { ...headers, host: 'localhost' } })).statusCode, 303)
+  t.match(await app.tasks.status(id), { state: 'cancelled' })
+})
+
+t.test('one page for each instance; a route of the app stays', async t => {
+  let paths: string[] = []
+  const memory = { mode: 'memory', worker: false } as const
+  const app = await build(t, { ...memory, redis: undefined! }, async app => {
+    await app.register(tasks, { ...memory, name: 'reports' })
+    app.get('/_tasks-reports', () => 'mine')
+    paths = await mountDevPages(app, appRegistry(app))
+  })
+  t.same(paths, ['/_tasks'])
+  t.equal((await app.inject('/_tasks-reports')).body, 'mine')
+})

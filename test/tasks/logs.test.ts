@@ -1,0 +1,169 @@
+/**
+ * The logs of tasks with `keepLogs`: what is kept, who reads it, and when it is gone.
+ */
+import t from 'tap'
+import { commandsWith } from '../support/command.ts'
+import {
+  build, connect, errorOf, inRedis, latch, logger, memoryMode, randomPrefix, reaches, until
+} from '../support/helpers.ts'
+import type { TaskLogLine } from '../../lib/types.ts'
+
+const messages = (lines: TaskLogLine[]): string[] => lines.map(({ msg }) => msg)
+
+t.test('lines are kept as the log writes them, with its redaction and its level', async t => {
+  const { stream, lines } = logger()
+  const options = { logger: { level: 'info', stream, redact: ['password'] } }
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { keepLogs: 65_536, retries: 1, backoff: { strategy: 'immediate' } }, (_data, task) => {
+      task.log.info({ n: 1, password: 'secret' }, 'one %s', 'word')
+      task.log.debug('not written')
+      task.log.child({ part: 'b' }).warn('from a child')
+      if (task.attempt === 1) throw new Error('again')
+      task.log.error(new Error('broken'))
+    })
+    app.tasks.define('y', (_data, task) => { task.log.info('not kept') })
+  }, options)
+  await app.tasks.startWorker()
+  const [{ id }, other] = [await app.tasks.enqueue('x'), await app.tasks.enqueue('y')]
+  await reaches(app, id, 'succeeded')
+  const log = await until('the end is stored', async () => {
+    const read = (await app.tasks.logs(id))!
+    return messages(read.lines).includes('broken') ? read : null
+  })
+  const ours = log.lines.filter(({ msg }) => ['one word', 'from a child', 'broken'].includes(msg))
+  t.match(ours, [
+    { level: 'info', attempt: 1, msg: 'one word', fields: { n: 1, password: '[Redacted]' } },
+    { level: 'warn', attempt: 1, msg: 'from a child', fields: { part: 'b' } },
+    { attempt: 2, msg: 'one word' }, { attempt: 2, msg: 'from a child' },
+    { level: 'error', attempt: 2, msg: 'broken', fields: { err: { message: 'broken' } } }
+  ])
+  t.notOk((ours.at(-1)!.fields as any).err.stack, 'no stack')
+  t.notOk(messages(log.lines).includes('not written'))
+  t.ok(lines.some(line => line.msg === 'from a child' && line.part === 'b' && line.taskId === id), 'written as before')
+  await reaches(app, other.id, 'succeeded')
+  t.same((await app.tasks.logs(other.id))!.lines, [])
+  t.equal(await app.tasks.logs('unknown'), null)
+  t.equal((await errorOf(app.tasks.logs(id, { after: -1 }))).code, 'FST_TASKS_PLUGIN_OPTION_INVALID')
+})
+
+t.test('what is kept is bounded, and a chatty handler is batched', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { keepLogs: 1_024, retries: 4, backoff: { strategy: 'immediate' } }, (_data, task) => {
+      for (let n = 0; n < 1_000; n++) task.log.info(`line ${n}`)
+      task.log.info('last')
+      if (task.attempt < 5) throw new Error('again')
+    })
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await app.tasks.startWorker()
+  await reaches(app, id, 'succeeded')
+  const { lines, next } = (await app.tasks.logs(id))!
+  t.ok(next < 15, `${next} parts`)
+  t.ok(JSON.stringify(lines).length < 2_048, `${JSON.stringify(lines).length} characters`)
+  t.equal(lines.at(-1)!.attempt, 5)
+  t.ok(messages(lines).includes('last'))
+})
+
+t.test('a line that is too long loses its fields, and the end of its message', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { keepLogs: 65_536 }, (_data, task) => {
+      task.log.info({ long: 'x'.repeat(100_000) }, 'y'.repeat(3_000))
+      task.log.info({ big: 1n, fine: 'yes' } as object, 'no JSON')
+    })
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await app.tasks.startWorker()
+  await reaches(app, id, 'succeeded')
+  const [long, noJson] = (await app.tasks.logs(id))!.lines
+  t.match(long, { msg: `${'y'.repeat(2_048)}…`, fields: null })
+  t.match(noJson, { msg: 'no JSON', fields: null })
+})
+
+t.test('lines come while the task runs, and only new ones after an earlier call', async t => {
+  const [go, more] = [latch(), latch()]
+  const app = await build(t, { routes: { authorize: request => request.headers.user === 'me' } }, app => {
+    app.tasks.define('x', { keepLogs: 65_536 }, async (_data, task) => {
+      task.log.info('first')
+      await go.promise
+      task.log.info('second')
+      await more.promise
+    })
+  })
+  await app.tasks.startWorker()
+  const { id } = await app.tasks.enqueue('x')
+  const get = async (query = '', user = 'me'): Promise<any> => {
+    const { statusCode, body } = await app.inject({ url: `/tasks/${id}/logs${query}`, headers: { user } })
+    return { statusCode, ...JSON.parse(body) }
+  }
+  const { next } = await until('the first is stored', async () => {
+    const log = await get()
+    return log.lines.length > 0 && log
+  })
+  t.match(await get('', 'somebody'), { statusCode: 404 })
+  t.same((await get(`?after=${next}`)).lines, [])
+  t.same(messages((await get('?after=x')).lines), ['first'])
+  go.open()
+  const later = await until('the second is stored', async () => {
+    const log = await get(`?after=${next}`)
+    return log.lines.length > 0 && log
+  })
+  t.same(messages(later.lines), ['second'])
+  more.open()
+  await reaches(app, id, 'succeeded')
+  await app.tasks.remove(id)
+  t.match(await get(), { statusCode: 404 })
+})
+
+inRedis('a thread, and the command', 'a command is another process', async t => {
+  const prefix = randomPrefix()
+  const thread = new URL('../fixtures/threads/deeds.js', import.meta.url)
+  const app = await build(t, { prefix }, app => { app.tasks.define('x', { keepLogs: 65_536, thread }) })
+  await app.tasks.startWorker()
+  const { id } = await app.tasks.enqueue('x', { do: 'compute', ms: 1 })
+  await reaches(app, id, 'succeeded')
+  t.match(messages((await app.tasks.logs(id))!.lines), ['computing'])
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  const { out, code } = await command('logs', id, '--follow')
+  t.equal(code, 0)
+  t.match(out, /^\S+Z info #1 computing\n/)
+  t.match(JSON.parse((await command('logs', id, '--json')).out.split('\n')[0]!), { msg: 'computing', attempt: 1 })
+  t.equal((await command('logs', 'unknown')).code, 2)
+  const other = await app.tasks.enqueue('x', { do: 'compute', ms: 1 }, { delay: 3_600_000 })
+  t.match(await command('logs', other.id), { code: 0, out: '', err: /keepLogs/ })
+})
+
+inRedis('nothing of a log is left when its task is gone', 'it reads the keys in Redis', async t => {
+  const redis = connect(t)
+  for (const resultTtl of [0, 300, 86_400_000]) {
+    const prefix = randomPrefix()
+    const app = await build(t, { prefix, resultTtl }, app => {
+      app.tasks.define('x', { keepLogs: 65_536 }, (_data, task) => { task.log.info('a line') })
+    })
+    const left = async (): Promise<string[]> => redis.keys(`${prefix}:{default}:log*`)
+    await app.tasks.startWorker()
+    const { id } = await app.tasks.enqueue('x')
+    if (resultTtl === 86_400_000) {
+      await reaches(app, id, 'succeeded')
+      t.equal((await left()).length, 2)
+      await app.tasks.remove(id)
+    } else {
+      await until('it is gone', async () => await app.tasks.status(id) === null)
+    }
+    t.same(await left(), [], `resultTtl ${resultTtl}`)
+    const other = await app.tasks.enqueue('x')
+    await until('it has a log, or is gone', async () =>
+      (await left()).length === 2 || await app.tasks.status(other.id) === null)
+    await redis.hdel(`${prefix}:{default}:jobs`, other.id) // as a plain Bee-Queue does
+    if (resultTtl === 300) await until('it is swept', async () => (await left()).length === 0)
+    await app.close()
+  }
+})
+
+t.test('a task that is cancelled, and kept, keeps its log', { skip: !memoryMode }, async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { keepLogs: 65_536 }, (_data, task) => { task.log.info('a line') })
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await app.tasks.drain()
+  t.same(messages((await app.tasks.logs(id))!.lines), ['a line'])
+})
