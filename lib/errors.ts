@@ -72,6 +72,17 @@ export const LimitUnknown = createError('FST_TASKS_LIMIT_UNKNOWN',
   'Task "%s" is defined without a limit or a rate here. Define it with one: limit: { max: 2 }', 500)
 export const LimitKeysDiffer = createError('FST_TASKS_LIMIT_KEYS_DIFFER',
   'The limit and the rates of task "%s" must have the same key, got %s and %s. Give them the same function', 400)
+export const UniqueQueue = createError('FST_TASKS_UNIQUE_QUEUE',
+  'Task "%s" is enqueued once for a key, in its own queue "%s": it cannot be enqueued to queue "%s". Leave out queue',
+  400)
+export const UniqueKeyInvalid = createError('FST_TASKS_UNIQUE_KEY_INVALID',
+  'The key of unique or debounce of task "%s" must be a string of at most 100 characters, got %s. ' +
+  'For example unique: { key: data => String(data.id) }', 400)
+export const UniqueRefused = createError('FST_TASKS_UNIQUE_REFUSED',
+  'Task "%s" has the option %s: a %s cannot enqueue it, as %s. Define another task without it', 500)
+export const UniqueLimitKey = createError('FST_TASKS_UNIQUE_LIMIT_KEY',
+  'Task "%s" of id "%s" waits under another key of its limit, so it cannot be replaced. ' +
+  'Make the key of the limit from data that two tasks of one unique key share', 409)
 export const TaskIdAmbiguous = createError('FST_TASKS_ID_AMBIGUOUS',
   'The id "%s" belongs to a task in each of several queues: %s. Say which: { queue: "%s" }, over HTTP ?queue=%s', 409)
 export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN',

@@ -33,6 +33,78 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // High and low tasks
+  {
+    against: 'a worker that waits does not hear a high or a low task',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if list == leveled.waiting then wake(list, leveled.high, leveled.low) end',
+    without: '',
+    test: 'limits/priority'
+  },
+  {
+    against: 'the same, after a claim has taken the last normal task',
+    file: 'store/redis/lua/claim.lua',
+    shield: 'if has_levels then wake(KEYS[1], KEYS[20], KEYS[21]) end',
+    without: '',
+    test: 'limits/priority'
+  },
+  {
+    against: 'low and normal tasks wait for ever behind high ones',
+    file: 'store/redis/lua/claim.lua',
+    shield: '% 16 == 0',
+    without: '% 16 == 99',
+    test: 'limits/priority'
+  },
+  {
+    against: 'a stalled task loses its level',
+    file: 'store/redis/lua/sweep.lua',
+    shield: 'use_levels(KEYS[8], KEYS[22], KEYS[25], KEYS[26], KEYS[27])',
+    without: '',
+    test: 'limits/priority'
+  },
+  // Tasks that are enqueued once for a key
+  {
+    against: 'a key counts for another task that has the id of its task by now',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'if options.unique ~= key then return nil end',
+    without: '',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'a key counts although its task has ended',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'task.has_ended = not is_unfinished(id, KEYS[1], 8)',
+    without: 'task.has_ended = false',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'a replaced task is another one for who has its handle',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'same_life(new.record, task.options))',
+    without: 'new.record)',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'older data runs after newer data',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'redis.call(\'HDEL\', KEYS[26], task.id)',
+    without: '',
+    test: 'store/memory-unique'
+  },
+  {
+    against: 'the same, if the key is that of a newer task by now',
+    file: 'store/redis/lua/sweep-unique.lua',
+    shield: 'if standing == id and packed then',
+    without: 'if packed then',
+    test: 'store/queue-unique'
+  },
+  {
+    against: 'the key of a task that has not ended is freed',
+    file: 'store/redis/lua/sweep-unique.lua',
+    shield: 'if not is_unfinished(id, KEYS[1], 2) then',
+    without: 'if true then',
+    test: 'store/queue-unique'
+  },
   // Fair shares
   {
     against: 'a key with many tasks holds up a newcomer by as many as its limit',

@@ -24,8 +24,9 @@ export function makeMember (text: string, id: string, flow: StoredMembership, no
   const own = `{"timestamp":${now},${more}${options.slice(1, -1)},"flow":${JSON.stringify(flow)}}`
   const job: NewJob = { id, text: `{"data":${data},"options":${own}${NEW_RECORD_TAIL}` }
   if (due !== null) job.delay = due!
-  const { lane, tags } = JSON.parse(options)
+  const { lane, priority, tags } = JSON.parse(options)
   if (lane !== undefined) job.lane = lane
+  if (priority !== undefined) job.level = priority
   if (tags !== undefined) job.tags = { at: now, names: tags }
   return job
 }

@@ -10,6 +10,7 @@ import {
 import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { check, passes, type ToError } from './check-rules.ts'
 import { checkLimits } from './limits.ts'
+import { checkUnique } from './unique.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
@@ -173,12 +174,15 @@ export function checkList (given: ListOptions | TagListOptions | FlowListOptions
  * Checks the name and the options of `define`.
  * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_NAME_INVALID
  */
-export function checkDefine (task: unknown, options: DefineOptions, { backoffStrategies }: Settings): void {
+export function checkDefine (
+  task: unknown, options: DefineOptions, { backoffStrategies, resultTtl }: Settings
+): void {
   if (!isId(task)) throw new errors.TaskNameInvalid(describeValue(task))
   if (!isObject(options)) throw taskOptionError(task)('options', defineRule, options)
   const toError = taskOptionError(task)
   check(options, defineRules, `define("${task}", options)`, toError)
   checkLimits(options, below('limit', toError), below('rate', toError))
+  checkUnique(options, options.resultTtl ?? resultTtl, toError)
   if (options.schema) check(options.schema as object, schemaRules, 'schema', below('schema', toError))
   if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)
 }

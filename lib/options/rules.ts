@@ -7,6 +7,7 @@ import {
   bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_SPAN, MAX_TIMER,
   name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
 } from './rule-kinds.ts'
+import { perDefinition, perEnqueue } from './scheduling.ts'
 import { STATES } from '../records/states.ts'
 
 const queueNames: Rule = {
@@ -65,12 +66,7 @@ export const defineRules: Rules = {
     expected: 'a path, or a file: URL',
     fix: 'For example new URL("./resize.js", import.meta.url).'
   },
-  limit: object('For example { max: 2, key: data => data.tenant }.'),
-  rate: {
-    ok: value => isObject(value) || (Array.isArray(value) && value.length > 0 && value.length <= 5),
-    expected: 'an object, or an array of 1 to 5 objects',
-    fix: 'For example { max: 10, timeWindow: 1000 }.'
-  },
+  ...perDefinition,
   schema: object('For example { data: { type: "object", properties: {} } }.')
 }
 
@@ -87,6 +83,7 @@ export const schemaRules: Rules = { data: anySchema, result: anySchema, progress
 
 export const enqueueRules: Rules = {
   ...perTask,
+  ...perEnqueue,
   queue: name('For example "mail".'),
   delay: integer(0, MAX_SPAN, 'of ms', 'For a point in time use delayUntil.'),
   delayUntil: {

@@ -19,7 +19,7 @@ import { isTick, toScheduledTick, type StoredTick } from './scheduled-tick.ts'
 import { TERMINAL_STATES } from './states.ts'
 import { isTags } from './tags.ts'
 import { MAX_DATE } from './time.ts'
-import type { BackoffOptions, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
+import type { BackoffOptions, Priority, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
 export interface StoredOptions extends Origin {
   /** Time of the enqueue, ms since 1970. */
@@ -54,6 +54,10 @@ export interface StoredOptions extends Origin {
   graph?: StoredGraph
   /** The lane of a task with a limit: "<name> <key>"; whether it keeps the order of its tasks, and has a rate. */
   lane?: string
+  /** Unless it is normal. */
+  priority?: 'high' | 'low'
+  /** Its key, if it is enqueued once for a key: "<name> <key>". */
+  unique?: string
   ordered?: boolean
   rated?: boolean
   tags?: string[]
@@ -76,9 +80,7 @@ export interface StoredTask {
 
 export type { LiveState }
 export { toScheduledTick }
-
 const TERMINAL = new Set<string>(TERMINAL_STATES)
-
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 
 /** Data and progress are nested a few levels deep in the record. */
@@ -88,9 +90,8 @@ const MAX_RECORD_DEPTH = MAX_DEPTH + 10
 export const NEW_RECORD_TAIL = ',"status":"created","progress":null}'
 
 /** Whether `encodeNew` made the text, and the record was not written again since. */
-export function isNewRecord (text: string, { options }: StoredTask): boolean {
-  return text.endsWith(NEW_RECORD_TAIL) && options.foreign === undefined
-}
+export const isNewRecord = (text: string, { options }: StoredTask): boolean =>
+  text.endsWith(NEW_RECORD_TAIL) && options.foreign === undefined
 
 export type Outcome = Omit<StoredTask, 'data' | 'options'>
 
@@ -104,9 +105,8 @@ export function appendOutcome (
   return text.slice(0, -NEW_RECORD_TAIL.length) + reported + made + endOf(status, startedAt, finishedAt) + result
 }
 
-function reportedJson (stage: string | null | undefined, progress: unknown): string {
-  return `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage ?? null)}`
-}
+const reportedJson = (stage: string | null | undefined, progress: unknown): string =>
+  `,"progress":${JSON.stringify(progress ?? null)},"stage":${JSON.stringify(stage ?? null)}`
 
 interface EndJson { status: string, startedAt: number | undefined, finishedAt: number | undefined, text: string }
 let last: EndJson = { status: '', startedAt: undefined, finishedAt: undefined, text: '' }
@@ -129,14 +129,12 @@ export function encodeNew (name: string, data: unknown, options: StoredOptions, 
   return `{"data":${envelope},"options":${JSON.stringify(options)}${NEW_RECORD_TAIL}`
 }
 
-function encodeData (name: string, data: unknown): string {
-  return data === undefined ? '' : toStorableJson(data, reason => new errors.DataInvalid(name, reason))
-}
+const encodeData = (name: string, data: unknown): string =>
+  data === undefined ? '' : toStorableJson(data, reason => new errors.DataInvalid(name, reason))
 
 /** A copy of the data, as `decode` will return it. Throws FST_TASKS_DATA_INVALID. */
-export function jsonRoundTrip (name: string, data: unknown): unknown {
-  return data === undefined ? undefined : JSON.parse(encodeData(name, data))
-}
+export const jsonRoundTrip = (name: string, data: unknown): unknown =>
+  data === undefined ? undefined : JSON.parse(encodeData(name, data))
 
 /** The text of a record. `resultJson` is the JSON of the result, made by the serializer of its schema. */
 export function encode (stored: StoredTask, resultJson?: string): string {
@@ -162,9 +160,8 @@ export function decode (text: string): StoredTask {
   return sanitize(stored)
 }
 
-function integerOr (value: unknown, otherwise: number | undefined): any {
-  return Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
-}
+const integerOr = (value: unknown, otherwise: number | undefined): any =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? value : otherwise
 
 function isErrorRecord (error: any): boolean {
   if (typeof error?.name !== 'string' || typeof error.message !== 'string') return false
@@ -173,6 +170,7 @@ function isErrorRecord (error: any): boolean {
 
 /** Spans, and the time at which a delay ends. */
 const SPANS = ['timeout', 'expires', 'ttl', 'delay', 'firstStart'] as const
+const NAMES = ['nonce', 'unique'] as const
 const TIMES = ['attempt', 'startedAt', 'finishedAt'] as const
 
 /** Repairs a record that any producer may have written: wrong values would break calculations with them. */
@@ -189,7 +187,7 @@ function sanitize (stored: StoredTask): StoredTask {
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
-  if (typeof options.nonce !== 'string') delete options.nonce
+  for (const key of NAMES) if (typeof options[key] !== 'string') delete options[key]
   if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
   if (options.tags !== undefined && !isTags(options.tags)) delete options.tags
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
@@ -231,9 +229,8 @@ export const lifeOf = ({ timestamp, nonce }: StoredOptions): string => `${timest
 export const hasUniqueId = ({ nonce, foreign }: StoredOptions): boolean => nonce === undefined && foreign === undefined
 
 /** How many attempts have ended. Bee-Queue stores how many are left. */
-export function attemptsMade ({ options }: StoredTask): number {
-  return Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
-}
+export const attemptsMade = ({ options }: StoredTask): number =>
+  Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
 
 function stateOf (stored: StoredTask, live: LiveState): TaskState {
   if (isTerminal(stored.status)) return stored.status
@@ -249,9 +246,8 @@ function attemptOf (stored: StoredTask, state: TaskState): number {
 }
 
 /** Null if no Date can hold the time: a producer's mistake must not make `status()` throw. */
-function time (ms: number | undefined): string | null {
-  return ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
-}
+const time = (ms: number | undefined): string | null =>
+  ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
 
 /** A plain Bee-Queue stores no error, only stacks: then the newest stack gives the message. */
 function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
@@ -259,8 +255,11 @@ function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): T
   const newest = stored.options.stacktraces?.[0]
   const stack = typeof newest === 'string' ? newest : ''
   const { name, message, code } = stored.error ?? { name: 'Error', message: stack.split('\n', 1)[0]!, code: null }
-  return exposeStack && stack !== '' ? { name, message, code, stack } : { name, message, code }
+  return { name, message, code, ...exposeStack && stack !== '' && { stack } }
 }
+
+const priorityOf = ({ priority }: StoredOptions): Priority =>
+  priority === 'high' || priority === 'low' ? priority : 'normal'
 
 /** What a task belongs to. */
 const belongings = ({ schedule, flow, tags }: StoredOptions): Pick<TaskRecord, 'schedule' | 'flow' | 'tags'> =>
@@ -280,6 +279,7 @@ export function toTaskRecord (
     progress: live.progress?.progress ?? stored.progress ?? null,
     attempt: attemptOf(stored, state),
     attempts: stored.options.attempts!,
+    priority: priorityOf(stored.options),
     enqueuedAt: time(stored.options.timestamp)!,
     dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
     blockedBy: blockedBy(queue, stored.data.name, state, live, stored.options.lane),

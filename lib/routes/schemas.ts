@@ -62,8 +62,8 @@ export const recordSchema = {
   type: 'object',
   description: 'The task as it is now',
   required: [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt', 'blockedBy',
-    'startedAt', 'finishedAt', 'schedule', 'flow', 'tags', 'result', 'error', 'failedAttempts'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'priority', 'enqueuedAt', 'dueAt',
+    'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'tags', 'result', 'error', 'failedAttempts'
   ],
   properties: {
     id: { type: 'string', description: 'Id of the task' },
@@ -78,6 +78,7 @@ export const recordSchema = {
     progress: { description: 'Progress that the task reported, any JSON' },
     attempt: { type: 'integer', description: 'Number of the current or last attempt; 0 before the first' },
     attempts: { type: 'integer', description: 'How many attempts the task has' },
+    priority: { type: 'string', enum: ['high', 'normal', 'low'] },
     enqueuedAt: { type: 'string', format: 'date-time' },
     dueAt: { ...timeOrNull, description: 'When a delayed or retrying task may start' },
     blockedBy: {

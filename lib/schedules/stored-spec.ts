@@ -8,7 +8,7 @@ import { tagsOf, type Tags } from '../records/tags.ts'
 import { Calendar } from './calendar.ts'
 import type { CheckedSchedule } from '../options.ts'
 import type { StoredTick } from '../records/scheduled-tick.ts'
-import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule } from '../store/schedule-contract.ts'
+import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule, Tick } from '../store/schedule-contract.ts'
 import type { TaskTemplate } from '../tasks/enqueue.ts'
 
 type Kept = 'timing' | 'overlap' | 'catchUpWindow' | 'jitter' | 'maxRuns'
@@ -61,7 +61,7 @@ export const taskIdOf = (id: string, { generation }: ScheduleState, planned: num
 /** A record, and when the task is due if it is delayed. */
 export function makeTask (
   { template }: StoredSpec, now: number, schedule: StoredTick
-): { text: string, delay: number | null, lane: string | undefined, tags?: Tags } {
+): Pick<Tick, 'text' | 'delay' | 'lane' | 'level'> & { tags?: Tags } {
   const { name, data, options, delay, expires, expiresAt } = template
   const due = delay ? now + delay : null
   const until = expires === undefined ? expiresAt : now + expires
@@ -72,5 +72,6 @@ export function makeTask (
     ...(until === undefined ? {} : { expires: until }),
     schedule
   }
-  return { text: encodeNew(name, data, stored, Infinity), delay: due, lane: options.lane, ...tagsOf(stored) }
+  const { lane, priority: level } = options
+  return { text: encodeNew(name, data, stored, Infinity), delay: due, lane, level, ...tagsOf(stored) }
 }

@@ -10,8 +10,10 @@
 import type { QueueFlows } from './flow-contract.ts'
 import type { QueueHistory } from './history-contract.ts'
 import type { QueueLanes } from './lane-contract.ts'
+import type { Level } from './level.ts'
 import type { QueueLogs } from './log-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
+import type { UniqueKey, UniqueReply } from './unique-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
 import type { QueueWalk, RawTask } from './walk-contract.ts'
 import type { Tags } from '../records/tags.ts'
@@ -30,6 +32,10 @@ export interface NewJob {
   ownId?: boolean
   /** The lane of a task with a limit: see lane-contract.ts. */
   lane?: string
+  /** Unless it is normal. */
+  level?: Level | undefined
+  /** The key of a task that is enqueued once for a key: then `QueueUnique.add` stores it. */
+  unique?: UniqueKey
   /** The tags of the task, if it has any. */
   tags?: Tags
 }
@@ -202,6 +208,12 @@ export interface ProducerQueue {
   close (): Promise<void>
 }
 
+/** Tasks that are enqueued once for a key. */
+export interface QueueUnique {
+  /** Stores new tasks with a key in one step, at most 500, one after the other. */
+  add (jobs: NewJob[]): Promise<UniqueReply[]>
+}
+
 /** What a worker needs of a queue. */
 export interface ConsumerQueue {
   readonly name: string
@@ -249,6 +261,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly flows: QueueFlows
   readonly history: QueueHistory
   readonly lanes: QueueLanes
+  readonly unique: QueueUnique
   readonly walk: QueueWalk
   readonly logs: QueueLogs
 }

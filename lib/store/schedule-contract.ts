@@ -4,7 +4,7 @@
  * A schedule lives in the queue of its task: its tick enqueues the task there, in one step. Times are ms since 1970 on
  * the store's clock.
  */
-
+import type { Level } from './level.ts'
 import type { Tags } from '../records/tags.ts'
 
 /** How a tick ended. `held`: it waits for the task before it. `missed`: nobody fired it in time. */
@@ -114,6 +114,7 @@ export interface Tick {
   runsElsewhere: boolean
   /** The lane of the task, if it has a limit. */
   lane?: string | undefined
+  level?: Level | undefined
   /** The tags of the task, if it has any. */
   tags?: Tags | undefined
 }

@@ -57,6 +57,8 @@ export interface QueueUpkeep {
   endLease (worker: string): Promise<void>
   /** Frees slots of limits whose tasks have ended unseen, in lanes that nobody looked at for some seconds. */
   sweepLanes (): Promise<void>
+  /** Frees keys of tasks that have ended unseen, and starts the tasks that were to follow them. */
+  sweepUnique (): Promise<void>
   /** Removes expired records, up to `limit` of each state. Returns how many: 0 if there are no more. */
   prune (limit: number): Promise<number>
   /** Gives an expiry to tasks that plain Bee-Queue workers finished, page by page. Returns the next cursor. */

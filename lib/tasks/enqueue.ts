@@ -13,6 +13,7 @@ import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
 import { addLane } from './lane.ts'
+import { addBatch, addOne, addUnique, identityOfStanding, refuseUnique } from './unique.ts'
 import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
@@ -25,6 +26,7 @@ import type { EnqueueEvent } from '../telemetry.ts'
 import type { AnyHook } from '../hooks/hook-lists.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
+import type { StandingTask, UniqueReply } from '../store/unique-contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
 import type { Definition } from './definition.ts'
@@ -113,8 +115,8 @@ export class TaskProducer {
       if (task.spans) await keepSpans(this.#clock, [task])
       const start = uptime()
       if (task.lane !== undefined) await this.#declareLimit(task, start)
-      const added = await this.#send(task, start, () => task.queue.add(task))
-      this.#count(task, start, added ? 1 : 0)
+      const added = await this.#send(task, start, () => addOne(task.queue, task))
+      this.#count(task, start, added === true ? 1 : 0)
       return this.#handleOf(task, added || await this.#isOwn(task, start))
     } catch (error) {
       throw this.#countFailure(name, error as Error)
@@ -149,7 +151,7 @@ export class TaskProducer {
   }
 
   /** @param onSent called for each task that is stored, and with whether this call made it */
-  async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: boolean) => void): Promise<void> {
+  async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: boolean | StandingTask) => void): Promise<void> {
     for (const queue of new Set(tasks.map(task => task.queue))) {
       const inQueue = tasks.filter(task => task.queue === queue)
       for (let start = 0, end = 0; start < inQueue.length; start = end) {
@@ -162,11 +164,11 @@ export class TaskProducer {
   }
 
   /** For each: whether this call made the task. */
-  async #sendBatch (queue: Queue, batch: NewTask[]): Promise<boolean[]> {
+  async #sendBatch (queue: Queue, batch: NewTask[]): Promise<UniqueReply[]> {
     const start = uptime()
     if (batch[0]!.lane !== undefined) await this.#declareLimit(batch[0]!, start)
-    const added = await this.#send(batch[0]!, start, () => queue.addMany(batch), MANY_IN_DOUBT)
-    this.#count(batch[0]!, start, added.filter(Boolean).length)
+    const added = await this.#send(batch[0]!, start, () => addBatch(queue, batch), MANY_IN_DOUBT)
+    this.#count(batch[0]!, start, added.filter(reply => reply === true).length)
     if (!added.includes(false)) return added
     return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
   }
@@ -201,11 +203,14 @@ export class TaskProducer {
     const options = storedOptions(definition, checked, this.#settings, this.#clock)
     const valid = validData(definition, data)
     addLane(options, definition, valid, checked.queue)
+    const unique = addUnique(options, definition, valid, checked)
     const text = encodeNew(name, valid, options, this.#settings.maxDataSize)
     const queue = this.#registry.queue(checked.queue ?? definition.queue)
     const ownId = checked.id !== undefined
     const task: NewTask = { id: checked.id ?? randomUUID(), ownId, text, delay: options.delay!, name, queue, options }
     if (options.lane !== undefined) task.lane = options.lane
+    if (unique !== undefined) task.unique = unique
+    if (options.priority !== undefined) task.level = options.priority
     const spans = spansOf(checked)
     if (spans) task.spans = spans
     return options.tags === undefined ? task : { ...task, ...tagsOf(options) }
@@ -217,6 +222,7 @@ export class TaskProducer {
    */
   template (name: string, data: unknown, given: EnqueueOptions, withOrigin = false): TaskTemplate {
     const definition = this.#registry.definition(name)
+    refuseUnique(definition, withOrigin)
     const { delay, expires, ...checked } = checkEnqueue(name, given, this.#settings)
     const stored = storedOptions(definition, checked, this.#settings, this.#clock)
     const valid = validData(definition, data)
@@ -271,7 +277,9 @@ export class TaskProducer {
     return stored?.options.nonce === nonce
   }
 
-  #handleOf ({ id, ownId, name, queue, options }: NewTask, created: boolean): Handle {
+  #handleOf (task: NewTask, created: boolean | StandingTask): Handle {
+    const { id, ownId, name, queue, options } = task
+    if (typeof created === 'object') return new Handle(this.#lookup, identityOfStanding(name, queue, created), null)
     const snapshot = (): TaskRecord =>
       toTaskRecord(id, queue.name, { data: { name }, options, status: 'created' }, { delayedTo: options.delay }, false)
     // The task of an earlier call may have ended by now, and another may have its id: only ours is known.

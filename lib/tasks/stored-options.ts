@@ -23,6 +23,8 @@ export function storedOptions (
   }
   if (timeout > 0) options.timeout = timeout
   if (task.resultTtl !== undefined || ttl !== defaults.resultTtl) options.ttl = ttl
+  const priority = given.priority ?? task.priority
+  if (priority !== undefined && priority !== 'normal') options.priority = priority
   addTimes(options, given, clock)
   if (given.id !== undefined) options.nonce = randomUUID()
   if (given.tags !== undefined && given.tags.length > 0) options.tags = [...new Set(given.tags)]

@@ -2,7 +2,9 @@
  * The options of `define`. docs/reference/options.md is generated from these comments.
  */
 import type { FastifyInstance } from 'fastify'
+import type { Priority } from './record.ts'
 import type { LimitOptions, RateOptions } from './limits.ts'
+import type { DebounceOptions, UniqueOptions } from './unique.ts'
 import type { HookError, HookTypes, TaskHooks } from './hooks.ts'
 import type { Authorize, BackoffOptions, TaskSchemas } from './options.ts'
 
@@ -40,11 +42,23 @@ export interface DefineOptions<
    * the instance. Default: `routes.authorize`; without that every request may.
    */
   authorize?: Authorize<Instance>
+  /** High tasks of a queue are started before normal ones, low ones after them. Default `normal`. */
+  priority?: Priority
   /**
    * How many tasks may have started and not ended, over all workers: `{ max: 2, key: data => data.tenant }`. Not for a
    * task that is enqueued to another queue than its own. Default: no limit.
    */
   limit?: LimitOptions
+  /**
+   * At most one task for each key: `{ key: data => data.id }`. Not for a task that is enqueued to another queue than
+   * its own, by a schedule, or as a member of a flow. Default: each enqueue makes a task.
+   */
+  unique?: UniqueOptions
+  /**
+   * Several enqueues make one task, with the data of the last: `{ key: data => data.id, wait: 5_000 }`. Not together
+   * with `unique`, an `id` or a delay; otherwise as `unique`. Default: each enqueue makes a task.
+   */
+  debounce?: DebounceOptions
   /**
    * Keep the lines that the task logs with `task.log`: so many bytes of JSON, the newest. 1,024 to 1,048,576. They are
    * shown to whoever may see the task: see docs/guides/monitoring.md. Default: none are kept.

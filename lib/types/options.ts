@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance, FastifyRequest, LogLevel, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis'
-import type { TaskRecord } from './record.ts'
+import type { Priority, TaskRecord } from './record.ts'
 import type { TaskTelemetry } from './telemetry.ts'
 
 /** How long to wait before the next attempt. Times in ms. */
@@ -61,10 +61,7 @@ export interface EnqueueOptions {
    * Default: never.
    */
   expires?: Date | number
-  /**
-   * An id of your own, 1 to 100 characters of `A-Za-z0-9_.:-`. Two enqueues with the same id make one task.
-   * Default: a random UUID.
-   */
+  /** 1 to 100 characters of `A-Za-z0-9_.:-`: two enqueues with the same id make one task. Default: a random UUID. */
   id?: string
   /** Attempts after the first. Default: the task's `retries`. */
   retries?: number
@@ -72,6 +69,8 @@ export interface EnqueueOptions {
   backoff?: BackoffOptions
   /** How long one attempt may run, in ms. 0 is no limit. Default: the task's `timeout`. */
   timeout?: number
+  /** High tasks of a queue are started before normal ones, low ones after them. Default: the task's `priority`. */
+  priority?: Priority
   /** A queue that is known here: from the `queues` option, or of a defined task. Default: the task's `queue`. */
   queue?: string
   /**

@@ -64,6 +64,9 @@ export interface FailedAttempt {
   error: TaskErrorRecord
 }
 
+/** Which tasks of a queue are started first. */
+export type Priority = 'high' | 'normal' | 'low'
+
 /** Why a task that could start does not start. */
 export interface BlockedBy {
   /**
@@ -90,6 +93,7 @@ export interface TaskRecord<Result = unknown, Progress = unknown> {
   attempt: number
   /** The largest number of attempts: 1 + `retries`. */
   attempts: number
+  priority: Priority
   enqueuedAt: string
   /**
    * When it may start: the end of its delay, or of the wait before its next attempt. Only while it is `delayed` or

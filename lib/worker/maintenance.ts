@@ -41,6 +41,7 @@ export class Maintenance {
     const { upkeep, settings: { resultTtl } } = this.#options
     while (await upkeep.prune(PRUNE_LIMIT) > 0);
     await upkeep.sweepLanes()
+    await upkeep.sweepUnique()
     for (const state of ['succeeded', 'failed'] as const) {
       this.#cursors[state] = await upkeep.expireForeign(state, this.#cursors[state], resultTtl)
     }

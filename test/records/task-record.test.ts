@@ -256,8 +256,9 @@ t.test('each state, and the attempt that it is at', async (t) => {
 
 t.test('a record has all its fields, whatever is known', async (t) => {
   const fields = [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt',
-    'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'tags', 'result', 'error', 'failedAttempts'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'priority',
+    'enqueuedAt', 'dueAt', 'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'tags',
+    'result', 'error', 'failedAttempts'
   ]
   t.strictSame(Object.keys(shown('{"data":{"name":"a"},"options":{}}')), fields)
   t.strictSame(Object.keys(shown(placeholderRecord(NOW))), fields)

@@ -23,8 +23,9 @@ t.test('202 for the enqueue, then 200, without Retry-After once the task has fin
   const finished = await app.inject(`/tasks/${id}`)
   t.notOk(finished.headers['retry-after'], 'nothing more to wait for')
   t.same(Object.keys(finished.json()), [
-    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'enqueuedAt', 'dueAt',
-    'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'tags', 'result', 'error', 'failedAttempts'
+    'id', 'name', 'queue', 'state', 'stage', 'progress', 'attempt', 'attempts', 'priority',
+    'enqueuedAt', 'dueAt', 'blockedBy', 'startedAt', 'finishedAt', 'schedule', 'flow', 'tags',
+    'result', 'error', 'failedAttempts'
   ])
   t.same(finished.json().result, { got: { a: 1 } })
   t.equal((await app.inject({ method: 'HEAD', url: `/tasks/${id}` })).statusCode, 200)

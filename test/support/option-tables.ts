@@ -33,6 +33,12 @@ const named = (fix: string): Row => ({
   expected: 'a string of 1 to 64 characters of A-Z, a-z, 0-9, "_", "-"',
   fix
 })
+const priority: Row = {
+  good: ['high', 'normal', 'low'],
+  bad: [['urgent', '"urgent"'], [1, '1'], [null, 'null'], ['High', '"High"']],
+  expected: '"high", "normal" or "low"',
+  fix: 'For example "high".'
+}
 const queueList: Row = {
   good: [[], ['default', 'mail']],
   bad: [['mail', '"mail"'], [['a:b'], '["a:b"]'], [[5], '[5]'], [null, 'null'], [{}, '{}']],
@@ -114,6 +120,16 @@ export const define: Table = {
     expected: 'an object',
     fix: 'max: 2'
   },
+  priority,
+  unique: {
+    good: [{}, { key: run, scope: 'waiting' }, { scope: 5, onConflict: 'replace' }, { onConflict: 'rerun' }],
+    bad: wrongObjects,
+    expected: 'an object',
+    fix: 'key: data => data.id'
+  },
+  debounce: {
+    good: [{ wait: 5 }, { key: run, wait: 5, maxWait: 5 }], bad: wrongObjects, expected: 'an object', fix: 'wait: 5000'
+  },
   rate: {
     good: [{ max: 1, timeWindow: 100 }, { max: 1e6, timeWindow: 30 * DAY, key: run }, [{ max: 1, timeWindow: 5e3 }]],
     bad: [['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)']],
@@ -130,6 +146,7 @@ const anySchema: Row = {
 }
 export const schema: Table = { data: anySchema, result: anySchema, progress: anySchema, previous: anySchema }
 export const enqueue: Table = {
+  priority,
   ...ofEveryTask,
   queue: named('"mail"'),
   tags: {

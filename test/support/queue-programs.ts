@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { isTerminal } from '../../lib/records/task-record.ts'
 import type { QueueUnderTest } from './queue-under-test.ts'
 import type { ClaimRef, ClaimReply, NewJob, PurgePosition, Settlement } from '../../lib/store/contract.ts'
+import type { Level } from '../../lib/store/level.ts'
 import type { WalkPage, WalkSource } from '../../lib/store/walk-contract.ts'
 import type { TaskState } from '../../lib/types.ts'
 
@@ -61,14 +62,21 @@ export function call<Input> (
   }
 }
 
-interface Addition { id: string, delayed?: boolean, record?: RecordKind, tags?: string[] }
+interface Addition {
+  id: string
+  delayed?: boolean
+  record?: RecordKind
+  tags?: string[]
+  level?: Level | undefined
+}
 
 /** Two times of enqueues, so that ids of one tag are in no order of theirs. */
 const tagged = (id: string, names: string[]): Pick<NewJob, 'tags'> =>
   names.length === 0 ? {} : { tags: { at: id.length % 2, names } }
 
-function toNewJob (side: QueueUnderTest, { id, delayed, record: kind, tags = [] }: Addition): NewJob {
-  return { id, text: record(id, kind), ...(delayed ? { delay: side.start + wait(id) } : {}), ...tagged(id, tags) }
+function toNewJob (side: QueueUnderTest, { id, delayed, record: kind, tags = [], level }: Addition): NewJob {
+  const delay = delayed ? { delay: side.start + wait(id) } : {}
+  return { id, text: record(id, kind), level, ...delay, ...tagged(id, tags) }
 }
 
 /** The reply to a claim. The store may return the tasks that a token has claimed before in any order. */
@@ -216,8 +224,11 @@ export const calls = {
 const id = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('a', 'b', 'c') }, fc.constantFrom(...IDS))
 const token = fc.oneof({ weight: 4, arbitrary: fc.constant('w.1') }, fc.constantFrom(...TOKENS))
 const limit = fc.constantFrom(-3, 0, 1, 2, 3, 1_000_000)
+const level = fc.constantFrom<Level | undefined>(undefined, undefined, undefined, 'high', 'low')
 const tags = fc.subarray(['t', 't!', '~', 'tenant:42'])
-const addition = fc.record<Addition>({ id, delayed: fc.boolean(), record: fc.constantFrom(...RECORDS), tags })
+const addition = fc.record<Addition>({
+  id, delayed: fc.boolean(), record: fc.constantFrom(...RECORDS), tags, level
+})
 const claims = fc.array(fc.record<ClaimRef>({ id, token }), { maxLength: 4 })
 const span = fc.constantFrom<Span>('long', 'long', 'negative', 'none', 'huge')
 const stale = fc.boolean()
@@ -335,6 +346,16 @@ export const knownPrograms: Call[][] = [
     calls.purge({ limit: 2, retrying: false, after: null }), calls.resume('a'), calls.pause(null), calls.resume('b'),
     claimOne, calls.resume(null), calls.claimNext('w.3')
   ],
+  // High tasks first, then normal ones, then low ones, each in their order; through a stall, a retry and a pause.
+  [
+    calls.addMany([{ id: 'a', level: 'low' }, { id: 'b' }, { id: 'c', level: 'high' }]),
+    calls.add({ id: '%s * -inf', level: 'high' }),
+    calls.claim({ free: 3, token: 'w.1' }), calls.release([{ id: 'c', token: 'w.1' }, b]), calls.pause(null),
+    calls.add({ id: 'd', level: 'high' }), claimOne, calls.resume(null), calls.pause('a'), claimOne, calls.resume('a'),
+    calls.claim({ free: 9, token: 'w.1' }), settleA('retry', 'none'), settleA('failed'), calls.retry({ id: 'a' }),
+    calls.purge({ limit: 9, retrying: true, after: null })
+  ],
+  [calls.add({ id: 'a', level: 'low' }), calls.waitForTask({ id: 'd', token: 'w.4' }), calls.claimNext('w.5')],
   // A delayed task is due earlier, or later, or now.
   [
     calls.watch(['a']), calls.addMany([{ id: 'a', delayed: true }, { id: 'b', delayed: true }, { id: 'c' }]),

@@ -26,12 +26,33 @@ export class Claims {
 
   claim (id: string, token: string, at: number): void { this.#claims.set(id, { token, at }) }
   report (id: string, progress: string): void { this.#progress.set(id, progress) }
-  requestCancel (id: string): void { this.#cancelling.add(id) }
+  /** Null if nobody has claimed it. */
+  requestCancel (id: string): { token: string } | null {
+    const claim = this.#claims.get(id)
+    if (claim) this.#cancelling.add(id)
+    return claim ?? null
+  }
+
   /** The task ended: nobody has to cancel it any more. */
   endCancel (id: string): void { this.#cancelling.delete(id) }
 
   unclaim (id: string): void {
     this.#claims.delete(id)
     this.#progress.delete(id)
+  }
+
+  /** Ends claims. The ids whose claims were ended are in the order of the claims. */
+  release (claims: ClaimRef[]): { statuses: ClaimStatus[], released: string[] } {
+    const released: string[] = []
+    // Last first, as in Redis: each is put before those that came before it.
+    const statuses = claims.toReversed().map(claim => {
+      const status = this.statusOf(claim)
+      if (status === 'owned') {
+        this.unclaim(claim.id)
+        released.push(claim.id)
+      }
+      return status
+    })
+    return { statuses: statuses.reverse(), released: released.reverse() }
   }
 }

@@ -50,7 +50,13 @@ export class MemoryLanes implements QueueLanes {
   get due (): number | null { return this.#closed.size === 0 ? null : Math.min(...this.#closed.values()) }
 
   /** A delayed task: it enters its lane when it is due. */
-  delay (id: string, lane: string | undefined): void { if (lane !== undefined) this.#laned.set(id, lane) }
+  delay (id: string, lane: string | undefined): void {
+    this.#laned.delete(id)
+    if (lane !== undefined) this.#laned.set(id, lane)
+  }
+
+  /** Whether it enters its lane when it is due. */
+  isToEnter (id: string): boolean { return this.#laned.has(id) }
 
   enter (id: string, lane: string | undefined): void {
     if (lane === undefined) this.#host.enqueue([id])

@@ -10,6 +10,7 @@
  */
 import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
+import { addInParts, addTogether } from '../new-jobs.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { byClaim, isRetrying, laneIn, oldestOf, pageOf, toRawTask } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
@@ -23,6 +24,7 @@ import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { Records } from './records.ts'
 import { TaskLists } from './task-lists.ts'
+import { MemoryUnique } from './unique.ts'
 import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
@@ -53,6 +55,7 @@ export class MemoryQueue implements Queue {
     capacity: () => this.#workers.capacity
   })
 
+  readonly unique: MemoryUnique
   readonly flows: MemoryFlows
   readonly walk: MemoryWalk
   readonly history = new MemoryHistory(() => this.#host.now())
@@ -66,16 +69,17 @@ export class MemoryQueue implements Queue {
     this.#pauses = new Pauses(this.#lists, publish, () => this.#onPauseChanged())
     const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
     this.#claiming = new Claiming({ records, lists, claims, now, publish })
-    const onChanged = (): void => this.#checkIdle()
+    const add = (job: NewJob): boolean => this.#add(job)
+    const parts = { records, lists, claims, lanes: this.lanes, now, publish, add }
+    this.unique = new MemoryUnique({ ...parts, delay: this.#delay.bind(this), queueDue: () => this.#queueDue() })
     this.walk = new MemoryWalk({ queue: this, records, lists, active: () => byClaim(claims.all) })
-    this.flows = flowsOf({ host, records, lists, publish, onChanged })
+    this.flows = flowsOf({ host, records, lists, publish, onChanged: () => this.#checkIdle() })
   }
 
   over (): this { return this }
   get upkeep (): null { return null }
   get logs (): QueueLogs { return this.#records }
   async close (): Promise<void> {}
-  // For the store
   get idle (): boolean { return !this.hasWaiting && this.#claims.size === 0 && this.flows.idle }
   get hasWaiting (): boolean { return this.#lists.waiting.size > 0 }
   isUnfinished (id: string): boolean { return this.#records.has(id) && !this.#lists.hasFinished(id) }
@@ -89,7 +93,10 @@ export class MemoryQueue implements Queue {
   /** Queues the tasks that are due by now, and removes the records that are past their expiry. */
   onClockMoved (): void {
     const now = this.#host.now()
-    for (const id of this.#lists.takeExpired(now)) this.#records.delete(id)
+    for (const id of this.#lists.takeExpired(now)) {
+      this.#records.delete(id)
+      this.unique.onEnded(id)
+    }
     this.flows.onClockMoved()
     this.lanes.onClockMoved()
     this.#queueDue()
@@ -112,14 +119,19 @@ export class MemoryQueue implements Queue {
   #publishChange (id: string, change: string): void { this.#host.publish(this.changeChannel(id), change) }
   #checkIdle (): void { if (this.idle) this.#host.onIdle() }
 
-  // For producers and readers
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
-  async addMany (jobs: NewJob[]): Promise<boolean[]> { return jobs.map(job => this.#add(job)) }
+  addMany (jobs: NewJob[]): Promise<boolean[]> {
+    const addAll = (part: NewJob[]): boolean[] => addTogether(part, this.#add.bind(this), ids => this.#enqueue(ids))
+    return addInParts(jobs, addAll, addAll)
+  }
 
-  #add ({ id, text, delay, lane, tags }: NewJob): boolean {
+  /** @param entering takes an id that is to enter together with others */
+  #add ({ id, text, delay, lane, level, tags }: NewJob, entering: string[] | null = null): boolean {
     if (this.#records.has(id)) return false
     this.#records.add(id, text, tags)
+    this.#lists.setLevel(id, level)
     if (delay !== undefined && delay > this.#host.now()) this.#delay(id, delay, lane)
+    else if (entering && lane === undefined) entering.push(id)
     else this.lanes.enter(id, lane)
     return true
   }
@@ -141,20 +153,16 @@ export class MemoryQueue implements Queue {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'
     if (text !== String(before)) return 'changed'
-    const claim = this.#claims.of(id)
-    if (claim) return this.#requestCancel(id, claim.token)
+    const claim = this.#claims.requestCancel(id)
+    if (claim) this.#host.publish(this.cancelChannel(workerOf(claim.token)), id)
+    if (claim) return 'requested'
     this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
     this.lanes.leave(id, lane)
+    this.unique.onEnded(id)
     this.#publishChange(id, 'cancelled')
     this.#checkIdle()
     return 'cancelled'
-  }
-
-  #requestCancel (id: string, token: string): CancelReply {
-    this.#claims.requestCancel(id)
-    this.#host.publish(this.cancelChannel(workerOf(token)), id)
-    return 'requested'
   }
 
   #finish (id: string, state: TerminalState, text: string, ttl: number): void {
@@ -206,6 +214,7 @@ export class MemoryQueue implements Queue {
     this.#records.delete(id)
     this.#lists.remove(id)
     this.lanes.leave(id, lane)
+    this.unique.onEnded(id)
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
@@ -214,7 +223,6 @@ export class MemoryQueue implements Queue {
   }
 
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size, this.lanes.gated.size) }
-
   async pause (name: string | null): Promise<boolean> { return this.#pauses.pause(name) }
   async resume (name: string | null): Promise<boolean> { return this.#pauses.resume(name) }
 
@@ -225,13 +233,10 @@ export class MemoryQueue implements Queue {
   }
 
   async workers (limit: number): Promise<WorkerReport[]> { return this.#workers.list(Math.max(0, limit)) }
-
   async watch (ids: string[]): Promise<void> { this.#pauses.watch(ids) }
-
   changeChannel (id: string): string { return `${this.name} task ${id}` }
   cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
 
-  // For workers
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
     const reply = this.#claiming.claim(free, token, again)
     this.#checkIdle()
@@ -256,7 +261,9 @@ export class MemoryQueue implements Queue {
     if (repeats) this.#requeue(settlement)
     else this.#claims.endCancel(id)
     if (isTerminal(outcome)) this.#finish(id, outcome, settlement.text!, settlement.ms!)
+    if (isTerminal(outcome) && (outcome !== 'failed' || settlement.ms! <= 0)) this.#lists.setLevel(id, undefined)
     this.lanes.settle(settlement)
+    if (!repeats) this.unique.onEnded(id)
     if (outcome !== 'drop') this.#publishChange(id, outcome)
     return 'owned'
   }
@@ -273,20 +280,11 @@ export class MemoryQueue implements Queue {
   async checkClaims (refs: ClaimRef[]): Promise<ClaimStatus[]> { return refs.map(ref => this.#claims.statusOf(ref)) }
 
   async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
-    const released: string[] = []
-    // Last first, as in Redis: each is put before those that came before it.
-    const statuses = claims.toReversed().map(claim => {
-      const status = this.#claims.statusOf(claim)
-      if (status === 'owned') {
-        this.#claims.unclaim(claim.id)
-        released.push(claim.id)
-      }
-      return status
-    })
-    this.#lists.putFirst(released.toReversed())
-    for (const id of released) this.#publishChange(id, 'waiting')
+    const { statuses, released } = this.#claims.release(claims)
+    this.#lists.putFirst(released)
+    for (const id of released.toReversed()) this.#publishChange(id, 'waiting')
     if (released.length > 0) this.#wakeWorkers()
-    return statuses.reverse()
+    return statuses
   }
 
   async updateProgress (claim: ClaimRef, json: string): Promise<boolean> {

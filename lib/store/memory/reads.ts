@@ -15,8 +15,8 @@ export function toRawTask (
   if (claim) live.claimedAt = claim.at
   if (delayedTo !== undefined) live.delayedTo = delayedTo
   if (progress) live.progress = decodeProgress(progress)
-  if (paused) live.paused = paused
   if (isGated) live.gated = true
+  if (paused) live.paused = paused
   return { text, raw: Buffer.from(text), live }
 }
 

@@ -227,13 +227,13 @@ export class MemorySchedules implements QueueSchedules {
     return taskQueue === undefined ? task !== undefined && this.#host.isUnfinished(task) : runsElsewhere
   }
 
-  #fire ({ taskId, text, delay, fire, lane, tags }: Tick, state: ScheduleState): 'fired' {
-    this.#host.enqueue({
-      id: taskId, text, ...delay !== null && { delay }, ...lane !== undefined && { lane }, ...tags && { tags }
-    })
+  #fire (tick: Tick, state: ScheduleState): 'fired' {
+    const { taskId, text, delay, lane, level, tags } = tick
+    const more = { ...delay !== null && { delay }, ...lane !== undefined && { lane }, ...tags && { tags } }
+    this.#host.enqueue({ id: taskId, text, level, ...more })
     add(state, 'fired', 1)
-    state.task = taskId
-    state.last = fire!
+    state.task = tick.taskId
+    state.last = tick.fire!
     delete state.taskQueue
     return 'fired'
   }

@@ -4,12 +4,15 @@
 import { isTerminal } from '../../records/task-record.ts'
 import { pauseFlag, pauseOf } from '../pause-flags.ts'
 import { SortedIds } from './sorted-ids.ts'
+import { Levels, take } from './levels.ts'
 import type { PurgePosition } from '../contract.ts'
+import type { Level } from '../level.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
 
 export class TaskLists {
-  /** Oldest first. */
+  /** Normal tasks, oldest first. Empty only if no high or low task waits, but for a pause. */
   waiting = new Set<string>()
+  readonly #levels = new Levels()
   /** Ids that wait for the end of a pause, oldest first. */
   #parked = new Set<string>()
   /** What is paused: see pause-flags.ts. */
@@ -32,8 +35,17 @@ export class TaskLists {
 
   /** False if the queue is paused: nothing is to be woken. */
   enqueue (ids: string[]): boolean {
-    for (const id of ids) this.#door.add(id)
+    for (const id of ids) (this.#levels.listOf(id) ?? this.#door).add(id)
+    this.#wake()
     return this.#door === this.waiting
+  }
+
+  setLevel (id: string, level: Level | undefined): void { this.#levels.set(id, level) }
+
+  /** Workers wait for normal tasks only: see enter.lua. */
+  #wake (): void {
+    if (this.#door !== this.waiting || this.waiting.size > 0) return
+    for (const id of this.#levels.takeFirst()) this.waiting.add(id)
   }
 
   get queued (): number { return this.#door.size }
@@ -43,11 +55,15 @@ export class TaskLists {
 
   /** Takes up to `count` waiting ids out, oldest first. Those of a paused name are parked, until others are found. */
   takeWaiting (count: number, nameOf: (id: string) => string): string[] {
+    if (this.#paused.has('')) return [] // high and low tasks stay in their lists
     for (let tries = 50; ;) {
-      const ids = take(this.waiting, count)
+      const ids = this.#levels.take(this.waiting, count)
       const free = ids.filter(id => !this.#paused.has(pauseFlag(nameOf(id))))
       for (const id of ids) if (!free.includes(id)) this.#parked.add(id)
-      if (free.length > 0 || ids.length === 0 || --tries === 0) return free
+      if (free.length > 0 || ids.length === 0 || --tries === 0) {
+        this.#wake()
+        return free
+      }
     }
   }
 
@@ -63,6 +79,7 @@ export class TaskLists {
   resume (flag: string): boolean {
     if (!this.#paused.delete(flag)) return false
     if (!this.#paused.has('')) this.waiting = new Set([...take(this.#parked, Infinity), ...this.waiting])
+    this.#wake()
     return true
   }
 
@@ -76,16 +93,20 @@ export class TaskLists {
     limit: number, isKept: (id: string) => boolean, after?: PurgePosition | null
   ): { gone: string[], position: PurgePosition | null } {
     const size = Math.max(0, limit)
-    const all = this.waiting.size + this.#parked.size
+    const lists = [this.#levels.high, this.waiting, this.#levels.low, this.#parked]
+    let rest = lists.reduce((sum, list) => sum + list.size, 0)
+    const all = rest
     const [left, kept] = [Math.min(after?.waitingLeft ?? Infinity, all), after?.delayedKept ?? 0]
     const takeFrom = (list: Set<string>, count: number): string[] => {
       const ids = take(list, count)
       for (const id of ids.filter(isKept)) list.add(id)
       return ids
     }
-    // Parked ids come behind those that wait.
-    const first = takeFrom(this.waiting, Math.min(size, left - this.#parked.size))
-    const waiting = [...first, ...takeFrom(this.#parked, Math.min(size, left) - first.length)]
+    const waiting: string[] = []
+    for (const list of lists) { // one behind the other
+      rest -= list.size
+      waiting.push(...takeFrom(list, Math.min(size - waiting.length, left - waiting.length - rest)))
+    }
     const delayed = this.delayed.ids().slice(kept, kept + size)
     const gone = [...waiting, ...delayed].filter(id => !isKept(id))
     const position = { waitingLeft: left - waiting.length, delayedKept: kept + delayed.filter(isKept).length }
@@ -99,31 +120,38 @@ export class TaskLists {
 
   /** Puts ids in front of those that are waiting, in this order. */
   putFirst (ids: string[]): void {
-    if (this.#paused.has('')) this.#parked = new Set([...ids, ...this.#parked])
-    else this.waiting = new Set([...ids, ...this.waiting])
+    for (const id of ids.toReversed()) {
+      const list = this.#levels.listOf(id) ?? this.#door
+      const others = take(list, Infinity)
+      for (const next of [id, ...others]) list.add(next)
+      this.#wake()
+    }
   }
 
   unqueue (id: string): void {
     this.waiting.delete(id)
     this.#parked.delete(id)
+    this.#levels.unqueue(id)
     this.delayed.delete(id)
   }
 
   remove (id: string): void {
     this.unqueue(id)
+    this.#levels.set(id, undefined)
     for (const ids of Object.values(this.finished)) ids.delete(id)
   }
 
   /** In the order of pages. */
   idsOf (state: Exclude<TaskState, 'active'>, gated: Iterable<string>): string[] {
-    if (state === 'waiting') return [...this.waiting, ...this.#parked, ...gated]
+    const { high, low } = this.#levels
+    if (state === 'waiting') return [...high, ...this.waiting, ...low, ...this.#parked, ...gated]
     return isTerminal(state) ? this.finished[state].ids().reverse() : this.delayed.ids()
   }
 
   counts (active: number, gated: number): QueueCounts {
     const { succeeded, failed, cancelled, expired } = this.finished
     return {
-      waiting: this.waiting.size + this.#parked.size + gated,
+      waiting: this.waiting.size + this.#parked.size + this.#levels.size + gated,
       delayed: this.delayed.size,
       active,
       succeeded: succeeded.size,
@@ -133,14 +161,4 @@ export class TaskLists {
       ...pauseOf(this.#paused)
     }
   }
-}
-
-function take (ids: Set<string>, count: number): string[] {
-  const found: string[] = []
-  for (const id of ids) {
-    if (found.length >= count) break
-    found.push(id)
-  }
-  for (const id of found) ids.delete(id)
-  return found
 }

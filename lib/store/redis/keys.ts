@@ -9,13 +9,13 @@ import type { TaskState, TerminalState } from '../../types.ts'
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'closed' | 'crowded' | 'delayed' | 'failed' | 'floors' |
   'flowList' | 'flows' | 'flowsDone' | 'gated' | 'handoff' |
-  'heldTicks' | 'jobs' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' | 'limits' |
-  'logged' | 'logs' |
+  'heldTicks' | 'high' | 'jobs' | 'keyed' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' |
+  'levels' | 'limits' | 'logged' | 'logs' | 'low' |
   'parked' | 'paused' | 'progress' |
-  'returning' | 'schedules' | 'scheduleStates' |
+  'rerun' | 'returning' | 'schedules' | 'scheduleStates' |
   'stallBlock' | 'stallInterval' | 'stalling' | 'stalls' | 'succeeded' |
   'tagged' | 'tags' | 'tick' | 'tickBlock' | 'ticks' |
-  'timekeepers' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
+  'timekeepers' | 'unique' | 'waiting' | 'watched' | 'workerInfo' | 'workers' | 'done:cancelled' | 'done:expired' |
   'done:failed' | 'done:succeeded'
 
 /** The scripts whose keys do not depend on the call. */
@@ -38,27 +38,39 @@ const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed', 'crowded']
 /** What is stored of a task beside its record and its state: see forget.lua. */
 const EXTRAS: Key[] = ['tags', 'tagged', 'logs', 'logged']
 
+/** The keys of high and low tasks: see enter.lua. */
+const LEVELS: Key[] = ['high', 'low', 'levels']
+
+/** The keys of tasks that are enqueued once for a key: see unique.lua. */
+const UNIQUE: Key[] = ['unique', 'keyed', 'rerun']
+
 /** The keys of by-state.lua. */
 const COUNTED: Key[] = [
   'waiting', 'leftovers', 'delayed', 'claims', 'active', 'succeeded', 'failed', 'done:cancelled', 'done:expired',
-  'handoff', 'parked', 'returning', 'paused', 'gated'
+  'handoff', 'parked', 'returning', 'paused', 'gated', 'high', 'low'
 ]
 
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
-  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', 'laned'],
-  'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE],
-  admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE],
+  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', 'laned', 'levels'],
+  'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, ...LEVELS],
+  'add-unique': [
+    'jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, 'active', ...UNIQUE, 'watched',
+    ...LEVELS
+  ],
+  admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE, ...LEVELS],
   'append-log': ['jobs', 'logs', 'logged'],
   'agree-stall-interval': ['stallInterval'],
   cancel: [
-    'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE
+    'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE,
+    ...LEVELS
   ],
   'change-schedule': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'check-claims': ['claims', 'cancelling'],
   claim: [
     'waiting', 'active', 'delayed', 'jobs', 'claims', 'stalls', 'failed', 'done:failed', 'watched', 'cancelledWaits',
-    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims', 'large', 'paused', 'parked', 'returning'
+    'leftovers', 'leases', 'tick', 'handoff', 'lastClaims', 'large', 'paused', 'parked', 'returning',
+    ...LEVELS
   ],
   counts: COUNTED,
   'declare-limit': ['limits'],
@@ -78,39 +90,44 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
     'flowList', ...EXTRAS
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS],
+  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS, ...LEVELS],
   'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...EXTRAS],
   'queue-due': [
-    'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed'
+    'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed',
+    ...LEVELS
   ],
   'read-lane': ['limits', 'closed'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
-  release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused'],
-  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE],
+  release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused', ...LEVELS],
+  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE, ...LEVELS],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   reschedule: ['delayed', 'watched'],
-  resume: ['paused', 'waiting', 'parked', 'returning', 'watched'],
-  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...GATE],
+  resume: ['paused', 'waiting', 'parked', 'returning', 'watched', 'high', 'low'],
+  retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...GATE, ...LEVELS],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched',
-    'parked', 'paused', ...GATE
+    'parked', 'paused', ...GATE, ...UNIQUE, 'large', 'levels', 'high', 'low'
   ],
   sizes: ['jobs'],
   start: ['closed', 'limits'],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
-    'lastClaims', 'parked', 'paused', 'laned'
+    'lastClaims', 'parked', 'paused', 'laned', ...LEVELS
   ],
   'sweep-lane': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'waiting',
-    'parked', 'paused', ...GATE
+    'parked', 'paused', ...GATE, ...LEVELS
+  ],
+  'sweep-unique': [
+    'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', ...UNIQUE,
+    'delayed', 'laned', 'large', 'levels'
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
-    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused', 'laned'
+    'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused', 'laned', ...LEVELS
   ],
   'update-progress': ['claims', 'progress', 'watched'],
   'walk-active': ['claims', 'active'],
@@ -139,7 +156,7 @@ export const flowScriptKeys: Record<FlowScript, [queue: Key[], flow: FlowPart[]]
 export type PageOrder = 'list' | 'asc' | 'desc'
 
 const pages: Record<Exclude<TaskState, 'active'>, [keys: Key | Key[], order: PageOrder]> = {
-  waiting: [['waiting', 'parked', 'returning', 'gated'], 'list'],
+  waiting: [['high', 'waiting', 'low', 'parked', 'returning', 'gated'], 'list'],
   delayed: ['delayed', 'asc'],
   retrying: ['delayed', 'asc'],
   succeeded: ['done:succeeded', 'desc'],

@@ -10,6 +10,7 @@ import type { QueueKeys, QueueScript } from './keys.ts'
 import { appTime } from '../../timers.ts'
 import { byWaiting, capacityOf } from '../lane-shares.ts'
 import type { NewJob } from '../contract.ts'
+import type { Level } from '../level.ts'
 import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
 /** Bounds the calls that are on their way at once. */
@@ -32,8 +33,14 @@ export class LaneNumbers {
     return number
   }
 
+  /** 0 for no lane. */
+  ofAny (lane: string | undefined): number { return lane === undefined ? 0 : this.of(lane) }
+
   get lanes (): Iterable<string> { return this.#numbers.keys() }
 }
+
+/** How scripts write a level. */
+export const levelArgument = (level: Level | undefined): string => level?.[0] ?? ''
 
 export class RedisLanes implements QueueLanes {
   readonly #client: RedisClient
@@ -50,11 +57,13 @@ export class RedisLanes implements QueueLanes {
     return runScript(this.#client, ...withExtras(this.#keys, name, this.#keys.withLanes(name, lanes), args, entries))
   }
 
-  /** Stores tasks with a limit in one step. For each: false if its id is taken. */
+  /** Stores tasks with a limit, or a level, in one step. For each: false if its id is taken. */
   async add (jobs: NewJob[]): Promise<boolean[]> {
     const numbers = new LaneNumbers()
     const args: ScriptArgument[] = [this.#keys.prefix, jobs.some(job => job.ownId) ? 1 : 0]
-    for (const { id, text, delay, lane } of jobs) args.push(id, text, delay ?? '', numbers.of(lane!))
+    for (const { id, text, delay, lane, level } of jobs) {
+      args.push(id, text, delay ?? '', numbers.ofAny(lane), levelArgument(level))
+    }
     const codes: number[] = await this.run('add-gated', numbers.lanes, args, entriesOf(jobs))
     return codes.map(code => code === 1)
   }

@@ -1,15 +1,52 @@
 // Made by scripts/build-lua.mjs from the files in lua/: change those, and run `npm run compile`.
 /* eslint-disable */
 export const scripts = {
-  'add': String.raw`local function enter(waiting, ids)
+  'add': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -57,6 +94,7 @@ if ARGV[2] == '1' then
   for id in pairs(taken) do new[#new + 1] = id end
   leave(3, new)
   redis.call('HDEL', KEYS[17], unpack(new))
+  redis.call('HDEL', KEYS[18], unpack(new))
 end
 if waiting_count > 0 and enter(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[16], '') == 1 then
   enter(KEYS[15], waiting)
@@ -70,15 +108,52 @@ end
 return replies`,
   'add-gated': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -282,10 +357,12 @@ local function move_lane(door, gate, prefix, lane, change)
   end
   return is_empty
 end
-local gate, lanes, replies, stored, earlier = gate_at(17), {}, {}, {}, nil
+use_levels(KEYS[2], KEYS[15], KEYS[23], KEYS[24], KEYS[25])
+local gate, lanes, free, replies, stored, earlier = gate_at(17), {}, {}, {}, {}, nil
 local waiting = door(KEYS[2], KEYS[15], KEYS[16])
-for i = 3, #ARGV, 4 do
+for i = 3, #ARGV, 5 do
   local id, record, due, number = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+  local level = ARGV[i + 4]
   local is_new = redis.call('HSETNX', KEYS[1], id, record)
   replies[#replies + 1] = is_new
   if is_new == 1 then
@@ -294,20 +371,25 @@ for i = 3, #ARGV, 4 do
     if ARGV[2] == '1' then
       leave(3, { id })
       redis.call('HDEL', KEYS[18], id)
+      redis.call('HDEL', KEYS[25], id)
     end
-    if due == '' then
+    if level ~= '' then redis.call('HSET', KEYS[25], id, level) end
+    if due == '' and number == 0 then
+      free[#free + 1] = id
+    elseif due == '' then
       lanes[number] = lanes[number] or {}
       table.insert(lanes[number], id)
     else
       redis.call('ZADD', KEYS[3], due, id)
-      redis.call('HSET', KEYS[18], id, string.sub(KEYS[19 + 4 * number], #ARGV[1] + 7))
+      if number > 0 then redis.call('HSET', KEYS[18], id, string.sub(KEYS[22 + 4 * number], #ARGV[1] + 7)) end
       if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
     end
   end
 end
+enter(waiting, free)
 for number, ids in pairs(lanes) do
   local gone = ARGV[2] == '1' and ids or nil
-  move_lane(waiting, gate, ARGV[1], lane_at(19 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
+  move_lane(waiting, gate, ARGV[1], lane_at(22 + 4 * number), { arrivals = ids, gone = gone, ran = gone })
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
@@ -322,17 +404,476 @@ for i = 3, #ARGV, 2 do
 end
 redis.call('PEXPIRE', key, ARGV[1])
 return (#ARGV - 2) / 2`,
-  'admit': String.raw`local time = redis.call('TIME')
+  'add-unique': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+local TIMES = 256
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local rates = {}
+  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
+  end
+  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum = {}, 0
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local CHECK_MS, NONE, FEW = 5000, {}, 2
+local function gate_at(first)
+  return {
+    gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+    closed = KEYS[first + 4], crowded = KEYS[first + 5]
+  }
+end
+local function lane_at(first)
+  return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
+local function put_first(gate, list, ids)
+  for i = #ids, 1, -1 do
+    enter_first(list, ids[i])
+    redis.call('ZADD', gate.gated, now, ids[i])
+  end
+end
+local function free_slots(gate, lane, rates, ids)
+  if #rates > 0 then
+    call_many('SREM', lane.tokens, ids)
+    call_many('HDEL', gate.laned, ids)
+  end
+  return call_many('SREM', lane.slots, ids)
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+  for i = #ids, 1, -1 do
+    if #found == free then break end
+    looked_at = looked_at + 1
+    if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+    seen[ids[i]] = true
+  end
+  return found, looked_at
+end
+local function take_slots(gate, lane, name, rates, ids)
+  if #ids == 0 then return end
+  redis.call('SADD', lane.slots, unpack(ids))
+  if #rates == 0 then return end
+  redis.call('SADD', lane.tokens, unpack(ids))
+  for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function fair_share(door, gate, used)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+end
+local function mark_crowded(gate, name, left)
+  if left > 0 then
+    redis.call('SADD', gate.crowded, name)
+  else
+    redis.call('SREM', gate.crowded, name)
+  end
+end
+local function move_lane(door, gate, prefix, lane, change)
+  local name = string.sub(lane.slots, #prefix + 7)
+  local max, rates = rules_of(gate.limits, name)
+  local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+  put_first(gate, lane.list, heads)
+  local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+  if is_closed then free = 0 end
+  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local admitted, looked_at = next_of(gate.gated, lane.list, free)
+  local from_list, parked = #admitted, {}
+  for _, id in ipairs(arrivals) do
+    if size == looked_at and #admitted < free then
+      admitted[#admitted + 1] = id
+    else
+      parked[#parked + 1] = id
+    end
+  end
+  take_slots(gate, lane, name, rates, admitted)
+  enter(door, admitted)
+  enter(lane.list, parked)
+  for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+  if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+  if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+  local left = size - looked_at + #parked
+  if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+    look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+  local is_empty = used + #admitted == 0 and left == 0
+  if is_empty then
+    redis.call('ZREM', gate.lanes, name)
+    if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+  elseif #admitted + #parked + #heads > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
+  end
+  return is_empty
+end
+local function publish_if_watched(watched, prefix, id, change)
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
+local function is_unfinished(task, jobs, first)
+  if redis.call('HEXISTS', jobs, task) == 0 then return false end
+  for i = first, first + 1 do
+    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
+  end
+  for i = first + 2, first + 5 do
+    if redis.call('ZSCORE', KEYS[i], task) then return false end
+  end
+  return true
+end
+local function id_of(value)
+  local till, id = string.match(value or '', '^(%d+) (.*)$')
+  return id, tonumber(till or 0)
+end
+local function start_rerun(keys, prefix, key, packed)
+  local task = cmsgpack.unpack(packed)
+  if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+  if #task.record >= LARGE then mark_large(keys.large) end
+  redis.call('HSET', keys.unique, key, '0 ' .. task.id)
+  redis.call('HSET', keys.keyed, task.id, key)
+  if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
+  if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
+  local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
+  redis.call('ZADD', keys.delayed, due, task.id)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+end
+local function end_keyed(keys, prefix, id, key, counts)
+  local standing, till = id_of(redis.call('HGET', keys.unique, key))
+  if standing == id and counts and till > now then return end
+  local packed = redis.call('HGET', keys.rerun, id)
+  if standing == id and packed then
+    start_rerun(keys, prefix, key, packed)
+  elseif standing == id then
+    redis.call('HDEL', keys.unique, key)
+  end
+  if packed then redis.call('HDEL', keys.rerun, id) end
+  redis.call('HDEL', keys.keyed, id)
+end
+use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[30])
+local prefix = ARGV[1]
+local gate = gate_at(17)
+local door_now = door(KEYS[2], KEYS[15], KEYS[16])
+local earlier = nil
+local function facts_of(record)
+  local from = string.match(record, '^.*"options":({"timestamp":.*)$')
+  local is_json, value = pcall(cjson.decode, from and '{"options":' .. from or record)
+  if not is_json then is_json, value = pcall(cjson.decode, record) end
+  if not is_json or type(value) ~= 'table' or type(value.options) ~= 'table' then return {} end
+  return value.options, value.status
+end
+local function is_running(id)
+  if redis.call('HEXISTS', KEYS[4], id) == 1 then return true end
+  return redis.call('LLEN', KEYS[23]) > 0 and redis.call('LPOS', KEYS[23], id) ~= false
+end
+local function standing_of(key)
+  local value = redis.call('HGET', KEYS[24], key)
+  local id, till = id_of(value)
+  local record = id and redis.call('HGET', KEYS[1], id)
+  if not record then return nil end
+  local options, status = facts_of(record)
+  if options.unique ~= key then return nil end
+  local task = { id = id, till = till, options = options, status = status }
+  task.is_running = is_running(id)
+  task.has_ended = not is_unfinished(id, KEYS[1], 8)
+  task.due = redis.call('ZSCORE', KEYS[3], id)
+  return task
+end
+local function is_covered(task, rule)
+  local open = not task.has_ended and not task.is_running
+  local expires = tonumber(task.options.expires)
+  if open and expires and expires <= now then return false end
+  if rule.conflict == 'debounce' then return open and task.due ~= false and task.status ~= 'retrying' end
+  if open and (task.status == 'retrying' or rule.scope == 'waiting') then return true end
+  if rule.scope == 'waiting' then return false end
+  if rule.scope == 'unfinished' then return not task.has_ended end
+  return task.till > now and task.status ~= 'cancelled' and task.status ~= 'expired'
+end
+local function same_life(record, options)
+  local head, tail = string.match(record, '^(.*"options":{"timestamp":)%d+(.*)$')
+  local nonce = type(options.nonce) == 'string' and string.match(options.nonce, '^[%x-]+$')
+  local stamp = string.format('%.0f', tonumber(options.timestamp) or now)
+  return head .. stamp .. (nonce and ',"nonce":"' .. nonce .. '"' or '')
+    .. string.gsub(tail, ',"nonce":"[%x-]+"', '', 1)
+end
+local function announce(due)
+  if not earlier or tonumber(due) < tonumber(earlier) then earlier = due end
+end
+local function delay(id, due, lane)
+  redis.call('ZADD', KEYS[3], due, id)
+  if lane == '' then
+    redis.call('HDEL', KEYS[18], id)
+  else
+    redis.call('HSET', KEYS[18], id, lane)
+  end
+  announce(due)
+end
+local function set_level(id, level)
+  if level == '' then
+    redis.call('HDEL', KEYS[30], id)
+  else
+    redis.call('HSET', KEYS[30], id, level)
+  end
+end
+local function due_again(task, new, rule)
+  if rule.conflict ~= 'debounce' then return new.due == '' and string.format('%.0f', now) or new.due end
+  local due = now + tonumber(rule.scope)
+  if rule.longest ~= '' then due = math.min(due, task.till + tonumber(rule.longest)) end
+  return string.format('%.0f', due)
+end
+local function replace(task, new, rule)
+  local lane = task.options.lane or ''
+  local is_placed = not task.due or lane ~= '' and redis.call('HEXISTS', KEYS[18], task.id) == 0
+  if is_placed and lane ~= new.lane then return '!' .. task.id end
+  redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
+  if #new.record >= LARGE then mark_large(KEYS[14]) end
+  set_level(task.id, new.level)
+  if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
+  redis.call('HDEL', KEYS[26], task.id)
+  publish_if_watched(KEYS[27], prefix, task.id, task.due and 'delayed' or 'waiting')
+  return '=' .. task.id
+end
+local function on_conflict(task, new, rule)
+  if task.has_ended or rule.conflict == 'keep' or task.is_running and rule.conflict ~= 'rerun' then
+    return '=' .. task.id
+  end
+  if not task.is_running then return replace(task, new, rule) end
+  redis.call('HSET', KEYS[26], task.id, cmsgpack.pack(new))
+  redis.call('HSET', KEYS[25], task.id, rule.key)
+  return '=' .. task.id
+end
+local function store(new, rule, number)
+  redis.call('HSETNX', KEYS[1], new.id, new.record)
+  if #new.record >= LARGE then mark_large(KEYS[14]) end
+  if ARGV[2] == '1' then
+    leave(3, { new.id })
+    for _, key in ipairs({ KEYS[18], KEYS[25], KEYS[26] }) do redis.call('HDEL', key, new.id) end
+  end
+  if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
+  local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
+  redis.call('HSET', KEYS[24], rule.key, string.format('%.0f ', till) .. new.id)
+  redis.call('HSET', KEYS[25], new.id, rule.key)
+  if rule.conflict == 'debounce' then
+    delay(new.id, string.format('%.0f', now + tonumber(rule.scope)), new.lane)
+  elseif new.due ~= '' then
+    delay(new.id, new.due, new.lane)
+  elseif number == 0 then
+    enter(door_now, { new.id })
+  else
+    local gone = ARGV[2] == '1' and { new.id } or nil
+    move_lane(door_now, gate, prefix, lane_at(27 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
+  end
+  return 1
+end
+local replies = {}
+for i = 3, #ARGV, 9 do
+  local number = tonumber(ARGV[i + 3])
+  local lane = number > 0 and string.sub(KEYS[27 + 4 * number], #prefix + 7) or ''
+  local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
+  local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
+  if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
+    replies[#replies + 1] = 0
+  else
+    local task = standing_of(rule.key)
+    replies[#replies + 1] = task and is_covered(task, rule) and on_conflict(task, new, rule) or store(new, rule, number)
+  end
+end
+if earlier then redis.pcall('PUBLISH', prefix .. 'earlierDelayed', earlier) end
+return replies`,
+  'admit': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -527,10 +1068,11 @@ local function move_lane(door, gate, prefix, lane, change)
   end
   return is_empty
 end
+use_levels(KEYS[2], KEYS[3], KEYS[12], KEYS[13], KEYS[14])
 local gate, lanes, moved = gate_at(6), {}, {}
 for i = 2, #ARGV, 2 do
   local id, number = ARGV[i], tonumber(ARGV[i + 1])
-  lanes[number] = lanes[number] or { lane = lane_at(8 + 4 * number), arrivals = {}, heads = {} }
+  lanes[number] = lanes[number] or { lane = lane_at(11 + 4 * number), arrivals = {}, heads = {} }
   local change = lanes[number]
   local due = id ~= '' and redis.call('ZSCORE', KEYS[5], id)
   if due and tonumber(due) <= now then
@@ -596,15 +1138,52 @@ local function drop_leftover(leftovers, id)
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -626,10 +1205,11 @@ redis.call('HSET', KEYS[1], id, ARGV[3])
 leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[28], id)
 else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if #KEYS > 25 then
+if #KEYS > 28 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -821,7 +1401,7 @@ if #KEYS > 25 then
     return is_empty
   end
   local function leave_lane(first, prefix, id, has_run)
-    local gate, lane = gate_at(first + 1), lane_at(first + 7)
+    local gate, lane = gate_at(first + 1), lane_at(first + 10)
     redis.call('HDEL', gate.laned, id)
     local was_gated = redis.call('ZREM', gate.gated, id) == 1
     if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
@@ -829,9 +1409,10 @@ if #KEYS > 25 then
     move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, lane, change)
     return was_gated
   end
+  use_levels(KEYS[2], KEYS[17], KEYS[26], KEYS[27], KEYS[28])
   if leave_lane(19, ARGV[5], id, delayed) then delayed = true end
 end
-if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18]) end
+if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
   'change-schedule': String.raw`local time = redis.call('TIME')
@@ -923,15 +1504,52 @@ local function renew_lease(leases, tick, worker)
   if before ~= now then redis.call('ZADD', leases, now, worker) end
   return before > now - 5 and before <= now
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
@@ -986,7 +1604,8 @@ end
 local token = ARGV[2]
 local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
-local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19])
+local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19], KEYS[20],
+  KEYS[21])
 local nothing_rare = rare == 0
 local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
 local function claimed_before()
@@ -1115,17 +1734,17 @@ local function is_name_paused(record)
   end
   return name and paused_names[name]
 end
-local function take()
-  local free = tonumber(ARGV[1])
-  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+local total, all_claimed, is_alone = 0, {}, false
+local function take(list, free)
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', list, -free, -1) or {})
   local count = #ids
-  if count == 0 then return false end
+  if count == 0 or stalls and total > 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
   local claimed, seen, dropped, oldest_first, parked = {}, {}, {}, {}, {}
-  local claimed_count = 0
+  local claimed_count, before = 0, 2 * total
   for i = count, first, -1 do
     local id, record = ids[i], records[i]
     if not record or claims[i] or due[i] or seen[id] or (marks[i] and is_left_over(id, record)) then
@@ -1139,24 +1758,54 @@ local function take()
       seen[id] = true
       local at = 2 * claimed_count
       claimed[at + 1], claimed[at + 2] = id, claim
-      reply[at + 4], reply[at + 5] = id, record
+      reply[before + at + 4], reply[before + at + 5] = id, record
       claimed_count = claimed_count + 1
       oldest_first[claimed_count] = id
+      all_claimed[total + claimed_count] = id
     end
   end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
     local kind = ARGV[4] == 'next' and WAIT or NOW
-    local last = cmsgpack.pack({ token = token, ids = oldest_first })
+    local last = cmsgpack.pack({ token = token, ids = all_claimed })
     if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
   if paused_names then enter(KEYS[18], parked) end
-  redis.call('LTRIM', KEYS[1], 0, first - count - 2)
+  redis.call('LTRIM', list, 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
   if claimed_count > 0 and stalls then reply[6] = stalls end
-  return claimed_count == 0
+  is_alone = claimed_count > 0 and stalls ~= nil
+  total = total + claimed_count
+  return true
+end
+local function count_high(free)
+  local ids = free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {}
+  local levels, count = #ids > 0 and redis.call('HMGET', KEYS[22], unpack(ids)) or {}, 0
+  while count < #ids and levels[#ids - count] == 'h' do count = count + 1 end
+  return count
+end
+local function take_by_level(free)
+  local found = false
+  local function take_from(list, most)
+    local room = math.min(most, free - total)
+    local is_over = is_alone or found and total == 0
+    if room > 0 and not is_over and take(list, room) then found = true end
+  end
+  if redis.call('HINCRBY', KEYS[22], '', 1) % 16 == 0 then
+    take_from(KEYS[21], 1)
+    take_from(KEYS[1], 1)
+  end
+  take_from(KEYS[1], count_high(free))
+  for _, list in ipairs({ KEYS[20], KEYS[1], KEYS[21] }) do take_from(list, free) end
+  return found
+end
+local has_levels = not nothing_rare and redis.call('EXISTS', KEYS[20], KEYS[21]) > 0
+local function take_all()
+  local free = tonumber(ARGV[1])
+  if has_levels then return take_by_level(free) end
+  return take(KEYS[1], free)
 end
 local mode = ARGV[4]
 if not nothing_rare then take_back(mode == 'now' and tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1]) or 1) end
@@ -1172,17 +1821,18 @@ if is_paused then
   move_oldest(KEYS[1], KEYS[18], 1000)
 else
   if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end
-  while tries > 0 and take() do tries = tries - 1 end
+  while tries > 0 and total == 0 and take_all() do tries = tries - 1 end
+  if has_levels then wake(KEYS[1], KEYS[20], KEYS[21]) end
 end
 reply[3] = redis.call('EXISTS', KEYS[1])
 if reply[3] == 0 and not nothing_rare then
   if not is_paused then reply[3] = redis.call('EXISTS', KEYS[19]) end
-  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19]) == 0 then redis.call('UNLINK', KEYS[11]) end
+  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19], KEYS[20], KEYS[21]) == 0 then redis.call('UNLINK', KEYS[11]) end
 end
 return reply`,
   'counts': String.raw`local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
 local waiting = redis.call('ZCARD', KEYS[14])
-for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
+for _, i in ipairs({ 1, 10, 11, 12, 15, 16 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 local by_state = {
   math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),
@@ -1656,7 +2306,7 @@ return lanes`,
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
 local waiting = redis.call('ZCARD', KEYS[14])
-for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
+for _, i in ipairs({ 1, 10, 11, 12, 15, 16 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 local by_state = {
   math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),
@@ -1670,7 +2320,7 @@ local by_state = {
 local oldest = ''
 local ids = redis.call('LRANGE', KEYS[1], -10, -1)
 for i = #ids, 1, -1 do
-  local record = redis.call('HGET', KEYS[16], ids[i])
+  local record = redis.call('HGET', KEYS[18], ids[i])
   local tail = record and string.sub(record, -4096) or ''
   if string.find(tail, '"status":"created"', 1, true) then
     oldest = tail
@@ -1680,9 +2330,9 @@ end
 return {
   now,
   by_state,
-  redis.call('ZCOUNT', KEYS[15], '(' .. now, '+inf'),
+  redis.call('ZCOUNT', KEYS[17], '(' .. now, '+inf'),
   oldest,
-  redis.call('ZRANGE', KEYS[17], 0, ARGV[1] - 1, 'WITHSCORES')
+  redis.call('ZRANGE', KEYS[19], 0, ARGV[1] - 1, 'WITHSCORES')
 }`,
   'member-states': String.raw`local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
@@ -1793,15 +2443,52 @@ page[1] = tonumber(found_at or 0)
 return page`,
   'pause': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
@@ -1936,15 +2623,52 @@ if redis.call('EXISTS', KEYS[11], KEYS[13]) > 0 then
   cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs)
 end
 return { removed + #flows, cursors }`,
-  'purge': String.raw`local function enter(waiting, ids)
+  'purge': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function leave(first, ids)
   if #ids == 0 then return end
@@ -2045,7 +2769,7 @@ local function look_at(list, size)
   if looked > 0 then redis.call('LTRIM', list, 0, -looked - 1) end
   return looked
 end
-local lists = { KEYS[16], KEYS[2], KEYS[15] }
+local lists = { KEYS[16], KEYS[22], KEYS[2], KEYS[23], KEYS[15] }
 local rest, free = 0, limit
 for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
 local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
@@ -2071,7 +2795,9 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
-if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
+for key = 17, 24, 7 do
+  if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
+end
 forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left, before, more, unpack(members) }`,
@@ -2151,19 +2877,57 @@ forget(14, gone)
 return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
+use_levels(KEYS[3], KEYS[7], KEYS[11], KEYS[12], KEYS[13])
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
 local function take_seat()
@@ -2351,19 +3115,57 @@ end
 local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
+use_levels(KEYS[1], KEYS[6], KEYS[8], KEYS[9], KEYS[10])
 local replies, list = {}, door(KEYS[1], KEYS[6], KEYS[7])
 for i = #ARGV - 1, 2, -2 do
   local id, token = ARGV[i], ARGV[i + 1]
@@ -2405,15 +3207,52 @@ local function drop_leftover(leftovers, id)
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -2428,7 +3267,8 @@ for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) =
 for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
-if #KEYS > 23 then
+redis.call('HDEL', KEYS[26], id)
+if #KEYS > 26 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2620,7 +3460,7 @@ if #KEYS > 23 then
     return is_empty
   end
   local function leave_lane(first, prefix, id, has_run)
-    local gate, lane = gate_at(first + 1), lane_at(first + 7)
+    local gate, lane = gate_at(first + 1), lane_at(first + 10)
     redis.call('HDEL', gate.laned, id)
     local was_gated = redis.call('ZREM', gate.gated, id) == 1
     if was_gated and redis.call('LLEN', lane.list) <= 1000 then redis.call('LREM', lane.list, 0, id) end
@@ -2628,9 +3468,10 @@ if #KEYS > 23 then
     move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, lane, change)
     return was_gated
   end
+  use_levels(KEYS[2], KEYS[15], KEYS[24], KEYS[25], KEYS[26])
   if leave_lane(17, ARGV[3], id, elsewhere) then elsewhere = true end
 end
-if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16]) end
+if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25]) end
 return 'removed'`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0
@@ -2654,15 +3495,52 @@ redis.call('ZADD', KEYS[1], 'XX', due, id)
 redis.pcall('PUBLISH', ARGV[3] .. 'earlierDelayed', due)
 publish_if_watched(KEYS[2], ARGV[3], id, 'delayed')
 return 1`,
-  'resume': String.raw`local function enter(waiting, ids)
+  'resume': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
@@ -2693,6 +3571,7 @@ if ends and redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('RENAME', KEYS[3], KEYS[2])
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
+if ends then wake(KEYS[2], KEYS[6], KEYS[7]) end
 publish_to_watched(KEYS[5], ARGV[2], 'resumed')
 return 1`,
   'retry': String.raw`local time = redis.call('TIME')
@@ -2700,15 +3579,52 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function publish_if_watched(watched, prefix, id, change)
   if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -2725,7 +3641,8 @@ if redis.call('HGET', KEYS[1], id) ~= ARGV[2] then return 'changed' end
 if redis.call('SISMEMBER', KEYS[10], id) == 0 then return 'refused' end
 redis.call('HSET', KEYS[1], id, ARGV[3])
 local list = door(KEYS[2], KEYS[15], KEYS[16])
-if #KEYS > 22 then
+use_levels(KEYS[2], KEYS[15], KEYS[23], KEYS[24], KEYS[25])
+if #KEYS > 25 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -2916,7 +3833,7 @@ if #KEYS > 22 then
     end
     return is_empty
   end
-  move_lane(list, gate_at(17), ARGV[4], lane_at(23), { arrivals = { id }, gone = { id }, ran = { id } })
+  move_lane(list, gate_at(17), ARGV[4], lane_at(26), { arrivals = { id }, gone = { id }, ran = { id } })
 else
   enter(list, { id })
 end
@@ -2983,15 +3900,52 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -3014,7 +3968,7 @@ while at < last do
   end
   group.last = count
 end
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[24], KEYS[27]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -3078,7 +4032,8 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 22 then
+if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
+if #KEYS > 29 then
   local TIMES = 256
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
@@ -3272,7 +4227,7 @@ if #KEYS > 22 then
   local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
   local function change_of(number)
     if not changes[number] then
-      local lane = lane_at(19 + 4 * number)
+      local lane = lane_at(26 + 4 * number)
       local name = string.sub(lane.slots, #ARGV[1] + 7)
       local _, rates = rules_of(gate.limits, name)
       changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
@@ -3328,6 +4283,63 @@ if delayed_count > 0 then
   for i = 3, delayed_count, 2 do first_due = math.min(first_due, delayed[i]) end
   redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
 end
+if exists(KEYS[24]) then
+  local LARGE = 32768
+  local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+  local function id_of(value)
+    local till, id = string.match(value or '', '^(%d+) (.*)$')
+    return id, tonumber(till or 0)
+  end
+  local function start_rerun(keys, prefix, key, packed)
+    local task = cmsgpack.unpack(packed)
+    if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+    if #task.record >= LARGE then mark_large(keys.large) end
+    redis.call('HSET', keys.unique, key, '0 ' .. task.id)
+    redis.call('HSET', keys.keyed, task.id, key)
+    if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
+    if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
+    local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
+    redis.call('ZADD', keys.delayed, due, task.id)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+  end
+  local function end_keyed(keys, prefix, id, key, counts)
+    local standing, till = id_of(redis.call('HGET', keys.unique, key))
+    if standing == id and counts and till > now then return end
+    local packed = redis.call('HGET', keys.rerun, id)
+    if standing == id and packed then
+      start_rerun(keys, prefix, key, packed)
+    elseif standing == id then
+      redis.call('HDEL', keys.unique, key)
+    end
+    if packed then redis.call('HDEL', keys.rerun, id) end
+    redis.call('HDEL', keys.keyed, id)
+  end
+  local keys = {
+    unique = KEYS[23], keyed = KEYS[24], rerun = KEYS[25], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
+    large = KEYS[26], levels = KEYS[27]
+  }
+  local found = redis.call('HMGET', KEYS[24], unpack(ids))
+  for g = 1, group_count do
+    local group = groups[g]
+    local has_ended = terminals[group.outcome] or group.outcome == 'drop'
+    local counts = (group.outcome == 'succeeded' or group.outcome == 'failed') and group.ms > 0
+    for n = group.first, group.last do
+      if has_ended and replies[n] == 1 and found[n] then end_keyed(keys, ARGV[1], ids[n], found[n], counts) end
+    end
+  end
+end
+local function drop_levels()
+  local ended = {}
+  for g = 1, group_count do
+    local group = groups[g]
+    local has_ended = terminals[group.outcome] and (group.outcome ~= 'failed' or group.ms <= 0)
+    for n = group.first, group.last do
+      if has_ended and replies[n] == 1 then ended[#ended + 1] = ids[n] end
+    end
+  end
+  if #ended > 0 then redis.call('HDEL', KEYS[27], unpack(ended)) end
+end
+if exists(KEYS[27]) then drop_levels() end
 local function publish_outcomes()
   local function publish_watched(watched, prefix, ids, changes)
     local marks = redis.call('ZMSCORE', watched, unpack(ids))
@@ -3458,15 +4470,52 @@ for number, ids in pairs(lanes) do
   end
 end
 return count`,
-  'sweep': String.raw`local function enter(waiting, ids)
+  'sweep': String.raw`local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -3478,6 +4527,7 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
+use_levels(KEYS[8], KEYS[22], KEYS[25], KEYS[26], KEYS[27])
 local requeued, exhausted = {}, {}
 local interval = tonumber(ARGV[1])
 local TICK = math.max(1, math.floor(interval / 4))
@@ -3601,15 +4651,52 @@ local more = cursor ~= '' or kept >= 0
 return { more and string.format('%.0f %s %d', tick, cursor, kept) or '', wait(), requeued, exhausted }`,
   'sweep-lane': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -3804,7 +4891,8 @@ local function move_lane(door, gate, prefix, lane, change)
   end
   return is_empty
 end
-local gone, lane = {}, lane_at(17)
+use_levels(KEYS[8], KEYS[9], KEYS[17], KEYS[18], KEYS[19])
+local gone, lane = {}, lane_at(20)
 local function are_unfinished(page)
   local unfinished = {}
   for i = 1, #page do unfinished[i] = true end
@@ -3834,17 +4922,111 @@ local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
 local left = redis.call('LLEN', lane.list)
 return not is_empty and left > 0 and left < size and 1 or 0`,
+  'sweep-unique': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local LARGE = 32768
+local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+local function id_of(value)
+  local till, id = string.match(value or '', '^(%d+) (.*)$')
+  return id, tonumber(till or 0)
+end
+local function start_rerun(keys, prefix, key, packed)
+  local task = cmsgpack.unpack(packed)
+  if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+  if #task.record >= LARGE then mark_large(keys.large) end
+  redis.call('HSET', keys.unique, key, '0 ' .. task.id)
+  redis.call('HSET', keys.keyed, task.id, key)
+  if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
+  if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
+  local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
+  redis.call('ZADD', keys.delayed, due, task.id)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+end
+local function end_keyed(keys, prefix, id, key, counts)
+  local standing, till = id_of(redis.call('HGET', keys.unique, key))
+  if standing == id and counts and till > now then return end
+  local packed = redis.call('HGET', keys.rerun, id)
+  if standing == id and packed then
+    start_rerun(keys, prefix, key, packed)
+  elseif standing == id then
+    redis.call('HDEL', keys.unique, key)
+  end
+  if packed then redis.call('HDEL', keys.rerun, id) end
+  redis.call('HDEL', keys.keyed, id)
+end
+local function is_unfinished(task, jobs, first)
+  if redis.call('HEXISTS', jobs, task) == 0 then return false end
+  for i = first, first + 1 do
+    if redis.call('SISMEMBER', KEYS[i], task) == 1 then return false end
+  end
+  for i = first + 2, first + 5 do
+    if redis.call('ZSCORE', KEYS[i], task) then return false end
+  end
+  return true
+end
+local reply = redis.call('HSCAN', ARGV[3] == 'levels' and KEYS[14] or KEYS[9], ARGV[1], 'COUNT', 100)
+local keys = {
+  unique = KEYS[8], keyed = KEYS[9], rerun = KEYS[10], jobs = KEYS[1], delayed = KEYS[11], laned = KEYS[12],
+  large = KEYS[13], levels = KEYS[14]
+}
+for i = 1, #reply[2], 2 do
+  local id = reply[2][i]
+  if ARGV[3] == 'levels' then
+    local is_kept = is_unfinished(id, KEYS[1], 2) or redis.call('SISMEMBER', KEYS[3], id) == 1
+    if not is_kept and (id ~= '' or redis.call('HLEN', KEYS[14]) == 1) then redis.call('HDEL', KEYS[14], id) end
+  elseif not is_unfinished(id, KEYS[1], 2) then
+    end_keyed(keys, ARGV[2], id, reply[2][i + 1], redis.call('HEXISTS', KEYS[1], id) == 1)
+  end
+end
+return reply[1]`,
   'tick': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function enter(waiting, ids)
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
@@ -3884,6 +5066,7 @@ local function plan(states, ticks, id, state, next, due)
     redis.call('ZREM', ticks, id)
   end
 end
+use_levels(KEYS[5], KEYS[14], KEYS[17], KEYS[18], KEYS[19])
 local id, mode, fire = ARGV[1], ARGV[3], ARGV[5]
 local state = load_state(KEYS[1], id)
 if not state or state.moved or state.paused then return 'taken' end
@@ -3896,6 +5079,7 @@ local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
     if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
+    if ARGV[17] ~= '' then redis.call('HSET', KEYS[19], task, ARGV[17]) end
     if ARGV[16] ~= '' then
       redis.call('HSET', KEYS[16], task, ARGV[16])
       due = due == '' and string.format('%.0f', now) or due

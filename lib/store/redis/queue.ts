@@ -10,12 +10,14 @@ import {
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import { addInParts, isPlain } from '../new-jobs.ts'
 import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisLogs } from './logs.ts'
 import { RedisSchedules } from './schedules.ts'
+import { RedisUnique } from './unique.ts'
 import type { ExtraEntries } from './extras.ts'
 import { isTerminal } from '../../records/task-record.ts'
 import { RedisUpkeep } from './upkeep.ts'
@@ -44,6 +46,7 @@ export class RedisQueue implements Queue {
   readonly flows: RedisFlows
   readonly history: RedisHistory
   readonly lanes: RedisLanes
+  readonly unique: RedisUnique
   readonly walk: RedisWalk
   readonly logs: RedisLogs
   readonly #client: RedisClient
@@ -55,7 +58,8 @@ export class RedisQueue implements Queue {
     this.#client = client
     this.#keys = new QueueKeys(prefix, name)
     this.lanes = new RedisLanes(client, this.#keys)
-    this.upkeep = new RedisUpkeep(client, this.#keys, this.lanes)
+    this.unique = new RedisUnique(client, this.#keys, this.lanes)
+    this.upkeep = new RedisUpkeep({ client, keys: this.#keys, lanes: this.lanes, unique: this.unique })
     this.schedules = new RedisSchedules(client, this.#keys)
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
@@ -87,18 +91,13 @@ export class RedisQueue implements Queue {
   // For producers and readers
 
   async add (job: NewJob): Promise<boolean> {
-    if (job.lane !== undefined) return (await this.lanes.add([job]))[0]!
+    if (!isPlain(job)) return (await this.lanes.add([job]))[0]!
     // Bee-Queue's own call knows no tags.
     return job.tags ? (await this.#producer.saveAll([job]))[0]! : this.#producer.save(job)
   }
 
-  /** In one step, unless only some of the tasks have a limit. */
-  async addMany (jobs: NewJob[]): Promise<boolean[]> {
-    const gated = jobs.filter(job => job.lane !== undefined)
-    if (gated.length === 0) return await this.#producer.saveAll(jobs)
-    const free = jobs.filter(job => job.lane === undefined)
-    const [ofGated, ofFree] = await Promise.all([this.lanes.add(gated), this.#producer.saveAll(free)])
-    return jobs.map(job => (job.lane === undefined ? ofFree : ofGated).shift()!)
+  addMany (jobs: NewJob[]): Promise<boolean[]> {
+    return addInParts(jobs, plain => this.#producer.saveAll(plain), others => this.lanes.add(others))
   }
 
   readTask (id: string): Promise<RawTask | null> {

@@ -1,6 +1,7 @@
 /**
  * Schedules in Redis: those of one queue, and the key that says in which queue each of them is.
  */
+import { levelArgument } from './lanes.ts'
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
 import { entryOf, withExtras } from './extras.ts'
 import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
@@ -78,7 +79,8 @@ export class RedisSchedules implements QueueSchedules {
     const { id, generation, mode, expected, fire, missed, mark, next, taskId, text, delay, overlap } = tick
     const args = [
       id, generation, mode, expected, fire ?? '', missed, next?.planned ?? '', next?.due ?? '', taskId, text,
-      delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0, tick.lane ?? ''
+      delay ?? '', overlap, this.#keys.earlierDelayed, mark, tick.runsElsewhere ? 1 : 0, tick.lane ?? '',
+      levelArgument(tick.level)
     ]
     const entries = tick.tags ? entryOf(taskId, tick.tags) : []
     return runScript(this.#client, ...withExtras(this.#keys, 'tick', this.#keys.of('tick'), args, entries))

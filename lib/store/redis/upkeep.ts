@@ -7,19 +7,29 @@ import { runQueueScript, runScript, script } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
 import type { RedisLanes } from './lanes.ts'
+import type { RedisUnique } from './unique.ts'
 import type { DueReply, ExhaustedTask, QueueUpkeep, SweepReply } from '../upkeep-contract.ts'
+
+interface UpkeepParts {
+  client: RedisClient
+  keys: QueueKeys
+  lanes: RedisLanes
+  unique: RedisUnique
+}
 
 export class RedisUpkeep implements QueueUpkeep {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #lanes: RedisLanes
+  readonly #unique: RedisUnique
   /** Where the next look for what removed tasks have left begins. */
   #cursors = '0 0'
 
-  constructor (client: RedisClient, keys: QueueKeys, lanes: RedisLanes) {
+  constructor ({ client, keys, lanes, unique }: UpkeepParts) {
     this.#client = client
     this.#keys = keys
     this.#lanes = lanes
+    this.#unique = unique
   }
 
   async agreeStallInterval (stallInterval: number): Promise<number> {
@@ -55,6 +65,8 @@ export class RedisUpkeep implements QueueUpkeep {
   }
 
   sweepLanes (): Promise<void> { return this.#lanes.sweepDue() }
+
+  sweepUnique (): Promise<void> { return this.#unique.sweep() }
 
   async prune (limit: number): Promise<number> {
     const [removed, cursors] = await runQueueScript(this.#client, this.#keys, 'prune', [limit, this.#cursors])

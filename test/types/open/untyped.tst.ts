@@ -165,6 +165,14 @@ test('wrong options', () => {
   app.tasks.define(7, {}, () => 1)
   // @ts-expect-error No overload matches this call
   app.tasks.define('x', 'handler')
+  app.tasks.define('x', { unique: { key: data => data.id, scope: 5_000, onConflict: 'replace' } })
+  app.tasks.define('x', { debounce: { key: data => data.id, wait: 5_000, maxWait: 60_000 } })
+  // @ts-expect-error Type '"active"' is not assignable to type
+  app.tasks.define('x', { unique: { scope: 'active' } })
+  // @ts-expect-error Type '"throw"' is not assignable to type
+  app.tasks.define('x', { unique: { onConflict: 'throw' } })
+  // @ts-expect-error Property 'wait' is missing in type
+  app.tasks.define('x', { debounce: { maxWait: 5 } })
   const shared: DefineOptions = { retries: 3, schema: { data: { type: 'object' } } }
   expect(app.tasks.define('x', shared, (data: { n: number }) => data.n)).type.toBe<Task<{ n: number }, number, any>>()
 })

@@ -3,7 +3,7 @@ Stores new tasks: what Bee-Queue's addJob and addDelayedJob do, for many tasks i
 
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large  15 parked  16 paused
-      17 laned
+      17 laned  18 levels
 ARGV  1 channel earlierDelayed  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once)
 Returns for each task: 1 stored, 0 the id is taken
@@ -52,6 +52,7 @@ if ARGV[2] == '1' then
   for id in pairs(taken) do new[#new + 1] = id end
   leave(3, new)
   redis.call('HDEL', KEYS[17], unpack(new))
+  redis.call('HDEL', KEYS[18], unpack(new))
 end
 -- During a pause waiting is empty, or a claim is about to move what is in it: only if it was empty there is a doubt.
 if waiting_count > 0 and enter(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[16], '') == 1 then

@@ -2,7 +2,7 @@
 Lets delayed tasks that are due enter waiting, as far as their lanes have free slots.
 
 KEYS  1 jobs  2 waiting  3 parked  4 paused  5 delayed  6 gated  7 laned  8 lanes  9 limits
-      10 closed  11 crowded
+      10 closed  11 crowded  12 high  13 low  14 levels
 ARGV  1 prefix of keys and channels, then for each task: id, number of its lane. An empty id: only look at the lane
 Returns how many left delayed. The others have left it before
 
@@ -14,10 +14,11 @@ Guarantee: of callers that name the same task one moves it.
 -- @include door
 -- @include rate
 -- @include lane
+use_levels(KEYS[2], KEYS[3], KEYS[12], KEYS[13], KEYS[14])
 local gate, lanes, moved = gate_at(6), {}, {}
 for i = 2, #ARGV, 2 do
   local id, number = ARGV[i], tonumber(ARGV[i + 1])
-  lanes[number] = lanes[number] or { lane = lane_at(8 + 4 * number), arrivals = {}, heads = {} }
+  lanes[number] = lanes[number] or { lane = lane_at(11 + 4 * number), arrivals = {}, heads = {} }
   local change = lanes[number]
   local due = id ~= '' and redis.call('ZSCORE', KEYS[5], id)
   if due and tonumber(due) <= now then

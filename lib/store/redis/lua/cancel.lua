@@ -4,7 +4,7 @@ Cancels a task that has not finished.
 KEYS  1 jobs  2 waiting  3 active  4 leftovers  5 watched  6 delayed  7 claims  8 stalls  9 progress  10 cancelling
       11 succeeded  12 failed  13 done:succeeded  14 done:failed  15 done:cancelled  16 done:expired
       17 parked  18 returning  19 paused  20 gated  21 laned  22 lanes
-      23 limits  24 closed  25 crowded
+      23 limits  24 closed  25 crowded  26 high  27 low  28 levels
 ARGV  1 id  2 record as the caller read it  3 record of the cancelled task  4 ttl of that record (ms)  5 channel prefix
 Returns "cancelled" | "requested" (it is running, its worker was asked) | "changed" (the record is another by now:
       read it again) | "unknown"
@@ -38,15 +38,17 @@ redis.call('HSET', KEYS[1], id, ARGV[3])
 leave(6, { id })
 if tonumber(ARGV[4]) <= 0 then
   redis.call('HDEL', KEYS[1], id)
+  redis.call('HDEL', KEYS[28], id)
 else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
-if #KEYS > 25 then
+if #KEYS > 28 then
   -- @include rate
   -- @include lane
   -- @include leave-lane
+  use_levels(KEYS[2], KEYS[17], KEYS[26], KEYS[27], KEYS[28])
   if leave_lane(19, ARGV[5], id, delayed) then delayed = true end
 end
-if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18]) end
+if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'

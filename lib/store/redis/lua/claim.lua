@@ -3,6 +3,7 @@ Claims up to `free` waiting tasks for one worker.
 
 KEYS  1 waiting  2 active  3 delayed  4 jobs  5 claims  6 stalls  7 failed  8 done:failed  9 watched  10 cancelledWaits
       11 leftovers  12 leases  13 tick  14 handoff  15 lastClaims  16 large  17 paused  18 parked  19 returning
+      20 high  21 low  22 levels
 ARGV  1 free slots  2 claim token  3 worker id  4 mode  5 channel prefix
       mode: "now" | "again" after a lost reply | "next" behind a blocking wait on the same connection
             | "cancel-wait" if that connection was cut
@@ -21,7 +22,9 @@ Guarantees:
 4. A task that stalled before is claimed alone. If it kills its worker, no other task that was not started dies with it.
 5. An id that is not UTF-8 is set aside as failed, for one day: a worker could not name it, so it could not settle it.
 6. What is paused is not claimed: its ids are moved to parked.
-7. Writes come before removals. A Redis that is out of memory refuses writes, and rolls nothing back.
+7. High tasks come first, then normal ones, then low ones, each in their order. In one claim of 16 one low and one
+   normal task come first: neither waits for ever.
+8. Writes come before removals. A Redis that is out of memory refuses writes, and rolls nothing back.
 Cost: that of the tasks it returns, and at most some 2 MiB of records, or one record.
 ]]
 -- @include now
@@ -36,7 +39,8 @@ local token = ARGV[2]
 local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
 -- In most calls none of these keys exists: a single look shows it.
-local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19])
+local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19], KEYS[20],
+  KEYS[21])
 local nothing_rare = rare == 0
 
 -- A worker has at most two claims on their way: one that does not block, and one behind a wait.
@@ -177,18 +181,20 @@ local function is_name_paused(record)
   return name and paused_names[name]
 end
 
--- Returns true if ids were taken from the queue, but none of them could be claimed.
-local function take()
-  local free = tonumber(ARGV[1])
-  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {})
+-- What this call has claimed so far, and whether that is a task that stalled before.
+local total, all_claimed, is_alone = 0, {}, false
+
+-- Claims up to `free` tasks of a list. Returns whether ids were taken from it.
+local function take(list, free)
+  local ids, stalls = before_stalled(free > 0 and redis.call('LRANGE', list, -free, -1) or {})
   local count = #ids
-  if count == 0 then return false end
+  if count == 0 or stalls and total > 0 then return false end
   local claims = redis.call('HMGET', KEYS[5], unpack(ids))
   local records, first = read_last_records(KEYS[4], KEYS[16], ids)
   local due, marks = doubts(ids)
   local all_utf8 = is_utf8(table.concat(ids, ' '))
   local claimed, seen, dropped, oldest_first, parked = {}, {}, {}, {}, {}
-  local claimed_count = 0
+  local claimed_count, before = 0, 2 * total
   for i = count, first, -1 do -- the oldest is at the right end
     local id, record = ids[i], records[i]
     if not record or claims[i] or due[i] or seen[id] or (marks[i] and is_left_over(id, record)) then
@@ -202,24 +208,60 @@ local function take()
       seen[id] = true
       local at = 2 * claimed_count
       claimed[at + 1], claimed[at + 2] = id, claim
-      reply[at + 4], reply[at + 5] = id, record
+      reply[before + at + 4], reply[before + at + 5] = id, record
       claimed_count = claimed_count + 1
       oldest_first[claimed_count] = id
+      all_claimed[total + claimed_count] = id
     end
   end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
     local kind = ARGV[4] == 'next' and WAIT or NOW
-    local last = cmsgpack.pack({ token = token, ids = oldest_first })
+    local last = cmsgpack.pack({ token = token, ids = all_claimed })
     if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
   if paused_names then enter(KEYS[18], parked) end
-  redis.call('LTRIM', KEYS[1], 0, first - count - 2)
+  redis.call('LTRIM', list, 0, first - count - 2)
   for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
   if claimed_count > 0 then publish_active(oldest_first) end
   if claimed_count > 0 and stalls then reply[6] = stalls end
-  return claimed_count == 0
+  is_alone = claimed_count > 0 and stalls ~= nil
+  total = total + claimed_count
+  return true
+end
+
+-- How many of the next ids of waiting are of high tasks: those that came when it was empty. They are the oldest.
+local function count_high(free)
+  local ids = free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {}
+  local levels, count = #ids > 0 and redis.call('HMGET', KEYS[22], unpack(ids)) or {}, 0
+  while count < #ids and levels[#ids - count] == 'h' do count = count + 1 end
+  return count
+end
+
+-- Returns whether ids were taken from the queue.
+local function take_by_level(free)
+  local found = false
+  local function take_from(list, most)
+    local room = math.min(most, free - total)
+    local is_over = is_alone or found and total == 0 -- the caller tries again
+    if room > 0 and not is_over and take(list, room) then found = true end
+  end
+  if redis.call('HINCRBY', KEYS[22], '', 1) % 16 == 0 then
+    take_from(KEYS[21], 1)
+    take_from(KEYS[1], 1)
+  end
+  take_from(KEYS[1], count_high(free))
+  for _, list in ipairs({ KEYS[20], KEYS[1], KEYS[21] }) do take_from(list, free) end
+  return found
+end
+
+local has_levels = not nothing_rare and redis.call('EXISTS', KEYS[20], KEYS[21]) > 0
+
+local function take_all()
+  local free = tonumber(ARGV[1])
+  if has_levels then return take_by_level(free) end
+  return take(KEYS[1], free)
 end
 
 local mode = ARGV[4]
@@ -237,11 +279,12 @@ if is_paused then
   move_oldest(KEYS[1], KEYS[18], 1000)
 else
   if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end
-  while tries > 0 and take() do tries = tries - 1 end
+  while tries > 0 and total == 0 and take_all() do tries = tries - 1 end
+  if has_levels then wake(KEYS[1], KEYS[20], KEYS[21]) end
 end
 reply[3] = redis.call('EXISTS', KEYS[1])
 if reply[3] == 0 and not nothing_rare then
   if not is_paused then reply[3] = redis.call('EXISTS', KEYS[19]) end
-  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19]) == 0 then redis.call('UNLINK', KEYS[11]) end
+  if redis.call('EXISTS', KEYS[14], KEYS[18], KEYS[19], KEYS[20], KEYS[21]) == 0 then redis.call('UNLINK', KEYS[11]) end
 end
 return reply

@@ -3,7 +3,7 @@ Removes tasks that were not started: waiting and delayed ones, oldest first. A t
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
-      17 laned  18 tags  19 tagged  20 logs  21 logged
+      17 laned  18 tags  19 tagged  20 logs  21 logged  22 high  23 low  24 levels
 ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
       3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
 Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
@@ -56,8 +56,8 @@ local function look_at(list, size)
   return looked
 end
 
--- Waiting tasks are in three lists, one behind the other: those of a pause that has ended go first.
-local lists = { KEYS[16], KEYS[2], KEYS[15] }
+-- Waiting tasks are in five lists, one behind the other: those of a pause that has ended go first.
+local lists = { KEYS[16], KEYS[22], KEYS[2], KEYS[23], KEYS[15] }
 local rest, free = 0, limit
 for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
 local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
@@ -84,7 +84,9 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
-if #gone > 0 then redis.call('HDEL', KEYS[17], unpack(gone)) end
+for key = 17, 24, 7 do
+  if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
+end
 forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 return { removed, left, before, more, unpack(members) }

@@ -2,7 +2,7 @@
 Moves delayed tasks that are due to waiting, and gives a seat of the timekeepers to a worker, if one is free.
 
 KEYS  1 timekeepers  2 delayed  3 waiting  4 ticks  5 heldTicks  6 flows  7 parked  8 paused  9 laned
-      10 closed
+      10 closed  11 high  12 low  13 levels
 ARGV  1 worker id
 Returns { 1 if the worker is a timekeeper, else 0, now (ms),
           due time of the next delayed task or of the next lane that may go on, or -1,
@@ -17,6 +17,7 @@ Cost: at most 500 tasks a call. If more are due, the next due time has passed.
 -- @include now
 -- @include enter
 -- @include door
+use_levels(KEYS[3], KEYS[7], KEYS[11], KEYS[12], KEYS[13])
 local SEATS, LIFE = 3, 15000
 local worker = ARGV[1]
 

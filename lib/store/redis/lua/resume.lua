@@ -1,7 +1,7 @@
 --[[
 Ends the pause of a queue, or of the tasks of one name in it.
 
-KEYS  1 paused  2 waiting  3 parked  4 returning  5 watched
+KEYS  1 paused  2 waiting  3 parked  4 returning  5 watched  6 high  7 low
 ARGV  1 "" for the queue, or "n:" and a name  2 channel prefix
 Returns 1, 0 if it was not paused, 2 if the caller has to call again
 
@@ -28,5 +28,6 @@ if ends and redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('RENAME', KEYS[3], KEYS[2])
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
+if ends then wake(KEYS[2], KEYS[6], KEYS[7]) end
 publish_to_watched(KEYS[5], ARGV[2], 'resumed')
 return 1

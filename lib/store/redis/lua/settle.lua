@@ -4,7 +4,7 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
       15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 closed
-      22 crowded
+      22 crowded  23 unique  24 keyed  25 rerun  26 large  27 levels  28 high  29 low
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
       negative: they keep their slot while they wait), then for each: id, record [, event]
@@ -21,7 +21,8 @@ Guarantees:
 1. Only the token that holds the claim settles, and once.
 2. A Redis that is out of memory refuses the first write of a script, and none after it. So the first write is one that
    changes nothing.
-3. The slot of a task that has ended, or waits for its next attempt, goes to the next task of its lane.
+3. The slot of a task that has ended, or waits for its next attempt, goes to the next task of its lane. The key of a
+   task that has ended is free, or its rerun starts.
 Cost: a few commands for a batch, not for each task, and little Lua for each task: workers wait for this script.
 ]]
 -- @include now
@@ -51,7 +52,7 @@ while at < last do
 end
 
 -- In most calls none of these keys exists: a single look shows it.
-local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16]) == 0
+local nothing_rare = redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7], KEYS[14], KEYS[16], KEYS[24], KEYS[27]) == 0
 local function exists(key) return not nothing_rare and redis.call('EXISTS', key) == 1 end
 local has_cancels = exists(KEYS[7])
 local claims = redis.call('HMGET', KEYS[4], unpack(ids))
@@ -119,7 +120,8 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if #KEYS > 22 then
+if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
+if #KEYS > 29 then
   -- @include rate
   -- @include lane
   -- @include settle-lanes
@@ -144,6 +146,27 @@ if delayed_count > 0 then
   for i = 3, delayed_count, 2 do first_due = math.min(first_due, delayed[i]) end
   redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', string.format('%.0f', first_due))
 end
+
+if exists(KEYS[24]) then
+  -- @include large
+  -- @include unique
+  -- @include settle-unique
+end
+
+-- A failed task keeps its level: it may be retried by hand.
+local function drop_levels()
+  local ended = {}
+  for g = 1, group_count do
+    local group = groups[g]
+    local has_ended = terminals[group.outcome] and (group.outcome ~= 'failed' or group.ms <= 0)
+    for n = group.first, group.last do
+      if has_ended and replies[n] == 1 then ended[#ended + 1] = ids[n] end
+    end
+  end
+  if #ended > 0 then redis.call('HDEL', KEYS[27], unpack(ended)) end
+end
+
+if exists(KEYS[27]) then drop_levels() end
 
 local function publish_outcomes()
   -- @include publish-many

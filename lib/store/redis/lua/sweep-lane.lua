@@ -3,7 +3,7 @@ Frees the slots of tasks that have ended in a way that did not free them, and fi
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 waiting
       9 parked  10 paused  11 gated  12 laned  13 lanes  14 limits  15 closed
-      16 crowded
+      16 crowded  17 high  18 low  19 levels
 ARGV  1 prefix of keys and channels
 Returns 1 if there is more to do: call again, else 0
 
@@ -16,7 +16,8 @@ Cost: that of some commands for each 1,000 slots, and one look at each record.
 -- @include door
 -- @include rate
 -- @include lane
-local gone, lane = {}, lane_at(17)
+use_levels(KEYS[8], KEYS[9], KEYS[17], KEYS[18], KEYS[19])
+local gone, lane = {}, lane_at(20)
 
 -- Those of the page that are in none of the keys of ended tasks, and wait for no slot.
 local function are_unfinished(page)

@@ -5,7 +5,7 @@ of the stall interval owns the tick: that caller goes on until the position is "
 KEYS  1 tickBlock  2 tick  3 leases  4 floors  5 stalling  6 stallBlock  7 active  8 waiting  9 jobs
       10 delayed  11 claims  12 stalls  13 progress  14 cancelling  15 succeeded  16 failed
       17 done:succeeded  18 done:failed  19 done:cancelled  20 done:expired  21 lastClaims  22 parked  23 paused
-      24 laned
+      24 laned  25 high  26 low  27 levels
 ARGV  1 stall interval (ms)  2 maxStalls  3 position, "" to begin
 Returns { position, "" at the end  how long to wait then (ms)
           { id that waits again, ... }, { id, stalls, claim token, ... of exhausted tasks } }
@@ -24,6 +24,7 @@ Cost: a slice looks at 300 claims, or 500 ids of active. Claims are looked at on
 -- @include enter
 -- @include door
 -- @include leave
+use_levels(KEYS[8], KEYS[22], KEYS[25], KEYS[26], KEYS[27])
 local requeued, exhausted = {}, {}
 local interval = tonumber(ARGV[1])
 local TICK = math.max(1, math.floor(interval / 4))

@@ -3,12 +3,14 @@ Carries out one tick of a schedule: moves its mark, and enqueues its task.
 
 KEYS  1 scheduleStates  2 ticks  3 heldTicks  4 jobs  5 waiting  6 delayed  7 succeeded  8 failed
       9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired  13 large  14 parked  15 paused  16 laned
+      17 high  18 low  19 levels
 ARGV  1 id  2 generation  3 "tick", or "held" for a tick that waited for the task before it
       4 planned time that the caller expects to be the next, or the held one  5 planned time to fire, "" for none
       6 how many ticks before that one were missed  7 next planned time, "" for none  8 when that is due
       9 id of the task  10 record  11 due time of a delayed task, "" without  12 "skip" | "queue" | "allow"
       13 channel earlierDelayed  14 planned time of the last tick that is counted
       15 "1" if the last task is in another queue, and has not ended  16 lane of the task, "" without
+      17 level of the task (h | l, "" for normal)
 Returns "fired" | "skipped" | "held" | "missed" | "taken" (another caller was first, or the schedule was changed)
         | "early" (by the clock of Redis) | "orphan" (no process declares it any more)
 
@@ -24,6 +26,7 @@ Guarantees:
 -- @include is-unfinished
 -- @include large
 -- @include schedule-state
+use_levels(KEYS[5], KEYS[14], KEYS[17], KEYS[18], KEYS[19])
 local id, mode, fire = ARGV[1], ARGV[3], ARGV[5]
 local state = load_state(KEYS[1], id)
 if not state or state.moved or state.paused then return 'taken' end
@@ -38,6 +41,7 @@ local function enqueue()
   local task, due = ARGV[9], ARGV[11]
   if redis.call('HSETNX', KEYS[4], task, ARGV[10]) == 1 then
     if #ARGV[10] >= LARGE then mark_large(KEYS[13]) end
+    if ARGV[17] ~= '' then redis.call('HSET', KEYS[19], task, ARGV[17]) end
     -- Lanes are moved by queue-due: it is delayed until now.
     if ARGV[16] ~= '' then
       redis.call('HSET', KEYS[16], task, ARGV[16])

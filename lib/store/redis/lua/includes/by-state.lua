@@ -7,7 +7,7 @@ What is paused: "" for the queue, "n:" and a name.
 ]]
 local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
 local waiting = redis.call('ZCARD', KEYS[14])
-for _, i in ipairs({ 1, 10, 11, 12 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
+for _, i in ipairs({ 1, 10, 11, 12, 15, 16 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
 local by_state = {
   math.max(0, waiting - left),
   redis.call('ZCARD', KEYS[3]),

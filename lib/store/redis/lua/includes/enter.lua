@@ -1,17 +1,63 @@
 --[[
-The only way into the list of waiting tasks. Workers take from the right end.
+The only way into the lists of waiting tasks. Workers take from the right end.
 
-Defines enter(waiting, ids): behind the others, the first id first. Returns the new length of the list.
-enter_first(waiting, id): the next to be taken
+Defines enter(list, ids): behind the others, the first id first. Returns the new length of the list.
+enter_first(list, id): the next to be taken
+use_levels(waiting, parked, high, low, levels): from now on, ids of high and low tasks that enter waiting or parked go
+to the lists high and low instead. A pause leaves those where they are: no claim takes from them meanwhile.
+wake(waiting, high, low): workers wait for waiting only. So it is empty only if high and low are: otherwise the next of
+these goes there
 ]]
-local function enter(waiting, ids)
+local leveled
+
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+
+local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', waiting, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
 end
 
-local function enter_first(waiting, id)
-  redis.call('RPUSH', waiting, id)
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
 end

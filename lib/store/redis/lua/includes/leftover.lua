@@ -2,7 +2,7 @@
 Ids in waiting that are not to run. In long lists the search for an id costs too much: there it stays, and is counted
 in leftovers (id -> how often, "" -> the sum). Who takes it from the list drops it.
 
-Defines unqueue(leftovers, id, waiting, parked, returning): the id is in one of the three.
+Defines unqueue(leftovers, id, ...): the id is in one of the lists that follow.
 drop_leftover(leftovers, id): it was taken out
 ]]
 local function unqueue(leftovers, id, ...)

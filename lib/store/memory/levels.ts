@@ -1,0 +1,60 @@
+/**
+ * The high and the low tasks of one queue in this process: see enter.lua and claim.lua.
+ */
+import type { Level } from '../level.ts'
+
+export class Levels {
+  /** Oldest first. */
+  readonly high = new Set<string>()
+  readonly low = new Set<string>()
+  readonly #levels = new Map<string, Level>()
+  #claims = 0
+
+  get size (): number { return this.high.size + this.low.size }
+
+  set (id: string, level: Level | undefined): void {
+    if (level === undefined) this.#levels.delete(id)
+    else this.#levels.set(id, level)
+  }
+
+  /** Undefined for a normal task. */
+  listOf (id: string): Set<string> | undefined {
+    const level = this.#levels.get(id)
+    return level && this[level]
+  }
+
+  unqueue (id: string): void {
+    this.high.delete(id)
+    this.low.delete(id)
+  }
+
+  /** The next one, as an array. Empty if there is none. */
+  takeFirst (): string[] { return take(this.high.size > 0 ? this.high : this.low, 1) }
+
+  /** Takes up to `count` ids out, by level. In one call of 16 a low and a normal task come first. */
+  take (waiting: Set<string>, count: number): string[] {
+    if (this.size === 0) return take(waiting, count)
+    const ids: string[] = []
+    const takeFrom = (list: Set<string>, most: number): void => {
+      ids.push(...take(list, Math.min(most, count - ids.length)))
+    }
+    if (++this.#claims % 16 === 0) for (const list of [this.low, waiting]) takeFrom(list, 1)
+    while (ids.length < count && this.#isFirstHigh(waiting)) takeFrom(waiting, 1)
+    for (const list of [this.high, waiting, this.low]) takeFrom(list, count)
+    return ids
+  }
+
+  /** Those came when no other task waited. */
+  #isFirstHigh ([first]: Set<string>): boolean { return first !== undefined && this.#levels.get(first) === 'high' }
+}
+
+/** Takes up to `count` ids out. */
+export function take (ids: Set<string>, count: number): string[] {
+  const found: string[] = []
+  for (const id of ids) {
+    if (found.length >= count) break
+    found.push(id)
+  }
+  for (const id of found) ids.delete(id)
+  return found
+}
