@@ -12,8 +12,8 @@ import type { Page, PageContext, Query } from './context.ts'
 /** The fields of a form. A name may be there several times. */
 export type Fields = Record<string, string[]>
 
-/** `more`: it stopped before it had done all. */
-interface Outcome { did: string, ok: number, no: number, more?: boolean }
+/** `more`: it stopped before it had done all, and goes on from this cursor. */
+interface Outcome { did: string, ok: number, no: number, more?: string | null }
 
 interface Action {
   right: DashboardRight
@@ -81,9 +81,10 @@ const onMatching = ({ name, right, label, states }: TaskAction, call: ManyCall):
   async run (context, fields) {
     const filter = filterIn(context, fields)
     if (!states.includes(filter.state)) return { did: name, ok: 0, no: 0 }
-    const options = { limit: MANY_TASKS, signal: AbortSignal.timeout(MANY_MS) }
+    const given = first(fields, 'cursor')
+    const options = { limit: MANY_TASKS, signal: AbortSignal.timeout(MANY_MS), ...(given && { cursor: given }) }
     const { matched, changed, cursor } = await context.instance.tasks[call](filter, options)
-    return { did: name, ok: changed, no: matched - changed, more: cursor !== null }
+    return { did: name, ok: changed, no: matched - changed, more: cursor }
   }
 })
 
@@ -154,13 +155,14 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
   const { did, ok, no, more } = await action.run(context, fields)
   log(context, { did, ok, no }, fields)
   const back = placeToGo(fields)
-  const query = new URLSearchParams({ did, ok: String(ok), no: String(no), ...(more && { more: '1' }) })
+  const rest: Record<string, string> = more ? { more, of: first(fields, 'state') } : {}
+  const query = new URLSearchParams({ did, ok: String(ok), no: String(no), ...rest })
   void context.reply.redirect(`${context.root}${back}${back.includes('?') ? '&' : '?'}${query}`, 303)
   return null
 }
 
 function log ({ request, settings }: PageContext, outcome: Outcome, given: Fields): void {
-  const { task: tasks, queue, id, state, name, from, to } = given
+  const { task: tasks, queue, id, state, name, tag, from, to } = given
   const { did, ok, no } = outcome
   const fields = {
     event: 'dashboard.acted',
@@ -173,6 +175,7 @@ function log ({ request, settings }: PageContext, outcome: Outcome, given: Field
     schedule: id?.[0],
     state: state?.[0],
     name: name?.[0],
+    tag: tag?.[0],
     from: from?.[0],
     to: to?.[0]
   }

@@ -3,6 +3,8 @@
  */
 import { assetPath } from './assets.ts'
 import { html, type Html, type Value } from './html.ts'
+import { hidden, placeOf } from './parts.ts'
+import { FILTER_FIELDS } from './task-filter.ts'
 import { version } from '../version.ts'
 import type { Page, PageContext } from './context.ts'
 
@@ -23,12 +25,23 @@ const DONE: Record<string, string> = {
 }
 
 /** The outcome of an action, told by numbers in the query: no text of the address is shown. */
-function outcome ({ query: { did = '', ok, no, more } }: PageContext): Value {
+function outcome (context: PageContext): Value {
+  const { query: { did = '', ok, no, more } } = context
   if (!Object.hasOwn(DONE, did)) return null
   const [done, not] = [Number(ok), Number(no)].map(count => Number.isSafeInteger(count) ? count : 0)
   const refused = not! > 0 && ` ${not} could not be: their state has changed, or they are gone.`
-  const rest = more === '1' && ' There are more: do it again.'
-  return html`<p class="note" role="status">${done} ${DONE[did]}.${refused}${rest}</p>`
+  const rest = more && ' There are more.'
+  const button = more && goOn(context, did, more)
+  return html`<div class="note" role="status">${done} ${DONE[did]}.${refused}${rest} ${button}</div>`
+}
+
+/** The same for those that the request before did not come to: it stops after some time. */
+function goOn (context: PageContext, did: string, cursor: string): Html {
+  const { root, query } = context
+  const filter = Object.fromEntries(FILTER_FIELDS.map(name => [name, query[name] ?? '']))
+  const fields = { ...filter, state: query.of ?? '', do: did, sure: 'yes', cursor, back: placeOf(context) }
+  return html`<form method="post" action="${root}actions/matching" class="inline">${hidden(fields)}
+<button>Go on</button></form>`
 }
 
 const menu = (root: string, section: string): Value => MENU.map(([path, title, key]) => html`<a href="${root}${path}"

@@ -62,7 +62,7 @@ export const taskPath = ({ root }: PageContext, id: string, queue: string): stri
 
 /** What is given, and the rest of the query without the cursor. */
 export function queryWith (query: Record<string, string>, changes: Record<string, string | null>): string {
-  const { cursor, did, ok, no, more, ...kept } = query
+  const { cursor, did, ok, no, more, of, ...kept } = query
   const merged = Object.entries({ ...kept, ...changes }).filter(([, value]) => value !== null && value !== '')
   return `?${new URLSearchParams(merged as Array<[string, string]>)}`
 }

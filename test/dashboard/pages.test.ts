@@ -133,7 +133,10 @@ t.test('all that match: a question with their number, then all of them, in time 
   t.match((await post(app, 'matching', old)).headers.location, /did=remove&ok=0&no=0/)
   const wrong = { do: 'retry', state: 'cancelled', sure: 'yes' }
   t.match((await post(app, 'matching', wrong)).headers.location, /did=retry&ok=0&no=0/)
-  t.match((await get(app, '?did=remove&ok=5&no=0&more=1')).body, /5 removed\. There are more/)
+  const stopped = await get(app, 'tasks?queue=mail&tag=a&state=failed&did=remove&ok=5&no=0&more=CURSOR&of=failed')
+  t.match(stopped.body, /5 removed\. There are more\.[^]*name="queue" value="mail"[^]*name="tag" value="a"[^]*value="CURSOR"/)
+  const unknown = await post(app, 'matching', { do: 'cancel', state: 'waiting', sure: 'yes', cursor: 'CURSOR' })
+  t.equal(unknown.statusCode, 400, 'it goes on from a cursor of its own call')
 })
 
 t.test('a flow has its members, and a member its flow', async t => {
