@@ -10,6 +10,8 @@ export interface Payload {
 
 export const QUEUE = 'bench'
 export const TASK = 'work'
+/** One limit over all workers, for the part `limits`: as many as one worker runs. */
+export const GLOBAL_LIMIT = 100
 
 export const payload = (at = 0): Payload =>
   ({ at, to: 'someone@example.org', subject: 'a mail that nobody waits for', lines: [1, 2, 3] })

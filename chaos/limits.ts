@@ -1,9 +1,9 @@
 /**
- * npm run chaos:limits -- [--quick] [--seed <number>]: tasks of many keys, each with a limit over all workers, of
- * which some run in order, some fail once, and some are delayed. Workers are killed before and after each call that
+ * npm run chaos:limits -- [--quick] [--seed <number>]: tasks of many keys, each with a limit or a rate over all
+ * workers, of which some run in order, some fail once, and some are delayed. Workers are killed before and after each call that
  * moves such tasks, by its name. Redis is killed, stopped and cut off.
  *
- * 0 over the limit at any time, 0 out of order, 0 tasks that do not end, 0 slots leaked.
+ * 0 over the limit at any time, 0 over the rate in any window, 0 out of order, 0 tasks that do not end, 0 slots leaked.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -5,6 +5,7 @@ import { enqueue } from './enqueue.ts'
 import { flows } from './flows.ts'
 import { http } from './http.ts'
 import { latency } from './latency.ts'
+import { limits } from './limits.ts'
 import { memory } from './memory.ts'
 import { network } from './network.ts'
 import { processed } from './processed.ts'
@@ -12,7 +13,7 @@ import { workers } from './workers.ts'
 import type { Part } from '../context.ts'
 
 export const parts = {
-  processed, enqueue, latency, memory, workers, backlog, delayed, flows, network, http
+  processed, enqueue, latency, memory, workers, backlog, delayed, flows, limits, network, http
 } satisfies Record<string, Part>
 
 export type PartName = keyof typeof parts

@@ -13,8 +13,20 @@ export const titles = {
 
 export type PeerName = keyof typeof titles
 
-/** Variants for the part `memory`: ours with a short ttl, and Bee-Queue with UUIDs and stored results. */
-export type Variant = PeerName | 'ours-short-ttl' | 'bee-stored'
+/** Variants for the part `limits`. */
+const limited = {
+  'ours-keys': 'fastify-tasks, limits of 1,000 keys',
+  'ours-global': 'fastify-tasks, one limit of 100',
+  'ours-slots': 'fastify-tasks, limits of 50 keys',
+  'ours-rate': 'fastify-tasks, a rate',
+  'bullmq-global': 'BullMQ, global concurrency of 100'
+}
+
+/** Those, and for the part `memory`: ours with a short ttl, and Bee-Queue with UUIDs and stored results. */
+export type Variant = PeerName | keyof typeof limited | 'ours-short-ttl' | 'bee-stored'
+
+export type Limited = PeerName | keyof typeof limited
+export const titleOf = (variant: Limited): string => ({ ...titles, ...limited })[variant]
 
 /** Loads only the named peer: a process runs one peer. */
 export async function loadPeer (name: string): Promise<Peer> {
@@ -25,7 +37,10 @@ export async function loadPeer (name: string): Promise<Peer> {
     case 'bee': return (await import('./bee.ts')).bee
     case 'bee-lean': return (await import('./bee.ts')).beeLean
     case 'bee-stored': return (await import('./bee.ts')).beeStored
+    case 'ours-keys': case 'ours-global': case 'ours-slots': case 'ours-rate':
+      return (await import('./limited.ts')).variants[name]!
     case 'bullmq': return (await import('./bullmq.ts')).bullmq
+    case 'bullmq-global': return (await import('./bullmq.ts')).bullmqGlobal
     default: throw new Error(`no peer "${name}" runs in Node`)
   }
 }

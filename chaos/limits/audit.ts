@@ -3,11 +3,14 @@
  * started while a claim names it, also that of a worker that died: it may still run there.
  */
 import { readCommands } from '../aof.ts'
-import { laneOf, MAX, nameOf, numberOf } from './plan.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { laneOf, MAX, nameOf, numberOf, RATE } from './plan.ts'
 
 export interface LimitAudit { problems: Record<string, string[]>, most: number, succeeded: number }
 
-export function audit (aof: string, ids: string[], left: string[]): LimitAudit {
+/** @param dir where each process wrote the starts of its tasks with a rate */
+export function audit (aof: string, dir: string, ids: string[], left: string[]): LimitAudit {
   const book = new Book()
   let isInside = false
   for (const command of readCommands(aof)) {
@@ -21,6 +24,7 @@ export function audit (aof: string, ids: string[], left: string[]): LimitAudit {
   return {
     problems: {
       'over the limit': over,
+      'over the rate': overRate(dir),
       'out of order': wrongOrder,
       'tasks that did not end': ids.filter(id => !succeeded.has(id)),
       'slots leaked': left
@@ -28,6 +32,22 @@ export function audit (aof: string, ids: string[], left: string[]): LimitAudit {
     most,
     succeeded: succeeded.size
   }
+}
+
+/** Starts that are closer than the window to the one that has to be out of it. */
+function overRate (dir: string): string[] {
+  const starts = new Map<string, number[]>()
+  for (const file of readdirSync(dir).filter(name => name.endsWith('.starts'))) {
+    for (const line of readFileSync(join(dir, file), 'utf8').trim().split('\n')) {
+      const [key, time] = line.split(' ')
+      starts.set(key!, [...starts.get(key!) ?? [], Number(time)])
+    }
+  }
+  return [...starts].flatMap(([key, times]) => {
+    const sorted = times.sort((one, other) => one - other)
+    const spans = sorted.slice(RATE.max).map((time, i) => time - sorted[i]!)
+    return spans.filter(span => span < RATE.timeWindow).map(span => `${key}: ${RATE.max + 1} starts in ${span} ms`)
+  })
 }
 
 class Book {
@@ -73,7 +93,7 @@ class Book {
       for (const [what, ids] of [['started', this.#claimed.get(lane)], ['slots', this.#slots.get(lane)]] as const) {
         if ((ids?.size ?? 0) > max) this.over.push(`${lane}: ${ids!.size} ${what} of ${max}`)
       }
-      this.most = Math.max(this.most, this.#claimed.get(lane)?.size ?? 0)
+      if (max < Infinity) this.most = Math.max(this.most, this.#claimed.get(lane)?.size ?? 0)
     }
     this.#changed.clear()
   }

@@ -4,8 +4,10 @@ import type { EnqueueItem } from '../../lib/types.ts'
 
 export const PREFIX = 'chaos'
 export const STALL_MS = 1_000
-/** How many tasks of a key may have started: of `sync`, and of `step`, which runs in order. */
-export const MAX = { sync: 2, step: 1 }
+/** How many tasks of a key may have started: `step` runs in order, `call` has only a rate. */
+export const MAX = { sync: 2, step: 1, call: Infinity }
+/** In any window, of each key of `call`. */
+export const RATE = { max: 5, timeWindow: 500 }
 export type Name = keyof typeof MAX
 
 export interface Size {
@@ -27,12 +29,12 @@ export const laneOf = (id: string): string => id.slice(0, id.lastIndexOf('.'))
 export const nameOf = (id: string): Name => id.slice(0, id.indexOf('.')) as Name
 export const numberOf = (id: string): number => Number(id.slice(id.lastIndexOf('.') + 1))
 
-/** Of each ten keys one has tasks in order. Some tasks fail once, some are delayed. */
+/** Of each ten keys one has tasks in order, one a rate. Some tasks fail once, some are delayed. */
 export function planTask (seed: number, i: number, keys: number): { name: Name, item: EnqueueItem<Work> } {
   const random = new Random(seed * 100_000 + i)
   const number = random.int(0, keys - 1)
-  const name = number % 10 === 0 ? 'step' : 'sync'
+  const name = number % 10 === 0 ? 'step' : number % 10 === 5 ? 'call' : 'sync'
   const data = { key: `k${number}`, ms: random.int(10, 30), fails: random.chance(0.05) }
-  const delay = name === 'sync' && random.chance(0.1) ? random.int(1, 1_000) : undefined
+  const delay = name !== 'step' && random.chance(0.1) ? random.int(1, 1_000) : undefined
   return { name, item: { id: `${name}.${data.key}.${i}`, data, ...delay !== undefined && { delay } } }
 }

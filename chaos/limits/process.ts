@@ -19,7 +19,8 @@ if (death) {
   })
 }
 
-const app = await makeApp(redis, async ({ ms, fails }: Work, task: TaskContext) => {
+const app = await makeApp(redis, async ({ key, ms, fails }: Work, task: TaskContext) => {
+  if (task.name === 'call') appendFileSync(join(dir, `${name}.starts`), `${key} ${Date.now()}\n`)
   await sleep(ms, undefined, { signal: task.signal })
   if (fails && task.attempt === 1) throw new Error('as it should')
 })

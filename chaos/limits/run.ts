@@ -36,7 +36,7 @@ export async function run (
     const left = await untilDone(client, Date.now() + size.limit)
     await fleet.stop()
     const seconds = (Date.now() - start) / 1_000
-    return { ...audit(redis.dir, ids, left), deaths: fleet.deaths, started: fleet.started, seconds }
+    return { ...audit(redis.dir, dir, ids, left), deaths: fleet.deaths, started: fleet.started, seconds }
   } finally {
     await fleet.stop()
     await producer.close()
@@ -50,7 +50,7 @@ async function enqueueAll (app: FastifyInstance, { tasks, keys, calmAfter }: Siz
   const ids: string[] = []
   for (let from = 0; from < tasks; from += BATCH) {
     const planned = Array.from({ length: Math.min(BATCH, tasks - from) }, (_, i) => planTask(seed, from + i, keys))
-    for (const name of ['sync', 'step'] as const) {
+    for (const name of ['sync', 'step', 'call'] as const) {
       await enqueue(app, name, planned.filter(task => task.name === name).map(({ item }) => item))
     }
     ids.push(...planned.map(({ item }) => item.id!))
@@ -112,7 +112,7 @@ async function untilDone (client: Redis, end: number): Promise<string[]> {
       client.hlen(`${KEY}:claims`), client.llen(`${KEY}:waiting`), client.zcard(`${KEY}:delayed`),
       client.zcard(`${KEY}:gated`)
     ])
-    const keys = (await client.keys(`${KEY}:*`)).filter(key => /:(slots|lane|lanes|laned|gated)(:|$)/.test(key))
+    const keys = (await client.keys(`${KEY}:*`)).filter(key => /:(slots|lane|lanes|laned|gated|tokens|closed|crowded)(:|$)/.test(key))
     if (claims + waiting + delayed + gated + keys.length === 0 || Date.now() > end) return keys
     await sleep(LOOK_MS)
   }

@@ -1,0 +1,93 @@
+/**
+ * Measures limits and rates: throughput with limits of 1,000 keys, and with one limit over all workers, beside none and
+ * beside BullMQ's global concurrency; how much of the slots is used while work waits; how close a rate comes; what keys
+ * leave behind.
+ */
+import { atLeast, atMost, type Bar } from '../bars.ts'
+import { RATE, SLOTS } from '../peers/limited.ts'
+import { titleOf, type Limited } from '../peers/index.ts'
+import { median, ratio } from '../stats.ts'
+import {
+  drain, interleave, participating, peerPairs, perSecond, rateOf, type BenchContext, type Pair, type PartResult,
+  type Size, type Table
+} from '../context.ts'
+
+const CONCURRENCY = 100
+
+interface Workload { rounds: number, jobs: number, slotJobs: number, windows: number }
+
+const workloads: Record<Size, Workload> = {
+  full: { rounds: 5, jobs: 20_000, slotJobs: 20_000, windows: 10 },
+  quick: { rounds: 2, jobs: 6_000, slotJobs: 6_000, windows: 4 },
+  tiny: { rounds: 1, jobs: 400, slotJobs: 300, windows: 2 }
+}
+
+const throughputs = ['ours', 'ours-keys', 'ours-global', 'bullmq', 'bullmq-global'] as const
+type Samples = Map<Limited, number[]>
+
+export async function limits (context: BenchContext): Promise<PartResult> {
+  const { rounds, jobs } = workloads[context.size]
+  const peers = participating(context, 'ours', 'bullmq')
+  const variants = throughputs.filter(variant => peers.some(peer => variant.startsWith(peer)))
+  const pairs = await peerPairs<Limited>(context, [...variants])
+  const rates = await interleave<Limited, number>([...variants], rounds, 1, async (variant, round) => {
+    const rate = await processedRate(context, pairs.get(variant)!, jobs)
+    context.log(`limits, ${round < 0 ? 'warm-up' : `round ${round + 1}`}: ${titleOf(variant)} ${Math.round(rate)}/s`)
+    return rate
+  })
+  const ours = peers.includes('ours') ? await oursOnly(context) : []
+  return { tables: [table(rates)], bars: [...bars(rates), ...ours] }
+}
+
+async function processedRate ({ redis }: BenchContext, { producer, worker }: Pair, jobs: number): Promise<number> {
+  await redis.flush()
+  await producer.call('many', { count: jobs })
+  return rateOf(await drain(worker, { concurrency: CONCURRENCY, target: jobs }), jobs)
+}
+
+function table (rates: Samples): Table {
+  return {
+    title: `Tasks with a limit, concurrency ${CONCURRENCY}`,
+    note: 'Processed a second of a filled queue, handlers that do nothing.',
+    columns: ['', 'processed/s'],
+    rows: [...rates].map(([variant, list]) => [titleOf(variant), Math.round(median(list))])
+  }
+}
+
+function bars (rates: Samples): Bar[] {
+  const compare = (one: Limited, other: Limited, bar: number): Bar[] => {
+    const [ours, theirs] = [rates.get(one), rates.get(other)]
+    return ours && theirs ? [atLeast(`${titleOf(one)}, to ${titleOf(other)}`, ratio(ours, theirs), bar)] : []
+  }
+  return [...compare('ours-keys', 'ours', 0.5), ...compare('ours-global', 'bullmq-global', 2)]
+}
+
+/** What others do not have in this form. */
+async function oursOnly (context: BenchContext): Promise<Bar[]> {
+  const { slotJobs, windows } = workloads[context.size]
+  const pairs = await peerPairs<Limited>(context, ['ours-slots', 'ours-rate'])
+  const slots = await processedRate(context, pairs.get('ours-slots')!, slotJobs)
+  const used = slots * SLOTS.ms / 1_000 / SLOTS.count
+  const left = await lanesLeft(context)
+  const rate = await startRate(context, pairs.get('ours-rate')!, windows)
+  context.log(`limits: ${(100 * used).toFixed(1)} % of slots used, ${left} keys left, ${rate.toFixed(1)} starts/s`)
+  return [
+    atLeast(`Slots used while work waits, ${SLOTS.count} slots, handlers of ${SLOTS.ms} ms`, used, 0.95),
+    atMost('Keys of limits that are left in Redis', left, 0, 'keys'),
+    atLeast(`Started a second, of ${RATE.max} in ${RATE.timeWindow} ms`, rate / RATE.max, 0.99)
+  ]
+}
+
+async function lanesLeft ({ redis }: BenchContext): Promise<number> {
+  const keys = await redis.lastingKeys()
+  return keys.filter(key => /:(slots|lane|lanes|laned|gated|tokens|crowded|closed)(:|$)/.test(key)).length
+}
+
+/** The first window is full at once: the time is that of the others. */
+async function startRate ({ redis }: BenchContext, { producer, worker }: Pair, windows: number): Promise<number> {
+  const count = RATE.max * windows
+  await redis.flush()
+  await producer.call('many', { count })
+  const { firstStart, end } = await drain(worker, { concurrency: CONCURRENCY, target: count })
+  return perSecond(count - RATE.max, end - firstStart)
+}
