@@ -161,6 +161,20 @@ t.test('debounce: once it is quiet, with the last data; maxWait bounds the wait'
   t.ok(Date.parse(latest!) - enqueuedAt < 3_600_050, 'no later than maxWait from the first')
 })
 
+t.test('with a level, a rate and tags', async t => {
+  const app = await build(t, {}, app => {
+    const rate = { max: 100, timeWindow: 1_000 }
+    app.tasks.define('x', { unique: { key: byKey, onConflict: 'replace' }, rate, priority: 'high' }, async () => {})
+  })
+  const first = await app.tasks.enqueue('x', { key: 'a' }, { tags: ['t'] })
+  t.equal((await app.tasks.enqueue('x', { key: 'a' }, { tags: ['t'], priority: 'low' })).id, first.id)
+  t.same((await app.tasks.list({ tag: 't' })).tasks.map(({ id }) => id), [first.id])
+  t.match(await first.status(), { state: 'waiting', priority: 'low' })
+  await app.tasks.startWorker()
+  await first.result({ timeout: 20_000 })
+  t.equal((await app.tasks.enqueue('x', { key: 'a' })).created, true)
+})
+
 t.test('what is wrong is refused', async t => {
   const app = await build(t, { queues: ['mail'], resultTtl: 60_000 }, app => {
     const define = (options: any): unknown => app.tasks.define('y', options, async () => {})
