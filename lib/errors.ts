@@ -127,8 +127,7 @@ export const FlowTooLarge = createError('FST_TASKS_FLOW_TOO_LARGE',
   'The flow %s more than %d %s. Split it into several flows, or give each member more to do', 500)
 export const FlowOptionInvalid = createError('FST_TASKS_FLOW_OPTION_INVALID',
   'Option "%s" of enqueueFlow must be %s, got %s. %s', 500)
-export const FlowFailed = createError('FST_TASKS_FLOW_FAILED',
-  'Member "%s" (%s) of the flow %s', 500)
+export const FlowFailed = createError('FST_TASKS_FLOW_FAILED', 'Member "%s" (%s) of the flow %s', 500)
 export const FlowTimeout = createError('FST_TASKS_FLOW_TIMEOUT',
   'The flow had not ended after its lifetime of %d ms', 500)
 export const FlowIncomplete = createError('FST_TASKS_FLOW_INCOMPLETE',
@@ -146,8 +145,7 @@ export const NotInFlow = createError('FST_TASKS_NOT_IN_FLOW',
 /** Clients of HTTP get this message. What was called, and what Redis replied, is in the `cause`, for the log. */
 export const RedisUnavailable = createError('FST_TASKS_REDIS_UNAVAILABLE',
   'Redis did not answer in time, or refused the call. Try again later', 503)
-export const Closed = createError('FST_TASKS_CLOSED',
-  'The app is closed, and %s was given up. %s', 503)
+export const Closed = createError('FST_TASKS_CLOSED', 'The app is closed, and %s was given up. %s', 503)
 export const TooManyWaits = createError('FST_TASKS_TOO_MANY_WAITS',
   'Too many requests wait for tasks: routes.%s is %d. Try again later, or ask for the status without a wait', 503)
 export const StallIntervalClash = createError('FST_TASKS_STALL_INTERVAL_CLASH',
@@ -174,8 +172,7 @@ export const NotDrained = createError('FST_TASKS_NOT_DRAINED',
 // standalone workers
 export const AppNotFound = createError('FST_TASKS_APP_NOT_FOUND',
   'There is no file "%s" in %s. Give the path of the app plugin: -A app.ts', 500)
-export const AppInvalid = createError('FST_TASKS_APP_INVALID',
-  '%s is not an app plugin: %s', 500)
+export const AppInvalid = createError('FST_TASKS_APP_INVALID', '%s is not an app plugin: %s', 500)
 export const AppTypeScript = createError('FST_TASKS_APP_TYPESCRIPT',
   '%s is TypeScript, which Node %s cannot run. ' +
   'Use Node 22.18 or later, or install tsx beside the app: npm install -D tsx', 500)
@@ -200,22 +197,19 @@ export const DevInProduction = createError('FST_TASKS_DEV_IN_PRODUCTION',
   'Start the app as you do in production, and its worker with: fastify-tasks worker -A %s', 500)
 export const PortTaken = createError('FST_TASKS_PORT_TAKEN',
   'Port %d of %s is taken. Choose another port: --port %d, or PORT', 500)
-export const NoRedisServer = createError('FST_TASKS_NO_REDIS_SERVER',
-  'No Redis can be started: %s', 500)
+export const NoRedisServer = createError('FST_TASKS_NO_REDIS_SERVER', 'No Redis can be started: %s', 500)
 
 // a task's outcome, as stored in its record
 export const DataRefused = createError('FST_TASKS_DATA_REFUSED',
   'The data does not fit the schema that task "%s" has in this worker: %s', 500)
-export const TaskTimeout = createError('FST_TASKS_TIMEOUT',
-  'Attempt %d took longer than its timeout of %d ms', 500)
+export const TaskTimeout = createError('FST_TASKS_TIMEOUT', 'Attempt %d took longer than its timeout of %d ms', 500)
 export const TaskStalled = createError('FST_TASKS_STALLED',
   'Task stalled %d times: its worker died or lost its lease (maxStalls %d)', 500)
 export const ClaimLost = createError('FST_TASKS_CLAIM_LOST',
   'The claim on the task was lost: another worker may run it, and the outcome of this attempt does not count', 500)
 export const Shutdown = createError('FST_TASKS_SHUTDOWN',
   'The worker is shutting down: the task goes back to its queue unless it ends now', 500)
-export const ResultInvalid = createError('FST_TASKS_RESULT_INVALID',
-  'The result cannot be stored as JSON: %s', 500)
+export const ResultInvalid = createError('FST_TASKS_RESULT_INVALID', 'The result cannot be stored as JSON: %s', 500)
 export const ResultTooLarge = createError('FST_TASKS_RESULT_TOO_LARGE',
   'The result is %d bytes of JSON, more than maxResultSize (%d)', 500)
 export const ProgressInvalid = createError('FST_TASKS_PROGRESS_INVALID',
@@ -229,8 +223,7 @@ export const ThreadInvalid = createError('FST_TASKS_THREAD_INVALID',
 export const ThreadDied = createError('FST_TASKS_THREAD_DIED',
   'The thread died while it ran the task: %s. Catch errors there, do not call process.exit there, ' +
   'and give it enough memory: register(tasks, { threads: { maxHeap: 512 } })', 500)
-const UnrecoverableBase = createError('FST_TASKS_UNRECOVERABLE',
-  '%s', 500)
+const UnrecoverableBase = createError('FST_TASKS_UNRECOVERABLE', '%s', 500)
 
 /** A handler throws it to fail its task at once, even if retries are left. */
 export class Unrecoverable extends UnrecoverableBase {
@@ -242,8 +235,7 @@ export class Unrecoverable extends UnrecoverableBase {
 export const SnoozeInvalid = createError('FST_TASKS_SNOOZE_INVALID',
   'Snooze needs a delay in ms, or delayUntil, a Date or ms since 1970, but got %s. ' +
   'For example new Snooze({ delay: 60000 })', 500)
-const SnoozeBase = createError('FST_TASKS_SNOOZED',
-  'The task comes back later', 500)
+const SnoozeBase = createError('FST_TASKS_SNOOZED', 'The task comes back later', 500)
 
 /** A handler throws it to have its task come back later. No attempt is spent. */
 export class Snooze extends SnoozeBase {
@@ -263,8 +255,7 @@ export class Snooze extends SnoozeBase {
 export const RateLimitedInvalid = createError('FST_TASKS_RATE_LIMITED_INVALID',
   'RateLimited needs retryAfter, ms or a Date, and takes the scope "key", but got %s. ' +
   'For example new RateLimited({ retryAfter: 30000 })', 500)
-const RateLimitedBase = createError('FST_TASKS_RATE_LIMITED',
-  'The tasks of this key wait', 500)
+const RateLimitedBase = createError('FST_TASKS_RATE_LIMITED', 'The tasks of this key wait', 500)
 
 /** A handler throws it if a service behind refused it: all tasks of its key wait. No attempt is spent. */
 export class RateLimited extends RateLimitedBase {
@@ -284,14 +275,10 @@ export class RateLimited extends RateLimitedBase {
 // waiting for an outcome
 export const TaskNotFound = createError('FST_TASKS_NOT_FOUND',
   'There is no task with the id "%s": it was never enqueued, or its resultTtl has passed', 404)
-export const TaskFinished = createError('FST_TASKS_FINISHED',
-  'Task "%s" has ended: there is nothing to cancel', 409)
-export const TaskFailed = createError('FST_TASKS_FAILED',
-  'Task "%s" (%s) failed: %s', 500)
-export const TaskCancelled = createError('FST_TASKS_CANCELLED',
-  'Task "%s" (%s) was cancelled', 409)
-export const TaskExpired = createError('FST_TASKS_EXPIRED',
-  'Task "%s" (%s) expired before a worker started it', 410)
+export const TaskFinished = createError('FST_TASKS_FINISHED', 'Task "%s" has ended: there is nothing to cancel', 409)
+export const TaskFailed = createError('FST_TASKS_FAILED', 'Task "%s" (%s) failed: %s', 500)
+export const TaskCancelled = createError('FST_TASKS_CANCELLED', 'Task "%s" (%s) was cancelled', 409)
+export const TaskExpired = createError('FST_TASKS_EXPIRED', 'Task "%s" (%s) expired before a worker started it', 410)
 export const ResultTimeout = createError('FST_TASKS_RESULT_TIMEOUT',
   'Task "%s" (%s) had not ended after %d ms%s. It goes on: read its status later', 504)
 

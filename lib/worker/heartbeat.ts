@@ -9,6 +9,7 @@ import { toLoggable } from '../records/failure.ts'
 import { version } from '../version.ts'
 import { encodeWorkerInfo, type RunningTaskInfo, type StoredWorkerInfo } from '../records/worker-info.ts'
 import { clearInterval, setInterval } from '../timers.ts'
+import type { Attempt } from '../attempt/attempt.ts'
 import type { StoreConnection, Queue } from '../store/contract.ts'
 
 export interface HeartbeatOptions {
@@ -27,6 +28,10 @@ const INTERVAL_MS = 5_000
 const LIFETIME_MS = 15_000
 /** How often the lag of the event loop is measured, in ms. */
 const LAG_RESOLUTION_MS = 20
+
+/** What a heartbeat says of a running task. */
+export const runningTask = ({ id, name, attempt, task }: Attempt): RunningTaskInfo =>
+  ({ id, name, attempt, startedAt: task.startedAt! })
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions

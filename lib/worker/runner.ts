@@ -16,6 +16,7 @@ import { attemptEvent, watchAttempt } from './attempt-trace.ts'
 import { debugFields } from './debug-log.ts'
 import { logResult } from './log-result.ts'
 import { KeptLogs } from './kept-logs.ts'
+import { runningTask } from './heartbeat.ts'
 import * as errors from '../errors.ts'
 import { beeEvent, failStalled, failWith, finish } from './settlement.ts'
 import { logDroppedOutcome } from './settlement-batcher.ts'
@@ -73,13 +74,7 @@ export class Runner implements AttemptOwner {
 
   /** For the heartbeat. */
   runningTasks (): RunningTaskInfo[] {
-    return this.#attempts().map(attempt => ({
-      id: attempt.id,
-      name: attempt.name,
-      attempt: attempt.attempt,
-      startedAt: attempt.task.startedAt!,
-      overdue: this.#overdue.has(attempt)
-    }))
+    return this.#attempts().map(attempt => ({ ...runningTask(attempt), overdue: this.#overdue.has(attempt) }))
   }
 
   /** All that hold a slot, and those whose outcome is not written yet. */

@@ -17,7 +17,7 @@ t.test('@fastify/swagger-ui serves the document, and its page', async t => {
   await app.ready()
   const document = (await app.inject('/documentation/json')).json()
   t.same(document, JSON.parse(JSON.stringify(app.swagger())))
-  t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events'])
+  t.same(Object.keys(document.paths), ['/tasks/{id}', '/tasks/{id}/events', '/tasks/{id}/logs'])
   t.match((await app.inject('/documentation/yaml')).body, /tasks\.result\.x/)
   t.match((await app.inject('/documentation/')).headers, { 'content-type': /text\/html/ })
 })
