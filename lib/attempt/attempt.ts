@@ -21,7 +21,8 @@ import { HandlerTaskContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
 import { originOf } from '../records/origin.ts'
-import { attemptsMade, toScheduledTick } from '../records/task-record.ts'
+import { toScheduledTick } from '../records/scheduled-tick.ts'
+import { attemptsMade } from '../records/task-record.ts'
 import { runWithOrigin } from '../tasks/request-context.ts'
 import { endAttempt, startAttempt, type AttemptEvent } from '../telemetry.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
@@ -162,7 +163,7 @@ export class Attempt implements ThreadableAttempt {
     return this.#log
   }
 
-  logs (level: string): boolean { return writesLevel(this.log, level) }
+  logs (level: string): boolean { return writesLevel((this.definition.options.keepLogs ? this : this.app).log, level) }
 
   #call (): unknown {
     this.#trace = this.#owner.traceOf(this)

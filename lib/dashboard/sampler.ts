@@ -1,7 +1,7 @@
 /**
  * The numbers of all queues, read for all viewers together, and only while somebody looks.
  */
-import { clearInterval, realTime, setInterval } from '../timers.ts'
+import { clearInterval, setInterval, uptime } from '../timers.ts'
 import type { PluginInstance } from '../boot/app-registry.ts'
 import type { HistoryPoint, QueueCounts, WorkerInfo } from '../types.ts'
 
@@ -58,8 +58,8 @@ export class Sampler {
   async history (): Promise<readonly HistoryPoint[]> {
     const { tasks, knownQueues } = this.#instance()
     if (knownQueues().length > MAX_QUEUES) return []
-    if (!this.#history || realTime() - this.#historyAt > HISTORY_MS) {
-      this.#historyAt = realTime()
+    if (!this.#history || uptime() - this.#historyAt > HISTORY_MS) {
+      this.#historyAt = uptime()
       this.#history = tasks.history()
       this.#history.catch(() => { this.#history = null })
     }
@@ -68,14 +68,14 @@ export class Sampler {
 
   /** At most 2 s old. Throws FST_TASKS_REDIS_UNAVAILABLE. */
   async sample (): Promise<Sample> {
-    this.#lookedAt = realTime()
+    this.#lookedAt = uptime()
     this.#timer ??= setInterval(() => this.#tick(), EVERY_MS).unref()
     if (this.#last && this.#lookedAt - this.#last.at < EVERY_MS) return this.#last
     return await this.#read()
   }
 
   #tick (): void {
-    if (realTime() - this.#lookedAt > AWAY_MS) return this.close()
+    if (uptime() - this.#lookedAt > AWAY_MS) return this.close()
     this.#read().catch(() => {}) // a page that is asked for says so
   }
 
@@ -108,7 +108,7 @@ async function readSample ({ tasks, measure }: PluginInstance): Promise<Sample> 
     oldestSeconds,
     workers: workers.filter(({ queues }) => queues.includes(queue))
   }))
-  return { at: realTime(), queues, workers }
+  return { at: uptime(), queues, workers }
 }
 
 /** Records that expire between two samples make it a little too low. */

@@ -1,7 +1,7 @@
 /**
  * Finds tasks, within a budget for each request: a queue may hold a million.
  */
-import { realTime } from '../timers.ts'
+import { uptime } from '../timers.ts'
 import type { FastifyTasks, ListOptions, TaskRecord, TaskState } from '../types.ts'
 
 /** Tasks on a page. */
@@ -57,7 +57,7 @@ const definedOnly = (values: Record<string, string | undefined>): object =>
 export async function search (tasks: Pick<FastifyTasks, 'list'>, wanted: Search): Promise<SearchPage> {
   const { states, tag, queue, name, matches } = wanted
   const given = definedOnly({ tag, queue, name })
-  const end = realTime() + MAX_MS
+  const end = uptime() + MAX_MS
   const limit = matches || name ? STEP : LIMIT
   const found: TaskRecord[] = []
   let lookedAt = 0
@@ -68,7 +68,7 @@ export async function search (tasks: Pick<FastifyTasks, 'list'>, wanted: Search)
     found.push(...page.tasks.filter(task => !matches || matches(task)))
     lookedAt += limit
     place = after(states, state, page.cursor)
-    const isOver = found.length >= (limit === STEP ? 1 : LIMIT) || lookedAt >= MAX_LOOKED_AT || realTime() >= end
+    const isOver = found.length >= (limit === STEP ? 1 : LIMIT) || lookedAt >= MAX_LOOKED_AT || uptime() >= end
     if (!place || isOver) return { tasks: found, lookedAt, cursor: place && `${place.state}~${place.cursor ?? ''}` }
   }
 }

@@ -34,22 +34,12 @@ export async function readGraph (
 
 async function entriesOf (engine: FlowEngine, flow: FlowRef, part: ReadablePart): Promise<Map<string, string>> {
   const all = new Map<string, string>()
-  let cursor: string | undefined = '0'
-  do {
-    const page = await engine.call('read of a flow', () => engine.flowsOf(flow).page(flow.id, part, cursor!))
-    for (const [name, entry] of page?.entries ?? []) all.set(name, entry)
-    cursor = page?.cursor
-  } while (cursor !== undefined && cursor !== '0')
+  await engine.eachPage(flow, part, entries => { for (const [name, entry] of entries) all.set(name, entry) })
   return all
 }
 
 async function nodesOf (engine: FlowEngine, flow: FlowRef, which: 'open' | 'pending'): Promise<Set<string>> {
   const all = new Set<string>()
-  let cursor: string | undefined = '0'
-  do {
-    const page = await engine.call('read of a flow', () => engine.flowsOf(flow).pageOfNodes(flow.id, which, cursor!))
-    for (const node of page?.nodes ?? []) all.add(node)
-    cursor = page?.cursor
-  } while (cursor !== undefined && cursor !== '0')
+  await engine.eachPageOfNodes(flow, which, nodes => { for (const node of nodes) all.add(node) })
   return all
 }

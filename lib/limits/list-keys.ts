@@ -3,11 +3,10 @@
  */
 import { byLimit } from '../records/blocked-by.ts'
 import { splitAtBlank } from '../records/split-at-blank.ts'
+import { TRY_AGAIN } from '../tasks/advice.ts'
 import type { ListedKey } from '../boot/app-registry.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
-
-const TRY_AGAIN = 'Try again later.'
 
 /** Those with the most waiting tasks first. @throws FST_TASKS_REDIS_UNAVAILABLE */
 export async function listKeys (queues: Iterable<Queue>, calls: BoundedCalls, limit: number): Promise<ListedKey[]> {

@@ -52,14 +52,14 @@ export interface StoredOptions extends Origin {
   flow?: StoredMembership
   /** It is the record of a flow, which is in no list and never runs. */
   graph?: StoredGraph
-  /** The lane of a task with a limit: "<name> <key>"; whether it keeps the order of its tasks, and has a rate. */
+  /** The lane of a task with a limit or a rate: "<name> <key>"; whether it keeps the order of its tasks, has a rate. */
   lane?: string
+  ordered?: boolean
+  rated?: boolean
   /** Unless it is normal. */
   priority?: 'high' | 'low'
   /** Its key, if it is enqueued once for a key: "<name> <key>". */
   unique?: string
-  ordered?: boolean
-  rated?: boolean
   tags?: string[]
   /** The last failed attempts, the newest last. */
   failures?: StoredFailedAttempt[]
@@ -79,7 +79,6 @@ export interface StoredTask {
 }
 
 export type { LiveState }
-export { toScheduledTick }
 const TERMINAL = new Set<string>(TERMINAL_STATES)
 export const isTerminal = (state: string): state is TerminalState => TERMINAL.has(state)
 

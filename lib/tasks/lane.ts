@@ -22,7 +22,8 @@ export function addLane (options: StoredOptions, definition: Definition, data: u
   const { name, options: { limit, rate } } = definition
   if (limit === undefined && rate === undefined) return
   if (queue !== undefined && queue !== definition.queue) throw new errors.LimitQueue(name, definition.queue, queue)
-  const keys = [limit ?? [], rate ?? []].flat().map(({ key }) => keyOf(name, key, data))
+  const toInvalid = (what: string): Error => new errors.LimitKeyInvalid(name, what)
+  const keys = [limit ?? [], rate ?? []].flat().map(({ key }) => keyOf(key, data, toInvalid))
   const other = keys.find(key => key !== keys[0])
   if (other !== undefined) throw new errors.LimitKeysDiffer(name, describeValue(keys[0]), describeValue(other))
   options.lane = `${name} ${keys[0]}`
@@ -30,9 +31,12 @@ export function addLane (options: StoredOptions, definition: Definition, data: u
   if (rate) options.rated = true
 }
 
-function keyOf (name: string, toKey: ((data: any) => string) | undefined, data: unknown): string {
+/** What the key's function says of a task. "" without one. Throws what it throws, and what `toInvalid` makes. */
+export function keyOf (
+  toKey: ((data: any) => string) | undefined, data: unknown, toInvalid: (what: string) => Error
+): string {
   const key = toKey === undefined ? '' : toKey(data)
-  if (typeof key !== 'string' || key.length > MAX_KEY) throw new errors.LimitKeyInvalid(name, describeValue(key))
+  if (typeof key !== 'string' || key.length > MAX_KEY) throw toInvalid(describeValue(key))
   return key
 }
 

@@ -1,17 +1,14 @@
 /**
  * The key of a task that is enqueued once for a key.
  */
-import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { keyOf } from './lane.ts'
 import type { Definition } from './definition.ts'
 import type { StoredOptions } from '../records/task-record.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type { StandingTask, UniqueKey, UniqueReply } from '../store/unique-contract.ts'
 import type { TaskIdentity } from './handle.ts'
 import type { EnqueueOptions } from '../types.ts'
-
-/** In characters. */
-const MAX_KEY = 100
 
 /**
  * The key of a new task, which is also added to the options that are stored. Undefined if it has none.
@@ -27,8 +24,7 @@ export function addUnique (
   const keyed = unique ?? debounce
   if (keyed === undefined) return undefined
   refuseQueue(definition, given.queue)
-  const key = keyed.key === undefined ? '' : keyed.key(data)
-  if (typeof key !== 'string' || key.length > MAX_KEY) throw new errors.UniqueKeyInvalid(name, describeValue(key))
+  const key = keyOf(keyed.key, data, what => new errors.UniqueKeyInvalid(name, what))
   options.unique = `${name} ${key}`
   if (unique) {
     return { field: options.unique, onConflict: unique.onConflict ?? 'keep', scope: unique.scope ?? 'unfinished' }

@@ -69,12 +69,15 @@ for (const [title, seconds] of [['forward', HOUR], ['back', -HOUR]] as const) {
     const start = performance.now()
     const soon = { delay: 300, expires: 60_000 }
     const tasks = [
-      await app.tasks.enqueue('quick', 'one', soon),
+      await app.tasks.enqueue('quick', 'one', { ...soon, tags: ['soon'] }),
       ...await second.tasks.enqueueMany('quick', [{ data: 'many', ...soon }, { data: 'at once' }]),
       await third.tasks.enqueueFlow(group(quick.signature('member')), soon)
     ]
     for (const task of tasks) t.match(await task.result({ timeout: 20_000 }), /^(one|many|at once)$|member/)
     const took = performance.now() - start
+    const [tag] = await client.zrange(`${prefix}:{default}:tags`, 0, '-1')
+    const { enqueuedAt } = (await app.tasks.status(tasks[0]!.id))!
+    t.equal(Number(tag!.split(' ')[1]), Date.parse(enqueuedAt!), 'the index of tags has the time of the record')
     t.ok(took >= 290, `it did not start early: after ${Math.round(took)} ms`)
     const late = await app.tasks.enqueue('quick', 'late', { delay: 3_000_000 })
     t.equal(await app.tasks.reschedule(late.id, { delay: 100 }), 'rescheduled')

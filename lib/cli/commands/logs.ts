@@ -6,7 +6,7 @@ import { print, printErr, printJson } from '../output.ts'
 import { oneLine, toJsonLine } from '../text.ts'
 import { isTerminal } from '../../records/task-record.ts'
 import { sleep } from '../../timers.ts'
-import { reportUnknown, type TaskFlags } from './status.ts'
+import { find, reportUnknown, type TaskFlags } from './status.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskLogLine } from '../../types.ts'
 
@@ -17,9 +17,9 @@ const POLL_MS = 500
 /** Returns the exit code. */
 export async function logs (connection: TaskConnection, id: string, flags: LogsFlags): Promise<number> {
   const where = { queue: flags.queue }
-  const found = await instanceOf(connection, id, where)
+  const found = await find(connection, id, flags.queue)
   if (!found) return await reportUnknown(connection, id, flags.json)
-  const { tasks } = found
+  const { tasks } = found.registered
   for (let after = 0, lines = 0; ;) {
     // In this order: a task logs before it ends.
     const record = await tasks.status(id, where)
@@ -34,13 +34,6 @@ export async function logs (connection: TaskConnection, id: string, flags: LogsF
     }
     await sleep(POLL_MS)
   }
-}
-
-async function instanceOf (
-  { instances }: TaskConnection, id: string, where: { queue: string | undefined }
-): Promise<TaskConnection['instances'][number] | null> {
-  for (const instance of instances) if (await instance.tasks.status(id, where)) return instance
-  return null
 }
 
 function printLine (line: TaskLogLine, json: boolean | undefined): void {

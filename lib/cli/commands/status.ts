@@ -35,7 +35,8 @@ async function membersOf (
 
 interface FoundRecord { registered: PluginInstance, record: TaskRecord }
 
-async function find (
+/** The first instance that has the task, and its record. */
+export async function find (
   { instances }: TaskConnection, id: string, queue: string | undefined
 ): Promise<FoundRecord | null> {
   for (const registered of instances) {
