@@ -8,7 +8,6 @@ import {
 } from '../support/helpers.ts'
 import { commandsOf } from '../support/monitor.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
-import { script } from '../../lib/store/redis/run-script.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import type { TagListOptions, TasksOptions } from '../../lib/types.ts'
@@ -161,7 +160,8 @@ inRedis('what is pruned leaves the index in the same step', 'it reads the keys i
 
 inRedis('a task without tags costs no command more', 'it counts the commands of Redis', async t => {
   const prefix = randomPrefix()
-  const app = await build(t, { prefix }, app => { app.tasks.define('x', { resultTtl: 0 }, () => 1) })
+  const options = { prefix, stallInterval: 600_000 } // the upkeep, which looks at tags, is not due
+  const app = await build(t, options, app => { app.tasks.define('x', { resultTtl: 0 }, () => 1) })
   const commands = await commandsOf(t)
   const { tasks } = app
   await tasks.cancel((await tasks.enqueue('x', undefined, { tags: [] })).id)
@@ -169,9 +169,9 @@ inRedis('a task without tags costs no command more', 'it counts the commands of 
   const { id } = await tasks.enqueue('x')
   await tasks.startWorker()
   await until('it ran', async () => await tasks.status(id) === null)
-  const seen = await commands()
-  const [looks, prunes] = [/ lua\] "[a-z]+" "[^"]*:tag(s|ged)"/i, script('prune').sha]
-  t.equal(seen.filter(line => looks.test(line)).length, seen.filter(line => line.includes(prunes)).length)
+  const seen = (await commands()).filter(line => line.includes(prefix))
+  t.ok(seen.length > 0)
+  t.same(seen.filter(line => / lua\] "[a-z]+" "[^"]*:tag(s|ged)"/i.test(line)), [])
 })
 
 t.test('in mode memory what is gone has no tags', { skip: !memoryMode }, async t => {

@@ -253,9 +253,9 @@ t.test('a claim is made with an expired lease: what runs is checked, though the 
 t.test('the tasks of killed workers, however many, run again within two stall intervals', async t => {
   const prefix = randomPrefix()
   const MANY = 4_000
-  const [app, redis] = [await build(t, { prefix, stallInterval: STALL, worker: { concurrency: 100 } }, app => {
-    app.tasks.define('x', data => data)
-  }), connect(t)]
+  const options = { prefix, stallInterval: STALL, redisTimeout: 60_000, worker: { concurrency: 100 } }
+  const app = await build(t, options, app => { app.tasks.define('x', data => data) })
+  const redis = connect(t)
   const key = (name: string): string => `${prefix}:{default}:${name}`
   await ticks(redis, prefix, 1)
   await app.tasks.pause({ queue: 'default' }) // until they are claimed

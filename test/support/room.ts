@@ -1,0 +1,21 @@
+/**
+ * Runs the test files of a room in one process: to start Node with tap and Fastify takes longer than most of them.
+ * Those that .taprc names run in a process of their own.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+
+/** All that a room's files may take together on a busy machine, in ms. */
+const LIMIT_MS = 480_000
+
+/** The files that .taprc names, as `room/file.test.js`. */
+export function filesAlone (): string[] {
+  return Array.from(readFileSync('.taprc', 'utf8').matchAll(/"\.build\/test\/(\w[\w-]*\/[\w.-]+)"/g), ([, file]) => file!)
+}
+
+export async function runRoom (room: string): Promise<void> {
+  const alone = filesAlone()
+  const files = readdirSync(new URL(`../${room}/`, import.meta.url)).map(name => `${room}/${name}`)
+  for (const file of files) if (file.endsWith('.test.js') && !alone.includes(file)) await import(`../${file}`)
+  t.setTimeout(LIMIT_MS)
+}
