@@ -1,25 +1,25 @@
 /**
  * `npm test` runs each test file, and no file twice.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import t from 'tap'
 import { filesAlone } from '../support/room.ts'
 
 /** Rooms that have a command of their own: `npm run test:package`, `npm run test:tools`. */
 const OTHER_COMMANDS = ['package', 'tools']
 
-const rooms = readdirSync('test', { withFileTypes: true })
-  .filter(entry => entry.isDirectory() && readdirSync(`test/${entry.name}`).some(name => name.endsWith('.test.ts')))
-  .map(({ name }) => name)
+const isTest = (name: string): boolean => name.endsWith('.test.ts')
+const rooms = ['.', ...readdirSync('test').filter(name => statSync(`test/${name}`).isDirectory() && name !== 'rooms')]
+  .filter(room => readdirSync(`test/${room}`).some(isTest))
 const settings = readFileSync('.taprc', 'utf8')
 
 t.test('each room is run by one file, or its files by themselves', async t => {
   for (const room of rooms) {
     const isAlone = settings.includes(`".build/test/${room}/*.test.js"`)
-    const file = `test/${room}.test.ts`
+    const file = `test/rooms/${room === '.' ? 'top' : room}.test.ts`
     const runs = existsSync(file) && readFileSync(file, 'utf8').includes(`runRoom('${room}')`)
     const other = OTHER_COMMANDS.includes(room)
-    t.equal([isAlone, runs, other].filter(Boolean).length, 1, `${room}: add test/${room}.test.ts, or a line of .taprc`)
+    t.equal([isAlone, runs, other].filter(Boolean).length, 1, `${room}: add ${file}, or a line of .taprc`)
   }
 })
 

@@ -13,6 +13,7 @@ export function filesAlone (): string[] {
   return Array.from(readFileSync('.taprc', 'utf8').matchAll(/"\.build\/test\/(\w[\w-]*\/[\w.-]+)"/g), ([, file]) => file!)
 }
 
+/** Called by the files of test/rooms. */
 export async function runRoom (room: string): Promise<void> {
   const alone = filesAlone()
   const files = readdirSync(new URL(`../${room}/`, import.meta.url)).map(name => `${room}/${name}`)

@@ -10,8 +10,6 @@ import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
 import { latch, randomPrefix, REDIS_URL } from '../support/helpers.ts'
 
-t.setTimeout(120_000)
-
 const LIB = new URL('../../lib/', import.meta.url).href
 
 /** Prints how each promise ended, and which resources are left right after the close. */
