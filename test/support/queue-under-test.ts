@@ -70,7 +70,7 @@ export const flowMembers = Object.keys({
 } satisfies Record<keyof QueueFlows, true>).map(member => `flows.${member}`)
 
 /** Times of two clocks that differ by less than this are equal, in ms. */
-const RESOLUTION = 10_000
+const RESOLUTION = 50_000
 
 export interface QueueUnderTest {
   readonly queue: Queue

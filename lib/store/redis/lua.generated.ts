@@ -1920,10 +1920,10 @@ local function set_state(name)
   state = name
   redis.call('HSET', KEYS[6], 'state', name)
 end
-local function read_node(node)
-  local entry = redis.call('HGET', KEYS[7], node)
+local function parse_node(entry)
   return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
 end
+local function read_node(node) return parse_node(redis.call('HGET', KEYS[7], node)) end
 local function begin_cancel(cause, code, message)
   if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
   if code == 'FST_TASKS_FLOW_INCOMPLETE' and state == 'building' then redis.call('HSET', KEYS[6], 'ttl', 0) end
@@ -1943,16 +1943,25 @@ local function fail(outcome, message, joins)
   end
   for join in string.gmatch(joins, '[^,-]+') do skips[#skips + 1] = join end
 end
-local function start_join(join)
-  local targets = string.match(redis.call('HGET', KEYS[8], join) or '', '^(%S+)') or ''
-  local starts = false
-  for node in string.gmatch(targets, '[^,]+') do
-    if redis.call('SREM', KEYS[10], node) == 1 then
-      redis.call('SADD', KEYS[9], node)
-      starts = true
+local function found_in(key, names)
+  local found, seen = {}, {}
+  for i, is in ipairs(redis.call('SMISMEMBER', key, unpack(names))) do
+    if is == 1 and not seen[names[i]] then
+      seen[names[i]] = true
+      found[#found + 1] = names[i]
     end
   end
-  if not starts then return end
+  return found
+end
+local function start_join(join)
+  local targets = {}
+  for node in string.gmatch(string.match(redis.call('HGET', KEYS[8], join) or '', '^(%S+)') or '', '[^,]+') do
+    targets[#targets + 1] = node
+  end
+  local started = #targets > 0 and found_in(KEYS[10], targets) or targets
+  if #started == 0 then return end
+  redis.call('SREM', KEYS[10], unpack(started))
+  redis.call('SADD', KEYS[9], unpack(started))
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
   if state == 'building' then redis.call('ZADD', KEYS[11], 0, 'W ' .. join) else entries[#entries + 1] = entry end
@@ -1978,12 +1987,7 @@ local function is_ready(join)
   return #redis.call('ZRANGE', KEYS[11], '[' .. join .. ' ', '[' .. join .. '!', 'BYLEX', 'LIMIT', 0, 1) == 0
 end
 local ended_before, waiting = {}, {}
-local function end_node(node, generation, outcome, message)
-  local current, may_fail, joins = read_node(node)
-  if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
-  moved = 1
-  if outcome ~= 'succeeded' then redis.call('HSET', KEYS[13], node, outcome) end
-  if outcome ~= 'succeeded' and may_fail == '0' then return fail(outcome, message, joins) end
+local function pass(node, joins)
   for join in string.gmatch(joins, '[^,-]+') do
     if not ended_before[join] then
       ended_before[join] = {}
@@ -1991,6 +1995,32 @@ local function end_node(node, generation, outcome, message)
     end
     table.insert(ended_before[join], join .. ' ' .. node)
   end
+end
+local function end_node(node, generation, outcome, message)
+  local current, may_fail, joins = read_node(node)
+  if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
+  moved = 1
+  redis.call('HSET', KEYS[13], node, outcome)
+  if may_fail == '0' then return fail(outcome, message, joins) end
+  pass(node, joins)
+end
+local function end_succeeded(first, last)
+  local nodes, current = {}, {}
+  for i = first, last, 2 do nodes[#nodes + 1] = ARGV[i] end
+  local found = redis.call('HMGET', KEYS[7], unpack(nodes))
+  local joins = {}
+  for i, node in ipairs(nodes) do
+    local generation, _, behind = parse_node(found[i])
+    if generation == ARGV[first + 2 * i - 1] then
+      current[#current + 1] = node
+      joins[node] = behind
+    end
+  end
+  local ended = #current > 0 and found_in(KEYS[9], current) or current
+  if #ended == 0 then return end
+  redis.call('SREM', KEYS[9], unpack(ended))
+  moved = 1
+  for _, node in ipairs(ended) do pass(node, joins[node]) end
 end
 local function end_together()
   for _, join in ipairs(waiting) do
@@ -2068,8 +2098,7 @@ while at <= #ARGV do
   last = name
   if name ~= 'end' and name ~= 'succeeded' then end_together() end
   if name == 'end' then end_node(a, b, c, d)
-  elseif name == 'succeeded' then
-    for i = from, at - 1, 2 do end_node(ARGV[i], ARGV[i + 1], name) end
+  elseif name == 'succeeded' then end_succeeded(from, at - 1)
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
@@ -2178,32 +2207,27 @@ end
 redis.call('HSET', KEYS[1], 'changed', now)
 local at = 5
 local function take(count, step)
-  local taken, names = {}, {}
-  for i = 0, count - 1 do
-    names[i + 1] = ARGV[at + i * step]
-    for k = 0, step - 1 do taken[i * step + k + 1] = ARGV[at + i * step + k] end
-  end
+  local first = at
   at = at + count * step
-  return taken, names
+  return first, at - 1
 end
-local nodes, names = take(tonumber(ARGV[1]), 2)
-local texts = take(tonumber(ARGV[2]), 2)
-local joins = take(tonumber(ARGV[3]), 2)
-local edges = take(tonumber(ARGV[4]), 1)
-if #nodes > 0 then
-  redis.call('HSET', KEYS[2], unpack(nodes))
-  redis.call('SADD', KEYS[5], unpack(names))
-  redis.call('HDEL', KEYS[7], unpack(names))
+local function write(key, first, last)
+  if last >= first then redis.call('HSET', key, unpack(ARGV, first, last)) end
 end
-if #texts > 0 then redis.call('HSET', KEYS[3], unpack(texts)) end
-if #joins > 0 then redis.call('HSET', KEYS[4], unpack(joins)) end
-if #edges > 0 then
-  local scored = {}
-  for i, edge in ipairs(edges) do
-    scored[2 * i - 1], scored[2 * i] = 0, edge
-  end
-  redis.call('ZADD', KEYS[6], unpack(scored))
+local first, last = take(tonumber(ARGV[1]), 2)
+write(KEYS[2], first, last)
+local names = {}
+for i = first, last, 2 do names[#names + 1] = ARGV[i] end
+if #names > 0 then redis.call('SADD', KEYS[5], unpack(names)) end
+if #names > 0 and redis.call('EXISTS', KEYS[7]) == 1 then redis.call('HDEL', KEYS[7], unpack(names)) end
+write(KEYS[3], take(tonumber(ARGV[2]), 2))
+write(KEYS[4], take(tonumber(ARGV[3]), 2))
+local scored = {}
+for i = at, at + ARGV[4] - 1 do
+  scored[#scored + 1] = 0
+  scored[#scored + 1] = ARGV[i]
 end
+if #scored > 0 then redis.call('ZADD', KEYS[6], unpack(scored)) end
 return state`,
   'heartbeat': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -2279,16 +2303,21 @@ local function ended_as(id, succeeded, failed, cancelled, expired)
   return redis.call('ZSCORE', expired, id) and 'expired' or nil
 end
 local EXPIRIES = { succeeded = 9, failed = 10, cancelled = 11, expired = 12 }
-local kept, gone = {}, {}
-for i = 1, #ARGV, 2 do
-  local key = EXPIRIES[ended_as(ARGV[i], KEYS[7], KEYS[8], KEYS[11], KEYS[12]) or '']
-  if key and tonumber(ARGV[i + 1]) <= 0 then
-    gone[#gone + 1] = ARGV[i]
+local ids, kept, gone, dues = {}, {}, {}, {}
+for i = 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+local succeeded = redis.call('SMISMEMBER', KEYS[7], unpack(ids))
+for i, id in ipairs(ids) do
+  local ms = ARGV[2 * i]
+  local outcome = succeeded[i] == 1 and 'succeeded' or ended_as(id, KEYS[7], KEYS[8], KEYS[11], KEYS[12])
+  local key = EXPIRIES[outcome or '']
+  if key and tonumber(ms) <= 0 then
+    gone[#gone + 1] = id
   elseif key then
+    dues[ms] = dues[ms] or string.format('%.0f', now + ms)
     local members = kept[key] or {}
     kept[key] = members
-    members[#members + 1] = string.format('%.0f', now + ARGV[i + 1])
-    members[#members + 1] = ARGV[i]
+    members[#members + 1] = dues[ms]
+    members[#members + 1] = id
   end
 end
 for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)) end

@@ -40,10 +40,11 @@ local function set_state(name)
 end
 
 -- Generation, whether it may fail, and its joins as a list: see flow-node.ts. One whose entry is lost ends as removed.
-local function read_node(node)
-  local entry = redis.call('HGET', KEYS[7], node)
+local function parse_node(entry)
   return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
 end
+
+local function read_node(node) return parse_node(redis.call('HGET', KEYS[7], node)) end
 
 local function begin_cancel(cause, code, message)
   if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
@@ -67,17 +68,28 @@ local function fail(outcome, message, joins)
   for join in string.gmatch(joins, '[^,-]+') do skips[#skips + 1] = join end
 end
 
--- Moves the nodes of a join from pending to open.
-local function start_join(join)
-  local targets = string.match(redis.call('HGET', KEYS[8], join) or '', '^(%S+)') or ''
-  local starts = false
-  for node in string.gmatch(targets, '[^,]+') do
-    if redis.call('SREM', KEYS[10], node) == 1 then
-      redis.call('SADD', KEYS[9], node)
-      starts = true
+-- Those of so many names that are in a set, each once.
+local function found_in(key, names)
+  local found, seen = {}, {}
+  for i, is in ipairs(redis.call('SMISMEMBER', key, unpack(names))) do
+    if is == 1 and not seen[names[i]] then
+      seen[names[i]] = true
+      found[#found + 1] = names[i]
     end
   end
-  if not starts then return end
+  return found
+end
+
+-- Moves the nodes of a join from pending to open.
+local function start_join(join)
+  local targets = {}
+  for node in string.gmatch(string.match(redis.call('HGET', KEYS[8], join) or '', '^(%S+)') or '', '[^,]+') do
+    targets[#targets + 1] = node
+  end
+  local started = #targets > 0 and found_in(KEYS[10], targets) or targets
+  if #started == 0 then return end
+  redis.call('SREM', KEYS[10], unpack(started))
+  redis.call('SADD', KEYS[9], unpack(started))
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
   -- By name too, so that a seal finds some of them at a time.
@@ -112,12 +124,7 @@ end
 
 -- Joins behind the members that have ended, in the order in which they are looked at.
 local ended_before, waiting = {}, {}
-local function end_node(node, generation, outcome, message)
-  local current, may_fail, joins = read_node(node)
-  if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
-  moved = 1
-  if outcome ~= 'succeeded' then redis.call('HSET', KEYS[13], node, outcome) end
-  if outcome ~= 'succeeded' and may_fail == '0' then return fail(outcome, message, joins) end
+local function pass(node, joins)
   for join in string.gmatch(joins, '[^,-]+') do
     if not ended_before[join] then
       ended_before[join] = {}
@@ -125,6 +132,35 @@ local function end_node(node, generation, outcome, message)
     end
     table.insert(ended_before[join], join .. ' ' .. node)
   end
+end
+
+local function end_node(node, generation, outcome, message)
+  local current, may_fail, joins = read_node(node)
+  if current ~= generation or redis.call('SREM', KEYS[9], node) == 0 then return end
+  moved = 1
+  redis.call('HSET', KEYS[13], node, outcome)
+  if may_fail == '0' then return fail(outcome, message, joins) end
+  pass(node, joins)
+end
+
+-- Nodes that succeeded, and their generations: they are the many.
+local function end_succeeded(first, last)
+  local nodes, current = {}, {}
+  for i = first, last, 2 do nodes[#nodes + 1] = ARGV[i] end
+  local found = redis.call('HMGET', KEYS[7], unpack(nodes))
+  local joins = {}
+  for i, node in ipairs(nodes) do
+    local generation, _, behind = parse_node(found[i])
+    if generation == ARGV[first + 2 * i - 1] then
+      current[#current + 1] = node
+      joins[node] = behind
+    end
+  end
+  local ended = #current > 0 and found_in(KEYS[9], current) or current
+  if #ended == 0 then return end
+  redis.call('SREM', KEYS[9], unpack(ended))
+  moved = 1
+  for _, node in ipairs(ended) do pass(node, joins[node]) end
 end
 
 -- Of all ends that were told together: one look at each join.
@@ -214,8 +250,7 @@ while at <= #ARGV do
   last = name
   if name ~= 'end' and name ~= 'succeeded' then end_together() end
   if name == 'end' then end_node(a, b, c, d)
-  elseif name == 'succeeded' then
-    for i = from, at - 1, 2 do end_node(ARGV[i], ARGV[i + 1], name) end
+  elseif name == 'succeeded' then end_succeeded(from, at - 1)
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)

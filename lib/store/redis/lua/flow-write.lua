@@ -18,32 +18,29 @@ end
 redis.call('HSET', KEYS[1], 'changed', now)
 
 local at = 5
+-- From where to where the arguments of so many entries are.
 local function take(count, step)
-  local taken, names = {}, {}
-  for i = 0, count - 1 do
-    names[i + 1] = ARGV[at + i * step]
-    for k = 0, step - 1 do taken[i * step + k + 1] = ARGV[at + i * step + k] end
-  end
+  local first = at
   at = at + count * step
-  return taken, names
+  return first, at - 1
 end
 
-local nodes, names = take(tonumber(ARGV[1]), 2)
-local texts = take(tonumber(ARGV[2]), 2)
-local joins = take(tonumber(ARGV[3]), 2)
-local edges = take(tonumber(ARGV[4]), 1)
-if #nodes > 0 then
-  redis.call('HSET', KEYS[2], unpack(nodes))
-  redis.call('SADD', KEYS[5], unpack(names))
-  redis.call('HDEL', KEYS[7], unpack(names))
+local function write(key, first, last)
+  if last >= first then redis.call('HSET', key, unpack(ARGV, first, last)) end
 end
-if #texts > 0 then redis.call('HSET', KEYS[3], unpack(texts)) end
-if #joins > 0 then redis.call('HSET', KEYS[4], unpack(joins)) end
-if #edges > 0 then
-  local scored = {}
-  for i, edge in ipairs(edges) do
-    scored[2 * i - 1], scored[2 * i] = 0, edge
-  end
-  redis.call('ZADD', KEYS[6], unpack(scored))
+
+local first, last = take(tonumber(ARGV[1]), 2)
+write(KEYS[2], first, last)
+local names = {}
+for i = first, last, 2 do names[#names + 1] = ARGV[i] end
+if #names > 0 then redis.call('SADD', KEYS[5], unpack(names)) end
+if #names > 0 and redis.call('EXISTS', KEYS[7]) == 1 then redis.call('HDEL', KEYS[7], unpack(names)) end
+write(KEYS[3], take(tonumber(ARGV[2]), 2))
+write(KEYS[4], take(tonumber(ARGV[3]), 2))
+local scored = {}
+for i = at, at + ARGV[4] - 1 do
+  scored[#scored + 1] = 0
+  scored[#scored + 1] = ARGV[i]
 end
+if #scored > 0 then redis.call('ZADD', KEYS[6], unpack(scored)) end
 return state

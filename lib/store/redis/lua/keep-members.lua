@@ -11,16 +11,22 @@ Returns nothing
 -- @include forget
 -- @include ended-as
 local EXPIRIES = { succeeded = 9, failed = 10, cancelled = 11, expired = 12 }
-local kept, gone = {}, {}
-for i = 1, #ARGV, 2 do
-  local key = EXPIRIES[ended_as(ARGV[i], KEYS[7], KEYS[8], KEYS[11], KEYS[12]) or '']
-  if key and tonumber(ARGV[i + 1]) <= 0 then
-    gone[#gone + 1] = ARGV[i]
+local ids, kept, gone, dues = {}, {}, {}, {}
+for i = 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+-- They are the many.
+local succeeded = redis.call('SMISMEMBER', KEYS[7], unpack(ids))
+for i, id in ipairs(ids) do
+  local ms = ARGV[2 * i]
+  local outcome = succeeded[i] == 1 and 'succeeded' or ended_as(id, KEYS[7], KEYS[8], KEYS[11], KEYS[12])
+  local key = EXPIRIES[outcome or '']
+  if key and tonumber(ms) <= 0 then
+    gone[#gone + 1] = id
   elseif key then
+    dues[ms] = dues[ms] or string.format('%.0f', now + ms)
     local members = kept[key] or {}
     kept[key] = members
-    members[#members + 1] = string.format('%.0f', now + ARGV[i + 1])
-    members[#members + 1] = ARGV[i]
+    members[#members + 1] = dues[ms]
+    members[#members + 1] = id
   end
 end
 for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)) end
