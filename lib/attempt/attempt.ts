@@ -60,7 +60,7 @@ export class Attempt implements ThreadableAttempt {
   readonly task: ClaimedTask
   readonly definition: Definition
   /** When it started, ms since 1970 on this process' clock. */
-  readonly startedAt = uptime()
+  readonly startedAt: number
   readonly #owner: AttemptOwner
   #controller: AbortController | null = null
   #cause: AbortCause | null = null
@@ -78,8 +78,9 @@ export class Attempt implements ThreadableAttempt {
   #flow: MemberContext | null = null
   #watched: WatchedAttempt | null = null
 
-  constructor (definition: Definition, task: ClaimedTask, owner: AttemptOwner) {
+  constructor (definition: Definition, task: ClaimedTask, owner: AttemptOwner, startedAt = uptime()) {
     this.definition = definition
+    this.startedAt = startedAt
     this.task = task
     this.#data = task.stored.data.data
     this.#owner = owner
@@ -116,7 +117,6 @@ export class Attempt implements ThreadableAttempt {
   /** Ms; 0 is no limit. */
   get timeout (): number { return Math.min(this.task.stored.options.timeout ?? 0, MAX_TIMER) }
 
-  /** Whether the handler has returned. */
   get hasReturned (): boolean { return this.#returned }
   get id (): string { return this.task.claim.id }
   get name (): string { return this.definition.name }
@@ -167,6 +167,7 @@ export class Attempt implements ThreadableAttempt {
 
   #call (): unknown {
     this.#trace = this.#owner.traceOf(this)
+    if (!this.#trace && !this.#watched) return this.#callHandler()
     const call = (): unknown => this.#watched ? this.#watched.run(() => this.#callHandler()) : this.#callHandler()
     return this.#trace ? startAttempt(this.#trace, call) : call()
   }
@@ -186,13 +187,13 @@ export class Attempt implements ThreadableAttempt {
     return this.#owner.runInThread(threadFile, this)
   }
 
-  #runInScope<T> (work: () => T): T { return runWithOrigin(originOf(this), () => runApart(work)) }
+  #runInScope<T> (work: () => T): T { return runWithOrigin(originOf(this), runApart<T>, work) }
 
   #makeHooks (): AttemptHooks | null {
-    const { definition: { instance, hooks } } = this
-    const lists = hooks()
+    const lists = this.definition.hooks()
+    if (lists === null) return null // as for most tasks: nothing is made for them
     const run = (work: () => void): void => this.#runInScope(work)
-    return lists && new AttemptHooks({ lists, instance, context: new HandlerTaskContext(this), run })
+    return new AttemptHooks({ lists, instance: this.app, context: new HandlerTaskContext(this), run })
   }
 
   /** For the hooks of a task whose worker died: it is not started here. */
@@ -290,8 +291,7 @@ export class Attempt implements ThreadableAttempt {
 
   /** Most tasks report nothing. */
   #reporter (): StateReports {
-    this.#reports ??= new StateReports(this.definition, this.task, report => this.#store(report))
-    return this.#reports
+    return (this.#reports ??= new StateReports(this.definition, this.task, report => this.#store(report)))
   }
 
   async #store ({ json, progress }: StateReport): Promise<void> {

@@ -23,6 +23,8 @@ export interface ClaimedTask {
   readonly order: number
   /** When its attempt started, ms since 1970 on Redis' clock. Undefined before that. */
   startedAt: number | undefined
+  /** How long the attempt ran that has ended, in ms. Undefined before that, and once it is counted. */
+  ranMs: number | undefined
   state: ReportedState | undefined
   /** Lines of its log may be stored. */
   hasLog?: true
@@ -46,7 +48,8 @@ export function toClaimedTask (
   const { stored: read, unreadable } = readStored(text, now)
   // A plain Bee-Queue's retry() queues a failed job and leaves its record as it was.
   const stored = read.status === 'failed' ? resetForRetry(read) : read
-  return { claim, queue, text, stored, unreadable, settings, order, startedAt: undefined, state: undefined, now }
+  const none = undefined // all properties from the start: it is quicker than to add one later
+  return { claim, queue, text, stored, unreadable, settings, order, startedAt: none, ranMs: none, state: none, now }
 }
 
 /** Too late for its first attempt. A task that retries has started in time. */

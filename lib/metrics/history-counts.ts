@@ -22,32 +22,32 @@ type Rows = Map<string, Map<string, Row>>
 export interface Counted { time: number, queue: string, counts: HistoryCounts }
 
 export class HistoryCountsMeter implements Meter {
-  readonly #now: () => number
   readonly #onCounted: () => void
   readonly #names = new Map<string, Set<string>>()
+  /** The present minute, and when it ends. */
   #minute = 0
+  #end = 0
   #rows: Rows = new Map()
   /** Of minutes that have passed. */
   #passed: Counted[] = []
 
   /** @param onCounted called when there is something to store */
-  constructor (now: () => number, onCounted: () => void) {
-    this.#now = now
+  constructor (onCounted: () => void) {
     this.#onCounted = onCounted
   }
 
-  enqueued (queue: string, task: string, count: number): void { this.#row(queue, task).in += count }
+  enqueued (queue: string, task: string, count: number, now: number): void { this.#row(queue, task, now).in += count }
   stored (): void {}
   enqueueFailed (): void {}
   attemptFailed (): void {}
   scheduleSucceeded (): void {}
 
-  started (queue: string, task: string, waitedMs: number | null): void {
-    if (waitedMs !== null) this.#row(queue, task).w[bucketOf(waitedMs)]!++
+  started (queue: string, task: string, waitedMs: number | null, now: number): void {
+    if (waitedMs !== null) this.#row(queue, task, now).w[bucketOf(waitedMs)]!++
   }
 
-  ended (queue: string, task: string, outcome: Outcome, ms: number | null): void {
-    const row = this.#row(queue, task)
+  ended (queue: string, task: string, outcome: Outcome, ms: number | null, now: number): void {
+    const row = this.#row(queue, task, now)
     if (outcome === 'succeeded') row.ok++
     else if (outcome === 'failed' || outcome === 'retried') row[outcome]++
     else return
@@ -56,17 +56,17 @@ export class HistoryCountsMeter implements Meter {
     row.ms += ms
   }
 
-  /** This runs several times for each task. */
-  #row (queue: string, task: string): Row {
-    const minute = Math.floor(this.#now() / MINUTE_MS) * MINUTE_MS
-    if (minute !== this.#minute) this.#turnTo(minute)
+  /** This runs several times for each task. What comes late counts for the present minute. */
+  #row (queue: string, task: string, now: number): Row {
+    if (now >= this.#end) this.#turnTo(now)
     return this.#rows.get(queue)?.get(task) ?? this.#newRow(queue, task)
   }
 
-  #turnTo (minute: number): void {
+  #turnTo (now: number): void {
     this.#passed.push(...toCounted(this.#minute, this.#rows))
     this.#rows = new Map()
-    this.#minute = minute
+    this.#minute = Math.floor(now / MINUTE_MS) * MINUTE_MS
+    this.#end = this.#minute + MINUTE_MS
   }
 
   #newRow (queue: string, task: string): Row {
@@ -89,7 +89,7 @@ export class HistoryCountsMeter implements Meter {
 
   /** What was counted since the last call. */
   take (): Counted[] {
-    this.#turnTo(this.#minute)
+    this.#turnTo(0)
     return this.#passed.splice(0)
   }
 }

@@ -31,7 +31,7 @@ export class AppHistory {
   constructor (owner: MetricsOwner, isTimed: boolean) {
     this.#owner = owner
     this.#isTimed = isTimed
-    this.meter = new HistoryCountsMeter(() => owner.clock.now(), () => this.#onCounted())
+    this.meter = new HistoryCountsMeter(() => this.#onCounted())
   }
 
   #onCounted (): void {

@@ -182,21 +182,27 @@ function sanitize (stored: StoredTask): StoredTask {
   options.attempts = Math.max(integerOr(options.attempts, 1), 1 + options.retries!)
   // A missing option is not added: each property costs memory for each running task.
   for (const key of SPANS) if (options[key] !== undefined) options[key] = integerOr(options[key], undefined)
-  if (typeof options.backoff !== 'object' || options.backoff === null) delete options.backoff
   cleanOrigin(options)
   if (options.stacktraces !== undefined && !Array.isArray(options.stacktraces)) options.stacktraces = []
   if (stored.status !== 'retrying' && !isTerminal(stored.status)) stored.status = 'created'
-  for (const key of NAMES) if (typeof options[key] !== 'string') delete options[key]
-  if (options.lane !== undefined && !isLane(options.lane)) delete options.lane
-  if (options.tags !== undefined && !isTags(options.tags)) delete options.tags
   if (options.failures !== undefined) options.failures = cleanFailedAttempts(options.failures)
-  if (options.schedule !== undefined && !isTick(options.schedule)) delete options.schedule
-  if (options.flow !== undefined && !isMembership(options.flow)) delete options.flow
-  if (options.graph !== undefined && !isGraph(options.graph)) delete options.graph
+  dropInvalid(options)
   for (const key of TIMES) if (key in stored) stored[key] = integerOr(stored[key], undefined)
-  if (typeof stored.stage !== 'string') delete stored.stage
-  if (!isErrorRecord(stored.error)) delete stored.error
+  if (stored.stage !== undefined && typeof stored.stage !== 'string') delete stored.stage
+  if (stored.error !== undefined && !isErrorRecord(stored.error)) delete stored.error
   return stored
+}
+
+/** Deletes no property that is not there: for each task that would cost more than all of these checks. */
+function dropInvalid (options: StoredOptions): void {
+  const { backoff, lane, tags, schedule, flow, graph } = options
+  if (backoff !== undefined && (typeof backoff !== 'object' || backoff === null)) delete options.backoff
+  for (const key of NAMES) if (options[key] !== undefined && typeof options[key] !== 'string') delete options[key]
+  if (lane !== undefined && !isLane(lane)) delete options.lane
+  if (tags !== undefined && !isTags(tags)) delete options.tags
+  if (schedule !== undefined && !isTick(schedule)) delete options.schedule
+  if (flow !== undefined && !isMembership(flow)) delete options.flow
+  if (graph !== undefined && !isGraph(graph)) delete options.graph
 }
 
 /** How long the record of a task stays when it ends, in ms: that of a member at least until its flow has ended. */

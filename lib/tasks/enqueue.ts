@@ -123,10 +123,10 @@ export class TaskProducer {
     }
   }
 
-  #count ({ queue, name }: NewTask, start: number, stored: number): void {
+  #count ({ queue, name, options: { timestamp } }: NewTask, start: number, stored: number): void {
     if (!this.#meter) return
     this.#meter.stored(queue.name, uptime() - start)
-    if (stored > 0) this.#meter.enqueued(queue.name, name, stored)
+    if (stored > 0) this.#meter.enqueued(queue.name, name, stored, timestamp)
   }
 
   #countFailure (name: string, error: Error): Error {

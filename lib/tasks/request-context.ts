@@ -18,11 +18,11 @@ export function runInRequest (request: FastifyRequest, work: () => void): void {
 }
 
 /**
- * Runs a task of this origin. On Node 20 the first `run` makes all promises of the process slower, so it is skipped if
- * there is no context to set or to leave.
+ * Calls `run(work)` for a task of this origin. On Node 20 the first `run` of a store makes all promises of the process
+ * slower, so that is skipped if there is no context to set or to leave.
  */
-export function runWithOrigin<T> (origin: Origin | undefined, work: () => T): T {
-  return origin === undefined && current.getStore() === undefined ? work() : current.run(origin, work)
+export function runWithOrigin<T> (origin: Origin | undefined, run: (work: () => T) => T, work: () => T): T {
+  return origin === undefined && current.getStore() === undefined ? run(work) : current.run(origin, run, work)
 }
 
 /** The parameters in the path of the request that is being handled. */

@@ -36,11 +36,12 @@ export class PrefetchWindow {
     return Math.min(cap, Math.floor(this.#concurrency * TARGET_START_MS / Math.max(this.#meanRunMs, 0.01)))
   }
 
-  /** @param startedAt when the task started, as `uptime()` */
-  taskEnded (startedAt: number): void {
+  /** Returns how long the task ran, in ms. @param startedAt when it started, as `uptime()` */
+  taskEnded (startedAt: number): number {
     this.#lastEndedAt = uptime()
     const ms = this.#lastEndedAt - startedAt
     this.#meanRunMs = this.#meanRunMs === null ? ms : this.#meanRunMs + (ms - this.#meanRunMs) * EWMA_ALPHA
+    return ms
   }
 }
 

@@ -31,8 +31,8 @@ export interface RunnerOptions {
   /** Null if nothing is counted. */
   meter: AttemptMeter | null
   runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
-  /** Called when an attempt ended that started at this time (as `uptime()`). */
-  onEnded: (startedAt: number) => void
+  /** Called when an attempt ended that started at this time (as `uptime()`). Returns how long it ran, in ms. */
+  onEnded: (startedAt: number) => number
   /** Called when a handler returned: its slot is free. */
   onSlotFree: () => void
 }

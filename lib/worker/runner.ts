@@ -90,11 +90,12 @@ export class Runner implements AttemptOwner {
     const task = this.toTask(prefetched)
     if (task.unreadable) return this.#setAside(task, task.unreadable)
     if (isTerminal(task.stored.status)) return settlements.settle({ id, token, outcome: 'drop' }, task)
-    const now = task.now + uptime() - prefetched.since
+    const at = uptime()
+    const now = task.now + at - prefetched.since
     if (isExpired(task.stored, now)) return settlements.finish('expired', task)
     if (this.#stopped) return void this.#toRelease.push(task)
     const definition = definitions.get(task.stored.data.name)
-    if (definition?.hasHandler) this.#start(task, definition, now)
+    if (definition?.hasHandler) this.#start(task, definition, now, at)
     else this.#defer(task)
   }
 
@@ -113,7 +114,7 @@ export class Runner implements AttemptOwner {
 
   #setAside (task: ClaimedTask, err: Error): void {
     const { log, settlements, meter } = this.#options
-    meter?.unreadable()
+    meter?.unreadable(task)
     log.error({ event: 'task.unreadable', taskId: task.claim.id, err }, 'task record is unreadable: the task failed')
     settlements.settle(failWith(err, task))
   }
@@ -126,13 +127,14 @@ export class Runner implements AttemptOwner {
     settlements.settle({ id, token, outcome: 'defer', ms: NO_HANDLER_DELAY_MS }, task)
   }
 
-  #start (task: ClaimedTask, definition: Definition, now: number): void {
+  /** @param now on Redis' clock, and `at` as `uptime()` */
+  #start (task: ClaimedTask, definition: Definition, now: number, at: number): void {
     const { id } = task.claim
     this.#options.meter?.started(task, now)
     this.#slots++
     this.#undecided++
     task.startedAt = task.now // status() reads the same from the claim
-    const attempt = new Attempt(definition, task, this)
+    const attempt = new Attempt(definition, task, this, at)
     // Its claim was lost during an outage, and is ours again. The outcome of the earlier attempt will not count.
     this.#running.get(id)?.abort('lost')
     this.#running.set(id, attempt)
@@ -164,14 +166,14 @@ export class Runner implements AttemptOwner {
   onResult (attempt: Attempt, result: AttemptResult): void {
     const { clock, settlements, log, onEnded, meter } = this.#options
     const { task } = attempt
-    onEnded(attempt.startedAt)
-    meter?.onResult(attempt, result)
+    const ranMs = onEnded(attempt.startedAt)
     task.state = attempt.state
     task.now = clock.now()
+    meter?.onResult(task, result, ranMs)
     this.#undecided--
     if (result.kind === 'released') this.#onReleased(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
-    this.#logs.flush(attempt)
+    if (task.hasLog) this.#logs.flush(attempt)
     const settlement = settlements.settleResult(task, result)
     if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
     else logResult(attempt, result, settlement)

@@ -102,8 +102,8 @@ t.test('both stores add, bound and expire alike', async t => {
 t.test('buckets are powers of two; of 10,000 names no more than 200 are counted by name', async t => {
   t.same([0, 1, 1.1, 2, 3, 1024, 1025, 1e12].map(bucketOf), [0, 0, 1, 1, 2, 10, 11, LAST_BUCKET])
   let counted = 0
-  const meter = new HistoryCountsMeter(() => 0, () => { counted++ })
-  for (let i = 0; i < 10_000; i++) meter.enqueued('q', `n${i}`, 1)
+  const meter = new HistoryCountsMeter(() => { counted++ })
+  for (let i = 0; i < 10_000; i++) meter.enqueued('q', `n${i}`, 1, 0)
   const [{ counts } = { counts: {} }] = meter.take()
   t.equal(Object.keys(counts).length, 201)
   t.equal((counts as any)['other|in'], 9_800)
