@@ -21,6 +21,8 @@ export interface WalkFigures {
   matched: number
   changed: number
   steps: number
+  /** CPU of the process that walks. */
+  cpuOfWalker: number
   /** CPU of a step, all of its calls together. */
   cpuOfStep: number
   /**
@@ -110,6 +112,12 @@ function heapUsed (): number {
   return process.memoryUsage().heapUsed / 2 ** 20
 }
 
+/** In ms. */
+function ownCpu (): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
+
 interface Usage { cpu: number, reads: number }
 
 class StepMeter {
@@ -119,6 +127,7 @@ class StepMeter {
   #steps = 0
   #started = 0
   #paused = 0
+  #walker = 0
   #first!: Usage
   #last!: Usage
 
@@ -131,6 +140,7 @@ class StepMeter {
     this.#heap.push(heapUsed())
     this.#first = this.#last = await this.#usage()
     this.#started = performance.now()
+    this.#walker = ownCpu()
   }
 
   async #usage (): Promise<Usage> {
@@ -141,21 +151,25 @@ class StepMeter {
   /** The time that measuring takes does not count. */
   async step (): Promise<void> {
     const start = performance.now()
+    const walker = ownCpu()
     const usage = await this.#usage()
     this.#heldUp = Math.max(this.#heldUp, cpuOfRead(this.#last, usage))
     if (++this.#steps % HEAP_EVERY === 0) this.#heap.push(heapUsed())
     this.#last = usage
     this.#paused += performance.now() - start
+    this.#walker += ownCpu() - walker
   }
 
   async end (steps = this.#steps): Promise<Omit<WalkFigures, 'matched' | 'changed' | 'cursor'>> {
     const ms = performance.now() - this.#started - this.#paused
+    const cpuOfWalker = ownCpu() - this.#walker
     const usage = await this.#usage()
     const slow = await this.#redis.slowlog('GET', 100_000) as Array<[number, number, number]>
     const settled = this.#heap.slice(Math.ceil(this.#heap.length / 10))
     return {
       ms,
       steps,
+      cpuOfWalker,
       cpuOfStep: (usage.cpu - this.#first.cpu) / Math.max(1, steps),
       heldUp: this.#heldUp || cpuOfRead(this.#first, usage),
       longestCall: Math.max(0, ...slow.map(([, , microseconds]) => microseconds / 1_000)),
