@@ -25,7 +25,7 @@ const INSTALLS = ['README.md']
 /** What the examples import, and what runs TypeScript on any version of Node.js. */
 const PACKAGES = [
   'fastify', 'fastify-cli', 'fastify-plugin', '@fastify/autoload', '@fastify/swagger', '@fastify/swagger-ui',
-  '@fastify/type-provider-typebox', 'typebox', 'jimp', 'tsx', 'esbuild'
+  '@fastify/type-provider-typebox', 'typebox', 'fastify-metrics', 'jimp', 'tsx', 'esbuild'
 ]
 
 const only = process.argv[2] ?? ''

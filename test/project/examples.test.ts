@@ -9,6 +9,7 @@ import { Jimp } from 'jimp'
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
 import { until } from '../support/helpers.ts'
+import { parse, valueOf } from '../support/metrics.ts'
 
 t.setTimeout(180_000) // each test starts processes
 
@@ -74,6 +75,23 @@ t.test('examples/report', async t => {
   const parts = await (await fetch(`${address}/reports/${record.id}/parts`)).json()
   const done = { state: 'succeeded', progress: { done: 20, total: 20 } }
   t.match(parts, [{ name: 'read-sales' }, ...Array(3).fill({ name: 'add-up', ...done }), { name: 'write-report' }])
+})
+
+t.test('examples/metrics: the route of fastify-metrics has its own series and ours', async t => {
+  const env = { REDIS_URL: await startOwnRedis(t), PORT: '0' }
+  const address = await addressIn(run(t, ['--import=tsx', 'examples/metrics/app.ts'], env))
+  t.match(await send(address, '/sum', [1, 2, 3]), { state: 'succeeded', result: 6 })
+  const reply = await fetch(`${address}/metrics`)
+  t.match(reply.headers.get('content-type'), /^text\/plain; version=0\.0\.4/)
+  const text = await reply.text()
+  const metrics = parse(text)
+  const labels = { queue: 'default', task: 'sum' }
+  t.equal(valueOf(metrics, 'enqueued_total', labels), 1)
+  t.equal(valueOf(metrics, 'attempts_total', { ...labels, outcome: 'succeeded' }), 1)
+  t.equal(valueOf(metrics, 'queue_workers', { queue: 'default' }), 1)
+  t.equal(valueOf(metrics, 'up', {}), 1)
+  t.match(text, /^http_request_duration_seconds_count\{.*route="\/sum"/m)
+  t.match(text, /^process_cpu_seconds_total /m)
 })
 
 t.test('examples/hello', async t => {
