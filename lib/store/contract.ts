@@ -91,6 +91,12 @@ export interface Settlement extends ClaimRef {
  */
 export type ClaimStatus = 'owned' | 'lost' | 'cancelRequested'
 
+/** Two calls that were sent together. */
+export interface SettledAndClaimed {
+  settled: Promise<ClaimStatus[]>
+  claimed: Promise<ClaimReply>
+}
+
 export interface LeaseReply {
   /** False if the lease had expired: claims may have been taken back. */
   kept: boolean
@@ -232,6 +238,8 @@ export interface ConsumerQueue {
   cancelWait (token: string): Promise<ClaimReply>
   /** Writes outcomes. State, record, expiry and messages of each change in one step. */
   settle (batch: Settlement[]): Promise<ClaimStatus[]>
+  /** `settle`, then `claim`, in one step: the claim gets the tasks that have waited for the end of others. */
+  settleAndClaim (batch: Settlement[], free: number, token: string): SettledAndClaimed
   /**
    * Renews the lease of a worker: see `QueueUpkeep.sweep`.
    * @param oldest the number of its oldest claim that is not settled. Any worker may take back older, forgotten ones

@@ -1,7 +1,7 @@
 /**
  * Claims tasks for a consumer:
  *
- * 1. by a call that does not block; a lost reply is asked for again, with the same token;
+ * 1. by a call that does not block, together with outcomes; a lost reply is asked for again, with the same token;
  * 2. by a wait in Redis, on a connection of its own; if the connection is cut, the wait is cancelled by its token.
  */
 import { debugFields } from './debug-log.ts'
@@ -10,7 +10,8 @@ import * as telemetry from '../telemetry.ts'
 import { setImmediate, sleep } from '../timers.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
-import type { ClaimRef, ClaimReply, ConsumerQueue } from '../store/contract.ts'
+import type { SettlementBatcher } from './settlement-batcher.ts'
+import type { ClaimRef, ClaimReply, ConsumerQueue, StoreConnection } from '../store/contract.ts'
 
 /** How long a wait for the queue lasts before the consumer claims anyway, in seconds. */
 const WAIT_SECONDS = 5
@@ -24,7 +25,9 @@ export interface ClaimerOptions {
   queue: ConsumerQueue
   /** The same queue, over the connection that waits. */
   waitingQueue: ConsumerQueue
+  connection: StoreConnection
   calls: PersistentCalls
+  settlements: SettlementBatcher
 }
 
 export class Claimer {
@@ -33,12 +36,16 @@ export class Claimer {
   readonly #inFlight = new Set<number>()
   #sequence = 0
   #stopped = false
+  #isRetrying = false
   /** Ends the wait: a connection that is dialling rejects nothing when it is given up. */
   #abortWait: () => void = () => {}
 
   constructor (options: ClaimerOptions) {
     this.#options = options
   }
+
+  /** A claim has failed, and is repeated. */
+  get isRetrying (): boolean { return this.#isRetrying }
 
   /** The number of the oldest claim that is held or on its way. If there is none: of the next one. */
   oldestWith (held: ClaimRef[]): number {
@@ -64,14 +71,38 @@ export class Claimer {
    */
   claim (room: number, state: object): Promise<ClaimReply | undefined> {
     return this.#withToken(async token => {
-      const { queue, calls } = this.#options
+      const { calls } = this.#options
       const asked = Math.min(room, MAX_CLAIM)
-      // After a stop it asks for the tasks of a lost reply, so that they can be released, and takes no more.
-      const claim = (again: boolean): Promise<ClaimReply> => queue.claim(this.#stopped ? 0 : asked, token, again)
-      const reply = await calls.retryUntilClosed('claim', claim)
+      const reply = await calls.retryUntilClosed('claim', again => {
+        this.#isRetrying = again
+        return again ? this.#claimAgain(asked, token) : this.#settleAndClaim(asked, token)
+      })
+      this.#isRetrying = false
       if (reply) this.#report(asked, reply, state)
       return reply
     })
+  }
+
+  /**
+   * Outcomes and the next claim in one write: one round trip for each task, if they run one at a time. If an outcome
+   * frees a slot of a limit, its next task is claimed in the same step.
+   */
+  #settleAndClaim (free: number, token: string): Promise<ClaimReply> {
+    const { queue, settlements, connection } = this.#options
+    if (settlements.mayAdmit) return settlements.flushWith(batch => queue.settleAndClaim(batch, free, token))
+    let reply!: Promise<ClaimReply>
+    connection.pipelined(() => {
+      settlements.flush()
+      reply = queue.claim(free, token, false)
+    })
+    return reply
+  }
+
+  /** After a stop it asks for the tasks of a lost reply, so that they can be released, and takes no more. */
+  #claimAgain (free: number, token: string): Promise<ClaimReply> {
+    const { queue, settlements } = this.#options
+    settlements.flush() // an outcome does not wait for claims that fail
+    return queue.claim(this.#stopped ? 0 : free, token, true)
   }
 
   #report (asked: number, { jobs }: ClaimReply, state: object): void {

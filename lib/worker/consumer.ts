@@ -65,8 +65,6 @@ export class QueueConsumer {
     this.#context = context
     this.#queue = queue.over(connection)
     this.#calls = new PersistentCalls(context.log, context)
-    const waitingQueue = queue.over(blockingConnection)
-    this.#claimer = new Claimer({ context, queue: this.#queue, waitingQueue, calls: this.#calls })
     this.#prefetchWindow = new PrefetchWindow(context.concurrency)
     this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
     this.#flows = new ConsumerFlows(context, connection, this.#calls)
@@ -75,10 +73,13 @@ export class QueueConsumer {
       if (task.stored.options.flow && status === 'owned') this.#flows.tell(task, settlement)
       if (task.stored.options.schedule) this.#upkeep.onTickEnded()
     }
-    this.#settlements = new SettlementBatcher({ ...context, queue: this.#queue, calls: this.#calls, onSettled })
+    const willClaim = (): boolean => this.#claiming !== null && !this.#claimer.isRetrying
+    const parts = { context, connection, queue: this.#queue, calls: this.#calls }
+    const settlements = this.#settlements = new SettlementBatcher({ ...context, ...parts, onSettled, willClaim })
+    this.#claimer = new Claimer({ ...parts, waitingQueue: queue.over(blockingConnection), settlements })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()
-    const [runner, settlements, upkeep] = [this.#runner, this.#settlements, this.#upkeep]
+    const [runner, upkeep] = [this.#runner, this.#upkeep]
     const onResume = (): void => this.#onSlotFree()
     this.#suspects = new Suspects({ ...context, queue: queue.name, runner, settlements, upkeep, onResume })
     this.#subscriptions = new Subscriptions(context.pubSub, this.#calls)
@@ -147,7 +148,7 @@ export class QueueConsumer {
   /** Called when a task, claim or wait ends: claims again, or waits. No-op while a claim is in flight. */
   #next (): void {
     if (this.#claiming) return
-    if (!this.#mayHaveWork) this.#waitForWork()
+    if (!this.#mayClaim) this.#waitForWork()
     else if (this.#room > 0) this.#startClaiming()
   }
 
@@ -155,9 +156,13 @@ export class QueueConsumer {
     if (this.#stopped || this.#claiming) return
     this.#claiming = this.#claimWhileThereIsRoom().finally(() => {
       this.#claiming = null
+      if (this.#settlements.mayAdmit) this.#settlements.flush() // there was no room for a claim
       this.#next()
     })
   }
+
+  /** The end of a task may let another one of its lane start. */
+  get #mayClaim (): boolean { return this.#mayHaveWork || this.#settlements.mayAdmit }
 
   /**
    * How many tasks may be claimed now. With prefetching at most half of all that may be held is claimed at once: Redis
@@ -173,7 +178,7 @@ export class QueueConsumer {
 
   async #claimWhileThereIsRoom (): Promise<void> {
     let nextClaim: Promise<ClaimReply | undefined> | null = null
-    while (nextClaim || (!this.#stopped && this.#mayHaveWork)) {
+    while (nextClaim || (!this.#stopped && this.#mayClaim)) {
       if (!nextClaim) {
         // Then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
         if (!this.#runner.isIdle) await new Promise(resolve => setImmediate(resolve))
@@ -192,19 +197,9 @@ export class QueueConsumer {
 
   #claimIfRoom (): Promise<ClaimReply | undefined> | null {
     const room = this.#room
-    if (room <= 0 || this.#stopped || !this.#mayHaveWork) return null
+    if (room <= 0 || this.#stopped || !this.#mayClaim) return null
     this.#mayHaveWork = false // a wake while the claim is in flight sets it again
-    return this.#settleAndClaim(room)
-  }
-
-  /** Outcomes and the next claim in one write: one round trip for each task, if they run one at a time. */
-  #settleAndClaim (room: number): Promise<ClaimReply | undefined> {
-    let reply!: Promise<ClaimReply | undefined>
-    this.#options.connection.pipelined(() => {
-      this.#settlements.flush()
-      reply = this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
-    })
-    return reply
+    return this.#claimer.claim(room, { slots: this.#runner.slots, prefetched: this.#prefetched.length })
   }
 
   // Prefetch

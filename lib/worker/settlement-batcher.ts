@@ -15,12 +15,14 @@ import * as telemetry from '../telemetry.ts'
 import { setImmediate } from '../timers.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
-import type { ClaimStatus, ConsumerQueue, Settlement } from '../store/contract.ts'
+import type { ClaimReply, ClaimStatus, ConsumerQueue, SettledAndClaimed, Settlement } from '../store/contract.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { TerminalState } from '../types.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
+/** Bounds one Lua call that claims too: the first tasks start while the next ones are claimed. */
+const BATCH_WITH_CLAIM = 50
 
 export interface SettlementBatcherOptions {
   queue: ConsumerQueue
@@ -30,6 +32,8 @@ export interface SettlementBatcherOptions {
   worker: string
   /** Called when the outcome of a task is written, or was dropped. */
   onSettled: (task: ClaimedTask, settlement: Settlement, status: ClaimStatus) => void
+  /** Whether outcomes that may let other tasks start are about to be sent by `flushWith`. */
+  willClaim: () => boolean
 }
 
 export class SettlementBatcher {
@@ -38,13 +42,19 @@ export class SettlementBatcher {
   /** The task of each settlement. Null if nothing more is to be done for it. */
   #tasks: Array<ClaimedTask | null> = []
   #scheduled = false
+  #mayAdmit = false
   #sending = 0
   #waiters: Array<() => void> = []
-  readonly #onTickEnd = (): void => { if (this.#scheduled) this.flush() }
+  readonly #onTickEnd = (): void => {
+    if (this.#scheduled && !(this.#mayAdmit && this.#options.willClaim())) this.flush()
+  }
 
   constructor (options: SettlementBatcherOptions) {
     this.#options = options
   }
+
+  /** Whether an outcome that is to be sent may let another task of its lane start. */
+  get mayAdmit (): boolean { return this.#mayAdmit }
 
   /** Writes the result of an attempt. Null if there is nothing to write: the task was released, or its claim lost. */
   settleResult (task: ClaimedTask, result: AttemptResult): Settlement | null {
@@ -69,6 +79,7 @@ export class SettlementBatcher {
     if (options?.lane !== undefined) {
       settlement.lane = options.lane
       if (options.ordered) settlement.keepsSlot = true
+      this.#mayAdmit = true
     }
     if (options?.tags !== undefined || task?.hasLog) settlement.hasExtras = true
     this.#settlements.push(settlement)
@@ -80,24 +91,36 @@ export class SettlementBatcher {
 
   /** Sends now, together with what the caller is about to send. */
   flush (): void {
-    this.#scheduled = false
-    while (this.#settlements.length > 0) {
-      const size = endOfBatch(this.#settlements, 0, BATCH, sizeOf)
-      const isWhole = size === this.#settlements.length
-      const settlements = isWhole ? this.#settlements : this.#settlements.splice(0, size)
-      const tasks = isWhole ? this.#tasks : this.#tasks.splice(0, size)
-      if (isWhole) {
-        this.#settlements = []
-        this.#tasks = []
-      }
-      void this.#send(settlements, tasks)
-    }
+    while (this.#settlements.length > 0) void this.#send(...this.#take(BATCH))
   }
 
-  async #send (settlements: Settlement[], tasks: Array<ClaimedTask | null>): Promise<void> {
+  /** Sends the next ones by a call that claims too. If there are more, the caller goes on. */
+  flushWith (send: (batch: Settlement[]) => SettledAndClaimed): Promise<ClaimReply> {
+    const [settlements, tasks] = this.#take(BATCH_WITH_CLAIM)
+    const { settled, claimed } = send(settlements)
+    void this.#send(settlements, tasks, settled)
+    return claimed
+  }
+
+  #take (most: number): [settlements: Settlement[], tasks: Array<ClaimedTask | null>] {
+    const size = endOfBatch(this.#settlements, 0, most, sizeOf)
+    if (size < this.#settlements.length) return [this.#settlements.splice(0, size), this.#tasks.splice(0, size)]
+    const whole: [Settlement[], Array<ClaimedTask | null>] = [this.#settlements, this.#tasks]
+    this.#settlements = []
+    this.#tasks = []
+    this.#scheduled = false
+    this.#mayAdmit = false
+    return whole
+  }
+
+  /** @param first the first call, if it was made already */
+  async #send (
+    settlements: Settlement[], tasks: Array<ClaimedTask | null>, first?: Promise<ClaimStatus[]>
+  ): Promise<void> {
     const { queue, calls } = this.#options
     this.#sending++
-    const statuses = await calls.retryUntilClosed('settle', () => queue.settle(settlements))
+    const settle = (again: boolean): Promise<ClaimStatus[]> => again || !first ? queue.settle(settlements) : first
+    const statuses = await calls.retryUntilClosed('settle', settle)
     if (statuses) this.#report(statuses)
     settlements.forEach((settlement, i) => this.#onReply(settlement, tasks[i]!, statuses?.[i] ?? 'lost'))
     this.#sending--

@@ -96,9 +96,11 @@ class Program {
     else if (this.hasStarted(id, token)) return
     const keepsSlot = lane?.startsWith('one') ?? false
     const text = textOf(id, lane, outcome === 'retry' || outcome === 'limited' ? 'retrying' : outcome)
-    await this.f.queue.settle([{
-      id, token, outcome, text, ms, ...lane !== undefined && { lane }, ...keepsSlot && { keepsSlot }
-    }])
+    const inLane = { ...lane !== undefined && { lane }, ...keepsSlot && { keepsSlot } }
+    const settlement = { id, token, outcome, text, ms, ...inLane }
+    if (this.pick([true, false])) return void await this.f.queue.settle([settlement])
+    const { settled, claimed } = this.f.queue.settleAndClaim([settlement], this.pick([0, 1, 3]), `w.${++this.#token}`)
+    await Promise.all([settled, claimed])
   }
 
   async cancel (): Promise<void> {

@@ -56,6 +56,29 @@ t.test('as many tasks of a lane as its limit are in waiting, the others behind i
   t.strictSame(await add(f, 'a', 'd'), [false, false], 'an id that is taken changes nothing')
 })
 
+t.test('the next of a lane is claimed in the step that ends the one before: no worker that waits hears it', async t => {
+  const f = await withLane(t)
+  await f.claim(1)
+  const wait = await f.wait(t, 'other.1')
+  const ended: Settlement = { id: 'a', token: 'w.1', outcome: 'succeeded', text: text('a'), ms: LONG, lane: LANE }
+  const { settled, claimed } = f.queue.settleAndClaim([ended], 3, 'w.2')
+  t.strictSame(await settled, ['owned'])
+  t.match(await claimed, { jobs: [{ id: 'b', token: 'w.2' }], more: false, kept: true })
+  t.strictSame(await slots(f), ['b'])
+  await f.queue.add({ id: 'free', text: text('free') })
+  t.match((await wait.claimed).jobs, [{ id: 'free' }])
+})
+
+t.test('an error of the claim does not undo what is settled with it, and does not hide it', async t => {
+  const f = await withLane(t)
+  await f.claim(1)
+  await f.redis.set(f.key('low'), 'no list')
+  const ended: Settlement = { id: 'a', token: 'w.1', outcome: 'succeeded', text: text('a'), ms: LONG, lane: LANE }
+  const { settled, claimed } = f.queue.settleAndClaim([ended], 3, 'w.2')
+  await t.rejects(claimed, /WRONGTYPE/)
+  t.strictSame([await settled, await slots(f)], [['owned'], ['b']])
+})
+
 const exits: Record<string, (f: QueueFixture) => Promise<unknown>> = {
   succeeded: async f => settle(f, 'a', {}),
   failed: async f => settle(f, 'a', { outcome: 'failed' }),

@@ -102,6 +102,14 @@ async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply>, toke
   return { cancelled, added, reply: claimed(side, reply), removed: await side.queue.remove('bell') }
 }
 
+type Ended = ClaimRef & { outcome: Settlement['outcome'], span: Span }
+
+function toSettlement ({ span, ...settled }: Ended): Settlement {
+  const { id, outcome } = settled
+  const record = text(id, outcome === 'retry' ? 'retrying' : outcome)
+  return { ...settled, text: record, ms: SPANS[span](id), hasExtras: true }
+}
+
 export const calls = {
   add: call('add', (side, addition: Addition) => side.queue.add(toNewJob(side, addition))),
 
@@ -140,12 +148,12 @@ export const calls = {
   cancelWait: call('cancelWait', async (side, token: string) =>
     claimed(side, await side.queue.cancelWait(token), true)),
 
-  settle: call('settle', (side, batch: Array<ClaimRef & { outcome: Settlement['outcome'], span: Span }>) =>
-    side.queue.settle(batch.map(({ span, ...settled }) => {
-      const { id, outcome } = settled
-      const record = text(id, outcome === 'retry' ? 'retrying' : outcome)
-      return { ...settled, text: record, ms: SPANS[span](id), hasExtras: true }
-    }))),
+  settle: call('settle', (side, batch: Ended[]) => side.queue.settle(batch.map(toSettlement))),
+
+  settleAndClaim: call('settleAndClaim', async (side, { batch, token }: { batch: Ended[], token: string }) => {
+    const { settled, claimed: reply } = side.queue.settleAndClaim(batch.map(toSettlement), 2, token)
+    return [await settled, claimed(side, await reply)]
+  }),
 
   renew: call('renew', (side, worker: string) => side.queue.renew(worker, 1).then(({ cancels }) => cancels)),
 
@@ -251,6 +259,7 @@ export const programs = fc.array(fc.oneof(
   fc.record({ id, token }).map(calls.waitForTask),
   token.map(calls.cancelWait),
   { weight: 6, arbitrary: fc.array(settlement, { maxLength: 4 }).map(calls.settle) },
+  fc.record({ batch: fc.array(settlement, { maxLength: 4 }), token }).map(calls.settleAndClaim),
   token.map(calls.renew),
   claims.map(calls.checkClaims),
   claims.map(calls.release),

@@ -35,6 +35,7 @@ export const members = Object.keys({
   claimNext: true,
   cancelWait: true,
   settle: true,
+  settleAndClaim: true,
   renew: true,
   checkClaims: true,
   release: true,

@@ -25,7 +25,14 @@ export class Claims {
   }
 
   claim (id: string, token: string, at: number): void { this.#claims.set(id, { token, at }) }
-  report (id: string, progress: string): void { this.#progress.set(id, progress) }
+
+  /** False if the claim was lost. */
+  report (claim: ClaimRef, progress: string): boolean {
+    if (!this.owns(claim)) return false
+    this.#progress.set(claim.id, progress)
+    return true
+  }
+
   /** Null if nobody has claimed it. */
   requestCancel (id: string): { token: string } | null {
     const claim = this.#claims.get(id)

@@ -29,7 +29,7 @@ import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement
+  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement
 } from '../contract.ts'
 import type { QueueLogs } from '../log-contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
@@ -66,7 +66,7 @@ export class MemoryQueue implements Queue {
     this.name = name
     this.#host = host
     const publish = (id: string, change: string): void => this.#publishChange(id, change)
-    this.#pauses = new Pauses(this.#lists, publish, () => this.#onPauseChanged())
+    this.#pauses = new Pauses(this.#lists, publish, () => this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle())
     const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
     this.#claiming = new Claiming({ records, lists, claims, now, publish })
     const add = (job: NewJob): boolean => this.#add(job)
@@ -105,11 +105,8 @@ export class MemoryQueue implements Queue {
   #queueDue (): void { this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(this.#host.now()))) }
 
   #enqueue (ids: string[]): void {
-    if (ids.length === 0) return
-    if (this.#lists.enqueue(ids)) this.#wakeWorkers()
+    if (ids.length > 0 && this.#lists.enqueue(ids)) this.#wakeWorkers()
   }
-
-  #onPauseChanged (): void { return this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle() }
 
   #wakeWorkers (): void {
     this.#claiming.wakeAll()
@@ -252,6 +249,10 @@ export class MemoryQueue implements Queue {
     return statuses
   }
 
+  settleAndClaim (batch: Settlement[], free: number, token: string): SettledAndClaimed {
+    return { settled: this.settle(batch), claimed: this.claim(free, token) }
+  }
+
   #settle (settlement: Settlement): ClaimStatus {
     const { id, outcome } = settlement
     const repeats = outcome === 'retry' || outcome === 'defer' || outcome === 'limited'
@@ -288,8 +289,7 @@ export class MemoryQueue implements Queue {
   }
 
   async updateProgress (claim: ClaimRef, json: string): Promise<boolean> {
-    const isOwner = this.#claims.owns(claim)
-    if (isOwner) this.#claims.report(claim.id, json)
+    const isOwner = this.#claims.report(claim, json)
     if (isOwner) this.#publishChange(claim.id, 'progress')
     return afterEventLoopTurn(isOwner)
   }

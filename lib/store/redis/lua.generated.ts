@@ -168,14 +168,19 @@ end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
 local TIMES = 256
-local function rules_of(limits, lane)
-  local name = string.match(lane, '^%S+')
+local known_rules = {}
+local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
   local rates = {}
   for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+end
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return known_rules[name][1], known_rules[name][2]
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -283,9 +288,8 @@ local function free_slots(gate, lane, rates, ids)
   end
   return call_many('SREM', lane.slots, ids)
 end
-local function next_of(gated, list, free)
-  if free <= 0 then return {}, 0 end
-  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+local function look_at(gated, list, free, count)
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
@@ -294,6 +298,13 @@ local function next_of(gated, list, free)
     seen[ids[i]] = true
   end
   return found, looked_at
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local count = math.min(free, 1000)
+  local found, looked_at = look_at(gated, list, free, count)
+  if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+  return look_at(gated, list, free, math.min(free + 100, 1000))
 end
 local function take_slots(gate, lane, name, rates, ids)
   if #ids == 0 then return end
@@ -466,14 +477,19 @@ end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
 local TIMES = 256
-local function rules_of(limits, lane)
-  local name = string.match(lane, '^%S+')
+local known_rules = {}
+local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
   local rates = {}
   for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+end
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return known_rules[name][1], known_rules[name][2]
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -581,9 +597,8 @@ local function free_slots(gate, lane, rates, ids)
   end
   return call_many('SREM', lane.slots, ids)
 end
-local function next_of(gated, list, free)
-  if free <= 0 then return {}, 0 end
-  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+local function look_at(gated, list, free, count)
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
@@ -592,6 +607,13 @@ local function next_of(gated, list, free)
     seen[ids[i]] = true
   end
   return found, looked_at
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local count = math.min(free, 1000)
+  local found, looked_at = look_at(gated, list, free, count)
+  if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+  return look_at(gated, list, free, math.min(free + 100, 1000))
 end
 local function take_slots(gate, lane, name, rates, ids)
   if #ids == 0 then return end
@@ -879,14 +901,19 @@ local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local TIMES = 256
-local function rules_of(limits, lane)
-  local name = string.match(lane, '^%S+')
+local known_rules = {}
+local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
   local rates = {}
   for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+end
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return known_rules[name][1], known_rules[name][2]
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -994,9 +1021,8 @@ local function free_slots(gate, lane, rates, ids)
   end
   return call_many('SREM', lane.slots, ids)
 end
-local function next_of(gated, list, free)
-  if free <= 0 then return {}, 0 end
-  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+local function look_at(gated, list, free, count)
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
@@ -1005,6 +1031,13 @@ local function next_of(gated, list, free)
     seen[ids[i]] = true
   end
   return found, looked_at
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local count = math.min(free, 1000)
+  local found, looked_at = look_at(gated, list, free, count)
+  if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+  return look_at(gated, list, free, math.min(free + 100, 1000))
 end
 local function take_slots(gate, lane, name, rates, ids)
   if #ids == 0 then return end
@@ -1211,14 +1244,19 @@ else
 end
 if #KEYS > 28 then
   local TIMES = 256
-  local function rules_of(limits, lane)
-    local name = string.match(lane, '^%S+')
+  local known_rules = {}
+  local function read_rules(limits, name)
     local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
     local rates = {}
     for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
       rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  end
+  local function rules_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    known_rules[name] = known_rules[name] or read_rules(limits, name)
+    return known_rules[name][1], known_rules[name][2]
   end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -1326,9 +1364,8 @@ if #KEYS > 28 then
     end
     return call_many('SREM', lane.slots, ids)
   end
-  local function next_of(gated, list, free)
-    if free <= 0 then return {}, 0 end
-    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local function look_at(gated, list, free, count)
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
@@ -1337,6 +1374,13 @@ if #KEYS > 28 then
       seen[ids[i]] = true
     end
     return found, looked_at
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local count = math.min(free, 1000)
+    local found, looked_at = look_at(gated, list, free, count)
+    if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+    return look_at(gated, list, free, math.min(free + 100, 1000))
   end
   local function take_slots(gate, lane, name, rates, ids)
     if #ids == 0 then return end
@@ -3001,14 +3045,19 @@ return {
   'read-lane': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local TIMES = 256
-local function rules_of(limits, lane)
-  local name = string.match(lane, '^%S+')
+local known_rules = {}
+local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
   local rates = {}
   for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+end
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return known_rules[name][1], known_rules[name][2]
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -3299,14 +3348,19 @@ leave(4, { id })
 redis.call('HDEL', KEYS[26], id)
 if #KEYS > 26 then
   local TIMES = 256
-  local function rules_of(limits, lane)
-    local name = string.match(lane, '^%S+')
+  local known_rules = {}
+  local function read_rules(limits, name)
     local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
     local rates = {}
     for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
       rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  end
+  local function rules_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    known_rules[name] = known_rules[name] or read_rules(limits, name)
+    return known_rules[name][1], known_rules[name][2]
   end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -3414,9 +3468,8 @@ if #KEYS > 26 then
     end
     return call_many('SREM', lane.slots, ids)
   end
-  local function next_of(gated, list, free)
-    if free <= 0 then return {}, 0 end
-    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local function look_at(gated, list, free, count)
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
@@ -3425,6 +3478,13 @@ if #KEYS > 26 then
       seen[ids[i]] = true
     end
     return found, looked_at
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local count = math.min(free, 1000)
+    local found, looked_at = look_at(gated, list, free, count)
+    if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+    return look_at(gated, list, free, math.min(free + 100, 1000))
   end
   local function take_slots(gate, lane, name, rates, ids)
     if #ids == 0 then return end
@@ -3673,14 +3733,19 @@ local list = door(KEYS[2], KEYS[15], KEYS[16])
 use_levels(KEYS[2], KEYS[15], KEYS[23], KEYS[24], KEYS[25])
 if #KEYS > 25 then
   local TIMES = 256
-  local function rules_of(limits, lane)
-    local name = string.match(lane, '^%S+')
+  local known_rules = {}
+  local function read_rules(limits, name)
     local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
     local rates = {}
     for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
       rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  end
+  local function rules_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    known_rules[name] = known_rules[name] or read_rules(limits, name)
+    return known_rules[name][1], known_rules[name][2]
   end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -3788,9 +3853,8 @@ if #KEYS > 25 then
     end
     return call_many('SREM', lane.slots, ids)
   end
-  local function next_of(gated, list, free)
-    if free <= 0 then return {}, 0 end
-    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local function look_at(gated, list, free, count)
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
@@ -3799,6 +3863,13 @@ if #KEYS > 25 then
       seen[ids[i]] = true
     end
     return found, looked_at
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local count = math.min(free, 1000)
+    local found, looked_at = look_at(gated, list, free, count)
+    if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+    return look_at(gated, list, free, math.min(free + 100, 1000))
   end
   local function take_slots(gate, lane, name, rates, ids)
     if #ids == 0 then return end
@@ -4064,14 +4135,19 @@ if settled_count == 0 then return replies end
 if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
 if #KEYS > 29 then
   local TIMES = 256
-  local function rules_of(limits, lane)
-    local name = string.match(lane, '^%S+')
+  local known_rules = {}
+  local function read_rules(limits, name)
     local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
     local rates = {}
     for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
       rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  end
+  local function rules_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    known_rules[name] = known_rules[name] or read_rules(limits, name)
+    return known_rules[name][1], known_rules[name][2]
   end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -4179,9 +4255,8 @@ if #KEYS > 29 then
     end
     return call_many('SREM', lane.slots, ids)
   end
-  local function next_of(gated, list, free)
-    if free <= 0 then return {}, 0 end
-    local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+  local function look_at(gated, list, free, count)
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
     local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
     for i = #ids, 1, -1 do
       if #found == free then break end
@@ -4190,6 +4265,13 @@ if #KEYS > 29 then
       seen[ids[i]] = true
     end
     return found, looked_at
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local count = math.min(free, 1000)
+    local found, looked_at = look_at(gated, list, free, count)
+    if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+    return look_at(gated, list, free, math.min(free + 100, 1000))
   end
   local function take_slots(gate, lane, name, rates, ids)
     if #ids == 0 then return end
@@ -4388,20 +4470,41 @@ end
 if exists(KEYS[14]) then publish_outcomes() end
 for i = 1, events_count do redis.pcall('PUBLISH', ARGV[1] .. 'events', events[i]) end
 return replies`,
+  'settle-and-claim': String.raw`local function settle (KEYS, ARGV)
+  return SETTLE
+end
+local function claim (KEYS, ARGV)
+  return CLAIM
+end
+local function slice(list, from, to)
+  local part = {}
+  for i = from, to do part[i - from + 1] = list[i] end
+  return part
+end
+local keys, args = tonumber(ARGV[1]), 2 + tonumber(ARGV[2])
+local settled = settle(slice(KEYS, 1, keys), slice(ARGV, 3, args))
+local done, claimed = pcall(claim, slice(KEYS, keys + 1, #KEYS), slice(ARGV, args + 1, #ARGV))
+if not done then claimed = tostring(type(claimed) == 'table' and claimed.err or claimed) end
+return { settled, claimed }`,
   'sizes': String.raw`local sizes = {}
 for i = 1, #ARGV do sizes[i] = redis.call('HSTRLEN', KEYS[1], ARGV[i]) end
 return sizes`,
   'start': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local TIMES = 256
-local function rules_of(limits, lane)
-  local name = string.match(lane, '^%S+')
+local known_rules = {}
+local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
   local rates = {}
   for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+end
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return known_rules[name][1], known_rules[name][2]
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -4731,14 +4834,19 @@ local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
 local TIMES = 256
-local function rules_of(limits, lane)
-  local name = string.match(lane, '^%S+')
+local known_rules = {}
+local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
   local rates = {}
   for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+end
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return known_rules[name][1], known_rules[name][2]
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -4846,9 +4954,8 @@ local function free_slots(gate, lane, rates, ids)
   end
   return call_many('SREM', lane.slots, ids)
 end
-local function next_of(gated, list, free)
-  if free <= 0 then return {}, 0 end
-  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+local function look_at(gated, list, free, count)
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
@@ -4857,6 +4964,13 @@ local function next_of(gated, list, free)
     seen[ids[i]] = true
   end
   return found, looked_at
+end
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local count = math.min(free, 1000)
+  local found, looked_at = look_at(gated, list, free, count)
+  if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+  return look_at(gated, list, free, math.min(free + 100, 1000))
 end
 local function take_slots(gate, lane, name, rates, ids)
   if #ids == 0 then return end

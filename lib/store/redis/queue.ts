@@ -9,7 +9,9 @@ import {
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
-import { runQueueScript, runScript, runScriptForBuffers, script, type ScriptArgument } from './run-script.ts'
+import {
+  runQueueScript, runScript, runScriptForBuffers, script, settleAndClaim, type ScriptArgument
+} from './run-script.ts'
 import { addInParts, isPlain } from '../new-jobs.ts'
 import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
@@ -26,16 +28,16 @@ import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
-  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement, StoreConnection
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
 
 /** The modes of claim.lua. */
 type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 
-/** A task with tags, or a log, that is removed when it has ended. */
-const gone = ({ id, hasExtras, ms, outcome }: Settlement): ExtraEntries =>
-  hasExtras && ms! <= 0 && isTerminal(outcome) ? [id, ''] : []
+/** Of tasks with tags, or a log, that are removed when they have ended. */
+const entriesOfGone = (batch: Settlement[]): ExtraEntries => batch.flatMap(({ id, hasExtras, ms, outcome }) =>
+  hasExtras && ms! <= 0 && isTerminal(outcome) ? [id, ''] : [])
 
 const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
 
@@ -209,17 +211,41 @@ export class RedisQueue implements Queue {
   cancelWait (token: string): Promise<ClaimReply> { return this.#claim(0, token, 'cancel-wait') }
 
   async #claim (free: number, token: string, mode: ClaimMode): Promise<ClaimReply> {
-    return toClaimReply(await this.#run('claim', [free, token, workerOf(token), mode, this.#keys.prefix]), token)
+    return toClaimReply(await this.#run('claim', this.#claimArguments(free, token, mode)), token)
+  }
+
+  #claimArguments (free: number, token: string, mode: ClaimMode): ScriptArgument[] {
+    return [free, token, workerOf(token), mode, this.#keys.prefix]
   }
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
     if (batch.length === 0) return []
     const numbers = new LaneNumbers()
     const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
-    const entries = batch.some(({ hasExtras }) => hasExtras) ? batch.flatMap(gone) : []
+    const entries = entriesOfGone(batch)
     const isPlain = entries.length === 0 && batch.every(({ lane }) => lane === undefined)
     const codes = isPlain ? this.#run('settle', args) : this.lanes.run('settle', numbers.lanes, args, entries)
     return toClaimStatuses(await codes)
+  }
+
+  settleAndClaim (batch: Settlement[], free: number, token: string): SettledAndClaimed {
+    // Extras are for another script: see `settle`.
+    if (batch.length === 0 || entriesOfGone(batch).length > 0) {
+      return { settled: this.settle(batch), claimed: this.claim(free, token, false) }
+    }
+    const numbers = new LaneNumbers()
+    const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
+    const keys = this.#keys.withLanes('settle', numbers.lanes)
+    const claimArgs = this.#claimArguments(free, token, 'now')
+    const sent = runScript(this.#client, settleAndClaim(), [...keys, ...this.#keys.of('claim')],
+      [keys.length, args.length, ...args, ...claimArgs])
+    return {
+      settled: sent.then(([settled]) => toClaimStatuses(settled)),
+      claimed: sent.then(([, claimed]) => {
+        if (typeof claimed === 'string') throw new Error(claimed)
+        return toClaimReply(claimed, token)
+      })
+    }
   }
 
   async renew (worker: string, oldest: number): Promise<LeaseReply> {

@@ -27,6 +27,15 @@ export function script (name: ScriptName): Script {
   return found
 }
 
+let joined: Script | null = null
+
+/** settle.lua and claim.lua in one script. */
+export function settleAndClaim (): Script {
+  const { settle, claim, 'settle-and-claim': both } = scripts
+  joined ??= makeScript(both.replace('return SETTLE', () => settle).replace('return CLAIM', () => claim))
+  return joined
+}
+
 export const isMissingScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT')
 

@@ -47,9 +47,8 @@ local function free_slots(gate, lane, rates, ids)
 end
 
 -- The oldest ids of the list that still wait, at most `free`, and how many ids of the list were looked at.
-local function next_of(gated, list, free)
-  if free <= 0 then return {}, 0 end
-  local ids, found, looked_at, seen = redis.call('LRANGE', list, -math.min(free + 100, 1000), -1), {}, 0, {}
+local function look_at(gated, list, free, count)
+  local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
   local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
   for i = #ids, 1, -1 do
     if #found == free then break end
@@ -58,6 +57,16 @@ local function next_of(gated, list, free)
     seen[ids[i]] = true
   end
   return found, looked_at
+end
+
+-- The same, with more ids behind those that wait no longer. In most calls there are none: a look at the next ones shows
+-- it.
+local function next_of(gated, list, free)
+  if free <= 0 then return {}, 0 end
+  local count = math.min(free, 1000)
+  local found, looked_at = look_at(gated, list, free, count)
+  if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+  return look_at(gated, list, free, math.min(free + 100, 1000))
 end
 
 -- Tasks with slots, and tokens if the lane has rates, so that a lost worker's task can be found to have one.

@@ -11,14 +11,22 @@ known yet, a token is on its way to become a start: that looks again
 ]]
 local TIMES = 256
 
-local function rules_of(limits, lane)
-  local name = string.match(lane, '^%S+')
+local known_rules = {}
+
+local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
   local rates = {}
   for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates
+  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+end
+
+-- Read once in a call: its lanes are mostly of one name.
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return known_rules[name][1], known_rules[name][2]
 end
 
 -- Never shorter than before.
