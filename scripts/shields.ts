@@ -264,6 +264,13 @@ const shields: Shield[] = [
     test: 'store/memory-queue'
   },
   {
+    against: 'the log of a task looks empty if a line is dropped while it is read',
+    file: 'store/redis/logs.js',
+    shield: 'parts.length === fields.length || tries === MAX_TRIES',
+    without: 'true',
+    test: 'store/queue-logs'
+  },
+  {
     against: 'a handler logs without a pause: its log grows without a bound in Redis',
     file: 'store/redis/lua/append-log.lua',
     shield: 'bytes > most',

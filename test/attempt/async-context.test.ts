@@ -26,10 +26,10 @@ t.test('enterWith in a handler ends with it: later tasks, retries and requests d
     })
     const items = Array.from({ length: 20 }, (_, i) => ({ data: `of task ${i}`, retries: 1, backoff }))
     const handles = await app.tasks.enqueueMany('enters', items)
-    for (const handle of handles) await handle.result({ timeout: 20_000 })
+    for (const handle of handles) await handle.result({ timeout: 60_000 })
     t.match((await app.inject('/')).json(), { seen: 'nothing' })
     const last = await app.tasks.enqueue('enters', 'last', { retries: 1, backoff })
-    await last.result({ timeout: 20_000 })
+    await last.result({ timeout: 60_000 })
     t.strictSame(seen.filter(store => store !== undefined), [])
     t.equal(context.getStore(), undefined)
   }
@@ -38,6 +38,6 @@ t.test('enterWith in a handler ends with it: later tasks, retries and requests d
 t.test('what was set where the worker was started is not seen by handlers: it may be of a request', async t => {
   const app = await build(t, where(), app => { app.tasks.define('sees', () => context.getStore() ?? null) })
   const worker = await context.run('of a request', () => app.tasks.startWorker())
-  t.equal(await (await app.tasks.enqueue('sees')).result({ timeout: 20_000 }), null)
+  t.equal(await (await app.tasks.enqueue('sees')).result({ timeout: 60_000 }), null)
   await worker.close()
 })

@@ -25,7 +25,7 @@ async function bench (t: Test, define: DefineOptions = {}, options: TasksOptions
     app.tasks.define('x', { thread, ...define })
   }, { logger: { stream: log.stream } } as FastifyServerOptions)
   const enqueue: Bench['enqueue'] = (deed, data = {}) => app.tasks.enqueue('x', { do: deed, ...data })
-  return { app, log, enqueue, run: async (deed, data) => (await enqueue(deed, data)).result({ timeout: 20_000 }) }
+  return { app, log, enqueue, run: async (deed, data) => (await enqueue(deed, data)).result({ timeout: 60_000 }) }
 }
 
 /** The record of a task that failed. */

@@ -38,7 +38,7 @@ for (const [file, text] of [['app.js', esm], ['app.mjs', esm], ['app.cjs', cjs],
     const args = ['worker', '-A', file, '-Q', 'default,mail', '-c', '4', '-l', 'info']
     const worker = run(t, folder, args, { PREFIX: prefix })
     const [quick, letter] = [await web.tasks.enqueue('quick', { a: 1 }), await web.tasks.enqueue('letter')]
-    t.same(await quick.result({ timeout: 20_000 }), { a: 1 })
+    t.same(await quick.result({ timeout: 60_000 }), { a: 1 })
     t.equal(await letter.result({ timeout: 5_000 }), 'sent')
     const port = new URL(REDIS_URL).port
     const banner = [

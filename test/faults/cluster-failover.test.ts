@@ -53,11 +53,11 @@ t.test('without one master the queues of the others go on; once it is back all d
   await master.restart()
   const enqueueAgain = (): Promise<any> => app.tasks.enqueue('quick', 1, { id: refused.taskId }).catch(() => null)
   const again = await until('it is enqueued', enqueueAgain, 20_000)
-  t.equal(await again.result({ timeout: 20_000 }), 'quick')
-  t.equal(await delayed.result({ timeout: 20_000 }), 'quick')
+  t.equal(await again.result({ timeout: 60_000 }), 'quick')
+  t.equal(await delayed.result({ timeout: 60_000 }), 'quick')
   await ticks(connect(t, master.url), prefix, 7) // more than a lease lasts
   go.open()
-  t.equal(await held.result({ timeout: 20_000 }), 'once')
+  t.equal(await held.result({ timeout: 60_000 }), 'once')
   t.equal(runs, 1)
 })
 

@@ -35,9 +35,9 @@ t.test('a failover: the master dies, Sentinel makes the replica master, and all 
   await servers.failedOver(master)
   go.open()
   const after = await until('enqueueing goes on', () => app.tasks.enqueue('quick').catch(() => null), 30_000)
-  t.equal(await after.result({ timeout: 20_000 }), 'quick')
-  t.equal(await delayed.result({ timeout: 20_000 }), 'quick')
-  t.equal(await running.result({ timeout: 20_000 }), 'ran on')
+  t.equal(await after.result({ timeout: 60_000 }), 'quick')
+  t.equal(await delayed.result({ timeout: 60_000 }), 'quick')
+  t.equal(await running.result({ timeout: 60_000 }), 'ran on')
 })
 
 t.test('a failover under load: no task that replicas have is lost, none is settled twice, none is stuck', async t => {

@@ -73,7 +73,7 @@ for (const [title, seconds] of [['forward', HOUR], ['back', -HOUR]] as const) {
       ...await second.tasks.enqueueMany('quick', [{ data: 'many', ...soon }, { data: 'at once' }]),
       await third.tasks.enqueueFlow(group(quick.signature('member')), soon)
     ]
-    for (const task of tasks) t.match(await task.result({ timeout: 20_000 }), /^(one|many|at once)$|member/)
+    for (const task of tasks) t.match(await task.result({ timeout: 60_000 }), /^(one|many|at once)$|member/)
     const took = performance.now() - start
     const [tag] = await client.zrange(`${prefix}:{default}:tags`, 0, '-1')
     const { enqueuedAt } = (await app.tasks.status(tasks[0]!.id))!
@@ -81,7 +81,7 @@ for (const [title, seconds] of [['forward', HOUR], ['back', -HOUR]] as const) {
     t.ok(took >= 290, `it did not start early: after ${Math.round(took)} ms`)
     const late = await app.tasks.enqueue('quick', 'late', { delay: 3_000_000 })
     t.equal(await app.tasks.reschedule(late.id, { delay: 100 }), 'rescheduled')
-    t.equal(await late.result({ timeout: 20_000 }), 'late')
+    t.equal(await late.result({ timeout: 60_000 }), 'late')
     await ticks(client, prefix, 12) // more than two lives of a lease
     t.same([...runs.values()], [1, 1, 1, 1], 'none was taken back')
     mayEnd.open()

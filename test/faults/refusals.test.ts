@@ -81,7 +81,7 @@ for (const [reason, [refuse, allow]] of Object.entries(refusals)) {
     t.notOk(log.find('worker.started'))
     await allow(admin, redis)
     await until('the worker has started', () => log.find('worker.started'))
-    t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 20_000 }), 1)
+    t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 1)
     t.ok(log.find('redis.recovered'))
   })
 }

@@ -7,7 +7,7 @@ import { chain, chord, flow, group, Unrecoverable } from '../../lib/plugin.ts'
 import { build, errorOf, latch, memoryMode, pass, randomPrefix, until, type Latch } from '../support/helpers.ts'
 import type { FlowOptions, FlowShape, TaskHandle, TaskRecord } from '../../lib/types.ts'
 
-const LONG = { timeout: 20_000 }
+const LONG = { timeout: 60_000 }
 
 interface Fixture {
   app: FastifyInstance

@@ -7,7 +7,7 @@ import { chain, chord, flow, group, Unrecoverable } from '../../lib/plugin.ts'
 import { build, errorOf, latch, pass, until, type Latch } from '../support/helpers.ts'
 import type { FlowOptions, FlowShape, TaskHandle } from '../../lib/types.ts'
 
-const LONG = { timeout: 20_000 }
+const LONG = { timeout: 60_000 }
 const member = (task: string, data?: unknown, options: object = {}): any =>
   ({ kind: 'signature', task, data, options })
 const MAY = { allowFailure: true }

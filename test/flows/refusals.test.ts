@@ -5,7 +5,7 @@ import t from 'tap'
 import { chain, flow, group } from '../../lib/plugin.ts'
 import { build, errorOf, keysOf, latch, memoryMode, randomPrefix } from '../support/helpers.ts'
 
-const LONG = { timeout: 20_000 }
+const LONG = { timeout: 60_000 }
 const x = (data?: unknown, options: object = {}): any => ({ kind: 'signature', task: 'x', data, options })
 const throws = { get kind () { throw new Error('no') } }
 

@@ -6,7 +6,7 @@ import { chain, chord, group } from '../../lib/plugin.ts'
 import { build, connect, errorOf, keysOf, latch, memoryMode, randomPrefix, until } from '../support/helpers.ts'
 import type { FastifyRequest } from 'fastify'
 
-const LONG = { timeout: 20_000 }
+const LONG = { timeout: 60_000 }
 const signature = (task: string, data?: unknown): any => ({ kind: 'signature', task, data, options: {} })
 
 t.test('routes: status, ETag, long poll, DELETE', async t => {

@@ -31,7 +31,7 @@ async function fixture (t: Test): Promise<Fixture> {
   })
   await app.tasks.startWorker()
   const run = async (shape: FlowShape<any, any>, options?: FlowOptions): Promise<any> =>
-    (await app.tasks.enqueueFlow(shape, options)).result({ timeout: 20_000 })
+    (await app.tasks.enqueueFlow(shape, options)).result({ timeout: 60_000 })
   return { app, prefix, add, sum, see, log, run }
 }
 
@@ -110,7 +110,7 @@ t.test('an id of one\'s own makes one flow', async t => {
   const first = await app.tasks.enqueueFlow(chain(add.signature(1), add.signature(2)), { id: 'mine' })
   const second = await app.tasks.enqueueFlow(chain(add.signature(1), add.signature(2)), { id: 'mine' })
   t.same([first.created, second.created], [true, false])
-  t.equal(await second.result({ timeout: 20_000 }), 3)
+  t.equal(await second.result({ timeout: 60_000 }), 3)
   await app.tasks.enqueue('sum', null, { id: 'taken' })
   t.match(await errorOf(app.tasks.enqueueFlow({ ...app.tasks.define('own').signature() }, { id: 'taken' })),
     { code: 'FST_TASKS_ID_TAKEN' })

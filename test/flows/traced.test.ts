@@ -29,7 +29,7 @@ t.test('one trace through all, and the flow in each line of a log', async t => {
   await app.tasks.startWorker()
   const headers = { traceparent: `00-${TRACE}-b7ad6b7169203331-01`, tracestate: 'vendor=1' }
   const { id } = (await app.inject({ method: 'POST', url: '/', headers })).json()
-  await (await app.tasks.handle(id))!.result({ timeout: 20_000 })
+  await (await app.tasks.handle(id))!.result({ timeout: 60_000 })
   t.equal(seen.length, 6)
   t.same(new Set(seen.map(({ traceparent }) => traceparent.split('-')[1])), new Set([TRACE]))
   t.same(new Set(seen.map(({ tracestate }) => tracestate)), new Set(['vendor=1']))

@@ -33,7 +33,7 @@ t.test('a task that fails, is tried again, and succeeds', async t => {
     if (task.attempt === 1) throw new Error('once')
     return { at: new Date(0) }
   }, { retries: 1 })
-  await (await app.tasks.enqueue('x')).result({ timeout: 20_000 })
+  await (await app.tasks.enqueue('x')).result({ timeout: 60_000 })
   t.strictSame(seen, [
     ['preHandler', 1], ['onError', 'once'], ['onAttemptEnd', 'retrying', 'once'],
     ['preHandler', 2], ['onSuccess', { at: new Date(0) }], ['onAttemptEnd', 'succeeded', null]
@@ -78,7 +78,7 @@ t.test('hooks after the handler: a failure is logged, changes nothing, and the n
     onSuccess: [async () => { throw new Error('of onSuccess') }, async () => { last++ }],
     onAttemptEnd: [() => { throw new Error('of onAttemptEnd') }]
   })
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 20_000 }), 'done')
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 'done')
   t.equal(last, 1)
   t.strictSame(seen.at(-1), ['onAttemptEnd', 'succeeded', null])
   t.match(log.lines.filter(line => line.event === 'task.hook_failed'), [
@@ -152,8 +152,8 @@ t.test('a hook before the handler that takes longer than the timeout: the attemp
 
 t.test('a hook after the handler that never ends is given up after the timeout: the result stands', async t => {
   const { app } = await bench(t, () => 'done', { timeout: 50, onSuccess: () => new Promise(() => {}) })
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 20_000 }), 'done')
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 20_000 }), 'done', 'and its slot is free')
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 'done')
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 'done', 'and its slot is free')
 })
 
 t.test('a handler that ignores its timeout: the hooks hear of it when the outcome is decided', async t => {

@@ -15,7 +15,7 @@ t.test('a task in a thread: its hooks run in this process, around the thread', a
   const app = await build(t, { prefix: randomPrefix(), worker: true }, app => {
     app.tasks.define('x', {
       thread,
-      timeout: 20_000,
+      timeout: 60_000,
       preHandler: (_task, done) => session.run(threadId, done),
       onSuccess: async (task, result) => {
         seen.push(['onSuccess', task.app === app, result !== threadId, session.getStore()])
@@ -23,7 +23,7 @@ t.test('a task in a thread: its hooks run in this process, around the thread', a
       onError: async (_task, error) => { seen.push(['onError', error.message]) }
     })
   })
-  t.ok(await (await app.tasks.enqueue('x', { do: 'thread' })).result({ timeout: 20_000 }))
+  t.ok(await (await app.tasks.enqueue('x', { do: 'thread' })).result({ timeout: 60_000 }))
   await reaches(app, (await app.tasks.enqueue('x', { do: 'bigint' })).id, 'failed')
   t.match(seen, [['onSuccess', true, true, threadId], ['onError', /BigInt|JSON/]])
 })
@@ -55,7 +55,7 @@ t.test('onStalled is called in the worker that takes the task back', async t => 
   const other = await app.tasks.enqueue('y')
   await claimed(t, prefix, id, other.id)
   await app.tasks.startWorker()
-  await other.result({ timeout: 20_000 })
+  await other.result({ timeout: 60_000 })
   await until('both hooks are called', () => seen.length === 2)
   t.strictSame(seen, [['scope', id, 'x', { n: 1 }, 1, 'requeued'], ['own', id]])
   await reaches(app, id, 'succeeded')

@@ -44,7 +44,7 @@ t.test('orm: each attempt has a session of its own, which ends with it', async t
       if (task.attempt === 1) throw new Error('once')
     })
   })
-  await (await app.tasks.enqueue('x')).result({ timeout: 20_000 })
+  await (await app.tasks.enqueue('x')).result({ timeout: 60_000 })
   t.strictSame(events, ['handler 1', 'clear 1', 'handler 2', 'clear 2'])
 })
 
@@ -91,7 +91,7 @@ t.test('tenant: a task runs for the tenant of the request that enqueued it', asy
   const app = await cook(t, 'tenant', {}, app => {
     app.get('/', async () => {
       const handles = await app.tasks.enqueueMany('report', [{}, { data: { n: 1 } }])
-      return Promise.all(handles.map(handle => handle.result({ timeout: 20_000 })))
+      return Promise.all(handles.map(handle => handle.result({ timeout: 60_000 })))
     })
   })
   const tenants = ['a', 'b', 'c']

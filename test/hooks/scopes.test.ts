@@ -7,7 +7,7 @@ import { HOOK_NAMES } from '../../lib/options.ts'
 import { build, errorOf, where } from '../support/helpers.ts'
 
 const result = async (app: FastifyInstance, name: string): Promise<unknown> =>
-  (await app.tasks.enqueue(name)).result({ timeout: 20_000 })
+  (await app.tasks.enqueue(name)).result({ timeout: 60_000 })
 
 t.test('two sibling scopes: the hooks of one are not those of the other', async t => {
   const seen: string[] = []
@@ -65,7 +65,7 @@ t.test('a second instance of the plugin has hooks of its own', async t => {
     reports.define('y', () => 2)
   })
   await result(app, 'x')
-  t.equal(await (await (app as any).reports.enqueue('y')).result({ timeout: 20_000 }), 2)
+  t.equal(await (await (app as any).reports.enqueue('y')).result({ timeout: 60_000 }), 2)
   t.strictSame(seen, ['tasks', 'reports'])
 })
 
@@ -95,8 +95,8 @@ t.test('a hook that is added after a task was enqueued, before the app is ready'
     app.tasks.addHook('preHandler', async task => { seen.push(`run ${task.data}`) })
     app.tasks.addHook('preEnqueue', async entry => { entry.data = 3 })
   })
-  await early.result({ timeout: 20_000 })
-  await (await app.tasks.enqueue('x', 2)).result({ timeout: 20_000 })
+  await early.result({ timeout: 60_000 })
+  await (await app.tasks.enqueue('x', 2)).result({ timeout: 60_000 })
   t.strictSame(seen.filter(what => what !== 'run 1'), ['enqueue 1', 'enqueue 3', 'run 3'])
 })
 

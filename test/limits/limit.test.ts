@@ -161,7 +161,7 @@ t.test('members of a flow and ticks of a schedule have the limit too', async t =
     running--
   })
   const flow = await app.tasks.enqueueFlow(group(...Array.from({ length: 5 }, () => x.signature())) as any)
-  await flow.result({ timeout: 20_000 })
+  await flow.result({ timeout: 60_000 })
   await app.tasks.schedules.set('s', { task: 'x', every: 86_400_000 })
   const triggered = await Promise.all(Array.from({ length: 5 }, () => app.tasks.schedules.trigger('s')))
   for (const { id } of triggered) await reaches(app, id, 'succeeded')

@@ -22,7 +22,7 @@ t.test('keep: the handle says which task stands, until that task has ended', asy
   t.equal(many[2]!.id, many[1]!.id)
   t.match(await second.status(), { id: first.id, state: 'active' })
   go.open()
-  t.equal(await second.result({ timeout: 20_000 }), null)
+  t.equal(await second.result({ timeout: 60_000 }), null)
   const third = await app.tasks.enqueue('sync', { key: 'a' })
   t.equal(third.created, true)
   await reaches(app, third.id, 'succeeded')
@@ -90,7 +90,7 @@ t.test('replace: the newest data, and the same task', async t => {
   const third = await app.tasks.enqueue('index', { key: 'a', n: 3 })
   t.equal(third.created, false)
   await app.tasks.startWorker()
-  await first.result({ timeout: 20_000 })
+  await first.result({ timeout: 60_000 })
   t.same(ran, [{ key: 'a', n: 3 }])
 })
 
@@ -171,7 +171,7 @@ t.test('with a level, a rate and tags', async t => {
   t.same((await app.tasks.list({ tag: 't' })).tasks.map(({ id }) => id), [first.id])
   t.match(await first.status(), { state: 'waiting', priority: 'low' })
   await app.tasks.startWorker()
-  await first.result({ timeout: 20_000 })
+  await first.result({ timeout: 60_000 })
   t.equal((await app.tasks.enqueue('x', { key: 'a' })).created, true)
 })
 

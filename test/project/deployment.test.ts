@@ -104,7 +104,7 @@ t.test('redis.conf and users.acl: Redis takes them, and the app runs with them',
   t.equal((await app.inject('/ready')).statusCode, 200)
   t.equal((await app.inject('/live')).statusCode, 200)
   const handle = await app.tasks.enqueue('resize', { width: 3 })
-  t.same(await handle.result({ timeout: 20_000 }), { width: 3 })
+  t.same(await handle.result({ timeout: 60_000 }), { width: 3 })
   t.same(log.lines, [], 'no warning about settings or rights')
 })
 

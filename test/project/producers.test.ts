@@ -31,7 +31,7 @@ for (const language of languages) {
     })
     const enqueue = async (...args: string[]): Promise<string> => {
       const { stdout } = await run(language.command, [language.file, 'resize', ...args], {
-        env: { ...process.env, REDIS_URL: redis.url }, timeout: 20_000
+        env: { ...process.env, REDIS_URL: redis.url }, timeout: 60_000
       })
       return stdout.trim()
     }
@@ -44,7 +44,7 @@ for (const language of languages) {
     t.match(await app.tasks.status(far), { state: 'delayed', dueAt: String })
     t.equal(await app.tasks.cancel(far), 'cancelled')
     await t.rejects(run(language.command, [language.file, 'resize', 'null'], {
-      env: { ...process.env, REDIS_URL: 'redis://127.0.0.1:1' }, timeout: 20_000
+      env: { ...process.env, REDIS_URL: 'redis://127.0.0.1:1' }, timeout: 60_000
     }))
   })
 }

@@ -88,7 +88,7 @@ t.test('enqueueMany to queues on all masters: every queue is served', async t =>
   })
   const items = Array.from({ length: 210 }, (_, i) => ({ data: i, queue: QUEUES[i % 7]! }))
   const handles = await app.tasks.enqueueMany('x', items)
-  const results = await Promise.all(handles.map(handle => handle.result({ timeout: 20_000 })))
+  const results = await Promise.all(handles.map(handle => handle.result({ timeout: 60_000 })))
   t.same(results, Array.from({ length: 210 }, (_, i) => [i, QUEUES[i % 7]]))
 })
 
@@ -117,10 +117,10 @@ t.test('tasks are delayed, retried, failed and queued again, and report progress
     const steps = await app.tasks.enqueue('steps', 1, { queue })
     const late = await app.tasks.enqueue('delayed', 1, { queue, delay: 600_000 })
     t.equal((await late.status())!.state, 'delayed')
-    t.equal(await retries.result({ timeout: 20_000 }), 3)
+    t.equal(await retries.result({ timeout: 60_000 }), 3)
     t.match(await reaches(app, fails.id, 'failed'), { error: { message: 'it fails' }, queue })
     t.match(await reaches(app, steps.id, 'succeeded'), { stage: 'HALF', progress: { n: 1 }, result: 'done' })
-    t.equal(await delayed.result({ timeout: 20_000 }), 'late')
+    t.equal(await delayed.result({ timeout: 60_000 }), 'late')
     failed.push(fails.id)
   }))
   mended = true

@@ -47,7 +47,7 @@ t.test('a worker has three connections and one for each queue, and closes them a
   const waits = queues.map(queue => `fastify-tasks:wait:${queue}`)
   t.same(await names(), ['', 'fastify-tasks:subscriber', ...waits, 'fastify-tasks:worker'].toSorted())
   finish.open()
-  await Promise.all(handles.map(handle => handle.result({ timeout: 20_000 })))
+  await Promise.all(handles.map(handle => handle.result({ timeout: 60_000 })))
   t.equal((await names()).length, 3 + queues.length, 'callers that wait in this process share its subscriber')
   await app.close()
   await until('all are closed', async () => (await names()).length === 0)

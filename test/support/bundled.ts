@@ -40,9 +40,9 @@ async function main () {
   const { headers } = await app.inject({ method: 'POST', url: '/', payload: { n: 21 } })
   const events = await app.inject(headers.location + '/events')
   const later = await double.enqueue({ n: 1 }, { delay: 1 })
-  const results = [JSON.parse(events.body.split('data: ').at(-1)).result, await later.result({ timeout: 20_000 })]
+  const results = [JSON.parse(events.body.split('data: ').at(-1)).result, await later.result({ timeout: 60_000 })]
   const refused = await double.enqueue({ n: 'x' }).catch(error => error.code)
-  const thread = ownThread ? await (await ownThread.enqueue(20)).result({ timeout: 20_000 }) : advice
+  const thread = ownThread ? await (await ownThread.enqueue(20)).result({ timeout: 60_000 }) : advice
   const memory = Fastify()
   await memory.register(tasks, { mode: 'memory' })
   memory.tasks.define('x', () => 'in memory')

@@ -42,7 +42,7 @@ export function latch<T = void> (): Latch<T> {
 }
 
 /** Calls `look` until it returns something truthy, and returns that. After the deadline it fails, with `what`. */
-export async function until<T> (what: string, look: () => Promise<T> | T, deadline = 10_000): Promise<NonNullable<T>> {
+export async function until<T> (what: string, look: () => Promise<T> | T, deadline = 30_000): Promise<NonNullable<T>> {
   const end = Date.now() + deadline
   for (;;) {
     const found = await look()

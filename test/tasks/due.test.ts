@@ -19,7 +19,7 @@ t.test('a delayed task, and one between two attempts, start now or at another ti
   const dueAt = memoryMode ? String : new Date(later).toISOString() // its clock is another one
   t.match(await delayed.status(), { state: 'delayed', dueAt })
   t.equal(await tasks.reschedule(delayed.id, { delay: 3_600_000, queue: 'default' }), 'rescheduled')
-  const heard = delayed.result({ timeout: 20_000 })
+  const heard = delayed.result({ timeout: 60_000 })
   t.equal(await tasks.promote(delayed.id), 'promoted')
   t.equal(await heard, 1)
   t.match(await delayed.status(), { attempt: 1 })
@@ -56,7 +56,7 @@ t.test('a handler puts its task off: it comes back, and no attempt is spent', as
   const handle = await app.tasks.enqueue('x')
   await until('it is put off', () => log.find('task.snoozed'))
   await pass(app, 1_000)
-  t.equal(await handle.result({ timeout: 20_000 }), 'done')
+  t.equal(await handle.result({ timeout: 60_000 }), 'done')
   t.same(seen, [[1, 'released'], [1, 'released'], [1, 'released'], [1, 'retrying'], [2, 'succeeded']])
   t.match(await handle.status(), { attempt: 2, stage: 'WAITS', failedAttempts: { length: 1 } })
   t.match(log.find('task.snoozed'), { level: 30, nextAttemptAt: /Z$/ })

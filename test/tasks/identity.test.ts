@@ -102,7 +102,7 @@ t.test('a handle never means a later task with its id', async t => {
   const [id] = IDS as [string]
   const first = await app.tasks.enqueue('open', 1, { id })
   const elsewhere = (await app.tasks.handle(id))!
-  const result = errorOf(first.result({ timeout: 20_000 }))
+  const result = errorOf(first.result({ timeout: 60_000 }))
   t.equal(await app.tasks.remove(id), 'removed')
   const second = await app.tasks.enqueue('open', 2, { id })
   t.equal(second.created, true)
@@ -113,7 +113,7 @@ t.test('a handle never means a later task with its id', async t => {
   }
   await app.tasks.startWorker()
   t.match(await result, { code: 'FST_TASKS_NOT_FOUND' }, 'a wait from before')
-  t.equal(await second.result({ timeout: 20_000 }), 'result of open')
+  t.equal(await second.result({ timeout: 60_000 }), 'result of open')
 })
 
 t.test('ids that other producers choose: every call finds their tasks', async t => {

@@ -40,7 +40,7 @@ t.test('drain, advance, result and the routes do not wait for a clock that stand
   const app = await build(t)
   stopClocks(t)
   const reply = await app.inject({ method: 'POST', url: '/x' })
-  t.same(await app.tasks.drain(), { delayed: 1 })
+  t.same(await app.tasks.drain({ timeout: 60_000 }), { delayed: 1 })
   const result = (await app.tasks.handle(reply.json().id))!.result({ timeout: 60_000 })
   t.same(await app.tasks.advance(60_000), { delayed: 0 })
   t.equal(await result, 'done')

@@ -129,7 +129,7 @@ t.test('a handler that throws what must not be looked at: the task retries, fail
     })
   })
   const handle = await app.tasks.enqueue('x')
-  t.equal((await errorOf(handle.result({ timeout: 20_000 }))).code, 'FST_TASKS_FAILED')
+  t.equal((await errorOf(handle.result({ timeout: 60_000 }))).code, 'FST_TASKS_FAILED')
   t.match(await handle.status(), { name: 'x', state: 'failed', attempt: 2 })
 })
 

@@ -6,6 +6,9 @@ import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
 import type { LogParts, QueueLogs } from '../log-contract.ts'
 
+/** How often a log is read that changes meanwhile. */
+const MAX_TRIES = 3
+
 export class RedisLogs implements QueueLogs {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
@@ -19,13 +22,19 @@ export class RedisLogs implements QueueLogs {
     await runQueueScript(this.#client, this.#keys, 'append-log', [id, maxBytes, part])
   }
 
-  /** Not in a script: Redis needs twenty times as long to read them in Lua. A part may be dropped meanwhile. */
+  /**
+   * Not in a script: Redis needs twenty times as long to read them in Lua. If a part is dropped meanwhile, there are
+   * newer ones, and it reads again.
+   */
   async read (id: string, from: number): Promise<LogParts> {
     const { logs, logged } = this.#keys
-    const [first = 0, next = 0] = (await this.#client.hget(logged, id) ?? '').split(' ').map(Number)
-    const fields = Array.from({ length: Math.max(0, next - Math.max(first, from)) }, (_, i) =>
-      `${id} ${Math.max(first, from) + i}`)
-    const parts = fields.length > 0 ? await this.#client.hmget(logs, ...fields) : []
-    return { parts: parts.filter(part => part !== null), next }
+    for (let tries = 1; ; tries++) {
+      const [first = 0, next = 0] = (await this.#client.hget(logged, id) ?? '').split(' ').map(Number)
+      const start = Math.max(first, from)
+      const fields = Array.from({ length: Math.max(0, next - start) }, (_, i) => `${id} ${start + i}`)
+      const read = fields.length > 0 ? await this.#client.hmget(logs, ...fields) : []
+      const parts = read.filter(part => part !== null)
+      if (parts.length === fields.length || tries === MAX_TRIES) return { parts, next }
+    }
   }
 }
