@@ -18,7 +18,8 @@ async function chatty (t: Test, times: number): Promise<RedisLogs> {
     if (left-- > 0) await logs.append('a', `line ${times - left}`, 1)
     return redis.hmget(...args)
   }
-  return new RedisLogs(new Proxy(redis, { get: (target, name) => name === 'hmget' ? hmget : (target as any)[name] }), keys)
+  const get = (target: any, name: string): unknown => name === 'hmget' ? hmget : target[name]
+  return new RedisLogs(new Proxy(redis as any, { get }), keys)
 }
 
 t.test('a line is dropped while it is read: the newer one is read', async t => {
