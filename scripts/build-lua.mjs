@@ -1,7 +1,8 @@
 // Joins the Lua scripts of lib/store/redis/lua into one module, lib/store/redis/lua.generated.ts, so that they are part
 // of the code: bundlers carry them, and no file is read at run time. `npm run build` and `npm run compile` call it.
 //
-// In a script the line `-- @include name` stands for the text of includes/name.lua. Headers and comments are left out.
+// In a script, or in an include, the line `-- @include name` stands for the text of includes/name.lua. Headers and
+// comments are left out.
 //
 // usage: node scripts/build-lua.mjs [--check]   with --check nothing is written: fails if the module is out of date
 import { readdirSync, readFileSync } from 'node:fs'
@@ -16,14 +17,16 @@ const withoutHeader = text => text.replace(/^--\[\[\n[^]*?\n\]\]\n/, '')
 /** A comment behind code is left out if it has no quotes: then it cannot be a part of a string. */
 const withoutComments = text => text.replace(/^[ \t]*--.*\n/gm, '').replace(/[ \t]+-- [^'"\n]*$/gm, '')
 
-/** The text of an include, indented as the line that names it. */
-function include (indent, name) {
-  return withoutHeader(read(`includes/${name}`)).trimEnd().replace(/^(?=.)/gm, indent)
+/** The text of a file, with what it includes. */
+function joined (name) {
+  return withoutHeader(read(name)).replace(/^([ \t]*)-- @include (\S+)$/gm, (_line, indent, file) => include(indent, file))
 }
 
+/** The text of an include, indented as the line that names it. */
+const include = (indent, name) => joined(`includes/${name}`).trimEnd().replace(/^(?=.)/gm, indent)
+
 function join (name) {
-  const joined = withoutHeader(read(name)).replace(/^([ \t]*)-- @include (\S+)$/gm, (_line, indent, file) => include(indent, file))
-  const text = withoutComments(joined).replace(/\n{2,}/g, '\n').trim()
+  const text = withoutComments(joined(name)).replace(/\n{2,}/g, '\n').trim()
   if (/`|\$\{/.test(text)) {
     throw new Error(`${name}.lua: a template literal cannot hold a backtick or a dollar sign with a brace`)
   }

@@ -44,7 +44,7 @@ const shields: Shield[] = [
   {
     against: 'the same, after a claim has taken the last normal task',
     file: 'store/redis/lua/claim.lua',
-    shield: 'if has_levels then wake(KEYS[1], KEYS[20], KEYS[21]) end',
+    shield: '  wake(KEYS[1], KEYS[20], KEYS[21])',
     without: '',
     test: 'limits/priority'
   },
@@ -409,7 +409,7 @@ const shields: Shield[] = [
   {
     against: 'what is enqueued while a queue is paused is taken by plain Bee-Queue workers',
     file: 'store/redis/lua/add.lua',
-    shield: 'redis.call(\'HEXISTS\', KEYS[16], \'\') == 1',
+    shield: 'redis.call(\'HEXISTS\', KEYS[5], \'\') == 1',
     without: 'false',
     test: 'store/queue-pause'
   },
@@ -423,8 +423,8 @@ const shields: Shield[] = [
   {
     against: 'a claim starts what a plain producer added to a paused queue',
     file: 'store/redis/lua/claim.lua',
-    shield: 'if is_paused then',
-    without: 'if false then',
+    shield: 'while not is_paused and tries',
+    without: 'while tries',
     test: 'store/queue-pause'
   },
   {
@@ -437,8 +437,8 @@ const shields: Shield[] = [
   {
     against: 'ids that came during a pause stay behind in a list that nobody reads',
     file: 'store/redis/lua/claim.lua',
-    shield: 'if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end',
-    without: '',
+    shield: 'else move_oldest(KEYS[19], KEYS[1], 1000) end',
+    without: 'end',
     test: 'store/queue-pause'
   },
   {
@@ -500,7 +500,7 @@ const shields: Shield[] = [
   {
     against: 'a wait, and the claim behind it, outlive their connection',
     file: 'store/redis/lua/claim.lua',
-    shield: 'if mode == \'next\' and is_wait_cancelled() then return reply end',
+    shield: 'if is_cancelled then return reply end',
     without: '',
     test: 'store/queue'
   },
@@ -675,7 +675,7 @@ const shields: Shield[] = [
   {
     against: 'what is left over from a removed task takes the next one with that id with it',
     file: 'store/redis/lua/add.lua',
-    shield: 'leave(3, new)',
+    shield: 'leave(6, new)',
     without: '',
     test: 'store/lives'
   },
@@ -1141,7 +1141,7 @@ const shields: Shield[] = [
   {
     against: 'a busy worker takes more from handoff than it may',
     file: 'store/redis/lua/claim.lua',
-    shield: 'tonumber(ARGV[1]) - redis.call(\'LLEN\', KEYS[1])',
+    shield: 'free - redis.call(\'LLEN\', KEYS[1])',
     without: '99',
     test: 'store/queue-due'
   },

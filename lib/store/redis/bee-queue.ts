@@ -77,7 +77,8 @@ class Adapter extends EventEmitter {
   async add (jobs: NewJob[]): Promise<boolean[]> {
     if (jobs.length === 0) return []
     const args = addArguments(this.#keys.earlierDelayed, jobs)
-    const call = withExtras(this.#keys, 'add', this.#keys.of('add'), args, entriesOf(jobs))
+    const keys = jobs.some(({ ownId }) => ownId) ? this.#keys.of('add') : this.#keys.ofNewTasks
+    const call = withExtras(this.#keys, 'add', keys, args, entriesOf(jobs))
     const codes: number[] = await runScript(this.#client, ...call)
     return codes.map(code => code === 1)
   }

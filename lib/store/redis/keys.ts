@@ -53,7 +53,7 @@ const COUNTED: Key[] = [
 
 /** The keys of each script, in the order of its header: test/store/lua.test.ts compares them. */
 export const scriptKeys: Record<QueueScript, Key[]> = {
-  add: ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', 'laned', 'levels'],
+  add: ['jobs', 'waiting', 'large', 'parked', 'paused', ...ABOUT_AN_ID, 'laned', 'levels'],
   'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, ...LEVELS],
   'add-unique': [
     'jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, 'active', ...UNIQUE, 'watched',
@@ -174,6 +174,8 @@ export class QueueKeys {
   /** What every key and channel of this queue begins with. */
   readonly prefix: string
   readonly #ofScripts: Record<string, string[]>
+  /** The keys of the script add for tasks whose ids are new. */
+  readonly ofNewTasks: string[]
 
   constructor (appPrefix: string, queue: string) {
     this.queue = queue
@@ -181,6 +183,7 @@ export class QueueKeys {
     this.prefix = `${appPrefix}:${this.beeQueueName}:`
     const keysOf = ([script, keys]: [string, Key[]]): [string, string[]] => [script, keys.map(key => this.#key(key))]
     this.#ofScripts = Object.fromEntries(Object.entries(scriptKeys).map(keysOf))
+    this.ofNewTasks = this.of('add').slice(0, scriptKeys.add.indexOf('claims'))
   }
 
   get beeQueueName (): string { return `{${this.queue}}` }

@@ -1,59 +1,12 @@
 // Made by scripts/build-lua.mjs from the files in lua/: change those, and run `npm run compile`.
 /* eslint-disable */
 export const scripts = {
-  'add': String.raw`local leveled
-local function use_levels(waiting, parked, high, low, levels)
-  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
-end
-local function wake(waiting, high, low)
-  if redis.call('EXISTS', waiting) == 1 then return end
-  for _, list in ipairs({ high, low }) do
-    local head = redis.call('LRANGE', list, -1, -1)
-    if head[1] then
-      redis.call('RPUSH', waiting, head[1])
-      redis.call('LTRIM', list, 0, -2)
-      return
-    end
-  end
-end
-local function is_leveled(list)
-  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
-end
-local function push(list, ids)
+  'add': String.raw`local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
     length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
-end
-local function enter(list, ids)
-  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
-  local parts = { h = {}, l = {}, n = {} }
-  for from = 1, #ids, 1000 do
-    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
-    local levels = redis.call('HMGET', leveled.levels, unpack(page))
-    for i, id in ipairs(page) do
-      local part = parts[levels[i] or 'n'] or parts.n
-      part[#part + 1] = id
-    end
-  end
-  push(list, parts.n)
-  push(leveled.high, parts.h)
-  push(leveled.low, parts.l)
-  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
-end
-local function enter_first(list, id)
-  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
-  local level = redis.call('HGET', leveled.levels, id)
-  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
-  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
-end
-local function leave(first, ids)
-  if #ids == 0 then return end
-  redis.call('ZREM', KEYS[first], unpack(ids))
-  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
-  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
-  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
@@ -88,21 +41,28 @@ for n = 1, count do
 end
 if record_args == 0 then return replies end
 redis.call('HSET', KEYS[1], unpack(records))
-if has_large then mark_large(KEYS[14]) end
+if has_large then mark_large(KEYS[3]) end
 if ARGV[2] == '1' then
+  local function leave(first, ids)
+    if #ids == 0 then return end
+    redis.call('ZREM', KEYS[first], unpack(ids))
+    for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+    for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+    for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+  end
   local new = {}
   for id in pairs(taken) do new[#new + 1] = id end
-  leave(3, new)
+  leave(6, new)
   redis.call('HDEL', KEYS[17], unpack(new))
   redis.call('HDEL', KEYS[18], unpack(new))
 end
-if waiting_count > 0 and enter(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[16], '') == 1 then
-  enter(KEYS[15], waiting)
+if waiting_count > 0 and push(KEYS[2], waiting) == waiting_count and redis.call('HEXISTS', KEYS[5], '') == 1 then
+  push(KEYS[4], waiting)
   redis.call('DEL', KEYS[2])
 end
 if delayed_args > 0 then
-  redis.call('ZADD', KEYS[3], unpack(delayed))
-  local head = redis.call('ZRANGE', KEYS[3], 0, 0)
+  redis.call('ZADD', KEYS[6], unpack(delayed))
+  local head = redis.call('ZRANGE', KEYS[6], 0, 0)
   if taken[head[1]] then redis.pcall('PUBLISH', ARGV[1], first_due) end
 end
 return replies`,
@@ -1548,73 +1508,12 @@ local function renew_lease(leases, tick, worker)
   if before ~= now then redis.call('ZADD', leases, now, worker) end
   return before > now - 5 and before <= now
 end
-local leveled
-local function use_levels(waiting, parked, high, low, levels)
-  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
-end
-local function wake(waiting, high, low)
-  if redis.call('EXISTS', waiting) == 1 then return end
-  for _, list in ipairs({ high, low }) do
-    local head = redis.call('LRANGE', list, -1, -1)
-    if head[1] then
-      redis.call('RPUSH', waiting, head[1])
-      redis.call('LTRIM', list, 0, -2)
-      return
-    end
-  end
-end
-local function is_leveled(list)
-  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
-end
 local function push(list, ids)
   local length
   for from = 1, #ids, 1000 do
     length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
   end
   return length
-end
-local function enter(list, ids)
-  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
-  local parts = { h = {}, l = {}, n = {} }
-  for from = 1, #ids, 1000 do
-    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
-    local levels = redis.call('HMGET', leveled.levels, unpack(page))
-    for i, id in ipairs(page) do
-      local part = parts[levels[i] or 'n'] or parts.n
-      part[#part + 1] = id
-    end
-  end
-  push(list, parts.n)
-  push(leveled.high, parts.h)
-  push(leveled.low, parts.l)
-  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
-end
-local function enter_first(list, id)
-  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
-  local level = redis.call('HGET', leveled.levels, id)
-  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
-  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
-end
-local function move_oldest(from, to, count)
-  local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
-  for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
-  enter(to, oldest_first)
-  if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
-end
-local function unqueue(leftovers, id, ...)
-  local lists, size = { ... }, 0
-  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
-  if size <= 1000 then
-    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
-  else
-    redis.call('HINCRBY', leftovers, id, 1)
-    redis.call('HINCRBY', leftovers, '', 1)
-  end
-end
-local function drop_leftover(leftovers, id)
-  if redis.call('HEXISTS', leftovers, id) == 0 then return end
-  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
-  redis.call('HINCRBY', leftovers, '', -1)
 end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
@@ -1631,7 +1530,8 @@ local function read_in_parts(jobs, ids)
   end
   return records, first
 end
-local function read_all(jobs, large, ids)
+local function read_last_records(jobs, large, ids)
+  if redis.call('EXISTS', large) == 1 then return read_in_parts(jobs, ids) end
   local records = redis.call('HMGET', jobs, unpack(ids))
   for i = 1, #ids do
     if records[i] and #records[i] >= LARGE then
@@ -1641,27 +1541,23 @@ local function read_all(jobs, large, ids)
   end
   return records, 1
 end
-local function read_last_records(jobs, large, ids)
-  if redis.call('EXISTS', large) == 1 then return read_in_parts(jobs, ids) end
-  return read_all(jobs, large, ids)
-end
-local token = ARGV[2]
+local token, mode = ARGV[2], ARGV[4]
 local reply = { now, 1, 0 }
 local claim = to_claim(token, now)
 local rare = redis.call('EXISTS', KEYS[3], KEYS[6], KEYS[9], KEYS[10], KEYS[11], KEYS[14], KEYS[17], KEYS[19], KEYS[20],
   KEYS[21])
 local nothing_rare = rare == 0
-local NOW, WAIT = ARGV[3] .. ' now', ARGV[3] .. ' wait'
-local function claimed_before()
-  for _, packed in ipairs(redis.call('HMGET', KEYS[15], NOW, WAIT)) do
-    local is_packed, last = pcall(cmsgpack.unpack, packed or '')
-    if is_packed and type(last) == 'table' and last.token == token then return last.ids end
-  end
-  return {}
-end
+local NOW, WAIT = ' now', ' wait'
 local function reclaim()
   local function is_owner(token, claim)
     return claim and string.sub(claim, 1, #token + 1) == token .. ' '
+  end
+  local function claimed_before()
+    for _, packed in ipairs(redis.call('HMGET', KEYS[15], ARGV[3] .. NOW, ARGV[3] .. WAIT)) do
+      local is_packed, last = pcall(cmsgpack.unpack, packed or '')
+      if is_packed and type(last) == 'table' and last.token == token then return last.ids end
+    end
+    return {}
   end
   local before, ids, claims = claimed_before(), {}, {}
   local owners = #before > 0 and redis.call('HMGET', KEYS[5], unpack(before)) or {}
@@ -1682,17 +1578,9 @@ local function reclaim()
   if #ids == 1 and not nothing_rare then reply[#reply + 1] = redis.call('HGET', KEYS[6], ids[1]) or nil end
   return true
 end
-local function cancel_wait()
-  redis.pcall('ZADD', KEYS[10], now + 60000, token)
-  redis.pcall('ZREMRANGEBYSCORE', KEYS[10], '-inf', now)
-  redis.call('PEXPIRE', KEYS[10], 60000)
-end
-local function is_wait_cancelled()
-  return not nothing_rare and type(redis.pcall('ZSCORE', KEYS[10], token)) == 'string'
-end
 local function take_back(count)
   local ids = count > 0 and redis.call('LRANGE', KEYS[14], -count, -1) or {}
-  for _, id in ipairs(ids) do enter_first(KEYS[1], id) end
+  for _, id in ipairs(ids) do redis.call('RPUSH', KEYS[1], id) end
   if #ids > 0 then redis.call('LTRIM', KEYS[14], 0, -count - 1) end
 end
 local function before_stalled(ids)
@@ -1704,17 +1592,17 @@ local function before_stalled(ids)
   end
   return { unpack(ids, first) }, stalls[first]
 end
-local sequences = {
-  '[\194-\223][\128-\191]',
-  '\224[\160-\191][\128-\191]',
-  '[\225-\236\238\239][\128-\191][\128-\191]',
-  '\237[\128-\159][\128-\191]',
-  '\240[\144-\191][\128-\191][\128-\191]',
-  '[\241-\243][\128-\191][\128-\191][\128-\191]',
-  '\244[\128-\143][\128-\191][\128-\191]'
-}
 local function is_utf8(id)
-  if not string.find(id, '[\128-\255]') then return true end
+  if string.find(id, '^[^\128-\255]*$') then return true end
+  local sequences = {
+    '[\194-\223][\128-\191]',
+    '\224[\160-\191][\128-\191]',
+    '[\225-\236\238\239][\128-\191][\128-\191]',
+    '\237[\128-\159][\128-\191]',
+    '\240[\144-\191][\128-\191][\128-\191]',
+    '[\241-\243][\128-\191][\128-\191][\128-\191]',
+    '\244[\128-\143][\128-\191][\128-\191]'
+  }
   for _, sequence in ipairs(sequences) do id = string.gsub(id, sequence, ' ') end
   return not string.find(id, '[\128-\255]')
 end
@@ -1755,20 +1643,17 @@ local function doubts(ids)
   local due = redis.call('EXISTS', KEYS[3]) == 1 and redis.call('ZMSCORE', KEYS[3], unpack(ids)) or {}
   return due, redis.call('EXISTS', KEYS[11]) == 1 and redis.call('HMGET', KEYS[11], unpack(ids)) or {}
 end
-local function read_pause()
-  if nothing_rare then return false end
-  local queue, names = false, nil
+local is_paused, paused_names = false, nil
+if not nothing_rare then
   for _, field in ipairs(redis.call('HKEYS', KEYS[17])) do
     if field == '' then
-      queue = true
+      is_paused = true
     else
-      names = names or {}
-      names[string.sub(field, 3)] = true
+      paused_names = paused_names or {}
+      paused_names[string.sub(field, 3)] = true
     end
   end
-  return queue, names
 end
-local is_paused, paused_names = read_pause()
 local function is_name_paused(record)
   local name = string.match(record, '^{"data":{"name":"([^"\\]*)"')
   if not name then
@@ -1810,27 +1695,44 @@ local function take(list, free)
   end
   if claimed_count > 0 then
     redis.call('HSET', KEYS[5], unpack(claimed))
-    local kind = ARGV[4] == 'next' and WAIT or NOW
+    local kind = ARGV[3] .. (mode == 'next' and WAIT or NOW)
     local last = cmsgpack.pack({ token = token, ids = all_claimed })
     if redis.call('HSET', KEYS[15], kind, last) == 1 then redis.call('PEXPIRE', KEYS[15], 86400000) end
     if not renew_lease(KEYS[12], KEYS[13], ARGV[3]) then reply[2] = 0 end
   end
-  if paused_names then enter(KEYS[18], parked) end
+  if paused_names then push(KEYS[18], parked) end
   redis.call('LTRIM', list, 0, first - count - 2)
-  for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
+  if #dropped > 0 then
+    local function unqueue(leftovers, id, ...)
+      local lists, size = { ... }, 0
+      for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+      if size <= 1000 then
+        for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
+      else
+        redis.call('HINCRBY', leftovers, id, 1)
+        redis.call('HINCRBY', leftovers, '', 1)
+      end
+    end
+    local function drop_leftover(leftovers, id)
+      if redis.call('HEXISTS', leftovers, id) == 0 then return end
+      if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+      redis.call('HINCRBY', leftovers, '', -1)
+    end
+    for _, id in ipairs(dropped) do drop_leftover(KEYS[11], id) end
+  end
   if claimed_count > 0 then publish_active(oldest_first) end
   if claimed_count > 0 and stalls then reply[6] = stalls end
   is_alone = claimed_count > 0 and stalls ~= nil
   total = total + claimed_count
   return true
 end
-local function count_high(free)
-  local ids = free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {}
-  local levels, count = #ids > 0 and redis.call('HMGET', KEYS[22], unpack(ids)) or {}, 0
-  while count < #ids and levels[#ids - count] == 'h' do count = count + 1 end
-  return count
-end
-local function take_by_level(free)
+local function take_by_level(_, free)
+  local function count_high()
+    local ids = free > 0 and redis.call('LRANGE', KEYS[1], -free, -1) or {}
+    local levels, count = #ids > 0 and redis.call('HMGET', KEYS[22], unpack(ids)) or {}, 0
+    while count < #ids and levels[#ids - count] == 'h' do count = count + 1 end
+    return count
+  end
   local found = false
   local function take_from(list, most)
     local room = math.min(most, free - total)
@@ -1841,32 +1743,48 @@ local function take_by_level(free)
     take_from(KEYS[21], 1)
     take_from(KEYS[1], 1)
   end
-  take_from(KEYS[1], count_high(free))
+  take_from(KEYS[1], count_high())
   for _, list in ipairs({ KEYS[20], KEYS[1], KEYS[21] }) do take_from(list, free) end
   return found
 end
 local has_levels = not nothing_rare and redis.call('EXISTS', KEYS[20], KEYS[21]) > 0
-local function take_all()
-  local free = tonumber(ARGV[1])
-  if has_levels then return take_by_level(free) end
-  return take(KEYS[1], free)
-end
-local mode = ARGV[4]
-if not nothing_rare then take_back(mode == 'now' and tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1]) or 1) end
-if mode == 'next' and is_wait_cancelled() then return reply end
+local take_next = has_levels and take_by_level or take
+local free = tonumber(ARGV[1])
+if not nothing_rare then take_back(mode == 'now' and free - redis.call('LLEN', KEYS[1]) or 1) end
+local is_cancelled = mode == 'next' and not nothing_rare and type(redis.pcall('ZSCORE', KEYS[10], token)) == 'string'
+if is_cancelled then return reply end
 if mode == 'again' and reclaim() then return reply end
 if mode == 'cancel-wait' then
-  cancel_wait()
+  redis.pcall('ZADD', KEYS[10], now + 60000, token)
+  redis.pcall('ZREMRANGEBYSCORE', KEYS[10], '-inf', now)
+  redis.call('PEXPIRE', KEYS[10], 60000)
   reclaim()
   return reply
 end
 local tries = mode == 'next' and 500 or paused_names and 50 or 1
-if is_paused then
-  move_oldest(KEYS[1], KEYS[18], 1000)
-else
-  if not nothing_rare then move_oldest(KEYS[19], KEYS[1], 1000) end
-  while tries > 0 and total == 0 and take_all() do tries = tries - 1 end
-  if has_levels then wake(KEYS[1], KEYS[20], KEYS[21]) end
+if not nothing_rare then
+  local function move_oldest(from, to, count)
+    local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
+    for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
+    push(to, oldest_first)
+    if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
+  end
+  if is_paused then move_oldest(KEYS[1], KEYS[18], 1000) else move_oldest(KEYS[19], KEYS[1], 1000) end
+end
+while not is_paused and tries > 0 and total == 0 and take_next(KEYS[1], free) do tries = tries - 1 end
+if has_levels and not is_paused then
+  local function wake(waiting, high, low)
+    if redis.call('EXISTS', waiting) == 1 then return end
+    for _, list in ipairs({ high, low }) do
+      local head = redis.call('LRANGE', list, -1, -1)
+      if head[1] then
+        redis.call('RPUSH', waiting, head[1])
+        redis.call('LTRIM', list, 0, -2)
+        return
+      end
+    end
+  end
+  wake(KEYS[1], KEYS[20], KEYS[21])
 end
 reply[3] = redis.call('EXISTS', KEYS[1])
 if reply[3] == 0 and not nothing_rare then
@@ -2566,7 +2484,7 @@ end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
   for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
-  enter(to, oldest_first)
+  push(to, oldest_first)
   if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
 end
 local function publish_to_watched(watched, prefix, change)
@@ -3634,7 +3552,7 @@ end
 local function move_oldest(from, to, count)
   local ids, oldest_first = redis.call('LRANGE', from, -count, -1), {}
   for i = #ids, 1, -1 do oldest_first[#oldest_first + 1] = ids[i] end
-  enter(to, oldest_first)
+  push(to, oldest_first)
   if #ids > 0 then redis.call('LTRIM', from, 0, -#ids - 1) end
 end
 local function publish_to_watched(watched, prefix, change)
@@ -4000,56 +3918,6 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end
-local leveled
-local function use_levels(waiting, parked, high, low, levels)
-  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
-end
-local function wake(waiting, high, low)
-  if redis.call('EXISTS', waiting) == 1 then return end
-  for _, list in ipairs({ high, low }) do
-    local head = redis.call('LRANGE', list, -1, -1)
-    if head[1] then
-      redis.call('RPUSH', waiting, head[1])
-      redis.call('LTRIM', list, 0, -2)
-      return
-    end
-  end
-end
-local function is_leveled(list)
-  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
-end
-local function push(list, ids)
-  local length
-  for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
-  end
-  return length
-end
-local function enter(list, ids)
-  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
-  local parts = { h = {}, l = {}, n = {} }
-  for from = 1, #ids, 1000 do
-    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
-    local levels = redis.call('HMGET', leveled.levels, unpack(page))
-    for i, id in ipairs(page) do
-      local part = parts[levels[i] or 'n'] or parts.n
-      part[#part + 1] = id
-    end
-  end
-  push(list, parts.n)
-  push(leveled.high, parts.h)
-  push(leveled.low, parts.l)
-  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
-end
-local function enter_first(list, id)
-  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
-  local level = redis.call('HGET', leveled.levels, id)
-  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
-  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
-end
-local function door(waiting, parked, paused)
-  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
-end
 local is_repeat = { retry = true, defer = true, limited = true }
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
@@ -4076,16 +3944,16 @@ local replies, seen, settled, settled_count = {}, {}, {}, 0
 local not_stalled, not_stalled_count, records, records_count, removed, removed_count = {}, 0, {}, 0, {}, 0
 local waiting, waiting_count, delayed, delayed_count = {}, 0, {}, 0
 local events, events_count = {}, 0
-local function terminal(done, members) return { done = done, members = members, ids = {}, expiries = {}, count = 0 } end
-local terminals = {
-  succeeded = terminal(KEYS[10], KEYS[8]),
-  failed = terminal(KEYS[11], KEYS[9]),
-  cancelled = terminal(KEYS[12]),
-  expired = terminal(KEYS[13])
-}
+local done_keys = { succeeded = KEYS[10], failed = KEYS[11], cancelled = KEYS[12], expired = KEYS[13] }
+local member_keys = { succeeded = KEYS[8], failed = KEYS[9] }
+local terminals = {}
 for g = 1, group_count do
   local group = groups[g]
   local token, outcome, ms, step, place = group.token, group.outcome, group.ms, group.step, group.at
+  local done = done_keys[outcome]
+  if done and not terminals[outcome] then
+    terminals[outcome] = { done = done, members = member_keys[outcome], ids = {}, expiries = {}, count = 0 }
+  end
   local finished, repeats, known = terminals[outcome], is_repeat[outcome], nil
   local expiry = string.format('%.0f', now + ms)
   for n = group.first, group.last do
@@ -4132,248 +4000,301 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
-if #KEYS > 29 then
-  local TIMES = 256
-  local known_rules = {}
-  local function read_rules(limits, name)
-    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-    local rates = {}
-    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
-      rates[#rates + 1] = { tonumber(max), tonumber(window) }
-    end
-    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+if waiting_count > 0 or #KEYS > 29 then
+  local leveled
+  local function use_levels(waiting, parked, high, low, levels)
+    leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
   end
-  local function rules_of(limits, lane)
-    local name = string.match(lane, '^%S+')
-    known_rules[name] = known_rules[name] or read_rules(limits, name)
-    return known_rules[name][1], known_rules[name][2]
-  end
-  local function keep_starts(lane, ms)
-    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
-  end
-  local function plan_look(closed, prefix, name, time)
-    redis.call('ZADD', closed, time, name)
-    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
-  end
-  local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
-    keep_starts(lane, ms + 1000)
-    plan_look(closed, prefix, name, now + ms)
-  end
-  local function is_held_lane(closed, lane, name)
-    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
-  end
-  local function starts_in(lane, window)
-    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-    local starts, sum = {}, 0
-    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
-      local time = math.min(all[i], now)
-      if time + window >= now then
-        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
-        sum = sum + all[i + 1]
+  local function wake(waiting, high, low)
+    if redis.call('EXISTS', waiting) == 1 then return end
+    for _, list in ipairs({ high, low }) do
+      local head = redis.call('LRANGE', list, -1, -1)
+      if head[1] then
+        redis.call('RPUSH', waiting, head[1])
+        redis.call('LTRIM', list, 0, -2)
+        return
       end
     end
-    return starts, sum
   end
-  local function rate_left(lane, rates)
-    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
-    for _, rate in ipairs(rates) do
-      local starts, sum = starts_in(lane, rate[2])
-      left = math.min(left, rate[1] - tokens - sum)
-      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  local function is_leveled(list)
+    return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+  end
+  local function push(list, ids)
+    local length
+    for from = 1, #ids, 1000 do
+      length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
     end
-    return left, opens
+    return length
   end
-  local function add_starts(starts, most, count)
-    while count > 0 do
-      local at = #starts
-      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
-      local added = is_full and math.min(count, most) or count
-      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
-      if is_full then
-        starts[at + 1], starts[at + 2] = now, added
-      else
-        starts[at - 1], starts[at] = now, starts[at] + added
-      end
-      count = count - added
-    end
-  end
-  local function spend(lane, rates, ids)
-    local count, life, seen = 0, 0, {}
+  local function enter(list, ids)
+    if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+    local parts = { h = {}, l = {}, n = {} }
     for from = 1, #ids, 1000 do
       local page = { unpack(ids, from, math.min(from + 999, #ids)) }
-      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
-        if not seen[page[i]] then count = count + has_token end
-        seen[page[i]] = true
+      local levels = redis.call('HMGET', leveled.levels, unpack(page))
+      for i, id in ipairs(page) do
+        local part = parts[levels[i] or 'n'] or parts.n
+        part[#part + 1] = id
       end
     end
-    if count == 0 then return 0 end
-    for _, rate in ipairs(rates) do
-      local starts = starts_in(lane, rate[2])
-      add_starts(starts, math.ceil(rate[1] / TIMES), count)
-      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
-      life = math.max(life, rate[2])
+    push(list, parts.n)
+    push(leveled.high, parts.h)
+    push(leveled.low, parts.l)
+    if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+  end
+  local function enter_first(list, id)
+    if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+    local level = redis.call('HGET', leveled.levels, id)
+    redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+    if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+  end
+  local function door(waiting, parked, paused)
+    return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+  end
+  if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
+  if #KEYS > 29 then
+    local TIMES = 256
+    local known_rules = {}
+    local function read_rules(limits, name)
+      local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+      local rates = {}
+      for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+        rates[#rates + 1] = { tonumber(max), tonumber(window) }
+      end
+      return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
     end
-    keep_starts(lane, life + 1000)
-    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
-    return count
-  end
-  local function look_again(closed, prefix, name, lane, rates)
-    local left, opens = rate_left(lane, rates)
-    if left > 0 or not opens then return end
-    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
-  end
-  local CHECK_MS, NONE, FEW = 5000, {}, 2
-  local function gate_at(first)
-    return {
-      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
-      closed = KEYS[first + 4], crowded = KEYS[first + 5]
-    }
-  end
-  local function lane_at(first)
-    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
-  end
-  local function call_many(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    local function rules_of(limits, lane)
+      local name = string.match(lane, '^%S+')
+      known_rules[name] = known_rules[name] or read_rules(limits, name)
+      return known_rules[name][1], known_rules[name][2]
     end
-    return sum
-  end
-  local function put_first(gate, list, ids)
-    for i = #ids, 1, -1 do
-      enter_first(list, ids[i])
-      redis.call('ZADD', gate.gated, now, ids[i])
+    local function keep_starts(lane, ms)
+      if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
     end
-  end
-  local function free_slots(gate, lane, rates, ids)
-    if #rates > 0 then
-      call_many('SREM', lane.tokens, ids)
-      call_many('HDEL', gate.laned, ids)
+    local function plan_look(closed, prefix, name, time)
+      redis.call('ZADD', closed, time, name)
+      redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
     end
-    return call_many('SREM', lane.slots, ids)
-  end
-  local function look_at(gated, list, free, count)
-    local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
-    local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
-    for i = #ids, 1, -1 do
-      if #found == free then break end
-      looked_at = looked_at + 1
-      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
-      seen[ids[i]] = true
+    local function hold_lane(closed, prefix, name, lane, ms)
+      redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+      keep_starts(lane, ms + 1000)
+      plan_look(closed, prefix, name, now + ms)
     end
-    return found, looked_at
-  end
-  local function next_of(gated, list, free)
-    if free <= 0 then return {}, 0 end
-    local count = math.min(free, 1000)
-    local found, looked_at = look_at(gated, list, free, count)
-    if #found == free or looked_at < count or count == 1000 then return found, looked_at end
-    return look_at(gated, list, free, math.min(free + 100, 1000))
-  end
-  local function take_slots(gate, lane, name, rates, ids)
-    if #ids == 0 then return end
-    redis.call('SADD', lane.slots, unpack(ids))
-    if #rates == 0 then return end
-    redis.call('SADD', lane.tokens, unpack(ids))
-    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-  end
-  local function fair_share(door, gate, used)
-    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
-  end
-  local function mark_crowded(gate, name, left)
-    if left > 0 then
-      redis.call('SADD', gate.crowded, name)
-    else
-      redis.call('SREM', gate.crowded, name)
+    local function is_held_lane(closed, lane, name)
+      if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+      return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
     end
-  end
-  local function move_lane(door, gate, prefix, lane, change)
-    local name = string.sub(lane.slots, #prefix + 7)
-    local max, rates = rules_of(gate.limits, name)
-    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
-    put_first(gate, lane.list, heads)
-    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
-    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
-    if is_closed then free = 0 end
-    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
-    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
-    local admitted, looked_at = next_of(gate.gated, lane.list, free)
-    local from_list, parked = #admitted, {}
-    for _, id in ipairs(arrivals) do
-      if size == looked_at and #admitted < free then
-        admitted[#admitted + 1] = id
+    local function starts_in(lane, window)
+      local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+      local starts, sum = {}, 0
+      for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+        local time = math.min(all[i], now)
+        if time + window >= now then
+          starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+          sum = sum + all[i + 1]
+        end
+      end
+      return starts, sum
+    end
+    local function rate_left(lane, rates)
+      local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+      for _, rate in ipairs(rates) do
+        local starts, sum = starts_in(lane, rate[2])
+        left = math.min(left, rate[1] - tokens - sum)
+        if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+      end
+      return left, opens
+    end
+    local function add_starts(starts, most, count)
+      while count > 0 do
+        local at = #starts
+        local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+        local added = is_full and math.min(count, most) or count
+        if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+        if is_full then
+          starts[at + 1], starts[at + 2] = now, added
+        else
+          starts[at - 1], starts[at] = now, starts[at] + added
+        end
+        count = count - added
+      end
+    end
+    local function spend(lane, rates, ids)
+      local count, life, seen = 0, 0, {}
+      for from = 1, #ids, 1000 do
+        local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+        for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+          if not seen[page[i]] then count = count + has_token end
+          seen[page[i]] = true
+        end
+      end
+      if count == 0 then return 0 end
+      for _, rate in ipairs(rates) do
+        local starts = starts_in(lane, rate[2])
+        add_starts(starts, math.ceil(rate[1] / TIMES), count)
+        redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+        life = math.max(life, rate[2])
+      end
+      keep_starts(lane, life + 1000)
+      for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+      return count
+    end
+    local function look_again(closed, prefix, name, lane, rates)
+      local left, opens = rate_left(lane, rates)
+      if left > 0 or not opens then return end
+      if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+    end
+    local CHECK_MS, NONE, FEW = 5000, {}, 2
+    local function gate_at(first)
+      return {
+        gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+        closed = KEYS[first + 4], crowded = KEYS[first + 5]
+      }
+    end
+    local function lane_at(first)
+      return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+    end
+    local function call_many(command, key, ids)
+      local sum = 0
+      for from = 1, #ids, 1000 do
+        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+      end
+      return sum
+    end
+    local function put_first(gate, list, ids)
+      for i = #ids, 1, -1 do
+        enter_first(list, ids[i])
+        redis.call('ZADD', gate.gated, now, ids[i])
+      end
+    end
+    local function free_slots(gate, lane, rates, ids)
+      if #rates > 0 then
+        call_many('SREM', lane.tokens, ids)
+        call_many('HDEL', gate.laned, ids)
+      end
+      return call_many('SREM', lane.slots, ids)
+    end
+    local function look_at(gated, list, free, count)
+      local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
+      local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+      for i = #ids, 1, -1 do
+        if #found == free then break end
+        looked_at = looked_at + 1
+        if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+        seen[ids[i]] = true
+      end
+      return found, looked_at
+    end
+    local function next_of(gated, list, free)
+      if free <= 0 then return {}, 0 end
+      local count = math.min(free, 1000)
+      local found, looked_at = look_at(gated, list, free, count)
+      if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+      return look_at(gated, list, free, math.min(free + 100, 1000))
+    end
+    local function take_slots(gate, lane, name, rates, ids)
+      if #ids == 0 then return end
+      redis.call('SADD', lane.slots, unpack(ids))
+      if #rates == 0 then return end
+      redis.call('SADD', lane.tokens, unpack(ids))
+      for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+    end
+    local function fair_share(door, gate, used)
+      local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+      local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+      return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+    end
+    local function mark_crowded(gate, name, left)
+      if left > 0 then
+        redis.call('SADD', gate.crowded, name)
       else
-        parked[#parked + 1] = id
+        redis.call('SREM', gate.crowded, name)
       end
     end
-    take_slots(gate, lane, name, rates, admitted)
-    enter(door, admitted)
-    enter(lane.list, parked)
-    for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
-    if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
-    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
-    local left = size - looked_at + #parked
-    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
-      look_again(gate.closed, prefix, name, lane, rates)
+    local function move_lane(door, gate, prefix, lane, change)
+      local name = string.sub(lane.slots, #prefix + 7)
+      local max, rates = rules_of(gate.limits, name)
+      local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+      put_first(gate, lane.list, heads)
+      local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+      if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+      if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+      if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+      local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+      if is_closed then free = 0 end
+      local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+      if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+      if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+      local admitted, looked_at = next_of(gate.gated, lane.list, free)
+      local from_list, parked = #admitted, {}
+      for _, id in ipairs(arrivals) do
+        if size == looked_at and #admitted < free then
+          admitted[#admitted + 1] = id
+        else
+          parked[#parked + 1] = id
+        end
+      end
+      take_slots(gate, lane, name, rates, admitted)
+      enter(door, admitted)
+      enter(lane.list, parked)
+      for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+      if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+      if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+      local left = size - looked_at + #parked
+      if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+        look_again(gate.closed, prefix, name, lane, rates)
+      end
+      if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+      local is_empty = used + #admitted == 0 and left == 0
+      if is_empty then
+        redis.call('ZREM', gate.lanes, name)
+        if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+      elseif #admitted + #parked + #heads > 0 then
+        redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
+      end
+      return is_empty
     end
-    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
-    local is_empty = used + #admitted == 0 and left == 0
-    if is_empty then
-      redis.call('ZREM', gate.lanes, name)
-      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
-    elseif #admitted + #parked + #heads > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
+    local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
+    local function change_of(number)
+      if not changes[number] then
+        local lane = lane_at(26 + 4 * number)
+        local name = string.sub(lane.slots, #ARGV[1] + 7)
+        local _, rates = rules_of(gate.limits, name)
+        changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
+      end
+      return changes[number]
     end
-    return is_empty
+    local function settle_in_lane(group, change, id)
+      local outcome = group.outcome
+      local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
+      if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+      if outcome == 'limited' or (repeats and not waits and change.has_rate) then
+        table.insert(change.heads, id)
+        heads_of[id] = true
+      elseif not repeats or (waits and group.lane > 0) then
+        table.insert(change.gone, id)
+      end
+      if repeats and waits and (group.lane > 0 or change.has_rate) then
+        laned[#laned + 1], laned[#laned + 2] = id, change.name
+      end
+      if outcome == 'limited' then hold_lane(gate.closed, ARGV[1], change.name, change.lane, group.ms) end
+    end
+    for g = 1, group_count do
+      local group = groups[g]
+      for n = group.first, group.last do
+        if replies[n] == 1 and group.lane ~= 0 then settle_in_lane(group, change_of(math.abs(group.lane)), ids[n]) end
+      end
+    end
+    local others = {}
+    for i = 1, waiting_count do
+      if not heads_of[waiting[i]] then others[#others + 1] = waiting[i] end
+    end
+    waiting, waiting_count = others, #others
+    local list = door(KEYS[2], KEYS[15], KEYS[16])
+    for _, change in pairs(changes) do move_lane(list, gate, ARGV[1], change.lane, change) end
+    if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
   end
-  local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
-  local function change_of(number)
-    if not changes[number] then
-      local lane = lane_at(26 + 4 * number)
-      local name = string.sub(lane.slots, #ARGV[1] + 7)
-      local _, rates = rules_of(gate.limits, name)
-      changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
-    end
-    return changes[number]
-  end
-  local function settle_in_lane(group, change, id)
-    local outcome = group.outcome
-    local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
-    if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
-    if outcome == 'limited' or (repeats and not waits and change.has_rate) then
-      table.insert(change.heads, id)
-      heads_of[id] = true
-    elseif not repeats or (waits and group.lane > 0) then
-      table.insert(change.gone, id)
-    end
-    if repeats and waits and (group.lane > 0 or change.has_rate) then
-      laned[#laned + 1], laned[#laned + 2] = id, change.name
-    end
-    if outcome == 'limited' then hold_lane(gate.closed, ARGV[1], change.name, change.lane, group.ms) end
-  end
-  for g = 1, group_count do
-    local group = groups[g]
-    for n = group.first, group.last do
-      if replies[n] == 1 and group.lane ~= 0 then settle_in_lane(group, change_of(math.abs(group.lane)), ids[n]) end
-    end
-  end
-  local others = {}
-  for i = 1, waiting_count do
-    if not heads_of[waiting[i]] then others[#others + 1] = waiting[i] end
-  end
-  waiting, waiting_count = others, #others
-  local list = door(KEYS[2], KEYS[15], KEYS[16])
-  for _, change in pairs(changes) do move_lane(list, gate, ARGV[1], change.lane, change) end
-  if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
+  if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 end
 redis.call('HDEL', KEYS[4], unpack(settled))
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
@@ -4387,7 +4308,6 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_count > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]
@@ -4439,7 +4359,7 @@ if exists(KEYS[24]) then
     end
   end
 end
-local function drop_levels()
+if exists(KEYS[27]) then
   local ended = {}
   for g = 1, group_count do
     local group = groups[g]
@@ -4450,8 +4370,7 @@ local function drop_levels()
   end
   if #ended > 0 then redis.call('HDEL', KEYS[27], unpack(ended)) end
 end
-if exists(KEYS[27]) then drop_levels() end
-local function publish_outcomes()
+if exists(KEYS[14]) then
   local function publish_watched(watched, prefix, ids, changes)
     local marks = redis.call('ZMSCORE', watched, unpack(ids))
     for i = 1, #ids do
@@ -4467,7 +4386,6 @@ local function publish_outcomes()
   end
   publish_watched(KEYS[14], ARGV[1], ids, changes)
 end
-if exists(KEYS[14]) then publish_outcomes() end
 for i = 1, events_count do redis.pcall('PUBLISH', ARGV[1] .. 'events', events[i]) end
 return replies`,
   'settle-and-claim': String.raw`local function settle (KEYS, ARGV)

@@ -23,12 +23,11 @@ Guarantees:
    changes nothing.
 3. The slot of a task that has ended, or waits for its next attempt, goes to the next task of its lane. The key of a
    task that has ended is free, or its rerun starts.
-Cost: a few commands for a batch, not for each task, and little Lua for each task: workers wait for this script.
+Cost: a few commands for a batch, not for each task, and little Lua for each task: workers wait for this script. What is
+rare is inside of a condition, with its functions: each function that is made costs as much as a command.
 ]]
 -- @include now
 -- @include owner
--- @include enter
--- @include door
 
 local is_repeat = { retry = true, defer = true, limited = true }
 
@@ -62,17 +61,18 @@ local replies, seen, settled, settled_count = {}, {}, {}, 0
 local not_stalled, not_stalled_count, records, records_count, removed, removed_count = {}, 0, {}, 0, {}, 0
 local waiting, waiting_count, delayed, delayed_count = {}, 0, {}, 0
 local events, events_count = {}, 0
-local function terminal(done, members) return { done = done, members = members, ids = {}, expiries = {}, count = 0 } end
-local terminals = {
-  succeeded = terminal(KEYS[10], KEYS[8]),
-  failed = terminal(KEYS[11], KEYS[9]),
-  cancelled = terminal(KEYS[12]),
-  expired = terminal(KEYS[13])
-}
+local done_keys = { succeeded = KEYS[10], failed = KEYS[11], cancelled = KEYS[12], expired = KEYS[13] }
+local member_keys = { succeeded = KEYS[8], failed = KEYS[9] }
+-- Of each outcome of the batch that ends a task.
+local terminals = {}
 
 for g = 1, group_count do
   local group = groups[g]
   local token, outcome, ms, step, place = group.token, group.outcome, group.ms, group.step, group.at
+  local done = done_keys[outcome]
+  if done and not terminals[outcome] then
+    terminals[outcome] = { done = done, members = member_keys[outcome], ids = {}, expiries = {}, count = 0 }
+  end
   local finished, repeats, known = terminals[outcome], is_repeat[outcome], nil
   local expiry = string.format('%.0f', now + ms)
   for n = group.first, group.last do
@@ -120,11 +120,16 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
-if #KEYS > 29 then
-  -- @include rate
-  -- @include lane
-  -- @include settle-lanes
+if waiting_count > 0 or #KEYS > 29 then
+  -- @include enter
+  -- @include door
+  if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
+  if #KEYS > 29 then
+    -- @include rate
+    -- @include lane
+    -- @include settle-lanes
+  end
+  if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 end
 
 redis.call('HDEL', KEYS[4], unpack(settled))
@@ -139,7 +144,6 @@ for _, finished in pairs(terminals) do
     redis.call('ZADD', finished.done, unpack(finished.expiries))
   end
 end
-if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
 if delayed_count > 0 then
   redis.call('ZADD', KEYS[3], unpack(delayed))
   local first_due = delayed[1]
@@ -154,7 +158,7 @@ if exists(KEYS[24]) then
 end
 
 -- A failed task keeps its level: it may be retried by hand.
-local function drop_levels()
+if exists(KEYS[27]) then
   local ended = {}
   for g = 1, group_count do
     local group = groups[g]
@@ -166,9 +170,7 @@ local function drop_levels()
   if #ended > 0 then redis.call('HDEL', KEYS[27], unpack(ended)) end
 end
 
-if exists(KEYS[27]) then drop_levels() end
-
-local function publish_outcomes()
+if exists(KEYS[14]) then
   -- @include publish-many
   local changes = {}
   for g = 1, group_count do
@@ -180,6 +182,5 @@ local function publish_outcomes()
   publish_watched(KEYS[14], ARGV[1], ids, changes)
 end
 
-if exists(KEYS[14]) then publish_outcomes() end
 for i = 1, events_count do redis.pcall('PUBLISH', ARGV[1] .. 'events', events[i]) end
 return replies

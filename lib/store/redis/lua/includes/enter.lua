@@ -5,8 +5,7 @@ Defines enter(list, ids): behind the others, the first id first. Returns the new
 enter_first(list, id): the next to be taken
 use_levels(waiting, parked, high, low, levels): from now on, ids of high and low tasks that enter waiting or parked go
 to the lists high and low instead. A pause leaves those where they are: no claim takes from them meanwhile.
-wake(waiting, high, low): workers wait for waiting only. So it is empty only if high and low are: otherwise the next of
-these goes there
+And what push and wake define
 ]]
 local leveled
 
@@ -14,29 +13,13 @@ local function use_levels(waiting, parked, high, low, levels)
   leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
 end
 
-local function wake(waiting, high, low)
-  if redis.call('EXISTS', waiting) == 1 then return end
-  for _, list in ipairs({ high, low }) do
-    local head = redis.call('LRANGE', list, -1, -1)
-    if head[1] then
-      redis.call('RPUSH', waiting, head[1])
-      redis.call('LTRIM', list, 0, -2)
-      return
-    end
-  end
-end
+-- @include wake
 
 local function is_leveled(list)
   return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
 end
 
-local function push(list, ids)
-  local length
-  for from = 1, #ids, 1000 do
-    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
-  end
-  return length
-end
+-- @include push
 
 local function enter(list, ids)
   if #ids == 0 or not is_leveled(list) then return push(list, ids) end
