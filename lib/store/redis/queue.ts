@@ -26,7 +26,8 @@ import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
-  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement, StoreConnection
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, Settlement, StoreConnection,
+  TaskToRetry
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
 
@@ -115,6 +116,11 @@ export class RedisQueue implements Queue {
 
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
     return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
+  }
+
+  retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> {
+    const args = tasks.flatMap(({ id, before, after }) => [id, before, after])
+    return this.#run('retry-many', [this.#keys.prefix, ...args])
   }
 
   remove (id: string, before: string | Buffer = '', lane?: string, hasExtras = false): Promise<RemoveReply> {
