@@ -15,6 +15,8 @@ export interface Reading {
   cpu: number
   /** From the start of the enqueue call to the handler's first line. Empty unless MeterOptions.latencies is set. */
   latencies: number[]
+  /** When each task started. Empty unless MeterOptions.starts is set. */
+  starts: number[]
 }
 
 export interface MeterOptions {
@@ -23,11 +25,13 @@ export interface MeterOptions {
   /** Duration of a handler in ms. Default: 0. */
   work?: number
   latencies?: boolean
+  starts?: boolean
 }
 
 export class Meter {
   readonly #options: MeterOptions
   readonly #latencies: number[] = []
+  readonly #starts: number[] = []
   #started = 0
   #finished = 0
   #firstStart = 0
@@ -58,6 +62,7 @@ export class Meter {
       this.#cpuBefore = process.cpuUsage()
     }
     this.#lastStart = at
+    if (this.#options.starts) this.#starts.push(at)
     if (this.#options.latencies) this.#latencies.push(at - data.at)
   }
 
@@ -79,7 +84,8 @@ export class Meter {
       lastStart: this.#lastStart,
       end: this.#end,
       cpu: this.#cpu,
-      latencies: this.#latencies
+      latencies: this.#latencies,
+      starts: this.#starts
     }
   }
 }

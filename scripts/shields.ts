@@ -342,6 +342,27 @@ const shields: Shield[] = [
     test: 'store/queue-lanes'
   },
   {
+    against: 'a slot of a limit is free while another worker is woken for it',
+    file: 'worker/claimer.js',
+    shield: 'if (settlements.mayAdmit)',
+    without: 'if (false)',
+    test: 'limits/limit'
+  },
+  {
+    against: 'an outcome of a task with a limit waits for claims that fail',
+    file: 'worker/claimer.js',
+    shield: 'settlements.flush(); // an outcome does not wait for claims that fail',
+    without: '',
+    test: 'limits/limit'
+  },
+  {
+    against: 'an error of a claim loses outcomes that were sent with it',
+    file: 'store/redis/lua/settle-and-claim.lua',
+    shield: 'local done, claimed = pcall(claim, ',
+    without: 'local done, claimed = true, claim(',
+    test: 'store/queue-lanes'
+  },
+  {
     against: 'many lanes hold up all other upkeep of a worker',
     file: 'store/redis/lanes.js',
     shield: 'swept < MAX_SWEPT',
@@ -486,7 +507,7 @@ const shields: Shield[] = [
   {
     against: 'ioredis runs a claim twice whose reply was lost',
     file: 'worker/claimer.js',
-    shield: 'queue.claim(this.#stopped ? 0 : asked, token, again)',
+    shield: 'queue.claim(this.#stopped ? 0 : free, token, true)',
     without: 'queue.claim(this.#stopped ? 0 : asked, token + Math.random(), false)',
     test: 'faults/outage'
   },

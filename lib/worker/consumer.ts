@@ -156,8 +156,8 @@ export class QueueConsumer {
     if (this.#stopped || this.#claiming) return
     this.#claiming = this.#claimWhileThereIsRoom().finally(() => {
       this.#claiming = null
-      if (this.#settlements.mayAdmit) this.#settlements.flush() // there was no room for a claim
       this.#next()
+      if (!this.#claiming && this.#settlements.mayAdmit) this.#settlements.flush() // there was no room for a claim
     })
   }
 

@@ -1,8 +1,9 @@
 /**
  * `limit: { max, key }` over all workers.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
-import { build, errorOf, latch, memoryMode, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, connect, errorOf, latch, memoryMode, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
 
 const byTenant = (data: any): string => data.tenant
 
@@ -36,6 +37,37 @@ t.test('over two workers no key has more tasks running than its limit, and keys 
   for (const { id } of [...ofA.slice(0, 7), ofA[9]!, ofB]) await reaches(app, id, 'succeeded')
   t.same(most, { a: 2, b: 1 })
   t.match(await app.tasks.counts(), { default: { waiting: 0, succeeded: 9, cancelled: 1 } })
+})
+
+t.test('the end of a task claims the next of its key, and wakes no worker', { skip: memoryMode }, async t => {
+  const [prefix, counted, COUNT] = [randomPrefix(), { claimed: 0 }, 40]
+  const app = await build(t, { prefix }, app => {
+    app.tasks.define('sync', { limit: { max: 1, key: byTenant } }, async () => {})
+  })
+  const onClaim = ({ claimed }: any): void => { counted.claimed += claimed }
+  subscribe('fastify-tasks.claim', onClaim)
+  t.teardown(() => unsubscribe('fastify-tasks.claim', onClaim))
+  const data = Array.from({ length: COUNT }, (_, i) => ({ data: { tenant: i % 2 === 0 ? 'a' : 'b' } }))
+  const handles = await app.tasks.enqueueMany('sync', data)
+  await app.tasks.startWorker({ concurrency: 4 })
+  for (const { id } of handles) await reaches(app, id, 'succeeded')
+  t.ok(counted.claimed >= COUNT - 2, `${counted.claimed} of ${COUNT} without a wait`)
+})
+
+t.test('outcomes are written while claims fail', { skip: memoryMode }, async t => {
+  const prefix = randomPrefix()
+  const redis = connect(t)
+  const go = latch()
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('sync', { limit: { max: 1 } }, () => go.promise)
+  })
+  const { id } = await app.tasks.enqueue('sync', {})
+  await reaches(app, id, 'active')
+  await redis.set(`${prefix}:{default}:low`, 'no list')
+  go.open()
+  await until('it is written', async () => await redis.sismember(`${prefix}:{default}:succeeded`, id) === 1)
+  t.equal(await redis.del(`${prefix}:{default}:low`), 1)
+  await reaches(app, (await app.tasks.enqueue('sync', {})).id, 'succeeded')
 })
 
 t.test('ordered: one at a time, in order, through a retry', async t => {
