@@ -9,7 +9,7 @@
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import tasks from '../lib/plugin.ts'
-import { MAX_FIELDS } from '../lib/store/history-contract.ts'
+import { MAX_NAMES, type HistoryCounts } from '../lib/store/history-contract.ts'
 import { RedisQueue } from '../lib/store/redis/queue.ts'
 import { startRedis } from '../scripts/redis.ts'
 import { poll } from '../scripts/poll.ts'
@@ -89,12 +89,11 @@ async function scrape (): Promise<void> {
   await timed('a scrape of one queue', () => queue.measure(100), 2_000)
 }
 
-/** 10 names, each with 5 counts and 12 buckets that are hit. */
-function busyMinute (worker: number): Record<string, number> {
-  const buckets = Array.from({ length: 6 }, (_, i) => [`w${i}`, `r${i + 5}`]).flat()
-  const whats = ['in', 'ok', 'failed', 'retried', 'ms', ...buckets]
-  return Object.fromEntries(Array.from({ length: 10 }, (_, i) =>
-    whats.map((what, k) => [`task-${i}|${what}`, worker + k + 1])).flat())
+/** 10 names, each with 5 counts, 6 of 20 buckets of waits that are hit, and 6 of 20 of runs. */
+function busyMinute (worker: number): HistoryCounts {
+  const isHit = (i: number): boolean => i < 5 + 6 || (i >= 5 + 20 + 5 && i < 5 + 20 + 11)
+  const numbers = Array.from({ length: 5 + 20 + 20 }, (_, i) => isHit(i) ? worker + i + 1 : 0)
+  return Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`task-${i}`, numbers]))
 }
 
 async function history (): Promise<void> {
@@ -111,7 +110,7 @@ async function history (): Promise<void> {
   const [ofMinute, ofHour] = [await bytes(`bq:{q0}:m:${minute}`), await bytes(`bq:{q0}:h:${hour}`)]
   const whole = (480 * ofMinute + 168 * ofHour) / 1_048_576
   console.log(`a busy queue: ${ofMinute} bytes a minute, ${ofHour} bytes an hour, ${whole.toFixed(1)} MiB in all; ` +
-    `at most ${MAX_FIELDS} numbers a key`)
+    `at most ${MAX_NAMES} names a key`)
 }
 
 try {

@@ -444,8 +444,8 @@ const shields: Shield[] = [
   {
     against: 'a claim starts what a plain producer added to a paused queue',
     file: 'store/redis/lua/claim.lua',
-    shield: 'while not is_paused and tries',
-    without: 'while tries',
+    shield: 'is_paused = true',
+    without: '',
     test: 'store/queue-pause'
   },
   {
@@ -2618,9 +2618,9 @@ const shields: Shield[] = [
   // history
   {
     against: 'processes that count different names make a key of any size',
-    file: 'store/redis/lua.generated.js',
-    shield: 'local isNear = redis.call(',
-    without: 'local isNear = false and redis.call(',
+    file: 'store/redis/lua/add-history.lua',
+    shield: 'if not kept[name] and count >= most then',
+    without: 'if false then',
     test: 'metrics/history'
   },
   {

@@ -15,7 +15,7 @@ export const LAST_BUCKET = 19
 export const bucketOf = (ms: number): number => ms <= 1 ? 0 : Math.min(LAST_BUCKET, Math.ceil(Math.log2(ms)))
 
 /** What was counted of one task in one queue, in one minute. */
-interface Row { in: number, ok: number, failed: number, retried: number, ms: number, w: number[], r: number[] }
+export interface Row { in: number, ok: number, failed: number, retried: number, ms: number, w: number[], r: number[] }
 
 type Rows = Map<string, Map<string, Row>>
 
@@ -94,21 +94,22 @@ export class HistoryCountsMeter implements Meter {
   }
 }
 
-export const noBuckets = (): number[] => new Array<number>(LAST_BUCKET + 1).fill(0)
+const noBuckets = (): number[] => new Array<number>(LAST_BUCKET + 1).fill(0)
 
 function toCounted (time: number, queues: Rows): Counted[] {
   return Array.from(queues, ([queue, rows]) => {
-    const fields = Array.from(rows, ([task, row]) => fieldsOf(task, row))
-    return { time, queue, counts: Object.fromEntries(fields.flat()) }
+    const counts = Object.fromEntries(Array.from(rows, ([task, row]) => [task, toNumbers(row)]))
+    return { time, queue, counts }
   })
 }
 
-function fieldsOf (task: string, { w, r, ms, ...counts }: Row): Array<[field: string, count: number]> {
-  const all: Array<[what: string, count: number]> = [
-    ...Object.entries(counts),
-    ['ms', Math.round(ms)],
-    ...w.map((count, i): [string, number] => [`w${i}`, count]),
-    ...r.map((count, i): [string, number] => [`r${i}`, count])
-  ]
-  return all.filter(([, count]) => count > 0).map(([what, count]) => [`${task}|${what}`, count])
+/** A row as the store has it. */
+const toNumbers = ({ in: added, ok, failed, retried, ms, w, r }: Row): number[] =>
+  [added, ok, failed, retried, Math.round(ms), ...w, ...r]
+
+/** The row of such numbers. Those that are missing are 0. */
+export function toRow (numbers: number[]): Row {
+  const [added = 0, ok = 0, failed = 0, retried = 0, ms = 0, ...buckets] = numbers
+  const bucketsFrom = (start: number): number[] => noBuckets().map((none, i) => buckets[start + i] ?? none)
+  return { in: added, ok, failed, retried, ms, w: bucketsFrom(0), r: bucketsFrom(LAST_BUCKET + 1) }
 }

@@ -5,9 +5,9 @@
  *    loses the last seconds, and a call whose reply was lost may count twice or not at all.
  * 2. `read` puts the points together.
  */
-import { HistoryCountsMeter, noBuckets, type Counted } from './history-counts.ts'
+import { HistoryCountsMeter, toRow, type Counted, type Row } from './history-counts.ts'
 import { checkHistory } from '../options.ts'
-import { KEPT_MS, UNIT_MS, type HistoryCounts, type HistoryUnit } from '../store/history-contract.ts'
+import { addNumbers, KEPT_MS, UNIT_MS, type HistoryCounts, type HistoryUnit } from '../store/history-contract.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import { within } from '../within.ts'
 import type { MetricsOwner } from './app-metrics.ts'
@@ -55,7 +55,7 @@ export class AppHistory {
   #addToHour ({ time, queue, counts }: Counted): void {
     const hour = Math.floor(time / UNIT_MS.hour) * UNIT_MS.hour
     const known = this.#hours.get(`${hour} ${queue}`) ?? { time: hour, queue, counts: {} }
-    for (const [field, count] of Object.entries(counts)) known.counts[field] = (known.counts[field] ?? 0) + count
+    for (const [name, numbers] of Object.entries(counts)) addNumbers(known.counts[name] ??= [], numbers)
     this.#hours.set(`${hour} ${queue}`, known)
   }
 
@@ -97,43 +97,28 @@ function timesOf (unit: HistoryUnit, from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, Math.ceil((to - first) / length)) }, (_, i) => first + i * length)
 }
 
-interface Sum { counts: Map<string, number>, wait: number[], run: number[] }
-
 function toPoints (
   times: number[], queues: HistoryCounts[][], step: number, name: string | undefined
 ): HistoryPoint[] {
-  const sums = new Map<number, Sum>()
+  const sums = new Map<number, number[]>()
   times.forEach((time, i) => {
     const start = Math.floor(time / step) * step
-    const sum = sums.get(start) ?? { counts: new Map(), wait: noBuckets(), run: noBuckets() }
+    const sum = sums.get(start) ?? []
     sums.set(start, sum)
     for (const queue of queues) addTo(sum, queue[i]!, name)
   })
-  return Array.from(sums, ([time, sum]) => toPoint(time, sum))
+  return Array.from(sums, ([time, sum]) => toPoint(time, toRow(sum)))
 }
 
-function addTo ({ counts, wait, run }: Sum, fields: HistoryCounts, name: string | undefined): void {
-  for (const [field, count] of Object.entries(fields)) {
-    const [task, what = ''] = field.split('|')
-    if (name !== undefined && task !== name) continue
-    const [, kind, bucket] = /^([wr])(\d+)$/.exec(what) ?? []
-    if (kind) (kind === 'w' ? wait : run)[Number(bucket)]! += count
-    else counts.set(what, (counts.get(what) ?? 0) + count)
+function addTo (sum: number[], counts: HistoryCounts, name: string | undefined): void {
+  for (const [task, numbers] of Object.entries(counts)) {
+    if (name === undefined || task === name) addNumbers(sum, numbers)
   }
 }
 
-function toPoint (time: number, { counts, wait, run }: Sum): HistoryPoint {
-  const count = (what: string): number => counts.get(what) ?? 0
-  return {
-    time: new Date(time).toISOString(),
-    enqueued: count('in'),
-    succeeded: count('ok'),
-    failed: count('failed'),
-    retried: count('retried'),
-    wait: toTimes(wait),
-    run: toTimes(run),
-    runMs: count('ms')
-  }
+function toPoint (time: number, { in: enqueued, ok: succeeded, failed, retried, w, r, ms: runMs }: Row): HistoryPoint {
+  const at = new Date(time).toISOString()
+  return { time: at, enqueued, succeeded, failed, retried, wait: toTimes(w), run: toTimes(r), runMs }
 }
 
 function toTimes (buckets: number[]): HistoryTimes {

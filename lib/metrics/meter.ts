@@ -29,15 +29,38 @@ export interface Meter {
 
 /** Several meters as one. Null if there is none: then nothing is counted. */
 export function allOf (meters: Meter[]): Meter | null {
-  if (meters.length < 2) return meters[0] ?? null
-  const each = (call: (meter: Meter) => void): void => { for (const meter of meters) call(meter) }
-  return {
-    enqueued: (queue, task, count, now) => each(meter => meter.enqueued(queue, task, count, now)),
-    stored: (queue, ms) => each(meter => meter.stored(queue, ms)),
-    enqueueFailed: (queue, error) => each(meter => meter.enqueueFailed(queue, error)),
-    started: (queue, task, waitedMs, now) => each(meter => meter.started(queue, task, waitedMs, now)),
-    attemptFailed: (queue, task, error) => each(meter => meter.attemptFailed(queue, task, error)),
-    ended: (queue, task, outcome, ms, now) => each(meter => meter.ended(queue, task, outcome, ms, now)),
-    scheduleSucceeded: schedule => each(meter => meter.scheduleSucceeded(schedule))
+  return meters.length < 2 ? meters[0] ?? null : new MeterList(meters)
+}
+
+/** Loops, and no functions made for each call: this runs several times for each task. */
+class MeterList implements Meter {
+  readonly #meters: Meter[]
+
+  constructor (meters: Meter[]) {
+    this.#meters = meters
   }
+
+  enqueued (queue: string, task: string, count: number, now: number): void {
+    for (const meter of this.#meters) meter.enqueued(queue, task, count, now)
+  }
+
+  stored (queue: string, ms: number): void { for (const meter of this.#meters) meter.stored(queue, ms) }
+
+  enqueueFailed (queue: string | undefined, error: unknown): void {
+    for (const meter of this.#meters) meter.enqueueFailed(queue, error)
+  }
+
+  started (queue: string, task: string, waitedMs: number | null, now: number): void {
+    for (const meter of this.#meters) meter.started(queue, task, waitedMs, now)
+  }
+
+  attemptFailed (queue: string, task: string, error: unknown): void {
+    for (const meter of this.#meters) meter.attemptFailed(queue, task, error)
+  }
+
+  ended (queue: string, task: string, outcome: Outcome, ms: number | null, now: number): void {
+    for (const meter of this.#meters) meter.ended(queue, task, outcome, ms, now)
+  }
+
+  scheduleSucceeded (schedule: string): void { for (const meter of this.#meters) meter.scheduleSucceeded(schedule) }
 }

@@ -2,10 +2,10 @@
  * The history of one queue in this process.
  */
 import {
-  KEPT_MS, MAX_FIELDS, UNIT_MS, type HistoryCounts, type HistoryUnit, type QueueHistory
+  addNumbers, KEPT_MS, MAX_NAMES, UNIT_MS, type HistoryCounts, type HistoryUnit, type QueueHistory
 } from '../history-contract.ts'
 
-interface Kept { counts: Map<string, number>, until: number }
+interface Kept { counts: Map<string, number[]>, until: number }
 
 export class MemoryHistory implements QueueHistory {
   readonly #now: () => number
@@ -18,11 +18,12 @@ export class MemoryHistory implements QueueHistory {
   async add (unit: HistoryUnit, time: number, counts: HistoryCounts): Promise<void> {
     const [now, key] = [this.#now(), keyOf(unit, time)]
     for (const [old, { until }] of this.#kept) if (until <= now) this.#kept.delete(old)
-    const kept = this.#kept.get(key)?.counts ?? new Map<string, number>()
-    for (const [field, count] of Object.entries(counts)) {
-      const isNew = !kept.has(field) && kept.size >= MAX_FIELDS
-      const name = isNew ? `other${field.slice(field.indexOf('|'))}` : field
-      kept.set(name, (kept.get(name) ?? 0) + count)
+    const kept = this.#kept.get(key)?.counts ?? new Map<string, number[]>()
+    for (const [given, numbers] of Object.entries(counts)) {
+      const name = !kept.has(given) && kept.size >= MAX_NAMES ? 'other' : given
+      const sums = kept.get(name) ?? []
+      addNumbers(sums, numbers)
+      kept.set(name, sums)
     }
     this.#kept.set(key, { counts: kept, until: now + KEPT_MS[unit] })
   }
@@ -31,7 +32,7 @@ export class MemoryHistory implements QueueHistory {
     const now = this.#now()
     return times.map(time => {
       const kept = this.#kept.get(keyOf(unit, time))
-      return kept && kept.until > now ? Object.fromEntries(kept.counts) : {}
+      return kept && kept.until > now ? structuredClone(Object.fromEntries(kept.counts)) : {}
     })
   }
 }

@@ -21,7 +21,8 @@ export type Key =
 /** The scripts whose keys do not depend on the call. */
 export type QueueScript = Exclude<
   ScriptName,
-  'add-history' | 'expire-foreign' | 'page' | 'place-schedule' | 'settle-and-claim' | 'walk-sorted' | FlowScript
+  'add-history' | 'expire-foreign' | 'page' | 'place-schedule' | 'read-history' | 'settle-and-claim' | 'walk-sorted' |
+  FlowScript
 >
 
 /** The scripts that work on the keys of one flow too. */

@@ -364,17 +364,24 @@ for number, ids in pairs(lanes) do
 end
 if earlier then redis.pcall('PUBLISH', ARGV[1] .. 'earlierDelayed', earlier) end
 return replies`,
-  'add-history': String.raw`local key, most = KEYS[1], tonumber(ARGV[2])
-local isNear = redis.call('HLEN', key) + #ARGV > most
-for i = 3, #ARGV, 2 do
-  local field = ARGV[i]
-  if isNear and redis.call('HEXISTS', key, field) == 0 and redis.call('HLEN', key) >= most then
-    field = 'other' .. string.match(field, '|.*$')
-  end
-  redis.call('HINCRBY', key, field, ARGV[i + 1])
+  'add-history': String.raw`local function kept_in(key)
+  local packed = redis.pcall('GET', key)
+  local is_packed, kept = pcall(cmsgpack.unpack, type(packed) == 'string' and packed or '')
+  return is_packed and type(kept) == 'table' and kept or {}
 end
-redis.call('PEXPIRE', key, ARGV[1])
-return (#ARGV - 2) / 2`,
+local kept, most, count = kept_in(KEYS[1]), tonumber(ARGV[2]), 0
+for _ in pairs(kept) do count = count + 1 end
+for _, counted in ipairs(cjson.decode(ARGV[3])) do
+  local name = counted[1]
+  if not kept[name] and count >= most then name = 'other' end
+  if not kept[name] then
+    kept[name] = {}
+    count = count + 1
+  end
+  for i, number in ipairs(counted[2]) do kept[name][i] = (kept[name][i] or 0) + number end
+end
+redis.call('SET', KEYS[1], cmsgpack.pack(kept), 'PX', ARGV[1])
+return count`,
   'add-unique': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local leveled
@@ -2960,6 +2967,17 @@ return {
   seat, now, tonumber(head[2] or -1), tonumber(tick[2] or -1), redis.call('SCARD', KEYS[5]), tonumber(flow[2] or -1),
   gated
 }`,
+  'read-history': String.raw`local function kept_in(key)
+  local packed = redis.pcall('GET', key)
+  local is_packed, kept = pcall(cmsgpack.unpack, type(packed) == 'string' and packed or '')
+  return is_packed and type(kept) == 'table' and kept or {}
+end
+local replies = {}
+for i = 1, tonumber(ARGV[1]) do
+  local kept = kept_in(KEYS[i])
+  replies[i] = next(kept) and cjson.encode(kept) or ''
+end
+return replies`,
   'read-lane': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local TIMES = 256
