@@ -883,6 +883,27 @@ const shields: Shield[] = [
     test: 'store/queue-cancel'
   },
   {
+    against: 'retryMany() takes tasks that have not failed, and a task twice',
+    file: 'store/redis/lua/retry-many.lua',
+    shield: 'elseif redis.call(\'SREM\', KEYS[10], id) == 0 then',
+    without: 'elseif false then',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'retryMany() of a task that has changed since it was read',
+    file: 'store/redis/lua/retry-many.lua',
+    shield: 'if redis.call(\'HGET\', KEYS[1], id) ~= ARGV[i + 1] then',
+    without: 'if false then',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'retryMany() queues a task with a limit past its limit',
+    file: 'tasks/retry-tasks.js',
+    shield: ' && found.stored.options.lane === undefined',
+    without: '',
+    test: 'limits/limit'
+  },
+  {
     against: 'a cancelled task comes back by its retry',
     file: 'store/redis/lua/settle.lua',
     shield: 'elseif has_cancels and repeats and redis.call(\'SISMEMBER\', KEYS[7], id) == 1 then',

@@ -140,6 +140,13 @@ export interface Page {
   place: number
 }
 
+/** See `retry`. */
+export interface TaskToRetry {
+  id: string
+  before: string | Buffer
+  after: string
+}
+
 /**
  * `requested`: it is running, and its worker was asked to stop it. `changed`: the record is no longer `before`, so it
  * has to be read again.
@@ -183,6 +190,8 @@ export interface ProducerQueue {
   ): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
+  /** The same for up to 500 tasks without a lane, in one step. Their records have a few MiB together at most. */
+  retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]>
   /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
   remove (id: string, before?: string | Buffer, lane?: string, hasExtras?: boolean): Promise<RemoveReply>
   /** Gives a task that waits for a time another one; null: now. False if it waits for none. */

@@ -14,8 +14,7 @@ import { withParams } from './route-path.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
 import type { Settings } from '../options.ts'
 import {
-  decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, resetForRetry, toTaskRecord, ttlOf, type
-  StoredTask
+  decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, toTaskRecord, ttlOf, type StoredTask
 } from '../records/task-record.ts'
 import { ChangeWatcher, type Watch } from './change-watcher.ts'
 import type { FastifyRequest } from 'fastify'
@@ -25,6 +24,7 @@ import type { CancelOutcome, RemoveOutcome, RetryOutcome, TaskRecord } from '../
 import type { FlowView } from './flow-view.ts'
 import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { hasExtras, nextOrder, type FoundTask } from './found-task.ts'
+import { isRetryable, toRetry } from './retry-tasks.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
 
@@ -255,11 +255,11 @@ export class TaskLookup implements HandleSource {
   }
 
   /** As `cancelFound`. A member is retried with its flow, which knows what waits for it. */
-  async retryFound ({ queue, raw, stored, record: { id, state } }: FoundTask): Promise<RetryOutcome | Changed> {
-    if (state !== 'failed' || stored.options.flow) return 'refused'
-    const after = encode(resetForRetry(stored))
+  async retryFound (found: FoundTask): Promise<RetryOutcome | Changed> {
+    if (!isRetryable(found)) return 'refused'
+    const { id, before, after } = toRetry(found)
     return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () =>
-      queue.retry(id, raw, after, stored.options.lane))
+      found.queue.retry(id, before, after, found.stored.options.lane))
   }
 
   get isConnected (): boolean { return this.#calls.ready }

@@ -9,6 +9,7 @@ import { TRY_AGAIN } from './advice.ts'
 import { firstPlace, makeCursor, parseCursor, placeAfter, SOURCES, type WalkPosition } from './many-place.ts'
 import { checkFilter, checkMany, type CheckedFilter, type ManyCall } from '../options.ts'
 import { isTerminal } from '../records/task-record.ts'
+import { isRetriedTogether, retryTogether } from './retry-tasks.ts'
 import type { FoundTask } from './found-task.ts'
 import type { TaskLookup } from './lookup.ts'
 import type { Queue, RawTask } from '../store/contract.ts'
@@ -29,12 +30,21 @@ export interface ManySource {
 const STEP = 200
 const STEP_BYTES = 1_048_576
 
-type Act = (source: ManySource, found: FoundTask) => Promise<string>
+/** The calls for the tasks of one step, all sent at once. Each returns the replies for its tasks. */
+type Act = (source: ManySource, tasks: FoundTask[]) => Array<Promise<string[]>>
+
+const each = (act: (source: ManySource, found: FoundTask) => Promise<string>): Act => (source, tasks) =>
+  tasks.map(async found => [await act(source, found)])
+
+const retryEach = each((source, found) => source.lookup.retryFound(found))
 
 const ACTS: Record<Exclude<ManyCall, 'count'>, Act> = {
-  retryMany: (source, found) => source.lookup.retryFound(found),
-  cancelMany: (source, found) => source.lookup.cancelFound(found),
-  removeMany: (source, found) => source.lookup.removeFound(found, found.raw)
+  retryMany: (source, tasks) => [
+    ...retryTogether(source.calls, tasks.filter(isRetriedTogether)),
+    ...retryEach(source, tasks.filter(found => !isRetriedTogether(found)))
+  ],
+  cancelMany: each((source, found) => source.lookup.cancelFound(found)),
+  removeMany: each((source, found) => source.lookup.removeFound(found, found.raw))
 }
 
 /** The replies of a call for one task that say that it was done. */
@@ -130,10 +140,9 @@ class Walk {
 
   async #act (tasks: FoundTask[]): Promise<void> {
     if (this.#call === 'count') return
-    const act = ACTS[this.#call]
-    const replies = await Promise.allSettled(tasks.map(async task => act(this.#source, task)))
+    const replies = await Promise.allSettled(ACTS[this.#call](this.#source, tasks))
     for (const reply of replies) {
-      if (reply.status === 'fulfilled' && DONE.has(reply.value)) this.#changed++
+      if (reply.status === 'fulfilled') this.#changed += reply.value.filter(value => DONE.has(value)).length
     }
     const failed = replies.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
     if (failed) throw failed.reason

@@ -4,6 +4,7 @@
 import t from 'tap'
 import { until } from '../support/helpers.ts'
 import { isAbout, LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
+import type { TaskToRetry } from '../../lib/store/contract.ts'
 
 t.test('cancel', async (t) => {
   const cancel = (f: QueueFixture, id: string, ttl = LONG): Promise<string> =>
@@ -100,6 +101,25 @@ t.test('retry', async (t) => {
     t.equal((await f.queue.readTask('a'))!.text, text('a', 'created again'))
     await until('the message arrives', () => events.length === 1)
     t.strictSame(events, ['task:a waiting'])
+  })
+
+  t.test('queues many failed tasks in one step, each once, in their order', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'c', 'd')
+    await f.claim(4)
+    await f.settle(['a', 'failed'], ['b', 'failed'], ['c', 'succeeded'])
+    const events = await f.events(t)
+    const one = (id: string, before = text(id, 'failed')): TaskToRetry => ({ id, before, after: text(id, 'again') })
+    t.strictSame(await f.queue.retryMany([
+      one('b'), one('b'), one('b', text('b', 'again')), one('c', text('c', 'succeeded')), one('d', text('d')),
+      one('nobody'), one('a')
+    ]), ['queued', 'changed', 'refused', 'refused', 'refused', 'changed', 'queued'])
+    const { waiting, failed } = await f.state()
+    t.strictSame([waiting, failed], [['a', 'b'], undefined], 'the first to be claimed is the last of the list')
+    t.equal((await f.queue.readTask('a'))!.text, text('a', 'again'))
+    await until('the messages arrive', () => events.length === 2)
+    t.strictSame(events, ['task:b waiting', 'task:a waiting'])
+    t.strictSame(await f.queue.retryMany([]), [])
   })
 
   t.test('refuses a task that has not failed', async (t) => {

@@ -178,6 +178,10 @@ export const calls = {
   retry: call('retry', async (side, { id, stale }: { id: string, stale?: boolean }) =>
     side.queue.retry(id, (await before(side, id, stale)).raw, text(id, 'again'))),
 
+  retryMany: call('retryMany', async (side, tasks: Array<{ id: string, stale?: boolean }>) =>
+    side.queue.retryMany(await Promise.all(tasks.map(async ({ id, stale }) =>
+      ({ id, before: (await before(side, id, stale)).raw, after: text(id, 'again') }))))),
+
   remove: call('remove', (side, id: string) => side.queue.remove(id, undefined, undefined, true)),
 
   /** Once it is due, workers have to queue it in Redis. */
@@ -268,6 +272,7 @@ export const programs = fc.array(fc.oneof(
   limit.map(calls.workers),
   { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
   fc.record({ id, stale }).map(calls.retry),
+  fc.array(fc.record({ id, stale }), { maxLength: 4 }).map(calls.retryMany),
   { weight: 2, arbitrary: fc.record({ id, maxBytes: fc.constantFrom(1, 7, 20, 1_000) }).map(calls.appendLog) },
   id.map(calls.remove),
   { weight: 2, arbitrary: fc.record({ id, now: fc.boolean() }).map(calls.reschedule) },
@@ -325,6 +330,14 @@ export const knownPrograms: Call[][] = [
     claimOne, settleA('failed'), calls.remove('a'), calls.retry({ id: 'a' })
   ],
   [calls.add(a), claimOne, settleA('succeeded'), calls.retry({ id: 'a' }), calls.add(a), cancelA],
+  // Many at once: high and low ones go to their lists, and each is queued once.
+  [
+    calls.watch(['a', 'b']), calls.addMany([{ id: 'a', level: 'low' }, { id: 'b', level: 'high' }, { id: 'c' }]),
+    calls.claim({ free: 3, token: 'w.1' }), calls.settle(['a', 'b', 'c'].map(id =>
+      ({ id, token: 'w.1', outcome: 'failed' as const, span: 'long' as const }))),
+    calls.retryMany([{ id: 'c' }, { id: 'a' }, { id: 'b' }, { id: 'b' }, { id: 'd' }]),
+    calls.claim({ free: 3, token: 'w.2' })
+  ],
   // After a lost reply the same token gets the same tasks and no more. Later it waits, and is cancelled.
   [
     addThree, calls.claim({ free: 2, token: 'w.1' }), calls.claim({ free: 3, token: 'w.1', again: true }),

@@ -19,6 +19,7 @@ export const members = Object.keys({
   readTask: true,
   cancel: true,
   retry: true,
+  retryMany: true,
   remove: true,
   reschedule: true,
   purge: true,

@@ -23,13 +23,14 @@ import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { Records } from './records.ts'
+import { retryEach } from './retry-each.ts'
 import { TaskLists } from './task-lists.ts'
 import { MemoryUnique } from './unique.ts'
 import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement
+  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, TaskToRetry
 } from '../contract.ts'
 import type { QueueLogs } from '../log-contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
@@ -92,8 +93,7 @@ export class MemoryQueue implements Queue {
 
   /** Queues the tasks that are due by now, and removes the records that are past their expiry. */
   onClockMoved (): void {
-    const now = this.#host.now()
-    for (const id of this.#lists.takeExpired(now)) {
+    for (const id of this.#lists.takeExpired(this.#host.now())) {
       this.#records.delete(id)
       this.unique.onEnded(id)
     }
@@ -102,6 +102,7 @@ export class MemoryQueue implements Queue {
     this.#queueDue()
   }
 
+  #onPauseChanged (): void { return this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle() }
   #queueDue (): void { this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(this.#host.now()))) }
 
   #enqueue (ids: string[]): void {
@@ -219,6 +220,7 @@ export class MemoryQueue implements Queue {
     return pageOf(state === 'active' ? byClaim(this.#claims.all) : lists(), limit, after)
   }
 
+  retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> { return retryEach(this, tasks) }
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size, this.lanes.gated.size) }
   async pause (name: string | null): Promise<boolean> { return this.#pauses.pause(name) }
   async resume (name: string | null): Promise<boolean> { return this.#pauses.resume(name) }

@@ -105,6 +105,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   reschedule: ['delayed', 'watched'],
   resume: ['paused', 'waiting', 'parked', 'returning', 'watched', 'high', 'low'],
+  'retry-many': ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...LEVELS],
   retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...GATE, ...LEVELS],
   'set-schedule': ['schedules', 'scheduleStates', 'ticks'],
   settle: [

@@ -3858,6 +3858,90 @@ end
 leave(4, { id })
 publish_if_watched(KEYS[3], ARGV[4], id, 'waiting')
 return 'queued'`,
+  'retry-many': String.raw`local function publish_watched(watched, prefix, ids, changes)
+  local marks = redis.call('ZMSCORE', watched, unpack(ids))
+  for i = 1, #ids do
+    if marks[i] and changes[i] then redis.pcall('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
+  end
+end
+local leveled
+local function use_levels(waiting, parked, high, low, levels)
+  leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local function is_leveled(list)
+  return leveled and (list == leveled.waiting or list == leveled.parked) and redis.call('EXISTS', leveled.levels) == 1
+end
+local function push(list, ids)
+  local length
+  for from = 1, #ids, 1000 do
+    length = redis.call('LPUSH', list, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return length
+end
+local function enter(list, ids)
+  if #ids == 0 or not is_leveled(list) then return push(list, ids) end
+  local parts = { h = {}, l = {}, n = {} }
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    local levels = redis.call('HMGET', leveled.levels, unpack(page))
+    for i, id in ipairs(page) do
+      local part = parts[levels[i] or 'n'] or parts.n
+      part[#part + 1] = id
+    end
+  end
+  push(list, parts.n)
+  push(leveled.high, parts.h)
+  push(leveled.low, parts.l)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function enter_first(list, id)
+  if not is_leveled(list) then return redis.call('RPUSH', list, id) end
+  local level = redis.call('HGET', leveled.levels, id)
+  redis.call('RPUSH', level == 'h' and leveled.high or level == 'l' and leveled.low or list, id)
+  if list == leveled.waiting then wake(list, leveled.high, leveled.low) end
+end
+local function door(waiting, parked, paused)
+  return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
+end
+local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local replies, queued, changes = {}, {}, {}
+for i = 2, #ARGV, 3 do
+  local id, reply = ARGV[i], 'queued'
+  if redis.call('HGET', KEYS[1], id) ~= ARGV[i + 1] then
+    reply = 'changed'
+  elseif redis.call('SREM', KEYS[10], id) == 0 then
+    reply = 'refused'
+  else
+    redis.call('HSET', KEYS[1], id, ARGV[i + 2])
+    queued[#queued + 1] = id
+    changes[#changes + 1] = 'waiting'
+  end
+  replies[#replies + 1] = reply
+end
+if #queued > 0 then
+  use_levels(KEYS[2], KEYS[15], KEYS[17], KEYS[18], KEYS[19])
+  enter(door(KEYS[2], KEYS[15], KEYS[16]), queued)
+  leave(4, queued)
+  publish_watched(KEYS[3], ARGV[1], queued, changes)
+end
+return replies`,
   'set-schedule': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function load_state(states, id)

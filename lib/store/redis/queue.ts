@@ -28,7 +28,8 @@ import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
-  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, StoreConnection
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, StoreConnection,
+  TaskToRetry
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
 
@@ -117,6 +118,11 @@ export class RedisQueue implements Queue {
 
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
     return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
+  }
+
+  retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> {
+    const args = tasks.flatMap(({ id, before, after }) => [id, before, after])
+    return this.#run('retry-many', [this.#keys.prefix, ...args])
   }
 
   remove (id: string, before: string | Buffer = '', lane?: string, hasExtras = false): Promise<RemoveReply> {
