@@ -92,8 +92,9 @@ t.test('tasks that are promoted, or retried, cancelled and removed with many oth
   fails = false
   await app.tasks.pause({ queue: 'default' })
   t.match(await app.tasks.retryMany({ name: 'one' }), { matched: 2, changed: 2 })
-  const blocked = await Promise.all(handles.slice(2).map(async ({ id }) => (await app.tasks.status(id))!.blockedBy!.kind))
-  t.same(blocked.sort(), ['limit', 'pause'], 'one waits for the slot of the other')
+  const records = await Promise.all(handles.slice(2).map(({ id }) => app.tasks.status(id)))
+  const kinds = records.map(record => record!.blockedBy!.kind)
+  t.same(kinds.sort(), ['limit', 'pause'], 'one waits for the slot of the other')
   await app.tasks.resume({ queue: 'default' })
   t.equal(await app.tasks.promote(later.id), 'promoted')
   await pass(app, 0)
