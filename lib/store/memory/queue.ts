@@ -102,9 +102,7 @@ export class MemoryQueue implements Queue {
     this.#queueDue()
   }
 
-  #onPauseChanged (): void { return this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle() }
   #queueDue (): void { this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(this.#host.now()))) }
-
   #enqueue (ids: string[]): void {
     if (ids.length > 0 && this.#lists.enqueue(ids)) this.#wakeWorkers()
   }
