@@ -11,6 +11,7 @@ const roles: Record<string, (...args: any[]) => Promise<unknown>> = {
   worker: async (peer, url) => (await import('./roles/worker.ts')).worker(peer, url),
   client: async (_peer, ...urls) => (await import('./roles/client.ts')).client(urls),
   operator: async (_peer, url) => (await import('./roles/operator.ts')).operator(url),
+  dashboard: async (_peer, url) => (await import('./roles/dashboard.ts')).dashboard(url),
   web: async (kind, url) => (await import('./roles/web.ts')).web(kind, url),
   load: async () => (await import('./roles/load.ts')).load(),
   streams: async () => (await import('./roles/streams.ts')).streams(),

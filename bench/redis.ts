@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
+import { mainThreadCpu } from './info.ts'
 import { median } from './stats.ts'
 
 export interface Usage {
@@ -87,6 +88,18 @@ export class BenchRedis {
     client.disconnect()
     return median(times)
   }
+
+  /** CPU of its main thread, in ms. */
+  mainThreadCpu (): Promise<number> { return mainThreadCpu(this.#client) }
+
+  /** Number of scripts that were run. */
+  async scripts (): Promise<number> {
+    const text = await this.#client.info('commandstats')
+    return [...text.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0)
+  }
+
+  /** Bytes that it has sent. */
+  async sent (): Promise<number> { return Number((await this.#info('stats'))('total_net_output_bytes')) }
 
   async version (): Promise<string> { return (await this.#info('server'))('redis_version') }
 

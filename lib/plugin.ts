@@ -142,7 +142,8 @@ function announce (
     definitions,
     metrics: registry.metrics,
     measure: () => measureQueues(registry.queues.values(), registry.calls),
-    listKeys: limit => listKeys(registry.queues.values(), registry.calls, limit),
+    listKeys: (limit, queue) => listKeys(
+      queue === undefined ? registry.queues.values() : [registry.queue(queue)], registry.calls, limit),
     drain,
     knownQueues: () => [...registry.queues.keys()],
     readTask: (id, queue) => readTask(registry, id, queue),

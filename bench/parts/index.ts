@@ -9,12 +9,13 @@ import { limits } from './limits.ts'
 import { memory } from './memory.ts'
 import { network } from './network.ts'
 import { operations } from './operations.ts'
+import { page } from './page.ts'
 import { processed } from './processed.ts'
 import { workers } from './workers.ts'
 import type { Part } from '../context.ts'
 
 export const parts = {
-  processed, enqueue, latency, memory, workers, backlog, delayed, flows, limits, operations, network, http
+  processed, enqueue, latency, memory, workers, backlog, delayed, flows, limits, operations, page, network, http
 } satisfies Record<string, Part>
 
 export type PartName = keyof typeof parts

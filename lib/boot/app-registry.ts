@@ -25,8 +25,8 @@ export interface PluginInstance {
   readonly metrics: { collect (): Promise<object> } | null
   /** Its queues now. Throws FST_TASKS_REDIS_UNAVAILABLE. */
   measure (): Promise<MeasuredQueue[]>
-  /** Up to `limit` keys of limits and rates, those with the most waiting tasks first. */
-  listKeys (limit: number): Promise<ListedKey[]>
+  /** Up to `limit` keys of limits and rates, of one queue or of all: those with the most waiting tasks first. */
+  listKeys (limit: number, queue?: string): Promise<ListedKey[]>
   /** The queues that have keys under the instance's prefix. Reads the names of all keys, page by page. */
   findQueues (): Promise<string[]>
   /** Closes its workers, and ends all waits for its tasks. A second call returns the same promise. */

@@ -107,6 +107,16 @@ const onQueue = (did: 'pause' | 'resume'): Action => ({
   }
 })
 
+/** One name in one queue. Without a name it would be all of the queue. */
+const onName = (did: 'pause' | 'resume'): Action => ({
+  right: 'pause',
+  unknown: (_context, fields) => first(fields, 'name') === '' ? 'name' : null,
+  async run ({ instance: { tasks } }, fields) {
+    const isChanged = await tasks[did]({ queue: first(fields, 'queue'), name: first(fields, 'name') })
+    return { did, ok: Number(isChanged), no: Number(!isChanged) }
+  }
+})
+
 type ScheduleCall = 'pause' | 'resume' | 'trigger' | 'remove'
 
 const onSchedule = (did: ScheduleCall, right: DashboardRight, question?: string): Action => ({
@@ -123,6 +133,7 @@ const ACTIONS: Record<string, Record<string, Action>> = {
   matching,
   purge: { '': purge },
   queue: { pause: onQueue('pause'), resume: onQueue('resume') },
+  name: { pause: onName('pause'), resume: onName('resume') },
   schedule: {
     pause: onSchedule('pause', 'pause'),
     resume: onSchedule('resume', 'pause'),

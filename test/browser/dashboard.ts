@@ -163,6 +163,15 @@ async function removesChosen (page: Page): Promise<void> {
   await page.getByText('3 removed.').waitFor()
 }
 
+async function pausesName (page: Page): Promise<void> {
+  await page.goto(`${base}/queues/mail`)
+  await page.getByLabel('Pause one name').selectOption('letter')
+  await page.getByRole('button', { name: 'Pause it' }).click()
+  await page.getByText('These tasks do not start: letter.').waitFor()
+  await page.getByRole('button', { name: 'Resume letter' }).click()
+  await page.getByRole('button', { name: 'Resume letter' }).waitFor({ state: 'detached' })
+}
+
 async function purgesQueue (page: Page): Promise<void> {
   await page.goto(`${base}/queues/mail`)
   await page.getByRole('button', { name: 'Remove what waits' }).click()

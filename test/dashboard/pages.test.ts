@@ -83,6 +83,30 @@ t.test('tasks with a tag are found by it, and a task shows its tags', async t =>
   t.match(await app.tasks.status('three'), { state: 'waiting' })
 })
 
+t.test('a priority is shown if it is not normal, and the keys of limits whose tasks wait', async t => {
+  const app = await appWithPage(t, {
+    define (app) {
+      app.tasks.define('plain', () => {})
+      app.tasks.define('sync', { limit: { max: 1, ordered: true, key: (data: any) => data.tenant } }, () => {})
+    }
+  })
+  const { id: normal } = await app.tasks.enqueue('plain')
+  t.notMatch((await get(app, 'tasks?state=waiting')).body, /Priority/)
+  t.notMatch((await get(app, 'queues/default')).body, /Keys that wait/)
+  const { id } = await app.tasks.enqueue('plain', null, { priority: 'high' })
+  t.match((await get(app, 'tasks?state=waiting')).body, />Priority</)
+  t.match((await get(app, `tasks/${id}`)).body, /<dt>Priority<\/dt><dd>high/)
+  t.notMatch((await get(app, `tasks/${normal}`)).body, /Priority|Waits for/)
+  const data = { tenant: '<b>42' }
+  const [holder, next] = await app.tasks.enqueueMany('sync', [{ data }, { data }])
+  const { body } = await get(app, 'queues/default')
+  t.match(body, /Keys that wait/)
+  t.match(body, '&lt;b&gt;42')
+  t.notMatch(body, '<b>42')
+  t.match(body, `tasks/${holder!.id}?queue=default`)
+  t.match((await get(app, `tasks/${next!.id}`)).body, /<dt>Waits for<\/dt>/)
+})
+
 t.test('one id in two queues: both are shown', async t => {
   const app = await appWithPage(t, { tasks: { queues: ['mail'] }, define (app) { app.tasks.define('x') } })
   await app.tasks.enqueue('x', null, { id: 'twice' })

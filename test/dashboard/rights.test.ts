@@ -54,6 +54,11 @@ const pauseOfQueue = async (app: FastifyInstance): Promise<Target> => {
   const state = async (): Promise<boolean> => !(await app.tasks.counts()).idle!.paused
   return { id: 'idle', action: 'queue', fields: { do: 'pause', queue: 'idle' }, state }
 }
+const pauseOfName = async (app: FastifyInstance): Promise<Target> => {
+  await app.tasks.resume({ queue: 'idle', name: 'waits' })
+  const state = async (): Promise<boolean> => !(await app.tasks.counts()).idle!.pausedTasks.includes('waits')
+  return { id: 'waits', action: 'name', fields: { do: 'pause', queue: 'idle', name: 'waits' }, state }
+}
 const RIGHTS = Object.keys(targets) as DashboardRight[]
 
 /** The same on all tasks that match. */
@@ -71,6 +76,8 @@ async function delayedTask (app: FastifyInstance): Promise<Target> {
 const ROWS: Array<[right: DashboardRight, target: typeof targets[string]]> = [
   ...RIGHTS.map((right): [DashboardRight, typeof targets[string]] => [right, targets[right]!]),
   ['retry', delayedTask],
+  ['pause', pauseOfQueue],
+  ['pause', pauseOfName],
   ['retry', onAll('retry', { state: 'failed', queue: 'default' })],
   ['cancel', onAll('cancel', waiting)],
   ['remove', onAll('remove', waiting)]
@@ -146,6 +153,25 @@ t.test('a queue is paused and goes on by the right to pause', async t => {
   t.ok(await state())
   await app.tasks.pause({ name: 'waits' })
   await until('the page shows the name', async () => /do not start/.test((await get(app, 'queues/idle')).body))
+})
+
+t.test('a name is paused and goes on in one queue; a form without a name does nothing', async t => {
+  let access: unknown = { pause: true }
+  const app = await appFor(t, () => access)
+  const page = async (): Promise<string> => (await get(app, 'queues/idle')).body
+  t.match(await page(), /<option>waits<\/option>/)
+  const pause = { do: 'pause', queue: 'idle', name: 'waits' }
+  t.equal((await post(app, 'name', { ...pause, name: '' })).statusCode, 400)
+  t.match((await app.tasks.counts()).idle, { paused: false, pausedTasks: [] })
+  t.equal((await post(app, 'name', pause)).statusCode, 303)
+  t.match((await app.tasks.counts()).idle, { paused: false, pausedTasks: ['waits'] })
+  await until('the page can end it', async () => /Resume waits/.test(await page()))
+  t.notMatch(await page(), /<option>waits<\/option>/)
+  access = 'read'
+  t.notMatch(await page(), /Resume waits|Pause one name/)
+  access = { pause: true }
+  t.equal((await post(app, 'name', { ...pause, do: 'resume' })).statusCode, 303)
+  t.match((await app.tasks.counts()).idle, { pausedTasks: [] })
 })
 
 t.test('who may not look sees nothing, on any page', async t => {

@@ -87,11 +87,14 @@ function trace ({ traceUrl }: DashboardSettings, parts: HiddenParts | null): Val
 }
 
 function facts (context: PageContext, task: TaskRecord, parts: HiddenParts | null): Html {
-  const { id, name, queue, stage, progress, attempt, attempts, schedule, flow, tags } = task
+  const { id, name, queue, stage, progress, attempt, attempts, priority, blockedBy, schedule, flow, tags } = task
   const rows: Array<[string, Value]> = [
     ['Id', html`<code>${text(id)}</code>`], ['Name', text(name)],
     ['Queue', html`<a href="${context.root}queues/${encodeURIComponent(queue)}">${text(queue)}</a>`],
-    ['Attempt', `${attempt} of ${attempts}`], ['Stage', stage && text(stage)], ['Progress', progressBar(progress)],
+    ['Attempt', `${attempt} of ${attempts}`],
+    ['Priority', priority !== 'normal' && priority], ['Stage', stage && text(stage)],
+    ['Progress', progressBar(progress)],
+    ['Waits for', blockedBy && text(blockedBy.text)],
     ['Schedule', schedule && html`${text(schedule.id)}, planned for ${time(schedule.plannedAt)}`],
     ['Tags', tags.length > 0 && tags.map(tag =>
       html`<a class="tag" href="${context.root}tasks${queryWith({}, { tag })}">${text(tag)}</a> `)],

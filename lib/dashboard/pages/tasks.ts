@@ -14,6 +14,9 @@ import type { TaskRecord, TaskState } from '../../types.ts'
 const FIRST: TaskState = 'active'
 const TITLES = ['Task', 'Name', 'Queue', 'State', 'Progress', 'Attempt', 'Enqueued', 'Ran for', 'Error']
 
+/** Most are normal: the column is there only if one is not. */
+const isOfLevel = ({ priority }: TaskRecord): boolean => priority !== 'normal'
+
 /** The next page: cursors only go on. */
 export function pager ({ query }: PageContext, next: string | null): Value {
   if (!next && !query.cursor) return null
@@ -79,8 +82,11 @@ function list (context: PageContext, { tasks, lookedAt, cursor }: SearchPage): H
   const isPart = cursor && (q || from || to)
   const said = isPart && html`<p class="hint">Looked at ${number(lookedAt)} tasks; there are more.</p>`
   if (tasks.length === 0) return html`${empty(cursor ? 'None among those.' : 'There are none.')}${said}`
+  const levels = tasks.some(isOfLevel)
+  const titles = levels ? [...TITLES, 'Priority'] : TITLES
+  const rows = tasks.map(task => [...row(context, task), ...levels ? [isOfLevel(task) && task.priority] : []])
   return html`<form method="post" action="${context.root}actions/tasks">${hidden({ back: placeOf(context) })}
-${buttons(context, tasks)}${table('Tasks', TITLES, tasks.map(task => row(context, task)))}</form>${said}`
+${buttons(context, tasks)}${table('Tasks', titles, rows)}</form>${said}`
 }
 
 /** Those with exactly this id: one, or one in each of several queues. */
