@@ -175,6 +175,27 @@ t.test('with a level, a rate and tags', async t => {
   t.equal((await app.tasks.enqueue('x', { key: 'a' })).created, true)
 })
 
+t.test('the tags of a task that is replaced, or run again, are those of its newest data', async t => {
+  const go = latch()
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { unique: { key: byKey, onConflict: 'rerun' } }, () => go.promise)
+  })
+  const tagged = async (tag: string): Promise<string[]> => (await app.tasks.list({ tag })).tasks.map(({ id }) => id)
+  const { id } = await app.tasks.enqueue('x', { key: 'a' }, { tags: ['old', 'both'] })
+  await app.tasks.enqueue('x', { key: 'a' }, { tags: ['new', 'both'] })
+  t.same([await tagged('old'), await tagged('new'), await tagged('both')], [[], [id], [id]])
+  await app.tasks.enqueue('x', { key: 'a' })
+  t.same([await tagged('new'), await tagged('both')], [[], []])
+  t.same((await app.tasks.status(id))!.tags, [])
+  await app.tasks.startWorker()
+  await reaches(app, id, 'active')
+  await app.tasks.enqueue('x', { key: 'a' }, { tags: ['next'] })
+  t.same(await tagged('next'), [])
+  go.open()
+  await reaches(app, id, 'succeeded')
+  await until('the next is there', async () => (await tagged('next')).length === 1)
+})
+
 t.test('what is wrong is refused', async t => {
   const app = await build(t, { queues: ['mail'], resultTtl: 60_000 }, app => {
     const define = (options: any): unknown => app.tasks.define('y', options, async () => {})

@@ -650,6 +650,17 @@ local function is_unfinished(task, jobs, first)
   end
   return true
 end
+local function retag(tags, tagged, id, names, timestamp)
+  local before, time = redis.call('HGET', tagged, id), string.format('%016.0f', timestamp)
+  if not before and (names or '') == '' then return end
+  if names and names ~= '' then redis.call('HSET', tagged, id, time .. ' ' .. names) end
+  local old = string.match(before or '', '^%S+')
+  for name in string.gmatch(string.sub(before or '', #(old or '') + 1), '%S+') do
+    redis.call('ZREM', tags, name .. ' ' .. old .. ' ' .. id)
+  end
+  for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
+  if (names or '') == '' then redis.call('HDEL', tagged, id) end
+end
 local function id_of(value)
   local till, id = string.match(value or '', '^(%d+) (.*)$')
   return id, tonumber(till or 0)
@@ -660,6 +671,7 @@ local function start_rerun(keys, prefix, key, packed)
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
+  retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)
   if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
   if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
@@ -743,6 +755,9 @@ local function set_level(id, level)
     redis.call('HSET', KEYS[30], id, level)
   end
 end
+local function index_tags(id, new, options)
+  retag(KEYS[31], KEYS[32], id, new.tags, tonumber(options.timestamp) or now)
+end
 local function due_again(task, new, rule)
   if rule.conflict ~= 'debounce' then return new.due == '' and string.format('%.0f', now) or new.due end
   local due = now + tonumber(rule.scope)
@@ -756,6 +771,7 @@ local function replace(task, new, rule)
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   set_level(task.id, new.level)
+  index_tags(task.id, new, task.options)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
   redis.call('HDEL', KEYS[26], task.id)
   publish_if_watched(KEYS[27], prefix, task.id, task.due and 'delayed' or 'waiting')
@@ -766,6 +782,7 @@ local function on_conflict(task, new, rule)
     return '=' .. task.id
   end
   if not task.is_running then return replace(task, new, rule) end
+  if new.tags ~= '' then new.timestamp = facts_of(new.record).timestamp end
   redis.call('HSET', KEYS[26], task.id, cmsgpack.pack(new))
   redis.call('HSET', KEYS[25], task.id, rule.key)
   return '=' .. task.id
@@ -778,6 +795,7 @@ local function store(new, rule, number)
     for _, key in ipairs({ KEYS[18], KEYS[25], KEYS[26] }) do redis.call('HDEL', key, new.id) end
   end
   if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
+  if new.tags ~= '' or ARGV[2] == '1' then index_tags(new.id, new, facts_of(new.record)) end
   local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
   redis.call('HSET', KEYS[24], rule.key, string.format('%.0f ', till) .. new.id)
   redis.call('HSET', KEYS[25], new.id, rule.key)
@@ -789,15 +807,16 @@ local function store(new, rule, number)
     enter(door_now, { new.id })
   else
     local gone = ARGV[2] == '1' and { new.id } or nil
-    move_lane(door_now, gate, prefix, lane_at(27 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
+    move_lane(door_now, gate, prefix, lane_at(29 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
   end
   return 1
 end
 local replies = {}
-for i = 3, #ARGV, 9 do
+for i = 3, #ARGV, 10 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[27 + 4 * number], #prefix + 7) or ''
+  local lane = number > 0 and string.sub(KEYS[29 + 4 * number], #prefix + 7) or ''
   local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
+  new.tags = ARGV[i + 9]
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
     replies[#replies + 1] = 0
@@ -4084,6 +4103,7 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
+<<<<<<< HEAD
 if waiting_count > 0 or #KEYS > 29 then
   local leveled
   local function use_levels(waiting, parked, high, low, levels)
@@ -4341,7 +4361,7 @@ if waiting_count > 0 or #KEYS > 29 then
     local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
     local function change_of(number)
       if not changes[number] then
-        local lane = lane_at(26 + 4 * number)
+        local lane = lane_at(28 + 4 * number)
         local name = string.sub(lane.slots, #ARGV[1] + 7)
         local _, rates = rules_of(gate.limits, name)
         changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
@@ -4379,6 +4399,250 @@ if waiting_count > 0 or #KEYS > 29 then
     if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
   end
   if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
+=======
+if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
+if #KEYS > 31 then
+  local TIMES = 256
+  local known_rules = {}
+  local function read_rules(limits, name)
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local rates = {}
+    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
+    end
+    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  end
+  local function rules_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    known_rules[name] = known_rules[name] or read_rules(limits, name)
+    return known_rules[name][1], known_rules[name][2]
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum = {}, 0
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, ids)
+    if #rates > 0 then
+      call_many('SREM', lane.tokens, ids)
+      call_many('HDEL', gate.laned, ids)
+    end
+    return call_many('SREM', lane.slots, ids)
+  end
+  local function look_at(gated, list, free, count)
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
+    local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+    for i = #ids, 1, -1 do
+      if #found == free then break end
+      looked_at = looked_at + 1
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
+    end
+    return found, looked_at
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local count = math.min(free, 1000)
+    local found, looked_at = look_at(gated, list, free, count)
+    if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+    return look_at(gated, list, free, math.min(free + 100, 1000))
+  end
+  local function take_slots(gate, lane, name, rates, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates == 0 then return end
+    redis.call('SADD', lane.tokens, unpack(ids))
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function fair_share(door, gate, used)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
+    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then
+      redis.call('SADD', gate.crowded, name)
+    else
+      redis.call('SREM', gate.crowded, name)
+    end
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates = rules_of(gate.limits, name)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
+    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
+    local from_list, parked = #admitted, {}
+    for _, id in ipairs(arrivals) do
+      if size == looked_at and #admitted < free then
+        admitted[#admitted + 1] = id
+      else
+        parked[#parked + 1] = id
+      end
+    end
+    take_slots(gate, lane, name, rates, admitted)
+    enter(door, admitted)
+    enter(lane.list, parked)
+    for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+    if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+    local is_empty = used + #admitted == 0 and left == 0
+    if is_empty then
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
+    end
+    return is_empty
+  end
+  local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
+  local function change_of(number)
+    if not changes[number] then
+      local lane = lane_at(28 + 4 * number)
+      local name = string.sub(lane.slots, #ARGV[1] + 7)
+      local _, rates = rules_of(gate.limits, name)
+      changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
+    end
+    return changes[number]
+  end
+  local function settle_in_lane(group, change, id)
+    local outcome = group.outcome
+    local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
+    if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+    if outcome == 'limited' or (repeats and not waits and change.has_rate) then
+      table.insert(change.heads, id)
+      heads_of[id] = true
+    elseif not repeats or (waits and group.lane > 0) then
+      table.insert(change.gone, id)
+    end
+    if repeats and waits and (group.lane > 0 or change.has_rate) then
+      laned[#laned + 1], laned[#laned + 2] = id, change.name
+    end
+    if outcome == 'limited' then hold_lane(gate.closed, ARGV[1], change.name, change.lane, group.ms) end
+  end
+  for g = 1, group_count do
+    local group = groups[g]
+    for n = group.first, group.last do
+      if replies[n] == 1 and group.lane ~= 0 then settle_in_lane(group, change_of(math.abs(group.lane)), ids[n]) end
+    end
+  end
+  local others = {}
+  for i = 1, waiting_count do
+    if not heads_of[waiting[i]] then others[#others + 1] = waiting[i] end
+  end
+  waiting, waiting_count = others, #others
+  local list = door(KEYS[2], KEYS[15], KEYS[16])
+  for _, change in pairs(changes) do move_lane(list, gate, ARGV[1], change.lane, change) end
+  if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
+>>>>>>> 26e9a03 (A task that is replaced, and the next run of a key, are found under the tags of their newest data)
 end
 redis.call('HDEL', KEYS[4], unpack(settled))
 if exists(KEYS[5]) then redis.call('HDEL', KEYS[5], unpack(settled)) end
@@ -4401,6 +4665,17 @@ end
 if exists(KEYS[24]) then
   local LARGE = 32768
   local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+  local function retag(tags, tagged, id, names, timestamp)
+    local before, time = redis.call('HGET', tagged, id), string.format('%016.0f', timestamp)
+    if not before and (names or '') == '' then return end
+    if names and names ~= '' then redis.call('HSET', tagged, id, time .. ' ' .. names) end
+    local old = string.match(before or '', '^%S+')
+    for name in string.gmatch(string.sub(before or '', #(old or '') + 1), '%S+') do
+      redis.call('ZREM', tags, name .. ' ' .. old .. ' ' .. id)
+    end
+    for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
+    if (names or '') == '' then redis.call('HDEL', tagged, id) end
+  end
   local function id_of(value)
     local till, id = string.match(value or '', '^(%d+) (.*)$')
     return id, tonumber(till or 0)
@@ -4411,6 +4686,7 @@ if exists(KEYS[24]) then
     if #task.record >= LARGE then mark_large(keys.large) end
     redis.call('HSET', keys.unique, key, '0 ' .. task.id)
     redis.call('HSET', keys.keyed, task.id, key)
+    retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)
     if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
     if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
     local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
@@ -4431,7 +4707,7 @@ if exists(KEYS[24]) then
   end
   local keys = {
     unique = KEYS[23], keyed = KEYS[24], rerun = KEYS[25], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
-    large = KEYS[26], levels = KEYS[27]
+    large = KEYS[26], levels = KEYS[27], tags = KEYS[30], tagged = KEYS[31]
   }
   local found = redis.call('HMGET', KEYS[24], unpack(ids))
   for g = 1, group_count do
@@ -5071,6 +5347,17 @@ return not is_empty and left > 0 and left < size and 1 or 0`,
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+local function retag(tags, tagged, id, names, timestamp)
+  local before, time = redis.call('HGET', tagged, id), string.format('%016.0f', timestamp)
+  if not before and (names or '') == '' then return end
+  if names and names ~= '' then redis.call('HSET', tagged, id, time .. ' ' .. names) end
+  local old = string.match(before or '', '^%S+')
+  for name in string.gmatch(string.sub(before or '', #(old or '') + 1), '%S+') do
+    redis.call('ZREM', tags, name .. ' ' .. old .. ' ' .. id)
+  end
+  for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
+  if (names or '') == '' then redis.call('HDEL', tagged, id) end
+end
 local function id_of(value)
   local till, id = string.match(value or '', '^(%d+) (.*)$')
   return id, tonumber(till or 0)
@@ -5081,6 +5368,7 @@ local function start_rerun(keys, prefix, key, packed)
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
+  retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)
   if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
   if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
@@ -5112,7 +5400,7 @@ end
 local reply = redis.call('HSCAN', ARGV[3] == 'levels' and KEYS[14] or KEYS[9], ARGV[1], 'COUNT', 100)
 local keys = {
   unique = KEYS[8], keyed = KEYS[9], rerun = KEYS[10], jobs = KEYS[1], delayed = KEYS[11], laned = KEYS[12],
-  large = KEYS[13], levels = KEYS[14]
+  large = KEYS[13], levels = KEYS[14], tags = KEYS[15], tagged = KEYS[16]
 }
 for i = 1, #reply[2], 2 do
   local id = reply[2][i]
