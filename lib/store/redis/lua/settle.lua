@@ -120,24 +120,16 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-<<<<<<< HEAD
-if waiting_count > 0 or #KEYS > 29 then
+if waiting_count > 0 or #KEYS > 31 then
   -- @include enter
   -- @include door
   if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
-  if #KEYS > 29 then
+  if #KEYS > 31 then
     -- @include rate
     -- @include lane
     -- @include settle-lanes
   end
   if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
-=======
-if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
-if #KEYS > 31 then
-  -- @include rate
-  -- @include lane
-  -- @include settle-lanes
->>>>>>> 26e9a03 (A task that is replaced, and the next run of a key, are found under the tags of their newest data)
 end
 
 redis.call('HDEL', KEYS[4], unpack(settled))
