@@ -128,6 +128,7 @@ export class Worker implements TaskWorker {
       definitions,
       clock,
       pubSub,
+      access: this.#tasks.store.access(),
       onCallFailed: () => this.#onHeldUp(),
       queueOf: queueFinder(this.#tasks.store, this.#tasks.queues),
       templates: this.#tasks,
@@ -190,7 +191,7 @@ export class Worker implements TaskWorker {
       Promise.allSettled(this.#consumers.map(step))
     await within(this.#settings.closeTimeout, all(consumer => consumer.idle()))
     await within(CLOSE_MARGIN_MS, all(consumer => consumer.handBack()))
-    for (const consumer of this.#consumers) consumer.close()
+    await Promise.all(this.#consumers.map(consumer => consumer.close()))
     this.#heartbeat?.stop()
     await Promise.all(this.#connections.map(connection => this.#tasks.store.close(connection)))
     this.#log.info({ event: 'worker.closed' }, 'worker closed')

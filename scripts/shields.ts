@@ -757,9 +757,44 @@ const shields: Shield[] = [
     test: 'attempt/timeout'
   },
   {
+    against: 'a task that the guard has given back starts here too',
+    file: 'worker/claim-page.js',
+    shield: 'Atomics.compareExchange(this.#words, STATE, before, state) === before',
+    without: 'Atomics.store(this.#words, STATE, state) === state',
+    test: 'worker/claim-page'
+  },
+  {
+    against: 'the guard gives back a task that has started',
+    file: 'worker/claim-page.js',
+    shield: 'Atomics.compareExchange(this.#words, STATE, state, TAKEN) !== state',
+    without: 'Atomics.store(this.#words, STATE, TAKEN) !== TAKEN',
+    test: 'worker/claim-page'
+  },
+  {
+    against: 'prefetched tasks wait for the end of one that computes',
+    file: 'worker/guard-thread.js',
+    shield: 'this.#takeAll();',
+    without: ';',
+    test: 'worker/prefetch-guard'
+  },
+  {
+    against: 'a wait on its way takes a task to a worker that computes',
+    file: 'worker/guard-thread.js',
+    shield: 'found.push(...(await queue.cancelWait(token)).jobs)',
+    without: 'void 0',
+    test: 'worker/prefetch-guard'
+  },
+  {
+    against: 'tasks are prefetched though no thread can give them back',
+    file: 'worker/prefetch-guard.js',
+    shield: 'upkeep === null || (claims !== null && claims.isAvailable)',
+    without: 'true || claims || upkeep',
+    test: 'worker/prefetch-guard'
+  },
+  {
     against: 'one slow task delays the prefetched tasks behind it',
     file: 'worker/prefetch.js',
-    shield: 'this.#onOverdue();',
+    shield: 'this.#events.onOverdue();',
     without: '',
     test: 'worker/prefetch'
   },
@@ -1914,8 +1949,8 @@ const shields: Shield[] = [
   {
     against: 'the worker claims other tasks while a suspect runs',
     file: 'worker/consumer.js',
-    shield: 'if (solitude.closed)',
-    without: 'if (false)',
+    shield: 'solitude.closed ? 0 : ',
+    without: '',
     test: 'worker/suspects'
   },
   {

@@ -2,7 +2,7 @@
  * What a store is, beside its queues: connections, a clock, messages, calls with a deadline. store/redis and
  * store/memory each have one.
  */
-import type { Queue, StoreConnection } from './contract.ts'
+import type { ConsumerQueue, Queue, StoreConnection } from './contract.ts'
 import type { SchedulePlaces } from './schedule-contract.ts'
 
 /** Calls for a caller who waits: each is answered within a deadline. */
@@ -41,6 +41,22 @@ export interface PubSub {
   close (): Promise<void>
 }
 
+/** What a thread of this process opens to reach the same store. It can be cloned. */
+export interface StoreAccess {
+  /** The URL of a module that exports `open`: see OpenThreadStore. */
+  readonly module: string
+  /** What `open` is given. */
+  readonly options: unknown
+}
+
+/** The store in a thread: enough to give claims back. Calls are rejected if the connection breaks. */
+export interface ThreadStore {
+  queue (name: string): Pick<ConsumerQueue, 'cancelWait' | 'release'>
+  close (): void
+}
+
+export type OpenThreadStore = (options: any) => ThreadStore
+
 export interface Store {
   /** The address to show to people. Without user and password. */
   readonly address: string
@@ -53,6 +69,8 @@ export interface Store {
   connect (label: string): StoreConnection
   /** False if it is not ready within `ms`, or the signal was aborted. Throws FST_TASKS_REDIS_REFUSED. */
   untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean>
+  /** Null if a thread cannot reach the store. */
+  access (): StoreAccess | null
   /** Closes a connection. What was sent over it is still carried out. */
   close (connection: StoreConnection): Promise<void>
 }

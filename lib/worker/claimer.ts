@@ -7,9 +7,12 @@
 import { debugFields } from './debug-log.ts'
 import { numberOf, toToken } from '../store/claim-token.ts'
 import * as telemetry from '../telemetry.ts'
-import { setImmediate, sleep } from '../timers.ts'
+import { setImmediate, sleep, uptime } from '../timers.ts'
+import type { Hold } from './claim-page.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { PersistentCalls } from './persistent-call.ts'
+import type { PrefetchedJob } from './prefetch.ts'
+import type { GuardedClaims } from './prefetch-guard.ts'
 import type { SettlementBatcher } from './settlement-batcher.ts'
 import type { ClaimRef, ClaimReply, ConsumerQueue, StoreConnection } from '../store/contract.ts'
 
@@ -28,7 +31,14 @@ export interface ClaimerOptions {
   connection: StoreConnection
   calls: PersistentCalls
   settlements: SettlementBatcher
+  /** Null in a store that has no other workers, or if there can be no guard. */
+  guard: GuardedClaims | null
+  /** Called with tasks that the guard has given back, or could not: nobody here may start them. */
+  onGivenBack: (jobs: PrefetchedJob[]) => void
 }
+
+/** With what guards its tasks. */
+export interface GuardedReply extends ClaimReply { hold?: Hold | null }
 
 export class Claimer {
   readonly #options: ClaimerOptions
@@ -55,21 +65,34 @@ export class Claimer {
   }
 
   /** Calls with a fresh claim token. The consumer takes the reply over before the next turn of the event loop. */
-  async #withToken<T> (call: (token: string) => Promise<T>): Promise<T> {
+  async #withToken<None extends null | undefined> (
+    call: (token: string) => Promise<ClaimReply | None>
+  ): Promise<GuardedReply | None> {
     const number = ++this.#sequence
     this.#inFlight.add(number)
+    const hold = this.#options.guard?.asked(number)
     try {
-      return await call(toToken(this.#options.context.worker, number))
+      const reply = await call(toToken(this.#options.context.worker, number))
+      if (hold && reply) return this.#hold(hold, reply)
+      hold?.takeAll()
+      return reply
     } finally {
       setImmediate(() => this.#inFlight.delete(number))
     }
+  }
+
+  #hold (hold: Hold, reply: ClaimReply): GuardedReply {
+    if (hold.answered(reply.jobs)) return { ...reply, hold }
+    const { jobs, now } = reply
+    if (jobs.length > 0) this.#options.onGivenBack(jobs.map(job => ({ job, now, since: uptime() })))
+    return { ...reply, jobs: [], more: true }
   }
 
   /**
    * Claims up to `room` tasks. Undefined if the worker closed first.
    * @param state what the worker holds, for a debug line
    */
-  claim (room: number, state: object): Promise<ClaimReply | undefined> {
+  claim (room: number, state: object): Promise<GuardedReply | undefined> {
     return this.#withToken(async token => {
       const { calls } = this.#options
       const asked = Math.min(room, MAX_CLAIM)
@@ -114,7 +137,7 @@ export class Claimer {
   }
 
   /** Waits for a task and claims it. Null if the caller has to claim, undefined if the worker closed first. */
-  wait (): Promise<ClaimReply | null | undefined> {
+  wait (): Promise<GuardedReply | null | undefined> {
     return this.#withToken(async token => {
       const { context: { log }, waitingQueue } = this.#options
       const waited = new Promise<ClaimReply | null>((resolve, reject) => {

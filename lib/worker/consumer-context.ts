@@ -6,8 +6,8 @@ import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { Templates } from '../flows/plan.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Settings } from '../options.ts'
-import type { Queue } from '../store/contract.ts'
-import type { PubSub, StoreClock } from '../store/store-contract.ts'
+import type { Queue, StoreConnection } from '../store/contract.ts'
+import type { PubSub, StoreAccess, StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
 
 export interface ConsumerContext {
@@ -21,6 +21,8 @@ export interface ConsumerContext {
   readonly definitions: ReadonlyMap<string, Definition>
   readonly clock: StoreClock
   readonly pubSub: PubSub
+  /** Null if a thread cannot reach the store. */
+  readonly access: StoreAccess | null
   /** Any queue by its name, also one that the app does not know. */
   readonly queueOf: (name: string) => Queue
   /** What checks a task that is added to a flow. */
@@ -29,4 +31,12 @@ export interface ConsumerContext {
   /** Called when a call to the store failed, which is about to be repeated. */
   readonly onCallFailed: () => void
   readonly runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
+}
+
+export interface ConsumerOptions {
+  context: ConsumerContext
+  queue: Queue
+  /** The worker's connection for commands, and one of the consumer's own for waiting. */
+  connection: StoreConnection
+  blockingConnection: StoreConnection
 }

@@ -11,11 +11,13 @@
  * connection of its own.
  */
 import { AttemptMeter } from './attempt-meter.ts'
-import { Claimer } from './claimer.ts'
+import { Claimer, type GuardedReply } from './claimer.ts'
 import { ConsumerFlows } from './consumer-flows.ts'
 import { collectLastClaims } from './last-claims.ts'
 import { PersistentCalls } from './persistent-call.ts'
-import { PrefetchBuffer, PrefetchWindow } from './prefetch.ts'
+import { GivenBack } from './given-back.ts'
+import { guardClaims, mayPrefetch, type GuardedClaims } from './prefetch-guard.ts'
+import { PrefetchBuffer, PrefetchWindow, type PrefetchedJob } from './prefetch.ts'
 import { Runner } from './runner.ts'
 import { SettlementBatcher } from './settlement-batcher.ts'
 import { StartNotes } from './start-notes.ts'
@@ -26,16 +28,8 @@ import { Upkeep } from './upkeep.ts'
 import { setImmediate } from '../timers.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
-import type { ClaimRef, ClaimReply, ClaimStatus, Queue, Settlement, StoreConnection } from '../store/contract.ts'
-import type { ConsumerContext } from './consumer-context.ts'
-
-export interface ConsumerOptions {
-  context: ConsumerContext
-  queue: Queue
-  /** The worker's connection for commands, and one of the consumer's own for waiting. */
-  connection: StoreConnection
-  blockingConnection: StoreConnection
-}
+import type { ClaimRef, ClaimStatus, Queue, Settlement } from '../store/contract.ts'
+import type { ConsumerContext, ConsumerOptions } from './consumer-context.ts'
 
 export class QueueConsumer {
   readonly #options: ConsumerOptions
@@ -43,6 +37,8 @@ export class QueueConsumer {
   readonly #queue: Queue
   readonly #calls: PersistentCalls
   readonly #claimer: Claimer
+  readonly #guard: GuardedClaims | null
+  readonly #givenBack: GivenBack
   readonly #prefetchWindow: PrefetchWindow
   readonly #prefetched: PrefetchBuffer
   readonly #flows: ConsumerFlows
@@ -65,18 +61,18 @@ export class QueueConsumer {
     this.#context = context
     this.#queue = queue.over(connection)
     this.#calls = new PersistentCalls(context.log, context)
-    this.#prefetchWindow = new PrefetchWindow(context.concurrency)
-    this.#prefetched = new PrefetchBuffer(() => this.#releasePrefetched())
+    const isBusy = (): boolean => this.#runner.slots > 0 || this.#prefetched.length > 0
+    this.#guard = guardClaims({ context, queue, isBusy })
+    this.#givenBack = new GivenBack({ log: context.log, queue: queue.name, runner: () => this.#runner })
+    const guarded = { guard: this.#guard, onGivenBack: (jobs: PrefetchedJob[]) => this.#givenBack.add(jobs) }
+    this.#prefetchWindow = new PrefetchWindow(context.concurrency, () => mayPrefetch(queue, this.#guard))
+    this.#prefetched = new PrefetchBuffer({ ...guarded, onOverdue: () => this.#releasePrefetched() })
     this.#flows = new ConsumerFlows(context, connection, this.#calls)
-    const onSettled = (task: ClaimedTask, settlement: Settlement, status: ClaimStatus): void => {
-      this.#runner.onSettled(task, settlement, status)
-      if (task.stored.options.flow && status === 'owned') this.#flows.tell(task, settlement)
-      if (task.stored.options.schedule) this.#upkeep.onTickEnded()
-    }
     const willClaim = (): boolean => this.#claiming !== null && !this.#claimer.isRetrying
     const parts = { context, connection, queue: this.#queue, calls: this.#calls }
+    const onSettled = this.#onSettled.bind(this)
     const settlements = this.#settlements = new SettlementBatcher({ ...context, ...parts, onSettled, willClaim })
-    this.#claimer = new Claimer({ ...parts, waitingQueue: queue.over(blockingConnection), settlements })
+    this.#claimer = new Claimer({ ...parts, ...guarded, waitingQueue: queue.over(blockingConnection), settlements })
     this.#runner = this.#makeRunner()
     this.#upkeep = this.#makeUpkeep()
     const [runner, upkeep] = [this.#runner, this.#upkeep]
@@ -97,6 +93,12 @@ export class QueueConsumer {
       onEnded: startedAt => this.#prefetchWindow.taskEnded(startedAt),
       onSlotFree: () => this.#onSlotFree()
     })
+  }
+
+  #onSettled (task: ClaimedTask, settlement: Settlement, status: ClaimStatus): void {
+    this.#runner.onSettled(task, settlement, status)
+    if (task.stored.options.flow && status === 'owned') this.#flows.tell(task, settlement)
+    if (task.stored.options.schedule) this.#upkeep.onTickEnded()
   }
 
   #onSlotFree (): void {
@@ -124,7 +126,8 @@ export class QueueConsumer {
   }
 
   #claims (): ClaimRef[] {
-    return [...this.#runner.claims(), ...this.#prefetched.claims(), ...this.#suspects.claims()]
+    const unstarted = [this.#prefetched, this.#suspects, this.#givenBack]
+    return [...this.#runner.claims(), ...unstarted.flatMap(part => part.claims())]
   }
 
   /** Resolves once it listens for all that may wake it. Throws FST_TASKS_STALL_INTERVAL_CLASH. */
@@ -132,8 +135,8 @@ export class QueueConsumer {
     await this.#upkeep.start()
     if (this.#stopped) return
     this.#subscriptions.onResync(() => { this.#upkeep.onResync(); this.wake() })
-    const { worker } = this.#context
-    await this.#subscriptions.listen(this.#queue.cancelChannel(worker), id => void this.#upkeep.check(id))
+    const channel = this.#queue.cancelChannel(this.#context.worker)
+    await this.#subscriptions.listen(channel, id => void this.#upkeep.check(id))
     this.wake()
   }
 
@@ -164,20 +167,13 @@ export class QueueConsumer {
   /** The end of a task may let another one of its lane start. */
   get #mayClaim (): boolean { return this.#mayHaveWork || this.#settlements.mayAdmit }
 
-  /**
-   * How many tasks may be claimed now. With prefetching at most half of all that may be held is claimed at once: Redis
-   * is at one half while the handlers run the other.
-   */
+  /** How many tasks may be claimed now. */
   get #room (): number {
-    if (solitude.closed) return 0
-    const { concurrency } = this.#context
-    const ahead = this.#prefetchWindow.size(!this.#runner.hasFreeSlot)
-    const room = concurrency + ahead - this.#runner.slots - this.#prefetched.length
-    return ahead > 0 ? Math.min(room, Math.ceil((concurrency + ahead) / 2)) : room
+    return solitude.closed ? 0 : this.#prefetchWindow.room(this.#runner.slots, this.#prefetched.length)
   }
 
   async #claimWhileThereIsRoom (): Promise<void> {
-    let nextClaim: Promise<ClaimReply | undefined> | null = null
+    let nextClaim: Promise<GuardedReply | undefined> | null = null
     while (nextClaim || (!this.#stopped && this.#mayClaim)) {
       if (!nextClaim) {
         // Then all that ends in this tick has freed its slot, and its outcome goes out ahead of the claim.
@@ -185,7 +181,7 @@ export class QueueConsumer {
         nextClaim = this.#claimIfRoom()
         if (!nextClaim) return
       }
-      const reply: ClaimReply | undefined = await nextClaim
+      const reply: GuardedReply | undefined = await nextClaim
       if (reply) this.#prefetch(reply)
       // Before the handlers run: Redis is at the next claim while they are at this one.
       nextClaim = reply ? this.#claimIfRoom() : null
@@ -195,7 +191,7 @@ export class QueueConsumer {
     if (this.#stopped) await this.#runner.releaseUnstarted()
   }
 
-  #claimIfRoom (): Promise<ClaimReply | undefined> | null {
+  #claimIfRoom (): Promise<GuardedReply | undefined> | null {
     const room = this.#room
     if (room <= 0 || this.#stopped || !this.#mayClaim) return null
     this.#mayHaveWork = false // a wake while the claim is in flight sets it again
@@ -204,10 +200,10 @@ export class QueueConsumer {
 
   // Prefetch
 
-  #prefetch (reply: ClaimReply): void {
+  #prefetch (reply: GuardedReply): void {
     if (reply.more) this.#mayHaveWork = true
     if (!reply.kept) this.#upkeep.onExpired()
-    this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now)
+    this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now, reply.hold)
     this.#upkeep.onClaimed(reply.jobs)
     if (this.#stopped) this.#takePrefetched()
   }
@@ -216,7 +212,9 @@ export class QueueConsumer {
   #fillSlots (): void {
     if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
     while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot && !solitude.closed) {
-      this.#runner.take(this.#prefetched.shift()!)
+      const next = this.#prefetched.shift()
+      this.#guard?.beforeStart() // it may compute
+      if (next) this.#runner.take(next)
     }
     this.#prefetched.watch()
   }
@@ -225,6 +223,7 @@ export class QueueConsumer {
   #takePrefetched (): void {
     this.#prefetched.stop()
     for (const job of [...this.#prefetched.takeAll(), ...this.#suspects.takeAll()]) this.#runner.take(job)
+    this.#givenBack.stop()
   }
 
   #releasePrefetched (): void { void this.#runner.release(this.#prefetched.takeAll()) }
@@ -286,10 +285,11 @@ export class QueueConsumer {
     await this.#flows.drained()
   }
 
-  close (): void {
+  async close (): Promise<void> {
     this.#subscriptions.end()
     this.#suspects.close()
     this.#upkeep.stop()
     this.#calls.close()
+    await this.#guard?.leave()
   }
 }

@@ -3,6 +3,7 @@
  * not prefetched: they wait in the queue, where any worker finds them.
  */
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
+import type { Hold } from './claim-page.ts'
 import type { ClaimedJob, ClaimRef } from '../store/contract.ts'
 
 /** Prefetched tasks should start within this time, in ms. */
@@ -20,17 +21,29 @@ const MAX_PREFETCHED_MS = 20
 /** How many tasks to prefetch, by how long tasks take. */
 export class PrefetchWindow {
   readonly #concurrency: number
+  readonly #mayPrefetch: () => boolean
   /** Moving average of the run time of tasks, in ms. Null before the first task has ended. */
   #meanRunMs: number | null = null
   #lastEndedAt = 0
 
-  constructor (concurrency: number) {
+  constructor (concurrency: number, mayPrefetch: () => boolean) {
     this.#concurrency = concurrency
+    this.#mayPrefetch = mayPrefetch
+  }
+
+  /**
+   * How many tasks may be claimed now. With prefetching at most half of all that may be held is claimed at once: Redis
+   * is at one half while the handlers run the other.
+   */
+  room (slots: number, prefetched: number): number {
+    const ahead = this.#size(slots >= this.#concurrency)
+    const room = this.#concurrency + ahead - slots - prefetched
+    return ahead > 0 ? Math.min(room, Math.ceil((this.#concurrency + ahead) / 2)) : room
   }
 
   /** @param isFull whether no slot is free: if no task ended lately, all slots have slow tasks */
-  size (isFull: boolean): number {
-    if (this.#meanRunMs === null) return 0
+  #size (isFull: boolean): number {
+    if (this.#meanRunMs === null || !this.#mayPrefetch()) return 0
     if (uptime() - this.#lastEndedAt > (isFull ? TARGET_START_MS : STALE_AFTER_MS)) return 0
     const cap = Math.max(MAX_FACTOR * this.#concurrency, MIN_CAP)
     return Math.min(cap, Math.floor(this.#concurrency * TARGET_START_MS / Math.max(this.#meanRunMs, 0.01)))
@@ -51,17 +64,26 @@ export interface PrefetchedJob {
   /** When it was claimed: on Redis' clock (ms since 1970), and as `uptime()`. */
   now: number
   since: number
+  /** What guards it while it waits for a slot, and its place there. */
+  hold?: Hold | null
+  position?: number
+}
+
+export interface PrefetchEvents {
+  /** A task has waited too long: one slow task must not hold up the others. */
+  onOverdue: () => void
+  /** The guard has given these tasks back. */
+  onGivenBack: (jobs: PrefetchedJob[]) => void
 }
 
 /** Prefetched tasks, the oldest first. */
 export class PrefetchBuffer {
-  readonly #onOverdue: () => void
+  readonly #events: PrefetchEvents
   #jobs: PrefetchedJob[] = []
   #timer: NodeJS.Timeout | null = null
 
-  /** @param onOverdue called when a task has waited too long: one slow task must not hold up the others */
-  constructor (onOverdue: () => void) {
-    this.#onOverdue = onOverdue
+  constructor (events: PrefetchEvents) {
+    this.#events = events
   }
 
   get length (): number { return this.#jobs.length }
@@ -69,19 +91,42 @@ export class PrefetchBuffer {
   claims (): ClaimRef[] { return this.#jobs.map(({ job }) => job) }
 
   /** @param now Redis' clock at the claim, ms since 1970 */
-  add (jobs: ClaimedJob[], now: number): void {
+  add (jobs: ClaimedJob[], now: number, hold: Hold | null = null): void {
     const since = uptime()
-    for (const job of jobs) this.#jobs.push({ job, now, since })
+    for (let position = 0; position < jobs.length; position++) {
+      this.#jobs.push({ job: jobs[position]!, now, since, hold, position })
+    }
   }
 
-  shift (): PrefetchedJob | undefined { return this.#jobs.shift() }
+  /** The next task, which is about to start. */
+  shift (): PrefetchedJob | undefined {
+    const next = this.#jobs.shift()
+    if (!next || (next.hold?.start(next.position!) ?? true)) return next
+    this.#dropGivenBack(next)
+    return this.shift()
+  }
 
-  takeAll (): PrefetchedJob[] { return this.#jobs.splice(0) }
+  #dropGivenBack (first: PrefetchedJob): void {
+    const dropped = [first]
+    this.#jobs = this.#jobs.filter(job => !job.hold?.checkTaken() || !dropped.push(job))
+    this.#events.onGivenBack(dropped)
+  }
+
+  takeAll (): PrefetchedJob[] {
+    const all = this.#jobs.splice(0)
+    const isOurs = all.map(({ hold }) => hold?.takeAll() ?? true)
+    const dropped = all.filter((_job, i) => !isOurs[i])
+    if (dropped.length > 0) this.#events.onGivenBack(dropped)
+    return all.filter((_job, i) => isOurs[i])
+  }
 
   /** Takes out the task of a claim. Null if it is not here. */
   take ({ id, token }: ClaimRef): PrefetchedJob | null {
     const at = this.#jobs.findIndex(({ job }) => job.id === id && job.token === token)
-    return at < 0 ? null : this.#jobs.splice(at, 1)[0]!
+    if (at < 0) return null
+    const [taken] = this.#jobs.splice(at, 1)
+    taken!.hold?.forget()
+    return taken!
   }
 
   /** Watches the oldest task, if there is one. */
@@ -95,7 +140,7 @@ export class PrefetchBuffer {
     if (!oldest) return
     const left = oldest.since + MAX_PREFETCHED_MS - uptime()
     if (left > 0) this.#timer = setTimeout(() => this.#check(), left)
-    else this.#onOverdue()
+    else this.#events.onOverdue()
   }
 
   stop (): void {

@@ -10,6 +10,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { solitude, type LoneTask, type SolitudeMember } from './solitude.ts'
 import { clearTimeout, setTimeout, uptime } from '../timers.ts'
 import type { Settings } from '../options.ts'
+import type { GuardedReply } from './claimer.ts'
 import type { ClaimRef, ClaimReply, ClaimStatus } from '../store/contract.ts'
 import type { PrefetchedJob } from './prefetch.ts'
 import type { Runner } from './runner.ts'
@@ -47,10 +48,11 @@ export class Suspects implements SolitudeMember {
   claims (): ClaimRef[] { return Array.from(this.#waiting.keys(), ({ job: { job } }) => job) }
 
   /** Takes the suspects out of what was claimed. Returns the other tasks. */
-  takeFrom ({ jobs, now }: ClaimReply): ClaimReply['jobs'] {
+  takeFrom ({ jobs, now, hold }: GuardedReply): ClaimReply['jobs'] {
     const { settings: { maxStalls } } = this.#options
     // A claim that takes a stalled task takes no other.
     if (jobs.length !== 1 || jobs[0]!.stalls === undefined || jobs[0]!.stalls < maxStalls) return jobs
+    if (hold?.takeAll() === false) return jobs // the guard has given it back
     this.#hold({ job: jobs[0]!, now, since: uptime() })
     return []
   }

@@ -241,9 +241,9 @@ t.test('threads start when a task needs them, at most one for each processor, an
   const others = countThreads() // those of the test runner
   const threads = (): number => countThreads() - others
   await (await b.app.tasks.enqueue('here')).result({ timeout: 5_000 })
-  t.equal(threads(), 0)
+  t.ok(threads() <= 1, 'no more than the guard of prefetched tasks')
   await Promise.all(Array.from({ length: 3 * availableParallelism() }, () => b.run('echo')))
-  t.ok(threads() > 0 && threads() <= availableParallelism())
+  t.ok(threads() > 0 && threads() <= availableParallelism() + 1)
   await b.app.close()
   await until('the threads have ended', () => threads() === 0)
 })

@@ -86,6 +86,7 @@ export class MemoryStore implements Store, MemoryQueueHost {
 
   connect (): StoreConnection { return connection }
   async untilReady (): Promise<boolean> { return true }
+  access (): null { return null }
   async close (): Promise<void> {}
 
   // For its queues

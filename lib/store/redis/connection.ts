@@ -80,7 +80,7 @@ const ownOptions: RedisOptions = {
 }
 
 /** The same for a cluster. The connection to a node is opened when the first command goes there. */
-const ownClusterOptions: ClusterOptions = {
+export const ownClusterOptions: ClusterOptions = {
   lazyConnect: false,
   enableOfflineQueue: true,
   enableAutoPipelining: false,
@@ -151,7 +151,7 @@ export function addressOf (client: RedisClient): string {
 }
 
 /** The nodes that a cluster client starts with. ioredis keeps them as the app wrote them, in a private field. */
-function startupNodes (cluster: Cluster): RedisOptions[] {
+export function startupNodes (cluster: Cluster): RedisOptions[] {
   return (cluster as any).startupNodes.map((node: string | number | RedisOptions) => {
     if (typeof node === 'number') return { host: '127.0.0.1', port: node }
     if (typeof node === 'object') return { ...node, host: node.host ?? '127.0.0.1', port: Number(node.port ?? 6379) }
@@ -160,7 +160,7 @@ function startupNodes (cluster: Cluster): RedisOptions[] {
   })
 }
 
-const optionsOf = (label: string, report: Report): RedisOptions => ({
+export const optionsOf = (label: string, report: Report): RedisOptions => ({
   ...ownOptions,
   connectionName: `fastify-tasks:${label}`,
   reconnectOnError: makeReconnectOnError(1, report)

@@ -2,6 +2,7 @@
  * Tasks kept in Redis: queues, calls, clock and messages over the app's connection, and connections for workers.
  */
 import type { FastifyBaseLogger } from 'fastify'
+import { accessTo } from './access.ts'
 import { RedisCalls } from './bounded-calls.ts'
 import { RedisClock } from './clock.ts'
 import { ConnectionLog } from './connection-log.ts'
@@ -12,7 +13,7 @@ import { WorkerConnection } from './worker-connection.ts'
 import type { Connection } from './connection.ts'
 import type { Settings } from '../../options.ts'
 import type { StoreConnection } from '../contract.ts'
-import type { Store } from '../store-contract.ts'
+import type { Store, StoreAccess } from '../store-contract.ts'
 
 export class RedisStore implements Store {
   readonly calls: RedisCalls
@@ -38,6 +39,8 @@ export class RedisStore implements Store {
   queue (name: string): RedisQueue { return new RedisQueue(this.#connection.client, name, this.#prefix) }
 
   connect (label: string): WorkerConnection { return new WorkerConnection(this.#connection.client, label, this.#log) }
+
+  access (): StoreAccess | null { return accessTo(this.#connection.client, this.#prefix) }
 
   // Every connection that a role hands back was made by `connect`.
   untilReady (connection: StoreConnection, ms: number, signal: AbortSignal): Promise<boolean> {

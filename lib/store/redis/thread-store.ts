@@ -1,0 +1,47 @@
+/**
+ * The store in a thread: gives claims back over a connection of its own. Loaded by its path, in threads only.
+ */
+import { Cluster, Redis } from 'ioredis'
+import { workerOf } from '../claim-token.ts'
+import { claimArguments, toClaimReply, toClaimStatuses } from './codec.ts'
+import { drop, optionsOf, ownClusterOptions, type RedisClient } from './connection.ts'
+import { QueueKeys } from './keys.ts'
+import { runQueueScript } from './run-script.ts'
+import type { ThreadStoreOptions } from './access.ts'
+import type { ClaimRef, ClaimReply, ClaimStatus } from '../contract.ts'
+import type { ThreadStore } from '../store-contract.ts'
+
+class ThreadQueue {
+  readonly #client: RedisClient
+  readonly #keys: QueueKeys
+
+  constructor (client: RedisClient, name: string, prefix: string) {
+    this.#client = client
+    this.#keys = new QueueKeys(prefix, name)
+  }
+
+  async cancelWait (token: string): Promise<ClaimReply> {
+    const args = [0, token, workerOf(token), 'cancel-wait', this.#keys.prefix]
+    return toClaimReply(await runQueueScript(this.#client, this.#keys, 'claim', args), token)
+  }
+
+  async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
+    const args = [this.#keys.prefix, ...claimArguments(claims)]
+    return toClaimStatuses(await runQueueScript(this.#client, this.#keys, 'release', args))
+  }
+}
+
+/** Connects at once. */
+export function open ({ prefix, single, cluster }: ThreadStoreOptions): ThreadStore {
+  const options = optionsOf('guard', () => {})
+  const client: RedisClient = cluster
+    ? new Cluster(cluster.nodes, {
+      ...cluster.options,
+      ...ownClusterOptions,
+      dnsLookup: (address, callback) => callback(null, address),
+      redisOptions: { ...(cluster.options as any).redisOptions, ...options, lazyConnect: true }
+    })
+    : new Redis({ ...single, ...options })
+  client.on('error', () => {}) // the calls are rejected
+  return { queue: name => new ThreadQueue(client, name, prefix), close: () => drop(client) }
+}
