@@ -2,12 +2,13 @@
  * 'fastify-tasks/worker': a worker in a process of its own. It boots the app that serves HTTP, without listening, and
  * works on the app's tasks.
  */
-import type { FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, FastifyServerOptions } from 'fastify'
 import { pino, type DestinationStream } from 'pino'
 import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { Monitor } from './metrics/monitor.ts'
 import { workerDefaults } from './options.ts'
+import { nearest } from './options/nearest.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { AppRegistry, PluginInstance } from './boot/app-registry.ts'
 import type { TaskWorker, WorkerOptions } from './types.ts'
@@ -83,6 +84,7 @@ export async function work (
 ): Promise<RunningWorker> {
   const { onBoot, monitorPort, monitorHost = '0.0.0.0', ...limits } = options
   const plans = planWorkers(registry, limits, file)
+  warnOfUnknown(registry, limits.queues, instance.log)
   const monitor = monitorPort === undefined ? null : new Monitor(plans.map(({ registered }) => registered))
   const address = await monitor?.listen(monitorPort!, monitorHost) ?? null
   const close = async (): Promise<undefined> => {
@@ -125,6 +127,15 @@ function planWorkers ({ instances }: AppRegistry, options: WorkerOptions, app: s
 
 function queuesToServe ({ definitions, queues: open }: PluginInstance, wanted: string[] | undefined): string[] {
   return servedQueues(definitions.values(), open).filter(queue => wanted?.includes(queue) ?? true)
+}
+
+/** A name that is misspelt would be noticed by nobody: its tasks wait. */
+function warnOfUnknown ({ instances }: AppRegistry, wanted: string[] = [], log: FastifyBaseLogger): void {
+  const known = [...new Set(instances.flatMap(registered => queuesToServe(registered, undefined)))]
+  for (const queue of wanted.filter(queue => !known.includes(queue))) {
+    const fields = { event: 'worker.queue_unknown', queue, nearest: nearest(queue, known), queues: known }
+    log.warn(fields, 'the app has no such queue: it is not served. Did you mean the nearest one?')
+  }
 }
 
 function noHandlers (app: string, queues: string[] | undefined, instances: PluginInstance[]): Error {

@@ -363,6 +363,20 @@ const shields: Shield[] = [
     test: 'store/queue-lanes'
   },
   {
+    against: 'a task that is replaced is found under the tags of its old data',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'index_tags(task.id, new, task.options)',
+    without: '',
+    test: 'limits/unique'
+  },
+  {
+    against: 'the next run of a key is not found under its tags',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)',
+    without: '',
+    test: 'limits/unique'
+  },
+  {
     against: 'many lanes hold up all other upkeep of a worker',
     file: 'store/redis/lanes.js',
     shield: 'swept < MAX_SWEPT',
@@ -654,7 +668,7 @@ const shields: Shield[] = [
   {
     against: 'an enqueueMany that broke off says nothing of what is stored, and repeating it makes tasks twice',
     file: 'tasks/enqueue.js',
-    shield: 'tasks.length > 0 ? toPartialError(error, tasks, handles, items) : error',
+    shield: 'tasks.length > 0 ? results.toError(error, tasks, items) : error',
     without: 'throw error',
     test: 'faults/outage'
   },

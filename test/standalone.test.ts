@@ -54,6 +54,21 @@ t.test('a queue that is only named at enqueue is served', async t => {
   t.equal(await (await web.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
 })
 
+t.test('a queue that the app does not have: a warning names the nearest one', async t => {
+  const [prefix, log] = [randomPrefix(), logger()]
+  async function app (fastify: any): Promise<void> {
+    await fastify.register(fastifyTasks, { prefix, redis: REDIS_URL, queues: ['reports'] })
+    fastify.tasks.define('x', () => 'ran')
+  }
+  const serverOptions = { logger: { stream: log.stream } }
+  const worker = await runWorker({ app, queues: ['default', 'repotrs', 'x'], serverOptions })
+  t.teardown(() => worker.close())
+  t.same(worker.queues, ['default'])
+  t.match(log.lines.filter(({ event }) => event === 'worker.queue_unknown'), [
+    { level: 40, queue: 'repotrs', nearest: 'reports', queues: ['default', 'reports'] }, { queue: 'x' }
+  ])
+})
+
 t.test('an error of the app at boot is thrown', async t => {
   const app = async (): Promise<void> => { throw new Error('of the app') }
   t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { message: 'of the app' })

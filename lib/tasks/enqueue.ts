@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto'
 import * as errors from '../errors.ts'
 import { DeclaredLimits } from './declared-limits.ts'
 import { Handle } from './handle.ts'
-import { MANY_IN_DOUBT, toPartialError } from './partial-error.ts'
+import { MANY_IN_DOUBT, ManyResults, refusalOf } from './partial-error.ts'
 import { watchEnqueue } from './traced-enqueue.ts'
 import { addLane } from './lane.ts'
 import { addBatch, addOne, addUnique, identityOfStanding, refuseUnique } from './unique.ts'
@@ -26,7 +26,7 @@ import type { EnqueueEvent } from '../telemetry.ts'
 import type { AnyHook } from '../hooks/hook-lists.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
-import type { StandingTask, UniqueReply } from '../store/unique-contract.ts'
+import type { UniqueReply } from '../store/unique-contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
 import type { Definition } from './definition.ts'
@@ -43,6 +43,9 @@ interface NewTask extends NewJob {
   options: StoredOptions
   spans?: Span[]
 }
+
+/** Whether this call made the task, which other one stands for its key, or why it was refused. */
+type SentReply = UniqueReply | Error
 
 /** A task without its times. */
 export interface TaskTemplate {
@@ -136,22 +139,22 @@ export class TaskProducer {
 
   async #enqueueMany (name: string, items: Array<EnqueueItem<any>>, event?: EnqueueEvent): Promise<Handle[]> {
     let tasks: NewTask[] = []
-    const handles = new Map<NewTask, Handle>()
+    const results = new ManyResults<NewTask, Handle>()
     try {
       const prepared = this.#prepareAll(name, checkItems(name, items))
       tasks = Array.isArray(prepared) ? prepared : await prepared
       if (tasks.some(({ spans }) => spans)) await keepSpans(this.#clock, tasks)
       event?.ids.push(...tasks.map(({ id }) => id))
-      await this.#sendAll(tasks, (task, created) => handles.set(task, this.#handleOf(task, created)))
+      await this.#sendAll(tasks, (task, created) => results.add(task, () => this.#handleOf(task, created)))
+      return results.of(tasks)
     } catch (error) {
       this.#countFailure(name, error as Error)
-      throw tasks.length > 0 ? toPartialError(error as Error, tasks, handles, items) : error
+      throw tasks.length > 0 ? results.toError(error as Error, tasks, items) : error
     }
-    return tasks.map(task => handles.get(task)!)
   }
 
-  /** @param onSent called for each task that is stored, and with whether this call made it */
-  async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: boolean | StandingTask) => void): Promise<void> {
+  /** @param onSent called for each task that is known to be stored or refused */
+  async #sendAll (tasks: NewTask[], onSent: (task: NewTask, created: SentReply) => void): Promise<void> {
     for (const queue of new Set(tasks.map(task => task.queue))) {
       const inQueue = tasks.filter(task => task.queue === queue)
       for (let start = 0, end = 0; start < inQueue.length; start = end) {
@@ -163,14 +166,13 @@ export class TaskProducer {
     }
   }
 
-  /** For each: whether this call made the task. */
-  async #sendBatch (queue: Queue, batch: NewTask[]): Promise<UniqueReply[]> {
+  async #sendBatch (queue: Queue, batch: NewTask[]): Promise<SentReply[]> {
     const start = uptime()
     if (batch[0]!.lane !== undefined) await this.#declareLimit(batch[0]!, start)
     const added = await this.#send(batch[0]!, start, () => addBatch(queue, batch), MANY_IN_DOUBT)
     this.#count(batch[0]!, start, added.filter(reply => reply === true).length)
     if (!added.includes(false)) return added
-    return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start)))
+    return await Promise.all(batch.map((task, i) => added[i]! || this.#isOwn(task, start).catch(refusalOf)))
   }
 
   // Make the record
@@ -277,8 +279,9 @@ export class TaskProducer {
     return stored?.options.nonce === nonce
   }
 
-  #handleOf (task: NewTask, created: boolean | StandingTask): Handle {
+  #handleOf (task: NewTask, created: SentReply): Handle {
     const { id, ownId, name, queue, options } = task
+    if (created instanceof Error) throw created
     if (typeof created === 'object') return new Handle(this.#lookup, identityOfStanding(name, queue, created), null)
     const snapshot = (): TaskRecord =>
       toTaskRecord(id, queue.name, { data: { name }, options, status: 'created' }, { delayedTo: options.delay }, false)

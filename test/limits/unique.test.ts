@@ -175,6 +175,49 @@ t.test('with a level, a rate and tags', async t => {
   t.equal((await app.tasks.enqueue('x', { key: 'a' })).created, true)
 })
 
+t.test('the tags of a task that is replaced, or run again, are those of its newest data', async t => {
+  const go = latch()
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { unique: { key: byKey, onConflict: 'rerun' } }, () => go.promise)
+  })
+  const tagged = async (tag: string): Promise<string[]> => (await app.tasks.list({ tag })).tasks.map(({ id }) => id)
+  const { id } = await app.tasks.enqueue('x', { key: 'a' }, { tags: ['old', 'both'] })
+  await app.tasks.enqueue('x', { key: 'a' }, { tags: ['new', 'both'] })
+  t.same([await tagged('old'), await tagged('new'), await tagged('both')], [[], [id], [id]])
+  await app.tasks.enqueue('x', { key: 'a' })
+  t.same([await tagged('new'), await tagged('both')], [[], []])
+  t.same((await app.tasks.status(id))!.tags, [])
+  await app.tasks.startWorker()
+  await reaches(app, id, 'active')
+  await app.tasks.enqueue('x', { key: 'a' }, { tags: ['next'] })
+  t.same(await tagged('next'), [])
+  go.open()
+  await reaches(app, id, 'succeeded')
+  await until('the next is there', async () => (await tagged('next')).length === 1)
+})
+
+t.test('enqueueMany: a task that is refused holds up no other, and the items again make each once', async t => {
+  const app = await build(t, {}, app => {
+    const lane = (data: any): string => data.lane
+    const unique = { key: byKey, onConflict: 'replace' } as const
+    app.tasks.define('u', { unique, limit: { max: 1, key: lane } }, async () => {})
+    app.tasks.define('free', async () => {})
+  })
+  const stands = await app.tasks.enqueue('u', { key: 'a', lane: 'a' })
+  const items = ['b', 'a', 'c'].map(key => ({ data: { key, lane: 'b' } }))
+  const error = await errorOf(app.tasks.enqueueMany('u', items))
+  t.match(error, { code: 'FST_TASKS_UNIQUE_LIMIT_KEY', refused: [1], items: { length: 2 }, enqueued: { length: 2 } })
+  t.match(error.items, [{ data: { key: 'b' }, id: error.enqueued[0] }, { data: { key: 'c' }, id: error.enqueued[1] }])
+  const again = await app.tasks.enqueueMany('u', error.items)
+  t.same(again.map(({ id, created }) => [id, created]), error.enqueued.map((id: string) => [id, false]))
+  const waiting = (await app.tasks.list({ state: 'waiting' })).tasks.map(({ id }) => id)
+  t.same(waiting.sort(), [stands.id, ...error.enqueued].sort())
+  await app.tasks.enqueue('u', { key: 'mine', lane: 'a' }, { id: 'mine' })
+  const taken = await errorOf(app.tasks.enqueueMany('free', [{ data: 1 }, { data: 2, id: 'mine' }, { data: 3 }]))
+  t.match(taken, { code: 'FST_TASKS_ID_TAKEN', refused: [1], enqueued: { length: 2 } })
+  t.match(taken.items, [{ data: 1 }, { data: 3 }])
+})
+
 t.test('what is wrong is refused', async t => {
   const app = await build(t, { queues: ['mail'], resultTtl: 60_000 }, app => {
     const define = (options: any): unknown => app.tasks.define('y', options, async () => {})

@@ -14,7 +14,9 @@ const FIELDS = ['a k', 'a l', 'a ']
 const HOUR = 3_600_000
 const SCOPES = ['waiting', 'unfinished', HOUR] as const
 
-interface Addition { id: string, field: string, rule: string, delayed: boolean, lane: string | null }
+interface Addition {
+  id: string, field: string, rule: string, delayed: boolean, lane: string | null, tags?: string[]
+}
 
 function toRule ({ field, rule }: Addition): UniqueKey {
   if (rule === 'debounce') return { field, onConflict: 'debounce', wait: HOUR }
@@ -39,6 +41,7 @@ const toJob = (side: QueueUnderTest, addition: Addition): NewJob => ({
   text: textOf(addition),
   ownId: true,
   unique: toRule(addition),
+  ...addition.tags && { tags: { at: 1, names: addition.tags } },
   ...addition.delayed && { delay: side.start + HOUR },
   ...addition.lane !== null && { lane: addition.lane }
 })
@@ -64,7 +67,7 @@ const settle = call('settle', async (side, { outcome, gone }: { outcome: Settlem
     const ended = JSON.stringify({ data, options, status })
     const ms = gone ? 0 : HOUR
     const { lane } = options
-    replies.push(...await side.queue.settle([{ id, token: 'w.1', outcome, text: ended, ms, lane }]))
+    replies.push(...await side.queue.settle([{ id, token: 'w.1', outcome, text: ended, ms, lane, hasExtras: true }]))
   }
   return lookedAfter(side, replies)
 })
@@ -76,8 +79,8 @@ const end = call('cancel or remove', async (side, { id, cancel }: { id: string, 
   const after = JSON.stringify({ data, options, status: 'cancelled' })
   const isOpen = ['created', 'retrying'].includes(status)
   const reply = cancel && isOpen
-    ? await side.queue.cancel(id, read.raw, after, HOUR, options.lane)
-    : await side.queue.remove(id, undefined, options.lane)
+    ? await side.queue.cancel(id, read.raw, after, HOUR, options.lane, true)
+    : await side.queue.remove(id, undefined, options.lane, true)
   return lookedAfter(side, reply)
 })
 
@@ -87,8 +90,9 @@ const addition = fc.record<Addition>({
   field: fc.constantFrom(...FIELDS),
   rule: fc.constantFrom(...RULES),
   delayed: fc.boolean(),
-  lane: fc.constantFrom(null, null, 'a x', 'a y')
-})
+  lane: fc.constantFrom(null, null, 'a x', 'a y'),
+  tags: fc.constantFrom([], ['t'], ['t!', 't'], ['~'])
+}).map(({ tags = [], ...rest }) => tags.length === 0 ? rest : { ...rest, tags })
 const claim = calls.claim({ free: 2, token: 'w.1' })
 const outcomes = fc.constantFrom<Settlement['outcome']>('succeeded', 'failed', 'cancelled', 'expired', 'retry', 'defer')
 
@@ -118,6 +122,14 @@ const knownPrograms: Call[][] = [
   [
     one('a', 'rerun unfinished'), claim, one('b', 'rerun unfinished'), ended('retry'), one('c', 'rerun unfinished'),
     calls.reschedule({ id: 'a', now: true }), claim, ended('succeeded'), claim
+  ],
+  // The index has the tags of the data that counts: of a task that is replaced, in one call too, and of a rerun.
+  [
+    add([['t'], ['~', 't!'], []].map((tags, i) => (
+      { id: IDS[i]!, field: 'a k', rule: 'replace unfinished', delayed: false, lane: null, ...i < 2 && { tags } }
+    ))),
+    one('a', 'replace unfinished', { tags: ['t'] }), claim, one('b', 'rerun unfinished', { tags: ['~'] }),
+    ended('succeeded', true), claim, ended('succeeded', true)
   ],
   // One after the other, in one call.
   [add(IDS.map((id, i) => ({ id, field: FIELDS[i % 2]!, rule: 'keep unfinished', delayed: i === 0, lane: null })))],

@@ -22,6 +22,13 @@ export class Records extends Map<string, string> implements QueueLogs {
     if (tags) this.#tags.set(id, tags)
   }
 
+  /** A task that stays has other data. */
+  replace (id: string, text: string, names: string[] | undefined, at: number): void {
+    this.set(id, text)
+    if (names) this.#tags.set(id, { at, names })
+    else this.#tags.delete(id)
+  }
+
   override delete (id: string): boolean {
     this.#tags.delete(id)
     this.#logs.delete(id)

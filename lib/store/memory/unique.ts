@@ -5,11 +5,12 @@ import type { StoredOptions } from '../../records/task-record.ts'
 import type { NewJob, QueueUnique } from '../contract.ts'
 import type { UniqueKey, UniqueReply } from '../unique-contract.ts'
 import type { Claims } from './claims.ts'
+import type { Records } from './records.ts'
 import type { MemoryLanes } from './lanes.ts'
 import type { TaskLists } from './task-lists.ts'
 
 interface UniqueParts {
-  records: Map<string, string>
+  records: Records
   lists: TaskLists
   claims: Claims
   lanes: MemoryLanes
@@ -82,11 +83,11 @@ export class MemoryUnique implements QueueUnique {
   }
 
   #replace ({ id, until, options, isDelayed }: Standing, job: NewJob): UniqueReply {
-    const { text, delay, lane, unique } = job
+    const { text, delay, lane, unique, tags } = job
     const { records, lists, lanes, publish, delay: delayAgain, queueDue, now } = this.#parts
     const isPlaced = !isDelayed || (options.lane !== undefined && !lanes.isToEnter(id))
     if (isPlaced && options.lane !== lane) return { id, otherLane: true }
-    records.set(id, sameLife(text, options))
+    records.replace(id, sameLife(text, options), tags?.names, options.timestamp ?? now())
     lists.setLevel(id, job.level)
     this.#reruns.delete(id)
     publish(id, isDelayed ? 'delayed' : 'waiting')

@@ -57,7 +57,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, ...LEVELS],
   'add-unique': [
     'jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, 'active', ...UNIQUE, 'watched',
-    ...LEVELS
+    ...LEVELS, 'tags', 'tagged'
   ],
   admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE, ...LEVELS],
   'append-log': ['jobs', 'logs', 'logged'],
@@ -111,7 +111,8 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   settle: [
     'jobs', 'waiting', 'delayed', 'claims', 'progress', 'stalls', 'cancelling',
     'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'watched',
-    'parked', 'paused', ...GATE, ...UNIQUE, 'large', 'levels', 'high', 'low'
+    'parked', 'paused', ...GATE, ...UNIQUE, 'large', 'levels', 'high', 'low', 'tags',
+    'tagged'
   ],
   sizes: ['jobs'],
   start: ['closed', 'limits'],
@@ -125,7 +126,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   'sweep-unique': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', ...UNIQUE,
-    'delayed', 'laned', 'large', 'levels'
+    'delayed', 'laned', 'large', 'levels', 'tags', 'tagged'
   ],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',

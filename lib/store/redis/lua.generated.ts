@@ -650,6 +650,17 @@ local function is_unfinished(task, jobs, first)
   end
   return true
 end
+local function retag(tags, tagged, id, names, timestamp)
+  local before, time = redis.call('HGET', tagged, id), string.format('%016.0f', timestamp)
+  if not before and (names or '') == '' then return end
+  if names and names ~= '' then redis.call('HSET', tagged, id, time .. ' ' .. names) end
+  local old = string.match(before or '', '^%S+')
+  for name in string.gmatch(string.sub(before or '', #(old or '') + 1), '%S+') do
+    redis.call('ZREM', tags, name .. ' ' .. old .. ' ' .. id)
+  end
+  for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
+  if (names or '') == '' then redis.call('HDEL', tagged, id) end
+end
 local function id_of(value)
   local till, id = string.match(value or '', '^(%d+) (.*)$')
   return id, tonumber(till or 0)
@@ -660,6 +671,7 @@ local function start_rerun(keys, prefix, key, packed)
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
+  retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)
   if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
   if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
@@ -743,6 +755,9 @@ local function set_level(id, level)
     redis.call('HSET', KEYS[30], id, level)
   end
 end
+local function index_tags(id, new, options)
+  retag(KEYS[31], KEYS[32], id, new.tags, tonumber(options.timestamp) or now)
+end
 local function due_again(task, new, rule)
   if rule.conflict ~= 'debounce' then return new.due == '' and string.format('%.0f', now) or new.due end
   local due = now + tonumber(rule.scope)
@@ -756,6 +771,7 @@ local function replace(task, new, rule)
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   set_level(task.id, new.level)
+  index_tags(task.id, new, task.options)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
   redis.call('HDEL', KEYS[26], task.id)
   publish_if_watched(KEYS[27], prefix, task.id, task.due and 'delayed' or 'waiting')
@@ -766,6 +782,7 @@ local function on_conflict(task, new, rule)
     return '=' .. task.id
   end
   if not task.is_running then return replace(task, new, rule) end
+  if new.tags ~= '' then new.timestamp = facts_of(new.record).timestamp end
   redis.call('HSET', KEYS[26], task.id, cmsgpack.pack(new))
   redis.call('HSET', KEYS[25], task.id, rule.key)
   return '=' .. task.id
@@ -778,6 +795,7 @@ local function store(new, rule, number)
     for _, key in ipairs({ KEYS[18], KEYS[25], KEYS[26] }) do redis.call('HDEL', key, new.id) end
   end
   if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
+  if new.tags ~= '' or ARGV[2] == '1' then index_tags(new.id, new, facts_of(new.record)) end
   local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
   redis.call('HSET', KEYS[24], rule.key, string.format('%.0f ', till) .. new.id)
   redis.call('HSET', KEYS[25], new.id, rule.key)
@@ -789,15 +807,16 @@ local function store(new, rule, number)
     enter(door_now, { new.id })
   else
     local gone = ARGV[2] == '1' and { new.id } or nil
-    move_lane(door_now, gate, prefix, lane_at(27 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
+    move_lane(door_now, gate, prefix, lane_at(29 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
   end
   return 1
 end
 local replies = {}
-for i = 3, #ARGV, 9 do
+for i = 3, #ARGV, 10 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[27 + 4 * number], #prefix + 7) or ''
+  local lane = number > 0 and string.sub(KEYS[29 + 4 * number], #prefix + 7) or ''
   local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
+  new.tags = ARGV[i + 9]
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
     replies[#replies + 1] = 0
@@ -4084,7 +4103,7 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if waiting_count > 0 or #KEYS > 29 then
+if waiting_count > 0 or #KEYS > 31 then
   local leveled
   local function use_levels(waiting, parked, high, low, levels)
     leveled = { waiting = waiting, parked = parked, high = high, low = low, levels = levels }
@@ -4136,7 +4155,7 @@ if waiting_count > 0 or #KEYS > 29 then
     return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
   end
   if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
-  if #KEYS > 29 then
+  if #KEYS > 31 then
     local TIMES = 256
     local known_rules = {}
     local function read_rules(limits, name)
@@ -4341,7 +4360,7 @@ if waiting_count > 0 or #KEYS > 29 then
     local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
     local function change_of(number)
       if not changes[number] then
-        local lane = lane_at(26 + 4 * number)
+        local lane = lane_at(28 + 4 * number)
         local name = string.sub(lane.slots, #ARGV[1] + 7)
         local _, rates = rules_of(gate.limits, name)
         changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
@@ -4401,6 +4420,17 @@ end
 if exists(KEYS[24]) then
   local LARGE = 32768
   local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+  local function retag(tags, tagged, id, names, timestamp)
+    local before, time = redis.call('HGET', tagged, id), string.format('%016.0f', timestamp)
+    if not before and (names or '') == '' then return end
+    if names and names ~= '' then redis.call('HSET', tagged, id, time .. ' ' .. names) end
+    local old = string.match(before or '', '^%S+')
+    for name in string.gmatch(string.sub(before or '', #(old or '') + 1), '%S+') do
+      redis.call('ZREM', tags, name .. ' ' .. old .. ' ' .. id)
+    end
+    for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
+    if (names or '') == '' then redis.call('HDEL', tagged, id) end
+  end
   local function id_of(value)
     local till, id = string.match(value or '', '^(%d+) (.*)$')
     return id, tonumber(till or 0)
@@ -4411,6 +4441,7 @@ if exists(KEYS[24]) then
     if #task.record >= LARGE then mark_large(keys.large) end
     redis.call('HSET', keys.unique, key, '0 ' .. task.id)
     redis.call('HSET', keys.keyed, task.id, key)
+    retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)
     if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
     if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
     local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
@@ -4431,7 +4462,7 @@ if exists(KEYS[24]) then
   end
   local keys = {
     unique = KEYS[23], keyed = KEYS[24], rerun = KEYS[25], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
-    large = KEYS[26], levels = KEYS[27]
+    large = KEYS[26], levels = KEYS[27], tags = KEYS[30], tagged = KEYS[31]
   }
   local found = redis.call('HMGET', KEYS[24], unpack(ids))
   for g = 1, group_count do
@@ -5071,6 +5102,17 @@ return not is_empty and left > 0 and left < size and 1 or 0`,
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
+local function retag(tags, tagged, id, names, timestamp)
+  local before, time = redis.call('HGET', tagged, id), string.format('%016.0f', timestamp)
+  if not before and (names or '') == '' then return end
+  if names and names ~= '' then redis.call('HSET', tagged, id, time .. ' ' .. names) end
+  local old = string.match(before or '', '^%S+')
+  for name in string.gmatch(string.sub(before or '', #(old or '') + 1), '%S+') do
+    redis.call('ZREM', tags, name .. ' ' .. old .. ' ' .. id)
+  end
+  for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
+  if (names or '') == '' then redis.call('HDEL', tagged, id) end
+end
 local function id_of(value)
   local till, id = string.match(value or '', '^(%d+) (.*)$')
   return id, tonumber(till or 0)
@@ -5081,6 +5123,7 @@ local function start_rerun(keys, prefix, key, packed)
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
+  retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)
   if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
   if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
@@ -5112,7 +5155,7 @@ end
 local reply = redis.call('HSCAN', ARGV[3] == 'levels' and KEYS[14] or KEYS[9], ARGV[1], 'COUNT', 100)
 local keys = {
   unique = KEYS[8], keyed = KEYS[9], rerun = KEYS[10], jobs = KEYS[1], delayed = KEYS[11], laned = KEYS[12],
-  large = KEYS[13], levels = KEYS[14]
+  large = KEYS[13], levels = KEYS[14], tags = KEYS[15], tagged = KEYS[16]
 }
 for i = 1, #reply[2], 2 do
   local id = reply[2][i]

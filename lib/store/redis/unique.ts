@@ -2,7 +2,6 @@
  * The tasks of one queue in Redis that are enqueued once for a key.
  */
 import { LaneNumbers, levelArgument, type RedisLanes } from './lanes.ts'
-import { entriesOf } from './extras.ts'
 import { runQueueScript, type ScriptArgument } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
@@ -27,10 +26,11 @@ export class RedisUnique implements QueueUnique {
   async add (jobs: NewJob[]): Promise<UniqueReply[]> {
     const numbers = new LaneNumbers()
     const args: ScriptArgument[] = [this.#keys.prefix, jobs.some(job => job.ownId) ? 1 : 0]
-    for (const { id, text, delay, lane, level, unique } of jobs) {
+    for (const { id, text, delay, lane, level, unique, tags } of jobs) {
       args.push(id, text, delay ?? '', numbers.ofAny(lane), ...ruleArguments(unique!), levelArgument(level))
+      args.push(tags?.names.join(' ') ?? '')
     }
-    const codes: Array<number | string> = await this.#lanes.run('add-unique', numbers.lanes, args, entriesOf(jobs))
+    const codes: Array<number | string> = await this.#lanes.run('add-unique', numbers.lanes, args)
     return codes.map(toReply)
   }
 

@@ -5,11 +5,11 @@ no task stands for its key.
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large  15 parked  16 paused
       17 gated  18 laned  19 lanes  20 limits  21 closed  22 crowded  23 active  24 unique  25 keyed
-      26 rerun  27 watched  28 high  29 low  30 levels
+      26 rerun  27 watched  28 high  29 low  30 levels  31 tags  32 tagged
 ARGV  1 prefix of keys and channels  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once), number of its lane (0: none), key, what a conflict does (keep | replace | rerun
       | debounce), scope (waiting | unfinished | ms; of debounce the wait in ms), maxWait in ms, "" for none,
-      level (h | l, "" for normal)
+      level (h | l, "" for normal), tags with a blank between them
 Returns for each task: 1 stored, 0 the id is taken, "=" and the id of the task that stands for its key, or "!" and that
       id: it could not be replaced, as it has another lane
 
@@ -18,7 +18,7 @@ Guarantees:
 1. A key points to one task. It counts only while the record of that task has it, and the task is in a state that its
    scope covers. So a task that is gone, or has ended in whatever way, holds up no other one.
 2. A task is replaced only while nobody runs it. It stays the same task: its id, and the time of its enqueue.
-3. The task, its key and its place in a list are one step.
+3. The task, its key, its place in a list and in the index of tags are one step.
 ]]
 -- @include now
 -- @include enter
@@ -29,6 +29,7 @@ Guarantees:
 -- @include lane
 -- @include publish
 -- @include is-unfinished
+-- @include retag
 -- @include unique
 use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[30])
 local prefix = ARGV[1]
@@ -107,6 +108,11 @@ local function set_level(id, level)
   end
 end
 
+-- options: those of the task that has the time of its enqueue.
+local function index_tags(id, new, options)
+  retag(KEYS[31], KEYS[32], id, new.tags, tonumber(options.timestamp) or now)
+end
+
 -- When the task that is replaced is due.
 local function due_again(task, new, rule)
   if rule.conflict ~= 'debounce' then return new.due == '' and string.format('%.0f', now) or new.due end
@@ -123,6 +129,7 @@ local function replace(task, new, rule)
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   set_level(task.id, new.level)
+  index_tags(task.id, new, task.options)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
   redis.call('HDEL', KEYS[26], task.id)
   publish_if_watched(KEYS[27], prefix, task.id, task.due and 'delayed' or 'waiting')
@@ -134,6 +141,7 @@ local function on_conflict(task, new, rule)
     return '=' .. task.id
   end
   if not task.is_running then return replace(task, new, rule) end
+  if new.tags ~= '' then new.timestamp = facts_of(new.record).timestamp end
   redis.call('HSET', KEYS[26], task.id, cmsgpack.pack(new))
   redis.call('HSET', KEYS[25], task.id, rule.key)
   return '=' .. task.id
@@ -147,6 +155,7 @@ local function store(new, rule, number)
     for _, key in ipairs({ KEYS[18], KEYS[25], KEYS[26] }) do redis.call('HDEL', key, new.id) end
   end
   if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
+  if new.tags ~= '' or ARGV[2] == '1' then index_tags(new.id, new, facts_of(new.record)) end
   local till = rule.conflict == 'debounce' and now or now + (tonumber(rule.scope) or -now)
   redis.call('HSET', KEYS[24], rule.key, string.format('%.0f ', till) .. new.id)
   redis.call('HSET', KEYS[25], new.id, rule.key)
@@ -158,16 +167,17 @@ local function store(new, rule, number)
     enter(door_now, { new.id })
   else
     local gone = ARGV[2] == '1' and { new.id } or nil
-    move_lane(door_now, gate, prefix, lane_at(27 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
+    move_lane(door_now, gate, prefix, lane_at(29 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
   end
   return 1
 end
 
 local replies = {}
-for i = 3, #ARGV, 9 do
+for i = 3, #ARGV, 10 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[27 + 4 * number], #prefix + 7) or ''
+  local lane = number > 0 and string.sub(KEYS[29 + 4 * number], #prefix + 7) or ''
   local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
+  new.tags = ARGV[i + 9]
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
     replies[#replies + 1] = 0

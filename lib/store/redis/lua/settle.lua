@@ -4,7 +4,7 @@ Settles a batch of attempts: writes state, record, result or error, expiry and m
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       8 succeeded  9 failed  10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 watched
       15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 closed
-      22 crowded  23 unique  24 keyed  25 rerun  26 large  27 levels  28 high  29 low
+      22 crowded  23 unique  24 keyed  25 rerun  26 large  27 levels  28 high  29 low  30 tags  31 tagged
 ARGV  1 channel prefix, then groups of tasks:
       claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
       negative: they keep their slot while they wait), then for each: id, record [, event]
@@ -120,11 +120,11 @@ for g = 1, group_count do
   end
 end
 if settled_count == 0 then return replies end
-if waiting_count > 0 or #KEYS > 29 then
+if waiting_count > 0 or #KEYS > 31 then
   -- @include enter
   -- @include door
   if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
-  if #KEYS > 29 then
+  if #KEYS > 31 then
     -- @include rate
     -- @include lane
     -- @include settle-lanes
@@ -153,6 +153,7 @@ end
 
 if exists(KEYS[24]) then
   -- @include large
+  -- @include retag
   -- @include unique
   -- @include settle-unique
 end

@@ -3,7 +3,7 @@ Frees the keys of tasks that have ended in a way that did not free them, and sta
 levels of tasks that are gone: one slice.
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 unique
-      9 keyed  10 rerun  11 delayed  12 laned  13 large  14 levels
+      9 keyed  10 rerun  11 delayed  12 laned  13 large  14 levels  15 tags  16 tagged
 ARGV  1 cursor, "0" to begin  2 prefix of channels  3 what to look at: keyed | levels
 Returns the next cursor, "0" at the end
 
@@ -12,12 +12,13 @@ Cost: a few commands for a slice of some 100 keys. Records are not read.
 ]]
 -- @include now
 -- @include large
+-- @include retag
 -- @include unique
 -- @include is-unfinished
 local reply = redis.call('HSCAN', ARGV[3] == 'levels' and KEYS[14] or KEYS[9], ARGV[1], 'COUNT', 100)
 local keys = {
   unique = KEYS[8], keyed = KEYS[9], rerun = KEYS[10], jobs = KEYS[1], delayed = KEYS[11], laned = KEYS[12],
-  large = KEYS[13], levels = KEYS[14]
+  large = KEYS[13], levels = KEYS[14], tags = KEYS[15], tagged = KEYS[16]
 }
 for i = 1, #reply[2], 2 do
   local id = reply[2][i]

@@ -7,7 +7,7 @@ local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
 
 local function change_of(number)
   if not changes[number] then
-    local lane = lane_at(26 + 4 * number)
+    local lane = lane_at(28 + 4 * number)
     local name = string.sub(lane.slots, #ARGV[1] + 7)
     local _, rates = rules_of(gate.limits, name)
     changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }

@@ -6,7 +6,7 @@ Defines keys, which it uses
 ]]
 local keys = {
   unique = KEYS[23], keyed = KEYS[24], rerun = KEYS[25], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
-  large = KEYS[26], levels = KEYS[27]
+  large = KEYS[26], levels = KEYS[27], tags = KEYS[30], tagged = KEYS[31]
 }
 local found = redis.call('HMGET', KEYS[24], unpack(ids))
 for g = 1, group_count do

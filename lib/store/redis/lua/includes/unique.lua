@@ -4,8 +4,8 @@ after the task has ended (ms since 1970). keyed: id -> key. rerun: id -> the tas
 
 Defines id_of(value): the id in a value of unique, and until when it counts
 end_keyed(keys, prefix, id, key, counts): the task of the key has ended. Starts the task that follows it, or frees the
-key, if it does not count any longer. keys: unique, keyed, rerun, jobs, delayed, laned, large, levels. To be included
-after now and large.
+key, if it does not count any longer. keys: unique, keyed, rerun, jobs, delayed, laned, large, levels, tags, tagged. To
+be included after now, large and retag.
 ]]
 local function id_of(value)
   local till, id = string.match(value or '', '^(%d+) (.*)$')
@@ -19,6 +19,7 @@ local function start_rerun(keys, prefix, key, packed)
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
+  retag(keys.tags, keys.tagged, task.id, task.tags, tonumber(task.timestamp) or now)
   if task.level ~= '' then redis.call('HSET', keys.levels, task.id, task.level) end
   if task.lane ~= '' then redis.call('HSET', keys.laned, task.id, task.lane) end
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
