@@ -668,7 +668,7 @@ const shields: Shield[] = [
   {
     against: 'an enqueueMany that broke off says nothing of what is stored, and repeating it makes tasks twice',
     file: 'tasks/enqueue.js',
-    shield: 'tasks.length > 0 ? toPartialError(error, tasks, handles, items) : error',
+    shield: 'tasks.length > 0 ? results.toError(error, tasks, items) : error',
     without: 'throw error',
     test: 'faults/outage'
   },
