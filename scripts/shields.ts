@@ -522,7 +522,7 @@ const shields: Shield[] = [
     against: 'ioredis runs a claim twice whose reply was lost',
     file: 'worker/claimer.js',
     shield: 'queue.claim(this.#stopped ? 0 : free, token, true)',
-    without: 'queue.claim(this.#stopped ? 0 : asked, token + Math.random(), false)',
+    without: 'queue.claim(this.#stopped ? 0 : free, token + Math.random(), false)',
     test: 'faults/outage'
   },
   {
