@@ -164,6 +164,7 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
     return confirm(context, typeof question === 'string' ? question : await question(context, fields), fields)
   }
   const { did, ok, no, more } = await action.run(context, fields)
+  context.sampler.forget()
   log(context, { did, ok, no }, fields)
   const back = placeToGo(fields)
   const rest: Record<string, string> = more ? { more, of: first(fields, 'state') } : {}

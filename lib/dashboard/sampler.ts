@@ -74,6 +74,9 @@ export class Sampler {
     return await this.#read()
   }
 
+  /** Something was changed: the next page shows it. */
+  forget (): void { this.#last = null }
+
   #tick (): void {
     if (uptime() - this.#lookedAt > AWAY_MS) return this.close()
     this.#read().catch(() => {}) // a page that is asked for says so

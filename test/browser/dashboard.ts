@@ -72,6 +72,7 @@ async function run (browser: Browser): Promise<void> {
   await check('each page, with tasks and hostile texts', () => lookAtAll(browser, 'tasks'))
   await check('a task is retried from its page', () => inPage(browser, {}, retriesTask))
   await check('the dialog: keep, then remove the chosen tasks', () => inPage(browser, {}, removesChosen))
+  await check('one name is paused, and goes on', () => inPage(browser, {}, pausesName))
   await check('without JavaScript: what destroys is asked on a page', () =>
     inPage(browser, { javaScriptEnabled: false }, purgesQueue))
   await check('the page is live, and waits while rows are chosen', () => inPage(browser, {}, isLive))

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { expect, test } from 'tstyche'
-import type { AttemptEnd, DefineOptions, EnqueueEntry, FastifyTasks, HookDone, HookError, ScheduledTick, Stall, StalledTask, Task, TaskContext, TaskHandle, TaskHandler, TaskRecord } from 'fastify-tasks'
+import type { AttemptEnd, DefineOptions, EnqueueEntry, FastifyTasks, HookDone, HookError, ScheduledTick, Stall, StalledTask, Task, TaskContext, TaskHandle, TaskHandler, TaskLogs, TaskPage, TaskRecord } from 'fastify-tasks'
 
 declare const app: FastifyInstance
 
@@ -277,4 +277,44 @@ test('limits and rates', async () => {
   app.tasks.define('x', { rate: { max: 10, timeWindow: 1_000, key: () => 5 } }, () => {})
   expect(app.tasks.setLimit('x', { rate: [] })).type.toBe<Promise<void>>()
   expect(app.tasks.setLimit('x', { limit: { max: 1 }, rate: { max: 1, timeWindow: 100 } })).type.toBe<Promise<void>>()
+})
+
+test('tags, and lists by a tag', async () => {
+  const handle = await app.tasks.enqueue('x', null, { tags: ['tenant:42'] })
+  expect((await handle.status())!.tags).type.toBe<string[]>()
+  expect(app.tasks.list({ tag: 'tenant:42' })).type.toBe<Promise<TaskPage>>()
+  expect(app.tasks.list({ tag: 'tenant:42', state: 'failed' })).type.toBe<Promise<TaskPage>>()
+  expect(app.tasks.count({ state: 'failed', tag: 'tenant:42' })).type.toBe<Promise<number>>()
+  // @ts-expect-error is not assignable to type
+  await app.tasks.enqueue('x', null, { tags: 'tenant:42' })
+  // @ts-expect-error No overload matches this call
+  app.tasks.list({ tag: 42 })
+  // @ts-expect-error No overload matches this call
+  app.tasks.list({})
+})
+
+test('the log of a task', async () => {
+  app.tasks.define('x', { keepLogs: 65_536 }, () => {})
+  expect(app.tasks.logs('id', { queue: 'mail', after: 7 })).type.toBe<Promise<TaskLogs | null>>()
+  // @ts-expect-error is not assignable to type
+  app.tasks.define('x', { keepLogs: true }, () => {})
+  // @ts-expect-error is not assignable to type
+  app.tasks.logs('id', { after: '7' })
+})
+
+test('priority, unique and debounce', async () => {
+  app.tasks.define('x', { priority: 'high', unique: { key: data => data.id, scope: 60_000, onConflict: 'keep' } }, () => {})
+  app.tasks.define('x', { debounce: { key: (data: { of: string }) => data.of, wait: 5_000, maxWait: 60_000 } }, () => {})
+  const handle = await app.tasks.enqueue('x', null, { priority: 'low' })
+  expect(handle.created).type.toBe<boolean>()
+  // @ts-expect-error is not assignable to type
+  await app.tasks.enqueue('x', null, { priority: 1 })
+  // @ts-expect-error is not assignable to type
+  app.tasks.define('x', { priority: 'urgent' }, () => {})
+  // @ts-expect-error is not assignable to type
+  app.tasks.define('x', { unique: { scope: 'always' } }, () => {})
+  // @ts-expect-error is not assignable to type
+  app.tasks.define('x', { unique: { onConflict: 'drop' } }, () => {})
+  // @ts-expect-error is not assignable to type
+  app.tasks.define('x', { debounce: { maxWait: 60_000 } }, () => {})
 })
