@@ -176,9 +176,10 @@ t.test('an error thrown after its task has completed is logged, and the next tas
 })
 
 t.test('more tasks than threads: tasks wait for a thread, in their order', async t => {
-  const b = await bench(t, {}, { threads: { max: 1 }, worker: { concurrency: 10 } })
+  const b = await bench(t, {}, { threads: { max: 1 }, worker: false })
   const entries = Array.from({ length: 8 }, (_, n) => ({ data: { do: n % 4 ? 'thread' : 'exit' } }))
   const handles = await b.app.tasks.enqueueMany('x', entries)
+  await b.app.tasks.startWorker({ concurrency: 10 }) // one claim takes them all, in their order
   await Promise.allSettled(handles.map(handle => handle.result({ timeout: 30_000 })))
   const records = await Promise.all(handles.map(async handle => (await handle.status())!))
   for (const [n, record] of records.entries()) {

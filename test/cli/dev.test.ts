@@ -7,9 +7,6 @@ import { startRedis } from '../../scripts/redis.ts'
 import { DEADLINE, ended, PLUGIN, run, type Run } from '../support/command.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
 
-// The tests mostly wait.
-t.jobs = 2
-
 const app = (options: string, word = 'one', before = ''): string => `import tasks from ${PLUGIN}
 export default async function app (fastify) {
   ${before}

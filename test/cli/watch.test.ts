@@ -5,9 +5,6 @@ import { DEADLINE, PLUGIN, run, type Run } from '../support/command.ts'
 import { build, randomPrefix, reaches, until } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
 
-// The tests mostly wait.
-t.jobs = 2
-
 /** An app of two files. One of them has the word that its task returns. */
 const app = (prefix: string): string => `import tasks from ${PLUGIN}
 import { word } from './parts/word.js'

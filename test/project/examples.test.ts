@@ -12,6 +12,7 @@ import { until } from '../support/helpers.ts'
 import { parse, valueOf } from '../support/metrics.ts'
 
 t.setTimeout(180_000) // each test starts processes
+t.jobs = 2
 
 // Runs the examples as their comments say. They use the default prefix, so each example gets its own Redis.
 

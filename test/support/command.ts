@@ -10,8 +10,8 @@ import type { HostedCommand, HostedEnd } from './command-host.ts'
 
 // Processes start and end one after the other: on a busy machine that takes long.
 t.setTimeout(300_000)
-// They also wait a lot: two at a time.
-t.jobs = 2
+// They also wait a lot: three at a time.
+t.jobs = 3
 export const DEADLINE = 60_000
 
 export const CLI = new URL('../../lib/cli/main.js', import.meta.url).pathname

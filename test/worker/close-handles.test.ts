@@ -10,6 +10,10 @@ import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
 import { latch, randomPrefix, REDIS_URL } from '../support/helpers.ts'
 
+// Each is a process, which waits a lot.
+t.setTimeout(120_000)
+t.jobs = 2
+
 const LIB = new URL('../../lib/', import.meta.url).href
 
 /** Prints how each promise ended, and which resources are left right after the close. */
