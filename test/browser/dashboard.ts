@@ -69,6 +69,7 @@ async function fill (): Promise<void> {
 async function run (browser: Browser): Promise<void> {
   await check('each page, empty: no violation of the CSP, none of axe\'s rules', () => lookAtAll(browser, 'empty'))
   await fill()
+  await inPage(browser, {}, showsTasks)
   await check('each page, with tasks and hostile texts', () => lookAtAll(browser, 'tasks'))
   await check('a task is retried from its page', () => inPage(browser, {}, retriesTask))
   await check('the dialog: keep, then remove the chosen tasks', () => inPage(browser, {}, removesChosen))
@@ -125,6 +126,17 @@ async function lookAtAll (browser: Browser, content: string): Promise<void> {
         if (!first) problems.splice(0, problems.length, ...problems.filter(text => !isExpected(text)))
       })
     }
+  }
+}
+
+/** What is shown may be two seconds old. */
+async function showsTasks (page: Page): Promise<void> {
+  const end = Date.now() + 30_000
+  for (;;) {
+    await page.goto(`${base}/`)
+    const waiting = await page.locator('a[href*="state=waiting"]').first().innerText()
+    if (/[1-9]/.test(waiting)) return
+    if (Date.now() > end) throw new Error(`the overview shows no task: ${waiting}`)
   }
 }
 

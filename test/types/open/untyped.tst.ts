@@ -287,9 +287,9 @@ test('tags, and lists by a tag', async () => {
   expect(app.tasks.count({ state: 'failed', tag: 'tenant:42' })).type.toBe<Promise<number>>()
   // @ts-expect-error is not assignable to type
   await app.tasks.enqueue('x', null, { tags: 'tenant:42' })
-  // @ts-expect-error No overload matches this call
+  // @ts-expect-error is not assignable to type
   app.tasks.list({ tag: 42 })
-  // @ts-expect-error No overload matches this call
+  // @ts-expect-error is not assignable to parameter
   app.tasks.list({})
 })
 
@@ -315,6 +315,6 @@ test('priority, unique and debounce', async () => {
   app.tasks.define('x', { unique: { scope: 'always' } }, () => {})
   // @ts-expect-error is not assignable to type
   app.tasks.define('x', { unique: { onConflict: 'drop' } }, () => {})
-  // @ts-expect-error is not assignable to type
+  // @ts-expect-error Property 'wait' is missing
   app.tasks.define('x', { debounce: { maxWait: 60_000 } }, () => {})
 })
