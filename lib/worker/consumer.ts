@@ -213,7 +213,7 @@ export class QueueConsumer {
     if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
     while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot && !solitude.closed) {
       const next = this.#prefetched.shift()
-      this.#guard?.beforeStart() // it may compute
+      this.#guard?.beforeStart(this.#prefetched.length > 0)
       if (next) this.#runner.take(next)
     }
     this.#prefetched.watch()

@@ -1,6 +1,7 @@
 /**
  * Gives back what was claimed and has not started while a task holds the event loop: see guard-thread.ts. All workers
- * of the process share one thread. It starts when something may first be held up, and ends with the last worker.
+ * of the process share one thread. It starts at the first task that others wait behind, or half a second after the
+ * first task, and ends with the last worker.
  *
  * Neither thread does anything while no task runs. While tasks run, this one counts the turns of its event loop.
  */
@@ -12,10 +13,13 @@ import { ClaimPage, Hold, type PagePool } from './claim-page.ts'
 import { TURNS, TURN_MS, WATCHED, type FromGuard, type GuardData, type ToGuard } from './guard-messages.ts'
 import { LogLimit } from '../log-limit.ts'
 import { toLoggable } from '../records/failure.ts'
-import { clearInterval, setInterval } from '../timers.ts'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../timers.ts'
 import type { ConsumerOptions } from './consumer-context.ts'
 import type { Queue } from '../store/contract.ts'
 import type { StoreAccess } from '../store/store-contract.ts'
+
+/** How long after the first task of a process the thread starts, in ms. */
+const START_MS = 500
 
 /** With the ending that this file has. Null if a bundler has moved this code away from it. */
 const entry = findEntry()
@@ -52,6 +56,7 @@ class PrefetchGuard implements PagePool {
   readonly #limit = new LogLimit()
   #thread: Thread | null = null
   #timer: NodeJS.Timeout | null = null
+  #soon: NodeJS.Timeout | null = null
   #lastConsumer = 0
   #turns = 0
   /** How many pages are in use: claims that are on their way, or have tasks that have not started. */
@@ -84,6 +89,7 @@ class PrefetchGuard implements PagePool {
   async #end (): Promise<void> {
     this.isAvailable = false
     this.#rest()
+    if (this.#soon) clearTimeout(this.#soon)
     const thread = this.#thread
     this.#thread = null
     await thread?.terminate()
@@ -117,13 +123,17 @@ class PrefetchGuard implements PagePool {
   /** It turns. */
   turned (): void { Atomics.store(this.#control, TURNS, ++this.#turns) }
 
-  /** A task is about to start, or runs. */
-  watch (): void {
-    if (this.#timer || this.#used === 0 || !this.isAvailable) return
+  /**
+   * A task is about to start, or runs.
+   * @param now whether others wait behind it
+   */
+  watch (now: boolean): void {
+    if (this.#used === 0 || !this.isAvailable) return
+    if (!this.#thread) this.#startThread(now)
+    if (this.#timer) return
     this.turned()
     Atomics.store(this.#control, WATCHED, 1)
-    if (this.#thread) this.#thread.postMessage({ kind: 'watch' } satisfies ToGuard)
-    else this.#start()
+    this.#thread?.postMessage({ kind: 'watch' } satisfies ToGuard)
     this.#timer = setInterval(() => this.#onTurn(), TURN_MS).unref()
   }
 
@@ -139,6 +149,12 @@ class PrefetchGuard implements PagePool {
   }
 
   // The thread
+
+  /** Many processes end before it is needed: unless somebody waits now, it starts a little later. */
+  #startThread (now: boolean): void {
+    if (now) this.#start()
+    else this.#soon ??= setTimeout(() => { if (!this.#thread && this.isAvailable) this.#start() }, START_MS).unref()
+  }
 
   #start (): void {
     const joining = Array.from(this.#consumers, ([consumer, options]) => this.#joining(consumer, options))
@@ -209,12 +225,15 @@ export class GuardedClaims {
   asked (number: number): Hold {
     const hold = new Hold(this.#guard, this.#consumer, number)
     this.#guard.turned()
-    if (this.#isBusy()) this.#guard.watch()
+    if (this.#isBusy()) this.#guard.watch(false)
     return hold
   }
 
-  /** A task is about to start: it may compute. */
-  beforeStart (): void { this.#guard.watch() }
+  /**
+   * A task is about to start: it may compute.
+   * @param othersWait whether claimed tasks wait behind it
+   */
+  beforeStart (othersWait: boolean): void { this.#guard.watch(othersWait) }
 
   /** Resolves once nothing of the guard is left, if this is the last consumer of the process. */
   leave (): Promise<void> { return this.#guard.leave(this.#consumer) }

@@ -78,7 +78,7 @@ for (const concurrency of [1, 10]) {
 
 t.test('a wait that is on its way takes no task from idle workers while a task computes', async t => {
   const s = await scene(t, 10)
-  await s.app.tasks.enqueue('compute', { ms: COMPUTES_MS, after: 200 }, { id: 'compute' })
+  await s.app.tasks.enqueue('compute', { ms: COMPUTES_MS, after: 2_000 }, { id: 'compute' })
   const redis = connect(t)
   await until('it computes', async () => await redis.get(`${s.prefix}-computes`) !== null)
   for (let i = 0; i < 20; i++) {
