@@ -264,6 +264,20 @@ const shields: Shield[] = [
     test: 'store/memory-queue'
   },
   {
+    against: 'the counts of a task named constructor are lost, and written to an object of Node',
+    file: 'metrics/history.js',
+    shield: 'Object.create(null)',
+    without: '{}',
+    test: 'metrics/history'
+  },
+  {
+    against: 'a part of a flow named constructor waits for what every object has by that name',
+    file: 'flows/graph.js',
+    shield: 'Object.hasOwn(dependsOn, name)',
+    without: 'true',
+    test: 'flows/shapes'
+  },
+  {
     against: 'the log of a task looks empty if a line is dropped while it is read',
     file: 'store/redis/logs.js',
     shield: 'parts.length === fields.length || tries === MAX_TRIES',

@@ -95,7 +95,7 @@ class Compiler {
   #graph ({ tasks, dependsOn }: Graph, source: PlaceInShape, path: string[]): Part {
     const parts = new Map<string, Part>()
     for (const name of inOrder(tasks, dependsOn, path)) {
-      const before = dependsOn[name] ?? []
+      const before = neededBy(name, dependsOn)
       const next = before.length === 0 ? source : this.#source(...joined(before, parts))
       parts.set(name, this.#part(tasks[name], next, [...path, name]))
     }
@@ -119,10 +119,14 @@ function joined (names: readonly string[], parts: Map<string, Part>): [GraphNode
   return [[...new Set(before)], Object.fromEntries(names.map(name => [name, parts.get(name)!.output]))]
 }
 
+/** A part may be named constructor. */
+const neededBy = (name: string, dependsOn: Graph['dependsOn']): readonly string[] =>
+  (Object.hasOwn(dependsOn, name) ? dependsOn[name] : undefined) ?? []
+
 /** The names of a graph, each behind those that it depends on. */
 function inOrder (tasks: Graph['tasks'], dependsOn: Graph['dependsOn'], path: string[]): string[] {
   checkNames(tasks, dependsOn, path)
-  const left = new Map(Object.keys(tasks).map(name => [name, new Set(dependsOn[name])]))
+  const left = new Map(Object.keys(tasks).map(name => [name, new Set(neededBy(name, dependsOn))]))
   const dependents = new Map<string, string[]>()
   for (const [name, before] of left) {
     for (const other of before) dependents.set(other, [...dependents.get(other) ?? [], name])

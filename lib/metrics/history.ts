@@ -54,7 +54,7 @@ export class AppHistory {
 
   #addToHour ({ time, queue, counts }: Counted): void {
     const hour = Math.floor(time / UNIT_MS.hour) * UNIT_MS.hour
-    const known = this.#hours.get(`${hour} ${queue}`) ?? { time: hour, queue, counts: {} }
+    const known = this.#hours.get(`${hour} ${queue}`) ?? { time: hour, queue, counts: noCounts() }
     for (const [name, numbers] of Object.entries(counts)) addNumbers(known.counts[name] ??= [], numbers)
     this.#hours.set(`${hour} ${queue}`, known)
   }
@@ -91,6 +91,9 @@ export class AppHistory {
     if (this.#owner.calls.ready) await within(CLOSE_MS, this.#flush(true))
   }
 }
+
+/** A task may be named constructor or __proto__. */
+const noCounts = (): HistoryCounts => Object.create(null)
 
 function timesOf (unit: HistoryUnit, from: number, to: number): number[] {
   const [first, length] = [Math.floor(from / UNIT_MS[unit]) * UNIT_MS[unit], UNIT_MS[unit]]

@@ -41,7 +41,9 @@ t.test('refuses without a terminal, except with --yes', async t => {
   const removed = { code: 0, out: '{"queue":"default","removed":5}\n', err: '' }
   t.match(await command('purge', 'default', '--yes', '--json'), removed)
   t.equal(await left(), 0)
-  t.match(await command('purge', 'nowhere', '--yes'), { code: 1, out: '', err: /\[FST_TASKS_QUEUE_UNKNOWN\]/ })
+  for (const queue of ['nowhere', 'constructor']) {
+    t.match(await command('purge', queue, '--yes'), { code: 1, out: '', err: /\[FST_TASKS_QUEUE_UNKNOWN\]/ })
+  }
 })
 
 t.test('tasks between two attempts stay, except with --retrying', async t => {

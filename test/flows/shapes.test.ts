@@ -63,6 +63,14 @@ t.test('a graph: tasks read results by name', async t => {
   t.same(Object.keys(result), ['c', 'd'], 'the result has the tasks that no other waits for')
 })
 
+t.test('a graph: names that every object has', async t => {
+  const { run, add, see } = await fixture(t)
+  const tasks = { constructor: add.signature(1), toString: add.signature(2), valueOf: see.signature('c') }
+  t.same(Object.keys(await run(flow({ tasks } as any))), ['constructor', 'toString', 'valueOf'])
+  const result = await run(flow({ tasks, dependsOn: { valueOf: ['constructor', 'toString'] } } as any))
+  t.match(result, { valueOf: { results: { constructor: 1, toString: 2 } } })
+})
+
 t.test('shapes nest in each other', async t => {
   const { run, add, sum, see } = await fixture(t)
   const inner = chord([add.signature(1), chain(add.signature(2), add.signature(3))], sum.signature(null))

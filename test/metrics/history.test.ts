@@ -43,6 +43,22 @@ t.test('what a process counted is seen by another, and stays after its close', a
   t.same(await reader.tasks.history({ from: Date.now(), to: Date.now() - HOUR }), [])
 })
 
+for (const mode of ['redis', 'memory'] as const) {
+  t.test(`tasks named as what every object has, ${mode}`, async t => {
+    const names = ['__proto__', 'constructor', 'toString', '1']
+    const app = await build(t, mode === 'memory' ? { mode, redis: undefined, prefix: undefined } as any : {}, app => {
+      for (const name of names) app.tasks.define(name, () => {})
+    })
+    await app.tasks.startWorker()
+    const tasks = await Promise.all(names.map(name => app.tasks.enqueue(name)))
+    await Promise.all(tasks.map(task => task.result({ timeout: 60_000 })))
+    for (const from of [Date.now() - HOUR, Date.now() - 24 * HOUR]) {
+      for (const name of names) t.equal(sum(await app.tasks.history({ name, from }), 'enqueued'), 1, name)
+    }
+    t.same([...Object.keys(Object.prototype), ...Object.keys(Object)], [], 'no object has got numbers')
+  })
+}
+
 t.test('in memory mode it follows the clock of the test', async t => {
   const app = await build(t, { mode: 'memory', redis: undefined, prefix: undefined } as any, app => {
     app.tasks.define('x', () => {})

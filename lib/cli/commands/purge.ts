@@ -14,7 +14,7 @@ export async function purge (connection: TaskConnection, queue: string, flags: P
   const { yes, json, retrying = false } = flags
   const { tasks, address } = connection.only()
   const allCounts = await tasks.counts()
-  const counts = allCounts[queue]
+  const counts = Object.hasOwn(allCounts, queue) ? allCounts[queue] : undefined
   if (!counts) throw new errors.QueueUnknown(queue, Object.keys(allCounts).join(', '), queue)
   const kept = retrying ? '' : ', but for those between two attempts,'
   const what = `${counts.waiting} waiting and ${counts.delayed} delayed tasks${kept} of queue "${queue}" at ${address}`
