@@ -294,6 +294,11 @@ const cancelA = calls.cancel({ id: 'a', span: 'long' })
 
 /** Programs that chance finds too seldom. */
 export const knownPrograms: Call[][] = [
+  // A high task of a paused name is parked, and takes no place of a claim: the paused ones behind it are found too.
+  [
+    calls.add({ id: 'b', record: 'garbage' }), calls.pause('a'), calls.add({ id: 'c', level: 'high' }), calls.add(a),
+    calls.claim({ free: 2, token: 'w.1' })
+  ],
   // Of tasks with one id in one call the first is stored, with its tags. What is removed has none.
   [
     calls.addMany([{ id: 'a' }, { id: 'a', tags: ['t'] }, { id: 'b', tags: ['t', '~'] }, { id: 'b', tags: ['t!'] }]),

@@ -31,21 +31,35 @@ export class Levels {
   /** The next one, as an array. Empty if there is none. */
   takeFirst (): string[] { return take(this.high.size > 0 ? this.high : this.low, 1) }
 
-  /** Takes up to `count` ids out, by level. In one call of 16 a low and a normal task come first. */
-  take (waiting: Set<string>, count: number): string[] {
-    if (this.size === 0) return take(waiting, count)
+  /**
+   * Takes ids out, by level, until `count` are free: those that are not are parked by the caller. After a list that
+   * had none that is free it takes no other: the caller tries again. In one call of 16 a low and a normal task come
+   * first.
+   */
+  take (waiting: Set<string>, count: number, isFree: (id: string) => boolean): string[] {
     const ids: string[] = []
+    let free = 0
     const takeFrom = (list: Set<string>, most: number): void => {
-      ids.push(...take(list, Math.min(most, count - ids.length)))
+      if (ids.length > 0 && free === 0) return
+      const taken = take(list, Math.min(most, count - free))
+      ids.push(...taken)
+      free += taken.filter(isFree).length
     }
     if (++this.#claims % 16 === 0) for (const list of [this.low, waiting]) takeFrom(list, 1)
-    while (ids.length < count && this.#isFirstHigh(waiting)) takeFrom(waiting, 1)
+    takeFrom(waiting, this.#countHigh(waiting, count))
     for (const list of [this.high, waiting, this.low]) takeFrom(list, count)
     return ids
   }
 
-  /** Those came when no other task waited. */
-  #isFirstHigh ([first]: Set<string>): boolean { return first !== undefined && this.#levels.get(first) === 'high' }
+  /** How many of the next ids are of high tasks: those that came when no other task waited. */
+  #countHigh (waiting: Set<string>, most: number): number {
+    let count = 0
+    for (const id of waiting) {
+      if (count >= most || this.#levels.get(id) !== 'high') break
+      count++
+    }
+    return count
+  }
 }
 
 /** Takes up to `count` ids out. */

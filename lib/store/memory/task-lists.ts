@@ -56,9 +56,11 @@ export class TaskLists {
   /** Takes up to `count` waiting ids out, oldest first. Those of a paused name are parked, until others are found. */
   takeWaiting (count: number, nameOf: (id: string) => string): string[] {
     if (this.#paused.has('')) return [] // high and low tasks stay in their lists
+    const isFree = (id: string): boolean => !this.#paused.has(pauseFlag(nameOf(id)))
+    const byLevel = this.#levels.size > 0
     for (let tries = 50; ;) {
-      const ids = this.#levels.take(this.waiting, count)
-      const free = ids.filter(id => !this.#paused.has(pauseFlag(nameOf(id))))
+      const ids = byLevel ? this.#levels.take(this.waiting, count, isFree) : take(this.waiting, count)
+      const free = ids.filter(isFree)
       for (const id of ids) if (!free.includes(id)) this.#parked.add(id)
       if (free.length > 0 || ids.length === 0 || --tries === 0) {
         this.#wake()
