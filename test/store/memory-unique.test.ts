@@ -144,6 +144,10 @@ const knownPrograms: Call[][] = [
     one('a', 'debounce', { lane: 'a x' }), one('b', 'debounce', { lane: 'a y' }), one('b', 'soon', { lane: 'a x' }),
     claim, one('c', 'debounce')
   ],
+  // What follows a task starts when that one is cancelled, however long its key would have counted.
+  ...(['cancelled', 'expired', 'succeeded', 'failed'] as const).map(outcome => [
+    one('a', `keep ${HOUR}`), claim, one('c', 'rerun unfinished'), ended(outcome), claim, one('b', `keep ${HOUR}`)
+  ]),
   ...SCOPES.map(scope => [
     one('a', `keep ${scope}`), claim, one('b', `keep ${scope}`), ended('succeeded'), one('c', `keep ${scope}`)
   ])

@@ -262,7 +262,7 @@ export class MemoryQueue implements Queue {
     if (isTerminal(outcome)) this.#finish(id, outcome, settlement.text!, settlement.ms!)
     if (isTerminal(outcome) && (outcome !== 'failed' || settlement.ms! <= 0)) this.#lists.setLevel(id, undefined)
     this.lanes.settle(settlement)
-    if (!repeats) this.unique.onEnded(id)
+    if (!repeats) this.unique.onEnded(id, outcome === 'succeeded' || outcome === 'failed')
     if (outcome !== 'drop') this.#publishChange(id, outcome)
     return 'owned'
   }

@@ -107,13 +107,16 @@ export class MemoryUnique implements QueueUnique {
     return this.#parts.add(isDebounced ? { ...job, delay: now + rule.wait } : job)
   }
 
-  /** A task has ended, or is gone: its key is free, or the task that follows starts. */
-  onEnded (id: string): void {
+  /**
+   * A task has ended, or is gone: its key is free, or the task that follows starts.
+   * @param counts false if its key does not count after such an end, however long its scope is
+   */
+  onEnded (id: string, counts = true): void {
     const field = this.#keyed.get(id)
     if (field === undefined) return
     const key = this.#keys.get(field)
     const isStanding = key?.id === id
-    if (isStanding && key.until > this.#parts.now() && this.#parts.records.has(id)) return
+    if (isStanding && counts && key.until > this.#parts.now() && this.#parts.records.has(id)) return
     const next = this.#reruns.get(id)
     this.#keyed.delete(id)
     this.#reruns.delete(id)
