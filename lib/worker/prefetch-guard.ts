@@ -49,7 +49,7 @@ export interface GuardedOptions {
 class PrefetchGuard implements PagePool {
   readonly #control = new Int32Array(new SharedArrayBuffer(8))
   readonly #consumers = new Map<number, GuardedOptions>()
-  readonly #stores = new Map<StoreAccess, number>()
+  readonly #stores = new WeakMap<StoreAccess, number>()
   /** Pages that the thread knows, or is told of when it starts. */
   readonly #pages = new Set<ClaimPage>()
   readonly #free: ClaimPage[] = []
@@ -58,6 +58,7 @@ class PrefetchGuard implements PagePool {
   #timer: NodeJS.Timeout | null = null
   #soon: NodeJS.Timeout | null = null
   #lastConsumer = 0
+  #lastStore = 0
   #turns = 0
   /** How many pages are in use: claims that are on their way, or have tasks that have not started. */
   #used = 0
@@ -66,7 +67,7 @@ class PrefetchGuard implements PagePool {
 
   join (options: GuardedOptions): number {
     const { access } = options
-    if (!this.#stores.has(access)) this.#stores.set(access, this.#stores.size)
+    if (!this.#stores.has(access)) this.#stores.set(access, ++this.#lastStore)
     const consumer = ++this.#lastConsumer
     this.#consumers.set(consumer, options)
     this.#thread?.postMessage(this.#joining(consumer, options))

@@ -1,6 +1,7 @@
 /**
  * Translates between the contract's types and the flat lists of strings and numbers that scripts take and return.
  */
+import { workerOf } from '../claim-token.ts'
 import { pauseOf } from '../pause-flags.ts'
 import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
@@ -36,6 +37,12 @@ export function toMeasure ([now, counts, workers, oldest, flat]: any[]): QueueMe
 const claimStatuses: ClaimStatus[] = ['lost', 'owned', 'cancelRequested']
 
 export const toClaimStatuses = (codes: number[]): ClaimStatus[] => codes.map(code => claimStatuses[code]!)
+
+/** The modes of claim.lua. */
+export type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
+
+export const callOfClaim = (prefix: string, free: number, token: string, mode: ClaimMode): ScriptArgument[] =>
+  [free, token, workerOf(token), mode, prefix]
 
 export const claimArguments = (claims: ClaimRef[]): string[] => claims.flatMap(({ id, token }) => [id, token])
 

@@ -3,9 +3,9 @@
  * in keys.ts, the arguments and replies of scripts in codec.ts.
  */
 import { BeeProducer } from './bee-queue.ts'
-import { workerOf } from '../claim-token.ts'
 import {
-  claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toMeasure, toRawTask, toWorkers
+  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toMeasure, toRawTask,
+  toWorkers, type ClaimMode
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
@@ -32,9 +32,6 @@ import type {
   TaskToRetry
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
-
-/** The modes of claim.lua. */
-type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 
 /** Of tasks with tags, or a log, that are removed when they have ended. */
 const entriesOfGone = (batch: Settlement[]): ExtraEntries => batch.flatMap(({ id, hasExtras, ms, outcome }) =>
@@ -217,21 +214,22 @@ export class RedisQueue implements Queue {
   cancelWait (token: string): Promise<ClaimReply> { return this.#claim(0, token, 'cancel-wait') }
 
   async #claim (free: number, token: string, mode: ClaimMode): Promise<ClaimReply> {
-    return toClaimReply(await this.#run('claim', this.#claimArguments(free, token, mode)), token)
-  }
-
-  #claimArguments (free: number, token: string, mode: ClaimMode): ScriptArgument[] {
-    return [free, token, workerOf(token), mode, this.#keys.prefix]
+    return toClaimReply(await this.#run('claim', callOfClaim(this.#keys.prefix, free, token, mode)), token)
   }
 
   async settle (batch: Settlement[]): Promise<ClaimStatus[]> {
     if (batch.length === 0) return []
-    const numbers = new LaneNumbers()
-    const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
+    const { args, lanes } = this.#callOfSettle(batch)
     const entries = entriesOfGone(batch)
     const isPlain = entries.length === 0 && batch.every(({ lane }) => lane === undefined)
-    const codes = isPlain ? this.#run('settle', args) : this.lanes.run('settle', numbers.lanes, args, entries)
+    const codes = isPlain ? this.#run('settle', args) : this.lanes.run('settle', lanes, args, entries)
     return toClaimStatuses(await codes)
+  }
+
+  #callOfSettle (batch: Settlement[]): { args: ScriptArgument[], lanes: Iterable<string> } {
+    const numbers = new LaneNumbers()
+    const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
+    return { args, lanes: numbers.lanes }
   }
 
   settleAndClaim (batch: Settlement[], free: number, token: string): SettledAndClaimed {
@@ -239,10 +237,9 @@ export class RedisQueue implements Queue {
     if (batch.length === 0 || entriesOfGone(batch).length > 0) {
       return { settled: this.settle(batch), claimed: this.claim(free, token, false) }
     }
-    const numbers = new LaneNumbers()
-    const args = settleArguments(this.#keys.prefix, batch, lane => numbers.of(lane))
-    const keys = this.#keys.withLanes('settle', numbers.lanes)
-    const claimArgs = this.#claimArguments(free, token, 'now')
+    const { args, lanes } = this.#callOfSettle(batch)
+    const keys = this.#keys.withLanes('settle', lanes)
+    const claimArgs = callOfClaim(this.#keys.prefix, free, token, 'now')
     const sent = runScript(this.#client, settleAndClaim(), [...keys, ...this.#keys.of('claim')],
       [keys.length, args.length, ...args, ...claimArgs])
     return {

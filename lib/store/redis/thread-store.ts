@@ -2,8 +2,7 @@
  * The store in a thread: gives claims back over a connection of its own. Loaded by its path, in threads only.
  */
 import { Cluster, Redis } from 'ioredis'
-import { workerOf } from '../claim-token.ts'
-import { claimArguments, toClaimReply, toClaimStatuses } from './codec.ts'
+import { callOfClaim, claimArguments, toClaimReply, toClaimStatuses } from './codec.ts'
 import { drop, optionsOf, ownClusterOptions, type RedisClient } from './connection.ts'
 import { QueueKeys } from './keys.ts'
 import { runQueueScript } from './run-script.ts'
@@ -11,6 +10,7 @@ import type { ThreadStoreOptions } from './access.ts'
 import type { ClaimRef, ClaimReply, ClaimStatus } from '../contract.ts'
 import type { ThreadStore } from '../store-contract.ts'
 
+/** As RedisQueue, which would load Bee-Queue too: the thread must be quick. */
 class ThreadQueue {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
@@ -21,7 +21,7 @@ class ThreadQueue {
   }
 
   async cancelWait (token: string): Promise<ClaimReply> {
-    const args = [0, token, workerOf(token), 'cancel-wait', this.#keys.prefix]
+    const args = callOfClaim(this.#keys.prefix, 0, token, 'cancel-wait')
     return toClaimReply(await runQueueScript(this.#client, this.#keys, 'claim', args), token)
   }
 
