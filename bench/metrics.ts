@@ -1,30 +1,13 @@
 /**
- * npm run bench:metrics: what metrics and the history cost.
+ * npm run bench:metrics: what metrics and the history cost Redis. The bench's part `metrics`: what they cost a task.
  *
- * 1. CPU and throughput of an embedded worker at concurrency 100, and Redis' time for a task: without, with metrics,
- *    with metrics and history. The three take turns; the median of several rounds is shown.
- * 2. Redis' time for a scrape of one queue with 100,000 waiting tasks.
- * 3. The history of a busy queue: bytes of a minute and of an hour, and Redis' time for what 500 workers send.
+ * 1. Redis' time for a scrape of one queue with 100,000 waiting tasks.
+ * 2. The history of a busy queue: bytes of a minute and of an hour, and Redis' time for what 500 workers send.
  */
-import Fastify from 'fastify'
 import { Redis } from 'ioredis'
-import tasks from '../lib/plugin.ts'
 import { MAX_NAMES, type HistoryCounts } from '../lib/store/history-contract.ts'
 import { RedisQueue } from '../lib/store/redis/queue.ts'
 import { startRedis } from '../scripts/redis.ts'
-import { poll } from '../scripts/poll.ts'
-import { median } from './stats.ts'
-import type { TasksOptions } from '../lib/types.ts'
-
-const ROUNDS = Number(process.env.ROUNDS ?? 5)
-const TASKS = 30_000
-const CASES: Record<string, TasksOptions> = {
-  off: { metrics: false, history: false },
-  metrics: { metrics: true, history: false },
-  'metrics and history': {}
-}
-
-interface Cost { cpu: number, redis: number, rate: number }
 
 const redis = await startRedis()
 const client = new Redis(redis.url)
@@ -33,42 +16,6 @@ const client = new Redis(redis.url)
 async function scriptTime (): Promise<{ calls: number, us: number }> {
   const [, calls = '0', us = '0'] = /cmdstat_evalsha:calls=(\d+),usec=(\d+)/.exec(await client.info('commandstats')) ?? []
   return { calls: Number(calls), us: Number(us) }
-}
-
-async function work (options: TasksOptions): Promise<Cost> {
-  await client.flushall()
-  const app = Fastify()
-  await app.register(tasks, { redis: redis.url, ...options })
-  app.tasks.define('work', () => null)
-  await app.ready()
-  const items = Array.from({ length: 1_000 }, () => ({}))
-  for (let i = 0; i < TASKS; i += items.length) await app.tasks.enqueueMany('work', items)
-  await client.config('RESETSTAT')
-  const [before, start] = [process.cpuUsage(), performance.now()]
-  await app.tasks.startWorker({ concurrency: 100 })
-  await poll('all tasks end', 60_000, async () => (await app.tasks.counts()).default!.succeeded === TASKS)
-  const seconds = (performance.now() - start) / 1_000
-  const { user, system } = process.cpuUsage(before)
-  const { us } = await scriptTime()
-  await app.close()
-  return { cpu: (user + system) / TASKS, redis: us / TASKS, rate: TASKS / seconds }
-}
-
-async function costs (): Promise<void> {
-  const all = new Map(Object.keys(CASES).map(name => [name, [] as Cost[]]))
-  for (let i = 0; i <= ROUNDS; i++) {
-    for (const [name, options] of Object.entries(CASES)) {
-      const cost = await work(options)
-      if (i > 0) all.get(name)!.push(cost) // the first round warms up
-    }
-  }
-  const off = median(all.get('off')!.map(({ rate }) => rate))
-  for (const [name, rounds] of all) {
-    const of = (value: (cost: Cost) => number): number => median(rounds.map(value))
-    const rate = of(cost => cost.rate)
-    const times = `${of(cost => cost.cpu).toFixed(2)} µs CPU, ${of(cost => cost.redis).toFixed(2)} µs Redis a task`
-    console.log(`${name}: ${times}, ${Math.round(rate)} tasks/s, ${(rate / off).toFixed(3)} of off`)
-  }
 }
 
 async function timed (what: string, call: () => Promise<unknown>, times: number): Promise<void> {
@@ -116,7 +63,6 @@ async function history (): Promise<void> {
 try {
   await scrape()
   await history()
-  await costs()
 } finally {
   client.disconnect()
   await redis.stop()

@@ -7,6 +7,7 @@ import { http } from './http.ts'
 import { latency } from './latency.ts'
 import { limits } from './limits.ts'
 import { memory } from './memory.ts'
+import { metrics } from './metrics.ts'
 import { network } from './network.ts'
 import { operations } from './operations.ts'
 import { page } from './page.ts'
@@ -15,7 +16,20 @@ import { workers } from './workers.ts'
 import type { Part } from '../context.ts'
 
 export const parts = {
-  processed, enqueue, latency, memory, workers, backlog, delayed, flows, limits, operations, page, network, http
+  processed,
+  metrics,
+  enqueue,
+  latency,
+  memory,
+  workers,
+  backlog,
+  delayed,
+  flows,
+  limits,
+  operations,
+  page,
+  network,
+  http
 } satisfies Record<string, Part>
 
 export type PartName = keyof typeof parts

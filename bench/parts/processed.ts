@@ -10,32 +10,38 @@ import {
 } from '../context.ts'
 import type { Panel } from '../chart.ts'
 
-interface Sample { rate: number, workerCpu: number, redisCpu: number, commands: number, reads: number }
+export interface Sample { rate: number, workerCpu: number, redisCpu: number, commands: number, reads: number }
 
 /** The samples of each peer's rounds. */
 type Samples = Map<PeerName, Sample[]>
 
-interface Workload { rounds: number, jobs: number, celeryJobs: number, celeryRounds: number }
+/**
+ * The fast ones get more jobs, so that all rounds take long enough: what a worker costs once (connections, a thread) is
+ * no part of a job's cost.
+ */
+interface Workload { rounds: number, fastJobs: number, jobs: number, celeryJobs: number, celeryRounds: number }
+
+const fast: PeerName[] = ['floor', 'ours']
 
 /** Highest first, because its figures depend most on warm code: the warm-up round is its own. */
 const concurrencies = [100, 10, 1] as const
 type Concurrency = typeof concurrencies[number]
 
-const none: Workload = { rounds: 0, jobs: 0, celeryJobs: 0, celeryRounds: 0 }
+const none: Workload = { rounds: 0, fastJobs: 0, jobs: 0, celeryJobs: 0, celeryRounds: 0 }
 
 const workloads: Record<Size, Record<Concurrency, Workload>> = {
   full: {
-    100: { rounds: 7, jobs: 20_000, celeryJobs: 1_500, celeryRounds: 3 },
-    10: { rounds: 7, jobs: 12_000, celeryJobs: 1_500, celeryRounds: 2 },
-    1: { rounds: 7, jobs: 4_000, celeryJobs: 1_000, celeryRounds: 2 }
+    100: { rounds: 7, fastJobs: 100_000, jobs: 20_000, celeryJobs: 1_500, celeryRounds: 3 },
+    10: { rounds: 7, fastJobs: 60_000, jobs: 12_000, celeryJobs: 1_500, celeryRounds: 2 },
+    1: { rounds: 7, fastJobs: 60_000, jobs: 4_000, celeryJobs: 1_000, celeryRounds: 2 }
   },
   quick: {
-    100: { rounds: 2, jobs: 10_000, celeryJobs: 400, celeryRounds: 1 },
-    10: { rounds: 2, jobs: 4_000, celeryJobs: 0, celeryRounds: 0 },
-    1: { rounds: 2, jobs: 1_000, celeryJobs: 0, celeryRounds: 0 }
+    100: { rounds: 2, fastJobs: 50_000, jobs: 10_000, celeryJobs: 400, celeryRounds: 1 },
+    10: { rounds: 2, fastJobs: 20_000, jobs: 4_000, celeryJobs: 0, celeryRounds: 0 },
+    1: { rounds: 2, fastJobs: 20_000, jobs: 1_000, celeryJobs: 0, celeryRounds: 0 }
   },
   tiny: {
-    100: { rounds: 1, jobs: 500, celeryJobs: 100, celeryRounds: 1 },
+    100: { rounds: 1, fastJobs: 500, jobs: 500, celeryJobs: 100, celeryRounds: 1 },
     10: none,
     1: none
   }
@@ -57,37 +63,47 @@ export async function processed (context: BenchContext): Promise<PartResult> {
 async function measure (
   context: BenchContext, pairs: Map<PeerName, Pair>, concurrency: Concurrency
 ): Promise<Samples> {
-  const { rounds, jobs, celeryJobs, celeryRounds } = workloads[context.size][concurrency]
-  const run = (count: number) => (peer: PeerName, round: number): Promise<Sample> =>
-    measureOnce(context, peer, pairs.get(peer)!, concurrency, count, round)
+  const { rounds, fastJobs, jobs, celeryJobs, celeryRounds } = workloads[context.size][concurrency]
+  const run = (fastCount: number, count: number) => (peer: PeerName, round: number): Promise<Sample> => measureOnce(context, {
+    pair: pairs.get(peer)!,
+    title: titles[peer],
+    concurrency: peer === 'celery' ? Math.min(concurrency, LARGEST_POOL) : concurrency,
+    jobs: fast.includes(peer) ? fastCount : count,
+    round
+  })
   const inNode = [...pairs.keys()].filter(peer => peer !== 'celery')
   const warmUps = concurrency === concurrencies[0] ? 1 : 0
-  const samples: Samples = rounds > 0 ? await interleave(inNode, rounds, warmUps, run(jobs)) : new Map()
+  const samples: Samples = rounds > 0 ? await interleave(inNode, rounds, warmUps, run(fastJobs, jobs)) : new Map()
   if (celeryRounds === 0) return samples
   // No warm-up: Celery's pool is forked for each round.
-  const celery = await interleave(participating(context, 'celery'), celeryRounds, 0, run(celeryJobs))
+  const celery = await interleave(participating(context, 'celery'), celeryRounds, 0, run(0, celeryJobs))
   for (const [peer, list] of celery) samples.set(peer, list)
   return samples
 }
 
-async function measureOnce (
-  { redis, log }: BenchContext,
-  peer: PeerName,
-  { producer, worker }: Pair,
-  concurrency: number,
-  jobs: number,
+export interface Drain {
+  pair: Pair
+  /** Of the peer. */
+  title: string
+  concurrency: number
+  jobs: number
+  /** Below 0: a warm-up. */
   round: number
+}
+
+/** Fills the queue, starts the worker, and measures until all jobs have ended. */
+export async function measureOnce (
+  { redis, log }: BenchContext, { pair: { producer, worker }, title, concurrency, jobs, round }: Drain
 ): Promise<Sample> {
   await redis.flush()
   await producer.call('many', { count: jobs })
   await sleep(50) // until Redis has finished the work of filling
   const before = await redis.usage()
-  const lanes = peer === 'celery' ? Math.min(concurrency, LARGEST_POOL) : concurrency
-  const reading = await drain(worker, { concurrency: lanes, target: jobs })
+  const reading = await drain(worker, { concurrency, target: jobs })
   const after = await redis.usage()
   const rate = rateOf(reading, jobs)
-  const title = round < 0 ? 'warm-up' : `round ${round + 1}`
-  log(`processed, concurrency ${concurrency}, ${title}: ${titles[peer]} ${Math.round(rate)}/s`)
+  const which = round < 0 ? 'warm-up' : `round ${round + 1}`
+  log(`processed, concurrency ${concurrency}, ${which}: ${title} ${Math.round(rate)}/s`)
   return {
     rate,
     workerCpu: reading.cpu / jobs,

@@ -22,8 +22,11 @@ const limited = {
   'bullmq-global': 'BullMQ, global concurrency of 100'
 }
 
-/** Those, and for the part `memory`: ours with a short ttl, and Bee-Queue with UUIDs and stored results. */
-export type Variant = PeerName | keyof typeof limited | 'ours-short-ttl' | 'bee-stored'
+/**
+ * Those, and for the part `memory`: ours with a short ttl, and Bee-Queue with UUIDs and stored results; for the part
+ * `metrics`: ours without them.
+ */
+export type Variant = PeerName | keyof typeof limited | 'ours-short-ttl' | 'ours-no-metrics' | 'bee-stored'
 
 export type Limited = PeerName | keyof typeof limited
 export const titleOf = (variant: Limited): string => ({ ...titles, ...limited })[variant]
@@ -34,6 +37,7 @@ export async function loadPeer (name: string): Promise<Peer> {
     case 'floor': return (await import('./floor.ts')).floor
     case 'ours': return (await import('./ours.ts')).ours
     case 'ours-short-ttl': return (await import('./ours.ts')).oursShortTtl
+    case 'ours-no-metrics': return (await import('./ours.ts')).oursNoMetrics
     case 'bee': return (await import('./bee.ts')).bee
     case 'bee-lean': return (await import('./bee.ts')).beeLean
     case 'bee-stored': return (await import('./bee.ts')).beeStored

@@ -34,4 +34,5 @@ const peer = (options: TasksOptions = {}): Peer => ({
 })
 
 export const ours = peer()
+export const oursNoMetrics = peer({ metrics: false, history: false })
 export const oursShortTtl = peer({ resultTtl: SHORT_TTL_MS })

@@ -10,6 +10,8 @@ import type { Call } from './queue-programs.ts'
 
 /** How many programs. */
 const RUNS = Number(process.env.RUNS ?? 40)
+/** For each of them, in ms: a program makes some hundred calls one after the other, and others use the machine too. */
+const LIMIT_MS = 4_000
 
 export interface Comparison {
   programs: fc.Arbitrary<Call[]>
@@ -43,7 +45,7 @@ export async function comparePrograms (t: Test, comparison: Comparison): Promise
   }
 
   const examples = knownPrograms.map((program): [Call[]] => [program])
-  const options = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * 1_000, includeErrorInReport: true, examples }
+  const options = { numRuns: RUNS, interruptAfterTimeLimit: RUNS * LIMIT_MS, includeErrorInReport: true, examples }
   await fc.assert(fc.asyncProperty(programs, attempt), options)
   for (const member of members) {
     t.ok(used.redis.has(member), `a program uses ${member} in Redis`)
