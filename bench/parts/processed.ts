@@ -64,7 +64,7 @@ async function measure (
   context: BenchContext, pairs: Map<PeerName, Pair>, concurrency: Concurrency
 ): Promise<Samples> {
   const { rounds, fastJobs, jobs, celeryJobs, celeryRounds } = workloads[context.size][concurrency]
-  const run = (fastCount: number, count: number) => (peer: PeerName, round: number): Promise<Sample> => measureOnce(context, {
+  const run = (fastCount: number, count: number) => (peer: PeerName, round: number) => measureOnce(context, {
     pair: pairs.get(peer)!,
     title: titles[peer],
     concurrency: peer === 'celery' ? Math.min(concurrency, LARGEST_POOL) : concurrency,
