@@ -30,6 +30,9 @@ const on = (side: QueueUnderTest, time: At): { planned: number, due: number } | 
 const expectedOf = (stored: StoredSchedule | undefined, right: boolean): number | null =>
   right ? stored?.state.next ?? null : 7
 
+/** Far enough apart for one order on two clocks. */
+const wait = (id: string): number => LONG + 100_000 * TASKS.indexOf(id)
+
 const passed = (side: QueueUnderTest): PassedTicks => ({ count: 2, last: side.start - LONG })
 
 async function read (side: QueueUnderTest, where: Where, id: string): Promise<StoredSchedule | undefined> {
@@ -81,7 +84,7 @@ async function tick (side: QueueUnderTest, input: TickInput): Promise<unknown> {
     next: on(side, next),
     taskId: task,
     text: text(input.large ? task.padEnd(5_000, '.') : task),
-    delay: input.delayed ? side.start + LONG : null,
+    delay: input.delayed ? side.start + wait(input.task) : null,
     overlap,
     runsElsewhere: input.elsewhere
   })
@@ -181,7 +184,7 @@ export const calls = {
   finish: call('claim and settle', async (side, outcome: 'succeeded' | 'failed') => {
     const { jobs } = await side.queue.claim(9, 'w.1', false)
     return side.queue.settle(jobs.map(({ id, token }) => {
-      const ms = LONG + 100_000 * TASKS.indexOf(id) // far enough apart for one order on two clocks
+      const ms = wait(id)
       return { id, token, outcome, text: text(id, outcome), ms }
     }))
   })
