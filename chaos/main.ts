@@ -71,7 +71,7 @@ async function run ({ seed, plannedTasks }: Plan): Promise<string[]> {
 
   await untilEnding(Promise.all([producer.run(), faults.run(ending.signal)]))
   log('all tasks are enqueued, and the faults are over')
-  const settled = await waitUntil(async () => await probe.unfinished() === 0, size.settleWithin, ending.signal)
+  const settled = await allFinish(probe)
   log(settled ? 'all tasks are finished' : 'not all tasks are finished')
   const records = await readRecords(fastify, producer)
   const { leftOver } = await cleanUp(probe, fleet, fastify)
@@ -101,6 +101,16 @@ async function untilEnding<T> (work: Promise<T>): Promise<T> {
     signal.addEventListener('abort', () => reject(signal.reason))
   })
   return await Promise.race([work, aborted])
+}
+
+/** False once no task has finished for a while. */
+async function allFinish (probe: RedisProbe): Promise<boolean> {
+  for (let left = Infinity; ;) {
+    const before = left
+    const isFewer = async (): Promise<boolean> => (left = await probe.unfinished()) < before
+    if (!await waitUntil(isFewer, size.settleWithin, ending.signal)) return false
+    if (left === 0) return true
+  }
 }
 
 async function openRedis (): Promise<RunningRedis> {
