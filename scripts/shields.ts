@@ -56,6 +56,20 @@ const shields: Shield[] = [
     test: 'limits/priority'
   },
   {
+    against: 'a queued task that is replaced stays in the list of its old level',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: "if before == level or redis.call('ZSCORE', KEYS[17], id) then return end",
+    without: 'do return end',
+    test: 'limits/priority'
+  },
+  {
+    against: 'the same, and runs twice, or counts twice, in a long queue',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'unqueue(KEYS[33], id, KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29])',
+    without: '',
+    test: 'limits/priority'
+  },
+  {
     against: 'a stalled task loses its level',
     file: 'store/redis/lua/sweep.lua',
     shield: 'use_levels(KEYS[8], KEYS[22], KEYS[25], KEYS[26], KEYS[27])',

@@ -57,6 +57,30 @@ t.test('the level is kept through a delay, a retry, a pause and a limit', async 
   t.same(ran.slice(-2), ['n1', 'n2'])
 })
 
+t.test('a queued task that is replaced goes to the list of its new level, also in a long queue', async t => {
+  for (const [priority, fillers, place] of [['high', 5, 0], ['low', 5, 5], ['high', 1_100, 0]] as const) {
+    const ran: unknown[] = []
+    const app = await build(t, { resultTtl: 60_000 }, app => {
+      app.tasks.define('x', async (n: number) => { ran.push(n) })
+      const unique = { onConflict: 'replace' } as const
+      app.tasks.define('index', { unique }, async (text: string) => { ran.push(text) })
+    })
+    await app.tasks.enqueue('x', 0)
+    const first = await app.tasks.enqueue('index', 'old')
+    const rest = Array.from({ length: fillers - 1 }, (_, i) => ({ data: i + 1 }))
+    await app.tasks.enqueueMany('x', rest)
+    t.match(await app.tasks.enqueue('index', 'new', { priority }), { created: false, id: first.id })
+    t.match(await first.status(), { state: 'waiting', priority })
+    t.equal((await app.tasks.counts()).default!.waiting, fillers + 1)
+    await app.tasks.startWorker({ concurrency: 1 })
+    await until('all have run', async () => (await app.tasks.counts()).default!.succeeded === fillers + 1)
+    t.equal(ran.indexOf('new'), place, `${priority}, behind ${fillers}`)
+    t.equal(ran.length, fillers + 1, 'each ran once')
+    t.match((await app.tasks.counts()).default, { waiting: 0, active: 0 })
+    await app.close()
+  }
+})
+
 t.test('ticks of a schedule and members of a flow have their level', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x', { priority: 'low' }, async () => {}) })
   await app.tasks.schedules.set('s', { task: 'x', every: 86_400_000, options: { priority: 'high' } })

@@ -6,6 +6,7 @@ import t from 'tap'
 import { comparePrograms } from '../support/compare-programs.ts'
 import { call, calls, observe, type Call } from '../support/queue-programs.ts'
 import type { NewJob, Settlement } from '../../lib/store/contract.ts'
+import type { Level } from '../../lib/store/level.ts'
 import type { UniqueKey } from '../../lib/store/unique-contract.ts'
 import type { QueueUnderTest } from '../support/queue-under-test.ts'
 
@@ -15,7 +16,7 @@ const HOUR = 3_600_000
 const SCOPES = ['waiting', 'unfinished', HOUR] as const
 
 interface Addition {
-  id: string, field: string, rule: string, delayed: boolean, lane: string | null, tags?: string[]
+  id: string, field: string, rule: string, delayed: boolean, lane: string | null, tags?: string[], level?: Level
 }
 
 function toRule ({ field, rule }: Addition): UniqueKey {
@@ -41,6 +42,7 @@ const toJob = (side: QueueUnderTest, addition: Addition): NewJob => ({
   text: textOf(addition),
   ownId: true,
   unique: toRule(addition),
+  level: addition.level,
   ...addition.tags && { tags: { at: 1, names: addition.tags } },
   ...addition.delayed && { delay: side.start + HOUR },
   ...addition.lane !== null && { lane: addition.lane }
@@ -91,8 +93,9 @@ const addition = fc.record<Addition>({
   rule: fc.constantFrom(...RULES),
   delayed: fc.boolean(),
   lane: fc.constantFrom(null, null, 'a x', 'a y'),
-  tags: fc.constantFrom([], ['t'], ['t!', 't'], ['~'])
-}).map(({ tags = [], ...rest }) => tags.length === 0 ? rest : { ...rest, tags })
+  tags: fc.constantFrom([], ['t'], ['t!', 't'], ['~']),
+  level: fc.constantFrom<Level | undefined>(undefined, undefined, undefined, 'high', 'low')
+}).map(({ tags = [], level, ...rest }) => ({ ...rest, ...tags.length > 0 && { tags }, ...level && { level } }))
 const claim = calls.claim({ free: 2, token: 'w.1' })
 const outcomes = fc.constantFrom<Settlement['outcome']>('succeeded', 'failed', 'cancelled', 'expired', 'retry', 'defer')
 
@@ -130,6 +133,16 @@ const knownPrograms: Call[][] = [
     ))),
     one('a', 'replace unfinished', { tags: ['t'] }), claim, one('b', 'rerun unfinished', { tags: ['~'] }),
     ended('succeeded', true), claim, ended('succeeded', true)
+  ],
+  // A task that is queued goes to the list of its new level, also while it is parked. One that waits for a slot stays.
+  ...[[], [calls.pause(null)]].map(paused => [
+    one('a', 'replace unfinished'), one('b', 'replace unfinished', { field: 'a l', level: 'low' }), ...paused,
+    one('b', 'replace unfinished', { field: 'a l', level: 'high' }), one('a', 'replace unfinished', { level: 'low' }),
+    calls.resume(null), claim, ended('retry')
+  ]),
+  [
+    one('a', 'replace unfinished', { lane: 'a x' }), one('b', 'replace unfinished', { field: 'a l', lane: 'a x' }),
+    one('b', 'replace unfinished', { field: 'a l', lane: 'a x', level: 'high' }), claim, ended('succeeded'), claim
   ],
   // One after the other, in one call.
   [add(IDS.map((id, i) => ({ id, field: FIELDS[i % 2]!, rule: 'keep unfinished', delayed: i === 0, lane: null })))],

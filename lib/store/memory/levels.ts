@@ -18,10 +18,15 @@ export class Levels {
   }
 
   /** Undefined for a normal task. */
+  levelOf (id: string): Level | undefined { return this.#levels.get(id) }
+
+  /** Undefined for a normal task. */
   listOf (id: string): Set<string> | undefined {
     const level = this.#levels.get(id)
     return level && this[level]
   }
+
+  has (id: string): boolean { return this.high.has(id) || this.low.has(id) }
 
   unqueue (id: string): void {
     this.high.delete(id)

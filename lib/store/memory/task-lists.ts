@@ -42,6 +42,17 @@ export class TaskLists {
 
   setLevel (id: string, level: Level | undefined): void { this.#levels.set(id, level) }
 
+  /** If it is queued, it goes behind the others of its new level. */
+  changeLevel (id: string, level: Level | undefined): void {
+    const before = this.#levels.levelOf(id)
+    this.#levels.set(id, level)
+    if (before === level || !this.#isQueued(id)) return
+    this.unqueue(id)
+    this.enqueue([id])
+  }
+
+  #isQueued (id: string): boolean { return this.waiting.has(id) || this.#parked.has(id) || this.#levels.has(id) }
+
   /** Workers wait for normal tasks only: see enter.lua. */
   #wake (): void {
     if (this.#door !== this.waiting || this.waiting.size > 0) return

@@ -88,7 +88,7 @@ export class MemoryUnique implements QueueUnique {
     const isPlaced = !isDelayed || (options.lane !== undefined && !lanes.isToEnter(id))
     if (isPlaced && options.lane !== lane) return { id, otherLane: true }
     records.replace(id, sameLife(text, options), tags?.names, options.timestamp ?? now())
-    lists.setLevel(id, job.level)
+    lists.changeLevel(id, job.level)
     this.#reruns.delete(id)
     publish(id, isDelayed ? 'delayed' : 'waiting')
     const due = unique!.onConflict === 'debounce' ? dueOf(unique!, until, now()) : delay ?? now()

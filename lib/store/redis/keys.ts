@@ -58,7 +58,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'add-gated': ['jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, ...LEVELS],
   'add-unique': [
     'jobs', 'waiting', ...ABOUT_AN_ID, 'large', 'parked', 'paused', ...GATE, 'active', ...UNIQUE, 'watched',
-    ...LEVELS, 'tags', 'tagged'
+    ...LEVELS, 'tags', 'tagged', 'leftovers', 'returning'
   ],
   admit: ['jobs', 'waiting', 'parked', 'paused', 'delayed', ...GATE, ...LEVELS],
   'append-log': ['jobs', 'logs', 'logged'],

@@ -668,6 +668,21 @@ local function retag(tags, tagged, id, names, timestamp)
   for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
   if (names or '') == '' then redis.call('HDEL', tagged, id) end
 end
+local function unqueue(leftovers, id, ...)
+  local lists, size = { ... }, 0
+  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
+  if size <= 1000 then
+    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
+  else
+    redis.call('HINCRBY', leftovers, id, 1)
+    redis.call('HINCRBY', leftovers, '', 1)
+  end
+end
+local function drop_leftover(leftovers, id)
+  if redis.call('HEXISTS', leftovers, id) == 0 then return end
+  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+  redis.call('HINCRBY', leftovers, '', -1)
+end
 local function id_of(value)
   local till, id = string.match(value or '', '^(%d+) (.*)$')
   return id, tonumber(till or 0)
@@ -762,6 +777,13 @@ local function set_level(id, level)
     redis.call('HSET', KEYS[30], id, level)
   end
 end
+local function move_to_level(id, level)
+  local before = redis.call('HGET', KEYS[30], id) or ''
+  set_level(id, level)
+  if before == level or redis.call('ZSCORE', KEYS[17], id) then return end
+  unqueue(KEYS[33], id, KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29])
+  enter(door_now, { id })
+end
 local function index_tags(id, new, options)
   retag(KEYS[31], KEYS[32], id, new.tags, tonumber(options.timestamp) or now)
 end
@@ -777,7 +799,7 @@ local function replace(task, new, rule)
   if is_placed and lane ~= new.lane then return '!' .. task.id end
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
-  set_level(task.id, new.level)
+  if task.due then set_level(task.id, new.level) else move_to_level(task.id, new.level) end
   index_tags(task.id, new, task.options)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
   redis.call('HDEL', KEYS[26], task.id)
@@ -814,14 +836,14 @@ local function store(new, rule, number)
     enter(door_now, { new.id })
   else
     local gone = ARGV[2] == '1' and { new.id } or nil
-    move_lane(door_now, gate, prefix, lane_at(29 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
+    move_lane(door_now, gate, prefix, lane_at(31 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
   end
   return 1
 end
 local replies = {}
 for i = 3, #ARGV, 10 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[29 + 4 * number], #prefix + 7) or ''
+  local lane = number > 0 and string.sub(KEYS[31 + 4 * number], #prefix + 7) or ''
   local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
   new.tags = ARGV[i + 9]
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }

@@ -5,7 +5,7 @@ no task stands for its key.
 KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 large  15 parked  16 paused
       17 gated  18 laned  19 lanes  20 limits  21 closed  22 crowded  23 active  24 unique  25 keyed
-      26 rerun  27 watched  28 high  29 low  30 levels  31 tags  32 tagged
+      26 rerun  27 watched  28 high  29 low  30 levels  31 tags  32 tagged  33 leftovers  34 returning
 ARGV  1 prefix of keys and channels  2 "1" if the ids are the caller's own, then for each task: id, record, due time (ms
       since 1970, "" for at once), number of its lane (0: none), key, what a conflict does (keep | replace | rerun
       | debounce), scope (waiting | unfinished | ms; of debounce the wait in ms), maxWait in ms, "" for none,
@@ -30,6 +30,7 @@ Guarantees:
 -- @include publish
 -- @include is-unfinished
 -- @include retag
+-- @include leftover
 -- @include unique
 use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[30])
 local prefix = ARGV[1]
@@ -108,6 +109,15 @@ local function set_level(id, level)
   end
 end
 
+-- The list of a task that is queued is that of its level: it goes behind the others of its new one.
+local function move_to_level(id, level)
+  local before = redis.call('HGET', KEYS[30], id) or ''
+  set_level(id, level)
+  if before == level or redis.call('ZSCORE', KEYS[17], id) then return end
+  unqueue(KEYS[33], id, KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29])
+  enter(door_now, { id })
+end
+
 -- options: those of the task that has the time of its enqueue.
 local function index_tags(id, new, options)
   retag(KEYS[31], KEYS[32], id, new.tags, tonumber(options.timestamp) or now)
@@ -128,7 +138,7 @@ local function replace(task, new, rule)
   if is_placed and lane ~= new.lane then return '!' .. task.id end
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
-  set_level(task.id, new.level)
+  if task.due then set_level(task.id, new.level) else move_to_level(task.id, new.level) end
   index_tags(task.id, new, task.options)
   if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
   redis.call('HDEL', KEYS[26], task.id)
@@ -167,7 +177,7 @@ local function store(new, rule, number)
     enter(door_now, { new.id })
   else
     local gone = ARGV[2] == '1' and { new.id } or nil
-    move_lane(door_now, gate, prefix, lane_at(29 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
+    move_lane(door_now, gate, prefix, lane_at(31 + 4 * number), { arrivals = { new.id }, gone = gone, ran = gone })
   end
   return 1
 end
@@ -175,7 +185,7 @@ end
 local replies = {}
 for i = 3, #ARGV, 10 do
   local number = tonumber(ARGV[i + 3])
-  local lane = number > 0 and string.sub(KEYS[29 + 4 * number], #prefix + 7) or ''
+  local lane = number > 0 and string.sub(KEYS[31 + 4 * number], #prefix + 7) or ''
   local new = { id = ARGV[i], record = ARGV[i + 1], due = ARGV[i + 2], lane = lane, level = ARGV[i + 8] }
   new.tags = ARGV[i + 9]
   local rule = { key = ARGV[i + 4], conflict = ARGV[i + 5], scope = ARGV[i + 6], longest = ARGV[i + 7] }
