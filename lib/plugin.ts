@@ -24,6 +24,7 @@ import { Greeting } from './store/redis/greeting.ts'
 import { findQueues } from './store/redis/inspect.ts'
 import { RedisStore } from './store/redis/store.ts'
 import { AppTasks } from './tasks/app-tasks.ts'
+import { logsOf } from './tasks/task-logs.ts'
 import { MemoryMode } from './testing/memory-mode.ts'
 import { RealClock, type TestClock } from './testing/test-clock.ts'
 import { within } from './within.ts'
@@ -163,14 +164,18 @@ async function readGraph (
   return found?.stored.options.graph ? registry.flows.graph(found, most) : null
 }
 
-async function readTask (
-  registry: AppTasks, id: string, queue: string
-): ReturnType<PluginInstance['readTask']> {
+async function readTask (registry: AppTasks, id: string, queue?: string): ReturnType<PluginInstance['readTask']> {
   const found = await registry.find(id, queue)
   if (!found) return null
   const { data: { data }, options: { stacktraces, traceparent = null } } = found.stored
   const stack = stacktraces?.[0]
-  return { data, stack: typeof stack === 'string' ? stack : null, traceparent }
+  return {
+    record: found.record,
+    data,
+    stack: typeof stack === 'string' ? stack : null,
+    traceparent,
+    readLog: () => logsOf(registry, found)
+  }
 }
 
 /**

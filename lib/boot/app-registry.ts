@@ -3,7 +3,7 @@
  * registered them.
  */
 import type { FastifyInstance } from 'fastify'
-import type { FastifyTasks, QueueCounts } from '../types.ts'
+import type { FastifyTasks, QueueCounts, TaskLogs, TaskRecord } from '../types.ts'
 
 /** What a program sees of one registration of the plugin. */
 export interface PluginInstance {
@@ -17,8 +17,8 @@ export interface PluginInstance {
   readonly definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
   /** The names of all queues that it knows: those of its tasks too. */
   knownQueues (): string[]
-  /** What a record does not show, for people who have access to Redis. Null if there is no such task. */
-  readTask (id: string, queue: string): Promise<HiddenParts | null>
+  /** A task, for people who have access to Redis. Null if there is none. @throws as `FastifyTasks.status` */
+  readTask (id: string, queue?: string): Promise<WholeTask | null>
   /** The graph of a flow. Null if it has more members than `most`, or is gone. */
   readGraph (id: string, queue: string, most: number): Promise<DrawnMember[] | null>
   /** What it counts. Null if that is off. */
@@ -49,8 +49,15 @@ export interface DrawnMember {
   after: string[]
 }
 
-/** The parts of a task that its record does not show. `traceparent`: of the request that enqueued it. */
-export interface HiddenParts { data: unknown, stack: string | null, traceparent: string | null }
+/** A task with what its record does not show. */
+export interface WholeTask {
+  record: TaskRecord
+  data: unknown
+  stack: string | null
+  /** Of the request that enqueued it. */
+  traceparent: string | null
+  readLog (): Promise<TaskLogs>
+}
 
 /** A queue at one moment. `oldestSeconds`: how long the first waiting task has been due. */
 export interface MeasuredQueue {

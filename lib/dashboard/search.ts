@@ -10,6 +10,8 @@ export const LIMIT = 50
 const STEP = 200
 const MAX_LOOKED_AT = 20_000
 const MAX_MS = 300
+/** As soon as there is something to show: records may be large. */
+const ENOUGH_MS = 50
 
 /** Empty: any, if there is a tag. */
 export type SearchState = TaskState | ''
@@ -57,7 +59,7 @@ const definedOnly = (values: Record<string, string | undefined>): object =>
 export async function search (tasks: Pick<FastifyTasks, 'list'>, wanted: Search): Promise<SearchPage> {
   const { states, tag, queue, name, matches } = wanted
   const given = definedOnly({ tag, queue, name })
-  const end = uptime() + MAX_MS
+  const start = uptime()
   const limit = matches || name ? STEP : LIMIT
   const found: TaskRecord[] = []
   let lookedAt = 0
@@ -68,7 +70,8 @@ export async function search (tasks: Pick<FastifyTasks, 'list'>, wanted: Search)
     found.push(...page.tasks.filter(task => !matches || matches(task)))
     lookedAt += limit
     place = after(states, state, page.cursor)
-    const isOver = found.length >= (limit === STEP ? 1 : LIMIT) || lookedAt >= MAX_LOOKED_AT || uptime() >= end
+    const isLate = uptime() - start >= (found.length > 0 ? ENOUGH_MS : MAX_MS)
+    const isOver = found.length >= (limit === STEP ? 1 : LIMIT) || lookedAt >= MAX_LOOKED_AT || isLate
     if (!place || isOver) return { tasks: found, lookedAt, cursor: place && `${place.state}~${place.cursor ?? ''}` }
   }
 }

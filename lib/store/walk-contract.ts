@@ -34,6 +34,8 @@ export interface QueueWalk {
   page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage>
   /** One page of the tasks with a tag, in whatever state, those first that were enqueued last. Some may be gone. */
   tagged (tag: string, limit: number, position: string | null): Promise<WalkPage>
+  /** The bytes of their records, 0 if there is none. */
+  sizes (ids: string[]): Promise<number[]>
   /** The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task. */
   read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>>
 }

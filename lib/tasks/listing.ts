@@ -4,6 +4,7 @@
 import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
+import { recordsOfPage } from './page-records.ts'
 import { checkList, checkPurge, listDefaults } from '../options.ts'
 import { isMembership } from '../records/membership.ts'
 import { mergeWorkerInfo } from '../records/worker-info.ts'
@@ -42,8 +43,8 @@ export async function list (
   const { from, after } = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
   const queue = source.queue(from)
   const read = await source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(queue, options, limit, after))
-  const records = await Promise.all(read.ids.map(id => source.status(id, from)))
-  const next = read.next ? { from, after: read.next } : nextQueue(queues, from)
+  const records = await recordsOfPage(source.calls, queue, read.ids, id => source.status(id, from))
+  const next = endOfPage(read, records.length, from) ?? nextQueue(queues, from)
   const tasks = records.filter(record => record !== null).filter(record => isListed(record, options))
   return { tasks, cursor: next && makeCursor(next, options) }
 }
@@ -51,16 +52,26 @@ export async function list (
 /** The options of a list of tasks: by state, or by tag. */
 type Query = Partial<ListOptions>
 
-async function readPage (
-  queue: Queue, { state, tag }: Query, limit: number, after?: PagePosition
-): Promise<{ ids: string[], next: PagePosition | null }> {
+interface IdPage {
+  ids: string[]
+  /** For each id: where to go on behind it. */
+  positions: PagePosition[]
+  isLast: boolean
+}
+
+async function readPage (queue: Queue, { state, tag }: Query, limit: number, after?: PagePosition): Promise<IdPage> {
   if (tag === undefined) {
     const { ids, place } = await queue.pageOf(state!, limit, after)
-    return { ids, next: ids.length < limit ? null : { id: ids.at(-1)!, place } }
+    const positions = ids.map((id, i) => ({ id, place: place - (ids.length - 1 - i) }))
+    return { ids, positions, isLast: ids.length < limit }
   }
-  const { ids, next } = await queue.walk.tagged(tag, limit, after?.id ?? null)
-  return { ids, next: next === null ? null : { id: next, place: 0 } }
+  const { ids, positions, next } = await queue.walk.tagged(tag, limit, after?.id ?? null)
+  return { ids, positions: positions.map(id => ({ id, place: 0 })), isLast: next === null }
 }
+
+/** Null if all is read. */
+const endOfPage = ({ ids, positions, isLast }: IdPage, read: number, from: string): PageStart | null =>
+  isLast && read === ids.length ? null : { from, after: positions[read - 1]! }
 
 /** A task may have moved on since its page was read. */
 const isListed = (record: TaskRecord, { state, name, tag }: Query): boolean =>

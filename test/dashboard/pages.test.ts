@@ -6,7 +6,7 @@ import t from 'tap'
 import dashboard from '../../lib/dashboard.ts'
 import tasks from '../../lib/plugin.ts'
 import { startRedis } from '../../scripts/redis.ts'
-import { build, errorOf, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, connect, errorOf, inRedis, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { appWithPage, get, PATH, post } from './support.ts'
 
 const PAGES = ['', 'queues', 'tasks', 'workers', 'names', 'schedules', 'flows', 'queues/default']
@@ -263,6 +263,29 @@ t.test('a large result is cut on the server', async t => {
   const { body } = await get(app, `tasks/${id}`)
   t.match(body, /The first 65,536 of 900,002 characters/)
   t.ok(body.length < 100_000)
+})
+
+t.test('results of 3 MB: a list reads a part of them, the page of a task its own once', inRedis, async t => {
+  const app = await appWithPage(t, {
+    tasks: { worker: { concurrency: 1 }, maxResultSize: 4_000_000 },
+    define (app) { app.tasks.define('x', { keepLogs: 65_536 }, () => 'y'.repeat(3_000_000)) }
+  })
+  const [first] = await app.tasks.enqueueMany('x', Array.from({ length: 10 }, () => ({})))
+  await until('all have run', async () => (await app.tasks.counts()).default!.succeeded === 10)
+  const redis = connect(t)
+  const sent = async (): Promise<number> =>
+    Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))![1])
+  const looksAt = async (path: string): Promise<{ body: string, bytes: number }> => {
+    const before = await sent()
+    const { body } = await get(app, path)
+    return { body, bytes: await sent() - before }
+  }
+  const list = await looksAt('tasks?state=succeeded')
+  t.match(list.body, /Next page/)
+  t.ok(list.bytes < 15_000_000, `${list.bytes} bytes of 30 MB`)
+  t.ok(list.body.length < 100_000)
+  const task = await looksAt(`tasks/${first!.id}`)
+  t.ok(task.bytes < 4_000_000, `${task.bytes} bytes`)
 })
 
 t.test('Redis goes away: 503 in words, and the log of the app has it', async t => {

@@ -212,7 +212,8 @@ export const calls = {
     for (let pages = 0; pages < 100; pages++) {
       const page: WalkPage = await side.queue.walk.page(source, limit, position)
       const read = await side.queue.walk.read(page.ids, 1_000)
-      ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text}`))
+      const sizes = await side.queue.walk.sizes(page.ids)
+      ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text} ${sizes[i]}`))
       position = read.length < page.ids.length ? page.positions[read.length - 1]! : page.next
       if (position === null) break
       if (pages === 0 && source !== 'active') await side.queue.remove(gone, undefined, undefined, true)

@@ -68,6 +68,37 @@ inRedis('a page finds its place again after many tasks before it have gone', 'ta
   t.same((await page(at.cursor)).ids, next, 'all that was before has gone')
 })
 
+t.test('a page of large records ends earlier, and the next ones have the others', async t => {
+  const app = await build(t, { maxResultSize: 8_000_000 }, app => {
+    app.tasks.define('large', async (n: number) => 'ä'.repeat(n === 0 ? 2_500_000 : 600_000))
+    app.tasks.define('small', async () => null)
+  })
+  const small = await app.tasks.enqueueMany('small', [{}, {}])
+  const large = await app.tasks.enqueueMany('large', Array.from({ length: 12 }, (_, n) => ({ data: n, tags: ['t'] })))
+  await app.tasks.startWorker({ concurrency: 1 })
+  await until('all have run', async () => (await app.tasks.counts()).default!.succeeded === 14)
+  const expected = [...small, ...large].map(({ id }) => id)
+  const all = await pages(app, { state: 'succeeded', limit: 50 })
+  t.ok(all.length > 3, all.map(page => page.length).join(' '))
+  for (const page of all) t.ok(page.length > 0 && page.length <= 6, 'a page is not empty, and not too large')
+  t.same(all.flat().sort(), expected.sort())
+  const tagged = await pages(app, { tag: 't', limit: 50 } as any)
+  t.ok(tagged.length >= 3)
+  t.same(tagged.flat().sort(), large.map(({ id }) => id).sort())
+})
+
+t.test('a list of large records reads a part of them', inRedis, async t => {
+  const app = await build(t, { maxDataSize: 4_000_000 }, app => { app.tasks.define('large') })
+  for (let i = 0; i < 12; i++) await app.tasks.enqueue('large', 'x'.repeat(3_000_000))
+  const redis = connect(t)
+  const bytes = async (): Promise<number> =>
+    Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))![1])
+  const before = await bytes()
+  const { tasks, cursor } = await app.tasks.list({ state: 'waiting', limit: 50 })
+  t.ok(tasks.length > 0 && cursor)
+  t.ok(await bytes() - before < 10_000_000)
+})
+
 t.test('by state, queue and name', async t => {
   const go = latch()
   const app = await build(t, { queues: ['mail'] }, app => {

@@ -7,7 +7,7 @@ import {
   actionButton, duration, json, number, progressBar, queryWith, state, table, taskPath, text, time
 } from '../parts.ts'
 import type { MakePage, PageContext } from '../context.ts'
-import type { HiddenParts } from '../../boot/app-registry.ts'
+import type { WholeTask } from '../../boot/app-registry.ts'
 import type { DashboardSettings } from '../../options.ts'
 import type { TaskRecord } from '../../types.ts'
 
@@ -50,25 +50,18 @@ function failure ({ error }: TaskRecord): Value {
 ${text(message, 4_096)}</p>${stack && html`<pre tabindex="0">${stack}</pre>`}`)
 }
 
-/** What the record does not show, if anything of it is to be shown. */
-async function hiddenParts (context: PageContext, { id, queue }: TaskRecord): Promise<HiddenParts | null> {
-  const { instance, settings, rights } = context
-  const isAsked = settings.traceUrl !== undefined || (rights.data && settings.redact)
-  return isAsked ? await instance.readTask(id, queue) : null
-}
-
 /** Only what may be seen: what the task exposes, or what `redact` returns, for those with the right. */
-async function data ({ settings, rights }: PageContext, task: TaskRecord, parts: HiddenParts | null): Promise<Value> {
-  const { id, name, queue } = task
+async function data ({ settings, rights }: PageContext, { record, data }: WholeTask): Promise<Value> {
+  const { id, name, queue } = record
   if (!rights.data) return null
-  if (!settings.redact) return 'data' in task && part('Data', json(task.data), false)
-  const shown = parts && await settings.redact({ id, name, queue, data: parts.data })
+  if (!settings.redact) return 'data' in record && part('Data', json(record.data), false)
+  const shown = await settings.redact({ id, name, queue, data })
   return shown !== undefined && shown !== null && part('Data', json(shown), false)
 }
 
 /** What it has logged, for those who may see its data. */
-async function log ({ instance: { tasks }, rights }: PageContext, { id, queue }: TaskRecord): Promise<Value> {
-  const { lines } = (rights.data && await tasks.logs(id, { queue })) || { lines: [] }
+async function log ({ rights }: PageContext, task: WholeTask): Promise<Value> {
+  const { lines } = rights.data ? await task.readLog() : { lines: [] }
   if (lines.length === 0) return null
   const rows = lines.slice(-MAX_LINES).map(({ time: at, level, attempt, msg, fields }) => [
     time(at), level, String(attempt),
@@ -80,14 +73,14 @@ async function log ({ instance: { tasks }, rights }: PageContext, { id, queue }:
 }
 
 /** A link to the trace of the request that enqueued the task. */
-function trace ({ traceUrl }: DashboardSettings, parts: HiddenParts | null): Value {
-  if (!traceUrl || !parts?.traceparent) return null
-  const { trace_id: traceId } = traceFields(parts.traceparent)
+function trace ({ traceUrl }: DashboardSettings, { traceparent }: WholeTask): Value {
+  if (!traceUrl || !traceparent) return null
+  const { trace_id: traceId } = traceFields(traceparent)
   return html`<a href="${traceUrl.replace('{traceId}', traceId)}" rel="noreferrer">${traceId}</a>`
 }
 
-function facts (context: PageContext, task: TaskRecord, parts: HiddenParts | null): Html {
-  const { id, name, queue, stage, progress, attempt, attempts, priority, blockedBy, schedule, flow, tags } = task
+function facts (context: PageContext, task: WholeTask): Html {
+  const { id, name, queue, stage, progress, attempt, attempts, priority, blockedBy, schedule, flow, tags } = task.record
   const rows: Array<[string, Value]> = [
     ['Id', html`<code>${text(id)}</code>`], ['Name', text(name)],
     ['Queue', html`<a href="${context.root}queues/${encodeURIComponent(queue)}">${text(queue)}</a>`],
@@ -98,7 +91,7 @@ function facts (context: PageContext, task: TaskRecord, parts: HiddenParts | nul
     ['Schedule', schedule && html`${text(schedule.id)}, planned for ${time(schedule.plannedAt)}`],
     ['Tags', tags.length > 0 && tags.map(tag =>
       html`<a class="tag" href="${context.root}tasks${queryWith({}, { tag })}">${text(tag)}</a> `)],
-    ['Trace', trace(context.settings, parts)],
+    ['Trace', trace(context.settings, task)],
     ['Flow', flow?.key && html`<a href="${taskPath(context, flow.id, queue).split('?')[0]}">${text(flow.id)}</a>`]
   ]
   return html`<dl class="facts">${rows.filter(([, value]) => value).map(([title, value]) =>
@@ -108,18 +101,20 @@ function facts (context: PageContext, task: TaskRecord, parts: HiddenParts | nul
 export const task: MakePage = async context => {
   const { params: { id = '' }, query: { queue }, instance } = context
   const isKnown = queue === undefined || instance.knownQueues().includes(queue)
-  const found = isKnown ? await instance.tasks.status(id, queue ? { queue } : {}) : null
-  if (!found) return notFound('There is no task with this id: its record may have expired.')
-  const isFlow = found.flow !== null && found.flow.key === null
-  const { result, progress } = found
-  const parts = await hiddenParts(context, found)
+  const whole = isKnown ? await instance.readTask(id, queue) : null
+  if (!whole) return notFound('There is no task with this id: its record may have expired.')
+  const { record } = whole
+  const isFlow = record.flow !== null && record.flow.key === null
+  const { result, progress } = record
   return {
     title: isFlow ? 'Flow' : 'Task',
     section: isFlow ? 'Flows' : 'Tasks',
-    body: html`<p class="lead">${state(found.state)} <b>${text(found.name)}</b></p>
-<div class="actions">${buttons(context, found)}</div>
-${facts(context, found, parts)}${failure(found)}${result !== null && part('Result', json(result))}
-${progress !== null && part('Progress', json(progress), false)}${await data(context, found, parts)}
-${isFlow ? [await picture(context, found), await members(context, id)] : [timeline(found), await log(context, found)]}`
+    body: html`<p class="lead">${state(record.state)} <b>${text(record.name)}</b></p>
+<div class="actions">${buttons(context, record)}</div>
+${facts(context, whole)}${failure(record)}${result !== null && part('Result', json(result))}
+${progress !== null && part('Progress', json(progress), false)}${await data(context, whole)}
+${isFlow
+  ? [await picture(context, record), await members(context, id)]
+  : [timeline(record), await log(context, whole)]}`
   }
 }

@@ -37,6 +37,11 @@ export class MemoryWalk implements QueueWalk {
     return this.#parts.records.page(tag, limit, position)
   }
 
+  async sizes (ids: string[]): Promise<number[]> {
+    const { records } = this.#parts
+    return ids.map(id => Buffer.byteLength(records.get(id) ?? ''))
+  }
+
   async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {
     const tasks: Array<RawTask | null> = []
     let bytes = 0

@@ -61,10 +61,14 @@ export class RedisWalk implements QueueWalk {
     return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
   }
 
+  async sizes (ids: string[]): Promise<number[]> {
+    return ids.length === 0 ? [] : await runQueueScript(this.#client, this.#keys, 'sizes', ids)
+  }
+
   /** Not in a script: Redis needs twenty times as long to read a record in Lua. */
   async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {
     if (ids.length === 0) return []
-    const sizes: number[] = await runQueueScript(this.#client, this.#keys, 'sizes', ids)
+    const sizes = await this.sizes(ids)
     let bytes = 0
     const tooMany = sizes.findIndex((size, i) => (bytes += size) > maxBytes && i > 0)
     const [records, claims, due] = await this.#readAll(tooMany < 0 ? ids : ids.slice(0, tooMany))
