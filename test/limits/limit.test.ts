@@ -204,3 +204,34 @@ t.test('members of a flow and ticks of a schedule have the limit too', async t =
   for (const { id } of triggered) await reaches(app, id, 'succeeded')
   t.equal(most, 1)
 })
+
+t.test('definitions that differ: the newest counts, and old workers obey', { skip: memoryMode }, async t => {
+  const prefix = randomPrefix()
+  const gates = [latch(), latch()]
+  let running = 0
+  const buildWith = (max: number, options = {}): ReturnType<typeof build> => build(t, { prefix, ...options }, app => {
+    app.tasks.define('x', { limit: { max } }, async (gate: number) => {
+      running++
+      await gates[gate]!.promise
+      running--
+    })
+  })
+  const items = (gate: number): Array<{ data: number }> => Array.from({ length: 5 }, () => ({ data: gate }))
+  const older = await buildWith(1, { worker: { concurrency: 10 } })
+  const first = await older.tasks.enqueueMany('x', items(0))
+  await until('one runs', () => running === 1)
+  const start = Date.now()
+  await until('a process that starts now is newer', () => Date.now() > start)
+  // It only works, and it has a larger limit.
+  const newer = await buildWith(3, { worker: { concurrency: 1 } })
+  await until('three run', () => running === 3)
+  await older.tasks.enqueue('x', 0)
+  t.match(await first[4]!.status(), { blockedBy: { text: 'limit of task "x", 3 of 3' } })
+  gates[0]!.open()
+  for (const { id } of first) await reaches(older, id, 'succeeded')
+  await newer.close()
+  const next = await older.tasks.enqueueMany('x', items(1))
+  await until('the old worker runs three', () => running === 3)
+  gates[1]!.open()
+  for (const { id } of next) await reaches(older, id, 'succeeded')
+})
