@@ -11,6 +11,8 @@ export interface Reading {
   lastStart: number
   /** When the target was reached, or when the last task finished if it was not reached. */
   end: number
+  /** The sum of the time in handlers with `work`: a timer of 20 ms takes longer than 20 ms. */
+  busy: number
   /** CPU of the worker process from the first start until the target was reached, in µs; 0 before that. */
   cpu: number
   /** From the start of the enqueue call to the handler's first line. Empty unless MeterOptions.latencies is set. */
@@ -36,6 +38,7 @@ export class Meter {
   #finished = 0
   #firstStart = 0
   #lastStart = 0
+  #busy = 0
   #end = 0
   #cpuBefore: NodeJS.CpuUsage | null = null
   #cpu = 0
@@ -51,7 +54,9 @@ export class Meter {
   }
 
   async #slow (ms: number): Promise<typeof result> {
+    const start = now()
     await sleep(ms)
+    this.#busy += now() - start
     return this.#finish()
   }
 
@@ -82,6 +87,7 @@ export class Meter {
       count: this.#finished,
       firstStart: this.#firstStart,
       lastStart: this.#lastStart,
+      busy: this.#busy,
       end: this.#end,
       cpu: this.#cpu,
       latencies: this.#latencies,

@@ -14,12 +14,12 @@ import {
 
 const CONCURRENCY = 100
 
-interface Workload { rounds: number, jobs: number, slotJobs: number, windows: number }
+interface Workload { rounds: number, jobs: number, slotJobs: number, keys: number, windows: number }
 
 const workloads: Record<Size, Workload> = {
-  full: { rounds: 5, jobs: 20_000, slotJobs: 20_000, windows: 10 },
-  quick: { rounds: 2, jobs: 6_000, slotJobs: 6_000, windows: 4 },
-  tiny: { rounds: 1, jobs: 400, slotJobs: 300, windows: 2 }
+  full: { rounds: 5, jobs: 20_000, slotJobs: 20_000, keys: 100_000, windows: 10 },
+  quick: { rounds: 2, jobs: 6_000, slotJobs: 6_000, keys: 20_000, windows: 4 },
+  tiny: { rounds: 1, jobs: 400, slotJobs: 300, keys: 500, windows: 2 }
 }
 
 const throughputs = ['ours', 'ours-keys', 'ours-global', 'bullmq', 'bullmq-global'] as const
@@ -64,18 +64,29 @@ function bars (rates: Samples): Bar[] {
 
 /** What others do not have in this form. */
 async function oursOnly (context: BenchContext): Promise<Bar[]> {
-  const { slotJobs, windows } = workloads[context.size]
-  const pairs = await peerPairs<Limited>(context, ['ours-slots', 'ours-rate'])
-  const slots = await processedRate(context, pairs.get('ours-slots')!, slotJobs)
-  const used = slots * SLOTS.ms / 1_000 / SLOTS.count
+  const { slotJobs, keys, windows } = workloads[context.size]
+  const pairs = await peerPairs<Limited>(context, ['ours-slots', 'ours-many-keys', 'ours-rate'])
+  const used = await slotsUsed(context, pairs.get('ours-slots')!, slotJobs)
   const left = await lanesLeft(context)
+  await processedRate(context, pairs.get('ours-many-keys')!, keys)
+  const leftOfMany = await lanesLeft(context)
   const rate = await startRate(context, pairs.get('ours-rate')!, windows)
   context.log(`limits: ${(100 * used).toFixed(1)} % of slots used, ${left} keys left, ${rate.toFixed(1)} starts/s`)
   return [
     atLeast(`Slots used while work waits, ${SLOTS.count} slots, handlers of ${SLOTS.ms} ms`, used, 0.95),
     atMost('Keys of limits that are left in Redis', left, 0, 'keys'),
+    atMost(`The same, after tasks of ${keys.toLocaleString('en')} keys`, leftOfMany, 0, 'keys'),
     atLeast(`Started a second, of ${RATE.max} in ${RATE.timeWindow} ms`, rate / RATE.max, 0.99)
   ]
+}
+
+/** The part of the time in which a handler runs, of all slots. */
+async function slotsUsed ({ redis }: BenchContext, { producer, worker }: Pair, jobs: number): Promise<number> {
+  await redis.flush()
+  await producer.call('many', { count: jobs })
+  const { busy, firstStart, end } =
+    await drain(worker, { concurrency: CONCURRENCY, target: jobs, work: SLOTS.ms })
+  return busy / SLOTS.count / (end - firstStart)
 }
 
 async function lanesLeft ({ redis }: BenchContext): Promise<number> {

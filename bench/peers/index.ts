@@ -16,6 +16,7 @@ export type PeerName = keyof typeof titles
 /** Variants for the part `limits`. */
 const limited = {
   'ours-keys': 'fastify-tasks, limits of 1,000 keys',
+  'ours-many-keys': 'fastify-tasks, a key for each task',
   'ours-global': 'fastify-tasks, one limit of 100',
   'ours-slots': 'fastify-tasks, limits of 50 keys',
   'ours-rate': 'fastify-tasks, a rate',
@@ -41,7 +42,7 @@ export async function loadPeer (name: string): Promise<Peer> {
     case 'bee': return (await import('./bee.ts')).bee
     case 'bee-lean': return (await import('./bee.ts')).beeLean
     case 'bee-stored': return (await import('./bee.ts')).beeStored
-    case 'ours-keys': case 'ours-global': case 'ours-slots': case 'ours-rate':
+    case 'ours-keys': case 'ours-many-keys': case 'ours-global': case 'ours-slots': case 'ours-rate':
       return (await import('./limited.ts')).variants[name]!
     case 'bullmq': return (await import('./bullmq.ts')).bullmq
     case 'bullmq-global': return (await import('./bullmq.ts')).bullmqGlobal

@@ -1,6 +1,5 @@
 /** fastify-tasks with limits and rates, for the part `limits`. */
 import Fastify, { type FastifyInstance } from 'fastify'
-import { setTimeout as sleep } from 'node:timers/promises'
 import tasks from '../../lib/plugin.ts'
 import { GLOBAL_LIMIT, TASK } from '../work.ts'
 import type { Handler, Peer } from './peer.ts'
@@ -26,7 +25,7 @@ async function openApp (
   return app
 }
 
-const limited = (options: DefineOptions, ms = 0): Peer => ({
+const limited = (options: DefineOptions): Peer => ({
   async producer (url) {
     const app = await openApp(url, false, options)
     return {
@@ -36,17 +35,14 @@ const limited = (options: DefineOptions, ms = 0): Peer => ({
   },
 
   async worker (url, { concurrency, handler }) {
-    const slow: Handler = async data => {
-      await sleep(ms)
-      return handler(data)
-    }
-    return await openApp(url, { concurrency }, options, ms === 0 ? handler : slow)
+    return await openApp(url, { concurrency }, options, handler)
   }
 })
 
 export const variants: Record<string, Peer> = {
   'ours-keys': limited({ limit: { max: 2, key: keyOf(1_000) } }),
+  'ours-many-keys': limited({ limit: { max: 2, key: keyOf(Infinity) } }),
   'ours-global': limited({ limit: { max: GLOBAL_LIMIT } }),
-  'ours-slots': limited({ limit: { max: 2, key: keyOf(SLOTS.count / 2) } }, SLOTS.ms),
+  'ours-slots': limited({ limit: { max: 2, key: keyOf(SLOTS.count / 2) } }),
   'ours-rate': limited({ rate: RATE })
 }

@@ -265,7 +265,7 @@ t.test('a large result is cut on the server', async t => {
   t.ok(body.length < 100_000)
 })
 
-t.test('results of 3 MB: a list reads a part of them, the page of a task its own once', inRedis, async t => {
+inRedis('results of 3 MB: a list reads a part of them, a page of a task its own once', 'counts bytes', async t => {
   const app = await appWithPage(t, {
     tasks: { worker: { concurrency: 1 }, maxResultSize: 4_000_000 },
     define (app) { app.tasks.define('x', { keepLogs: 65_536 }, () => 'y'.repeat(3_000_000)) }

@@ -87,7 +87,7 @@ t.test('a page of large records ends earlier, and the next ones have the others'
   t.same(tagged.flat().sort(), large.map(({ id }) => id).sort())
 })
 
-t.test('a list of large records reads a part of them', inRedis, async t => {
+inRedis('a list of large records reads a part of them', 'counts the bytes that Redis sends', async t => {
   const app = await build(t, { maxDataSize: 4_000_000 }, app => { app.tasks.define('large') })
   for (let i = 0; i < 12; i++) await app.tasks.enqueue('large', 'x'.repeat(3_000_000))
   const redis = connect(t)
