@@ -2335,6 +2335,13 @@ const shields: Shield[] = [
     test: 'dashboard/rights'
   },
   {
+    against: 'what each object has from Node is taken for an action of the page',
+    file: 'dashboard/actions.js',
+    shield: 'values && Object.hasOwn(values, key) ? values[key] : undefined',
+    without: 'values?.[key]',
+    test: 'dashboard/rights'
+  },
+  {
     against: 'a page of another site sends forms in the name of whoever looks at it',
     file: 'dashboard.js',
     shield: 'if (!isFromOwnPage(request, settings.trustedOrigins))',

@@ -142,6 +142,10 @@ const ACTIONS: Record<string, Record<string, Action>> = {
   }
 }
 
+/** Any text may be asked for, also `constructor`, which each object has from Node. */
+const ownOf = <Value>(values: Record<string, Value> | undefined, key: string): Value | undefined =>
+  values && Object.hasOwn(values, key) ? values[key] : undefined
+
 const PLACE = /^([a-z]+(\/[\w.:~%-]+)?)?(\?[\w.:~%=&+*-]*)?$/
 
 /** Within the page: a form from elsewhere could name another site. */
@@ -152,9 +156,7 @@ const placeToGo = (fields: Fields): string => {
 
 /** @throws FST_TASKS_REDIS_UNAVAILABLE, and what the call throws */
 export async function act (context: PageContext, fields: Fields): Promise<Page | null> {
-  const actions = ACTIONS[context.params.action!]
-  const name = first(fields, 'do')
-  const action = actions && Object.hasOwn(actions, name) ? actions[name] : undefined
+  const action = ownOf(ownOf(ACTIONS, context.params.action!), first(fields, 'do'))
   if (!action) return refused('There is no such action.')
   if (!context.rights[action.right]) return refused(`You may look, but not ${action.right}.`)
   const unknown = action.unknown?.(context, fields)

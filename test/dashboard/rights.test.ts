@@ -328,3 +328,15 @@ t.test('a login of the app comes first', async t => {
   t.equal((await get(app, 'tasks')).statusCode, 401)
   t.equal((await get(app, 'tasks', { authorization: 'Basic x' })).statusCode, 200)
 })
+
+t.test('what each object has from Node is no action', async t => {
+  const app = await appWithPage(t)
+  const places = ['nothing', 'constructor', '__proto__', 'toString', 'tasks', 'queue', 'purge']
+  for (const place of places) {
+    for (const name of ['nothing', 'name', 'constructor', 'toString', 'create', '__proto__']) {
+      const { statusCode, body } = await post(app, place, { do: name })
+      t.equal(statusCode, 403, `${place}, ${name}`)
+      t.match(body, 'There is no such action.', `${place}, ${name}`)
+    }
+  }
+})
