@@ -70,6 +70,20 @@ const shields: Shield[] = [
     test: 'limits/priority'
   },
   {
+    against: 'a key that was used once is remembered for ever in mode memory',
+    file: 'store/memory/lanes.ts',
+    shield: 'for (const name of this.#resting.takeUntil(this.#host.now())) this.#lanes.delete(name)',
+    without: '',
+    test: 'store/memory-queue'
+  },
+  {
+    against: 'a key that is used again is forgotten with its tasks in mode memory',
+    file: 'store/memory/lanes.ts',
+    shield: 'else this.#resting.delete(name)',
+    without: '',
+    test: 'store/memory-queue'
+  },
+  {
     against: 'a stalled task loses its level',
     file: 'store/redis/lua/sweep.lua',
     shield: 'use_levels(KEYS[8], KEYS[22], KEYS[25], KEYS[26], KEYS[27])',

@@ -62,3 +62,28 @@ t.test('cancelWait ends the wait of its token, and no other', async t => {
   t.match(await other, { jobs: [{ id: 'a' }] })
   t.same((await queue.claimNext(5, 'w.1'))?.jobs, [], 'the token is cancelled for later waits as well')
 })
+
+t.test('keys at rest leave nothing: those with a rate once their starts count no more', async t => {
+  const [store, count] = [new MemoryStore(), 2_000]
+  const queue = store.queue('q')
+  await queue.lanes.declare('a', 2, 1)
+  await queue.lanes.declare('b', 2, 1, [{ max: 9, window: 1_000 }])
+  for (let i = 0; i < count; i++) {
+    for (const name of ['a', 'b']) {
+      await queue.add({ id: `${name}${i}`, text: text(`${name}${i}`), lane: `${name} k${i}` })
+    }
+  }
+  t.equal(queue.lanes.size, 2 * count)
+  const { jobs } = await queue.claim(2 * count, 'w')
+  const laneOf = (id: string): string => `${id[0]} k${id.slice(1)}`
+  await queue.settle(jobs.map(({ id }) => ({
+    id, token: 'w', outcome: 'succeeded' as const, text: text(id, 'succeeded'), ms: 0, lane: laneOf(id)
+  })))
+  t.equal(queue.lanes.size, count, 'those with a limit are gone')
+  store.moveTo(store.now() + 900)
+  t.equal(queue.lanes.size, count, 'a start counts for its window')
+  await queue.add({ id: 'again', text: text('again'), lane: 'b k0' })
+  store.moveTo(store.now() + 200)
+  t.match(await queue.lanes.list(9), [{ lane: 'b k0', used: 1 }], 'a key that is used again is kept')
+  t.equal(queue.lanes.size, 1)
+})

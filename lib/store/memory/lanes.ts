@@ -2,6 +2,7 @@
  * The tasks with a limit or a rate of one queue in this process: see lane-contract.ts, and lane.lua.
  */
 import { RateLog } from './rate-log.ts'
+import { SortedIds } from './sorted-ids.ts'
 import { byWaiting } from '../lane-shares.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import type { Settlement } from '../contract.ts'
@@ -36,6 +37,8 @@ export class MemoryLanes implements QueueLanes {
   readonly #laned = new Map<string, string>()
   /** When somebody has to look at a lane. */
   readonly #closed = new Map<string, number>()
+  /** Lanes without tasks, by the time at which their last start counts no more. */
+  readonly #resting = new SortedIds()
   /** Lanes whose tasks wait. */
   readonly #crowded = new Set<string>()
   readonly #declared = new Map<string, Rules & { startedAt: number }>()
@@ -45,6 +48,8 @@ export class MemoryLanes implements QueueLanes {
     this.#host = host
   }
 
+  /** How many lanes are remembered. */
+  get size (): number { return this.#lanes.size }
   get gated (): ReadonlySet<string> { return this.#gated }
   /** When the next lane may go on, ms since 1970. Null if none waits for a time. */
   get due (): number | null { return this.#closed.size === 0 ? null : Math.min(...this.#closed.values()) }
@@ -97,6 +102,7 @@ export class MemoryLanes implements QueueLanes {
 
   /** Looks at the lanes that may go on by now. */
   onClockMoved (): void {
+    this.#forgetResting()
     for (const [name, time] of [...this.#closed]) {
       if (time > this.#host.now()) continue
       this.#closed.delete(name)
@@ -128,8 +134,15 @@ export class MemoryLanes implements QueueLanes {
     const isEmpty = lane.slots.size === 0 && lane.list.length === 0
     if (lane.list.length > 0) this.#crowded.add(name)
     else this.#crowded.delete(name)
-    if (isEmpty && lane.log.isAtRest(now)) this.#lanes.delete(name)
+    if (isEmpty) this.#resting.put(name, lane.log.restsAt())
+    else this.#resting.delete(name)
+    this.#forgetResting()
     this.#host.enqueue(admitted)
+  }
+
+  /** Without this a key that is used once would be remembered for ever. */
+  #forgetResting (): void {
+    for (const name of this.#resting.takeUntil(this.#host.now())) this.#lanes.delete(name)
   }
 
   #admit (name: string, lane: Lane): string[] {

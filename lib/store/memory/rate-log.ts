@@ -49,8 +49,9 @@ export class RateLog {
     }
   }
 
-  isAtRest (now: number): boolean {
-    return this.tokens.size === 0 && this.heldUntil <= now &&
-      [...this.#starts.keys()].every(window => this.#in(window, now).length === 0)
+  /** From when on nothing is remembered, unless something starts. */
+  restsAt (): number {
+    const ends = [...this.#starts].flatMap(([window, starts]) => starts.slice(-1).map(last => last.time + window + 1))
+    return Math.max(this.heldUntil, ...ends)
   }
 }
