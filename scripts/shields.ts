@@ -71,15 +71,15 @@ const shields: Shield[] = [
   },
   {
     against: 'a key that was used once is remembered for ever in mode memory',
-    file: 'store/memory/lanes.ts',
-    shield: 'for (const name of this.#resting.takeUntil(this.#host.now())) this.#lanes.delete(name)',
+    file: 'store/memory/lanes.js',
+    shield: /for \(const name of this\.#resting\.takeUntil\(this\.#host\.now\(\)\)\)\s+this\.#lanes\.delete\(name\);/,
     without: '',
     test: 'store/memory-queue'
   },
   {
     against: 'a key that is used again is forgotten with its tasks in mode memory',
-    file: 'store/memory/lanes.ts',
-    shield: 'else this.#resting.delete(name)',
+    file: 'store/memory/lanes.js',
+    shield: /else\s+this\.#resting\.delete\(name\)/,
     without: '',
     test: 'store/memory-queue'
   },
