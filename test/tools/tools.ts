@@ -1,5 +1,6 @@
 /**
- * The tools of test/tools/package-lock.json. npm installs them if they are missing.
+ * The tools of test/tools/package-lock.json. npm installs them if they are missing: npm run test:tools runs this file
+ * first, because its tests run beside each other.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
