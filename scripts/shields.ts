@@ -137,8 +137,15 @@ const shields: Shield[] = [
   {
     against: 'a key with many tasks holds up a newcomer by as many as its limit',
     file: 'store/redis/lua/add-gated.lua',
-    shield: 'if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end',
+    shield: 'if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end',
     without: '',
+    test: 'store/queue-shares'
+  },
+  {
+    against: 'the shares of keys that get their tasks one after the other add up, and a newcomer is behind all of them',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if is_new and keys > 0 then',
+    without: 'if false then',
     test: 'store/queue-shares'
   },
   {

@@ -39,6 +39,25 @@ t.test('a newcomer is behind at most twice as many tasks as workers can run, and
   t.ok(place >= 0 && place < 2 * (CAPACITY + 11), `ten other keys: ${place} before it`)
 })
 
+t.test('a newcomer is not behind the shares of keys that got their tasks just before it', async t => {
+  const f = new QueueFixture(t)
+  await f.queue.lanes.declare('a', 10_000, 1)
+  const keys = [...'abcdefghij']
+  for (const key of keys) await add(f, key, ...range(1, 50))
+  await add(f, 'n', '1')
+  const place = (await f.waiting()).indexOf('n1')
+  t.ok(place >= 0 && place <= 2 * (CAPACITY + keys.length), `${place} before it`)
+  await f.redis.zadd(f.key('lanes'), 'XX', ...keys.flatMap(key => [1, `a ${key}`]))
+  await f.upkeep.sweepLanes()
+  t.equal((await f.waiting()).indexOf('n1'), place)
+  await add(f, 'm', '1')
+  const next = (await f.waiting()).indexOf('m1')
+  t.ok(next <= 2 * (CAPACITY + keys.length) + 1, `${next} before it, after a look`)
+  const ran = await run(f, 200)
+  const turns = keys.map(key => ran[key] ?? 0)
+  t.ok(Math.min(...turns) >= 15, `${turns.join(' ')}: each key has its share once its first tasks have ended`)
+})
+
 t.test('keys that have more tasks than their share get the same number of turns', async t => {
   const f = new QueueFixture(t)
   await f.queue.lanes.declare('a', 10_000, 1)

@@ -43,6 +43,7 @@ await import('../limits/limit.test.ts')
 await import('../limits/unique.test.ts')
 await import('../limits/priority.test.ts')
 await import('../limits/rate.test.ts')
+await import('../limits/turns.test.ts')
 await import('../routes/routes.test.ts')
 await import('../routes/watching.test.ts')
 

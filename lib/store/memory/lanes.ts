@@ -13,8 +13,11 @@ const FEW = 2
 
 interface Lane { slots: Set<string>, list: string[], log: RateLog }
 
-/** Heads come before all that wait, arrivals behind. The slots of heads and of what is gone are free. */
-interface Change { arrivals?: string[], heads?: string[], gone?: string[], ran?: string[] }
+/**
+ * Heads come before all that wait, arrivals behind. The slots of heads and of what is gone are free. `isLook`: no task
+ * has ended.
+ */
+interface Change { arrivals?: string[], heads?: string[], gone?: string[], ran?: string[], isLook?: boolean }
 
 interface Rules { max: number, rates: LaneRate[] }
 
@@ -111,7 +114,7 @@ export class MemoryLanes implements QueueLanes {
   }
 
   async start (tasks: LaneTask[]): Promise<void> {
-    for (const { id, lane } of tasks) if (this.#lanes.has(lane)) this.move(lane, { ran: [id] })
+    for (const { id, lane } of tasks) if (this.#lanes.has(lane)) this.move(lane, { ran: [id], isLook: true })
   }
 
   #lane (name: string): Lane {
@@ -120,7 +123,7 @@ export class MemoryLanes implements QueueLanes {
     return lane
   }
 
-  move (name: string, { arrivals = [], heads = [], gone = [], ran = [] }: Change): void {
+  move (name: string, { arrivals = [], heads = [], gone = [], ran = [], isLook = false }: Change): void {
     const [lane, { rates }, now] = [this.#lane(name), this.#rulesOf(name), this.#host.now()]
     for (const id of ran) lane.log.spend(id, rates, now)
     for (const id of [...gone, ...heads]) {
@@ -130,7 +133,7 @@ export class MemoryLanes implements QueueLanes {
     lane.list.unshift(...heads)
     lane.list.push(...arrivals)
     for (const id of [...heads, ...arrivals]) this.#gated.add(id)
-    const admitted = this.#admit(name, lane)
+    const admitted = this.#admit(name, lane, isLook || arrivals.length > 0)
     const isEmpty = lane.slots.size === 0 && lane.list.length === 0
     if (lane.list.length > 0) this.#crowded.add(name)
     else this.#crowded.delete(name)
@@ -145,10 +148,10 @@ export class MemoryLanes implements QueueLanes {
     for (const name of this.#resting.takeUntil(this.#host.now())) this.#lanes.delete(name)
   }
 
-  #admit (name: string, lane: Lane): string[] {
+  #admit (name: string, lane: Lane, isNew: boolean): string[] {
     const [{ max, rates }, now, admitted] = [this.#rulesOf(name), this.#host.now(), [] as string[]]
     if (lane.log.heldUntil > now) return []
-    const most = Math.min(max, this.#fairMax(name, max, lane.slots.size))
+    const most = Math.min(max, this.#fairMax(name, max, lane.slots.size, isNew))
     while (lane.slots.size < most && lane.list.length > 0) {
       const { left, opensAt } = lane.log.left(rates, now)
       if (left <= 0) {
@@ -165,12 +168,13 @@ export class MemoryLanes implements QueueLanes {
   }
 
   /** See fair_share in lane.lua. */
-  #fairMax (name: string, max: number, used: number): number {
+  #fairMax (name: string, max: number, used: number, isNew: boolean): number {
     if (max <= FEW || name.endsWith(' ')) return max
     const capacity = this.#host.capacity() || 10
     const crowded = [...this.#crowded].filter(lane => this.#rulesOf(lane).max > FEW && !lane.endsWith(' ')).length
-    const share = Math.max(FEW, Math.ceil(2 * capacity / Math.max(1, crowded)))
-    return used + Math.max(share - used, Math.ceil(capacity / 2) - this.#host.queued())
+    const [share, queued] = [Math.max(FEW, Math.ceil(2 * capacity / Math.max(1, crowded))), this.#host.queued()]
+    const most = isNew && crowded > 0 ? Math.max(FEW, used + 2 * capacity - queued) : share
+    return Math.max(Math.min(share, most), used + Math.ceil(capacity / 2) - queued)
   }
 
   /** A task that does not run leaves its lane. */
@@ -200,7 +204,7 @@ export class MemoryLanes implements QueueLanes {
 
   #sweep (lane: string): void {
     const gone = [...this.#lanes.get(lane)!.slots].filter(id => !this.#host.isUnfinished(id))
-    this.move(lane, { gone, ran: gone })
+    this.move(lane, { gone, ran: gone, isLook: true })
   }
 
   async read (lane: string): Promise<LaneState> {

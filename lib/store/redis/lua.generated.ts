@@ -273,10 +273,12 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used)
+local function fair_share(door, gate, used, is_new)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+  if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+  return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then
@@ -297,7 +299,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  local is_new = #arrivals > 0 or change.is_look
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -589,10 +592,12 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used)
+local function fair_share(door, gate, used, is_new)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+  if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+  return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then
@@ -613,7 +618,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  local is_new = #arrivals > 0 or change.is_look
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -1054,10 +1060,12 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used)
+local function fair_share(door, gate, used, is_new)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+  if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+  return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then
@@ -1078,7 +1086,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  local is_new = #arrivals > 0 or change.is_look
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -1397,10 +1406,12 @@ if #KEYS > 28 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
-  local function fair_share(door, gate, used)
+  local function fair_share(door, gate, used, is_new)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+    local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+    local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+    if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+    return math.max(free, math.ceil(capacity / 2) - queued)
   end
   local function mark_crowded(gate, name, left)
     if left > 0 then
@@ -1421,7 +1432,8 @@ if #KEYS > 28 then
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
     local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    local is_new = #arrivals > 0 or change.is_look
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -3470,10 +3482,12 @@ if #KEYS > 26 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
-  local function fair_share(door, gate, used)
+  local function fair_share(door, gate, used, is_new)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+    local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+    local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+    if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+    return math.max(free, math.ceil(capacity / 2) - queued)
   end
   local function mark_crowded(gate, name, left)
     if left > 0 then
@@ -3494,7 +3508,8 @@ if #KEYS > 26 then
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
     local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    local is_new = #arrivals > 0 or change.is_look
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -3855,10 +3870,12 @@ if #KEYS > 25 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
-  local function fair_share(door, gate, used)
+  local function fair_share(door, gate, used, is_new)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-    local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-    return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+    local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+    local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+    if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+    return math.max(free, math.ceil(capacity / 2) - queued)
   end
   local function mark_crowded(gate, name, left)
     if left > 0 then
@@ -3879,7 +3896,8 @@ if #KEYS > 25 then
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
     local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+    local is_new = #arrivals > 0 or change.is_look
+    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -4342,10 +4360,12 @@ if waiting_count > 0 or #KEYS > 31 then
       redis.call('SADD', lane.tokens, unpack(ids))
       for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
     end
-    local function fair_share(door, gate, used)
+    local function fair_share(door, gate, used, is_new)
       local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-      local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-      return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+      local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+      local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+      if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+      return math.max(free, math.ceil(capacity / 2) - queued)
     end
     local function mark_crowded(gate, name, left)
       if left > 0 then
@@ -4366,7 +4386,8 @@ if waiting_count > 0 or #KEYS > 31 then
       local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
       if is_closed then free = 0 end
       local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-      if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+      local is_new = #arrivals > 0 or change.is_look
+      if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
       if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
       local admitted, looked_at = next_of(gate.gated, lane.list, free)
       local from_list, parked = #admitted, {}
@@ -5052,10 +5073,12 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used)
+local function fair_share(door, gate, used, is_new)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+  if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+  return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then
@@ -5076,7 +5099,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  local is_new = #arrivals > 0 or change.is_look
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}

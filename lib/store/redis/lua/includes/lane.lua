@@ -80,10 +80,14 @@ end
 
 -- Fair shares: twice as many tasks as workers can run are queued, the same number of each key that has more. If workers
 -- would have nothing to do, more of a key. So a newcomer is behind no more than that, and two tasks of each key.
-local function fair_share(door, gate, used)
+-- is_new: of keys that get tasks in a row, each one finds one key more than the one before: their shares would add up
+-- to more. They get what is left, or two, and their share once one of these has ended.
+local function fair_share(door, gate, used, is_new)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local share = math.max(FEW, math.ceil(2 * capacity / math.max(1, redis.call('SCARD', gate.crowded))))
-  return math.max(share - used, math.ceil(capacity / 2) - redis.call('LLEN', door))
+  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+  if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+  return math.max(free, math.ceil(capacity / 2) - queued)
 end
 
 local function mark_crowded(gate, name, left)
@@ -106,7 +110,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = max > FEW and string.sub(name, -1) ~= ' '
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used)) end
+  local is_new = #arrivals > 0 or change.is_look
+  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
