@@ -149,9 +149,16 @@ const shields: Shield[] = [
     test: 'store/queue-shares'
   },
   {
+    against: 'in mode memory the shares of keys that get their tasks one after the other add up',
+    file: 'store/memory/lanes.js',
+    shield: 'isNew && crowded > 0 ?',
+    without: 'false ?',
+    test: 'testing/both-modes'
+  },
+  {
     against: 'workers have nothing to do, although a key has more tasks than its share',
     file: 'store/redis/lua/sweep-lane.lua',
-    shield: ', math.ceil(capacity / 2) - redis.call(\'LLEN\', door)',
+    shield: ', math.ceil(capacity / 2) - queued',
     without: '',
     test: 'store/queue-shares'
   },

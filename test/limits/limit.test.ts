@@ -3,7 +3,11 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
-import { build, connect, errorOf, latch, memoryMode, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+import {
+  build, connect, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until
+} from '../support/helpers.ts'
+import { script } from '../../lib/store/redis/run-script.ts'
+import { commandsOf } from '../support/monitor.ts'
 
 const byTenant = (data: any): string => data.tenant
 
@@ -234,4 +238,29 @@ t.test('definitions that differ: the newest counts, and old workers obey', { ski
   await until('the old worker runs three', () => running === 3)
   gates[1]!.open()
   for (const { id } of next) await reaches(older, id, 'succeeded')
+})
+
+inRedis('a worker whose tasks wait for slots sends only its wait', 'it counts commands', async t => {
+  const prefix = randomPrefix()
+  const go = latch()
+  let running = 0
+  const app = await build(t, { prefix, worker: { concurrency: 50 } }, app => {
+    app.tasks.define('sync', { limit: { max: 2, key: byTenant } }, async () => {
+      running++
+      await go.promise
+    })
+  })
+  const tenants = ['a', 'b', 'c'].flatMap(tenant => Array.from({ length: 20 }, () => ({ data: { tenant } })))
+  const handles = await app.tasks.enqueueMany('sync', tenants)
+  await until('each key has two', () => running === 6)
+  const redis = connect(t)
+  const commands = await commandsOf(t)
+  for (let i = 0; i < 500; i++) await redis.ping() // time in which a worker that spins would ask again
+  const sent = (await commands()).filter(line => line.includes(prefix))
+  // A wait lasts 5 s, and one may end just now. Scripts of upkeep and heartbeats are no claims.
+  const claims = sent.filter(line => /"blmove"/i.test(line) || line.includes(script('claim').sha))
+  t.ok(claims.length <= 2, `${claims.length} waits and claims, of ${sent.length} commands`)
+  t.equal(running, 6)
+  go.open()
+  for (const { id } of handles) await reaches(app, id, 'succeeded')
 })
