@@ -49,6 +49,20 @@ const shields: Shield[] = [
     test: 'limits/priority'
   },
   {
+    against: 'the same, after the last normal task was cancelled',
+    file: 'store/redis/lua/cancel.lua',
+    shield: "if redis.call('HEXISTS', KEYS[19], '') == 0 then wake(KEYS[2], KEYS[26], KEYS[27]) end",
+    without: '',
+    test: 'limits/priority'
+  },
+  {
+    against: 'the same, after it was removed',
+    file: 'store/redis/lua/remove.lua',
+    shield: "if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[24], KEYS[25]) end",
+    without: '',
+    test: 'limits/priority'
+  },
+  {
     against: 'low and normal tasks wait for ever behind high ones',
     file: 'store/redis/lua/claim.lua',
     shield: '% 16 == 0',

@@ -128,6 +128,26 @@ inRedis('low and normal tasks do not starve', 'its count of claims is in Redis',
   t.equal(claimed.length, 40)
 })
 
+inRedis('what waits behind the last normal task is heard once that one is gone', 'it looks at keys', async t => {
+  const ends = {
+    cancel: (f: QueueFixture, id: string) => f.queue.cancel(id, text(id), text(id, 'cancelled'), 60_000),
+    remove: (f: QueueFixture, id: string) => f.queue.remove(id)
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    const f = new QueueFixture(t)
+    await f.add('n1')
+    await add(f, 'low', 'l1')
+    await add(f, 'high', 'h1')
+    await end(f, 'n1')
+    t.strictSame(await f.waiting(), ['h1'], name)
+    await f.queue.pause(null)
+    await end(f, 'h1')
+    t.strictSame(await f.waiting(), [], `${name}: while the queue is paused nothing is heard`)
+    await f.queue.resume(null)
+    t.strictSame(await f.waiting(), ['l1'], name)
+  }
+})
+
 inRedis('a worker that waits hears a high and a low task, also beside a plain worker', 'waits of Redis', async t => {
   const f = new QueueFixture(t)
   for (const level of ['high', 'low'] as const) {

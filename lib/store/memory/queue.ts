@@ -150,9 +150,9 @@ export class MemoryQueue implements Queue {
     const claim = this.#claims.requestCancel(id)
     if (claim) this.#host.publish(this.cancelChannel(workerOf(claim.token)), id)
     if (claim) return 'requested'
-    this.#lists.unqueue(id)
     this.#finish(id, 'cancelled', after, ttl)
     this.lanes.leave(id, lane)
+    this.#lists.unqueue(id)
     this.unique.onEnded(id)
     this.#publishChange(id, 'cancelled')
     this.#checkIdle()
@@ -181,6 +181,7 @@ export class MemoryQueue implements Queue {
     if (before !== undefined && text !== String(before)) return 'changed'
     if (this.#claims.of(id)) return 'active'
     this.#endRemoved(id, lane)
+    this.#lists.wake()
     this.#checkIdle()
     return 'removed'
   }
@@ -206,8 +207,8 @@ export class MemoryQueue implements Queue {
   #endRemoved (id: string, lane: string | undefined): void {
     if (membershipIn(id, this.#records.get(id)) && !this.#lists.hasFinished(id)) this.#host.onMemberEnded(id)
     this.#records.delete(id)
-    this.#lists.remove(id)
     this.lanes.leave(id, lane)
+    this.#lists.remove(id)
     this.unique.onEnded(id)
   }
 

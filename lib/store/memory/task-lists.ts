@@ -36,7 +36,7 @@ export class TaskLists {
   /** False if the queue is paused: nothing is to be woken. */
   enqueue (ids: string[]): boolean {
     for (const id of ids) (this.#levels.listOf(id) ?? this.#door).add(id)
-    this.#wake()
+    this.wake()
     return this.#door === this.waiting
   }
 
@@ -47,14 +47,14 @@ export class TaskLists {
     const before = this.#levels.levelOf(id)
     this.#levels.set(id, level)
     if (before === level || !this.#isQueued(id)) return
-    this.unqueue(id)
+    this.#takeOut(id)
     this.enqueue([id])
   }
 
   #isQueued (id: string): boolean { return this.waiting.has(id) || this.#parked.has(id) || this.#levels.has(id) }
 
   /** Workers wait for normal tasks only: see enter.lua. */
-  #wake (): void {
+  wake (): void {
     if (this.#door !== this.waiting || this.waiting.size > 0) return
     for (const id of this.#levels.takeFirst()) this.waiting.add(id)
   }
@@ -74,7 +74,7 @@ export class TaskLists {
       const free = ids.filter(isFree)
       for (const id of ids) if (!free.includes(id)) this.#parked.add(id)
       if (free.length > 0 || ids.length === 0 || --tries === 0) {
-        this.#wake()
+        this.wake()
         return free
       }
     }
@@ -92,7 +92,7 @@ export class TaskLists {
   resume (flag: string): boolean {
     if (!this.#paused.delete(flag)) return false
     if (!this.#paused.has('')) this.waiting = new Set([...take(this.#parked, Infinity), ...this.waiting])
-    this.#wake()
+    this.wake()
     return true
   }
 
@@ -137,11 +137,17 @@ export class TaskLists {
       const list = this.#levels.listOf(id) ?? this.#door
       const others = take(list, Infinity)
       for (const next of [id, ...others]) list.add(next)
-      this.#wake()
+      this.wake()
     }
   }
 
+  /** What waits behind it is heard: workers wait for normal tasks only. */
   unqueue (id: string): void {
+    this.#takeOut(id)
+    this.wake()
+  }
+
+  #takeOut (id: string): void {
     this.waiting.delete(id)
     this.#parked.delete(id)
     this.#levels.unqueue(id)
@@ -149,7 +155,7 @@ export class TaskLists {
   }
 
   remove (id: string): void {
-    this.unqueue(id)
+    this.#takeOut(id)
     this.#levels.set(id, undefined)
     for (const ids of Object.values(this.finished)) ids.delete(id)
   }

@@ -1477,6 +1477,7 @@ if #KEYS > 28 then
   if leave_lane(19, ARGV[5], id, delayed) then delayed = true end
 end
 if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27]) end
+if redis.call('HEXISTS', KEYS[19], '') == 0 then wake(KEYS[2], KEYS[26], KEYS[27]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
   'change-schedule': String.raw`local time = redis.call('TIME')
@@ -3553,6 +3554,7 @@ if #KEYS > 26 then
   if leave_lane(17, ARGV[3], id, elsewhere) then elsewhere = true end
 end
 if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25]) end
+if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[24], KEYS[25]) end
 return 'removed'`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0
