@@ -6,6 +6,7 @@ import t from 'tap'
 import {
   build, connect, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until
 } from '../support/helpers.ts'
+import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { script } from '../../lib/store/redis/run-script.ts'
 import { commandsOf } from '../support/monitor.ts'
 
@@ -263,4 +264,29 @@ inRedis('a worker whose tasks wait for slots sends only its wait', 'it counts co
   t.equal(running, 6)
   go.open()
   for (const { id } of handles) await reaches(app, id, 'succeeded')
+})
+
+t.test('setLimit outlasts a deploy; without it the process counts that started last', { skip: memoryMode }, async t => {
+  const [prefix, redis] = [randomPrefix(), connect(t)]
+  const buildWith = async (max: number): ReturnType<typeof build> => {
+    const start = Date.now()
+    await until('a process that starts now is newer', () => Date.now() > start)
+    return build(t, { prefix }, app => { app.tasks.define('x', { limit: { max } }, async () => {}) })
+  }
+  const app = await buildWith(1)
+  const [, second] = await app.tasks.enqueueMany('x', Array.from({ length: 9 }, () => ({})))
+  const { lanes } = new RedisQueue(redis, 'default', prefix)
+  const counts = async (what: string, max: number): Promise<void> => {
+    await until(`${what}: ${max}`, async () => (await lanes.read('x ')).max === max)
+  }
+  await counts('the code', 1)
+  await app.tasks.setLimit('x', { limit: { max: 3 } })
+  await counts('setLimit', 3)
+  await buildWith(2)
+  await counts('a deploy with another limit', 3)
+  await app.tasks.setLimit('x', null)
+  await counts('the limit of the deploy', 2)
+  await buildWith(1)
+  await counts('an old version that is started again', 1)
+  t.match(await second!.status(), { state: 'waiting' })
 })
