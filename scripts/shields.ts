@@ -1377,6 +1377,27 @@ const shields: Shield[] = [
     test: 'worker/heartbeat'
   },
   {
+    against: 'a list of large records reads all of them at once',
+    file: 'tasks/page-records.js',
+    shield: ' && bytes < PAGE_BYTES',
+    without: '',
+    test: 'tasks/listing'
+  },
+  {
+    against: 'a page of more than 1,000 active tasks that is cut goes on somewhere else',
+    file: 'tasks/listing.js',
+    shield: 'place: places[i]',
+    without: 'place: places.at(-1) - (ids.length - 1 - i)',
+    test: 'tasks/listing'
+  },
+  {
+    against: 'the same, if the next page has another limit',
+    file: 'store/redis/lua/page-active.lua',
+    shield: "'COUNT', SCANNED)",
+    without: "'COUNT', limit)",
+    test: 'tasks/listing'
+  },
+  {
     against: 'a page that lost its place',
     file: 'store/redis/lua/page.lua',
     shield: 'return at and redis.call',

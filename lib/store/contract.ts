@@ -136,8 +136,8 @@ export interface PagePosition {
 
 export interface Page {
   ids: string[]
-  /** The position of the last id. */
-  place: number
+  /** The position of each id. */
+  places: number[]
 }
 
 /** See `retry`. */

@@ -9,8 +9,8 @@ type PageOf = (limit: number, after?: PagePosition) => Promise<Page>
 
 /** A position is `<place> <id>`. */
 export async function walkWaiting (pageOf: PageOf, limit: number, position: string | null): Promise<WalkPage> {
-  const { ids, place } = await pageOf(limit, position === null ? undefined : toPosition(position))
-  const positions = ids.map((id, i) => `${place - ids.length + 1 + i} ${id}`)
+  const { ids, places } = await pageOf(limit, position === null ? undefined : toPosition(position))
+  const positions = ids.map((id, i) => `${places[i]} ${id}`)
   return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
 }
 

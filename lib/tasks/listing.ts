@@ -61,8 +61,8 @@ interface IdPage {
 
 async function readPage (queue: Queue, { state, tag }: Query, limit: number, after?: PagePosition): Promise<IdPage> {
   if (tag === undefined) {
-    const { ids, place } = await queue.pageOf(state!, limit, after)
-    const positions = ids.map((id, i) => ({ id, place: place - (ids.length - 1 - i) }))
+    const { ids, places } = await queue.pageOf(state!, limit, after)
+    const positions = ids.map((id, i) => ({ id, place: places[i]! }))
     return { ids, positions, isLast: ids.length < limit }
   }
   const { ids, positions, next } = await queue.walk.tagged(tag, limit, after?.id ?? null)

@@ -99,6 +99,33 @@ inRedis('a list of large records reads a part of them', 'counts the bytes that R
   t.ok(await bytes() - before < 10_000_000)
 })
 
+inRedis('more than 1,000 large active tasks, in pages of any limit: each is on one page', 'writes claims', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => { app.tasks.define('x') })
+  const redis = connect(t)
+  const ids = Array.from({ length: 1_300 }, (_, i) => `task-${i}`)
+  const data = { name: 'x', data: 'x'.repeat(20_000) }
+  const record = JSON.stringify({ data, options: { timestamp: 1, attempts: 1 } })
+  for (const id of ids) {
+    void redis.hset(`${prefix}:{default}:jobs`, id, record)
+    void redis.hset(`${prefix}:{default}:claims`, id, `w.1 ${Date.now()}`.padEnd(80))
+  }
+  await redis.ping()
+  for (const limits of [[500], [1_000, 7, 300]]) {
+    const found: string[] = []
+    let cut = 0
+    for (let cursor: string | null | undefined, i = 0; cursor !== null && found.length <= ids.length; i++) {
+      const limit = limits[i % limits.length]!
+      const page = await app.tasks.list({ state: 'active', limit, ...(cursor ? { cursor } : {}) })
+      if (page.cursor !== null && page.tasks.length < limit) cut++
+      found.push(...page.tasks.map(({ id }) => id))
+      cursor = page.cursor
+    }
+    t.ok(cut > 0, `${cut} pages were cut`)
+    t.same(found.sort(), ids.toSorted(), `limits of ${limits.join(', ')}`)
+  }
+})
+
 t.test('by state, queue and name', async t => {
   const go = latch()
   const app = await build(t, { queues: ['mail'] }, app => {

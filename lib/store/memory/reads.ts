@@ -37,10 +37,9 @@ export function oldestOf (records: Array<string | undefined>): string {
 
 /** One page of these ids. It starts again at the beginning if the last id of the page before is gone. */
 export function pageOf (all: string[], limit: number, after?: PagePosition): Page {
-  if (limit < 1) return { ids: [], place: Math.max(0, after?.place ?? 0) }
   const start = after ? all.indexOf(after.id) + 1 : 0
-  const ids = all.slice(start, start + limit)
-  return { ids, place: start + ids.length - 1 }
+  const ids = all.slice(start, start + Math.max(0, limit))
+  return { ids, places: ids.map((_id, i) => start + i) }
 }
 
 /** The name of the task. Empty if the text is no record. */

@@ -7,7 +7,7 @@ import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
 import type {
-  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, QueueMeasure, RawTask, Settlement
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, QueueMeasure, RawTask, Settlement
 } from '../contract.ts'
 import type { DueReply, ExhaustedTask, SweepReply } from '../upkeep-contract.ts'
 import type { QueueCounts } from '../../types.ts'
@@ -43,6 +43,12 @@ export type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 
 export const callOfClaim = (prefix: string, free: number, token: string, mode: ClaimMode): ScriptArgument[] =>
   [free, token, workerOf(token), mode, prefix]
+
+/** From ids and their positions, in turn. */
+export const toPage = (reply: Array<string | number>): Page => ({
+  ids: reply.filter((_value, i) => i % 2 === 0) as string[],
+  places: reply.filter((_value, i) => i % 2 === 1) as number[]
+})
 
 export const claimArguments = (claims: ClaimRef[]): string[] => claims.flatMap(({ id, token }) => [id, token])
 

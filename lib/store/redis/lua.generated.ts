@@ -2420,6 +2420,11 @@ local function slice(n, from, count)
   local size = redis.call('ZCARD', KEYS[n])
   return redis.call('ZREVRANGE', KEYS[n], math.max(0, size - from - count), size - 1 - from)
 end
+local function with_positions(ids, first)
+  local page = {}
+  for i, id in ipairs(ids) do page[2 * i - 1], page[2 * i] = id, first + i - 1 end
+  return page
+end
 if kind == 'list' then
   local sizes, before, first = {}, 0, 0
   for n = 1, #KEYS do
@@ -2429,21 +2434,21 @@ if kind == 'list' then
     if found then first = before + found + 1 end
     before = before + sizes[n]
   end
-  local page, skipped = { 0 }, first
+  local page, skipped = {}, first
   for n = 1, #KEYS do
-    local ids = skipped < sizes[n] and slice(n, skipped, limit - #page + 1) or {}
+    local ids = skipped < sizes[n] and slice(n, skipped, limit - #page) or {}
     for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
     skipped = math.max(0, skipped - sizes[n])
   end
-  page[1] = first + #page - 2
-  return page
+  return with_positions(page, first)
 end
 local key = KEYS[1]
 local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK', key, after)
 local first = rank and rank + 1 or 0
 local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
-return { first + #ids - 1, unpack(ids) }`,
+return with_positions(ids, first)`,
   'page-active': String.raw`local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local SCANNED = 200
 local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
 local function held_by_plain_workers()
   local ids = {}
@@ -2472,26 +2477,29 @@ local function index_of(ids, id)
   end
   return 0
 end
+local page, count = {}, 0
+local function add(id, at)
+  count = count + 1
+  page[2 * count - 1], page[2 * count] = id, at
+end
 if size <= 1000 then
   local ids = sorted_ids()
   local first = after == '' and 0 or index_of(ids, after)
   local last = math.min(first + limit, #ids)
-  return { last - 1, unpack(ids, first + 1, last) }
+  for i = first + 1, last do add(ids[i], i - 1) end
+  return page
 end
-local page, cursor, found_at = { 0 }, after == '' and '0' or position, nil
+local cursor = after == '' and '0' or position
 repeat
-  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', math.min(limit, 1000)), {}
+  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', SCANNED), {}
   for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
   if batch[1] == '0' then
     for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
   end
-  for i = index_of(ids, after) + 1, math.min(#ids, index_of(ids, after) + limit + 1 - #page) do
-    page[#page + 1] = ids[i]
-    found_at = cursor
-  end
+  local first = index_of(ids, after)
+  for i = first + 1, math.min(#ids, first + limit - count) do add(ids[i], tonumber(cursor)) end
   cursor = batch[1]
-until cursor == '0' or #page > limit
-page[1] = tonumber(found_at or 0)
+until cursor == '0' or count >= limit
 return page`,
   'pause': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

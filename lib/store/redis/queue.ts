@@ -4,8 +4,8 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import {
-  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toMeasure, toRawTask,
-  toWorkers, type ClaimMode
+  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toMeasure, toPage,
+  toRawTask, toWorkers, type ClaimMode
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
@@ -148,13 +148,11 @@ export class RedisQueue implements Queue {
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
-    const position = Math.max(0, after?.place ?? 0)
-    if (limit < 1) return { ids: [], place: position }
-    const [place, ...ids] = await this.#page(state, after?.id ?? '', limit, position)
-    return { ids, place }
+    if (limit < 1) return { ids: [], places: [] }
+    return toPage(await this.#page(state, limit, after?.id ?? '', Math.max(0, after?.place ?? 0)))
   }
 
-  #page (state: TaskState, after: string, limit: number, position: number): Promise<any> {
+  #page (state: TaskState, limit: number, after: string, position: number): Promise<Array<string | number>> {
     if (state === 'active') return this.#run('page-active', [after, limit, position])
     const [keys, order] = this.#keys.page(state)
     return runScript(this.#client, script('page'), keys, [after, limit, order, position])

@@ -4,13 +4,16 @@ hold.
 
 KEYS  1 claims  2 active
 ARGV  1 last id of the page before, "" for the first page  2 how many ids at most  3 position of that last id
-Returns { position of the last id, id, id, ... }
+Returns { id, its position, id, its position, ... }
 
 Guarantee: a task that stays active is on one page and on no other. If the last id is not active any more, paging starts
 again: at the beginning, or, above 1,000 tasks, a few ids earlier. Not if their number passes 1,000 meanwhile.
-Cost: that of the page. Above 1,000 tasks they come in no order, because to sort them all would take too long.
+Cost: that of the page, and of SCANNED ids. Above 1,000 tasks they come in no order, because to sort them all would take
+too long.
 ]]
 local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+-- The same for each page: with another one the cursor of an id would lead to a batch that does not have it.
+local SCANNED = 200
 local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
 
 local function held_by_plain_workers()
@@ -43,26 +46,30 @@ local function index_of(ids, id)
   return 0
 end
 
+local page, count = {}, 0
+local function add(id, at)
+  count = count + 1
+  page[2 * count - 1], page[2 * count] = id, at
+end
+
 if size <= 1000 then
   local ids = sorted_ids()
   local first = after == '' and 0 or index_of(ids, after)
   local last = math.min(first + limit, #ids)
-  return { last - 1, unpack(ids, first + 1, last) }
+  for i = first + 1, last do add(ids[i], i - 1) end
+  return page
 end
 
 -- The position of an id is the cursor with which a scan finds it.
-local page, cursor, found_at = { 0 }, after == '' and '0' or position, nil
+local cursor = after == '' and '0' or position
 repeat
-  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', math.min(limit, 1000)), {}
+  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', SCANNED), {}
   for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
   if batch[1] == '0' then
     for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
   end
-  for i = index_of(ids, after) + 1, math.min(#ids, index_of(ids, after) + limit + 1 - #page) do
-    page[#page + 1] = ids[i]
-    found_at = cursor
-  end
+  local first = index_of(ids, after)
+  for i = first + 1, math.min(#ids, first + limit - count) do add(ids[i], tonumber(cursor)) end
   cursor = batch[1]
-until cursor == '0' or #page > limit
-page[1] = tonumber(found_at or 0)
+until cursor == '0' or count >= limit
 return page
