@@ -47,6 +47,7 @@ const rooms = [
   'lib/records/',
   'lib/errors.ts',
   'lib/describe.ts',
+  'lib/own.ts',
   'lib/within.ts',
   'lib/log-limit.ts',
   'lib/timers.ts',

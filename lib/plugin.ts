@@ -174,7 +174,7 @@ async function readTask (registry: AppTasks, id: string, queue?: string): Return
     data,
     stack: typeof stack === 'string' ? stack : null,
     traceparent,
-    readLog: () => logsOf(registry, found)
+    readLog: after => logsOf(registry, found, after)
   }
 }
 

@@ -63,6 +63,13 @@ const shields: Shield[] = [
     test: 'limits/priority'
   },
   {
+    against: 'the same, after a purge that keeps tasks between two attempts',
+    file: 'store/redis/lua/purge.lua',
+    shield: "if more == 0 and redis.call('HEXISTS', KEYS[25], '') == 0 then wake(KEYS[2], KEYS[22], KEYS[23]) end",
+    without: '',
+    test: 'limits/priority'
+  },
+  {
     against: 'low and normal tasks wait for ever behind high ones',
     file: 'store/redis/lua/claim.lua',
     shield: '% 16 == 0',
@@ -328,8 +335,8 @@ const shields: Shield[] = [
   },
   {
     against: 'a part of a flow named constructor waits for what every object has by that name',
-    file: 'flows/graph.js',
-    shield: 'Object.hasOwn(dependsOn, name)',
+    file: 'own.js',
+    shield: 'Object.hasOwn(values, key)',
     without: 'true',
     test: 'flows/shapes'
   },
@@ -2399,9 +2406,9 @@ const shields: Shield[] = [
   },
   {
     against: 'what each object has from Node is taken for an action of the page',
-    file: 'dashboard/actions.js',
-    shield: 'values && Object.hasOwn(values, key) ? values[key] : undefined',
-    without: 'values?.[key]',
+    file: 'own.js',
+    shield: 'Object.hasOwn(values, key)',
+    without: 'true',
     test: 'dashboard/rights'
   },
   {

@@ -56,7 +56,8 @@ export interface WholeTask {
   stack: string | null
   /** Of the request that enqueued it. */
   traceparent: string | null
-  readLog (): Promise<TaskLogs>
+  /** @param after the `next` of an earlier read. Default: from the beginning */
+  readLog (after?: number): Promise<TaskLogs>
 }
 
 /** A queue at one moment. `oldestSeconds`: how long the first waiting task has been due. */

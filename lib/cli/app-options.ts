@@ -2,6 +2,7 @@
  * The options of the app, which follow `--` on a command line. They are read as `fastify start app.js -- …` reads them.
  */
 import { parseArgs } from 'node:util'
+import { ownOf } from '../own.ts'
 
 const separator = (): number => process.argv.indexOf('--', 2)
 
@@ -27,7 +28,7 @@ export function readAppOptions (args = appArgs()): Record<string, Value | Value[
     if (token.kind !== 'option') continue
     const name = token.name.replaceAll(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase())
     const value = token.value ?? true
-    const before = Object.hasOwn(options, name) ? options[name]! : []
+    const before = ownOf(options, name) ?? []
     options[name] = Array.isArray(before) && before.length === 0 ? value : [before, value].flat()
   }
   return options

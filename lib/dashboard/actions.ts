@@ -6,6 +6,7 @@ import { confirm } from './pages/confirm.ts'
 import { number } from './parts.ts'
 import { FILTER_FIELDS, filterOf, stateOf, unknownField, type ListFilter } from './task-filter.ts'
 import { fromField, TASK_ACTIONS, type TaskAction } from './task-actions.ts'
+import { ownOf } from '../own.ts'
 import type { DashboardRight } from '../types.ts'
 import type { Page, PageContext, Query } from './context.ts'
 
@@ -142,10 +143,6 @@ const ACTIONS: Record<string, Record<string, Action>> = {
   }
 }
 
-/** Any text may be asked for, also `constructor`, which each object has from Node. */
-const ownOf = <Value>(values: Record<string, Value> | undefined, key: string): Value | undefined =>
-  values && Object.hasOwn(values, key) ? values[key] : undefined
-
 const PLACE = /^([a-z]+(\/[\w.:~%-]+)?)?(\?[\w.:~%=&+*-]*)?$/
 
 /** Within the page: a form from elsewhere could name another site. */
@@ -156,7 +153,7 @@ const placeToGo = (fields: Fields): string => {
 
 /** @throws FST_TASKS_REDIS_UNAVAILABLE, and what the call throws */
 export async function act (context: PageContext, fields: Fields): Promise<Page | null> {
-  const action = ownOf(ownOf(ACTIONS, context.params.action!), first(fields, 'do'))
+  const action = ownOf(ownOf(ACTIONS, context.params.action!) ?? {}, first(fields, 'do'))
   if (!action) return refused('There is no such action.')
   if (!context.rights[action.right]) return refused(`You may look, but not ${action.right}.`)
   const unknown = action.unknown?.(context, fields)

@@ -4,6 +4,7 @@
  */
 import { describeKind, describeName } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { ownOf } from '../own.ts'
 import type { AnyShape, Chain, Graph, Group } from './shapes.ts'
 import type { FlowInput, FlowJoin } from '../store/flow-node.ts'
 import type { Signature } from '../types.ts'
@@ -95,7 +96,7 @@ class Compiler {
   #graph ({ tasks, dependsOn }: Graph, source: PlaceInShape, path: string[]): Part {
     const parts = new Map<string, Part>()
     for (const name of inOrder(tasks, dependsOn, path)) {
-      const before = neededBy(name, dependsOn)
+      const before = ownOf(dependsOn, name) ?? []
       const next = before.length === 0 ? source : this.#source(...joined(before, parts))
       parts.set(name, this.#part(tasks[name], next, [...path, name]))
     }
@@ -119,14 +120,10 @@ function joined (names: readonly string[], parts: Map<string, Part>): [GraphNode
   return [[...new Set(before)], Object.fromEntries(names.map(name => [name, parts.get(name)!.output]))]
 }
 
-/** A part may be named constructor. */
-const neededBy = (name: string, dependsOn: Graph['dependsOn']): readonly string[] =>
-  (Object.hasOwn(dependsOn, name) ? dependsOn[name] : undefined) ?? []
-
 /** The names of a graph, each behind those that it depends on. */
 function inOrder (tasks: Graph['tasks'], dependsOn: Graph['dependsOn'], path: string[]): string[] {
   checkNames(tasks, dependsOn, path)
-  const left = new Map(Object.keys(tasks).map(name => [name, new Set(neededBy(name, dependsOn))]))
+  const left = new Map(Object.keys(tasks).map(name => [name, new Set(ownOf(dependsOn, name))]))
   const dependents = new Map<string, string[]>()
   for (const [name, before] of left) {
     for (const other of before) dependents.set(other, [...dependents.get(other) ?? [], name])

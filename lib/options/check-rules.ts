@@ -4,6 +4,7 @@
 import { describeName } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { nearest } from './nearest.ts'
+import { ownOf } from '../own.ts'
 import type { Rule, Rules } from './rule-kinds.ts'
 
 /** Makes the error for an option of one place that breaks its rule. */
@@ -16,7 +17,7 @@ export type ToError = (option: string, rule: Rule, value: unknown) => Error
  */
 export function check (values: Record<string, any>, rules: Rules, where: string, toError: ToError): void {
   for (const key of Object.keys(values)) {
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
+    const rule = ownOf(rules, key)
     if (!rule) throw unknownOption(key, rules, where)
     if (values[key] !== undefined && !passes(rule, values[key])) throw toError(key, rule, values[key])
   }

@@ -2,6 +2,7 @@
  * How long to wait before the next attempt.
  */
 import { defaults } from '../options.ts'
+import { ownOf } from '../own.ts'
 import type { BackoffOptions, BackoffStrategy } from '../types.ts'
 
 const builtIn: Record<string, BackoffStrategy> = {
@@ -32,7 +33,7 @@ export function backoffMs (attempt: number, backoff: BackoffOptions, strategies:
 
 /** Any producer may have written the name. */
 const find = (strategies: Strategies, name: unknown): BackoffStrategy | null =>
-  typeof name === 'string' && Object.hasOwn(strategies, name) ? strategies[name]! : null
+  typeof name === 'string' ? ownOf(strategies, name) ?? null : null
 
 function waitOf (strategy: BackoffStrategy, attempt: number, options: BackoffOptions, error: Error): number | null {
   try {

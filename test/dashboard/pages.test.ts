@@ -7,6 +7,7 @@ import dashboard from '../../lib/dashboard.ts'
 import tasks from '../../lib/plugin.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { build, connect, errorOf, inRedis, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { bytesSent } from '../support/monitor.ts'
 import { appWithPage, get, PATH, post } from './support.ts'
 
 const PAGES = ['', 'queues', 'tasks', 'workers', 'names', 'schedules', 'flows', 'queues/default']
@@ -266,19 +267,19 @@ t.test('a large result is cut on the server', async t => {
 })
 
 inRedis('results of 3 MB: a list reads a part of them, a page of a task its own once', 'counts bytes', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
   const app = await appWithPage(t, {
-    tasks: { worker: { concurrency: 1 }, maxResultSize: 4_000_000 },
+    tasks: { redis: server.url, worker: { concurrency: 1 }, maxResultSize: 4_000_000 },
     define (app) { app.tasks.define('x', { keepLogs: 65_536 }, () => 'y'.repeat(3_000_000)) }
   })
   const [first] = await app.tasks.enqueueMany('x', Array.from({ length: 10 }, () => ({})))
   await until('all have run', async () => (await app.tasks.counts()).default!.succeeded === 10)
-  const redis = connect(t)
-  const sent = async (): Promise<number> =>
-    Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))![1])
+  const redis = connect(t, server.url)
   const looksAt = async (path: string): Promise<{ body: string, bytes: number }> => {
-    const before = await sent()
+    const before = await bytesSent(redis)
     const { body } = await get(app, path)
-    return { body, bytes: await sent() - before }
+    return { body, bytes: await bytesSent(redis) - before }
   }
   const list = await looksAt('tasks?state=succeeded')
   t.match(list.body, /Next page/)

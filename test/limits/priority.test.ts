@@ -146,6 +146,11 @@ inRedis('what waits behind the last normal task is heard once that one is gone',
     await f.queue.resume(null)
     t.strictSame(await f.waiting(), ['l1'], name)
   }
+  const f = new QueueFixture(t)
+  await f.add('n1')
+  await f.queue.addMany([{ id: 'h1', text: text('h1', 'retrying'), level: 'high' }])
+  t.equal((await f.queue.purge(500)).removed, 1)
+  t.strictSame(await f.waiting(), ['h1'], 'a purge keeps tasks between two attempts')
 })
 
 inRedis('a worker that waits hears a high and a low task, also beside a plain worker', 'waits of Redis', async t => {

@@ -3,6 +3,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createConnection } from 'node:net'
+import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { script } from '../../lib/store/redis/run-script.ts'
 import { connect, REDIS_URL, until } from './helpers.ts'
@@ -33,3 +34,7 @@ export async function countCalls (t: Test, name: ScriptName, id: string): Promis
   const { sha } = script(name)
   return async () => (await commands()).filter(line => line.includes(sha) && line.includes(id)).length
 }
+
+/** How many bytes a server has sent to all its clients. For a server that no other test uses. */
+export const bytesSent = async (redis: Redis): Promise<number> =>
+  Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))![1])

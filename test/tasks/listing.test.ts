@@ -1,5 +1,7 @@
 import t from 'tap'
 import { build, connect, errorOf, inRedis, keysOf, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { startRedis } from '../../scripts/redis.ts'
+import { bytesSent } from '../support/monitor.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ListOptions } from '../../lib/types.ts'
 
@@ -88,15 +90,15 @@ t.test('a page of large records ends earlier, and the next ones have the others'
 })
 
 inRedis('a list of large records reads a part of them', 'counts the bytes that Redis sends', async t => {
-  const app = await build(t, { maxDataSize: 4_000_000 }, app => { app.tasks.define('large') })
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const app = await build(t, { redis: server.url, maxDataSize: 4_000_000 }, app => { app.tasks.define('large') })
   for (let i = 0; i < 12; i++) await app.tasks.enqueue('large', 'x'.repeat(3_000_000))
-  const redis = connect(t)
-  const bytes = async (): Promise<number> =>
-    Number(/total_net_output_bytes:(\d+)/.exec(await redis.info('stats'))![1])
-  const before = await bytes()
+  const redis = connect(t, server.url)
+  const before = await bytesSent(redis)
   const { tasks, cursor } = await app.tasks.list({ state: 'waiting', limit: 50 })
   t.ok(tasks.length > 0 && cursor)
-  t.ok(await bytes() - before < 10_000_000)
+  t.ok(await bytesSent(redis) - before < 10_000_000)
 })
 
 inRedis('more than 1,000 large active tasks, in pages of any limit: each is on one page', 'writes claims', async t => {

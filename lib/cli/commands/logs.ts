@@ -7,6 +7,7 @@ import { oneLine, toJsonLine } from '../text.ts'
 import { isTerminal } from '../../records/task-record.ts'
 import { sleep } from '../../timers.ts'
 import { find, reportUnknown, type TaskFlags } from './status.ts'
+import type { WholeTask } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskLogLine } from '../../types.ts'
 
@@ -16,23 +17,22 @@ const POLL_MS = 500
 
 /** Returns the exit code. */
 export async function logs (connection: TaskConnection, id: string, flags: LogsFlags): Promise<number> {
-  const where = { queue: flags.queue }
   const found = await find(connection, id, flags.queue)
   if (!found) return await reportUnknown(connection, id, flags.json)
-  const { tasks } = found.registered
+  let task: WholeTask | null = found.task
   for (let after = 0, lines = 0; ;) {
-    // In this order: a task logs before it ends.
-    const record = await tasks.status(id, where)
-    const page = await tasks.logs(id, { ...where, after })
-    if (!record || !page) return EXIT.done // its record has expired
+    if (!task) return EXIT.done // its record has expired
+    // The record is read first: a task logs before it ends.
+    const page = await task.readLog(after)
     for (const line of page.lines) printLine(line, flags.json)
     after = page.next
     lines += page.lines.length
-    if (!flags.follow || isTerminal(record.state)) {
+    if (!flags.follow || isTerminal(task.record.state)) {
       if (lines === 0) printErr('Nothing was kept: lines are, if the task is defined with keepLogs')
       return EXIT.done
     }
     await sleep(POLL_MS)
+    task = await found.registered.readTask(id, flags.queue)
   }
 }
 

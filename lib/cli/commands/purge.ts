@@ -5,6 +5,7 @@ import * as errors from '../../errors.ts'
 import { confirmed } from '../confirmed.ts'
 import { EXIT } from '../exit.ts'
 import { printJson, print, printErr } from '../output.ts'
+import { ownOf } from '../../own.ts'
 import type { TaskConnection } from '../connect.ts'
 
 export interface PurgeFlags { yes?: boolean, json?: boolean, retrying?: boolean }
@@ -14,7 +15,7 @@ export async function purge (connection: TaskConnection, queue: string, flags: P
   const { yes, json, retrying = false } = flags
   const { tasks, address } = connection.only()
   const allCounts = await tasks.counts()
-  const counts = Object.hasOwn(allCounts, queue) ? allCounts[queue] : undefined
+  const counts = ownOf(allCounts, queue)
   if (!counts) throw new errors.QueueUnknown(queue, Object.keys(allCounts).join(', '), queue)
   const kept = retrying ? '' : ', but for those between two attempts,'
   const what = `${counts.waiting} waiting and ${counts.delayed} delayed tasks${kept} of queue "${queue}" at ${address}`

@@ -7,7 +7,7 @@ import { printTree } from '../flow-tree.ts'
 import { paint, printFields, printJson, printErr } from '../output.ts'
 import { span } from '../../schedules/in-words.ts'
 import { ago, toJsonLine, cleanText, oneLine } from '../text.ts'
-import type { PluginInstance } from '../../boot/app-registry.ts'
+import type { PluginInstance, WholeTask } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskPage, TaskRecord } from '../../types.ts'
 
@@ -18,7 +18,7 @@ export interface StatusFlags extends TaskFlags { full?: boolean, limit: number, 
 export async function status (connection: TaskConnection, id: string, flags: StatusFlags): Promise<number> {
   const found = await find(connection, id, flags.queue)
   if (!found) return await reportUnknown(connection, id, flags.json)
-  const record: TaskRecord = { ...found.record, ...(flags.full ? await readHidden(found) : {}) }
+  const record: TaskRecord = { ...found.task.record, ...(flags.full ? hiddenParts(found.task) : {}) }
   const members = await membersOf(found, flags)
   if (flags.json) printJson(members ? { ...record, members } : record)
   else printAll(record)
@@ -28,29 +28,27 @@ export async function status (connection: TaskConnection, id: string, flags: Sta
 
 /** A page of the members of a flow. Null for a task, also for one that is a member. */
 async function membersOf (
-  { registered: { tasks }, record: { id, flow } }: FoundRecord, { limit, cursor }: StatusFlags
+  { registered: { tasks }, task: { record: { id, flow } } }: FoundTask, { limit, cursor }: StatusFlags
 ): Promise<TaskPage | null> {
   return flow === null || flow.key !== null ? null : tasks.list({ flow: id, limit, cursor })
 }
 
-interface FoundRecord { registered: PluginInstance, record: TaskRecord }
+interface FoundTask { registered: PluginInstance, task: WholeTask }
 
-/** The first instance that has the task, and its record. */
+/** The first instance that has the task, and the task. */
 export async function find (
   { instances }: TaskConnection, id: string, queue: string | undefined
-): Promise<FoundRecord | null> {
+): Promise<FoundTask | null> {
   for (const registered of instances) {
-    const record = await registered.tasks.status(id, { queue })
-    if (record) return { registered, record }
+    const task = await registered.readTask(id, queue)
+    if (task) return { registered, task }
   }
   return null
 }
 
 /** What a record does not show. Whoever has access to Redis may see it. */
-async function readHidden ({ registered, record }: FoundRecord): Promise<Partial<TaskRecord>> {
-  const { data, stack } = await registered.readTask(record.id, record.queue) ?? {}
-  return { data, ...(record.error && stack ? { error: { ...record.error, stack } } : {}) }
-}
+const hiddenParts = ({ record: { error }, data, stack }: WholeTask): Partial<TaskRecord> =>
+  ({ data, ...(error && stack ? { error: { ...error, stack } } : {}) })
 
 /** Prints where the task was looked for: with a wrong prefix a task seems not to exist. Returns the exit code. */
 export async function reportUnknown (

@@ -200,6 +200,7 @@ export class MemoryQueue implements Queue {
     if (position === null && limit > 0) gone.push(...[...this.lanes.gated].filter(id => !isKept(id)))
     const members = gone.flatMap(id => membershipIn(id, this.#records.get(id)) ?? [])
     for (const id of gone) this.#endRemoved(id, laneIn(this.#records.get(id)))
+    if (position === null) this.#lists.wake()
     this.#checkIdle()
     return { removed: gone.length, members, after: position }
   }

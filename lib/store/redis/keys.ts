@@ -92,7 +92,9 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'flowsDone',
     'flowList', ...EXTRAS
   ],
-  purge: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS, ...LEVELS],
+  purge: [
+    'jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS, ...LEVELS, 'paused'
+  ],
   'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...EXTRAS],
   'queue-due': [
     'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed',

@@ -805,9 +805,13 @@ local function replace(task, new, rule)
   if is_placed and lane ~= new.lane then return '!' .. task.id end
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
-  if task.due then set_level(task.id, new.level) else move_to_level(task.id, new.level) end
   index_tags(task.id, new, task.options)
-  if task.due then delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane) end
+  if task.due then
+    set_level(task.id, new.level)
+    delay(task.id, due_again(task, new, rule), is_placed and '' or new.lane)
+  else
+    move_to_level(task.id, new.level)
+  end
   redis.call('HDEL', KEYS[26], task.id)
   publish_if_watched(KEYS[27], prefix, task.id, task.due and 'delayed' or 'waiting')
   return '=' .. task.id
@@ -2860,6 +2864,7 @@ for key = 17, 24, 7 do
 end
 forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
+if more == 0 and redis.call('HEXISTS', KEYS[25], '') == 0 then wake(KEYS[2], KEYS[22], KEYS[23]) end
 return { removed, left, before, more, unpack(members) }`,
   'purge-gated': String.raw`local function leave(first, ids)
   if #ids == 0 then return end

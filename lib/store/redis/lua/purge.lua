@@ -3,7 +3,7 @@ Removes tasks that were not started: waiting and delayed ones, oldest first. A t
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
-      17 laned  18 tags  19 tagged  20 logs  21 logged  22 high  23 low  24 levels
+      17 laned  18 tags  19 tagged  20 logs  21 logged  22 high  23 low  24 levels  25 paused
 ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
       3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
 Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
@@ -89,4 +89,6 @@ for key = 17, 24, 7 do
 end
 forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
+-- Not before: what moves to waiting could be looked at twice.
+if more == 0 and redis.call('HEXISTS', KEYS[25], '') == 0 then wake(KEYS[2], KEYS[22], KEYS[23]) end
 return { removed, left, before, more, unpack(members) }
