@@ -4,10 +4,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
 import {
-  build, connect, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until
+  build, connect, errorOf, inRedis, latch, memoryMode, pass, randomPrefix, reaches, until, type Latch
 } from '../support/helpers.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { script } from '../../lib/store/redis/run-script.ts'
+import { startRedis } from '../../scripts/redis.ts'
 import { commandsOf } from '../support/monitor.ts'
 
 const byTenant = (data: any): string => data.tenant
@@ -59,6 +60,31 @@ t.test('the end of a task claims the next of its key, and wakes no worker', { sk
   t.ok(counted.claimed >= COUNT - 2, `${counted.claimed} of ${COUNT} without a wait`)
 })
 
+inRedis('the end of a task wakes no worker that waits', 'it counts commands', async t => {
+  const [prefix, go, COUNT] = [randomPrefix(), latch(), 40]
+  let running = 0
+  const buildOne = (): ReturnType<typeof build> => build(t, { prefix }, app => {
+    app.tasks.define('sync', { limit: { max: 1, key: byTenant } }, async () => {
+      running++
+      await go.promise
+    })
+  })
+  const [busy, idle] = [await buildOne(), await buildOne()]
+  const data = Array.from({ length: COUNT }, (_, i) => ({ data: { tenant: i % 2 === 0 ? 'a' : 'b' } }))
+  const handles = await busy.tasks.enqueueMany('sync', data)
+  await busy.tasks.startWorker({ concurrency: 2 })
+  await until('both keys run', () => running === 2)
+  const commands = await commandsOf(t)
+  const waits = async (): Promise<number> =>
+    (await commands()).filter(line => line.includes(prefix) && /"blmove"/i.test(line)).length
+  await idle.tasks.startWorker({ concurrency: 2 })
+  await until('the other worker waits', async () => await waits() > 0)
+  go.open()
+  for (const { id } of handles) await reaches(busy, id, 'succeeded')
+  // The first wait, those of the busy worker in the end, and some of 5 s that were over.
+  t.ok(await waits() <= 10, `${await waits()} waits for ${COUNT} tasks`)
+})
+
 t.test('outcomes are written while claims fail', { skip: memoryMode }, async t => {
   const prefix = randomPrefix()
   const redis = connect(t)
@@ -73,6 +99,34 @@ t.test('outcomes are written while claims fail', { skip: memoryMode }, async t =
   await until('it is written', async () => await redis.sismember(`${prefix}:{default}:succeeded`, id) === 1)
   t.equal(await redis.del(`${prefix}:{default}:low`), 1)
   await reaches(app, (await app.tasks.enqueue('sync', {})).id, 'succeeded')
+})
+
+inRedis('an outcome is written that comes while a claim is on its way, which fails', 'it stops Redis', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const prefix = randomPrefix()
+  const redis = connect(t, server.url)
+  const gates: Record<string, Latch> = { a: latch(), b: latch() }
+  const ended: string[] = []
+  const app = await build(t, { redis: server.url, prefix, worker: { concurrency: 2 } }, app => {
+    app.tasks.define('sync', { limit: { max: 1, key: byTenant } }, async ({ tenant }: any) => {
+      await gates[tenant]!.promise
+      ended.push(tenant)
+    })
+  })
+  const ids: string[] = []
+  for (const tenant of ['a', 'b']) ids.push((await app.tasks.enqueue('sync', { tenant })).id)
+  for (const id of ids) await reaches(app, id, 'active')
+  await redis.set(`${prefix}:{default}:low`, 'no list')
+  await redis.client('PAUSE', 2_000, 'WRITE')
+  for (const tenant of ['a', 'b']) {
+    gates[tenant]!.open()
+    await until(`${tenant} has ended`, () => ended.includes(tenant))
+  }
+  await redis.client('UNPAUSE')
+  for (const id of ids) {
+    await until('it is written', async () => await redis.sismember(`${prefix}:{default}:succeeded`, id) === 1)
+  }
 })
 
 t.test('ordered: one at a time, in order, through a retry', async t => {
