@@ -24,7 +24,8 @@ and their handlers do nothing and return the same result of 100 bytes.
 
 Processed a second: a queue is filled, then drained; the time runs from the start of the first task to the end of the
 last. The CPU of a worker is that of its process in the same time. The CPU of Redis is the server's, and includes the
-start of the worker.`
+start of the worker. The floor and fastify-tasks get more jobs than the others, so that their rounds are not too short:
+what a worker costs once is no part of a job's cost.`
 
 const commands = `\`\`\`sh
 npm run bench                           # all parts and peers

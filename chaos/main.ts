@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startRedis, type RunningRedis } from '../scripts/redis.ts'
+import { allFinish } from './all-finish.ts'
 import { readAof } from './aof.ts'
 import { audit } from './audit.ts'
 import { WorkerFleet } from './worker-fleet.ts'
@@ -71,7 +72,7 @@ async function run ({ seed, plannedTasks }: Plan): Promise<string[]> {
 
   await untilEnding(Promise.all([producer.run(), faults.run(ending.signal)]))
   log('all tasks are enqueued, and the faults are over')
-  const settled = await allFinish(probe)
+  const settled = await untilEnding(allFinish(() => probe.unfinished(), size.settleWithin))
   log(settled ? 'all tasks are finished' : 'not all tasks are finished')
   const records = await readRecords(fastify, producer)
   const { leftOver } = await cleanUp(probe, fleet, fastify)
@@ -101,16 +102,6 @@ async function untilEnding<T> (work: Promise<T>): Promise<T> {
     signal.addEventListener('abort', () => reject(signal.reason))
   })
   return await Promise.race([work, aborted])
-}
-
-/** False once no task has finished for a while. */
-async function allFinish (probe: RedisProbe): Promise<boolean> {
-  for (let left = Infinity; ;) {
-    const before = left
-    const isFewer = async (): Promise<boolean> => (left = await probe.unfinished()) < before
-    if (!await waitUntil(isFewer, size.settleWithin, ending.signal)) return false
-    if (left === 0) return true
-  }
 }
 
 async function openRedis (): Promise<RunningRedis> {

@@ -10,7 +10,7 @@ export interface Size {
   workers: number
   /** Ms in which tasks are enqueued and faults injected. */
   duration: number
-  /** Tasks that have not finished are stuck if none of them has in so many ms afterwards: slow machines take longer. */
+  /** Tasks that have not finished are stuck if none of them has in so many ms afterwards. */
   settleWithin: number
   /** Ms after which the run is aborted. */
   limit: number

@@ -16,8 +16,8 @@ export interface Sample { rate: number, workerCpu: number, redisCpu: number, com
 type Samples = Map<PeerName, Sample[]>
 
 /**
- * The fast ones get more jobs, so that all rounds take long enough: what a worker costs once (connections, a thread) is
- * no part of a job's cost.
+ * Fast peers get more jobs (`fastJobs`), so that all rounds take long enough: what a worker costs once (connections, a
+ * thread) is no part of a job's cost.
  */
 interface Workload { rounds: number, fastJobs: number, jobs: number, celeryJobs: number, celeryRounds: number }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { allFinish } from '../all-finish.ts'
 import { readAof } from '../aof.ts'
 import { WorkerFleet } from '../worker-fleet.ts'
 import { readLedgers } from '../ledger.ts'
@@ -24,7 +25,7 @@ export interface Size {
   workers: number
   /** Ms in which tasks are enqueued. The faults are spread over it. */
   ms: number
-  /** Ms afterwards in which all tasks must finish. */
+  /** Tasks that have not finished are stuck if none of them has in so many ms afterwards. */
   settleWithin: number
 }
 
@@ -56,7 +57,7 @@ export async function runWithFaults (
     const faults = await injectFaults(servers, size, log)
     await Promise.all(exits)
     log('all tasks are enqueued')
-    const settled = await poll('all tasks finish', size.settleWithin, () => isIdle(app)).catch(() => false)
+    const settled = await allFinish(() => unfinished(app), size.settleWithin)
     log(settled ? 'all tasks are finished' : 'not all tasks are finished')
     await marks.stop()
     const { acknowledged, unexpected } = readAcknowledged(dir)
@@ -106,9 +107,9 @@ async function injectFaults (
   return injected
 }
 
-async function isIdle (app: FastifyInstance): Promise<boolean> {
+async function unfinished (app: FastifyInstance): Promise<number> {
   const counts = Object.values(await app.tasks.counts())
-  return counts.every(({ waiting, delayed, active }) => waiting + delayed + active === 0)
+  return counts.reduce((sum, { waiting, delayed, active }) => sum + waiting + delayed + active, 0)
 }
 
 /** Reads a few records at a time, because each read searches all queues. */

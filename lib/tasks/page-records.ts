@@ -10,7 +10,7 @@ import type { TaskRecord } from '../types.ts'
 /** Redis needs some 2 ms for 1 MiB. */
 const PAGE_BYTES = 4_194_304
 
-/** Of the first of these ids, at least one: null if there is no such task any more. */
+/** The records of the first ids, until they have PAGE_BYTES: at least one. Null for a task that is gone. */
 export async function recordsOfPage (
   calls: BoundedCalls, queue: Queue, ids: string[], read: (id: string) => Promise<TaskRecord | null>
 ): Promise<Array<TaskRecord | null>> {

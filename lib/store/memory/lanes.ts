@@ -14,8 +14,8 @@ const FEW = 2
 interface Lane { slots: Set<string>, list: string[], log: RateLog }
 
 /**
- * Heads come before all that wait, arrivals behind. The slots of heads and of what is gone are free. `isLook`: no task
- * has ended.
+ * Heads come before all that wait, arrivals behind. The slots of heads and of what is gone are free. `isLook`: somebody
+ * looks at the lane, though no task of it has ended.
  */
 interface Change { arrivals?: string[], heads?: string[], gone?: string[], ran?: string[], isLook?: boolean }
 
@@ -143,7 +143,7 @@ export class MemoryLanes implements QueueLanes {
     this.#host.enqueue(admitted)
   }
 
-  /** Without this a key that is used once would be remembered for ever. */
+  /** A key that is used once is not remembered for ever. */
   #forgetResting (): void {
     for (const name of this.#resting.takeUntil(this.#host.now())) this.#lanes.delete(name)
   }

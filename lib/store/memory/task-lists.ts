@@ -141,7 +141,7 @@ export class TaskLists {
     }
   }
 
-  /** What waits behind it is heard: workers wait for normal tasks only. */
+  /** Wakes the workers for high and low tasks, if it was the last normal one. */
   unqueue (id: string): void {
     this.#takeOut(id)
     this.wake()

@@ -10,7 +10,7 @@ import type { ThreadStoreOptions } from './access.ts'
 import type { ClaimRef, ClaimReply, ClaimStatus } from '../contract.ts'
 import type { ThreadStore } from '../store-contract.ts'
 
-/** As RedisQueue, which would load Bee-Queue too: the thread must be quick. */
+/** Makes the same calls as RedisQueue, which would load Bee-Queue too: the thread must start quickly. */
 class ThreadQueue {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
