@@ -10,9 +10,12 @@ export interface WaitEndOptions {
   ms?: number | undefined
 }
 
+/** The waits that a signal ends. It has one listener for all of them, as Node warns of more than ten. */
+const followers = new WeakMap<AbortSignal, Set<WaitEnd>>()
+
 export class WaitEnd {
   readonly #controller = new AbortController()
-  readonly #listeners: Array<[AbortSignal, () => void]> = []
+  readonly #followed: AbortSignal[] = []
   readonly #timer: NodeJS.Timeout | undefined
   /** Whether the time was over first. */
   isLate = false
@@ -26,10 +29,14 @@ export class WaitEnd {
 
   #follow (signal: AbortSignal): void {
     if (signal.aborted) return this.#controller.abort(signal.reason)
-    const onAbort = (): void => this.#controller.abort(signal.reason)
-    signal.addEventListener('abort', onAbort)
-    this.#listeners.push([signal, onAbort])
+    const waits = followers.get(signal) ?? new Set()
+    if (waits.size === 0) signal.addEventListener('abort', endAll)
+    followers.set(signal, waits.add(this))
+    this.#followed.push(signal)
   }
+
+  /** Ends the wait for a reason. */
+  abort (reason: unknown): void { this.#controller.abort(reason) }
 
   #onLate (): void {
     this.isLate = !this.#controller.signal.aborted
@@ -39,6 +46,14 @@ export class WaitEnd {
   /** Call it when the wait has ended. */
   dispose (): void {
     clearTimeout(this.#timer)
-    for (const [signal, onAbort] of this.#listeners) signal.removeEventListener('abort', onAbort)
+    for (const signal of this.#followed) {
+      const waits = followers.get(signal)
+      waits?.delete(this)
+      if (waits?.size === 0) signal.removeEventListener('abort', endAll)
+    }
   }
+}
+
+function endAll (this: AbortSignal): void {
+  for (const wait of followers.get(this) ?? []) wait.abort(this.reason)
 }

@@ -146,6 +146,7 @@ t.test('waits that have ended leave nothing in Redis nor in a signal', async t =
 
   const long = new AbortController()
   const ends = Array.from({ length: 1_000 }, () => new WaitEnd({ signals: [long.signal, undefined], ms: 60_000 }))
+  t.equal(getEventListeners(long.signal, 'abort').length, 1, 'Node warns of more than ten')
   for (const end of ends) end.dispose()
   t.same(getEventListeners(long.signal, 'abort'), [])
   t.notOk(ends.some(({ isLate, signal }) => isLate || signal.aborted))
@@ -153,4 +154,8 @@ t.test('waits that have ended leave nothing in Redis nor in a signal', async t =
   await until('it is late', () => late.isLate && late.signal.aborted)
   const aborted = new WaitEnd({ signals: [AbortSignal.abort('why')], ms: 1 })
   t.equal(aborted.signal.reason, 'why')
+  const [one, other] = [new WaitEnd({ signals: [long.signal] }), new WaitEnd({ signals: [new AbortController().signal, long.signal] })]
+  one.dispose()
+  long.abort('all')
+  t.strictSame([one.signal.aborted, other.signal.reason], [false, 'all'], 'those that wait, and no others')
 })

@@ -28,6 +28,15 @@ export async function commandsOf (t: Test): Promise<() => Promise<string[]>> {
   }
 }
 
+/** How many claims and waits for tasks Redis is sent while it answers 500 pings: a worker that spins sends hundreds. */
+export async function claimsMeanwhile (t: Test, prefix: string): Promise<number> {
+  const client = connect(t)
+  const commands = await commandsOf(t)
+  for (let i = 0; i < 500; i++) await client.ping()
+  const ofWorkers = [script('claim').sha, script('settle-and-claim').sha, '"blmove"']
+  return (await commands()).filter(line => line.includes(prefix) && ofWorkers.some(one => line.includes(one))).length
+}
+
 /** How often a script has been called for a task, from now on. */
 export async function countCalls (t: Test, name: ScriptName, id: string): Promise<() => Promise<number>> {
   const commands = await commandsOf(t)
