@@ -154,7 +154,8 @@ t.test('waits that have ended leave nothing in Redis nor in a signal', async t =
   await until('it is late', () => late.isLate && late.signal.aborted)
   const aborted = new WaitEnd({ signals: [AbortSignal.abort('why')], ms: 1 })
   t.equal(aborted.signal.reason, 'why')
-  const [one, other] = [new WaitEnd({ signals: [long.signal] }), new WaitEnd({ signals: [new AbortController().signal, long.signal] })]
+  const one = new WaitEnd({ signals: [long.signal] })
+  const other = new WaitEnd({ signals: [new AbortController().signal, long.signal] })
   one.dispose()
   long.abort('all')
   t.strictSame([one.signal.aborted, other.signal.reason], [false, 'all'], 'those that wait, and no others')
