@@ -158,7 +158,7 @@ const shields: Shield[] = [
   {
     against: 'a key with many tasks holds up a newcomer by as many as its limit',
     file: 'store/redis/lua/add-gated.lua',
-    shield: 'if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end',
+    shield: 'free = math.min(free, fair_share(read_shares(door, gate), used, is_new))',
     without: '',
     test: 'store/queue-shares'
   },
@@ -175,6 +175,20 @@ const shields: Shield[] = [
     shield: 'isNew && crowded > 0 ?',
     without: 'false ?',
     test: 'testing/both-modes'
+  },
+  {
+    against: 'a task that was cancelled in its lane gets the slot of one that ended',
+    file: 'store/redis/lua/settle.lua',
+    shield: "if redis.call('ZREM', gated, id) == 1 then",
+    without: "if redis.call('ZREM', gated, id) >= 0 then",
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'a lane that its service holds admits tasks when one of it ends',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if has_closed and is_held_lane(gate.closed, lane, name) then free = 0 end',
+    without: '',
+    test: 'store/queue-rates'
   },
   {
     against: 'workers have nothing to do, although a key has more tasks than its share',
@@ -478,7 +492,7 @@ const shields: Shield[] = [
   {
     against: 'a slot stays taken after its task has ended',
     file: 'store/redis/lua/settle.lua',
-    shield: 'if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end',
+    shield: 'if #gone > 0 then redis.call(\'SREM\', lane.slots, unpack(gone)) end',
     without: '',
     test: 'store/queue-lanes'
   },
@@ -2308,7 +2322,7 @@ const shields: Shield[] = [
   {
     against: 'an ended wait stays in a signal',
     file: 'tasks/wait-end.js',
-    shield: 'signal.removeEventListener(\'abort\', onAbort);',
+    shield: 'signal.removeEventListener(\'abort\', endAll);',
     without: '',
     test: 'routes/open-waits'
   },

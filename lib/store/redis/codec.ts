@@ -112,7 +112,7 @@ export function toWorkers (flat: string[]): Array<{ id: string, json: string }> 
 /** Consecutive settlements of one group share one header of the arguments. */
 const isSameGroup = (one: Settlement, other: Settlement): boolean =>
   one.token === other.token && one.outcome === other.outcome && one.ms === other.ms && !one.event === !other.event &&
-  one.lane === other.lane && one.keepsSlot === other.keepsSlot
+  (one.lane === undefined) === (other.lane === undefined)
 
 /**
  * Run-length encodes a batch: see ARGV of settle.lua.
@@ -127,12 +127,12 @@ export function settleArguments (
   for (const settlement of batch) {
     const { id, token, outcome, text, ms, event, lane } = settlement
     if (!head || !isSameGroup(settlement, head)) {
-      const number = lane === undefined ? 0 : numberOf(lane)
-      sizeIndex = args.push(token, outcome, ms ?? 0, event ? 1 : 0, 0, settlement.keepsSlot ? -number : number) - 2
+      sizeIndex = args.push(token, outcome, ms ?? 0, event ? 1 : 0, 0, lane === undefined ? 0 : 1) - 2
       head = settlement
     }
     args[sizeIndex] = args[sizeIndex] as number + 1
     args.push(id, text ?? '')
+    if (lane !== undefined) args.push(settlement.keepsSlot ? -numberOf(lane) : numberOf(lane))
     if (event) args.push(event)
   }
   return args

@@ -273,19 +273,22 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used, is_new)
+local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+end
+local function fair_share(shares, used, is_new)
+  local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
   local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
   if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
+local function is_shared_lane(name, max)
+  return max > FEW and string.byte(name, -1) ~= 32
+end
 local function mark_crowded(gate, name, left)
-  if left > 0 then
-    redis.call('SADD', gate.crowded, name)
-  else
-    redis.call('SREM', gate.crowded, name)
-  end
+  if left > 0 then return redis.call('SADD', gate.crowded, name) end
+  return -redis.call('SREM', gate.crowded, name)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
@@ -298,9 +301,9 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
-  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+  if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -592,19 +595,22 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used, is_new)
+local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+end
+local function fair_share(shares, used, is_new)
+  local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
   local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
   if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
+local function is_shared_lane(name, max)
+  return max > FEW and string.byte(name, -1) ~= 32
+end
 local function mark_crowded(gate, name, left)
-  if left > 0 then
-    redis.call('SADD', gate.crowded, name)
-  else
-    redis.call('SREM', gate.crowded, name)
-  end
+  if left > 0 then return redis.call('SADD', gate.crowded, name) end
+  return -redis.call('SREM', gate.crowded, name)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
@@ -617,9 +623,9 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
-  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+  if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -1064,19 +1070,22 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used, is_new)
+local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+end
+local function fair_share(shares, used, is_new)
+  local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
   local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
   if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
+local function is_shared_lane(name, max)
+  return max > FEW and string.byte(name, -1) ~= 32
+end
 local function mark_crowded(gate, name, left)
-  if left > 0 then
-    redis.call('SADD', gate.crowded, name)
-  else
-    redis.call('SREM', gate.crowded, name)
-  end
+  if left > 0 then return redis.call('SADD', gate.crowded, name) end
+  return -redis.call('SREM', gate.crowded, name)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
@@ -1089,9 +1098,9 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
-  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+  if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
@@ -1410,19 +1419,22 @@ if #KEYS > 28 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
-  local function fair_share(door, gate, used, is_new)
+  local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-    local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+    return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+  end
+  local function fair_share(shares, used, is_new)
+    local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
     local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
     if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
     return math.max(free, math.ceil(capacity / 2) - queued)
   end
+  local function is_shared_lane(name, max)
+    return max > FEW and string.byte(name, -1) ~= 32
+  end
   local function mark_crowded(gate, name, left)
-    if left > 0 then
-      redis.call('SADD', gate.crowded, name)
-    else
-      redis.call('SREM', gate.crowded, name)
-    end
+    if left > 0 then return redis.call('SADD', gate.crowded, name) end
+    return -redis.call('SREM', gate.crowded, name)
   end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
@@ -1435,9 +1447,9 @@ if #KEYS > 28 then
     if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
-    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    local is_shared = is_shared_lane(name, max)
     local is_new = #arrivals > 0 or change.is_look
-    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+    if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -3496,19 +3508,22 @@ if #KEYS > 26 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
-  local function fair_share(door, gate, used, is_new)
+  local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-    local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+    return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+  end
+  local function fair_share(shares, used, is_new)
+    local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
     local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
     if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
     return math.max(free, math.ceil(capacity / 2) - queued)
   end
+  local function is_shared_lane(name, max)
+    return max > FEW and string.byte(name, -1) ~= 32
+  end
   local function mark_crowded(gate, name, left)
-    if left > 0 then
-      redis.call('SADD', gate.crowded, name)
-    else
-      redis.call('SREM', gate.crowded, name)
-    end
+    if left > 0 then return redis.call('SADD', gate.crowded, name) end
+    return -redis.call('SREM', gate.crowded, name)
   end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
@@ -3521,9 +3536,9 @@ if #KEYS > 26 then
     if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
-    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    local is_shared = is_shared_lane(name, max)
     local is_new = #arrivals > 0 or change.is_look
-    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+    if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -3885,19 +3900,22 @@ if #KEYS > 25 then
     redis.call('SADD', lane.tokens, unpack(ids))
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
   end
-  local function fair_share(door, gate, used, is_new)
+  local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-    local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+    return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+  end
+  local function fair_share(shares, used, is_new)
+    local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
     local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
     if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
     return math.max(free, math.ceil(capacity / 2) - queued)
   end
+  local function is_shared_lane(name, max)
+    return max > FEW and string.byte(name, -1) ~= 32
+  end
   local function mark_crowded(gate, name, left)
-    if left > 0 then
-      redis.call('SADD', gate.crowded, name)
-    else
-      redis.call('SREM', gate.crowded, name)
-    end
+    if left > 0 then return redis.call('SADD', gate.crowded, name) end
+    return -redis.call('SREM', gate.crowded, name)
   end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
@@ -3910,9 +3928,9 @@ if #KEYS > 25 then
     if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
-    local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+    local is_shared = is_shared_lane(name, max)
     local is_new = #arrivals > 0 or change.is_look
-    if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+    if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
@@ -4098,10 +4116,11 @@ local is_repeat = { retry = true, defer = true, limited = true }
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
 while at < last do
-  local size, step = tonumber(ARGV[at + 4]), ARGV[at + 3] == '1' and 3 or 2
+  local size, has_event, has_lane = tonumber(ARGV[at + 4]), ARGV[at + 3] == '1', ARGV[at + 5] == '1'
+  local step = 2 + (has_event and 1 or 0) + (has_lane and 1 or 0)
   local token, outcome, ms = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
   local group = { token = token, outcome = outcome, ms = ms, step = step, first = count + 1, at = at + 6 }
-  group.lane = tonumber(ARGV[at + 5])
+  group.has_event, group.has_lane = has_event, has_lane
   group_count = group_count + 1
   groups[group_count] = group
   at = at + 6
@@ -4167,9 +4186,9 @@ for g = 1, group_count do
         delayed[delayed_count + 1], delayed[delayed_count + 2] = now + ms, id
         delayed_count = delayed_count + 2
       end
-      if step == 3 then
+      if group.has_event then
         events_count = events_count + 1
-        events[events_count] = ARGV[place + 2]
+        events[events_count] = ARGV[place + step - 1]
       end
     end
     place = place + step
@@ -4375,19 +4394,22 @@ if waiting_count > 0 or #KEYS > 31 then
       redis.call('SADD', lane.tokens, unpack(ids))
       for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
     end
-    local function fair_share(door, gate, used, is_new)
+    local function read_shares(door, gate)
       local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-      local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+      return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+    end
+    local function fair_share(shares, used, is_new)
+      local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
       local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
       if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
       return math.max(free, math.ceil(capacity / 2) - queued)
     end
+    local function is_shared_lane(name, max)
+      return max > FEW and string.byte(name, -1) ~= 32
+    end
     local function mark_crowded(gate, name, left)
-      if left > 0 then
-        redis.call('SADD', gate.crowded, name)
-      else
-        redis.call('SREM', gate.crowded, name)
-      end
+      if left > 0 then return redis.call('SADD', gate.crowded, name) end
+      return -redis.call('SREM', gate.crowded, name)
     end
     local function move_lane(door, gate, prefix, lane, change)
       local name = string.sub(lane.slots, #prefix + 7)
@@ -4400,9 +4422,9 @@ if waiting_count > 0 or #KEYS > 31 then
       if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
       local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
       if is_closed then free = 0 end
-      local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+      local is_shared = is_shared_lane(name, max)
       local is_new = #arrivals > 0 or change.is_look
-      if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+      if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
       if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
       local admitted, looked_at = next_of(gate.gated, lane.list, free)
       local from_list, parked = #admitted, {}
@@ -4433,35 +4455,46 @@ if waiting_count > 0 or #KEYS > 31 then
       end
       return is_empty
     end
-    local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
+    local gate, changes, touched, laned, heads_of = gate_at(17), {}, {}, {}, {}
+    local is_usual = not leveled
     local function change_of(number)
-      if not changes[number] then
-        local lane = lane_at(28 + 4 * number)
-        local name = string.sub(lane.slots, #ARGV[1] + 7)
-        local _, rates = rules_of(gate.limits, name)
-        changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
-      end
-      return changes[number]
+      local change = changes[number]
+      if change then return change end
+      local lane = lane_at(28 + 4 * number)
+      local name = string.sub(lane.slots, #ARGV[1] + 7)
+      local _, rates = rules_of(gate.limits, name)
+      change = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = NONE, ran = NONE }
+      if change.has_rate then change.ran = {} end
+      changes[number], touched[#touched + 1] = change, change
+      return change
     end
-    local function settle_in_lane(group, change, id)
+    local function settle_in_lane(group, change, id, keeps_slot)
       local outcome = group.outcome
       local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
-      if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+      if change.has_rate then
+        is_usual = false
+        if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+      end
       if outcome == 'limited' or (repeats and not waits and change.has_rate) then
+        is_usual = false
+        if change.heads == NONE then change.heads = {} end
         table.insert(change.heads, id)
         heads_of[id] = true
-      elseif not repeats or (waits and group.lane > 0) then
-        table.insert(change.gone, id)
+      elseif not repeats or (waits and not keeps_slot) then
+        change.gone[#change.gone + 1] = id
       end
-      if repeats and waits and (group.lane > 0 or change.has_rate) then
+      if repeats and waits and (not keeps_slot or change.has_rate) then
         laned[#laned + 1], laned[#laned + 2] = id, change.name
       end
       if outcome == 'limited' then hold_lane(gate.closed, ARGV[1], change.name, change.lane, group.ms) end
     end
     for g = 1, group_count do
       local group = groups[g]
-      for n = group.first, group.last do
-        if replies[n] == 1 and group.lane ~= 0 then settle_in_lane(group, change_of(math.abs(group.lane)), ids[n]) end
+      for n = group.first, group.has_lane and group.last or 0 do
+        if replies[n] == 1 then
+          local number = tonumber(ARGV[group.at + (n - group.first) * group.step + 2])
+          settle_in_lane(group, change_of(math.abs(number)), ids[n], number < 0)
+        end
       end
     end
     local others = {}
@@ -4470,7 +4503,61 @@ if waiting_count > 0 or #KEYS > 31 then
     end
     waiting, waiting_count = others, #others
     local list = door(KEYS[2], KEYS[15], KEYS[16])
-    for _, change in pairs(changes) do move_lane(list, gate, ARGV[1], change.lane, change) end
+    if is_usual then
+      local EMPTY = {}
+      local function take_oldest(gated, list, free, admitted)
+        local count = 0
+        for _ = 1, 10 do
+          local ids = free > count and redis.call('RPOP', list, math.min(free - count, 1000)) or EMPTY
+          for _, id in ipairs(ids) do
+            if redis.call('ZREM', gated, id) == 1 then
+              count = count + 1
+              admitted[#admitted + 1] = id
+            end
+          end
+          if #ids == 0 then break end
+        end
+        return count
+      end
+      local function refill(door, gate, changes)
+        local has_closed, shares = redis.call('EXISTS', gate.closed) == 1, nil
+        local admitted, kept, empty, empty_tokens = {}, {}, {}, {}
+        for _, change in ipairs(changes) do
+          local lane, name, gone = change.lane, change.name, change.gone
+          if #gone > 0 then redis.call('SREM', lane.slots, unpack(gone)) end
+          local used, max = redis.call('SCARD', lane.slots), rules_of(gate.limits, name)
+          local is_shared, free = is_shared_lane(name, max), max - used
+          if is_shared then
+            shares = shares or read_shares(door, gate)
+            free = math.min(free, fair_share(shares, used, false))
+          end
+          if has_closed and is_held_lane(gate.closed, lane, name) then free = 0 end
+          local first = #admitted + 1
+          local count = free > 0 and take_oldest(gate.gated, lane.list, free, admitted) or 0
+          if count > 0 then redis.call('SADD', lane.slots, unpack(admitted, first, first + count - 1)) end
+          local is_unused = used + count == 0
+          local left = (is_shared or is_unused) and redis.call('LLEN', lane.list) or 1
+          if is_shared then
+            shares.queued = shares.queued + count
+            shares.keys = shares.keys + mark_crowded(gate, name, left)
+          end
+          if is_unused and left == 0 then
+            empty[#empty + 1], empty_tokens[#empty_tokens + 1] = name, lane.tokens
+          elseif count > 0 then
+            kept[#kept + 1], kept[#kept + 2] = now + CHECK_MS, name
+          end
+        end
+        enter(door, admitted)
+        if #kept > 0 then redis.call('ZADD', gate.lanes, 'NX', unpack(kept)) end
+        if #empty > 0 then
+          redis.call('ZREM', gate.lanes, unpack(empty))
+          redis.call('DEL', unpack(empty_tokens))
+        end
+      end
+      refill(list, gate, touched)
+    else
+      for _, change in ipairs(touched) do move_lane(list, gate, ARGV[1], change.lane, change) end
+    end
     if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
   end
   if waiting_count > 0 then enter(nothing_rare and KEYS[2] or door(KEYS[2], KEYS[15], KEYS[16]), waiting) end
@@ -5088,19 +5175,22 @@ local function take_slots(gate, lane, name, rates, ids)
   redis.call('SADD', lane.tokens, unpack(ids))
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
-local function fair_share(door, gate, used, is_new)
+local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+  return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+end
+local function fair_share(shares, used, is_new)
+  local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
   local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
   if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
+local function is_shared_lane(name, max)
+  return max > FEW and string.byte(name, -1) ~= 32
+end
 local function mark_crowded(gate, name, left)
-  if left > 0 then
-    redis.call('SADD', gate.crowded, name)
-  else
-    redis.call('SREM', gate.crowded, name)
-  end
+  if left > 0 then return redis.call('SADD', gate.crowded, name) end
+  return -redis.call('SREM', gate.crowded, name)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
@@ -5113,9 +5203,9 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
-  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+  if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}

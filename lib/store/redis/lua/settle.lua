@@ -6,8 +6,9 @@ KEYS  1 jobs  2 waiting  3 delayed  4 claims  5 progress  6 stalls  7 cancelling
       15 parked  16 paused  17 gated  18 laned  19 lanes  20 limits  21 closed
       22 crowded  23 unique  24 keyed  25 rerun  26 large  27 levels  28 high  29 low  30 tags  31 tagged
 ARGV  1 channel prefix, then groups of tasks:
-      claim token, outcome, ms, "1" if the tasks have events, number of tasks, number of their lane (0: none;
-      negative: they keep their slot while they wait), then for each: id, record [, event]
+      claim token, outcome, ms, "1" if the tasks have events, number of tasks, "1" if they have lanes, then for each:
+      id, record [, number of its lane] [, event]
+      number of a lane: negative if the task keeps its slot while it waits
       outcome succeeded | failed | cancelled | expired: ms is how long the record stays
       outcome retry | defer: ms is the wait before the next start. defer writes no record
       outcome limited: as retry, but the task stays the first of its lane, which admits nothing for ms
@@ -35,10 +36,11 @@ local is_repeat = { retry = true, defer = true, limited = true }
 local groups, group_count, ids, count = {}, 0, {}, 0
 local at, last = 2, #ARGV
 while at < last do
-  local size, step = tonumber(ARGV[at + 4]), ARGV[at + 3] == '1' and 3 or 2
+  local size, has_event, has_lane = tonumber(ARGV[at + 4]), ARGV[at + 3] == '1', ARGV[at + 5] == '1'
+  local step = 2 + (has_event and 1 or 0) + (has_lane and 1 or 0)
   local token, outcome, ms = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
   local group = { token = token, outcome = outcome, ms = ms, step = step, first = count + 1, at = at + 6 }
-  group.lane = tonumber(ARGV[at + 5])
+  group.has_event, group.has_lane = has_event, has_lane
   group_count = group_count + 1
   groups[group_count] = group
   at = at + 6
@@ -111,9 +113,9 @@ for g = 1, group_count do
         delayed[delayed_count + 1], delayed[delayed_count + 2] = now + ms, id
         delayed_count = delayed_count + 2
       end
-      if step == 3 then
+      if group.has_event then
         events_count = events_count + 1
-        events[events_count] = ARGV[place + 2]
+        events[events_count] = ARGV[place + step - 1]
       end
     end
     place = place + step

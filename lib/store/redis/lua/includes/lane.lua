@@ -78,24 +78,31 @@ local function take_slots(gate, lane, name, rates, ids)
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
 end
 
+-- What fair shares depend on: how many tasks workers can run, keys of which tasks wait, and tasks in waiting.
+local function read_shares(door, gate)
+  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+  return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+end
+
 -- Fair shares: twice as many tasks as workers can run are queued, the same number of each key that has more. If workers
 -- would have nothing to do, more of a key. So a newcomer is behind no more than that, and two tasks of each key.
 -- is_new: of keys that get tasks in a row, each one finds one key more than the one before: their shares would add up
 -- to more. They get what is left, or two, and their share once one of these has ended.
-local function fair_share(door, gate, used, is_new)
-  local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
-  local keys, queued = redis.call('SCARD', gate.crowded), redis.call('LLEN', door)
+local function fair_share(shares, used, is_new)
+  local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
   local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
   if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
 
+local function is_shared_lane(name, max)
+  return max > FEW and string.byte(name, -1) ~= 32
+end
+
+-- Returns how many more keys there are of which tasks wait.
 local function mark_crowded(gate, name, left)
-  if left > 0 then
-    redis.call('SADD', gate.crowded, name)
-  else
-    redis.call('SREM', gate.crowded, name)
-  end
+  if left > 0 then return redis.call('SADD', gate.crowded, name) end
+  return -redis.call('SREM', gate.crowded, name)
 end
 
 local function move_lane(door, gate, prefix, lane, change)
@@ -109,9 +116,9 @@ local function move_lane(door, gate, prefix, lane, change)
   if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
-  local is_shared = max > FEW and string.sub(name, -1) ~= ' '
+  local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
-  if is_shared and free > 0 then free = math.min(free, fair_share(door, gate, used, is_new)) end
+  if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}

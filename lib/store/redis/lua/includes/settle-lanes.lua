@@ -3,30 +3,38 @@ The part of settle.lua for tasks with a lane.
 
 Defines gate, which it uses: slots that are free go to the next tasks
 ]]
-local gate, changes, laned, heads_of = gate_at(17), {}, {}, {}
+local gate, changes, touched, laned, heads_of = gate_at(17), {}, {}, {}, {}
+local is_usual = not leveled
 
 local function change_of(number)
-  if not changes[number] then
-    local lane = lane_at(28 + 4 * number)
-    local name = string.sub(lane.slots, #ARGV[1] + 7)
-    local _, rates = rules_of(gate.limits, name)
-    changes[number] = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
-  end
-  return changes[number]
+  local change = changes[number]
+  if change then return change end
+  local lane = lane_at(28 + 4 * number)
+  local name = string.sub(lane.slots, #ARGV[1] + 7)
+  local _, rates = rules_of(gate.limits, name)
+  change = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = NONE, ran = NONE }
+  if change.has_rate then change.ran = {} end
+  changes[number], touched[#touched + 1] = change, change
+  return change
 end
 
 -- With a rate, the next attempt is a start as any other: it needs a token, and waits as the first of its lane.
-local function settle_in_lane(group, change, id)
+local function settle_in_lane(group, change, id, keeps_slot)
   local outcome = group.outcome
   local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
-  if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+  if change.has_rate then
+    is_usual = false
+    if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
+  end
   if outcome == 'limited' or (repeats and not waits and change.has_rate) then
+    is_usual = false
+    if change.heads == NONE then change.heads = {} end
     table.insert(change.heads, id)
     heads_of[id] = true
-  elseif not repeats or (waits and group.lane > 0) then
-    table.insert(change.gone, id)
+  elseif not repeats or (waits and not keeps_slot) then
+    change.gone[#change.gone + 1] = id
   end
-  if repeats and waits and (group.lane > 0 or change.has_rate) then
+  if repeats and waits and (not keeps_slot or change.has_rate) then
     laned[#laned + 1], laned[#laned + 2] = id, change.name
   end
   if outcome == 'limited' then hold_lane(gate.closed, ARGV[1], change.name, change.lane, group.ms) end
@@ -34,8 +42,11 @@ end
 
 for g = 1, group_count do
   local group = groups[g]
-  for n = group.first, group.last do
-    if replies[n] == 1 and group.lane ~= 0 then settle_in_lane(group, change_of(math.abs(group.lane)), ids[n]) end
+  for n = group.first, group.has_lane and group.last or 0 do
+    if replies[n] == 1 then
+      local number = tonumber(ARGV[group.at + (n - group.first) * group.step + 2])
+      settle_in_lane(group, change_of(math.abs(number)), ids[n], number < 0)
+    end
   end
 end
 local others = {}
@@ -44,5 +55,10 @@ for i = 1, waiting_count do
 end
 waiting, waiting_count = others, #others
 local list = door(KEYS[2], KEYS[15], KEYS[16])
-for _, change in pairs(changes) do move_lane(list, gate, ARGV[1], change.lane, change) end
+if is_usual then
+  -- @include refill
+  refill(list, gate, touched)
+else
+  for _, change in ipairs(touched) do move_lane(list, gate, ARGV[1], change.lane, change) end
+end
 if #laned > 0 then redis.call('HSET', KEYS[18], unpack(laned)) end
