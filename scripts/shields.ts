@@ -33,6 +33,28 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Async contexts of tasks
+  {
+    against: 'later tasks see what hooks of a task set for its async context',
+    file: 'attempt/attempt-hooks.js',
+    shield: '() => this.#leave(next)',
+    without: 'next',
+    test: 'attempt/async-context'
+  },
+  {
+    against: 'later tasks see what retryIf sets',
+    file: 'attempt/retry-rules.js',
+    shield: /runApart\((\(\) => retryIf\(.*\))\)/,
+    without: '($1)()',
+    test: 'attempt/async-context'
+  },
+  {
+    against: 'later tasks see what a backoff of the app sets',
+    file: 'worker/backoff.js',
+    shield: 'runApart(() => strategy(attempt, options, error))',
+    without: 'strategy(attempt, options, error)',
+    test: 'attempt/async-context'
+  },
   // Requests that no page of ours makes
   {
     against: 'a form without a body is a fault of the app',
