@@ -2,7 +2,7 @@
  * An app under test: the plugin with a random key prefix, a logger that is counted, and a Redis connection for garbage.
  */
 import { randomBytes } from 'node:crypto'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { Redis } from 'ioredis'
 import { defaults } from '../lib/options.ts'
 import tasks from '../lib/plugin.ts'
@@ -25,19 +25,27 @@ export interface OpenApp {
   close (): Promise<void>
 }
 
-/** @param shortStallInterval a stallInterval in ms that may be shorter than the option allows */
+interface Settings {
+  /** A stallInterval in ms that may be shorter than the option allows. */
+  shortStallInterval?: number
+  /** Of Fastify. */
+  server?: FastifyServerOptions
+}
+
 export async function openApp (
-  url: string, options: TasksOptions, define: (app: FastifyInstance) => void, shortStallInterval?: number
+  url: string, options: TasksOptions, define: (app: FastifyInstance) => void,
+  { shortStallInterval, server: serverOptions }: Settings = {}
 ): Promise<OpenApp> {
   const prefix = `f-${randomBytes(4).toString('hex')}`
   const log: Log = { lines: 0, bytes: 0, longest: 0 }
   const redis = new Redis(url)
   const logger = { level: 'info', stream: countingStream(log) }
-  const app: FastifyInstance = Fastify({ logger, forceCloseConnections: true })
+  const app: FastifyInstance = Fastify({ logger, forceCloseConnections: true, ...serverOptions })
   const { stallInterval } = defaults
   // The plugin checks given options, but not its defaults.
   if (shortStallInterval !== undefined) defaults.stallInterval = shortStallInterval
-  await app.register(tasks, { redis: url, prefix, connectTimeout: 10_000, redisTimeout: 10_000, ...options })
+  const where = options.mode === 'memory' ? {} : { redis: url }
+  await app.register(tasks, { ...where, prefix, connectTimeout: 10_000, redisTimeout: 10_000, ...options })
   defaults.stallInterval = stallInterval
   define(app)
   await app.ready()

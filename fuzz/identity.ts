@@ -1,6 +1,7 @@
 /**
  * Area: ids in several queues. A task is its queue and its id: random programs of enqueues, reads, cancels and removes,
- * by the API and over HTTP, beside a model of what is in each queue. No call may reach the task of another queue.
+ * by the API and over HTTP, in Redis and in mode memory, beside a model of what is in each queue. No call may reach the
+ * task of another queue.
  */
 import fc from 'fast-check'
 import { check, checkErrorCode, outcomeOf } from './checks.ts'
@@ -14,7 +15,7 @@ const IDS = [
 ]
 
 interface Step {
-  call: 'enqueue' | 'later' | 'status' | 'handle' | 'cancel' | 'retry' | 'remove' | 'get' | 'delete'
+  call: 'enqueue' | 'many' | 'later' | 'status' | 'handle' | 'cancel' | 'retry' | 'remove' | 'get' | 'delete'
   id: string
   /** Undefined: the id alone. */
   queue?: string | undefined
@@ -22,7 +23,7 @@ interface Step {
 
 const step: fc.Arbitrary<Step> = fc.record({
   call: fc.oneof(
-    { weight: 4, arbitrary: fc.constant('enqueue' as const) },
+    { weight: 4, arbitrary: fc.constantFrom('enqueue', 'enqueue', 'enqueue', 'many') },
     { weight: 6, arbitrary: fc.constantFrom('later', 'status', 'handle', 'cancel', 'retry', 'remove', 'get', 'delete') }
   ),
   id: fc.constantFrom(...IDS),
@@ -36,14 +37,16 @@ const program = fc.tuple(fc.uniqueArray(fc.constantFrom(...IDS), { minLength: 1,
 
 interface Task { data: string, state: string }
 
-export const identity: MakeArea = url => {
+type Mode = 'redis' | 'memory'
+
+const makeIdentity = (mode: Mode): MakeArea => url => {
   let opened: OpenApp
   /** By queue, then by id. */
   let model: Map<string, Map<string, Task>>
   let lives = 0
 
   const start = async (): Promise<void> => {
-    const options = { queues: [...QUEUES], routes: { cancel: true } }
+    const options = { queues: [...QUEUES], routes: { cancel: true }, mode }
     opened = await openApp(url, options as any, app => { app.tasks.define('rests', { expose: ['data'] } as any) })
   }
 
@@ -58,7 +61,10 @@ export const identity: MakeArea = url => {
     const data = `life ${++lives} in ${queue}`
     const before = model.get(queue)!.get(id)
     const options = { id, queue, ...call === 'later' && { delay: 3_600_000 } }
-    const outcome = await outcomeOf(() => opened.app.tasks.enqueue('rests', data, options))
+    const { tasks } = opened.app
+    const outcome = await outcomeOf(async () => call === 'many'
+      ? (await tasks.enqueueMany('rests', [{ data, ...options }]))[0]!
+      : await tasks.enqueue('rests', data, options))
     if ('error' in outcome) {
       checkErrorCode(outcome.error)
       return check(before === undefined && !('created' in outcome), 'an id was refused that was taken before', id)
@@ -124,7 +130,7 @@ export const identity: MakeArea = url => {
   }
 
   const run = (step: Step): Promise<void> => {
-    if (step.call === 'enqueue' || step.call === 'later') return enqueue(step)
+    if (step.call === 'enqueue' || step.call === 'many' || step.call === 'later') return enqueue(step)
     return step.call === 'get' || step.call === 'delete' ? request(step) : call(step)
   }
 
@@ -136,23 +142,41 @@ export const identity: MakeArea = url => {
         const { location } = (await opened.app.tasks.handle(id, { queue }))!
         checkTask((await opened.app.inject(location!)).json(), id, queue)
       }
-      const stored = await opened.redis.hlen(opened.key('jobs', queue))
-      check(stored === model.get(queue)!.size, 'the number of records', queue, stored, model.get(queue)!.size)
+      await checkList(queue)
     }
   }
 
+  /** A list of the queue has its tasks, and no others. */
+  const checkList = async (queue: string): Promise<void> => {
+    const states = ['waiting', 'delayed', 'cancelled'] as const
+    const pages = await Promise.all(states.map(state => opened.app.tasks.list({ state, queue })))
+    const listed = pages.flatMap(({ tasks }, i) => tasks.map(({ id, data }) => `${states[i]} ${id} ${data}`)).sort()
+    const expected = [...model.get(queue)!].map(([id, { state, data }]) => `${state} ${id} ${data}`).sort()
+    check(listed.join('\n') === expected.join('\n'), 'another list', queue, listed, expected)
+    if (mode === 'memory') return
+    const stored = await opened.redis.hlen(opened.key('jobs', queue))
+    check(stored === expected.length, 'the number of records', queue, stored, expected.length)
+  }
+
+  /** The memory of the app is its store. */
+  const clear = async (): Promise<void> => {
+    if (mode === 'redis') return void await opened.clear()
+    await opened.close()
+    await start()
+  }
+
   return {
-    name: 'identity',
+    name: mode === 'redis' ? 'identity' : 'identity in memory',
     open: start,
     close: () => opened.close(),
     properties: [
       property({
         name: 'ids in several queues',
-        weight: 8,
+        weight: 4,
         batch: 20,
         arbitrary: program,
         async attempt (steps: Step[]) {
-          await opened.clear()
+          await clear()
           model = new Map(QUEUES.map(queue => [queue, new Map()]))
           for (const step of steps) await run(step)
           await checkAll(new Set(steps.map(({ id }) => id)))
@@ -162,3 +186,6 @@ export const identity: MakeArea = url => {
     ]
   }
 }
+
+export const identity = makeIdentity('redis')
+export const identityInMemory = makeIdentity('memory')

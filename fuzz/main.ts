@@ -7,14 +7,16 @@ import { readArguments, type Arguments } from './arguments.ts'
 import { channels } from './channels.ts'
 import { enqueue } from './enqueue.ts'
 import { Health } from './health.ts'
+import { headers } from './headers.ts'
 import { http } from './http.ts'
 import { longTexts } from './long-texts.ts'
-import { identity } from './identity.ts'
+import { identity, identityInMemory } from './identity.ts'
 import { readers } from './readers.ts'
 import { records } from './records.ts'
 import { run } from './run.ts'
 import { Table } from './table.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
+import { urls } from './urls.ts'
 import { workers } from './workers.ts'
 import { wrongTypes } from './wrong-types.ts'
 import type { Area } from './area.ts'
@@ -22,7 +24,9 @@ import type { Area } from './area.ts'
 /** The time limit: for each 1,000 inputs, and for the start. */
 const LIMIT_MS = { each: 6_000, start: 240_000 }
 
-const AREAS = [enqueue, workers, http, identity, longTexts, channels, readers, records, wrongTypes]
+const AREAS = [
+  enqueue, workers, http, headers, urls, identity, identityInMemory, longTexts, channels, readers, records, wrongTypes
+]
 
 // A hanging attempt must not keep the process alive.
 process.exit(await main().catch(error => {

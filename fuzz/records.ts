@@ -51,7 +51,7 @@ export const records: MakeArea = url => {
         throw Object.assign(new Error('broken'), final ? { code: 'FST_TASKS_UNRECOVERABLE' } : {})
       })
       tasks.define('good', (n: number) => n + 1)
-    }, STALL_INTERVAL_MS)
+    }, { shortStallInterval: STALL_INTERVAL_MS })
   }
 
   const writeAll = async (records: Garbage[], strayKeys: StrayKey[]): Promise<void> => {

@@ -45,7 +45,7 @@ export const wrongTypes: MakeArea = url => {
       app.tasks.define('x', () => 1)
       app.tasks.define('fails', () => { throw new Error('failed') })
       app.tasks.define('other', { queue: 'other' }, () => 2)
-    }, STALL_INTERVAL_MS)
+    }, { shortStallInterval: STALL_INTERVAL_MS })
   }
 
   const checkCalls = async (): Promise<void> => {

@@ -100,7 +100,7 @@ function mount (fastify: FastifyInstance, settings: DashboardSettings, serve: Se
   }
   fastify.post('/actions/:action', options, async (request, reply) => {
     if (!isFromOwnPage(request, settings.trustedOrigins)) throw new errors.DashboardForeignForm()
-    return serve('../', context => act(context, request.body as Fields))(request, reply)
+    return serve('../', context => act(context, (request.body ?? {}) as Fields))(request, reply)
   })
 }
 

@@ -97,6 +97,9 @@ export const DataTooLarge = createError('FST_TASKS_DATA_TOO_LARGE',
 export const CursorInvalid = createError('FST_TASKS_CURSOR_INVALID',
   'The cursor is none, or that of another call. Pass the cursor of the call before, with the same filter (state, ' +
   'queue, name and so on), or leave it out to begin', 400)
+export const AuthorizeInvalid = createError('FST_TASKS_AUTHORIZE_INVALID',
+  'The authorize of task "%s" must return true or false, or a promise of it, got %s: the request is refused. ' +
+  'Compare: authorize: (request, record) => request.user.id === record.data.userId', 500)
 export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
   'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
   'Call reply.accepted(await task.enqueue(data))', 500)

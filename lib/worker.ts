@@ -132,6 +132,7 @@ export class Worker implements TaskWorker {
       onCallFailed: () => this.#onHeldUp(),
       queueOf: queueFinder(this.#tasks.store, this.#tasks.queues),
       templates: this.#tasks,
+      outside: this.#tasks.outside,
       log: this.#log,
       runInThread: (file, attempt, filtered) => this.#threads.run(file, attempt, filtered)
     }

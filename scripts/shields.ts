@@ -33,6 +33,64 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Async contexts of tasks
+  {
+    against: 'later tasks see what hooks of a task set for its async context',
+    file: 'attempt/attempt-hooks.js',
+    shield: '() => this.#leave(next)',
+    without: 'next',
+    test: 'attempt/async-context'
+  },
+  {
+    against: 'later tasks see what retryIf sets',
+    file: 'attempt/retry-rules.js',
+    shield: /runApart\((\(\) => retryIf\(.*\))\)/,
+    without: '($1)()',
+    test: 'attempt/async-context'
+  },
+  {
+    against: 'later tasks see what a backoff of the app sets',
+    file: 'worker/backoff.js',
+    shield: 'runApart(() => strategy(attempt, options, error))',
+    without: 'strategy(attempt, options, error)',
+    test: 'attempt/async-context'
+  },
+  // Requests that no page of ours makes
+  {
+    against: 'a form without a body is a fault of the app',
+    file: 'dashboard.js',
+    shield: 'request.body ?? {}',
+    without: 'request.body',
+    test: 'dashboard/odd-requests'
+  },
+  {
+    against: 'a filter by a name that no task can have is a fault of the app',
+    file: 'dashboard/task-filter.js',
+    shield: 'isId(query.name) ? query.name : undefined',
+    without: 'query.name || undefined',
+    test: 'dashboard/odd-requests'
+  },
+  {
+    against: 'so is a tag that is none',
+    file: 'dashboard/pages/tasks.js',
+    shield: 'chosenStates(query, filter)',
+    without: 'chosenStates(query, query)',
+    test: 'dashboard/odd-requests'
+  },
+  {
+    against: 'so is a queue that is not known',
+    file: 'dashboard/actions.js',
+    shield: "instance.knownQueues().includes(first(fields, 'queue')) ? null : 'queue'",
+    without: 'null',
+    test: 'dashboard/odd-requests'
+  },
+  {
+    against: 'so is the pause of a task that is not defined here',
+    file: 'dashboard/actions.js',
+    shield: 'context.instance.definitions.has(name)',
+    without: 'true',
+    test: 'dashboard/odd-requests'
+  },
   // High and low tasks
   {
     against: 'a worker that waits does not hear a high or a low task',
@@ -1549,6 +1607,13 @@ const shields: Shield[] = [
     file: 'tasks/visibility.js',
     shield: 'request.log.error(fields,',
     without: 'throw error; request.log.error(fields,',
+    test: 'routes/visibility'
+  },
+  {
+    against: 'whatever authorize returns, but for nothing, shows the task',
+    file: 'tasks/visibility.js',
+    shield: 'if (answer === true)',
+    without: 'if (answer)',
     test: 'routes/visibility'
   },
   {

@@ -22,6 +22,8 @@ export interface AttemptHooksOptions {
 
 export class AttemptHooks {
   readonly #options: AttemptHooksOptions
+  /** Runs what comes after them in the async context of the worker: that of this task is not for the next one. */
+  readonly #leave = AsyncLocalStorage.snapshot()
   #run: (work: () => void) => void
 
   constructor (options: AttemptHooksOptions) {
@@ -62,7 +64,7 @@ export class AttemptHooks {
   /** Calls those after the handler, and then `next`. */
   after (result: AttemptResult, value: unknown, options: StoredOptions, next: () => void): void {
     const steps = stepsAfter(result, value, options)
-    this.#run(() => this.#next(steps, next))
+    this.#run(() => this.#next(steps, () => this.#leave(next)))
   }
 
   /** No attempt runs here. Nobody waits for these hooks. */

@@ -44,6 +44,8 @@ export interface AttemptOwner {
    * @param progress the progress in it, as JSON, unless it is null
    */
   report (task: ClaimedTask, json: string, progress?: string): Promise<boolean>
+  /** A report was refused: the claim was lost. Called in the async context of the handler. */
+  onLost (attempt: Attempt): void
   runInThread (file: string, attempt: ThreadableAttempt): Promise<unknown>
   /** What the handler can ask of its flow. */
   flowOf (attempt: Attempt, member: StoredMembership): MemberContext
@@ -104,10 +106,7 @@ export class Attempt implements ThreadableAttempt {
     returned.then(value => this.#onReturned({ value }), (thrown: unknown) => this.#onReturned({ thrown }))
   }
 
-  #after (ms: number, run: () => void): void {
-    this.#timers ??= []
-    this.#timers.push(setTimeout(run, ms))
-  }
+  #after (ms: number, run: () => void): void { (this.#timers ??= []).push(setTimeout(run, ms)) }
 
   /** The timeout counts from now. An attempt that waits for a thread starts it when it has one. */
   startTimeout (): void {
@@ -274,7 +273,7 @@ export class Attempt implements ThreadableAttempt {
     this.#cause = cause
     if (!isFirst) return
     this.#reason = abortReason(cause, this)
-    this.#controller?.abort(this.#reason)
+    runApart(() => this.#controller?.abort(this.#reason))
     this.#after(ABORT_GRACE_MS, () => this.#onGraceOver())
   }
 
@@ -295,6 +294,6 @@ export class Attempt implements ThreadableAttempt {
   }
 
   async #store ({ json, progress }: StateReport): Promise<void> {
-    if (!this.#returned && !await this.#owner.report(this.task, json, progress)) this.abort('lost')
+    if (!this.#returned && !await this.#owner.report(this.task, json, progress)) this.#owner.onLost(this)
   }
 }

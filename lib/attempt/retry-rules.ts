@@ -2,6 +2,7 @@
  * What the definition of a task says about its failures: `retryIf` and `retryFor`.
  */
 import { toHookError } from './hook-error.ts'
+import { runApart } from './run-apart.ts'
 import { toLoggable } from '../records/failure.ts'
 import { uptime } from '../timers.ts'
 import type { AttemptResult } from './attempt-result.ts'
@@ -39,7 +40,7 @@ function isWanted (
   retryIf: NonNullable<DefineOptions['retryIf']>, { thrown, failure }: Failed, { attempt, log }: FailedAttempt
 ): boolean {
   try {
-    return retryIf(toHookError(thrown, failure.error.message), attempt)
+    return runApart(() => retryIf(toHookError(thrown, failure.error.message), attempt))
   } catch (error) {
     log.error({ event: 'task.retry_if_failed', err: toLoggable(error) }, 'retryIf failed: the task is tried again')
     return true

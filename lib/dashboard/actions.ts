@@ -6,6 +6,7 @@ import { confirm } from './pages/confirm.ts'
 import { number } from './parts.ts'
 import { FILTER_FIELDS, filterOf, stateOf, unknownField, type ListFilter } from './task-filter.ts'
 import { fromField, TASK_ACTIONS, type TaskAction } from './task-actions.ts'
+import { isId } from '../options/rule-kinds.ts'
 import { ownOf } from '../own.ts'
 import type { DashboardRight } from '../types.ts'
 import type { Page, PageContext, Query } from './context.ts'
@@ -92,8 +93,13 @@ const onMatching = ({ name, right, label, states }: TaskAction, call: ManyCall):
 const matching = Object.fromEntries(TASK_ACTIONS.flatMap(action =>
   action.name === 'promote' ? [] : [[action.name, onMatching(action, `${action.name}Many`)]]))
 
+/** The calls would refuse it as a mistake of the app's code. */
+const unknownQueue = ({ instance }: PageContext, fields: Fields): string | null =>
+  instance.knownQueues().includes(first(fields, 'queue')) ? null : 'queue'
+
 const purge: Action = {
   right: 'purge',
+  unknown: unknownQueue,
   question: 'Remove the waiting and delayed tasks of this queue? They never run.',
   async run ({ instance: { tasks } }, fields) {
     return { did: 'purge', ok: await tasks.purge(first(fields, 'queue')), no: 0 }
@@ -102,16 +108,23 @@ const purge: Action = {
 
 const onQueue = (did: 'pause' | 'resume'): Action => ({
   right: 'pause',
+  unknown: unknownQueue,
   async run ({ instance: { tasks } }, fields) {
     const isChanged = await tasks[did]({ queue: first(fields, 'queue') })
     return { did, ok: Number(isChanged), no: Number(!isChanged) }
   }
 })
 
-/** One name in one queue. Without a name it would be all of the queue. */
+/**
+ * One name in one queue. Without a name it would be all of the queue. Names that are not defined here can only go on.
+ */
 const onName = (did: 'pause' | 'resume'): Action => ({
   right: 'pause',
-  unknown: (_context, fields) => first(fields, 'name') === '' ? 'name' : null,
+  unknown (context, fields) {
+    const name = first(fields, 'name')
+    const isKnown = did === 'resume' ? isId(name) : context.instance.definitions.has(name)
+    return isKnown ? unknownQueue(context, fields) : 'name'
+  },
   async run ({ instance: { tasks } }, fields) {
     const isChanged = await tasks[did]({ queue: first(fields, 'queue'), name: first(fields, 'name') })
     return { did, ok: Number(isChanged), no: Number(!isChanged) }

@@ -1,6 +1,7 @@
 /**
  * Which tasks a list shows, by the fields of its form: the same fields say on which tasks an action is done.
  */
+import { isId } from '../options/rule-kinds.ts'
 import { STATES } from '../records/states.ts'
 import { isTag } from '../records/tags.ts'
 import type { TaskRecord, TaskState } from '../types.ts'
@@ -20,7 +21,7 @@ function timeIn (value: string | undefined): number | undefined {
 export function filterOf (query: Query, queues: string[]): ListFilter {
   const values = {
     queue: queues.find(name => name === query.queue),
-    name: query.name || undefined,
+    name: isId(query.name) ? query.name : undefined,
     tag: isTag(query.tag) ? query.tag : undefined,
     from: timeIn(query.from),
     to: timeIn(query.to)

@@ -3,9 +3,11 @@
  *
  * 1. asks the task's `authorize`, or else the default of the routes;
  * 2. without either, a task that is defined here is visible to everyone who knows its id, and any other task to nobody;
- * 3. a refusal, and an `authorize` that fails, look the same as an id that does not exist.
+ * 3. shows a task only if `authorize` returns true: an answer that is no boolean is a mistake, and no permission;
+ * 4. a refusal, and an `authorize` that fails, look the same as an id that does not exist.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { describeKind } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { toLoggable } from '../records/failure.ts'
 import type { Authorize, AuthorizeRecord } from '../types.ts'
@@ -44,7 +46,9 @@ export class TaskVisibility {
     const { id, name } = found.record
     const record: AuthorizeRecord = { ...found.record, data: found.stored.data.data }
     try {
-      if (await authorize.call(instance, request, record)) return found
+      const answer: unknown = await authorize.call(instance, request, record)
+      if (answer === true) return found
+      if (answer !== false) throw new errors.AuthorizeInvalid(name, describeKind(answer))
     } catch (error) {
       const fields = { event: 'task.authorize_failed', taskId: id, task: name, err: toLoggable(error) }
       request.log.error(fields, 'authorize failed: the request is answered as for an unknown id')

@@ -38,8 +38,8 @@ export interface DefineOptions<
   /** Schemas of the data, the result and the progress. Default: none. */
   schema?: Schemas
   /**
-   * Whether this request may see the task, or cancel it. If it returns false or throws, the answer is 404. `this` is
-   * the instance. Default: `routes.authorize`; without that every request may.
+   * Whether this request may see the task, or cancel it. Only `true` lets it: for anything else, and if it throws, the
+   * answer is 404. `this` is the instance. Default: `routes.authorize`; without that every request may.
    */
   authorize?: Authorize<Instance>
   /** High tasks of a queue are started before normal ones, low ones after them. Default `normal`. */

@@ -45,7 +45,7 @@ export interface TaskSchemas<Data = unknown, Result = unknown, Progress = unknow
  */
 export interface AuthorizeRecord extends TaskRecord<any, any> { data: any }
 
-/** Whether a request may see a task, or cancel it. */
+/** Whether a request may see a task, or cancel it: only `true` lets it. */
 export type Authorize<Instance = FastifyInstance> = (
   this: Instance, request: FastifyRequest, record: AuthorizeRecord
 ) => boolean | Promise<boolean>

@@ -1,6 +1,7 @@
 /**
  * How long to wait before the next attempt.
  */
+import { runApart } from '../attempt/run-apart.ts'
 import { defaults } from '../options.ts'
 import { ownOf } from '../own.ts'
 import type { BackoffOptions, BackoffStrategy } from '../types.ts'
@@ -37,7 +38,7 @@ const find = (strategies: Strategies, name: unknown): BackoffStrategy | null =>
 
 function waitOf (strategy: BackoffStrategy, attempt: number, options: BackoffOptions, error: Error): number | null {
   try {
-    const wait = strategy(attempt, options, error)
+    const wait = runApart(() => strategy(attempt, options, error))
     return Number.isFinite(wait) && wait >= 0 ? wait : null
   } catch {
     return null

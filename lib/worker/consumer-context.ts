@@ -28,6 +28,8 @@ export interface ConsumerContext {
   /** What checks a task that is added to a flow. */
   readonly templates: Templates
   readonly log: FastifyBaseLogger
+  /** See `AppTasks`. */
+  readonly outside: <T>(work: () => T) => T
   /** Called when a call to the store failed, which is about to be repeated. */
   readonly onCallFailed: () => void
   readonly runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>

@@ -28,6 +28,8 @@ export interface RunnerOptions {
   log: FastifyBaseLogger
   instance: string
   worker: string
+  /** Runs work in the async context of the app, and of no task. */
+  outside: (work: () => void) => void
   /** Null if nothing is counted. */
   meter: AttemptMeter | null
   runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>

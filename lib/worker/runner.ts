@@ -156,6 +156,7 @@ export class Runner implements AttemptOwner {
   keepLog (attempt: Attempt, log: FastifyBaseLogger): FastifyBaseLogger { return this.#logs.keep(attempt, log) }
   traceOf (traced: Attempt): AttemptEvent | null { return attemptEvent(this.#options, traced) }
   watch (attempt: Attempt): WatchedAttempt | null { return watchAttempt(this.#options, attempt) }
+  onLost (attempt: Attempt): void { this.#options.outside(() => attempt.abort('lost')) }
 
   async report ({ claim, stored }: ClaimedTask, json: string, progress?: string): Promise<boolean> {
     const { queue, calls } = this.#options
@@ -192,9 +193,8 @@ export class Runner implements AttemptOwner {
     this.#overdue.add(attempt)
     if (this.#stopped || attempt.definition.threadFile !== null) return // a thread is being terminated
     const { log, concurrency, queue } = this.#options
-    const held = this.#overdue.size
     const { id: taskId, name: task } = attempt
-    const fields = { event: 'task.slot_held', taskId, task, queue: queue.name, held, concurrency }
+    const fields = { event: 'task.slot_held', taskId, task, queue: queue.name, held: this.#overdue.size, concurrency }
     log.warn(fields, 'attempt has ended, but its handler goes on and holds its slot: stop at task.signal')
   }
 

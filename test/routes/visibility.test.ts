@@ -15,6 +15,10 @@ const no: Authorize = async () => false
 const throws: Authorize = () => { throw new Error('the secret of authorize') }
 const rejects: Authorize = async () => { throw Object.assign(new Error('forbidden'), { statusCode: 403 }) }
 const nothing = (() => {}) as any as Authorize
+/** Answers that are true by JavaScript's rules, and no permission. */
+const truthy: Record<string, unknown> = {
+  'an object': {}, 'a text': 'no', 'a number': 1, 'an array': [], 'true as an object': Object(true)
+}
 
 interface Right {
   /** Whether the process that answers defines the task. */
@@ -31,6 +35,10 @@ const rights: Record<string, Right> = {
   'authorize says nothing': { defined: true, own: nothing, visible: false },
   'authorize throws': { defined: true, own: throws, visible: false },
   'authorize rejects with 403': { defined: true, own: rejects, visible: false },
+  ...Object.fromEntries(Object.entries(truthy).map(([what, answer]) =>
+    [`authorize says ${what}`, { defined: true, own: (() => answer) as any, visible: false }])),
+  'a promise of a user': { defined: true, own: (async () => ({ id: 7 })) as any, visible: false },
+  'a default says a text': { defined: false, byDefault: (() => 'yes') as any, visible: false },
   'a default says no': { defined: true, byDefault: no, visible: false },
   'a default says yes': { defined: true, byDefault: yes, visible: true },
   'authorize says yes, the default no': { defined: true, own: yes, byDefault: no, visible: true },
@@ -169,6 +177,18 @@ t.test('an authorize that throws is logged', async t => {
     err: { message: 'the secret of authorize' },
     msg: 'authorize failed: the request is answered as for an unknown id'
   })
+})
+
+t.test('an answer of authorize that is no boolean is logged with what came, and not with its text', async t => {
+  const log = logger()
+  const app = await build(t, { redis: REDIS_URL, prefix: randomPrefix() }, app => {
+    app.tasks.define('x', { authorize: (() => 'the secret of authorize') as any })
+  }, { logger: { stream: log.stream } })
+  const { id } = await app.tasks.enqueue('x')
+  t.equal((await app.inject(`/tasks/${id}`)).statusCode, 404)
+  const line = log.find('task.authorize_failed')
+  t.match(line, { level: 50, taskId: id, err: { code: 'FST_TASKS_AUTHORIZE_INVALID', message: /task "x".*got a string/ } })
+  t.notMatch(JSON.stringify(line), /secret/)
 })
 
 t.test('authorize gets the data of the task, exposed or not', async t => {

@@ -19,7 +19,7 @@ const LIB = new URL('../../lib/', import.meta.url).href
 /** Prints how each promise ended, and which resources are left right after the close. */
 const program = (setup: string, calls: string): string => `
 import Fastify from 'fastify'
-import tasks from '${LIB}plugin.js'
+import tasks, { group } from '${LIB}plugin.js'
 import { runWorker } from '${LIB}standalone.js'
 const ends = {}
 const note = (name, promise) => {
@@ -28,9 +28,13 @@ const note = (name, promise) => {
 }
 const redis = process.env.TEST_REDIS
 const options = { redis, prefix: '${randomPrefix()}', connectTimeout: 100, redisTimeout: 600_000 }
+let x
 const define = app => {
-  app.tasks.define('x', () => 'done')
+  x = app.tasks.define('x', () => 'done')
   app.tasks.define('other', { queue: 'nobody' })
+  app.tasks.define('once', { unique: { key: String } })
+  app.tasks.define('last', { debounce: { key: String, wait: 1_000 } })
+  app.tasks.define('limited', { limit: { max: 1 } })
 }
 const turn = () => new Promise(resolve => setImmediate(resolve))
 process.on('warning', ({ name }) => { ends.warning = name })
@@ -75,6 +79,47 @@ note('status', app.tasks.status('unknown'))
 note('counts', app.tasks.counts())
 note('result', app.tasks.enqueue('other').then(handle => handle.result()))`
 
+/** Every other call that asks Redis. */
+const ALL_CALLS: Record<string, string> = {
+  enqueueMany: "enqueueMany('x', [{ data: 1 }, { data: 2 }])",
+  enqueueFlow: 'enqueueFlow(group(x.signature(1), x.signature(2)))',
+  'enqueue with an id': "enqueue('x', 1, { id: 'mine' })",
+  'enqueue with a tag': "enqueue('x', 1, { tags: ['a'] })",
+  'enqueue later': "enqueue('x', 1, { delay: 1_000 })",
+  'enqueue once': "enqueue('once', 1)",
+  'enqueue the last': "enqueue('last', 1)",
+  'enqueue within a limit': "enqueue('limited', 1)",
+  handle: "handle('unknown')",
+  logs: "logs('unknown')",
+  cancel: "cancel('unknown')",
+  retry: "retry('unknown')",
+  remove: "remove('unknown')",
+  promote: "promote('unknown')",
+  reschedule: "reschedule('unknown', { delay: 1 })",
+  list: "list({ state: 'waiting' })",
+  'list by tag': "list({ tag: 'a' })",
+  'list flows': "list({ kind: 'flow' })",
+  count: "count({ state: 'failed' })",
+  retryMany: 'retryMany()',
+  cancelMany: "cancelMany({ state: 'waiting' })",
+  removeMany: "removeMany({ state: 'failed' })",
+  purge: "purge('nobody')",
+  workers: 'workers()',
+  history: 'history()',
+  pause: "pause({ queue: 'nobody' })",
+  resume: "resume({ name: 'x' })",
+  setLimit: "setLimit('limited', { limit: { max: 2 } })",
+  'schedules.set': "schedules.set('daily', { task: 'x', every: 60_000 })",
+  'schedules.get': "schedules.get('daily')",
+  'schedules.list': 'schedules.list()',
+  'schedules.remove': "schedules.remove('daily')",
+  'schedules.pause': "schedules.pause('daily')",
+  'schedules.resume': "schedules.resume('daily')",
+  'schedules.trigger': "schedules.trigger('daily')"
+}
+
+const MANY_CALLS = Object.entries(ALL_CALLS).map(([name, call]) => `note('${name}', app.tasks.${call})`).join('\n')
+
 const execute = promisify(execFile)
 
 interface Outcome { ends: Record<string, string>, ours: string[] }
@@ -109,6 +154,7 @@ async function closedPort (): Promise<string> {
 
 const CLOSED = 'FST_TASKS_CLOSED'
 const allClosed = { startWorker: CLOSED, enqueue: CLOSED, status: CLOSED, counts: CLOSED, result: CLOSED }
+const manyClosed = Object.fromEntries(Object.keys(ALL_CALLS).map(name => [name, CLOSED]))
 
 t.test('Redis is available', async t => {
   const expected = { enqueue: 'resolved', status: 'resolved', counts: 'resolved', result: CLOSED }
@@ -131,7 +177,8 @@ t.test('mode memory', async t => {
 for (const [name, where] of Object.entries({ 'does not listen': closedPort, 'never answers': silentServer })) {
   t.test(`Redis ${name}`, async t => {
     const redis = await where(t)
-    t.same(await outcomeOf(EMBEDDED, redis), { ends: allClosed, ours: [] }, 'embedded')
+    const ends = { ...allClosed, ...manyClosed }
+    t.same(await outcomeOf(EMBEDDED, redis, `${CALLS}\n${MANY_CALLS}`), { ends, ours: [] }, 'embedded')
     t.same(await outcomeOf(STANDALONE, redis), { ends: { runWorker: CLOSED, ...allClosed }, ours: [] }, 'standalone')
   })
 }
@@ -147,8 +194,9 @@ await app.tasks.counts()
 process.kill(${redis.pid}, '${signal}')
 ${signal === 'SIGKILL' ? 'while (app.tasks.ready) await turn()' : ''}
 note('enqueue', app.tasks.enqueue('x'))
-note('status', app.tasks.status('unknown'))`
-  const expected = { ends: { result: CLOSED, enqueue: CLOSED, status: CLOSED }, ours: [] }
+note('status', app.tasks.status('unknown'))
+${MANY_CALLS}`
+  const expected = { ends: { result: CLOSED, enqueue: CLOSED, status: CLOSED, ...manyClosed }, ours: [] }
   t.same(await outcomeOf(EMBEDDED, redis.url, lose('SIGSTOP')), expected, 'it stops answering')
   redis.resume()
   t.same(await outcomeOf(EMBEDDED, redis.url, lose('SIGKILL')), expected, 'it is lost')

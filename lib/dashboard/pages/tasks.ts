@@ -6,7 +6,7 @@ import {
 } from '../parts.ts'
 import { matcher, search, type SearchPage, type SearchState } from '../search.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
-import { filterOf, inTime } from '../task-filter.ts'
+import { filterOf, inTime, unknownField, type ListFilter } from '../task-filter.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { TaskRecord, TaskState } from '../../types.ts'
 
@@ -30,6 +30,7 @@ const option = (value: string, chosen: string | undefined, label = value): Html 
 
 function filters ({ query }: PageContext, states: readonly SearchState[], queues: string[]): Html {
   const any = Boolean(query.q || query.tag)
+  const unknown = unknownField(query, queues)
   const shown = query.state ?? (any ? '' : states[0])
   return html`<form class="filters" action="tasks">${query.q && hidden({ q: query.q })}
 <label>State <select name="state">${any && option('', shown, 'all')}${STATES.map(name => option(name, shown))}
@@ -39,6 +40,7 @@ ${queues.map(name => option(name, query.queue))}</select></label>
 <label>Tag <input name="tag" value="${query.tag}" maxlength="64" spellcheck="false"></label>
 <label>From (UTC) <input name="from" type="datetime-local" value="${query.from}"></label>
 <label>To <input name="to" type="datetime-local" value="${query.to}"></label><button>Show</button>
+${unknown && html`<p class="hint">The ${unknown} is not understood, and left out.</p>`}
 ${query.q && html`<p>For “${text(query.q)}”. <a href="tasks">Show all</a></p>`}</form>`
 }
 
@@ -110,7 +112,8 @@ function allOf (given: Array<Matches | null>): Matches | null {
   return all.length === 0 ? null : record => all.every(matches => matches(record))
 }
 
-const chosenStates = ({ state, q, tag }: Record<string, string>): readonly SearchState[] => {
+/** @param tag if it is one: what is none is not looked for */
+const chosenStates = ({ state, q }: Record<string, string>, { tag }: ListFilter): readonly SearchState[] => {
   const known = STATES.filter(one => one === state)
   return known.length > 0 ? known : tag ? [''] : q ? STATES : [FIRST]
 }
@@ -125,8 +128,8 @@ export const tasks: MakePage = async context => {
     void reply.redirect(place, 303)
     return null
   }
-  const states = chosenStates(query)
   const filter = filterOf(query, queues)
+  const states = chosenStates(query, filter)
   const matches = allOf([q ? matcher(q) : null, inTime(filter)])
   const found = exact.length > 0
     ? { tasks: exact, lookedAt: exact.length, cursor: null }
