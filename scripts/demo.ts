@@ -149,13 +149,13 @@ function introduction ({ REDIS_URL, SMTP_URL }: Env, webPid: number, redisPid?: 
   return `
   Open ${address}
 
-  page     ${address}/admin/tasks (user demo, password ${process.env.DEMO_PASSWORD ?? 'demo'})
+  dashboard  ${address}/admin/tasks (user demo, password ${process.env.DEMO_PASSWORD ?? 'demo'})
 
-  redis    ${redis}${redisPid ? ` (private, pid ${redisPid})` : ''}
-  mail     ${SMTP_URL}
-  web      pid ${webPid}: only enqueues
-  worker   started below; for another worker, run in another terminal:
-           REDIS_URL=${redis} SMTP_URL=${SMTP_URL} npx fastify-tasks worker -A examples/demo/app.ts
+  redis      ${redis}${redisPid ? ` (private, pid ${redisPid})` : ''}
+  mail       ${SMTP_URL}
+  web        pid ${webPid}: only enqueues
+  worker     started below; for another worker, run in another terminal:
+             REDIS_URL=${redis} SMTP_URL=${SMTP_URL} npx fastify-tasks worker -A examples/demo/app.ts
 
   w + Enter  stops the worker, and starts it again
   Ctrl+C     stops everything

@@ -35,6 +35,12 @@ export function readInterface (name: string): Interface {
   return { doc: docOf(node), members: node.members.filter(ts.isPropertySignature).map(toMember) }
 }
 
+/** The names of all members of an interface, methods too, each once. */
+export function readMemberNames (name: string): string[] {
+  const node = only(statements(ts.isInterfaceDeclaration).filter(found => found.name.text === name), name)
+  return [...new Set(node.members.map(member => member.name!.getText()))]
+}
+
 const toMember = (node: ts.PropertySignature): Member => ({
   name: node.name.getText(),
   type: node.type!.getText().replaceAll(/\s+/g, ' '),

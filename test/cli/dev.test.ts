@@ -73,7 +73,7 @@ t.test('no Redis anywhere: starts one, serves, works, restarts on a change, and 
   t.match(dev.redis(), redis, 'a Redis of this machine is used if it answers')
   const port = Number(new URL(dev.redis()).port)
   if (!local) t.match(dev.err(), `started a private one at redis://127.0.0.1:${port} (pid `)
-  const page = /^ {2}page +(http:\S+\/_tasks\/) \(this machine only\)$/m.exec(dev.err())
+  const page = /^ {2}dashboard +(http:\S+\/_tasks\/) \(this machine only\)$/m.exec(dev.err())
   t.match(await (await fetch(page![1]!)).text(), /tasks \(dev\)/)
   t.match(dev.out(), /^\[\d\d:\d\d:\d\d\.\d+\] INFO: task completed \{.*"task":"hello"/m, 'readable logs')
   writeFileSync(join(folder, 'app.mjs'), app('{}', 'two'))

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import t from 'tap'
 import { generatedPages } from '../../scripts/docs.ts'
-import { readUnion } from '../../scripts/docs/source.ts'
+import { readMemberNames, readUnion } from '../../scripts/docs/source.ts'
 
 const read = (page: string): string => readFileSync(page, 'utf8')
 
@@ -139,6 +139,22 @@ t.test('docs/internals/redis-keys.md names every key, docs/concepts/lifecycle.md
   const states = readUnion('TaskState')
   t.equal(states.length, 8)
   for (const state of states) t.match(read('docs/concepts/lifecycle.md'), `| \`${state}\` |`, state)
+})
+
+t.test('docs/reference/tasks.md names every member of fastify.tasks, of a task, a handle and a record', async t => {
+  const headings: Record<string, string> = {
+    FastifyTasks: 'fastify.tasks',
+    Task: 'A task',
+    TaskHandle: 'A handle',
+    TaskRecord: 'A record',
+    TaskContext: 'A handler\'s task'
+  }
+  const sections = read('docs/reference/tasks.md').split(/^## /m)
+  for (const [type, heading] of Object.entries(headings)) {
+    const section = sections.find(text => text.startsWith(`${heading}\n`))!
+    const named = [...section.matchAll(/`([^`]+)`/g)].map(match => match[1]).join(' ')
+    for (const name of readMemberNames(type)) t.match(named, new RegExp(`\\b${name}\\b`), `${heading}: ${name}`)
+  }
 })
 
 t.test('the tests that the guarantees name exist', async t => {

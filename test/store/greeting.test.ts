@@ -51,7 +51,7 @@ t.test('an outage is logged once and published once, and so is its end', async t
   await redis.restart()
   await until('its end is logged', () => log.find('redis.reconnected'))
   t.match(log.find('redis.disconnected'), {
-    level: 40, address: `${redis.url}/0`, err: { message: /ECONNREFUSED/ }, msg: 'lost connection to Redis, reconnecting'
+    level: 40, address: `${redis.url}/0`, err: { message: /ECONNREFUSED/ }, msg: 'no connection to Redis, reconnecting'
   })
   t.match(log.find('redis.reconnected'), { level: 30, address: `${redis.url}/0` })
   t.same([count(log, 'redis.disconnected'), count(log, 'redis.reconnected')], [1, 1])

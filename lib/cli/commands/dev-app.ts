@@ -93,7 +93,7 @@ function printBanner ({ file, registry }: BootedApp, address: string, pages: str
     'fastify-tasks dev',
     `  app          ${file}`,
     `  http         ${address}`,
-    ...pages.map(path => `  page         ${localOf(address)}${path}/ (this machine only)`),
+    ...pages.map(path => `  dashboard    ${localOf(address)}${path}/ (this machine only)`),
     `  redis        ${redis.join(', ') || '-'}`,
     `  queues       ${boot?.queues.join(', ') ?? '-'}`,
     `  tasks        ${boot?.tasks.join(', ') ?? '-'}`,

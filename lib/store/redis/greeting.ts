@@ -137,7 +137,7 @@ export class Greeting {
     this.#logged = true
     const { connection: { address }, log } = this.#options
     const fields = { event: 'redis.disconnected', address, err: toLoggable(error) }
-    log.warn(fields, 'lost connection to Redis, reconnecting')
+    log.warn(fields, 'no connection to Redis, reconnecting')
   }
 
   readonly #onReady = (): void => {
