@@ -23,12 +23,14 @@ import { connect, disconnect, isClient, type RedisClient } from './store/redis/c
 import { Greeting } from './store/redis/greeting.ts'
 import { findQueues } from './store/redis/inspect.ts'
 import { RedisStore } from './store/redis/store.ts'
+import { listBriefs } from './tasks/listing.ts'
 import { AppTasks } from './tasks/app-tasks.ts'
 import { logsOf } from './tasks/task-logs.ts'
 import { MemoryMode } from './testing/memory-mode.ts'
 import { RealClock, type TestClock } from './testing/test-clock.ts'
 import { within } from './within.ts'
 import { AppWorkers, logFailedStart } from './worker.ts'
+import type { Queue } from './store/contract.ts'
 import type { Store } from './store/store-contract.ts'
 import type { FastifyTasks, TasksOptions } from './types.ts'
 
@@ -130,6 +132,9 @@ function makeDrain (registry: AppTasks, workers: AppWorkers, clock: TestClock): 
   return () => (drained ??= drain())
 }
 
+const queuesOf = (registry: AppTasks, name: string | undefined): Iterable<Queue> =>
+  name === undefined ? registry.queues.values() : [registry.queue(name)]
+
 /** Makes the instance known to the program that runs the app. */
 function announce (
   fastify: FastifyInstance, mode: Mode, registry: AppTasks, tasks: FastifyTasks, drain: () => Promise<void>
@@ -143,11 +148,11 @@ function announce (
     definitions,
     metrics: registry.metrics,
     measure: () => measureQueues(registry.queues.values(), registry.calls),
-    listKeys: (limit, queue) => listKeys(
-      queue === undefined ? registry.queues.values() : [registry.queue(queue)], registry.calls, limit),
+    listKeys: (limit, queue) => listKeys(queuesOf(registry, queue), registry.calls, limit),
     drain,
     knownQueues: () => [...registry.queues.keys()],
     readTask: (id, queue) => readTask(registry, id, queue),
+    listBriefs: options => listBriefs(registry, options),
     readGraph: (id, queue, most) => readGraph(registry, id, queue, most),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)

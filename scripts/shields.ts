@@ -362,6 +362,84 @@ const shields: Shield[] = [
     without: '',
     test: 'cli/dev-page'
   },
+  // Heads of large records, and pages that are bounded by bytes
+  {
+    against: 'another program has written a large record: its old head is shown',
+    file: 'store/redis/heads.js',
+    shield: 'bytes === size ?',
+    without: 'true ?',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'the head of a task that is removed stays',
+    file: 'tasks/found-task.js',
+    shield: ' || raw.length > LARGE',
+    without: '',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'the head of a task that removes itself at its end stays',
+    file: 'store/redis/queue.js',
+    shield: '(hasExtras || text.length > LARGE)',
+    without: 'hasExtras',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'a plain Bee-Queue removes a record: its head stays for ever',
+    file: 'store/redis/lua/prune.lua',
+    shield: 'sweep(KEYS[14], ofHeads)',
+    without: '\'0\'',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'large progress of running tasks makes a page as large as it likes',
+    file: 'tasks/page-records.js',
+    shield: 'sizes[i].record + sizes[i].progress',
+    without: 'sizes[i].record',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'the same, of brief records',
+    file: 'store/redis/heads.js',
+    shield: ' + sizes[i].progress',
+    without: '',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'a page of flows has all of their results, however large',
+    file: 'flows/flow-list.js',
+    shield: 'state === \'succeeded\' ?',
+    without: 'false ?',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'a page of members that is cut shows the others as waiting',
+    file: 'flows/member-list.js',
+    shield: '!read.has(id)',
+    without: 'false',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'a search counts tasks that a cut page did not read',
+    file: 'dashboard/search.js',
+    shield: 'lookedAt += page.lookedAt',
+    without: 'lookedAt += limit',
+    test: 'tasks/large-records'
+  },
+  {
+    against: 'options that are in the data are taken for those of the task',
+    file: 'records/record-head.js',
+    shield: 'if (isObject(',
+    without: 'if (true || isObject(',
+    test: 'records/record-head'
+  },
+  {
+    against: 'data of a million parts hold the worker up, to make a head',
+    file: 'records/record-head.js',
+    shield: 'count < MAX_STEPS',
+    without: 'true',
+    test: 'records/record-head'
+  },
   // Tags: what outlives its task
   ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({
     against: 'what is removed by its bare id stays in the index of tags',

@@ -3,7 +3,9 @@
  * registered them.
  */
 import type { FastifyInstance } from 'fastify'
-import type { FastifyTasks, QueueCounts, TaskLogs, TaskRecord } from '../types.ts'
+import type {
+  FastifyTasks, FlowListOptions, ListOptions, QueueCounts, TagListOptions, TaskLogs, TaskRecord
+} from '../types.ts'
 
 /** What a program sees of one registration of the plugin. */
 export interface PluginInstance {
@@ -19,6 +21,8 @@ export interface PluginInstance {
   knownQueues (): string[]
   /** A task, for people who have access to Redis. Null if there is none. @throws as `FastifyTasks.status` */
   readTask (id: string, queue?: string): Promise<WholeTask | null>
+  /** As `FastifyTasks.list`, for lists that show no results: a page of large records costs no more than others. */
+  listBriefs (options: ListOptions | TagListOptions | FlowListOptions): Promise<BriefPage>
   /** The graph of a flow. Null if it has more members than `most`, or is gone. */
   readGraph (id: string, queue: string, most: number): Promise<DrawnMember[] | null>
   /** What it counts. Null if that is off. */
@@ -33,6 +37,16 @@ export interface PluginInstance {
   drain (): Promise<void>
   /** Throws FST_TASKS_APP_MEMORY_MODE if tasks never leave the process that enqueues them. `app` names the app. */
   checkServable (app: string): void
+}
+
+/** A record without what a list does not show. */
+export type BriefRecord = Omit<TaskRecord, 'result' | 'data' | 'blockedBy'>
+
+export interface BriefPage {
+  tasks: BriefRecord[]
+  /** How many tasks were read for it: others may have been left out. */
+  lookedAt: number
+  cursor: string | null
 }
 
 /** A member of a flow, as it is drawn: see lib/flows/flow-picture.ts. */

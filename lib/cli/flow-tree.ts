@@ -4,12 +4,12 @@
  */
 import { paint, printErr, printTable } from './output.ts'
 import { ago, oneLine, shorten, toJsonLine } from './text.ts'
-import type { TaskPage, TaskRecord } from '../types.ts'
+import type { BriefPage, BriefRecord } from '../boot/app-registry.ts'
 
 const TITLES = ['MEMBER', 'NAME', 'QUEUE', 'STATE', 'ATTEMPT', 'STARTED', 'FINISHED', 'ERROR']
 const ERROR_WIDTH = 60
 
-export function printTree ({ tasks, cursor }: TaskPage): void {
+export function printTree ({ tasks, cursor }: Pick<BriefPage, 'tasks' | 'cursor'>): void {
   let parents: string[] = []
   const rows = tasks.flatMap(member => {
     const path = member.flow!.key!.split('.')
@@ -24,7 +24,7 @@ export function printTree ({ tasks, cursor }: TaskPage): void {
 
 const indented = (name: string, depth: number): string => '  '.repeat(depth) + oneLine(name)
 
-const row = (member: TaskRecord, name: string): Array<string | ReturnType<typeof paint>> => [
+const row = (member: BriefRecord, name: string): Array<string | ReturnType<typeof paint>> => [
   name, oneLine(member.name), member.queue, paint(member.state), `${member.attempt}/${member.attempts}`,
   ago(member.startedAt), ago(member.finishedAt), member.error ? shorten(member.error.message, ERROR_WIDTH) : ''
 ]

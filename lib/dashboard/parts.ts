@@ -34,7 +34,7 @@ export function duration (ms: number): string {
 }
 
 /** From the start of the last attempt to its end. */
-export function ranFor ({ startedAt, finishedAt }: TaskRecord): string {
+export function ranFor ({ startedAt, finishedAt }: Pick<TaskRecord, 'startedAt' | 'finishedAt'>): string {
   return startedAt && finishedAt ? duration(Date.parse(finishedAt) - Date.parse(startedAt)) : '–'
 }
 

@@ -2,7 +2,8 @@
  * Finds tasks, within a budget for each request: a queue may hold a million.
  */
 import { uptime } from '../timers.ts'
-import type { FastifyTasks, ListOptions, TaskRecord, TaskState } from '../types.ts'
+import type { BriefRecord, PluginInstance } from '../boot/app-registry.ts'
+import type { ListOptions, TaskState } from '../types.ts'
 
 /** Tasks on a page. */
 export const LIMIT = 50
@@ -22,13 +23,13 @@ export interface Search {
   queue?: string | undefined
   name?: string | undefined
   /** Null: all of them. */
-  matches: ((record: TaskRecord) => boolean) | null
+  matches: ((record: BriefRecord) => boolean) | null
   /** Where the search before ended. */
   cursor?: string | undefined
 }
 
 export interface SearchPage {
-  tasks: TaskRecord[]
+  tasks: BriefRecord[]
   /** How many were read. */
   lookedAt: number
   /** Null at the end. */
@@ -56,19 +57,21 @@ const definedOnly = (values: Record<string, string | undefined>): object =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 
 /** A page that is not empty, unless there is nothing more or the budget is spent. @throws FST_TASKS_CURSOR_INVALID */
-export async function search (tasks: Pick<FastifyTasks, 'list'>, wanted: Search): Promise<SearchPage> {
+export async function search (
+  instance: Pick<PluginInstance, 'listBriefs'>, wanted: Search
+): Promise<SearchPage> {
   const { states, tag, queue, name, matches } = wanted
   const given = definedOnly({ tag, queue, name })
   const start = uptime()
   const limit = matches || name ? STEP : LIMIT
-  const found: TaskRecord[] = []
+  const found: BriefRecord[] = []
   let lookedAt = 0
   for (let place: Position | null = positionOf(wanted); ;) {
     const { state, cursor } = place
     const options = { limit, ...given, ...(state && { state }), ...(cursor && { cursor }) }
-    const page = await tasks.list(options as ListOptions)
+    const page = await instance.listBriefs(options as ListOptions)
     found.push(...page.tasks.filter(task => !matches || matches(task)))
-    lookedAt += limit
+    lookedAt += page.lookedAt
     place = after(states, state, page.cursor)
     const isLate = uptime() - start >= (found.length > 0 ? ENOUGH_MS : MAX_MS)
     const isOver = found.length >= (limit === STEP ? 1 : LIMIT) || lookedAt >= MAX_LOOKED_AT || isLate
@@ -77,7 +80,7 @@ export async function search (tasks: Pick<FastifyTasks, 'list'>, wanted: Search)
 }
 
 /** By the start of its id, and by a part of its name, of a tag, or of its error. */
-export function matcher (words: string): (record: TaskRecord) => boolean {
+export function matcher (words: string): (record: BriefRecord) => boolean {
   const wanted = words.toLowerCase()
   const has = (text: string | null | undefined): boolean => text?.toLowerCase().includes(wanted) ?? false
   return ({ id, name, error, tags }) =>

@@ -4,7 +4,8 @@
 import { isId } from '../options/rule-kinds.ts'
 import { STATES } from '../records/states.ts'
 import { isTag } from '../records/tags.ts'
-import type { TaskRecord, TaskState } from '../types.ts'
+import type { BriefRecord } from '../boot/app-registry.ts'
+import type { TaskState } from '../types.ts'
 import type { Query } from './context.ts'
 
 export interface ListFilter { queue?: string, name?: string, tag?: string, from?: number, to?: number }
@@ -38,7 +39,7 @@ export function unknownField (query: Query, queues: string[]): string | null {
 export const stateOf = ({ state }: Query): TaskState | undefined => STATES.find(one => one === state)
 
 /** Null: all of them. */
-export function inTime ({ from = -Infinity, to = Infinity }: ListFilter): ((record: TaskRecord) => boolean) | null {
+export function inTime ({ from = -Infinity, to = Infinity }: ListFilter): ((record: BriefRecord) => boolean) | null {
   if (from === -Infinity && to === Infinity) return null
   return ({ finishedAt, enqueuedAt }) => {
     const since = Date.parse(finishedAt ?? enqueuedAt)

@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { readGraph } from './flow-picture.ts'
-import type { DrawnMember } from '../boot/app-registry.ts'
+import type { BriefPage, DrawnMember } from '../boot/app-registry.ts'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import * as errors from '../errors.ts'
 import { FlowEngine, type FlowCall, type FlowRef } from './engine.ts'
@@ -15,7 +15,9 @@ import { FlowSweep } from './flow-sweep.ts'
 import { FlowWriter } from './flow-writer.ts'
 import { dataOf } from './member.ts'
 import { toEnd } from './member-end.ts'
-import { flowOf, listFlows, listMembers, showFlow } from './flow-record.ts'
+import { flowOf, showFlow, showProgress } from './flow-record.ts'
+import { listFlowBriefs, listFlows } from './flow-list.ts'
+import { briefMembers, listMembers, wholeMembers } from './member-list.ts'
 import { planFlow } from './plan.ts'
 import { queueFinder } from './queue-finder.ts'
 import { reopen } from './reopen.ts'
@@ -30,7 +32,7 @@ import { sleep, uptime } from '../timers.ts'
 import type { StoredMembership } from '../records/membership.ts'
 import type { MemberOutcome } from '../store/flow-contract.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
-import type { FlowView } from '../tasks/flow-view.ts'
+import type { FlowPageOptions, FlowView } from '../tasks/flow-view.ts'
 import type { FoundTask } from '../tasks/found-task.ts'
 import type { Handle } from '../tasks/handle.ts'
 import type {
@@ -41,6 +43,8 @@ import type {
 const WRITING_POLL_MS = 20
 
 const ENQUEUE_IN_DOUBT = 'If it is not complete it is removed.'
+
+type FlowAsStored = Parameters<FlowView['showProgress']>[0]
 
 export class AppFlows implements FlowView {
   readonly #tasks: AppTasks
@@ -120,6 +124,10 @@ export class AppFlows implements FlowView {
 
   show (found: FoundTask): Promise<FoundTask> { return showFlow(this.#engine, found) }
 
+  showProgress ({ id, home, stored }: FlowAsStored, record: TaskRecord): Promise<TaskRecord> {
+    return showProgress(this.#engine, { id, home, life: stored.options.graph!.life }, stored, record)
+  }
+
   graph (found: FoundTask, most: number): Promise<DrawnMember[] | null> { return readGraph(this.#engine, found, most) }
 
   async cancel (found: FoundTask): Promise<CancelOutcome> {
@@ -168,10 +176,16 @@ export class AppFlows implements FlowView {
     }
   }
 
-  list ({ flow, limit, cursor }: { flow?: string, limit: number, cursor?: string | undefined }): Promise<TaskPage> {
-    return flow === undefined
-      ? listFlows(this.#tasks, limit, cursor)
-      : listMembers(this.#engine, this.#tasks, flow, limit, cursor)
+  async list (options: FlowPageOptions): Promise<TaskPage> {
+    if (options.flow === undefined) return await listFlows(this.#engine, this.#tasks, options)
+    const read = wholeMembers(this.#engine, this.#tasks)
+    const { tasks, cursor } = await listMembers(this.#engine, this.#tasks, options, read)
+    return { tasks, cursor }
+  }
+
+  listBriefs (options: FlowPageOptions): Promise<BriefPage> {
+    if (options.flow === undefined) return listFlowBriefs(this.#tasks, options)
+    return listMembers(this.#engine, this.#tasks, options, briefMembers(this.#engine, this.#tasks))
   }
 
   /** One after the other, each kind of data once: the first that refuses is enough. */

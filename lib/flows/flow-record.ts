@@ -1,17 +1,14 @@
 /**
- * A flow as its readers see it: the record with how far it is and its result, pages of its members, pages of flows.
+ * A flow as its readers see it: the record with how far it is, and its result.
  */
 import { tryOr } from '../describe.ts'
-import * as errors from '../errors.ts'
 import { nodesIn, readRecords, valueOf } from './member-context.ts'
-import { decode, isTerminal, toTaskRecord } from '../records/task-record.ts'
-import { decodeJoin, decodeNode, memberId } from '../store/flow-node.ts'
-import { TRY_AGAIN } from '../tasks/advice.ts'
+import { isTerminal, type StoredTask } from '../records/task-record.ts'
+import { decodeJoin, decodeNode, memberId, type FlowInput } from '../store/flow-node.ts'
 import type { FlowEngine, FlowRef } from './engine.ts'
 import type { FlowProgress } from '../store/flow-contract.ts'
-import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { FoundTask } from '../tasks/found-task.ts'
-import type { TaskPage, TaskRecord, TaskState } from '../types.ts'
+import type { TaskRecord } from '../types.ts'
 
 /** A result of more members than this is not put together: their records have them. */
 const MAX_RESULTS = 100
@@ -20,20 +17,25 @@ export const flowOf = ({ queue, record: { id }, stored }: FoundTask): FlowRef =>
   ({ id, home: queue.name, life: stored.options.graph!.life })
 
 /** A read for the app: it replies, or rejects. */
-const ask = async <T>(engine: FlowEngine, send: () => Promise<T>): Promise<T> =>
+export const ask = async <T>(engine: FlowEngine, send: () => Promise<T>): Promise<T> =>
   await engine.call('read of a flow', send) as T
 
 export async function showFlow (engine: FlowEngine, found: FoundTask): Promise<FoundTask> {
   const flow = flowOf(found)
-  const { record, stored } = found
+  const record = await showProgress(engine, flow, found.stored, found.record)
+  return { ...found, record: { ...record, result: await resultOf(engine, flow, found.stored) } }
+}
+
+/** The record without the result. */
+export async function showProgress (
+  engine: FlowEngine, flow: FlowRef, stored: StoredTask, record: TaskRecord
+): Promise<TaskRecord> {
   if (isTerminal(stored.status)) {
     const { done, total } = (stored.progress ?? {}) as { done?: number, total?: number }
-    const result = stored.status === 'succeeded' ? await resultOf(engine, flow) : null
-    const membership = { id: flow.id, key: null, done: done ?? 0, total: total ?? 0 }
-    return { ...found, record: { ...record, result, flow: membership } }
+    return { ...record, result: null, flow: { id: flow.id, key: null, done: done ?? 0, total: total ?? 0 } }
   }
   const progress = await engine.call('read of a flow', () => engine.flowsOf(flow).read(flow.id))
-  return { ...found, record: progress ? withProgress(record, progress, stored.options.delay) : record }
+  return progress ? withProgress(record, progress, stored.options.delay) : record
 }
 
 function withProgress (record: TaskRecord, progress: FlowProgress, delay: number | undefined): TaskRecord {
@@ -51,104 +53,38 @@ function withProgress (record: TaskRecord, progress: FlowProgress, delay: number
   }
 }
 
-/** What the last member returned; a list, or an object by name, if several members are last. Null if it is gone. */
-async function resultOf (engine: FlowEngine, flow: FlowRef): Promise<unknown> {
-  const read = (part: 'nodes' | 'joins', names: string[]): Promise<Array<string | null>> =>
-    ask(engine, () => engine.flowsOf(flow).readMany(flow.id, part, names))
-  const [output] = await read('joins', ['output'])
+/** What a result is made of. Null if it is gone, or of too many members. */
+async function sourceOf (engine: FlowEngine, flow: FlowRef): Promise<{ input: FlowInput, nodes: string[] } | null> {
+  const [output] = await readPart(engine, flow, 'joins', ['output'])
   if (!output) return null
   const { input } = decodeJoin(output)
   const nodes = nodesIn(input!)
-  if (nodes.length > MAX_RESULTS) return null
-  const records = await readRecords(engine, flow, nodes, names => read('nodes', names))
-  return tryOr(() => valueOf(input!, records), null)
+  return nodes.length > MAX_RESULTS ? null : { input: input!, nodes }
 }
 
-/** A page of the members of a flow, as records. One that has not started has no record yet: it is shown as waiting. */
-export async function listMembers (
-  engine: FlowEngine, tasks: AppTasks, id: string, limit: number, cursor: string | undefined
-): Promise<TaskPage> {
-  const found = await tasks.find(id)
-  if (!found?.stored.options.graph) throw new errors.TaskNotFound(id)
-  const flow = flowOf(found)
-  if (cursor !== undefined && !/^\d{1,9}$/.test(cursor)) throw new errors.CursorInvalid()
-  const start = Number(cursor ?? 0)
-  const names = Array.from({ length: limit }, (_, i) => String(start + i))
-  const total = found.record.flow?.total ?? 0
-  const isFirst = cursor === undefined
-  const extra = isFirst ? await extraNodes(engine, flow) : []
-  const asked = [...names, ...extra]
-  const read = (part: 'nodes' | 'ends'): Promise<Array<string | null>> =>
-    ask(engine, () => engine.flowsOf(flow).readMany(flow.id, part, asked))
-  const [entries, ends] = [await read('nodes'), await read('ends')]
-  const records = await Promise.all(asked.flatMap((node, i) =>
-    entries[i] ? [memberRecord(tasks, engine, found, { node, entry: entries[i], end: ends[i] ?? null })] : []))
-  const next = entries[limit - 1] && start + limit < total ? String(start + limit) : null
-  return { tasks: records, cursor: next }
+const readPart = (
+  engine: FlowEngine, flow: FlowRef, part: 'nodes' | 'joins', names: string[]
+): Promise<Array<string | null>> => ask(engine, () => engine.flowsOf(flow).readMany(flow.id, part, names))
+
+/** What the last member returned; a list, or an object by name, if several members are last. Null if it is gone. */
+async function resultOf (engine: FlowEngine, flow: FlowRef, { status }: StoredTask): Promise<unknown> {
+  const source = status === 'succeeded' ? await sourceOf(engine, flow) : null
+  if (!source) return null
+  const { input, nodes } = source
+  const records = await readRecords(engine, flow, nodes, names => readPart(engine, flow, 'nodes', names))
+  return tryOr(() => valueOf(input, records), null)
 }
 
-/** Members that were added by others, and the one behind all others. */
-async function extraNodes (engine: FlowEngine, flow: FlowRef): Promise<string[]> {
-  const extra = new Set<string>()
-  await engine.eachPage(flow, 'nodes', entries => {
-    for (const [node] of entries) if (!/^\d+$/.test(node)) extra.add(node)
-  })
-  return [...extra].sort()
-}
-
-interface ListedMember { node: string, entry: string, end: string | null }
-
-async function memberRecord (
-  tasks: AppTasks, engine: FlowEngine, flow: FoundTask, { node, entry, end }: ListedMember
-): Promise<TaskRecord> {
-  const { queue, generation, key, task } = decodeNode(entry)
-  const id = memberId(flow.record.id, node, generation)
-  const record = tasks.queues.has(queue) ? await tasks.status(id, queue) : await readElsewhere(engine, queue, id)
-  if (record?.flow?.id === flow.record.id) return record
-  // 'skipped' and 'removed' are no states of tasks: such a member will never run.
-  const state: TaskState = end === null ? 'waiting' : end === 'expired' || end === 'failed' ? end : 'cancelled'
-  return {
-    ...flow.record,
-    id,
-    name: task,
-    queue,
-    state,
-    progress: null,
-    result: null,
-    error: null,
-    attempt: 0,
-    startedAt: null,
-    finishedAt: null,
-    dueAt: null,
-    flow: { id: flow.record.id, key, done: null, total: null }
+/** The bytes of the records that its result is made of. */
+export async function bytesOfResult (engine: FlowEngine, flow: FlowRef): Promise<number> {
+  const { nodes } = await sourceOf(engine, flow) ?? { nodes: [] }
+  const byQueue = new Map<string, string[]>()
+  for (const [i, entry] of (await readPart(engine, flow, 'nodes', nodes)).entries()) {
+    if (!entry) continue
+    const { queue, generation } = decodeNode(entry)
+    byQueue.set(queue, [...byQueue.get(queue) ?? [], memberId(flow.id, nodes[i]!, generation)])
   }
-}
-
-/** The queue is not known here. */
-async function readElsewhere (engine: FlowEngine, queue: string, id: string): Promise<TaskRecord | null> {
-  const raw = await engine.call('read of a member', () => engine.queueOf(queue).readTask(id))
-  return raw ? tryOr(() => toTaskRecord(id, queue, decode(raw.text), raw.live, false), null) : null
-}
-
-/** A page of flows, newest first, of all queues that are known here, one after the other. */
-export async function listFlows (tasks: AppTasks, limit: number, cursor: string | undefined): Promise<TaskPage> {
-  const queues = [...tasks.queues.keys()]
-  const [queue, at] = cursor === undefined ? [queues[0]!, 0] : parseCursor(cursor, queues)
-  const { flows } = tasks.queue(queue)
-  const ids = await tasks.calls.call('a list of flows', TRY_AGAIN, () => flows.list(at, limit))
-  const found = await Promise.all(ids.map(id => tasks.status(id, queue)))
-  const next = ids.length < limit ? queues[queues.indexOf(queue) + 1] : queue
-  const nextAt = next === queue ? at + limit : 0
-  return {
-    tasks: found.filter(record => record !== null),
-    cursor: next === undefined ? null : Buffer.from(JSON.stringify(['flow', next, nextAt])).toString('base64url')
-  }
-}
-
-function parseCursor (cursor: string, queues: string[]): [queue: string, at: number] {
-  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
-  const [kind, queue, at] = Array.isArray(parts) ? parts : []
-  const isOwn = kind === 'flow' && queues.includes(queue) && Number.isSafeInteger(at) && at >= 0
-  if (!isOwn) throw new errors.CursorInvalid()
-  return [queue, at]
+  const sizes = await Promise.all([...byQueue].map(([queue, ids]) =>
+    ask(engine, () => engine.queueOf(queue).walk.sizes(ids))))
+  return sizes.flat().reduce((sum, { record }) => sum + record, 0)
 }

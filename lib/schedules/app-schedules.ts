@@ -19,6 +19,7 @@ import { checkSchedule, type CheckedSchedule } from '../options.ts'
 import { appTime, clearTimeout, setTimeout } from '../timers.ts'
 import type { Queue } from '../store/contract.ts'
 import type { StoredSchedule } from '../store/schedule-contract.ts'
+import { briefsOf } from '../tasks/briefs.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { ScheduleRecord, Schedules, TaskHandle } from '../types.ts'
 
@@ -146,8 +147,8 @@ export class AppSchedules implements Schedules {
 
   async #toRecord ({ stored, queue }: FoundSchedule): Promise<ScheduleRecord> {
     const { task } = stored.state
-    const known = this.#tasks.queues.has(queue.name)
-    const record = task !== undefined && known ? await this.#tasks.status(task, queue.name) : null
+    const known = task !== undefined && this.#tasks.queues.has(queue.name)
+    const [record] = known ? await briefsOf(this.#tasks, queue, [task]) : []
     const next = this.#store.upcoming(stored, 3)
     const now = this.#tasks.clock.now()
     return toScheduleRecord(stored, queue.name, { now, next, state: record?.state ?? null })

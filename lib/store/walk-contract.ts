@@ -24,6 +24,22 @@ export interface WalkPage {
   next: string | null
 }
 
+/** In bytes. */
+export interface TaskSize {
+  /** 0 if there is none. */
+  record: number
+  /** Of what a running task has reported. */
+  progress: number
+}
+
+/** See `QueueWalk.readHeads`. */
+export type RawHead = Omit<RawTask, 'raw'>
+
+export interface HeadsRead {
+  tasks: Array<RawHead | null>
+  bytes: number
+}
+
 export interface QueueWalk {
   /**
    * One page: waiting tasks oldest first, active ones in no order, all others with the latest time first. So a task
@@ -34,8 +50,13 @@ export interface QueueWalk {
   page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage>
   /** One page of the tasks with a tag, in whatever state, those first that were enqueued last. Some may be gone. */
   tagged (tag: string, limit: number, position: string | null): Promise<WalkPage>
-  /** The bytes of their records, 0 if there is none. */
-  sizes (ids: string[]): Promise<number[]>
+  /** How large they are. */
+  sizes (ids: string[]): Promise<TaskSize[]>
   /** The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task. */
   read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>>
+  /**
+   * As `read`, for lists: the text of a large record may be its head. `live` has what the state depends on, and the
+   * progress, which counts. A task that waits does not say what for.
+   */
+  readHeads (ids: string[], maxBytes: number): Promise<HeadsRead>
 }

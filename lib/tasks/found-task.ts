@@ -1,6 +1,7 @@
 /**
  * A task as it was read from the store.
  */
+import { LARGE } from '../records/record-head.ts'
 import type { Definition } from './definition.ts'
 import type { StoredTask } from '../records/task-record.ts'
 import type { Queue } from '../store/contract.ts'
@@ -22,9 +23,9 @@ export interface FoundTask {
   order: number
 }
 
-/** Whether more may be stored of it than its record: tags, or a log. */
-export const hasExtras = ({ stored: { options }, definition }: FoundTask): boolean =>
-  options.tags !== undefined || definition?.options.keepLogs !== undefined
+/** Whether more may be stored of it than its record: tags, a log, or a head. */
+export const hasExtras = ({ raw, stored: { options }, definition }: FoundTask): boolean =>
+  options.tags !== undefined || definition?.options.keepLogs !== undefined || raw.length > LARGE
 
 let last = 0
 

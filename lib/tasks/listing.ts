@@ -4,6 +4,8 @@
 import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
+import { briefsOf } from './briefs.ts'
+import type { BriefPage } from '../boot/app-registry.ts'
 import { recordsOfPage } from './page-records.ts'
 import { checkList, checkPurge, listDefaults } from '../options.ts'
 import { isMembership } from '../records/membership.ts'
@@ -12,13 +14,14 @@ import type {
   FlowListOptions, ListOptions, PurgeOptions, QueueCounts, TagListOptions, TaskPage, TaskRecord, WorkerInfo
 } from '../types.ts'
 import type { PagePosition, PurgePosition, PurgeReply, Queue } from '../store/contract.ts'
-import type { BoundedCalls } from '../store/store-contract.ts'
-import type { FlowView } from './flow-view.ts'
+import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
+import type { FlowPageOptions, FlowView } from './flow-view.ts'
 
 /** What these calls need of the tasks of an app. */
 export interface ListingSource {
   readonly queues: ReadonlyMap<string, Queue>
   readonly calls: BoundedCalls
+  readonly clock: StoreClock
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue
   readonly flows: FlowView
@@ -35,18 +38,46 @@ export async function list (
   source: ListingSource, given: ListOptions | TagListOptions | FlowListOptions
 ): Promise<TaskPage> {
   checkList(given)
-  const options = given as Query // the check allows no other
-  const { limit = listDefaults.limit, cursor, kind, flow } = options
-  if (kind === 'flow') return source.flows.list({ limit, cursor })
-  if (flow !== undefined) return source.flows.list({ flow, limit, cursor })
+  const ofFlows = flowPage(given)
+  if (ofFlows) return source.flows.list(ofFlows)
+  const { tasks, cursor } = await readList(source, given as Query, (queue, ids) =>
+    recordsOfPage(source.calls, queue, ids, id => source.status(id, queue.name)))
+  return { tasks, cursor }
+}
+
+/** The same with brief records. */
+export async function listBriefs (
+  source: ListingSource, given: ListOptions | TagListOptions | FlowListOptions
+): Promise<BriefPage> {
+  checkList(given)
+  const ofFlows = flowPage(given)
+  if (ofFlows) return source.flows.listBriefs(ofFlows)
+  return readList(source, given as Query, (queue, ids) => briefsOf(source, queue, ids))
+}
+
+/** Undefined if it is no list of flows, or of members. */
+function flowPage (given: FlowListOptions | Query): FlowPageOptions | undefined {
+  const { limit = listDefaults.limit, cursor, kind, flow } = given as FlowListOptions & Query
+  if (kind === 'flow') return { limit, cursor }
+  return flow === undefined ? undefined : { flow, limit, cursor }
+}
+
+type Shown = Pick<TaskRecord, 'state' | 'name' | 'tags'>
+
+interface ListRead<T> { tasks: T[], lookedAt: number, cursor: string | null }
+
+async function readList<T extends Shown> (
+  source: ListingSource, options: Query, readRecords: (queue: Queue, ids: string[]) => Promise<Array<T | null>>
+): Promise<ListRead<T>> {
+  const { limit = listDefaults.limit, cursor } = options
   const queues = options.queue === undefined ? [...source.queues.keys()] : [source.queue(options.queue).name]
   const { from, after } = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
   const queue = source.queue(from)
   const read = await source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(queue, options, limit, after))
-  const records = await recordsOfPage(source.calls, queue, read.ids, id => source.status(id, from))
+  const records = await readRecords(queue, read.ids)
   const next = endOfPage(read, records.length, from) ?? nextQueue(queues, from)
   const tasks = records.filter(record => record !== null).filter(record => isListed(record, options))
-  return { tasks, cursor: next && makeCursor(next, options) }
+  return { tasks, lookedAt: records.length, cursor: next && makeCursor(next, options) }
 }
 
 /** The options of a list of tasks: by state, or by tag. */
@@ -74,7 +105,7 @@ const endOfPage = ({ ids, positions, isLast }: IdPage, read: number, from: strin
   isLast && read === ids.length ? null : { from, after: positions[read - 1]! }
 
 /** A task may have moved on since its page was read. */
-const isListed = (record: TaskRecord, { state, name, tag }: Query): boolean =>
+const isListed = (record: Shown, { state, name, tag }: Query): boolean =>
   (state === undefined || record.state === state) && (name === undefined || record.name === name) &&
   (tag === undefined || record.tags.includes(tag))
 

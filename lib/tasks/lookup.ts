@@ -14,8 +14,9 @@ import { withParams } from './route-path.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
 import type { Settings } from '../options.ts'
 import {
-  decode, encode, hasUniqueId, isTerminal, lifeOf, placeholderRecord, toTaskRecord, ttlOf, type StoredTask
+  encode, hasUniqueId, isTerminal, lifeOf, toTaskRecord, ttlOf, type StoredTask
 } from '../records/task-record.ts'
+import { decodeOrFail } from '../records/decode-or-fail.ts'
 import { ChangeWatcher, type Watch } from './change-watcher.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Queue, RawTask } from '../store/contract.ts'
@@ -87,14 +88,13 @@ export class TaskLookup implements HandleSource {
   #toFoundTask (
     queue: Queue, id: string, { text, raw, live }: RawTask, order: number
   ): FoundTask | Promise<FoundTask> {
-    const decoded = this.#decode(text)
-    const stored = decoded instanceof Error ? this.#failedRecord(decoded) : decoded
+    const { stored, isReadable } = decodeOrFail(text, () => this.#clock.now())
     const record = toTaskRecord(id, queue.name, stored, live, this.#settings.exposeStack)
     const { lane } = stored.options
     if (live.gated === true && lane !== undefined) return this.#readLane(queue, id, { text, raw, live }, lane, order)
-    const definition = stored === decoded ? this.#registry.definitions.get(stored.data.name) : undefined
+    const definition = isReadable ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
-    const life = stored === decoded ? lifeOf(stored.options) : ''
+    const life = isReadable ? lifeOf(stored.options) : ''
     const found = { queue, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
     return stored.options.graph && this.flows ? this.flows.show(found) : found
   }
@@ -103,20 +103,6 @@ export class TaskLookup implements HandleSource {
   async #readLane (queue: Queue, id: string, task: RawTask, lane: string, order: number): Promise<FoundTask> {
     const gated = await this.#calls.call(`a status of task "${id}"`, TRY_AGAIN, () => queue.lanes.read(lane))
     return this.#toFoundTask(queue, id, { ...task, live: { ...task.live, gated } }, order)
-  }
-
-  #decode (text: string): StoredTask | Error {
-    try {
-      return decode(text)
-    } catch (error) {
-      return error as Error
-    }
-  }
-
-  /** A record that cannot be read is shown as a failure. */
-  #failedRecord ({ message }: Error): StoredTask {
-    const error = { name: 'Error', message, code: 'FST_TASKS_RECORD_INVALID' }
-    return { ...placeholderRecord(this.#clock.now()), error }
   }
 
   /**

@@ -213,7 +213,9 @@ export const calls = {
       const page: WalkPage = await side.queue.walk.page(source, limit, position)
       const read = await side.queue.walk.read(page.ids, 1_000)
       const sizes = await side.queue.walk.sizes(page.ids)
-      ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text} ${sizes[i]}`))
+      ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text} ${JSON.stringify(sizes[i])}`))
+      const heads = await side.queue.walk.readHeads(page.ids, 1_000)
+      ids.push(...heads.tasks.map((head, i) => `${page.ids[i]} ${head?.text} ${Object.keys(head?.live ?? {}).sort()}`))
       position = read.length < page.ids.length ? page.positions[read.length - 1]! : page.next
       if (position === null) break
       if (pages === 0 && source !== 'active') await side.queue.remove(gone, undefined, undefined, true)

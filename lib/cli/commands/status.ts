@@ -9,7 +9,7 @@ import { span } from '../../schedules/in-words.ts'
 import { ago, toJsonLine, cleanText, oneLine } from '../text.ts'
 import type { PluginInstance, WholeTask } from '../../boot/app-registry.ts'
 import type { TaskConnection } from '../connect.ts'
-import type { TaskPage, TaskRecord } from '../../types.ts'
+import type { FlowListOptions, TaskRecord } from '../../types.ts'
 
 export interface TaskFlags { queue?: string, json?: boolean }
 export interface StatusFlags extends TaskFlags { full?: boolean, limit: number, cursor?: string }
@@ -19,18 +19,21 @@ export async function status (connection: TaskConnection, id: string, flags: Sta
   const found = await find(connection, id, flags.queue)
   if (!found) return await reportUnknown(connection, id, flags.json)
   const record: TaskRecord = { ...found.task.record, ...(flags.full ? hiddenParts(found.task) : {}) }
-  const members = await membersOf(found, flags)
-  if (flags.json) printJson(members ? { ...record, members } : record)
-  else printAll(record)
-  if (members && !flags.json) printTree(members)
+  const members = flowOf(found, flags)
+  if (flags.json) {
+    printJson(members ? { ...record, members: await found.registered.tasks.list(members) } : record)
+    return EXIT.done
+  }
+  printAll(record)
+  if (members) printTree(await found.registered.listBriefs(members))
   return EXIT.done
 }
 
-/** A page of the members of a flow. Null for a task, also for one that is a member. */
-async function membersOf (
-  { registered: { tasks }, task: { record: { id, flow } } }: FoundTask, { limit, cursor }: StatusFlags
-): Promise<TaskPage | null> {
-  return flow === null || flow.key !== null ? null : tasks.list({ flow: id, limit, cursor })
+/** For a page of the members of a flow. Null for a task, also for one that is a member. */
+function flowOf (
+  { task: { record: { id, flow } } }: FoundTask, { limit, cursor }: StatusFlags
+): FlowListOptions | null {
+  return flow === null || flow.key !== null ? null : { flow: id, limit, ...cursor !== undefined && { cursor } }
 }
 
 interface FoundTask { registered: PluginInstance, task: WholeTask }

@@ -8,14 +8,15 @@ import { matcher, search, type SearchPage, type SearchState } from '../search.ts
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import { filterOf, inTime, unknownField, type ListFilter } from '../task-filter.ts'
 import type { MakePage, PageContext } from '../context.ts'
-import type { TaskRecord, TaskState } from '../../types.ts'
+import type { BriefRecord } from '../../boot/app-registry.ts'
+import type { TaskState } from '../../types.ts'
 
 /** What is shown if nobody chooses. */
 const FIRST: TaskState = 'active'
 const TITLES = ['Task', 'Name', 'Queue', 'State', 'Progress', 'Attempt', 'Enqueued', 'Ran for', 'Error']
 
 /** Most are normal: the column is there only if one is not. */
-const isOfLevel = ({ priority }: TaskRecord): boolean => priority !== 'normal'
+const isOfLevel = ({ priority }: BriefRecord): boolean => priority !== 'normal'
 
 /** The next page: cursors only go on. */
 export function pager ({ query }: PageContext, next: string | null): Value {
@@ -44,7 +45,7 @@ ${unknown && html`<p class="hint">The ${unknown} is not understood, and left out
 ${query.q && html`<p>For “${text(query.q)}”. <a href="tasks">Show all</a></p>`}</form>`
 }
 
-function row (context: PageContext, task: TaskRecord): Value[] {
+function row (context: PageContext, task: BriefRecord): Value[] {
   const { id, name, queue, state: at, stage, progress, attempt, attempts, enqueuedAt, error } = task
   return [
     html`<label class="check"><input type="checkbox" name="task" value="${toField(task)}">
@@ -56,7 +57,7 @@ function row (context: PageContext, task: TaskRecord): Value[] {
   ]
 }
 
-function buttons ({ rights }: PageContext, found: TaskRecord[]): Value {
+function buttons ({ rights }: PageContext, found: BriefRecord[]): Value {
   const offered = TASK_ACTIONS.filter(({ right, states }) =>
     rights[right] && found.some(({ state }) => states.includes(state)))
   if (offered.length === 0) return null
@@ -92,20 +93,20 @@ ${buttons(context, tasks)}${table('Tasks', titles, rows)}</form>${said}`
 }
 
 /** Those with exactly this id: one, or one in each of several queues. */
-async function withId ({ instance: { tasks } }: PageContext, queues: string[], id: string): Promise<TaskRecord[]> {
+async function withId ({ instance: { tasks } }: PageContext, queues: string[], id: string): Promise<BriefRecord[]> {
   const read = await Promise.all(queues.map(queue => tasks.status(id, { queue })))
   return read.filter(record => record !== null)
 }
 
 /** What was looked for is the id of one task, or a tag. */
-async function placeOfOnly (context: PageContext, exact: TaskRecord[], words: string): Promise<string | null> {
+async function placeOfOnly (context: PageContext, exact: BriefRecord[], words: string): Promise<string | null> {
   if (exact.length > 0) return exact.length === 1 ? taskPath(context, exact[0]!.id, exact[0]!.queue) : null
   if (!isTag(words)) return null
-  const { tasks } = await search(context.instance.tasks, { states: [''], tag: words, matches: null })
+  const { tasks } = await search(context.instance, { states: [''], tag: words, matches: null })
   return tasks.length > 0 ? `tasks${queryWith({}, { tag: words })}` : null
 }
 
-type Matches = (record: TaskRecord) => boolean
+type Matches = (record: BriefRecord) => boolean
 
 function allOf (given: Array<Matches | null>): Matches | null {
   const all = given.filter(matches => matches !== null)
@@ -133,7 +134,7 @@ export const tasks: MakePage = async context => {
   const matches = allOf([q ? matcher(q) : null, inTime(filter)])
   const found = exact.length > 0
     ? { tasks: exact, lookedAt: exact.length, cursor: null }
-    : await search(instance.tasks, { states, ...filter, matches, cursor: query.cursor })
+    : await search(instance, { states, ...filter, matches, cursor: query.cursor })
   return {
     title: 'Tasks',
     section: 'Tasks',

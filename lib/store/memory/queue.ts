@@ -73,7 +73,7 @@ export class MemoryQueue implements Queue {
     const add = (job: NewJob): boolean => this.#add(job)
     const parts = { records, lists, claims, lanes: this.lanes, now, publish, add }
     this.unique = new MemoryUnique({ ...parts, delay: this.#delay.bind(this), queueDue: () => this.#queueDue() })
-    this.walk = new MemoryWalk({ queue: this, records, lists, active: () => byClaim(claims.all) })
+    this.walk = new MemoryWalk({ queue: this, records, lists, claims })
     this.flows = flowsOf({ host, records, lists, publish, onChanged: () => this.#checkIdle() })
   }
 

@@ -1,19 +1,22 @@
 /**
  * Walks through one queue in this process: see walk-contract.ts.
  */
+import { headOf, LARGE } from '../../records/record-head.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { walkWaiting } from '../walk-positions.ts'
+import { byClaim } from './reads.ts'
+import type { Claims } from './claims.ts'
 import type { SortedIds } from './sorted-ids.ts'
 import type { Records } from './records.ts'
 import type { TaskLists } from './task-lists.ts'
 import type { ProducerQueue, RawTask } from '../contract.ts'
-import type { QueueWalk, WalkPage, WalkSource } from '../walk-contract.ts'
+import type { LiveState } from '../../records/live-state.ts'
+import type { HeadsRead, QueueWalk, TaskSize, WalkPage, WalkSource } from '../walk-contract.ts'
 
 export interface WalkParts {
   records: Records
   lists: TaskLists
-  /** The ids of active tasks. */
-  active: () => string[]
+  claims: Claims
   queue: Pick<ProducerQueue, 'pageOf' | 'readTask'>
 }
 
@@ -25,11 +28,11 @@ export class MemoryWalk implements QueueWalk {
   }
 
   async page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage> {
-    const { lists, active, queue } = this.#parts
+    const { lists, claims, queue } = this.#parts
     if (source === 'waiting') {
       return await walkWaiting((limit, after) => queue.pageOf('waiting', limit, after), limit, position)
     }
-    if (source === 'active') return pageOfActive(active(), position)
+    if (source === 'active') return pageOfActive(byClaim(claims.all), position)
     return pageOfSorted(source === 'delayed' ? lists.delayed : lists.finished[source], limit, position)
   }
 
@@ -37,9 +40,11 @@ export class MemoryWalk implements QueueWalk {
     return this.#parts.records.page(tag, limit, position)
   }
 
-  async sizes (ids: string[]): Promise<number[]> {
-    const { records } = this.#parts
-    return ids.map(id => Buffer.byteLength(records.get(id) ?? ''))
+  async sizes (ids: string[]): Promise<TaskSize[]> {
+    const { records, claims } = this.#parts
+    return ids.map(id => ({
+      record: Buffer.byteLength(records.get(id) ?? ''), progress: Buffer.byteLength(claims.progressOf(id) ?? '')
+    }))
   }
 
   async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {
@@ -53,7 +58,24 @@ export class MemoryWalk implements QueueWalk {
     }
     return tasks
   }
+
+  async readHeads (ids: string[], maxBytes: number): Promise<HeadsRead> {
+    const [tasks, sizes] = [[] as HeadsRead['tasks'], await this.sizes(ids)]
+    let bytes = 0
+    for (const [i, id] of ids.entries()) {
+      const task = await this.#parts.queue.readTask(id)
+      const text = task && ((task.text.length > LARGE ? headOf(task.text) : null) ?? task.text)
+      const own = Buffer.byteLength(text ?? '') + sizes[i]!.progress
+      if (i > 0 && bytes + own > maxBytes) break
+      bytes += own
+      tasks.push(task && { text: text!, live: stateOf(task.live) })
+    }
+    return { tasks, bytes }
+  }
 }
+
+/** Not what a task waits for. */
+const stateOf = ({ gated, paused, ...live }: LiveState): LiveState => live
 
 /** All on one page. */
 function pageOfActive (all: string[], position: string | null): WalkPage {

@@ -70,14 +70,20 @@ export function toClaimReply ([now, kept, more, ...rest]: any[], token: string):
 export function toRawTask (reply: any[] | null): RawTask | null {
   if (!reply) return null
   const [text, claim, delayedTo, progress] = reply.map(String)
-  const live: LiveState = {}
-  if (claim) live.claimedAt = Number(claim.split(' ')[1])
-  if (delayedTo) live.delayedTo = toTime(delayedTo)
-  if (progress) live.progress = decodeProgress(progress)
+  const live = toLive(claim!, delayedTo!, progress!)
   if (reply[4]) live.held = true
   if (reply[5]) live.gated = true
   if (reply.length > 6) live.paused = reply.slice(6).map(String)
   return { text: text!, raw: reply[0], live }
+}
+
+/** From texts that are empty if there is nothing. */
+export function toLive (claim: string, delayedTo: string, progress: string): LiveState {
+  const live: LiveState = {}
+  if (claim) live.claimedAt = Number(claim.split(' ')[1])
+  if (delayedTo) live.delayedTo = toTime(delayedTo)
+  if (progress) live.progress = decodeProgress(progress)
+  return live
 }
 
 /** Redis writes an infinite score as inf or -inf. */

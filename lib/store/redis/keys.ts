@@ -8,7 +8,7 @@ import type { TaskState, TerminalState } from '../../types.ts'
 
 export type Key =
   'active' | 'cancelledWaits' | 'cancelling' | 'claims' | 'closed' | 'crowded' | 'delayed' | 'failed' | 'floors' |
-  'flowList' | 'flows' | 'flowsDone' | 'gated' | 'handoff' |
+  'flowList' | 'flows' | 'flowsDone' | 'gated' | 'handoff' | 'heads' |
   'heldTicks' | 'high' | 'jobs' | 'keyed' | 'laned' | 'lanes' | 'large' | 'lastClaims' | 'leases' | 'leftovers' |
   'levels' | 'limits' | 'logged' | 'logs' | 'low' |
   'parked' | 'paused' | 'progress' |
@@ -38,7 +38,7 @@ const ABOUT_AN_ID: Key[] = [
 const GATE: Key[] = ['gated', 'laned', 'lanes', 'limits', 'closed', 'crowded']
 
 /** What is stored of a task beside its record and its state: see forget.lua. */
-const EXTRAS: Key[] = ['tags', 'tagged', 'logs', 'logged']
+const EXTRAS: Key[] = ['tags', 'tagged', 'logs', 'logged', 'heads']
 
 /** The keys of high and low tasks: see enter.lua. */
 const LEVELS: Key[] = ['high', 'low', 'levels']
@@ -117,7 +117,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'parked', 'paused', ...GATE, ...UNIQUE, 'large', 'levels', 'high', 'low', 'tags',
     'tagged'
   ],
-  sizes: ['jobs'],
+  sizes: ['jobs', 'progress'],
   start: ['closed', 'limits'],
   sweep: [
     'tickBlock', 'tick', 'leases', 'floors', 'stalling', 'stallBlock', 'active', 'waiting', 'jobs', ...ABOUT_AN_ID,
@@ -220,6 +220,9 @@ export class QueueKeys {
   }
 
   get lanes (): string { return this.#key('lanes') }
+  get heads (): string { return this.#key('heads') }
+  get active (): string { return this.#key('active') }
+  get progress (): string { return this.#key('progress') }
   get logs (): string { return this.#key('logs') }
   get logged (): string { return this.#key('logged') }
   get tags (): string { return this.#key('tags') }

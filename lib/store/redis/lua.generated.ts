@@ -2331,9 +2331,10 @@ local function forget_logs(logs, logged, ids)
   end
 end
 local function forget(first, ids)
-  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3], KEYS[first + 4]) == 0 then return end
   forget_tags(KEYS[first], KEYS[first + 1], ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+  redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
 local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
@@ -2644,9 +2645,10 @@ local function forget_logs(logs, logged, ids)
   end
 end
 local function forget(first, ids)
-  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3], KEYS[first + 4]) == 0 then return end
   forget_tags(KEYS[first], KEYS[first + 1], ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+  redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
@@ -2693,10 +2695,10 @@ local function sweep(key, cursor)
   removed = removed + #gone
   return page[1]
 end
-local cursors = '0 0'
-if redis.call('EXISTS', KEYS[11], KEYS[13]) > 0 then
-  local ofTags, ofLogs = string.match(ARGV[2], '^(%d+) (%d+)$')
-  cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs)
+local cursors = '0 0 0'
+if redis.call('EXISTS', KEYS[11], KEYS[13], KEYS[14]) > 0 then
+  local ofTags, ofLogs, ofHeads = string.match(ARGV[2], '^(%d+) (%d+) (%d+)$')
+  cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs) .. ' ' .. sweep(KEYS[14], ofHeads)
 end
 return { removed + #flows, cursors }`,
   'purge': String.raw`local leveled
@@ -2808,9 +2810,10 @@ local function forget_logs(logs, logged, ids)
   end
 end
 local function forget(first, ids)
-  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3], KEYS[first + 4]) == 0 then return end
   forget_tags(KEYS[first], KEYS[first + 1], ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+  redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, bytes, members = {}, 0, {}
@@ -2845,7 +2848,7 @@ local function look_at(list, size)
   if looked > 0 then redis.call('LTRIM', list, 0, -looked - 1) end
   return looked
 end
-local lists = { KEYS[16], KEYS[22], KEYS[2], KEYS[23], KEYS[15] }
+local lists = { KEYS[16], KEYS[23], KEYS[2], KEYS[24], KEYS[15] }
 local rest, free = 0, limit
 for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
 local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
@@ -2871,12 +2874,12 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
-for key = 17, 24, 7 do
+for key = 17, 25, 8 do
   if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
 end
 forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
-if more == 0 and redis.call('HEXISTS', KEYS[25], '') == 0 then wake(KEYS[2], KEYS[22], KEYS[23]) end
+if more == 0 and redis.call('HEXISTS', KEYS[26], '') == 0 then wake(KEYS[2], KEYS[23], KEYS[24]) end
 return { removed, left, before, more, unpack(members) }`,
   'purge-gated': String.raw`local function leave(first, ids)
   if #ids == 0 then return end
@@ -2925,9 +2928,10 @@ local function forget_logs(logs, logged, ids)
   end
 end
 local function forget(first, ids)
-  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3], KEYS[first + 4]) == 0 then return end
   forget_tags(KEYS[first], KEYS[first + 1], ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+  redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
 local limit, kept, gone, members, bytes = tonumber(ARGV[1]), tonumber(ARGV[3]), {}, {}, 0
 local ids = limit > 0 and redis.call('ZRANGE', KEYS[2], kept, kept + limit - 1) or {}
@@ -4683,7 +4687,11 @@ local done, claimed = pcall(claim, slice(KEYS, keys + 1, #KEYS), slice(ARGV, arg
 if not done then claimed = tostring(type(claimed) == 'table' and claimed.err or claimed) end
 return { settled, claimed }`,
   'sizes': String.raw`local sizes = {}
-for i = 1, #ARGV do sizes[i] = redis.call('HSTRLEN', KEYS[1], ARGV[i]) end
+local has_progress = redis.call('EXISTS', KEYS[2]) == 1
+for i = 1, #ARGV do
+  sizes[2 * i - 1] = redis.call('HSTRLEN', KEYS[1], ARGV[i])
+  sizes[2 * i] = has_progress and redis.call('HSTRLEN', KEYS[2], ARGV[i]) or 0
+end
 return sizes`,
   'start': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -5584,16 +5592,17 @@ local function forget_logs(logs, logged, ids)
   end
 end
 local function forget(first, ids)
-  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3], KEYS[first + 4]) == 0 then return end
   forget_tags(KEYS[first], KEYS[first + 1], ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+  redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
 local function run (KEYS, ARGV)
   return SCRIPT
 end
 local count, existed, keys, args = tonumber(ARGV[1]), {}, {}, {}
 for i = 2, 2 * count, 2 do existed[ARGV[i]] = redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 end
-for i = 6, #KEYS do keys[i - 5] = KEYS[i] end
+for i = 7, #KEYS do keys[i - 6] = KEYS[i] end
 for i = 2 * count + 2, #ARGV do args[i - 2 * count - 1] = ARGV[i] end
 local reply = run(keys, args)
 local function put(id, entry)

@@ -15,12 +15,14 @@ import {
 import { addInParts, isPlain } from '../new-jobs.ts'
 import { pauseFlag } from '../pause-flags.ts'
 import { RedisFlows } from './flows.ts'
+import { writeHeads } from './heads.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisLogs } from './logs.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUnique } from './unique.ts'
 import type { ExtraEntries } from './extras.ts'
+import { LARGE } from '../../records/record-head.ts'
 import { isTerminal } from '../../records/task-record.ts'
 import { RedisUpkeep } from './upkeep.ts'
 import { RedisWalk, type WalkParts } from './walk.ts'
@@ -33,9 +35,9 @@ import type {
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
 
-/** Of tasks with tags, or a log, that are removed when they have ended. */
-const entriesOfGone = (batch: Settlement[]): ExtraEntries => batch.flatMap(({ id, hasExtras, ms, outcome }) =>
-  hasExtras && ms! <= 0 && isTerminal(outcome) ? [id, ''] : [])
+/** Of tasks with tags, a log or a head that are removed when they have ended. */
+const entriesOfGone = (batch: Settlement[]): ExtraEntries => batch.flatMap(({ id, hasExtras, text, ms, outcome }) =>
+  ms! <= 0 && isTerminal(outcome) && (hasExtras || text!.length > LARGE) ? [id, ''] : [])
 
 const given = (lane: string | undefined): string[] => lane === undefined ? [] : [lane]
 
@@ -91,13 +93,24 @@ export class RedisQueue implements Queue {
   // For producers and readers
 
   async add (job: NewJob): Promise<boolean> {
-    if (!isPlain(job)) return (await this.lanes.add([job]))[0]!
-    // Bee-Queue's own call knows no tags.
+    const added = isPlain(job) ? this.#addPlain(job) : this.lanes.add([job]).then(([isNew]) => isNew!)
+    this.#writeHeads([job])
+    return await added
+  }
+
+  /** Bee-Queue's own call knows no tags. */
+  async #addPlain (job: NewJob): Promise<boolean> {
     return job.tags ? (await this.#producer.saveAll([job]))[0]! : this.#producer.save(job)
   }
 
+  #writeHeads (records: Array<{ id: string, text?: string | undefined }>): void {
+    writeHeads(this.#client, this.#keys, records)
+  }
+
   addMany (jobs: NewJob[]): Promise<boolean[]> {
-    return addInParts(jobs, plain => this.#producer.saveAll(plain), others => this.lanes.add(others))
+    const added = addInParts(jobs, plain => this.#producer.saveAll(plain), others => this.lanes.add(others))
+    this.#writeHeads(jobs)
+    return added
   }
 
   readTask (id: string): Promise<RawTask | null> {
@@ -110,7 +123,9 @@ export class RedisQueue implements Queue {
     id: string, before: string | Buffer, after: string, ttl: number, lane?: string, hasExtras = false
   ): Promise<CancelReply> {
     const entries = hasExtras && ttl <= 0 ? [id, ''] : []
-    return this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane, entries)
+    const cancelled = this.#runInTick('cancel', [id, before, after, ttl, this.#keys.prefix], lane, entries)
+    if (ttl > 0) this.#writeHeads([{ id, text: after }])
+    return cancelled
   }
 
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
@@ -221,6 +236,7 @@ export class RedisQueue implements Queue {
     const entries = entriesOfGone(batch)
     const isPlain = entries.length === 0 && batch.every(({ lane }) => lane === undefined)
     const codes = isPlain ? this.#run('settle', args) : this.lanes.run('settle', lanes, args, entries)
+    this.#writeHeads(entries.length === 0 ? batch : batch.filter(({ id }) => !entries.includes(id)))
     return toClaimStatuses(await codes)
   }
 
@@ -240,6 +256,7 @@ export class RedisQueue implements Queue {
     const claimArgs = callOfClaim(this.#keys.prefix, free, token, 'now')
     const sent = runScript(this.#client, settleAndClaim(), [...keys, ...this.#keys.of('claim')],
       [keys.length, args.length, ...args, ...claimArgs])
+    this.#writeHeads(batch)
     return {
       settled: sent.then(([settled]) => toClaimStatuses(settled)),
       claimed: sent.then(([, claimed]) => {

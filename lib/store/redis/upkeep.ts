@@ -23,7 +23,7 @@ export class RedisUpkeep implements QueueUpkeep {
   readonly #lanes: RedisLanes
   readonly #unique: RedisUnique
   /** Where the next look for what removed tasks have left begins. */
-  #cursors = '0 0'
+  #cursors = '0 0 0'
 
   constructor ({ client, keys, lanes, unique }: UpkeepParts) {
     this.#client = client

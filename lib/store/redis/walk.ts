@@ -2,6 +2,7 @@
  * Walks through one queue in Redis: see walk-contract.ts.
  */
 import { toRawTask } from './codec.ts'
+import { readHeads } from './heads.ts'
 import { pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
@@ -9,7 +10,7 @@ import { walkWaiting } from '../walk-positions.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
 import type { Page, PagePosition, RawTask } from '../contract.ts'
-import type { QueueWalk, WalkPage, WalkSource } from '../walk-contract.ts'
+import type { HeadsRead, QueueWalk, TaskSize, WalkPage, WalkSource } from '../walk-contract.ts'
 
 export interface WalkParts {
   client: RedisClient
@@ -61,8 +62,14 @@ export class RedisWalk implements QueueWalk {
     return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
   }
 
-  async sizes (ids: string[]): Promise<number[]> {
-    return ids.length === 0 ? [] : await runQueueScript(this.#client, this.#keys, 'sizes', ids)
+  async sizes (ids: string[]): Promise<TaskSize[]> {
+    if (ids.length === 0) return []
+    const flat: number[] = await runQueueScript(this.#client, this.#keys, 'sizes', ids)
+    return ids.map((_id, i) => ({ record: flat[2 * i]!, progress: flat[2 * i + 1]! }))
+  }
+
+  async readHeads (ids: string[], maxBytes: number): Promise<HeadsRead> {
+    return await readHeads(this.#client, this.#keys, { ids, sizes: await this.sizes(ids), maxBytes })
   }
 
   /** Not in a script: Redis needs twenty times as long to read a record in Lua. */
@@ -70,7 +77,7 @@ export class RedisWalk implements QueueWalk {
     if (ids.length === 0) return []
     const sizes = await this.sizes(ids)
     let bytes = 0
-    const tooMany = sizes.findIndex((size, i) => (bytes += size) > maxBytes && i > 0)
+    const tooMany = sizes.findIndex(({ record }, i) => (bytes += record) > maxBytes && i > 0)
     const [records, claims, due] = await this.#readAll(tooMany < 0 ? ids : ids.slice(0, tooMany))
     return records.map((raw, i) => toRawTask(raw && [raw, claims[i] ?? '', due[i] ?? '', '', 0]))
   }

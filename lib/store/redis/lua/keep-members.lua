@@ -3,6 +3,7 @@ Says how long the records of members of a flow stay. A task that has not ended i
 
 KEYS  1 jobs  2 delayed  3 claims  4 stalls  5 progress  6 cancelling  7 succeeded  8 failed
       9 done:succeeded  10 done:failed  11 done:cancelled  12 done:expired  13 tags  14 tagged  15 logs  16 logged
+      17 heads
 ARGV  1 and more, for each: id, for how long (ms), 0 removes it
 Returns nothing
 ]]

@@ -3,8 +3,8 @@ Removes the records that are past their expiry, oldest first. A task that anothe
 id of one which another client removed, keeps its record: a plain Bee-Queue does not know the sorted sets of expiries.
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 flowsDone
-      9 flowList  10 tags  11 tagged  12 logs  13 logged
-ARGV  1 how many of each state at most  2 cursors of scans through tagged and logged, "0 0" to begin
+      9 flowList  10 tags  11 tagged  12 logs  13 logged  14 heads
+ARGV  1 how many of each state at most  2 cursors of scans through tagged, logged and heads, "0 0 0" to begin
 Returns { how many were removed. 0: there are no more, the next cursors }
 
 A task may be gone unseen: a plain Bee-Queue removes it, and does not know the rest. Each call looks at a slice of it.
@@ -56,9 +56,9 @@ local function sweep(key, cursor)
   return page[1]
 end
 
-local cursors = '0 0'
-if redis.call('EXISTS', KEYS[11], KEYS[13]) > 0 then
-  local ofTags, ofLogs = string.match(ARGV[2], '^(%d+) (%d+)$')
-  cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs)
+local cursors = '0 0 0'
+if redis.call('EXISTS', KEYS[11], KEYS[13], KEYS[14]) > 0 then
+  local ofTags, ofLogs, ofHeads = string.match(ARGV[2], '^(%d+) (%d+) (%d+)$')
+  cursors = sweep(KEYS[11], ofTags) .. ' ' .. sweep(KEYS[13], ofLogs) .. ' ' .. sweep(KEYS[14], ofHeads)
 end
 return { removed + #flows, cursors }

@@ -3,6 +3,7 @@ Removes tasks that wait in the lists of lanes, oldest first.
 
 KEYS  1 jobs  2 gated  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 tags  15 tagged  16 logs  17 logged
+      18 heads
 ARGV  1 how many at most  2 "1" if tasks between two attempts are removed too  3 how many were kept before
 Returns { how many records were removed, how many were kept, 1 if there is more to look at, else 0,
           what members of flows that were removed say of their flow, as JSON, ... }

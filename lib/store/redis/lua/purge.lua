@@ -3,7 +3,7 @@ Removes tasks that were not started: waiting and delayed ones, oldest first. A t
 
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
-      17 laned  18 tags  19 tagged  20 logs  21 logged  22 high  23 low  24 levels  25 paused
+      17 laned  18 tags  19 tagged  20 logs  21 logged  22 heads  23 high  24 low  25 levels  26 paused
 ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
       3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
 Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
@@ -57,7 +57,7 @@ local function look_at(list, size)
 end
 
 -- Waiting tasks are in five lists, one behind the other: those of a pause that has ended go first.
-local lists = { KEYS[16], KEYS[22], KEYS[2], KEYS[23], KEYS[15] }
+local lists = { KEYS[16], KEYS[23], KEYS[2], KEYS[24], KEYS[15] }
 local rest, free = 0, limit
 for _, list in ipairs(lists) do rest = rest + redis.call('LLEN', list) end
 local left = math.min(tonumber(ARGV[3]) or math.huge, rest)
@@ -84,11 +84,11 @@ for _, id in ipairs(delayed) do
 end
 local removed = #gone > 0 and redis.call('HDEL', KEYS[1], unpack(gone)) or 0
 leave(4, gone)
-for key = 17, 24, 7 do
+for key = 17, 25, 8 do
   if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
 end
 forget(18, gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 -- Not before: what moves to waiting could be looked at twice.
-if more == 0 and redis.call('HEXISTS', KEYS[25], '') == 0 then wake(KEYS[2], KEYS[22], KEYS[23]) end
+if more == 0 and redis.call('HEXISTS', KEYS[26], '') == 0 then wake(KEYS[2], KEYS[23], KEYS[24]) end
 return { removed, left, before, more, unpack(members) }

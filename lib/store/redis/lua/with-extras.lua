@@ -2,7 +2,7 @@
 Runs another script for tasks that have more than a record, and keeps it in the same step: the tags of what that script
 has stored are in their index afterwards, and nothing is left of what it has removed.
 
-KEYS  1 jobs  2 tags  3 tagged  4 logs  5 logged
+KEYS  1 jobs  2 tags  3 tagged  4 logs  5 logged  6 heads
 ARGV  1 number of tasks, then for each: id, "<time> <tag> <tag> ..." for a task that may be stored now, else ""
 Returns what the script returns
 
@@ -16,7 +16,7 @@ end
 
 local count, existed, keys, args = tonumber(ARGV[1]), {}, {}, {}
 for i = 2, 2 * count, 2 do existed[ARGV[i]] = redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 end
-for i = 6, #KEYS do keys[i - 5] = KEYS[i] end
+for i = 7, #KEYS do keys[i - 6] = KEYS[i] end
 for i = 2 * count + 2, #ARGV do args[i - 2 * count - 1] = ARGV[i] end
 local reply = run(keys, args)
 

@@ -4,8 +4,10 @@ tags     sorted set of "<tag> <time> <id>", in the order of these texts
 tagged   hash, id -> its entries there, "<time> <tag> <tag> ..."
 logs     hash, "<id> <number>" -> lines of its log
 logged   hash, id -> its fields there, "<first number> <next number> <bytes>"
+heads    hash, id -> "<bytes of its record> <the record without data and result>", if it is large
 
-Defines forget(first, ids): KEYS[first] and the three that follow are tags, tagged, logs, logged
+Defines forget(first, ids): KEYS[first] and the four that follow are tags, tagged, logs, logged,
+heads
 ]]
 local function forget_tags(tags, tagged, ids)
   local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
@@ -37,7 +39,8 @@ local function forget_logs(logs, logged, ids)
 end
 
 local function forget(first, ids)
-  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3]) == 0 then return end
+  if #ids == 0 or redis.call('EXISTS', KEYS[first + 1], KEYS[first + 3], KEYS[first + 4]) == 0 then return end
   forget_tags(KEYS[first], KEYS[first + 1], ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
+  redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
