@@ -123,7 +123,7 @@ const shields: Shield[] = [
   {
     against: 'the same, after a purge that keeps tasks between two attempts',
     file: 'store/redis/lua/purge.lua',
-    shield: "if more == 0 and redis.call('HEXISTS', KEYS[25], '') == 0 then wake(KEYS[2], KEYS[22], KEYS[23]) end",
+    shield: "if more == 0 and redis.call('HEXISTS', KEYS[26], '') == 0 then wake(KEYS[2], KEYS[23], KEYS[24]) end",
     without: '',
     test: 'limits/priority'
   },
@@ -2527,8 +2527,8 @@ const shields: Shield[] = [
   },
   {
     against: 'the cursor of a list of members is any text',
-    file: 'flows/flow-record.js',
-    shield: 'if (cursor !== undefined && !/^\\d{1,9}$/.test(cursor))',
+    file: 'flows/member-list.js',
+    shield: 'if (!/^\\+?\\d{1,9}$/.test(cursor))',
     without: 'if (false)',
     test: 'flows/seen'
   },
@@ -2814,8 +2814,8 @@ const shields: Shield[] = [
   {
     against: 'a step reads records that do not fit into memory',
     file: 'store/redis/walk.js',
-    shield: 'bytes += size) > maxBytes',
-    without: 'bytes += size) > Infinity',
+    shield: 'bytes += record) > maxBytes',
+    without: 'bytes += record) > Infinity',
     test: 'tasks/many'
   },
   {
