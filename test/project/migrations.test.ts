@@ -19,7 +19,7 @@ const shows = (state: string, field: string) => (status: any): any =>
   status.state === state && status[field] !== null && status
 
 t.test('from BullMQ: the app before and the app after do the same', async t => {
-  const before = await started(t, await load('bullmq/before.js'), { host, port, prefix: randomPrefix() })
+  const before = await started(t, await load('bullmq/before.js'), { host, port, keyPrefix: randomPrefix() })
   const after = await started(t, await load('bullmq/after.js'), taskOptions(randomPrefix(), { worker: true }))
   const report = { month: '2026-01', pages: 3 }
   const good = { progress: { page: 3 }, result: { file: '2026-01.pdf', pages: 3 }, error: null }
@@ -43,7 +43,7 @@ t.test('from BullMQ: the bridge moves what waits, and what old producers add, on
   const waited = await queue.add('report', { month: '2026-02', pages: 1 })
   const bridge = await load('bullmq/bridge.js')
   const app = await started(t, await load('bullmq/after.js'), taskOptions(randomPrefix(), { worker: true }),
-    app => app.register(bridge, { host, port, prefix }))
+    app => app.register(bridge, { host, port, keyPrefix: prefix }))
   t.match(await reaches(app, `bullmq-${waited.id}`, 'succeeded'), { result: { file: '2026-02.pdf' } })
   const added = await queue.add('report', { month: '2026-03', pages: 1 })
   await reaches(app, `bullmq-${added.id}`, 'succeeded')
@@ -52,7 +52,7 @@ t.test('from BullMQ: the bridge moves what waits, and what old producers add, on
 
 t.test('from Bee-Queue: before; the step between beside it and beside us; after', async t => {
   const prefix = randomPrefix()
-  const plain = { redis: REDIS_URL, prefix }
+  const plain = { redis: REDIS_URL, keyPrefix: prefix }
   const mail = { to: 'ada@example.com' }
   const before = await started(t, await load('bee-queue/before.js'), plain)
   t.match(await follow(before, '/mail', mail, ofState('succeeded')), { state: 'succeeded' })

@@ -3,10 +3,10 @@ import BeeQueue from 'bee-queue'
 import type { FastifyInstance } from 'fastify'
 
 interface Mail { to: string }
-interface Options { redis: string, prefix?: string }
+interface Options { redis: string, keyPrefix?: string }
 
-export default async function app (fastify: FastifyInstance, { redis, prefix = 'bq' }: Options) {
-  const queue = new BeeQueue('mail', { redis: redis as any, prefix, activateDelayedJobs: true })
+export default async function app (fastify: FastifyInstance, { redis, keyPrefix = 'bq' }: Options) {
+  const queue = new BeeQueue('mail', { redis: redis as any, prefix: keyPrefix, activateDelayedJobs: true })
   queue.on('error', error => fastify.log.error(error))
   queue.process(5, async (job: BeeQueue.Job<Mail>) => {
     job.reportProgress({ step: 'sending' })

@@ -4,10 +4,10 @@ import type { FastifyInstance } from 'fastify'
 
 interface Mail { to: string }
 interface Envelope { name: 'mail', data: Mail }
-interface Options { redis: string, prefix?: string }
+interface Options { redis: string, keyPrefix?: string }
 
-export default async function app (fastify: FastifyInstance, { redis, prefix = 'bq' }: Options) {
-  const settings = { redis: redis as any, prefix, activateDelayedJobs: true }
+export default async function app (fastify: FastifyInstance, { redis, keyPrefix = 'bq' }: Options) {
+  const settings = { redis: redis as any, prefix: keyPrefix, activateDelayedJobs: true }
   const old = new BeeQueue('mail', settings) // works off what is left
   const queue = new BeeQueue('{mail}', settings) // with braces: bq:{mail}:jobs
   const send = async ({ to }: Mail): Promise<string> => `sent to ${to}`

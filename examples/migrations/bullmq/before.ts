@@ -3,17 +3,17 @@ import { Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { FastifyInstance } from 'fastify'
 
 interface Report { month: string, pages: number }
-interface Options { host: string, port: number, prefix?: string }
+interface Options { host: string, port: number, keyPrefix?: string }
 
-export default async function app (fastify: FastifyInstance, { host, port, prefix = 'bull' }: Options) {
+export default async function app (fastify: FastifyInstance, { host, port, keyPrefix = 'bull' }: Options) {
   const connection = { host, port, maxRetriesPerRequest: null }
-  const queue = new Queue<Report>('reports', { connection, prefix })
+  const queue = new Queue<Report>('reports', { connection, prefix: keyPrefix })
   const worker = new Worker<Report>('reports', async job => {
     const { month, pages } = job.data
     if (pages > 100) throw new UnrecoverableError('more than 100 pages')
     for (let page = 1; page <= pages; page++) await job.updateProgress({ page })
     return { file: `${month}.pdf`, pages }
-  }, { connection, prefix, concurrency: 5 })
+  }, { connection, prefix: keyPrefix, concurrency: 5 })
   worker.on('failed', (job, error) => fastify.log.error({ error, id: job?.id }, 'report failed'))
 
   await queue.upsertJobScheduler('nightly', { pattern: '0 3 * * *', tz: 'Europe/Berlin' }, {

@@ -143,7 +143,7 @@ export class Greeting {
   readonly #onReady = (): void => {
     const { connection: { address }, log } = this.#options
     if (this.#lost) this.#publish('ended')
-    if (this.#logged) log.info({ event: 'redis.reconnected', address }, 'connected to Redis again')
+    if (this.#logged) log.info({ event: 'redis.reconnected', address }, 'connected to Redis')
     this.#lost = false
     this.#logged = false
   }
