@@ -141,6 +141,13 @@ t.test('docs/internals/redis-keys.md names every key, docs/concepts/lifecycle.md
   for (const state of states) t.match(read('docs/concepts/lifecycle.md'), `| \`${state}\` |`, state)
 })
 
+t.test('docs/internals/commands.md names every script of package.json', async t => {
+  const commands = read('docs/internals/commands.md')
+  const { test, ...scripts } = JSON.parse(read('package.json')).scripts
+  const asked = Object.keys(scripts).filter(name => !/^(pre|lint:)/.test(name))
+  for (const name of asked) t.match(commands, new RegExp(`\`npm run ${name}[ \`]`), name)
+})
+
 t.test('docs/reference/tasks.md names every member of fastify.tasks, of a task, a handle and a record', async t => {
   const headings: Record<string, string> = {
     FastifyTasks: 'fastify.tasks',
