@@ -98,6 +98,13 @@ export class BenchRedis {
     return [...text.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0)
   }
 
+  /** How long scripts have run, in µs. */
+  async scriptTime (): Promise<number> {
+    const text = await this.#client.info('commandstats')
+    const all = text.matchAll(/^cmdstat_eval(?:sha)?:calls=\d+,usec=(\d+)/gm)
+    return [...all].reduce((sum, [, usec]) => sum + Number(usec), 0)
+  }
+
   /** Bytes that it has sent. */
   async sent (): Promise<number> { return Number((await this.#info('stats'))('total_net_output_bytes')) }
 

@@ -23,7 +23,7 @@ import { connect, disconnect, isClient, type RedisClient } from './store/redis/c
 import { Greeting } from './store/redis/greeting.ts'
 import { findQueues } from './store/redis/inspect.ts'
 import { RedisStore } from './store/redis/store.ts'
-import { listBriefs } from './tasks/listing.ts'
+import { listBriefs, lookFor } from './tasks/listing.ts'
 import { AppTasks } from './tasks/app-tasks.ts'
 import { logsOf } from './tasks/task-logs.ts'
 import { MemoryMode } from './testing/memory-mode.ts'
@@ -135,6 +135,11 @@ function makeDrain (registry: AppTasks, workers: AppWorkers, clock: TestClock): 
 const queuesOf = (registry: AppTasks, name: string | undefined): Iterable<Queue> =>
   name === undefined ? registry.queues.values() : [registry.queue(name)]
 
+const listsOf = (registry: AppTasks): Pick<PluginInstance, 'listBriefs' | 'lookFor'> => ({
+  listBriefs: options => listBriefs(registry, options),
+  lookFor: word => lookFor(registry, word)
+})
+
 /** Makes the instance known to the program that runs the app. */
 function announce (
   fastify: FastifyInstance, mode: Mode, registry: AppTasks, tasks: FastifyTasks, drain: () => Promise<void>
@@ -152,7 +157,7 @@ function announce (
     drain,
     knownQueues: () => [...registry.queues.keys()],
     readTask: (id, queue) => readTask(registry, id, queue),
-    listBriefs: options => listBriefs(registry, options),
+    ...listsOf(registry),
     readGraph: (id, queue, most) => readGraph(registry, id, queue, most),
     findQueues: () => mode.findQueues(),
     checkServable: app => mode.checkServable(app)

@@ -23,6 +23,8 @@ export interface PluginInstance {
   readTask (id: string, queue?: string): Promise<WholeTask | null>
   /** As `FastifyTasks.list`, for lists that show no results: a page of large records costs no more than others. */
   listBriefs (options: ListOptions | TagListOptions | FlowListOptions): Promise<BriefPage>
+  /** The queues that have a task with this id, and those that may have tasks with this tag. */
+  lookFor (word: string): Promise<{ withId: string[], withTag: string[] }>
   /** The graph of a flow. Null if it has more members than `most`, or is gone. */
   readGraph (id: string, queue: string, most: number): Promise<DrawnMember[] | null>
   /** What it counts. Null if that is off. */

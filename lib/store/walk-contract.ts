@@ -50,6 +50,8 @@ export interface QueueWalk {
   page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage>
   /** One page of the tasks with a tag, in whatever state, those first that were enqueued last. Some may be gone. */
   tagged (tag: string, limit: number, position: string | null): Promise<WalkPage>
+  /** Whether there is a task with this id, and whether there may be tasks with this tag. For calls in many queues. */
+  has (word: string): Promise<{ id: boolean, tag: boolean }>
   /** How large they are. */
   sizes (ids: string[]): Promise<TaskSize[]>
   /** The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task. */

@@ -71,13 +71,45 @@ async function readList<T extends Shown> (
 ): Promise<ListRead<T>> {
   const { limit = listDefaults.limit, cursor } = options
   const queues = options.queue === undefined ? [...source.queues.keys()] : [source.queue(options.queue).name]
-  const { from, after } = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
-  const queue = source.queue(from)
-  const read = await source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(queue, options, limit, after))
+  const { from, after }: PageStart = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
+  const { queue, read } = await firstPage(source, options, { from, after, limit }, queues)
   const records = await readRecords(queue, read.ids)
-  const next = endOfPage(read, records.length, from) ?? nextQueue(queues, from)
+  const next = endOfPage(read, records.length, queue.name) ?? nextQueue(queues, queue.name)
   const tasks = records.filter(record => record !== null).filter(record => isListed(record, options))
   return { tasks, lookedAt: records.length, cursor: next && makeCursor(next, options) }
+}
+
+/** So many queues are looked at together at first, then four times as many, and so on. */
+const LOOK_AHEAD = 4
+const MAX_LOOK_AHEAD = 64
+
+/** A page of the queue, or of the first one behind it that has something: most queues may be empty. */
+async function firstPage (
+  source: ListingSource, options: Query, { from, after, limit }: PageStart & { limit: number }, queues: string[]
+): Promise<{ queue: Queue, read: IdPage }> {
+  const pageOf = (name: string, limit: number, after?: PagePosition): Promise<IdPage> =>
+    source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(source.queue(name), options, limit, after))
+  const read = await pageOf(from, limit, after)
+  if (read.ids.length > 0) return { queue: source.queue(from), read }
+  let rest = queues.slice(queues.indexOf(from) + 1)
+  for (let count = LOOK_AHEAD; rest.length > 0; count = Math.min(MAX_LOOK_AHEAD, 4 * count)) {
+    const others = rest.slice(0, count)
+    rest = rest.slice(count)
+    const looks = await Promise.all(others.map(name => pageOf(name, 1)))
+    const name = others.find((_, i) => looks[i]!.ids.length > 0)
+    if (name !== undefined) return { queue: source.queue(name), read: await pageOf(name, limit) }
+  }
+  return { queue: source.queue(queues.at(-1)!), read }
+}
+
+/** See `PluginInstance.lookFor`. */
+export async function lookFor (
+  { queues, calls }: ListingSource, word: string
+): Promise<{ withId: string[], withTag: string[] }> {
+  const looks = await Promise.all(Array.from(queues.values(), async ({ name, walk }) =>
+    ({ name, ...await calls.call('a search', TRY_AGAIN, () => walk.has(word)) })))
+  const namesOf = (what: 'id' | 'tag'): string[] => looks.filter(look => look[what]).map(({ name }) => name)
+  return { withId: namesOf('id'), withTag: namesOf('tag') }
 }
 
 /** The options of a list of tasks: by state, or by tag. */

@@ -128,6 +128,18 @@ inRedis('more than 1,000 large active tasks, in pages of any limit: each is on o
   }
 })
 
+t.test('a list passes over queues that have nothing', async t => {
+  const names = Array.from({ length: 100 }, (_, i) => `q${i}`)
+  const app = await build(t, { queues: names }, app => { app.tasks.define('x') })
+  const ids: string[] = []
+  for (const i of [7, 98]) ids.push((await app.tasks.enqueue('x', null, { queue: `q${i}`, tags: ['t'] })).id)
+  for (const options of [{ state: 'waiting' }, { tag: 't' }] as any[]) {
+    t.same((await pages(app, options)).filter((page, i) => page.length > 0 || i < 2), ids.map(id => [id]))
+    t.same((await pages(app, { ...options, limit: 1 })).flat(), ids)
+  }
+  t.same(await pages(app, { state: 'failed' }), [[]])
+})
+
 t.test('by state, queue and name', async t => {
   const go = latch()
   const app = await build(t, { queues: ['mail'] }, app => {

@@ -50,7 +50,7 @@ t.test('tasks are listed, counted and changed by a tag, in whatever state', asyn
   for (const id of ids) await reaches(app, id, 'succeeded', 'failed')
   t.same((await pages(app, { tag: 'a', state: 'failed' })).flat().sort(), [ids[2], ids[1]])
   t.same((await pages(app, { tag: 'name:good', name: 'bad' })).flat(), [])
-  t.same(await pages(app, { tag: 'none' }), [[], []])
+  t.same(await pages(app, { tag: 'none' }), [[]])
 
   const states = ['failed', 'succeeded', 'delayed'] as const
   t.equal(await tasks.count({ state: [...states], tag: 'a' }), 6)
@@ -64,7 +64,7 @@ t.test('tasks are listed, counted and changed by a tag, in whatever state', asyn
   const { cursor } = first
   t.match(await tasks.removeMany({ state: ['failed', 'succeeded'], tag: 'a' }, { cursor: cursor! }), { changed: 3 })
   t.match(await tasks.cancelMany({ state: 'delayed', tag: 'a' }), { matched: 1, changed: 1 })
-  t.same(await pages(app, { tag: 'a' }), [[], [other]])
+  t.same(await pages(app, { tag: 'a' }), [[other]])
 })
 
 t.test('a plain Bee-Queue worker holds a task: it is active by its tag too', { skip: memoryMode }, async t => {

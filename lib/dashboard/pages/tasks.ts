@@ -93,17 +93,24 @@ ${buttons(context, tasks)}${table('Tasks', titles, rows)}</form>${said}`
 }
 
 /** Those with exactly this id: one, or one in each of several queues. */
-async function withId ({ instance: { tasks } }: PageContext, queues: string[], id: string): Promise<BriefRecord[]> {
+async function tasksWithId (
+  { instance: { tasks } }: PageContext, queues: string[], id: string
+): Promise<BriefRecord[]> {
   const read = await Promise.all(queues.map(queue => tasks.status(id, { queue })))
   return read.filter(record => record !== null)
 }
 
 /** What was looked for is the id of one task, or a tag. */
-async function placeOfOnly (context: PageContext, exact: BriefRecord[], words: string): Promise<string | null> {
+async function placeOfOnly (
+  context: PageContext, exact: BriefRecord[], { words, queues }: { words: string, queues: string[] }
+): Promise<string | null> {
   if (exact.length > 0) return exact.length === 1 ? taskPath(context, exact[0]!.id, exact[0]!.queue) : null
   if (!isTag(words)) return null
-  const { tasks } = await search(context.instance, { states: [''], tag: words, matches: null })
-  return tasks.length > 0 ? `tasks${queryWith({}, { tag: words })}` : null
+  for (const queue of queues) {
+    const { tasks } = await search(context.instance, { states: [''], tag: words, queue, matches: null })
+    if (tasks.length > 0) return `tasks${queryWith({}, { tag: words })}`
+  }
+  return null
 }
 
 type Matches = (record: BriefRecord) => boolean
@@ -123,8 +130,9 @@ export const tasks: MakePage = async context => {
   const { query, instance, reply } = context
   const queues = instance.knownQueues()
   const q = query.q?.trim()
-  const exact = q && !query.cursor ? await withId(context, queues, q) : []
-  const place = q && !query.cursor ? await placeOfOnly(context, exact, q) : null
+  const { withId = [], withTag = [] } = q && !query.cursor ? await instance.lookFor(q) : {}
+  const exact = q ? await tasksWithId(context, withId, q) : []
+  const place = q ? await placeOfOnly(context, exact, { words: q, queues: withTag }) : null
   if (place) {
     void reply.redirect(place, 303)
     return null

@@ -40,6 +40,11 @@ export class MemoryWalk implements QueueWalk {
     return this.#parts.records.page(tag, limit, position)
   }
 
+  async has (word: string): Promise<{ id: boolean, tag: boolean }> {
+    const { records } = this.#parts
+    return { id: records.has(word), tag: records.page(word, 1, null).ids.length > 0 }
+  }
+
   async sizes (ids: string[]): Promise<TaskSize[]> {
     const { records, claims } = this.#parts
     return ids.map(id => ({

@@ -168,9 +168,11 @@ export class RedisQueue implements Queue {
   }
 
   #page (state: TaskState, limit: number, after: string, position: number): Promise<Array<string | number>> {
-    if (state === 'active') return this.#run('page-active', [after, limit, position])
-    const [keys, order] = this.#keys.page(state)
-    return runScript(this.#client, script('page'), keys, [after, limit, order, position])
+    return corkForTick(this.#client, () => {
+      if (state === 'active') return this.#run('page-active', [after, limit, position])
+      const [keys, order] = this.#keys.page(state)
+      return runScript(this.#client, script('page'), keys, [after, limit, order, position])
+    })
   }
 
   async counts (): Promise<QueueCounts> {

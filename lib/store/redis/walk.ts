@@ -3,7 +3,7 @@
  */
 import { toRawTask } from './codec.ts'
 import { readHeads } from './heads.ts'
-import { pipelined } from './pipelining.ts'
+import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { walkWaiting } from '../walk-positions.ts'
@@ -56,10 +56,17 @@ export class RedisWalk implements QueueWalk {
   /** A position is `<time> <id>`, the end of a member. */
   async tagged (tag: string, limit: number, position: string | null): Promise<WalkPage> {
     const before = position === null ? `(${tag}!` : `(${tag} ${position}`
-    const members = await this.#client.zrevrangebylex(this.#keys.tags, before, `[${tag} `, 'LIMIT', 0, limit)
+    const members = await corkForTick(this.#client, () =>
+      this.#client.zrevrangebylex(this.#keys.tags, before, `[${tag} `, 'LIMIT', 0, limit))
     const positions = members.map(member => member.slice(tag.length + 1))
     const ids = positions.map(place => splitAtBlank(place)[1])
     return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
+  }
+
+  async has (word: string): Promise<{ id: boolean, tag: boolean }> {
+    const record = corkForTick(this.#client, () => this.#client.hexists(this.#keys.jobs, word))
+    const { ids } = await this.tagged(word, 1, null)
+    return { id: await record === 1, tag: ids.length > 0 }
   }
 
   async sizes (ids: string[]): Promise<TaskSize[]> {
