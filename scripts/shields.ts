@@ -440,6 +440,13 @@ const shields: Shield[] = [
     without: 'true',
     test: 'records/record-head'
   },
+  {
+    against: 'brief records with large progress are read until memory is full',
+    file: 'tasks/briefs.js',
+    shield: ' && bytes < PAGE_BYTES',
+    without: '',
+    test: 'tasks/large-records'
+  },
   // Tags: what outlives its task
   ...[['prune', 'ended'], ['purge', 'gone']].map(([script, ids]) => ({
     against: 'what is removed by its bare id stays in the index of tags',

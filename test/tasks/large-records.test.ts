@@ -246,6 +246,17 @@ inRedis('a head dies with its record', why, async t => {
   await worker.close()
 })
 
+inRedis('a task that removes itself at its end takes its head along', why, async t => {
+  const { app, sizes } = await fixture(t)
+  await app.tasks.enqueue('never-kept', big)
+  await app.tasks.startWorker()
+  const left = await until('the record is gone', async () => {
+    const [records, heads] = await sizes()
+    return records === 0 && [heads]
+  })
+  t.same(left, [0])
+})
+
 inRedis('the heads of members die with them', why, async t => {
   const { app, unkept, sizes } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(group(unkept.signature(big)), { resultTtl: 0 })
