@@ -101,6 +101,27 @@ inRedis('a list of large records reads a part of them', 'counts the bytes that R
   t.ok(await bytesSent(redis) - before < 10_000_000)
 })
 
+inRedis('more than 1,000 active tasks: none is left out while their number grows', 'writes claims', async t => {
+  const f = new QueueFixture(t)
+  const add = async (ids: string[]): Promise<void> => {
+    await f.redis.hset(f.key('claims'), ...ids.flatMap(id => [id, `w.1 ${Date.now()}`.padEnd(80)]))
+  }
+  const ids = Array.from({ length: 1_010 }, (_, i) => `task-${i}`)
+  await add(ids)
+  const found = new Set<string>()
+  const pick = random(7)
+  for (let after: PagePosition | undefined, i = 0; ; i++) {
+    const limit = 1 + Math.floor(pick() * 200)
+    const page = await f.queue.pageOf('active', limit, after)
+    const taken = Math.min(page.ids.length, 1 + Math.floor(pick() * limit)) // the rest has no room in a list
+    for (const id of page.ids.slice(0, taken)) found.add(id)
+    if (page.ids.length < limit && taken === page.ids.length) break
+    after = { id: page.ids[taken - 1]!, place: page.places[taken - 1]! }
+    await add(Array.from({ length: 20 }, (_, n) => `new-${i}-${n}`)) // Redis enlarges the hash a little with each
+  }
+  t.same(ids.filter(id => !found.has(id)), [])
+})
+
 inRedis('more than 1,000 large active tasks, in pages of any limit: each is on one page', 'writes claims', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x') })
@@ -112,6 +133,7 @@ inRedis('more than 1,000 large active tasks, in pages of any limit: each is on o
     void redis.hset(`${prefix}:{default}:jobs`, id, record)
     void redis.hset(`${prefix}:{default}:claims`, id, `w.1 ${Date.now()}`.padEnd(80))
   }
+  for (let i = 0; i < 3_000; i++) void redis.hget(`${prefix}:{default}:claims`, 'x') // Redis enlarges the hash meanwhile
   await redis.ping()
   for (const limits of [[500], [1_000, 7, 300]]) {
     const found: string[] = []

@@ -2465,7 +2465,6 @@ local first = rank and rank + 1 or 0
 local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
 return with_positions(ids, first)`,
   'page-active': String.raw`local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local SCANNED = 200
 local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
 local function held_by_plain_workers()
   local ids = {}
@@ -2508,13 +2507,17 @@ if size <= 1000 then
 end
 local cursor = after == '' and '0' or position
 repeat
-  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', SCANNED), {}
+  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', 1), {}
   for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
+  table.sort(ids)
   if batch[1] == '0' then
     for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
   end
   local first = index_of(ids, after)
-  for i = first + 1, math.min(#ids, first + limit - count) do add(ids[i], tonumber(cursor)) end
+  for i = first + 1, math.min(#ids, first + limit - count) do
+    local is_last = i == #ids and batch[1] ~= '0'
+    add(ids[i], tonumber(is_last and batch[1] or cursor))
+  end
   cursor = batch[1]
 until cursor == '0' or count >= limit
 return page`,
@@ -5515,17 +5518,18 @@ publish_if_watched(KEYS[3], ARGV[4], ARGV[1], 'progress')
 if ARGV[5] then redis.pcall('PUBLISH', ARGV[4] .. 'events', ARGV[5]) end
 return 1`,
   'walk-active': String.raw`local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[3])
-local ids = { page[1] }
+local ids, after = {}, 0
 for i = 1, #page[2], 2 do ids[#ids + 1] = page[2][i] end
+table.sort(ids)
 if page[1] == '0' then
   for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do
     if redis.call('HEXISTS', KEYS[1], id) == 0 then ids[#ids + 1] = id end
   end
 end
-for i = 2, #ids do
-  if ids[i] == ARGV[2] then return { page[1], unpack(ids, i + 1) } end
+for i = 1, #ids do
+  if ids[i] == ARGV[2] then after = i end
 end
-return ids`,
+return { page[1], unpack(ids, after + 1) }`,
   'walk-sorted': String.raw`local key, score, after, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local function is_before(id, other)
   for i = 1, math.min(#id, #other) do

@@ -7,13 +7,11 @@ ARGV  1 last id of the page before, "" for the first page  2 how many ids at mos
 Returns { id, its position, id, its position, ... }
 
 Guarantee: a task that stays active is on one page and on no other. If the last id is not active any more, paging starts
-again: at the beginning, or, above 1,000 tasks, a few ids earlier. Not if their number passes 1,000 meanwhile.
-Cost: that of the page, and of SCANNED ids. Above 1,000 tasks they come in no order, because to sort them all would take
-too long.
+again: at the beginning, or, above 1,000 tasks, a few ids earlier. Not if their number passes 1,000 meanwhile, and above
+it a task may be on two pages while Redis enlarges the hash.
+Cost: that of the page. Above 1,000 tasks they come in no order, because to sort them all would take too long.
 ]]
 local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
--- The same for each page: with another one the cursor of an id would lead to a batch that does not have it.
-local SCANNED = 200
 local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
 
 local function held_by_plain_workers()
@@ -60,16 +58,22 @@ if size <= 1000 then
   return page
 end
 
--- The position of an id is the cursor with which a scan finds it.
+-- The position of an id is the cursor with which a scan goes on behind it: that of its bucket, or of the next one. One
+-- bucket at a time, in the order of its ids: in a hash that grows, a larger part of a scan has other ids than before, in
+-- another order, and a page that goes on there would leave some out.
 local cursor = after == '' and '0' or position
 repeat
-  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', SCANNED), {}
+  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', 1), {}
   for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
+  table.sort(ids)
   if batch[1] == '0' then
     for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
   end
   local first = index_of(ids, after)
-  for i = first + 1, math.min(#ids, first + limit - count) do add(ids[i], tonumber(cursor)) end
+  for i = first + 1, math.min(#ids, first + limit - count) do
+    local is_last = i == #ids and batch[1] ~= '0'
+    add(ids[i], tonumber(is_last and batch[1] or cursor))
+  end
   cursor = batch[1]
 until cursor == '0' or count >= limit
 return page
