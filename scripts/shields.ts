@@ -44,8 +44,8 @@ const shields: Shield[] = [
   {
     against: 'later tasks see what retryIf sets',
     file: 'attempt/retry-rules.js',
-    shield: /runApart\((\(\) => retryIf\(.*\))\)/,
-    without: '($1)()',
+    shield: 'runApart(() => retryIf(toHookError(thrown, failure.error.message), attempt))',
+    without: 'retryIf(toHookError(thrown, failure.error.message), attempt)',
     test: 'attempt/async-context'
   },
   {
