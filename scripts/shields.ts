@@ -874,8 +874,8 @@ const shields: Shield[] = [
   {
     against: 'a reply that is there loses against a deadline, because something held the event loop',
     file: 'store/redis/deadline.js',
-    shield: 'setTimeout(() => whenAllIsRead(read, () => settled, pass), ms)',
-    without: 'setTimeout(pass, ms)',
+    shield: 'afterTurning(ms, () => whenAllIsRead(read, () => settled, pass))',
+    without: 'afterTurning(ms, pass)',
     test: 'store/deadline'
   },
   {
@@ -2473,7 +2473,7 @@ const shields: Shield[] = [
     against: 'an ended wait stays in a signal',
     file: 'tasks/wait-end.js',
     shield: 'signal.removeEventListener(\'abort\', endAll);',
-    without: '',
+    without: ';',
     test: 'routes/open-waits'
   },
   {
