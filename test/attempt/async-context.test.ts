@@ -4,7 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import t from 'tap'
 import { build, reaches, where } from '../support/helpers.ts'
-import type { DefineOptions } from '../../lib/types.ts'
+import type { DefineOptions, TaskHandle } from '../../lib/types.ts'
 
 const context = new AsyncLocalStorage<string>()
 const backoff = { strategy: 'immediate' } as const
@@ -55,7 +55,7 @@ for (const [name, make] of Object.entries(setters)) {
     const see = (): void => void seen.push(context.getStore())
     const enter = (): void => context.enterWith('of a function')
     const entering = (): number => { enter(); return 0 }
-    const options = { ...where(), worker: { concurrency: 2 }, backoffStrategies: { entering } }
+    const options = { ...where(), backoffStrategies: { entering } }
     const app = await build(t, options, app => {
       app.tasks.define('sets', { retries: 1, backoff, ...make(enter) }, (fails: boolean, { attempt }) => {
         if (attempt === 1 || fails) throw new Error('once more')
@@ -63,13 +63,14 @@ for (const [name, make] of Object.entries(setters)) {
       app.tasks.define('sees', see)
       app.tasks.define('sees-in-a-hook', { preHandler: async () => see() }, see)
     })
-    for (let i = 0; i < 10; i++) {
-      const handles = [
-        await app.tasks.enqueue('sets', i % 2 === 0), await app.tasks.enqueue('sees'),
-        await app.tasks.enqueue('sees-in-a-hook')
-      ]
-      for (const handle of handles) await handle.result({ timeout: 60_000 }).catch(() => {})
+    // Many wait: each is started by the end of another one.
+    const handles: TaskHandle[] = []
+    for (let i = 0; i < 30; i++) {
+      const name = ['sets', 'sees', 'sees-in-a-hook'][i % 3]!
+      handles.push(await app.tasks.enqueue(name, i % 2 === 0))
     }
+    await app.tasks.startWorker({ concurrency: 2 })
+    for (const handle of handles) await handle.result({ timeout: 60_000 }).catch(() => {})
     t.strictSame(seen, new Array(30).fill(undefined))
   })
 }

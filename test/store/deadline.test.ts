@@ -45,3 +45,15 @@ t.test('while something is read the promise is not late', async t => {
   })
   t.equal(await withDeadline(inTurns, 1, late, { read: () => turns === 0 ? Math.random() : turns }), 'at last')
 })
+
+t.test('a call that is sent only after the event loop was held has time for its reply', async t => {
+  const call = (): Promise<string> => new Promise(resolve => {
+    setImmediate(() => setTimeout(() => resolve('in time'), 20)) // sent at the end of the turn
+  })
+  const reply = withDeadline(call, 200, () => 'late')
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000)
+  t.equal(await reply, 'in time')
+  const none = withDeadline(() => new Promise<string>(() => {}), 20, () => 'late')
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+  t.equal(await none, 'late')
+})

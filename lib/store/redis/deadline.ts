@@ -1,7 +1,10 @@
 /**
  * A promise with a deadline.
  */
-import { clearTimeout, setImmediate, setTimeout } from '../../timers.ts'
+import { clearTimeout, setImmediate, setTimeout, uptime } from '../../timers.ts'
+
+/** A timer that fires so many ms late: something held the event loop. */
+const HELD_MS = 20
 
 const rethrow = (error: unknown): never => { throw error }
 
@@ -13,6 +16,17 @@ function whenAllIsRead (read: () => number, hasHappened: () => boolean, callback
     if (hasHappened() || read() === before) callback()
     else whenAllIsRead(read, hasHappened, callback)
   }))
+}
+
+/** Calls back after `ms`. If something held the event loop, after as long once more. Returns what stops it. */
+function afterTurning (ms: number, callback: () => void): () => void {
+  const due = uptime() + ms
+  let timer = setTimeout(() => {
+    const held = uptime() - due
+    if (held < HELD_MS) callback()
+    else timer = setTimeout(callback, Math.min(held, ms))
+  }, ms)
+  return () => clearTimeout(timer)
 }
 
 /** Deadlines that have not passed. Each function makes its deadline pass now. */
@@ -30,8 +44,9 @@ export interface DeadlineOptions<T> {
 /**
  * Starts something and settles as it does. After `ms` it settles as `onLate`: with its value, or with what it throws.
  *
- * If something held the event loop past the deadline, the reply may be here, but not read yet. So the promise is late
- * only after a turn of the event loop in which nothing was read.
+ * If something held the event loop past the deadline, the reply may be here, but not read yet; or the call is sent only
+ * now, at the end of the turn. So it gets as long as the event loop was held, at most `ms` once more, and is late only
+ * after a turn in which nothing was read.
  */
 export function withDeadline<T> (
   start: () => Promise<T>, ms: number, onLate: () => T,
@@ -42,7 +57,7 @@ export function withDeadline<T> (
     const settle = (end: () => T): void => {
       if (settled) return
       settled = true
-      clearTimeout(timer)
+      stop()
       open?.delete(pass)
       try {
         resolve(end())
@@ -52,7 +67,7 @@ export function withDeadline<T> (
     }
     const pass = (): void => settle(onLate)
     const promise = start()
-    const timer = setTimeout(() => whenAllIsRead(read, () => settled, pass), ms)
+    const stop = afterTurning(ms, () => whenAllIsRead(read, () => settled, pass))
     open?.add(pass)
     promise.then(value => settle(() => value), error => settle(() => onError(error)))
   })
