@@ -2,7 +2,10 @@ import t from 'tap'
 import { build, connect, errorOf, inRedis, keysOf, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { bytesSent } from '../support/monitor.ts'
+import { QueueFixture } from '../support/queue-fixture.ts'
+import { random } from '../support/random.ts'
 import type { FastifyInstance } from 'fastify'
+import type { PagePosition } from '../../lib/store/contract.ts'
 import type { ListOptions } from '../../lib/types.ts'
 
 /** The ids on all pages, page by page. */
@@ -106,20 +109,24 @@ inRedis('more than 1,000 active tasks: none is left out while their number grows
   const add = async (ids: string[]): Promise<void> => {
     await f.redis.hset(f.key('claims'), ...ids.flatMap(id => [id, `w.1 ${Date.now()}`.padEnd(80)]))
   }
-  const ids = Array.from({ length: 1_010 }, (_, i) => `task-${i}`)
-  await add(ids)
-  const found = new Set<string>()
   const pick = random(7)
-  for (let after: PagePosition | undefined, i = 0; ; i++) {
-    const limit = 1 + Math.floor(pick() * 200)
-    const page = await f.queue.pageOf('active', limit, after)
-    const taken = Math.min(page.ids.length, 1 + Math.floor(pick() * limit)) // the rest has no room in a list
-    for (const id of page.ids.slice(0, taken)) found.add(id)
-    if (page.ids.length < limit && taken === page.ids.length) break
-    after = { id: page.ids[taken - 1]!, place: page.places[taken - 1]! }
-    await add(Array.from({ length: 20 }, (_, n) => `new-${i}-${n}`)) // Redis enlarges the hash a little with each
+  for (let size = 1_001; size < 2_300; size += 65) {
+    await f.redis.del(f.key('claims'))
+    const ids = Array.from({ length: size }, (_, i) => `task-${size}-${i}`)
+    await add(ids)
+    const found = new Set<string>()
+    for (let after: PagePosition | undefined, i = 0; ; i++) {
+      const limit = 1 + Math.floor(pick() * 300)
+      const page = await f.queue.pageOf('active', limit, after)
+      const taken = Math.min(page.ids.length, 1 + Math.floor(pick() * limit)) // the rest has no room in a list
+      for (const id of page.ids.slice(0, taken)) found.add(id)
+      if (page.ids.length < limit && taken === page.ids.length) break
+      after = { id: page.ids[taken - 1]!, place: page.places[taken - 1]! }
+      // Redis enlarges the hash a little with each.
+      for (let n = 0; n < 40; n++) void f.redis.hset(f.key('claims'), `new-${i}-${n}`, 'w.1 5'.padEnd(80))
+    }
+    t.same(ids.filter(id => !found.has(id)), [], `of ${size}`)
   }
-  t.same(ids.filter(id => !found.has(id)), [])
 })
 
 inRedis('more than 1,000 large active tasks, in pages of any limit: each is on one page', 'writes claims', async t => {
@@ -133,7 +140,8 @@ inRedis('more than 1,000 large active tasks, in pages of any limit: each is on o
     void redis.hset(`${prefix}:{default}:jobs`, id, record)
     void redis.hset(`${prefix}:{default}:claims`, id, `w.1 ${Date.now()}`.padEnd(80))
   }
-  for (let i = 0; i < 3_000; i++) void redis.hget(`${prefix}:{default}:claims`, 'x') // Redis enlarges the hash meanwhile
+  // Redis enlarges the hash meanwhile.
+  for (let i = 0; i < 3_000; i++) void redis.hget(`${prefix}:{default}:claims`, 'x')
   await redis.ping()
   for (const limits of [[500], [1_000, 7, 300]]) {
     const found: string[] = []
