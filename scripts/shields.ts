@@ -249,6 +249,34 @@ const shields: Shield[] = [
     test: 'store/queue-lanes'
   },
   {
+    against: 'Redis\' clock is set back: the starts of a rate count until it has caught up',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'if all[i] > now then is_set_back = true end',
+    without: '',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'the same, and a lane is held until then',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'now >= tonumber(since)',
+    without: 'true',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'the same, and nobody looks at a lane until then',
+    file: 'store/redis/lua/lanes-due.lua',
+    shield: "redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, ARGV[1] - #lanes)",
+    without: '{}',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'the same, and a key of ms counts until then',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: ' and task.till <= now + tonumber(rule.scope)',
+    without: '',
+    test: 'faults/redis-clock'
+  },
+  {
     against: 'a lane that its service holds admits tasks when one of it ends',
     file: 'store/redis/lua/settle.lua',
     shield: 'if has_closed and is_held_lane(gate.closed, lane, name) then free = 0 end',

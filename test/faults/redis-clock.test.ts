@@ -5,14 +5,17 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
-import { group } from '../../lib/plugin.ts'
+import { group, RateLimited, Snooze } from '../../lib/plugin.ts'
 import { build, connect, latch, randomPrefix, reaches, ticks, until } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
+import type { TaskContext } from '../../lib/types.ts'
 
 t.setTimeout(120_000)
 
 const STALL = 1_000
 const HOUR = 3_600
+/** A wait, in ms. */
+const SPAN = 2_000
 const FOLDERS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu']
 const LIBRARY = FOLDERS.map(folder => join(folder, 'faketime', 'libfaketime.so.1')).find(file => existsSync(file))
 /** Behind it the C library: jemalloc, which Redis would use, asks for the time before libfaketime is ready. */
@@ -88,5 +91,53 @@ for (const [title, seconds] of [['forward', HOUR], ['back', -HOUR]] as const) {
     for (const { id } of held) t.match(await reaches(app, id, 'succeeded'), { attempt: 1 })
     await until('the workers are listed', async () => (await app.tasks.workers()).length === 2)
     t.match(await app.tasks.counts(), { default: { active: 0, waiting: 0, delayed: 0, failed: 0 } })
+  })
+}
+
+for (const [title, seconds] of [['forward', HOUR], ['back', -HOUR]] as const) {
+  const name = `an hour ${title}: keys, rates, retries and what is put off are as long as they say`
+  t.test(name, { skip }, async t => {
+    const { redis, set } = await startWithClock(t)
+    const prefix = randomPrefix()
+    const starts = new Map<string, number[]>()
+    const started = (task: TaskContext): number => {
+      const times = starts.get(task.name) ?? []
+      starts.set(task.name, times)
+      return times.push(performance.now())
+    }
+    const app = await build(t, { prefix, redis: redis.url, worker: true, stallInterval: STALL }, app => {
+      const { tasks } = app
+      const key = (): string => 'k'
+      const once = async (_data: unknown, task: TaskContext): Promise<number> => started(task)
+      tasks.define('debounced', { debounce: { key, wait: SPAN, maxWait: 10 * SPAN } }, once)
+      tasks.define('unique', { unique: { key, scope: SPAN } }, once)
+      tasks.define('rated', { rate: { max: 1, timeWindow: SPAN } }, once)
+      tasks.define('tried', { retries: 1, backoff: { strategy: 'fixed', delay: SPAN } }, async (_data, task) => {
+        if (started(task) === 1) throw new Error('once more')
+      })
+      tasks.define('snoozed', async (_data, task) => { if (started(task) === 1) throw new Snooze({ delay: SPAN }) })
+      tasks.define('limited', { limit: { max: 1 } }, async (_data, task) => {
+        if (started(task) === 1) throw new RateLimited({ retryAfter: SPAN })
+      })
+    })
+    const before = [await app.tasks.enqueue('unique'), ...await app.tasks.enqueueMany('rated', [{}, {}])]
+    for (const { id } of before) await reaches(app, id, 'succeeded')
+    await ticks(connect(t, redis.url), prefix, 1)
+    await set(seconds)
+    await ticks(connect(t, redis.url), prefix, 1)
+    starts.clear()
+    const again = await app.tasks.enqueue('unique')
+    t.equal(again.created, true, 'its key is free: its time has passed, or began after now')
+    const tasks = [again, await app.tasks.enqueue('debounced')]
+    const start = performance.now()
+    for (const name of ['tried', 'snoozed', 'limited']) tasks.push(await app.tasks.enqueue(name))
+    tasks.push(...await app.tasks.enqueueMany('rated', [{}, {}]))
+    t.equal((await app.tasks.enqueue('unique')).created, false, 'a key that began after the clock was set')
+    for (const { id } of tasks) await reaches(app, id, 'succeeded')
+    t.ok(starts.get('debounced')![0]! - start > SPAN - 50, 'it waited')
+    for (const name of ['tried', 'snoozed', 'limited', 'rated']) {
+      const [first, second] = starts.get(name)!
+      t.ok(second! - first! > SPAN - 50, `${name}: ${Math.round(second! - first!)} ms`)
+    }
   })
 }

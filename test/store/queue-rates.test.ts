@@ -2,7 +2,7 @@
  * Rates in Redis: tokens of queued tasks and remembered starts are at most the rate, in any window.
  */
 import t, { type Test } from 'tap'
-import { LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
+import { ageStarts, LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
 import { NO_LIMIT, type LaneRate } from '../../lib/store/lane-contract.ts'
 import type { Settlement } from '../../lib/store/contract.ts'
 
@@ -25,14 +25,7 @@ const tokens = async (f: QueueFixture): Promise<string[]> => (await f.redis.smem
 
 /** What is remembered is as old as if this time had passed. */
 async function pass (f: QueueFixture, ms: number): Promise<void> {
-  const script = "local starts = cmsgpack.unpack(redis.call('HGET', KEYS[1], ARGV[2])) " +
-    'for i = 1, #starts, 2 do starts[i] = starts[i] - ARGV[1] end ' +
-    "redis.call('HSET', KEYS[1], ARGV[2], cmsgpack.pack(starts))"
-  const key = f.key(`starts:${LANE}`)
-  for (const field of await f.redis.hkeys(key)) {
-    if (field !== 'until') await f.redis.eval(script, 1, key, ms, field)
-    else await f.redis.hset(key, field, Number(await f.redis.hget(key, field)) - ms)
-  }
+  await ageStarts(f, `starts:${LANE}`, ms)
   if (await f.redis.zscore(f.key('closed'), LANE) !== null) await f.redis.zincrby(f.key('closed'), -ms, LANE)
   await f.upkeep.queueDue('w')
 }
@@ -187,4 +180,26 @@ t.test('at rest a lane leaves only what expires by itself', async t => {
   t.ok(pttl > 0 && pttl <= 2_000)
   await f.redis.del(f.key(`starts:${LANE}`))
   t.strictSame(await f.state(), { limits: { a: `${NO_LIMIT} 1`, '~a': '5:1000' }, jobs: [] })
+})
+
+t.test('the clock was set back: starts, and a lane that is held, are of now', async t => {
+  const f = await withRate(t, [{ max: 1, window: LONG }], range(1, 3))
+  await f.claim(1)
+  await start(f, 'n1')
+  await ageStarts(f, `starts:${LANE}`, -3_600_000)
+  await f.upkeep.queueDue('w')
+  await f.redis.zadd(f.key('lanes'), 'XX', Date.now() + 3_600_000, LANE)
+  await f.upkeep.sweepLanes()
+  const { opensAt } = await f.queue.lanes.read(LANE)
+  t.ok(opensAt! - Date.now() <= LONG + 1_000, 'a lane is looked at, and opens a window later')
+  await pass(f, LONG + 10)
+  t.strictSame(await f.waiting(), ['n2'])
+
+  const held = await withRate(t, [], range(1, 3), 1)
+  await held.claim(1)
+  await settle(held, 'n1', { outcome: 'limited', ms: LONG })
+  await ageStarts(held, `starts:${LANE}`, -3_600_000)
+  await held.redis.zadd(held.key('lanes'), Date.now() + 3_600_000, LANE)
+  await held.upkeep.sweepLanes()
+  t.strictSame(await held.waiting(), ['n1'])
 })

@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap'
 import { MemoryStore } from '../../lib/store/memory/store.ts'
-import { QueueFixture } from '../support/queue-fixture.ts'
+import { ageStarts, QueueFixture } from '../support/queue-fixture.ts'
 import { random } from '../support/random.ts'
 import type { Queue, Settlement } from '../../lib/store/contract.ts'
 import type { LaneRate } from '../../lib/store/lane-contract.ts'
@@ -103,7 +103,7 @@ class Pair {
   async pass (ms = Math.round(this.pick([0.55, 0.55, 1.1]) * HOUR)): Promise<unknown> {
     const { redis } = this.f
     this.moved += ms
-    for (const lane of LANES) await shift(this.f, `starts:${lane}`, ms)
+    for (const lane of LANES) await ageStarts(this.f, `starts:${lane}`, ms)
     for (const key of ['closed', 'delayed']) {
       const name = this.f.key(key)
       for (const member of await redis.zrange(name, 0, '-1')) await redis.zincrby(name, -ms, member)
@@ -135,17 +135,6 @@ class Pair {
       const starts = this.starts.get(lane)!
       return starts.some((start, i) => i >= max && start - starts[i - max]! < window)
     }))
-  }
-}
-
-async function shift (f: QueueFixture, name: string, ms: number): Promise<void> {
-  const key = f.key(name)
-  const script = "local starts = cmsgpack.unpack(redis.call('HGET', KEYS[1], ARGV[2])) " +
-    'for i = 1, #starts, 2 do starts[i] = starts[i] - ARGV[1] end ' +
-    "redis.call('HSET', KEYS[1], ARGV[2], cmsgpack.pack(starts))"
-  for (const field of await f.redis.hkeys(key)) {
-    if (field === 'until') await f.redis.hincrby(key, field, -ms)
-    else await f.redis.eval(script, 1, key, ms, field)
   }
 }
 

@@ -136,3 +136,15 @@ export const claimsOf = (...ids: string[]): ClaimRef[] => ids.map(id => ({ id, t
 export function isAbout (t: Test, time: number, ms: number, what = 'time'): void {
   t.ok(Math.abs(time - Date.now() - ms) < 10_000, `${what}: ${time}`)
 }
+
+/** The starts that a lane remembers, and the time until which it is held, are so many ms older. */
+export async function ageStarts (f: QueueFixture, name: string, ms: number): Promise<void> {
+  const key = f.key(name)
+  const script = "local starts = cmsgpack.unpack(redis.call('HGET', KEYS[1], ARGV[2])) " +
+    'for i = 1, #starts, 2 do starts[i] = starts[i] - ARGV[1] end ' +
+    "redis.call('HSET', KEYS[1], ARGV[2], cmsgpack.pack(starts))"
+  for (const field of await f.redis.hkeys(key)) {
+    if (field !== 'until') await f.redis.eval(script, 1, key, ms, field)
+    else await f.redis.hset(key, field, (await f.redis.hget(key, field))!.replace(/\d+/g, time => `${Number(time) - ms}`))
+  }
+}

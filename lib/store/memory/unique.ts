@@ -70,7 +70,9 @@ export class MemoryUnique implements QueueUnique {
     if (rule.onConflict === 'debounce') return isOpen && task.isDelayed && status !== 'retrying'
     if (isOpen && (status === 'retrying' || rule.scope === 'waiting')) return true
     if (rule.scope === 'waiting') return false
-    return rule.scope === 'unfinished' ? !hasEnded : task.until > now && !['cancelled', 'expired'].includes(status)
+    if (rule.scope === 'unfinished') return !hasEnded
+    const counts = task.until > now && task.until <= now + rule.scope // not for longer than it says
+    return counts && !['cancelled', 'expired'].includes(status)
   }
 
   #onConflict (task: Standing, job: NewJob, { onConflict }: UniqueKey): UniqueReply {

@@ -150,24 +150,27 @@ local function plan_look(closed, prefix, name, time)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
   keep_starts(lane, ms + 1000)
   plan_look(closed, prefix, name, now + ms)
 end
 local function is_held_lane(closed, lane, name)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since)
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-  local starts, sum = {}, 0
+  local starts, sum, is_set_back = {}, 0, false
   for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
     local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
     if time + window >= now then
       starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
       sum = sum + all[i + 1]
     end
   end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
   return starts, sum
 end
 local function rate_left(lane, rates)
@@ -472,24 +475,27 @@ local function plan_look(closed, prefix, name, time)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
   keep_starts(lane, ms + 1000)
   plan_look(closed, prefix, name, now + ms)
 end
 local function is_held_lane(closed, lane, name)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since)
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-  local starts, sum = {}, 0
+  local starts, sum, is_set_back = {}, 0, false
   for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
     local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
     if time + window >= now then
       starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
       sum = sum + all[i + 1]
     end
   end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
   return starts, sum
 end
 local function rate_left(lane, rates)
@@ -761,7 +767,8 @@ local function is_covered(task, rule)
   if open and (task.status == 'retrying' or rule.scope == 'waiting') then return true end
   if rule.scope == 'waiting' then return false end
   if rule.scope == 'unfinished' then return not task.has_ended end
-  return task.till > now and task.status ~= 'cancelled' and task.status ~= 'expired'
+  local counts = task.till > now and task.till <= now + tonumber(rule.scope)
+  return counts and task.status ~= 'cancelled' and task.status ~= 'expired'
 end
 local function same_life(record, options)
   local head, tail = string.match(record, '^(.*"options":{"timestamp":)%d+(.*)$')
@@ -947,24 +954,27 @@ local function plan_look(closed, prefix, name, time)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
   keep_starts(lane, ms + 1000)
   plan_look(closed, prefix, name, now + ms)
 end
 local function is_held_lane(closed, lane, name)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since)
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-  local starts, sum = {}, 0
+  local starts, sum, is_set_back = {}, 0, false
   for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
     local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
     if time + window >= now then
       starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
       sum = sum + all[i + 1]
     end
   end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
   return starts, sum
 end
 local function rate_left(lane, rates)
@@ -1296,24 +1306,27 @@ if #KEYS > 28 then
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
   end
   local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
     keep_starts(lane, ms + 1000)
     plan_look(closed, prefix, name, now + ms)
   end
   local function is_held_lane(closed, lane, name)
     if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since)
   end
   local function starts_in(lane, window)
     local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-    local starts, sum = {}, 0
+    local starts, sum, is_set_back = {}, 0, false
     for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
       local time = math.min(all[i], now)
+      if all[i] > now then is_set_back = true end
       if time + window >= now then
         starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
         sum = sum + all[i + 1]
       end
     end
+    if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
     return starts, sum
   end
   local function rate_left(lane, rates)
@@ -1924,6 +1937,10 @@ return 1`,
   'flow-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local later = string.format('(%.0f', now + 10 * ARGV[2])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, ARGV[1] - #ids)) do
+  ids[#ids + 1] = id
+end
 local scored = {}
 for i, id in ipairs(ids) do
   scored[2 * i - 1], scored[2 * i] = now + ARGV[2], id
@@ -2369,6 +2386,10 @@ end`,
   'lanes-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lanes = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local later = string.format('(%.0f', now + 5000)
+for _, lane in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, ARGV[1] - #lanes)) do
+  lanes[#lanes + 1] = lane
+end
 for _, lane in ipairs(lanes) do redis.call('ZADD', KEYS[1], now + 5000, lane) end
 return lanes`,
   'measure': String.raw`local time = redis.call('TIME')
@@ -3089,24 +3110,27 @@ local function plan_look(closed, prefix, name, time)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
   keep_starts(lane, ms + 1000)
   plan_look(closed, prefix, name, now + ms)
 end
 local function is_held_lane(closed, lane, name)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since)
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-  local starts, sum = {}, 0
+  local starts, sum, is_set_back = {}, 0, false
   for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
     local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
     if time + window >= now then
       starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
       sum = sum + all[i + 1]
     end
   end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
   return starts, sum
 end
 local function rate_left(lane, rates)
@@ -3392,24 +3416,27 @@ if #KEYS > 26 then
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
   end
   local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
     keep_starts(lane, ms + 1000)
     plan_look(closed, prefix, name, now + ms)
   end
   local function is_held_lane(closed, lane, name)
     if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since)
   end
   local function starts_in(lane, window)
     local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-    local starts, sum = {}, 0
+    local starts, sum, is_set_back = {}, 0, false
     for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
       local time = math.min(all[i], now)
+      if all[i] > now then is_set_back = true end
       if time + window >= now then
         starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
         sum = sum + all[i + 1]
       end
     end
+    if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
     return starts, sum
   end
   local function rate_left(lane, rates)
@@ -3784,24 +3811,27 @@ if #KEYS > 25 then
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
   end
   local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
     keep_starts(lane, ms + 1000)
     plan_look(closed, prefix, name, now + ms)
   end
   local function is_held_lane(closed, lane, name)
     if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since)
   end
   local function starts_in(lane, window)
     local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-    local starts, sum = {}, 0
+    local starts, sum, is_set_back = {}, 0, false
     for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
       local time = math.min(all[i], now)
+      if all[i] > now then is_set_back = true end
       if time + window >= now then
         starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
         sum = sum + all[i + 1]
       end
     end
+    if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
     return starts, sum
   end
   local function rate_left(lane, rates)
@@ -4278,24 +4308,27 @@ if waiting_count > 0 or #KEYS > 31 then
       redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
     end
     local function hold_lane(closed, prefix, name, lane, ms)
-      redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+      redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
       keep_starts(lane, ms + 1000)
       plan_look(closed, prefix, name, now + ms)
     end
     local function is_held_lane(closed, lane, name)
       if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-      return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+      local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+      return since and now < tonumber(till) and now >= tonumber(since)
     end
     local function starts_in(lane, window)
       local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-      local starts, sum = {}, 0
+      local starts, sum, is_set_back = {}, 0, false
       for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
         local time = math.min(all[i], now)
+        if all[i] > now then is_set_back = true end
         if time + window >= now then
           starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
           sum = sum + all[i + 1]
         end
       end
+      if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
       return starts, sum
     end
     local function rate_left(lane, rates)
@@ -4721,24 +4754,27 @@ local function plan_look(closed, prefix, name, time)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
   keep_starts(lane, ms + 1000)
   plan_look(closed, prefix, name, now + ms)
 end
 local function is_held_lane(closed, lane, name)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since)
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-  local starts, sum = {}, 0
+  local starts, sum, is_set_back = {}, 0, false
   for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
     local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
     if time + window >= now then
       starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
       sum = sum + all[i + 1]
     end
   end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
   return starts, sum
 end
 local function rate_left(lane, rates)
@@ -5063,24 +5099,27 @@ local function plan_look(closed, prefix, name, time)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
   keep_starts(lane, ms + 1000)
   plan_look(closed, prefix, name, now + ms)
 end
 local function is_held_lane(closed, lane, name)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since)
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-  local starts, sum = {}, 0
+  local starts, sum, is_set_back = {}, 0, false
   for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
     local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
     if time + window >= now then
       starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
       sum = sum + all[i + 1]
     end
   end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
   return starts, sum
 end
 local function rate_left(lane, rates)

@@ -75,7 +75,9 @@ local function is_covered(task, rule)
   if open and (task.status == 'retrying' or rule.scope == 'waiting') then return true end
   if rule.scope == 'waiting' then return false end
   if rule.scope == 'unfinished' then return not task.has_ended end
-  return task.till > now and task.status ~= 'cancelled' and task.status ~= 'expired'
+  -- Not for longer than it says: the clock may have been set back.
+  local counts = task.till > now and task.till <= now + tonumber(rule.scope)
+  return counts and task.status ~= 'cancelled' and task.status ~= 'expired'
 end
 
 -- A record with the time and the nonce of the task before: who has a handle of that one still finds it.

@@ -58,9 +58,9 @@ if size <= 1000 then
   return page
 end
 
--- The position of an id is the cursor with which a scan goes on behind it: that of its bucket, or of the next one. One
--- bucket at a time, in the order of its ids: in a hash that grows, a larger part of a scan has other ids than before, in
--- another order, and a page that goes on there would leave some out.
+-- The position of an id is the cursor with which a scan goes on behind it: that of its bucket, or of the next one. A
+-- page goes bucket by bucket, each in the order of its ids: in a hash that grows, a larger part of a scan has other ids
+-- than before, in another order, and a page that goes on there would leave some out.
 local cursor = after == '' and '0' or position
 repeat
   local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', 1), {}

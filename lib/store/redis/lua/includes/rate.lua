@@ -40,28 +40,31 @@ local function plan_look(closed, prefix, name, time)
 end
 
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f', now + ms))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
   keep_starts(lane, ms + 1000)
   plan_look(closed, prefix, name, now + ms)
 end
 
 local function is_held_lane(closed, lane, name)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  return tonumber(redis.call('HGET', lane.starts, 'until') or 0) > now
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) -- not if the clock was set back
 end
 
--- { { time, number, time, number, ... } of the starts in the window, the oldest first, their sum }. A time of a clock
--- that was set back since counts as now.
+-- { { time, number, time, number, ... } of the starts in the window, the oldest first, their sum }. If the clock was
+-- set back since, the times to come become that of this look, so that they pass.
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
-  local starts, sum = {}, 0
+  local starts, sum, is_set_back = {}, 0, false
   for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
     local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
     if time + window >= now then
       starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
       sum = sum + all[i + 1]
     end
   end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
   return starts, sum
 end
 
