@@ -270,6 +270,20 @@ const shields: Shield[] = [
     test: 'store/queue-rates'
   },
   {
+    against: 'the same, and no newer definition counts until then',
+    file: 'store/redis/lua/declare-limit.lua',
+    shield: ' and at <= now',
+    without: '',
+    test: 'store/queue-lanes'
+  },
+  {
+    against: 'the same, and workers that died before are listed until then',
+    file: 'store/redis/lua/heartbeat.lua',
+    shield: "redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, 1000)",
+    without: '{}',
+    test: 'worker/heartbeat'
+  },
+  {
     against: 'the same, and a key of ms counts until then',
     file: 'store/redis/lua/add-unique.lua',
     shield: ' and task.till <= now + tonumber(rule.scope)',
@@ -705,7 +719,7 @@ const shields: Shield[] = [
   {
     against: 'an old process overwrites the limit of a newer one',
     file: 'store/redis/lua/declare-limit.lua',
-    shield: 'if at > tonumber(ARGV[3]) then return 0 end',
+    shield: 'if at > tonumber(ARGV[3]) and at <= now then return 0 end',
     without: '',
     test: 'store/queue-lanes'
   },

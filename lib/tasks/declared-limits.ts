@@ -3,13 +3,22 @@
  * process that started last wins: in a rolling deploy old workers obey the new limit.
  */
 import { maxOf, toLaneRates } from './lane.ts'
-import { appTime } from '../timers.ts'
+import { uptime } from '../timers.ts'
 import type { Definition } from './definition.ts'
 import type { Queue } from '../store/contract.ts'
+import type { StoreClock } from '../store/store-contract.ts'
 
 export class DeclaredLimits {
-  readonly #startedAt = appTime()
+  readonly #clock: StoreClock
+  readonly #start = uptime()
   readonly #declared = new Map<string, Promise<void>>()
+
+  constructor (clock: StoreClock) {
+    this.#clock = clock
+  }
+
+  /** On the clock that all processes have: theirs may be hours apart. */
+  get #startedAt (): number { return Math.round(this.#clock.now() - (uptime() - this.#start)) }
 
   /** Resolves once it is declared. A declaration that failed is tried again by the next call. */
   declare (definition: Definition, queue: Queue, again: boolean): Promise<void> {

@@ -80,7 +80,7 @@ export class TaskProducer {
   readonly #clock: StoreClock
   readonly #instance: string
   readonly #meter: Meter | null
-  readonly #limits = new DeclaredLimits()
+  readonly #limits: DeclaredLimits
 
   constructor ({ registry, lookup, settings, calls, clock, instanceId, meter }: ProducerOptions) {
     this.#registry = registry
@@ -88,6 +88,7 @@ export class TaskProducer {
     this.#settings = settings
     this.#calls = calls
     this.#clock = clock
+    this.#limits = new DeclaredLimits(clock)
     this.#instance = instanceId
     this.#meter = meter
   }

@@ -308,3 +308,14 @@ t.test('behind many ids that were removed a newcomer does not overtake', async t
   await sweep(f)
   t.strictSame(await f.waiting(), ['n301'])
 })
+
+t.test('the newest declaration counts; one of a time to come was made before the clock was set back', async t => {
+  const f = await withLane(t, 1)
+  const limit = async (): Promise<number> => (await f.queue.lanes.read(LANE)).max
+  await f.queue.lanes.declare('a', 3, 5)
+  await f.queue.lanes.declare('a', 2, 4)
+  t.equal(await limit(), 3)
+  await f.queue.lanes.declare('a', 4, Date.now() + 3_600_000)
+  await f.queue.lanes.declare('a', 5, Date.now())
+  t.equal(await limit(), 5)
+})

@@ -160,3 +160,13 @@ t.test('entries that another program wrote do no harm', async t => {
   }
   t.equal(({} as any).polluted, undefined)
 })
+
+t.test('the clock of Redis was set back: a worker of before is not listed until then', async t => {
+  const redis = connect(t)
+  const prefix = randomPrefix()
+  const queue = new RedisQueue(redis as any, 'q', prefix)
+  await queue.heartbeat('dead', '{}', 60_000)
+  await redis.zadd(`${prefix}:{q}:workers`, Date.now() + 3_600_000, 'dead')
+  await queue.heartbeat('living', '{}', 60_000)
+  t.same((await queue.workers(9)).map(({ id }) => id), ['living'])
+})

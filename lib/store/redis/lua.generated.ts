@@ -1896,8 +1896,10 @@ local by_state = {
   redis.call('HKEYS', KEYS[13])
 }
 return by_state`,
-  'declare-limit': String.raw`local at = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', ' (%d+)$') or 0)
-if at > tonumber(ARGV[3]) then return 0 end
+  'declare-limit': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local at = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', ' (%d+)$') or 0)
+if at > tonumber(ARGV[3]) and at <= now then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[1], '~' .. ARGV[1], ARGV[4])
@@ -2294,6 +2296,8 @@ if ARGV[2] ~= '' then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
 local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)
+local later = string.format('(%.0f', now + 10 * ARGV[3])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, 1000)) do gone[#gone + 1] = id end
 if ARGV[2] == '' then gone[#gone + 1] = ARGV[1] end
 for _, id in ipairs(gone) do
   redis.call('ZREM', KEYS[1], id)

@@ -8,8 +8,9 @@ Returns 1 if it is in force now, 0 if a process that started later has declared 
 
 Guarantee: the newest process wins. A limit that was set at run time stays before it.
 ]]
+-- @include now
 local at = tonumber(string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', ' (%d+)$') or 0)
-if at > tonumber(ARGV[3]) then return 0 end
+if at > tonumber(ARGV[3]) and at <= now then return 0 end -- later than now: the clock was set back
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[1], '~' .. ARGV[1], ARGV[4])
