@@ -108,7 +108,7 @@ t.test('a heartbeat removes the expired entries of other workers', async t => {
   const queue = new RedisQueue(redis, 'q', prefix)
   await queue.heartbeat('dead', '{}', 1)
   await until('the entry has expired', async () => (await queue.workers(10)).length === 0)
-  await queue.heartbeat('dead', '{}', 100) // both keys still exist, with an entry that expires soon
+  await queue.heartbeat('dead', '{}', 1_000) // both keys still exist, with an entry that expires soon
   await queue.heartbeat('living', '{}', 60_000)
   await until('the entry of the dead worker has expired', async () => (await queue.workers(10)).length === 1)
   await queue.heartbeat('living', '{}', 60_000)
