@@ -249,6 +249,13 @@ const shields: Shield[] = [
     test: 'store/queue-lanes'
   },
   {
+    against: 'the clock of a process is set: delayed tasks start early or an hour late',
+    file: 'store/redis/clock.js',
+    shield: 'Math.round(this.#origin + now)',
+    without: 'realTime()',
+    test: 'faults/process-clock'
+  },
+  {
     against: 'Redis\' clock is set back: the starts of a rate count until it has caught up',
     file: 'store/redis/lua/sweep-lane.lua',
     shield: 'if all[i] > now then is_set_back = true end',
