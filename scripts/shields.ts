@@ -298,6 +298,13 @@ const shields: Shield[] = [
     test: 'faults/redis-clock'
   },
   {
+    against: 'a limit that was raised by far: more tasks than Lua can pass on at once, and no outcome is written',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'local count, most = 0, math.min(free, 1000)',
+    without: 'local count, most = 0, free',
+    test: 'store/queue-lanes'
+  },
+  {
     against: 'a lane that its service holds admits tasks when one of it ends',
     file: 'store/redis/lua/settle.lua',
     shield: 'if has_closed and is_held_lane(gate.closed, lane, name) then free = 0 end',
@@ -790,7 +797,14 @@ const shields: Shield[] = [
   {
     against: 'after a restart every EVALSHA answers NOSCRIPT',
     file: 'store/redis/run-script.js',
-    shield: 'if (!isMissingScript(error))',
+    shield: /if \(!isMissingScript\(error\)\)(?=\s+throw error;\s+return client\.eval)/,
+    without: 'if (error)',
+    test: 'store/bee-queue'
+  },
+  {
+    against: 'the same, for a record that is read as bytes',
+    file: 'store/redis/run-script.js',
+    shield: /if \(!isMissingScript\(error\)\)(?=\s+throw error;\s+return evalBuffer)/,
     without: 'if (error)',
     test: 'store/bee-queue'
   },

@@ -148,7 +148,7 @@ t.test('a closed connection rejects', async (t) => {
 
 t.test('a Redis that forgot the scripts gets them again', async (t) => {
   const { url } = await ownRedis(t)
-  const { redis, producer, key } = fixture(t, url)
+  const { redis, prefix, producer, key } = fixture(t, url)
   for (const id of ['a', 'b']) {
     await redis.script('FLUSH')
     t.equal(await producer.save(jobs(id)[0]!), true)
@@ -159,6 +159,8 @@ t.test('a Redis that forgot the scripts gets them again', async (t) => {
   const ids = Array.from({ length: 50 }, (_, i) => `n${i}`)
   t.ok((await producer.saveAll(jobs(...ids))).every(Boolean))
   t.strictSame((await redis.lrange(key('waiting'), 0, -1)).sort(), ['a', 'b', ...ids].sort(), 'each once')
+  await redis.script('FLUSH')
+  t.match(await recordOf(redis, prefix, 'a'), { id: 'a', state: 'waiting' }, 'replies of bytes too')
 })
 
 t.test('a producer opens no connection, neither to its Redis nor to localhost', async (t) => {

@@ -319,3 +319,18 @@ t.test('the newest declaration counts; one of a time to come was made before the
   await f.queue.lanes.declare('a', 5, Date.now())
   t.equal(await limit(), 5)
 })
+
+t.test('a task that ends after its limit was raised by far makes room for many, in one step', async t => {
+  const ids = range(1, 12_000)
+  const f = await withLane(t, 1)
+  const lane = 'a ' // without a key: no other has a share
+  const all = ['first', ...ids]
+  for (let i = 0; i < all.length; i += 1_000) {
+    await f.queue.addMany(all.slice(i, i + 1_000).map(id => ({ id, text: text(id), lane })))
+  }
+  t.strictSame(await f.claim(9), ['a', 'first'])
+  await f.redis.hset(f.key('limits'), '!a', '11000')
+  t.strictSame(await settle(f, 'first', { lane }), ['owned'])
+  t.strictSame(await f.waiting(), ids.slice(0, 1_000), 'a look at the lane finds the others')
+  t.equal(await f.redis.scard(f.key(`slots:${lane}`)), 1_000)
+})

@@ -4,6 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { build, connect, latch, logger, randomPrefix, until } from '../support/helpers.ts'
+import { currentOrigin, runInRequest, runWithOrigin } from '../../lib/tasks/request-context.ts'
+import type { Origin } from '../../lib/records/origin.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
@@ -88,6 +90,16 @@ t.test('a task without a request, beside one that has one; a worker that a route
     return tasks.length === 1 ? tasks : null
   })
   t.equal(ended[0]!.result, null, 'not the request that started the worker')
+})
+
+t.test('a task without a request leaves the one that is being handled', async t => {
+  const request: any = { raw: {}, id: 'req-1', headers: {} }
+  const originOf = (origin?: Origin): Origin | undefined => {
+    let seen: Origin | undefined
+    runInRequest(request, () => runWithOrigin(origin, work => work(), () => { seen = currentOrigin() }))
+    return seen
+  }
+  t.strictSame([originOf(), originOf({ reqId: 'req-0' })], [undefined, { reqId: 'req-0' }])
 })
 
 t.test('a request id that a client chooses is cut to 256 characters in the record; a number is an id too', async t => {

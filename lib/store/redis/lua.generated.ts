@@ -4550,9 +4550,9 @@ if waiting_count > 0 or #KEYS > 31 then
     if is_usual then
       local EMPTY = {}
       local function take_oldest(gated, list, free, admitted)
-        local count = 0
+        local count, most = 0, math.min(free, 1000)
         for _ = 1, 10 do
-          local ids = free > count and redis.call('RPOP', list, math.min(free - count, 1000)) or EMPTY
+          local ids = most > count and redis.call('RPOP', list, most - count) or EMPTY
           for _, id in ipairs(ids) do
             if redis.call('ZREM', gated, id) == 1 then
               count = count + 1

@@ -6,11 +6,11 @@ Defines refill(door, gate, changes): change: { name, lane, gone }
 ]]
 local EMPTY = {}
 
--- The oldest ids of a lane that still wait, at most `free`. They are taken from its list.
+-- The oldest ids of a lane that still wait, at most `free`, and 1,000. They are taken from its list.
 local function take_oldest(gated, list, free, admitted)
-  local count = 0
+  local count, most = 0, math.min(free, 1000)
   for _ = 1, 10 do
-    local ids = free > count and redis.call('RPOP', list, math.min(free - count, 1000)) or EMPTY
+    local ids = most > count and redis.call('RPOP', list, most - count) or EMPTY
     for _, id in ipairs(ids) do
       if redis.call('ZREM', gated, id) == 1 then
         count = count + 1
