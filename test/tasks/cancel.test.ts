@@ -127,8 +127,8 @@ const untilCancelled = async (_data: unknown, task: TaskContext): Promise<void> 
 inRedis('the message of a cancel comes before the reply of the claim', 'messages', async t => {
   const prefix = randomPrefix()
   const key = (name: string): string => `${prefix}:{default}:${name}`
-  // Renewals come every 20 s: only the message can be so quick.
-  const app = await build(t, { prefix, worker: true, stallInterval: 60_000 }, app => {
+  // Renewals come every 200 s: only the message can be so quick.
+  const app = await build(t, { prefix, worker: true, stallInterval: 600_000 }, app => {
     app.tasks.define('x', untilCancelled)
   })
   const worker = await until('the worker is listed', async () => (await app.tasks.workers())[0])
@@ -143,7 +143,7 @@ inRedis('the message of a cancel comes before the reply of the claim', 'messages
 inRedis('the message of a cancel was missed while the connection that listens was away', 'messages', async t => {
   const server = await startRedis() // its connections are cut
   t.teardown(() => server.stop())
-  const app = await build(t, { redis: server.url, prefix: 'bq', worker: true, stallInterval: 60_000 }, app => {
+  const app = await build(t, { redis: server.url, prefix: 'bq', worker: true, stallInterval: 600_000 }, app => {
     app.tasks.define('x', untilCancelled)
   })
   const { id } = await app.tasks.enqueue('x')
