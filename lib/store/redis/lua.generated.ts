@@ -1939,10 +1939,6 @@ return 1`,
   'flow-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-local later = string.format('(%.0f', now + 10 * ARGV[2])
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, ARGV[1] - #ids)) do
-  ids[#ids + 1] = id
-end
 local scored = {}
 for i, id in ipairs(ids) do
   scored[2 * i - 1], scored[2 * i] = now + ARGV[2], id

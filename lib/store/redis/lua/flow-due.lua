@@ -7,11 +7,6 @@ Returns { id, ... }
 ]]
 -- @include now
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
--- No look is planned that late: those are from before the clock was set back.
-local later = string.format('(%.0f', now + 10 * ARGV[2])
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, ARGV[1] - #ids)) do
-  ids[#ids + 1] = id
-end
 local scored = {}
 for i, id in ipairs(ids) do
   scored[2 * i - 1], scored[2 * i] = now + ARGV[2], id
