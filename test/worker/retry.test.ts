@@ -67,7 +67,7 @@ t.test('the next attempt waits for error.retryAfter', async t => {
     app.tasks.define('x', { retries: 2, backoff: { strategy: 'immediate' } }, async (_data, task) => {
       starts.push(await startOf(app, task.id))
       if (task.attempt === 1) throw Object.assign(new Error('busy'), { retryAfter: 200 })
-      if (task.attempt === 2) throw Object.assign(new Error('busy'), { retryAfter: new Date(Date.now() + 200) })
+      if (task.attempt === 2) throw Object.assign(new Error('busy'), { retryAfter: new Date(Date.now() + 400) })
     })
   })
   const { id } = await app.tasks.enqueue('x')
