@@ -464,8 +464,8 @@ const shields: Shield[] = [
   {
     against: 'the same, of brief records',
     file: 'store/redis/heads.js',
-    shield: ' + sizes[i].progress',
-    without: '',
+    shield: ') + progress;',
+    without: ');',
     test: 'tasks/large-records'
   },
   {
@@ -1507,7 +1507,7 @@ const shields: Shield[] = [
   {
     against: 'large results that end together are one call that is too large to be sent',
     file: 'store/batches.js',
-    shield: ' && size + sizeOf(items[end]) <= MAX_CHARACTERS',
+    shield: ' && (end === start || size + sizeOf(items[end]) <= maxSize)',
     without: '',
     test: 'store/bytes'
   },
@@ -1625,8 +1625,15 @@ const shields: Shield[] = [
     test: 'tasks/listing'
   },
   {
-    against: 'a page leaves out what Redis moves while it enlarges the hash of claims',
+    against: 'a page of active tasks leaves some out, as others have come or ended since the page before',
     file: 'store/redis/lua/page-active.lua',
+    shield: "'COUNT', 1)",
+    without: "'COUNT', 200)",
+    test: 'tasks/listing'
+  },
+  {
+    against: 'the same, for what is done with all active tasks',
+    file: 'store/redis/lua/walk-active.lua',
     shield: "'COUNT', 1)",
     without: "'COUNT', 200)",
     test: 'tasks/listing'
@@ -2891,8 +2898,8 @@ const shields: Shield[] = [
   {
     against: 'a step reads records that do not fit into memory',
     file: 'store/redis/walk.js',
-    shield: 'bytes += record) > maxBytes',
-    without: 'bytes += record) > Infinity',
+    shield: '({ record }) => record, maxBytes)',
+    without: '({ record }) => record, Infinity)',
     test: 'tasks/many'
   },
   {

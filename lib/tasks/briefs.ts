@@ -5,6 +5,7 @@ import { TRY_AGAIN } from './advice.ts'
 import { PAGE_BYTES } from './page-records.ts'
 import { decodeOrFail } from '../records/decode-or-fail.ts'
 import { toTaskRecord } from '../records/task-record.ts'
+import { MAX_CHARACTERS } from '../store/batches.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { RawHead } from '../store/walk-contract.ts'
@@ -18,9 +19,6 @@ export interface BriefSource {
   readonly flows: Pick<FlowView, 'showProgress'>
 }
 
-/** Redis needs some 2 ms for it. */
-const STEP_BYTES = 1_048_576
-
 export function toBrief ({ result, data, blockedBy, ...brief }: TaskRecord): BriefRecord { return brief }
 
 /** The records of the first ids, until they have PAGE_BYTES: at least one. Null for a task that is gone. */
@@ -30,7 +28,7 @@ export async function briefsOf (
   const records: Array<BriefRecord | null> = []
   for (let bytes = 0; records.length < ids.length && bytes < PAGE_BYTES;) {
     const rest = ids.slice(records.length)
-    const read = await source.calls.call('a list of tasks', TRY_AGAIN, () => queue.walk.readHeads(rest, STEP_BYTES))
+    const read = await source.calls.call('a list of tasks', TRY_AGAIN, () => queue.walk.readHeads(rest, MAX_CHARACTERS))
     const briefs = read.tasks.map((head, i) => head && briefOf(source, queue, rest[i]!, head))
     records.push(...await Promise.all(briefs))
     bytes += read.bytes

@@ -104,30 +104,43 @@ inRedis('a list of large records reads a part of them', 'counts the bytes that R
   t.ok(await bytesSent(redis) - before < 10_000_000)
 })
 
-inRedis('more than 1,000 active tasks: none is left out while their number grows', 'writes claims', async t => {
-  const f = new QueueFixture(t)
-  const add = async (ids: string[]): Promise<void> => {
-    await f.redis.hset(f.key('claims'), ...ids.flatMap(id => [id, `w.1 ${Date.now()}`.padEnd(80)]))
-  }
-  const pick = random(7)
-  for (let size = 1_001; size < 2_300; size += 65) {
-    await f.redis.del(f.key('claims'))
-    const ids = Array.from({ length: size }, (_, i) => `task-${size}-${i}`)
-    await add(ids)
-    const found = new Set<string>()
-    for (let after: PagePosition | undefined, i = 0; ; i++) {
-      const limit = 1 + Math.floor(pick() * 300)
-      const page = await f.queue.pageOf('active', limit, after)
-      const taken = Math.min(page.ids.length, 1 + Math.floor(pick() * limit)) // the rest has no room in a list
-      for (const id of page.ids.slice(0, taken)) found.add(id)
-      if (page.ids.length < limit && taken === page.ids.length) break
-      after = { id: page.ids[taken - 1]!, place: page.places[taken - 1]! }
-      // Redis enlarges the hash a little with each.
-      for (let n = 0; n < 40; n++) void f.redis.hset(f.key('claims'), `new-${i}-${n}`, 'w.1 5'.padEnd(80))
+/** A page of active tasks, and where to go on behind each. */
+type ReadActive<At> = (f: QueueFixture, limit: number, at?: At) => Promise<{ ids: string[], at: At[], isLast: boolean }>
+
+const listed: ReadActive<PagePosition> = async (f, limit, at) => {
+  const { ids, places } = await f.queue.pageOf('active', limit, at)
+  return { ids, at: ids.map((id, i) => ({ id, place: places[i]! })), isLast: ids.length < limit }
+}
+
+const walked: ReadActive<string> = async (f, limit, at) => {
+  const { ids, positions, next } = await f.queue.walk.page('active', limit, at ?? null)
+  return { ids, at: positions, isLast: next === null }
+}
+
+for (const [name, read] of [['list', listed], ['walk', walked]] as Array<[string, ReadActive<any>]>) {
+  inRedis(`a ${name} of more than 1,000 active tasks leaves none out while others come and end`, 'claims', async t => {
+    const f = new QueueFixture(t)
+    const pick = random(7)
+    for (let size = 1_301; size < 2_600; size += 65) {
+      await f.redis.del(f.key('claims'))
+      const ids = Array.from({ length: size }, (_, i) => `task-${size}-${i}`)
+      await f.redis.hset(f.key('claims'), ...ids.flatMap(id => [id, 'w.1 5'.padEnd(80)]))
+      const [found, ended] = [new Set<string>(), new Set<string>()]
+      for (let at: unknown, i = 0; ; i++) {
+        const page = await read(f, 1 + Math.floor(pick() * 300), at)
+        const taken = Math.min(page.ids.length, 1 + Math.floor(pick() * 300)) // the rest has no room in a list
+        for (const id of page.ids.slice(0, taken)) found.add(id)
+        if (page.isLast && taken === page.ids.length) break
+        at = page.at[taken - 1]
+        // Redis enlarges the hash a little with each.
+        for (let n = 0; n < 40; n++) void f.redis.hset(f.key('claims'), `new-${i}-${n}`, 'w.1 5'.padEnd(80))
+        for (let n = 0; n < 20 && ended.size < 300; n++) ended.add(ids[Math.floor(pick() * size)]!)
+        void f.redis.hdel(f.key('claims'), ...ended)
+      }
+      t.same(ids.filter(id => !found.has(id) && !ended.has(id)), [], `of ${size}`)
     }
-    t.same(ids.filter(id => !found.has(id)), [], `of ${size}`)
-  }
-})
+  })
+}
 
 inRedis('more than 1,000 large active tasks, in pages of any limit: each is on one page', 'writes claims', async t => {
   const prefix = randomPrefix()

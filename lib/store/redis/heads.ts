@@ -6,6 +6,7 @@ import { toLive } from './codec.ts'
 import { pipelined } from './pipelining.ts'
 import { headOf, LARGE } from '../../records/record-head.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
+import { endOfBatch } from '../batches.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
 import type { HeadsRead, TaskSize } from '../walk-contract.ts'
@@ -28,7 +29,7 @@ interface Asked { ids: string[], sizes: TaskSize[], maxBytes: number }
 export async function readHeads (client: RedisClient, keys: QueueKeys, asked: Asked): Promise<HeadsRead> {
   const heads = await validHeads(client, keys, asked)
   const { ids, bytes } = firstOf(asked, heads)
-  if (ids.length === 0) return { tasks: [], bytes }
+  if (ids.length === 0) return { tasks: [], bytes: 0 }
   const whole = ids.filter(id => !heads.has(id))
   const [records, claims, due, progress, held] = await readAll(client, keys, ids, whole)
   const texts = new Map(whole.map((id, i) => [id, records[i]]))
@@ -54,18 +55,15 @@ async function validHeads (
   }))
 }
 
-const sizeOf = (head: string | undefined): number | undefined =>
-  head === undefined ? undefined : Buffer.byteLength(head)
-
 /** As many as have `maxBytes`, at least one. */
 function firstOf ({ ids, sizes, maxBytes }: Asked, heads: Map<string, string>): { ids: string[], bytes: number } {
-  let bytes = 0
-  for (const [i, id] of ids.entries()) {
-    const own = (sizeOf(heads.get(id)) ?? sizes[i]!.record) + sizes[i]!.progress
-    if (i > 0 && bytes + own > maxBytes) return { ids: ids.slice(0, i), bytes }
-    bytes += own
-  }
-  return { ids, bytes }
+  const read = ids.map((id, i) => {
+    const { record, progress } = sizes[i]!
+    const head = heads.get(id)
+    return (head === undefined ? record : Buffer.byteLength(head)) + progress
+  })
+  const end = endOfBatch(read, 0, ids.length, size => size, maxBytes)
+  return { ids: ids.slice(0, end), bytes: read.slice(0, end).reduce((sum, size) => sum + size, 0) }
 }
 
 type Texts = Array<string | null>

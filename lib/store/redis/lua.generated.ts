@@ -2485,15 +2485,30 @@ local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK',
 local first = rank and rank + 1 or 0
 local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
 return with_positions(ids, first)`,
-  'page-active': String.raw`local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
-local function held_by_plain_workers()
+  'page-active': String.raw`local function held_by_plain_workers()
   local ids = {}
   for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do
-    if redis.call('HEXISTS', claims, id) == 0 then table.insert(ids, 1, id) end
+    if redis.call('HEXISTS', KEYS[1], id) == 0 then table.insert(ids, 1, id) end
   end
   return ids
 end
+local function index_of(ids, id)
+  for i = 1, #ids do
+    if ids[i] == id then return i end
+  end
+  return 0
+end
+local function scan_active(cursor)
+  local batch, ids = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 1), {}
+  for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
+  table.sort(ids)
+  if batch[1] == '0' then
+    for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
+  end
+  return batch[1], ids
+end
+local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
 local function sorted_ids()
   local all, ids = redis.call('HGETALL', claims), {}
   local since = {}
@@ -2507,12 +2522,6 @@ local function sorted_ids()
   end)
   for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
   return ids
-end
-local function index_of(ids, id)
-  for i = 1, #ids do
-    if ids[i] == id then return i end
-  end
-  return 0
 end
 local page, count = {}, 0
 local function add(id, at)
@@ -2528,18 +2537,13 @@ if size <= 1000 then
 end
 local cursor = after == '' and '0' or position
 repeat
-  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', 1), {}
-  for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
-  table.sort(ids)
-  if batch[1] == '0' then
-    for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
-  end
+  local next_cursor, ids = scan_active(cursor)
   local first = index_of(ids, after)
   for i = first + 1, math.min(#ids, first + limit - count) do
-    local is_last = i == #ids and batch[1] ~= '0'
-    add(ids[i], tonumber(is_last and batch[1] or cursor))
+    local is_last = i == #ids and next_cursor ~= '0'
+    add(ids[i], tonumber(is_last and next_cursor or cursor))
   end
-  cursor = batch[1]
+  cursor = next_cursor
 until cursor == '0' or count >= limit
 return page`,
   'pause': String.raw`local time = redis.call('TIME')
@@ -5556,19 +5560,35 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 publish_if_watched(KEYS[3], ARGV[4], ARGV[1], 'progress')
 if ARGV[5] then redis.pcall('PUBLISH', ARGV[4] .. 'events', ARGV[5]) end
 return 1`,
-  'walk-active': String.raw`local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[3])
-local ids, after = {}, 0
-for i = 1, #page[2], 2 do ids[#ids + 1] = page[2][i] end
-table.sort(ids)
-if page[1] == '0' then
+  'walk-active': String.raw`local function held_by_plain_workers()
+  local ids = {}
   for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do
-    if redis.call('HEXISTS', KEYS[1], id) == 0 then ids[#ids + 1] = id end
+    if redis.call('HEXISTS', KEYS[1], id) == 0 then table.insert(ids, 1, id) end
   end
+  return ids
 end
-for i = 1, #ids do
-  if ids[i] == ARGV[2] then after = i end
+local function index_of(ids, id)
+  for i = 1, #ids do
+    if ids[i] == id then return i end
+  end
+  return 0
 end
-return { page[1], unpack(ids, after + 1) }`,
+local function scan_active(cursor)
+  local batch, ids = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 1), {}
+  for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
+  table.sort(ids)
+  if batch[1] == '0' then
+    for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
+  end
+  return batch[1], ids
+end
+local cursor, most, page = ARGV[1], tonumber(ARGV[3]), {}
+repeat
+  local next_cursor, ids = scan_active(cursor)
+  for i = index_of(ids, ARGV[2]) + 1, #ids do page[#page + 1], page[#page + 2] = ids[i], cursor end
+  cursor = next_cursor
+until cursor == '0' or #page >= 2 * most
+return { cursor, unpack(page) }`,
   'walk-sorted': String.raw`local key, score, after, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local function is_before(id, other)
   for i = 1, math.min(#id, #other) do

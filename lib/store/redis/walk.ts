@@ -1,11 +1,12 @@
 /**
  * Walks through one queue in Redis: see walk-contract.ts.
  */
-import { toRawTask } from './codec.ts'
+import { toPage, toRawTask } from './codec.ts'
 import { readHeads } from './heads.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
+import { endOfBatch } from '../batches.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
@@ -49,8 +50,9 @@ export class RedisWalk implements QueueWalk {
   /** A position is `<cursor of the scan> <id>`. */
   async #active (limit: number, position: string | null): Promise<WalkPage> {
     const [cursor, after] = splitAtBlank(position ?? '0 ')
-    const [next, ...ids] = await runQueueScript(this.#client, this.#keys, 'walk-active', [cursor, after, limit])
-    return { ids, positions: ids.map((id: string) => `${cursor} ${id}`), next: next === '0' ? null : `${next} ` }
+    const [next, ...flat] = await runQueueScript(this.#client, this.#keys, 'walk-active', [cursor, after, limit])
+    const { ids, places } = toPage(flat)
+    return { ids, positions: ids.map((id, i) => `${places[i]} ${id}`), next: next === '0' ? null : `${next} ` }
   }
 
   /** A position is `<time> <id>`, the end of a member. */
@@ -83,9 +85,8 @@ export class RedisWalk implements QueueWalk {
   async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {
     if (ids.length === 0) return []
     const sizes = await this.sizes(ids)
-    let bytes = 0
-    const tooMany = sizes.findIndex(({ record }, i) => (bytes += record) > maxBytes && i > 0)
-    const [records, claims, due] = await this.#readAll(tooMany < 0 ? ids : ids.slice(0, tooMany))
+    const end = endOfBatch(sizes, 0, ids.length, ({ record }) => record, maxBytes)
+    const [records, claims, due] = await this.#readAll(ids.slice(0, end))
     return records.map((raw, i) => toRawTask(raw && [raw, claims[i] ?? '', due[i] ?? '', '', 0]))
   }
 

@@ -11,16 +11,9 @@ again: at the beginning, or, above 1,000 tasks, a few ids earlier. Not if their 
 it a task may be on two pages while Redis enlarges the hash.
 Cost: that of the page. Above 1,000 tasks they come in no order, because to sort them all would take too long.
 ]]
+-- @include scan-active
 local after, limit, position = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local claims, size = KEYS[1], redis.call('HLEN', KEYS[1])
-
-local function held_by_plain_workers()
-  local ids = {}
-  for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do
-    if redis.call('HEXISTS', claims, id) == 0 then table.insert(ids, 1, id) end
-  end
-  return ids
-end
 
 local function sorted_ids()
   local all, ids = redis.call('HGETALL', claims), {}
@@ -37,13 +30,6 @@ local function sorted_ids()
   return ids
 end
 
-local function index_of(ids, id)
-  for i = 1, #ids do
-    if ids[i] == id then return i end
-  end
-  return 0
-end
-
 local page, count = {}, 0
 local function add(id, at)
   count = count + 1
@@ -58,22 +44,15 @@ if size <= 1000 then
   return page
 end
 
--- The position of an id is the cursor with which a scan goes on behind it: that of its bucket, or of the next one. A
--- page goes bucket by bucket, each in the order of its ids: in a hash that grows, a larger part of a scan has other ids
--- than before, in another order, and a page that goes on there would leave some out.
+-- The position of an id is the cursor with which a scan goes on behind it: that of its bucket, or of the next one.
 local cursor = after == '' and '0' or position
 repeat
-  local batch, ids = redis.call('HSCAN', claims, cursor, 'COUNT', 1), {}
-  for i = 1, #batch[2], 2 do ids[#ids + 1] = batch[2][i] end
-  table.sort(ids)
-  if batch[1] == '0' then
-    for _, id in ipairs(held_by_plain_workers()) do ids[#ids + 1] = id end
-  end
+  local next_cursor, ids = scan_active(cursor)
   local first = index_of(ids, after)
   for i = first + 1, math.min(#ids, first + limit - count) do
-    local is_last = i == #ids and batch[1] ~= '0'
-    add(ids[i], tonumber(is_last and batch[1] or cursor))
+    local is_last = i == #ids and next_cursor ~= '0'
+    add(ids[i], tonumber(is_last and next_cursor or cursor))
   end
-  cursor = batch[1]
+  cursor = next_cursor
 until cursor == '0' or count >= limit
 return page
