@@ -17,6 +17,14 @@ export interface Property<Input = any> {
 /** Gives the parameter of `attempt` the type of the arbitrary's values. */
 export const property = <Input>(definition: Property<Input>): Property => definition
 
+/** An attempt that tries inputs one after the other. */
+export const oneByOne = <Input>(run: (input: Input) => Promise<void>, after?: () => Promise<void>) =>
+  async (batch: Input[]): Promise<number> => {
+    for (const one of batch) await run(one)
+    await after?.()
+    return batch.length
+  }
+
 export interface Area {
   readonly name: string
   readonly properties: Property[]

@@ -6,8 +6,8 @@
 import fc from 'fast-check'
 import { openApp, type OpenApp } from './app.ts'
 import { check } from './checks.ts'
-import { property, type MakeArea } from './area.ts'
-import { sender, type Answer, type Send } from './send.ts'
+import { oneByOne, property, type MakeArea } from './area.ts'
+import { listen, type Answer, type Send } from './send.ts'
 
 const TASKS = ['succeeded', 'failed', 'waiting', 'delayed', 'hidden'] as const
 type TaskName = typeof TASKS[number]
@@ -97,7 +97,6 @@ const request: fc.Arbitrary<Request> = fc.record({
 export const headers: MakeArea = url => {
   let opened: OpenApp
   let send: Send
-  let closeSockets: () => void
   const ids = {} as Record<TaskName, string>
   const etags = {} as Record<TaskName, string>
 
@@ -110,10 +109,7 @@ export const headers: MakeArea = url => {
       app.tasks.define('hides', { queue: 'mail' })
       app.post('/work', async (_request, reply) => reply.accepted(await app.tasks.enqueue('works')))
     }, { server: { requestIdHeader: 'x-request-id' } })
-    await opened.app.listen({ port: 0, host: '127.0.0.1' })
-    const made = sender(opened.app)
-    send = made.send
-    closeSockets = () => { made.agent.destroy() }
+    send = await listen(opened.app)
     await fill()
   }
 
@@ -200,20 +196,14 @@ export const headers: MakeArea = url => {
   return {
     name: 'headers',
     open: start,
-    async close () {
-      closeSockets()
-      await opened.close()
-    },
+    close: () => opened.close(),
     properties: [
       property({
         name: 'what a client has, waits for and takes',
         weight: 8,
         batch: 10,
         arbitrary: fc.array(request, { minLength: 1, maxLength: 20, size: 'max' }),
-        async attempt (batch: Request[]) {
-          for (const one of batch) await run(one)
-          return batch.length
-        }
+        attempt: oneByOne(run)
       }),
       property({
         name: 'request ids',

@@ -9,7 +9,7 @@ import type { LightMyRequestResponse } from 'fastify'
 import { openApp, type OpenApp } from './app.ts'
 import { check } from './checks.ts'
 import { bytesOf, request, rawRequest, withIds, type Ids, type Request, type RawRequest } from './http-requests.ts'
-import { property, type MakeArea } from './area.ts'
+import { oneByOne, property, type MakeArea } from './area.ts'
 
 /** Written to places that no answer may show. */
 const SECRET = 'not-for-you'
@@ -116,11 +116,7 @@ export const http: MakeArea = url => {
         weight: 20,
         batch: 10,
         arbitrary: fc.array(request, { minLength: 1, maxLength: 20, size: 'max' }),
-        async attempt (batch: Request[]) {
-          for (const request of batch) await inject(request)
-          await checkServes()
-          return batch.length
-        }
+        attempt: oneByOne(inject, checkServes)
       }),
       property({
         name: 'a socket',

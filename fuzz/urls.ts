@@ -6,8 +6,8 @@ import fc from 'fast-check'
 import dashboard from '../lib/dashboard.ts'
 import { openApp, type OpenApp } from './app.ts'
 import { check } from './checks.ts'
-import { property, type MakeArea } from './area.ts'
-import { sender, type Answer, type Send } from './send.ts'
+import { oneByOne, property, type MakeArea } from './area.ts'
+import { listen, type Answer, type Send } from './send.ts'
 
 const QUEUES = ['default', 'a', 'a-b'] as const
 /** As our producers and others choose them. */
@@ -114,7 +114,6 @@ const form: fc.Arbitrary<Form> = fc.record({
 export const urls: MakeArea = redisUrl => {
   let opened: OpenApp
   let send: Send
-  let closeSockets: () => void
   /** The queues that hold an id. */
   const holders = new Map<string, string[]>()
 
@@ -125,10 +124,7 @@ export const urls: MakeArea = redisUrl => {
       app.tasks.define('hides', { authorize: () => false })
       app.register(dashboard, { prefix: '/admin', access: 'anyone-may-operate' })
     })
-    await opened.app.listen({ port: 0, host: '127.0.0.1' })
-    const made = sender(opened.app)
-    send = made.send
-    closeSockets = () => { made.agent.destroy() }
+    send = await listen(opened.app)
     holders.clear()
     for (const [i, id] of IDS.entries()) holders.set(id, QUEUES.filter((_queue, bit) => ((i % 7) + 1) >> bit & 1))
     for (const id of HIDDEN) holders.set(id, ['default'])
@@ -220,42 +216,31 @@ export const urls: MakeArea = redisUrl => {
   return {
     name: 'urls',
     open: start,
-    async close () {
-      closeSockets()
-      await opened.close()
-    },
+    close: () => opened.close(),
     properties: [
       property({
         name: 'which task is meant',
         weight: 8,
         batch: 10,
         arbitrary: fc.array(url, { minLength: 1, maxLength: 20, size: 'max' }),
-        async attempt (batch: Url[]) {
-          for (const one of batch) await run(one)
-          return batch.length
-        }
+        attempt: oneByOne(run)
       }),
       property({
         name: 'pages of the dashboard',
         weight: 3,
         batch: 5,
         arbitrary: fc.array(pageUrl, { minLength: 1, maxLength: 10, size: 'max' }),
-        async attempt (batch: PageUrl[]) {
-          for (const one of batch) await look(one)
-          return batch.length
-        }
+        attempt: oneByOne(look)
       }),
       property({
         name: 'forms of the dashboard',
         weight: 3,
         batch: 5,
         arbitrary: fc.array(form, { minLength: 1, maxLength: 10, size: 'max' }),
-        async attempt (batch: Form[]) {
-          for (const one of batch) await act(one)
+        attempt: oneByOne(act, async () => {
           await opened.clear()
           await fill()
-          return batch.length
-        }
+        })
       })
     ]
   }

@@ -44,12 +44,14 @@ export interface PluginInstance {
 /** A record without what a list does not show. */
 export type BriefRecord = Omit<TaskRecord, 'result' | 'data' | 'blockedBy'>
 
-export interface BriefPage {
-  tasks: BriefRecord[]
+export interface ReadPage<T> {
+  tasks: T[]
   /** How many tasks were read for it: others may have been left out. */
   lookedAt: number
   cursor: string | null
 }
+
+export type BriefPage = ReadPage<BriefRecord>
 
 /** A member of a flow, as it is drawn: see lib/flows/flow-picture.ts. */
 export interface DrawnMember {

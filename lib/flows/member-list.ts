@@ -9,7 +9,7 @@ import { decodeOrFail } from '../records/decode-or-fail.ts'
 import { decode, toTaskRecord } from '../records/task-record.ts'
 import { decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
 import { briefsOf, toBrief } from '../tasks/briefs.ts'
-import type { BriefRecord } from '../boot/app-registry.ts'
+import type { BriefRecord, ReadPage } from '../boot/app-registry.ts'
 import { recordsOfPage } from '../tasks/page-records.ts'
 import type { FlowEngine, FlowRef } from './engine.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
@@ -43,11 +43,9 @@ async function readElsewhere (engine: FlowEngine, queue: string, id: string): Pr
 
 interface ListedMember { id: string, node: FlowNode, end: string | null }
 
-interface MemberPage<T> { tasks: T[], lookedAt: number, cursor: string | null }
-
 export async function listMembers<T extends BriefRecord> (
   engine: FlowEngine, tasks: AppTasks, { flow: id, limit, cursor }: FlowPageOptions, reader: MemberReader<T>
-): Promise<MemberPage<T>> {
+): Promise<ReadPage<T>> {
   const { flow, record: whole } = await findFlow(engine, tasks, id!)
   const { members, cursorAt } = await membersOf(engine, flow, limit, parseCursor(cursor), whole.flow?.total ?? 0)
   const records = await readAll(members, reader)

@@ -5,7 +5,7 @@ import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
 import { briefsOf } from './briefs.ts'
-import type { BriefPage } from '../boot/app-registry.ts'
+import type { BriefPage, ReadPage } from '../boot/app-registry.ts'
 import { recordsOfPage } from './page-records.ts'
 import { checkList, checkPurge, listDefaults } from '../options.ts'
 import { isMembership } from '../records/membership.ts'
@@ -64,11 +64,9 @@ function flowPage (given: FlowListOptions | Query): FlowPageOptions | undefined 
 
 type Shown = Pick<TaskRecord, 'state' | 'name' | 'tags'>
 
-interface ListRead<T> { tasks: T[], lookedAt: number, cursor: string | null }
-
 async function readList<T extends Shown> (
   source: ListingSource, options: Query, readRecords: (queue: Queue, ids: string[]) => Promise<Array<T | null>>
-): Promise<ListRead<T>> {
+): Promise<ReadPage<T>> {
   const { limit = listDefaults.limit, cursor } = options
   const queues = options.queue === undefined ? [...source.queues.keys()] : [source.queue(options.queue).name]
   const { from, after }: PageStart = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)

@@ -120,7 +120,7 @@ function allOf (given: Array<Matches | null>): Matches | null {
   return all.length === 0 ? null : record => all.every(matches => matches(record))
 }
 
-/** @param tag if it is one: what is none is not looked for */
+/** @param tag of the filter, which leaves a text out that is no tag */
 const chosenStates = ({ state, q }: Record<string, string>, { tag }: ListFilter): readonly SearchState[] => {
   const known = STATES.filter(one => one === state)
   return known.length > 0 ? known : tag ? [''] : q ? STATES : [FIRST]

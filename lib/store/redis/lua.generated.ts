@@ -4507,21 +4507,17 @@ if waiting_count > 0 or #KEYS > 31 then
       local lane = lane_at(28 + 4 * number)
       local name = string.sub(lane.slots, #ARGV[1] + 7)
       local _, rates = rules_of(gate.limits, name)
-      change = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = NONE, ran = NONE }
-      if change.has_rate then change.ran = {} end
+      change = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
+      if change.has_rate then is_usual = false end
       changes[number], touched[#touched + 1] = change, change
       return change
     end
     local function settle_in_lane(group, change, id, keeps_slot)
       local outcome = group.outcome
       local repeats, waits = outcome == 'retry' or outcome == 'defer', group.ms > 0
-      if change.has_rate then
-        is_usual = false
-        if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then table.insert(change.ran, id) end
-      end
+      if outcome ~= 'drop' and outcome ~= 'defer' and outcome ~= 'expired' then change.ran[#change.ran + 1] = id end
       if outcome == 'limited' or (repeats and not waits and change.has_rate) then
         is_usual = false
-        if change.heads == NONE then change.heads = {} end
         table.insert(change.heads, id)
         heads_of[id] = true
       elseif not repeats or (waits and not keeps_slot) then

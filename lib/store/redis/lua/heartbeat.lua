@@ -16,7 +16,7 @@ if ARGV[2] ~= '' then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
 local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1000)
--- Nobody lives that long without another report: those are from before the clock was set back.
+-- No report lasts that long: these are from before the clock was set back.
 local later = string.format('(%.0f', now + 10 * ARGV[3])
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, 1000)) do gone[#gone + 1] = id end
 if ARGV[2] == '' then gone[#gone + 1] = ARGV[1] end

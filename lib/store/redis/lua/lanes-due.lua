@@ -7,7 +7,7 @@ Returns their names. Of callers at the same time each gets others
 ]]
 -- @include now
 local lanes = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
--- Those of a time that never is that late are from before the clock was set back.
+-- No look is planned later than that: these are from before the clock was set back.
 local later = string.format('(%.0f', now + 5000)
 for _, lane in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, ARGV[1] - #lanes)) do
   lanes[#lanes + 1] = lane

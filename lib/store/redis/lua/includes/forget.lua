@@ -6,8 +6,7 @@ logs     hash, "<id> <number>" -> lines of its log
 logged   hash, id -> its fields there, "<first number> <next number> <bytes>"
 heads    hash, id -> "<bytes of its record> <the record without data and result>", if it is large
 
-Defines forget(first, ids): KEYS[first] and the four that follow are tags, tagged, logs, logged,
-heads
+Defines forget(first, ids): KEYS[first] and the four behind it are tags, tagged, logs, logged, heads
 ]]
 local function forget_tags(tags, tagged, ids)
   local entries, known, members = redis.call('HMGET', tagged, unpack(ids)), {}, {}
