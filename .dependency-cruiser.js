@@ -34,6 +34,7 @@ const rooms = [
   'lib/store/flow-node.ts',
   'lib/store/claim-token.ts',
   'lib/store/pause-flags.ts',
+  'lib/store/lane-shares.ts',
   'lib/store/lane-contract.ts',
   'lib/store/unique-contract.ts',
   'lib/store/level.ts',

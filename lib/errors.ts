@@ -71,7 +71,10 @@ export const LimitKeyInvalid = createError('FST_TASKS_LIMIT_KEY_INVALID',
 export const LimitUnknown = createError('FST_TASKS_LIMIT_UNKNOWN',
   'Task "%s" is defined without a limit or a rate here. Define it with one: limit: { max: 2 }', 500)
 export const LimitKeysDiffer = createError('FST_TASKS_LIMIT_KEYS_DIFFER',
-  'The limit and the rates of task "%s" must have the same key, got %s and %s. Give them the same function', 400)
+  'The keys of the limit and the rates of task "%s" must be the same, got %s and %s. Give them the same function', 400)
+export const LimitScope = createError('FST_TASKS_LIMIT_SCOPE',
+  'Task "%s" has rates of each key and rates of all its tasks: a rate of setLimit has to say which it is. ' +
+  "Give it scope: 'key' or scope: 'task'", 400)
 export const UniqueQueue = createError('FST_TASKS_UNIQUE_QUEUE',
   'Task "%s" is enqueued once for a key, in its own queue "%s": it cannot be enqueued to queue "%s". Leave out queue',
   400)

@@ -350,7 +350,7 @@ const shields: Shield[] = [
   {
     against: 'the start of a task that ended before its worker told of it is not counted',
     file: 'store/redis/lua/settle.lua',
-    shield: 'if #rates > 0 and change.ran then spend(lane, rates, change.ran) end',
+    shield: 'if change.ran then spend_all(lane, rates, common, change.ran) end',
     without: '',
     test: 'store/queue-rates'
   },
@@ -392,8 +392,8 @@ const shields: Shield[] = [
   {
     against: 'a high rate fills Redis: each start is remembered',
     file: 'store/redis/lua/start.lua',
-    shield: 'local TIMES = 256',
-    without: 'local TIMES = 1e9',
+    shield: 'local TIMES, NO_LIMIT = 256,',
+    without: 'local TIMES, NO_LIMIT = 1e9,',
     test: 'store/queue-rates'
   },
   {
@@ -406,8 +406,8 @@ const shields: Shield[] = [
   {
     against: 'in memory the clock never comes to the time of a rate',
     file: 'store/memory/queue.js',
-    shield: 'this.lanes.onClockMoved()',
-    without: '',
+    shield: 'this.lanes.onClockMoved(() => this.#queueDue())',
+    without: 'this.#queueDue()',
     test: 'store/rates-program'
   },
   // The page of dev: it has no login
@@ -602,6 +602,77 @@ const shields: Shield[] = [
     without: 'false',
     test: 'tasks/tags'
   },
+  // Limits and rates of a task as a whole, beside others by key
+  {
+    against: 'all lanes of a task together are over its limit',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'math.min(quota or NO_LIMIT, (common_room(common)))',
+    without: 'quota or NO_LIMIT',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'who comes last overtakes the lanes that wait for the task as a whole',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if not quota and others > 0 and',
+    without: 'if false and',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'one lane has every turn, and the others none',
+    file: 'store/redis/lua/admit.lua',
+    shield: 'take_turn(common, name, quota)',
+    without: 'take_turn(common, name, false)',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'a slot of all lanes is never free again',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if common then free_common(common, ids) end',
+    without: '',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'the same, of a task that is gone with its lane',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: '    free_common(common, gone)',
+    without: '',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'the start of such a task is forgotten: all lanes together are over the rate',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'spend_all(common, {}, common, gone)',
+    without: '',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'a timekeeper that dies before a turn: the lanes wait for ever',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: '    plan_turns(KEYS[15], ARGV[1], common)',
+    without: '',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'tasks that run while a limit of all lanes is declared do not count',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: "call_many('SADD', common_at(ARGV[1], task, rules).slots, kept)",
+    without: '',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'the lanes of queued tasks stay when their rates are gone',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: 'then forget_lanes(kept) end',
+    without: 'then end',
+    test: 'store/queue-common-lane'
+  },
+  {
+    against: 'in memory who comes last overtakes the lanes that wait for the task as a whole',
+    file: 'store/memory/common-lane.js',
+    shield: 'if (quota === undefined && others > 0)',
+    without: 'if (false)',
+    test: 'store/rates-program'
+  },
   // Limits: what is left of ends that nobody saw
   {
     against: 'a task waits for the slot that it has itself: its lane stands still for ever',
@@ -705,7 +776,7 @@ const shields: Shield[] = [
   {
     against: 'a task that ended unseen keeps its slot for ever',
     file: 'store/redis/lua/sweep-lane.lua',
-    shield: 'gone[#gone + 1] = id',
+    shield: 'table.insert(is_kept and kept or gone, id)',
     without: '',
     test: 'store/queue-lanes'
   },

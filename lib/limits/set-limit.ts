@@ -3,7 +3,7 @@
  */
 import * as errors from '../errors.ts'
 import { checkSetLimit } from '../options.ts'
-import { toLaneRates } from '../tasks/lane.ts'
+import { toLaneMax, toLaneRates } from '../tasks/lane.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
@@ -21,12 +21,15 @@ export interface LimitSource {
 /** See `FastifyTasks.setLimit`. */
 export async function setLimit (source: LimitSource, name: string, change: LimitChange | null): Promise<void> {
   checkSetLimit(change)
-  const { queue, options } = source.definition(name)
+  const definition = source.definition(name)
+  const { queue, options } = definition
   if (options.limit === undefined && options.rate === undefined) throw new errors.LimitUnknown(name)
   if (options.limit?.ordered && change?.limit && change.limit.max !== 1) {
     throw new errors.OptionClash('setLimit.limit.max', 'limit.ordered', 'Tasks in order run one at a time')
   }
   const { lanes } = source.queue(queue)
+  const max = change?.limit ? toLaneMax(change.limit.max, definition) : undefined
+  const rates = change?.rate && toLaneRates([change.rate].flat(), definition)
   await source.calls.call(`a change of the limit of task "${name}"`, 'Call it again: it may be changed already.',
-    () => lanes.set(name, change === null ? null : change.limit?.max, change?.rate && toLaneRates(change.rate)))
+    () => lanes.set(name, change === null ? null : max, rates))
 }

@@ -5,7 +5,7 @@ import * as errors from '../errors.ts'
 import { check, type ToError } from './check-rules.ts'
 import { bool, integer, isFunction, isId, isObject, name, object, type Rule, type Rules } from './rule-kinds.ts'
 import { pluginOptionError } from './to-error.ts'
-import type { DefineOptions, LimitChange, LimitOptions, PauseTarget, RateOptions } from '../types.ts'
+import type { DefineOptions, LimitChange, LimitOptions, PauseTarget, RateChange, RateOptions } from '../types.ts'
 
 const limitRules: Rules = {
   max: integer(1, 10_000, 'of tasks', 'For example 2.'),
@@ -19,6 +19,12 @@ const rateRules: Rules = {
   key: { ok: isFunction, expected: 'a function', fix: 'For example data => data.tenant.' }
 }
 const rateRule = object('For example { max: 10, timeWindow: 1000 }.')
+
+const scopeRule: Rule = {
+  ok: value => value === 'key' || value === 'task',
+  expected: "'key' or 'task'",
+  fix: "'key' for a rate of each key, 'task' for one of all tasks of the name together."
+}
 
 const setLimitRules: Rules = {
   limit: object('For example { max: 5 }.'),
@@ -48,12 +54,12 @@ export function checkLimits ({ limit, rate }: DefineOptions, ofLimit: ToError, o
   if (!rate) return
   const rates = [rate].flat()
   checkRates(rates, rateRules, 'rate', ofRate)
-  const keyed = [limit, ...rates].filter(one => one !== undefined).map(({ key }) => key !== undefined)
-  if (new Set(keyed).size < 2) return
-  throw new errors.OptionClash('key', 'rate', 'The limit and the rates of a task have the same key, or none')
+  if (!limit?.ordered || limit.key !== undefined || rates.every(({ key }) => key === undefined)) return
+  throw new errors.OptionClash('limit.ordered', 'rate.key',
+    'Tasks in order have one order for each key: give the limit the key of the rate')
 }
 
-function checkRates (rates: RateOptions[], rules: Rules, where: string, toError: ToError): void {
+function checkRates (rates: Array<RateOptions & RateChange>, rules: Rules, where: string, toError: ToError): void {
   for (const rate of rates) {
     if (!isObject(rate)) throw toError('', rateRule, rate)
     check(rate, rules, where, toError)
@@ -61,7 +67,8 @@ function checkRates (rates: RateOptions[], rules: Rules, where: string, toError:
       if (rate[part] === undefined) throw toError(part, rules[part]!, undefined)
     }
   }
-  if (new Set(rates.map(({ timeWindow }) => timeWindow)).size === rates.length) return
+  const kinds = rates.map(rate => `${rate.timeWindow} ${rate.key !== undefined || rate.scope === 'key'}`)
+  if (new Set(kinds).size === rates.length) return
   throw new errors.OptionClash('rate.timeWindow', 'rate', 'Two rates have the same window: keep the lower one')
 }
 
@@ -86,7 +93,7 @@ export function checkSetLimit (change: LimitChange | null): void {
     if (limit.max === undefined) throw pluginOptionError('setLimit.limit.')('max', limitRules.max!, undefined)
   }
   const { max, timeWindow } = rateRules
-  const rules = { max: max!, timeWindow: timeWindow! }
+  const rules = { max: max!, timeWindow: timeWindow!, scope: scopeRule }
   if (rate) checkRates([rate].flat(), rules, 'setLimit', pluginOptionError('setLimit.rate.'))
 }
 

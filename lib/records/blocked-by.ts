@@ -24,11 +24,23 @@ const byPause = (text: string): BlockedBy => ({ kind: 'pause', text, key: null }
 /** Why the tasks of a lane wait. */
 export function byLimit (lane: string, gated: true | GatedLane): BlockedBy {
   const [name, key] = splitAtBlank(lane)
-  const whose = key === '' ? `task "${name}"` : `key "${key}"`
+  const [task, whose] = [`task "${name}"`, key === '' ? `task "${name}"` : `key "${key}"`]
   if (gated === true) return { kind: 'limit', text: `limit of ${whose}`, key }
-  const { used, max, opensAt, rates } = gated
+  const { used, common, opensAt } = gated
+  const own = byGate(whose, key, gated)
+  // With a rate that has room for more, only the task as a whole can be what holds it back.
+  if (common && own?.kind !== 'limit' && opensAt === null) return byGate(task, '', common) ?? byShare(whose, key, used)
+  return own ?? byShare(whose, key, used)
+}
+
+const byShare = (whose: string, key: string, used: number): BlockedBy =>
+  ({ kind: 'limit', text: `fair share of ${whose}, ${used}`, key })
+
+/** Null if it has no rate, and its limit is not reached. */
+function byGate (whose: string, key: string, gate: Omit<GatedLane, 'common'>): BlockedBy | null {
+  const { used, max, opensAt, rates } = gate
   if (used >= max) return { kind: 'limit', text: `limit of ${whose}, ${used} of ${max}`, key }
-  if (opensAt === null && rates.length === 0) return { kind: 'limit', text: `fair share of ${whose}, ${used}`, key }
+  if (opensAt === null && rates.length === 0) return null
   const parts = rates.map(({ max, window }) => `, ${max} in ${window} ms`)
   if (opensAt !== null) parts.push(`, next at ${new Date(opensAt).toISOString()}`)
   return { kind: 'rate', text: `rate of ${whose}${parts.join('')}`, key }

@@ -2,13 +2,16 @@
  * What is known of a task that has not ended, beside its record.
  */
 
-export interface GatedLane {
+interface Gate {
   used: number
   max: number
   rates: Array<{ max: number, window: number }>
-  /** When the next task of the lane may start, ms since 1970, if that is known. */
+  /** When the next task may start, ms since 1970, if that is known. */
   opensAt: number | null
 }
+
+/** A lane, and the limit and rates of its task as a whole, if it has others by key. */
+export interface GatedLane extends Gate { common: Gate | null }
 
 /** State of a task that has not ended. It is stored in other keys than the record. */
 export interface LiveState {

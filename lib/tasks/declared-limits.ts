@@ -2,7 +2,7 @@
  * Declares the limits and rates of the tasks of this process in Redis, each before its first task is enqueued. The
  * process that started last wins: in a rolling deploy old workers obey the new limit.
  */
-import { maxOf, toLaneRates } from './lane.ts'
+import { maxOf, ratesOf } from './lane.ts'
 import { uptime } from '../timers.ts'
 import type { Definition } from './definition.ts'
 import type { Queue } from '../store/contract.ts'
@@ -22,10 +22,10 @@ export class DeclaredLimits {
 
   /** Resolves once it is declared. A declaration that failed is tried again by the next call. */
   declare (definition: Definition, queue: Queue, again: boolean): Promise<void> {
-    const { name, options } = definition
+    const { name } = definition
     let declared = again ? undefined : this.#declared.get(name)
     if (!declared) {
-      declared = queue.lanes.declare(name, maxOf(definition), this.#startedAt, toLaneRates(options.rate))
+      declared = queue.lanes.declare(name, maxOf(definition), this.#startedAt, ratesOf(definition))
       declared.catch(() => this.#declared.delete(name))
       this.#declared.set(name, declared)
     }

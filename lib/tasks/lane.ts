@@ -3,10 +3,10 @@
  */
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { NO_LIMIT, type LaneRate } from '../store/lane-contract.ts'
+import { NO_LIMIT, type LaneMax, type LaneRate } from '../store/lane-contract.ts'
 import type { Definition } from './definition.ts'
 import type { StoredOptions } from '../records/task-record.ts'
-import type { RateOptions } from '../types.ts'
+import type { RateChange } from '../types.ts'
 
 /** In characters. */
 const MAX_KEY = 100
@@ -23,10 +23,11 @@ export function addLane (options: StoredOptions, definition: Definition, data: u
   if (limit === undefined && rate === undefined) return
   if (queue !== undefined && queue !== definition.queue) throw new errors.LimitQueue(name, definition.queue, queue)
   const toInvalid = (what: string): Error => new errors.LimitKeyInvalid(name, what)
-  const keys = [limit ?? [], rate ?? []].flat().map(({ key }) => keyOf(key, data, toInvalid))
-  const other = keys.find(key => key !== keys[0])
-  if (other !== undefined) throw new errors.LimitKeysDiffer(name, describeValue(keys[0]), describeValue(other))
-  options.lane = `${name} ${keys[0]}`
+  const functions = [limit ?? [], rate ?? []].flat().flatMap(({ key }) => key ?? [])
+  const [first = '', ...others] = functions.map(key => keyOf(key, data, toInvalid))
+  const other = others.find(key => key !== first)
+  if (other !== undefined) throw new errors.LimitKeysDiffer(name, describeValue(first), describeValue(other))
+  options.lane = `${name} ${first}`
   if (limit?.ordered) options.ordered = true
   if (rate) options.rated = true
 }
@@ -40,10 +41,36 @@ export function keyOf (
   return key
 }
 
-/** How many tasks of a lane may have started. */
-export function maxOf ({ options: { limit } }: Definition): number {
-  return limit === undefined ? NO_LIMIT : limit.ordered ? 1 : limit.max ?? 1
+/** Whether some of its limit and rates are by key and some are not: these are those of the task as a whole. */
+export function hasCommonLane ({ options: { limit, rate } }: Definition): boolean {
+  return new Set([limit ?? [], rate ?? []].flat().map(({ key }) => key !== undefined)).size > 1
 }
 
-export const toLaneRates = (rate: Omit<RateOptions, 'key'> | Array<Omit<RateOptions, 'key'>> | undefined): LaneRate[] =>
-  [rate ?? []].flat().map(({ max, timeWindow }) => ({ max, window: timeWindow }))
+/** How many tasks may have started. */
+export function maxOf (definition: Definition): LaneMax {
+  const { limit } = definition.options
+  if (limit === undefined) return NO_LIMIT
+  return toLaneMax(limit.ordered ? 1 : limit.max ?? 1, definition)
+}
+
+/** @param max of the definition's limit */
+export const toLaneMax = (max: number, definition: Definition): LaneMax =>
+  definition.options.limit?.key === undefined && hasCommonLane(definition) ? { common: max } : max
+
+export function ratesOf (definition: Definition): LaneRate[] {
+  const isMixed = hasCommonLane(definition)
+  return [definition.options.rate ?? []].flat().map(({ max, timeWindow, key }) =>
+    ({ max, window: timeWindow, ...isMixed && key === undefined && { isCommon: true } }))
+}
+
+/** @throws FST_TASKS_LIMIT_SCOPE if it cannot be known whether a rate is that of each key */
+export function toLaneRates (rates: RateChange[], definition: Definition): LaneRate[] {
+  const { name, options: { limit, rate } } = definition
+  const inCode = [rate ?? limit ?? []].flat().map(({ key }) => key === undefined ? 'task' : 'key')
+  const hasKeys = hasCommonLane(definition) || inCode.includes('key')
+  const usual = new Set(inCode).size === 1 ? inCode[0] : undefined
+  return rates.map(({ max, timeWindow: window, scope = usual }) => {
+    if (scope === undefined) throw new errors.LimitScope(name)
+    return { max, window, ...hasKeys && scope === 'task' && { isCommon: true } }
+  })
+}

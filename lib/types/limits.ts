@@ -6,7 +6,10 @@
 export interface LimitOptions {
   /** How many tasks of a key may have started. 1 to 10,000. With `ordered` it is 1. */
   max?: number
-  /** The tasks of each key have the limit of their own. At most 100 characters. Default: one key for all. */
+  /**
+   * The tasks of each key have a limit of their own. At most 100 characters. Default: one limit for all tasks of the
+   * name, also beside rates by key.
+   */
   key?: (data: any) => string
   /**
    * The tasks of a key run one at a time, in the order of their enqueue. A task that waits for its next attempt holds
@@ -21,7 +24,10 @@ export interface RateOptions {
   max: number
   /** In ms: 100 to 2,592,000,000, 30 days. */
   timeWindow: number
-  /** The tasks of each key have the rate of their own. At most 100 characters. Default: one key for all. */
+  /**
+   * The tasks of each key have a rate of their own. At most 100 characters. Default: one rate for all tasks of the
+   * name, also beside a limit and rates by key.
+   */
   key?: (data: any) => string
 }
 
@@ -43,7 +49,17 @@ export interface PauseTarget {
 
 /** What `fastify.tasks.setLimit` changes: one of the two, or both. */
 export interface LimitChange {
+  /** Of each key, or of the task, as in the code. */
   limit?: { max: number }
   /** All rates. */
-  rate?: { max: number, timeWindow: number } | Array<{ max: number, timeWindow: number }>
+  rate?: RateChange | RateChange[]
+}
+
+/** A rate at run time. */
+export interface RateChange extends Omit<RateOptions, 'key'> {
+  /**
+   * Of each key, or of all tasks of the name together. Default: as the rates in the code, or as its limit if it has no
+   * rates. If the code has rates of both kinds, it must be said.
+   */
+  scope?: 'key' | 'task'
 }

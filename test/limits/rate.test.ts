@@ -113,9 +113,6 @@ t.test('what is wrong is refused', async t => {
       t.throws(() => app.tasks.define('y', { rate } as any), { code: 'FST_TASKS_TASK_OPTION_INVALID' })
     }
     t.throws(() => app.tasks.define('y', { rate: [rate, rate] }), { code: 'FST_TASKS_OPTION_CLASH' })
-    t.throws(() => app.tasks.define('y', { rate: [rate, { max: 9, timeWindow: 2_000, key: byTenant }] }), {
-      code: 'FST_TASKS_OPTION_CLASH'
-    })
     t.throws(() => app.tasks.define('y', { rate: { ...rate, per: 1 } } as any), { code: 'FST_TASKS_OPTION_UNKNOWN' })
   })
   const refused = async (data: any, options: any, code: string): Promise<void> => {

@@ -7,17 +7,30 @@
 import t, { type Test } from 'tap'
 import { QueueFixture } from '../support/queue-fixture.ts'
 import { random } from '../support/random.ts'
-import { NO_LIMIT, type LaneRate } from '../../lib/store/lane-contract.ts'
+import { NO_LIMIT, type LaneMax, type LaneRate } from '../../lib/store/lane-contract.ts'
 import type { Settlement } from '../../lib/store/contract.ts'
 
-const LIMITS: Record<string, number> = { one: 1, two: 2, free: 0, fast: NO_LIMIT, both: 2 }
-const RATES: Record<string, LaneRate[]> = {
-  fast: [{ max: 3, window: 3_600_000 }], both: [{ max: 6, window: 7_200_000 }, { max: 3, window: 3_600_000 }]
+/** Of the last three, some hold for all lanes of the task together. */
+const LIMITS: Record<string, LaneMax> = {
+  one: 1, two: 2, fast: NO_LIMIT, both: 2, sum: { common: 2 }, mixed: 2, order: 1
 }
-const IDS = Array.from({ length: 24 }, (_, i) => `n${i}`)
-const LANES = ['one k', 'two k', 'two l', 'fast k', 'both k']
+const RATES: Record<string, LaneRate[]> = {
+  fast: [{ max: 3, window: 3_600_000 }],
+  both: [{ max: 6, window: 7_200_000 }, { max: 3, window: 3_600_000 }],
+  sum: [{ max: 8, window: 7_200_000 }, { max: 3, window: 3_600_000 }],
+  mixed: [{ max: 3, window: 3_600_000 }, { max: 5, window: 3_600_000, isCommon: true }],
+  order: [{ max: 4, window: 3_600_000, isCommon: true }]
+}
+const NAMES = Object.keys(LIMITS)
+const IDS = Array.from({ length: 40 }, (_, i) => `n${i}`)
+const LANES = [
+  'one k', 'two k', 'two l', 'fast k', 'both k', 'sum k', 'sum l', 'sum m', 'mixed k', 'mixed l', 'mixed m', 'order k',
+  'order l', 'order m'
+]
 /** An id is enqueued again when its record is gone: always with the same key. Some have no limit. */
-const laneOf = (id: string): string | undefined => [...LANES, ...LANES, undefined][Number(id.slice(1)) % 11]
+const laneOf = (id: string): string | undefined => [...LANES, ...LANES, undefined][Number(id.slice(1)) % 29]
+/** Those that run one at a time, in order. */
+const isOrdered = (lane: string | undefined): boolean => /^(one|order) /.test(lane ?? '')
 const LONG = 60_000
 const STEPS = 160
 /** `--long` tries many more. */
@@ -94,7 +107,7 @@ class Program {
     if (outcome === 'limited' && lane === undefined) return
     if (!['drop', 'defer', 'expired'].includes(outcome)) await this.start([id, token])
     else if (this.hasStarted(id, token)) return
-    const keepsSlot = lane?.startsWith('one') ?? false
+    const keepsSlot = isOrdered(lane)
     const text = textOf(id, lane, outcome === 'retry' || outcome === 'limited' ? 'retrying' : outcome)
     const inLane = { ...lane !== undefined && { lane }, ...keepsSlot && { keepsSlot } }
     const settlement = { id, token, outcome, text, ms, ...inLane }
@@ -194,7 +207,7 @@ class Program {
   /** What starts were remembered is forgotten by itself. */
   async passWindows (): Promise<void> {
     const { redis } = this.f
-    for (const lane of LANES) {
+    for (const lane of [...LANES, ...NAMES]) {
       const key = this.f.key(`starts:${lane}`)
       if (await redis.pttl(key) === -1) throw new Error(`${key} would stay for ever`)
       await redis.del(key)
@@ -240,24 +253,37 @@ class Program {
   }
 }
 
-const maxOf = (lane: string): number => LIMITS[lane.split(' ')[0]!]!
-const rateOf = (lane: string): number => lane.startsWith('fast') || lane.startsWith('both') ? 3 : Infinity
+interface Rule { lanes: string[], max: number, rate: number }
+
+/** What must hold of each lane, and of all lanes of a task together. */
+const RULES: Rule[] = NAMES.flatMap(name => {
+  const lanes = LANES.filter(lane => lane.startsWith(`${name} `))
+  const limit = LIMITS[name]!
+  const rateOf = (isCommon: boolean): number =>
+    Math.min(...RATES[name]?.filter(rate => (rate.isCommon ?? false) === isCommon).map(({ max }) => max) ?? [])
+  const [own, common] = typeof limit === 'number' ? [limit, Infinity] : [Infinity, limit.common]
+  return [
+    ...lanes.map(lane => ({ lanes: [lane], max: own, rate: rateOf(false) })), { lanes, max: common, rate: rateOf(true) }
+  ]
+})
+
+const sum = (lanes: string[], of: (lane: string) => number): number => lanes.reduce((all, lane) => all + of(lane), 0)
 
 for (let seed = 1; seed <= SEEDS; seed++) {
   t.test(`program ${seed}`, async t => {
     const program = new Program(t, seed)
     const { f } = program
-    const limits = Object.entries(LIMITS).filter(([, max]) => max > 0)
-    for (const [name, max] of limits) await f.queue.lanes.declare(name, max, 1, RATES[name])
+    for (const [name, max] of Object.entries(LIMITS)) await f.queue.lanes.declare(name, max, 1, RATES[name])
     const done: string[] = []
     for (let i = 0; i < STEPS; i++) {
       const [name, step] = program.pick(program.steps)
       await step()
       done.push(name)
-      const over = [...await program.admitted()].filter(([lane, ids]) => ids.size > maxOf(lane))
+      const [admitted, { starts }] = [await program.admitted(), program]
+      const over = RULES.filter(({ lanes, max }) => sum(lanes, lane => admitted.get(lane)!.size) > max)
       if (over.length > 0) return t.fail(`over the limit after ${done.slice(-20).join(', ')}`, { over })
-      const starts = [...program.starts].filter(([lane, count]) => count > rateOf(lane))
-      if (starts.length > 0) return t.fail(`over the rate after ${done.slice(-20).join(', ')}`, { starts })
+      const fast = RULES.filter(({ lanes, rate }) => sum(lanes, lane => starts.get(lane) ?? 0) > rate)
+      if (fast.length > 0) return t.fail(`over the rate after ${done.slice(-20).join(', ')}`, { fast, starts })
     }
     await finish(t, program, done)
   })
@@ -286,7 +312,7 @@ async function finish (t: Test, program: Program, done: string[]): Promise<void>
   await program.passWindows()
   await f.upkeep.queueDue('w')
   await program.lookNow()
-  const left = Object.keys(await f.state()).filter(key => /slots:|lane:|lanes|gated|laned|tokens:|closed/.test(key))
+  const left = Object.keys(await f.state()).filter(key => /slots:|lane:|turns:|lanes|gated|laned|tokens:|closed/.test(key))
   t.strictSame(left, [], `nothing is left of any lane after ${done.slice(-20).join(', ')}`)
   const { waiting, delayed, active } = await f.queue.counts()
   t.strictSame({ waiting, delayed, active }, { waiting: 0, delayed: 0, active: 0 }, 'every task has ended')

@@ -43,7 +43,7 @@ t.test('as many tasks of a lane as its limit are in waiting, the others behind i
   t.strictSame((await f.queue.pageOf('waiting', 3, { id: 'c', place: 2 })).ids, ['d'])
   t.equal((await f.queue.counts()).waiting, 4)
   t.strictSame(await f.queue.lanes.read(LANE), {
-    lane: LANE, used: 2, waiting: 2, max: 2, rates: [], opensAt: null, holder: null
+    lane: LANE, used: 2, waiting: 2, max: 2, rates: [], opensAt: null, holder: null, common: null
   })
   t.match(await f.queue.readTask('c'), { live: { gated: true } })
   t.notOk((await f.queue.readTask('b'))!.live.gated)
@@ -274,7 +274,7 @@ t.test('the limit can change at run time; of two processes the newer declares it
   await settle(f, 'a', {})
   t.strictSame(await f.waiting(), [], 'b has the only slot')
   t.strictSame(await f.queue.lanes.list(9), [
-    { lane: LANE, used: 1, waiting: 1, max: 1, rates: [], opensAt: null, holder: 'b' }
+    { lane: LANE, used: 1, waiting: 1, max: 1, rates: [], opensAt: null, holder: 'b', common: null }
   ])
 })
 

@@ -40,7 +40,7 @@ t.test('a queued task has a token until its start is told, and its start counts 
   t.strictSame(await tokens(f), ['n2'])
   const { opensAt, ...state } = await f.queue.lanes.read(LANE)
   const rates = [{ max: 2, window: LONG }]
-  t.strictSame(state, { lane: LANE, used: 2, waiting: 3, max: NO_LIMIT, rates, holder: null })
+  t.strictSame(state, { lane: LANE, used: 2, waiting: 3, max: NO_LIMIT, rates, holder: null, common: null })
   const { next, now } = await f.upkeep.queueDue('w')
   t.equal(next, opensAt, 'a timekeeper looks then')
   t.ok(next! > now && next! <= now + LONG + 1)

@@ -1,12 +1,12 @@
 /**
  * The tasks with a limit or a rate of one queue in this process: see lane-contract.ts, and lane.lua.
  */
+import { CommonLanes } from './common-lane.ts'
 import { RateLog } from './rate-log.ts'
 import { SortedIds } from './sorted-ids.ts'
-import { byWaiting } from '../lane-shares.ts'
-import { splitAtBlank } from '../../records/split-at-blank.ts'
+import { byWaiting, commonLaneOf, isCommonLane, toLaneRules, type LaneRules } from '../lane-shares.ts'
 import type { Settlement } from '../contract.ts'
-import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
+import type { CommonLaneState, LaneMax, LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
 /** So many tasks of each key are always queued. */
 const FEW = 2
@@ -15,11 +15,20 @@ interface Lane { slots: Set<string>, list: string[], log: RateLog }
 
 /**
  * Heads come before all that wait, arrivals behind. The slots of heads and of what is gone are free. `isLook`: somebody
- * looks at the lane, though no task of it has ended.
+ * looks at the lane, though no task of it has ended. `quota`: how many may be admitted, as it is its turn in the
+ * common lane.
  */
-interface Change { arrivals?: string[], heads?: string[], gone?: string[], ran?: string[], isLook?: boolean }
+interface Change {
+  arrivals?: string[]
+  heads?: string[]
+  gone?: string[]
+  ran?: string[]
+  isLook?: boolean
+  quota?: number
+}
 
-interface Rules { max: number, rates: LaneRate[] }
+/** What is declared, or set. */
+interface Rules { max: LaneMax, rates: LaneRate[] }
 
 export interface LanesHost {
   now: () => number
@@ -44,6 +53,13 @@ export class MemoryLanes implements QueueLanes {
   readonly #resting = new SortedIds()
   /** Lanes whose tasks wait. */
   readonly #crowded = new Set<string>()
+  readonly #commons = new CommonLanes({
+    now: () => this.#host.now(),
+    rulesOf: name => this.#rulesOf(name),
+    letIn: (lane, quota) => this.move(lane, { quota }),
+    lookAt: (name, time) => this.#closed.set(name, time)
+  })
+
   readonly #declared = new Map<string, Rules & { startedAt: number }>()
   readonly #set = new Map<string, Partial<Rules>>()
 
@@ -72,7 +88,11 @@ export class MemoryLanes implements QueueLanes {
   }
 
   /** Whether the next attempt of such a task needs a token. */
-  hasRate (lane: string | undefined): boolean { return lane !== undefined && this.#rulesOf(lane).rates.length > 0 }
+  hasRate (lane: string | undefined): boolean {
+    if (lane === undefined) return false
+    const { rates, common } = this.#rulesOf(lane)
+    return rates.length > 0 || (common !== null && common.rates.length > 0)
+  }
 
   /** A task that ended, or waits for its next attempt, gives its slot away. */
   settle ({ id, lane, outcome, ms = 0, keepsSlot = false }: Settlement): void {
@@ -90,27 +110,36 @@ export class MemoryLanes implements QueueLanes {
     this.#closed.set(name, until)
   }
 
-  /** Due tasks without a lane. The others enter theirs. */
+  /** Due tasks without a lane. The others enter theirs, the lanes in the order of their first tasks. */
   takeDue (ids: string[]): string[] {
-    const free = ids.filter(id => !this.#laned.has(id))
+    const changes = new Map<string, { arrivals: string[], heads: string[] }>()
     for (const id of ids) {
       const name = this.#laned.get(id)
-      this.#laned.delete(id)
       if (name === undefined) continue
-      if (this.#lanes.get(name)?.slots.has(id)) this.move(name, { heads: [id], ran: [id] })
-      else this.move(name, { arrivals: [id] })
+      const change = changes.get(name) ?? { arrivals: [], heads: [] }
+      changes.set(name, change)
+      change[this.#lanes.get(name)?.slots.has(id) ? 'heads' : 'arrivals'].push(id)
     }
+    const free = ids.filter(id => !this.#laned.delete(id))
+    this.#commons.together(() => {
+      for (const [name, change] of changes) this.move(name, { ...change, ran: change.heads })
+    })
     return free
   }
 
-  /** Looks at the lanes that may go on by now. */
-  onClockMoved (): void {
+  /** Looks at the lanes that may go on by now. @param queueDue queues tasks that are due: turns come behind them */
+  onClockMoved (queueDue: () => void): void {
     this.#forgetResting()
-    for (const [name, time] of [...this.#closed]) {
-      if (time > this.#host.now()) continue
-      this.#closed.delete(name)
-      this.move(name, {})
-    }
+    const open = [...this.#closed].filter(([, time]) => time <= this.#host.now())
+    const byTime = open.toSorted(([one, time], [other, otherTime]) => time - otherTime || (one < other ? -1 : 1))
+    this.#commons.together(() => {
+      queueDue()
+      for (const [name] of byTime) {
+        this.#closed.delete(name)
+        if (isCommonLane(name)) this.#commons.giveTurns(name)
+        else this.move(name, {})
+      }
+    })
   }
 
   async start (tasks: LaneTask[]): Promise<void> {
@@ -123,17 +152,14 @@ export class MemoryLanes implements QueueLanes {
     return lane
   }
 
-  move (name: string, { arrivals = [], heads = [], gone = [], ran = [], isLook = false }: Change): void {
-    const [lane, { rates }, now] = [this.#lane(name), this.#rulesOf(name), this.#host.now()]
-    for (const id of ran) lane.log.spend(id, rates, now)
-    for (const id of [...gone, ...heads]) {
-      lane.slots.delete(id)
-      lane.log.tokens.delete(id)
-    }
+  move (name: string, change: Change): void {
+    const { arrivals = [], heads = [], isLook = false } = change
+    const lane = this.#lane(name)
+    this.#free(name, lane, change)
     lane.list.unshift(...heads)
     lane.list.push(...arrivals)
     for (const id of [...heads, ...arrivals]) this.#gated.add(id)
-    const admitted = this.#admit(name, lane, isLook || arrivals.length > 0)
+    const admitted = this.#admit(name, lane, isLook || arrivals.length > 0, change.quota)
     const isEmpty = lane.slots.size === 0 && lane.list.length === 0
     if (lane.list.length > 0) this.#crowded.add(name)
     else this.#crowded.delete(name)
@@ -141,6 +167,21 @@ export class MemoryLanes implements QueueLanes {
     else this.#resting.delete(name)
     this.#forgetResting()
     this.#host.enqueue(admitted)
+    this.#commons.giveTurns(name)
+  }
+
+  /** Takes the slots of what has ended, and remembers what has started. */
+  #free (name: string, lane: Lane, { heads = [], gone = [], ran = [] }: Change): void {
+    const [{ rates, common }, now] = [this.#rulesOf(name), this.#host.now()]
+    for (const id of ran) {
+      lane.log.spend(id, rates, now)
+      if (common) this.#commons.of(name).log.spend(id, common.rates, now)
+    }
+    for (const id of [...gone, ...heads]) {
+      lane.slots.delete(id)
+      lane.log.tokens.delete(id)
+    }
+    if (common) this.#commons.of(name).leave([...gone, ...heads])
   }
 
   /** A key that is used once is not remembered for ever. */
@@ -148,22 +189,28 @@ export class MemoryLanes implements QueueLanes {
     for (const name of this.#resting.takeUntil(this.#host.now())) this.#lanes.delete(name)
   }
 
-  #admit (name: string, lane: Lane, isNew: boolean): string[] {
-    const [{ max, rates }, now, admitted] = [this.#rulesOf(name), this.#host.now(), [] as string[]]
-    if (lane.log.heldUntil > now) return []
-    const most = Math.min(max, this.#fairMax(name, max, lane.slots.size, isNew))
+  #admit (name: string, lane: Lane, isNew: boolean, quota?: number): string[] {
+    const [{ max, rates, common: rules }, now, admitted] = [this.#rulesOf(name), this.#host.now(), [] as string[]]
+    const common = rules && this.#commons.of(name)
+    const most = lane.log.heldUntil > now ? 0 : Math.min(max, this.#fairMax(name, max, lane.slots.size, isNew))
+    const free = common ? common.free(name, rules, now, quota) : Infinity
+    let waits = false
     while (lane.slots.size < most && lane.list.length > 0) {
       const { left, opensAt } = lane.log.left(rates, now)
       if (left <= 0) {
         if (opensAt !== null) this.#closed.set(name, opensAt)
         break
       }
+      waits = admitted.length >= free
+      if (waits) break
       const id = lane.list.shift()!
       if (!this.#gated.delete(id)) continue
       lane.slots.add(id)
       if (rates.length > 0) lane.log.tokens.add(id)
+      if (common) common.take(id, rules)
       admitted.push(id)
     }
+    common?.wait(name, waits, quota !== undefined)
     return admitted
   }
 
@@ -186,17 +233,18 @@ export class MemoryLanes implements QueueLanes {
     this.move(name, { gone: [id] })
   }
 
-  #rulesOf (lane: string): Rules {
-    const [name] = splitAtBlank(lane)
-    return { max: 1, rates: [], ...this.#declared.get(name), ...this.#set.get(name) }
+  #rulesOf (lane: string): LaneRules {
+    const name = commonLaneOf(lane)
+    const { max, rates }: Rules = { max: 1, rates: [], ...this.#declared.get(name), ...this.#set.get(name) }
+    return toLaneRules(max, rates)
   }
 
-  async declare (name: string, max: number, startedAt: number, rates: LaneRate[] = []): Promise<void> {
+  async declare (name: string, max: LaneMax, startedAt: number, rates: LaneRate[] = []): Promise<void> {
     const before = this.#declared.get(name)
     if (!before || before.startedAt <= startedAt) this.#declared.set(name, { max, rates, startedAt })
   }
 
-  async set (name: string, max: number | null | undefined, rates?: LaneRate[]): Promise<void> {
+  async set (name: string, max: LaneMax | null | undefined, rates?: LaneRate[]): Promise<void> {
     if (max === null) this.#set.delete(name)
     else this.#set.set(name, { ...this.#set.get(name), ...max !== undefined && { max }, ...rates && { rates } })
     for (const lane of [...this.#lanes.keys()]) if (lane.startsWith(`${name} `)) this.#sweep(lane)
@@ -209,9 +257,16 @@ export class MemoryLanes implements QueueLanes {
 
   async read (lane: string): Promise<LaneState> {
     const { slots, list } = this.#lanes.get(lane) ?? { slots: new Set<string>(), list: [] }
-    const { max, rates } = this.#rulesOf(lane)
+    const { max, rates, common } = this.#rulesOf(lane)
     const [opensAt, holder] = [this.#closed.get(lane) ?? null, max === 1 ? [...slots][0] ?? null : null]
-    return { lane, used: slots.size, waiting: list.length, max, rates, opensAt, holder }
+    const waits = { used: slots.size, waiting: list.length, max, rates, opensAt, holder }
+    return { lane, ...waits, common: common && this.#readCommon(lane, common) }
+  }
+
+  #readCommon (lane: string, { max, rates }: NonNullable<LaneRules['common']>): CommonLaneState {
+    const opensAt = this.#closed.get(commonLaneOf(lane)) ?? null
+    const used = this.#commons.of(lane).slots.size
+    return { used, max, rates: rates.map(({ max, window }) => ({ max, window })), opensAt }
   }
 
   /** Lanes that only remember starts have no tasks. */

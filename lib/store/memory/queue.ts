@@ -98,8 +98,7 @@ export class MemoryQueue implements Queue {
       this.unique.onEnded(id)
     }
     this.flows.onClockMoved()
-    this.lanes.onClockMoved()
-    this.#queueDue()
+    this.lanes.onClockMoved(() => this.#queueDue())
   }
 
   #queueDue (): void { this.#enqueue(this.lanes.takeDue(this.#lists.delayed.takeUntil(this.#host.now()))) }

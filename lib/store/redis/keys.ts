@@ -3,6 +3,7 @@
  *
  * The braces keep all keys of a queue in one slot of a cluster. For Bee-Queue they are a part of the queue's name.
  */
+import { commonLanesOf, isCommonLane } from '../lane-shares.ts'
 import type { ScriptName } from './lua.generated.ts'
 import type { TaskState, TerminalState } from '../../types.ts'
 
@@ -125,12 +126,13 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   'sweep-lane': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'waiting',
-    'parked', 'paused', ...GATE, ...LEVELS
+    'parked', 'paused', ...GATE, ...LEVELS, 'delayed'
   ],
   'sweep-unique': [
     'jobs', 'succeeded', 'failed', 'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', ...UNIQUE,
     'delayed', 'laned', 'large', 'levels', 'tags', 'tagged'
   ],
+  'take-turns': ['limits', 'closed'],
   tick: [
     'scheduleStates', 'ticks', 'heldTicks', 'jobs', 'waiting', 'delayed', 'succeeded', 'failed',
     'done:succeeded', 'done:failed', 'done:cancelled', 'done:expired', 'large', 'parked', 'paused', 'laned', ...LEVELS
@@ -209,13 +211,15 @@ export class QueueKeys {
   /** What was counted in a minute or an hour since 1970. */
   history (unit: 'minute' | 'hour', number: number): string { return `${this.prefix}${unit[0]}:${number}` }
 
-  /** The keys of a script, and those of some lanes: slots, list, tokens and starts of each. */
-  withLanes (script: QueueScript, lanes: Iterable<string>): string[] {
-    const keys = [...this.of(script)]
-    for (const lane of lanes) {
-      keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}lane:${lane}`)
+  /** The keys of a script, and those of some lanes: slots, list, tokens and starts of each. Then the common lanes. */
+  withLanes (script: QueueScript, all: Iterable<string>): string[] {
+    const [keys, lanes] = [[...this.of(script)], [...all]]
+    const push = (lane: string, list: string): void => {
+      keys.push(`${this.prefix}slots:${lane}`, `${this.prefix}${list}:${lane}`)
       keys.push(`${this.prefix}tokens:${lane}`, `${this.prefix}starts:${lane}`)
     }
+    for (const lane of lanes) if (!isCommonLane(lane)) push(lane, 'lane')
+    for (const lane of commonLanesOf(lanes)) push(lane, 'turns')
     return keys
   }
 

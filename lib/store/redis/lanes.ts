@@ -8,10 +8,10 @@ import { entriesOf, withExtras, type ExtraEntries } from './extras.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
 import { appTime } from '../../timers.ts'
-import { byWaiting, capacityOf } from '../lane-shares.ts'
+import { byWaiting, capacityOf, isCommonLane } from '../lane-shares.ts'
 import type { NewJob } from '../contract.ts'
 import type { Level } from '../level.ts'
-import type { LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
+import type { CommonLaneState, LaneMax, LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
 /** Bounds the calls that are on their way at once. */
 const BATCH = 50
@@ -21,7 +21,17 @@ const MAX_SWEPT = 500
 const MAX_LISTED = 1_000
 const CAPACITY_MS = 4_000
 
-const ratesText = (rates: LaneRate[]): string => rates.map(({ max, window }) => `${max}:${window}`).join(' ')
+const maxText = (max: LaneMax): string => typeof max === 'number' ? String(max) : `${max.common}t`
+const ratesText = (rates: LaneRate[]): string =>
+  rates.map(({ max, window, isCommon }) => `${max}:${window}${isCommon ? 't' : ''}`).join(' ')
+
+/** @param flat max, window, max, window, … */
+const toRates = (flat: number[]): LaneRate[] =>
+  flat.flatMap((max, i) => i % 2 === 0 ? [{ max, window: flat[i + 1]! }] : [])
+
+function toCommon ([used, max, opens, ...rates]: number[]): CommonLaneState | null {
+  return used === undefined ? null : { used, max: max!, rates: toRates(rates), opensAt: opens === 0 ? null : opens! }
+}
 
 /** Numbers the lanes of a call from 1 on. */
 export class LaneNumbers {
@@ -70,9 +80,25 @@ export class RedisLanes implements QueueLanes {
 
   /** @param flat id, lane, id, lane, … of delayed tasks that are due. An empty id: only a look at the lane */
   async admit (flat: string[]): Promise<void> {
+    const [args, names]: [string[], string[]] = [[], []]
+    for (let i = 0; i < flat.length; i += 2) {
+      if (isCommonLane(flat[i + 1]!)) names.push(flat[i + 1]!)
+      else args.push(flat[i]!, flat[i + 1]!)
+    }
+    if (args.length > 0) await this.#admit(args, 0)
+    for (const name of names) await this.#takeTurns(name)
+  }
+
+  async #admit (flat: string[], quota: number): Promise<void> {
     const numbers = new LaneNumbers()
     const args = flat.map((part, i) => i % 2 === 0 ? part : numbers.of(part))
-    await this.run('admit', numbers.lanes, [this.#keys.prefix, ...args])
+    await this.run('admit', numbers.lanes, [this.#keys.prefix, quota, ...args])
+  }
+
+  /** Lets tasks in from the lanes that waited longest for the common lane of a task. */
+  async #takeTurns (name: string): Promise<void> {
+    const [quota, ...lanes] = await this.run('take-turns', [name], [this.#keys.prefix, name, BATCH])
+    if (lanes.length > 0) await this.#admit(lanes.flatMap((lane: string) => ['', lane]), quota)
   }
 
   async start (tasks: LaneTask[]): Promise<void> {
@@ -81,29 +107,30 @@ export class RedisLanes implements QueueLanes {
     await this.run('start', numbers.lanes, [this.#keys.prefix, ...args])
   }
 
-  async declare (name: string, max: number, startedAt: number, rates: LaneRate[] = []): Promise<void> {
-    await this.run('declare-limit', [], [name, max, startedAt, ratesText(rates)])
+  async declare (name: string, max: LaneMax, startedAt: number, rates: LaneRate[] = []): Promise<void> {
+    await this.run('declare-limit', [], [name, maxText(max), startedAt, ratesText(rates)])
   }
 
-  async set (name: string, max: number | null | undefined, rates?: LaneRate[]): Promise<void> {
+  async set (name: string, max: LaneMax | null | undefined, rates?: LaneRate[]): Promise<void> {
     const { limits } = this.#keys
     if (max === null) await this.#client.hdel(limits, `!${name}`, `~!${name}`)
-    if (typeof max === 'number') await this.#client.hset(limits, `!${name}`, String(max))
+    else if (max !== undefined) await this.#client.hset(limits, `!${name}`, maxText(max))
     // A text without rates is none: an empty one too.
     if (rates !== undefined) await this.#client.hset(limits, `~!${name}`, ratesText(rates))
-    for await (const lanes of this.#all()) await this.#sweep(lanes.filter(lane => lane.startsWith(`${name} `)))
+    const isOfTask = (lane: string): boolean => lane === name || lane.startsWith(`${name} `)
+    for await (const lanes of this.#all()) await this.#sweep(lanes.filter(isOfTask))
   }
 
   async read (lane: string): Promise<LaneState> {
-    const [used, waiting, max, opens, holder, ...flat] = await this.run('read-lane', [lane], [this.#keys.prefix])
-    const rates: LaneRate[] = []
-    for (let i = 0; i < flat.length; i += 2) rates.push({ max: flat[i], window: flat[i + 1] })
-    return { lane, used, waiting, max, rates, opensAt: opens === 0 ? null : opens, holder: holder || null }
+    const reply = await this.run('read-lane', [lane], [this.#keys.prefix])
+    const [used, waiting, max, opens, holder, rates, common] = reply
+    const own = { used, waiting, max, rates: toRates(rates), opensAt: opens === 0 ? null : opens }
+    return { lane, ...own, holder: holder || null, common: toCommon(common) }
   }
 
   async list (limit: number): Promise<LaneState[]> {
     const lanes = await this.#client.zrange(this.#keys.lanes, 0, String(MAX_LISTED - 1))
-    const states = await Promise.all(lanes.map(lane => this.read(lane)))
+    const states = await Promise.all(lanes.filter(lane => !isCommonLane(lane)).map(lane => this.read(lane)))
     return states.sort(byWaiting).slice(0, limit)
   }
 

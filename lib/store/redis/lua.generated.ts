@@ -127,20 +127,25 @@ local function leave(first, ids)
 end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
-local TIMES = 256
+local TIMES, NO_LIMIT = 256, 1000000000
 local known_rules = {}
 local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-  local rates = {}
-  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
 end
 local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
-  return known_rules[name][1], known_rules[name][2]
+  return unpack(known_rules[name], 1, 3)
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -221,6 +226,58 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
+local known_commons = {}
+local function find_common(prefix, task, rules)
+  for first = #KEYS - 3, 1, -4 do
+    if KEYS[first] == prefix .. 'slots:' .. task then
+      local common = { task = task, max = rules.max, rates = rules.rates }
+      common.slots, common.turns = KEYS[first], KEYS[first + 1]
+      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+      return common
+    end
+  end
+end
+local function common_at(prefix, task, rules)
+  if not rules then return nil end
+  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  return known_commons[task]
+end
+local function common_room(common)
+  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+  if #common.rates == 0 then return slots end
+  local left, opens = rate_left(common, common.rates)
+  return math.min(slots, left), slots > 0 and opens or nil
+end
+local function common_free(common, name, quota)
+  local others = redis.call('ZCARD', common.turns)
+  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+end
+local function plan_turns(closed, prefix, common)
+  if redis.call('ZCARD', common.turns) == 0 then return end
+  local room, opens = common_room(common)
+  local time = room > 0 and now or opens
+  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+    plan_look(closed, prefix, common.task, time)
+  end
+end
+local function take_turn(common, name, is_again)
+  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+end
+local function wait_for_turn(gate, prefix, name, common, waits, quota)
+  if waits then
+    take_turn(common, name, quota)
+  else
+    redis.call('ZREM', common.turns, name)
+  end
+  if redis.call('EXISTS', common.slots, common.turns) > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+  end
+  plan_turns(gate.closed, prefix, common)
+end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
   return {
@@ -244,11 +301,18 @@ local function put_first(gate, list, ids)
     redis.call('ZADD', gate.gated, now, ids[i])
   end
 end
-local function free_slots(gate, lane, rates, ids)
-  if #rates > 0 then
-    call_many('SREM', lane.tokens, ids)
-    call_many('HDEL', gate.laned, ids)
-  end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function free_common(common, ids)
+  call_many('SREM', common.slots, ids)
+  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+end
+local function free_slots(gate, lane, rates, common, ids)
+  if #ids == 0 then return 0 end
+  if common then free_common(common, ids) end
+  if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)
@@ -269,12 +333,18 @@ local function next_of(gated, list, free)
   if #found == free or looked_at < count or count == 1000 then return found, looked_at end
   return look_at(gated, list, free, math.min(free + 100, 1000))
 end
-local function take_slots(gate, lane, name, rates, ids)
+local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
-  if #rates == 0 then return end
-  redis.call('SADD', lane.tokens, unpack(ids))
+  if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+  if common then redis.call('SADD', common.slots, unpack(ids)) end
+  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function spend_all(lane, rates, common, ids)
+  if #rates > 0 then spend(lane, rates, ids) end
+  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -295,19 +365,21 @@ local function mark_crowded(gate, name, left)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
-  local max, rates = rules_of(gate.limits, name)
+  local max, rates, common_rules = rules_of(gate.limits, name)
+  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  if change.ran then spend_all(lane, rates, common, change.ran) end
+  used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local own_free = free
+  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -317,7 +389,7 @@ local function move_lane(door, gate, prefix, lane, change)
       parked[#parked + 1] = id
     end
   end
-  take_slots(gate, lane, name, rates, admitted)
+  take_slots(gate, lane, name, rates, common, admitted)
   enter(door, admitted)
   enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -326,6 +398,9 @@ local function move_lane(door, gate, prefix, lane, change)
   local left = size - looked_at + #parked
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if common then
+    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -452,20 +527,25 @@ local function leave(first, ids)
 end
 local LARGE = 32768
 local function mark_large(large) redis.pcall('SET', large, 1, 'PX', 2592000000) end
-local TIMES = 256
+local TIMES, NO_LIMIT = 256, 1000000000
 local known_rules = {}
 local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-  local rates = {}
-  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
 end
 local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
-  return known_rules[name][1], known_rules[name][2]
+  return unpack(known_rules[name], 1, 3)
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -546,6 +626,58 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
+local known_commons = {}
+local function find_common(prefix, task, rules)
+  for first = #KEYS - 3, 1, -4 do
+    if KEYS[first] == prefix .. 'slots:' .. task then
+      local common = { task = task, max = rules.max, rates = rules.rates }
+      common.slots, common.turns = KEYS[first], KEYS[first + 1]
+      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+      return common
+    end
+  end
+end
+local function common_at(prefix, task, rules)
+  if not rules then return nil end
+  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  return known_commons[task]
+end
+local function common_room(common)
+  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+  if #common.rates == 0 then return slots end
+  local left, opens = rate_left(common, common.rates)
+  return math.min(slots, left), slots > 0 and opens or nil
+end
+local function common_free(common, name, quota)
+  local others = redis.call('ZCARD', common.turns)
+  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+end
+local function plan_turns(closed, prefix, common)
+  if redis.call('ZCARD', common.turns) == 0 then return end
+  local room, opens = common_room(common)
+  local time = room > 0 and now or opens
+  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+    plan_look(closed, prefix, common.task, time)
+  end
+end
+local function take_turn(common, name, is_again)
+  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+end
+local function wait_for_turn(gate, prefix, name, common, waits, quota)
+  if waits then
+    take_turn(common, name, quota)
+  else
+    redis.call('ZREM', common.turns, name)
+  end
+  if redis.call('EXISTS', common.slots, common.turns) > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+  end
+  plan_turns(gate.closed, prefix, common)
+end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
   return {
@@ -569,11 +701,18 @@ local function put_first(gate, list, ids)
     redis.call('ZADD', gate.gated, now, ids[i])
   end
 end
-local function free_slots(gate, lane, rates, ids)
-  if #rates > 0 then
-    call_many('SREM', lane.tokens, ids)
-    call_many('HDEL', gate.laned, ids)
-  end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function free_common(common, ids)
+  call_many('SREM', common.slots, ids)
+  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+end
+local function free_slots(gate, lane, rates, common, ids)
+  if #ids == 0 then return 0 end
+  if common then free_common(common, ids) end
+  if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)
@@ -594,12 +733,18 @@ local function next_of(gated, list, free)
   if #found == free or looked_at < count or count == 1000 then return found, looked_at end
   return look_at(gated, list, free, math.min(free + 100, 1000))
 end
-local function take_slots(gate, lane, name, rates, ids)
+local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
-  if #rates == 0 then return end
-  redis.call('SADD', lane.tokens, unpack(ids))
+  if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+  if common then redis.call('SADD', common.slots, unpack(ids)) end
+  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function spend_all(lane, rates, common, ids)
+  if #rates > 0 then spend(lane, rates, ids) end
+  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -620,19 +765,21 @@ local function mark_crowded(gate, name, left)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
-  local max, rates = rules_of(gate.limits, name)
+  local max, rates, common_rules = rules_of(gate.limits, name)
+  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  if change.ran then spend_all(lane, rates, common, change.ran) end
+  used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local own_free = free
+  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -642,7 +789,7 @@ local function move_lane(door, gate, prefix, lane, change)
       parked[#parked + 1] = id
     end
   end
-  take_slots(gate, lane, name, rates, admitted)
+  take_slots(gate, lane, name, rates, common, admitted)
   enter(door, admitted)
   enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -651,6 +798,9 @@ local function move_lane(door, gate, prefix, lane, change)
   local left = size - looked_at + #parked
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if common then
+    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -931,20 +1081,25 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-local TIMES = 256
+local TIMES, NO_LIMIT = 256, 1000000000
 local known_rules = {}
 local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-  local rates = {}
-  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
 end
 local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
-  return known_rules[name][1], known_rules[name][2]
+  return unpack(known_rules[name], 1, 3)
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -1025,6 +1180,58 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
+local known_commons = {}
+local function find_common(prefix, task, rules)
+  for first = #KEYS - 3, 1, -4 do
+    if KEYS[first] == prefix .. 'slots:' .. task then
+      local common = { task = task, max = rules.max, rates = rules.rates }
+      common.slots, common.turns = KEYS[first], KEYS[first + 1]
+      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+      return common
+    end
+  end
+end
+local function common_at(prefix, task, rules)
+  if not rules then return nil end
+  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  return known_commons[task]
+end
+local function common_room(common)
+  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+  if #common.rates == 0 then return slots end
+  local left, opens = rate_left(common, common.rates)
+  return math.min(slots, left), slots > 0 and opens or nil
+end
+local function common_free(common, name, quota)
+  local others = redis.call('ZCARD', common.turns)
+  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+end
+local function plan_turns(closed, prefix, common)
+  if redis.call('ZCARD', common.turns) == 0 then return end
+  local room, opens = common_room(common)
+  local time = room > 0 and now or opens
+  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+    plan_look(closed, prefix, common.task, time)
+  end
+end
+local function take_turn(common, name, is_again)
+  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+end
+local function wait_for_turn(gate, prefix, name, common, waits, quota)
+  if waits then
+    take_turn(common, name, quota)
+  else
+    redis.call('ZREM', common.turns, name)
+  end
+  if redis.call('EXISTS', common.slots, common.turns) > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+  end
+  plan_turns(gate.closed, prefix, common)
+end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
   return {
@@ -1048,11 +1255,18 @@ local function put_first(gate, list, ids)
     redis.call('ZADD', gate.gated, now, ids[i])
   end
 end
-local function free_slots(gate, lane, rates, ids)
-  if #rates > 0 then
-    call_many('SREM', lane.tokens, ids)
-    call_many('HDEL', gate.laned, ids)
-  end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function free_common(common, ids)
+  call_many('SREM', common.slots, ids)
+  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+end
+local function free_slots(gate, lane, rates, common, ids)
+  if #ids == 0 then return 0 end
+  if common then free_common(common, ids) end
+  if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)
@@ -1073,12 +1287,18 @@ local function next_of(gated, list, free)
   if #found == free or looked_at < count or count == 1000 then return found, looked_at end
   return look_at(gated, list, free, math.min(free + 100, 1000))
 end
-local function take_slots(gate, lane, name, rates, ids)
+local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
-  if #rates == 0 then return end
-  redis.call('SADD', lane.tokens, unpack(ids))
+  if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+  if common then redis.call('SADD', common.slots, unpack(ids)) end
+  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function spend_all(lane, rates, common, ids)
+  if #rates > 0 then spend(lane, rates, ids) end
+  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -1099,19 +1319,21 @@ local function mark_crowded(gate, name, left)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
-  local max, rates = rules_of(gate.limits, name)
+  local max, rates, common_rules = rules_of(gate.limits, name)
+  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  if change.ran then spend_all(lane, rates, common, change.ran) end
+  used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local own_free = free
+  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -1121,7 +1343,7 @@ local function move_lane(door, gate, prefix, lane, change)
       parked[#parked + 1] = id
     end
   end
-  take_slots(gate, lane, name, rates, admitted)
+  take_slots(gate, lane, name, rates, common, admitted)
   enter(door, admitted)
   enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -1130,6 +1352,9 @@ local function move_lane(door, gate, prefix, lane, change)
   local left = size - looked_at + #parked
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if common then
+    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -1143,7 +1368,8 @@ local function move_lane(door, gate, prefix, lane, change)
 end
 use_levels(KEYS[2], KEYS[3], KEYS[12], KEYS[13], KEYS[14])
 local gate, lanes, moved = gate_at(6), {}, {}
-for i = 2, #ARGV, 2 do
+local quota = ARGV[2] ~= '0' and tonumber(ARGV[2]) or nil
+for i = 3, #ARGV, 2 do
   local id, number = ARGV[i], tonumber(ARGV[i + 1])
   lanes[number] = lanes[number] or { lane = lane_at(11 + 4 * number), arrivals = {}, heads = {} }
   local change = lanes[number]
@@ -1160,8 +1386,8 @@ local waiting = door(KEYS[2], KEYS[3], KEYS[4])
 if #moved > 0 then redis.call('ZADD', KEYS[5], 'XX', now, moved[1]) end
 call_many('ZREM', KEYS[5], moved)
 call_many('HDEL', KEYS[7], moved)
-for _, change in pairs(lanes) do
-  change.ran = change.heads
+for _, change in ipairs(lanes) do
+  change.ran, change.quota = change.heads, quota
   move_lane(waiting, gate, ARGV[1], change.lane, change)
 end
 return #moved`,
@@ -1283,20 +1509,25 @@ else
   redis.call('ZADD', KEYS[15], now + ARGV[4], id)
 end
 if #KEYS > 28 then
-  local TIMES = 256
+  local TIMES, NO_LIMIT = 256, 1000000000
   local known_rules = {}
   local function read_rules(limits, name)
     local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-    local rates = {}
-    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+    local of_key = { max = tonumber(digits or 1), rates = {} }
+    local of_task = { max = NO_LIMIT, rates = {} }
+    if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+    for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+      local rates = kind == 't' and of_task.rates or of_key.rates
       rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+    local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+    return { of_key.max, of_key.rates, has_common and of_task or nil }
   end
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
     known_rules[name] = known_rules[name] or read_rules(limits, name)
-    return known_rules[name][1], known_rules[name][2]
+    return unpack(known_rules[name], 1, 3)
   end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -1377,6 +1608,58 @@ if #KEYS > 28 then
     if left > 0 or not opens then return end
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
+  local known_commons = {}
+  local function find_common(prefix, task, rules)
+    for first = #KEYS - 3, 1, -4 do
+      if KEYS[first] == prefix .. 'slots:' .. task then
+        local common = { task = task, max = rules.max, rates = rules.rates }
+        common.slots, common.turns = KEYS[first], KEYS[first + 1]
+        common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+        return common
+      end
+    end
+  end
+  local function common_at(prefix, task, rules)
+    if not rules then return nil end
+    known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+    return known_commons[task]
+  end
+  local function common_room(common)
+    local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if #common.rates == 0 then return slots end
+    local left, opens = rate_left(common, common.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  local function common_free(common, name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+  end
+  local function plan_turns(closed, prefix, common)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common_room(common)
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, common.task, time)
+    end
+  end
+  local function take_turn(common, name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  local function wait_for_turn(gate, prefix, name, common, waits, quota)
+    if waits then
+      take_turn(common, name, quota)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+    end
+    plan_turns(gate.closed, prefix, common)
+  end
   local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
     return {
@@ -1400,11 +1683,18 @@ if #KEYS > 28 then
       redis.call('ZADD', gate.gated, now, ids[i])
     end
   end
-  local function free_slots(gate, lane, rates, ids)
-    if #rates > 0 then
-      call_many('SREM', lane.tokens, ids)
-      call_many('HDEL', gate.laned, ids)
-    end
+  local function is_rated(rates, common)
+    return #rates > 0 or common ~= nil and #common.rates > 0
+  end
+  local function free_common(common, ids)
+    call_many('SREM', common.slots, ids)
+    if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  end
+  local function free_slots(gate, lane, rates, common, ids)
+    if #ids == 0 then return 0 end
+    if common then free_common(common, ids) end
+    if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+    if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
     return call_many('SREM', lane.slots, ids)
   end
   local function look_at(gated, list, free, count)
@@ -1425,12 +1715,18 @@ if #KEYS > 28 then
     if #found == free or looked_at < count or count == 1000 then return found, looked_at end
     return look_at(gated, list, free, math.min(free + 100, 1000))
   end
-  local function take_slots(gate, lane, name, rates, ids)
+  local function take_slots(gate, lane, name, rates, common, ids)
     if #ids == 0 then return end
     redis.call('SADD', lane.slots, unpack(ids))
-    if #rates == 0 then return end
-    redis.call('SADD', lane.tokens, unpack(ids))
+    if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+    if common then redis.call('SADD', common.slots, unpack(ids)) end
+    if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+    if not is_rated(rates, common) then return end
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function spend_all(lane, rates, common, ids)
+    if #rates > 0 then spend(lane, rates, ids) end
+    if common and #common.rates > 0 then spend(common, common.rates, ids) end
   end
   local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -1451,19 +1747,21 @@ if #KEYS > 28 then
   end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
-    local max, rates = rules_of(gate.limits, name)
+    local max, rates, common_rules = rules_of(gate.limits, name)
+    local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    if change.ran then spend_all(lane, rates, common, change.ran) end
+    used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
     local is_shared = is_shared_lane(name, max)
     local is_new = #arrivals > 0 or change.is_look
     if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local own_free = free
+    if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -1473,7 +1771,7 @@ if #KEYS > 28 then
         parked[#parked + 1] = id
       end
     end
-    take_slots(gate, lane, name, rates, admitted)
+    take_slots(gate, lane, name, rates, common, admitted)
     enter(door, admitted)
     enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -1482,6 +1780,9 @@ if #KEYS > 28 then
     local left = size - looked_at + #parked
     if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
       look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if common then
+      wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
     end
     if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
@@ -3091,20 +3392,25 @@ end
 return replies`,
   'read-lane': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local TIMES = 256
+local TIMES, NO_LIMIT = 256, 1000000000
 local known_rules = {}
 local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-  local rates = {}
-  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
 end
 local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
-  return known_rules[name][1], known_rules[name][2]
+  return unpack(known_rules[name], 1, 3)
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -3185,14 +3491,74 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
+local known_commons = {}
+local function find_common(prefix, task, rules)
+  for first = #KEYS - 3, 1, -4 do
+    if KEYS[first] == prefix .. 'slots:' .. task then
+      local common = { task = task, max = rules.max, rates = rules.rates }
+      common.slots, common.turns = KEYS[first], KEYS[first + 1]
+      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+      return common
+    end
+  end
+end
+local function common_at(prefix, task, rules)
+  if not rules then return nil end
+  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  return known_commons[task]
+end
+local function common_room(common)
+  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+  if #common.rates == 0 then return slots end
+  local left, opens = rate_left(common, common.rates)
+  return math.min(slots, left), slots > 0 and opens or nil
+end
+local function common_free(common, name, quota)
+  local others = redis.call('ZCARD', common.turns)
+  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+end
+local function plan_turns(closed, prefix, common)
+  if redis.call('ZCARD', common.turns) == 0 then return end
+  local room, opens = common_room(common)
+  local time = room > 0 and now or opens
+  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+    plan_look(closed, prefix, common.task, time)
+  end
+end
+local function take_turn(common, name, is_again)
+  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+end
+local function wait_for_turn(gate, prefix, name, common, waits, quota)
+  if waits then
+    take_turn(common, name, quota)
+  else
+    redis.call('ZREM', common.turns, name)
+  end
+  if redis.call('EXISTS', common.slots, common.turns) > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+  end
+  plan_turns(gate.closed, prefix, common)
+end
 local slots, list = unpack(KEYS, 3)
 local name = string.sub(slots, #ARGV[1] + 7)
-local max, rates = rules_of(KEYS[1], name)
-local opens = tonumber(redis.call('ZSCORE', KEYS[2], name) or 0)
+local task = string.match(name, '^%S+')
+local max, rates, common_rules = rules_of(KEYS[1], name)
+local common = common_at(ARGV[1], task, common_rules)
+local function opens_at(lane)
+  local opens = tonumber(redis.call('ZSCORE', KEYS[2], lane) or 0)
+  return opens > now and opens or 0
+end
+local function flat(reply, rates)
+  for _, rate in ipairs(rates) do reply[#reply + 1], reply[#reply + 2] = rate[1], rate[2] end
+  return reply
+end
 local holder = max == 1 and redis.call('SRANDMEMBER', slots) or ''
-local reply = { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens > now and opens or 0, holder }
-for _, rate in ipairs(rates) do reply[#reply + 1], reply[#reply + 2] = rate[1], rate[2] end
-return reply`,
+local of_task = common and flat({ redis.call('SCARD', common.slots), common.max, opens_at(task) }, common.rates) or {}
+return { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens_at(name), holder, flat({}, rates), of_task }`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids, cursor = {}, '0'
@@ -3397,20 +3763,25 @@ redis.call('HDEL', KEYS[1], id)
 leave(4, { id })
 redis.call('HDEL', KEYS[26], id)
 if #KEYS > 26 then
-  local TIMES = 256
+  local TIMES, NO_LIMIT = 256, 1000000000
   local known_rules = {}
   local function read_rules(limits, name)
     local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-    local rates = {}
-    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+    local of_key = { max = tonumber(digits or 1), rates = {} }
+    local of_task = { max = NO_LIMIT, rates = {} }
+    if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+    for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+      local rates = kind == 't' and of_task.rates or of_key.rates
       rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+    local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+    return { of_key.max, of_key.rates, has_common and of_task or nil }
   end
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
     known_rules[name] = known_rules[name] or read_rules(limits, name)
-    return known_rules[name][1], known_rules[name][2]
+    return unpack(known_rules[name], 1, 3)
   end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -3491,6 +3862,58 @@ if #KEYS > 26 then
     if left > 0 or not opens then return end
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
+  local known_commons = {}
+  local function find_common(prefix, task, rules)
+    for first = #KEYS - 3, 1, -4 do
+      if KEYS[first] == prefix .. 'slots:' .. task then
+        local common = { task = task, max = rules.max, rates = rules.rates }
+        common.slots, common.turns = KEYS[first], KEYS[first + 1]
+        common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+        return common
+      end
+    end
+  end
+  local function common_at(prefix, task, rules)
+    if not rules then return nil end
+    known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+    return known_commons[task]
+  end
+  local function common_room(common)
+    local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if #common.rates == 0 then return slots end
+    local left, opens = rate_left(common, common.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  local function common_free(common, name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+  end
+  local function plan_turns(closed, prefix, common)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common_room(common)
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, common.task, time)
+    end
+  end
+  local function take_turn(common, name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  local function wait_for_turn(gate, prefix, name, common, waits, quota)
+    if waits then
+      take_turn(common, name, quota)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+    end
+    plan_turns(gate.closed, prefix, common)
+  end
   local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
     return {
@@ -3514,11 +3937,18 @@ if #KEYS > 26 then
       redis.call('ZADD', gate.gated, now, ids[i])
     end
   end
-  local function free_slots(gate, lane, rates, ids)
-    if #rates > 0 then
-      call_many('SREM', lane.tokens, ids)
-      call_many('HDEL', gate.laned, ids)
-    end
+  local function is_rated(rates, common)
+    return #rates > 0 or common ~= nil and #common.rates > 0
+  end
+  local function free_common(common, ids)
+    call_many('SREM', common.slots, ids)
+    if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  end
+  local function free_slots(gate, lane, rates, common, ids)
+    if #ids == 0 then return 0 end
+    if common then free_common(common, ids) end
+    if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+    if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
     return call_many('SREM', lane.slots, ids)
   end
   local function look_at(gated, list, free, count)
@@ -3539,12 +3969,18 @@ if #KEYS > 26 then
     if #found == free or looked_at < count or count == 1000 then return found, looked_at end
     return look_at(gated, list, free, math.min(free + 100, 1000))
   end
-  local function take_slots(gate, lane, name, rates, ids)
+  local function take_slots(gate, lane, name, rates, common, ids)
     if #ids == 0 then return end
     redis.call('SADD', lane.slots, unpack(ids))
-    if #rates == 0 then return end
-    redis.call('SADD', lane.tokens, unpack(ids))
+    if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+    if common then redis.call('SADD', common.slots, unpack(ids)) end
+    if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+    if not is_rated(rates, common) then return end
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function spend_all(lane, rates, common, ids)
+    if #rates > 0 then spend(lane, rates, ids) end
+    if common and #common.rates > 0 then spend(common, common.rates, ids) end
   end
   local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -3565,19 +4001,21 @@ if #KEYS > 26 then
   end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
-    local max, rates = rules_of(gate.limits, name)
+    local max, rates, common_rules = rules_of(gate.limits, name)
+    local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    if change.ran then spend_all(lane, rates, common, change.ran) end
+    used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
     local is_shared = is_shared_lane(name, max)
     local is_new = #arrivals > 0 or change.is_look
     if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local own_free = free
+    if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -3587,7 +4025,7 @@ if #KEYS > 26 then
         parked[#parked + 1] = id
       end
     end
-    take_slots(gate, lane, name, rates, admitted)
+    take_slots(gate, lane, name, rates, common, admitted)
     enter(door, admitted)
     enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -3596,6 +4034,9 @@ if #KEYS > 26 then
     local left = size - looked_at + #parked
     if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
       look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if common then
+      wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
     end
     if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
@@ -3792,20 +4233,25 @@ redis.call('HSET', KEYS[1], id, ARGV[3])
 local list = door(KEYS[2], KEYS[15], KEYS[16])
 use_levels(KEYS[2], KEYS[15], KEYS[23], KEYS[24], KEYS[25])
 if #KEYS > 25 then
-  local TIMES = 256
+  local TIMES, NO_LIMIT = 256, 1000000000
   local known_rules = {}
   local function read_rules(limits, name)
     local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-    local rates = {}
-    for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+    local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+    local of_key = { max = tonumber(digits or 1), rates = {} }
+    local of_task = { max = NO_LIMIT, rates = {} }
+    if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+    for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+      local rates = kind == 't' and of_task.rates or of_key.rates
       rates[#rates + 1] = { tonumber(max), tonumber(window) }
     end
-    return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+    local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+    return { of_key.max, of_key.rates, has_common and of_task or nil }
   end
   local function rules_of(limits, lane)
     local name = string.match(lane, '^%S+')
     known_rules[name] = known_rules[name] or read_rules(limits, name)
-    return known_rules[name][1], known_rules[name][2]
+    return unpack(known_rules[name], 1, 3)
   end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -3886,6 +4332,58 @@ if #KEYS > 25 then
     if left > 0 or not opens then return end
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
+  local known_commons = {}
+  local function find_common(prefix, task, rules)
+    for first = #KEYS - 3, 1, -4 do
+      if KEYS[first] == prefix .. 'slots:' .. task then
+        local common = { task = task, max = rules.max, rates = rules.rates }
+        common.slots, common.turns = KEYS[first], KEYS[first + 1]
+        common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+        return common
+      end
+    end
+  end
+  local function common_at(prefix, task, rules)
+    if not rules then return nil end
+    known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+    return known_commons[task]
+  end
+  local function common_room(common)
+    local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if #common.rates == 0 then return slots end
+    local left, opens = rate_left(common, common.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  local function common_free(common, name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+  end
+  local function plan_turns(closed, prefix, common)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common_room(common)
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, common.task, time)
+    end
+  end
+  local function take_turn(common, name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  local function wait_for_turn(gate, prefix, name, common, waits, quota)
+    if waits then
+      take_turn(common, name, quota)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+    end
+    plan_turns(gate.closed, prefix, common)
+  end
   local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
     return {
@@ -3909,11 +4407,18 @@ if #KEYS > 25 then
       redis.call('ZADD', gate.gated, now, ids[i])
     end
   end
-  local function free_slots(gate, lane, rates, ids)
-    if #rates > 0 then
-      call_many('SREM', lane.tokens, ids)
-      call_many('HDEL', gate.laned, ids)
-    end
+  local function is_rated(rates, common)
+    return #rates > 0 or common ~= nil and #common.rates > 0
+  end
+  local function free_common(common, ids)
+    call_many('SREM', common.slots, ids)
+    if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  end
+  local function free_slots(gate, lane, rates, common, ids)
+    if #ids == 0 then return 0 end
+    if common then free_common(common, ids) end
+    if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+    if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
     return call_many('SREM', lane.slots, ids)
   end
   local function look_at(gated, list, free, count)
@@ -3934,12 +4439,18 @@ if #KEYS > 25 then
     if #found == free or looked_at < count or count == 1000 then return found, looked_at end
     return look_at(gated, list, free, math.min(free + 100, 1000))
   end
-  local function take_slots(gate, lane, name, rates, ids)
+  local function take_slots(gate, lane, name, rates, common, ids)
     if #ids == 0 then return end
     redis.call('SADD', lane.slots, unpack(ids))
-    if #rates == 0 then return end
-    redis.call('SADD', lane.tokens, unpack(ids))
+    if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+    if common then redis.call('SADD', common.slots, unpack(ids)) end
+    if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+    if not is_rated(rates, common) then return end
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function spend_all(lane, rates, common, ids)
+    if #rates > 0 then spend(lane, rates, ids) end
+    if common and #common.rates > 0 then spend(common, common.rates, ids) end
   end
   local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -3960,19 +4471,21 @@ if #KEYS > 25 then
   end
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
-    local max, rates = rules_of(gate.limits, name)
+    local max, rates, common_rules = rules_of(gate.limits, name)
+    local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-    if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-    if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+    if change.ran then spend_all(lane, rates, common, change.ran) end
+    used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
     local is_shared = is_shared_lane(name, max)
     local is_new = #arrivals > 0 or change.is_look
     if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local own_free = free
+    if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -3982,7 +4495,7 @@ if #KEYS > 25 then
         parked[#parked + 1] = id
       end
     end
-    take_slots(gate, lane, name, rates, admitted)
+    take_slots(gate, lane, name, rates, common, admitted)
     enter(door, admitted)
     enter(lane.list, parked)
     for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -3991,6 +4504,9 @@ if #KEYS > 25 then
     local left = size - looked_at + #parked
     if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
       look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if common then
+      wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
     end
     if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
@@ -4289,20 +4805,25 @@ if waiting_count > 0 or #KEYS > 31 then
   end
   if exists(KEYS[27]) then use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[27]) end
   if #KEYS > 31 then
-    local TIMES = 256
+    local TIMES, NO_LIMIT = 256, 1000000000
     local known_rules = {}
     local function read_rules(limits, name)
       local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-      local rates = {}
-      for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+      local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+      local of_key = { max = tonumber(digits or 1), rates = {} }
+      local of_task = { max = NO_LIMIT, rates = {} }
+      if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+      for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+        local rates = kind == 't' and of_task.rates or of_key.rates
         rates[#rates + 1] = { tonumber(max), tonumber(window) }
       end
-      return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+      local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+      return { of_key.max, of_key.rates, has_common and of_task or nil }
     end
     local function rules_of(limits, lane)
       local name = string.match(lane, '^%S+')
       known_rules[name] = known_rules[name] or read_rules(limits, name)
-      return known_rules[name][1], known_rules[name][2]
+      return unpack(known_rules[name], 1, 3)
     end
     local function keep_starts(lane, ms)
       if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -4383,6 +4904,58 @@ if waiting_count > 0 or #KEYS > 31 then
       if left > 0 or not opens then return end
       if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
     end
+    local known_commons = {}
+    local function find_common(prefix, task, rules)
+      for first = #KEYS - 3, 1, -4 do
+        if KEYS[first] == prefix .. 'slots:' .. task then
+          local common = { task = task, max = rules.max, rates = rules.rates }
+          common.slots, common.turns = KEYS[first], KEYS[first + 1]
+          common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+          return common
+        end
+      end
+    end
+    local function common_at(prefix, task, rules)
+      if not rules then return nil end
+      known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+      return known_commons[task]
+    end
+    local function common_room(common)
+      local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+      if #common.rates == 0 then return slots end
+      local left, opens = rate_left(common, common.rates)
+      return math.min(slots, left), slots > 0 and opens or nil
+    end
+    local function common_free(common, name, quota)
+      local others = redis.call('ZCARD', common.turns)
+      if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+      return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+    end
+    local function plan_turns(closed, prefix, common)
+      if redis.call('ZCARD', common.turns) == 0 then return end
+      local room, opens = common_room(common)
+      local time = room > 0 and now or opens
+      local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+      if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+        plan_look(closed, prefix, common.task, time)
+      end
+    end
+    local function take_turn(common, name, is_again)
+      if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+      local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+      redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+    end
+    local function wait_for_turn(gate, prefix, name, common, waits, quota)
+      if waits then
+        take_turn(common, name, quota)
+      else
+        redis.call('ZREM', common.turns, name)
+      end
+      if redis.call('EXISTS', common.slots, common.turns) > 0 then
+        redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+      end
+      plan_turns(gate.closed, prefix, common)
+    end
     local CHECK_MS, NONE, FEW = 5000, {}, 2
     local function gate_at(first)
       return {
@@ -4406,11 +4979,18 @@ if waiting_count > 0 or #KEYS > 31 then
         redis.call('ZADD', gate.gated, now, ids[i])
       end
     end
-    local function free_slots(gate, lane, rates, ids)
-      if #rates > 0 then
-        call_many('SREM', lane.tokens, ids)
-        call_many('HDEL', gate.laned, ids)
-      end
+    local function is_rated(rates, common)
+      return #rates > 0 or common ~= nil and #common.rates > 0
+    end
+    local function free_common(common, ids)
+      call_many('SREM', common.slots, ids)
+      if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+    end
+    local function free_slots(gate, lane, rates, common, ids)
+      if #ids == 0 then return 0 end
+      if common then free_common(common, ids) end
+      if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+      if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
       return call_many('SREM', lane.slots, ids)
     end
     local function look_at(gated, list, free, count)
@@ -4431,12 +5011,18 @@ if waiting_count > 0 or #KEYS > 31 then
       if #found == free or looked_at < count or count == 1000 then return found, looked_at end
       return look_at(gated, list, free, math.min(free + 100, 1000))
     end
-    local function take_slots(gate, lane, name, rates, ids)
+    local function take_slots(gate, lane, name, rates, common, ids)
       if #ids == 0 then return end
       redis.call('SADD', lane.slots, unpack(ids))
-      if #rates == 0 then return end
-      redis.call('SADD', lane.tokens, unpack(ids))
+      if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+      if common then redis.call('SADD', common.slots, unpack(ids)) end
+      if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+      if not is_rated(rates, common) then return end
       for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+    end
+    local function spend_all(lane, rates, common, ids)
+      if #rates > 0 then spend(lane, rates, ids) end
+      if common and #common.rates > 0 then spend(common, common.rates, ids) end
     end
     local function read_shares(door, gate)
       local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -4457,19 +5043,21 @@ if waiting_count > 0 or #KEYS > 31 then
     end
     local function move_lane(door, gate, prefix, lane, change)
       local name = string.sub(lane.slots, #prefix + 7)
-      local max, rates = rules_of(gate.limits, name)
+      local max, rates, common_rules = rules_of(gate.limits, name)
+      local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
       local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
       put_first(gate, lane.list, heads)
       local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-      if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-      if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-      if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+      if change.ran then spend_all(lane, rates, common, change.ran) end
+      used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
       local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
       if is_closed then free = 0 end
       local is_shared = is_shared_lane(name, max)
       local is_new = #arrivals > 0 or change.is_look
       if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
       if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+      local own_free = free
+      if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
       local admitted, looked_at = next_of(gate.gated, lane.list, free)
       local from_list, parked = #admitted, {}
       for _, id in ipairs(arrivals) do
@@ -4479,7 +5067,7 @@ if waiting_count > 0 or #KEYS > 31 then
           parked[#parked + 1] = id
         end
       end
-      take_slots(gate, lane, name, rates, admitted)
+      take_slots(gate, lane, name, rates, common, admitted)
       enter(door, admitted)
       enter(lane.list, parked)
       for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -4488,6 +5076,9 @@ if waiting_count > 0 or #KEYS > 31 then
       local left = size - looked_at + #parked
       if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
         look_again(gate.closed, prefix, name, lane, rates)
+      end
+      if common then
+        wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
       end
       if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
       local is_empty = used + #admitted == 0 and left == 0
@@ -4506,9 +5097,9 @@ if waiting_count > 0 or #KEYS > 31 then
       if change then return change end
       local lane = lane_at(28 + 4 * number)
       local name = string.sub(lane.slots, #ARGV[1] + 7)
-      local _, rates = rules_of(gate.limits, name)
-      change = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
-      if change.has_rate then is_usual = false end
+      local _, rates, common = rules_of(gate.limits, name)
+      change = { lane = lane, name = name, has_rate = is_rated(rates, common), gone = {}, heads = {}, ran = {} }
+      if change.has_rate or common then is_usual = false end
       changes[number], touched[#touched + 1] = change, change
       return change
     end
@@ -4731,20 +5322,25 @@ end
 return sizes`,
   'start': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local TIMES = 256
+local TIMES, NO_LIMIT = 256, 1000000000
 local known_rules = {}
 local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-  local rates = {}
-  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
 end
 local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
-  return known_rules[name][1], known_rules[name][2]
+  return unpack(known_rules[name], 1, 3)
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -4825,24 +5421,79 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
-local lanes, count = {}, 0
+local known_commons = {}
+local function find_common(prefix, task, rules)
+  for first = #KEYS - 3, 1, -4 do
+    if KEYS[first] == prefix .. 'slots:' .. task then
+      local common = { task = task, max = rules.max, rates = rules.rates }
+      common.slots, common.turns = KEYS[first], KEYS[first + 1]
+      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+      return common
+    end
+  end
+end
+local function common_at(prefix, task, rules)
+  if not rules then return nil end
+  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  return known_commons[task]
+end
+local function common_room(common)
+  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+  if #common.rates == 0 then return slots end
+  local left, opens = rate_left(common, common.rates)
+  return math.min(slots, left), slots > 0 and opens or nil
+end
+local function common_free(common, name, quota)
+  local others = redis.call('ZCARD', common.turns)
+  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+end
+local function plan_turns(closed, prefix, common)
+  if redis.call('ZCARD', common.turns) == 0 then return end
+  local room, opens = common_room(common)
+  local time = room > 0 and now or opens
+  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+    plan_look(closed, prefix, common.task, time)
+  end
+end
+local function take_turn(common, name, is_again)
+  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+end
+local function wait_for_turn(gate, prefix, name, common, waits, quota)
+  if waits then
+    take_turn(common, name, quota)
+  else
+    redis.call('ZREM', common.turns, name)
+  end
+  if redis.call('EXISTS', common.slots, common.turns) > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+  end
+  plan_turns(gate.closed, prefix, common)
+end
+local prefix, lanes, count = ARGV[1], {}, 0
 for i = 2, #ARGV, 2 do
   local number = tonumber(ARGV[i + 1])
   lanes[number] = lanes[number] or {}
   table.insert(lanes[number], ARGV[i])
 end
+local function start_in(lane, name, ids)
+  local _, rates, common_rules = rules_of(KEYS[2], name)
+  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local started = #rates > 0 and spend(lane, rates, ids) or 0
+  if started > 0 and redis.call('LLEN', lane.list) > 0 and not is_held_lane(KEYS[1], lane, name) then
+    look_again(KEYS[1], prefix, name, lane, rates)
+  end
+  local of_task = common and #common.rates > 0 and spend(common, common.rates, ids) or 0
+  if of_task > 0 then plan_turns(KEYS[1], prefix, common) end
+  return math.max(started, of_task)
+end
 for number, ids in pairs(lanes) do
   local first = 4 * number - 1
-  local lane = { tokens = KEYS[first + 2], starts = KEYS[first + 3] }
-  local name = string.sub(KEYS[first], #ARGV[1] + 7)
-  local _, rates = rules_of(KEYS[2], name)
-  local started = #rates > 0 and spend(lane, rates, ids) or 0
-  if started > 0 then
-    count = count + started
-    if redis.call('LLEN', KEYS[first + 1]) > 0 and not is_held_lane(KEYS[1], lane, name) then
-      look_again(KEYS[1], ARGV[1], name, lane, rates)
-    end
-  end
+  local lane = { list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  count = count + start_in(lane, string.sub(KEYS[first], #prefix + 7), ids)
 end
 return count`,
   'sweep': String.raw`local leveled
@@ -5076,20 +5727,25 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-local TIMES = 256
+local TIMES, NO_LIMIT = 256, 1000000000
 local known_rules = {}
 local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-  local rates = {}
-  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
 end
 local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
-  return known_rules[name][1], known_rules[name][2]
+  return unpack(known_rules[name], 1, 3)
 end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
@@ -5170,6 +5826,58 @@ local function look_again(closed, prefix, name, lane, rates)
   if left > 0 or not opens then return end
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
+local known_commons = {}
+local function find_common(prefix, task, rules)
+  for first = #KEYS - 3, 1, -4 do
+    if KEYS[first] == prefix .. 'slots:' .. task then
+      local common = { task = task, max = rules.max, rates = rules.rates }
+      common.slots, common.turns = KEYS[first], KEYS[first + 1]
+      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+      return common
+    end
+  end
+end
+local function common_at(prefix, task, rules)
+  if not rules then return nil end
+  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  return known_commons[task]
+end
+local function common_room(common)
+  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+  if #common.rates == 0 then return slots end
+  local left, opens = rate_left(common, common.rates)
+  return math.min(slots, left), slots > 0 and opens or nil
+end
+local function common_free(common, name, quota)
+  local others = redis.call('ZCARD', common.turns)
+  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+end
+local function plan_turns(closed, prefix, common)
+  if redis.call('ZCARD', common.turns) == 0 then return end
+  local room, opens = common_room(common)
+  local time = room > 0 and now or opens
+  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+    plan_look(closed, prefix, common.task, time)
+  end
+end
+local function take_turn(common, name, is_again)
+  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+end
+local function wait_for_turn(gate, prefix, name, common, waits, quota)
+  if waits then
+    take_turn(common, name, quota)
+  else
+    redis.call('ZREM', common.turns, name)
+  end
+  if redis.call('EXISTS', common.slots, common.turns) > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+  end
+  plan_turns(gate.closed, prefix, common)
+end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
   return {
@@ -5193,11 +5901,18 @@ local function put_first(gate, list, ids)
     redis.call('ZADD', gate.gated, now, ids[i])
   end
 end
-local function free_slots(gate, lane, rates, ids)
-  if #rates > 0 then
-    call_many('SREM', lane.tokens, ids)
-    call_many('HDEL', gate.laned, ids)
-  end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function free_common(common, ids)
+  call_many('SREM', common.slots, ids)
+  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+end
+local function free_slots(gate, lane, rates, common, ids)
+  if #ids == 0 then return 0 end
+  if common then free_common(common, ids) end
+  if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)
@@ -5218,12 +5933,18 @@ local function next_of(gated, list, free)
   if #found == free or looked_at < count or count == 1000 then return found, looked_at end
   return look_at(gated, list, free, math.min(free + 100, 1000))
 end
-local function take_slots(gate, lane, name, rates, ids)
+local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
-  if #rates == 0 then return end
-  redis.call('SADD', lane.tokens, unpack(ids))
+  if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+  if common then redis.call('SADD', common.slots, unpack(ids)) end
+  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+local function spend_all(lane, rates, common, ids)
+  if #rates > 0 then spend(lane, rates, ids) end
+  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -5244,19 +5965,21 @@ local function mark_crowded(gate, name, left)
 end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
-  local max, rates = rules_of(gate.limits, name)
+  local max, rates, common_rules = rules_of(gate.limits, name)
+  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  if change.ran then spend_all(lane, rates, common, change.ran) end
+  used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local own_free = free
+  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -5266,7 +5989,7 @@ local function move_lane(door, gate, prefix, lane, change)
       parked[#parked + 1] = id
     end
   end
-  take_slots(gate, lane, name, rates, admitted)
+  take_slots(gate, lane, name, rates, common, admitted)
   enter(door, admitted)
   enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -5275,6 +5998,9 @@ local function move_lane(door, gate, prefix, lane, change)
   local left = size - looked_at + #parked
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if common then
+    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -5287,7 +6013,7 @@ local function move_lane(door, gate, prefix, lane, change)
   return is_empty
 end
 use_levels(KEYS[8], KEYS[9], KEYS[17], KEYS[18], KEYS[19])
-local gone, lane = {}, lane_at(20)
+local gone, kept, lane = {}, {}, lane_at(21)
 local function are_unfinished(page)
   local unfinished = {}
   for i = 1, #page do unfinished[i] = true end
@@ -5309,9 +6035,38 @@ for from = 1, #ids, 1000 do
   local page = { unpack(ids, from, math.min(from + 999, #ids)) }
   local unfinished = are_unfinished(page)
   for i, id in ipairs(page) do
-    if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
+    local is_kept = unfinished[i] and redis.call('HEXISTS', KEYS[1], id) == 1
+    table.insert(is_kept and kept or gone, id)
   end
 end
+local function forget_lanes(ids)
+  for from = 1, #ids, 1000 do
+    local page, queued = { unpack(ids, from, math.min(from + 999, #ids)) }, {}
+    local dues = redis.call('ZMSCORE', KEYS[20], unpack(page))
+    for i, id in ipairs(page) do
+      if not dues[i] then queued[#queued + 1] = id end
+    end
+    call_many('HDEL', KEYS[12], queued)
+  end
+end
+local function sweep_common(name, rules)
+  local common = common_at(ARGV[1], name, rules)
+  if common then
+    spend_all(common, {}, common, gone)
+    free_common(common, gone)
+    plan_turns(KEYS[15], ARGV[1], common)
+  else
+    redis.call('DEL', lane.slots, lane.list, lane.tokens)
+  end
+  if redis.call('EXISTS', lane.slots, lane.list) == 0 then redis.call('ZREM', KEYS[13], name) end
+  return 0
+end
+local name = string.sub(lane.slots, #ARGV[1] + 7)
+local task = string.match(name, '^%S+')
+local _, rates, rules = rules_of(KEYS[14], name)
+if task == name then return sweep_common(name, rules) end
+if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], task, rules).slots, kept) end
+if not is_rated(rates, rules) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
 local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
@@ -5386,6 +6141,169 @@ for i = 1, #reply[2], 2 do
   end
 end
 return reply[1]`,
+  'take-turns': String.raw`local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local TIMES, NO_LIMIT = 256, 1000000000
+local known_rules = {}
+local function read_rules(limits, name)
+  local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
+    rates[#rates + 1] = { tonumber(max), tonumber(window) }
+  end
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
+end
+local function rules_of(limits, lane)
+  local name = string.match(lane, '^%S+')
+  known_rules[name] = known_rules[name] or read_rules(limits, name)
+  return unpack(known_rules[name], 1, 3)
+end
+local function keep_starts(lane, ms)
+  if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+end
+local function plan_look(closed, prefix, name, time)
+  redis.call('ZADD', closed, time, name)
+  redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+end
+local function hold_lane(closed, prefix, name, lane, ms)
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
+  keep_starts(lane, ms + 1000)
+  plan_look(closed, prefix, name, now + ms)
+end
+local function is_held_lane(closed, lane, name)
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since)
+end
+local function starts_in(lane, window)
+  local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+  local starts, sum, is_set_back = {}, 0, false
+  for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+    local time = math.min(all[i], now)
+    if all[i] > now then is_set_back = true end
+    if time + window >= now then
+      starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+      sum = sum + all[i + 1]
+    end
+  end
+  if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
+  return starts, sum
+end
+local function rate_left(lane, rates)
+  local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+  for _, rate in ipairs(rates) do
+    local starts, sum = starts_in(lane, rate[2])
+    left = math.min(left, rate[1] - tokens - sum)
+    if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+  end
+  return left, opens
+end
+local function add_starts(starts, most, count)
+  while count > 0 do
+    local at = #starts
+    local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+    local added = is_full and math.min(count, most) or count
+    if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+    if is_full then
+      starts[at + 1], starts[at + 2] = now, added
+    else
+      starts[at - 1], starts[at] = now, starts[at] + added
+    end
+    count = count - added
+  end
+end
+local function spend(lane, rates, ids)
+  local count, life, seen = 0, 0, {}
+  for from = 1, #ids, 1000 do
+    local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+    for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+      if not seen[page[i]] then count = count + has_token end
+      seen[page[i]] = true
+    end
+  end
+  if count == 0 then return 0 end
+  for _, rate in ipairs(rates) do
+    local starts = starts_in(lane, rate[2])
+    add_starts(starts, math.ceil(rate[1] / TIMES), count)
+    redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+    life = math.max(life, rate[2])
+  end
+  keep_starts(lane, life + 1000)
+  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  return count
+end
+local function look_again(closed, prefix, name, lane, rates)
+  local left, opens = rate_left(lane, rates)
+  if left > 0 or not opens then return end
+  if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+end
+local known_commons = {}
+local function find_common(prefix, task, rules)
+  for first = #KEYS - 3, 1, -4 do
+    if KEYS[first] == prefix .. 'slots:' .. task then
+      local common = { task = task, max = rules.max, rates = rules.rates }
+      common.slots, common.turns = KEYS[first], KEYS[first + 1]
+      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
+      return common
+    end
+  end
+end
+local function common_at(prefix, task, rules)
+  if not rules then return nil end
+  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  return known_commons[task]
+end
+local function common_room(common)
+  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
+  if #common.rates == 0 then return slots end
+  local left, opens = rate_left(common, common.rates)
+  return math.min(slots, left), slots > 0 and opens or nil
+end
+local function common_free(common, name, quota)
+  local others = redis.call('ZCARD', common.turns)
+  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
+end
+local function plan_turns(closed, prefix, common)
+  if redis.call('ZCARD', common.turns) == 0 then return end
+  local room, opens = common_room(common)
+  local time = room > 0 and now or opens
+  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
+  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+    plan_look(closed, prefix, common.task, time)
+  end
+end
+local function take_turn(common, name, is_again)
+  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+end
+local function wait_for_turn(gate, prefix, name, common, waits, quota)
+  if waits then
+    take_turn(common, name, quota)
+  else
+    redis.call('ZREM', common.turns, name)
+  end
+  if redis.call('EXISTS', common.slots, common.turns) > 0 then
+    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
+  end
+  plan_turns(gate.closed, prefix, common)
+end
+local _, _, rules = rules_of(KEYS[1], ARGV[2])
+local common = common_at(ARGV[1], ARGV[2], rules)
+if not common then return { 0 } end
+local room = common_room(common)
+local count = math.min(room, redis.call('ZCARD', common.turns), ARGV[3])
+if count < 1 then
+  plan_turns(KEYS[2], ARGV[1], common)
+  return { 0 }
+end
+return { math.floor(room / count), unpack(redis.call('ZRANGE', common.turns, 0, count - 1)) }`,
   'tick': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local leveled

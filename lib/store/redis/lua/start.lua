@@ -10,23 +10,29 @@ Guarantee: a start is remembered once, however often it is told. Until then its 
 ]]
 -- @include now
 -- @include rate
-local lanes, count = {}, 0
+-- @include common-lane
+local prefix, lanes, count = ARGV[1], {}, 0
 for i = 2, #ARGV, 2 do
   local number = tonumber(ARGV[i + 1])
   lanes[number] = lanes[number] or {}
   table.insert(lanes[number], ARGV[i])
 end
+
+local function start_in(lane, name, ids)
+  local _, rates, common_rules = rules_of(KEYS[2], name)
+  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local started = #rates > 0 and spend(lane, rates, ids) or 0
+  if started > 0 and redis.call('LLEN', lane.list) > 0 and not is_held_lane(KEYS[1], lane, name) then
+    look_again(KEYS[1], prefix, name, lane, rates)
+  end
+  local of_task = common and #common.rates > 0 and spend(common, common.rates, ids) or 0
+  if of_task > 0 then plan_turns(KEYS[1], prefix, common) end
+  return math.max(started, of_task)
+end
+
 for number, ids in pairs(lanes) do
   local first = 4 * number - 1
-  local lane = { tokens = KEYS[first + 2], starts = KEYS[first + 3] }
-  local name = string.sub(KEYS[first], #ARGV[1] + 7)
-  local _, rates = rules_of(KEYS[2], name)
-  local started = #rates > 0 and spend(lane, rates, ids) or 0
-  if started > 0 then
-    count = count + started
-    if redis.call('LLEN', KEYS[first + 1]) > 0 and not is_held_lane(KEYS[1], lane, name) then
-      look_again(KEYS[1], ARGV[1], name, lane, rates)
-    end
-  end
+  local lane = { list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  count = count + start_in(lane, string.sub(KEYS[first], #prefix + 7), ids)
 end
 return count

@@ -3,11 +3,12 @@ Frees the slots of tasks that have ended in a way that did not free them, and fi
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 waiting
       9 parked  10 paused  11 gated  12 laned  13 lanes  14 limits  15 closed
-      16 crowded  17 high  18 low  19 levels
+      16 crowded  17 high  18 low  19 levels  20 delayed
 ARGV  1 prefix of keys and channels
 Returns 1 if there is more to do: call again, else 0
 
-More keys: slots, list, tokens and starts of the lane.
+More keys: slots, list, tokens and starts of the lane, and those of its common lane. Or those of the common lane alone,
+which has turns for a list: it lets nothing in itself.
 Guarantee: a task that has not ended keeps its slot, unless it waits for one.
 Cost: that of some commands for each 1,000 slots, and one look at each record.
 ]]
@@ -17,7 +18,7 @@ Cost: that of some commands for each 1,000 slots, and one look at each record.
 -- @include rate
 -- @include lane
 use_levels(KEYS[8], KEYS[9], KEYS[17], KEYS[18], KEYS[19])
-local gone, lane = {}, lane_at(20)
+local gone, kept, lane = {}, {}, lane_at(21)
 
 -- Those of the page that are in none of the keys of ended tasks, and wait for no slot.
 local function are_unfinished(page)
@@ -42,9 +43,43 @@ for from = 1, #ids, 1000 do
   local page = { unpack(ids, from, math.min(from + 999, #ids)) }
   local unfinished = are_unfinished(page)
   for i, id in ipairs(page) do
-    if not unfinished[i] or redis.call('HEXISTS', KEYS[1], id) == 0 then gone[#gone + 1] = id end
+    local is_kept = unfinished[i] and redis.call('HEXISTS', KEYS[1], id) == 1
+    table.insert(is_kept and kept or gone, id)
   end
 end
+
+-- Without rates the lane is remembered of delayed tasks only: there may have been rates until now.
+local function forget_lanes(ids)
+  for from = 1, #ids, 1000 do
+    local page, queued = { unpack(ids, from, math.min(from + 999, #ids)) }, {}
+    local dues = redis.call('ZMSCORE', KEYS[20], unpack(page))
+    for i, id in ipairs(page) do
+      if not dues[i] then queued[#queued + 1] = id end
+    end
+    call_many('HDEL', KEYS[12], queued)
+  end
+end
+
+local function sweep_common(name, rules)
+  local common = common_at(ARGV[1], name, rules)
+  if common then
+    spend_all(common, {}, common, gone)
+    free_common(common, gone)
+    plan_turns(KEYS[15], ARGV[1], common)
+  else
+    redis.call('DEL', lane.slots, lane.list, lane.tokens)
+  end
+  if redis.call('EXISTS', lane.slots, lane.list) == 0 then redis.call('ZREM', KEYS[13], name) end
+  return 0
+end
+
+local name = string.sub(lane.slots, #ARGV[1] + 7)
+local task = string.match(name, '^%S+')
+local _, rates, rules = rules_of(KEYS[14], name)
+if task == name then return sweep_common(name, rules) end
+-- Those that took their slots before the task had a common lane have slots there too.
+if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], task, rules).slots, kept) end
+if not is_rated(rates, rules) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
 local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)

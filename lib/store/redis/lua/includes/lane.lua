@@ -5,8 +5,10 @@ that are in waiting, or run. The others wait in the list of the lane. To be incl
 Defines gate_at(first): the keys gated, laned, lanes, limits, closed and crowded. lane_at(first): those of a lane.
 move_lane(door, gate, prefix, lane, change): ids enter waiting as far as there are slots. Returns whether the lane is
 empty. change: arrivals, behind those that are in the list; heads, before them; gone, whose slots are free, as those of
-heads are; ran, ids that may have started unseen; is_look, if it comes from time to time
+heads are; ran, ids that may have started unseen; is_look, if it comes from time to time; quota, if the common lane says
+that it is this lane's turn
 ]]
+-- @include common-lane
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 
 local function gate_at(first)
@@ -37,12 +39,21 @@ local function put_first(gate, list, ids)
   end
 end
 
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+
+local function free_common(common, ids)
+  call_many('SREM', common.slots, ids)
+  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+end
+
 -- Takes the slots of the ids away. Returns how many had one.
-local function free_slots(gate, lane, rates, ids)
-  if #rates > 0 then
-    call_many('SREM', lane.tokens, ids)
-    call_many('HDEL', gate.laned, ids)
-  end
+local function free_slots(gate, lane, rates, common, ids)
+  if #ids == 0 then return 0 end
+  if common then free_common(common, ids) end
+  if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
 end
 
@@ -69,13 +80,20 @@ local function next_of(gated, list, free)
   return look_at(gated, list, free, math.min(free + 100, 1000))
 end
 
--- Tasks with slots, and tokens if the lane has rates, so that a lost worker's task can be found to have one.
-local function take_slots(gate, lane, name, rates, ids)
+-- Tasks with slots, and tokens if there are rates, so that a lost worker's task can be found to have one.
+local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
-  if #rates == 0 then return end
-  redis.call('SADD', lane.tokens, unpack(ids))
+  if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+  if common then redis.call('SADD', common.slots, unpack(ids)) end
+  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+end
+
+local function spend_all(lane, rates, common, ids)
+  if #rates > 0 then spend(lane, rates, ids) end
+  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 
 -- What fair shares depend on: how many tasks workers can run, keys of which tasks wait, and tasks in waiting.
@@ -107,19 +125,21 @@ end
 
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
-  local max, rates = rules_of(gate.limits, name)
+  local max, rates, common_rules = rules_of(gate.limits, name)
+  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
-  if #gone > 0 then used = used - free_slots(gate, lane, rates, gone) end
-  if #heads > 0 then used = used - free_slots(gate, lane, rates, heads) end
+  if change.ran then spend_all(lane, rates, common, change.ran) end
+  used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
   local is_shared = is_shared_lane(name, max)
   local is_new = #arrivals > 0 or change.is_look
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+  local own_free = free
+  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -129,7 +149,7 @@ local function move_lane(door, gate, prefix, lane, change)
       parked[#parked + 1] = id
     end
   end
-  take_slots(gate, lane, name, rates, admitted)
+  take_slots(gate, lane, name, rates, common, admitted)
   enter(door, admitted)
   enter(lane.list, parked)
   for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
@@ -138,6 +158,9 @@ local function move_lane(door, gate, prefix, lane, change)
   local left = size - looked_at + #parked
   if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
     look_again(gate.closed, prefix, name, lane, rates)
+  end
+  if common then
+    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0

@@ -2,31 +2,37 @@
 The rules of a lane. Its rates are windows that slide: of a window's starts the times are remembered, at most 256 of
 them. With a higher rate a time stands for several starts, that of the last one. To be included after now.
 
-Defines rules_of(limits, lane): { limit, { { max, window in ms }, ... } }.
+Defines rules_of(limits, lane): limit, { { max, window in ms }, ... }, and { max, rates } of the common lane, nil if the
+task has none: see common-lane.lua. A "t" behind a number says that it is that of the task.
 hold_lane(closed, prefix, name, lane, ms), is_held_lane(closed, lane, name): until then it admits nothing.
 rate_left(lane, rates): { how many tasks may get a token, when more may if that is known }.
 spend(lane, rates, ids): those of the ids that have a token have started. Returns how many.
 look_again(closed, prefix, name, lane, rates): plans the next look at the lane, if no token is left. If the time is not
 known yet, a token is on its way to become a start: that looks again
 ]]
-local TIMES = 256
+local TIMES, NO_LIMIT = 256, 1000000000
 
 local known_rules = {}
 
 local function read_rules(limits, name)
   local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
-  local rates = {}
-  for max, window in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)') do
+  local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+  local of_key = { max = tonumber(digits or 1), rates = {} }
+  local of_task = { max = NO_LIMIT, rates = {} }
+  if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+  for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+    local rates = kind == 't' and of_task.rates or of_key.rates
     rates[#rates + 1] = { tonumber(max), tonumber(window) }
   end
-  return { tonumber(string.match(found[1] or found[2] or '', '^%d+') or 1), rates }
+  local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+  return { of_key.max, of_key.rates, has_common and of_task or nil }
 end
 
 -- Read once in a call: its lanes are mostly of one name.
 local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
-  return known_rules[name][1], known_rules[name][2]
+  return unpack(known_rules[name], 1, 3)
 end
 
 -- Never shorter than before.

@@ -4,16 +4,16 @@ The part of settle.lua for tasks with a lane.
 Defines gate, which it uses: slots that are free go to the next tasks
 ]]
 local gate, changes, touched, laned, heads_of = gate_at(17), {}, {}, {}, {}
-local is_usual = not leveled -- tasks have only gone, from lanes without rates
+local is_usual = not leveled -- tasks have only gone, from lanes without rates, and without a common one
 
 local function change_of(number)
   local change = changes[number]
   if change then return change end
   local lane = lane_at(28 + 4 * number)
   local name = string.sub(lane.slots, #ARGV[1] + 7)
-  local _, rates = rules_of(gate.limits, name)
-  change = { lane = lane, name = name, has_rate = #rates > 0, gone = {}, heads = {}, ran = {} }
-  if change.has_rate then is_usual = false end
+  local _, rates, common = rules_of(gate.limits, name)
+  change = { lane = lane, name = name, has_rate = is_rated(rates, common), gone = {}, heads = {}, ran = {} }
+  if change.has_rate or common then is_usual = false end
   changes[number], touched[#touched + 1] = change, change
   return change
 end
