@@ -5,7 +5,7 @@
 import { readCommands } from '../aof.ts'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { laneOf, MAX, nameOf, numberOf, RATE } from './plan.ts'
+import { laneOf, MAX, MAX_OF_ALL, nameOf, numberOf, RATES, RATES_OF_ALL, type Name } from './plan.ts'
 
 export interface LimitAudit { problems: Record<string, string[]>, most: number, succeeded: number }
 
@@ -39,16 +39,31 @@ function overRate (dir: string): string[] {
   const starts = new Map<string, number[]>()
   for (const file of readdirSync(dir).filter(name => name.endsWith('.starts'))) {
     for (const line of readFileSync(join(dir, file), 'utf8').trim().split('\n')) {
-      const [key, time] = line.split(' ')
-      starts.set(key!, [...starts.get(key!) ?? [], Number(time)])
+      const [name, key, time] = line.split(' ')
+      for (const lane of [name!, `${name}.${key}`]) push(starts, lane, Number(time))
     }
   }
-  return [...starts].flatMap(([key, times]) => {
+  return [...starts].flatMap(([lane, times]) => {
+    const [name, key] = lane.split('.') as [Name, string?]
+    const rate = (key === undefined ? RATES_OF_ALL : RATES)[name]
+    if (!rate) return []
     const sorted = times.sort((one, other) => one - other)
-    const spans = sorted.slice(RATE.max).map((time, i) => time - sorted[i]!)
-    return spans.filter(span => span < RATE.timeWindow).map(span => `${key}: ${RATE.max + 1} starts in ${span} ms`)
+    const spans = sorted.slice(rate.max).map((time, i) => time - sorted[i]!)
+    return spans.filter(span => span < rate.timeWindow).map(span => `${lane}: ${rate.max + 1} starts in ${span} ms`)
   })
 }
+
+function push (starts: Map<string, number[]>, lane: string, time: number): void {
+  const times = starts.get(lane) ?? []
+  starts.set(lane, times)
+  times.push(time)
+}
+
+/** A lane, and that of all keys: its name. */
+const lanesOf = (id: string): string[] => [laneOf(id), nameOf(id)]
+
+const maxOf = (lane: string): number =>
+  lane.includes('.') ? MAX[nameOf(`${lane}.0`)] : MAX_OF_ALL[lane as Name] ?? Infinity
 
 class Book {
   readonly over: string[] = []
@@ -65,16 +80,21 @@ class Book {
     const name = key.slice(key.lastIndexOf('}') + 2)
     const what = `${command!.toUpperCase()} ${name.split(':')[0]}`
     if (what === 'HSET claims') for (let i = 0; i < args.length; i += 2) this.#put(this.#claimed, args[i]!)
-    if (what === 'HDEL claims') for (const id of args) this.#claimed.get(laneOf(id))?.delete(id)
+    if (what === 'HDEL claims') for (const id of args) this.#take(this.#claimed, id)
     if (what === 'SADD slots') for (const id of args) this.#put(this.#slots, id)
-    if (what === 'SREM slots') for (const id of args) this.#slots.get(laneOf(id))?.delete(id)
+    if (what === 'SREM slots') for (const id of args) this.#take(this.#slots, id)
     if (what === 'HSET jobs') for (let i = 0; i < args.length; i += 2) this.#record(args[i]!, args[i + 1]!)
   }
 
   #put (lanes: Map<string, Set<string>>, id: string): void {
-    const lane = laneOf(id)
-    lanes.set(lane, (lanes.get(lane) ?? new Set()).add(id))
-    this.#changed.add(lane)
+    for (const lane of lanesOf(id)) {
+      lanes.set(lane, (lanes.get(lane) ?? new Set()).add(id))
+      this.#changed.add(lane)
+    }
+  }
+
+  #take (lanes: Map<string, Set<string>>, id: string): void {
+    for (const lane of lanesOf(id)) lanes.get(lane)?.delete(id)
   }
 
   #record (id: string, text: string): void {
@@ -89,11 +109,11 @@ class Book {
   /** Between two changes. */
   check (): void {
     for (const lane of this.#changed) {
-      const max = MAX[nameOf(`${lane}.0`)]
+      const max = maxOf(lane)
       for (const [what, ids] of [['started', this.#claimed.get(lane)], ['slots', this.#slots.get(lane)]] as const) {
         if ((ids?.size ?? 0) > max) this.over.push(`${lane}: ${ids!.size} ${what} of ${max}`)
       }
-      if (max < Infinity) this.most = Math.max(this.most, this.#claimed.get(lane)?.size ?? 0)
+      if (lane.includes('.') && max < Infinity) this.most = Math.max(this.most, this.#claimed.get(lane)?.size ?? 0)
     }
     this.#changed.clear()
   }

@@ -20,7 +20,7 @@ if (death) {
 }
 
 const app = await makeApp(redis, async ({ key, ms, fails }: Work, task: TaskContext) => {
-  if (task.name === 'call') appendFileSync(join(dir, `${name}.starts`), `${key} ${Date.now()}\n`)
+  appendFileSync(join(dir, `${name}.starts`), `${task.name} ${key} ${Date.now()}\n`)
   await sleep(ms, undefined, { signal: task.signal })
   if (fails && task.attempt === 1) throw new Error('as it should')
 })

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { makeApp } from './app.ts'
 import { audit, type LimitAudit } from './audit.ts'
 import { LimitFleet } from './fleet.ts'
-import { planTask, PREFIX, type Name, type Size } from './plan.ts'
+import { NAMES, planTask, PREFIX, type Name, type Size } from './plan.ts'
 import { TcpProxy } from '../proxy.ts'
 import type { FastifyInstance } from 'fastify'
 import type { EnqueueItem } from '../../lib/types.ts'
@@ -50,7 +50,7 @@ async function enqueueAll (app: FastifyInstance, { tasks, keys, calmAfter }: Siz
   const ids: string[] = []
   for (let from = 0; from < tasks; from += BATCH) {
     const planned = Array.from({ length: Math.min(BATCH, tasks - from) }, (_, i) => planTask(seed, from + i, keys))
-    for (const name of ['sync', 'step', 'call'] as const) {
+    for (const name of NAMES) {
       await enqueue(app, name, planned.filter(task => task.name === name).map(({ item }) => item))
     }
     ids.push(...planned.map(({ item }) => item.id!))
@@ -112,7 +112,7 @@ async function untilDone (client: Redis, end: number): Promise<string[]> {
       client.hlen(`${KEY}:claims`), client.llen(`${KEY}:waiting`), client.zcard(`${KEY}:delayed`),
       client.zcard(`${KEY}:gated`)
     ])
-    const keys = (await client.keys(`${KEY}:*`)).filter(key => /:(slots|lane|lanes|laned|gated|tokens|closed|crowded)(:|$)/.test(key))
+    const keys = (await client.keys(`${KEY}:*`)).filter(key => /:(slots|lane|turns|lanes|laned|gated|tokens|closed|crowded)(:|$)/.test(key))
     if (claims + waiting + delayed + gated + keys.length === 0 || Date.now() > end) return keys
     await sleep(LOOK_MS)
   }

@@ -4,7 +4,8 @@ import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 
 export const STEPS = [
-  'claim', 'claimNext', 'settle', 'release', 'queueDue', 'admit', 'sweep', 'lanes-due', 'sweep-lane', 'start'
+  'claim', 'claimNext', 'settle', 'release', 'queueDue', 'admit', 'take-turns', 'sweep', 'lanes-due', 'sweep-lane',
+  'start'
 ] as const
 export type Step = typeof STEPS[number]
 
