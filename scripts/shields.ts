@@ -350,7 +350,7 @@ const shields: Shield[] = [
   {
     against: 'the start of a task that ended before its worker told of it is not counted',
     file: 'store/redis/lua/settle.lua',
-    shield: 'if change.ran then spend_all(lane, rates, common, change.ran) end',
+    shield: 'if #rates > 0 and change.ran then spend(lane, rates, change.ran) end',
     without: '',
     test: 'store/queue-rates'
   },
@@ -606,7 +606,7 @@ const shields: Shield[] = [
   {
     against: 'all lanes of a task together are over its limit',
     file: 'store/redis/lua/add-gated.lua',
-    shield: 'math.min(quota or NO_LIMIT, (common_room(common)))',
+    shield: 'math.min(quota or NO_LIMIT, (common.room()))',
     without: 'quota or NO_LIMIT',
     test: 'store/queue-common-lane'
   },
@@ -620,35 +620,35 @@ const shields: Shield[] = [
   {
     against: 'one lane has every turn, and the others none',
     file: 'store/redis/lua/admit.lua',
-    shield: 'take_turn(common, name, quota)',
-    without: 'take_turn(common, name, false)',
+    shield: 'stand(name, had_turn)',
+    without: 'stand(name, false)',
     test: 'store/queue-common-lane'
   },
   {
     against: 'a slot of all lanes is never free again',
     file: 'store/redis/lua/settle.lua',
-    shield: 'if common then free_common(common, ids) end',
+    shield: 'if common then common.leave(ids) end',
     without: '',
     test: 'store/queue-common-lane'
   },
   {
     against: 'the same, of a task that is gone with its lane',
     file: 'store/redis/lua/sweep-lane.lua',
-    shield: '    free_common(common, gone)',
+    shield: '    common.leave(gone)',
     without: '',
     test: 'store/queue-common-lane'
   },
   {
     against: 'the start of such a task is forgotten: all lanes together are over the rate',
     file: 'store/redis/lua/sweep-lane.lua',
-    shield: 'spend_all(common, {}, common, gone)',
+    shield: '    common.spend(gone)',
     without: '',
     test: 'store/queue-common-lane'
   },
   {
     against: 'a timekeeper that dies before a turn: the lanes wait for ever',
     file: 'store/redis/lua/sweep-lane.lua',
-    shield: '    plan_turns(KEYS[15], ARGV[1], common)',
+    shield: '    common.plan(KEYS[15])',
     without: '',
     test: 'store/queue-common-lane'
   },

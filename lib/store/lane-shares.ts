@@ -14,7 +14,7 @@ export interface LaneRules {
 export const isCommonLane = (lane: string): boolean => !lane.includes(' ')
 
 /** The common lane of a lane: the name of its tasks. */
-export const commonLaneOf = (lane: string): string => lane.split(' ', 1)[0]!
+export const commonLaneOf = (lane: string): string => isCommonLane(lane) ? lane : lane.slice(0, lane.indexOf(' '))
 
 /** Those of some lanes, each once. */
 export const commonLanesOf = (lanes: Iterable<string>): Set<string> => new Set(Array.from(lanes, commonLaneOf))

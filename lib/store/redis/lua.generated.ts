@@ -227,56 +227,70 @@ local function look_again(closed, prefix, name, lane, rates)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
 local known_commons = {}
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+  return common
 end
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
@@ -302,15 +316,11 @@ local function put_first(gate, list, ids)
   end
 end
 local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and #common.rates > 0
-end
-local function free_common(common, ids)
-  call_many('SREM', common.slots, ids)
-  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
-  if common then free_common(common, ids) end
+  if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
   if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
@@ -337,14 +347,9 @@ local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
   if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-  if common then redis.call('SADD', common.slots, unpack(ids)) end
-  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if common then common.take(ids) end
   if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-end
-local function spend_all(lane, rates, common, ids)
-  if #rates > 0 then spend(lane, rates, ids) end
-  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -370,7 +375,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if change.ran then spend_all(lane, rates, common, change.ran) end
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if common and change.ran then common.spend(change.ran) end
   used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
@@ -379,7 +385,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local own_free = free
-  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+  if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -400,7 +406,7 @@ local function move_lane(door, gate, prefix, lane, change)
     look_again(gate.closed, prefix, name, lane, rates)
   end
   if common then
-    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+    common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -627,56 +633,70 @@ local function look_again(closed, prefix, name, lane, rates)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
 local known_commons = {}
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+  return common
 end
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
@@ -702,15 +722,11 @@ local function put_first(gate, list, ids)
   end
 end
 local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and #common.rates > 0
-end
-local function free_common(common, ids)
-  call_many('SREM', common.slots, ids)
-  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
-  if common then free_common(common, ids) end
+  if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
   if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
@@ -737,14 +753,9 @@ local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
   if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-  if common then redis.call('SADD', common.slots, unpack(ids)) end
-  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if common then common.take(ids) end
   if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-end
-local function spend_all(lane, rates, common, ids)
-  if #rates > 0 then spend(lane, rates, ids) end
-  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -770,7 +781,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if change.ran then spend_all(lane, rates, common, change.ran) end
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if common and change.ran then common.spend(change.ran) end
   used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
@@ -779,7 +791,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local own_free = free
-  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+  if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -800,7 +812,7 @@ local function move_lane(door, gate, prefix, lane, change)
     look_again(gate.closed, prefix, name, lane, rates)
   end
   if common then
-    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+    common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -1181,56 +1193,70 @@ local function look_again(closed, prefix, name, lane, rates)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
 local known_commons = {}
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+  return common
 end
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
@@ -1256,15 +1282,11 @@ local function put_first(gate, list, ids)
   end
 end
 local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and #common.rates > 0
-end
-local function free_common(common, ids)
-  call_many('SREM', common.slots, ids)
-  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
-  if common then free_common(common, ids) end
+  if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
   if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
@@ -1291,14 +1313,9 @@ local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
   if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-  if common then redis.call('SADD', common.slots, unpack(ids)) end
-  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if common then common.take(ids) end
   if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-end
-local function spend_all(lane, rates, common, ids)
-  if #rates > 0 then spend(lane, rates, ids) end
-  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -1324,7 +1341,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if change.ran then spend_all(lane, rates, common, change.ran) end
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if common and change.ran then common.spend(change.ran) end
   used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
@@ -1333,7 +1351,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local own_free = free
-  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+  if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -1354,7 +1372,7 @@ local function move_lane(door, gate, prefix, lane, change)
     look_again(gate.closed, prefix, name, lane, rates)
   end
   if common then
-    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+    common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -1609,56 +1627,70 @@ if #KEYS > 28 then
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
   local known_commons = {}
-  local function find_common(prefix, task, rules)
+  local function make_common(prefix, task, rules)
+    local common = { is_rated = #rules.rates > 0 }
     for first = #KEYS - 3, 1, -4 do
       if KEYS[first] == prefix .. 'slots:' .. task then
-        local common = { task = task, max = rules.max, rates = rules.rates }
-        common.slots, common.turns = KEYS[first], KEYS[first + 1]
-        common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-        return common
+        common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+        break
       end
     end
+    local function each_page(command, key, ids)
+      for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    end
+    function common.room()
+      local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+      if not common.is_rated then return slots end
+      local left, opens = rate_left(common, rules.rates)
+      return math.min(slots, left), slots > 0 and opens or nil
+    end
+    function common.free(name, quota)
+      local others = redis.call('ZCARD', common.turns)
+      if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+      return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+    end
+    function common.take(ids)
+      each_page('SADD', common.slots, ids)
+      if common.is_rated then each_page('SADD', common.tokens, ids) end
+    end
+    function common.leave(ids)
+      each_page('SREM', common.slots, ids)
+      if common.is_rated then each_page('SREM', common.tokens, ids) end
+    end
+    function common.spend(ids)
+      return common.is_rated and spend(common, rules.rates, ids) or 0
+    end
+    function common.plan(closed)
+      if redis.call('ZCARD', common.turns) == 0 then return end
+      local room, opens = common.room()
+      local time = room > 0 and now or opens
+      local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+      if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+        plan_look(closed, prefix, task, time)
+      end
+    end
+    local function stand(name, is_again)
+      if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+      local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+      redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+    end
+    function common.wait(gate, name, waits, had_turn)
+      if waits then
+        stand(name, had_turn)
+      else
+        redis.call('ZREM', common.turns, name)
+      end
+      if redis.call('EXISTS', common.slots, common.turns) > 0 then
+        redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+      end
+      common.plan(gate.closed)
+    end
+    return common
   end
   local function common_at(prefix, task, rules)
     if not rules then return nil end
-    known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+    known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
     return known_commons[task]
-  end
-  local function common_room(common)
-    local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if #common.rates == 0 then return slots end
-    local left, opens = rate_left(common, common.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
-  end
-  local function common_free(common, name, quota)
-    local others = redis.call('ZCARD', common.turns)
-    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-    return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-  end
-  local function plan_turns(closed, prefix, common)
-    if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common_room(common)
-    local time = room > 0 and now or opens
-    local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-      plan_look(closed, prefix, common.task, time)
-    end
-  end
-  local function take_turn(common, name, is_again)
-    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-  end
-  local function wait_for_turn(gate, prefix, name, common, waits, quota)
-    if waits then
-      take_turn(common, name, quota)
-    else
-      redis.call('ZREM', common.turns, name)
-    end
-    if redis.call('EXISTS', common.slots, common.turns) > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-    end
-    plan_turns(gate.closed, prefix, common)
   end
   local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
@@ -1684,15 +1716,11 @@ if #KEYS > 28 then
     end
   end
   local function is_rated(rates, common)
-    return #rates > 0 or common ~= nil and #common.rates > 0
-  end
-  local function free_common(common, ids)
-    call_many('SREM', common.slots, ids)
-    if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+    return #rates > 0 or common ~= nil and common.is_rated
   end
   local function free_slots(gate, lane, rates, common, ids)
     if #ids == 0 then return 0 end
-    if common then free_common(common, ids) end
+    if common then common.leave(ids) end
     if #rates > 0 then call_many('SREM', lane.tokens, ids) end
     if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
     return call_many('SREM', lane.slots, ids)
@@ -1719,14 +1747,9 @@ if #KEYS > 28 then
     if #ids == 0 then return end
     redis.call('SADD', lane.slots, unpack(ids))
     if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-    if common then redis.call('SADD', common.slots, unpack(ids)) end
-    if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+    if common then common.take(ids) end
     if not is_rated(rates, common) then return end
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-  end
-  local function spend_all(lane, rates, common, ids)
-    if #rates > 0 then spend(lane, rates, ids) end
-    if common and #common.rates > 0 then spend(common, common.rates, ids) end
   end
   local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -1752,7 +1775,8 @@ if #KEYS > 28 then
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-    if change.ran then spend_all(lane, rates, common, change.ran) end
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if common and change.ran then common.spend(change.ran) end
     used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
@@ -1761,7 +1785,7 @@ if #KEYS > 28 then
     if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local own_free = free
-    if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+    if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -1782,7 +1806,7 @@ if #KEYS > 28 then
       look_again(gate.closed, prefix, name, lane, rates)
     end
     if common then
-      wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+      common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
     end
     if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
@@ -3492,56 +3516,70 @@ local function look_again(closed, prefix, name, lane, rates)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
 local known_commons = {}
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+  return common
 end
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end
 local slots, list = unpack(KEYS, 3)
 local name = string.sub(slots, #ARGV[1] + 7)
@@ -3557,7 +3595,8 @@ local function flat(reply, rates)
   return reply
 end
 local holder = max == 1 and redis.call('SRANDMEMBER', slots) or ''
-local of_task = common and flat({ redis.call('SCARD', common.slots), common.max, opens_at(task) }, common.rates) or {}
+local of_task = common and { redis.call('SCARD', common.slots), common_rules.max, opens_at(task) } or {}
+if common then flat(of_task, common_rules.rates) end
 return { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens_at(name), holder, flat({}, rates), of_task }`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -3863,56 +3902,70 @@ if #KEYS > 26 then
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
   local known_commons = {}
-  local function find_common(prefix, task, rules)
+  local function make_common(prefix, task, rules)
+    local common = { is_rated = #rules.rates > 0 }
     for first = #KEYS - 3, 1, -4 do
       if KEYS[first] == prefix .. 'slots:' .. task then
-        local common = { task = task, max = rules.max, rates = rules.rates }
-        common.slots, common.turns = KEYS[first], KEYS[first + 1]
-        common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-        return common
+        common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+        break
       end
     end
+    local function each_page(command, key, ids)
+      for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    end
+    function common.room()
+      local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+      if not common.is_rated then return slots end
+      local left, opens = rate_left(common, rules.rates)
+      return math.min(slots, left), slots > 0 and opens or nil
+    end
+    function common.free(name, quota)
+      local others = redis.call('ZCARD', common.turns)
+      if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+      return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+    end
+    function common.take(ids)
+      each_page('SADD', common.slots, ids)
+      if common.is_rated then each_page('SADD', common.tokens, ids) end
+    end
+    function common.leave(ids)
+      each_page('SREM', common.slots, ids)
+      if common.is_rated then each_page('SREM', common.tokens, ids) end
+    end
+    function common.spend(ids)
+      return common.is_rated and spend(common, rules.rates, ids) or 0
+    end
+    function common.plan(closed)
+      if redis.call('ZCARD', common.turns) == 0 then return end
+      local room, opens = common.room()
+      local time = room > 0 and now or opens
+      local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+      if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+        plan_look(closed, prefix, task, time)
+      end
+    end
+    local function stand(name, is_again)
+      if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+      local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+      redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+    end
+    function common.wait(gate, name, waits, had_turn)
+      if waits then
+        stand(name, had_turn)
+      else
+        redis.call('ZREM', common.turns, name)
+      end
+      if redis.call('EXISTS', common.slots, common.turns) > 0 then
+        redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+      end
+      common.plan(gate.closed)
+    end
+    return common
   end
   local function common_at(prefix, task, rules)
     if not rules then return nil end
-    known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+    known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
     return known_commons[task]
-  end
-  local function common_room(common)
-    local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if #common.rates == 0 then return slots end
-    local left, opens = rate_left(common, common.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
-  end
-  local function common_free(common, name, quota)
-    local others = redis.call('ZCARD', common.turns)
-    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-    return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-  end
-  local function plan_turns(closed, prefix, common)
-    if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common_room(common)
-    local time = room > 0 and now or opens
-    local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-      plan_look(closed, prefix, common.task, time)
-    end
-  end
-  local function take_turn(common, name, is_again)
-    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-  end
-  local function wait_for_turn(gate, prefix, name, common, waits, quota)
-    if waits then
-      take_turn(common, name, quota)
-    else
-      redis.call('ZREM', common.turns, name)
-    end
-    if redis.call('EXISTS', common.slots, common.turns) > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-    end
-    plan_turns(gate.closed, prefix, common)
   end
   local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
@@ -3938,15 +3991,11 @@ if #KEYS > 26 then
     end
   end
   local function is_rated(rates, common)
-    return #rates > 0 or common ~= nil and #common.rates > 0
-  end
-  local function free_common(common, ids)
-    call_many('SREM', common.slots, ids)
-    if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+    return #rates > 0 or common ~= nil and common.is_rated
   end
   local function free_slots(gate, lane, rates, common, ids)
     if #ids == 0 then return 0 end
-    if common then free_common(common, ids) end
+    if common then common.leave(ids) end
     if #rates > 0 then call_many('SREM', lane.tokens, ids) end
     if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
     return call_many('SREM', lane.slots, ids)
@@ -3973,14 +4022,9 @@ if #KEYS > 26 then
     if #ids == 0 then return end
     redis.call('SADD', lane.slots, unpack(ids))
     if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-    if common then redis.call('SADD', common.slots, unpack(ids)) end
-    if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+    if common then common.take(ids) end
     if not is_rated(rates, common) then return end
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-  end
-  local function spend_all(lane, rates, common, ids)
-    if #rates > 0 then spend(lane, rates, ids) end
-    if common and #common.rates > 0 then spend(common, common.rates, ids) end
   end
   local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -4006,7 +4050,8 @@ if #KEYS > 26 then
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-    if change.ran then spend_all(lane, rates, common, change.ran) end
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if common and change.ran then common.spend(change.ran) end
     used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
@@ -4015,7 +4060,7 @@ if #KEYS > 26 then
     if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local own_free = free
-    if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+    if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -4036,7 +4081,7 @@ if #KEYS > 26 then
       look_again(gate.closed, prefix, name, lane, rates)
     end
     if common then
-      wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+      common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
     end
     if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
@@ -4333,56 +4378,70 @@ if #KEYS > 25 then
     if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
   end
   local known_commons = {}
-  local function find_common(prefix, task, rules)
+  local function make_common(prefix, task, rules)
+    local common = { is_rated = #rules.rates > 0 }
     for first = #KEYS - 3, 1, -4 do
       if KEYS[first] == prefix .. 'slots:' .. task then
-        local common = { task = task, max = rules.max, rates = rules.rates }
-        common.slots, common.turns = KEYS[first], KEYS[first + 1]
-        common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-        return common
+        common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+        break
       end
     end
+    local function each_page(command, key, ids)
+      for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    end
+    function common.room()
+      local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+      if not common.is_rated then return slots end
+      local left, opens = rate_left(common, rules.rates)
+      return math.min(slots, left), slots > 0 and opens or nil
+    end
+    function common.free(name, quota)
+      local others = redis.call('ZCARD', common.turns)
+      if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+      return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+    end
+    function common.take(ids)
+      each_page('SADD', common.slots, ids)
+      if common.is_rated then each_page('SADD', common.tokens, ids) end
+    end
+    function common.leave(ids)
+      each_page('SREM', common.slots, ids)
+      if common.is_rated then each_page('SREM', common.tokens, ids) end
+    end
+    function common.spend(ids)
+      return common.is_rated and spend(common, rules.rates, ids) or 0
+    end
+    function common.plan(closed)
+      if redis.call('ZCARD', common.turns) == 0 then return end
+      local room, opens = common.room()
+      local time = room > 0 and now or opens
+      local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+      if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+        plan_look(closed, prefix, task, time)
+      end
+    end
+    local function stand(name, is_again)
+      if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+      local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+      redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+    end
+    function common.wait(gate, name, waits, had_turn)
+      if waits then
+        stand(name, had_turn)
+      else
+        redis.call('ZREM', common.turns, name)
+      end
+      if redis.call('EXISTS', common.slots, common.turns) > 0 then
+        redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+      end
+      common.plan(gate.closed)
+    end
+    return common
   end
   local function common_at(prefix, task, rules)
     if not rules then return nil end
-    known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+    known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
     return known_commons[task]
-  end
-  local function common_room(common)
-    local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if #common.rates == 0 then return slots end
-    local left, opens = rate_left(common, common.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
-  end
-  local function common_free(common, name, quota)
-    local others = redis.call('ZCARD', common.turns)
-    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-    return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-  end
-  local function plan_turns(closed, prefix, common)
-    if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common_room(common)
-    local time = room > 0 and now or opens
-    local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-      plan_look(closed, prefix, common.task, time)
-    end
-  end
-  local function take_turn(common, name, is_again)
-    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-  end
-  local function wait_for_turn(gate, prefix, name, common, waits, quota)
-    if waits then
-      take_turn(common, name, quota)
-    else
-      redis.call('ZREM', common.turns, name)
-    end
-    if redis.call('EXISTS', common.slots, common.turns) > 0 then
-      redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-    end
-    plan_turns(gate.closed, prefix, common)
   end
   local CHECK_MS, NONE, FEW = 5000, {}, 2
   local function gate_at(first)
@@ -4408,15 +4467,11 @@ if #KEYS > 25 then
     end
   end
   local function is_rated(rates, common)
-    return #rates > 0 or common ~= nil and #common.rates > 0
-  end
-  local function free_common(common, ids)
-    call_many('SREM', common.slots, ids)
-    if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+    return #rates > 0 or common ~= nil and common.is_rated
   end
   local function free_slots(gate, lane, rates, common, ids)
     if #ids == 0 then return 0 end
-    if common then free_common(common, ids) end
+    if common then common.leave(ids) end
     if #rates > 0 then call_many('SREM', lane.tokens, ids) end
     if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
     return call_many('SREM', lane.slots, ids)
@@ -4443,14 +4498,9 @@ if #KEYS > 25 then
     if #ids == 0 then return end
     redis.call('SADD', lane.slots, unpack(ids))
     if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-    if common then redis.call('SADD', common.slots, unpack(ids)) end
-    if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+    if common then common.take(ids) end
     if not is_rated(rates, common) then return end
     for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-  end
-  local function spend_all(lane, rates, common, ids)
-    if #rates > 0 then spend(lane, rates, ids) end
-    if common and #common.rates > 0 then spend(common, common.rates, ids) end
   end
   local function read_shares(door, gate)
     local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -4476,7 +4526,8 @@ if #KEYS > 25 then
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-    if change.ran then spend_all(lane, rates, common, change.ran) end
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if common and change.ran then common.spend(change.ran) end
     used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
     local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
     if is_closed then free = 0 end
@@ -4485,7 +4536,7 @@ if #KEYS > 25 then
     if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
     if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
     local own_free = free
-    if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+    if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
     local admitted, looked_at = next_of(gate.gated, lane.list, free)
     local from_list, parked = #admitted, {}
     for _, id in ipairs(arrivals) do
@@ -4506,7 +4557,7 @@ if #KEYS > 25 then
       look_again(gate.closed, prefix, name, lane, rates)
     end
     if common then
-      wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+      common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
     end
     if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
     local is_empty = used + #admitted == 0 and left == 0
@@ -4905,56 +4956,70 @@ if waiting_count > 0 or #KEYS > 31 then
       if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
     end
     local known_commons = {}
-    local function find_common(prefix, task, rules)
+    local function make_common(prefix, task, rules)
+      local common = { is_rated = #rules.rates > 0 }
       for first = #KEYS - 3, 1, -4 do
         if KEYS[first] == prefix .. 'slots:' .. task then
-          local common = { task = task, max = rules.max, rates = rules.rates }
-          common.slots, common.turns = KEYS[first], KEYS[first + 1]
-          common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-          return common
+          common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+          break
         end
       end
+      local function each_page(command, key, ids)
+        for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+      end
+      function common.room()
+        local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+        if not common.is_rated then return slots end
+        local left, opens = rate_left(common, rules.rates)
+        return math.min(slots, left), slots > 0 and opens or nil
+      end
+      function common.free(name, quota)
+        local others = redis.call('ZCARD', common.turns)
+        if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+        return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+      end
+      function common.take(ids)
+        each_page('SADD', common.slots, ids)
+        if common.is_rated then each_page('SADD', common.tokens, ids) end
+      end
+      function common.leave(ids)
+        each_page('SREM', common.slots, ids)
+        if common.is_rated then each_page('SREM', common.tokens, ids) end
+      end
+      function common.spend(ids)
+        return common.is_rated and spend(common, rules.rates, ids) or 0
+      end
+      function common.plan(closed)
+        if redis.call('ZCARD', common.turns) == 0 then return end
+        local room, opens = common.room()
+        local time = room > 0 and now or opens
+        local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+        if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+          plan_look(closed, prefix, task, time)
+        end
+      end
+      local function stand(name, is_again)
+        if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+        local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+        redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+      end
+      function common.wait(gate, name, waits, had_turn)
+        if waits then
+          stand(name, had_turn)
+        else
+          redis.call('ZREM', common.turns, name)
+        end
+        if redis.call('EXISTS', common.slots, common.turns) > 0 then
+          redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+        end
+        common.plan(gate.closed)
+      end
+      return common
     end
     local function common_at(prefix, task, rules)
       if not rules then return nil end
-      known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+      known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
       return known_commons[task]
-    end
-    local function common_room(common)
-      local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-      if #common.rates == 0 then return slots end
-      local left, opens = rate_left(common, common.rates)
-      return math.min(slots, left), slots > 0 and opens or nil
-    end
-    local function common_free(common, name, quota)
-      local others = redis.call('ZCARD', common.turns)
-      if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-      return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-    end
-    local function plan_turns(closed, prefix, common)
-      if redis.call('ZCARD', common.turns) == 0 then return end
-      local room, opens = common_room(common)
-      local time = room > 0 and now or opens
-      local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-      if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-        plan_look(closed, prefix, common.task, time)
-      end
-    end
-    local function take_turn(common, name, is_again)
-      if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-      local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-      redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-    end
-    local function wait_for_turn(gate, prefix, name, common, waits, quota)
-      if waits then
-        take_turn(common, name, quota)
-      else
-        redis.call('ZREM', common.turns, name)
-      end
-      if redis.call('EXISTS', common.slots, common.turns) > 0 then
-        redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-      end
-      plan_turns(gate.closed, prefix, common)
     end
     local CHECK_MS, NONE, FEW = 5000, {}, 2
     local function gate_at(first)
@@ -4980,15 +5045,11 @@ if waiting_count > 0 or #KEYS > 31 then
       end
     end
     local function is_rated(rates, common)
-      return #rates > 0 or common ~= nil and #common.rates > 0
-    end
-    local function free_common(common, ids)
-      call_many('SREM', common.slots, ids)
-      if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+      return #rates > 0 or common ~= nil and common.is_rated
     end
     local function free_slots(gate, lane, rates, common, ids)
       if #ids == 0 then return 0 end
-      if common then free_common(common, ids) end
+      if common then common.leave(ids) end
       if #rates > 0 then call_many('SREM', lane.tokens, ids) end
       if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
       return call_many('SREM', lane.slots, ids)
@@ -5015,14 +5076,9 @@ if waiting_count > 0 or #KEYS > 31 then
       if #ids == 0 then return end
       redis.call('SADD', lane.slots, unpack(ids))
       if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-      if common then redis.call('SADD', common.slots, unpack(ids)) end
-      if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+      if common then common.take(ids) end
       if not is_rated(rates, common) then return end
       for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-    end
-    local function spend_all(lane, rates, common, ids)
-      if #rates > 0 then spend(lane, rates, ids) end
-      if common and #common.rates > 0 then spend(common, common.rates, ids) end
     end
     local function read_shares(door, gate)
       local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -5048,7 +5104,8 @@ if waiting_count > 0 or #KEYS > 31 then
       local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
       put_first(gate, lane.list, heads)
       local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-      if change.ran then spend_all(lane, rates, common, change.ran) end
+      if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+      if common and change.ran then common.spend(change.ran) end
       used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
       local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
       if is_closed then free = 0 end
@@ -5057,7 +5114,7 @@ if waiting_count > 0 or #KEYS > 31 then
       if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
       if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
       local own_free = free
-      if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+      if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
       local admitted, looked_at = next_of(gate.gated, lane.list, free)
       local from_list, parked = #admitted, {}
       for _, id in ipairs(arrivals) do
@@ -5078,7 +5135,7 @@ if waiting_count > 0 or #KEYS > 31 then
         look_again(gate.closed, prefix, name, lane, rates)
       end
       if common then
-        wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+        common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
       end
       if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
       local is_empty = used + #admitted == 0 and left == 0
@@ -5098,7 +5155,8 @@ if waiting_count > 0 or #KEYS > 31 then
       local lane = lane_at(28 + 4 * number)
       local name = string.sub(lane.slots, #ARGV[1] + 7)
       local _, rates, common = rules_of(gate.limits, name)
-      change = { lane = lane, name = name, has_rate = is_rated(rates, common), gone = {}, heads = {}, ran = {} }
+      change = { lane = lane, name = name, gone = {}, heads = {}, ran = {} }
+      change.has_rate = #rates > 0 or common ~= nil and #common.rates > 0
       if change.has_rate or common then is_usual = false end
       changes[number], touched[#touched + 1] = change, change
       return change
@@ -5422,56 +5480,70 @@ local function look_again(closed, prefix, name, lane, rates)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
 local known_commons = {}
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+  return common
 end
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end
 local prefix, lanes, count = ARGV[1], {}, 0
 for i = 2, #ARGV, 2 do
@@ -5486,8 +5558,8 @@ local function start_in(lane, name, ids)
   if started > 0 and redis.call('LLEN', lane.list) > 0 and not is_held_lane(KEYS[1], lane, name) then
     look_again(KEYS[1], prefix, name, lane, rates)
   end
-  local of_task = common and #common.rates > 0 and spend(common, common.rates, ids) or 0
-  if of_task > 0 then plan_turns(KEYS[1], prefix, common) end
+  local of_task = common and common.spend(ids) or 0
+  if of_task > 0 then common.plan(KEYS[1]) end
   return math.max(started, of_task)
 end
 for number, ids in pairs(lanes) do
@@ -5827,56 +5899,70 @@ local function look_again(closed, prefix, name, lane, rates)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
 local known_commons = {}
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+  return common
 end
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end
 local CHECK_MS, NONE, FEW = 5000, {}, 2
 local function gate_at(first)
@@ -5902,15 +5988,11 @@ local function put_first(gate, list, ids)
   end
 end
 local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and #common.rates > 0
-end
-local function free_common(common, ids)
-  call_many('SREM', common.slots, ids)
-  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
-  if common then free_common(common, ids) end
+  if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
   if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
@@ -5937,14 +6019,9 @@ local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
   if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-  if common then redis.call('SADD', common.slots, unpack(ids)) end
-  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if common then common.take(ids) end
   if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-end
-local function spend_all(lane, rates, common, ids)
-  if #rates > 0 then spend(lane, rates, ids) end
-  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 local function read_shares(door, gate)
   local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
@@ -5970,7 +6047,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if change.ran then spend_all(lane, rates, common, change.ran) end
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if common and change.ran then common.spend(change.ran) end
   used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
@@ -5979,7 +6057,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local own_free = free
-  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+  if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -6000,7 +6078,7 @@ local function move_lane(door, gate, prefix, lane, change)
     look_again(gate.closed, prefix, name, lane, rates)
   end
   if common then
-    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+    common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
@@ -6052,9 +6130,9 @@ end
 local function sweep_common(name, rules)
   local common = common_at(ARGV[1], name, rules)
   if common then
-    spend_all(common, {}, common, gone)
-    free_common(common, gone)
-    plan_turns(KEYS[15], ARGV[1], common)
+    common.spend(gone)
+    common.leave(gone)
+    common.plan(KEYS[15])
   else
     redis.call('DEL', lane.slots, lane.list, lane.tokens)
   end
@@ -6066,7 +6144,7 @@ local task = string.match(name, '^%S+')
 local _, rates, rules = rules_of(KEYS[14], name)
 if task == name then return sweep_common(name, rules) end
 if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], task, rules).slots, kept) end
-if not is_rated(rates, rules) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
+if #rates == 0 and not (rules and #rules.rates > 0) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
 local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
@@ -6243,64 +6321,78 @@ local function look_again(closed, prefix, name, lane, rates)
   if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
 end
 local known_commons = {}
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+  return common
 end
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end
 local _, _, rules = rules_of(KEYS[1], ARGV[2])
 local common = common_at(ARGV[1], ARGV[2], rules)
 if not common then return { 0 } end
-local room = common_room(common)
+local room = common.room()
 local count = math.min(room, redis.call('ZCARD', common.turns), ARGV[3])
 if count < 1 then
-  plan_turns(KEYS[2], ARGV[1], common)
+  common.plan(KEYS[2])
   return { 0 }
 end
 return { math.floor(room / count), unpack(redis.call('ZRANGE', common.turns, 0, count - 1)) }`,

@@ -29,5 +29,6 @@ local function flat(reply, rates)
 end
 
 local holder = max == 1 and redis.call('SRANDMEMBER', slots) or ''
-local of_task = common and flat({ redis.call('SCARD', common.slots), common.max, opens_at(task) }, common.rates) or {}
+local of_task = common and { redis.call('SCARD', common.slots), common_rules.max, opens_at(task) } or {}
+if common then flat(of_task, common_rules.rates) end
 return { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens_at(name), holder, flat({}, rates), of_task }

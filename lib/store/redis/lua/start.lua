@@ -25,8 +25,8 @@ local function start_in(lane, name, ids)
   if started > 0 and redis.call('LLEN', lane.list) > 0 and not is_held_lane(KEYS[1], lane, name) then
     look_again(KEYS[1], prefix, name, lane, rates)
   end
-  local of_task = common and #common.rates > 0 and spend(common, common.rates, ids) or 0
-  if of_task > 0 then plan_turns(KEYS[1], prefix, common) end
+  local of_task = common and common.spend(ids) or 0
+  if of_task > 0 then common.plan(KEYS[1]) end
   return math.max(started, of_task)
 end
 

@@ -14,10 +14,10 @@ If the caller dies, the look of each lane finds them.
 local _, _, rules = rules_of(KEYS[1], ARGV[2])
 local common = common_at(ARGV[1], ARGV[2], rules)
 if not common then return { 0 } end
-local room = common_room(common)
+local room = common.room()
 local count = math.min(room, redis.call('ZCARD', common.turns), ARGV[3])
 if count < 1 then
-  plan_turns(KEYS[2], ARGV[1], common)
+  common.plan(KEYS[2])
   return { 0 }
 end
 return { math.floor(room / count), unpack(redis.call('ZRANGE', common.turns, 0, count - 1)) }

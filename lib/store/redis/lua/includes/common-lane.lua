@@ -4,68 +4,89 @@ lanes of the task: slots, tokens and starts as of a lane, and turns, a sorted se
 it, the next one first. A script knows the keys of few lanes, so it lets in none of those: it plans a look at the common
 lane, and take-turns.lua says whose turn it is. To be included after now and rate.
 
-Defines common_at(prefix, task, rules): nil if rules is nil. The keys of common lanes are the last ones of a call
-common_room(common): how many tasks it lets in now, and when more, if that is known
-common_free(common, name, quota): the same for one lane. quota: how many, if it has its turn
-wait_for_turn(gate, prefix, name, common, waits, quota): whether a lane waits for the common one
+Defines common_at(prefix, task, rules): nil if rules is nil. The keys of common lanes are the last ones of a call. The
+functions of one are made when a call has one: most have none
 ]]
 local known_commons = {}
 
-local function find_common(prefix, task, rules)
+local function make_common(prefix, task, rules)
+  local common = { is_rated = #rules.rates > 0 }
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
-      local common = { task = task, max = rules.max, rates = rules.rates }
-      common.slots, common.turns = KEYS[first], KEYS[first + 1]
-      common.tokens, common.starts = KEYS[first + 2], KEYS[first + 3]
-      return common
+      common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+      break
     end
   end
+
+  local function each_page(command, key, ids)
+    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+  end
+
+  -- How many tasks it lets in now, and when more, if that is known.
+  function common.room()
+    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
+    if not common.is_rated then return slots end
+    local left, opens = rate_left(common, rules.rates)
+    return math.min(slots, left), slots > 0 and opens or nil
+  end
+
+  -- The same for one lane. Who comes later stands behind those that wait. quota: how many, if it has its turn.
+  function common.free(name, quota)
+    local others = redis.call('ZCARD', common.turns)
+    if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+    return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+  end
+
+  function common.take(ids)
+    each_page('SADD', common.slots, ids)
+    if common.is_rated then each_page('SADD', common.tokens, ids) end
+  end
+
+  function common.leave(ids)
+    each_page('SREM', common.slots, ids)
+    if common.is_rated then each_page('SREM', common.tokens, ids) end
+  end
+
+  -- Those of the ids that have a token have started. Returns how many.
+  function common.spend(ids)
+    return common.is_rated and spend(common, rules.rates, ids) or 0
+  end
+
+  -- Plans the next look at it, if a lane waits.
+  function common.plan(closed)
+    if redis.call('ZCARD', common.turns) == 0 then return end
+    local room, opens = common.room()
+    local time = room > 0 and now or opens
+    local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+    if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+      plan_look(closed, prefix, task, time)
+    end
+  end
+
+  local function stand(name, is_again)
+    if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+    local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+  end
+
+  -- Whether a lane waits for it. One that had its turn is the last one again.
+  function common.wait(gate, name, waits, had_turn)
+    if waits then
+      stand(name, had_turn)
+    else
+      redis.call('ZREM', common.turns, name)
+    end
+    if redis.call('EXISTS', common.slots, common.turns) > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+    end
+    common.plan(gate.closed)
+  end
+
+  return common
 end
 
 local function common_at(prefix, task, rules)
   if not rules then return nil end
-  known_commons[task] = known_commons[task] or find_common(prefix, task, rules)
+  known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
-end
-
-local function common_room(common)
-  local slots = common.max < NO_LIMIT and common.max - redis.call('SCARD', common.slots) or NO_LIMIT
-  if #common.rates == 0 then return slots end
-  local left, opens = rate_left(common, common.rates)
-  return math.min(slots, left), slots > 0 and opens or nil
-end
-
--- Who comes later stands behind those that wait.
-local function common_free(common, name, quota)
-  local others = redis.call('ZCARD', common.turns)
-  if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
-  return math.max(0, math.min(quota or NO_LIMIT, (common_room(common))))
-end
-
-local function plan_turns(closed, prefix, common)
-  if redis.call('ZCARD', common.turns) == 0 then return end
-  local room, opens = common_room(common)
-  local time = room > 0 and now or opens
-  local planned = tonumber(redis.call('ZSCORE', closed, common.task) or 0)
-  if time and planned ~= time and (planned == 0 or planned > now or time > now) then
-    plan_look(closed, prefix, common.task, time)
-  end
-end
-
-local function take_turn(common, name, is_again)
-  if not is_again and redis.call('ZSCORE', common.turns, name) then return end
-  local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
-  redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
-end
-
-local function wait_for_turn(gate, prefix, name, common, waits, quota)
-  if waits then
-    take_turn(common, name, quota)
-  else
-    redis.call('ZREM', common.turns, name)
-  end
-  if redis.call('EXISTS', common.slots, common.turns) > 0 then
-    redis.call('ZADD', gate.lanes, 'NX', now + 5000, common.task)
-  end
-  plan_turns(gate.closed, prefix, common)
 end

@@ -40,18 +40,13 @@ local function put_first(gate, list, ids)
 end
 
 local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and #common.rates > 0
-end
-
-local function free_common(common, ids)
-  call_many('SREM', common.slots, ids)
-  if #common.rates > 0 then call_many('SREM', common.tokens, ids) end
+  return #rates > 0 or common ~= nil and common.is_rated
 end
 
 -- Takes the slots of the ids away. Returns how many had one.
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
-  if common then free_common(common, ids) end
+  if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
   if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
   return call_many('SREM', lane.slots, ids)
@@ -85,15 +80,9 @@ local function take_slots(gate, lane, name, rates, common, ids)
   if #ids == 0 then return end
   redis.call('SADD', lane.slots, unpack(ids))
   if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
-  if common then redis.call('SADD', common.slots, unpack(ids)) end
-  if common and #common.rates > 0 then redis.call('SADD', common.tokens, unpack(ids)) end
+  if common then common.take(ids) end
   if not is_rated(rates, common) then return end
   for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
-end
-
-local function spend_all(lane, rates, common, ids)
-  if #rates > 0 then spend(lane, rates, ids) end
-  if common and #common.rates > 0 then spend(common, common.rates, ids) end
 end
 
 -- What fair shares depend on: how many tasks workers can run, keys of which tasks wait, and tasks in waiting.
@@ -130,7 +119,8 @@ local function move_lane(door, gate, prefix, lane, change)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
-  if change.ran then spend_all(lane, rates, common, change.ran) end
+  if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+  if common and change.ran then common.spend(change.ran) end
   used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
   local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
   if is_closed then free = 0 end
@@ -139,7 +129,7 @@ local function move_lane(door, gate, prefix, lane, change)
   if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
   if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
   local own_free = free
-  if common and free > 0 then free = math.min(free, common_free(common, name, change.quota)) end
+  if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
   local admitted, looked_at = next_of(gate.gated, lane.list, free)
   local from_list, parked = #admitted, {}
   for _, id in ipairs(arrivals) do
@@ -160,7 +150,7 @@ local function move_lane(door, gate, prefix, lane, change)
     look_again(gate.closed, prefix, name, lane, rates)
   end
   if common then
-    wait_for_turn(gate, prefix, name, common, left > 0 and own_free > #admitted, change.quota)
+    common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
   end
   if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
   local is_empty = used + #admitted == 0 and left == 0
