@@ -235,14 +235,23 @@ local function make_common(prefix, task, rules)
       break
     end
   end
+  local free_slots, left, opens
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -250,20 +259,22 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)
@@ -641,14 +652,23 @@ local function make_common(prefix, task, rules)
       break
     end
   end
+  local free_slots, left, opens
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -656,20 +676,22 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)
@@ -1201,14 +1223,23 @@ local function make_common(prefix, task, rules)
       break
     end
   end
+  local free_slots, left, opens
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -1216,20 +1247,22 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)
@@ -1635,14 +1668,23 @@ if #KEYS > 28 then
         break
       end
     end
+    local free_slots, left, opens
     local function each_page(command, key, ids)
-      for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+      local sum = 0
+      for from = 1, #ids, 1000 do
+        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+      end
+      return sum
     end
     function common.room()
-      local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-      if not common.is_rated then return slots end
-      local left, opens = rate_left(common, rules.rates)
-      return math.min(slots, left), slots > 0 and opens or nil
+      if not free_slots then
+        free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+        if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      end
+      return math.min(free_slots, left), free_slots > 0 and opens or nil
+    end
+    local function count(slots, tokens)
+      if free_slots then free_slots, left = free_slots + slots, left + tokens end
     end
     function common.free(name, quota)
       local others = redis.call('ZCARD', common.turns)
@@ -1650,20 +1692,22 @@ if #KEYS > 28 then
       return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
     end
     function common.take(ids)
-      each_page('SADD', common.slots, ids)
-      if common.is_rated then each_page('SADD', common.tokens, ids) end
+      local slots = each_page('SADD', common.slots, ids)
+      count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
     end
     function common.leave(ids)
-      each_page('SREM', common.slots, ids)
-      if common.is_rated then each_page('SREM', common.tokens, ids) end
+      local slots = each_page('SREM', common.slots, ids)
+      count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
     end
     function common.spend(ids)
-      return common.is_rated and spend(common, rules.rates, ids) or 0
+      local started = common.is_rated and spend(common, rules.rates, ids) or 0
+      if started > 0 then free_slots = nil end
+      return started
     end
     function common.plan(closed)
       if redis.call('ZCARD', common.turns) == 0 then return end
-      local room, opens = common.room()
-      local time = room > 0 and now or opens
+      local room, opens_at = common.room()
+      local time = room > 0 and now or opens_at
       local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
       if time and planned ~= time and (planned == 0 or planned > now or time > now) then
         plan_look(closed, prefix, task, time)
@@ -3524,14 +3568,23 @@ local function make_common(prefix, task, rules)
       break
     end
   end
+  local free_slots, left, opens
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -3539,20 +3592,22 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)
@@ -3910,14 +3965,23 @@ if #KEYS > 26 then
         break
       end
     end
+    local free_slots, left, opens
     local function each_page(command, key, ids)
-      for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+      local sum = 0
+      for from = 1, #ids, 1000 do
+        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+      end
+      return sum
     end
     function common.room()
-      local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-      if not common.is_rated then return slots end
-      local left, opens = rate_left(common, rules.rates)
-      return math.min(slots, left), slots > 0 and opens or nil
+      if not free_slots then
+        free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+        if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      end
+      return math.min(free_slots, left), free_slots > 0 and opens or nil
+    end
+    local function count(slots, tokens)
+      if free_slots then free_slots, left = free_slots + slots, left + tokens end
     end
     function common.free(name, quota)
       local others = redis.call('ZCARD', common.turns)
@@ -3925,20 +3989,22 @@ if #KEYS > 26 then
       return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
     end
     function common.take(ids)
-      each_page('SADD', common.slots, ids)
-      if common.is_rated then each_page('SADD', common.tokens, ids) end
+      local slots = each_page('SADD', common.slots, ids)
+      count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
     end
     function common.leave(ids)
-      each_page('SREM', common.slots, ids)
-      if common.is_rated then each_page('SREM', common.tokens, ids) end
+      local slots = each_page('SREM', common.slots, ids)
+      count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
     end
     function common.spend(ids)
-      return common.is_rated and spend(common, rules.rates, ids) or 0
+      local started = common.is_rated and spend(common, rules.rates, ids) or 0
+      if started > 0 then free_slots = nil end
+      return started
     end
     function common.plan(closed)
       if redis.call('ZCARD', common.turns) == 0 then return end
-      local room, opens = common.room()
-      local time = room > 0 and now or opens
+      local room, opens_at = common.room()
+      local time = room > 0 and now or opens_at
       local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
       if time and planned ~= time and (planned == 0 or planned > now or time > now) then
         plan_look(closed, prefix, task, time)
@@ -4386,14 +4452,23 @@ if #KEYS > 25 then
         break
       end
     end
+    local free_slots, left, opens
     local function each_page(command, key, ids)
-      for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+      local sum = 0
+      for from = 1, #ids, 1000 do
+        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+      end
+      return sum
     end
     function common.room()
-      local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-      if not common.is_rated then return slots end
-      local left, opens = rate_left(common, rules.rates)
-      return math.min(slots, left), slots > 0 and opens or nil
+      if not free_slots then
+        free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+        if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      end
+      return math.min(free_slots, left), free_slots > 0 and opens or nil
+    end
+    local function count(slots, tokens)
+      if free_slots then free_slots, left = free_slots + slots, left + tokens end
     end
     function common.free(name, quota)
       local others = redis.call('ZCARD', common.turns)
@@ -4401,20 +4476,22 @@ if #KEYS > 25 then
       return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
     end
     function common.take(ids)
-      each_page('SADD', common.slots, ids)
-      if common.is_rated then each_page('SADD', common.tokens, ids) end
+      local slots = each_page('SADD', common.slots, ids)
+      count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
     end
     function common.leave(ids)
-      each_page('SREM', common.slots, ids)
-      if common.is_rated then each_page('SREM', common.tokens, ids) end
+      local slots = each_page('SREM', common.slots, ids)
+      count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
     end
     function common.spend(ids)
-      return common.is_rated and spend(common, rules.rates, ids) or 0
+      local started = common.is_rated and spend(common, rules.rates, ids) or 0
+      if started > 0 then free_slots = nil end
+      return started
     end
     function common.plan(closed)
       if redis.call('ZCARD', common.turns) == 0 then return end
-      local room, opens = common.room()
-      local time = room > 0 and now or opens
+      local room, opens_at = common.room()
+      local time = room > 0 and now or opens_at
       local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
       if time and planned ~= time and (planned == 0 or planned > now or time > now) then
         plan_look(closed, prefix, task, time)
@@ -4964,14 +5041,23 @@ if waiting_count > 0 or #KEYS > 31 then
           break
         end
       end
+      local free_slots, left, opens
       local function each_page(command, key, ids)
-        for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+        local sum = 0
+        for from = 1, #ids, 1000 do
+          sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+        end
+        return sum
       end
       function common.room()
-        local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-        if not common.is_rated then return slots end
-        local left, opens = rate_left(common, rules.rates)
-        return math.min(slots, left), slots > 0 and opens or nil
+        if not free_slots then
+          free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+          if common.is_rated then left, opens = rate_left(common, rules.rates) end
+        end
+        return math.min(free_slots, left), free_slots > 0 and opens or nil
+      end
+      local function count(slots, tokens)
+        if free_slots then free_slots, left = free_slots + slots, left + tokens end
       end
       function common.free(name, quota)
         local others = redis.call('ZCARD', common.turns)
@@ -4979,20 +5065,22 @@ if waiting_count > 0 or #KEYS > 31 then
         return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
       end
       function common.take(ids)
-        each_page('SADD', common.slots, ids)
-        if common.is_rated then each_page('SADD', common.tokens, ids) end
+        local slots = each_page('SADD', common.slots, ids)
+        count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
       end
       function common.leave(ids)
-        each_page('SREM', common.slots, ids)
-        if common.is_rated then each_page('SREM', common.tokens, ids) end
+        local slots = each_page('SREM', common.slots, ids)
+        count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
       end
       function common.spend(ids)
-        return common.is_rated and spend(common, rules.rates, ids) or 0
+        local started = common.is_rated and spend(common, rules.rates, ids) or 0
+        if started > 0 then free_slots = nil end
+        return started
       end
       function common.plan(closed)
         if redis.call('ZCARD', common.turns) == 0 then return end
-        local room, opens = common.room()
-        local time = room > 0 and now or opens
+        local room, opens_at = common.room()
+        local time = room > 0 and now or opens_at
         local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
         if time and planned ~= time and (planned == 0 or planned > now or time > now) then
           plan_look(closed, prefix, task, time)
@@ -5488,14 +5576,23 @@ local function make_common(prefix, task, rules)
       break
     end
   end
+  local free_slots, left, opens
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -5503,20 +5600,22 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)
@@ -5551,21 +5650,29 @@ for i = 2, #ARGV, 2 do
   lanes[number] = lanes[number] or {}
   table.insert(lanes[number], ARGV[i])
 end
+local commons = {}
 local function start_in(lane, name, ids)
   local _, rates, common_rules = rules_of(KEYS[2], name)
   local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  if common then
+    commons[common] = commons[common] or {}
+    for _, id in ipairs(ids) do table.insert(commons[common], id) end
+  end
   local started = #rates > 0 and spend(lane, rates, ids) or 0
   if started > 0 and redis.call('LLEN', lane.list) > 0 and not is_held_lane(KEYS[1], lane, name) then
     look_again(KEYS[1], prefix, name, lane, rates)
   end
-  local of_task = common and common.spend(ids) or 0
-  if of_task > 0 then common.plan(KEYS[1]) end
-  return math.max(started, of_task)
+  return started
 end
 for number, ids in pairs(lanes) do
   local first = 4 * number - 1
   local lane = { list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
   count = count + start_in(lane, string.sub(KEYS[first], #prefix + 7), ids)
+end
+for common, ids in pairs(commons) do
+  local started = common.spend(ids)
+  if started > 0 then common.plan(KEYS[1]) end
+  count = count + started
 end
 return count`,
   'sweep': String.raw`local leveled
@@ -5907,14 +6014,23 @@ local function make_common(prefix, task, rules)
       break
     end
   end
+  local free_slots, left, opens
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -5922,20 +6038,22 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)
@@ -6329,14 +6447,23 @@ local function make_common(prefix, task, rules)
       break
     end
   end
+  local free_slots, left, opens
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -6344,20 +6471,22 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)

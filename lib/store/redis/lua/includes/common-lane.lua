@@ -18,16 +18,28 @@ local function make_common(prefix, task, rules)
     end
   end
 
+  -- Read once in a call, and counted from then on: the starts of a rate are long to read.
+  local free_slots, left, opens
+
   local function each_page(command, key, ids)
-    for from = 1, #ids, 1000 do redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids))) end
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
   end
 
   -- How many tasks it lets in now, and when more, if that is known.
   function common.room()
-    local slots = rules.max < NO_LIMIT and rules.max - redis.call('SCARD', common.slots) or NO_LIMIT
-    if not common.is_rated then return slots end
-    local left, opens = rate_left(common, rules.rates)
-    return math.min(slots, left), slots > 0 and opens or nil
+    if not free_slots then
+      free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+    end
+    return math.min(free_slots, left), free_slots > 0 and opens or nil
+  end
+
+  local function count(slots, tokens)
+    if free_slots then free_slots, left = free_slots + slots, left + tokens end
   end
 
   -- The same for one lane. Who comes later stands behind those that wait. quota: how many, if it has its turn.
@@ -38,25 +50,27 @@ local function make_common(prefix, task, rules)
   end
 
   function common.take(ids)
-    each_page('SADD', common.slots, ids)
-    if common.is_rated then each_page('SADD', common.tokens, ids) end
+    local slots = each_page('SADD', common.slots, ids)
+    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
   end
 
   function common.leave(ids)
-    each_page('SREM', common.slots, ids)
-    if common.is_rated then each_page('SREM', common.tokens, ids) end
+    local slots = each_page('SREM', common.slots, ids)
+    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
   end
 
   -- Those of the ids that have a token have started. Returns how many.
   function common.spend(ids)
-    return common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    if started > 0 then free_slots = nil end
+    return started
   end
 
   -- Plans the next look at it, if a lane waits.
   function common.plan(closed)
     if redis.call('ZCARD', common.turns) == 0 then return end
-    local room, opens = common.room()
-    local time = room > 0 and now or opens
+    local room, opens_at = common.room()
+    local time = room > 0 and now or opens_at
     local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
     if time and planned ~= time and (planned == 0 or planned > now or time > now) then
       plan_look(closed, prefix, task, time)
