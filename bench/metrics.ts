@@ -12,18 +12,17 @@ import { startRedis } from '../scripts/redis.ts'
 const redis = await startRedis()
 const client = new Redis(redis.url)
 
-/** The time that Redis spent in scripts, in µs. */
-async function scriptTime (): Promise<{ calls: number, us: number }> {
-  const [, calls = '0', us = '0'] = /cmdstat_evalsha:calls=(\d+),usec=(\d+)/.exec(await client.info('commandstats')) ?? []
-  return { calls: Number(calls), us: Number(us) }
+/** The time that Redis spent in commands and scripts, in µs. */
+async function commandTime (): Promise<number> {
+  const all = (await client.info('commandstats')).matchAll(/^cmdstat_(?!info|config)[^:]+:calls=\d+,usec=(\d+)/gm)
+  return [...all].reduce((sum, [, us]) => sum + Number(us), 0)
 }
 
 async function timed (what: string, call: () => Promise<unknown>, times: number): Promise<void> {
   await call()
   await client.config('RESETSTAT')
   for (let i = 0; i < times; i++) await call()
-  const { calls, us } = await scriptTime()
-  console.log(`${what}: ${(us / calls).toFixed(1)} µs`)
+  console.log(`${what}: ${(await commandTime() / times).toFixed(1)} µs`)
 }
 
 async function scrape (): Promise<void> {

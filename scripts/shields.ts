@@ -1662,9 +1662,9 @@ const shields: Shield[] = [
   },
   {
     against: 'a killed worker is listed',
-    file: 'store/redis/lua/workers.lua',
-    shield: '\'(\' .. now',
-    without: '\'-inf\'',
+    file: 'store/redis/measure.js',
+    shield: 'Number(flat[i + 1]) > now',
+    without: 'true',
     test: 'worker/heartbeat'
   },
   {

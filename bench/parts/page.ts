@@ -38,7 +38,8 @@ export async function page (context: BenchContext): Promise<PartResult> {
   const pages = await costs(context, web, address)
   const firstBytes = await view(context, address, await viewed(web))
   const sample = await sampling(context, address)
-  const idle = size === 'tiny' ? 0 : await scriptsWhenNobodyLooks(context)
+  log(`page: the numbers of a queue, each 2 s: ${sample.toFixed(1)} µs of Redis a queue`)
+  const idle = size === 'tiny' ? 0 : await callsWhenNobodyLooks(context)
   await web.end()
   await redis.flush()
   return toResult(size, pages, { firstBytes, sample, idle })
@@ -87,20 +88,20 @@ async function view ({ size }: BenchContext, address: string, paths: string[]): 
   return times
 }
 
-/** How long the scripts for a queue run in one sample, in µs. Redis uses more CPU than that by itself. */
+/** How long the commands for a queue run in one sample, in µs. Redis uses more CPU than that by itself. */
 async function sampling ({ redis, size }: BenchContext, address: string): Promise<number> {
   const { seconds, queues } = workloads[size]
   await (await fetch(`${address}/`)).text()
-  const [time, start] = [await redis.scriptTime(), performance.now()]
+  const [time, start] = [await redis.commandTime(), performance.now()]
   await sleep(Math.min(seconds, 16) * 1_000) // longer, and nobody would be looking
-  return (await redis.scriptTime() - time) / (performance.now() - start) * SAMPLE_EVERY / queues
+  return (await redis.commandTime() - time) / (performance.now() - start) * SAMPLE_EVERY / queues
 }
 
-async function scriptsWhenNobodyLooks ({ redis }: BenchContext): Promise<number> {
+async function callsWhenNobodyLooks ({ redis }: BenchContext): Promise<number> {
   await sleep(AWAY)
-  const before = await redis.scripts()
+  const before = await redis.calls()
   await sleep(IDLE)
-  return await redis.scripts() - before
+  return await redis.calls() - before
 }
 
 interface Viewing { firstBytes: number[], sample: number, idle: number }
@@ -113,8 +114,8 @@ function toResult (size: Size, pages: PageCost[], { firstBytes, sample, idle }: 
   const slowest = pages.filter(page => page !== list).reduce((one, other) => one.cpu > other.cpu ? one : other)
   const bars: Bar[] = [
     atMost(`${viewers} viewers: first byte, p99`, percentile(firstBytes, 0.99), BARS.firstByte, 'ms'),
-    atMost('The numbers of a queue, each 2 s: time of scripts in Redis', sample, BARS.sample, 'µs'),
-    atMost('Scripts when nobody looks', idle, 0, ''),
+    atMost('The numbers of a queue, each 2 s: time of commands in Redis', sample, BARS.sample, 'µs'),
+    atMost('Commands when nobody looks', idle, 0, ''),
     atMost(`The most expensive page (${slowest.path}): CPU of Redis`, slowest.cpu, BARS.page, 'ms'),
     atMost('The page of a task with a result of 3 MB: bytes', of('/tasks/:id').bytes, BARS.bytes, 'bytes'),
     atMost('A list of 50 tasks with results of 3 MB: bytes from Redis', list.sent, BARS.bytes, 'bytes')

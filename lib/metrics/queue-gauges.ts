@@ -4,6 +4,7 @@
  */
 import { LIMITS } from './names.ts'
 import { STATES } from '../records/states.ts'
+import { inBatches } from '../store/batches.ts'
 import { uptime } from '../timers.ts'
 import type { MeasuredQueue } from '../boot/app-registry.ts'
 import type { Queue, QueueMeasure } from '../store/contract.ts'
@@ -14,6 +15,8 @@ import type { Sample, Samples } from './sample.ts'
 const MAX_AGE_MS = 2_000
 /** How many schedules of a queue are read. */
 const MAX_TICKS = 100
+/** So many queues are read at once. Each is some 20 commands. */
+const BATCH = 50
 /** A task between two attempts is counted as delayed, or as waiting. */
 const COUNTED = STATES.filter(state => state !== 'retrying')
 const TRY_AGAIN = 'It changes nothing: try again.'
@@ -53,10 +56,10 @@ type Measured = MeasuredQueue & Pick<QueueMeasure, 'ticks'>
 
 /** @throws FST_TASKS_REDIS_UNAVAILABLE */
 export function measureQueues (queues: Iterable<Queue>, calls: BoundedCalls): Promise<Measured[]> {
-  return Promise.all(Array.from(queues, async queue => {
+  return inBatches(queues, BATCH, async queue => {
     const measure = await calls.call('a measurement of a queue', TRY_AGAIN, () => queue.measure(MAX_TICKS))
     return { queue: queue.name, ...measure, oldestSeconds: oldestSeconds(measure) }
-  }))
+  })
 }
 
 function toSamples (measured: Measured[]): Samples {

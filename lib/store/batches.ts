@@ -19,3 +19,13 @@ export function endOfBatch<T> (
   while (end < last && (end === start || size + sizeOf(items[end]!) <= maxSize)) size += sizeOf(items[end++]!)
   return end
 }
+
+/** Does work for all items, in batches: whoever waits for this process gets a turn between two of them. */
+export async function inBatches<T, Result> (
+  items: Iterable<T>, size: number, work: (item: T) => Promise<Result>
+): Promise<Result[]> {
+  const all = [...items]
+  const results: Result[] = []
+  for (let i = 0; i < all.length; i += size) results.push(...await Promise.all(all.slice(i, i + size).map(work)))
+  return results
+}

@@ -159,7 +159,10 @@ export type RetryReply = 'queued' | 'changed' | 'refused'
 /** `changed`: as for a cancel. */
 export type RemoveReply = RemoveOutcome | 'changed'
 
-/** A queue at one moment, for metrics. */
+/**
+ * The numbers of a queue, for metrics and the dashboard. Not of one moment: a task that starts while they are read may
+ * be counted twice, or not at all.
+ */
 export interface QueueMeasure {
   counts: QueueCounts
   /** How many workers are alive. */
@@ -205,7 +208,7 @@ export interface ProducerQueue {
    */
   pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page>
   counts (): Promise<QueueCounts>
-  /** Counts, workers, the oldest waiting task and up to `ticks` schedules, in one call whose cost is bounded. */
+  /** Counts, workers, the oldest waiting task and up to `ticks` schedules. The cost is bounded, and low. */
   measure (ticks: number): Promise<QueueMeasure>
   /**
    * From now on no worker claims a task of the queue, or of one name in it. False if that was so before.

@@ -29,7 +29,7 @@ export function byClaim (claims: ReadonlyMap<string, { at: number }>): string[] 
   return all.map(([id]) => id)
 }
 
-/** The last 4096 bytes of the first record of a task that was not tried yet, as measure.lua returns them. */
+/** The last 4096 bytes of the first record of a task that was not tried yet, as oldest.lua returns them. */
 export function oldestOf (records: Array<string | undefined>): string {
   const tails = records.map(text => Buffer.from(text ?? '').subarray(-4_096).toString())
   return tails.find(tail => tail.includes('"status":"created"')) ?? ''

@@ -30,6 +30,6 @@ export class WorkerReports {
   get capacity (): number { return capacityOf([...this.#reports.values()]) }
 
   list (limit: number): WorkerReport[] {
-    return this.#order.ids().slice(0, limit).map(id => ({ id, json: this.#reports.get(id)! }))
+    return limit < 1 ? [] : this.#order.ids().slice(-limit).map(id => ({ id, json: this.#reports.get(id)! }))
   }
 }

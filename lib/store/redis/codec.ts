@@ -7,7 +7,7 @@ import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
 import type {
-  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, QueueMeasure, RawTask, Settlement
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, RawTask, Settlement
 } from '../contract.ts'
 import type { DueReply, ExhaustedTask, SweepReply } from '../upkeep-contract.ts'
 import type { QueueCounts } from '../../types.ts'
@@ -25,13 +25,6 @@ export const toCounts = (
   expired,
   ...pauseOf(flags)
 })
-
-/** What measure.lua returns. */
-export function toMeasure ([now, counts, workers, oldest, flat]: any[]): QueueMeasure {
-  const ticks: QueueMeasure['ticks'] = []
-  for (let i = 0; i < flat.length; i += 2) ticks.push({ id: flat[i], due: toTime(flat[i + 1]) })
-  return { counts: toCounts(counts), workers, oldest, ticks, now }
-}
 
 /** By the codes of settle.lua, check-claims.lua and release.lua. */
 const claimStatuses: ClaimStatus[] = ['lost', 'owned', 'cancelRequested']
@@ -87,7 +80,7 @@ export function toLive (claim: string, delayedTo: string, progress: string): Liv
 }
 
 /** Redis writes an infinite score as inf or -inf. */
-const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
+export const toTime = (score: string): number => Number(score.replace('inf', 'Infinity'))
 
 /** What queue-due.lua returns. */
 export const toDueReply = ([seat, now, next, tick, held, flow]: any[]): DueReply => ({
@@ -108,11 +101,6 @@ export function toSweepReply ([position, wait, requeued, flat]: [string, number,
     exhausted.push({ id: flat[i], text: '', stalls: flat[i + 1], token: flat[i + 2] })
   }
   return { requeued, exhausted, wait, position: position === '' ? null : position }
-}
-
-/** What workers.lua returns. */
-export function toWorkers (flat: string[]): Array<{ id: string, json: string }> {
-  return flat.flatMap((id, i) => i % 2 === 0 ? [{ id, json: flat[i + 1]! }] : [])
 }
 
 /** Consecutive settlements of one group share one header of the arguments. */

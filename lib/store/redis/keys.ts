@@ -85,8 +85,8 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   'keep-members': ['jobs', ...ABOUT_AN_ID, ...EXTRAS],
   'lanes-due': ['lanes'],
-  measure: [...COUNTED, 'workers', 'jobs', 'ticks'],
   'member-states': ['jobs', 'succeeded', 'failed', 'done:cancelled', 'done:expired'],
+  oldest: ['waiting', 'jobs'],
   'page-active': ['claims', 'active'],
   pause: ['paused', 'waiting', 'parked', 'handoff', 'watched'],
   prune: [
@@ -140,8 +140,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'update-progress': ['claims', 'progress', 'watched'],
   'walk-active': ['claims', 'active'],
   watch: ['watched'],
-  'with-extras': ['jobs', ...EXTRAS],
-  workers: ['workers', 'workerInfo']
+  'with-extras': ['jobs', ...EXTRAS]
 }
 
 /** What is kept of one flow. The empty part is its state. */
@@ -188,24 +187,24 @@ export class QueueKeys {
     this.queue = queue
     this.appPrefix = appPrefix
     this.prefix = `${appPrefix}:${this.beeQueueName}:`
-    const keysOf = ([script, keys]: [string, Key[]]): [string, string[]] => [script, keys.map(key => this.#key(key))]
+    const keysOf = ([script, keys]: [string, Key[]]): [string, string[]] => [script, keys.map(key => this.key(key))]
     this.#ofScripts = Object.fromEntries(Object.entries(scriptKeys).map(keysOf))
     this.ofNewTasks = this.of('add').slice(0, scriptKeys.add.indexOf('claims'))
   }
 
   get beeQueueName (): string { return `{${this.queue}}` }
 
-  #key (key: Key): string { return this.prefix + key }
+  key (key: Key): string { return this.prefix + key }
 
   /** The keys of a script. Made once: enqueueing is too frequent to make them for each call. */
   of (script: QueueScript): string[] { return this.#ofScripts[script]! }
 
   /** A key of one flow. */
-  flow (id: string, part: FlowPart): string { return this.#key(`flow:${id}${part === '' ? '' : ':'}${part}` as Key) }
+  flow (id: string, part: FlowPart): string { return this.key(`flow:${id}${part === '' ? '' : ':'}${part}` as Key) }
 
   ofFlow (script: FlowScript, id: string): string[] {
     const [queue, flow] = flowScriptKeys[script]
-    return [...queue.map(key => this.#key(key)), ...flow.map(part => this.flow(id, part))]
+    return [...queue.map(key => this.key(key)), ...flow.map(part => this.flow(id, part))]
   }
 
   /** What was counted in a minute or an hour since 1970. */
@@ -223,31 +222,31 @@ export class QueueKeys {
     return keys
   }
 
-  get lanes (): string { return this.#key('lanes') }
-  get heads (): string { return this.#key('heads') }
-  get active (): string { return this.#key('active') }
-  get progress (): string { return this.#key('progress') }
-  get logs (): string { return this.#key('logs') }
-  get logged (): string { return this.#key('logged') }
-  get tags (): string { return this.#key('tags') }
-  get limits (): string { return this.#key('limits') }
-  get flowList (): string { return this.#key('flowList') }
-  get jobs (): string { return this.#key('jobs') }
-  get claims (): string { return this.#key('claims') }
-  get waiting (): string { return this.#key('waiting') }
-  get handoff (): string { return this.#key('handoff') }
+  get lanes (): string { return this.key('lanes') }
+  get heads (): string { return this.key('heads') }
+  get active (): string { return this.key('active') }
+  get progress (): string { return this.key('progress') }
+  get logs (): string { return this.key('logs') }
+  get logged (): string { return this.key('logged') }
+  get tags (): string { return this.key('tags') }
+  get limits (): string { return this.key('limits') }
+  get flowList (): string { return this.key('flowList') }
+  get jobs (): string { return this.key('jobs') }
+  get claims (): string { return this.key('claims') }
+  get waiting (): string { return this.key('waiting') }
+  get handoff (): string { return this.key('handoff') }
 
   /** The keys that hold the ids of a state, and the order in which they are read. */
   page (state: Exclude<TaskState, 'active'>): [keys: string[], order: PageOrder] {
     const [keys, order] = pages[state]
-    return [[keys].flat().map(key => this.#key(key)), order]
+    return [[keys].flat().map(key => this.key(key)), order]
   }
 
   /** The sorted set of the ids of a state, by their times. */
-  sorted (state: 'delayed' | TerminalState): string { return this.#key(state === 'delayed' ? state : `done:${state}`) }
+  sorted (state: 'delayed' | TerminalState): string { return this.key(state === 'delayed' ? state : `done:${state}`) }
 
   /** The keys of the script expire-foreign. */
-  foreign (state: 'succeeded' | 'failed'): string[] { return [this.#key(state), this.#key(`done:${state}`)] }
+  foreign (state: 'succeeded' | 'failed'): string[] { return [this.key(state), this.key(`done:${state}`)] }
 
   /** The channel of a task's changes. */
   changes (id: string): string { return `${this.prefix}task:${id}` }

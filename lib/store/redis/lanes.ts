@@ -2,8 +2,8 @@
  * The tasks with a limit of one queue in Redis. Each call declares the keys of its lanes: while a slot of a cluster
  * moves, a script with missing keys is refused as a whole.
  */
-import { toWorkers } from './codec.ts'
-import { runQueueScript, runScript, type ScriptArgument } from './run-script.ts'
+import { readWorkers } from './measure.ts'
+import { runScript, type ScriptArgument } from './run-script.ts'
 import { entriesOf, withExtras, type ExtraEntries } from './extras.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
@@ -150,8 +150,8 @@ export class RedisLanes implements QueueLanes {
     const [before, at] = (await this.#client.hget(limits, '*') ?? '10 0').split(' ').map(Number)
     if (Math.abs(appTime() - at!) < CAPACITY_MS) return
     await this.#client.hset(limits, '*', `${before} ${appTime()}`)
-    const flat: string[] = await runQueueScript(this.#client, this.#keys, 'workers', [MAX_LISTED])
-    const capacity = capacityOf(toWorkers(flat).map(({ json }) => json))
+    const workers = await readWorkers(this.#client, this.#keys, MAX_LISTED)
+    const capacity = capacityOf(workers.map(({ json }) => json))
     if (capacity > 0) await this.#client.hset(limits, '*', `${capacity} ${appTime()}`)
   }
 

@@ -2761,38 +2761,6 @@ for _, lane in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT
 end
 for _, lane in ipairs(lanes) do redis.call('ZADD', KEYS[1], now + 5000, lane) end
 return lanes`,
-  'measure': String.raw`local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local left = tonumber(redis.call('HGET', KEYS[2], '') or 0) or 0
-local waiting = redis.call('ZCARD', KEYS[14])
-for _, i in ipairs({ 1, 10, 11, 12, 15, 16 }) do waiting = waiting + redis.call('LLEN', KEYS[i]) end
-local by_state = {
-  math.max(0, waiting - left),
-  redis.call('ZCARD', KEYS[3]),
-  redis.call('HLEN', KEYS[4]) + redis.call('LLEN', KEYS[5]),
-  redis.call('SCARD', KEYS[6]),
-  redis.call('SCARD', KEYS[7]),
-  redis.call('ZCARD', KEYS[8]),
-  redis.call('ZCARD', KEYS[9]),
-  redis.call('HKEYS', KEYS[13])
-}
-local oldest = ''
-local ids = redis.call('LRANGE', KEYS[1], -10, -1)
-for i = #ids, 1, -1 do
-  local record = redis.call('HGET', KEYS[18], ids[i])
-  local tail = record and string.sub(record, -4096) or ''
-  if string.find(tail, '"status":"created"', 1, true) then
-    oldest = tail
-    break
-  end
-end
-return {
-  now,
-  by_state,
-  redis.call('ZCOUNT', KEYS[17], '(' .. now, '+inf'),
-  oldest,
-  redis.call('ZRANGE', KEYS[19], 0, ARGV[1] - 1, 'WITHSCORES')
-}`,
   'member-states': String.raw`local function ended_as(id, succeeded, failed, cancelled, expired)
   if redis.call('SISMEMBER', succeeded, id) == 1 then return 'succeeded' end
   if redis.call('SISMEMBER', failed, id) == 1 then return 'failed' end
@@ -2805,6 +2773,13 @@ for i, id in ipairs(ARGV) do
   states[i] = has_record and (ended_as(id, KEYS[2], KEYS[3], KEYS[4], KEYS[5]) or '') or 'removed'
 end
 return states`,
+  'oldest': String.raw`local ids = redis.call('LRANGE', KEYS[1], -10, -1)
+for i = #ids, 1, -1 do
+  local record = redis.call('HGET', KEYS[2], ids[i])
+  local tail = record and string.sub(record, -tonumber(ARGV[1])) or ''
+  if string.find(tail, '"status":"created"', 1, true) then return tail end
+end
+return ''`,
   'page': String.raw`local after, limit, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local function find(key, position)
   if redis.call('LINDEX', key, -1 - position) == after then return position end
@@ -6823,18 +6798,6 @@ for i = 2, 2 * count, 2 do
   existed[id] = true
 end
 forget(2, gone)
-return reply`,
-  'workers': String.raw`local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])
-local reply = {}
-if #ids == 0 then return reply end
-for i, report in ipairs(redis.call('HMGET', KEYS[2], unpack(ids))) do
-  if report then
-    reply[#reply + 1] = ids[i]
-    reply[#reply + 1] = report
-  end
-end
 return reply`
 }
 

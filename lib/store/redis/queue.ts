@@ -4,8 +4,8 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import {
-  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toMeasure, toPage,
-  toRawTask, toWorkers, type ClaimMode
+  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toPage,
+  toRawTask, type ClaimMode
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
@@ -19,6 +19,7 @@ import { writeHeads } from './heads.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisLogs } from './logs.ts'
+import { measureQueue, readWorkers } from './measure.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUnique } from './unique.ts'
 import type { ExtraEntries } from './extras.ts'
@@ -180,7 +181,7 @@ export class RedisQueue implements Queue {
   }
 
   async measure (ticks: number): Promise<QueueMeasure> {
-    return toMeasure(await this.#run('measure', [Math.max(0, ticks)]))
+    return await measureQueue(this.#client, this.#keys, ticks)
   }
 
   async pause (name: string | null): Promise<boolean> {
@@ -195,7 +196,7 @@ export class RedisQueue implements Queue {
   }
 
   async workers (limit: number): Promise<Array<{ id: string, json: string }>> {
-    return toWorkers(await this.#run('workers', [Math.max(0, limit)]))
+    return await readWorkers(this.#client, this.#keys, limit)
   }
 
   async watch (ids: string[], ms: number): Promise<void> {
