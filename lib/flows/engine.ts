@@ -38,7 +38,9 @@ export interface FlowRef {
   /** The longest life of the flow, in ms. */
   life: number
   /** Entries of nodes and texts of members, by node: while the flow is being written. */
-  known?: { nodes: Map<string, string>, texts: Map<string, string>, joins: Map<string, string> }
+  known?: {
+    nodes: Map<string, string>, decoded: Map<string, FlowNode>, texts: Map<string, string>, joins: Map<string, string>
+  }
 }
 
 /** A member that is about to start. */
@@ -145,11 +147,12 @@ export class FlowEngine {
   }
 
   #toJob (
-    { id, home, life }: FlowRef, { node, entry, text }: { node: string, entry: string, text: string }, join?: string
+    { id, home, life, known }: FlowRef, { node, entry, text }: Record<'node' | 'entry' | 'text', string>, join?: string
   ): MemberJob {
-    const { generation, key, queue, task } = decodeNode(entry)
-    const flow: StoredMembership =
-      { id, home, node, generation, ...(join === undefined ? {} : { join }), key, keep: life }
+    const { generation, key, queue, task } = known?.decoded.get(node) ?? decodeNode(entry)
+    const flow: StoredMembership = join === undefined
+      ? { id, home, node, generation, key, keep: life }
+      : { id, home, node, generation, join, key, keep: life }
     return { queue, flow, task, job: makeMember(text, memberId(id, node, generation), flow, this.#options.now()) }
   }
 
@@ -222,18 +225,20 @@ export class FlowEngine {
 
   /** The records of the members stay for their own resultTtl from now on. Then the flow needs nobody any more. */
   async release (flow: FlowRef): Promise<void> {
-    if (!await this.keepAll(flow, ({ ttl }) => ttl)) return
+    if (!await this.keepAll(flow)) return
     await this.call('step of a flow', () => this.flowsOf(flow).step(flow.id, [{ name: 'forget' }], null))
   }
 
-  /** Sets how long the records of all members stay. False if the process closes. */
-  async keepAll (flow: FlowRef, ms: (node: FlowNode) => number): Promise<boolean> {
-    let isClosing = false
+  /** Sets how long the records of all members stay, else their own resultTtl. False if the process closes. */
+  async keepAll (flow: FlowRef, ms?: number): Promise<boolean> {
+    // The id of one that was removed may be somebody else's.
+    const removed = new Set<string>()
+    let isClosing = !await this.eachPage(flow, 'ends', entries => {
+      for (const [node, end] of entries) if (end === 'removed') removed.add(node)
+    })
+    if (isClosing) return false
     const readAll = await this.eachPage(flow, 'nodes', async entries => {
-      const ends = await this.#read(flow, 'ends', entries.map(([node]) => node))
-      if (!ends) isClosing = true
-      // The id of one that was removed may be somebody else's.
-      const kept = entries.filter((_entry, i) => ends?.[i] !== 'removed')
+      const kept = removed.size === 0 ? entries : entries.filter(([node]) => !removed.has(node))
       for (const [queue, members] of membersByQueue(flow, kept, ms)) {
         isClosing ||= !await this.#keepMembers(queue, members)
       }

@@ -1,7 +1,7 @@
 /**
  * Reads what a flow has page by page.
  */
-import { decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
+import { memberId, placeOfNode } from '../store/flow-node.ts'
 
 /** Calls `use` with each page. False if a page cannot be read: the process closes. */
 export async function eachPage<Page extends { cursor: string }> (
@@ -17,17 +17,20 @@ export async function eachPage<Page extends { cursor: string }> (
   return true
 }
 
-/** The ids of members, with those of earlier generations: a retry has kept them too. */
+/**
+ * The ids of members, with those of earlier generations: a retry has kept them too.
+ * @param ms how long they stay. Else their own resultTtl
+ */
 export function membersByQueue (
-  flow: { id: string }, entries: Array<[node: string, entry: string]>, ms: (node: FlowNode) => number
+  flow: { id: string }, entries: Array<[node: string, entry: string]>, ms?: number
 ): Map<string, Array<[id: string, ms: number]>> {
   const byQueue = new Map<string, Array<[string, number]>>()
   for (const [node, entry] of entries) {
-    const decoded = decodeNode(entry)
-    const own = byQueue.get(decoded.queue) ?? []
-    byQueue.set(decoded.queue, own)
-    for (let generation = 0; generation <= decoded.generation; generation++) {
-      own.push([memberId(flow.id, node, generation), ms(decoded)])
+    const place = placeOfNode(entry)
+    let own = byQueue.get(place.queue)
+    if (!own) byQueue.set(place.queue, own = [])
+    for (let generation = 0; generation <= place.generation; generation++) {
+      own.push([memberId(flow.id, node, generation), ms ?? place.ttl])
     }
   }
   return byQueue

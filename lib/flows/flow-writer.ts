@@ -4,7 +4,7 @@
  */
 import * as errors from '../errors.ts'
 import { endOfBatch } from '../store/batches.ts'
-import { encodeJoin, encodeNode } from '../store/flow-node.ts'
+import { encodeJoin, encodeNode, type FlowNode } from '../store/flow-node.ts'
 import type { FlowPlan, GraphNode } from './graph.ts'
 import type { FlowEngine, FlowRef } from './engine.ts'
 import type { FlowChunk, FlowCommand, NewFlow } from '../store/flow-contract.ts'
@@ -44,14 +44,17 @@ export class FlowWriter {
     const { flow: { id, life, final }, home, plan, members } = planned
     this.#engine = engine
     this.#planned = planned
-    this.#entries = new Map(members.map(({ graph: { node, key, joins }, mayFail, queue, task, ttl }) =>
-      [node, encodeNode({ generation: 0, mayFail, joins, queue, task, key, ttl })]))
+    const decoded = new Map<string, FlowNode>()
+    for (const { graph: { node, key, joins }, mayFail, queue, task, ttl } of members) {
+      decoded.set(node, { generation: 0, mayFail, joins, queue, task, key, ttl })
+    }
+    this.#entries = new Map([...decoded].map(([node, entry]) => [node, encodeNode(entry)]))
     this.#joins = new Map(plan.joins.map(join => [join.join, encodeJoin(join)]))
     this.#rootsLeft = [...plan.roots]
     const texts = new Map(members.map(({ graph: { node }, text }) => [node, text]))
     if (final) texts.set('finally', final.text)
     const nodes = new Map(final ? [...this.#entries, ['finally', final.entry] as const] : this.#entries)
-    this.#ref = { id, home, life, known: { nodes, texts, joins: this.#joins } }
+    this.#ref = { id, home, life, known: { nodes, decoded, texts, joins: this.#joins } }
   }
 
   /** False if the id is taken. */

@@ -8,7 +8,7 @@ import { decode, type StoredTask } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, encodeNode, memberId, type FlowInput, type FlowNode } from '../store/flow-node.ts'
 import type { FlowEngine, FlowRef } from './engine.ts'
 import type { StoredMembership } from '../records/membership.ts'
-import type { TaskTemplate } from '../tasks/enqueue.ts'
+import type { EncodedTemplate } from '../tasks/task-template.ts'
 import type { SettledResult, Signature, TaskErrorRecord, TaskFlow } from '../types.ts'
 
 /** How many records are read at a time. */
@@ -21,12 +21,12 @@ export class MemberContext {
   readonly #engine: FlowEngine
   readonly #member: StoredMembership
   readonly #flow: FlowRef
-  readonly #template: (signature: Signature) => TaskTemplate & { ttl: number }
+  readonly #template: (signature: Signature) => EncodedTemplate & { ttl: number }
   #input: Promise<{ input: FlowInput | null, added: string[] }> | null = null
 
   /** @param template checks a member that is added */
   constructor (
-    engine: FlowEngine, member: StoredMembership, template: (signature: Signature) => TaskTemplate & { ttl: number }
+    engine: FlowEngine, member: StoredMembership, template: (signature: Signature) => EncodedTemplate & { ttl: number }
   ) {
     this.#engine = engine
     this.#member = member

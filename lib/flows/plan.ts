@@ -11,7 +11,7 @@ import { encode, NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '..
 import type { PlannedFlow, PlannedMember } from './flow-writer.ts'
 import type { CheckedFlow } from '../options.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
-import type { TaskTemplate } from '../tasks/enqueue.ts'
+import type { EncodedTemplate } from '../tasks/task-template.ts'
 import type { FlowShape, Signature } from '../types.ts'
 
 export interface FlowToPlan {
@@ -58,8 +58,10 @@ export function planFlow (
 
 const FINALLY = (signature: Signature): GraphNode => ({ node: 'finally', key: 'finally', signature, joins: [] })
 
+type MemberTemplate = EncodedTemplate & { ttl: number, mayFail: boolean }
+
 /** A task that a flow is to be made of, checked as an enqueue of it. */
-export function templateOf (tasks: Templates, signature: Signature): TaskTemplate & { ttl: number, mayFail: boolean } {
+export function templateOf (tasks: Templates, signature: Signature): MemberTemplate {
   const { task, data, options = {} } = signature ?? {}
   if (signature?.kind !== 'signature') throw new errors.FlowInvalid('A member of the flow', 'it is no signature')
   const { allowFailure = false, ...own } = options
@@ -72,11 +74,10 @@ export function templateOf (tasks: Templates, signature: Signature): TaskTemplat
   return { ...template, ttl: template.options.ttl ?? tasks.settings.resultTtl, mayFail: allowFailure }
 }
 
-type MemberTemplate = ReturnType<typeof templateOf>
-
 function withFlowTimes (
   template: MemberTemplate, delay: number | undefined, expires: number | null, nonce: string | undefined
 ): MemberTemplate {
+  if (!delay && expires === null && nonce === undefined) return template
   const changed = { ...template }
   if (delay) changed.delay = (template.delay ?? 0) + delay
   const hasOwn = template.expires !== undefined || template.expiresAt !== undefined

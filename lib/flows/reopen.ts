@@ -18,7 +18,7 @@ interface WholeFlow {
 
 /** Call it in the stage `reopening`. */
 export async function reopen (engine: FlowEngine, flow: FlowRef): Promise<void> {
-  if (!await engine.keepAll(flow, () => flow.life)) return // the results of what succeeded are needed again
+  if (!await engine.keepAll(flow, flow.life)) return // the results of what succeeded are needed again
   const whole = await readWhole(engine, flow)
   if (!whole) return
   const again = [...whole.ends].filter(([node, end]) => startsAgain(whole, node, end)).map(([node]) => node)

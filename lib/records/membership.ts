@@ -17,6 +17,13 @@ export interface StoredMembership {
   keep: number
 }
 
+/** As JSON. No name of a queue, node or join needs an escape. */
+export function encodeMembership ({ id, home, node, generation, join, key, keep }: StoredMembership): string {
+  const started = join === undefined ? '' : `"join":"${join}",`
+  return `{"id":${JSON.stringify(id)},"home":"${home}","node":"${node}","generation":${generation},${started}` +
+    `"key":${JSON.stringify(key)},"keep":${keep}}`
+}
+
 /** Marks the record of a flow. */
 export interface StoredGraph {
   /** The names of its tasks. */

@@ -10,7 +10,7 @@ import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { blockedBy, isLane } from './blocked-by.ts'
 import { cleanFailedAttempts, toFailedAttempt, type StoredFailedAttempt } from './failed-attempts.ts'
-import { isTooDeep, MAX_DEPTH, sizeOver, toStorableJson } from './json.ts'
+import { isTooDeep, MAX_DEPTH } from './json.ts'
 import { isGraph, isMembership, toMembership, type StoredGraph, type StoredMembership } from './membership.ts'
 import { cleanOrigin, type Origin } from './origin.ts'
 import type { LiveState } from './live-state.ts'
@@ -18,6 +18,7 @@ import { beforeRetries } from './stored-backoff.ts'
 import { isTick, toScheduledTick, type StoredTick } from './scheduled-tick.ts'
 import { TERMINAL_STATES } from './states.ts'
 import { isTags } from './tags.ts'
+import { encodeNamed } from './task-data.ts'
 import { MAX_DATE } from './time.ts'
 import type { BackoffOptions, Priority, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
@@ -121,19 +122,8 @@ function endOf (status: string, startedAt: number | undefined, finishedAt: numbe
 
 /** Makes the text of a new record. Throws FST_TASKS_DATA_INVALID, FST_TASKS_DATA_TOO_LARGE. */
 export function encodeNew (name: string, data: unknown, options: StoredOptions, maxDataSize: number): string {
-  const json = encodeData(name, data)
-  const size = sizeOver(maxDataSize, json)
-  if (size > 0) throw new errors.DataTooLarge(name, size, maxDataSize)
-  const envelope = data === undefined ? `{"name":"${name}"}` : `{"name":"${name}","data":${json}}`
-  return `{"data":${envelope},"options":${JSON.stringify(options)}${NEW_RECORD_TAIL}`
+  return `{"data":${encodeNamed(name, data, maxDataSize)},"options":${JSON.stringify(options)}${NEW_RECORD_TAIL}`
 }
-
-const encodeData = (name: string, data: unknown): string =>
-  data === undefined ? '' : toStorableJson(data, reason => new errors.DataInvalid(name, reason))
-
-/** A copy of the data, as `decode` will return it. Throws FST_TASKS_DATA_INVALID. */
-export const jsonRoundTrip = (name: string, data: unknown): unknown =>
-  data === undefined ? undefined : JSON.parse(encodeData(name, data))
 
 /** The text of a record. `resultJson` is the JSON of the result, made by the serializer of its schema. */
 export function encode (stored: StoredTask, resultJson?: string): string {

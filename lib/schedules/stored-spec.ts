@@ -9,7 +9,7 @@ import { Calendar } from './calendar.ts'
 import type { CheckedSchedule } from '../options.ts'
 import type { StoredTick } from '../records/scheduled-tick.ts'
 import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule, Tick } from '../store/schedule-contract.ts'
-import type { TaskTemplate } from '../tasks/enqueue.ts'
+import type { EncodedTemplate, TaskTemplate } from '../tasks/task-template.ts'
 
 type Kept = 'timing' | 'overlap' | 'catchUpWindow' | 'jitter' | 'maxRuns'
 
@@ -17,9 +17,10 @@ export interface StoredSpec extends Pick<CheckedSchedule, Kept> {
   template: TaskTemplate
 }
 
-export const toSpec = (checked: CheckedSchedule, template: TaskTemplate): StoredSpec => {
+export const toSpec = (checked: CheckedSchedule, template: EncodedTemplate): StoredSpec => {
   const { timing, overlap, catchUpWindow, jitter, maxRuns } = checked
-  return { timing, overlap, catchUpWindow, jitter, maxRuns, template }
+  const { named: _named, ...stored } = template
+  return { timing, overlap, catchUpWindow, jitter, maxRuns, template: stored }
 }
 
 const sha = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -38,6 +38,19 @@ export function decodeNode (entry: string): FlowNode {
   }
 }
 
+/**
+ * What the release of many members reads of a node. Nothing else is parsed: queue and ttl are the first and the last of
+ * the list, and no name of a queue needs an escape.
+ */
+export function placeOfNode (entry: string): Pick<FlowNode, 'generation' | 'queue' | 'ttl'> {
+  const start = entry.indexOf('["') + 2
+  return {
+    generation: Number(entry.slice(0, entry.indexOf(' '))),
+    queue: entry.slice(start, entry.indexOf('"', start)),
+    ttl: Number(entry.slice(entry.lastIndexOf(',') + 1, -1))
+  }
+}
+
 /** What the nodes of a join read of earlier results: one, a list, or an object of them. A text is a node. */
 export type FlowInput = string | FlowInput[] | { [key: string]: FlowInput }
 
@@ -55,4 +68,4 @@ export function decodeJoin (entry: string): FlowJoin {
 
 /** The id of the task of a node. */
 export const memberId = (flow: string, node: string, generation: number | string): string =>
-  `${flow}.${node}${Number(generation) === 0 ? '' : `-${generation}`}`
+  generation === 0 || generation === '0' ? `${flow}.${node}` : `${flow}.${node}-${generation}`

@@ -5,9 +5,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import type { EncodedTemplate } from './task-template.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { makeDefinition, type Definition } from './definition.ts'
-import { TaskProducer, type TaskTemplate } from './enqueue.ts'
+import { TaskProducer } from './enqueue.ts'
 import { TaskLookup } from './lookup.ts'
 import { TaskRegistry } from './registry.ts'
 import { TaskVisibility } from './visibility.ts'
@@ -124,7 +125,7 @@ export class AppTasks implements ChangeSource {
   }
 
   /** See `TaskProducer.template`. */
-  template (name: string, data: unknown, options: EnqueueOptions, withOrigin?: boolean): TaskTemplate {
+  template (name: string, data: unknown, options: EnqueueOptions, withOrigin?: boolean): EncodedTemplate {
     return this.#producer.template(name, data, options, withOrigin)
   }
 

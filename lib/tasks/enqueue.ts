@@ -18,7 +18,8 @@ import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
 import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
-import { encodeNew, jsonRoundTrip, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
+import { encodeNamed, jsonRoundTrip } from '../records/task-data.ts'
+import { encodeNew, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { tagsOf } from '../records/tags.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { uptime } from '../timers.ts'
@@ -32,6 +33,7 @@ import type { EnqueueItem, EnqueueOptions, TaskRecord } from '../types.ts'
 import type { Definition } from './definition.ts'
 import type { TaskLookup } from './lookup.ts'
 import type { TaskRegistry } from './registry.ts'
+import type { EncodedTemplate } from './task-template.ts'
 
 /** Bounds one Lua call, so that a large batch does not block Redis. */
 const BATCH = 500
@@ -46,19 +48,6 @@ interface NewTask extends NewJob {
 
 /** Whether this call made the task, which other one stands for its key, or why it was refused. */
 type SentReply = UniqueReply | Error
-
-/** A task without its times. */
-export interface TaskTemplate {
-  name: string
-  queue: string
-  data: unknown
-  options: Omit<StoredOptions, 'timestamp'>
-  /** In ms from the enqueue. */
-  delay?: number | undefined
-  expires?: number | undefined
-  /** Ms since 1970. */
-  expiresAt?: number
-}
 
 export interface ProducerOptions {
   registry: TaskRegistry
@@ -223,20 +212,18 @@ export class TaskProducer {
    * What a schedule, or a flow, stores to make tasks of it later. Checks all that an enqueue checks.
    * @param withOrigin whether they continue the present request
    */
-  template (name: string, data: unknown, given: EnqueueOptions, withOrigin = false): TaskTemplate {
+  template (name: string, data: unknown, given: EnqueueOptions, withOrigin = false): EncodedTemplate {
     const definition = this.#registry.definition(name)
     refuseUnique(definition, withOrigin)
     const { delay, expires, ...checked } = checkEnqueue(name, given, this.#settings)
-    const stored = storedOptions(definition, checked, this.#settings, this.#clock)
+    const stored = storedOptions(definition, checked, this.#settings, this.#clock, withOrigin)
     const valid = validData(definition, data)
     addLane(stored, definition, valid, checked.queue)
-    const { timestamp, ...all } = stored
-    const { reqId, traceparent, tracestate, ...withoutOrigin } = all
-    const options = withOrigin ? all : withoutOrigin
-    encodeNew(name, valid, { timestamp, ...options }, this.#settings.maxDataSize)
+    const { timestamp, ...options } = stored
+    const named = encodeNamed(name, valid, this.#settings.maxDataSize)
     const queue = this.#registry.queue(checked.queue ?? definition.queue).name
     const life = expires instanceof Date ? { expiresAt: this.#clock.toStoreTime(timeOf(expires)) } : { expires }
-    return { name, queue, data: valid, options, delay, ...life }
+    return { name, queue, data: valid, named, options, delay, ...life }
   }
 
   // Send it

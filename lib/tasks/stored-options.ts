@@ -9,9 +9,12 @@ import type { StoreClock } from '../store/store-contract.ts'
 import type { EnqueueOptions } from '../types.ts'
 import type { Definition } from './definition.ts'
 
-/** Those of the enqueue, then of the task, then of the plugin. */
+/**
+ * Those of the enqueue, then of the task, then of the plugin.
+ * @param withOrigin whether it continues the present request or task
+ */
 export function storedOptions (
-  { options: task }: Definition, given: EnqueueOptions, settings: Settings, clock: StoreClock
+  { options: task }: Definition, given: EnqueueOptions, settings: Settings, clock: StoreClock, withOrigin = true
 ): StoredOptions {
   const retries = given.retries ?? task.retries ?? settings.retries
   const timeout = given.timeout ?? task.timeout ?? settings.timeout
@@ -28,7 +31,7 @@ export function storedOptions (
   addTimes(options, given, clock)
   if (given.id !== undefined) options.nonce = randomUUID()
   if (given.tags !== undefined && given.tags.length > 0) options.tags = [...new Set(given.tags)]
-  addOrigin(options)
+  if (withOrigin) addOrigin(options)
   return options
 }
 

@@ -3,8 +3,9 @@
  */
 import t, { type Test } from 'tap'
 import { afterRetry } from '../../lib/records/stored-backoff.ts'
+import { jsonRoundTrip } from '../../lib/records/task-data.ts'
 import {
-  attemptsMade, decode, encode, encodeNew, isTerminal, jsonRoundTrip, placeholderRecord, resetForRetry, toTaskRecord,
+  attemptsMade, decode, encode, encodeNew, isTerminal, placeholderRecord, resetForRetry, toTaskRecord,
   type LiveState, type StoredTask
 } from '../../lib/records/task-record.ts'
 import type { TaskRecord } from '../../lib/types.ts'

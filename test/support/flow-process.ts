@@ -10,6 +10,7 @@ import { MemberContext } from '../../lib/flows/member-context.ts'
 import { MemberEnds } from '../../lib/flows/member-ends.ts'
 import { planFlow, templateOf, type Templates } from '../../lib/flows/plan.ts'
 import { reopen } from '../../lib/flows/reopen.ts'
+import { encodeNamed } from '../../lib/records/task-data.ts'
 import { decode, encode, type StoredTask } from '../../lib/records/task-record.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import type { Queue } from '../../lib/store/contract.ts'
@@ -149,7 +150,11 @@ export class FlowProcess {
 const templates: Templates = {
   settings: { resultTtl: 0 } as Templates['settings'],
   template: name => ({
-    name, queue: name.startsWith('far') ? 'far' : 'home', data: name, options: { attempts: 1, ttl: 0 }
+    name,
+    queue: name.startsWith('far') ? 'far' : 'home',
+    data: name,
+    named: encodeNamed(name, name, Infinity),
+    options: { attempts: 1, ttl: 0 }
   })
 }
 

@@ -111,8 +111,20 @@ export class RedisFlows implements QueueFlows {
   }
 
   async keepMembers (members: Array<[id: string, ms: number]>): Promise<void> {
-    if (members.length > 0) await runQueueScript(this.#client, this.#keys, 'keep-members', members.flat())
+    if (members.length > 0) await runQueueScript(this.#client, this.#keys, 'keep-members', inGroups(members))
   }
+}
+
+/** Members that stay equally long, one after the other, are one group. */
+function inGroups (members: Array<[id: string, ms: number]>): ScriptArgument[] {
+  const args: ScriptArgument[] = []
+  for (let i = 0, end = 0; i < members.length; i = end) {
+    const ms = members[i]![1]
+    while (end < members.length && members[end]![1] === ms) end++
+    args.push(ms, end - i)
+    for (let k = i; k < end; k++) args.push(members[k]![0])
+  }
+  return args
 }
 
 /** Ends of members that succeeded, one after the other, are one command: they are the many. */

@@ -2729,21 +2729,31 @@ local function ended_as(id, succeeded, failed, cancelled, expired)
   return redis.call('ZSCORE', expired, id) and 'expired' or nil
 end
 local EXPIRIES = { succeeded = 9, failed = 10, cancelled = 11, expired = 12 }
-local ids, kept, gone, dues = {}, {}, {}, {}
-for i = 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
-local succeeded = redis.call('SMISMEMBER', KEYS[7], unpack(ids))
-for i, id in ipairs(ids) do
-  local ms = ARGV[2 * i]
-  local outcome = succeeded[i] == 1 and 'succeeded' or ended_as(id, KEYS[7], KEYS[8], KEYS[11], KEYS[12])
-  local key = EXPIRIES[outcome or '']
-  if key and tonumber(ms) <= 0 then
-    gone[#gone + 1] = id
-  elseif key then
-    dues[ms] = dues[ms] or string.format('%.0f', now + ms)
-    local members = kept[key] or {}
+local kept, counts, gone = {}, {}, {}
+local function keep(key, due, id)
+  local members, count = kept[key], counts[key] or 0
+  if not members then
+    members = {}
     kept[key] = members
-    members[#members + 1] = dues[ms]
-    members[#members + 1] = id
+  end
+  members[count + 1], members[count + 2] = due, id
+  counts[key] = count + 2
+end
+local at, last = 1, #ARGV
+while at < last do
+  local ms, first = tonumber(ARGV[at]), at + 2
+  at = first + tonumber(ARGV[at + 1])
+  local due = string.format('%.0f', now + ms)
+  local succeeded = redis.call('SMISMEMBER', KEYS[7], unpack(ARGV, first, at - 1))
+  for i = first, at - 1 do
+    local id = ARGV[i]
+    local outcome = succeeded[i - first + 1] == 1 and 'succeeded' or ended_as(id, KEYS[7], KEYS[8], KEYS[11], KEYS[12])
+    local key = EXPIRIES[outcome or '']
+    if key and ms <= 0 then
+      gone[#gone + 1] = id
+    elseif key then
+      keep(key, due, id)
+    end
   end
 end
 for key, members in pairs(kept) do redis.call('ZADD', KEYS[key], unpack(members)) end
