@@ -2797,8 +2797,8 @@ const shields: Shield[] = [
   {
     against: 'a flow never ends, because nobody knows any more what one of its members is',
     file: 'store/redis/lua/flow-step.lua',
-    shield: 'string.match(entry or \'0 0 - \',',
-    without: 'string.match(entry or \'\',',
+    shield: 'local LOST = \'0 0 - \'',
+    without: 'local LOST = \'\'',
     test: 'flows/lost'
   },
   {
@@ -2819,7 +2819,7 @@ const shields: Shield[] = [
     against: 'the records of the earlier tries of a flow stay for its longest life',
     file: 'flows/flow-pages.js',
     shield: 'let generation = 0; generation <=',
-    without: 'let generation = decoded.generation; generation <=',
+    without: 'let generation = place.generation; generation <=',
     test: 'flows/sweep'
   },
   {
@@ -2846,9 +2846,30 @@ const shields: Shield[] = [
   {
     against: 'a seal of a large flow holds up Redis',
     file: 'store/redis/lua/flow-step.lua',
-    shield: '\'[W!\', \'BYLEX\', \'LIMIT\', 0, SLICE)',
-    without: '\'[W!\', \'BYLEX\')',
+    shield: 'redis.call(\'SRANDMEMBER\', KEYS[15], SLICE)',
+    without: 'redis.call(\'SMEMBERS\', KEYS[15])',
     test: 'flows/sweep'
+  },
+  {
+    against: 'what waits for a member that failed starts when another one ends in the same step',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: 'if found[1] then return false end',
+    without: '',
+    test: 'store/memory-flows'
+  },
+  {
+    against: 'a join is looked at once in a step, however many of its members end later in it',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: 'places = {}\n  for _, join in ipairs(waiting)',
+    without: 'for _, join in ipairs(waiting)',
+    test: 'store/memory-flows'
+  },
+  {
+    against: 'a retry of a flow does not wait for the members that it starts again',
+    file: 'store/redis/lua/flow-write.lua',
+    shield: 'redis.call(\'HDEL\', KEYS[7], \'@\' .. join, \'!\' .. join)',
+    without: '',
+    test: 'store/memory-flows'
   },
   {
     against: 'who watches a flow of 10,000 members reads it for each few of them that end',

@@ -11,7 +11,6 @@ import type { FlowChunk, FlowCommand, NewFlow } from '../store/flow-contract.ts'
 
 /** Bound one Lua call. */
 const NODES = 400
-const EDGES = 1_000
 const JOINS = 400
 
 /** A member that is checked, as it will be stored. */
@@ -126,10 +125,10 @@ export class FlowWriter {
     const { plan: { edges, output } } = this.#planned
     const nodes = [...this.#entries]
     const joins = [...this.#joins, ['output', encodeJoin({ targets: [], input: output })] as [string, string]]
-    const count = Math.max(nodes.length / NODES, edges.length / EDGES, joins.length / JOINS)
+    const count = Math.max(nodes.length / NODES, joins.length / JOINS)
     const slice = <T>(all: T[], i: number, size: number): T[] => all.slice(i * size, (i + 1) * size)
     return Array.from({ length: Math.ceil(count) }, (_, i) => ({
-      nodes: slice(nodes, i, NODES), joins: slice(joins, i, JOINS), edges: slice(edges, i, EDGES), texts: []
+      nodes: slice(nodes, i, NODES), joins: slice(joins, i, JOINS), edges: slice(edges, i, JOINS), texts: []
     }))
   }
 

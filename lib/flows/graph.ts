@@ -27,7 +27,7 @@ export interface FlowPlan {
   nodes: GraphNode[]
   joins: Array<FlowJoin & { join: string }>
   /** What joins with two and more nodes before them wait for. */
-  edges: string[]
+  edges: Array<[join: string, nodes: string[]]>
   /** The joins that wait for nothing. */
   roots: string[]
   /** What the flow as a whole returns. */
@@ -49,7 +49,11 @@ class Compiler {
   compile (shape: unknown): FlowPlan {
     const { output } = this.#part(shape, this.#source([], null), [])
     const plan: FlowPlan = { nodes: this.#nodes, joins: [], edges: [], roots: [], output }
-    for (const source of this.#sources) addJoins(plan, source)
+    let edges = 0
+    for (const source of this.#sources) {
+      edges += addJoins(plan, source)
+      if (edges > MAX_EDGES) throw new errors.FlowTooLarge('has', MAX_EDGES, 'edges between members')
+    }
     return plan
   }
 
@@ -161,13 +165,15 @@ function checkNames (tasks: unknown, dependsOn: unknown, path: string[]): void {
   }
 }
 
-function addJoins (plan: FlowPlan, { before, input, targets }: PlaceInShape): void {
+/** Returns how many edges it added. */
+function addJoins (plan: FlowPlan, { before, input, targets }: PlaceInShape): number {
+  const waitsFor = before.map(({ node }) => node)
   for (let start = 0; start < targets.length; start += MAX_TARGETS) {
     const join = String(plan.joins.length)
     plan.joins.push({ join, input, targets: targets.slice(start, start + MAX_TARGETS).map(({ node }) => node) })
     for (const node of before) node.joins.push(join)
     if (before.length === 0) plan.roots.push(join)
-    if (before.length > 1) for (const { node } of before) plan.edges.push(`${join} ${node}`)
-    if (plan.edges.length > MAX_EDGES) throw new errors.FlowTooLarge('has', MAX_EDGES, 'edges between members')
+    if (before.length > 1) plan.edges.push([join, waitsFor])
   }
+  return before.length > 1 ? before.length * Math.ceil(targets.length / MAX_TARGETS) : 0
 }

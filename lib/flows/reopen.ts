@@ -38,11 +38,12 @@ function startsAgain ({ nodes }: WholeFlow, node: string, end: string): boolean 
 
 function chunkOf ({ nodes }: WholeFlow, again: string[]): FlowChunk {
   const next = again.map(node => [node, nodes.get(node)!] as const)
+  const behind = new Set(next.flatMap(([, { joins }]) => joins))
   return {
     nodes: next.map(([node, entry]) => [node, encodeNode({ ...entry, generation: entry.generation + 1 })]),
     texts: [],
     joins: [],
-    edges: next.flatMap(([node, { joins }]) => joins.map(join => `${join} ${node}`))
+    edges: [...behind].map(join => [join, []])
   }
 }
 

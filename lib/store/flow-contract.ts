@@ -37,8 +37,8 @@ export interface FlowChunk {
   nodes: Array<[node: string, entry: string]>
   texts: Array<[node: string, text: string]>
   joins: Array<[join: string, entry: string]>
-  /** What joins wait for: "<join> <node>". */
-  edges: string[]
+  /** All nodes that a join waits for. None: a join of a flow that is opened again waits for its nodes once more. */
+  edges: Array<[join: string, nodes: string[]]>
 }
 
 /**

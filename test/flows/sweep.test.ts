@@ -169,7 +169,7 @@ t.test('a seal starts some joins at a time, and whoever goes on starts the rest'
   while (steps.at(-1)!.more) steps.push(await flows.step('f', [], 60_000))
   t.same(steps.map(({ starts }) => starts.length), [500, 500, 100])
   t.equal(new Set(steps.flatMap(({ starts }) => starts)).size, 1_100)
-  t.equal(await redis.zcard(key('flow:f:edges')), 0)
+  t.equal(await redis.scard(key('flow:f:unwritten')), 0)
 })
 
 t.test('all flows that are due are looked at, however many they are', async t => {

@@ -31,7 +31,7 @@ function graph (generation: number): FlowChunk {
     ],
     texts: ['0', '1', '2', '3', '4', '5'].map(name => [name, `text of ${name}`]),
     joins: [['0', '0,1 null'], ['1', '2 ["0","1"]'], ['2', '3 "2"'], ['3', '4 "2"'], ['output', ' ["3","4"]']],
-    edges: ['1 0', '1 1']
+    edges: [['1', ['0', '1']]]
   }
 }
 
@@ -232,6 +232,14 @@ export const knownPrograms: Call[][] = [
     ...start({ failFast: false, expires: -LONG }), step(ended('0', 'expired')), step(ended('1')), step(ended('5')),
     step(reopen), step({ name: 'forget' })
   ],
+  // One fails, and another ends in the same step: what waits for both is skipped. A retry waits for both again.
+  [
+    ...start({ failFast: false }), step(ended('0', 'failed'), ended('1')), step(ended('5')), step(reopen),
+    calls.write({ id: 'f', generation: 1, half: false }), step({ name: 'seal' }, { name: 'ready', join: '0' }),
+    step(ended('1', 'succeeded', '1')), calls.read('f'), step(ended('0', 'succeeded', '1'))
+  ],
+  // A join is looked at twice in one step.
+  [...start(), step(ended('0'), { name: 'done', entry: 'J0' }, ended('1')), calls.read('f')],
   // Members end while the flow is being written.
   [
     calls.begin(plain), calls.write({ id: 'f', ...written }), step({ name: 'ready', join: '0' }), step(ended('0')),

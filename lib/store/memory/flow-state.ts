@@ -42,7 +42,10 @@ export interface MemoryFlow {
   joins: Map<string, string>
   open: Set<string>
   pending: Set<string>
-  edges: Map<string, Set<string>>
+  /** What joins wait for. Those before the place have ended. */
+  edges: Map<string, { nodes: string[], place: number }>
+  /** Joins that never start, as a node before them did not succeed. */
+  blocked: Set<string>
   todo: Set<string>
   ends: Map<string, string>
 }

@@ -68,16 +68,30 @@ export class FlowSteps {
     this.#moved = true
     if (outcome !== 'succeeded') flow.ends.set(node, outcome)
     if (outcome !== 'succeeded' && !mayFail) return this.#fail(outcome, message, joins)
-    for (const join of joins) {
-      flow.edges.get(join)?.delete(node)
-      this.#waiting.add(join)
-    }
+    for (const join of joins) this.#waiting.add(join)
   }
 
   /** Of all ends that were told together: one look at each join. */
   #endTogether (): void {
-    for (const join of this.#waiting) if (this.#isLive && !this.#flow.edges.get(join)?.size) this.#startJoin(join)
+    for (const join of this.#waiting) if (this.#isLive && this.#isReady(join)) this.#startJoin(join)
     this.#waiting.clear()
+  }
+
+  #isReady (join: string): boolean {
+    const { edges, open, pending, blocked } = this.#flow
+    if (blocked.has(join)) return false
+    const before = edges.get(join)
+    if (!before) return true
+    const isOutstanding = (node: string | undefined): boolean =>
+      node !== undefined && (open.has(node) || pending.has(node))
+    while (before.place < before.nodes.length && !isOutstanding(before.nodes[before.place])) before.place++
+    return before.place === before.nodes.length
+  }
+
+  /** Joins behind a node that did not succeed. */
+  #skip (joins: string[]): void {
+    for (const join of joins) this.#flow.blocked.add(join)
+    this.#skips.push(...joins)
   }
 
   #fail (end: NodeEnd, message: string, joins: string[]): void {
@@ -88,7 +102,7 @@ export class FlowSteps {
       : { outcome: 'failed', code: 'FST_TASKS_FLOW_FAILED', message } as const
     if (flow.failFast) return this.#cancel(cause)
     flow.cause ??= cause
-    this.#skips.push(...joins)
+    this.#skip(joins)
   }
 
   #cancel (cause: NonNullable<MemoryFlow['cause']>): void {
@@ -108,7 +122,7 @@ export class FlowSteps {
         if (!flow.pending.delete(node)) continue
         this.#moved = true
         flow.ends.set(node, 'skipped')
-        joins.push(...decodeNode(flow.nodes.get(node)!).joins)
+        this.#skip(decodeNode(flow.nodes.get(node)!).joins)
       }
     }
   }
@@ -162,7 +176,8 @@ export class FlowSteps {
     flow.texts.set(node, text)
     flow.open.add(node)
     for (const join of before.joins) {
-      flow.edges.set(join, (flow.edges.get(join) ?? new Set()).add(parent).add(node))
+      const { nodes, place } = flow.edges.get(join) ?? { nodes: [parent], place: 0 }
+      flow.edges.set(join, { nodes: [...nodes, node], place })
       const added = flow.joins.get(`+${join}`)
       flow.joins.set(`+${join}`, added === undefined ? node : `${added},${node}`)
     }

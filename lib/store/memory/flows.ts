@@ -60,9 +60,9 @@ export class MemoryFlows implements QueueFlows {
     }
     for (const [node, text] of texts) flow.texts.set(node, text)
     for (const [join, entry] of joins) flow.joins.set(join, entry)
-    for (const edge of edges) {
-      const [join, node] = edge.split(' ') as [string, string]
-      flow.edges.set(join, (flow.edges.get(join) ?? new Set()).add(node))
+    for (const [join, nodes] of edges) {
+      flow.edges.set(join, { nodes: nodes.length > 0 ? nodes : flow.edges.get(join)?.nodes ?? [], place: 0 })
+      flow.blocked.delete(join)
     }
     return flow.stage
   }
@@ -155,6 +155,7 @@ function newFlow (flow: NewFlow, now: number): MemoryFlow {
     open: new Set(),
     pending: new Set(),
     edges: new Map(),
+    blocked: new Set(),
     todo: new Set(),
     ends: new Map()
   }

@@ -33,7 +33,8 @@ export class RedisFlows implements QueueFlows {
 
   write (id: string, { nodes, texts, joins, edges }: FlowChunk): Promise<FlowStage> {
     const counts = [nodes, texts, joins, edges].map(part => part.length)
-    return this.#run('flow-write', id, [...counts, ...nodes.flat(), ...texts.flat(), ...joins.flat(), ...edges])
+    const before = edges.flatMap(([join, waitsFor]) => [join, waitsFor.map(node => `${node} `).join('')])
+    return this.#run('flow-write', id, [...counts, ...nodes.flat(), ...texts.flat(), ...joins.flat(), ...before])
   }
 
   async step (id: string, commands: FlowCommand[], lookAfter: number | null): Promise<StepReply> {
@@ -127,17 +128,20 @@ function inGroups (members: Array<[id: string, ms: number]>): ScriptArgument[] {
   return args
 }
 
-/** Ends of members that succeeded, one after the other, are one command: they are the many. */
+/** Ends of members of one generation that succeeded, one after the other, are one command: they are the many. */
 function argumentsOfAll (commands: FlowCommand[]): ScriptArgument[] {
   const args: ScriptArgument[] = []
   let succeeded: string[] = []
+  let of = ''
   const flush = (): void => {
-    if (succeeded.length > 0) args.push('succeeded', succeeded.length, ...succeeded)
+    if (succeeded.length > 0) args.push('succeeded', succeeded.length + 1, of, ...succeeded)
     succeeded = []
   }
   for (const command of commands) {
     if (command.name === 'end' && command.outcome === 'succeeded') {
-      succeeded.push(command.node, command.generation)
+      if (command.generation !== of) flush()
+      of = command.generation
+      succeeded.push(command.node)
       continue
     }
     flush()

@@ -144,19 +144,20 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
 }
 
 /** What is kept of one flow. The empty part is its state. */
-export type FlowPart = '' | 'nodes' | 'texts' | 'joins' | 'open' | 'pending' | 'edges' | 'todo' | 'ends'
+export type FlowPart = '' | 'nodes' | 'texts' | 'joins' | 'open' | 'pending' | 'edges' | 'unwritten' | 'todo' | 'ends'
 
 /** The keys of each script of flows: those of the queue, then those of the flow. */
 export const flowScriptKeys: Record<FlowScript, [queue: Key[], flow: FlowPart[]]> = {
   'flow-begin': [
-    ['jobs', 'flows', 'flowList'], ['', 'nodes', 'texts', 'joins', 'pending', 'open', 'edges', 'todo', 'ends']
+    ['jobs', 'flows', 'flowList'],
+    ['', 'nodes', 'texts', 'joins', 'pending', 'open', 'edges', 'todo', 'ends', 'unwritten']
   ],
   'flow-read': [[], ['', 'nodes', 'open', 'pending', 'todo']],
   'flow-step': [
     ['jobs', 'watched', 'flows', 'flowsDone', 'flowList'],
-    ['', 'nodes', 'joins', 'open', 'pending', 'edges', 'todo', 'ends', 'texts']
+    ['', 'nodes', 'joins', 'open', 'pending', 'edges', 'todo', 'ends', 'texts', 'unwritten']
   ],
-  'flow-write': [[], ['', 'nodes', 'texts', 'joins', 'pending', 'edges', 'ends']]
+  'flow-write': [[], ['', 'nodes', 'texts', 'joins', 'pending', 'ends', 'edges']]
 }
 
 /** In which order the ids of a state are read. */

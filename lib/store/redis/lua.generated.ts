@@ -2293,7 +2293,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id = ARGV[1]
 if redis.call('HEXISTS', KEYS[1], id) == 1 or redis.call('ZSCORE', KEYS[2], id) then return 0 end
 redis.call('HSET', KEYS[1], id, ARGV[2] .. ',"status":"created","progress":null}')
-for i = 4, 12 do redis.call('UNLINK', KEYS[i]) end
+for i = 4, 13 do redis.call('UNLINK', KEYS[i]) end
 local deadline = string.format('%.0f', now + ARGV[4])
 redis.call('HSET', KEYS[4], 'state', 'building', 'record', ARGV[2], 'ttl', ARGV[3], 'life', ARGV[4],
   'deadline', deadline, 'failFast', ARGV[5], 'expires', ARGV[6], 'final', ARGV[7] == '' and '0' or '1',
@@ -2343,8 +2343,9 @@ local function set_state(name)
   state = name
   redis.call('HSET', KEYS[6], 'state', name)
 end
+local LOST = '0 0 - '
 local function parse_node(entry)
-  return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
+  return string.match(entry or LOST, '^(%d+) ([01]) (%S+) ')
 end
 local function read_node(node) return parse_node(redis.call('HGET', KEYS[7], node)) end
 local function begin_cancel(cause, code, message)
@@ -2356,6 +2357,14 @@ local function begin_cancel(cause, code, message)
   set_state('cancelling')
   cancels = 1
 end
+local blocked = {}
+local function skip_joins(joins)
+  for join in string.gmatch(joins, '[^,-]+') do
+    skips[#skips + 1] = join
+    if not blocked[join] then redis.call('HSET', KEYS[11], '!' .. join, 1) end
+    blocked[join] = true
+  end
+end
 local function fail(outcome, message, joins)
   local expires = tonumber(redis.call('HGET', KEYS[6], 'expires') or '')
   local cause = outcome == 'expired' and expires and expires <= now and 'expired' or 'failed'
@@ -2364,7 +2373,7 @@ local function fail(outcome, message, joins)
   if not redis.call('HGET', KEYS[6], 'cause') then
     redis.call('HSET', KEYS[6], 'cause', cause, 'code', code, 'message', message)
   end
-  for join in string.gmatch(joins, '[^,-]+') do skips[#skips + 1] = join end
+  skip_joins(joins)
 end
 local function found_in(key, names)
   local found, seen = {}, {}
@@ -2387,11 +2396,11 @@ local function start_join(join)
   redis.call('SADD', KEYS[9], unpack(started))
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
-  if state == 'building' then redis.call('ZADD', KEYS[11], 0, 'W ' .. join) else entries[#entries + 1] = entry end
+  if state == 'building' then redis.call('SADD', KEYS[15], join) else entries[#entries + 1] = entry end
 end
 local function on_written(join)
   if redis.call('SREM', KEYS[12], 'W' .. join) == 0 then return end
-  redis.call('ZREM', KEYS[11], 'W ' .. join)
+  redis.call('SREM', KEYS[15], join)
   redis.call('SADD', KEYS[12], 'J' .. join)
   entries[#entries + 1] = 'J' .. join
 end
@@ -2406,17 +2415,42 @@ local function start_node(node)
   redis.call('SADD', KEYS[12], 'N' .. node)
   entries[#entries + 1] = 'N' .. node
 end
-local function is_ready(join)
-  return #redis.call('ZRANGE', KEYS[11], '[' .. join .. ' ', '[' .. join .. '!', 'BYLEX', 'LIMIT', 0, 1) == 0
+local has_ended, places = {}, {}
+local function find_outstanding(list, at)
+  local size = 1
+  while at <= #list do
+    local names, starts, place = {}, {}, at
+    while place <= #list and #names < size do
+      local blank = string.find(list, ' ', place, true)
+      local name = string.sub(list, place, blank - 1)
+      if not has_ended[name] then names[#names + 1], starts[#starts + 1] = name, place end
+      place = blank + 1
+    end
+    local open = #names > 0 and redis.call('SMISMEMBER', KEYS[9], unpack(names))
+    local pending = #names > 0 and redis.call('SMISMEMBER', KEYS[10], unpack(names))
+    for i, name in ipairs(names) do
+      if open[i] == 1 or pending[i] == 1 then return starts[i] end
+      has_ended[name] = true
+    end
+    at, size = place, 50
+  end
+  return at
 end
-local ended_before, waiting = {}, {}
-local function pass(node, joins)
+local function is_ready(join)
+  local found = redis.call('HMGET', KEYS[11], '!' .. join, join, '@' .. join)
+  if found[1] then return false end
+  local list, first = found[2] or '', tonumber(found[3] or 1)
+  places[list] = places[list] or find_outstanding(list, first)
+  if places[list] ~= first then redis.call('HSET', KEYS[11], '@' .. join, places[list]) end
+  return places[list] > #list
+end
+local is_waiting, waiting = {}, {}
+local function pass(joins)
   for join in string.gmatch(joins, '[^,-]+') do
-    if not ended_before[join] then
-      ended_before[join] = {}
+    if not is_waiting[join] then
+      is_waiting[join] = true
       waiting[#waiting + 1] = join
     end
-    table.insert(ended_before[join], join .. ' ' .. node)
   end
 end
 local function end_node(node, generation, outcome, message)
@@ -2425,32 +2459,39 @@ local function end_node(node, generation, outcome, message)
   moved = 1
   redis.call('HSET', KEYS[13], node, outcome)
   if may_fail == '0' then return fail(outcome, message, joins) end
-  pass(node, joins)
+  pass(joins)
 end
-local function end_succeeded(first, last)
-  local nodes, current = {}, {}
-  for i = first, last, 2 do nodes[#nodes + 1] = ARGV[i] end
-  local found = redis.call('HMGET', KEYS[7], unpack(nodes))
-  local joins = {}
-  for i, node in ipairs(nodes) do
-    local generation, _, behind = parse_node(found[i])
-    if generation == ARGV[first + 2 * i - 1] then
-      current[#current + 1] = node
-      joins[node] = behind
+local function end_succeeded(generation, first, last)
+  local current, joins, count, known = {}, {}, 0, {}
+  for i, entry in ipairs(redis.call('HMGET', KEYS[7], unpack(ARGV, first, last))) do
+    local head = string.match(entry or LOST, '^%d+ [01] %S+ ')
+    if known[head] == nil then
+      local own, _, behind = parse_node(head)
+      known[head] = own == generation and behind
+    end
+    if known[head] then
+      count = count + 1
+      current[count], joins[count] = ARGV[first + i - 1], known[head]
     end
   end
-  local ended = #current > 0 and found_in(KEYS[9], current) or current
-  if #ended == 0 then return end
-  redis.call('SREM', KEYS[9], unpack(ended))
+  local ended = count > 0 and redis.call('SREM', KEYS[9], unpack(current)) or 0
+  if ended == 0 then return end
   moved = 1
-  for _, node in ipairs(ended) do pass(node, joins[node]) end
+  local pending = ended < count and redis.call('SMISMEMBER', KEYS[10], unpack(current)) or {}
+  local passed
+  for i = 1, count do
+    if pending[i] ~= 1 and joins[i] ~= passed then
+      passed = joins[i]
+      pass(passed)
+    end
+  end
 end
 local function end_together()
+  places = {}
   for _, join in ipairs(waiting) do
-    redis.call('ZREM', KEYS[11], unpack(ended_before[join]))
     if (state == 'running' or state == 'building') and is_ready(join) then start_join(join) end
   end
-  ended_before, waiting = {}, {}
+  is_waiting, waiting = {}, {}
 end
 local function seal()
   if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
@@ -2468,7 +2509,8 @@ local function add_node(node, entry, record, parent, generation)
   redis.call('SADD', KEYS[9], node)
   redis.call('SADD', KEYS[12], 'N' .. node)
   for join in string.gmatch(joins, '[^,-]+') do
-    redis.call('ZADD', KEYS[11], 0, join .. ' ' .. parent, 0, join .. ' ' .. node)
+    local before = redis.call('HGET', KEYS[11], join) or parent .. ' '
+    redis.call('HSET', KEYS[11], join, before .. node .. ' ')
     local added = redis.call('HGET', KEYS[8], '+' .. join)
     redis.call('HSET', KEYS[8], '+' .. join, (added and added .. ',' or '') .. node)
   end
@@ -2476,7 +2518,7 @@ local function add_node(node, entry, record, parent, generation)
   moved = 1
   return 1
 end
-local OURS = { 6, 7, 8, 9, 10, 11, 12, 13, 14 }
+local OURS = { 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }
 local function reopen(record)
   if state == 'reopening' then return 1 end
   if state ~= 'ended' or redis.call('HGET', KEYS[6], 'cause') ~= 'failed' then return -1 end
@@ -2521,7 +2563,7 @@ while at <= #ARGV do
   last = name
   if name ~= 'end' and name ~= 'succeeded' then end_together() end
   if name == 'end' then end_node(a, b, c, d)
-  elseif name == 'succeeded' then end_succeeded(from, at - 1)
+  elseif name == 'succeeded' then end_succeeded(a, from + 1, at - 1)
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
@@ -2536,8 +2578,8 @@ end
 end_together()
 if last == 'forget' or last == 'remove' then return { state, more, cancels, ends, done } end
 local function start_sealed()
-  local ready = redis.call('ZRANGE', KEYS[11], '[W ', '[W!', 'BYLEX', 'LIMIT', 0, SLICE)
-  for _, entry in ipairs(ready) do on_written(string.sub(entry, 3)) end
+  local ready = redis.call('SRANDMEMBER', KEYS[15], SLICE)
+  for _, join in ipairs(ready) do on_written(join) end
   if #ready == SLICE then more = 1 end
 end
 local function skip_all()
@@ -2560,7 +2602,7 @@ local function skip_all()
         left, moved = left - 1, 1
         redis.call('HSET', KEYS[13], node, 'skipped')
         local _, _, joins = read_node(node)
-        for join in string.gmatch(joins or '', '[^,-]+') do skips[#skips + 1] = join end
+        skip_joins(joins or '')
       end
     end
   end
@@ -2642,15 +2684,15 @@ write(KEYS[2], first, last)
 local names = {}
 for i = first, last, 2 do names[#names + 1] = ARGV[i] end
 if #names > 0 then redis.call('SADD', KEYS[5], unpack(names)) end
-if #names > 0 and redis.call('EXISTS', KEYS[7]) == 1 then redis.call('HDEL', KEYS[7], unpack(names)) end
+if #names > 0 and redis.call('EXISTS', KEYS[6]) == 1 then redis.call('HDEL', KEYS[6], unpack(names)) end
 write(KEYS[3], take(tonumber(ARGV[2]), 2))
 write(KEYS[4], take(tonumber(ARGV[3]), 2))
-local scored = {}
-for i = at, at + ARGV[4] - 1 do
-  scored[#scored + 1] = 0
-  scored[#scored + 1] = ARGV[i]
+first, last = take(tonumber(ARGV[4]), 2)
+for i = first, last, 2 do
+  local join, before = ARGV[i], ARGV[i + 1]
+  if before ~= '' then redis.call('HSET', KEYS[7], join, before) end
+  redis.call('HDEL', KEYS[7], '@' .. join, '!' .. join)
 end
-if #scored > 0 then redis.call('ZADD', KEYS[6], unpack(scored)) end
 return state`,
   'heartbeat': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

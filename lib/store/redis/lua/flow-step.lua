@@ -2,10 +2,10 @@
 Moves a flow on: by the ends of its members, and by what its callers have done for it.
 
 KEYS  1 jobs  2 watched  3 flows  4 flowsDone  5 flowList  6 flow  7 nodes  8 joins  9 open  10 pending  11 edges
-      12 todo  13 ends  14 texts
+      12 todo  13 ends  14 texts  15 unwritten
 ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms from now, "" if it is left alone
       4 and more: commands, each its name, the number of its arguments, and these:
-      end node, generation, outcome, message | succeeded node, generation, ... | ready join | start node
+      end node, generation, outcome, message | succeeded generation, node, ... | ready join | start node
       | done entry of todo | seal
       cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
@@ -40,8 +40,9 @@ local function set_state(name)
 end
 
 -- Generation, whether it may fail, and its joins as a list: see flow-node.ts. One whose entry is lost ends as removed.
+local LOST = '0 0 - '
 local function parse_node(entry)
-  return string.match(entry or '0 0 - ', '^(%d+) ([01]) (%S+) ')
+  return string.match(entry or LOST, '^(%d+) ([01]) (%S+) ')
 end
 
 local function read_node(node) return parse_node(redis.call('HGET', KEYS[7], node)) end
@@ -57,6 +58,16 @@ local function begin_cancel(cause, code, message)
   cancels = 1
 end
 
+-- Joins behind a node that did not succeed never start: their nodes are skipped.
+local blocked = {}
+local function skip_joins(joins)
+  for join in string.gmatch(joins, '[^,-]+') do
+    skips[#skips + 1] = join
+    if not blocked[join] then redis.call('HSET', KEYS[11], '!' .. join, 1) end
+    blocked[join] = true
+  end
+end
+
 local function fail(outcome, message, joins)
   local expires = tonumber(redis.call('HGET', KEYS[6], 'expires') or '')
   local cause = outcome == 'expired' and expires and expires <= now and 'expired' or 'failed'
@@ -65,7 +76,7 @@ local function fail(outcome, message, joins)
   if not redis.call('HGET', KEYS[6], 'cause') then
     redis.call('HSET', KEYS[6], 'cause', cause, 'code', code, 'message', message)
   end
-  for join in string.gmatch(joins, '[^,-]+') do skips[#skips + 1] = join end
+  skip_joins(joins)
 end
 
 -- Those of so many names that are in a set, each once.
@@ -92,14 +103,14 @@ local function start_join(join)
   redis.call('SADD', KEYS[9], unpack(started))
   local entry = (state == 'building' and 'W' or 'J') .. join
   redis.call('SADD', KEYS[12], entry)
-  -- By name too, so that a seal finds some of them at a time.
-  if state == 'building' then redis.call('ZADD', KEYS[11], 0, 'W ' .. join) else entries[#entries + 1] = entry end
+  -- In a set of their own too, so that a seal finds some of them at a time.
+  if state == 'building' then redis.call('SADD', KEYS[15], join) else entries[#entries + 1] = entry end
 end
 
 -- The records of the nodes of a join are written.
 local function on_written(join)
   if redis.call('SREM', KEYS[12], 'W' .. join) == 0 then return end
-  redis.call('ZREM', KEYS[11], 'W ' .. join)
+  redis.call('SREM', KEYS[15], join)
   redis.call('SADD', KEYS[12], 'J' .. join)
   entries[#entries + 1] = 'J' .. join
 end
@@ -118,19 +129,50 @@ local function start_node(node)
   entries[#entries + 1] = 'N' .. node
 end
 
+-- Nodes that are known to have ended: they stay so. And how far the lists of nodes have: many joins wait for the same.
+local has_ended, places = {}, {}
+
+-- The place in a list of nodes of the first that is pending or open, from a place on; behind its end if there is none.
+local function find_outstanding(list, at)
+  local size = 1 -- most looks find that the node of the last look has not ended
+  while at <= #list do
+    local names, starts, place = {}, {}, at
+    while place <= #list and #names < size do
+      local blank = string.find(list, ' ', place, true)
+      local name = string.sub(list, place, blank - 1)
+      if not has_ended[name] then names[#names + 1], starts[#starts + 1] = name, place end
+      place = blank + 1
+    end
+    local open = #names > 0 and redis.call('SMISMEMBER', KEYS[9], unpack(names))
+    local pending = #names > 0 and redis.call('SMISMEMBER', KEYS[10], unpack(names))
+    for i, name in ipairs(names) do
+      if open[i] == 1 or pending[i] == 1 then return starts[i] end
+      has_ended[name] = true
+    end
+    at, size = place, 50
+  end
+  return at
+end
+
+-- Whether all nodes that a join waits for have ended. The next look goes on from the first that had not: those before
+-- it stay ended until the flow is retried.
 local function is_ready(join)
-  return #redis.call('ZRANGE', KEYS[11], '[' .. join .. ' ', '[' .. join .. '!', 'BYLEX', 'LIMIT', 0, 1) == 0
+  local found = redis.call('HMGET', KEYS[11], '!' .. join, join, '@' .. join)
+  if found[1] then return false end
+  local list, first = found[2] or '', tonumber(found[3] or 1)
+  places[list] = places[list] or find_outstanding(list, first)
+  if places[list] ~= first then redis.call('HSET', KEYS[11], '@' .. join, places[list]) end
+  return places[list] > #list
 end
 
 -- Joins behind the members that have ended, in the order in which they are looked at.
-local ended_before, waiting = {}, {}
-local function pass(node, joins)
+local is_waiting, waiting = {}, {}
+local function pass(joins)
   for join in string.gmatch(joins, '[^,-]+') do
-    if not ended_before[join] then
-      ended_before[join] = {}
+    if not is_waiting[join] then
+      is_waiting[join] = true
       waiting[#waiting + 1] = join
     end
-    table.insert(ended_before[join], join .. ' ' .. node)
   end
 end
 
@@ -140,36 +182,44 @@ local function end_node(node, generation, outcome, message)
   moved = 1
   redis.call('HSET', KEYS[13], node, outcome)
   if may_fail == '0' then return fail(outcome, message, joins) end
-  pass(node, joins)
+  pass(joins)
 end
 
--- Nodes that succeeded, and their generations: they are the many.
-local function end_succeeded(first, last)
-  local nodes, current = {}, {}
-  for i = first, last, 2 do nodes[#nodes + 1] = ARGV[i] end
-  local found = redis.call('HMGET', KEYS[7], unpack(nodes))
-  local joins = {}
-  for i, node in ipairs(nodes) do
-    local generation, _, behind = parse_node(found[i])
-    if generation == ARGV[first + 2 * i - 1] then
-      current[#current + 1] = node
-      joins[node] = behind
+-- Nodes of one generation that succeeded: they are the many, and most have the same joins. If some had ended before, a
+-- join is looked at too often, which changes nothing. A node that has not started cannot end.
+local function end_succeeded(generation, first, last)
+  local current, joins, count, known = {}, {}, 0, {}
+  for i, entry in ipairs(redis.call('HMGET', KEYS[7], unpack(ARGV, first, last))) do
+    local head = string.match(entry or LOST, '^%d+ [01] %S+ ')
+    if known[head] == nil then
+      local own, _, behind = parse_node(head)
+      known[head] = own == generation and behind
+    end
+    if known[head] then
+      count = count + 1
+      current[count], joins[count] = ARGV[first + i - 1], known[head]
     end
   end
-  local ended = #current > 0 and found_in(KEYS[9], current) or current
-  if #ended == 0 then return end
-  redis.call('SREM', KEYS[9], unpack(ended))
+  local ended = count > 0 and redis.call('SREM', KEYS[9], unpack(current)) or 0
+  if ended == 0 then return end
   moved = 1
-  for _, node in ipairs(ended) do pass(node, joins[node]) end
+  local pending = ended < count and redis.call('SMISMEMBER', KEYS[10], unpack(current)) or {}
+  local passed
+  for i = 1, count do
+    if pending[i] ~= 1 and joins[i] ~= passed then
+      passed = joins[i]
+      pass(passed)
+    end
+  end
 end
 
 -- Of all ends that were told together: one look at each join.
 local function end_together()
+  places = {}
   for _, join in ipairs(waiting) do
-    redis.call('ZREM', KEYS[11], unpack(ended_before[join]))
     if (state == 'running' or state == 'building') and is_ready(join) then start_join(join) end
   end
-  ended_before, waiting = {}, {}
+  is_waiting, waiting = {}, {}
 end
 
 local function seal()
@@ -190,7 +240,8 @@ local function add_node(node, entry, record, parent, generation)
   redis.call('SADD', KEYS[9], node)
   redis.call('SADD', KEYS[12], 'N' .. node)
   for join in string.gmatch(joins, '[^,-]+') do
-    redis.call('ZADD', KEYS[11], 0, join .. ' ' .. parent, 0, join .. ' ' .. node)
+    local before = redis.call('HGET', KEYS[11], join) or parent .. ' '
+    redis.call('HSET', KEYS[11], join, before .. node .. ' ')
     local added = redis.call('HGET', KEYS[8], '+' .. join)
     redis.call('HSET', KEYS[8], '+' .. join, (added and added .. ',' or '') .. node)
   end
@@ -199,7 +250,7 @@ local function add_node(node, entry, record, parent, generation)
   return 1
 end
 
-local OURS = { 6, 7, 8, 9, 10, 11, 12, 13, 14 }
+local OURS = { 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }
 
 local function reopen(record)
   if state == 'reopening' then return 1 end
@@ -250,7 +301,7 @@ while at <= #ARGV do
   last = name
   if name ~= 'end' and name ~= 'succeeded' then end_together() end
   if name == 'end' then end_node(a, b, c, d)
-  elseif name == 'succeeded' then end_succeeded(from, at - 1)
+  elseif name == 'succeeded' then end_succeeded(a, from + 1, at - 1)
   elseif name == 'ready' then start_written(a)
   elseif name == 'start' then start_node(a)
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
@@ -267,8 +318,8 @@ if last == 'forget' or last == 'remove' then return { state, more, cancels, ends
 
 -- What was ready while the flow was being built waits for its records: W. Since the seal they are written.
 local function start_sealed()
-  local ready = redis.call('ZRANGE', KEYS[11], '[W ', '[W!', 'BYLEX', 'LIMIT', 0, SLICE)
-  for _, entry in ipairs(ready) do on_written(string.sub(entry, 3)) end
+  local ready = redis.call('SRANDMEMBER', KEYS[15], SLICE)
+  for _, join in ipairs(ready) do on_written(join) end
   if #ready == SLICE then more = 1 end
 end
 
@@ -293,7 +344,7 @@ local function skip_all()
         left, moved = left - 1, 1
         redis.call('HSET', KEYS[13], node, 'skipped')
         local _, _, joins = read_node(node)
-        for join in string.gmatch(joins or '', '[^,-]+') do skips[#skips + 1] = join end
+        skip_joins(joins or '')
       end
     end
   end

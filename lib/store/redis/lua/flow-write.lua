@@ -1,9 +1,10 @@
 --[[
 Writes a part of a flow that is being built, or opened again.
 
-KEYS  1 flow  2 nodes  3 texts  4 joins  5 pending  6 edges  7 ends
+KEYS  1 flow  2 nodes  3 texts  4 joins  5 pending  6 ends  7 edges
 ARGV  1 number of nodes  2 of texts  3 of joins  4 of edges, then nodes (name, entry), texts (name, record), joins
-      (name, entry), edges ("<join> <node>")
+      (name, entry), edges (join, the names of the nodes that it waits for, each with a blank behind it; "": those that
+      are known)
 Returns the state of the flow, "gone" if there is none, or if others have given it up. Nothing is written if it is not
 being built or opened again
 
@@ -34,13 +35,13 @@ write(KEYS[2], first, last)
 local names = {}
 for i = first, last, 2 do names[#names + 1] = ARGV[i] end
 if #names > 0 then redis.call('SADD', KEYS[5], unpack(names)) end
-if #names > 0 and redis.call('EXISTS', KEYS[7]) == 1 then redis.call('HDEL', KEYS[7], unpack(names)) end
+if #names > 0 and redis.call('EXISTS', KEYS[6]) == 1 then redis.call('HDEL', KEYS[6], unpack(names)) end
 write(KEYS[3], take(tonumber(ARGV[2]), 2))
 write(KEYS[4], take(tonumber(ARGV[3]), 2))
-local scored = {}
-for i = at, at + ARGV[4] - 1 do
-  scored[#scored + 1] = 0
-  scored[#scored + 1] = ARGV[i]
+first, last = take(tonumber(ARGV[4]), 2)
+for i = first, last, 2 do
+  local join, before = ARGV[i], ARGV[i + 1]
+  if before ~= '' then redis.call('HSET', KEYS[7], join, before) end
+  redis.call('HDEL', KEYS[7], '@' .. join, '!' .. join) -- it is looked at from its first node
 end
-if #scored > 0 then redis.call('ZADD', KEYS[6], unpack(scored)) end
 return state
