@@ -1238,9 +1238,9 @@ const shields: Shield[] = [
   },
   {
     against: 'data of null, 0, "" and false becomes {}',
-    file: 'records/task-record.js',
-    shield: 'const envelope = data === undefined',
-    without: 'const envelope = !data',
+    file: 'records/task-data.js',
+    shield: 'if (data === undefined)',
+    without: 'if (!data)',
     test: 'tasks/enqueue'
   },
   {
