@@ -1358,8 +1358,8 @@ const shields: Shield[] = [
   {
     against: 'the message that cancels is lost',
     file: 'worker/lease-renewer.js',
-    shield: 'if (this.#unchecked || cancels)',
-    without: 'if (this.#unchecked)',
+    shield: 'if (this.#isUnchecked || cancels)',
+    without: 'if (this.#isUnchecked)',
     test: 'tasks/cancel'
   },
   {
@@ -1544,7 +1544,28 @@ const shields: Shield[] = [
     file: 'worker/consumer.js',
     shield: 'if (this.#prefetched.length > 0 && this.#upkeep.inDoubt)',
     without: 'if (false)',
-    test: 'worker/stalled'
+    test: 'worker/stopped'
+  },
+  {
+    against: 'a worker whose prefetched tasks were all lost claims no more',
+    file: 'worker/consumer.js',
+    shield: 'confirmThen(() => this.#onSlotFree())',
+    without: 'confirmThen(() => this.#fillSlots())',
+    test: 'worker/stopped'
+  },
+  {
+    against: 'a second renewal ends the doubt before the store has said which claims are left',
+    file: 'worker/lease-renewer.js',
+    shield: 'const doubt = this.#doubts',
+    without: 'const doubt = this.#checked = this.#doubts',
+    test: 'worker/lease-renewer'
+  },
+  {
+    against: 'tasks of a reply that was on its way while the claims were checked start though they were taken back',
+    file: 'worker/lease-renewer.js',
+    shield: '|| askedAt <= this.#doubtAt',
+    without: '',
+    test: 'worker/lease-renewer'
   },
   {
     against: 'a master that takes over has no scripts',
@@ -1642,7 +1663,7 @@ const shields: Shield[] = [
   {
     against: 'a claim hides that the lease had expired: lost tasks go on, and start',
     file: 'worker/consumer.js',
-    shield: 'this.#upkeep.onExpired()',
+    shield: 'this.#upkeep.onReply(reply)',
     without: 'null',
     test: 'worker/stalled'
   },

@@ -37,8 +37,12 @@ export interface ClaimerOptions {
   onGivenBack: (jobs: PrefetchedJob[]) => void
 }
 
-/** With what guards its tasks. */
-export interface GuardedReply extends ClaimReply { hold?: Hold | null }
+export interface GuardedReply extends ClaimReply {
+  /** What guards its tasks. */
+  hold?: Hold | null
+  /** When the claim was asked for, as `uptime()`. */
+  askedAt: number
+}
 
 export class Claimer {
   readonly #options: ClaimerOptions
@@ -70,10 +74,11 @@ export class Claimer {
   ): Promise<GuardedReply | None> {
     const number = ++this.#sequence
     this.#inFlight.add(number)
+    const askedAt = uptime()
     const hold = this.#options.guard?.asked(number)
     try {
       const reply = await call(toToken(this.#options.context.worker, number))
-      if (hold && reply) return this.#hold(hold, reply)
+      if (reply) return { ...hold ? this.#hold(hold, reply) : reply, askedAt }
       hold?.takeAll()
       return reply
     } finally {
@@ -81,7 +86,7 @@ export class Claimer {
     }
   }
 
-  #hold (hold: Hold, reply: ClaimReply): GuardedReply {
+  #hold (hold: Hold, reply: ClaimReply): ClaimReply & { hold?: Hold } {
     if (hold.answered(reply.jobs)) return { ...reply, hold }
     const { jobs, now } = reply
     if (jobs.length > 0) this.#options.onGivenBack(jobs.map(job => ({ job, now, since: uptime() })))

@@ -202,7 +202,7 @@ export class QueueConsumer {
 
   #prefetch (reply: GuardedReply): void {
     if (reply.more) this.#mayHaveWork = true
-    if (!reply.kept) this.#upkeep.onExpired()
+    this.#upkeep.onReply(reply)
     this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now, reply.hold)
     this.#upkeep.onClaimed(reply.jobs)
     if (this.#stopped) this.#takePrefetched()
@@ -210,7 +210,8 @@ export class QueueConsumer {
 
   /** Starts claimed tasks while there are slots. Not while the lease is in doubt: another worker may run them. */
   #fillSlots (): void {
-    if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#fillSlots())
+    // If all of them were lost, no task ends that would make room for a claim.
+    if (this.#prefetched.length > 0 && this.#upkeep.inDoubt) return this.#upkeep.confirmThen(() => this.#onSlotFree())
     while (this.#prefetched.length > 0 && this.#runner.hasFreeSlot && !solitude.closed) {
       const next = this.#prefetched.shift()
       this.#guard?.beforeStart(this.#prefetched.length > 0)

@@ -51,8 +51,11 @@ export class LeaseRenewer {
   #stopped = false
   /** When the last renewal was sent that came through, in ms of a clock that is never set. */
   #renewedAt = 0
-  /** The lease had expired, and the store was not asked yet which claims are left. */
-  #unchecked = false
+  /** How often it was found that the lease had expired, and when last, as `uptime()`. */
+  #doubts = 0
+  #doubtAt = -1
+  /** The last one of these after which the store has said which claims are left. */
+  #checked = 0
   /** Named by a message, and not held: perhaps their claim is on its way. The oldest first. */
   readonly #early = new Set<string>()
 
@@ -67,11 +70,24 @@ export class LeaseRenewer {
    */
   get inDoubt (): boolean {
     const { queue: { upkeep }, stallInterval } = this.#options
-    return upkeep !== null && (this.#unchecked || uptime() - this.#renewedAt > stallInterval / 2)
+    return upkeep !== null && (this.#isUnchecked || uptime() - this.#renewedAt > stallInterval / 2)
   }
 
-  /** A claim found that the lease had expired, and renewed it: the next renewal cannot see that any more. */
-  onExpired (): void { this.#unchecked = true }
+  get #isUnchecked (): boolean { return this.#checked < this.#doubts }
+
+  /**
+   * A claim has replied. If it found that the lease had expired, it renewed it: the next renewal cannot see that any
+   * more. If it was asked for before the lease was found expired, its tasks may be among those that were taken back,
+   * and nobody has asked about them.
+   */
+  onReply ({ kept, askedAt }: { kept: boolean, askedAt: number }): void {
+    if (!kept || askedAt <= this.#doubtAt) this.#onExpired()
+  }
+
+  #onExpired (): void {
+    this.#doubts++
+    this.#doubtAt = uptime()
+  }
 
   /** Throws FST_TASKS_STALL_INTERVAL_CLASH. */
   async start (): Promise<void> {
@@ -121,22 +137,19 @@ export class LeaseRenewer {
     if (this.#stopped) return // a lease that has ended must not begin again
     const sentAt = uptime()
     const { kept, cancels } = await queue.renew(worker, oldestClaim())
-    if (!kept) this.#unchecked = true
-    if (this.#unchecked || cancels) await this.#checkAll()
+    if (!kept) this.#onExpired()
+    if (this.#isUnchecked || cancels) await this.#checkAll()
     this.#renewedAt = sentAt
     const fields = debugFields(log, () => ({ event: 'claim.renewed', queue: queue.name, count: claims().length, kept }))
     if (fields) log.debug(fields, 'lease renewed')
   }
 
+  /** Another renewal may be sent meanwhile, and finds the lease in force: that does not end this doubt. */
   async #checkAll (): Promise<void> {
+    const doubt = this.#doubts
     const held = this.#options.claims()
-    this.#unchecked = false // a claim may set it again meanwhile
-    try {
-      for (let i = 0; i < held.length; i += CHECK_LIMIT) await this.#check(held.slice(i, i + CHECK_LIMIT))
-    } catch (error) {
-      this.#unchecked = true
-      throw error
-    }
+    for (let i = 0; i < held.length; i += CHECK_LIMIT) await this.#check(held.slice(i, i + CHECK_LIMIT))
+    this.#checked = Math.max(this.#checked, doubt)
   }
 
   async #check (held: ClaimRef[]): Promise<void> {

@@ -73,8 +73,8 @@ export class Upkeep {
   /** The task of a schedule's tick has ended. */
   onTickEnded (): void { this.#timekeeper?.onTickEnded() }
 
-  /** A claim found that the lease had expired. */
-  onExpired (): void { this.#leases.onExpired() }
+  /** A claim has replied. @param reply whether the lease was in force, and when the claim was asked for */
+  onReply (reply: { kept: boolean, askedAt: number }): void { this.#leases.onReply(reply) }
 
   /** Resolves when it is known which claims were lost. At once if no lease is in doubt. */
   async confirm (): Promise<void> { if (this.inDoubt) await this.#leases.confirm() }
