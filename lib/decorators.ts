@@ -54,7 +54,7 @@ export interface Decorated {
 const runTimeOf = (schedules: AppSchedules): Schedules => ({
   set: (id: string, spec: unknown) => schedules.set(id, spec),
   get: id => schedules.get(id),
-  list: () => schedules.list(),
+  list: options => schedules.list(options),
   remove: id => schedules.remove(id),
   pause: id => schedules.pause(id),
   resume: id => schedules.resume(id),

@@ -7,7 +7,7 @@ export {
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
-  checkResult, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
+  checkResult, checkScheduleList, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
 } from './options/check.ts'
 export { checkPause, checkSetLimit } from './options/limits.ts'
 export { checkLogs } from './options/logs.ts'

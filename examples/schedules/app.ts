@@ -13,7 +13,8 @@ const greet = app.tasks.define('greet', async ({ name }: { name: string }, task)
 
 app.tasks.defineSchedule('every-minute', { task: greet, data: { name: 'minute' }, cron: '* * * * *' })
 
-app.get('/schedules', async () => await app.tasks.schedules.list())
+app.get<{ Querystring: { cursor?: string } }>('/schedules', async ({ query }) =>
+  await app.tasks.schedules.list({ ...query.cursor !== undefined && { cursor: query.cursor } }))
 
 app.put<{ Params: { every: string } }>('/schedules/:every', async ({ params: { every } }) =>
   await app.tasks.schedules.set('often', { task: greet, data: { name: 'you' }, every: Number(every) }))

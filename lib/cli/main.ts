@@ -17,7 +17,7 @@ import { pause, type PauseFlags } from './commands/pause.ts'
 import { purge, type PurgeFlags } from './commands/purge.ts'
 import { remove, type RemoveFlags } from './commands/remove.ts'
 import { retry } from './commands/retry.ts'
-import { ACTIONS, schedules, type ScheduleAction } from './commands/schedules.ts'
+import { ACTIONS, schedules, type ScheduleAction, type ScheduleFlags } from './commands/schedules.ts'
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
 import { EXIT, EXIT_HELP, fail, printError } from './exit.ts'
@@ -30,8 +30,6 @@ import { STATES } from '../records/states.ts'
 import { version } from '../version.ts'
 import type { DevAppFlags } from './commands/dev-app.ts'
 import type { ConnectFlags, TaskConnection } from './connect.ts'
-
-interface JsonFlags { json?: boolean }
 
 /** Opens the connection, runs the command, closes and exits: an app may keep the process running. */
 async function query (flags: ConnectFlags, run: (connection: TaskConnection) => Promise<number>): Promise<never> {
@@ -230,10 +228,12 @@ manyCommand('cancel-many', 'cancel all tasks that match; counts them, and asks f
 manyCommand('remove-many', 'remove all tasks that match, with all that is stored of them; counts them, and asks first',
   'removeMany')
 
-queryCommand('schedules', 'schedules: all of them, or one to pause, resume or trigger, or its next runs')
+queryCommand('schedules', 'schedules: a page of them, or one to pause, resume or trigger, or its next runs')
   .addArgument(new Argument('[action]', 'what to do').choices(ACTIONS).default('list'))
   .argument('[id]', 'id of the schedule, for all but list')
-  .action((action: ScheduleAction, id: string | undefined, flags: ConnectFlags & JsonFlags) =>
+  .option('-n, --limit <number>', 'list: how many schedules, up to 1000', integer, listDefaults.limit)
+  .option('--cursor <cursor>', 'list: go on from where the page before ended')
+  .action((action: ScheduleAction, id: string | undefined, flags: ConnectFlags & ScheduleFlags) =>
     query(flags, connection => schedules(connection, action, id, flags)))
 
 for (const [action, what] of [

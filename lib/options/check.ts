@@ -15,12 +15,13 @@ import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
   listRule, listRules, metricsRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules,
-  schemaRules, threadsRules, waitRule, whereRule, whereRules, workerRules
+  scheduleListRule, scheduleListRules, schemaRules, threadsRules, waitRule, whereRule, whereRules, workerRules
 } from './rules.ts'
 import { below, pluginOptionError, taskOptionError } from './to-error.ts'
 import type {
   AdvanceOptions, BackoffOptions, BackoffStrategy, DefineOptions, DrainOptions, EnqueueItem, EnqueueOptions,
-  FlowListOptions, ListOptions, PurgeOptions, ResultOptions, TagListOptions, TasksOptions, WhereOptions, WorkerOptions
+  FlowListOptions, ListOptions, PurgeOptions, ResultOptions, ScheduleListOptions, TagListOptions, TasksOptions,
+  WhereOptions, WorkerOptions
 } from '../types.ts'
 
 /** Copies the own properties. Each is read once, so that the values which are checked are the values which are used. */
@@ -168,6 +169,12 @@ export function checkList (given: ListOptions | TagListOptions | FlowListOptions
   if (!isOfFlows && tag === undefined && state === undefined) {
     throw pluginOptionError('list.')('state', listRules.state, undefined)
   }
+}
+
+/** Checks the options of `schedules.list`. Throws FST_TASKS_*_OPTION_*. */
+export function checkScheduleList (options: ScheduleListOptions): void {
+  if (!isObject(options)) throw pluginOptionError('')('schedules.list', scheduleListRule, options)
+  check(options, scheduleListRules, 'schedules.list(options)', pluginOptionError('schedules.list.'))
 }
 
 /**

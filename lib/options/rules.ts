@@ -158,6 +158,10 @@ export const listRules = {
   }
 } satisfies Rules
 
+const { limit, cursor } = listRules
+export const scheduleListRules = { limit, cursor } satisfies Rules
+
+export const scheduleListRule = object('For example schedules.list({ limit: 50 }).')
 /** The options of `list` as a whole. */
 export const listRule = object('For example list({ state: "failed" }).')
 

@@ -9,26 +9,23 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { within } from '../within.ts'
+import { tryOr } from '../describe.ts'
 import { LogLimit, causeOf } from '../log-limit.ts'
 import { toLoggable } from '../records/failure.ts'
 import { Calendar } from './calendar.ts'
-import { ScheduleStore } from './schedule-store.ts'
+import { ScheduleStore, type FoundSchedule } from './schedule-store.ts'
 import { toScheduleRecord } from './schedule-record.ts'
 import { makeTask, toSpec, type StoredSpec } from './stored-spec.ts'
-import { checkSchedule, type CheckedSchedule } from '../options.ts'
+import { checkSchedule, checkScheduleList, listDefaults, type CheckedSchedule } from '../options.ts'
 import { appTime, clearTimeout, setTimeout } from '../timers.ts'
-import type { Queue } from '../store/contract.ts'
-import type { StoredSchedule } from '../store/schedule-contract.ts'
 import { briefsOf } from '../tasks/briefs.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
-import type { ScheduleRecord, Schedules, TaskHandle } from '../types.ts'
+import type { ScheduleListOptions, SchedulePage, ScheduleRecord, Schedules, TaskHandle } from '../types.ts'
 
 /** How often a process says that it declares its schedules, in ms. */
 const SEE_MS = 60_000
 /** How long until it tries again to store them, in ms. */
 const RETRY_MS = 1_000
-
-interface FoundSchedule { stored: StoredSchedule, queue: Queue }
 
 export class AppSchedules implements Schedules {
   readonly #tasks: AppTasks
@@ -140,9 +137,12 @@ export class AppSchedules implements Schedules {
     return found && this.#toRecord(found)
   }
 
-  async list (): Promise<ScheduleRecord[]> {
-    const found = await this.#store.all()
-    return await Promise.all(found.map(one => this.#toRecord(one)))
+  async list (options: ScheduleListOptions = {}): Promise<SchedulePage> {
+    checkScheduleList(options)
+    const { limit = listDefaults.limit, cursor } = options
+    const { found, last } = await this.#store.page(limit, cursor === undefined ? null : idIn(cursor))
+    const schedules = await Promise.all(found.map(one => this.#toRecord(one)))
+    return { schedules, cursor: last === null ? null : cursorAfter(last) }
   }
 
   async #toRecord ({ stored, queue }: FoundSchedule): Promise<ScheduleRecord> {
@@ -189,6 +189,16 @@ export class AppSchedules implements Schedules {
     clearTimeout(this.#timer)
     await this.#store.close()
   }
+}
+
+/** Not readable, so that nobody writes one by hand. */
+const cursorAfter = (id: string): string => Buffer.from(JSON.stringify({ schedule: id })).toString('base64url')
+
+/** @throws FST_TASKS_CURSOR_INVALID */
+function idIn (cursor: string): string {
+  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
+  if (typeof parts?.schedule !== 'string') throw new errors.CursorInvalid()
+  return parts.schedule
 }
 
 function notFound (id: string): never { throw new errors.ScheduleNotFound(id) }

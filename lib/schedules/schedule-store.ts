@@ -5,7 +5,7 @@
 import { hashOf, passedTicks, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
 import { Calendar } from './calendar.ts'
 import type { Queue } from '../store/contract.ts'
-import type { NewSchedule, SchedulePlace, ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
+import type { NewSchedule, ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
 import type { Store } from '../store/store-contract.ts'
 
 /** What no process declares any more is silent after this time, in ms. */
@@ -13,6 +13,11 @@ const ORPHAN_GRACE_MS = 3_600_000
 
 /** Tries against a tick that fires meanwhile, or a queue that is left meanwhile. */
 const TRIES = 10
+
+/** While the ids of all are read, at most so many are kept beside those of a page. */
+const KEPT_IDS = 1_000
+
+export interface FoundSchedule { stored: StoredSchedule, queue: Queue }
 
 export interface PutOptions { declared: boolean, onlyNew?: boolean }
 
@@ -29,6 +34,9 @@ function taskQueueOf (left: LeftSchedule | null, queue: string): string | null {
   const { taskQueue = left.queue } = left.state
   return taskQueue === queue ? null : taskQueue
 }
+
+const firstOf = (places: Map<string, string>, count: number): Map<string, string> =>
+  new Map([...places].sort(([one], [other]) => one < other ? -1 : 1).slice(0, count))
 
 export class ScheduleStore {
   readonly #store: Store
@@ -112,35 +120,44 @@ export class ScheduleStore {
   }
 
   /** Returns a schedule and its queue. Null if there is none. */
-  async find (id: string): Promise<{ stored: StoredSchedule, queue: Queue } | null> {
+  async find (id: string): Promise<FoundSchedule | null> {
     const place = await this.#call(id, () => this.#store.schedulePlaces.find(id))
     const stored = place && await this.#read(id, place.queue)
     return stored ? { stored, queue: this.#queue(place.queue) } : null
   }
 
-  async all (): Promise<Array<{ stored: StoredSchedule, queue: Queue }>> {
-    const places = await this.#places()
-    const names = [...new Set(Array.from(places.values(), ({ queue }) => queue))]
-    const found = await Promise.all(names.map(async name => {
+  /**
+   * Up to `limit` schedules, by id, behind the id `after`; then the last id that was looked at, null if no more follow.
+   * Only the ids of all are read for it: an order that additions and removals do not change needs no more.
+   */
+  async page (limit: number, after: string | null): Promise<{ found: FoundSchedule[], last: string | null }> {
+    const places = await this.#nextPlaces(limit + 1, after)
+    const read = places.slice(0, limit)
+    const stored = await Promise.all(Array.from(new Set(read.map(([, name]) => name)), async name => {
       const queue = this.#queue(name)
-      const { schedules } = await this.#call('all', () => queue.schedules.read('all'))
-      return schedules.filter(({ id }) => places.get(id)?.queue === name).map(stored => ({ stored, queue }))
+      const ids = read.filter(([, other]) => other === name).map(([id]) => id)
+      const { schedules } = await this.#call('all', () => queue.schedules.read(ids))
+      return schedules.map(schedule => [schedule.id, { stored: schedule, queue }] as const)
     }))
-    return found.flat().sort((one, other) => one.stored.id < other.stored.id ? -1 : 1)
+    const known = new Map(stored.flat())
+    // One that is not there may have moved meanwhile.
+    const found = await Promise.all(read.map(async ([id]) => known.get(id) ?? await this.find(id)))
+    return { found: found.filter(one => one !== null), last: places.length > limit ? read.at(-1)![0] : null }
   }
 
-  async #places (): Promise<Map<string, SchedulePlace>> {
-    const all = new Map<string, SchedulePlace>()
+  /** The first ids behind `after`, each with its queue. */
+  async #nextPlaces (count: number, after: string | null): Promise<Array<[id: string, queue: string]>> {
+    let first = new Map<string, string>()
     let cursor = '0'
     do {
       const page = await this.#call('all', () => this.#store.schedulePlaces.page(cursor))
-      for (const [id, place] of page.places) all.set(id, place)
+      for (const [id, { queue }] of page.places) if (after === null || id > after) first.set(id, queue)
+      if (first.size > 2 * count + KEPT_IDS) first = firstOf(first, count)
       cursor = page.cursor
     } while (cursor !== '0')
-    return all
+    return [...firstOf(first, count)]
   }
 
-  /** False if a process declares it. */
   async remove (id: string, queue: Queue): Promise<boolean> {
     const { schedulePlaces } = this.#store
     const place = await this.#call(id, () => schedulePlaces.find(id))

@@ -76,6 +76,22 @@ export interface ScheduleRecord {
   missed: number
 }
 
+/** Options of `fastify.tasks.schedules.list`. */
+export interface ScheduleListOptions {
+  /** How many schedules a page has, 1 to 1000. Default 50. */
+  limit?: number
+  /** The `cursor` of the page before. Default: the first page. */
+  cursor?: string
+}
+
+/** A page of `fastify.tasks.schedules.list`. */
+export interface SchedulePage {
+  /** By id. */
+  schedules: ScheduleRecord[]
+  /** Pass it to `list` for the next page. Null after the last page. */
+  cursor: string | null
+}
+
 /** `fastify.tasks.schedules`: schedules at run time. They are kept in Redis. */
 export interface Schedules {
   /**
@@ -86,8 +102,12 @@ export interface Schedules {
   set<Data> (id: string, spec: ScheduleSpec<string | { readonly name: string }, Data>): Promise<ScheduleRecord>
   /** Resolves with null if there is none. */
   get (id: string): Promise<ScheduleRecord | null>
-  /** All schedules of this prefix, by id. */
-  list (): Promise<ScheduleRecord[]>
+  /**
+   * A page of the schedules of this prefix, by id. A schedule that is there while all pages are read is on one of them,
+   * whatever is added and removed meanwhile.
+   * @throws FST_TASKS_CURSOR_INVALID, FST_TASKS_*_OPTION_*, FST_TASKS_REDIS_UNAVAILABLE
+   */
+  list (options?: ScheduleListOptions): Promise<SchedulePage>
   /** False if there is none. Throws FST_TASKS_SCHEDULE_DECLARED while a process declares it. */
   remove (id: string): Promise<boolean>
   /** From now on no tick is planned. Throws FST_TASKS_SCHEDULE_NOT_FOUND, as the methods below. */

@@ -48,6 +48,7 @@ const sections: Section[] = [
   { name: 'DrainOptions', title: 'drain(options)', defaults: drainDefaults },
   { name: 'AdvanceOptions', title: 'advance(ms, options)', defaults: drainDefaults },
   { name: 'ScheduleOptions', title: 'schedules' },
+  { name: 'ScheduleListOptions', title: 'schedules.list(options)', defaults: listDefaults },
   { name: 'FlowOptions', title: 'enqueueFlow(shape, options)', defaults: flowDefaults },
   { name: 'SignatureOptions', title: 'signature(data, options): those of enqueue but id, and' },
   { name: 'RunWorkerOptions', title: 'runWorker(options)' },

@@ -24,6 +24,7 @@ export const probes: Record<string, Probe> = {
   EnqueueOptions: (app, options) => app.tasks.enqueue(PROBED, null, options),
   ResultOptions: async (app, options) => (await app.tasks.enqueue(PROBED)).result(options),
   ListOptions: (app, options) => app.tasks.list({ state: 'failed', ...options }),
+  ScheduleListOptions: (app, options) => app.tasks.schedules.list(options),
   FlowOptions: (app, options) => app.tasks.enqueueFlow({ kind: 'signature', task: PROBED } as any, options),
   DrainOptions: (app, options) => app.tasks.drain(options),
   AdvanceOptions: (app, options) => app.tasks.advance(1, options)

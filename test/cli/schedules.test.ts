@@ -19,7 +19,13 @@ t.test('schedules: the list, the next runs, pause, resume, trigger, with and wit
   t.match(titles, /^ID +TASK +QUEUE +WHEN +ZONE +STATE +NEXT +LAST +OUTCOME +FIRED +SKIPPED +MISSED$/)
   t.match(rows[0], /^nightly +report +default +At 03:00 +Europe\/Berlin +planned +in \d+[hm] +- +- +0 +0 +0$/)
   t.match(rows[1], /^often +report +default +Every 1m +UTC +planned/)
-  t.match(JSON.parse(json!.out), [{ id: 'nightly', when: 'At 03:00', declared: true }, { id: 'often', every: 60_000 }])
+  t.match(JSON.parse(json!.out), {
+    schedules: [{ id: 'nightly', when: 'At 03:00', declared: true }, { id: 'often', every: 60_000 }], cursor: null
+  })
+  const first = await schedules('list', '--limit', '1', '--json')
+  const second = await schedules('list', '--cursor', JSON.parse(first.out).cursor)
+  t.match(second.out, /^often/m)
+  t.notMatch(second.out, /nightly/)
   t.equal(next!.out.trim().split('\n').length, 3)
   t.match(JSON.parse(nextJson!.out), { id: 'often', next: [String, String, String] })
   t.match(unknown, { code: 2, err: /\[FST_TASKS_SCHEDULE_NOT_FOUND\]/ })

@@ -42,7 +42,7 @@ t.test('a schedule lives in the slot of its task, and fires there', async t => {
     }
   })
   for (const queue of QUEUES) await until(`it fires in ${queue}`, () => ran.includes(`${queue} in-${queue}`), 20_000)
-  const records = await app.tasks.schedules.list()
+  const { schedules: records } = await app.tasks.schedules.list()
   t.same(records.map(({ id, queue }) => `${id} ${queue}`), QUEUES.map(queue => `in-${queue} ${queue}`).sort())
   for (const queue of QUEUES) {
     const owner = await cluster.ownerOf(`{${queue}}`)

@@ -5,7 +5,7 @@ import * as errors from '../../errors.ts'
 import { EXIT, printError } from '../exit.ts'
 import { paint, print, printErr, printJson, printOutcome, printTable } from '../output.ts'
 import { span, whenOf } from '../../schedules/in-words.ts'
-import { ago, oneLine } from '../text.ts'
+import { ago, oneLine, toJsonLine } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { FastifyTasks, ScheduleRecord } from '../../types.ts'
 
@@ -14,9 +14,11 @@ export type ScheduleAction = typeof ACTIONS[number]
 
 interface JsonFlags { json?: boolean }
 
+export interface ScheduleFlags extends JsonFlags { limit: number, cursor?: string }
+
 /** Returns the exit code. */
 export async function schedules (
-  connection: TaskConnection, action: ScheduleAction, id: string | undefined, flags: JsonFlags
+  connection: TaskConnection, action: ScheduleAction, id: string | undefined, flags: ScheduleFlags
 ): Promise<number> {
   const { tasks } = connection.only()
   if (action === 'list') return await list(tasks, flags)
@@ -33,11 +35,14 @@ export async function schedules (
   return action === 'next' ? next(schedule, flags) : await change(tasks, action, id, flags)
 }
 
-async function list (tasks: FastifyTasks, { json }: JsonFlags): Promise<number> {
-  const all = (await tasks.schedules.list()).map(schedule => ({ ...schedule, when: whenOf(schedule) }))
-  if (json) printJson(all)
-  else if (all.length === 0) printErr('No schedules')
-  else printTable(TITLES, all.map(row))
+async function list (tasks: FastifyTasks, { json, limit, cursor: from }: ScheduleFlags): Promise<number> {
+  const page = await tasks.schedules.list({ limit, ...from !== undefined && { cursor: from } })
+  const { cursor } = page
+  const schedules = page.schedules.map(schedule => ({ ...schedule, when: whenOf(schedule) }))
+  if (json) printJson({ schedules, cursor })
+  else if (schedules.length === 0) printErr('No schedules')
+  else printTable(TITLES, schedules.map(row))
+  if (!json && cursor !== null) printErr(`There are more: --cursor ${toJsonLine(cursor)}`)
   return EXIT.done
 }
 

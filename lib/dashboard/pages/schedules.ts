@@ -1,8 +1,12 @@
 import { whenOf } from '../../schedules/in-words.ts'
 import { html, type Html, type Value } from '../html.ts'
 import { actionButton, badge, empty, number, state, table, taskPath, text, time } from '../parts.ts'
+import { pager } from './tasks.ts'
 import type { MakePage, PageContext } from '../context.ts'
 import type { ScheduleRecord } from '../../types.ts'
+
+const LIMIT = 50
+const NONE = 'There are no schedules. fastify.tasks.defineSchedule(id, spec) declares one.'
 
 const TITLES = ['Schedule', 'Task', 'When', 'Next', 'Last', 'Fired', 'Skipped', 'Missed', 'Actions']
 
@@ -34,12 +38,14 @@ ${last.state && state(last.state)}`,
 }
 
 export const schedules: MakePage = async context => {
-  const all = await context.instance.tasks.schedules.list()
+  const { instance: { tasks }, query: { cursor: from } } = context
+  const { schedules: shown, cursor } = await tasks.schedules.list({ limit: LIMIT, ...(from && { cursor: from }) })
   return {
     title: 'Schedules',
     section: 'Schedules',
-    body: all.length === 0
-      ? empty('There are no schedules. fastify.tasks.defineSchedule(id, spec) declares one.')
-      : table('Schedules', TITLES, all.map(schedule => row(context, schedule)))
+    body: html`${shown.length === 0
+      ? empty(from ? 'There are no more.' : NONE)
+      : table('Schedules', TITLES, shown.map(schedule => row(context, schedule)))}
+${pager(context, cursor)}`
   }
 }

@@ -1,0 +1,39 @@
+/**
+ * Pages of schedules: by id, and none is left out or twice while others come, go and move.
+ */
+import t from 'tap'
+import { build, errorOf } from '../support/helpers.ts'
+import type { ScheduleRecord } from '../../lib/types.ts'
+
+const EVERY = { task: 'x', every: 3_600_000 }
+
+t.test('what stays is on one page, whatever comes, goes and moves meanwhile', async t => {
+  const app = await build(t, { queues: ['other'] }, app => { app.tasks.define('x') })
+  const { schedules } = app.tasks
+  const ids = Array.from({ length: 200 }, (_, i) => `s${String(i).padStart(3, '0')}`)
+  await Promise.all(ids.map(id => schedules.set(id, EVERY)))
+  const seen: ScheduleRecord[] = []
+  let cursor: string | null | undefined
+  for (let page = 0; cursor !== null; page++) {
+    const read = await schedules.list({ limit: 7, ...cursor && { cursor } })
+    t.ok(read.schedules.length <= 7)
+    seen.push(...read.schedules)
+    cursor = read.cursor
+    await schedules.set(`a-new-${page}`, EVERY) // behind the cursor
+    await schedules.remove(seen.at(-1)!.id) // the one that the cursor names
+    await schedules.set('s190', { ...EVERY, options: { queue: page % 2 === 0 ? 'other' : 'default' } })
+  }
+  t.same(seen.map(({ id }) => id), ids)
+})
+
+t.test('no page, an odd limit, and a cursor of another list', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  const { schedules } = app.tasks
+  t.same(await schedules.list(), { schedules: [], cursor: null })
+  const codes = [
+    [{ limit: 0 }, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{ limits: 1 }, 'FST_TASKS_OPTION_UNKNOWN'],
+    [{ cursor: 'x' }, 'FST_TASKS_CURSOR_INVALID'],
+    [{ cursor: Buffer.from('[1]').toString('base64url') }, 'FST_TASKS_CURSOR_INVALID']
+  ] as const
+  for (const [options, code] of codes) t.equal((await errorOf(schedules.list(options as object))).code, code)
+})
