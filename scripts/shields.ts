@@ -2872,6 +2872,27 @@ const shields: Shield[] = [
     test: 'flows/sweep'
   },
   {
+    against: 'a member of a flow is in the lane of the one before it',
+    file: 'flows/plan.js',
+    shield: 'if (template.options.lane === undefined)',
+    without: 'if (true)',
+    test: 'flows/members'
+  },
+  {
+    against: 'a member of a flow gets the options of the one before it',
+    file: 'flows/plan.js',
+    shield: 'isSame(before.given, given)',
+    without: 'true',
+    test: 'flows/members'
+  },
+  {
+    against: 'a member of a flow is made with the join or the times of the one before it',
+    file: 'flows/member.js',
+    shield: 'isAlike(mold.flow, flow)',
+    without: 'true',
+    test: 'flows/members'
+  },
+  {
     against: 'what waits for a member that failed starts when another one ends in the same step',
     file: 'store/redis/lua/flow-step.lua',
     shield: 'if found[1] then return false end',

@@ -10,7 +10,9 @@ import type { FlowEngine, FlowRef } from './engine.ts'
 import type { FlowChunk, FlowCommand, NewFlow } from '../store/flow-contract.ts'
 
 /** Bound one Lua call. */
-const NODES = 400
+const NODES = 500
+/** A last batch that is smaller than this goes with the one before it: it would be a round trip of its own. */
+const REST = 100
 const JOINS = 400
 
 /** A member that is checked, as it will be stored. */
@@ -139,7 +141,8 @@ export class FlowWriter {
     const { members } = this.#planned
     const all = [...members.filter(isRoot), ...members.filter(member => !isRoot(member))]
     for (let start = 0, end = 0; start < all.length; start = end) {
-      end = endOfBatch(all, start, NODES, ({ text }) => text.length)
+      const left = all.length - start
+      end = endOfBatch(all, start, left < NODES + REST ? left : NODES, ({ text }) => text.length)
       yield all.slice(start, end).map(({ graph: { node }, text }) => [node, text])
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The records of members: as they are kept in their flow until they start, without times, and as tasks.
  */
-import { encodeMembership, type StoredMembership } from '../records/membership.ts'
+import { frameMembership, type StoredMembership } from '../records/membership.ts'
 import { NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
 import type { NewJob } from '../store/contract.ts'
 import type { EncodedTemplate } from '../tasks/task-template.ts'
@@ -15,25 +15,45 @@ export function encodeMember ({ named, options, delay, expires, expiresAt }: Enc
 }
 
 type Times = [delay: number | null, dueAt: number | null, expires: number | null, expiresAt: number | null]
-interface TimesAndOptions { times: string, options: string, own: Times, stored: StoredOptions }
-let last: TimesAndOptions | null = null
 
-/** Most members of a flow are alike: what the member before had is not parsed again. */
-function parse (times: string, options: string): TimesAndOptions {
-  if (last?.times === times && last.options === options) return last
-  return (last = { times, options, own: JSON.parse(times), stored: JSON.parse(options) })
+/** What a member has in common with others, and the texts around its data, its node and its key. */
+interface Mold {
+  times: string
+  options: string
+  flow: StoredMembership
+  now: number
+  stored: StoredOptions
+  due: number | null
+  frame: [beforeNode: string, between: string, end: string]
 }
+let mold: Mold | null = null
+
+/** Most members that start together are alike: what they have in common is parsed and encoded once. */
+function moldOf (times: string, options: string, flow: StoredMembership, now: number): Mold {
+  if (mold?.now === now && mold.times === times && mold.options === options && isAlike(mold.flow, flow)) return mold
+  const [delay, dueAt, expires, expiresAt]: Times = JSON.parse(times)
+  const due = dueAt !== null && dueAt > now ? dueAt : delay ? now + delay : null
+  const until = expires === null ? expiresAt : now + expires
+  const more = (due === null ? '' : `"delay":${due},`) + (until === null ? '' : `"expires":${until},`)
+  const [before, between, after] = frameMembership(flow)
+  // Joined: texts that are made of many parts are put together again for each member.
+  const own = ['{"timestamp":', now, ',', more, options.slice(1, -1)].join('')
+  const start = [',"options":', own, ',"flow":', before].join('')
+  const end = [after, '}', NEW_RECORD_TAIL].join('')
+  return (mold = { times, options, flow, now, stored: JSON.parse(options), due, frame: [start, between, end] })
+}
+
+const isAlike = (one: StoredMembership, other: StoredMembership): boolean =>
+  one.id === other.id && one.home === other.home && one.join === other.join && one.keep === other.keep &&
+  one.generation === other.generation
 
 /** The task of a member that starts now. */
 export function makeMember (text: string, id: string, flow: StoredMembership, now: number): NewJob {
   const [times, data, options] = text.split('\n') as [string, string, string]
-  const { own: [delay, dueAt, expires, expiresAt], stored: { lane, priority, tags } } = parse(times, options)
-  const due = dueAt! > now ? dueAt : delay ? now + delay : null
-  const until = expires === null ? expiresAt : now + expires!
-  const more = (due === null ? '' : `"delay":${due},`) + (until === null ? '' : `"expires":${until},`)
-  const own = `{"timestamp":${now},${more}${options.slice(1, -1)},"flow":${encodeMembership(flow)}}`
-  const job: NewJob = { id, text: `{"data":${data},"options":${own}${NEW_RECORD_TAIL}` }
-  if (due !== null) job.delay = due!
+  const { stored: { lane, priority, tags }, due, frame: [start, between, end] } = moldOf(times, options, flow, now)
+  const record = `{"data":${data}${start}${JSON.stringify(flow.node)}${between}${JSON.stringify(flow.key)}${end}`
+  const job: NewJob = { id, text: record }
+  if (due !== null) job.delay = due
   if (lane !== undefined) job.lane = lane
   if (priority !== undefined) job.level = priority
   if (tags !== undefined) job.tags = { at: now, names: tags }

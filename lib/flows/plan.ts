@@ -26,24 +26,21 @@ export interface FlowToPlan {
 
 /** What makes records of tasks, and checks all that an enqueue checks. */
 export type Templates = Pick<AppTasks, 'template' | 'settings'>
+export type FlowTemplates = Templates & Pick<AppTasks, 'encodeData'>
 
 /**
  * @throws FST_TASKS_FLOW_INVALID, FST_TASKS_FLOW_TOO_LARGE, FST_TASKS_FLOW_OPTION_INVALID, and as an enqueue of each
  *   member
  */
 export function planFlow (
-  tasks: Templates, given: FlowToPlan
+  tasks: FlowTemplates, given: FlowToPlan
 ): PlannedFlow & { stored: StoredTask, total: number } {
   const { id, shape, options, expires, ttl } = given
   const plan = compile(shape)
   const roots = new Set(plan.roots.flatMap(root => plan.joins[Number(root)]!.targets))
   const nonce = options.id === undefined ? undefined : randomUUID()
-  const toMember = (graph: GraphNode): PlannedMember => {
-    const template = templateOf(tasks, graph.signature)
-    const delay = roots.has(graph.node) ? options.delay : undefined
-    return planMember(graph, withFlowTimes(template, delay, expires, nonce))
-  }
-  const members = plan.nodes.map(toMember)
+  const toMember = memberPlanner(tasks, expires, nonce)
+  const members = plan.nodes.map(graph => toMember(graph, roots.has(graph.node) ? options.delay : undefined))
   const final = options.finally ? planMember(FINALLY(options.finally), templateOf(tasks, options.finally)) : null
   const names = [...new Set(members.map(({ task }) => task))]
   checkAuthorize(options.authorize, names)
@@ -55,6 +52,32 @@ export function planFlow (
   }
   return { flow, home, plan, members, stored, total: members.length + (final ? 1 : 0) }
 }
+
+/** A member, and what it shares with the next of its task that has the same options: all but its data. */
+interface Planned { member: PlannedMember, given: Signature['options'], delay: number | undefined, text: string[] }
+
+/** Most members are alike. Of one that is like the one before it of its task, only the data is checked and encoded. */
+function memberPlanner (
+  tasks: FlowTemplates, expires: number | null, nonce: string | undefined
+): (graph: GraphNode, delay: number | undefined) => PlannedMember {
+  const planned = new Map<string, Planned>()
+  return (graph, delay) => {
+    const { kind, task, data, options: given } = graph.signature
+    const before = planned.get(task)
+    if (before && kind === 'signature' && before.delay === delay && isSame(before.given, given)) {
+      const [times, , options] = before.text
+      return { ...before.member, graph, text: `${times}\n${tasks.encodeData(task, data)}\n${options}` }
+    }
+    const template = templateOf(tasks, graph.signature)
+    const member = planMember(graph, withFlowTimes(template, delay, expires, nonce))
+    // A lane follows from the data.
+    if (template.options.lane === undefined) planned.set(task, { member, given, delay, text: member.text.split('\n') })
+    return member
+  }
+}
+
+const isSame = (one: Signature['options'], other: Signature['options']): boolean =>
+  one === other || Object.keys({ ...one, ...other }).length === 0
 
 const FINALLY = (signature: Signature): GraphNode => ({ node: 'finally', key: 'finally', signature, joins: [] })
 

@@ -17,11 +17,16 @@ export interface StoredMembership {
   keep: number
 }
 
-/** As JSON. No name of a queue, node or join needs an escape. */
-export function encodeMembership ({ id, home, node, generation, join, key, keep }: StoredMembership): string {
-  const started = join === undefined ? '' : `"join":"${join}",`
-  return `{"id":${JSON.stringify(id)},"home":"${home}","node":"${node}","generation":${generation},${started}` +
-    `"key":${JSON.stringify(key)},"keep":${keep}}`
+/** Its JSON in front of the node, between node and key, and behind the key: the same for most members of a flow. */
+export function frameMembership (
+  { id, home, generation, join, keep }: StoredMembership
+): [before: string, between: string, after: string] {
+  const started = join === undefined ? '' : `"join":${JSON.stringify(join)},`
+  return [
+    `{"id":${JSON.stringify(id)},"home":${JSON.stringify(home)},"node":`,
+    `,"generation":${generation},${started}"key":`,
+    `,"keep":${keep}}`
+  ]
 }
 
 /** Marks the record of a flow. */

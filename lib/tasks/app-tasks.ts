@@ -129,6 +129,9 @@ export class AppTasks implements ChangeSource {
     return this.#producer.template(name, data, options, withOrigin)
   }
 
+  /** See `TaskProducer.encodeData`. */
+  encodeData (name: string, data: unknown): string { return this.#producer.encodeData(name, data) }
+
   /** Flows are set when the plugin has made them. */
   get flows (): FlowView { return this.#lookup.flows! }
   set flows (flows: FlowView) { this.#lookup.flows = flows }

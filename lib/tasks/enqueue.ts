@@ -226,6 +226,11 @@ export class TaskProducer {
     return { name, queue, data: valid, named, options, delay, ...life }
   }
 
+  /** Name and data of a task, as a record has them. Checks the data as an enqueue does. */
+  encodeData (name: string, data: unknown): string {
+    return encodeNamed(name, validData(this.#registry.definition(name), data), this.#settings.maxDataSize)
+  }
+
   // Send it
 
   /** Before the first task of a name: the limit must be known when it enters its lane. */

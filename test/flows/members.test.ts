@@ -4,6 +4,8 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { chain, chord, flow, group, Unrecoverable } from '../../lib/plugin.ts'
+import { makeMember } from '../../lib/flows/member.ts'
+import { decode } from '../../lib/records/task-record.ts'
 import { build, errorOf, latch, pass, until, type Latch } from '../support/helpers.ts'
 import type { FlowOptions, FlowShape, TaskHandle } from '../../lib/types.ts'
 
@@ -49,6 +51,44 @@ t.test('before the first there is nothing; an added member and the last one read
   t.match((await app.tasks.status(`${handle.id}.0`))!.result, { previous: null, results: [] })
   const { tasks } = await app.tasks.list({ flow: handle.id })
   t.same(tasks.map(({ flow }) => flow!.key), ['0', '1', '2', '1:more'])
+})
+
+t.test('members of one task each have their own options, and the lane of their own data', async t => {
+  const both = latch()
+  let running = 0
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', async () => {})
+    app.tasks.define('limited', { limit: { max: 1, key: (data: any) => data } }, async () => {
+      if (++running === 2) both.open()
+      await both.promise
+    })
+  })
+  const handle = await app.tasks.enqueueFlow(group(
+    member('x', 1), member('x', 2), member('x', 3, { tags: ['t'] }), member('x', 4, { allowFailure: true }),
+    member('x', 5), member('limited', 'a'), member('limited', 'b')
+  ))
+  const { tasks } = await app.tasks.list({ flow: handle.id })
+  t.same(tasks.map(({ tags }) => tags), [[], [], ['t'], [], [], [], []])
+  await app.tasks.startWorker()
+  await handle.result({ timeout: 10_000 })
+})
+
+t.test('what members that start in one ms have in common is not taken for what they have not', async t => {
+  const text = '[null,null,null,null]\n{"name":"x"}\n{"attempts":1}'
+  const late = text.replace('[null', '[5')
+  const flow = { id: 'f', home: 'default', node: '0', generation: 0, join: '0', key: '0', keep: 9 }
+  const { join, ...first } = flow
+  const flows = [flow, { ...flow, node: '1', key: 'a' }, { ...flow, join: '1' }, { ...flow, id: 'g' },
+    { ...flow, home: 'other' }, { ...flow, generation: 1 }, { ...flow, keep: 8 }, first]
+  for (const own of flows) {
+    for (const [now, given] of [[7, text], [8, text], [8, late], [7, text.replace('1}', '2}')]] as const) {
+      const { text: record, delay } = makeMember(given, 'id', own, now)
+      const { options } = decode(record)
+      t.same(options.flow, own)
+      t.same([options.timestamp, options.attempts, options.delay, delay],
+        [now, given.endsWith('2}') ? 2 : 1, ...given === late ? [13, 13] : [undefined, undefined]])
+    }
+  }
 })
 
 t.test('in a graph what was added is read by its key', async t => {

@@ -8,7 +8,7 @@ import { FlowSweep } from '../../lib/flows/flow-sweep.ts'
 import { FlowWriter } from '../../lib/flows/flow-writer.ts'
 import { MemberContext } from '../../lib/flows/member-context.ts'
 import { MemberEnds } from '../../lib/flows/member-ends.ts'
-import { planFlow, templateOf, type Templates } from '../../lib/flows/plan.ts'
+import { planFlow, templateOf, type FlowTemplates } from '../../lib/flows/plan.ts'
 import { reopen } from '../../lib/flows/reopen.ts'
 import { encodeNamed } from '../../lib/records/task-data.ts'
 import { decode, encode, type StoredTask } from '../../lib/records/task-record.ts'
@@ -147,8 +147,9 @@ export class FlowProcess {
   }
 }
 
-const templates: Templates = {
-  settings: { resultTtl: 0 } as Templates['settings'],
+const templates: FlowTemplates = {
+  settings: { resultTtl: 0 } as FlowTemplates['settings'],
+  encodeData: name => encodeNamed(name, name, Infinity),
   template: name => ({
     name,
     queue: name.startsWith('far') ? 'far' : 'home',
