@@ -82,7 +82,7 @@ export class FlowSweep {
 
   async #goOn (flow: FlowRef, { todo, open, pending }: FlowProgress): Promise<void> {
     const { engine } = this.#options
-    const starts = todo.filter(entry => !/^[SW]/.test(entry))
+    const starts = todo.filter(entry => !entry.startsWith('W'))
     if (starts.length > 0) return engine.start(flow, starts)
     if (open === 0 || todo.length > 0) await engine.step(flow, [])
     if (open > 0 || pending > 0) await this.#findEnds(flow)
@@ -94,7 +94,7 @@ export class FlowSweep {
       // After the nodes, and before their records: one that was open and is in no list of starts by now had a record.
       const progress = await engine.call('read of a flow', () => engine.flowsOf(flow).read(flow.id))
       if (!progress) return
-      const isStarting = progress.todo.some(entry => !entry.startsWith('S'))
+      const isStarting = progress.todo.length > 0
       const ends = await this.#endsOf(flow, nodes)
       await engine.ended(flow, isStarting ? ends.filter(({ outcome }) => outcome !== 'removed') : ends)
     })

@@ -257,7 +257,7 @@ local function reopen(record)
   if state ~= 'ended' or redis.call('HGET', KEYS[6], 'cause') ~= 'failed' then return -1 end
   redis.call('HSET', KEYS[1], id, record .. ',"status":"created","progress":null}')
   set_state('reopening')
-  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished')
+  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished', 'skips')
   redis.call('HINCRBY', KEYS[6], 'attempt', 1)
   redis.call('HSET', KEYS[6], 'deadline', string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life')))
   redis.call('ZREM', KEYS[4], id)
@@ -326,15 +326,8 @@ end
 -- Nodes behind one that failed never start.
 local function skip_all()
   local left = SLICE
-  if redis.call('HGET', KEYS[6], 'skips') == '1' then
-    for _, entry in ipairs(redis.call('SRANDMEMBER', KEYS[12], SLICE)) do
-      if string.sub(entry, 1, 1) == 'S' then
-        redis.call('SREM', KEYS[12], entry)
-        skips[#skips + 1] = string.sub(entry, 2)
-      end
-    end
-    redis.call('HDEL', KEYS[6], 'skips')
-  end
+  local before = redis.call('HGET', KEYS[6], 'skips')
+  for join in string.gmatch(before or '', '[^,]+') do skips[#skips + 1] = join end
   local n = 1
   while n <= #skips and left > 0 do
     local targets = string.match(redis.call('HGET', KEYS[8], skips[n]) or '', '^(%S+)') or ''
@@ -348,10 +341,12 @@ local function skip_all()
       end
     end
   end
-  if n > #skips then return end
-  more = 1
-  redis.call('HSET', KEYS[6], 'skips', 1)
-  for i = n, #skips do redis.call('SADD', KEYS[12], 'S' .. skips[i]) end
+  if n <= #skips then
+    more = 1
+    redis.call('HSET', KEYS[6], 'skips', table.concat(skips, ',', n))
+  elseif before then
+    redis.call('HDEL', KEYS[6], 'skips')
+  end
 end
 
 local function drop_pending()
