@@ -156,7 +156,7 @@ function announce (
     listKeys: (limit, queue) => listKeys(queuesOf(registry, queue), registry.calls, limit),
     drain,
     knownQueues: () => [...registry.queues.keys()],
-    readTask: (id, queue) => readTask(registry, id, queue),
+    readTask: (id, queue, maxBytes) => readTask(registry, id, queue, maxBytes),
     ...listsOf(registry),
     readGraph: (id, queue, most) => readGraph(registry, id, queue, most),
     findQueues: () => mode.findQueues(),
@@ -174,8 +174,10 @@ async function readGraph (
   return found?.stored.options.graph ? registry.flows.graph(found, most) : null
 }
 
-async function readTask (registry: AppTasks, id: string, queue?: string): ReturnType<PluginInstance['readTask']> {
-  const found = await registry.find(id, queue)
+async function readTask (
+  registry: AppTasks, id: string, queue?: string, maxBytes = Infinity
+): ReturnType<PluginInstance['readTask']> {
+  const found = await (maxBytes === Infinity ? registry.find(id, queue) : registry.findWithin(id, queue, maxBytes))
   if (!found) return null
   const { data: { data }, options: { stacktraces, traceparent = null } } = found.stored
   const stack = stacktraces?.[0]
@@ -184,6 +186,7 @@ async function readTask (registry: AppTasks, id: string, queue?: string): Return
     data,
     stack: typeof stack === 'string' ? stack : null,
     traceparent,
+    unread: found.unread ?? null,
     readLog: after => logsOf(registry, found, after)
   }
 }

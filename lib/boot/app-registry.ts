@@ -19,8 +19,12 @@ export interface PluginInstance {
   readonly definitions: ReadonlyMap<string, { name: string, queue: string, hasHandler: boolean }>
   /** The names of all queues that it knows: those of its tasks too. */
   knownQueues (): string[]
-  /** A task, for people who have access to Redis. Null if there is none. @throws as `FastifyTasks.status` */
-  readTask (id: string, queue?: string): Promise<WholeTask | null>
+  /**
+   * A task, for people who have access to Redis. Null if there is none.
+   * @param maxBytes of a larger record neither data nor result is read, if that can be known without reading it
+   * @throws as `FastifyTasks.status`
+   */
+  readTask (id: string, queue?: string, maxBytes?: number): Promise<WholeTask | null>
   /** As `FastifyTasks.list`, for lists that show no results: a page of large records costs no more than others. */
   listBriefs (options: ListOptions | TagListOptions | FlowListOptions): Promise<BriefPage>
   /** The queues that have a task with this id, and those that may have tasks with this tag. */
@@ -74,6 +78,8 @@ export interface WholeTask {
   stack: string | null
   /** Of the request that enqueued it. */
   traceparent: string | null
+  /** How many bytes a record has whose data and result were not read. Null: they were. */
+  unread: number | null
   /** @param after the `next` of an earlier read. Default: from the beginning */
   readLog (after?: number): Promise<TaskLogs>
 }

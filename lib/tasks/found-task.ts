@@ -21,6 +21,8 @@ export interface FoundTask {
   delayedTo: number | undefined
   /** See `nextOrder`. */
   order: number
+  /** The size of a record of which only the head was read: see `readWithin`. */
+  unread?: number
 }
 
 /** Whether more may be stored of it than its record: tags, a log, or a head. */

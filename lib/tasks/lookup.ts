@@ -108,12 +108,15 @@ export class TaskLookup implements HandleSource {
   /**
    * Looks in the queue, or in every queue at once, which takes one round trip. An id of ours is in one queue only: the
    * first that has it answers for all, because in a cluster the masters of the others may be unavailable.
+   * @param read reads it in one queue
    * @throws FST_TASKS_ID_AMBIGUOUS, with the tasks as its `found`; FST_TASKS_QUEUE_UNKNOWN
    */
-  find (id: string, queue?: string): Promise<FoundTask | null> {
+  find (
+    id: string, queue?: string, read = (queue: Queue): Promise<FoundTask | null> => this.read(queue, id)
+  ): Promise<FoundTask | null> {
     if (!mayBeId(id)) return Promise.resolve(null)
     const queues = queue === undefined ? [...this.#registry.queues.values()] : [this.#registry.queue(queue)]
-    const reads = queues.map(queue => this.read(queue, id))
+    const reads = queues.map(read)
     return reads.length === 1 ? reads[0]! : onlyOne(id, reads)
   }
 

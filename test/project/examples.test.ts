@@ -62,7 +62,7 @@ t.test('examples/schedules', async t => {
   const address = await addressIn(run(t, ['--import=tsx', 'examples/schedules/app.ts'], env))
   await fetch(`${address}/schedules/200`, { method: 'PUT' })
   const all = await until('a tick has run', async () => {
-    const schedules = await (await fetch(`${address}/schedules`)).json() as any[]
+    const { schedules } = await (await fetch(`${address}/schedules`)).json() as { schedules: any[] }
     return schedules.some(({ last }) => last?.state === 'succeeded') && schedules
   }, 60_000)
   t.match(all, [{ id: 'every-minute', next: [String, String, String] }, { id: 'often' }])

@@ -13,6 +13,8 @@ import type { TaskRecord } from '../../types.ts'
 
 /** Lines of a log on the page. */
 const MAX_LINES = 500
+/** Of a larger record neither data nor result is read. In bytes. */
+const MAX_RECORD = 1_048_576
 
 const buttons = (context: PageContext, task: TaskRecord): Value =>
   TASK_ACTIONS.filter(({ right, states }) => context.rights[right] && states.includes(task.state))
@@ -51,13 +53,18 @@ ${text(message, 4_096)}</p>${stack && html`<pre tabindex="0">${stack}</pre>`}`)
 }
 
 /** Only what may be seen: what the task exposes, or what `redact` returns, for those with the right. */
-async function data ({ settings, rights }: PageContext, { record, data }: WholeTask): Promise<Value> {
+async function data ({ settings, rights }: PageContext, { record, data, unread }: WholeTask): Promise<Value> {
   const { id, name, queue } = record
-  if (!rights.data) return null
+  if (!rights.data || unread !== null) return null
   if (!settings.redact) return 'data' in record && part('Data', json(record.data), false)
   const shown = await settings.redact({ id, name, queue, data })
   return shown !== undefined && shown !== null && part('Data', json(shown), false)
 }
+
+/** A record of some MB would hold up Redis, this process and the browser. */
+const unread = ({ unread: bytes }: WholeTask): Value => bytes !== null &&
+  html`<p class="hint">The record of this task has ${number(bytes)} bytes: its data and its result are not shown here.
+The status route of the app has them, and <code>fastify-tasks status ID</code>.</p>`
 
 /** What it has logged, for those who may see its data. */
 async function log ({ rights }: PageContext, task: WholeTask): Promise<Value> {
@@ -101,7 +108,7 @@ function facts (context: PageContext, task: WholeTask): Html {
 export const task: MakePage = async context => {
   const { params: { id = '' }, query: { queue }, instance } = context
   const isKnown = queue === undefined || instance.knownQueues().includes(queue)
-  const whole = isKnown ? await instance.readTask(id, queue) : null
+  const whole = isKnown ? await instance.readTask(id, queue, MAX_RECORD) : null
   if (!whole) return notFound('There is no task with this id: its record may have expired.')
   const { record } = whole
   const isFlow = record.flow !== null && record.flow.key === null
@@ -111,7 +118,7 @@ export const task: MakePage = async context => {
     section: isFlow ? 'Flows' : 'Tasks',
     body: html`<p class="lead">${state(record.state)} <b>${text(record.name)}</b></p>
 <div class="actions">${buttons(context, record)}</div>
-${facts(context, whole)}${failure(record)}${result !== null && part('Result', json(result))}
+${facts(context, whole)}${failure(record)}${unread(whole)}${result !== null && part('Result', json(result))}
 ${progress !== null && part('Progress', json(progress), false)}${await data(context, whole)}
 ${isFlow
   ? [await picture(context, record), await members(context, id)]
