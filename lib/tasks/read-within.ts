@@ -7,7 +7,7 @@ import type { TaskLookup } from './lookup.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
 
-interface Source {
+interface TaskReads {
   readonly calls: BoundedCalls
   readonly lookup: Pick<TaskLookup, 'read' | 'toFoundTask'>
 }
@@ -17,7 +17,7 @@ interface Source {
  * say what a waiting task waits for. The task that was found has the size of the record as `unread`.
  */
 export async function readWithin (
-  { calls, lookup }: Source, queue: Queue, id: string, maxBytes: number
+  { calls, lookup }: TaskReads, queue: Queue, id: string, maxBytes: number
 ): Promise<FoundTask | null> {
   const what = `a status of task "${id}"`
   const [size] = await calls.call(what, TRY_AGAIN, () => queue.walk.sizes([id]))

@@ -55,7 +55,8 @@ ${text(message, 4_096)}</p>${stack && html`<pre tabindex="0">${stack}</pre>`}`)
 /** Only what may be seen: what the task exposes, or what `redact` returns, for those with the right. */
 async function data ({ settings, rights }: PageContext, { record, data, unread }: WholeTask): Promise<Value> {
   const { id, name, queue } = record
-  if (!rights.data || unread !== null) return null
+  if (!rights.data) return null
+  if (unread !== null) return null
   if (!settings.redact) return 'data' in record && part('Data', json(record.data), false)
   const shown = await settings.redact({ id, name, queue, data })
   return shown !== undefined && shown !== null && part('Data', json(shown), false)
