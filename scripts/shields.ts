@@ -2681,6 +2681,20 @@ const shields: Shield[] = [
     test: 'attempt/progress'
   },
   {
+    against: 'the clock of Redis is set back: flows of a dead worker are looked at when it has caught up',
+    file: 'flows/flow-sweep.js',
+    shield: '|| flow > now + this.#latest',
+    without: '',
+    test: 'faults/redis-clock'
+  },
+  {
+    against: 'the same, if another flow is due: only that one is looked at',
+    file: 'store/redis/lua/flow-due.lua',
+    shield: "if ARGV[3] ~= '' then",
+    without: 'if false then',
+    test: 'faults/redis-clock'
+  },
+  {
     against: 'what is behind a failed member is skipped in part: the flow never ends',
     file: 'store/redis/lua/flow-step.lua',
     shield: "redis.call('HSET', KEYS[6], 'skips', table.concat(skips, ',', n))",

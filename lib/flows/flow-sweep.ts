@@ -34,10 +34,17 @@ export class FlowSweep {
     this.#options = options
   }
 
+  /** No look is planned for later than that, in ms from now: not by a process with a longer `stallInterval` either. */
+  get #latest (): number { return 10 * this.#options.quiet + 60_000 }
+
+  /** @param flow when a flow has to be looked at, by the clock of Redis, which may have been set back since */
+  isDue (flow: number, now: number): boolean { return flow <= now || flow > now + this.#latest }
+
   /** Returns how many flows it looked at. */
   async lookAtDue (): Promise<number> {
     const { engine, home, quiet } = this.#options
-    const ids = await engine.call('look for flows', () => engine.flowsOf({ home }).takeDue(FLOWS, quiet)) ?? []
+    const flows = engine.flowsOf({ home })
+    const ids = await engine.call('look for flows', () => flows.takeDue(FLOWS, quiet, this.#latest)) ?? []
     await Promise.all(ids.map(id => this.#look(id)))
     return ids.length
   }

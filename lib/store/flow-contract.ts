@@ -112,8 +112,12 @@ export interface QueueFlows {
   pageOfNodes (id: string, which: 'open' | 'pending', cursor: string): Promise<{ cursor: string, nodes: string[] }>
   /** For each of these nodes: whether it has started and not ended. */
   areOpen (id: string, nodes: string[]): Promise<boolean[]>
-  /** Flows that somebody has to look at. They are due again after `ms`. */
-  takeDue (limit: number, ms: number): Promise<string[]>
+  /**
+   * Flows that somebody has to look at. They are due again after `ms`.
+   * @param latest no look is planned for later than that, in ms from now: one that is was planned before the clock was
+   *   set back
+   */
+  takeDue (limit: number, ms: number, latest?: number): Promise<string[]>
   /** The ids of flows, newest first. */
   list (start: number, limit: number): Promise<string[]>
 

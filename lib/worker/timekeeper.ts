@@ -69,9 +69,9 @@ export class Timekeeper {
     this.#lookAgain = false
     let wait = LOOK_MS
     await this.#repeater.turn('queueing of due tasks', async () => {
-      const { upkeep, worker, ticker } = this.#options
+      const { upkeep, worker, ticker, sweep } = this.#options
       const { isTimekeeper, next, now, tick, held, flow } = await upkeep.queueDue(worker)
-      if (flow !== null && flow <= now) void this.#sweepFlows()
+      if (flow !== null && sweep.isDue(flow, now)) void this.#sweepFlows()
       const isDue = tick !== null && tick <= now
       const dueIn = (time: number | null): number => time === null || time <= now ? Infinity : time - now + 1
       if (isTimekeeper) wait = Math.min(wait, (next ?? Infinity) - now + 1, dueIn(tick), dueIn(flow))

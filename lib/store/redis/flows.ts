@@ -97,8 +97,8 @@ export class RedisFlows implements QueueFlows {
     return open.map(is => is === 1)
   }
 
-  takeDue (limit: number, ms: number): Promise<string[]> {
-    return runQueueScript(this.#client, this.#keys, 'flow-due', [limit, ms])
+  takeDue (limit: number, ms: number, latest?: number): Promise<string[]> {
+    return runQueueScript(this.#client, this.#keys, 'flow-due', [limit, ms, latest ?? ''])
   }
 
   list (start: number, limit: number): Promise<string[]> {

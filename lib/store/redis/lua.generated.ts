@@ -2308,6 +2308,11 @@ return 1`,
   'flow-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+if ARGV[3] ~= '' then
+  local later = string.format('(%.0f', now + ARGV[3])
+  local far = redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'LIMIT', 0, ARGV[1] - #ids)
+  for _, id in ipairs(far) do ids[#ids + 1] = id end
+end
 local scored = {}
 for i, id in ipairs(ids) do
   scored[2 * i - 1], scored[2 * i] = now + ARGV[2], id
