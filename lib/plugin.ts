@@ -177,7 +177,7 @@ async function readGraph (
 async function readTask (
   registry: AppTasks, id: string, queue?: string, maxBytes = Infinity
 ): ReturnType<PluginInstance['readTask']> {
-  const found = await (maxBytes === Infinity ? registry.find(id, queue) : registry.findWithin(id, queue, maxBytes))
+  const found = await (maxBytes === Infinity ? registry.find(id, queue) : registry.findBounded(id, queue, maxBytes))
   if (!found) return null
   const { data: { data }, options: { stacktraces, traceparent = null } } = found.stored
   const stack = stacktraces?.[0]

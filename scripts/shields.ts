@@ -655,7 +655,7 @@ const shields: Shield[] = [
   {
     against: 'tasks that run while a limit of all lanes is declared do not count',
     file: 'store/redis/lua/sweep-lane.lua',
-    shield: "call_many('SADD', common_at(ARGV[1], task, rules).slots, kept)",
+    shield: "call_many('SADD', common_at(ARGV[1], name, rules).slots, kept)",
     without: '',
     test: 'store/queue-common-lane'
   },

@@ -1,11 +1,11 @@
 /**
  * Pages of flows, newest first, of all queues that are known here, one after the other.
  */
-import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { bytesOfResult } from './flow-record.ts'
 import { TRY_AGAIN } from '../tasks/advice.ts'
 import { briefsOf } from '../tasks/briefs.ts'
+import { decodeCursor, encodeCursor } from '../tasks/cursor.ts'
 import type { BriefPage, BriefRecord } from '../boot/app-registry.ts'
 import { readWithin } from '../tasks/page-records.ts'
 import type { FlowEngine } from './engine.ts'
@@ -53,12 +53,11 @@ export async function listFlows (engine: FlowEngine, tasks: AppTasks, options: F
 function cursorOf ({ records, queue, at, isLast, queues }: FlowIdPage): string | null {
   const next = isLast ? queues[queues.indexOf(queue) + 1] : queue
   const nextAt = isLast ? 0 : at + records.length
-  return next === undefined ? null : Buffer.from(JSON.stringify(['flow', next, nextAt])).toString('base64url')
+  return next === undefined ? null : encodeCursor(['flow', next, nextAt])
 }
 
 function parseCursor (cursor: string, queues: string[]): [queue: string, at: number] {
-  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
-  const [kind, queue, at] = Array.isArray(parts) ? parts : []
+  const [kind, queue, at] = decodeCursor(cursor)
   const isOwn = kind === 'flow' && queues.includes(queue) && Number.isSafeInteger(at) && at >= 0
   if (!isOwn) throw new errors.CursorInvalid()
   return [queue, at]

@@ -158,12 +158,12 @@ export const listRules = {
   }
 } satisfies Rules
 
-const { limit, cursor } = listRules
-export const scheduleListRules = { limit, cursor } satisfies Rules
-
-export const scheduleListRule = object('For example schedules.list({ limit: 50 }).')
 /** The options of `list` as a whole. */
 export const listRule = object('For example list({ state: "failed" }).')
+
+export const scheduleListRules = { limit: listRules.limit, cursor: listRules.cursor } satisfies Rules
+/** The options of `schedules.list` as a whole. */
+export const scheduleListRule = object('For example schedules.list({ limit: 50 }).')
 
 export const routesRules: Rules = {
   prefix: {

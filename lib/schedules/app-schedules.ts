@@ -9,7 +9,6 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import * as errors from '../errors.ts'
 import { within } from '../within.ts'
-import { tryOr } from '../describe.ts'
 import { LogLimit, causeOf } from '../log-limit.ts'
 import { toLoggable } from '../records/failure.ts'
 import { Calendar } from './calendar.ts'
@@ -19,6 +18,7 @@ import { makeTask, toSpec, type StoredSpec } from './stored-spec.ts'
 import { checkSchedule, checkScheduleList, listDefaults, type CheckedSchedule } from '../options.ts'
 import { appTime, clearTimeout, setTimeout } from '../timers.ts'
 import { briefsOf } from '../tasks/briefs.ts'
+import { decodeCursor, encodeCursor } from '../tasks/cursor.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { ScheduleListOptions, SchedulePage, ScheduleRecord, Schedules, TaskHandle } from '../types.ts'
 
@@ -142,7 +142,7 @@ export class AppSchedules implements Schedules {
     const { limit = listDefaults.limit, cursor } = options
     const { found, last } = await this.#store.page(limit, cursor === undefined ? null : idIn(cursor))
     const schedules = await Promise.all(found.map(one => this.#toRecord(one)))
-    return { schedules, cursor: last === null ? null : cursorAfter(last) }
+    return { schedules, cursor: last === null ? null : encodeCursor(['schedule', last]) }
   }
 
   async #toRecord ({ stored, queue }: FoundSchedule): Promise<ScheduleRecord> {
@@ -191,14 +191,11 @@ export class AppSchedules implements Schedules {
   }
 }
 
-/** Not readable, so that nobody writes one by hand. */
-const cursorAfter = (id: string): string => Buffer.from(JSON.stringify({ schedule: id })).toString('base64url')
-
 /** @throws FST_TASKS_CURSOR_INVALID */
 function idIn (cursor: string): string {
-  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
-  if (typeof parts?.schedule !== 'string') throw new errors.CursorInvalid()
-  return parts.schedule
+  const [kind, id] = decodeCursor(cursor)
+  if (kind !== 'schedule' || typeof id !== 'string') throw new errors.CursorInvalid()
+  return id
 }
 
 function notFound (id: string): never { throw new errors.ScheduleNotFound(id) }

@@ -158,6 +158,7 @@ export class ScheduleStore {
     return [...firstOf(first, count)]
   }
 
+  /** False if a process declares it. */
   async remove (id: string, queue: Queue): Promise<boolean> {
     const { schedulePlaces } = this.#store
     const place = await this.#call(id, () => schedulePlaces.find(id))

@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { makeDefinition, type Definition } from './definition.ts'
 import { TaskProducer } from './enqueue.ts'
 import { TaskLookup } from './lookup.ts'
-import { readWithin } from './read-within.ts'
+import { readBounded } from './read-bounded.ts'
 import { TaskRegistry } from './registry.ts'
 import { TaskVisibility } from './visibility.ts'
 import { AppHooks } from '../hooks/app-hooks.ts'
@@ -145,10 +145,10 @@ export class AppTasks implements ChangeSource {
   /** See `TaskLookup.find`. */
   find (id: string, queue?: string): Promise<FoundTask | null> { return this.#lookup.find(id, queue) }
 
-  /** The same. Of a record of more than `maxBytes` only its head may be read: see `readWithin`. */
-  findWithin (id: string, queue: string | undefined, maxBytes: number): Promise<FoundTask | null> {
+  /** The same. Of a record of more than `maxBytes` only its head may be read: see `readBounded`. */
+  findBounded (id: string, queue: string | undefined, maxBytes: number): Promise<FoundTask | null> {
     const source = { calls: this.calls, lookup: this.#lookup }
-    return this.#lookup.find(id, queue, queue => readWithin(source, queue, id, maxBytes))
+    return this.#lookup.find(id, queue, queue => readBounded(source, queue, id, maxBytes))
   }
 
   /** See `TaskVisibility.check`. */

@@ -21,7 +21,7 @@ export interface FoundTask {
   delayedTo: number | undefined
   /** See `nextOrder`. */
   order: number
-  /** The size of a record of which only the head was read: see `readWithin`. */
+  /** The size of a record of which only the head was read: see `readBounded`. */
   unread?: number
 }
 

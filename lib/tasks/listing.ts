@@ -5,6 +5,7 @@ import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
 import { briefsOf } from './briefs.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { BriefPage, ReadPage } from '../boot/app-registry.ts'
 import { recordsOfPage } from './page-records.ts'
 import { checkList, checkPurge, listDefaults } from '../options.ts'
@@ -146,16 +147,14 @@ interface PageStart { from: string, after?: PagePosition }
 const queryOf = ({ state, queue, name, tag }: Query): unknown[] =>
   [tag === undefined ? state : { tag, state }, queue ?? null, name ?? null]
 
-/** Not readable, so that nobody writes one by hand: it is valid for its own list only. */
 function makeCursor ({ from, after }: PageStart, options: Query): string {
-  const parts = [...queryOf(options), from, ...after ? [after.place, after.id] : []]
-  return Buffer.from(JSON.stringify(parts)).toString('base64url')
+  return encodeCursor([...queryOf(options), from, ...after ? [after.place, after.id] : []])
 }
 
 /** @throws FST_TASKS_CURSOR_INVALID, also for a queue that the list does not read */
 function parseCursor (cursor: string, options: Query, queues: string[]): PageStart {
-  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
-  const [state, queue, name, from, place, id] = Array.isArray(parts) ? parts : []
+  const parts = decodeCursor(cursor)
+  const [state, queue, name, from, place, id] = parts
   const isOwn = JSON.stringify([state, queue, name]) === JSON.stringify(queryOf(options))
   if (!isOwn || !queues.includes(from)) throw new errors.CursorInvalid()
   if (parts.length === 4) return { from }

@@ -1,11 +1,11 @@
 /**
  * Where a walk over many tasks is, and its cursor.
  */
-import { tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import type { CheckedFilter, ManyCall } from '../options.ts'
 import type { WalkSource } from '../store/walk-contract.ts'
 import { STATES } from '../records/states.ts'
+import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { TaskState } from '../types.ts'
 
 /** Where the ids of a walk come from. `tagged`: the index of tags, if the filter has a tag. */
@@ -58,20 +58,17 @@ export function placeAfter (
 const queryOf = (call: ManyCall, { states, queue, name, tag, code, from, to }: CheckedFilter): string =>
   JSON.stringify([call, states, queue ?? null, name ?? null, tag ?? null, code ?? null, from, to])
 
-/** Not readable, so that nobody writes one by hand: it is valid for its own call only. */
 export function makeCursor (
   call: ManyCall, filter: CheckedFilter, { start, queue, source, position }: WalkPosition
 ): string {
-  const parts = [queryOf(call, filter), start, queue, source, position]
-  return Buffer.from(JSON.stringify(parts)).toString('base64url')
+  return encodeCursor([queryOf(call, filter), start, queue, source, position])
 }
 
 /** @throws FST_TASKS_CURSOR_INVALID, also for a queue that the walk does not enter */
 export function parseCursor (
   cursor: string, call: ManyCall, filter: CheckedFilter, queues: string[]
 ): WalkPosition {
-  const parts = tryOr(() => JSON.parse(Buffer.from(cursor, 'base64url').toString()), null)
-  const [query, start, queue, source, position] = Array.isArray(parts) ? parts : []
+  const [query, start, queue, source, position] = decodeCursor(cursor)
   const isOwn = query === queryOf(call, filter) && queues.includes(queue) && sourcesOf(filter).includes(source)
   const isPlace = Number.isFinite(start) && (position === null || typeof position === 'string')
   if (!isOwn || !isPlace) throw new errors.CursorInvalid()

@@ -7,6 +7,10 @@ import { within } from '../../within.ts'
 import type { StoreClock } from '../store-contract.ts'
 import type { RedisClient } from './connection.ts'
 
+/** What TIME replies, in ms since 1970, with a fraction. */
+export const msOf = ([seconds, micros]: ReadonlyArray<number | string>): number =>
+  Number(seconds) * 1_000 + Number(micros) / 1_000
+
 /** How old a measurement may become, in ms. */
 const MAX_AGE_MS = 5_000
 /** The same for a span that becomes a point in time, and how long its caller waits for a measurement. */
@@ -68,8 +72,7 @@ export class RedisClock implements StoreClock {
     this.#measuredAt = after
     this.#localOrigin = realTime() - after
     if (!reply) return // Redis is away, or the user may not run TIME: what was known is kept
-    const [seconds, micros] = reply
-    const origin = Number(seconds) * 1000 + Number(micros) / 1000 - (before + after) / 2
+    const origin = msOf(reply) - (before + after) / 2
     // On one machine both clocks are the same: the difference is only the noise of the round trip.
     this.#origin = Math.abs(origin - this.#localOrigin) <= after - before + 1 ? this.#localOrigin : origin
   }

@@ -3,6 +3,7 @@
  */
 import type { Redis } from 'ioredis'
 import * as errors from '../../errors.ts'
+import { msOf } from './clock.ts'
 import { isCluster, type RedisClient } from './connection.ts'
 import { keyPattern, queueOf } from './keys.ts'
 import { uptime } from '../../timers.ts'
@@ -35,15 +36,10 @@ export async function inspectRedis (client: RedisClient, address: string): Promi
 /** By how many ms the clocks of these nodes differ, beyond what the round trips explain. */
 async function clockSkew (nodes: Redis[]): Promise<number> {
   const start = uptime()
-  const times = await Promise.all(nodes.map(node => timeOf(node).catch(() => null)))
+  const times = await Promise.all(nodes.map(node => node.time().then(msOf).catch(() => null)))
   const known = times.filter(time => time !== null)
   if (known.length === 0) return 0
   return Math.max(0, Math.round(Math.max(...known) - Math.min(...known) - (uptime() - start)))
-}
-
-async function timeOf (node: Redis): Promise<number> {
-  const [seconds, micros] = await node.time()
-  return Number(seconds) * 1000 + Number(micros) / 1000
 }
 
 /** The maxmemory-policy of a node. "noeviction" if the node does not say. */

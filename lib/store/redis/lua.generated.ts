@@ -147,6 +147,16 @@ local function rules_of(limits, lane)
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
 end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
 end
@@ -218,7 +228,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 local function look_again(closed, prefix, name, lane, rates)
@@ -228,7 +238,8 @@ local function look_again(closed, prefix, name, lane, rates)
 end
 local known_commons = {}
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -236,17 +247,10 @@ local function make_common(prefix, task, rules)
     end
   end
   local free_slots, left, opens
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -259,15 +263,15 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -298,8 +302,9 @@ local function make_common(prefix, task, rules)
   end
   return common
 end
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end
@@ -313,21 +318,11 @@ end
 local function lane_at(first)
   return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
 end
-local function call_many(command, key, ids)
-  local sum = 0
-  for from = 1, #ids, 1000 do
-    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-  end
-  return sum
-end
 local function put_first(gate, list, ids)
   for i = #ids, 1, -1 do
     enter_first(list, ids[i])
     redis.call('ZADD', gate.gated, now, ids[i])
   end
-end
-local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
@@ -382,7 +377,7 @@ end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates, common_rules = rules_of(gate.limits, name)
-  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local common = common_at(prefix, name, common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -564,6 +559,16 @@ local function rules_of(limits, lane)
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
 end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
 end
@@ -635,7 +640,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 local function look_again(closed, prefix, name, lane, rates)
@@ -645,7 +650,8 @@ local function look_again(closed, prefix, name, lane, rates)
 end
 local known_commons = {}
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -653,17 +659,10 @@ local function make_common(prefix, task, rules)
     end
   end
   local free_slots, left, opens
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -676,15 +675,15 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -715,8 +714,9 @@ local function make_common(prefix, task, rules)
   end
   return common
 end
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end
@@ -730,21 +730,11 @@ end
 local function lane_at(first)
   return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
 end
-local function call_many(command, key, ids)
-  local sum = 0
-  for from = 1, #ids, 1000 do
-    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-  end
-  return sum
-end
 local function put_first(gate, list, ids)
   for i = #ids, 1, -1 do
     enter_first(list, ids[i])
     redis.call('ZADD', gate.gated, now, ids[i])
   end
-end
-local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
@@ -799,7 +789,7 @@ end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates, common_rules = rules_of(gate.limits, name)
-  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local common = common_at(prefix, name, common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -1135,6 +1125,16 @@ local function rules_of(limits, lane)
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
 end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
 end
@@ -1206,7 +1206,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 local function look_again(closed, prefix, name, lane, rates)
@@ -1216,7 +1216,8 @@ local function look_again(closed, prefix, name, lane, rates)
 end
 local known_commons = {}
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -1224,17 +1225,10 @@ local function make_common(prefix, task, rules)
     end
   end
   local free_slots, left, opens
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -1247,15 +1241,15 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -1286,8 +1280,9 @@ local function make_common(prefix, task, rules)
   end
   return common
 end
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end
@@ -1301,21 +1296,11 @@ end
 local function lane_at(first)
   return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
 end
-local function call_many(command, key, ids)
-  local sum = 0
-  for from = 1, #ids, 1000 do
-    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-  end
-  return sum
-end
 local function put_first(gate, list, ids)
   for i = #ids, 1, -1 do
     enter_first(list, ids[i])
     redis.call('ZADD', gate.gated, now, ids[i])
   end
-end
-local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
@@ -1370,7 +1355,7 @@ end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates, common_rules = rules_of(gate.limits, name)
-  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local common = common_at(prefix, name, common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -1580,6 +1565,16 @@ if #KEYS > 28 then
     known_rules[name] = known_rules[name] or read_rules(limits, name)
     return unpack(known_rules[name], 1, 3)
   end
+  local function is_rated(rates, common)
+    return #rates > 0 or common ~= nil and #common.rates > 0
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
   end
@@ -1651,7 +1646,7 @@ if #KEYS > 28 then
       life = math.max(life, rate[2])
     end
     keep_starts(lane, life + 1000)
-    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    call_many('SREM', lane.tokens, ids)
     return count
   end
   local function look_again(closed, prefix, name, lane, rates)
@@ -1661,7 +1656,8 @@ if #KEYS > 28 then
   end
   local known_commons = {}
   local function make_common(prefix, task, rules)
-    local common = { is_rated = #rules.rates > 0 }
+    local common = { rates = rules.rates }
+    local has_rates = #rules.rates > 0
     for first = #KEYS - 3, 1, -4 do
       if KEYS[first] == prefix .. 'slots:' .. task then
         common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -1669,17 +1665,10 @@ if #KEYS > 28 then
       end
     end
     local free_slots, left, opens
-    local function each_page(command, key, ids)
-      local sum = 0
-      for from = 1, #ids, 1000 do
-        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-      end
-      return sum
-    end
     function common.room()
       if not free_slots then
         free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-        if common.is_rated then left, opens = rate_left(common, rules.rates) end
+        if has_rates then left, opens = rate_left(common, common.rates) end
       end
       return math.min(free_slots, left), free_slots > 0 and opens or nil
     end
@@ -1692,15 +1681,15 @@ if #KEYS > 28 then
       return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
     end
     function common.take(ids)
-      local slots = each_page('SADD', common.slots, ids)
-      count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+      local slots = call_many('SADD', common.slots, ids)
+      count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
     end
     function common.leave(ids)
-      local slots = each_page('SREM', common.slots, ids)
-      count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+      local slots = call_many('SREM', common.slots, ids)
+      count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
     end
     function common.spend(ids)
-      local started = common.is_rated and spend(common, rules.rates, ids) or 0
+      local started = has_rates and spend(common, common.rates, ids) or 0
       if started > 0 then free_slots = nil end
       return started
     end
@@ -1731,8 +1720,9 @@ if #KEYS > 28 then
     end
     return common
   end
-  local function common_at(prefix, task, rules)
+  local function common_at(prefix, lane, rules)
     if not rules then return nil end
+    local task = string.match(lane, '^%S+')
     known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
     return known_commons[task]
   end
@@ -1746,21 +1736,11 @@ if #KEYS > 28 then
   local function lane_at(first)
     return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
   end
-  local function call_many(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   local function put_first(gate, list, ids)
     for i = #ids, 1, -1 do
       enter_first(list, ids[i])
       redis.call('ZADD', gate.gated, now, ids[i])
     end
-  end
-  local function is_rated(rates, common)
-    return #rates > 0 or common ~= nil and common.is_rated
   end
   local function free_slots(gate, lane, rates, common, ids)
     if #ids == 0 then return 0 end
@@ -1815,7 +1795,7 @@ if #KEYS > 28 then
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
     local max, rates, common_rules = rules_of(gate.limits, name)
-    local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+    local common = common_at(prefix, name, common_rules)
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -3507,6 +3487,16 @@ local function rules_of(limits, lane)
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
 end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
 end
@@ -3578,7 +3568,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 local function look_again(closed, prefix, name, lane, rates)
@@ -3588,7 +3578,8 @@ local function look_again(closed, prefix, name, lane, rates)
 end
 local known_commons = {}
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -3596,17 +3587,10 @@ local function make_common(prefix, task, rules)
     end
   end
   local free_slots, left, opens
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -3619,15 +3603,15 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -3658,16 +3642,16 @@ local function make_common(prefix, task, rules)
   end
   return common
 end
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end
 local slots, list = unpack(KEYS, 3)
 local name = string.sub(slots, #ARGV[1] + 7)
-local task = string.match(name, '^%S+')
 local max, rates, common_rules = rules_of(KEYS[1], name)
-local common = common_at(ARGV[1], task, common_rules)
+local common = common_at(ARGV[1], name, common_rules)
 local function opens_at(lane)
   local opens = tonumber(redis.call('ZSCORE', KEYS[2], lane) or 0)
   return opens > now and opens or 0
@@ -3677,8 +3661,11 @@ local function flat(reply, rates)
   return reply
 end
 local holder = max == 1 and redis.call('SRANDMEMBER', slots) or ''
-local of_task = common and { redis.call('SCARD', common.slots), common_rules.max, opens_at(task) } or {}
-if common then flat(of_task, common_rules.rates) end
+local of_task = {}
+if common then
+  of_task = { redis.call('SCARD', common.slots), common_rules.max, opens_at(string.match(name, '^%S+')) }
+  flat(of_task, common.rates)
+end
 return { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens_at(name), holder, flat({}, rates), of_task }`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -3904,6 +3891,16 @@ if #KEYS > 26 then
     known_rules[name] = known_rules[name] or read_rules(limits, name)
     return unpack(known_rules[name], 1, 3)
   end
+  local function is_rated(rates, common)
+    return #rates > 0 or common ~= nil and #common.rates > 0
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
   end
@@ -3975,7 +3972,7 @@ if #KEYS > 26 then
       life = math.max(life, rate[2])
     end
     keep_starts(lane, life + 1000)
-    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    call_many('SREM', lane.tokens, ids)
     return count
   end
   local function look_again(closed, prefix, name, lane, rates)
@@ -3985,7 +3982,8 @@ if #KEYS > 26 then
   end
   local known_commons = {}
   local function make_common(prefix, task, rules)
-    local common = { is_rated = #rules.rates > 0 }
+    local common = { rates = rules.rates }
+    local has_rates = #rules.rates > 0
     for first = #KEYS - 3, 1, -4 do
       if KEYS[first] == prefix .. 'slots:' .. task then
         common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -3993,17 +3991,10 @@ if #KEYS > 26 then
       end
     end
     local free_slots, left, opens
-    local function each_page(command, key, ids)
-      local sum = 0
-      for from = 1, #ids, 1000 do
-        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-      end
-      return sum
-    end
     function common.room()
       if not free_slots then
         free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-        if common.is_rated then left, opens = rate_left(common, rules.rates) end
+        if has_rates then left, opens = rate_left(common, common.rates) end
       end
       return math.min(free_slots, left), free_slots > 0 and opens or nil
     end
@@ -4016,15 +4007,15 @@ if #KEYS > 26 then
       return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
     end
     function common.take(ids)
-      local slots = each_page('SADD', common.slots, ids)
-      count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+      local slots = call_many('SADD', common.slots, ids)
+      count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
     end
     function common.leave(ids)
-      local slots = each_page('SREM', common.slots, ids)
-      count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+      local slots = call_many('SREM', common.slots, ids)
+      count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
     end
     function common.spend(ids)
-      local started = common.is_rated and spend(common, rules.rates, ids) or 0
+      local started = has_rates and spend(common, common.rates, ids) or 0
       if started > 0 then free_slots = nil end
       return started
     end
@@ -4055,8 +4046,9 @@ if #KEYS > 26 then
     end
     return common
   end
-  local function common_at(prefix, task, rules)
+  local function common_at(prefix, lane, rules)
     if not rules then return nil end
+    local task = string.match(lane, '^%S+')
     known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
     return known_commons[task]
   end
@@ -4070,21 +4062,11 @@ if #KEYS > 26 then
   local function lane_at(first)
     return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
   end
-  local function call_many(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   local function put_first(gate, list, ids)
     for i = #ids, 1, -1 do
       enter_first(list, ids[i])
       redis.call('ZADD', gate.gated, now, ids[i])
     end
-  end
-  local function is_rated(rates, common)
-    return #rates > 0 or common ~= nil and common.is_rated
   end
   local function free_slots(gate, lane, rates, common, ids)
     if #ids == 0 then return 0 end
@@ -4139,7 +4121,7 @@ if #KEYS > 26 then
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
     local max, rates, common_rules = rules_of(gate.limits, name)
-    local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+    local common = common_at(prefix, name, common_rules)
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -4391,6 +4373,16 @@ if #KEYS > 25 then
     known_rules[name] = known_rules[name] or read_rules(limits, name)
     return unpack(known_rules[name], 1, 3)
   end
+  local function is_rated(rates, common)
+    return #rates > 0 or common ~= nil and #common.rates > 0
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
   local function keep_starts(lane, ms)
     if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
   end
@@ -4462,7 +4454,7 @@ if #KEYS > 25 then
       life = math.max(life, rate[2])
     end
     keep_starts(lane, life + 1000)
-    for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+    call_many('SREM', lane.tokens, ids)
     return count
   end
   local function look_again(closed, prefix, name, lane, rates)
@@ -4472,7 +4464,8 @@ if #KEYS > 25 then
   end
   local known_commons = {}
   local function make_common(prefix, task, rules)
-    local common = { is_rated = #rules.rates > 0 }
+    local common = { rates = rules.rates }
+    local has_rates = #rules.rates > 0
     for first = #KEYS - 3, 1, -4 do
       if KEYS[first] == prefix .. 'slots:' .. task then
         common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -4480,17 +4473,10 @@ if #KEYS > 25 then
       end
     end
     local free_slots, left, opens
-    local function each_page(command, key, ids)
-      local sum = 0
-      for from = 1, #ids, 1000 do
-        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-      end
-      return sum
-    end
     function common.room()
       if not free_slots then
         free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-        if common.is_rated then left, opens = rate_left(common, rules.rates) end
+        if has_rates then left, opens = rate_left(common, common.rates) end
       end
       return math.min(free_slots, left), free_slots > 0 and opens or nil
     end
@@ -4503,15 +4489,15 @@ if #KEYS > 25 then
       return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
     end
     function common.take(ids)
-      local slots = each_page('SADD', common.slots, ids)
-      count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+      local slots = call_many('SADD', common.slots, ids)
+      count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
     end
     function common.leave(ids)
-      local slots = each_page('SREM', common.slots, ids)
-      count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+      local slots = call_many('SREM', common.slots, ids)
+      count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
     end
     function common.spend(ids)
-      local started = common.is_rated and spend(common, rules.rates, ids) or 0
+      local started = has_rates and spend(common, common.rates, ids) or 0
       if started > 0 then free_slots = nil end
       return started
     end
@@ -4542,8 +4528,9 @@ if #KEYS > 25 then
     end
     return common
   end
-  local function common_at(prefix, task, rules)
+  local function common_at(prefix, lane, rules)
     if not rules then return nil end
+    local task = string.match(lane, '^%S+')
     known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
     return known_commons[task]
   end
@@ -4557,21 +4544,11 @@ if #KEYS > 25 then
   local function lane_at(first)
     return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
   end
-  local function call_many(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   local function put_first(gate, list, ids)
     for i = #ids, 1, -1 do
       enter_first(list, ids[i])
       redis.call('ZADD', gate.gated, now, ids[i])
     end
-  end
-  local function is_rated(rates, common)
-    return #rates > 0 or common ~= nil and common.is_rated
   end
   local function free_slots(gate, lane, rates, common, ids)
     if #ids == 0 then return 0 end
@@ -4626,7 +4603,7 @@ if #KEYS > 25 then
   local function move_lane(door, gate, prefix, lane, change)
     local name = string.sub(lane.slots, #prefix + 7)
     local max, rates, common_rules = rules_of(gate.limits, name)
-    local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+    local common = common_at(prefix, name, common_rules)
     local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
     put_first(gate, lane.list, heads)
     local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -4980,6 +4957,16 @@ if waiting_count > 0 or #KEYS > 31 then
       known_rules[name] = known_rules[name] or read_rules(limits, name)
       return unpack(known_rules[name], 1, 3)
     end
+    local function is_rated(rates, common)
+      return #rates > 0 or common ~= nil and #common.rates > 0
+    end
+    local function call_many(command, key, ids)
+      local sum = 0
+      for from = 1, #ids, 1000 do
+        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+      end
+      return sum
+    end
     local function keep_starts(lane, ms)
       if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
     end
@@ -5051,7 +5038,7 @@ if waiting_count > 0 or #KEYS > 31 then
         life = math.max(life, rate[2])
       end
       keep_starts(lane, life + 1000)
-      for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+      call_many('SREM', lane.tokens, ids)
       return count
     end
     local function look_again(closed, prefix, name, lane, rates)
@@ -5061,7 +5048,8 @@ if waiting_count > 0 or #KEYS > 31 then
     end
     local known_commons = {}
     local function make_common(prefix, task, rules)
-      local common = { is_rated = #rules.rates > 0 }
+      local common = { rates = rules.rates }
+      local has_rates = #rules.rates > 0
       for first = #KEYS - 3, 1, -4 do
         if KEYS[first] == prefix .. 'slots:' .. task then
           common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -5069,17 +5057,10 @@ if waiting_count > 0 or #KEYS > 31 then
         end
       end
       local free_slots, left, opens
-      local function each_page(command, key, ids)
-        local sum = 0
-        for from = 1, #ids, 1000 do
-          sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-        end
-        return sum
-      end
       function common.room()
         if not free_slots then
           free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-          if common.is_rated then left, opens = rate_left(common, rules.rates) end
+          if has_rates then left, opens = rate_left(common, common.rates) end
         end
         return math.min(free_slots, left), free_slots > 0 and opens or nil
       end
@@ -5092,15 +5073,15 @@ if waiting_count > 0 or #KEYS > 31 then
         return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
       end
       function common.take(ids)
-        local slots = each_page('SADD', common.slots, ids)
-        count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+        local slots = call_many('SADD', common.slots, ids)
+        count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
       end
       function common.leave(ids)
-        local slots = each_page('SREM', common.slots, ids)
-        count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+        local slots = call_many('SREM', common.slots, ids)
+        count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
       end
       function common.spend(ids)
-        local started = common.is_rated and spend(common, rules.rates, ids) or 0
+        local started = has_rates and spend(common, common.rates, ids) or 0
         if started > 0 then free_slots = nil end
         return started
       end
@@ -5131,8 +5112,9 @@ if waiting_count > 0 or #KEYS > 31 then
       end
       return common
     end
-    local function common_at(prefix, task, rules)
+    local function common_at(prefix, lane, rules)
       if not rules then return nil end
+      local task = string.match(lane, '^%S+')
       known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
       return known_commons[task]
     end
@@ -5146,21 +5128,11 @@ if waiting_count > 0 or #KEYS > 31 then
     local function lane_at(first)
       return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
     end
-    local function call_many(command, key, ids)
-      local sum = 0
-      for from = 1, #ids, 1000 do
-        sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-      end
-      return sum
-    end
     local function put_first(gate, list, ids)
       for i = #ids, 1, -1 do
         enter_first(list, ids[i])
         redis.call('ZADD', gate.gated, now, ids[i])
       end
-    end
-    local function is_rated(rates, common)
-      return #rates > 0 or common ~= nil and common.is_rated
     end
     local function free_slots(gate, lane, rates, common, ids)
       if #ids == 0 then return 0 end
@@ -5215,7 +5187,7 @@ if waiting_count > 0 or #KEYS > 31 then
     local function move_lane(door, gate, prefix, lane, change)
       local name = string.sub(lane.slots, #prefix + 7)
       local max, rates, common_rules = rules_of(gate.limits, name)
-      local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+      local common = common_at(prefix, name, common_rules)
       local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
       put_first(gate, lane.list, heads)
       local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -5270,8 +5242,7 @@ if waiting_count > 0 or #KEYS > 31 then
       local lane = lane_at(28 + 4 * number)
       local name = string.sub(lane.slots, #ARGV[1] + 7)
       local _, rates, common = rules_of(gate.limits, name)
-      change = { lane = lane, name = name, gone = {}, heads = {}, ran = {} }
-      change.has_rate = #rates > 0 or common ~= nil and #common.rates > 0
+      change = { lane = lane, name = name, has_rate = is_rated(rates, common), gone = {}, heads = {}, ran = {} }
       if change.has_rate or common then is_usual = false end
       changes[number], touched[#touched + 1] = change, change
       return change
@@ -5515,6 +5486,16 @@ local function rules_of(limits, lane)
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
 end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
 end
@@ -5586,7 +5567,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 local function look_again(closed, prefix, name, lane, rates)
@@ -5596,7 +5577,8 @@ local function look_again(closed, prefix, name, lane, rates)
 end
 local known_commons = {}
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -5604,17 +5586,10 @@ local function make_common(prefix, task, rules)
     end
   end
   local free_slots, left, opens
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -5627,15 +5602,15 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -5666,8 +5641,9 @@ local function make_common(prefix, task, rules)
   end
   return common
 end
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end
@@ -5680,7 +5656,7 @@ end
 local commons = {}
 local function start_in(lane, name, ids)
   local _, rates, common_rules = rules_of(KEYS[2], name)
-  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local common = common_at(prefix, name, common_rules)
   if common then
     commons[common] = commons[common] or {}
     for _, id in ipairs(ids) do table.insert(commons[common], id) end
@@ -5953,6 +5929,16 @@ local function rules_of(limits, lane)
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
 end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
 end
@@ -6024,7 +6010,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 local function look_again(closed, prefix, name, lane, rates)
@@ -6034,7 +6020,8 @@ local function look_again(closed, prefix, name, lane, rates)
 end
 local known_commons = {}
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -6042,17 +6029,10 @@ local function make_common(prefix, task, rules)
     end
   end
   local free_slots, left, opens
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -6065,15 +6045,15 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -6104,8 +6084,9 @@ local function make_common(prefix, task, rules)
   end
   return common
 end
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end
@@ -6119,21 +6100,11 @@ end
 local function lane_at(first)
   return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
 end
-local function call_many(command, key, ids)
-  local sum = 0
-  for from = 1, #ids, 1000 do
-    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-  end
-  return sum
-end
 local function put_first(gate, list, ids)
   for i = #ids, 1, -1 do
     enter_first(list, ids[i])
     redis.call('ZADD', gate.gated, now, ids[i])
   end
-end
-local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and common.is_rated
 end
 local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
@@ -6188,7 +6159,7 @@ end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates, common_rules = rules_of(gate.limits, name)
-  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local common = common_at(prefix, name, common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
@@ -6285,11 +6256,10 @@ local function sweep_common(name, rules)
   return 0
 end
 local name = string.sub(lane.slots, #ARGV[1] + 7)
-local task = string.match(name, '^%S+')
 local _, rates, rules = rules_of(KEYS[14], name)
-if task == name then return sweep_common(name, rules) end
-if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], task, rules).slots, kept) end
-if #rates == 0 and not (rules and #rules.rates > 0) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
+if not string.find(name, ' ', 1, true) then return sweep_common(name, rules) end
+if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], name, rules).slots, kept) end
+if not is_rated(rates, rules) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
 local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
@@ -6386,6 +6356,16 @@ local function rules_of(limits, lane)
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
 end
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
+end
 local function keep_starts(lane, ms)
   if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
 end
@@ -6457,7 +6437,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 local function look_again(closed, prefix, name, lane, rates)
@@ -6467,7 +6447,8 @@ local function look_again(closed, prefix, name, lane, rates)
 end
 local known_commons = {}
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -6475,17 +6456,10 @@ local function make_common(prefix, task, rules)
     end
   end
   local free_slots, left, opens
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -6498,15 +6472,15 @@ local function make_common(prefix, task, rules)
     return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
   end
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -6537,8 +6511,9 @@ local function make_common(prefix, task, rules)
   end
   return common
 end
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end

@@ -4,6 +4,7 @@
  * A script that asks for the same costs Redis up to ten times as much if it has not run just before. So the numbers are
  * not of one moment: a task that starts meanwhile may be counted twice, or not at all. `counts` counts in one step.
  */
+import { msOf } from './clock.ts'
 import { toCounts, toTime } from './codec.ts'
 import { corkForTick } from './pipelining.ts'
 import { runQueueScript } from './run-script.ts'
@@ -53,13 +54,13 @@ interface Next {
 }
 
 async function readNext (client: RedisClient, keys: QueueKeys, maxTicks: number): Promise<Next> {
-  const [[seconds, micros], [next], flat] = await Promise.all([
+  const [time, [next], flat] = await Promise.all([
     client.time(), client.lrange(keys.waiting, -1, -1),
     maxTicks < 1 ? [] : client.zrange(keys.key('ticks'), 0, `${maxTicks - 1}`, 'WITHSCORES')
   ])
   const ticks: QueueMeasure['ticks'] = []
   for (let i = 0; i < flat.length; i += 2) ticks.push({ id: flat[i]!, due: toTime(flat[i + 1]!) })
-  return { ticks, next, now: Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000) }
+  return { ticks, next, now: Math.floor(msOf(time)) }
 }
 
 /** Mostly the next task is a small one that was not tried yet. Else a script looks at the ten that are next. */
@@ -77,10 +78,10 @@ export async function readWorkers (
   client: RedisClient, keys: QueueKeys, limit: number
 ): Promise<Array<{ id: string, json: string }>> {
   if (limit < 1) return []
-  const [[seconds, micros], flat] = await corkForTick(client, () => Promise.all([
+  const [time, flat] = await corkForTick(client, () => Promise.all([
     client.time(), client.zrange(keys.key('workers'), 0, `${limit - 1}`, 'REV', 'WITHSCORES')
   ]))
-  const now = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
+  const now = Math.floor(msOf(time))
   const ids = flat.filter((_id, i) => i % 2 === 0 && Number(flat[i + 1]) > now).toReversed()
   if (ids.length === 0) return []
   const reports = await corkForTick(client, () => client.hmget(keys.key('workerInfo'), ...ids))

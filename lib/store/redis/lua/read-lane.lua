@@ -14,9 +14,8 @@ More keys: slots, list, tokens and starts of the lane, and those of its common l
 -- @include common-lane
 local slots, list = unpack(KEYS, 3)
 local name = string.sub(slots, #ARGV[1] + 7)
-local task = string.match(name, '^%S+')
 local max, rates, common_rules = rules_of(KEYS[1], name)
-local common = common_at(ARGV[1], task, common_rules)
+local common = common_at(ARGV[1], name, common_rules)
 
 local function opens_at(lane)
   local opens = tonumber(redis.call('ZSCORE', KEYS[2], lane) or 0)
@@ -29,6 +28,9 @@ local function flat(reply, rates)
 end
 
 local holder = max == 1 and redis.call('SRANDMEMBER', slots) or ''
-local of_task = common and { redis.call('SCARD', common.slots), common_rules.max, opens_at(task) } or {}
-if common then flat(of_task, common_rules.rates) end
+local of_task = {}
+if common then
+  of_task = { redis.call('SCARD', common.slots), common_rules.max, opens_at(string.match(name, '^%S+')) }
+  flat(of_task, common.rates)
+end
 return { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens_at(name), holder, flat({}, rates), of_task }

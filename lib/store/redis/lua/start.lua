@@ -22,7 +22,7 @@ local commons = {}
 
 local function start_in(lane, name, ids)
   local _, rates, common_rules = rules_of(KEYS[2], name)
-  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local common = common_at(prefix, name, common_rules)
   if common then
     commons[common] = commons[common] or {}
     for _, id in ipairs(ids) do table.insert(commons[common], id) end

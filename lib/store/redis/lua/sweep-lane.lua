@@ -74,12 +74,11 @@ local function sweep_common(name, rules)
 end
 
 local name = string.sub(lane.slots, #ARGV[1] + 7)
-local task = string.match(name, '^%S+')
 local _, rates, rules = rules_of(KEYS[14], name)
-if task == name then return sweep_common(name, rules) end
+if not string.find(name, ' ', 1, true) then return sweep_common(name, rules) end
 -- Those that took their slots before the task had a common lane have slots there too.
-if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], task, rules).slots, kept) end
-if #rates == 0 and not (rules and #rules.rates > 0) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
+if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], name, rules).slots, kept) end
+if not is_rated(rates, rules) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
 local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)

@@ -4,13 +4,14 @@ lanes of the task: slots, tokens and starts as of a lane, and turns, a sorted se
 it, the next one first. A script knows the keys of few lanes, so it lets in none of those: it plans a look at the common
 lane, and take-turns.lua says whose turn it is. To be included after now and rate.
 
-Defines common_at(prefix, task, rules): nil if rules is nil. The keys of common lanes are the last ones of a call. The
+Defines common_at(prefix, lane, rules): nil if rules is nil. The keys of common lanes are the last ones of a call. The
 functions of one are made when a call has one: most have none
 ]]
 local known_commons = {}
 
 local function make_common(prefix, task, rules)
-  local common = { is_rated = #rules.rates > 0 }
+  local common = { rates = rules.rates }
+  local has_rates = #rules.rates > 0
   for first = #KEYS - 3, 1, -4 do
     if KEYS[first] == prefix .. 'slots:' .. task then
       common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
@@ -21,19 +22,11 @@ local function make_common(prefix, task, rules)
   -- Read once in a call, and counted from then on: the starts of a rate are long to read.
   local free_slots, left, opens
 
-  local function each_page(command, key, ids)
-    local sum = 0
-    for from = 1, #ids, 1000 do
-      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-    end
-    return sum
-  end
-
   -- How many tasks it lets in now, and when more, if that is known.
   function common.room()
     if not free_slots then
       free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
-      if common.is_rated then left, opens = rate_left(common, rules.rates) end
+      if has_rates then left, opens = rate_left(common, common.rates) end
     end
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
@@ -50,18 +43,18 @@ local function make_common(prefix, task, rules)
   end
 
   function common.take(ids)
-    local slots = each_page('SADD', common.slots, ids)
-    count(-slots, common.is_rated and -each_page('SADD', common.tokens, ids) or 0)
+    local slots = call_many('SADD', common.slots, ids)
+    count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
   end
 
   function common.leave(ids)
-    local slots = each_page('SREM', common.slots, ids)
-    count(slots, common.is_rated and each_page('SREM', common.tokens, ids) or 0)
+    local slots = call_many('SREM', common.slots, ids)
+    count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
   end
 
   -- Those of the ids that have a token have started. Returns how many.
   function common.spend(ids)
-    local started = common.is_rated and spend(common, rules.rates, ids) or 0
+    local started = has_rates and spend(common, common.rates, ids) or 0
     if started > 0 then free_slots = nil end
     return started
   end
@@ -99,8 +92,9 @@ local function make_common(prefix, task, rules)
   return common
 end
 
-local function common_at(prefix, task, rules)
+local function common_at(prefix, lane, rules)
   if not rules then return nil end
+  local task = string.match(lane, '^%S+')
   known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
   return known_commons[task]
 end

@@ -22,25 +22,12 @@ local function lane_at(first)
   return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
 end
 
--- Calls a command with many members.
-local function call_many(command, key, ids)
-  local sum = 0
-  for from = 1, #ids, 1000 do
-    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
-  end
-  return sum
-end
-
 -- Ids that have started before enter the list as the next ones.
 local function put_first(gate, list, ids)
   for i = #ids, 1, -1 do
     enter_first(list, ids[i])
     redis.call('ZADD', gate.gated, now, ids[i])
   end
-end
-
-local function is_rated(rates, common)
-  return #rates > 0 or common ~= nil and common.is_rated
 end
 
 -- Takes the slots of the ids away. Returns how many had one.
@@ -115,7 +102,7 @@ end
 local function move_lane(door, gate, prefix, lane, change)
   local name = string.sub(lane.slots, #prefix + 7)
   local max, rates, common_rules = rules_of(gate.limits, name)
-  local common = common_at(prefix, string.match(name, '^%S+'), common_rules)
+  local common = common_at(prefix, name, common_rules)
   local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
   put_first(gate, lane.list, heads)
   local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)

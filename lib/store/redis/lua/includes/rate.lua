@@ -4,6 +4,7 @@ them. With a higher rate a time stands for several starts, that of the last one.
 
 Defines rules_of(limits, lane): limit, { { max, window in ms }, ... }, and { max, rates } of the common lane, nil if the
 task has none: see common-lane.lua. A "t" behind a number says that it is that of the task.
+is_rated(rates, common): whether a start needs a token. call_many(command, key, ids): returns the sum of the replies.
 hold_lane(closed, prefix, name, lane, ms), is_held_lane(closed, lane, name): until then it admits nothing.
 rate_left(lane, rates): { how many tasks may get a token, when more may if that is known }.
 spend(lane, rates, ids): those of the ids that have a token have started. Returns how many.
@@ -33,6 +34,20 @@ local function rules_of(limits, lane)
   local name = string.match(lane, '^%S+')
   known_rules[name] = known_rules[name] or read_rules(limits, name)
   return unpack(known_rules[name], 1, 3)
+end
+
+-- Whether a start needs a token. common: a common lane, its rules, or nil.
+local function is_rated(rates, common)
+  return #rates > 0 or common ~= nil and #common.rates > 0
+end
+
+-- Calls a command with many members. Returns the sum of its replies.
+local function call_many(command, key, ids)
+  local sum = 0
+  for from = 1, #ids, 1000 do
+    sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  return sum
 end
 
 -- Never shorter than before.
@@ -117,7 +132,7 @@ local function spend(lane, rates, ids)
     life = math.max(life, rate[2])
   end
   keep_starts(lane, life + 1000)
-  for from = 1, #ids, 1000 do redis.call('SREM', lane.tokens, unpack(ids, from, math.min(from + 999, #ids))) end
+  call_many('SREM', lane.tokens, ids)
   return count
 end
 

@@ -12,8 +12,7 @@ local function change_of(number)
   local lane = lane_at(28 + 4 * number)
   local name = string.sub(lane.slots, #ARGV[1] + 7)
   local _, rates, common = rules_of(gate.limits, name)
-  change = { lane = lane, name = name, gone = {}, heads = {}, ran = {} }
-  change.has_rate = #rates > 0 or common ~= nil and #common.rates > 0
+  change = { lane = lane, name = name, has_rate = is_rated(rates, common), gone = {}, heads = {}, ran = {} }
   if change.has_rate or common then is_usual = false end
   changes[number], touched[#touched + 1] = change, change
   return change

@@ -16,7 +16,7 @@ interface TaskReads {
  * Of a record of more than `maxBytes` only its head is read, if it has one: it has no data and no result, and does not
  * say what a waiting task waits for. The task that was found has the size of the record as `unread`.
  */
-export async function readWithin (
+export async function readBounded (
   { calls, lookup }: TaskReads, queue: Queue, id: string, maxBytes: number
 ): Promise<FoundTask | null> {
   const what = `a status of task "${id}"`
