@@ -611,6 +611,13 @@ const shields: Shield[] = [
     test: 'store/queue-common-lane'
   },
   {
+    against: 'the last free place of a rate is taken: nobody looks when a start leaves its window',
+    file: 'store/redis/lua/add-gated.lua',
+    shield: 'if left <= 0 and not opens then free_slots = nil end',
+    without: '',
+    test: 'store/queue-common-lane'
+  },
+  {
     against: 'who comes last overtakes the lanes that wait for the task as a whole',
     file: 'store/redis/lua/add-gated.lua',
     shield: 'if not quota and others > 0 and',

@@ -54,6 +54,17 @@ t.test('a rate of all keys holds beside one of each key', async t => {
   t.strictSame(await f.waiting(), ['l2', 'm1', 'k3'], 'those that waited for all are first, then the full key')
 })
 
+t.test('the last free place of a rate is taken: the next look is when a start leaves the window', async t => {
+  const f = await withCommon(t, NO_LIMIT, [{ max: 2, window: LONG, isCommon: true }], ['k1'])
+  await f.claim(9)
+  await start(f, 'k1')
+  await f.queue.addMany(['l1', 'l2', 'm1'].map(id => ({ id, text: text(id), lane: laneOf(id) })))
+  t.strictSame(await f.waiting(), ['l1'], 'it has a token, and has not started')
+  t.type((await f.queue.lanes.read('a m')).common!.opensAt, 'number')
+  await pass(f, LONG + 10, 'a')
+  t.strictSame(await f.waiting(), ['l1', 'l2'], 'though nobody has told of a start meanwhile')
+})
+
 t.test('a limit of all keys: a slot that is free goes to the key that waits longest', async t => {
   const f = await withCommon(t, { common: 2 }, [{ max: 100, window: LONG }], ['k1', 'k2', 'k3', 'k4', 'l1', 'l2', 'm1'])
   t.strictSame(await f.waiting(), ['k1', 'k2'])

@@ -255,7 +255,9 @@ local function make_common(prefix, task, rules)
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -667,7 +669,9 @@ local function make_common(prefix, task, rules)
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -1233,7 +1237,9 @@ local function make_common(prefix, task, rules)
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -1673,7 +1679,9 @@ if #KEYS > 28 then
       return math.min(free_slots, left), free_slots > 0 and opens or nil
     end
     local function count(slots, tokens)
-      if free_slots then free_slots, left = free_slots + slots, left + tokens end
+      if not free_slots then return end
+      free_slots, left = free_slots + slots, left + tokens
+      if left <= 0 and not opens then free_slots = nil end
     end
     function common.free(name, quota)
       local others = redis.call('ZCARD', common.turns)
@@ -3595,7 +3603,9 @@ local function make_common(prefix, task, rules)
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -3999,7 +4009,9 @@ if #KEYS > 26 then
       return math.min(free_slots, left), free_slots > 0 and opens or nil
     end
     local function count(slots, tokens)
-      if free_slots then free_slots, left = free_slots + slots, left + tokens end
+      if not free_slots then return end
+      free_slots, left = free_slots + slots, left + tokens
+      if left <= 0 and not opens then free_slots = nil end
     end
     function common.free(name, quota)
       local others = redis.call('ZCARD', common.turns)
@@ -4481,7 +4493,9 @@ if #KEYS > 25 then
       return math.min(free_slots, left), free_slots > 0 and opens or nil
     end
     local function count(slots, tokens)
-      if free_slots then free_slots, left = free_slots + slots, left + tokens end
+      if not free_slots then return end
+      free_slots, left = free_slots + slots, left + tokens
+      if left <= 0 and not opens then free_slots = nil end
     end
     function common.free(name, quota)
       local others = redis.call('ZCARD', common.turns)
@@ -5065,7 +5079,9 @@ if waiting_count > 0 or #KEYS > 31 then
         return math.min(free_slots, left), free_slots > 0 and opens or nil
       end
       local function count(slots, tokens)
-        if free_slots then free_slots, left = free_slots + slots, left + tokens end
+        if not free_slots then return end
+        free_slots, left = free_slots + slots, left + tokens
+        if left <= 0 and not opens then free_slots = nil end
       end
       function common.free(name, quota)
         local others = redis.call('ZCARD', common.turns)
@@ -5594,7 +5610,9 @@ local function make_common(prefix, task, rules)
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -6037,7 +6055,9 @@ local function make_common(prefix, task, rules)
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)
@@ -6464,7 +6484,9 @@ local function make_common(prefix, task, rules)
     return math.min(free_slots, left), free_slots > 0 and opens or nil
   end
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end
   end
   function common.free(name, quota)
     local others = redis.call('ZCARD', common.turns)

@@ -32,7 +32,9 @@ local function make_common(prefix, task, rules)
   end
 
   local function count(slots, tokens)
-    if free_slots then free_slots, left = free_slots + slots, left + tokens end
+    if not free_slots then return end
+    free_slots, left = free_slots + slots, left + tokens
+    if left <= 0 and not opens then free_slots = nil end -- when it opens was no question before: it is read again
   end
 
   -- The same for one lane. Who comes later stands behind those that wait. quota: how many, if it has its turn.
