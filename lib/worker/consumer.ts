@@ -70,12 +70,12 @@ export class QueueConsumer {
     this.#flows = new ConsumerFlows(context, connection, this.#calls)
     const willClaim = (): boolean => this.#claiming !== null && !this.#claimer.isRetrying
     const parts = { context, connection, queue: this.#queue, calls: this.#calls }
-    const onSettled = this.#onSettled.bind(this)
-    const settlements = this.#settlements = new SettlementBatcher({ ...context, ...parts, onSettled, willClaim })
+    const events = { onSettled: this.#onSettled.bind(this), willClaim }
+    const mostWithClaim = (): number => this.#prefetchWindow.batch()
+    const settlements = this.#settlements = new SettlementBatcher({ ...context, ...parts, ...events, mostWithClaim })
     this.#claimer = new Claimer({ ...parts, ...guarded, waitingQueue: queue.over(blockingConnection), settlements })
-    this.#runner = this.#makeRunner()
-    this.#upkeep = this.#makeUpkeep()
-    const [runner, upkeep] = [this.#runner, this.#upkeep]
+    const runner = this.#runner = this.#makeRunner()
+    const upkeep = this.#upkeep = this.#makeUpkeep()
     const onResume = (): void => this.#onSlotFree()
     this.#suspects = new Suspects({ ...context, queue: queue.name, runner, settlements, upkeep, onResume })
     this.#subscriptions = new Subscriptions(context.pubSub, this.#calls)

@@ -13,6 +13,11 @@ const MAX_FACTOR = 4
 const MIN_CAP = 256
 /** How long a measurement counts, in ms: a batch and its way to Redis take some time. */
 const STALE_AFTER_MS = 100
+/** Bounds a call that settles and claims. */
+const MAX_BATCH = 100
+const MIN_BATCH = 8
+/** Slow tasks that are claimed in one call: this part of the concurrency. */
+const SLOW_PART = 1 / 10
 /** The newest task's share in the moving average. */
 const EWMA_ALPHA = 0.1
 /** How long a task may wait for a slot of this worker, in ms. */
@@ -39,6 +44,15 @@ export class PrefetchWindow {
     const ahead = this.#size(slots >= this.#concurrency)
     const room = this.#concurrency + ahead - slots - prefetched
     return ahead > 0 ? Math.min(room, Math.ceil((this.#concurrency + ahead) / 2)) : room
+  }
+
+  /**
+   * How many outcomes are settled with one claim. Of quick tasks many: that costs least. Of slow ones few: what starts
+   * together ends together, and the last of a large batch waits for all before it.
+   */
+  batch (): number {
+    if ((this.#meanRunMs ?? 0) < TARGET_START_MS) return MAX_BATCH
+    return Math.min(MAX_BATCH, Math.max(MIN_BATCH, Math.ceil(this.#concurrency * SLOW_PART)))
   }
 
   /** @param isFull whether no slot is free: if no task ended lately, all slots have slow tasks */

@@ -21,8 +21,6 @@ import type { TerminalState } from '../types.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
-/** Bounds one Lua call that claims too: the first tasks start while the next ones are claimed. */
-const BATCH_WITH_CLAIM = 50
 
 export interface SettlementBatcherOptions {
   queue: ConsumerQueue
@@ -34,6 +32,8 @@ export interface SettlementBatcherOptions {
   onSettled: (task: ClaimedTask, settlement: Settlement, status: ClaimStatus) => void
   /** Whether outcomes that may let other tasks start are about to be sent by `flushWith`. */
   willClaim: () => boolean
+  /** How many outcomes `flushWith` sends at most. */
+  mostWithClaim: () => number
 }
 
 export class SettlementBatcher {
@@ -96,7 +96,7 @@ export class SettlementBatcher {
 
   /** Sends the next ones by a call that claims too. If there are more, the caller goes on. */
   flushWith (send: (batch: Settlement[]) => SettledAndClaimed): Promise<ClaimReply> {
-    const [settlements, tasks] = this.#take(BATCH_WITH_CLAIM)
+    const [settlements, tasks] = this.#take(this.#options.mostWithClaim())
     const { settled, claimed } = send(settlements)
     void this.#send(settlements, tasks, settled)
     return claimed

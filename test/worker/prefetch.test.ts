@@ -4,6 +4,8 @@
 import { once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { uptime } from '../../lib/timers.ts'
+import { PrefetchWindow } from '../../lib/worker/prefetch.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, connect, latch, randomPrefix, reaches, until, type Latch } from '../support/helpers.ts'
 import type { ClaimReply } from '../../lib/store/contract.ts'
@@ -161,4 +163,17 @@ t.test('with prefetch too, at most concurrency tasks run at once, and each task 
   t.equal(most, 3)
   t.equal(ran.size, 2_000)
   t.ok([...ran.values()].every(times => times === 1))
+})
+
+t.test('quick tasks are settled and claimed in large batches, slow ones in small ones', async t => {
+  const batchOf = (concurrency: number, runMs?: number): number => {
+    const window = new PrefetchWindow(concurrency, () => false)
+    if (runMs !== undefined) window.taskEnded(uptime() - runMs)
+    return window.batch()
+  }
+  t.equal(batchOf(100), 100, 'at first: nothing is known')
+  t.equal(batchOf(100, 0), 100)
+  t.equal(batchOf(100, 1_000), 10)
+  t.equal(batchOf(4, 1_000), 8)
+  t.equal(batchOf(5_000, 1_000), 100)
 })
