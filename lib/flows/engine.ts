@@ -119,22 +119,32 @@ export class FlowEngine {
     return this.call('read of a flow', () => this.flowsOf(flow).readMany(flow.id, part, names))
   }
 
+  /** One batch is on its way while the next is made. */
   async #startNodes (flow: FlowRef, nodes: string[], join?: string): Promise<string[] | undefined> {
+    let before: Promise<boolean> = Promise.resolve(true)
     for (let i = 0; i < nodes.length; i += BATCH) {
-      const batch = nodes.slice(i, i + BATCH)
-      const [entries, texts, open] = await Promise.all([
-        this.#read(flow, 'nodes', batch), this.#read(flow, 'texts', batch), this.#areOpen(flow, batch)
-      ])
-      if (!entries || !texts || !open) return undefined
-      const there = batch.flatMap((node, k) =>
-        open[k] && entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
-      const lost = batch.filter((_node, k) => open[k] && !(entries[k] && texts[k]))
-      const taken = await this.#addAll(there.map(member => this.#toJob(flow, member, join)))
-      if (!taken) return undefined
-      const removed = lost.map(node => toEnd(node, '0', 'removed'))
-      await this.ended(flow, [...removed, ...taken.map(({ flow, task }) => toTakenEnd(flow, task))])
+      const next = this.#startBatch(flow, nodes.slice(i, i + BATCH), join)
+      next.catch(() => {}) // the one before it may fail first
+      if (!await before) return undefined
+      before = next
     }
-    return nodes
+    return await before ? nodes : undefined
+  }
+
+  /** False if the process closes. */
+  async #startBatch (flow: FlowRef, batch: string[], join?: string): Promise<boolean> {
+    const [entries, texts, open] = await Promise.all([
+      this.#read(flow, 'nodes', batch), this.#read(flow, 'texts', batch), this.#areOpen(flow, batch)
+    ])
+    if (!entries || !texts || !open) return false
+    const there = batch.flatMap((node, k) =>
+      open[k] && entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
+    const lost = batch.filter((_node, k) => open[k] && !(entries[k] && texts[k]))
+    const taken = await this.#addAll(there.map(member => this.#toJob(flow, member, join)))
+    if (!taken) return false
+    const removed = lost.map(node => toEnd(node, '0', 'removed'))
+    await this.ended(flow, [...removed, ...taken.map(({ flow, task }) => toTakenEnd(flow, task))])
+    return true
   }
 
   /**

@@ -15,6 +15,9 @@ const NODES = 500
 const REST = 100
 const JOINS = 400
 
+/** A batch on its way: whether the flow is being built still, and the texts in it. */
+interface Sent { isBuilding: Promise<boolean>, texts: Array<[string, string]> }
+
 /** A member that is checked, as it will be stored. */
 export interface PlannedMember {
   graph: GraphNode
@@ -81,25 +84,42 @@ export class FlowWriter {
     await this.#engine.step(this.#ref, [{ name: 'cancel', cause: 'failed', code, message }])
   }
 
+  /**
+   * One batch of texts is on its way while the one before it is waited for. Members start while the texts of the next
+   * ones are written, and those of the next batch start. Nothing is on its way any more when it returns, or throws.
+   */
   async #writeAll (): Promise<void> {
-    const { members } = this.#planned
     const chunks = this.#structure()
     const texts = [...this.#texts()]
     const isSmall = chunks.length === 1 && texts.length === 1
     if (isSmall) chunks[0]!.texts = texts[0]!
-    const isBuilding = await Promise.all(chunks.map(chunk => this.#send(chunk)))
-    if (isBuilding.includes(false)) return
-    // Members start while the texts of the next ones are written.
-    let starting: Promise<void> = Promise.resolve()
-    for (const batch of texts) {
-      const [isGoingOn] = await Promise.all([isSmall || this.#send({ ...EMPTY, texts: batch }), starting])
-      if (!isGoingOn) return
-      for (const [node] of batch) this.#written.add(node)
-      const ready = this.#ready()
-      const isLast = this.#written.size === members.length
-      if (ready.length > 0 || isLast) starting = this.#step(isLast ? [...ready, { name: 'seal' }] : ready, isLast)
+    const later = isSmall ? [] : texts
+    const sending = [this.#sendAll(chunks, isSmall ? texts[0]! : [])]
+    const starting: Array<Promise<void>> = []
+    try {
+      for (const [i, { isBuilding, texts }] of sending.entries()) {
+        if (later[i]) sending.push(this.#sendAll([{ ...EMPTY, texts: later[i] }], later[i]))
+        const [isGoingOn] = await Promise.all([isBuilding, starting.at(-2)])
+        if (!isGoingOn) return
+        starting.push(watched(this.#startWritten(texts)))
+      }
+      await starting.at(-1) // it is sealed now, and goes on without us
+    } finally {
+      await Promise.allSettled([...sending.map(({ isBuilding }) => isBuilding), ...starting])
     }
-    await starting
+  }
+
+  #sendAll (chunks: FlowChunk[], texts: Array<[string, string]>): Sent {
+    const sent = Promise.all(chunks.map(chunk => this.#send(chunk)))
+    return { isBuilding: watched(sent.then(all => !all.includes(false))), texts }
+  }
+
+  /** Starts the joins whose members are all written, and seals the flow with the last. */
+  async #startWritten (texts: Array<[string, string]>): Promise<void> {
+    for (const [node] of texts) this.#written.add(node)
+    const ready = this.#ready()
+    const isLast = texts.length > 0 && this.#written.size === this.#planned.members.length
+    if (ready.length > 0 || isLast) await this.#step(isLast ? [...ready, { name: 'seal' }] : ready, isLast)
   }
 
   /**
@@ -156,6 +176,12 @@ export class FlowWriter {
     this.#rootsLeft = this.#rootsLeft.filter(join => !isWritten(join))
     return ready.map(join => ({ name: 'ready', join }))
   }
+}
+
+/** A promise that may reject before anybody waits for it. */
+function watched<T> (promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }
 
 const EMPTY: FlowChunk = { nodes: [], texts: [], joins: [], edges: [] }
