@@ -10,11 +10,12 @@ import { act, type Fields } from './dashboard/actions.ts'
 import { serveAssets } from './dashboard/assets.ts'
 import { acceptForms } from './dashboard/form-body.ts'
 import { pages } from './dashboard/pages.ts'
-import { failed, refused } from './dashboard/pages/problem.ts'
+import { failed, refused, statusOf } from './dashboard/pages/problem.ts'
 import { sendPage, setHeaders } from './dashboard/reply.ts'
 import { Sampler } from './dashboard/sampler.ts'
 import * as errors from './errors.ts'
 import { dashboardSettings, type DashboardSettings } from './options.ts'
+import { toLoggable } from './records/failure.ts'
 import type { DashboardOptions } from './types.ts'
 import type { MakePage, Page, PageContext, Query } from './dashboard/context.ts'
 
@@ -76,18 +77,18 @@ function onlyTexts (query: Record<string, unknown>): Query {
 
 /** In this scope only: elsewhere the app's error handler answers. */
 function answerErrors (fastify: FastifyInstance, shared: Shared): void {
-  fastify.setErrorHandler((error: Error & { statusCode?: number, code?: string }, request, reply) => {
-    const isFault = (error.statusCode ?? 500) >= 500
-    if (isFault) request.log.error({ event: 'dashboard.failed', err: error }, 'page of the dashboard failed')
+  fastify.setErrorHandler((thrown: unknown, request, reply) => {
+    const fields = { event: 'dashboard.failed', err: toLoggable(thrown) }
+    if (statusOf(thrown) >= 500) request.log.error(fields, 'page of the dashboard failed')
     // Nobody is asked for rights: that may be what failed.
     const root = rootOf(request, fastify.prefix)
-    return sendPage(contextOf(shared, { request, reply, root }, null), failed(error))
+    return sendPage(contextOf(shared, { request, reply, root }, null), failed(thrown))
   })
 }
 
-/** The way from the address of a request to the first page. */
-function rootOf ({ url }: FastifyRequest, prefix: string): string {
-  const depth = url.split('?')[0]!.slice(prefix.length).split('/').length - 2
+/** The way from the address of a request to the first page. By its route: the prefix may have parameters. */
+function rootOf ({ routeOptions: { url } }: FastifyRequest, prefix: string): string {
+  const depth = (url ?? prefix).slice(prefix.length).split('/').length - 2
   return depth > 0 ? '../'.repeat(depth) : './'
 }
 

@@ -2817,9 +2817,65 @@ const shields: Shield[] = [
   {
     against: 'an access that throws is answered with its own words',
     file: 'dashboard/pages/problem.js',
-    shield: 'isOurs ? error.message',
-    without: 'true ? error.message',
+    shield: 'isOurs ? thrown.message',
+    without: 'true ? thrown.message',
     test: 'dashboard/rights'
+  },
+  {
+    against: 'an access that returns an error, a user or { read: false } opens the page',
+    file: 'dashboard/access.js',
+    shield: 'if (isAccess(answer))',
+    without: 'if (typeof answer === \'object\')',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'an error with a statusCode that is none is answered as a success, or with its own words',
+    file: 'dashboard/pages/problem.js',
+    shield: 'status >= 400 && status < 600',
+    without: 'true',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'an error with a code that is a number breaks the page of errors',
+    file: 'dashboard/pages/problem.js',
+    shield: 'toFailure(thrown).error.code?.startsWith',
+    without: 'thrown.code?.startsWith',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'an error that the logger cannot read breaks the page of errors',
+    file: 'dashboard.js',
+    shield: 'err: toLoggable(thrown)',
+    without: 'err: thrown',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'a user that rejects ends the process, and its action is done',
+    file: 'dashboard/actions.js',
+    shield: 'await settings.user?.(request)',
+    without: 'settings.user?.(request)',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'a link to the page has a button that removes tasks without a question',
+    file: 'dashboard/layout.js',
+    shield: 'headers[\'sec-fetch-site\'] === \'same-origin\'',
+    without: 'true',
+    test: 'dashboard/rights'
+  },
+  {
+    against: 'a page shows what was before the action that led to it',
+    file: 'dashboard/sampler.js',
+    shield: 'this.#reading === reading ? this.#keep(sample) : sample',
+    without: 'this.#keep(sample)',
+    test: 'dashboard/sampler'
+  },
+  {
+    against: 'the links of an error lead elsewhere below a prefix with parameters',
+    file: 'dashboard.js',
+    shield: 'rootOf(request, fastify.prefix)',
+    without: 'rootOf({ routeOptions: { url: request.url.split(\'?\')[0] } }, fastify.prefix)',
+    test: 'dashboard/odd-requests'
   },
   // flows
   {

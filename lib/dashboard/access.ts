@@ -2,6 +2,8 @@
  * Who may look and act, and whether a form was sent by the page itself.
  */
 import type { FastifyRequest } from 'fastify'
+import { describeKind } from '../describe.ts'
+import { isObject } from '../options/rule-kinds.ts'
 import type { DashboardSettings } from '../options.ts'
 import type { DashboardAccess, DashboardRight } from '../types.ts'
 
@@ -19,8 +21,22 @@ export async function rightsOf ({ access }: DashboardSettings, request: FastifyR
   const answer: DashboardAccess = typeof access === 'function' ? await access(request) : OPEN[access]
   if (answer === 'operate') return rights(() => true)
   if (answer === 'read') return rights(() => false)
-  if (typeof answer !== 'object' || answer === null) return null
-  return rights(right => answer[right] === true)
+  if (!answer) return null
+  if (isAccess(answer)) return rights(right => answer[right] === true)
+  logInvalid(request, answer)
+  return null
+}
+
+/** An error, a user or `{ read: false }` must not open the page: an object names rights and nothing else. */
+const isAccess = (answer: unknown): answer is Partial<Rights> =>
+  isObject(answer) && isPlain(answer) && Object.entries(answer).every(([name, value]) =>
+    RIGHTS.some(right => right === name) && (value === undefined || typeof value === 'boolean'))
+
+const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value))
+
+function logInvalid ({ log }: FastifyRequest, answer: unknown): void {
+  const fields = { event: 'dashboard.access_invalid', answer: describeKind(answer) }
+  log.warn(fields, 'access of the dashboard returned no known answer: the request is refused')
 }
 
 /**

@@ -7,6 +7,7 @@ import { number } from './parts.ts'
 import { FILTER_FIELDS, filterOf, stateOf, unknownField, type ListFilter } from './task-filter.ts'
 import { fromField, TASK_ACTIONS, type TaskAction } from './task-actions.ts'
 import { isId } from '../options/rule-kinds.ts'
+import { toLoggable } from '../records/failure.ts'
 import { ownOf } from '../own.ts'
 import type { DashboardRight } from '../types.ts'
 import type { Page, PageContext, Query } from './context.ts'
@@ -175,9 +176,7 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
     const { question } = action
     return confirm(context, typeof question === 'string' ? question : await question(context, fields), fields)
   }
-  const { did, ok, no, more } = await action.run(context, fields)
-  context.sampler.forget()
-  log(context, { did, ok, no }, fields)
+  const { did, ok, no, more } = await logged(context, fields, () => action.run(context, fields))
   const back = placeToGo(fields)
   const rest: Record<string, string> = more ? { more, of: first(fields, 'state') } : {}
   const query = new URLSearchParams({ did, ok: String(ok), no: String(no), ...rest })
@@ -185,23 +184,32 @@ export async function act (context: PageContext, fields: Fields): Promise<Page |
   return null
 }
 
-function log ({ request, settings }: PageContext, outcome: Outcome, given: Fields): void {
-  const { task: tasks, queue, id, state, name, tag, from, to } = given
-  const { did, ok, no } = outcome
-  const fields = {
-    event: 'dashboard.acted',
-    user: settings.user?.(request),
-    did,
-    ok,
-    no,
-    tasks,
-    queue: queue?.[0],
-    schedule: id?.[0],
-    state: state?.[0],
-    name: name?.[0],
-    tag: tag?.[0],
-    from: from?.[0],
-    to: to?.[0]
+/** The user is asked first: an action that nobody can be named for is not done. One that broke off is logged too. */
+async function logged ({ request, settings, sampler }: PageContext, given: Fields, run: () => Promise<Outcome>):
+Promise<Outcome> {
+  const user = await settings.user?.(request)
+  const which = { user, ...chosen(given) }
+  try {
+    const outcome = await run()
+    const { did, ok, no } = outcome
+    request.log.info({ event: 'dashboard.acted', did, ok, no, ...which }, 'action on the dashboard')
+    return outcome
+  } catch (error) {
+    const fields = { event: 'dashboard.broken_off', did: first(given, 'do'), err: toLoggable(error), ...which }
+    request.log.warn(fields, 'action on the dashboard broke off: it may be done in part')
+    throw error
+  } finally {
+    sampler.forget()
   }
-  request.log.info(fields, 'action on the dashboard')
 }
+
+const chosen = ({ task: tasks, queue, id, state, name, tag, from, to }: Fields): object => ({
+  tasks: tasks?.slice(0, MAX_TASKS),
+  queue: queue?.[0],
+  schedule: id?.[0],
+  state: state?.[0],
+  name: name?.[0],
+  tag: tag?.[0],
+  from: from?.[0],
+  to: to?.[0]
+})

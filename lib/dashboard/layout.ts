@@ -35,11 +35,15 @@ function outcome (context: PageContext): Value {
   return html`<div class="note" role="status">${done} ${DONE[did]}.${refused}${rest} ${button}</div>`
 }
 
-/** The same for those that the request before did not come to: it stops after some time. */
+/**
+ * The same for those that the request before did not come to: it stops after some time. If the way to this page did not
+ * begin on a page of this origin, it is asked once more: anybody may write such an address and send it to somebody.
+ */
 function goOn (context: PageContext, did: string, cursor: string): Html {
-  const { root, query } = context
+  const { root, query, request: { headers } } = context
+  const sure: Record<string, string> = headers['sec-fetch-site'] === 'same-origin' ? { sure: 'yes' } : {}
   const filter = Object.fromEntries(FILTER_FIELDS.map(name => [name, query[name] ?? '']))
-  const fields = { ...filter, state: query.of ?? '', do: did, sure: 'yes', cursor, back: placeOf(context) }
+  const fields = { ...filter, state: query.of ?? '', do: did, ...sure, cursor, back: placeOf(context) }
   return html`<form method="post" action="${root}actions/matching" class="inline">${hidden(fields)}
 <button>Go on</button></form>`
 }

@@ -74,8 +74,11 @@ export class Sampler {
     return await this.#read()
   }
 
-  /** Something was changed: the next page shows it. */
-  forget (): void { this.#last = null }
+  /** Something was changed: the next page shows it. A read that is under way may be of the time before it. */
+  forget (): void {
+    this.#last = null
+    this.#reading = null
+  }
 
   #tick (): void {
     if (uptime() - this.#lookedAt > AWAY_MS) return this.close()
@@ -84,9 +87,12 @@ export class Sampler {
 
   /** One read at a time. */
   #read (): Promise<Sample> {
-    this.#reading ??= readSample(this.#instance()).then(sample => this.#keep(sample))
-      .finally(() => { this.#reading = null })
-    return this.#reading
+    if (this.#reading) return this.#reading
+    const reading: Promise<Sample> = readSample(this.#instance())
+      .then(sample => this.#reading === reading ? this.#keep(sample) : sample)
+      .finally(() => { if (this.#reading === reading) this.#reading = null })
+    this.#reading = reading
+    return reading
   }
 
   #keep (sample: Sample): Sample {

@@ -31,8 +31,8 @@ export interface DashboardOptions {
   onRequest?: onRequestHookHandler | onRequestHookHandler[]
   /** Returns what is shown of the data of a task; undefined: nothing. Default: what the task exposes. */
   redact?: (task: TaskToRedact) => unknown
-  /** Returns who acts, for the log. Default: nobody is named. */
-  user?: (request: FastifyRequest) => string | undefined
+  /** Returns who acts, for the log. If it throws, nothing is done. Default: nobody is named. */
+  user?: (request: FastifyRequest) => string | undefined | Promise<string | undefined>
   /** The address of a trace, with `{traceId}` in it. Default: no link. */
   traceUrl?: string
   /** What stands at the top. Default `Tasks`. */

@@ -3,7 +3,8 @@
  */
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
-import { logger } from '../support/helpers.ts'
+import dashboard from '../../lib/dashboard.ts'
+import { build, logger } from '../support/helpers.ts'
 import { appWithPage, get, PATH, post } from './support.ts'
 
 const ODD = [
@@ -60,5 +61,20 @@ t.test('a form without a body is none', async t => {
   for (const action of ['tasks', 'matching', 'purge', 'queue', 'constructor', '__proto__']) {
     const { statusCode } = await app.inject({ method: 'POST', url: `${PATH}/actions/${action}` })
     t.ok(statusCode === 400 || statusCode === 403, `${action}: ${statusCode}`)
+  }
+})
+
+t.test('the links of an error lead to the page, also below a prefix with parameters', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x')
+    app.register(dashboard, { prefix: '/of/:tenant/tasks', access: 'anyone-may-operate' })
+  })
+  for (const tenant of ['a', 'a-much-longer-tenant', 'a%2Fb']) {
+    const root = async (options: object): Promise<string | undefined> =>
+      /data-root="([^"]*)"/.exec((await app.inject(options)).body)?.[1]
+    t.equal(await root({ url: `/of/${tenant}/tasks/flows?cursor=x` }), './', tenant)
+    const url = `/of/${tenant}/tasks/actions/schedule`
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    t.equal(await root({ method: 'POST', url, headers, payload: 'do=pause&id=nobody' }), '../', tenant)
   }
 })

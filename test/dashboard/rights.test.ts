@@ -4,7 +4,7 @@
 import t from 'tap'
 import BeeQueue from 'bee-queue'
 import { errorOf, inRedis, logger, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
-import { appWithPage, get, post } from './support.ts'
+import { appWithPage, get, PATH, post } from './support.ts'
 import type { FastifyInstance } from 'fastify'
 import type { DashboardAccess, DashboardRight } from '../../lib/types.ts'
 
@@ -339,4 +339,91 @@ t.test('what each object has from Node is no action', async t => {
       t.match(body, 'There is no such action.', `${place}, ${name}`)
     }
   }
+})
+
+t.test('an access that returns what is none shows nothing, and says so', async t => {
+  const log = logger()
+  let answer: unknown
+  const app = await appWithPage(t, {
+    page: { access: () => answer as DashboardAccess }, server: { logger: { stream: log.stream } }
+  })
+  const user = new (class User { readonly retry = true })()
+  const none = [[], ['retry'], new Error('no'), new Map(), user, { read: false }, { retry: true, role: 'x' }, 'none', 1]
+  for (answer of none) t.equal((await get(app, 'tasks')).statusCode, 403, String(answer))
+  t.equal(log.lines.filter(({ event }) => event === 'dashboard.access_invalid').length, none.length)
+  for (answer of [{}, { retry: undefined }, Object.create(null), { data: false }]) {
+    t.equal((await get(app, 'tasks')).statusCode, 200)
+  }
+  for (answer of [false, null, undefined, '', 0]) t.equal((await get(app, 'tasks')).statusCode, 403)
+  t.equal(log.lines.filter(({ event }) => event === 'dashboard.access_invalid').length, none.length)
+})
+
+t.test('what is thrown may be anything: it is answered as an error, and shows nothing', async t => {
+  const log = logger()
+  let thrown: unknown
+  const app = await appWithPage(t, {
+    page: { access: () => { throw thrown } }, server: { logger: { stream: log.stream } }
+  })
+  const secret = (more: object): Error => Object.assign(new Error('the secret'), more)
+  const all = [
+    null, undefined, 'the secret', 42, Symbol('the secret'), secret({ code: 11_000 }), secret({ statusCode: 200 }),
+    secret({ statusCode: 99 }), secret({ statusCode: '404' }), Object.freeze(secret({}))
+  ]
+  for (thrown of all) {
+    const { statusCode, headers, body } = await get(app, 'tasks')
+    t.equal(statusCode, 500, String(thrown))
+    t.match(headers['content-type'], 'text/html')
+    t.match(body, 'The log of the app says what.')
+    t.notMatch(body, /secret/)
+  }
+  t.equal(log.lines.filter(({ event }) => event === 'dashboard.failed').length, all.length)
+  thrown = secret({ statusCode: 401 })
+  const { statusCode, body } = await get(app, 'tasks')
+  t.equal(statusCode, 401)
+  t.match(body, 'The app does not accept this request.')
+})
+
+t.test('nothing is done if nobody can be named for it', async t => {
+  const app = await appWithPage(t, {
+    page: { user: async () => { throw new Error('no session') } },
+    define: app => app.tasks.define('x')
+  })
+  const { id } = await app.tasks.enqueue('x')
+  t.equal((await post(app, 'tasks', { do: 'cancel', task: `default ${id}`, sure: 'yes' })).statusCode, 500)
+  t.match(await app.tasks.status(id), { state: 'waiting' })
+})
+
+t.test('an action that breaks off is logged with who did it', async t => {
+  const log = logger()
+  const app = await appWithPage(t, {
+    page: { user: async () => 'mary' }, server: { logger: { stream: log.stream } }
+  })
+  t.equal((await post(app, 'schedule', { do: 'trigger', id: 'nobody' })).statusCode, 404)
+  t.match(log.find('dashboard.broken_off'), { level: 40, user: 'mary', did: 'trigger', schedule: 'nobody' })
+  t.notOk(log.find('dashboard.acted'))
+})
+
+t.test('"Go on" asks first, unless the way to it began on a page of this origin', async t => {
+  const app = await appFor(t, () => 'operate')
+  const path = 'tasks?did=remove&ok=5&no=0&more=x&of=failed&queue=default'
+  const offered = async (headers: Record<string, string>): Promise<string> =>
+    /<div class="note".*?<\/div>/s.exec((await get(app, path, headers)).body)?.[0] ?? ''
+  for (const headers of [{}, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'none' }]) {
+    t.match(await offered(headers as any), 'Go on')
+    t.notMatch(await offered(headers as any), 'name="sure"')
+  }
+  t.match(await offered({ 'sec-fetch-site': 'same-origin' }), 'name="sure" value="yes"')
+})
+
+t.test('the question says on which tasks: the tag too, and each field once', async t => {
+  const app = await appFor(t, () => 'operate')
+  const { body } = await post(app, 'matching', { do: 'remove', state: 'waiting', queue: 'idle', tag: 'tenant:42' })
+  t.match(body, '<ul><li><bdi>idle</bdi></li><li><bdi>tenant:42</bdi></li></ul>')
+  const { body: twice } = await app.inject({
+    method: 'POST',
+    url: `${PATH}/actions/purge`,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    payload: 'queue=idle&queue=default'
+  })
+  t.match(twice, '<ul><li><bdi>idle</bdi></li></ul>')
 })

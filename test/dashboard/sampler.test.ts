@@ -4,7 +4,9 @@
 import t from 'tap'
 import { randomPrefix } from '../support/helpers.ts'
 import { commandsOf } from '../support/monitor.ts'
+import { Sampler, type Sample } from '../../lib/dashboard/sampler.ts'
 import { appWithPage, get } from './support.ts'
+import type { PluginInstance } from '../../lib/boot/app-registry.ts'
 
 t.test('twenty viewers are one reader: each queue is read once in two seconds, and no script runs', async t => {
   const prefix = randomPrefix()
@@ -22,4 +24,24 @@ t.test('twenty viewers are one reader: each queue is read once in two seconds, a
     t.ok(reads >= 1 && reads <= spans, `${queue} was read ${reads} times`)
   }
   t.same(seen.filter(line => /"eval/i.test(line)), [])
+})
+
+t.test('a read that began before a change is not shown after it', async t => {
+  let count = 0
+  const reads: Array<() => void> = []
+  const measure = async (): Promise<object[]> => {
+    const seen = ++count
+    await new Promise<void>(resolve => { reads.push(resolve) })
+    return [{ queue: 'a', counts: { waiting: seen }, oldestSeconds: 0 }]
+  }
+  const sampler = new Sampler(() => ({ measure, tasks: { workers: async () => [] } }) as unknown as PluginInstance)
+  t.teardown(() => sampler.close())
+  const waiting = async (sample: Promise<Sample>): Promise<number> => (await sample).queues[0]!.counts.waiting
+  const before = sampler.sample()
+  sampler.forget()
+  const after = sampler.sample()
+  for (const resolve of reads.toReversed()) resolve()
+  t.equal(await waiting(before), 1)
+  t.equal(await waiting(after), 2)
+  t.equal(await waiting(sampler.sample()), 2, 'the late answer of the first read replaces nothing')
 })

@@ -8,9 +8,9 @@ export function confirm ({ root }: PageContext, question: string, fields: Record
   const inputs = kept.flatMap(([name, values]) =>
     values.map(value => html`<input type="hidden" name="${name}" value="${value}">`))
   const count = fields.task?.length ?? 0
-  const names = [...fields.queue ?? [], ...fields.name ?? [], ...fields.id ?? []]
-  const times = ['from', 'to'].flatMap(name => (fields[name] ?? []).map(value => value && `${name} ${value} (UTC)`))
-  const on = [...names, ...times].filter(Boolean).map(value => html`<li>${text(value)}</li>`)
+  const names = ['queue', 'name', 'tag', 'id'].map(name => fields[name]?.[0])
+  const times = ['from', 'to'].map(name => fields[name]?.[0] && `${name} ${fields[name][0]} (UTC)`)
+  const on = [...names, ...times].map(value => value && html`<li>${text(value)}</li>`)
   return {
     title: 'Are you sure?',
     section: '',
