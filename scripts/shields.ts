@@ -2743,6 +2743,42 @@ const shields: Shield[] = [
     without: '\'ttl\',',
     test: 'metrics/counts'
   },
+  // Functions of the app that are async and must not be, and what they throw
+  {
+    against: 'a retryIf that returns a promise retries every failure, and its rejection ends the process',
+    file: 'attempt/retry-rules.js',
+    shield: 'if (!types.isPromise(answer))',
+    without: 'if (true)',
+    test: 'worker/retry'
+  },
+  {
+    against: 'a key of a limit or of unique that rejects ends the process',
+    file: 'tasks/lane.js',
+    shield: 'syncAnswer(toKey(data))',
+    without: 'toKey(data)',
+    test: 'limits/unique'
+  },
+  {
+    against: 'a backoff that rejects ends the process',
+    file: 'worker/backoff.js',
+    shield: 'syncAnswer(runApart(() => strategy(attempt, options, error)))',
+    without: 'runApart(() => strategy(attempt, options, error))',
+    test: 'worker/backoff'
+  },
+  {
+    against: 'a waitKey that is async is one key for all clients',
+    file: 'routes/open-waits.js',
+    shield: 'if (!types.isPromise(key))',
+    without: 'if (true)',
+    test: 'routes/open-waits'
+  },
+  {
+    against: 'what onProgress throws hides how far the call came',
+    file: 'tasks/many.js',
+    shield: 'Object.assign(extensible(error),',
+    without: 'Object.assign(error,',
+    test: 'tasks/many'
+  },
   // dashboard
   {
     against: 'an action on all that match does more than its sender meant: a field is not understood',

@@ -1,9 +1,12 @@
 /**
  * What the definition of a task says about its failures: `retryIf` and `retryFor`.
  */
+import { types } from 'node:util'
+import * as errors from '../errors.ts'
 import { toHookError } from './hook-error.ts'
 import { runApart } from './run-apart.ts'
 import { toLoggable } from '../records/failure.ts'
+import { syncAnswer } from '../sync-answer.ts'
 import { uptime } from '../timers.ts'
 import type { AttemptResult } from './attempt-result.ts'
 import type { ClaimedTask } from './claimed-task.ts'
@@ -37,10 +40,14 @@ function ranFor ({ task: { startedAt, stored: { options } }, startedAt: start }:
 type Failed = Extract<AttemptResult, { kind: 'failed' }>
 
 function isWanted (
-  retryIf: NonNullable<DefineOptions['retryIf']>, { thrown, failure }: Failed, { attempt, log }: FailedAttempt
+  retryIf: NonNullable<DefineOptions['retryIf']>, { thrown, failure }: Failed,
+  { definition, attempt, log }: FailedAttempt
 ): boolean {
   try {
-    return runApart(() => retryIf(toHookError(thrown, failure.error.message), attempt))
+    const answer: unknown = syncAnswer(runApart(() => retryIf(toHookError(thrown, failure.error.message), attempt)))
+    if (!types.isPromise(answer)) return Boolean(answer)
+    const fix = 'For example error => error.code === "ECONNRESET".'
+    throw new errors.TaskOptionInvalid(definition.name, 'retryIf', 'a function that is not async', 'one that is', fix)
   } catch (error) {
     log.error({ event: 'task.retry_if_failed', err: toLoggable(error) }, 'retryIf failed: the task is tried again')
     return true

@@ -3,11 +3,14 @@
  * its task makes work for it.
  */
 import type { FastifyRequest } from 'fastify'
+import { types } from 'node:util'
 import * as errors from '../errors.ts'
+import { syncAnswer } from '../sync-answer.ts'
 import type { RoutesSettings } from '../options.ts'
 
 /** When a refused client may come back, in seconds. */
 const RETRY_AFTER_S = 5
+const KEY_FIX = 'For example request => request.ip.'
 
 export class OpenWaits {
   readonly #max: number
@@ -28,13 +31,20 @@ export class OpenWaits {
    */
   enter (request: FastifyRequest): () => void {
     if (this.#open >= this.#max) throw tooMany('maxWaits', this.#max)
-    const leaveKey = this.#maxPerKey > 0 ? this.#enterKey(String(this.#keyOf(request))) : null
+    const leaveKey = this.#maxPerKey > 0 ? this.#enterKey(this.#checkedKey(request)) : null
     outliveSilence(request)
     this.#open++
     return () => {
       this.#open--
       leaveKey?.()
     }
+  }
+
+  /** A promise as a text would be one key for all clients. */
+  #checkedKey (request: FastifyRequest): string {
+    const key: unknown = syncAnswer(this.#keyOf(request))
+    if (!types.isPromise(key)) return String(key)
+    throw new errors.PluginOptionInvalid('routes.waitKey', 'a function that is not async', 'one that is', KEY_FIX)
   }
 
   #enterKey (key: string): () => void {

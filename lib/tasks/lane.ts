@@ -3,6 +3,7 @@
  */
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { syncAnswer } from '../sync-answer.ts'
 import { NO_LIMIT, type LaneMax, type LaneRate } from '../store/lane-contract.ts'
 import type { Definition } from './definition.ts'
 import type { StoredOptions } from '../records/task-record.ts'
@@ -36,7 +37,7 @@ export function addLane (options: StoredOptions, definition: Definition, data: u
 export function keyOf (
   toKey: ((data: any) => string) | undefined, data: unknown, toInvalid: (what: string) => Error
 ): string {
-  const key = toKey === undefined ? '' : toKey(data)
+  const key = toKey === undefined ? '' : syncAnswer(toKey(data))
   if (typeof key !== 'string' || key.length > MAX_KEY) throw toInvalid(describeValue(key))
   return key
 }

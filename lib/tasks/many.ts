@@ -8,6 +8,7 @@
 import { TRY_AGAIN } from './advice.ts'
 import { firstPlace, makeCursor, parseCursor, placeAfter, SOURCES, type WalkPosition } from './many-place.ts'
 import { checkFilter, checkMany, type CheckedFilter, type ManyCall } from '../options.ts'
+import { toFailure } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { isRetriedTogether, retryTogether } from './retry-tasks.ts'
 import type { FoundTask } from './found-task.ts'
@@ -68,6 +69,11 @@ export async function count (source: ManySource, given: TaskFilter, options: Cou
   return matched
 }
 
+/** What `onProgress` throws may be anything: a text, or an error that is frozen. */
+const extensible = (thrown: unknown): Error => thrown instanceof Error && Object.isExtensible(thrown)
+  ? thrown
+  : new Error(toFailure(thrown).error.message, { cause: thrown })
+
 interface Entry { found: FoundTask | null, position: string }
 
 class Walk {
@@ -117,7 +123,7 @@ class Walk {
       }
     } catch (error) {
       const { matched, changed, cursor } = this.#progress
-      throw Object.assign(error as Error, { matched, changed, cursor })
+      throw Object.assign(extensible(error), { matched, changed, cursor })
     }
     return this.#progress
   }

@@ -4,6 +4,7 @@
 import { runApart } from '../attempt/run-apart.ts'
 import { defaults } from '../options.ts'
 import { ownOf } from '../own.ts'
+import { syncAnswer } from '../sync-answer.ts'
 import type { BackoffOptions, BackoffStrategy } from '../types.ts'
 
 const builtIn: Record<string, BackoffStrategy> = {
@@ -38,7 +39,7 @@ const find = (strategies: Strategies, name: unknown): BackoffStrategy | null =>
 
 function waitOf (strategy: BackoffStrategy, attempt: number, options: BackoffOptions, error: Error): number | null {
   try {
-    const wait = runApart(() => strategy(attempt, options, error))
+    const wait = syncAnswer(runApart(() => strategy(attempt, options, error)))
     return Number.isFinite(wait) && wait >= 0 ? wait : null
   } catch {
     return null

@@ -234,12 +234,17 @@ t.test('what is wrong is refused', async t => {
     t.throws(() => define({ unique: { mode: 1 } }), { code: 'FST_TASKS_OPTION_UNKNOWN' })
     app.tasks.define('u', { unique: { key: byKey, onConflict: 'replace' }, limit: { max: 1, key: (d: any) => d.lane } })
     app.tasks.define('d', { debounce: { wait: 1_000 } }, async () => {})
+    const later = (() => Promise.reject(new Error('no session'))) as () => any
+    app.tasks.define('later', { unique: { key: later } })
+    app.tasks.define('laterLane', { limit: { max: 1, key: later } })
   })
   const refused = async (name: string, data: any, options: any, code: string): Promise<void> => {
     t.match(await errorOf(app.tasks.enqueue(name, data, options)), { code })
   }
   await refused('u', { key: 5, lane: 'a' }, {}, 'FST_TASKS_UNIQUE_KEY_INVALID')
   await refused('u', { key: 'x'.repeat(101), lane: 'a' }, {}, 'FST_TASKS_UNIQUE_KEY_INVALID')
+  await refused('later', {}, {}, 'FST_TASKS_UNIQUE_KEY_INVALID')
+  await refused('laterLane', {}, {}, 'FST_TASKS_LIMIT_KEY_INVALID')
   await refused('d', {}, { queue: 'mail' }, 'FST_TASKS_UNIQUE_QUEUE')
   await refused('d', {}, { id: 'mine' }, 'FST_TASKS_OPTION_CLASH')
   await refused('d', {}, { delay: 5 }, 'FST_TASKS_OPTION_CLASH')

@@ -129,6 +129,14 @@ t.test('maxWaitsPerKey: of one client, by waitKey', async t => {
   await app.tasks.cancel(id)
 })
 
+t.test('a waitKey that is async is refused: it would be one key for all', async t => {
+  const waitKey = (() => Promise.reject(new Error('no session'))) as () => any
+  const { app, port, id } = await running(t, { routes: { maxWaitsPerKey: 1, waitKey } })
+  const { response } = await stream(port, `/tasks/${id}/events`)
+  t.equal(response.statusCode, 500)
+  await app.tasks.cancel(id)
+})
+
 t.test('waits that have ended leave nothing in Redis nor in a signal', async t => {
   const { app, port, prefix, id, step } = await running(t)
   const redis = connect(t)

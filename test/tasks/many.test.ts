@@ -187,6 +187,17 @@ inRedis('an error says how far it came, and from where to go on', 'it is about R
   })
 })
 
+t.test('what onProgress throws may be anything: the error says how far it came', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  for (const thrown of ['the disk is full', null, undefined, Object.freeze(new Error('the disk is full'))]) {
+    await app.tasks.enqueue('x', 1, { delay: 60_000 })
+    const onProgress = (): void => { throw thrown }
+    const error = await errorOf(app.tasks.removeMany({ state: 'delayed' }, { onProgress }))
+    const message = thrown ? 'the disk is full' : String(thrown)
+    t.match(error, { message, cause: thrown, matched: 1, changed: 1, cursor: null })
+  }
+})
+
 inRedis('what changed since it was read is not removed; large records are read one by one', 'by keys', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x') })

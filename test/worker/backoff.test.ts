@@ -39,6 +39,12 @@ t.test('max caps every strategy', async (t) => {
   t.equal(wait({ strategy: 'mine', max: 10_000 }, 1, strategies), 5_000)
 })
 
+t.test('a strategy that is async gives no wait, and its rejection ends no process', async (t) => {
+  const strategies = { mine: (() => Promise.reject(new Error('no'))) as () => any }
+  t.strictSame(waits({ strategy: 'mine', delay: 500 }, [1, 2], strategies), [500, 1_000])
+  await new Promise(resolve => { setImmediate(resolve) })
+})
+
 t.test('jitter: a random wait between zero and the capped wait', async (t) => {
   const backoff = { strategy: 'exponential', delay: 1_000, max: 3_000, jitter: true }
   const cases = [[0, [0, 0, 0]], [0.5, [500, 1_000, 1_500]], [0.9999999, [1_000, 2_000, 3_000]]] as const

@@ -196,6 +196,10 @@ t.test('retryIf says which failures are tried again; if it throws, all are', asy
       if (task.attempt > 2) throw Object.assign(new Error('no'), { code: 'E_NO' })
       await new Promise(resolve => { task.signal.addEventListener('abort', resolve) })
     })
+    const rejects = (() => Promise.reject(new Error('later'))) as () => any
+    app.tasks.define('later', { ...retries, retryIf: rejects }, (_data, task) => {
+      if (task.attempt === 1) throw new Error('no')
+    })
     app.tasks.define('odd', { ...retries, retryIf: () => { throw new Error('odd') } }, (_data, task) => {
       if (task.attempt < 3) throw task.attempt === 1 ? new Error('no') : new tasks.Unrecoverable('no')
     })
@@ -208,6 +212,10 @@ t.test('retryIf says which failures are tried again; if it throws, all are', asy
   t.match(await reaches(app, odd.id, 'failed'), { attempt: 2, error: { code: 'FST_TASKS_UNRECOVERABLE' } })
   t.same(lasts, [id, odd.id])
   t.match(log.find('task.retry_if_failed'), { level: 50, taskId: odd.id, err: { message: 'odd' } })
+  const later = await app.tasks.enqueue('later')
+  t.match(await reaches(app, later.id, 'succeeded'), { attempt: 2 })
+  const line = log.lines.find(({ event, taskId }) => event === 'task.retry_if_failed' && taskId === later.id)
+  t.match(line, { err: { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"retryIf" must be a function that is not async/ } })
 })
 
 t.test('retryFor: no attempt after a failure so long after the first start; a retry by hand begins again', async t => {
