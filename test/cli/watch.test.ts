@@ -16,7 +16,7 @@ export default async function app (fastify) {
     return 'by ' + word
   })
   fastify.tasks.define('hang', () => new Promise(() => {}))
-  fastify.tasks.define('block', () => { for (;;); })
+  fastify.tasks.define('block', () => { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0) })
 }
 `
 const word = (text: string): string => `export const word = '${text}'\n`
