@@ -37,8 +37,12 @@ export type ClaimMode = 'now' | 'again' | 'next' | 'cancel-wait'
 export const callOfClaim = (prefix: string, free: number, token: string, mode: ClaimMode): ScriptArgument[] =>
   [free, token, workerOf(token), mode, prefix]
 
+/** From the position of the first id, and ids. */
+export const toPage = ([first, ...ids]: [number, ...string[]]): Page =>
+  ({ ids, places: ids.map((_id, i) => first + i) })
+
 /** From ids and their positions, in turn. */
-export const toPage = (reply: Array<string | number>): Page => ({
+export const toActivePage = (reply: Array<string | number>): Page => ({
   ids: reply.filter((_value, i) => i % 2 === 0) as string[],
   places: reply.filter((_value, i) => i % 2 === 1) as number[]
 })

@@ -2842,11 +2842,6 @@ local function slice(n, from, count)
   local size = redis.call('ZCARD', KEYS[n])
   return redis.call('ZREVRANGE', KEYS[n], math.max(0, size - from - count), size - 1 - from)
 end
-local function with_positions(ids, first)
-  local page = {}
-  for i, id in ipairs(ids) do page[2 * i - 1], page[2 * i] = id, first + i - 1 end
-  return page
-end
 if kind == 'list' then
   local sizes, before, first = {}, 0, 0
   for n = 1, #KEYS do
@@ -2856,19 +2851,20 @@ if kind == 'list' then
     if found then first = before + found + 1 end
     before = before + sizes[n]
   end
-  local page, skipped = {}, first
+  local page, skipped = { first }, first
   for n = 1, #KEYS do
-    local ids = skipped < sizes[n] and slice(n, skipped, limit - #page) or {}
+    local ids = skipped < sizes[n] and slice(n, skipped, limit + 1 - #page) or {}
     for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
     skipped = math.max(0, skipped - sizes[n])
   end
-  return with_positions(page, first)
+  return page
 end
 local key = KEYS[1]
 local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK', key, after)
 local first = rank and rank + 1 or 0
-local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
-return with_positions(ids, first)`,
+local page = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
+table.insert(page, 1, first)
+return page`,
   'page-active': String.raw`local function held_by_plain_workers()
   local ids = {}
   for _, id in ipairs(redis.call('LRANGE', KEYS[2], -1000, -1)) do

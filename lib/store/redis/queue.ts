@@ -4,8 +4,8 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import {
-  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toPage,
-  toRawTask, type ClaimMode
+  callOfClaim, claimArguments, settleArguments, toActivePage, toClaimReply, toClaimStatuses, toCounts,
+  toPage, toRawTask, type ClaimMode
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
@@ -165,15 +165,13 @@ export class RedisQueue implements Queue {
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
     if (limit < 1) return { ids: [], places: [] }
-    return toPage(await this.#page(state, limit, after?.id ?? '', Math.max(0, after?.place ?? 0)))
-  }
-
-  #page (state: TaskState, limit: number, after: string, position: number): Promise<Array<string | number>> {
-    return corkForTick(this.#client, () => {
-      if (state === 'active') return this.#run('page-active', [after, limit, position])
-      const [keys, order] = this.#keys.page(state)
-      return runScript(this.#client, script('page'), keys, [after, limit, order, position])
-    })
+    const [last, place] = [after?.id ?? '', Math.max(0, after?.place ?? 0)]
+    if (state === 'active') {
+      return toActivePage(await corkForTick(this.#client, () => this.#run('page-active', [last, limit, place])))
+    }
+    const [keys, order] = this.#keys.page(state)
+    return toPage(await corkForTick(this.#client, () =>
+      runScript(this.#client, script('page'), keys, [last, limit, order, place])))
   }
 
   async counts (): Promise<QueueCounts> {

@@ -1,7 +1,7 @@
 /**
  * Walks through one queue in Redis: see walk-contract.ts.
  */
-import { toPage, toRawTask } from './codec.ts'
+import { toActivePage, toRawTask } from './codec.ts'
 import { readHeads } from './heads.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
@@ -51,7 +51,7 @@ export class RedisWalk implements QueueWalk {
   async #active (limit: number, position: string | null): Promise<WalkPage> {
     const [cursor, after] = splitAtBlank(position ?? '0 ')
     const [next, ...flat] = await runQueueScript(this.#client, this.#keys, 'walk-active', [cursor, after, limit])
-    const { ids, places } = toPage(flat)
+    const { ids, places } = toActivePage(flat)
     return { ids, positions: ids.map((id, i) => `${places[i]} ${id}`), next: next === '0' ? null : `${next} ` }
   }
 

@@ -5,7 +5,7 @@ finished tasks newest first.
 KEYS  1 a sorted set; or the lists of waiting tasks and a sorted set, one behind the other
 ARGV  1 last id of the page before, "" for the first page  2 how many ids at most  3 list | asc | desc
       4 position of that last id at the time
-Returns { id, its position, id, its position, ... }. Positions count from the end that is read first.
+Returns { position of the first id, id, id, ... }. Positions count from the end that is read first.
 
 Guarantee: a task that stays in the state is on one page and on no other, whatever comes and goes. If the last id has
 left the state, paging starts again at the beginning. In a list everything before that id has left too.
@@ -42,12 +42,6 @@ local function slice(n, from, count)
   return redis.call('ZREVRANGE', KEYS[n], math.max(0, size - from - count), size - 1 - from)
 end
 
-local function with_positions(ids, first)
-  local page = {}
-  for i, id in ipairs(ids) do page[2 * i - 1], page[2 * i] = id, first + i - 1 end
-  return page
-end
-
 if kind == 'list' then
   local sizes, before, first = {}, 0, 0
   for n = 1, #KEYS do
@@ -57,17 +51,18 @@ if kind == 'list' then
     if found then first = before + found + 1 end
     before = before + sizes[n]
   end
-  local page, skipped = {}, first
+  local page, skipped = { first }, first
   for n = 1, #KEYS do
-    local ids = skipped < sizes[n] and slice(n, skipped, limit - #page) or {}
+    local ids = skipped < sizes[n] and slice(n, skipped, limit + 1 - #page) or {}
     for i = #ids, 1, -1 do page[#page + 1] = ids[i] end
     skipped = math.max(0, skipped - sizes[n])
   end
-  return with_positions(page, first)
+  return page
 end
 
 local key = KEYS[1]
 local rank = after ~= '' and redis.call(kind == 'asc' and 'ZRANK' or 'ZREVRANK', key, after)
 local first = rank and rank + 1 or 0
-local ids = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
-return with_positions(ids, first)
+local page = redis.call(kind == 'asc' and 'ZRANGE' or 'ZREVRANGE', key, first, first + limit - 1)
+table.insert(page, 1, first)
+return page
