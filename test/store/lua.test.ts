@@ -58,9 +58,13 @@ t.test('every number of a key or argument that a script uses is in its header', 
   }
 })
 
-t.test('lines are at most 120 characters long', async t => {
+t.test('a file has at most 300 lines, of at most 120 characters', async t => {
   const files = [...luaFiles(LUA), ...luaFiles(`${LUA}/includes`).map(file => `includes/${file}`)]
-  for (const file of files) t.strictSame(read(file).split('\n').filter(line => line.length > 120), [], file)
+  for (const file of files) {
+    const lines = read(file).split('\n')
+    t.strictSame(lines.filter(line => line.length > 120), [], file)
+    t.ok(lines.length <= 300, `${file}: ${lines.length} lines`)
+  }
 })
 
 t.test('the module has every script, is up to date, and has no comments and no includes left', async t => {

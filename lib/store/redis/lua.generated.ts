@@ -2486,12 +2486,6 @@ local function end_together()
   end
   is_waiting, waiting = {}, {}
 end
-local function seal()
-  if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
-  if state ~= 'building' and state ~= 'reopening' then return 0 end
-  set_state('running')
-  return 1
-end
 local function add_node(node, entry, record, parent, generation)
   local current, _, joins = read_node(parent)
   if redis.call('HEXISTS', KEYS[7], node) == 1 then return 0 end
@@ -2546,6 +2540,12 @@ local function remove()
   redis.call('HDEL', KEYS[1], id)
   for i = 3, 5 do redis.call('ZREM', KEYS[i], id) end
   for _, i in ipairs(OURS) do redis.call('UNLINK', KEYS[i]) end
+  return 1
+end
+local function seal()
+  if redis.call('HGET', KEYS[6], 'code') == 'FST_TASKS_FLOW_INCOMPLETE' then return -1 end
+  if state ~= 'building' and state ~= 'reopening' then return 0 end
+  set_state('running')
   return 1
 end
 local at, last = 4, nil
