@@ -49,6 +49,7 @@ const rooms = [
   'lib/errors.ts',
   'lib/describe.ts',
   'lib/own.ts',
+  'lib/sync-answer.ts',
   'lib/within.ts',
   'lib/log-limit.ts',
   'lib/timers.ts',
