@@ -16,6 +16,8 @@ const STALE_AFTER_MS = 100
 /** Bounds a call that settles and claims. */
 const MAX_BATCH = 100
 const MIN_BATCH = 8
+/** Tasks that run this long are slow, in ms: a batch of quick ones takes some time too. */
+const SLOW_MS = 10
 /** Slow tasks that are claimed in one call: this part of the concurrency. */
 const SLOW_PART = 1 / 10
 /** The newest task's share in the moving average. */
@@ -51,7 +53,7 @@ export class PrefetchWindow {
    * together ends together, and the last of a large batch waits for all before it.
    */
   batch (): number {
-    if ((this.#meanRunMs ?? 0) < TARGET_START_MS) return MAX_BATCH
+    if ((this.#meanRunMs ?? 0) < SLOW_MS) return MAX_BATCH
     return Math.min(MAX_BATCH, Math.max(MIN_BATCH, Math.ceil(this.#concurrency * SLOW_PART)))
   }
 
