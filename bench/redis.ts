@@ -46,6 +46,13 @@ export class BenchRedis {
     return keys.filter((_key, i) => ttls[i] === -1)
   }
 
+  /** The members of all sets whose key matches. */
+  async members (pattern: string): Promise<number> {
+    const keys = await this.#client.keys(pattern)
+    const sizes = await Promise.all(keys.map(key => this.#client.scard(key)))
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }
+
   async #info (section: string): Promise<(field: string) => string> {
     const text = await this.#client.info(section)
     return field => new RegExp(`^${field}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? ''
