@@ -2779,6 +2779,13 @@ const shields: Shield[] = [
     without: 'Object.assign(error,',
     test: 'tasks/many'
   },
+  {
+    against: 'a schedule of another version hides all others in the list',
+    file: 'schedules/app-schedules.js',
+    shield: 'toScheduleRecord({ ...stored, spec: UNREADABLE }, queue.name, live)',
+    without: 'toScheduleRecord(stored, queue.name, live)',
+    test: 'schedules/pages'
+  },
   // dashboard
   {
     against: 'an action on all that match does more than its sender meant: a field is not understood',

@@ -13,7 +13,7 @@ import { LogLimit, causeOf } from '../log-limit.ts'
 import { toLoggable } from '../records/failure.ts'
 import { Calendar } from './calendar.ts'
 import { ScheduleStore, type FoundSchedule } from './schedule-store.ts'
-import { toScheduleRecord } from './schedule-record.ts'
+import { toScheduleRecord, UNREADABLE } from './schedule-record.ts'
 import { makeTask, toSpec, type StoredSpec } from './stored-spec.ts'
 import { checkSchedule, checkScheduleList, listDefaults, type CheckedSchedule } from '../options.ts'
 import { appTime, clearTimeout, setTimeout } from '../timers.ts'
@@ -149,9 +149,12 @@ export class AppSchedules implements Schedules {
     const { task } = stored.state
     const known = task !== undefined && this.#tasks.queues.has(queue.name)
     const [record] = known ? await briefsOf(this.#tasks, queue, [task]) : []
-    const next = this.#store.upcoming(stored, 3)
-    const now = this.#tasks.clock.now()
-    return toScheduleRecord(stored, queue.name, { now, next, state: record?.state ?? null })
+    const live = { now: this.#tasks.clock.now(), next: [], state: record?.state ?? null }
+    try {
+      return toScheduleRecord(stored, queue.name, { ...live, next: this.#store.upcoming(stored, 3) })
+    } catch {
+      return toScheduleRecord({ ...stored, spec: UNREADABLE }, queue.name, live)
+    }
   }
 
   async #found (id: string): Promise<FoundSchedule> { return await this.#store.find(id) ?? notFound(id) }

@@ -5,6 +5,7 @@ import cronstrue from 'cronstrue'
 import type { ScheduleRecord } from '../types.ts'
 
 export function whenOf ({ cron, every }: ScheduleRecord): string {
+  if (cron === null && every === null) return 'Never: its definition is unreadable'
   if (cron === null) return `Every ${every! % 1_000 === 0 ? span(every!) : `${every} ms`}`
   try {
     return cronstrue.toString(cron, { use24HourTimeFormat: true })

@@ -7,9 +7,12 @@ import type { ScheduleRecord, TaskState } from '../types.ts'
 
 const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
 
+type Shown = Pick<StoredSpec, 'timing' | 'overlap' | 'maxRuns'> & { template: { name: string, data?: unknown } }
+
 function definitionOf (
-  id: string, queue: string, { timing, overlap, maxRuns, template }: StoredSpec
+  id: string, queue: string, { timing, overlap, maxRuns, template }: Shown
 ): Pick<ScheduleRecord, DefinitionKey> {
+  if (typeof template.name !== 'string') throw new TypeError('the name is no text')
   return {
     id,
     task: template.name,
@@ -28,7 +31,14 @@ function definitionOf (
 type DefinitionKey =
   'id' | 'task' | 'queue' | 'data' | 'cron' | 'timezone' | 'every' | 'overlap' | 'startAt' | 'endAt' | 'maxRuns'
 
-/** @param live what is known of it beside what is stored: the time, its next times, the state of its last task */
+/** In place of a definition that another version made, or somebody by hand: it is listed, so that it can be removed. */
+export const UNREADABLE = JSON.stringify(
+  { timing: {}, overlap: 'skip', maxRuns: null, template: { name: 'unknown' } } satisfies Shown)
+
+/**
+ * Throws for a definition that cannot be read.
+ * @param live what is known of it beside what is stored: the time, its next times, the state of its last task
+ */
 export function toScheduleRecord (
   { id, spec: text, state }: StoredSchedule, queue: string,
   live: { now: number, next: number[], state: TaskState | null }

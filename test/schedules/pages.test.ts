@@ -2,7 +2,7 @@
  * Pages of schedules: by id, and none is left out or twice while others come, go and move.
  */
 import t from 'tap'
-import { build, errorOf } from '../support/helpers.ts'
+import { build, connect, errorOf, inRedis, randomPrefix } from '../support/helpers.ts'
 import type { ScheduleRecord } from '../../lib/types.ts'
 
 const EVERY = { task: 'x', every: 3_600_000 }
@@ -36,4 +36,22 @@ t.test('no page, an odd limit, and a cursor of another list', async t => {
     [{ cursor: Buffer.from('[1]').toString('base64url') }, 'FST_TASKS_CURSOR_INVALID']
   ] as const
   for (const [options, code] of codes) t.equal((await errorOf(schedules.list(options as object))).code, code)
+})
+
+inRedis('a schedule that cannot be read hides no other, and can be removed', 'another version is in Redis', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => { app.tasks.define('x') })
+  for (const id of ['a', 'b', 'c']) await app.tasks.schedules.set(id, { task: 'x', every: 60_000 })
+  const redis = connect(t)
+  const wrong = [
+    'garbage', 'null', '0', '{"timing":{"cron":"* * * * * * *"},"template":{"name":"x"}}', '{"timing":{"every":5}}'
+  ]
+  for (const text of wrong) {
+    await redis.hset(`${prefix}:{default}:schedules`, 'b', text)
+    const { schedules } = await app.tasks.schedules.list()
+    t.same(schedules.map(({ id, task }) => [id, task]), [['a', 'x'], ['b', 'unknown'], ['c', 'x']], text)
+    t.match(await app.tasks.schedules.get('b'), { id: 'b', cron: null, every: null, next: [] })
+  }
+  t.equal(await app.tasks.schedules.remove('b'), true)
+  t.equal((await app.tasks.schedules.list()).schedules.length, 2)
 })
