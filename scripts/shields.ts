@@ -582,13 +582,6 @@ const shields: Shield[] = [
     test: 'tasks/logs'
   },
   {
-    against: 'the stack of an error is in a log that users read',
-    file: 'worker/kept-logs.js',
-    shield: 'return { ...fields, err }',
-    without: 'return fields',
-    test: 'tasks/logs'
-  },
-  {
     against: 'the log of a task that is removed at its end stays in Redis',
     file: 'worker/settlement-batcher.js',
     shield: 'task?.hasLog',
@@ -2785,6 +2778,27 @@ const shields: Shield[] = [
     shield: 'toScheduleRecord({ ...stored, spec: UNREADABLE }, queue.name, live)',
     without: 'toScheduleRecord(stored, queue.name, live)',
     test: 'schedules/pages'
+  },
+  {
+    against: 'the log of a task has no level and no message if the app writes them in another form',
+    file: 'attempt/kept-log.js',
+    shield: '[WANTS_METADATA]: true',
+    without: '[WANTS_METADATA]: stream[WANTS_METADATA]',
+    test: 'tasks/logs'
+  },
+  {
+    against: 'the log of a task shows stacks of errors inside of errors, and under other keys',
+    file: 'records/log-lines.js',
+    shield: 'hasStacks ? undefined : withoutStacks',
+    without: 'undefined',
+    test: 'tasks/logs'
+  },
+  {
+    against: 'a log line that cannot be read fails the handler',
+    file: 'attempt/kept-log.js',
+    shield: 'tryOr(() => this.#keepLine(level, args), undefined)',
+    without: 'this.#keepLine(level, args)',
+    test: 'tasks/logs'
   },
   // dashboard
   {

@@ -22,41 +22,46 @@ const COMMON = new Set(['level', 'time', 'msg', 'pid', 'hostname', 'taskId', 'ta
 
 /** @param log a child of its own: it is changed */
 export function keepLines (log: FastifyBaseLogger, keep: Keep): FastifyBaseLogger {
-  const stream = streamOf(log)
+  const stream = symbolOf(log, 'pino.stream')
   if (!stream) return new PlainLog(log, keep) as unknown as FastifyBaseLogger
   const { labels } = (log as any).levels
-  const write = (line: string): void => { keep(toWritten(line, labels)) }
+  const messageKey = (log as any)[symbolOf(log, 'pino.messageKey') ?? '']
+  const write = (line: string, level: unknown, msg: unknown): void => {
+    const { fields, ...written } = toWritten(line, messageKey)
+    const text = msg === undefined ? written.msg : String(msg)
+    keep({ level: labels[level as number] ?? String(level), msg: text, fields })
+  }
   ;(log as any)[stream] = teeOf((log as any)[stream], write)
   return log
 }
 
-/** The symbol of pino's stream. Undefined for another logger. */
-function streamOf (log: object): symbol | undefined {
+/** A symbol of pino's. Undefined for another logger. */
+function symbolOf (log: object, name: string): symbol | undefined {
   for (let at: object | null = log; at; at = Object.getPrototypeOf(at)) {
-    const found = Object.getOwnPropertySymbols(at).find(({ description }) => description === 'pino.stream')
+    const found = Object.getOwnPropertySymbols(at).find(({ description }) => description === name)
     if (found) return found
   }
   return undefined
 }
 
-function teeOf (stream: any, onLine: (line: string) => void): object {
+function teeOf (stream: any, onLine: (line: string, level: unknown, msg: unknown) => void): object {
   const tee: any = {
-    [WANTS_METADATA]: stream[WANTS_METADATA],
+    [WANTS_METADATA]: true,
     write (line: string) {
       if (stream[WANTS_METADATA]) for (const name of METADATA) stream[name] = tee[name]
       stream.write(line)
-      onLine(line)
+      onLine(line, tee.lastLevel, tee.lastMsg)
     },
     flush: (done: unknown) => stream.flush?.(done)
   }
   return tee
 }
 
-function toWritten (line: string, labels: Record<string, string>): WrittenLine {
-  const written = tryOr(() => JSON.parse(line), { msg: line.trim() })
-  const fields = Object.entries(written).filter(([name]) => !COMMON.has(name))
-  const { level, msg = '' } = written
-  return { level: labels[level] ?? String(level), msg: String(msg), fields: Object.fromEntries(fields) }
+/** Level and message are asked of pino: the app's formatters may write them in another form, or not at all. */
+function toWritten (line: string, messageKey: string): Pick<WrittenLine, 'msg' | 'fields'> {
+  const written = tryOr(() => JSON.parse(line), { [messageKey]: line.trim() })
+  const fields = Object.entries(written).filter(([name]) => !COMMON.has(name) && name !== messageKey)
+  return { msg: String(written[messageKey] ?? ''), fields: Object.fromEntries(fields) }
 }
 
 /** A log around one that is not pino's, such as Fastify's own without the option `logger`, which writes nothing. */
@@ -80,12 +85,15 @@ class PlainLog {
 
   #write (level: string, args: unknown[]): void {
     this.#log[level](...args)
-    if (!this.isLevelEnabled(level)) return
-    const [first, ...rest] = args
+    // What cannot be read is not kept: getters and proxies may throw, and the handler has only logged.
+    if (this.isLevelEnabled(level)) tryOr(() => this.#keepLine(level, args), undefined)
+  }
+
+  #keepLine (level: string, [first, ...rest]: unknown[]): void {
     const isObject = typeof first === 'object' && first !== null
     const given = first instanceof Error ? { err: { name: first.name, message: first.message } } : first
     const fields = { ...this.#bindings, ...isObject && given as object }
-    this.#keep({ level, msg: format(...isObject ? rest : args), fields })
+    this.#keep({ level, msg: format(...isObject ? rest : [first, ...rest]), fields })
   }
 
   fatal (...args: unknown[]): void { this.#write('fatal', args) }

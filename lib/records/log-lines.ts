@@ -8,9 +8,18 @@ import type { TaskLogLine } from '../types.ts'
 const MAX_LINE = 8_192
 const MAX_MESSAGE = 2_048
 
-/** A long line loses its fields, and the end of its message. */
-export function encodeLine (line: TaskLogLine): string {
-  const text = tryOr(() => JSON.stringify(line), '')
+/** A stack, in whatever field the app's logger puts an error: `err`, `error`, those inside of it. */
+function withoutStacks (this: any, key: string, value: unknown): unknown {
+  const isStack = /^stack(_?trace)?$/i.test(key) && typeof value === 'string' && typeof this.message === 'string'
+  return isStack ? undefined : value
+}
+
+/**
+ * A long line loses its fields, and the end of its message.
+ * @param hasStacks whether stacks stay
+ */
+export function encodeLine (line: TaskLogLine, hasStacks: boolean): string {
+  const text = tryOr(() => JSON.stringify(line, hasStacks ? undefined : withoutStacks), '')
   if (text !== '' && text.length <= MAX_LINE) return text
   const { msg } = line
   const short = msg.length > MAX_MESSAGE ? `${msg.slice(0, MAX_MESSAGE)}…` : msg

@@ -3,7 +3,7 @@
  * ends. So a handler that logs without a pause sends no more than `keepLogs` bytes a second. A lost line changes
  * nothing: what Redis does not take is dropped.
  */
-import { keepLines, type WrittenLine } from '../attempt/kept-log.ts'
+import { keepLines } from '../attempt/kept-log.ts'
 import { encodeLine } from '../records/log-lines.ts'
 import { clearTimeout, setTimeout } from '../timers.ts'
 import type { FastifyBaseLogger } from 'fastify'
@@ -39,27 +39,20 @@ export class KeptLogs {
   keep (attempt: LoggedAttempt, log: FastifyBaseLogger): FastifyBaseLogger {
     const { keepLogs } = attempt.definition.options
     if (keepLogs === undefined) return log
-    const { queue, clock } = this.#options
+    const { queue, clock, settings } = this.#options
     const lines = new Lines(keepLogs, text => queue.logs.append(attempt.id, text, keepLogs))
     this.#lines.set(attempt, lines)
     attempt.task.hasLog = true
     return keepLines(log, line => {
       const time = new Date(clock.now()).toISOString()
       const { level, msg } = line
-      lines.add(encodeLine({ time, level, attempt: attempt.attempt, msg, fields: this.#fieldsOf(line) }))
+      const fields = Object.keys(line.fields).length === 0 ? null : line.fields
+      lines.add(encodeLine({ time, level, attempt: attempt.attempt, msg, fields }, settings.exposeStack))
     })
   }
 
   /** Has what was logged so far stored now, in front of what is sent next. */
   flush (attempt: LoggedAttempt): void { this.#lines.get(attempt)?.flush() }
-
-  /** Null if there are none. A stack is left out, unless the record may show it too. */
-  #fieldsOf ({ fields }: WrittenLine): Record<string, unknown> | null {
-    if (Object.keys(fields).length === 0) return null
-    if (this.#options.settings.exposeStack || typeof fields.err !== 'object') return fields
-    const { stack, ...err } = (fields.err ?? {}) as Record<string, unknown>
-    return { ...fields, err }
-  }
 }
 
 /** The lines of one attempt that are not stored yet, at most so many bytes: the oldest are dropped. */

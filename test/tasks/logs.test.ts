@@ -1,12 +1,13 @@
 /**
  * The logs of tasks with `keepLogs`: what is kept, who reads it, and when it is gone.
  */
-import t from 'tap'
+import t, { type Test } from 'tap'
+import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify'
 import { commandsWith } from '../support/command.ts'
 import {
   build, connect, errorOf, inRedis, latch, logger, memoryMode, randomPrefix, reaches, until
 } from '../support/helpers.ts'
-import type { TaskLogLine } from '../../lib/types.ts'
+import type { TaskLogLine, TasksOptions } from '../../lib/types.ts'
 
 const messages = (lines: TaskLogLine[]): string[] => lines.map(({ msg }) => msg)
 
@@ -166,4 +167,69 @@ t.test('a task that is cancelled, and kept, keeps its log', { skip: !memoryMode 
   const { id } = await app.tasks.enqueue('x')
   await app.tasks.drain()
   t.same(messages((await app.tasks.logs(id))!.lines), ['a line'])
+})
+
+/** The lines that a handler leaves, with a logger of the app's own. */
+async function linesOf (
+  t: Test, server: FastifyServerOptions, handler: (log: FastifyBaseLogger) => void, options: TasksOptions = {}
+): Promise<TaskLogLine[]> {
+  const app = await build(t, options, app => {
+    app.tasks.define('x', { keepLogs: 65_536 }, (_data, { log }) => {
+      handler(log)
+      log.info('last')
+    })
+  }, server)
+  const { id } = await app.tasks.enqueue('x')
+  await app.tasks.startWorker()
+  t.match(await reaches(app, id, 'succeeded'), { attempt: 1 })
+  const found = await until('the end is stored', async () => {
+    const { lines } = (await app.tasks.logs(id))!
+    return messages(lines).includes('last') ? lines : null
+  })
+  return found.filter(({ msg }) => msg !== 'last')
+}
+
+t.test('level and message are kept whatever form the app writes them in', async t => {
+  const formats = [
+    { messageKey: 'message', formatters: { level: (label: string) => ({ severity: label }) } },
+    { messageKey: 'm', formatters: { level: (label: string) => ({ level: label }) }, nestedKey: 'payload' },
+    { customLevels: { audit: 35 }, timestamp: false }
+  ]
+  for (const format of formats) {
+    const { stream } = logger()
+    const lines = await linesOf(t, { logger: { stream, ...format } } as any, log => {
+      log.warn('a %s', 'word')
+      log.info({ level: 99 }, 'not its level')
+      log.error(new Error('broken'))
+    })
+    const [first, ...others] = lines
+    t.match(first, { level: 'warn', msg: 'a word' }, JSON.stringify(format))
+    t.notOk(first!.fields && ('message' in first!.fields || 'm' in first!.fields), 'the message is no field')
+    t.match(others, [{ level: 'info', msg: 'not its level' }, { level: 'error', msg: 'broken' }])
+  }
+})
+
+t.test('no stack is kept, wherever the app writes errors; with exposeStack all are', async t => {
+  const inner = new AggregateError([new Error('inner')], 'outer')
+  const write = (log: FastifyBaseLogger): void => {
+    log.error(inner)
+    log.warn({ deep: [{ message: 'm', stack: 'at f', stack_trace: 'at f' }], stack: 'a lamp' }, 'x')
+  }
+  const { stream } = logger()
+  for (const format of [{}, { errorKey: 'error' }, { nestedKey: 'payload', errorKey: 'e' }]) {
+    const lines = await linesOf(t, { logger: { stream, ...format } } as any, write)
+    t.notMatch(JSON.stringify(lines), /\bat /, JSON.stringify(format))
+    t.match(JSON.stringify(lines), /inner.*a lamp/)
+  }
+  const all = await linesOf(t, { logger: { stream } }, write, { exposeStack: true })
+  t.match(JSON.stringify(all), /aggregateErrors.*\bat .*deep.*at f/)
+})
+
+t.test('what cannot be read is not kept, and does not fail the handler', async t => {
+  const lines = await linesOf(t, {}, log => {
+    log.info({ get x () { throw new Error('no') } }, 'getter')
+    log.info('%o', new Proxy({}, { ownKeys () { throw new Error('no') } }))
+    log.info({ big: 1n }, 'no JSON')
+  })
+  t.same(messages(lines).at(-1), 'no JSON')
 })
