@@ -238,6 +238,9 @@ export class Unrecoverable extends UnrecoverableBase {
   }
 }
 
+/** A text, such as a header, is no wait where it is read: the task would come back at once, again and again. */
+const isWait = (value: unknown): value is number | Date =>
+  value instanceof Date ? value.getTime() >= 0 : Number.isFinite(value) && value as number >= 0
 export const SnoozeInvalid = createError('FST_TASKS_SNOOZE_INVALID',
   'Snooze needs a delay in ms, or delayUntil, a Date or ms since 1970, but got %s. ' +
   'For example new Snooze({ delay: 60000 })', 500)
@@ -251,10 +254,9 @@ export class Snooze extends SnoozeBase {
   constructor (options: SnoozeOptions = { delay: 1_000 }) {
     super()
     const { delay, delayUntil } = options ?? {}
-    const until = delayUntil === undefined ? undefined : new Date(delayUntil)
-    const wait = until ?? delay
-    if (!(Number(wait) >= 0) || (delay !== undefined && until)) throw new SnoozeInvalid(describeValue(options))
-    this.retryAfter = wait!
+    const [wait, ...more] = [delay, delayUntil].filter(value => value !== undefined)
+    if (!isWait(wait) || more.length > 0) throw new SnoozeInvalid(describeValue(options))
+    this.retryAfter = delayUntil === undefined ? wait : new Date(delayUntil)
   }
 }
 
@@ -271,9 +273,7 @@ export class RateLimited extends RateLimitedBase {
   constructor (options: RateLimitedOptions = { retryAfter: 1_000 }) {
     super()
     const { retryAfter, scope = 'key' } = options ?? {}
-    if (retryAfter === undefined || !(Number(retryAfter) >= 0) || scope !== 'key') {
-      throw new RateLimitedInvalid(describeValue(options))
-    }
+    if (!isWait(retryAfter) || scope !== 'key') throw new RateLimitedInvalid(describeValue(options))
     this.retryAfter = retryAfter
   }
 }

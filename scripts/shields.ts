@@ -2800,6 +2800,20 @@ const shields: Shield[] = [
     without: 'this.#keepLine(level, args)',
     test: 'tasks/logs'
   },
+  {
+    against: 'a wait that is a text, as in a header, is none: a task that was put off runs again and again',
+    file: 'errors.js',
+    shield: 'Number.isFinite(value) && value >= 0',
+    without: 'Number(value) >= 0',
+    test: 'tasks/due'
+  },
+  {
+    against: 'so does one whose error was made by hand, without a time',
+    file: 'attempt/attempt-result.js',
+    shield: 'failure.retryAfter ?? UNKNOWN_MS',
+    without: 'failure.retryAfter ?? 0',
+    test: 'tasks/due'
+  },
   // dashboard
   {
     against: 'an action on all that match does more than its sender meant: a field is not understood',

@@ -16,12 +16,15 @@ export type AttemptResult =
   /** The claim belongs to another worker: there is nothing to write. */
   | { kind: 'lost' }
 
+/** If an error with such a code does not say when. At once would be a loop without a pause. */
+const UNKNOWN_MS = 1_000
+
 /** Snooze and RateLimited are known by their codes: from a thread, or from another copy of this package too. */
 export function failed (thrown: unknown): AttemptResult {
   const failure = toFailure(thrown)
   const limited = failure.error.code === 'FST_TASKS_RATE_LIMITED'
   if (!limited && failure.error.code !== 'FST_TASKS_SNOOZED') return { kind: 'failed', failure, thrown }
-  return { kind: 'snoozed', ms: failure.retryAfter ?? 0, limited }
+  return { kind: 'snoozed', ms: failure.retryAfter ?? UNKNOWN_MS, limited }
 }
 
 /** A handler may return it as well. */

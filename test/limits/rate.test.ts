@@ -76,7 +76,9 @@ t.test('RateLimited: no attempt is spent, and all tasks of the key wait', async 
   await pass(app, 60_001)
   await reaches(app, free.id, 'succeeded')
   if (!memoryMode) await app.tasks.setLimit('call', { limit: { max: 1 } })
-  t.match(await errorOf(() => new RateLimited({ retryAfter: -1 })), { code: 'FST_TASKS_RATE_LIMITED_INVALID' })
+  for (const retryAfter of [-1, '30', '', Infinity, null, new Date(NaN), Symbol('x')]) {
+    t.match(await errorOf(() => new RateLimited({ retryAfter } as any)), { code: 'FST_TASKS_RATE_LIMITED_INVALID' })
+  }
   t.match(await errorOf(() => new RateLimited({ retryAfter: 1, scope: 'all' } as any)), {
     code: 'FST_TASKS_RATE_LIMITED_INVALID'
   })

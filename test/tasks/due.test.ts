@@ -77,9 +77,25 @@ inRedis('a task that is put off is delayed, and can be cancelled', 'there its cl
 })
 
 t.test('what Snooze is given is checked', async t => {
-  for (const options of [null, {}, { delay: -1 }, { delay: 1, delayUntil: 1 }, { delayUntil: 'now' }]) {
+  const wrong = [
+    null, {}, { delay: -1 }, { delay: 1, delayUntil: 1 }, { delayUntil: 'now' }, { delay: '60000' },
+    { delay: Infinity }, { delay: '' }, { delay: [] }, { delay: true }, { delay: 1n }, { delay: Symbol('x') }, { delayUntil: null },
+   
+    { delayUntil: new Date(NaN) }, { delayUntil: '2030-01-01' }, 'soon'
+  ]
+  for (const options of wrong) {
     t.match(await errorOf(() => new Snooze(options as any)), { code: 'FST_TASKS_SNOOZE_INVALID' })
   }
+})
+
+t.test('a task that is put off without a time that can be read does not come back at once', async t => {
+  const app = await build(t, { worker: true }, app => {
+    const later = { code: 'FST_TASKS_SNOOZED', retryAfter: '60' }
+    app.tasks.define('x', () => { throw Object.assign(new Error('later'), later) })
+  })
+  const { id } = await app.tasks.enqueue('x')
+  const { dueAt, enqueuedAt } = await reaches(app, id, 'delayed')
+  t.ok(Date.parse(dueAt!) >= Date.parse(enqueuedAt) + 1_000)
 })
 
 t.test('a task with a limit that starts now waits for its slot', async t => {
