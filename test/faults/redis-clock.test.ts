@@ -11,6 +11,7 @@ import type { FastifyInstance } from 'fastify'
 import type { TaskContext } from '../../lib/types.ts'
 
 t.setTimeout(120_000)
+t.jobs = 3 // each test has a server of its own, and mostly waits
 
 const STALL = 1_000
 const HOUR = 3_600

@@ -11,6 +11,7 @@ import t, { type Test } from 'tap'
 import { build, connect, logger, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 
 t.setTimeout(240_000)
+t.jobs = 2 // they mostly wait
 
 /** How long the task computes, in ms. */
 const COMPUTES_MS = 5_000
