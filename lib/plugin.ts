@@ -136,7 +136,7 @@ const queuesOf = (registry: AppTasks, name: string | undefined): Iterable<Queue>
   name === undefined ? registry.queues.values() : [registry.queue(name)]
 
 const listsOf = (registry: AppTasks): Pick<PluginInstance, 'listBriefs' | 'lookFor'> => ({
-  listBriefs: options => listBriefs(registry, options),
+  listBriefs: (options, filter) => listBriefs(registry, options, filter),
   lookFor: word => lookFor(registry, word)
 })
 

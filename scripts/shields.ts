@@ -490,6 +490,69 @@ const shields: Shield[] = [
     test: 'tasks/large-records'
   },
   {
+    against: 'a page of ids trusts a place that is another task\'s by now',
+    file: 'store/redis/pages.js',
+    shield: 'ids?.shift() !== after.id',
+    without: 'ids?.shift() === undefined',
+    test: 'tasks/listing'
+  },
+  {
+    against: 'a page of waiting tasks ends before those of low priority',
+    file: 'store/redis/pages.js',
+    shield: 'ids.length === limit || state !== \'waiting\'',
+    without: 'true',
+    test: 'tasks/search'
+  },
+  {
+    against: 'a page of waiting tasks begins behind those of high priority',
+    file: 'store/redis/pages.js',
+    shield: 'high === 0 ?',
+    without: 'true ?',
+    test: 'limits/priority'
+  },
+  {
+    against: 'a page that is full leaves out the tasks that were read with its last one',
+    file: 'store/sieve.js',
+    shield: 'if (this.isDone)',
+    without: 'if (false)',
+    test: 'tasks/search'
+  },
+  {
+    against: 'large records that nobody said are large are read many at a time',
+    file: 'store/redis/sift.js',
+    shield: 'FIRST_PART = 50',
+    without: 'FIRST_PART = 500',
+    test: 'tasks/search'
+  },
+  {
+    against: 'a search that finds nothing reads a million tasks',
+    file: 'tasks/list-search.js',
+    shield: ' || spent >= budget',
+    without: '',
+    test: 'tasks/search'
+  },
+  {
+    against: 'a search through large records reads as many as through small ones',
+    file: 'tasks/list-search.js',
+    shield: ', bytes / BYTES_COST',
+    without: '',
+    test: 'tasks/search'
+  },
+  {
+    against: 'a search by a name looks at all other queues first',
+    file: 'tasks/list-search.js',
+    shield: 'all.filter(queue => likely.has(queue))',
+    without: 'all.filter(queue => false)',
+    test: 'tasks/search'
+  },
+  {
+    against: 'words with a final sigma are not found in front of a line break',
+    file: 'dashboard/search.js',
+    shield: 'SIGMA.test(wanted) ? \'\' : ',
+    without: '',
+    test: 'tasks/search'
+  },
+  {
     against: 'options that are in the data are taken for those of the task',
     file: 'records/record-head.js',
     shield: 'if (isObject(',
@@ -1711,7 +1774,7 @@ const shields: Shield[] = [
   },
   {
     against: 'a page of more than 1,000 active tasks that is cut goes on somewhere else',
-    file: 'tasks/listing.js',
+    file: 'tasks/list-pages.js',
     shield: 'place: places[i]',
     without: 'place: places.at(-1) - (ids.length - 1 - i)',
     test: 'tasks/listing'
@@ -1942,14 +2005,14 @@ const shields: Shield[] = [
   },
   {
     against: 'a cursor lists a queue that the caller did not name',
-    file: 'tasks/listing.js',
+    file: 'tasks/list-pages.js',
     shield: '!queues.includes(from)',
     without: 'false',
     test: 'tasks/listing'
   },
   {
     against: 'a cursor of one list goes on in another',
-    file: 'tasks/listing.js',
+    file: 'tasks/list-pages.js',
     shield: '!isOwn ||',
     without: '',
     test: 'tasks/listing'

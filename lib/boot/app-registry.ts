@@ -25,8 +25,11 @@ export interface PluginInstance {
    * @throws as `FastifyTasks.status`
    */
   readTask (id: string, queue?: string, maxBytes?: number): Promise<WholeTask | null>
-  /** As `FastifyTasks.list`, for lists that show no results: a page of large records costs no more than others. */
-  listBriefs (options: ListOptions | TagListOptions | FlowListOptions): Promise<BriefPage>
+  /**
+   * As `FastifyTasks.list`, for lists that show no results: a page of large records costs no more than others. A page
+   * by a filter may be empty with a cursor, if many tasks were looked at, or for 0.3 s. Its cursor is for the filter.
+   */
+  listBriefs (options: ListOptions | TagListOptions | FlowListOptions, filter?: BriefFilter): Promise<BriefPage>
   /** The queues that have a task with this id, and those that may have tasks with this tag. */
   lookFor (word: string): Promise<{ withId: string[], withTag: string[] }>
   /** The graph of a flow. Null if it has more members than `most`, or is gone. */
@@ -47,6 +50,17 @@ export interface PluginInstance {
 
 /** A record without what a list does not show. */
 export type BriefRecord = Omit<TaskRecord, 'result' | 'data' | 'blockedBy'>
+
+/** Which tasks a list shows, beside its options. */
+export interface BriefFilter {
+  /** Whether a task may match, by its id and the text of its record, maybe without data and result. Asked first. */
+  mayMatch (text: string, id: string): boolean
+  matches (record: BriefRecord): boolean
+  /** Whether tasks with this name are likely to match. Queues with such tasks are looked at first. */
+  isLikely (name: string): boolean
+  /** How many tasks to look at, if not enough match. */
+  most: number
+}
 
 export interface ReadPage<T> {
   tasks: T[]

@@ -7,6 +7,7 @@ import { isTag } from '../records/tags.ts'
 import type { BriefRecord } from '../boot/app-registry.ts'
 import type { TaskState } from '../types.ts'
 import type { Query } from './context.ts'
+import type { Matcher } from './search.ts'
 
 export interface ListFilter { queue?: string, name?: string, tag?: string, from?: number, to?: number }
 
@@ -39,10 +40,11 @@ export function unknownField (query: Query, queues: string[]): string | null {
 export const stateOf = ({ state }: Query): TaskState | undefined => STATES.find(one => one === state)
 
 /** Null: all of them. */
-export function inTime ({ from = -Infinity, to = Infinity }: ListFilter): ((record: BriefRecord) => boolean) | null {
+export function inTime ({ from = -Infinity, to = Infinity }: ListFilter): Matcher | null {
   if (from === -Infinity && to === Infinity) return null
-  return ({ finishedAt, enqueuedAt }) => {
+  const matches = ({ finishedAt, enqueuedAt }: BriefRecord): boolean => {
     const since = Date.parse(finishedAt ?? enqueuedAt)
     return since >= from && since < to
   }
+  return { mayMatch: () => true, matches, isLikely: () => true }
 }

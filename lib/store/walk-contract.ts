@@ -3,7 +3,7 @@
  * that outlives the process. What comes and goes meanwhile neither ends a walk nor makes it begin again.
  */
 import type { LiveState } from '../records/task-record.ts'
-import type { TerminalState } from '../types.ts'
+import type { TaskState, TerminalState } from '../types.ts'
 
 /** A task as it is stored. */
 export interface RawTask {
@@ -40,6 +40,23 @@ export interface HeadsRead {
   bytes: number
 }
 
+export interface SiftOptions {
+  /** Asked of each record, or of the head of a large one. */
+  matches: (text: string, id: string) => boolean
+  /** Records that match are enough. */
+  most: number
+  maxBytes: number
+}
+
+export interface Sifted {
+  /** The indexes of the ids whose records match. */
+  found: number[]
+  /** How many of the ids were looked at. */
+  lookedAt: number
+  /** About how many were read. */
+  bytes: number
+}
+
 export interface QueueWalk {
   /**
    * One page: waiting tasks oldest first, active ones in no order, all others with the latest time first. So a task
@@ -52,6 +69,10 @@ export interface QueueWalk {
   tagged (tag: string, limit: number, position: string | null): Promise<WalkPage>
   /** Whether there is a task with this id, and whether there may be tasks with this tag. For calls in many queues. */
   has (word: string): Promise<{ id: boolean, tag: boolean }>
+  /** Whether a page of a list by this state has any ids. */
+  hasAny (state: TaskState): Promise<boolean>
+  /** Looks through the records of the first of these ids, at least of one: until `most` match, or have `maxBytes`. */
+  sift (ids: string[], options: SiftOptions): Promise<Sifted>
   /** How large they are. */
   sizes (ids: string[]): Promise<TaskSize[]>
   /** The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task. */

@@ -18,9 +18,9 @@ export interface ListOptions {
   tag?: string
   /** List tasks of this queue. Default: all queues that are known here, one after the other. */
   queue?: string
-  /** List tasks of this name. Default: all names. */
+  /** List tasks of this name. A page looks at up to 3,000 tasks to find them. Default: all names. */
   name?: string
-  /** How many ids a page reads, 1 to 1000. Default 50. */
+  /** How many tasks a page has at most, 1 to 1000. Default 50. */
   limit?: number
   /**
    * The `cursor` of the page before. It is valid for the same state, queue, name and tag only. Default: the first page.

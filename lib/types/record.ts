@@ -128,7 +128,7 @@ export interface QueueCounts extends Record<Exclude<TaskState, 'retrying'>, numb
 
 /** A page of `fastify.tasks.list`. */
 export interface TaskPage {
-  /** May be fewer than `limit`: tasks that changed their state meanwhile, or have another name, are left out. */
+  /** May be fewer than `limit`: tasks that changed their state meanwhile are left out. None, if a name is rare. */
   tasks: Array<TaskRecord<any, any>>
   /** Pass it to `list` for the next page. Null after the last page. */
   cursor: string | null

@@ -213,6 +213,8 @@ export const calls = {
       const page: WalkPage = await side.queue.walk.page(source, limit, position)
       const read = await side.queue.walk.read(page.ids, 1_000)
       const sizes = await side.queue.walk.sizes(page.ids)
+      const matches = (text: string): boolean => text.length % 2 === 0
+      ids.push(JSON.stringify(await side.queue.walk.sift(page.ids, { matches, most: 2, maxBytes: 1e9 })))
       ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text} ${JSON.stringify(sizes[i])}`))
       const heads = await side.queue.walk.readHeads(page.ids, 1_000)
       ids.push(...heads.tasks.map((head, i) => `${page.ids[i]} ${head?.text} ${Object.keys(head?.live ?? {}).sort()}`))

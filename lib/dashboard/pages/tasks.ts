@@ -4,7 +4,7 @@ import { html, type Html, type Value } from '../html.ts'
 import {
   empty, hidden, number, placeOf, progressBar, queryWith, ranFor, state, table, taskPath, text, time
 } from '../parts.ts'
-import { matcher, search, type SearchPage, type SearchState } from '../search.ts'
+import { matcher, search, type Matcher, type SearchPage, type SearchState } from '../search.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
 import { filterOf, inTime, unknownField, type ListFilter } from '../task-filter.ts'
 import type { MakePage, PageContext } from '../context.ts'
@@ -107,17 +107,20 @@ async function placeOfOnly (
   if (exact.length > 0) return exact.length === 1 ? taskPath(context, exact[0]!.id, exact[0]!.queue) : null
   if (!isTag(words)) return null
   for (const queue of queues) {
-    const { tasks } = await search(context.instance, { states: [''], tag: words, queue, matches: null })
+    const { tasks } = await search(context.instance, { states: [''], tag: words, queue, filter: null })
     if (tasks.length > 0) return `tasks${queryWith({}, { tag: words })}`
   }
   return null
 }
 
-type Matches = (record: BriefRecord) => boolean
-
-function allOf (given: Array<Matches | null>): Matches | null {
-  const all = given.filter(matches => matches !== null)
-  return all.length === 0 ? null : record => all.every(matches => matches(record))
+function allOf (given: Array<Matcher | null>): Matcher | null {
+  const all = given.filter(filter => filter !== null)
+  if (all.length === 0) return null
+  return {
+    mayMatch: (text, id) => all.every(filter => filter.mayMatch(text, id)),
+    matches: record => all.every(filter => filter.matches(record)),
+    isLikely: name => all.every(filter => filter.isLikely(name))
+  }
 }
 
 /** @param tag of the filter, which leaves a text out that is no tag */
@@ -139,10 +142,10 @@ export const tasks: MakePage = async context => {
   }
   const filter = filterOf(query, queues)
   const states = chosenStates(query, filter)
-  const matches = allOf([q ? matcher(q) : null, inTime(filter)])
+  const shown = allOf([q ? matcher(q) : null, inTime(filter)])
   const found = exact.length > 0
     ? { tasks: exact, lookedAt: exact.length, cursor: null }
-    : await search(instance, { states, ...filter, matches, cursor: query.cursor })
+    : await search(instance, { states, ...filter, filter: shown, cursor: query.cursor })
   return {
     title: 'Tasks',
     section: 'Tasks',

@@ -3,6 +3,7 @@
  */
 import { headOf, LARGE } from '../../records/record-head.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
+import { Sieve } from '../sieve.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import { byClaim } from './reads.ts'
 import type { Claims } from './claims.ts'
@@ -11,7 +12,10 @@ import type { Records } from './records.ts'
 import type { TaskLists } from './task-lists.ts'
 import type { ProducerQueue, RawTask } from '../contract.ts'
 import type { LiveState } from '../../records/live-state.ts'
-import type { HeadsRead, QueueWalk, TaskSize, WalkPage, WalkSource } from '../walk-contract.ts'
+import type {
+  HeadsRead, QueueWalk, SiftOptions, Sifted, TaskSize, WalkPage, WalkSource
+} from '../walk-contract.ts'
+import type { TaskState } from '../../types.ts'
 
 export interface WalkParts {
   records: Records
@@ -43,6 +47,17 @@ export class MemoryWalk implements QueueWalk {
   async has (word: string): Promise<{ id: boolean, tag: boolean }> {
     const { records } = this.#parts
     return { id: records.has(word), tag: records.page(word, 1, null).ids.length > 0 }
+  }
+
+  async hasAny (state: TaskState): Promise<boolean> {
+    return (await this.#parts.queue.pageOf(state, 1)).ids.length > 0
+  }
+
+  async sift (ids: string[], options: SiftOptions): Promise<Sifted> {
+    const sieve = new Sieve(options)
+    const { tasks } = await this.readHeads(ids, options.maxBytes)
+    sieve.add(ids, tasks.map(task => task && task.text))
+    return sieve.result
   }
 
   async sizes (ids: string[]): Promise<TaskSize[]> {

@@ -224,6 +224,7 @@ export class QueueKeys {
   }
 
   get lanes (): string { return this.key('lanes') }
+  get large (): string { return this.key('large') }
   get heads (): string { return this.key('heads') }
   get active (): string { return this.key('active') }
   get progress (): string { return this.key('progress') }
@@ -234,6 +235,7 @@ export class QueueKeys {
   get flowList (): string { return this.key('flowList') }
   get jobs (): string { return this.key('jobs') }
   get claims (): string { return this.key('claims') }
+  get high (): string { return this.key('high') }
   get waiting (): string { return this.key('waiting') }
   get handoff (): string { return this.key('handoff') }
 

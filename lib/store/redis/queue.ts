@@ -4,8 +4,8 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import {
-  callOfClaim, claimArguments, settleArguments, toActivePage, toClaimReply, toClaimStatuses, toCounts,
-  toPage, toRawTask, type ClaimMode
+  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toRawTask,
+  type ClaimMode
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
@@ -20,6 +20,7 @@ import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisLogs } from './logs.ts'
 import { measureQueue, readWorkers } from './measure.ts'
+import { readPage } from './pages.ts'
 import { RedisSchedules } from './schedules.ts'
 import { RedisUnique } from './unique.ts'
 import type { ExtraEntries } from './extras.ts'
@@ -165,13 +166,7 @@ export class RedisQueue implements Queue {
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {
     if (limit < 1) return { ids: [], places: [] }
-    const [last, place] = [after?.id ?? '', Math.max(0, after?.place ?? 0)]
-    if (state === 'active') {
-      return toActivePage(await corkForTick(this.#client, () => this.#run('page-active', [last, limit, place])))
-    }
-    const [keys, order] = this.#keys.page(state)
-    return toPage(await corkForTick(this.#client, () =>
-      runScript(this.#client, script('page'), keys, [last, limit, order, place])))
+    return await readPage(this.#client, this.#keys, { state, limit, after })
   }
 
   async counts (): Promise<QueueCounts> {

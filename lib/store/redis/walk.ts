@@ -5,13 +5,18 @@ import { toActivePage, toRawTask } from './codec.ts'
 import { readHeads } from './heads.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript, runScript, script } from './run-script.ts'
+import { siftSmall } from './sift.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { endOfBatch } from '../batches.ts'
+import { Sieve } from '../sieve.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
 import type { Page, PagePosition, RawTask } from '../contract.ts'
-import type { HeadsRead, QueueWalk, TaskSize, WalkPage, WalkSource } from '../walk-contract.ts'
+import type {
+  HeadsRead, QueueWalk, SiftOptions, Sifted, TaskSize, WalkPage, WalkSource
+} from '../walk-contract.ts'
+import type { TaskState } from '../../types.ts'
 
 export interface WalkParts {
   client: RedisClient
@@ -69,6 +74,20 @@ export class RedisWalk implements QueueWalk {
     const record = corkForTick(this.#client, () => this.#client.hexists(this.#keys.jobs, word))
     const { ids } = await this.tagged(word, 1, null)
     return { id: await record === 1, tag: ids.length > 0 }
+  }
+
+  async hasAny (state: TaskState): Promise<boolean> {
+    const keys = state === 'active' ? [this.#keys.claims, this.#keys.active] : this.#keys.page(state)[0]
+    return await corkForTick(this.#client, () => this.#client.exists(...keys)) > 0
+  }
+
+  async sift (ids: string[], options: SiftOptions): Promise<Sifted> {
+    const small = await siftSmall(this.#client, this.#keys, ids, options)
+    if (small) return small
+    const { tasks } = await this.readHeads(ids, options.maxBytes)
+    const sieve = new Sieve(options)
+    sieve.add(ids, tasks.map(task => task && task.text))
+    return sieve.result
   }
 
   async sizes (ids: string[]): Promise<TaskSize[]> {
