@@ -76,9 +76,11 @@ export async function search (
       : undefined)
     found.push(...page.tasks)
     lookedAt += page.lookedAt
+    // A search ends a page before the end of a state only if it is full, or has cost enough.
+    const isCut = (filter !== null || name !== undefined) && page.cursor !== null
     place = after(states, state, page.cursor)
     const isLate = uptime() - start >= (found.length > 0 ? ENOUGH_MS : MAX_MS)
-    const isOver = found.length >= LIMIT || lookedAt >= MAX_LOOKED_AT || isLate
+    const isOver = isCut || found.length >= LIMIT || lookedAt >= MAX_LOOKED_AT || isLate
     if (!place || isOver) return { tasks: found, lookedAt, cursor: place && `${place.state}~${place.cursor ?? ''}` }
   }
 }
