@@ -227,7 +227,7 @@ export const hasUniqueId = ({ nonce, foreign }: StoredOptions): boolean => nonce
 export const attemptsMade = ({ options }: StoredTask): number =>
   Math.max(0, (options.attempts ?? 1) - 1 - (options.retries ?? 0))
 
-function stateOf (stored: StoredTask, live: LiveState): TaskState {
+export function stateOf (stored: StoredTask, live: LiveState): TaskState {
   if (isTerminal(stored.status)) return stored.status
   if (live.claimedAt !== undefined || live.held) return 'active'
   if (stored.status === 'retrying') return 'retrying'

@@ -13,6 +13,12 @@ export interface RawTask {
   live: LiveState
 }
 
+/** As a walk reads it. */
+export interface WalkTask extends Omit<RawTask, 'raw'> {
+  /** As in `RawTask`. The text itself, if it is those bytes. */
+  raw: string | Buffer
+}
+
 /** Where ids are. Tasks between two attempts are among the delayed ones, or the waiting ones if they have no wait. */
 export type WalkSource = 'delayed' | 'waiting' | 'active' | TerminalState
 
@@ -75,8 +81,11 @@ export interface QueueWalk {
   sift (ids: string[], options: SiftOptions): Promise<Sifted>
   /** How large they are. */
   sizes (ids: string[]): Promise<TaskSize[]>
-  /** The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task. */
-  read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>>
+  /**
+   * The tasks of the first of these ids: about as many as have `maxBytes`, at least one. Null if there is no such task.
+   * @param haveEnded nothing but the records is read: the tasks were in a terminal state
+   */
+  read (ids: string[], maxBytes: number, haveEnded?: boolean): Promise<Array<WalkTask | null>>
   /**
    * As `read`, for lists: the text of a large record may be its head. `live` has what the state depends on, and the
    * progress, which counts. A task that waits does not say what for.

@@ -9,8 +9,9 @@ import type { TaskRecord } from '../types.ts'
 
 export interface FoundTask {
   queue: Queue
-  /** The bytes of the record. */
-  raw: Buffer
+  id: string
+  /** The bytes of the record, or its text, if it is those bytes. */
+  raw: string | Buffer
   stored: StoredTask
   /** See `lifeOf`. */
   life: string

@@ -26,6 +26,8 @@ import type { FlowView } from './flow-view.ts'
 import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { hasExtras, nextOrder, type FoundTask } from './found-task.ts'
 import { isRetryable, toRetry } from './retry-tasks.ts'
+import { WalkedTask } from './walked-task.ts'
+import type { WalkTask } from '../store/walk-contract.ts'
 import type { TaskRegistry } from './registry.ts'
 import type { TaskVisibility } from './visibility.ts'
 
@@ -85,6 +87,13 @@ export class TaskLookup implements HandleSource {
     return this.#toFoundTask(queue, id, read, nextOrder())
   }
 
+  /** The same, for walks over many tasks. None of them is a flow, and none says what it waits for. */
+  toWalkedTask (queue: Queue, id: string, read: WalkTask): WalkedTask {
+    const { stored, isReadable } = decodeOrFail(read.text, () => this.#clock.now())
+    const definition = isReadable ? this.#registry.definitions.get(stored.data.name) : undefined
+    return new WalkedTask(queue, id, read, stored, definition)
+  }
+
   #toFoundTask (
     queue: Queue, id: string, { text, raw, live }: RawTask, order: number
   ): FoundTask | Promise<FoundTask> {
@@ -95,7 +104,7 @@ export class TaskLookup implements HandleSource {
     const definition = isReadable ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
     const life = isReadable ? lifeOf(stored.options) : ''
-    const found = { queue, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
+    const found = { queue, id, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
     return stored.options.graph && this.flows ? this.flows.show(found) : found
   }
 
@@ -224,8 +233,8 @@ export class TaskLookup implements HandleSource {
   }
 
   /** @param before as in `Queue.remove` */
-  async removeFound (found: FoundTask, before?: Buffer): Promise<RemoveOutcome | Changed> {
-    const { queue, stored, record: { id } } = found
+  async removeFound (found: FoundTask, before?: string | Buffer): Promise<RemoveOutcome | Changed> {
+    const { queue, id, stored } = found
     const removed = await this.#calls.call(`a removal of task "${id}"`, TRY_AGAIN, () =>
       queue.remove(id, before, stored.options.lane, hasExtras(found)))
     if (removed === 'removed') await this.#tellFlow(stored, 'removed')

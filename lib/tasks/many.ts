@@ -13,7 +13,9 @@ import { isTerminal } from '../records/task-record.ts'
 import { isRetriedTogether, retryTogether } from './retry-tasks.ts'
 import type { FoundTask } from './found-task.ts'
 import type { TaskLookup } from './lookup.ts'
-import type { Queue, RawTask } from '../store/contract.ts'
+import type { WalkedTask } from './walked-task.ts'
+import type { Queue } from '../store/contract.ts'
+import type { WalkTask } from '../store/walk-contract.ts'
 import type { BoundedCalls, StoreClock } from '../store/store-contract.ts'
 import type { CountOptions, ManyOptions, ManyProgress, ManyResult, TaskFilter } from '../types.ts'
 
@@ -24,7 +26,7 @@ export interface ManySource {
   readonly clock: StoreClock
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue
-  readonly lookup: Pick<TaskLookup, 'toFoundTask' | 'read' | 'cancelFound' | 'retryFound' | 'removeFound'>
+  readonly lookup: Pick<TaskLookup, 'toWalkedTask' | 'cancelFound' | 'retryFound' | 'removeFound'>
 }
 
 /** Bounds one step: the calls to Redis, and the tasks that are in memory. */
@@ -74,7 +76,7 @@ const extensible = (thrown: unknown): Error => thrown instanceof Error && Object
   ? thrown
   : new Error(toFailure(thrown).error.message, { cause: thrown })
 
-interface Entry { found: FoundTask | null, position: string }
+interface Entry { found: WalkedTask | null, position: string }
 
 class Walk {
   readonly #source: ManySource
@@ -160,27 +162,35 @@ class Walk {
     const { ids, positions, next } = await calls.call('a page of tasks', TRY_AGAIN, () => source === 'tagged'
       ? queue.walk.tagged(this.#filter.tag!, STEP, position)
       : queue.walk.page(source, STEP, position))
-    const raw = await calls.call('a read of tasks', TRY_AGAIN, () => queue.walk.read(ids, STEP_BYTES))
-    const entries = await Promise.all(raw.map(async (task, i): Promise<Entry> =>
-      ({ found: task && await this.#toFound(queue, place, ids[i]!, task), position: positions[i]! })))
+    const haveEnded = source !== 'tagged' && SOURCES[source].every(isTerminal)
+    const raw = await calls.call('a read of tasks', TRY_AGAIN, () => queue.walk.read(ids, STEP_BYTES, haveEnded))
+    const all = await Promise.all(raw.map((task, i) => task && this.#toFound(queue, place, ids[i]!, task)))
+    const entries = all.map((found, i): Entry => ({ found, position: positions[i]! }))
     if (raw.length < ids.length) return { entries, next: { ...place, position: positions[raw.length - 1]! } }
     if (next !== null) return { entries, next: { ...place, position: next } }
     return { entries, next: placeAfter(place, this.#filter, this.#queues) }
   }
 
-  async #toFound (queue: Queue, { source }: WalkPosition, id: string, task: RawTask): Promise<FoundTask | null> {
+  #toFound (
+    queue: Queue, { source }: WalkPosition, id: string, task: WalkTask
+  ): WalkedTask | Promise<WalkedTask | null> {
     // Without a claim of ours a plain Bee-Queue worker holds it.
     if (source === 'active' && task.live.claimedAt === undefined) task.live.held = true
-    const found = await this.#source.lookup.toFoundTask(queue, id, task)
+    const found = this.#source.lookup.toWalkedTask(queue, id, task)
     // The index of tags does not say whether such a worker holds it.
-    return source === 'tagged' && found.record.state === 'waiting' ? this.#source.lookup.read(queue, id) : found
+    return source === 'tagged' && found.state === 'waiting' ? this.#readWhole(queue, id) : found
   }
 
-  #matches ({ record, stored }: FoundTask, { source, start }: WalkPosition): boolean {
-    const { states, name, tag, code, from, to } = this.#filter
-    if (!states.includes(record.state) || !SOURCES[source].includes(record.state)) return false
+  async #readWhole (queue: Queue, id: string): Promise<WalkedTask | null> {
+    const task = await this.#source.calls.call('a read of tasks', TRY_AGAIN, () => queue.readTask(id))
+    return task && this.#source.lookup.toWalkedTask(queue, id, task)
+  }
+
+  #matches (found: WalkedTask, { source, start }: WalkPosition): boolean {
+    const { stored, state } = found
+    const { states, from, to } = this.#filter
+    if (!states.includes(state) || !SOURCES[source].includes(state)) return false
     const since = stored.finishedAt ?? stored.options.timestamp
-    return since <= start && since >= from && since < to && (name === undefined || record.name === name) &&
-      (tag === undefined || record.tags.includes(tag)) && (code === undefined || record.error?.code === code)
+    return since <= start && since >= from && since < to && found.is(this.#filter)
   }
 }

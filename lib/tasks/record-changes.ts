@@ -53,8 +53,10 @@ async function * laterChanges (
   }
 }
 
+const bytesOf = ({ raw }: FoundTask): Buffer => typeof raw === 'string' ? Buffer.from(raw) : raw
+
 const isSame = (found: FoundTask, last: FoundTask): boolean =>
-  found.raw.equals(last.raw) && JSON.stringify(found.record) === JSON.stringify(last.record)
+  bytesOf(found).equals(bytesOf(last)) && JSON.stringify(found.record) === JSON.stringify(last.record)
 
 async function readAgain (source: ChangeSource, watch: Watch, last: FoundTask): Promise<FoundTask | null> {
   const { id } = last.record

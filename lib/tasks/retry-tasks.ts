@@ -8,13 +8,12 @@ import type { TaskToRetry } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
 
 /** Tasks of one call: a bound for the time that it holds up Redis. */
-const TOGETHER = 50
+const TOGETHER = 100
 
 /** A member of a flow is retried with its flow, which knows what waits for it. */
-export const isRetryable = ({ record, stored }: FoundTask): boolean =>
-  record.state === 'failed' && !stored.options.flow
+export const isRetryable = ({ stored }: FoundTask): boolean => stored.status === 'failed' && !stored.options.flow
 
-export const toRetry = ({ raw, stored, record: { id } }: FoundTask): TaskToRetry =>
+export const toRetry = ({ id, raw, stored }: FoundTask): TaskToRetry =>
   ({ id, before: raw, after: encode(resetForRetry(stored)) })
 
 /** Whether it can be retried together with others: a task with a lane waits in the lane, not in the queue. */

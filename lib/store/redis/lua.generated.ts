@@ -4730,21 +4730,27 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local replies, queued, changes = {}, {}, {}
-for i = 2, #ARGV, 3 do
-  local id, reply = ARGV[i], 'queued'
-  if redis.call('HGET', KEYS[1], id) ~= ARGV[i + 1] then
-    reply = 'changed'
-  elseif redis.call('SREM', KEYS[10], id) == 0 then
-    reply = 'refused'
+local ids = {}
+for i = 2, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
+local records = redis.call('HMGET', KEYS[1], unpack(ids))
+local failed = redis.call('SMISMEMBER', KEYS[10], unpack(ids))
+local replies, queued, changes, written, is_queued = {}, {}, {}, {}, {}
+for i, id in ipairs(ids) do
+  local before, kept, rest = ARGV[4 * i - 1], tonumber(ARGV[4 * i]), ARGV[4 * i + 1]
+  if records[i] ~= before or is_queued[id] then
+    replies[i] = 'changed'
+  elseif failed[i] == 0 then
+    replies[i] = 'refused'
   else
-    redis.call('HSET', KEYS[1], id, ARGV[i + 2])
+    replies[i], is_queued[id] = 'queued', true
     queued[#queued + 1] = id
     changes[#changes + 1] = 'waiting'
+    written[#written + 1] = id
+    written[#written + 1] = string.sub(before, 1, kept) .. rest
   end
-  replies[#replies + 1] = reply
 end
 if #queued > 0 then
+  redis.call('HSET', KEYS[1], unpack(written))
   use_levels(KEYS[2], KEYS[15], KEYS[17], KEYS[18], KEYS[19])
   enter(door(KEYS[2], KEYS[15], KEYS[16]), queued)
   leave(4, queued)

@@ -7,6 +7,7 @@ import {
   callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toRawTask,
   type ClaimMode
 } from './codec.ts'
+import { afterCommonStart } from './common-start.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import {
@@ -135,8 +136,9 @@ export class RedisQueue implements Queue {
   }
 
   retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> {
-    const args = tasks.flatMap(({ id, before, after }) => [id, before, after])
-    return this.#run('retry-many', [this.#keys.prefix, ...args])
+    const args: ScriptArgument[] = [this.#keys.prefix]
+    for (const { id, before, after } of tasks) args.push(id, before, ...afterCommonStart(before, after))
+    return this.#run('retry-many', args)
   }
 
   remove (id: string, before: string | Buffer = '', lane?: string, hasExtras = false): Promise<RemoveReply> {

@@ -1,21 +1,23 @@
 /**
  * Walks through one queue in Redis: see walk-contract.ts.
  */
-import { toActivePage, toRawTask } from './codec.ts'
+import { toActivePage, toLive } from './codec.ts'
 import { readHeads } from './heads.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
-import { runQueueScript, runScript, script } from './run-script.ts'
-import { siftSmall } from './sift.ts'
+import { runQueueScript } from './run-script.ts'
+import { readBytes, readSmall, siftSmall } from './small-records.ts'
+import { readSorted } from './sorted-pages.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { endOfBatch } from '../batches.ts'
 import { Sieve } from '../sieve.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
-import type { Page, PagePosition, RawTask } from '../contract.ts'
+import type { Page, PagePosition } from '../contract.ts'
 import type {
-  HeadsRead, QueueWalk, SiftOptions, Sifted, TaskSize, WalkPage, WalkSource
+  HeadsRead, QueueWalk, SiftOptions, Sifted, TaskSize, WalkPage, WalkSource, WalkTask
 } from '../walk-contract.ts'
+import type { LiveState } from '../../records/task-record.ts'
 import type { TaskState } from '../../types.ts'
 
 export interface WalkParts {
@@ -44,12 +46,10 @@ export class RedisWalk implements QueueWalk {
   async #sorted (
     source: Exclude<WalkSource, 'waiting' | 'active'>, limit: number, position: string | null
   ): Promise<WalkPage> {
-    const after = splitAtBlank(position ?? ' ')
-    const keys = [this.#keys.sorted(source)]
-    const flat: string[] = await runScript(this.#client, script('walk-sorted'), keys, [...after, limit])
-    const ids = flat.filter((_, i) => i % 2 === 0)
-    const positions = ids.map((id, i) => `${flat[2 * i + 1]!} ${id}`)
-    return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
+    const after = position === null ? null : splitAtBlank(position)
+    const entries = await readSorted(this.#client, this.#keys.sorted(source), limit, after)
+    const positions = entries.map(([id, score]) => `${score} ${id}`)
+    return { ids: entries.map(([id]) => id), positions, next: entries.length < limit ? null : positions.at(-1)! }
   }
 
   /** A position is `<cursor of the scan> <id>`. */
@@ -101,24 +101,27 @@ export class RedisWalk implements QueueWalk {
   }
 
   /** Not in a script: Redis needs twenty times as long to read a record in Lua. */
-  async read (ids: string[], maxBytes: number): Promise<Array<RawTask | null>> {
+  async read (ids: string[], maxBytes: number, haveEnded = false): Promise<Array<WalkTask | null>> {
     if (ids.length === 0) return []
-    const sizes = await this.sizes(ids)
-    const end = endOfBatch(sizes, 0, ids.length, ({ record }) => record, maxBytes)
-    const [records, claims, due] = await this.#readAll(ids.slice(0, end))
-    return records.map((raw, i) => toRawTask(raw && [raw, claims[i] ?? '', due[i] ?? '', '', 0]))
+    const small = await readSmall(this.#client, this.#keys, ids, maxBytes)
+    const texts = small ?? await this.#readTexts(ids.slice(0, endOfBatch(
+      await this.sizes(ids), 0, ids.length, ({ record }) => record, maxBytes)))
+    const read = ids.slice(0, texts.length)
+    const all = await readBytes(this.#client, this.#keys, read, texts)
+    const live = haveEnded ? [] : await this.#readLive(read)
+    return all.map((raw, i) => raw === null ? null : { text: raw.toString(), raw, live: live[i] ?? {} })
   }
 
-  #readAll (ids: string[]): Promise<[Array<Buffer | null>, Array<string | null>, Array<string | null>]> {
-    const { jobs, claims } = this.#keys
+  #readTexts (ids: string[]): Promise<Array<string | null>> { return this.#client.hmget(this.#keys.jobs, ...ids) }
+
+  async #readLive (ids: string[]): Promise<LiveState[]> {
     const client = this.#client
     const delayed = this.#keys.sorted('delayed')
-    let all!: Promise<[Array<Buffer | null>, Array<string | null>, Array<string | null>]>
+    let all!: Promise<[claims: Array<string | null>, due: Array<string | null>]>
     pipelined(client, () => {
-      all = Promise.all([
-        client.hmgetBuffer(jobs, ...ids), client.hmget(claims, ...ids), client.zmscore(delayed, ids)
-      ])
+      all = Promise.all([client.hmget(this.#keys.claims, ...ids), client.zmscore(delayed, ids)])
     })
-    return all
+    const [claims, due] = await all
+    return ids.map((_id, i) => toLive(claims[i] ?? '', due[i] ?? '', ''))
   }
 }

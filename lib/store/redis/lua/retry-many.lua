@@ -4,7 +4,8 @@ Queues failed tasks again, in the order of the arguments. None of them has a lan
 KEYS  1 jobs  2 waiting  3 watched  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 paused  17 high  18 low
       19 levels
-ARGV  1 channel prefix; then for each task: its id, its record as the caller read it, its record with all attempts left
+ARGV  1 channel prefix; then for each task: its id, its record as the caller read it, how many bytes of that remain, and
+      what follows them in its record with all attempts left
 Returns for each "queued" | "changed" (the record is another by now: read it again) | "refused" (it has not failed)
 
 Guarantee: a failed task is queued once, however many callers ask, and however often it is among the arguments.
@@ -13,21 +14,27 @@ Guarantee: a failed task is queued once, however many callers ask, and however o
 -- @include enter
 -- @include door
 -- @include leave
-local replies, queued, changes = {}, {}, {}
-for i = 2, #ARGV, 3 do
-  local id, reply = ARGV[i], 'queued'
-  if redis.call('HGET', KEYS[1], id) ~= ARGV[i + 1] then
-    reply = 'changed'
-  elseif redis.call('SREM', KEYS[10], id) == 0 then
-    reply = 'refused'
+local ids = {}
+for i = 2, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
+local records = redis.call('HMGET', KEYS[1], unpack(ids))
+local failed = redis.call('SMISMEMBER', KEYS[10], unpack(ids))
+local replies, queued, changes, written, is_queued = {}, {}, {}, {}, {}
+for i, id in ipairs(ids) do
+  local before, kept, rest = ARGV[4 * i - 1], tonumber(ARGV[4 * i]), ARGV[4 * i + 1]
+  if records[i] ~= before or is_queued[id] then
+    replies[i] = 'changed'
+  elseif failed[i] == 0 then
+    replies[i] = 'refused'
   else
-    redis.call('HSET', KEYS[1], id, ARGV[i + 2])
+    replies[i], is_queued[id] = 'queued', true
     queued[#queued + 1] = id
     changes[#changes + 1] = 'waiting'
+    written[#written + 1] = id
+    written[#written + 1] = string.sub(before, 1, kept) .. rest
   end
-  replies[#replies + 1] = reply
 end
 if #queued > 0 then
+  redis.call('HSET', KEYS[1], unpack(written))
   use_levels(KEYS[2], KEYS[15], KEYS[17], KEYS[18], KEYS[19])
   enter(door(KEYS[2], KEYS[15], KEYS[16]), queued)
   leave(4, queued)
