@@ -414,14 +414,21 @@ const shields: Shield[] = [
   {
     against: 'a site gives its name the address of this machine, and operates its tasks (DNS rebinding)',
     file: 'cli/dev-page.js',
-    shield: '|| !namesThisMachine(host)',
+    shield: '&& namesThisMachine(headers.host ?? \'\')',
+    without: '',
+    test: 'cli/dev-page'
+  },
+  {
+    against: 'a tunnel on this machine opens the page to others',
+    file: 'cli/dev-page.js',
+    shield: '&& !isForwarded(headers)',
     without: '',
     test: 'cli/dev-page'
   },
   {
     against: 'dev listens on all addresses: other machines see all data',
     file: 'cli/dev-page.js',
-    shield: '!isLoopback(socket.remoteAddress ?? \'\') ||',
+    shield: 'isLoopback(socket.remoteAddress ?? \'\') &&',
     without: '',
     test: 'cli/dev-page'
   },

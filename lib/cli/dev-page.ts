@@ -20,11 +20,17 @@ function namesThisMachine (host: string): boolean {
   return isIP(address) > 0 ? isLoopback(address) : name === 'localhost' || name.endsWith('.localhost')
 }
 
+/** A tunnel on this machine brings requests of others, and may rewrite their Host. It says for whom it asks. */
+function isForwarded ({ forwarded, 'x-forwarded-for': given = '' }: FastifyRequest['headers']): boolean {
+  const addresses = String(given).split(',').map(address => address.trim()).filter(Boolean)
+  return forwarded !== undefined || !addresses.every(isLoopback)
+}
+
 type Done = (error?: Error) => void
 
-function checkMachine ({ socket, headers: { host = '' } }: FastifyRequest, _reply: unknown, done: Done): void {
-  const isRefused = !isLoopback(socket.remoteAddress ?? '') || !namesThisMachine(host)
-  done(isRefused ? new errors.DevPageRefused() : undefined)
+function checkMachine ({ socket, headers }: FastifyRequest, _reply: unknown, done: Done): void {
+  const isHere = isLoopback(socket.remoteAddress ?? '') && !isForwarded(headers) && namesThisMachine(headers.host ?? '')
+  done(isHere ? undefined : new errors.DevPageRefused())
 }
 
 /** Mounts a page for each plugin instance of an app that is not ready yet. Returns their paths. */

@@ -29,6 +29,13 @@ t.test('it is open on this machine, by its names, and to nobody else', async t =
   }
   t.equal(await get('localhost', '::ffff:127.0.0.1'), 200)
   t.equal(await get('localhost', '::1'), 200)
+  const through = async (header: string, value: string): Promise<number> =>
+    (await app.inject({ url: '/_tasks/tasks', headers: { host: 'localhost', [header]: value } })).statusCode
+  for (const value of ['9.9.9.9', '9.9.9.9, 127.0.0.1', '127.0.0.1, 9.9.9.9', '127.0.0.1, unknown']) {
+    t.equal(await through('x-forwarded-for', value), 403, `a tunnel, for ${value}`)
+  }
+  t.equal(await through('forwarded', 'for=9.9.9.9'), 403)
+  t.equal(await through('x-forwarded-for', '127.0.0.1, ::1'), 200, 'a proxy on this machine')
   const first = await app.inject({ url: '/_tasks/', headers: { host: 'localhost' } })
   const style = `/_tasks/${/href="\.\/(\S+css)"/.exec(first.body)![1]}`
   t.equal(await get('localhost', '127.0.0.1', style), 200)
