@@ -9,7 +9,7 @@ import { filesAlone } from '../support/room.ts'
 /** Rooms that have a command of their own: `npm run test:package`, `npm run test:tools`. */
 const OTHER_COMMANDS = ['package', 'tools']
 
-const isTest = (name: string): boolean => name.endsWith('.test.ts') && name !== 'room.test.ts'
+const isTest = (name: string): boolean => name.endsWith('.test.ts') && name !== 'all.test.ts'
 const rooms = ['.', ...readdirSync('test').filter(name => statSync(`test/${name}`).isDirectory())]
   .filter(room => readdirSync(`test/${room}`).some(isTest))
 const settings = readFileSync('.taprc', 'utf8')
@@ -17,7 +17,7 @@ const settings = readFileSync('.taprc', 'utf8')
 t.test('each room is run by one file, or its files by themselves', async t => {
   for (const room of rooms) {
     const isAlone = settings.includes(`".build/test/${room}/*.test.js"`)
-    const file = join('test', room, 'room.test.ts')
+    const file = join('test', room, 'all.test.ts')
     const runs = existsSync(file) && readFileSync(file, 'utf8').includes(`runRoom('${room}')`)
     const other = OTHER_COMMANDS.includes(room)
     t.equal([isAlone, runs, other].filter(Boolean).length, 1, `${room}: add ${file}, or a line of .taprc`)

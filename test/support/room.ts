@@ -1,7 +1,7 @@
 /**
  * Runs the test files of a room in one process: to start Node with tap and Fastify takes longer than most of them.
- * Those that .taprc names run in a process of their own. tap runs files in the order of their paths: a room, which
- * computes, beside files that mostly wait.
+ * Those that .taprc names run in a process of their own. tap starts files in the order of their paths: all.test.ts,
+ * which takes long, before the others of its room, most of which wait.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
@@ -14,10 +14,10 @@ export function filesAlone (): string[] {
   return Array.from(readFileSync('.taprc', 'utf8').matchAll(/"\.build\/test\/(\w[\w-]*\/[\w.-]+)"/g), ([, file]) => file!)
 }
 
-/** Called by the file room.test.ts of each room. */
+/** Called by the file all.test.ts of each room. */
 export async function runRoom (room: string): Promise<void> {
   const alone = filesAlone()
-  const names = readdirSync(new URL(`../${room}/`, import.meta.url)).filter(name => name !== 'room.test.js')
+  const names = readdirSync(new URL(`../${room}/`, import.meta.url)).filter(name => name !== 'all.test.js')
   const files = names.map(name => `${room}/${name}`)
   for (const file of files) if (file.endsWith('.test.js') && !alone.includes(file)) await import(`../${file}`)
   t.setTimeout(LIMIT_MS)
