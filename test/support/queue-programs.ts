@@ -31,7 +31,7 @@ const SOURCES = STATES.filter((state): state is WalkSource => state !== 'retryin
 const OUTCOMES: Array<Settlement['outcome']> = ['succeeded', 'failed', 'cancelled', 'expired', 'retry', 'defer', 'drop']
 
 /** A length of time for each id, far enough apart to put ids into one order on two clocks. */
-const wait = (id: string): number => LONG + 100_000 * (1 + IDS.indexOf(id))
+const wait = (id: string): number => LONG + 800_000 * (1 + IDS.indexOf(id))
 const SPANS = {
   negative: () => -5,
   none: () => 0,
@@ -165,7 +165,7 @@ export const calls = {
     side.queue.updateProgress(claim, json)),
 
   heartbeat: call('heartbeat', (side, { worker, report }: { worker: string, report: string }) =>
-    side.queue.heartbeat(worker, report, 2 * LONG - wait(worker))),
+    side.queue.heartbeat(worker, report, 9 * LONG - wait(worker))),
 
   workers: call('workers', (side, limit: number) => side.queue.workers(limit)),
 

@@ -31,7 +31,7 @@ const expectedOf = (stored: StoredSchedule | undefined, right: boolean): number 
   right ? stored?.state.next ?? null : 7
 
 /** Far enough apart for one order on two clocks. */
-const wait = (id: string): number => LONG + 100_000 * TASKS.indexOf(id)
+const wait = (id: string): number => LONG + 800_000 * TASKS.indexOf(id)
 
 const passed = (side: QueueUnderTest): PassedTicks => ({ count: 2, last: side.start - LONG })
 
