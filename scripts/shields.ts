@@ -661,7 +661,7 @@ const shields: Shield[] = [
   {
     against: 'a plain Bee-Queue worker holds a task that a filter by tag takes for a waiting one',
     file: 'tasks/many.js',
-    shield: 'source === \'tagged\' && found.record.state === \'waiting\'',
+    shield: 'source === \'tagged\' && found.state === \'waiting\'',
     without: 'false',
     test: 'tasks/tags'
   },
@@ -1400,16 +1400,51 @@ const shields: Shield[] = [
   {
     against: 'retryMany() takes tasks that have not failed, and a task twice',
     file: 'store/redis/lua/retry-many.lua',
-    shield: 'elseif redis.call(\'SREM\', KEYS[10], id) == 0 then',
+    shield: 'elseif failed[i] == 0 or new[id] then',
     without: 'elseif false then',
     test: 'store/queue-cancel'
   },
   {
     against: 'retryMany() of a task that has changed since it was read',
     file: 'store/redis/lua/retry-many.lua',
-    shield: 'if redis.call(\'HGET\', KEYS[1], id) ~= ARGV[i + 1] then',
+    shield: 'if (new[id] or records[i]) ~= before then',
     without: 'if false then',
     test: 'store/queue-cancel'
+  },
+  {
+    against: 'retryMany() queues a task twice that is twice among its arguments',
+    file: 'store/redis/lua/retry-many.lua',
+    shield: 'if (new[id] or records[i]) ~=',
+    without: 'if records[i] ~=',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'half of a character is sent, so a record is another afterwards',
+    file: 'store/redis/common-start.js',
+    shield: 'isHighSurrogate(before.charCodeAt(end - 1))',
+    without: 'false',
+    test: 'store/walk'
+  },
+  {
+    against: 'a record that is no text is never what it is compared to',
+    file: 'store/redis/small-records.js',
+    shield: '!texts.some(',
+    without: 'true || !texts.some(',
+    test: 'store/walk'
+  },
+  {
+    against: 'a page of tasks that ended at one time leaves some out, or has some twice',
+    file: 'store/redis/sorted-pages.js',
+    shield: ' || Buffer.compare(Buffer.from(other), last) < 0',
+    without: '',
+    test: 'store/walk'
+  },
+  {
+    against: 'a page behind many tasks that ended at one time is cut, so the walk ends',
+    file: 'store/redis/sorted-pages.js',
+    shield: 'read.length - start >= limit || read.length < most',
+    without: 'true',
+    test: 'store/walk'
   },
   {
     against: 'retryMany() queues a task with a limit past its limit',
@@ -3238,7 +3273,7 @@ const shields: Shield[] = [
     file: 'store/redis/lua.generated.js',
     shield: "local first = score == '' and 0 or index_after()",
     without: "local first = (redis.call('ZREVRANK', key, after) or -1) + 1",
-    test: 'store/memory-queue'
+    test: 'store/walk'
   },
   {
     against: 'a task that fails again is retried again by the same call, or from a cursor that is one step old',

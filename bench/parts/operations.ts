@@ -19,7 +19,7 @@ const workloads: Record<Size, Workload> = {
 }
 
 /** Tasks that a step looks at. */
-const STEP = 200
+const STEP = 500
 const PAGE = 50
 const STEP_BAR_MS = 5
 /** In s, for 100,000 tasks. */

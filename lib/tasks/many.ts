@@ -30,7 +30,7 @@ export interface ManySource {
 }
 
 /** Bounds one step: the calls to Redis, and the tasks that are in memory. */
-const STEP = 200
+const STEP = 500
 const STEP_BYTES = 1_048_576
 
 /** The calls for the tasks of one step, all sent at once. Each returns the replies for its tasks. */

@@ -94,11 +94,11 @@ t.test('in pieces, from a cursor, also an old one: each task once, though it fai
     })
     app.tasks.define('other', () => { throw codeError('F') })
   })
-  const items = Array.from({ length: 450 }, () => ({}))
+  const items = Array.from({ length: 800 }, () => ({}))
   const ids = (await app.tasks.enqueueMany('x', items)).map(({ id }) => id)
   await app.tasks.enqueueMany('other', items)
   await app.tasks.startWorker({ concurrency: 100 })
-  await until('all have failed', async () => await app.tasks.count({ state: 'failed' }) === 900)
+  await until('all have failed', async () => await app.tasks.count({ state: 'failed' }) === 1_600)
 
   const filter = { name: 'x' }
   const first = await app.tasks.retryMany(filter, { limit: 70 })
@@ -118,7 +118,7 @@ t.test('in pieces, from a cursor, also an old one: each task once, though it fai
   const third = await app.tasks.retryMany(filter, { cursor: known })
   t.equal(third.cursor, null)
   await until('they have failed again', async () =>
-    await app.tasks.count({ state: 'failed' }) === 900 && [...runs.values()].every(count => count > 1))
+    await app.tasks.count({ state: 'failed' }) === 1_600 && [...runs.values()].every(count => count > 1))
   t.same([...runs.values()].filter(count => count !== 2), [], 'each once')
   t.equal(runs.size, ids.length)
 })
@@ -173,12 +173,12 @@ t.test('members of flows: their flow hears of it, and they are not queued again 
 inRedis('an error says how far it came, and from where to go on', 'it is about Redis', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix }, app => { app.tasks.define('x') })
-  await app.tasks.enqueueMany('x', Array.from({ length: 250 }, () => ({})))
+  await app.tasks.enqueueMany('x', Array.from({ length: 600 }, () => ({})))
   const redis = connect(t)
   const wrong = `${prefix}:{default}:done:cancelled`
   const onProgress = async (): Promise<void> => { await redis.multi().del(wrong).set(wrong, 'no sorted set').exec() }
   const error = await errorOf(app.tasks.cancelMany({ state: 'waiting' }, { onProgress }))
-  t.match(error, { code: 'FST_TASKS_REDIS_UNAVAILABLE', matched: 250, changed: 200, cursor: String })
+  t.match(error, { code: 'FST_TASKS_REDIS_UNAVAILABLE', matched: 600, changed: 500, cursor: String })
   await redis.del(wrong)
   await app.tasks.enqueue('x', 1, { delay: 60_000 })
   const full = (): void => { throw new Error('the disk is full') }

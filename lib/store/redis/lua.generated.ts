@@ -4734,19 +4734,19 @@ local ids = {}
 for i = 2, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
 local records = redis.call('HMGET', KEYS[1], unpack(ids))
 local failed = redis.call('SMISMEMBER', KEYS[10], unpack(ids))
-local replies, queued, changes, written, is_queued = {}, {}, {}, {}, {}
+local replies, queued, changes, written, new = {}, {}, {}, {}, {}
 for i, id in ipairs(ids) do
   local before, kept, rest = ARGV[4 * i - 1], tonumber(ARGV[4 * i]), ARGV[4 * i + 1]
-  if records[i] ~= before or is_queued[id] then
+  if (new[id] or records[i]) ~= before then
     replies[i] = 'changed'
-  elseif failed[i] == 0 then
+  elseif failed[i] == 0 or new[id] then
     replies[i] = 'refused'
   else
-    replies[i], is_queued[id] = 'queued', true
+    replies[i], new[id] = 'queued', string.sub(before, 1, kept) .. rest
     queued[#queued + 1] = id
     changes[#changes + 1] = 'waiting'
     written[#written + 1] = id
-    written[#written + 1] = string.sub(before, 1, kept) .. rest
+    written[#written + 1] = new[id]
   end
 end
 if #queued > 0 then

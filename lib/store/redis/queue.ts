@@ -135,7 +135,8 @@ export class RedisQueue implements Queue {
     return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
   }
 
-  retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> {
+  async retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> {
+    if (tasks.length === 0) return []
     const args: ScriptArgument[] = [this.#keys.prefix]
     for (const { id, before, after } of tasks) args.push(id, before, ...afterCommonStart(before, after))
     return this.#run('retry-many', args)

@@ -11,10 +11,27 @@ import type { SiftOptions, Sifted } from '../walk-contract.ts'
 const FIRST_PART = 50
 /** How much more the next part may have. */
 const GROWTH = 3
+/** If reads before had an end, it is known how many records have so many bytes. */
+const PART_BYTES = 262_144
 
 type Texts = Array<string | null>
 
+/** What is known of the records of a queue, from read to read. */
+export class UsualSize {
+  /** In bytes. Null: nothing was read yet. */
+  #mean: number | null = null
+
+  get firstPart (): number {
+    return this.#mean === null ? FIRST_PART : Math.max(FIRST_PART, Math.floor(PART_BYTES / Math.max(1, this.#mean)))
+  }
+
+  note (bytes: number, count: number): void {
+    if (count > 0) this.#mean = Math.max(bytes / count, (this.#mean ?? 0) / 2)
+  }
+}
+
 interface PartReader {
+  usual: UsualSize
   maxBytes: number
   /** Returns false if these were enough. */
   take (texts: Texts): boolean
@@ -22,14 +39,16 @@ interface PartReader {
 
 /** In parts, the next of which depends on how large the records are. False if the queue may have large ones. */
 async function readInParts (
-  client: RedisClient, keys: QueueKeys, ids: string[], { maxBytes, take }: PartReader
+  client: RedisClient, keys: QueueKeys, ids: string[], { usual, maxBytes, take }: PartReader
 ): Promise<boolean> {
   if (await client.exists(keys.large) === 1) return false
-  for (let from = 0, size = FIRST_PART, bytes = 0; from < ids.length && bytes < maxBytes;) {
+  for (let from = 0, size = usual.firstPart, bytes = 0; from < ids.length && bytes < maxBytes;) {
     const texts = await client.hmget(keys.jobs, ...ids.slice(from, from + size))
+    const own = texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
+    usual.note(own, texts.length)
     if (!take(texts)) return true
     from += texts.length
-    bytes += texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
+    bytes += own
     size = Math.max(1, Math.min(GROWTH * size, Math.floor((maxBytes - bytes) / bytes * from)))
   }
   return true
@@ -37,23 +56,23 @@ async function readInParts (
 
 /** Null if the queue may have large records: then it is for the caller to ask for sizes. */
 export async function siftSmall (
-  client: RedisClient, keys: QueueKeys, ids: string[], options: SiftOptions
+  client: RedisClient, keys: QueueKeys, ids: string[], options: SiftOptions & { usual: UsualSize }
 ): Promise<Sifted | null> {
   const sieve = new Sieve(options)
   const take = (texts: Texts): boolean => {
     sieve.add(ids, texts)
     return !sieve.isDone
   }
-  return await readInParts(client, keys, ids, { maxBytes: options.maxBytes, take }) ? sieve.result : null
+  return await readInParts(client, keys, ids, { ...options, take }) ? sieve.result : null
 }
 
 /** The records of the first ids. Null as above. */
 export async function readSmall (
-  client: RedisClient, keys: QueueKeys, ids: string[], maxBytes: number
+  client: RedisClient, keys: QueueKeys, ids: string[], options: { maxBytes: number, usual: UsualSize }
 ): Promise<Texts | null> {
   const all: Texts = []
   const take = (texts: Texts): boolean => all.push(...texts) > 0
-  return await readInParts(client, keys, ids, { maxBytes, take }) ? all : null
+  return await readInParts(client, keys, ids, { ...options, take }) ? all : null
 }
 
 /** What stands in a text for bytes that are no UTF-8. */

@@ -20,7 +20,7 @@ export async function readSorted (
   const read = toEntries(await client.zrevrangebyscore(key, score, '-inf', 'WITHSCORES', 'LIMIT', 0, most))
   const last = Buffer.from(id)
   const isBehind = ([other, at]: Entry): boolean =>
-    Number(at) !== Number(score) || Buffer.compare(Buffer.from(other), last) < 0
+    at !== score || Buffer.compare(Buffer.from(other), last) < 0
   const start = read.findIndex(isBehind)
   if (start >= 0 && (read.length - start >= limit || read.length < most)) return read.slice(start, start + limit)
   if (start < 0 && read.length < most) return []

@@ -5,7 +5,7 @@ import { toActivePage, toLive } from './codec.ts'
 import { readHeads } from './heads.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import { runQueueScript } from './run-script.ts'
-import { readBytes, readSmall, siftSmall } from './small-records.ts'
+import { readBytes, readSmall, siftSmall, UsualSize } from './small-records.ts'
 import { readSorted } from './sorted-pages.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { endOfBatch } from '../batches.ts'
@@ -30,6 +30,7 @@ export class RedisWalk implements QueueWalk {
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #pageOfWaiting: WalkParts['pageOfWaiting']
+  readonly #usual = new UsualSize()
 
   constructor ({ client, keys, pageOfWaiting }: WalkParts) {
     this.#client = client
@@ -82,7 +83,7 @@ export class RedisWalk implements QueueWalk {
   }
 
   async sift (ids: string[], options: SiftOptions): Promise<Sifted> {
-    const small = await siftSmall(this.#client, this.#keys, ids, options)
+    const small = await siftSmall(this.#client, this.#keys, ids, { ...options, usual: this.#usual })
     if (small) return small
     const { tasks } = await this.readHeads(ids, options.maxBytes)
     const sieve = new Sieve(options)
@@ -103,7 +104,7 @@ export class RedisWalk implements QueueWalk {
   /** Not in a script: Redis needs twenty times as long to read a record in Lua. */
   async read (ids: string[], maxBytes: number, haveEnded = false): Promise<Array<WalkTask | null>> {
     if (ids.length === 0) return []
-    const small = await readSmall(this.#client, this.#keys, ids, maxBytes)
+    const small = await readSmall(this.#client, this.#keys, ids, { maxBytes, usual: this.#usual })
     const texts = small ?? await this.#readTexts(ids.slice(0, endOfBatch(
       await this.sizes(ids), 0, ids.length, ({ record }) => record, maxBytes)))
     const read = ids.slice(0, texts.length)
