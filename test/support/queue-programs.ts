@@ -214,7 +214,8 @@ export const calls = {
       const read = await side.queue.walk.read(page.ids, 1_000)
       const sizes = await side.queue.walk.sizes(page.ids)
       const matches = (text: string): boolean => text.length % 2 === 0
-      ids.push(JSON.stringify(await side.queue.walk.sift(page.ids, { matches, most: 2, maxBytes: 1e9 })))
+      const sifted = await side.queue.walk.sift(page.ids, { matches, most: 2, maxBytes: 1e9 })
+      if (page.ids.length > 0) ids.push(JSON.stringify(sifted)) // a scan of Redis may have empty pages
       ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text} ${JSON.stringify(sizes[i])}`))
       const heads = await side.queue.walk.readHeads(page.ids, 1_000)
       ids.push(...heads.tasks.map((head, i) => `${page.ids[i]} ${head?.text} ${Object.keys(head?.live ?? {}).sort()}`))
