@@ -105,7 +105,7 @@ t.test('a search goes on with a cursor: each task that matches is on one page', 
 t.test('a search without a match ends at its budget, and says how far it came', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x') })
   for (let i = 0; i < 5; i++) await app.tasks.enqueueMany('x', many(700, () => ({})) as any)
-  const pages = await findAll(app, 'nothing-like-it')
+  const pages = await findAll(app, 'nothing-like-it', ['waiting'])
   t.same(pages.map(({ tasks, lookedAt }) => [tasks.length, lookedAt]), [[0, 3_000], [0, 500]])
 })
 
@@ -121,7 +121,7 @@ inRedis('large records of another producer, which says of no record that it is l
   })
   for (let i = 0; i < 60; i++) await redis.hset(key('jobs'), `t${i}`, text(i))
   await redis.lpush(key('waiting'), ...Array.from({ length: 60 }, (_, i) => `t${i}`))
-  const pages = await findAll(app, 'needle')
+  const pages = await findAll(app, 'needle', ['waiting'])
   t.same(pages.map(({ lookedAt }) => lookedAt), [50, 10], 'a page ends when it has read much')
   t.same(idsOf(pages), Array.from({ length: 30 }, (_, i) => `t${2 * i + 1}`))
 })

@@ -56,14 +56,14 @@ async function readInParts (
 
 /** Null if the queue may have large records: then it is for the caller to ask for sizes. */
 export async function siftSmall (
-  client: RedisClient, keys: QueueKeys, ids: string[], options: SiftOptions & { usual: UsualSize }
+  client: RedisClient, keys: QueueKeys, ids: string[], options: SiftOptions
 ): Promise<Sifted | null> {
   const sieve = new Sieve(options)
   const take = (texts: Texts): boolean => {
     sieve.add(ids, texts)
     return !sieve.isDone
   }
-  return await readInParts(client, keys, ids, { ...options, take }) ? sieve.result : null
+  return await readInParts(client, keys, ids, { ...options, usual: new UsualSize(), take }) ? sieve.result : null
 }
 
 /** The records of the first ids. Null as above. */

@@ -83,7 +83,7 @@ export class RedisWalk implements QueueWalk {
   }
 
   async sift (ids: string[], options: SiftOptions): Promise<Sifted> {
-    const small = await siftSmall(this.#client, this.#keys, ids, { ...options, usual: this.#usual })
+    const small = await siftSmall(this.#client, this.#keys, ids, options)
     if (small) return small
     const { tasks } = await this.readHeads(ids, options.maxBytes)
     const sieve = new Sieve(options)
