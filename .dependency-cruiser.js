@@ -40,6 +40,7 @@ const rooms = [
   'lib/store/level.ts',
   'lib/store/upkeep-contract.ts',
   'lib/store/batches.ts',
+  'lib/store/sieve.ts',
   'lib/boot/',
   'lib/dev/',
   'lib/telemetry.ts',
