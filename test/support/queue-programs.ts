@@ -214,8 +214,10 @@ export const calls = {
       const read = await side.queue.walk.read(page.ids, 1_000)
       const sizes = await side.queue.walk.sizes(page.ids)
       const matches = (text: string): boolean => text.length % 2 === 0
-      const sifted = await side.queue.walk.sift(page.ids, { matches, most: 2, maxBytes: 1e9 })
-      if (page.ids.length > 0) ids.push(JSON.stringify(sifted)) // a scan of Redis may have empty pages
+      const isScan = source === 'active' // its pages differ in length
+      const sifted = await side.queue.walk.sift(page.ids, { matches, most: isScan ? 1e6 : 2, maxBytes: 1e9 })
+      if (isScan) ids.push(...sifted.found.map(i => `found ${page.ids[i]}`))
+      else ids.push(JSON.stringify(sifted))
       ids.push(...page.ids.slice(0, read.length).map((id, i) => `${id} ${read[i]?.text} ${JSON.stringify(sizes[i])}`))
       const heads = await side.queue.walk.readHeads(page.ids, 1_000)
       ids.push(...heads.tasks.map((head, i) => `${page.ids[i]} ${head?.text} ${Object.keys(head?.live ?? {}).sort()}`))
