@@ -526,7 +526,7 @@ const shields: Shield[] = [
   },
   {
     against: 'large records that nobody said are large are read many at a time',
-    file: 'store/redis/sift.js',
+    file: 'store/redis/small-records.js',
     shield: 'FIRST_PART = 50',
     without: 'FIRST_PART = 500',
     test: 'tasks/search'
