@@ -82,7 +82,7 @@ export interface QueueWalk {
   /** How large they are. */
   sizes (ids: string[]): Promise<TaskSize[]>
   /**
-   * The tasks of the first of these ids: about as many as have `maxBytes`, at least one. Null if there is no such task.
+   * The tasks of the first of these ids: as many as have `maxBytes`, at least one. Null if there is no such task.
    * @param haveEnded nothing but the records is read: the tasks were in a terminal state
    */
   read (ids: string[], maxBytes: number, haveEnded?: boolean): Promise<Array<WalkTask | null>>

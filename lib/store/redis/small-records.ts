@@ -2,6 +2,7 @@
  * Reads records without asking for their sizes first, if the queue is not known to have large ones: that is a quarter
  * of what `readHeads` costs Redis. See `QueueWalk.sift` and `read`.
  */
+import { endOfBatch } from '../batches.ts'
 import { Sieve } from '../sieve.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
@@ -66,14 +67,17 @@ export async function siftSmall (
   return await readInParts(client, keys, ids, { ...options, usual: new UsualSize(), take }) ? sieve.result : null
 }
 
-/** The records of the first ids. Null as above. */
+/** The records of the first ids, as many as have `maxBytes`, at least one. Null as above. */
 export async function readSmall (
   client: RedisClient, keys: QueueKeys, ids: string[], options: { maxBytes: number, usual: UsualSize }
 ): Promise<Texts | null> {
   const all: Texts = []
   const take = (texts: Texts): boolean => all.push(...texts) > 0
-  return await readInParts(client, keys, ids, { ...options, take }) ? all : null
+  const isSmall = await readInParts(client, keys, ids, { ...options, take })
+  return isSmall ? all.slice(0, endOfBatch(all, 0, all.length, bytesOf, options.maxBytes)) : null
 }
+
+const bytesOf = (text: string | null): number => text === null ? 0 : Buffer.byteLength(text)
 
 /** What stands in a text for bytes that are no UTF-8. */
 const REPLACED = '\uFFFD'
