@@ -71,6 +71,13 @@ const shields: Shield[] = [
     test: 'dashboard/odd-requests'
   },
   {
+    against: 'a redact that throws takes the whole page of a task away',
+    file: 'dashboard/pages/task.js',
+    shield: "const fields = { event: 'dashboard.redact_failed'",
+    without: "throw error; const fields = { event: 'dashboard.redact_failed'",
+    test: 'dashboard/rights'
+  },
+  {
     against: 'a filter by a name that no task can have is a fault of the app',
     file: 'dashboard/task-filter.js',
     shield: 'isId(query.name) ? query.name : undefined',
@@ -2972,8 +2979,8 @@ const shields: Shield[] = [
   {
     against: 'data is shown to those without the right',
     file: 'dashboard/pages/task.js',
-    shield: /if \(!rights\.data\)\s+return null;/,
-    without: '',
+    shield: 'if (!rights.data || unread !== null)',
+    without: 'if (unread !== null)',
     test: 'dashboard/rights'
   },
   {

@@ -279,6 +279,32 @@ t.test('data is shown only as far as it may be seen', async t => {
   t.notMatch(await page(login), /mary/)
 })
 
+t.test('a redact that fails shows no data, and the rest of the page', async t => {
+  const log = logger()
+  const answers: Record<string, () => unknown> = {
+    throws: () => { throw new Error('pa55word') },
+    rejects: () => Promise.reject(new Error('pa55word')),
+    'has no JSON': () => ({ user: 1n }),
+    // eslint-disable-next-line prefer-promise-reject-errors
+    'rejects with what is no error': () => Promise.reject(Object.create(null))
+  }
+  const app = await appWithPage(t, {
+    page: { access: () => 'operate', redact: ({ data }) => answers[(data as any).kind]!() },
+    define (app) { app.tasks.define('login') },
+    server: { logger: { stream: log.stream } } as any
+  })
+  for (const kind of Object.keys(answers)) {
+    const { id } = await app.tasks.enqueue('login', { kind, password: 'pa55word' })
+    const { statusCode, body } = await get(app, `tasks/${id}`)
+    t.equal(statusCode, 200, kind)
+    t.match(body, /<code>redact<\/code> has failed/, kind)
+    t.match(body, /What happened/, kind)
+    t.notMatch(body, /pa55word/, kind)
+    t.match(log.find('dashboard.redact_failed'), { level: 40, taskId: id, queue: 'default' }, kind)
+    log.lines.length = 0
+  }
+})
+
 t.test('data that a task exposes is shown to those with the right', async t => {
   let access: DashboardAccess = { data: true }
   const app = await appWithPage(t, {

@@ -2,6 +2,7 @@ import { html, type Html, type Value } from '../html.ts'
 import { members, picture } from './flows.ts'
 import { notFound } from './problem.ts'
 import { TASK_ACTIONS, toField } from '../task-actions.ts'
+import { toLoggable } from '../../records/failure.ts'
 import { traceFields } from '../../records/origin.ts'
 import {
   actionButton, duration, json, number, progressBar, queryWith, state, table, taskPath, text, time
@@ -53,13 +54,28 @@ ${text(message, 4_096)}</p>${stack && html`<pre tabindex="0">${stack}</pre>`}`)
 }
 
 /** Only what may be seen: what the task exposes, or what `redact` returns, for those with the right. */
-async function data ({ settings, rights }: PageContext, { record, data, unread }: WholeTask): Promise<Value> {
+async function data (context: PageContext, task: WholeTask): Promise<Value> {
+  const { settings: { redact }, rights } = context
+  const { record, unread } = task
+  if (!rights.data || unread !== null) return null
+  if (!redact) return 'data' in record && part('Data', json(record.data), false)
+  const shown = await redacted(context, redact, task)
+  return shown && part('Data', shown, false)
+}
+
+/** Null if nothing is to be seen. If it throws, or JSON has no such value, the rest of the page is shown. */
+async function redacted (
+  { request }: PageContext, redact: NonNullable<DashboardSettings['redact']>, { record, data }: WholeTask
+): Promise<Html | null> {
   const { id, name, queue } = record
-  if (!rights.data) return null
-  if (unread !== null) return null
-  if (!settings.redact) return 'data' in record && part('Data', json(record.data), false)
-  const shown = await settings.redact({ id, name, queue, data })
-  return shown !== undefined && shown !== null && part('Data', json(shown), false)
+  try {
+    const shown = await redact({ id, name, queue, data })
+    return shown === undefined || shown === null ? null : json(shown)
+  } catch (error) {
+    const fields = { event: 'dashboard.redact_failed', taskId: id, queue, err: toLoggable(error) }
+    request.log.warn(fields, 'redact of the dashboard failed: the data of the task is not shown')
+    return html`<p class="hint">Not shown: <code>redact</code> has failed. The log of the app says why.</p>`
+  }
 }
 
 /** A record of some MB would hold up Redis, this process and the browser. */
