@@ -52,7 +52,7 @@ async function services (app: FastifyInstance): Promise<void> {
 }
 
 const resultOf = async (app: FastifyInstance, name: string): Promise<unknown> =>
-  (await app.tasks.enqueue(name)).result({ timeout: 5_000 })
+  (await app.tasks.enqueue(name)).result({ timeout: 60_000 })
 
 t.test('embedded: a task sees its own scope, not the scope of its sibling', async t => {
   const app = await build(t, { worker: true }, scopes)

@@ -188,7 +188,7 @@ t.test('encapsulation', async t => {
       })
     })
     const handle = await app.tasks.enqueue('scoped')
-    t.equal(await handle.result({ timeout: 5_000 }), 42)
+    t.equal(await handle.result({ timeout: 60_000 }), 42)
   })
 })
 

@@ -21,7 +21,7 @@ t.test('runs a plugin with its options; no embedded worker starts beside it', as
   t.match(boots, [{ app: 'app', queues: ['default'], tasks: ['x'], concurrency: 3 }])
   t.equal(log.lines.filter(line => line.msg === 'worker started').length, 1)
   const web = await build(t, { prefix }, app => { app.tasks.define('x') })
-  t.same(await (await web.tasks.enqueue('x', 1)).result({ timeout: 5_000 }), [1, 'hello'])
+  t.same(await (await web.tasks.enqueue('x', 1)).result({ timeout: 60_000 }), [1, 'hello'])
   t.equal(worker.instance.server.listening, false)
   await Promise.all([worker.close(), worker.close()])
 })
@@ -38,7 +38,7 @@ t.test('two registered instances are both served', async t => {
   t.teardown(() => worker.close())
   t.same([worker.queues, worker.tasks, worker.workers.length], [['default', 'nightly'], ['a', 'b'], 2])
   const web = await build(t, { prefix: prefixes[1] }, app => { app.tasks.define('b', { queue: 'nightly' }) })
-  t.equal(await (await web.tasks.enqueue('b')).result({ timeout: 5_000 }), 'b')
+  t.equal(await (await web.tasks.enqueue('b')).result({ timeout: 60_000 }), 'b')
 })
 
 t.test('a queue that is only named at enqueue is served', async t => {
@@ -51,7 +51,7 @@ t.test('a queue that is only named at enqueue is served', async t => {
   t.teardown(() => worker.close())
   t.match(worker, { queues: ['side'], tasks: ['x'] })
   const web = await build(t, { prefix, queues: ['side'] }, app => { app.tasks.define('x') })
-  t.equal(await (await web.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+  t.equal(await (await web.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 60_000 }), 'ran')
 })
 
 t.test('a queue that the app does not have: a warning names the nearest one', async t => {

@@ -38,7 +38,7 @@ t.test('a handler in a thread gets the task\'s fields', async t => {
   t.type(await b.run('thread'), 'number')
   t.not(await b.run('thread'), 0)
   const handle = await b.enqueue('facts', { value: { a: [1, null, 'é'] } })
-  t.same(await handle.result({ timeout: 5_000 }), {
+  t.same(await handle.result({ timeout: 60_000 }), {
     id: handle.id,
     name: 'x',
     queue: 'default',
@@ -58,7 +58,7 @@ t.test('a handler in a thread gets the request id and the trace', async t => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
   const app = await build(t, { worker: true }, app => {
     app.tasks.define('x', { thread })
-    app.get('/x', async () => (await app.tasks.enqueue('x', { do: 'facts' })).result({ timeout: 5_000 }))
+    app.get('/x', async () => (await app.tasks.enqueue('x', { do: 'facts' })).result({ timeout: 60_000 }))
   })
   const response = await app.inject({ url: '/x', headers: { traceparent, tracestate: 'a=1' } })
   t.match(response.json(), { requestId: 'req-1', traceparent, tracestate: 'a=1' })
@@ -98,7 +98,7 @@ t.test('schemas: data is validated in the app, result and progress are serialise
   })
   t.match(await errorOf(app.tasks.enqueue('facts', { do: 'facts' })), { code: 'FST_ERR_VALIDATION' })
   const handle = await app.tasks.enqueue('facts', { do: 'facts', value: '42' })
-  t.same(await handle.result({ timeout: 5_000 }), { data: { value: 42, more: 'filled in' } })
+  t.same(await handle.result({ timeout: 60_000 }), { data: { value: 42, more: 'filled in' } })
   const { id } = await app.tasks.enqueue('progress', { do: 'progress' })
   t.match(await reaches(app, id, 'succeeded'), { stage: 'WHOLE', progress: { step: '2' }, result: 'done' })
 })
@@ -123,7 +123,7 @@ t.test('progress: stored at once, in order, also if the handler does not await i
 t.test('log: lines go to the app\'s logger, with its level, its formats and the task\'s fields', async t => {
   const b = await bench(t)
   const handle = await b.enqueue('log')
-  t.same(await handle.result({ timeout: 5_000 }), ['info', 'function'])
+  t.same(await handle.result({ timeout: 60_000 }), ['info', 'function'])
   const lines = b.log.lines.filter(line => line.taskId === handle.id && line.msg !== 'task completed')
   t.equal(lines.length, 3)
   t.match(lines[0], { level: 30, task: 'x', attempt: 1, msg: 'text filled in' })
@@ -206,7 +206,7 @@ t.test('files: a path or a URL; ESM, CJS, a default export inside a default expo
     app.tasks.define('href', { thread: pathToFileURL(`${folder}/esm.mjs`).href })
     app.tasks.define('relative', { thread: `./${folder.slice(process.cwd().length + 1)}/esm.mjs` })
   })
-  const run = async (name: string): Promise<unknown> => (await app.tasks.enqueue(name, 1)).result({ timeout: 5_000 })
+  const run = async (name: string): Promise<unknown> => (await app.tasks.enqueue(name, 1)).result({ timeout: 60_000 })
   for (const name of ['esm.mjs', 'url', 'href', 'relative']) t.same(await run(name), ['esm', 1], name)
   t.same(await run('cjs.cjs'), ['cjs', 1])
   t.same(await run('wrapped.cjs'), ['wrapped', 1])
@@ -241,7 +241,7 @@ t.test('threads start when a task needs them, at most one for each processor, an
   b.app.tasks.define('here', () => {})
   const others = countThreads() // those of the test runner
   const threads = (): number => countThreads() - others
-  await (await b.app.tasks.enqueue('here')).result({ timeout: 5_000 })
+  await (await b.app.tasks.enqueue('here')).result({ timeout: 60_000 })
   t.ok(threads() <= 1, 'no more than the guard of prefetched tasks')
   await Promise.all(Array.from({ length: 3 * availableParallelism() }, () => b.run('echo')))
   t.ok(threads() > 0 && threads() <= availableParallelism() + 1)

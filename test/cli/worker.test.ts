@@ -39,7 +39,7 @@ for (const [file, text] of [['app.js', esm], ['app.mjs', esm], ['app.cjs', cjs],
     const worker = run(t, folder, args, { PREFIX: prefix })
     const [quick, letter] = [await web.tasks.enqueue('quick', { a: 1 }), await web.tasks.enqueue('letter')]
     t.same(await quick.result({ timeout: 60_000 }), { a: 1 })
-    t.equal(await letter.result({ timeout: 5_000 }), 'sent')
+    t.equal(await letter.result({ timeout: 60_000 }), 'sent')
     const port = new URL(REDIS_URL).port
     const banner = [
       `app          ${join(folder, file)}`, `redis        redis://127.0.0.1:${port}/0`, 'queues       default, mail',

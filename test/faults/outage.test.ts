@@ -160,7 +160,7 @@ t.test('a worker waits for Redis, says so, and can be closed meanwhile', async t
   await until('it says so', () => log.find('redis.awaited'))
   await redis.restart()
   await until('it has started', () => log.find('worker started'))
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1)
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 1)
   await redis.kill()
   const other = await build(t, { redis: redis.url, connectTimeout: 50, worker: true }, app => {
     app.tasks.define('x', () => 1)
@@ -223,7 +223,7 @@ t.test('a Redis that is out of memory: refused, and nothing lost', async t => {
   t.notOk(log.find('did not carry out'), 'a close asks for no memory')
   t.match(await errorOf(app.tasks.enqueue('x')), { code: 'FST_TASKS_REDIS_UNAVAILABLE', cause: { message: /OOM/ } })
   await admin.config('SET', 'maxmemory', '0')
-  await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
+  await (await app.tasks.enqueue('x')).result({ timeout: 60_000 })
   t.equal(runs, 1)
 })
 

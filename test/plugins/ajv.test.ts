@@ -153,7 +153,7 @@ t.test('results are serialized with the app\'s serializerOpts', async t => {
   const app = await buildWithoutRoutes(t, { serializerOpts: { rounding: 'ceil' } }, app => {
     app.tasks.define('x', { schema: { result: { type: 'integer' } } }, () => 1.2)
   }, { worker: true })
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 2)
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 2)
 })
 
 t.test('runWorker() uses the options that the app module exports', async t => {

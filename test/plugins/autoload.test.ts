@@ -67,8 +67,8 @@ t.test('the handler of a task file has the decorators of its folder\'s scope', a
     },
     routes: { 'root.js': 'export default async function () {}' }
   })
-  t.equal(await (await app.tasks.enqueue('where.a')).result({ timeout: 5_000 }), 'a')
-  t.equal(await (await app.tasks.enqueue('where.b')).result({ timeout: 5_000 }), false)
+  t.equal(await (await app.tasks.enqueue('where.a')).result({ timeout: 60_000 }), 'a')
+  t.equal(await (await app.tasks.enqueue('where.b')).result({ timeout: 60_000 }), false)
 })
 
 t.test('CommonJS files are loaded', async t => {

@@ -96,5 +96,5 @@ t.test('TypeBox schemas may refer to shared schemas', async t => {
   t.match(error, { message: 'data/to must have required property \'name\'' })
   await app.tasks.startWorker()
   const handle = await app.tasks.enqueue('x', { to: { name: 'Ada', secret: 1 } })
-  t.same(await handle.result({ timeout: 5_000 }), { name: 'Ada' })
+  t.same(await handle.result({ timeout: 60_000 }), { name: 'Ada' })
 })

@@ -74,8 +74,8 @@ t.test('a scope may use zod, and the rest of the app JSON Schema', async t => {
       scope.tasks.define('typed', { schema }, (data: string) => [data])
     })
   })
-  t.equal(await (await app.tasks.enqueue('plain', '1')).result({ timeout: 5_000 }), 2)
-  t.same(await (await app.tasks.enqueue('typed', 'a')).result({ timeout: 5_000 }), ['A'])
+  t.equal(await (await app.tasks.enqueue('plain', '1')).result({ timeout: 60_000 }), 2)
+  t.same(await (await app.tasks.enqueue('typed', 'a')).result({ timeout: 60_000 }), ['A'])
   t.match(await errorOf(app.tasks.enqueue('typed', 1)), { code: 'FST_ERR_VALIDATION', statusCode: 400 })
 })
 
@@ -100,7 +100,7 @@ t.test('transforms run once, in the worker: the input is stored, the handler get
   }, { worker: true })
   const data = { at: '2026-01-01T00:00:00.000Z', length: 'four', twice: 21 }
   const handle = await app.tasks.enqueue('x', data)
-  t.same(await handle.result({ timeout: 5_000 }), [Date.parse(data.at), 4, 42, 'x'])
+  t.same(await handle.result({ timeout: 60_000 }), [Date.parse(data.at), 4, 42, 'x'])
   t.same((await handle.status())!.data, data)
   const error = await errorOf(app.tasks.enqueue('x', { ...data, length: 4 }))
   t.match(error, { code: 'FST_ERR_VALIDATION' }, 'an output is not a valid input')
@@ -114,7 +114,7 @@ t.test('codecs decode the data for the handler, and encode the result', async t 
       ({ day: new Date(data.getTime() + 86_400_000) }))
   }, { worker: true })
   const handle = await app.tasks.enqueue('next', '2026-01-01T00:00:00.000Z')
-  t.same(await handle.result({ timeout: 5_000 }), { day: '2026-01-02T00:00:00.000Z' })
+  t.same(await handle.result({ timeout: 60_000 }), { day: '2026-01-02T00:00:00.000Z' })
 })
 
 t.test('data is validated as JSON: the schema gets a Date as a string', async t => {
@@ -125,7 +125,7 @@ t.test('data is validated as JSON: the schema gets a Date as a string', async t 
   }, { worker: { queues: ['default'] } })
   const at = new Date(1_000)
   t.match(await errorOf(app.tasks.enqueue('strict', { at })), { code: 'FST_ERR_VALIDATION', message: /data\/at/ })
-  t.equal(await (await app.tasks.enqueue('coerced', { at })).result({ timeout: 5_000 }), 1_000)
+  t.equal(await (await app.tasks.enqueue('coerced', { at })).result({ timeout: 60_000 }), 1_000)
 })
 
 t.test('a worker validates too: invalid data fails with a code, without retries', async t => {

@@ -265,7 +265,7 @@ t.test('fastify.redis of @fastify/redis works', async t => {
   await app.register(tasks, { prefix: randomPrefix(), worker: true })
   app.tasks.define('x', () => 'ran')
   await app.ready()
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 'ran')
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 'ran')
 })
 
 t.test('a node may be given as a URL, and an address has no password', async t => {

@@ -51,7 +51,7 @@ t.test('data comes as it was sent', async t => {
   })
   const values = [null, 0, '', false, [], {}, 'é', { a: [1, { b: null }] }, 9_007_199_254_740_991]
   const handles = await app.tasks.enqueueMany('x', [...values.map(data => ({ data })), {}])
-  t.same(await Promise.all(handles.map(one => one.result({ timeout: 5_000 }))), [...values, null])
+  t.same(await Promise.all(handles.map(one => one.result({ timeout: 60_000 }))), [...values, null])
   t.same(got, [...values, undefined], 'in the order in which they were enqueued')
 })
 
@@ -101,7 +101,7 @@ t.test('expires: what was not started in time never is', async t => {
   const expired = await app.tasks.enqueue('x', 1, { expires: new Date(Date.now() - 1) })
   const kept = await app.tasks.enqueue('x', 1, { expires: 60_000 })
   await app.tasks.startWorker()
-  await kept.result({ timeout: 5_000 })
+  await kept.result({ timeout: 60_000 })
   t.match(await reaches(app, expired.id, 'expired'), { attempt: 0, startedAt: null })
   t.match(await errorOf(expired.result()), { code: 'FST_TASKS_EXPIRED' })
   t.equal(runs, 1)

@@ -24,7 +24,7 @@ t.test('from a route: id, traceparent and tracestate; in the handler, and in eac
   }, { logger: { stream: log.stream }, genReqId: () => 'req-of-mine' })
   const post = async (headers: Record<string, string> = {}): Promise<any> => {
     const { id } = (await app.inject({ method: 'POST', url: '/x', payload: { a: 1 }, headers })).json()
-    return { id, result: await (await app.tasks.handle(id))!.result({ timeout: 5_000 }) }
+    return { id, result: await (await app.tasks.handle(id))!.result({ timeout: 60_000 }) }
   }
   const traced = await post({ traceparent, tracestate: 'rojo=1, congo=2' })
   t.same(traced.result, { requestId: 'req-of-mine', traceparent, tracestate: 'rojo=1,congo=2' })
@@ -47,10 +47,10 @@ t.test('outside of a request: none; side by side: each its own', async t => {
     app.get('/x/:n', async (request) => {
       await sleep(Math.random() * 10)
       const handle = await app.tasks.enqueue('x')
-      return [request.id, ((await handle.result({ timeout: 5_000 })) as any).requestId]
+      return [request.id, ((await handle.result({ timeout: 60_000 })) as any).requestId]
     })
   })
-  t.same(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), {
+  t.same(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), {
     requestId: null, traceparent: null, tracestate: null
   })
   const replies = await Promise.all(Array.from({ length: 50 }, (_, n) => app.inject(`/x/${n}`)))
@@ -84,7 +84,7 @@ t.test('a task without a request, beside one that has one; a worker that a route
     app.post('/work', async () => { await app.tasks.startWorker(); return 'started' })
   })
   await app.inject({ method: 'POST', url: '/work' })
-  await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
+  await (await app.tasks.enqueue('x')).result({ timeout: 60_000 })
   const ended = await until('y has ended', async () => {
     const { tasks } = await app.tasks.list({ state: 'succeeded', name: 'y' })
     return tasks.length === 1 ? tasks : null
@@ -106,7 +106,7 @@ t.test('a request id that a client chooses is cut to 256 characters in the recor
   const prefix = randomPrefix()
   const handlers = (app: any): void => {
     app.tasks.define('x', (_data: unknown, task: any) => task.requestId)
-    app.get('/x', async () => (await app.tasks.enqueue('x')).result({ timeout: 5_000 }))
+    app.get('/x', async () => (await app.tasks.enqueue('x')).result({ timeout: 60_000 }))
   }
   const app = await build(t, { prefix, worker: true }, handlers, { requestIdHeader: 'x-id' })
   t.equal((await app.inject({ url: '/x', headers: { 'x-id': 'i'.repeat(10_000) } })).body, 'i'.repeat(256))

@@ -37,7 +37,7 @@ t.test('data is validated before anything reaches Redis: coerced, with defaults,
   const handle = await app.tasks.enqueue('x', data)
   t.same(data, { total: '42', other: true }, 'what the caller gave is left alone')
   await app.tasks.startWorker()
-  t.same(await handle.result({ timeout: 5_000 }), { total: 42, step: 1 })
+  t.same(await handle.result({ timeout: 60_000 }), { total: 42, step: 1 })
 })
 
 inRedis('the worker validates again: a failure with its code, and no retry', 'two processes', async t => {
@@ -106,7 +106,7 @@ t.test('the app\'s validator compiler, like zod\'s: data is stored as it came, t
     message: 'not accepted', statusCode: 400, code: 'FST_ERR_VALIDATION'
   })
   const handle = await app.tasks.enqueue('x', 'good')
-  t.same(await handle.result({ timeout: 5_000 }), { wrapped: 'good' }, 'made once')
+  t.same(await handle.result({ timeout: 60_000 }), { wrapped: 'good' }, 'made once')
   t.equal((await handle.status())!.data, 'good')
   t.same(seen, ['body'])
 })
@@ -121,7 +121,7 @@ t.test('an attempt that is made again gets the same value', async t => {
     return data
   })
   await app.ready()
-  t.equal(await (await app.tasks.enqueue('x', 1)).result({ timeout: 5_000 }), 2)
+  t.equal(await (await app.tasks.enqueue('x', 1)).result({ timeout: 60_000 }), 2)
 })
 
 t.test('a schema that is none fails the boot', async t => {

@@ -53,7 +53,7 @@ t.test('failed', async t => {
     app.tasks.define('x', () => { throw new RangeError('too far') })
   })
   const handle = await app.tasks.enqueue('x')
-  const error = await errorOf(handle.result({ timeout: 5_000 }))
+  const error = await errorOf(handle.result({ timeout: 60_000 }))
   t.match(error, { code: 'FST_TASKS_FAILED', message: /too far/, record: { error: { name: 'RangeError' } } })
   t.notOk(Object.keys(error).includes('record'), 'a logger that writes the error does not write the record')
   const record = await app.tasks.status(handle.id)
@@ -94,7 +94,7 @@ t.test('the result stays for resultTtl, and then nothing of the task is left', a
   const late = await app.tasks.enqueue('good', 1, { expires: new Date(Date.now() - 1) })
   await dropped.cancel()
   for (const name of ['short', 'none']) await app.tasks.enqueue(name)
-  t.equal(await good.result({ timeout: 5_000 }), 1)
+  t.equal(await good.result({ timeout: 60_000 }), 1)
   await reaches(app, bad.id, 'failed')
   await pass(app, 400)
   await until('all are gone', async () => {

@@ -46,7 +46,7 @@ t.test('a task runs without a call, with its data as JSON', async t => {
   })
   t.equal(app.tasks.ready, true)
   const handle = await app.tasks.enqueue('x', { at: new Date(0), nothing: undefined })
-  t.same(await handle.result({ timeout: 5_000 }), [{ at: '1970-01-01T00:00:00.000Z' }, true])
+  t.same(await handle.result({ timeout: 60_000 }), [{ at: '1970-01-01T00:00:00.000Z' }, true])
   t.same(await app.tasks.drain(), { delayed: 0 })
 })
 
@@ -180,7 +180,7 @@ t.test('advance', async t => {
     t.match(await errorOf(app.tasks.advance(1_000, { timeout: 50 })), { code: 'FST_TASKS_NOT_DRAINED' })
     t.equal((await delayed.status())!.state, 'delayed', 'the clock has not moved')
     await app.tasks.advance(1_000, { wait: false })
-    t.equal(await delayed.result({ timeout: 5_000 }), 1)
+    t.equal(await delayed.result({ timeout: 60_000 }), 1)
     go.open()
     await app.tasks.advance(1_000)
     t.match(await held.status(), { state: 'succeeded', attempt: 2 })
@@ -243,7 +243,7 @@ t.test('drain', async t => {
     t.match(message, /advance\(\) gave up.*active\), …/)
     go.open()
     const itself = await app.tasks.enqueue('itself')
-    t.match(await errorOf(itself.result({ timeout: 5_000 })), {
+    t.match(await errorOf(itself.result({ timeout: 60_000 })), {
       code: 'FST_TASKS_FAILED',
       record: { error: { code: 'FST_TASKS_NOT_DRAINED', message: /"itself" \(.*active\)/ } }
     })
@@ -316,7 +316,7 @@ t.test('workers', async t => {
     await app.tasks.drain()
     t.equal(most, 1)
     const letter = await app.tasks.enqueue('letter')
-    t.equal(await letter.result({ timeout: 5_000 }), 'sent', 'other queues are served all the same')
+    t.equal(await letter.result({ timeout: 60_000 }), 'sent', 'other queues are served all the same')
     await worker.close()
     await app.tasks.enqueueMany('x', Array.from({ length: 5 }, () => ({})))
     await app.tasks.drain()
@@ -336,14 +336,14 @@ t.test('workers', async t => {
     t.equal((await early.status())!.state, 'waiting')
     app.register(async () => { await sleep(5); ready = true })
     await app.ready()
-    t.equal(await early.result({ timeout: 5_000 }), true)
+    t.equal(await early.result({ timeout: 60_000 }), true)
   })
 
   t.test('a queue that is defined later is served', async t => {
     const app = await build(t, {}, app => { app.tasks.define('x', () => 1) })
     await app.tasks.enqueue('x')
     app.tasks.define('late', { queue: 'later' }, () => 'late')
-    t.equal(await (await app.tasks.enqueue('late')).result({ timeout: 5_000 }), 'late')
+    t.equal(await (await app.tasks.enqueue('late')).result({ timeout: 60_000 }), 'late')
   })
 
   t.test('a task without a handler in a queue with other tasks is deferred, as in Redis', async t => {

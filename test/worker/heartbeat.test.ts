@@ -135,7 +135,7 @@ t.test('Redis restarts, then is out of memory: the worker continues, and is list
   await until('a heartbeat was refused', () => log.find('worker.heartbeat_failed'), 20_000)
   t.notOk(log.lines.some(line => line.level > 30 && /heartbeat/.test(line.msg)), 'no warning: no task depends on it')
   await admin.config('SET', 'maxmemory', '0')
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1)
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 1)
   await untilWorkers(app, all => all.length === 1)
   await redis.kill()
   t.match(await errorOf(app.tasks.workers()), { code: 'FST_TASKS_REDIS_UNAVAILABLE' })

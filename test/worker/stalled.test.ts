@@ -93,7 +93,7 @@ t.test('a warning names the handler that blocks the event loop', async t => {
     })
   }, { logger: { stream: log.stream } } as any)
   const warning = await until('the warning', async () => {
-    await (await app.tasks.enqueue('x')).result({ timeout: 5_000 })
+    await (await app.tasks.enqueue('x')).result({ timeout: 60_000 })
     // Not the first line: an overloaded machine holds the event loop up too.
     return log.lines.find(({ event, running }) => event === 'worker.event_loop_held' && running.length > 0)
   })
@@ -119,7 +119,7 @@ t.test('a corrupt record is set aside as failed', async t => {
   }
   t.match(log.find('task.unreadable'), { taskId: 'g0', level: 50 })
   await redis.lpush(`${prefix}:{default}:waiting`, 'no-record-at-all')
-  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 5_000 }), 1, 'the worker continues')
+  t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 1, 'the worker continues')
 })
 
 t.test('an id of a finished task in waiting, put there by anybody: it does not run again', async t => {

@@ -25,10 +25,10 @@ t.test('a slow task does not hold up the others', async t => {
   const slow = await app.tasks.enqueue('slow')
   await reaches(app, slow.id, 'active')
   const fast = await app.tasks.enqueueMany('fast', Array.from({ length: 50 }, () => ({})))
-  await Promise.all(fast.map(handle => handle.result({ timeout: 5_000 })))
+  await Promise.all(fast.map(handle => handle.result({ timeout: 60_000 })))
   t.equal((await slow.status())!.state, 'active')
   go.open()
-  await slow.result({ timeout: 5_000 })
+  await slow.result({ timeout: 60_000 })
 })
 
 inRedis('an idle worker starts a task at once, also if another process enqueued it', 'two processes', async t => {
@@ -56,7 +56,7 @@ inRedis('two workers share one queue', 'two processes', async t => {
   const app = await build(t, { prefix, worker: { concurrency: 1 } }, define('a'))
   await build(t, { prefix, worker: { concurrency: 1 } }, define('b'))
   const handles = await app.tasks.enqueueMany('x', Array.from({ length: 10 }, () => ({})))
-  await Promise.all(handles.map(handle => handle.result({ timeout: 5_000 })))
+  await Promise.all(handles.map(handle => handle.result({ timeout: 60_000 })))
   t.equal(seen.get('a')! + seen.get('b')!, 10, 'each task ran once')
 })
 
@@ -69,11 +69,11 @@ t.test('a worker serves the queues that it is given, else all queues with handle
   const [a, b] = [await app.tasks.enqueue('a'), await app.tasks.enqueue('b')]
   const mail = await app.tasks.startWorker({ queues: ['mail'] })
   t.same(mail.queues, ['mail'])
-  t.equal(await b.result({ timeout: 5_000 }), 'b')
+  t.equal(await b.result({ timeout: 60_000 }), 'b')
   t.equal((await a.status())!.state, 'waiting')
   const all = await app.tasks.startWorker()
   t.same(all.queues, ['default', 'mail'], 'the queues that have handlers')
-  t.equal(await a.result({ timeout: 5_000 }), 'a')
+  t.equal(await a.result({ timeout: 60_000 }), 'a')
   t.match(await errorOf(app.tasks.startWorker({ queues: ['else'] })), {
     code: 'FST_TASKS_NO_HANDLERS', message: /c \(queue else, no handler\)/
   })
@@ -87,10 +87,10 @@ t.test('a queue from the options is served, also if no task has it as its own qu
   const app = await build(t, { queues: ['side'] }, app => { app.tasks.define('x', () => 'ran') })
   const all = await app.tasks.startWorker()
   t.same(all.queues, ['default', 'side'])
-  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 60_000 }), 'ran')
   await all.close()
   await app.tasks.startWorker({ queues: ['side'] })
-  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 5_000 }), 'ran')
+  t.equal(await (await app.tasks.enqueue('x', 1, { queue: 'side' })).result({ timeout: 60_000 }), 'ran')
 })
 
 t.test('the arguments and this of a handler', async t => {
