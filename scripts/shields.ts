@@ -2807,6 +2807,13 @@ const shields: Shield[] = [
     test: 'faults/redis-clock'
   },
   {
+    against: 'who asks again and again for the cancel of a flow keeps the sweep away from it, for ever',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: "is_change and 'CH' or 'LT'",
+    without: "'CH'",
+    test: 'store/flow-steps'
+  },
+  {
     against: 'what is behind a failed member is skipped in part: the flow never ends',
     file: 'store/redis/lua/flow-step.lua',
     shield: "redis.call('HSET', KEYS[6], 'skips', table.concat(skips, ',', n))",

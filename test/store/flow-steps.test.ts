@@ -40,3 +40,21 @@ t.test('what is behind a member that failed is skipped to its end, however much 
   for (let from = 0; from < ends.length; from += 100) reply = await flows.step('f', ends.slice(from, from + 100), null)
   t.match(await flows.read('f'), { stage: 'ended' }, 'so the flow ends')
 })
+
+t.test('a step that changes nothing does not put off the next look at its flow', async t => {
+  const { queue: { flows }, redis, prefix } = new QueueFixture(t)
+  await fan(flows, 1, 2)
+  const lookAt = async (): Promise<number> => Number(await redis.zscore(`${prefix}:{q}:flows`, 'f'))
+  const cancel: FlowCommand = { name: 'cancel', cause: 'cancelled', code: '', message: '' }
+  const end: FlowCommand = { name: 'end', node: 'hub', generation: '0', outcome: 'cancelled', message: '' }
+  t.match(await flows.step('f', [cancel], 50_000), { stage: 'cancelling', cancels: true })
+  const planned = await lookAt()
+  for (const commands of [[cancel], [], [{ ...end, generation: '1' }], [cancel]]) {
+    await flows.step('f', commands, 100_000)
+    t.equal(await lookAt(), planned)
+  }
+  await flows.step('f', [end], 100_000)
+  t.ok(await lookAt() > planned, 'an end does')
+  await flows.step('f', [cancel], 1_000)
+  t.ok(await lookAt() < planned, 'it may come sooner')
+})

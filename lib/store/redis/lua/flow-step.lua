@@ -125,6 +125,8 @@ end
 local deadline = tonumber(redis.call('HGET', KEYS[6], 'deadline'))
 local look = ARGV[3] == '' and deadline or math.min(deadline, now + ARGV[3])
 if deadline <= now then look = now + (tonumber(ARGV[3]) or 0) end
-redis.call('ZADD', KEYS[3], string.format('%.0f', look), id)
+-- A call that changes nothing puts no look off: who asks again and again for a cancel would keep the sweep away.
+local is_change = moved + cancels + ends > 0 or done == 1 or #entries > 0
+redis.call('ZADD', KEYS[3], is_change and 'CH' or 'LT', string.format('%.0f', look), id)
 if moved == 1 and ends == 0 then publish_if_watched(KEYS[2], ARGV[2], id, 'progress') end
 return { state, more, cancels, ends, done, unpack(entries) }
