@@ -2859,7 +2859,7 @@ const shields: Shield[] = [
   {
     against: 'a retryIf that returns a promise retries every failure, and its rejection ends the process',
     file: 'attempt/retry-rules.js',
-    shield: 'if (!types.isPromise(answer))',
+    shield: 'if (!isThenable(answer))',
     without: 'if (true)',
     test: 'worker/retry'
   },
@@ -2880,7 +2880,7 @@ const shields: Shield[] = [
   {
     against: 'a waitKey that is async is one key for all clients',
     file: 'routes/open-waits.js',
-    shield: 'if (!types.isPromise(key))',
+    shield: 'if (!isThenable(key))',
     without: 'if (true)',
     test: 'routes/open-waits'
   },

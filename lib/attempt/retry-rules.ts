@@ -1,12 +1,11 @@
 /**
  * What the definition of a task says about its failures: `retryIf` and `retryFor`.
  */
-import { types } from 'node:util'
 import * as errors from '../errors.ts'
 import { toHookError } from './hook-error.ts'
 import { runApart } from './run-apart.ts'
 import { toLoggable } from '../records/failure.ts'
-import { syncAnswer } from '../sync-answer.ts'
+import { isThenable, syncAnswer } from '../sync-answer.ts'
 import { uptime } from '../timers.ts'
 import type { AttemptResult } from './attempt-result.ts'
 import type { ClaimedTask } from './claimed-task.ts'
@@ -45,7 +44,7 @@ function isWanted (
 ): boolean {
   try {
     const answer: unknown = syncAnswer(runApart(() => retryIf(toHookError(thrown, failure.error.message), attempt)))
-    if (!types.isPromise(answer)) return Boolean(answer)
+    if (!isThenable(answer)) return Boolean(answer)
     const fix = 'For example error => error.code === "ECONNRESET".'
     throw new errors.TaskOptionInvalid(definition.name, 'retryIf', 'a function that is not async', 'one that is', fix)
   } catch (error) {

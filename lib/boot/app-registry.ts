@@ -27,7 +27,7 @@ export interface PluginInstance {
   readTask (id: string, queue?: string, maxBytes?: number): Promise<WholeTask | null>
   /**
    * As `FastifyTasks.list`, for lists that show no results: a page of large records costs no more than others. A page
-   * by a filter may be empty with a cursor, if many tasks were looked at, or for 0.3 s. Its cursor is for the filter.
+   * by a filter may be empty with a cursor, if the search has cost enough. Its cursor is for the filter.
    */
   listBriefs (options: ListOptions | TagListOptions | FlowListOptions, filter?: BriefFilter): Promise<BriefPage>
   /** The queues that have a task with this id, and those that may have tasks with this tag. */

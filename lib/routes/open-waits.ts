@@ -3,9 +3,8 @@
  * its task makes work for it.
  */
 import type { FastifyRequest } from 'fastify'
-import { types } from 'node:util'
 import * as errors from '../errors.ts'
-import { syncAnswer } from '../sync-answer.ts'
+import { isThenable, syncAnswer } from '../sync-answer.ts'
 import type { RoutesSettings } from '../options.ts'
 
 /** When a refused client may come back, in seconds. */
@@ -43,7 +42,7 @@ export class OpenWaits {
   /** A promise as a text would be one key for all clients. */
   #checkedKey (request: FastifyRequest): string {
     const key: unknown = syncAnswer(this.#keyOf(request))
-    if (!types.isPromise(key)) return String(key)
+    if (!isThenable(key)) return String(key)
     throw new errors.PluginOptionInvalid('routes.waitKey', 'a function that is not async', 'one that is', KEY_FIX)
   }
 

@@ -1,7 +1,17 @@
 /**
  * Looks through records as both stores read them: see `QueueWalk.sift`.
  */
-import type { SiftOptions, Sifted } from './walk-contract.ts'
+import type { QueueWalk, SiftOptions, Sifted } from './walk-contract.ts'
+
+/** By records of which only the head is read, if they are large. */
+export async function siftHeads (
+  walk: Pick<QueueWalk, 'readHeads'>, ids: string[], options: SiftOptions
+): Promise<Sifted> {
+  const { tasks } = await walk.readHeads(ids, options.maxBytes)
+  const sieve = new Sieve(options)
+  sieve.add(ids, tasks.map(task => task && task.text))
+  return sieve.result
+}
 
 /** Passes records to the caller until it has found enough. */
 export class Sieve {

@@ -197,9 +197,12 @@ t.test('retryIf says which failures are tried again; if it throws, all are', asy
       await new Promise(resolve => { task.signal.addEventListener('abort', resolve) })
     })
     const rejects = (() => Promise.reject(new Error('later'))) as () => any
-    app.tasks.define('later', { ...retries, retryIf: rejects }, (_data, task) => {
-      if (task.attempt === 1) throw new Error('no')
-    })
+    const ofLibrary = (() => ({ then: () => {} })) as () => any
+    for (const [name, retryIf] of [['later', rejects], ['library', ofLibrary]] as const) {
+      app.tasks.define(name, { ...retries, retryIf }, (_data, task) => {
+        if (task.attempt === 1) throw new Error('no')
+      })
+    }
     app.tasks.define('odd', { ...retries, retryIf: () => { throw new Error('odd') } }, (_data, task) => {
       if (task.attempt < 3) throw task.attempt === 1 ? new Error('no') : new tasks.Unrecoverable('no')
     })
@@ -212,10 +215,13 @@ t.test('retryIf says which failures are tried again; if it throws, all are', asy
   t.match(await reaches(app, odd.id, 'failed'), { attempt: 2, error: { code: 'FST_TASKS_UNRECOVERABLE' } })
   t.same(lasts, [id, odd.id])
   t.match(log.find('task.retry_if_failed'), { level: 50, taskId: odd.id, err: { message: 'odd' } })
-  const later = await app.tasks.enqueue('later')
-  t.match(await reaches(app, later.id, 'succeeded'), { attempt: 2 })
-  const line = log.lines.find(({ event, taskId }) => event === 'task.retry_if_failed' && taskId === later.id)
-  t.match(line, { err: { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /"retryIf" must be a function that is not async/ } })
+  for (const name of ['later', 'library']) {
+    const { id } = await app.tasks.enqueue(name)
+    t.match(await reaches(app, id, 'succeeded'), { attempt: 2 }, name)
+    const line = log.lines.find(({ event, taskId }) => event === 'task.retry_if_failed' && taskId === id)
+    const message = /"retryIf" must be a function that is not async/
+    t.match(line, { err: { code: 'FST_TASKS_TASK_OPTION_INVALID', message } }, name)
+  }
 })
 
 t.test('retryFor: no attempt after a failure so long after the first start; a retry by hand begins again', async t => {

@@ -3,7 +3,7 @@
  */
 import { headOf, LARGE } from '../../records/record-head.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
-import { Sieve } from '../sieve.ts'
+import { siftHeads } from '../sieve.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import { byClaim } from './reads.ts'
 import type { Claims } from './claims.ts'
@@ -53,12 +53,7 @@ export class MemoryWalk implements QueueWalk {
     return (await this.#parts.queue.pageOf(state, 1)).ids.length > 0
   }
 
-  async sift (ids: string[], options: SiftOptions): Promise<Sifted> {
-    const sieve = new Sieve(options)
-    const { tasks } = await this.readHeads(ids, options.maxBytes)
-    sieve.add(ids, tasks.map(task => task && task.text))
-    return sieve.result
-  }
+  sift (ids: string[], options: SiftOptions): Promise<Sifted> { return siftHeads(this, ids, options) }
 
   async sizes (ids: string[]): Promise<TaskSize[]> {
     const { records, claims } = this.#parts

@@ -12,7 +12,7 @@ import type { SiftOptions, Sifted } from '../walk-contract.ts'
 const FIRST_PART = 50
 /** How much more the next part may have. */
 const GROWTH = 3
-/** If reads before had an end, it is known how many records have so many bytes. */
+/** Once it is known how large the records of a queue are, the first part has as many as have so many bytes. */
 const PART_BYTES = 262_144
 
 type Texts = Array<string | null>
@@ -46,7 +46,7 @@ async function readInParts (
   for (let from = 0, size = usual.firstPart, bytes = 0; from < ids.length && bytes < maxBytes;) {
     const texts = await client.hmget(keys.jobs, ...ids.slice(from, from + size))
     const own = texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
-    usual.note(own, texts.length)
+    usual.note(own, texts.filter(text => text !== null).length) // those that are gone say nothing
     if (!take(texts)) return true
     from += texts.length
     bytes += own

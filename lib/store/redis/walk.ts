@@ -9,7 +9,7 @@ import { readBytes, readSmall, siftSmall, UsualSize } from './small-records.ts'
 import { readSorted } from './sorted-pages.ts'
 import { splitAtBlank } from '../../records/split-at-blank.ts'
 import { endOfBatch } from '../batches.ts'
-import { Sieve } from '../sieve.ts'
+import { siftHeads } from '../sieve.ts'
 import { walkWaiting } from '../walk-positions.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys } from './keys.ts'
@@ -83,12 +83,7 @@ export class RedisWalk implements QueueWalk {
   }
 
   async sift (ids: string[], options: SiftOptions): Promise<Sifted> {
-    const small = await siftSmall(this.#client, this.#keys, ids, options)
-    if (small) return small
-    const { tasks } = await this.readHeads(ids, options.maxBytes)
-    const sieve = new Sieve(options)
-    sieve.add(ids, tasks.map(task => task && task.text))
-    return sieve.result
+    return await siftSmall(this.#client, this.#keys, ids, options) ?? await siftHeads(this, ids, options)
   }
 
   async sizes (ids: string[]): Promise<TaskSize[]> {
