@@ -378,7 +378,7 @@ const shields: Shield[] = [
   {
     against: 'a task of a dead worker starts again without a token',
     file: 'store/redis/lua/sweep.lua',
-    shield: 'if redis.call(\'HEXISTS\', KEYS[24], id) == 1 then',
+    shield: 'if laned[i] then',
     without: 'if false then',
     test: 'store/queue-rates'
   },
@@ -1008,14 +1008,14 @@ const shields: Shield[] = [
   {
     against: 'a killed worker\'s task stays active',
     file: 'store/redis/lua/sweep.lua',
-    shield: 'if not is_alive(worker or token or \'\') or (floor and tonumber(number) < floor) then',
+    shield: 'if is_lost and not seen[id] then',
     without: 'if false then',
     test: 'worker/stalled'
   },
   {
     against: 'a task that kills its worker loops for ever',
     file: 'store/redis/lua/sweep.lua',
-    shield: 'stalls > tonumber(ARGV[2])',
+    shield: 'count > tonumber(ARGV[2])',
     without: 'false',
     test: 'worker/stalled'
   },
@@ -1050,7 +1050,7 @@ const shields: Shield[] = [
   {
     against: 'thousands of tasks are taken back in one call, and Redis is held up',
     file: 'store/redis/lua/sweep.lua',
-    shield: '\'COUNT\', 300',
+    shield: '\'COUNT\', 150',
     without: '\'COUNT\', 1000000',
     test: 'store/queue-sweep'
   },
@@ -1134,7 +1134,7 @@ const shields: Shield[] = [
   {
     against: 'a worker dies before it settles a task that stalled too often: nobody finds the task for ten intervals',
     file: 'store/redis/lua/sweep.lua',
-    shield: 'redis.call(\'ZADD\', KEYS[3], tick - LIFE, worker)',
+    shield: 'redis.call(\'ZADD\', KEYS[3], tick - LIFE, lost[3 * i])',
     without: '',
     test: 'store/queue-sweep'
   },

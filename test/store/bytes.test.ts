@@ -3,10 +3,11 @@
  */
 import t from 'tap'
 import { endOfBatch } from '../../lib/store/batches.ts'
+import { MemoryStore } from '../../lib/store/memory/store.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, randomPrefix, until } from '../support/helpers.ts'
 import { LONG, QueueFixture, range } from '../support/queue-fixture.ts'
-import type { Settlement } from '../../lib/store/contract.ts'
+import type { PurgeReply, Settlement } from '../../lib/store/contract.ts'
 
 const MIB = 1_048_576
 const large = JSON.stringify({
@@ -114,6 +115,33 @@ t.test('large records are purged and removed a few at a time, and none is left',
   t.equal(removed, 7)
   t.ok(calls > 3, `${calls} calls`)
   t.equal(await f.redis.exists(f.key('jobs'), f.key('waiting'), f.key('delayed')), 0)
+})
+
+t.test('a purge says what members say of their flows, however large they are, and whatever data imitate', async t => {
+  const f = new QueueFixture(t)
+  const memory = new MemoryStore().queue('q')
+  const text = (data: unknown, flow?: object): string =>
+    JSON.stringify({ data: { name: 'a', data }, options: { timestamp: 1, attempts: 1, flow }, status: 'created' })
+  const flow = { id: 'f.g', home: 'q', node: '1', key: 'one' }
+  const imitated = { flow: { id: 'f.g' }, more: { flow: { id: 'other' } } }
+  const tasks = Object.entries({
+    'f.g.one': text('"'.repeat(MIB / 2), flow),
+    'f.g.two': text(imitated, { ...flow, key: 'two' }),
+    'f.other': text(imitated),
+    other: text(imitated),
+    f: text({ flow: { id: 'f' } }),
+    '.': text({ flow: { id: '' } })
+  })
+  for (const queue of [f.queue, memory]) {
+    for (const [id, record] of tasks) await queue.add({ id, text: record })
+    const members: string[] = []
+    for (let after: PurgeReply['after'] | undefined; after !== null;) {
+      const reply = await queue.purge(100, { after })
+      members.push(...reply.members)
+      after = reply.after
+    }
+    t.strictSame(members.map(member => JSON.parse(member)), [flow, { ...flow, key: 'two' }, { id: '' }])
+  }
 })
 
 t.test('expired large records are removed a few at a time', async t => {

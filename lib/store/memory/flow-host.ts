@@ -5,16 +5,17 @@ import { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import type { TaskLists } from './task-lists.ts'
 
-const BEGINS = '"flow":' + '{"id":'
+const BEGINS = '"flow":' + '{"id":"'
 
 /**
  * The JSON of the membership in the text of a record. Undefined if its task is no member of a flow: the id of a member
  * begins with that of its flow, and data may look like a membership.
  */
 export function membershipIn (id: string, text: string | undefined): string | undefined {
-  const at = text?.lastIndexOf(BEGINS) ?? -1
+  const dot = id.indexOf('.')
+  const at = dot < 0 ? -1 : text?.lastIndexOf(BEGINS + id.slice(0, dot)) ?? -1
   if (at < 0) return undefined
-  const flow = text!.slice(at + BEGINS.length + 1, text!.indexOf('"', at + BEGINS.length + 1))
+  const flow = text!.slice(at + BEGINS.length, text!.indexOf('"', at + BEGINS.length))
   return id.startsWith(`${flow}.`) ? text!.slice(at + 7, text!.indexOf('}', at) + 1) : undefined
 }
 

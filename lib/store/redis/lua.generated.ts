@@ -3188,7 +3188,14 @@ local function status_of(record)
   return type(status) == 'string' and status or ''
 end
 local function member_in(id, record)
-  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
+  local start = string.match(id, '^([^.]*)%.')
+  if not start or not record then return nil end
+  local begins, found, at = 'flow":{"id":"' .. start, nil, 1
+  repeat
+    at = string.find(record, begins, at + 1, true)
+    found = at or found
+  until not at
+  local member, flow = string.match(record, '^"flow":({"id":"([^"]*)"[^{}]*})', (found or 1) - 1)
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
 local function forget_tags(tags, tagged, ids)
@@ -3306,7 +3313,14 @@ local function status_of(record)
   return type(status) == 'string' and status or ''
 end
 local function member_in(id, record)
-  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
+  local start = string.match(id, '^([^.]*)%.')
+  if not start or not record then return nil end
+  local begins, found, at = 'flow":{"id":"' .. start, nil, 1
+  repeat
+    at = string.find(record, begins, at + 1, true)
+    found = at or found
+  until not at
+  local member, flow = string.match(record, '^"flow":({"id":"([^"]*)"[^{}]*})', (found or 1) - 1)
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
 local function forget_tags(tags, tagged, ids)
@@ -5777,36 +5791,51 @@ local function next_tick()
   redis.call('SET', KEYS[2], string.format('%.0f', tick), 'PX', 86400000)
   return tick
 end
-local function stalls_of(id)
-  local before = tonumber(redis.call('HGET', KEYS[12], id) or 0)
+local function stalls_of(value)
+  local before = tonumber(value or 0)
   if not before or not (before >= 0 and before < 1000000) then before = 0 end
   return math.floor(before)
 end
-local function requeue(id)
-  if redis.call('HEXISTS', KEYS[24], id) == 1 then
-    redis.call('ZADD', KEYS[10], 1, id)
-  else
-    enter(door(KEYS[8], KEYS[22], KEYS[23]), { id })
+local function requeue(ids)
+  if #ids == 0 then return end
+  local laned, due, free = redis.call('HMGET', KEYS[24], unpack(ids)), {}, {}
+  for i, id in ipairs(ids) do
+    requeued[#requeued + 1] = id
+    if laned[i] then
+      due[#due + 1], due[#due + 2] = 1, id
+    else
+      free[#free + 1] = id
+    end
   end
-  redis.call('HDEL', KEYS[11], id)
-  redis.call('HDEL', KEYS[13], id)
-  requeued[#requeued + 1] = id
+  if #due > 0 then redis.call('ZADD', KEYS[10], unpack(due)) end
+  enter(door(KEYS[8], KEYS[22], KEYS[23]), free)
+  redis.call('HDEL', KEYS[11], unpack(ids))
+  redis.call('HDEL', KEYS[13], unpack(ids))
 end
-local function take_back(id, token, worker, tick)
-  local stalls = stalls_of(id) + 1
-  if redis.call('HEXISTS', KEYS[9], id) == 0 then
-    leave(10, { id })
-  elseif token and (stalls > tonumber(ARGV[2]) or redis.call('SISMEMBER', KEYS[14], id) == 1) then
-    local at = #exhausted
-    exhausted[at + 1], exhausted[at + 2], exhausted[at + 3] = id, stalls, token
-    redis.call('ZADD', KEYS[3], tick - LIFE, worker)
-  else
-    redis.call('HSET', KEYS[12], id, stalls)
-    requeue(id)
+local function take_back(lost, tick)
+  local ids, again, stalled, gone = {}, {}, {}, {}
+  for i = 1, #lost, 3 do ids[#ids + 1] = lost[i] end
+  if #ids == 0 then return end
+  local stalls, cancels = redis.call('HMGET', KEYS[12], unpack(ids)), redis.call('SMISMEMBER', KEYS[14], unpack(ids))
+  for i, id in ipairs(ids) do
+    local count, token = stalls_of(stalls[i]) + 1, lost[3 * i - 1]
+    if redis.call('HEXISTS', KEYS[9], id) == 0 then
+      gone[#gone + 1] = id
+    elseif token ~= '' and (count > tonumber(ARGV[2]) or cancels[i] == 1) then
+      local at = #exhausted
+      exhausted[at + 1], exhausted[at + 2], exhausted[at + 3] = id, count, token
+      redis.call('ZADD', KEYS[3], tick - LIFE, lost[3 * i])
+    else
+      again[#again + 1] = id
+      stalled[#stalled + 1], stalled[#stalled + 2] = id, count
+    end
   end
+  if #again > 0 then redis.call('HSET', KEYS[12], unpack(stalled)) end
+  requeue(again)
+  leave(10, gone)
 end
 local function sweep_claims(tick, cursor)
-  local page = redis.call('HSCAN', KEYS[11], cursor, 'COUNT', 300)
+  local page = redis.call('HSCAN', KEYS[11], cursor, 'COUNT', 150)
   local alive = {}
   local function is_alive(worker)
     if alive[worker] == nil then
@@ -5815,16 +5844,22 @@ local function sweep_claims(tick, cursor)
     end
     return alive[worker]
   end
+  local lost, seen = {}, {}
   for i = 1, #page[2], 2 do
     local id, token = page[2][i], string.match(page[2][i + 1], '^([^ ]+) ')
     local worker, number = string.match(token or '', '^(.*)%.(%d+)$')
     local floor = worker and is_full(tick) and tonumber(redis.call('HGET', KEYS[4], worker) or 0)
-    if not is_alive(worker or token or '') or (floor and tonumber(number) < floor) then
-      if redis.call('HGET', KEYS[11], id) == page[2][i + 1] then
-        take_back(id, token, worker or token, tick)
-      end
+    local is_lost = not is_alive(worker or token or '') or (floor and tonumber(number) < floor)
+    if is_lost and not seen[id] then
+      seen[id] = true
+      lost[#lost + 1], lost[#lost + 2], lost[#lost + 3] = id, token or '', worker or token or ''
+    end
+    if #lost == 3000 then
+      take_back(lost, tick)
+      lost = {}
     end
   end
+  take_back(lost, tick)
   return page[1]
 end
 local function forget_dead(tick)
@@ -5834,23 +5869,33 @@ local function forget_dead(tick)
   for _, worker in ipairs(dead) do redis.call('HDEL', KEYS[21], worker .. ' now', worker .. ' wait') end
   redis.call('ZREM', KEYS[3], unpack(dead))
 end
+local function remove_active(id, kept)
+  if kept == 0 then return redis.call('RPOP', KEYS[7]) end
+  redis.call('LREM', KEYS[7], -1, id)
+end
 local function sweep_active(kept)
-  local ids = redis.call('LRANGE', KEYS[7], -kept - 500, -kept - 1)
-  local steps = 0
+  local ids = redis.call('LRANGE', KEYS[7], -kept - 250, -kept - 1)
+  if #ids == 0 then return -1 end
+  local was_seen, ours = redis.call('SMISMEMBER', KEYS[5], unpack(ids)), redis.call('HMGET', KEYS[11], unpack(ids))
+  local seen, stalled, new, again, steps = {}, {}, {}, {}, 0
   for i = #ids, 1, -1 do
     local id = ids[i]
-    if redis.call('SISMEMBER', KEYS[5], id) == 0 then
-      redis.call('SADD', KEYS[5], id)
+    if was_seen[i] == 0 then
+      new[#new + 1] = id
       kept = kept + 1
     else
-      if redis.call('HEXISTS', KEYS[9], id) == 1 and redis.call('HEXISTS', KEYS[11], id) == 0 then requeue(id) end
-      redis.call('LREM', KEYS[7], -1, id)
-      redis.call('SREM', KEYS[5], id)
+      stalled[#stalled + 1] = id
+      if not seen[id] and not ours[i] and redis.call('HEXISTS', KEYS[9], id) == 1 then again[#again + 1] = id end
+      seen[id] = true
+      remove_active(id, kept)
       steps = steps + kept
-      if steps > 300000 then return kept end
+      if steps > 200000 then break end
     end
   end
-  return #ids < 500 and -1 or kept
+  if #new > 0 then redis.call('SADD', KEYS[5], unpack(new)) end
+  requeue(again)
+  if #stalled > 0 then redis.call('SREM', KEYS[5], unpack(stalled)) end
+  return steps <= 200000 and #ids < 250 and -1 or kept
 end
 local function begin()
   local tick = next_tick()

@@ -3,8 +3,17 @@ What a member of a flow says of its flow, in the text of its record.
 
 Defines member_in(id, record): as JSON, nil if it is no member. The id of a member begins with that of its flow: data
 may look like a membership
+
+Cost: a search for a fixed text. A pattern that begins with .* looks at each byte of a record in Lua: 10 ms for 1 MiB.
 ]]
 local function member_in(id, record)
-  local member, flow = string.match(record or '', '^.*"flow":({"id":"([^"]*)"[^{}]*})')
+  local start = string.match(id, '^([^.]*)%.')
+  if not start or not record then return nil end
+  local begins, found, at = 'flow":{"id":"' .. start, nil, 1
+  repeat
+    at = string.find(record, begins, at + 1, true)
+    found = at or found
+  until not at
+  local member, flow = string.match(record, '^"flow":({"id":"([^"]*)"[^{}]*})', (found or 1) - 1)
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
