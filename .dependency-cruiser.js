@@ -29,6 +29,7 @@ const rooms = [
   'lib/store/sieve.ts',
   'lib/store/contract.ts',
   'lib/store/walk-contract.ts',
+  'lib/store/many-contract.ts',
   'lib/store/schedule-contract.ts',
   'lib/store/flow-contract.ts',
   'lib/store/history-contract.ts',

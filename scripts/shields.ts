@@ -158,7 +158,7 @@ const shields: Shield[] = [
   {
     against: 'the same, and runs twice, or counts twice, in a long queue',
     file: 'store/redis/lua/add-unique.lua',
-    shield: 'unqueue(KEYS[33], id, KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29])',
+    shield: 'unqueue(KEYS[33], { id }, { KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29] })',
     without: '',
     test: 'limits/priority'
   },
@@ -1454,11 +1454,67 @@ const shields: Shield[] = [
     test: 'store/walk'
   },
   {
-    against: 'retryMany() queues a task with a limit past its limit',
-    file: 'tasks/retry-tasks.js',
-    shield: ' && found.stored.options.lane === undefined',
-    without: '',
+    against: 'a call about many tasks takes those with a limit past their limit, and tells no flow of its members',
+    file: 'tasks/together.js',
+    shield: 'options.lane === undefined && !options.flow',
+    without: 'true',
     test: 'limits/limit'
+  },
+  {
+    against: 'cancelMany() cancels a task that a plain Bee-Queue worker runs',
+    file: 'store/redis/lua/cancel-many.lua',
+    shield: 'if claims[i] or is_held[ids[i]] and not due[i] then',
+    without: 'if claims[i] then',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'the same, if such workers hold many',
+    file: 'store/redis/lua/cancel-many.lua',
+    shield: 'if not due[i] and held_count > MOST_HELD then return \'alone\' end',
+    without: '',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'cancelMany() of a task that has changed since it was read',
+    file: 'store/redis/lua/cancel-many.lua',
+    shield: 'if records[i] ~= before then return \'changed\' end',
+    without: '',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'cancelMany() counts a task twice that is twice among its arguments',
+    file: 'store/redis/lua/cancel-many.lua',
+    shield: 'seen[id] or reply_to(',
+    without: 'reply_to(',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'removeMany() removes a task that runs',
+    file: 'store/redis/lua/remove-many.lua',
+    shield: 'elseif claims[i] then',
+    without: 'elseif false then',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'removeMany() of a task that has changed since it was read',
+    file: 'store/redis/lua/remove-many.lua',
+    shield: 'elseif records[i] ~= ARGV[2 * i] then',
+    without: 'elseif false then',
+    test: 'store/queue-cancel'
+  },
+  {
+    against: 'tags and logs of tasks that removeMany() has removed stay for ever',
+    file: 'store/redis/many.js',
+    shield: 'tasks.filter(({ hasExtras }) => hasExtras)',
+    without: '[]',
+    test: 'tasks/tags'
+  },
+  {
+    against: 'data that look like a membership are taken for one',
+    file: 'store/redis/lua/purge.lua',
+    shield: 'string.sub(id, 1, #flow + 1) == flow .. \'.\' and member or nil',
+    without: 'member',
+    test: 'store/bytes'
   },
   {
     against: 'a cancelled task comes back by its retry',

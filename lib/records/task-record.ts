@@ -234,7 +234,8 @@ export function stateOf (stored: StoredTask, live: LiveState): TaskState {
   return live.delayedTo === undefined ? 'waiting' : 'delayed'
 }
 
-function attemptOf (stored: StoredTask, state: TaskState): number {
+/** How often it was started. */
+export function attemptOf (stored: StoredTask, state: TaskState): number {
   if (stored.attempt !== undefined) return stored.attempt
   const made = attemptsMade(stored)
   return state === 'active' || state === 'succeeded' || state === 'failed' ? made + 1 : made

@@ -12,13 +12,15 @@ import type { QueueHistory } from './history-contract.ts'
 import type { QueueLanes } from './lane-contract.ts'
 import type { Level } from './level.ts'
 import type { QueueLogs } from './log-contract.ts'
+import type { CancelReply, QueueMany, RemoveReply, RetryReply } from './many-contract.ts'
 import type { QueueSchedules } from './schedule-contract.ts'
 import type { UniqueKey, UniqueReply } from './unique-contract.ts'
 import type { QueueUpkeep } from './upkeep-contract.ts'
 import type { QueueWalk, RawTask } from './walk-contract.ts'
 import type { Tags } from '../records/tags.ts'
-import type { QueueCounts, RemoveOutcome, TaskState, TerminalState } from '../types.ts'
+import type { QueueCounts, TaskState, TerminalState } from '../types.ts'
 
+export type { CancelReply, RemoveReply, RetryReply } from './many-contract.ts'
 export type { RawTask } from './walk-contract.ts'
 
 /** A task that is ready to be stored. */
@@ -140,25 +142,6 @@ export interface Page {
   places: number[]
 }
 
-/** See `retry`. */
-export interface TaskToRetry {
-  id: string
-  before: string | Buffer
-  after: string
-}
-
-/**
- * `requested`: it is running, and its worker was asked to stop it. `changed`: the record is no longer `before`, so it
- * has to be read again.
- */
-export type CancelReply = 'cancelled' | 'requested' | 'changed' | 'unknown'
-
-/** `refused`: it has not failed. `changed`: as for a cancel. */
-export type RetryReply = 'queued' | 'changed' | 'refused'
-
-/** `changed`: as for a cancel. */
-export type RemoveReply = RemoveOutcome | 'changed'
-
 /**
  * The numbers of a queue, for metrics and the dashboard. Not of one moment: a task that starts while they are read may
  * be counted twice, or not at all.
@@ -193,8 +176,6 @@ export interface ProducerQueue {
   ): Promise<CancelReply>
   /** Queues a failed task again. `before` and `after` as in `cancel`. */
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply>
-  /** The same for up to 500 tasks without a lane, in one step. Their records have a few MiB together at most. */
-  retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]>
   /** Removes a task that is not running. `before` as in `cancel`; without it, whatever the record is. */
   remove (id: string, before?: string | Buffer, lane?: string, hasExtras?: boolean): Promise<RemoveReply>
   /** Gives a task that waits for a time another one; null: now. False if it waits for none. */
@@ -284,6 +265,7 @@ export interface Queue extends ProducerQueue, ConsumerQueue {
   readonly unique: QueueUnique
   readonly walk: QueueWalk
   readonly logs: QueueLogs
+  readonly many: QueueMany
 }
 
 /** A worker's connection to the store. */

@@ -13,9 +13,7 @@ import { TRY_AGAIN } from './advice.ts'
 import { withParams } from './route-path.ts'
 import { Handle, type HandleSource, type TaskIdentity } from './handle.ts'
 import type { Settings } from '../options.ts'
-import {
-  encode, hasUniqueId, isTerminal, lifeOf, toTaskRecord, ttlOf, type StoredTask
-} from '../records/task-record.ts'
+import { hasUniqueId, isTerminal, lifeOf, toTaskRecord, type StoredTask } from '../records/task-record.ts'
 import { decodeOrFail } from '../records/decode-or-fail.ts'
 import { ChangeWatcher, type Watch } from './change-watcher.ts'
 import type { FastifyRequest } from 'fastify'
@@ -25,7 +23,7 @@ import type { CancelOutcome, RemoveOutcome, RetryOutcome, TaskRecord } from '../
 import type { FlowView } from './flow-view.ts'
 import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { hasExtras, nextOrder, type FoundTask } from './found-task.ts'
-import { isRetryable, toRetry } from './retry-tasks.ts'
+import { isRetryable, toCancel, toRetry, type CancelTerms } from './together.ts'
 import { WalkedTask } from './walked-task.ts'
 import type { WalkTask } from '../store/walk-contract.ts'
 import type { TaskRegistry } from './registry.ts'
@@ -206,15 +204,15 @@ export class TaskLookup implements HandleSource {
     }
   }
 
+  get cancelTerms (): CancelTerms { return { now: this.#clock.now(), resultTtl: this.#settings.resultTtl } }
+
   /** `changed`: the task is no more as it was found. */
   async cancelFound (found: FoundTask): Promise<CancelOutcome | Changed> {
-    const { queue, raw, stored, record } = found
-    const { id, state, attempt } = record
+    const { queue, stored, record: { state } } = found
     if (isTerminal(state)) return 'finished'
-    const after = encode({ ...stored, status: 'cancelled', attempt, finishedAt: this.#clock.now() })
-    const ttl = ttlOf(stored.options, this.#settings.resultTtl)
+    const { id, before, after, ttl, hasExtras } = toCancel(found, state, this.cancelTerms)
     const reply = await this.#calls.call(`a cancel of task "${id}"`, TRY_AGAIN, () =>
-      queue.cancel(id, raw, after, ttl, stored.options.lane, hasExtras(found)))
+      queue.cancel(id, before, after, ttl, stored.options.lane, hasExtras))
     if (reply === 'cancelled') await this.#tellFlow(stored, 'cancelled')
     return reply
   }

@@ -10,7 +10,7 @@ import { firstPlace, makeCursor, parseCursor, placeAfter, SOURCES, type WalkPosi
 import { checkFilter, checkMany, type CheckedFilter, type ManyCall } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
-import { isRetriedTogether, retryTogether } from './retry-tasks.ts'
+import { cancelledTogether, removedTogether, retriedTogether, sendTogether, type Together } from './together.ts'
 import type { FoundTask } from './found-task.ts'
 import type { TaskLookup } from './lookup.ts'
 import type { WalkedTask } from './walked-task.ts'
@@ -26,28 +26,35 @@ export interface ManySource {
   readonly clock: StoreClock
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue
-  readonly lookup: Pick<TaskLookup, 'toWalkedTask' | 'cancelFound' | 'retryFound' | 'removeFound'>
+  readonly lookup: Pick<TaskLookup, 'toWalkedTask' | 'cancelTerms' | 'cancelFound' | 'retryFound' | 'removeFound'>
 }
 
 /** Bounds one step: the calls to Redis, and the tasks that are in memory. */
 const STEP = 500
 const STEP_BYTES = 1_048_576
 
-/** The calls for the tasks of one step, all sent at once. Each returns the replies for its tasks. */
-type Act = (source: ManySource, tasks: FoundTask[]) => Array<Promise<string[]>>
-
-const each = (act: (source: ManySource, found: FoundTask) => Promise<string>): Act => (source, tasks) =>
-  tasks.map(async found => [await act(source, found)])
-
-const retryEach = each((source, found) => source.lookup.retryFound(found))
+/** What is done with tasks: with most of them together, with each of the others by itself. */
+interface Act {
+  together: (source: ManySource) => Together
+  alone: (lookup: ManySource['lookup'], found: FoundTask) => Promise<string>
+}
 
 const ACTS: Record<Exclude<ManyCall, 'count'>, Act> = {
-  retryMany: (source, tasks) => [
-    ...retryTogether(source.calls, tasks.filter(isRetriedTogether)),
-    ...retryEach(source, tasks.filter(found => !isRetriedTogether(found)))
-  ],
-  cancelMany: each((source, found) => source.lookup.cancelFound(found)),
-  removeMany: each((source, found) => source.lookup.removeFound(found, found.raw))
+  retryMany: { together: () => retriedTogether, alone: (lookup, found) => lookup.retryFound(found) },
+  cancelMany: {
+    together: ({ lookup }) => cancelledTogether(lookup.cancelTerms), alone: (lookup, found) => lookup.cancelFound(found)
+  },
+  removeMany: { together: () => removedTogether, alone: (lookup, found) => lookup.removeFound(found, found.raw) }
+}
+
+/** The calls for the tasks of one step, all sent at once. Each returns the replies for its tasks. */
+function send (source: ManySource, { together, alone }: Act, tasks: WalkedTask[]): Array<Promise<string[]>> {
+  const kind = together(source)
+  const others = tasks.filter(found => !kind.takes(found))
+  return [
+    ...sendTogether(source.calls, kind, tasks.filter(kind.takes)),
+    ...others.map(async found => [await alone(source.lookup, found)])
+  ]
 }
 
 /** The replies of a call for one task that say that it was done. */
@@ -146,9 +153,9 @@ class Walk {
     return isFull ? { ...place, position: matching.at(-1)!.position } : next
   }
 
-  async #act (tasks: FoundTask[]): Promise<void> {
+  async #act (tasks: WalkedTask[]): Promise<void> {
     if (this.#call === 'count') return
-    const replies = await Promise.allSettled(ACTS[this.#call](this.#source, tasks))
+    const replies = await Promise.allSettled(send(this.#source, ACTS[this.#call], tasks))
     for (const reply of replies) {
       if (reply.status === 'fulfilled') this.#changed += reply.value.filter(value => DONE.has(value)).length
     }

@@ -113,6 +113,19 @@ t.test('members that may fail: cancelled, removed, or without a result', async t
   ])
 })
 
+t.test('calls about many tasks tell flows of the members that they end', async t => {
+  const { app, enqueue } = await fixture(t)
+  const members = [member('elsewhere', 1, MAY), member('elsewhere', 2, MAY), member('x', undefined, MAY)]
+  const handle = await enqueue(chord(members, member('read')))
+  const elsewhere = { name: 'elsewhere', state: 'waiting' } as const
+  t.match(await app.tasks.cancelMany(elsewhere, { limit: 1 }), { changed: 1 })
+  t.match(await app.tasks.removeMany(elsewhere), { changed: 1 })
+  const { results } = await handle.result(LONG)
+  t.match(results.map(({ reason }: { reason?: { message: string } }) => reason?.message).sort(), [
+    'The task was cancelled', 'The task was removed', undefined
+  ])
+})
+
 t.test('a retry starts those again that were cancelled with the flow, also if they may fail', async t => {
   const { app, enqueue } = await fixture(t)
   const members = [member('elsewhere', 1, MAY), member('no'), member('no', 0, MAY)]

@@ -49,7 +49,7 @@ t.test('the keys in a header are those that keys.ts passes, in the same order', 
   }
 })
 
-t.test('no pattern tries each byte of a record: those of add-unique are of records that end with their options', async t => {
+t.test('no pattern tries each byte of a record, but those of add-unique: options are at their end', async t => {
   const isOpen = /string\.(match|find|gsub)\((record|tail|text)\b[^,]*, '\^\(?\.\*/
   const found = [LUA, `${LUA}/includes`].flatMap(folder => luaFiles(folder)
     .filter(file => isOpen.test(readFileSync(`${folder}/${file}`, 'utf8'))))

@@ -4,7 +4,7 @@
 import t from 'tap'
 import { until } from '../support/helpers.ts'
 import { isAbout, LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
-import type { TaskToRetry } from '../../lib/store/contract.ts'
+import type { TaskToCancel, TaskToRemove, TaskToRetry } from '../../lib/store/many-contract.ts'
 
 t.test('cancel', async (t) => {
   const cancel = (f: QueueFixture, id: string, ttl = LONG): Promise<string> =>
@@ -110,7 +110,7 @@ t.test('retry', async (t) => {
     await f.settle(['a', 'failed'], ['b', 'failed'], ['c', 'succeeded'])
     const events = await f.events(t)
     const one = (id: string, before = text(id, 'failed')): TaskToRetry => ({ id, before, after: text(id, 'again') })
-    t.strictSame(await f.queue.retryMany([
+    t.strictSame(await f.queue.many.retry([
       one('b'), one('b'), one('b', text('b', 'again')), one('c', text('c', 'succeeded')), one('d', text('d')),
       one('nobody'), one('a')
     ]), ['queued', 'changed', 'refused', 'refused', 'refused', 'changed', 'queued'])
@@ -119,7 +119,64 @@ t.test('retry', async (t) => {
     t.equal((await f.queue.readTask('a'))!.text, text('a', 'again'))
     await until('the messages arrive', () => events.length === 2)
     t.strictSame(events, ['task:b waiting', 'task:a waiting'])
-    t.strictSame(await f.queue.retryMany([]), [])
+    t.strictSame(await f.queue.many.retry([]), [])
+  })
+
+  t.test('cancels many tasks in one step, as one by one', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'c', 'd')
+    await f.queue.add({ id: 'l', text: text('l'), delay: Date.now() + LONG })
+    await f.claim(1)
+    const events = await f.events(t)
+    const one = (id: string, ttl = LONG, before = text(id)): TaskToCancel =>
+      ({ id, before, after: text(id, 'cancelled'), ttl })
+    t.strictSame(await f.queue.many.cancel([
+      one('a'), one('b'), one('b'), one('c', 0), one('c', 0), one('l'), one('d', LONG, text('d', 'other')),
+      one('nobody')
+    ]), ['requested', 'cancelled', 'changed', 'cancelled', 'unknown', 'cancelled', 'changed', 'unknown'])
+    const { waiting, jobs, cancelling, delayed } = await f.state()
+    t.strictSame({ waiting, jobs, cancelling, delayed },
+      { waiting: ['d'], jobs: ['a', 'b', 'd', 'l'], cancelling: ['a'], delayed: undefined })
+    t.equal((await f.queue.readTask('b'))!.text, text('b', 'cancelled'))
+    await until('the messages arrive', () => events.length === 4)
+    t.strictSame(events.sort(), ['cancel:w a', 'task:b cancelled', 'task:c cancelled', 'task:l cancelled'])
+    t.strictSame(await f.queue.many.cancel([]), [])
+  })
+
+  t.test('what a plain Bee-Queue worker holds is not cancelled, among few or many', async (t) => {
+    const f = new QueueFixture(t)
+    for (const held of [range(1, 100), range(1, 101)]) {
+      await f.redis.del(f.key('active'))
+      await f.add('free', 'n7')
+      await f.redis.lpush(f.key('active'), ...held)
+      t.strictSame(await f.queue.many.cancel(['n7', 'free'].map(id =>
+        ({ id, before: text(id), after: text(id, 'cancelled'), ttl: 0 }))), ['requested', 'cancelled'])
+      t.strictSame((await f.state()).jobs, ['n7'])
+    }
+  })
+
+  t.test('removes many tasks in one step, as one by one', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b', 'c', 'd')
+    await f.claim(2)
+    await f.settle(['a', 'failed'])
+    const before = (id: string, status?: string): TaskToRemove => ({ id, before: text(id, status) })
+    t.strictSame(await f.queue.many.remove([
+      before('a', 'failed'), before('a', 'failed'), before('b'), before('c'), before('d', 'other'), before('nobody')
+    ]), ['removed', 'unknown', 'active', 'removed', 'changed', 'unknown'])
+    const { waiting, jobs, failed } = await f.state()
+    t.strictSame({ waiting, jobs, failed }, { waiting: ['d'], jobs: ['b', 'd'], failed: undefined })
+    t.strictSame(await f.queue.many.remove([]), [])
+  })
+
+  t.test('of many that leave a long list each is counted', async (t) => {
+    const f = new QueueFixture(t)
+    const ids = range(1, 1_001)
+    await f.add(...ids)
+    const tasks = ids.slice(0, 3).map(id => ({ id, before: text(id) }))
+    t.strictSame(await f.queue.many.remove(tasks), ['removed', 'removed', 'removed'])
+    t.strictSame(await f.redis.hgetall(f.key('leftovers')), { '': '3', n1: '1', n2: '1', n3: '1' })
+    t.equal((await f.queue.counts()).waiting, 998)
   })
 
   t.test('refuses a task that has not failed', async (t) => {

@@ -49,7 +49,7 @@ t.test('many failed tasks are queued with their new records, by what these have 
   await f.redis.zadd(f.key('done:failed'), ...ids.flatMap(id => [1, id]))
   const tasks = ids.map((id, i) =>
     ({ id, before: i % 5 === 0 ? Buffer.from(before[i]!) : before[i]!, after: after[i]! }))
-  t.same(new Set(await f.queue.retryMany(tasks)), new Set(['queued']))
+  t.same(new Set(await f.queue.many.retry(tasks)), new Set(['queued']))
   t.same(await f.redis.hmget(f.key('jobs'), ...ids), after)
   t.same(await f.redis.lrange(f.key('waiting'), 0, -1), ids.toReversed())
   t.equal(await f.redis.exists(f.key('failed'), f.key('done:failed')), 0)

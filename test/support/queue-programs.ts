@@ -94,6 +94,14 @@ async function before (
   return { raw: read?.raw ?? 'stale', status }
 }
 
+/** A task, as it is or as it was before. */
+interface Named { id: string, stale?: boolean }
+
+interface AsRead { id: string, raw: Buffer | string, status: string }
+
+const readAll = (side: QueueUnderTest, tasks: Named[]): Promise<AsRead[]> =>
+  Promise.all(tasks.map(async ({ id, stale }) => ({ id, ...await before(side, id, stale) })))
+
 /** Cancels a wait, and wakes it: a wait in Redis goes on. It claims nothing, so the new task can be removed again. */
 async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply>, token: string): Promise<unknown> {
   const cancelled = claimed(side, await side.queue.cancelWait(token), true)
@@ -178,9 +186,18 @@ export const calls = {
   retry: call('retry', async (side, { id, stale }: { id: string, stale?: boolean }) =>
     side.queue.retry(id, (await before(side, id, stale)).raw, text(id, 'again'))),
 
-  retryMany: call('retryMany', async (side, tasks: Array<{ id: string, stale?: boolean }>) =>
-    side.queue.retryMany(await Promise.all(tasks.map(async ({ id, stale }) =>
-      ({ id, before: (await before(side, id, stale)).raw, after: text(id, 'again') }))))),
+  retryMany: call('retryMany', async (side, tasks: Named[]) =>
+    side.many.retry((await readAll(side, tasks)).map(({ id, raw }) =>
+      ({ id, before: raw, after: text(id, 'again') })))),
+
+  cancelMany: call('cancelMany', async (side, { tasks, span }: { tasks: Named[], span: Span }) => {
+    const open = (await readAll(side, tasks)).filter(({ status }) => !isTerminal(status))
+    return side.many.cancel(open.map(({ id, raw }) =>
+      ({ id, before: raw, after: text(id, 'cancelled'), ttl: SPANS[span](id), hasExtras: true })))
+  }),
+
+  removeMany: call('removeMany', async (side, tasks: Named[]) =>
+    side.many.remove((await readAll(side, tasks)).map(({ id, raw }) => ({ id, before: raw, hasExtras: true })))),
 
   remove: call('remove', (side, id: string) => side.queue.remove(id, undefined, undefined, true)),
 
@@ -252,6 +269,7 @@ const addition = fc.record<Addition>({
 const claims = fc.array(fc.record<ClaimRef>({ id, token }), { maxLength: 4 })
 const span = fc.constantFrom<Span>('long', 'long', 'negative', 'none', 'huge')
 const stale = fc.boolean()
+const several = fc.array(fc.record({ id, stale }), { maxLength: 4 })
 const json = fc.constantFrom(
   '{"stage":"X","progress":{"n":1}}', '{"stage":1}', '[]', 'null', 'no json', '', '['.repeat(9_000)
 )
@@ -280,7 +298,9 @@ export const programs = fc.array(fc.oneof(
   limit.map(calls.workers),
   { weight: 2, arbitrary: fc.record({ id, stale, span }).map(calls.cancel) },
   fc.record({ id, stale }).map(calls.retry),
-  fc.array(fc.record({ id, stale }), { maxLength: 4 }).map(calls.retryMany),
+  several.map(calls.retryMany),
+  fc.record({ tasks: several, span }).map(calls.cancelMany),
+  several.map(calls.removeMany),
   { weight: 2, arbitrary: fc.record({ id, maxBytes: fc.constantFrom(1, 7, 20, 1_000) }).map(calls.appendLog) },
   id.map(calls.remove),
   { weight: 2, arbitrary: fc.record({ id, now: fc.boolean() }).map(calls.reschedule) },
@@ -350,6 +370,15 @@ export const knownPrograms: Call[][] = [
       ({ id, token: 'w.1', outcome: 'failed' as const, span: 'long' as const }))),
     calls.retryMany([{ id: 'c' }, { id: 'a' }, { id: 'b' }, { id: 'b' }, { id: 'd' }]),
     calls.claim({ free: 3, token: 'w.2' })
+  ],
+  // Each is cancelled and removed once, whatever it does meanwhile: one runs, one is delayed, one has ended.
+  [
+    calls.watch(['a', 'b', 'c']), addThree, calls.add({ id: 'd', delayed: true, tags: ['t'] }),
+    calls.claim({ free: 1, token: 'w.1' }),
+    calls.cancelMany({ tasks: ['a', 'b', 'b', 'd', 'gone'].map(id => ({ id })), span: 'long' }),
+    calls.removeMany(['a', 'b', 'b', 'c', 'd'].map(id => ({ id }))),
+    calls.cancelMany({ tasks: ['a', 'c'].map(id => ({ id })), span: 'none' }),
+    calls.removeMany([{ id: 'a', stale: true }])
   ],
   // After a lost reply the same token gets the same tasks and no more. Later it waits, and is cancelled.
   [

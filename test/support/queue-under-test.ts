@@ -9,17 +9,17 @@ import { connect, latch, randomPrefix, type Latch } from './helpers.ts'
 import { RedisSchedulePlaces } from '../../lib/store/redis/schedules.ts'
 import type { ConsumerQueue, ProducerQueue, Queue } from '../../lib/store/contract.ts'
 import type { QueueFlows } from '../../lib/store/flow-contract.ts'
+import type { QueueMany } from '../../lib/store/many-contract.ts'
 import type { QueueSchedules, SchedulePlaces } from '../../lib/store/schedule-contract.ts'
 
 /** Everything that a queue must have. The compiler refuses a list that is not complete. */
-export const members = Object.keys({
+export const members = [...Object.keys({
   name: true,
   add: true,
   addMany: true,
   readTask: true,
   cancel: true,
   retry: true,
-  retryMany: true,
   remove: true,
   reschedule: true,
   purge: true,
@@ -43,7 +43,9 @@ export const members = Object.keys({
   updateProgress: true,
   heartbeat: true,
   cancelChannel: true
-} satisfies Record<keyof ProducerQueue | keyof ConsumerQueue, true>)
+} satisfies Record<keyof ProducerQueue | keyof ConsumerQueue, true>), ...Object.keys({
+  retry: true, cancel: true, remove: true
+} satisfies Record<keyof QueueMany, true>).map(member => `many.${member}`)]
 
 /** Everything that schedules must have, likewise. */
 export const scheduleMembers = [
@@ -82,6 +84,7 @@ export interface QueueUnderTest {
   readonly schedules: { here: QueueSchedules, there: QueueSchedules }
   readonly places: SchedulePlaces
   readonly flows: QueueFlows
+  readonly many: QueueMany
   /** The time on the store's clock when the program began. */
   readonly start: number
   /** A time as its distance from the start, rounded. */
@@ -122,6 +125,7 @@ export async function memoryQueueUnderTest (used: Set<string>): Promise<QueueUnd
     schedules: schedulesOf(store.queue('q2'), queue, used),
     places: noting(store.schedulePlaces, used, 'places.'),
     flows: noting(queue.flows, used, 'flows.'),
+    many: noting(queue.many, used, 'many.'),
     start: store.now(),
     about: about(store.now()),
     async listen (channel, label) {
@@ -163,6 +167,7 @@ export async function redisQueueUnderTest (
     schedules: schedulesOf(new RedisQueue(commands, 'q2', prefix), real, used),
     places: noting(new RedisSchedulePlaces(commands, prefix), used, 'places.'),
     flows: noting(real.flows, used, 'flows.'),
+    many: noting(real.many, used, 'many.'),
     start,
     about: about(start),
     async listen (channel, label) {

@@ -18,19 +18,19 @@ import { Claiming } from './claiming.ts'
 import { Claims } from './claims.ts'
 import { MemoryHistory } from './history.ts'
 import { MemoryLanes } from './lanes.ts'
+import { manyOf } from './many.ts'
 import { MemorySchedules } from './schedules.ts'
 import { Pauses } from './pauses.ts'
 import type { MemoryFlows } from './flows.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { Records } from './records.ts'
-import { retryEach } from './retry-each.ts'
 import { TaskLists } from './task-lists.ts'
 import { MemoryUnique } from './unique.ts'
 import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, TaskToRetry
+  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement
 } from '../contract.ts'
 import type { QueueLogs } from '../log-contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
@@ -56,6 +56,7 @@ export class MemoryQueue implements Queue {
     capacity: () => this.#workers.capacity
   })
 
+  readonly many = manyOf(this)
   readonly unique: MemoryUnique
   readonly flows: MemoryFlows
   readonly walk: MemoryWalk
@@ -217,7 +218,6 @@ export class MemoryQueue implements Queue {
     return pageOf(state === 'active' ? byClaim(this.#claims.all) : lists(), limit, after)
   }
 
-  retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> { return retryEach(this, tasks) }
   async counts (): Promise<QueueCounts> { return this.#lists.counts(this.#claims.size, this.lanes.gated.size) }
   async pause (name: string | null): Promise<boolean> { return this.#pauses.pause(name) }
   async resume (name: string | null): Promise<boolean> { return this.#pauses.resume(name) }

@@ -68,6 +68,9 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE,
     ...LEVELS
   ],
+  'cancel-many': [
+    'jobs', 'waiting', 'active', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...LEVELS
+  ],
   'change-schedule': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'check-claims': ['claims', 'cancelling'],
   claim: [
@@ -106,6 +109,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused', ...LEVELS],
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE, ...LEVELS],
+  'remove-many': ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...LEVELS],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   reschedule: ['delayed', 'watched'],
   resume: ['paused', 'waiting', 'parked', 'returning', 'watched', 'high', 'low'],

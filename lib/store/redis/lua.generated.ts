@@ -864,15 +864,19 @@ local function retag(tags, tagged, id, names, timestamp)
   for name in string.gmatch(names or '', '%S+') do redis.call('ZADD', tags, 0, name .. ' ' .. time .. ' ' .. id) end
   if (names or '') == '' then redis.call('HDEL', tagged, id) end
 end
-local function unqueue(leftovers, id, ...)
-  local lists, size = { ... }, 0
-  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
-  if size <= 1000 then
-    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
-  else
-    redis.call('HINCRBY', leftovers, id, 1)
-    redis.call('HINCRBY', leftovers, '', 1)
+local function unqueue(leftovers, ids, lists)
+  if #ids == 0 then return end
+  local filled, size = {}, 0
+  for _, list in ipairs(lists) do
+    local length = redis.call('LLEN', list)
+    if length > 0 then filled[#filled + 1] = list end
+    size = size + length
   end
+  for _, id in ipairs(ids) do
+    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  end
+  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -978,7 +982,7 @@ local function move_to_level(id, level)
   local before = redis.call('HGET', KEYS[30], id) or ''
   set_level(id, level)
   if before == level or redis.call('ZSCORE', KEYS[17], id) then return end
-  unqueue(KEYS[33], id, KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29])
+  unqueue(KEYS[33], { id }, { KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29] })
   enter(door_now, { id })
 end
 local function index_tags(id, new, options)
@@ -1462,15 +1466,19 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(leftovers, id, ...)
-  local lists, size = { ... }, 0
-  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
-  if size <= 1000 then
-    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
-  else
-    redis.call('HINCRBY', leftovers, id, 1)
-    redis.call('HINCRBY', leftovers, '', 1)
+local function unqueue(leftovers, ids, lists)
+  if #ids == 0 then return end
+  local filled, size = {}, 0
+  for _, list in ipairs(lists) do
+    local length = redis.call('LLEN', list)
+    if length > 0 then filled[#filled + 1] = list end
+    size = size + length
   end
+  for _, id in ipairs(ids) do
+    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  end
+  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -1862,10 +1870,100 @@ if #KEYS > 28 then
   use_levels(KEYS[2], KEYS[17], KEYS[26], KEYS[27], KEYS[28])
   if leave_lane(19, ARGV[5], id, delayed) then delayed = true end
 end
-if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27]) end
+if not delayed then unqueue(KEYS[4], { id }, { KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27] }) end
 if redis.call('HEXISTS', KEYS[19], '') == 0 then wake(KEYS[2], KEYS[26], KEYS[27]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'`,
+  'cancel-many': String.raw`local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local function unqueue(leftovers, ids, lists)
+  if #ids == 0 then return end
+  local filled, size = {}, 0
+  for _, list in ipairs(lists) do
+    local length = redis.call('LLEN', list)
+    if length > 0 then filled[#filled + 1] = list end
+    size = size + length
+  end
+  for _, id in ipairs(ids) do
+    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  end
+  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+end
+local function drop_leftover(leftovers, id)
+  if redis.call('HEXISTS', leftovers, id) == 0 then return end
+  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+  redis.call('HINCRBY', leftovers, '', -1)
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local MOST_HELD = 100
+local ids = {}
+for i = 2, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
+local records, claims = redis.call('HMGET', KEYS[1], unpack(ids)), redis.call('HMGET', KEYS[7], unpack(ids))
+local due, held_count, is_held = redis.call('ZMSCORE', KEYS[6], unpack(ids)), redis.call('LLEN', KEYS[3]), {}
+if held_count <= MOST_HELD then
+  for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do is_held[id] = true end
+end
+local function reply_to(i, before)
+  if not records[i] then return 'unknown' end
+  if records[i] ~= before then return 'changed' end
+  if claims[i] or is_held[ids[i]] and not due[i] then return 'requested' end
+  if not due[i] and held_count > MOST_HELD then return 'alone' end
+  return 'cancelled'
+end
+local replies, ended, gone, requested, waited, written, expiries = {}, {}, {}, {}, {}, {}, {}
+local seen = {}
+for i, id in ipairs(ids) do
+  local at = 5 * i - 3
+  replies[i] = seen[id] or reply_to(i, ARGV[at + 1])
+  if replies[i] == 'requested' and claims[i] then requested[#requested + 1] = id end
+  if replies[i] == 'cancelled' then
+    local ttl = tonumber(ARGV[at + 4])
+    seen[id] = ttl > 0 and 'changed' or 'unknown'
+    ended[#ended + 1] = id
+    if not due[i] then waited[#waited + 1] = id end
+    if ttl > 0 then
+      written[#written + 1], written[#written + 2] = id, string.sub(ARGV[at + 1], 1, ARGV[at + 2]) .. ARGV[at + 3]
+      expiries[#expiries + 1], expiries[#expiries + 2] = now + ttl, id
+    else
+      gone[#gone + 1] = id
+    end
+  end
+end
+if #written > 0 then redis.call('HSET', KEYS[1], unpack(written)) end
+if #requested > 0 then redis.call('SADD', KEYS[10], unpack(requested)) end
+leave(6, ended)
+if #expiries > 0 then redis.call('ZADD', KEYS[15], unpack(expiries)) end
+if #gone > 0 then
+  redis.call('HDEL', KEYS[1], unpack(gone))
+  redis.call('HDEL', KEYS[22], unpack(gone))
+end
+unqueue(KEYS[4], waited, { KEYS[2], KEYS[17], KEYS[18], KEYS[20], KEYS[21] })
+if #ended > 0 and redis.call('HEXISTS', KEYS[19], '') == 0 then wake(KEYS[2], KEYS[20], KEYS[21]) end
+local marks = redis.call('ZMSCORE', KEYS[5], unpack(ids))
+for i, id in ipairs(ids) do
+  local worker = replies[i] == 'requested' and claims[i] and string.match(claims[i], '^(.*)%.%d+ ')
+  if worker then redis.pcall('PUBLISH', ARGV[1] .. 'cancel:' .. worker, id) end
+  if replies[i] == 'cancelled' and marks[i] then redis.pcall('PUBLISH', ARGV[1] .. 'task:' .. id, 'cancelled') end
+end
+return replies`,
   'change-schedule': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function load_state(states, id)
@@ -2150,15 +2248,19 @@ local function take(list, free)
   if paused_names then push(KEYS[18], parked) end
   redis.call('LTRIM', list, 0, first - count - 2)
   if #dropped > 0 then
-    local function unqueue(leftovers, id, ...)
-      local lists, size = { ... }, 0
-      for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
-      if size <= 1000 then
-        for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
-      else
-        redis.call('HINCRBY', leftovers, id, 1)
-        redis.call('HINCRBY', leftovers, '', 1)
+    local function unqueue(leftovers, ids, lists)
+      if #ids == 0 then return end
+      local filled, size = {}, 0
+      for _, list in ipairs(lists) do
+        local length = redis.call('LLEN', list)
+        if length > 0 then filled[#filled + 1] = list end
+        size = size + length
       end
+      for _, id in ipairs(ids) do
+        if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+        for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+      end
+      if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
     end
     local function drop_leftover(leftovers, id)
       if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -3164,15 +3266,19 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(leftovers, id, ...)
-  local lists, size = { ... }, 0
-  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
-  if size <= 1000 then
-    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
-  else
-    redis.call('HINCRBY', leftovers, id, 1)
-    redis.call('HINCRBY', leftovers, '', 1)
+local function unqueue(leftovers, ids, lists)
+  if #ids == 0 then return end
+  local filled, size = {}, 0
+  for _, list in ipairs(lists) do
+    local length = redis.call('LLEN', list)
+    if length > 0 then filled[#filled + 1] = list end
+    size = size + length
   end
+  for _, id in ipairs(ids) do
+    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  end
+  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -3813,15 +3919,19 @@ return replies`,
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function unqueue(leftovers, id, ...)
-  local lists, size = { ... }, 0
-  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
-  if size <= 1000 then
-    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
-  else
-    redis.call('HINCRBY', leftovers, id, 1)
-    redis.call('HINCRBY', leftovers, '', 1)
+local function unqueue(leftovers, ids, lists)
+  if #ids == 0 then return end
+  local filled, size = {}, 0
+  for _, list in ipairs(lists) do
+    local length = redis.call('LLEN', list)
+    if length > 0 then filled[#filled + 1] = list end
+    size = size + length
   end
+  for _, id in ipairs(ids) do
+    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  end
+  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -4203,9 +4313,78 @@ if #KEYS > 26 then
   use_levels(KEYS[2], KEYS[15], KEYS[24], KEYS[25], KEYS[26])
   if leave_lane(17, ARGV[3], id, elsewhere) then elsewhere = true end
 end
-if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25]) end
+if not elsewhere then unqueue(KEYS[3], { id }, { KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25] }) end
 if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[24], KEYS[25]) end
 return 'removed'`,
+  'remove-many': String.raw`local function leave(first, ids)
+  if #ids == 0 then return end
+  redis.call('ZREM', KEYS[first], unpack(ids))
+  for i = first + 1, first + 3 do redis.call('HDEL', KEYS[i], unpack(ids)) end
+  for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
+  for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
+end
+local function unqueue(leftovers, ids, lists)
+  if #ids == 0 then return end
+  local filled, size = {}, 0
+  for _, list in ipairs(lists) do
+    local length = redis.call('LLEN', list)
+    if length > 0 then filled[#filled + 1] = list end
+    size = size + length
+  end
+  for _, id in ipairs(ids) do
+    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  end
+  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+end
+local function drop_leftover(leftovers, id)
+  if redis.call('HEXISTS', leftovers, id) == 0 then return end
+  if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
+  redis.call('HINCRBY', leftovers, '', -1)
+end
+local function wake(waiting, high, low)
+  if redis.call('EXISTS', waiting) == 1 then return end
+  for _, list in ipairs({ high, low }) do
+    local head = redis.call('LRANGE', list, -1, -1)
+    if head[1] then
+      redis.call('RPUSH', waiting, head[1])
+      redis.call('LTRIM', list, 0, -2)
+      return
+    end
+  end
+end
+local ids, elsewhere = {}, {}
+for i = 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+local records, claims = redis.call('HMGET', KEYS[1], unpack(ids)), redis.call('HMGET', KEYS[5], unpack(ids))
+local function note_found(command, key)
+  for i, found in ipairs(redis.call(command, key, unpack(ids))) do
+    if found and found ~= 0 then elsewhere[ids[i]] = true end
+  end
+end
+note_found('ZMSCORE', KEYS[4])
+for i = 9, 10 do note_found('SMISMEMBER', KEYS[i]) end
+for i = 11, 14 do note_found('ZMSCORE', KEYS[i]) end
+local replies, removed, waited, seen = {}, {}, {}, {}
+for i, id in ipairs(ids) do
+  if not records[i] or seen[id] then
+    replies[i] = 'unknown'
+  elseif records[i] ~= ARGV[2 * i] then
+    replies[i] = 'changed'
+  elseif claims[i] then
+    replies[i] = 'active'
+  else
+    replies[i], seen[id] = 'removed', true
+    removed[#removed + 1] = id
+    if not elsewhere[id] then waited[#waited + 1] = id end
+  end
+end
+if #removed == 0 then return replies end
+redis.call('HDEL', KEYS[1], unpack(removed))
+leave(4, removed)
+redis.call('HDEL', KEYS[20], unpack(removed))
+unqueue(KEYS[3], waited, { KEYS[2], KEYS[15], KEYS[16], KEYS[18], KEYS[19] })
+if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[18], KEYS[19]) end
+return replies`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0
   local before = tonumber(redis.call('ZSCORE', leases, worker) or -5)

@@ -7,7 +7,6 @@ import {
   callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toRawTask,
   type ClaimMode
 } from './codec.ts'
-import { afterCommonStart } from './common-start.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
 import { corkForTick, pipelined } from './pipelining.ts'
 import {
@@ -20,6 +19,7 @@ import { writeHeads } from './heads.ts'
 import { RedisHistory } from './history.ts'
 import { LaneNumbers, RedisLanes } from './lanes.ts'
 import { RedisLogs } from './logs.ts'
+import { RedisMany } from './many.ts'
 import { measureQueue, readWorkers } from './measure.ts'
 import { readPage } from './pages.ts'
 import { RedisSchedules } from './schedules.ts'
@@ -33,8 +33,7 @@ import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
-  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, StoreConnection,
-  TaskToRetry
+  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
 
@@ -54,6 +53,7 @@ export class RedisQueue implements Queue {
   readonly unique: RedisUnique
   readonly walk: RedisWalk
   readonly logs: RedisLogs
+  readonly many: RedisMany
   readonly #client: RedisClient
   readonly #keys: QueueKeys
   readonly #producer: BeeProducer
@@ -69,6 +69,7 @@ export class RedisQueue implements Queue {
     this.flows = new RedisFlows(client, this.#keys)
     this.history = new RedisHistory(client, this.#keys)
     this.logs = new RedisLogs(client, this.#keys)
+    this.many = new RedisMany(client, this.#keys, this)
     const pageOfWaiting: WalkParts['pageOfWaiting'] = (limit, after) => this.pageOf('waiting', limit, after)
     this.walk = new RedisWalk({ client, keys: this.#keys, pageOfWaiting })
     this.#producer = producer ?? new BeeProducer(client, this.#keys)
@@ -133,13 +134,6 @@ export class RedisQueue implements Queue {
 
   retry (id: string, before: string | Buffer, after: string, lane?: string): Promise<RetryReply> {
     return this.#runInTick('retry', [id, before, after, this.#keys.prefix], lane)
-  }
-
-  async retryMany (tasks: TaskToRetry[]): Promise<RetryReply[]> {
-    if (tasks.length === 0) return []
-    const args: ScriptArgument[] = [this.#keys.prefix]
-    for (const { id, before, after } of tasks) args.push(id, before, ...afterCommonStart(before, after))
-    return this.#run('retry-many', args)
   }
 
   remove (id: string, before: string | Buffer = '', lane?: string, hasExtras = false): Promise<RemoveReply> {

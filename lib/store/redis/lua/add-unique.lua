@@ -116,7 +116,7 @@ local function move_to_level(id, level)
   local before = redis.call('HGET', KEYS[30], id) or ''
   set_level(id, level)
   if before == level or redis.call('ZSCORE', KEYS[17], id) then return end
-  unqueue(KEYS[33], id, KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29])
+  unqueue(KEYS[33], { id }, { KEYS[2], KEYS[15], KEYS[34], KEYS[28], KEYS[29] })
   enter(door_now, { id })
 end
 

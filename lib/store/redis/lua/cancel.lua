@@ -49,7 +49,7 @@ if #KEYS > 28 then
   use_levels(KEYS[2], KEYS[17], KEYS[26], KEYS[27], KEYS[28])
   if leave_lane(19, ARGV[5], id, delayed) then delayed = true end
 end
-if not delayed then unqueue(KEYS[4], id, KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27]) end
+if not delayed then unqueue(KEYS[4], { id }, { KEYS[2], KEYS[17], KEYS[18], KEYS[26], KEYS[27] }) end
 if redis.call('HEXISTS', KEYS[19], '') == 0 then wake(KEYS[2], KEYS[26], KEYS[27]) end
 publish_if_watched(KEYS[5], ARGV[5], id, 'cancelled')
 return 'cancelled'

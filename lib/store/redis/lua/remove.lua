@@ -32,6 +32,6 @@ if #KEYS > 26 then
   use_levels(KEYS[2], KEYS[15], KEYS[24], KEYS[25], KEYS[26])
   if leave_lane(17, ARGV[3], id, elsewhere) then elsewhere = true end
 end
-if not elsewhere then unqueue(KEYS[3], id, KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25]) end
+if not elsewhere then unqueue(KEYS[3], { id }, { KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25] }) end
 if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[24], KEYS[25]) end
 return 'removed'

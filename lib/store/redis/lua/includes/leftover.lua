@@ -2,18 +2,22 @@
 Ids in waiting that are not to run. In long lists the search for an id costs too much: there it stays, and is counted
 in leftovers (id -> how often, "" -> the sum). Who takes it from the list drops it.
 
-Defines unqueue(leftovers, id, ...): the id is in one of the lists that follow.
+Defines unqueue(leftovers, ids, lists): each id is in one of the lists.
 drop_leftover(leftovers, id): it was taken out
 ]]
-local function unqueue(leftovers, id, ...)
-  local lists, size = { ... }, 0
-  for _, list in ipairs(lists) do size = size + redis.call('LLEN', list) end
-  if size <= 1000 then
-    for _, list in ipairs(lists) do redis.call('LREM', list, 0, id) end
-  else
-    redis.call('HINCRBY', leftovers, id, 1)
-    redis.call('HINCRBY', leftovers, '', 1)
+local function unqueue(leftovers, ids, lists)
+  if #ids == 0 then return end
+  local filled, size = {}, 0
+  for _, list in ipairs(lists) do
+    local length = redis.call('LLEN', list)
+    if length > 0 then filled[#filled + 1] = list end
+    size = size + length
   end
+  for _, id in ipairs(ids) do
+    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
+    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  end
+  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
 end
 
 local function drop_leftover(leftovers, id)

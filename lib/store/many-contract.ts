@@ -1,0 +1,44 @@
+/**
+ * Calls for many tasks in one step. Each does with a task what the call of the same name for one task does, in their
+ * order, for up to 500 tasks without a lane, whose records have a few MiB together at most.
+ */
+import type { RemoveOutcome } from '../types.ts'
+
+/**
+ * `requested`: it is running, and its worker was asked to stop it. `changed`: the record is no longer `before`, so it
+ * has to be read again.
+ */
+export type CancelReply = 'cancelled' | 'requested' | 'changed' | 'unknown'
+
+/** `refused`: it has not failed. `changed`: as for a cancel. */
+export type RetryReply = 'queued' | 'changed' | 'refused'
+
+/** `changed`: as for a cancel. */
+export type RemoveReply = RemoveOutcome | 'changed'
+
+/** The record as the caller read it. */
+interface TaskAsRead {
+  id: string
+  before: string | Buffer
+}
+
+export interface TaskToRetry extends TaskAsRead {
+  after: string
+}
+
+export interface TaskToCancel extends TaskToRetry {
+  /** How long the record of the cancelled task stays. */
+  ttl: number
+  /** It has tags, or a log. */
+  hasExtras?: boolean
+}
+
+export interface TaskToRemove extends TaskAsRead {
+  hasExtras?: boolean
+}
+
+export interface QueueMany {
+  retry (tasks: TaskToRetry[]): Promise<RetryReply[]>
+  cancel (tasks: TaskToCancel[]): Promise<CancelReply[]>
+  remove (tasks: TaskToRemove[]): Promise<RemoveReply[]>
+}
