@@ -6,8 +6,8 @@ import type { Attempt } from '../attempt/attempt.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { Settlement } from '../store/contract.ts'
 
-interface Failed { durationMs: number, err: Error }
 type LoggedResult = Exclude<AttemptResult, { kind: 'lost' }>
+interface Failed { durationMs: number, thrown: unknown }
 
 /** @param settlement what is written. Null if the task was released */
 export function logResult (attempt: Attempt, result: LoggedResult, settlement: Settlement | null): void {
@@ -18,7 +18,7 @@ export function logResult (attempt: Attempt, result: LoggedResult, settlement: S
       // Making the task's own log costs more than all else here.
       if (attempt.logs('info')) attempt.log.info({ event: 'task.completed', durationMs }, 'task completed')
       return
-    case 'failed': return logFailed(attempt, { durationMs, err: toLoggable(result.thrown) }, settlement)
+    case 'failed': return logFailed(attempt, { durationMs, thrown: result.thrown }, settlement)
     case 'cancelled': return attempt.log.info({ event: 'task.cancelled', durationMs }, 'task cancelled')
     case 'snoozed': {
       const nextAttemptAt = new Date(now + result.ms).toISOString()
@@ -35,9 +35,12 @@ function logLimited ({ log }: Attempt, fields: object): void {
 }
 
 /** An error only if it was the last attempt: whoever is called at night for errors has nothing to do before. */
-function logFailed (attempt: Attempt, { durationMs, err }: Failed, settlement: Settlement | null): void {
+function logFailed (attempt: Attempt, { durationMs, thrown }: Failed, settlement: Settlement | null): void {
+  const isLast = settlement?.outcome !== 'retry'
+  if (!attempt.logs(isLast ? 'error' : 'warn')) return
   const { log, task } = attempt
-  if (settlement?.outcome !== 'retry') return log.error({ event: 'task.failed', durationMs, err }, 'task failed')
+  const err = toLoggable(thrown)
+  if (isLast) return log.error({ event: 'task.failed', durationMs, err }, 'task failed')
   const nextAttemptAt = new Date(task.now + (settlement.ms ?? 0)).toISOString()
   const fields = { event: 'task.retrying', durationMs, nextAttemptAt, attempts: attempt.attempts, err }
   log.warn(fields, 'task attempt failed: it will be tried again')
