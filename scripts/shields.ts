@@ -3448,9 +3448,37 @@ const shields: Shield[] = [
   {
     against: 'an OpenMetrics registry renames a counter, whose name then has two endings',
     file: 'metrics/registries.js',
-    shield: 'name: this.name, help',
+    shield: 'name: asked, help',
     without: 'name: fullName(name), help',
     test: 'metrics/clients'
+  },
+  {
+    against: 'an app that joins a registry for OpenMetrics after a scrape adds each counter once more',
+    file: 'metrics/registries.js',
+    shield: 'metric.name = fullName(name);',
+    without: '',
+    test: 'metrics/clients'
+  },
+  {
+    against: 'the default labels of one registry are shown by all others',
+    file: 'metrics/registries.js',
+    shield: 'values.map(copyOf)',
+    without: 'values',
+    test: 'metrics/clients'
+  },
+  {
+    against: 'a registry that refuses one name has families of ours that stay empty',
+    file: 'metrics/registries.js',
+    shield: 'registry.removeSingleMetric?.(name)',
+    without: '',
+    test: 'metrics/clients'
+  },
+  {
+    against: 'a worker with tasks in any number of queues shows a series for each',
+    file: 'metrics/app-metrics.js',
+    shield: 'queues.has(load.queue) ? load.queue : OTHER',
+    without: 'load.queue',
+    test: 'metrics/bounds'
   },
   // traces
   {

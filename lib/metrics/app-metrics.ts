@@ -80,7 +80,7 @@ export class AppMetrics implements SampleSource {
 
   #loadSamples (): Samples {
     const loads = this.#load()
-    const queues = [...new Set(loads.map(({ queue }) => queue))].slice(0, LIMITS.queues)
+    const queues = queuesOf(loads).slice(0, LIMITS.queues)
     const sum = (value: (load: WorkerLoad) => number): Sample[] => queues.map(queue => {
       const values = loads.filter(load => load.queue === queue).map(value)
       return { labels: { queue }, value: values.reduce((total, one) => total + one, 0) }
@@ -92,8 +92,10 @@ export class AppMetrics implements SampleSource {
   #longest (loads: WorkerLoad[]): Sample[] {
     const oldest = new Map<string, Sample>()
     const now = this.#owner.clock.now()
-    for (const { queue, running } of loads) {
-      for (const { name, startedAt } of running) {
+    const queues = new Set(queuesOf(loads).slice(0, LIMITS.queues))
+    for (const load of loads) {
+      const queue = queues.has(load.queue) ? load.queue : OTHER
+      for (const { name, startedAt } of load.running) {
         const task = this.#known.isTask(name) && oldest.size < LIMITS.tasks ? name : OTHER
         const value = Math.max(0, now - startedAt) / 1_000
         const key = `${queue} ${task}`
@@ -106,6 +108,8 @@ export class AppMetrics implements SampleSource {
   /** A registry that the app shares with others does not show its metrics any more. */
   close (): void { this.#leave() }
 }
+
+const queuesOf = (loads: WorkerLoad[]): string[] => [...new Set(loads.map(({ queue }) => queue))]
 
 /** fastify-metrics puts its client on the app. */
 function registryOfFastifyMetrics (app: FastifyInstance): MetricRegistry | undefined {

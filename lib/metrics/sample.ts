@@ -31,19 +31,27 @@ export function mergeSamples (all: Samples[]): Samples {
   return merged
 }
 
+/** How one value is made of the values that several sources, or several processes, have of a series. */
+export type Combination = 'sum' | 'max' | 'min'
+
 const IS_READ = /^(queue_|schedule_)/
+
+export function combinationOf (name: FamilyName): Combination {
+  if (name === 'up') return 'min'
+  return IS_READ.test(name) || name === 'longest_running_seconds' ? 'max' : 'sum'
+}
+
+const COMBINE: Record<Combination, (one: number, other: number) => number> = {
+  sum: (one, other) => one + other, max: Math.max, min: Math.min
+}
 
 function mergeFamily (name: FamilyName, samples: Sample[]): Sample[] {
   const series = new Map<string, Sample>()
+  const combine = COMBINE[combinationOf(name)]
   for (const sample of samples) {
     const key = JSON.stringify([sample.metricName, sample.labels])
     const known = series.get(key)
-    series.set(key, known ? { ...known, value: combine(name, known.value, sample.value) } : sample)
+    series.set(key, known ? { ...known, value: combine(known.value, sample.value) } : sample)
   }
   return [...series.values()]
-}
-
-function combine (name: FamilyName, one: number, other: number): number {
-  if (name === 'up') return Math.min(one, other)
-  return IS_READ.test(name) || name === 'longest_running_seconds' ? Math.max(one, other) : one + other
 }

@@ -199,6 +199,7 @@ export interface ClusterConnection extends ClusterOptions {
 /** A registry of a Prometheus client: of prom-client, @prometheus-io/client or @platformatic/prom-client. */
 export interface MetricRegistry {
   registerMetric (metric: any): void
+  removeSingleMetric? (name: string): void
 }
 
 /** What to do with metrics. */

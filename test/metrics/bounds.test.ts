@@ -68,6 +68,7 @@ t.test('10,000 queues with schedules, and as many running tasks: only some are r
     }
   }
   const metrics = new AppMetrics({ queues, definitions, calls: store.calls, clock: store.clock }, true)
+  countAll(metrics.counts)
   metrics.setLoad(() => names.map(queue => ({ queue, slots: 1, running: [{ name: queue, startedAt: 0 }] })))
   const { series } = parse(await metrics.text())
   t.equal(measured, LIMITS.queues)

@@ -7,7 +7,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import promClient from 'prom-client'
 import t from 'tap'
-import { build, logger, randomPrefix, where } from '../support/helpers.ts'
+import { build, errorOf, logger, randomPrefix, where } from '../support/helpers.ts'
 import { parse, valueOf } from '../support/metrics.ts'
 import tasks from '../../lib/plugin.ts'
 import { FAMILIES, fullName } from '../../lib/metrics/names.ts'
@@ -46,6 +46,41 @@ for (const [name, client] of Object.entries(clients)) {
       t.match(text, '# TYPE fastify_tasks_enqueued counter')
       t.match(text, 'fastify_tasks_enqueued_total{queue="default",task="x"} 1')
     }
+    await build(t, { metrics: { registry } }, app => app.tasks.define('x', () => {})) // after a scrape
+    const families = (await registry.metrics()).split('\n').filter((line: string) => line.startsWith('# TYPE'))
+    t.equal(families.length, new Set(families).size, 'each family is there once')
+  })
+
+  t.test(`a registry of ${name} with default labels keeps them for itself`, async t => {
+    const registry = new client.Registry()
+    registry.setDefaultLabels({ site: 'one' })
+    const app = await build(t, { metrics: { registry } }, app => app.tasks.define('x', () => {}))
+    await errorOf(app.tasks.enqueue('unknown'))
+    t.match(JSON.stringify(await registry.getMetricsAsJSON()), '"site":"one"')
+    t.notMatch(await app.tasks.metrics(), 'site=')
+    registry.setDefaultLabels({ site: 'two' })
+    t.notMatch(await registry.metrics(), 'site="one"')
+  })
+}
+
+const aggregators = Object.entries(clients).filter(([, { AggregatorRegistry }]) => AggregatorRegistry)
+
+for (const [name, client] of aggregators) {
+  t.test(`processes of a cluster, added up by ${name}`, async t => {
+    const registry = new client.Registry()
+    const app = await build(t, { metrics: { registry } }, app => app.tasks.define('x', () => {}))
+    await app.tasks.startWorker()
+    await app.tasks.enqueue('x')
+    const ofProcess = async (up: number): Promise<object[]> => {
+      const families: any[] = await registry.getMetricsAsJSON()
+      return families.map(one => one.name === fullName('up') ? { ...one, values: [{ labels: {}, value: up }] } : one)
+    }
+    const all = await client.AggregatorRegistry.aggregate([await ofProcess(1), await ofProcess(0)])
+    const metrics = parse(await all.metrics())
+    t.equal(valueOf(metrics, 'slots', { queue: 'default' }), 20, 'each process has its own')
+    t.equal(valueOf(metrics, 'enqueued_total', ENQUEUED), 2)
+    t.equal(valueOf(metrics, 'queue_workers', { queue: 'default' }), 1, 'all processes read the same')
+    t.equal(valueOf(metrics, 'up', {}), 0, 'one process does not reach Redis')
   })
 }
 
@@ -85,12 +120,13 @@ t.test('two instances in one registry count together; a closed app leaves', asyn
   t.equal(valueOf(parse(await registry.metrics()), 'enqueued_total', ENQUEUED), 2)
 })
 
-t.test('a registry that refuses a name: the app starts, and says so', async t => {
+t.test('a registry that refuses a name: the app starts, and says so; none of ours is in it', async t => {
   const registry = new promClient.Registry()
   registry.registerMetric({ name: fullName('up') } as any)
   const log = logger()
   await build(t, { metrics: { registry } }, undefined, { logger: { stream: log.stream } })
   t.equal(log.find('app.metrics_refused').level, 40)
+  t.same(registry.getMetricsAsArray().map(({ name }) => name), [fullName('up')])
 })
 
 t.test('names follow the rules of Prometheus', async t => {
