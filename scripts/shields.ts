@@ -3504,6 +3504,13 @@ const shields: Shield[] = [
   },
   // history
   {
+    against: 'a history up to a time far ahead needs all memory of the process',
+    file: 'metrics/history.js',
+    shield: 'Math.min(to, now + 1)',
+    without: 'Math.min(to, now + 1e9)',
+    test: 'metrics/history'
+  },
+  {
     against: 'processes that count different names make a key of any size',
     file: 'store/redis/lua/add-history.lua',
     shield: 'if not kept[name] and count >= most then',

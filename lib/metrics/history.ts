@@ -78,7 +78,8 @@ export class AppHistory {
     const { queues, calls, clock } = this.#owner
     const { queue, name, from, to, step } = checkHistory(given, clock.now())
     const unit: HistoryUnit = step % UNIT_MS.hour === 0 ? 'hour' : 'minute'
-    const times = timesOf(unit, Math.max(from, clock.now() - KEPT_MS[unit]), to)
+    const now = clock.now()
+    const times = timesOf(unit, Math.max(from, now - KEPT_MS[unit]), Math.min(to, now + 1)) // at most what may be kept
     const of = queue === undefined ? [...queues.values()] : [this.#owner.queue(queue)]
     const read = await Promise.all(of.map(one =>
       calls.call('a read of the history', 'It changes nothing: try again.', () => one.history.read(unit, times))))

@@ -10,16 +10,20 @@ export interface HistoryOptions {
   name?: string
   /** From this time on. Default: one hour before `to`. */
   from?: Date | number
-  /** Up to this time. Default: now. */
+  /** Up to this time, and no later than now. Default: now. */
   to?: Date | number
   /**
-   * The length of a point, in ms: a multiple of a minute. Minutes are kept for 8 hours, hours for 7 days. Default: one
-   * minute if `from` is no longer ago than 8 hours, else one hour.
+   * The length of a point, in ms: a multiple of a minute. Minutes are kept for 8 hours, hours for 7 days: a step that
+   * is no multiple of an hour goes back 8 hours. Default: one minute if `from` is no longer ago than 8 hours, else one
+   * hour.
    */
   step?: number
 }
 
-/** Half, 95 and 99 of 100 were no longer than this, in ms, rounded up to a power of two. Null if there were none. */
+/**
+ * Half, 95 and 99 of 100 were no longer than this, in ms, rounded up to a power of two. Null if there were none. The
+ * largest is 524288, almost 9 minutes: it stands for all that took longer, too.
+ */
 export interface HistoryTimes { p50: number | null, p95: number | null, p99: number | null }
 
 export interface HistoryPoint {

@@ -74,6 +74,26 @@ t.test('in memory mode it follows the clock of the test', async t => {
   t.equal(sum(await app.tasks.history({ from: 1 }), 'enqueued'), 2, 'hours for longer')
 })
 
+for (const mode of ['redis', 'memory'] as const) {
+  t.test(`points up to now, however late \`to\` is, ${mode}`, async t => {
+    const app = await build(t, mode === 'memory' ? { mode, redis: undefined, prefix: undefined } as any : {}, app => {
+      app.tasks.define('x')
+    })
+    await app.tasks.enqueue('x')
+    const from = Date.now() - HOUR
+    for (const to of [new Date('9999-12-31'), 8.64e15, Date.now() + 1_000 * HOUR]) {
+      const points = await app.tasks.history({ from, to })
+      t.ok(points.length >= 60 && points.length <= 62)
+      t.equal(sum(points, 'enqueued'), 1)
+      t.same(await app.tasks.history({ to }), [], 'the last hour before it is not yet')
+    }
+    const hours = await app.tasks.history({ from: 0, to: 8.64e15 })
+    t.ok(hours.length >= 168 && hours.length <= 170)
+    const odd = await app.tasks.history({ from: 0, step: 90 * 60_000 })
+    t.ok(odd.length >= 6 && odd.length <= 7, 'minutes, which are kept for 8 hours')
+  })
+}
+
 t.test('with history: false nothing is stored', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, history: false }, app => app.tasks.define('x', () => {}))
