@@ -14,6 +14,10 @@ export function tryOr<T> (read: () => T, otherwise: T): T {
   }
 }
 
+/** Not `instanceof` alone: a proxy may throw there. */
+export const isA = <T>(value: unknown, Class: new (...args: any[]) => T): value is T =>
+  tryOr(() => value instanceof Class, false)
+
 /** A value, short and on one line. A long text is cut, so that a secret is not shown whole. */
 export function describeValue (value: unknown): string {
   const text = tryOr(() => textOf(value), undefined) ?? tryOr(() => Object.prototype.toString.call(value), NOT_SHOWN)

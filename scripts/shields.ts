@@ -62,6 +62,28 @@ const shields: Shield[] = [
     without: 'strategy(attempt, options, error)',
     test: 'attempt/async-context'
   },
+  // Values of the app that cannot be looked at
+  {
+    against: 'a hook returns the promise of a library that throws in its then: the worker ends',
+    file: 'hooks/hook-lists.js',
+    shield: 'catch (thrown) {\n        fail(thrown);',
+    without: 'catch (thrown) {\n        throw thrown;',
+    test: 'hooks/attempt'
+  },
+  {
+    against: 'a thrown proxy that refuses instanceof ends the worker',
+    file: 'attempt/hook-error.js',
+    shield: 'isA(thrown, Error)',
+    without: 'thrown instanceof Error',
+    test: 'hooks/attempt'
+  },
+  {
+    against: 'a returned proxy that refuses instanceof ends the worker',
+    file: 'attempt/attempt-result.js',
+    shield: 'isA(value, errors.Snooze)',
+    without: 'value instanceof errors.Snooze',
+    test: 'hooks/attempt'
+  },
   // Requests that no page of ours makes
   {
     against: 'a form without a body is a fault of the app',

@@ -1,6 +1,7 @@
 /**
  * How an attempt ended.
  */
+import { isA } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
 import type { AttemptOutcome, WatchedAttempt } from '../types.ts'
@@ -29,7 +30,7 @@ export function failed (thrown: unknown): AttemptResult {
 
 /** A handler may return it as well. */
 export const isPutOff = (value: unknown): boolean =>
-  value instanceof errors.Snooze || value instanceof errors.RateLimited
+  isA(value, errors.Snooze) || isA(value, errors.RateLimited)
 
 /** The outcome for those outside: a task that was put off was given back, too. */
 export const outcomeOf = <Kind extends AttemptResult['kind']>(kind: Kind): Exclude<Kind, 'snoozed'> | 'released' =>

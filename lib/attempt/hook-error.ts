@@ -1,7 +1,8 @@
 /**
  * What the app's own functions get of a failure.
  */
+import { isA } from '../describe.ts'
 import type { HookError } from '../types.ts'
 
 export const toHookError = (thrown: unknown, message: string): HookError =>
-  thrown instanceof Error ? thrown : new Error(message, { cause: thrown })
+  isA(thrown, Error) ? thrown : new Error(message, { cause: thrown })

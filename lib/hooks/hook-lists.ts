@@ -27,14 +27,15 @@ export function callHook (hook: AnyHook, self: unknown, args: unknown[], next: (
   }
   const fail = (thrown: unknown): void => end({ thrown })
   const done = (error?: unknown): void => end(error ? { thrown: error } : null)
-  let returned: any
+  let hasReturned = false
   try {
-    returned = hook.call(self, ...args, done)
+    const returned: any = hook.call(self, ...args, done)
+    if (typeof returned?.then === 'function') returned.then(() => end(null), fail) // one of a library may throw here
+    else hasReturned = hook.length <= args.length
   } catch (thrown) {
-    return fail(thrown)
+    fail(thrown)
   }
-  if (typeof returned?.then === 'function') returned.then(() => end(null), fail)
-  else if (hook.length <= args.length) end(null)
+  if (hasReturned) end(null)
 }
 
 /**

@@ -7,6 +7,7 @@
  */
 import { TRY_AGAIN } from './advice.ts'
 import { firstPlace, makeCursor, parseCursor, placeAfter, SOURCES, type WalkPosition } from './many-place.ts'
+import { isA, tryOr } from '../describe.ts'
 import { checkFilter, checkMany, type CheckedFilter, type ManyCall } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
@@ -79,7 +80,7 @@ export async function count (source: ManySource, given: TaskFilter, options: Cou
 }
 
 /** What `onProgress` throws may be anything: a text, or an error that is frozen. */
-const extensible = (thrown: unknown): Error => thrown instanceof Error && Object.isExtensible(thrown)
+const extensible = (thrown: unknown): Error => isA(thrown, Error) && tryOr(() => Object.isExtensible(thrown), false)
   ? thrown
   : new Error(toFailure(thrown).error.message, { cause: thrown })
 

@@ -1,7 +1,7 @@
 /**
  * What the result of an attempt means for its task: the next state, the record, and how long that lasts.
  */
-import { tryOr } from '../describe.ts'
+import { isA } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { backoffMs } from './backoff.ts'
 import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
@@ -78,7 +78,7 @@ function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Se
   const { claim: { id, token }, stored, settings } = task
   if (!hasAttemptLeft(failure, stored.options)) return finish('failed', task, undefined, failure)
   const retriesLeft = stored.options.retries!
-  const error = tryOr(() => thrown instanceof Error, false) ? thrown as Error : new Error(failure.error.message)
+  const error = isA(thrown, Error) ? thrown : new Error(failure.error.message)
   const made = attemptsMade(stored)
   const backoff = beforeRetries(stored.options.backoff ?? { strategy: 'immediate' }, made)
   const wait = backoffMs(made + 1, backoff, settings.backoffStrategies, error)

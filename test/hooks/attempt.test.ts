@@ -95,6 +95,50 @@ t.test('what was thrown and is no Error is the cause of one', async t => {
   t.match(seen[0], { message: 'text', cause: 'text' })
 })
 
+/** As an object of a library that lets nobody look into it: `instanceof` throws. */
+const untouchable = (): object => new Proxy({ n: 1 }, {
+  get (target, key) {
+    if (typeof key === 'symbol') throw new Error('no symbols')
+    return Reflect.get(target, key)
+  },
+  getPrototypeOf () { throw new Error('no prototype') }
+})
+
+t.test('a promise of a library that throws in its then: as a hook that throws', async t => {
+  const broken = { then: () => { throw new Error('no then') } }
+  const getter = { get then () { throw new Error('no getter') } }
+  for (const [returned, message] of [[broken, 'no then'], [getter, 'no getter']] as const) {
+    const { app, seen, log } = await bench(t, () => 'done', {
+      onSuccess: [() => returned, (_task, _result, done) => { setImmediate(done) }],
+      onAttemptEnd: () => returned
+    })
+    t.equal(await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }), 'done')
+    t.strictSame(seen.at(-1), ['onAttemptEnd', 'succeeded', null])
+    const failed = log.lines.filter(line => line.event === 'task.hook_failed')
+    t.strictSame(failed.map(line => [line.hook, line.err.message]), [['onSuccess', message], ['onAttemptEnd', message]])
+    await app.close()
+  }
+})
+
+t.test('a value that refuses instanceof, thrown by a handler or its hooks, or returned', async t => {
+  const seen: unknown[] = []
+  const mine = (_attempt: number, _options: object, error: Error): number => Number(!(error instanceof Error))
+  const app = await build(t, { ...where(), worker: true, backoffStrategies: { mine } }, app => {
+    const onError = async (_task: unknown, error: Error): Promise<void> => { seen.push(error.message) }
+    const retryIf = (error: Error): boolean => error.message === ''
+    const preHandler = (): void => { throw untouchable() }
+    const fails = (): void => { throw untouchable() }
+    app.tasks.define('handler', { onError, retries: 1, backoff: { strategy: 'mine' } }, fails)
+    app.tasks.define('hook', { onError, retries: 1, preHandler, retryIf }, () => 1)
+    app.tasks.define('returned', { onError }, untouchable)
+    app.tasks.define('after', { onSuccess: preHandler, onAttemptEnd: preHandler }, () => 'done')
+  })
+  for (const name of ['handler', 'hook']) await reaches(app, (await app.tasks.enqueue(name)).id, 'failed')
+  t.same(await (await app.tasks.enqueue('returned')).result({ timeout: 60_000 }), { n: 1 })
+  t.equal(await (await app.tasks.enqueue('after')).result({ timeout: 60_000 }), 'done')
+  t.ok(seen.length === 3 && seen.every(message => typeof message === 'string'))
+})
+
 t.test('callback style: all that follows runs in the async context of the caller of done', async t => {
   const tenant = new AsyncLocalStorage<string>()
   const user = new AsyncLocalStorage<number>()
