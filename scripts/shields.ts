@@ -3504,6 +3504,13 @@ const shields: Shield[] = [
   },
   // traces
   {
+    against: 'the tracestate of a request goes with a trace that is not the request\'s',
+    file: 'tasks/request-context.js',
+    shield: 'tracestate: undefined, ',
+    without: '',
+    test: 'otel/spans'
+  },
+  {
     against: 'a task is a child of the request that started its worker',
     file: 'otel/telemetry.js',
     shield: 'isChild ? created.context : ROOT_CONTEXT',

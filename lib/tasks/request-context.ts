@@ -44,7 +44,7 @@ export function currentOrigin (): Origin & { isBatch?: boolean } | undefined {
   const context = current.getStore()
   const origin = context && 'raw' in context ? originOf(context) : context
   const trace = enqueuing.getStore()
-  return trace ? { ...origin, ...trace } : origin
+  return trace ? { ...origin, tracestate: undefined, ...trace } : origin // that of the request is of another trace
 }
 
 function originOf ({ id, headers }: FastifyRequest): Origin {

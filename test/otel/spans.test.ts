@@ -1,7 +1,7 @@
 /**
  * Spans of enqueues and attempts, with the real SDK.
  */
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, createTraceState, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import t from 'tap'
 import { build, errorOf, latch, reaches } from '../support/helpers.ts'
 import { forget, idOf, linksOf, named, parentOf, spans, traceOf } from '../support/spans.ts'
@@ -105,6 +105,24 @@ t.test('delayed, many, scheduled and triggered tasks begin a trace of their own'
   for (const span of many) t.same(linksOf(span), [idOf(sendMany!)])
   t.equal(parentOf(sendMany!), idOf(caller!))
   t.same(linksOf(planned[0]!), [], 'nobody enqueued it')
+})
+
+t.test('the tracestate of a request does not go with the trace of another span', async t => {
+  const app = await build(t, { telemetry: otel() }, app => {
+    app.tasks.define('x', (_data, task) => ({ parent: task.traceparent, state: task.tracestate }))
+    app.get('/', async () => (await app.tasks.enqueue('x')).result({ timeout: 60_000 }))
+  })
+  await app.tasks.startWorker()
+  const headers = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'vendor=of-a' }
+  const task = (await app.inject({ url: '/', headers })).json()
+  const [send] = await named('send x')
+  t.match(task.parent, traceOf(send!), 'nothing has read the header: the span begins a trace')
+  t.equal(task.state, null)
+  const traceState = createTraceState('v=of-c')
+  const parent = { traceId: 'c'.repeat(32), spanId: 'd'.repeat(16), traceFlags: 1, traceState }
+  const continued = trace.setSpanContext(context.active(), parent)
+  const handle = await context.with(continued, () => app.tasks.enqueue('x'))
+  t.match(await handle.result({ timeout: 60_000 }), { parent: /^00-c{32}/, state: 'v=of-c' })
 })
 
 t.test('relation: link and child', async t => {
