@@ -3147,6 +3147,27 @@ const shields: Shield[] = [
   },
   // flows
   {
+    against: 'a flow with the id of an earlier one takes the results of its members for its own',
+    file: 'flows/taken-ids.js',
+    shield: 'stored.options.nonce === nonce',
+    without: 'true',
+    test: 'flows/ends'
+  },
+  {
+    against: 'members of a cancelled flow wait in the lists of their limits',
+    file: 'flows/engine.js',
+    shield: 'keep, stored.options.lane, true',
+    without: 'keep',
+    test: 'flows/ends'
+  },
+  {
+    against: 'the tokens of tasks that ended while there was no rate hold up their key for ever',
+    file: 'store/redis/lua/sweep-lane.lua',
+    shield: "redis.call('SDIFF', lane.tokens, lane.slots)",
+    without: '{}',
+    test: 'limits/rate'
+  },
+  {
     against: 'a retry of a flow runs a member again that succeeded, whose record is gone',
     file: 'flows/engine.js',
     shield: 'open[k] && entries[k] && texts[k] ?',
@@ -3197,8 +3218,8 @@ const shields: Shield[] = [
   },
   {
     against: 'a task of somebody else is taken for a member of a flow',
-    file: 'flows/engine.js',
-    shield: '!isMemberOf(readable(found), flow.id)',
+    file: 'flows/taken-ids.js',
+    shield: '!isMemberOf(stored, flow)',
     without: 'false',
     test: 'flows/members'
   },

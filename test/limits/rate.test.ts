@@ -144,3 +144,28 @@ inRedis('a limited worker sends nothing between due times; what a shutdown abort
   t.strictSame(await redis.lrange(`${prefix}:{default}:waiting`, 0, -1), [], 'a start was spent: it waits')
   t.equal(await redis.lindex(`${prefix}:{default}:lane:x `, -1), first!.id, 'it is the first')
 })
+
+t.test('rates are taken away and come back while tasks run: what ended meanwhile holds up nothing', async t => {
+  for (const more of [{}, { limit: { max: 9, key: byTenant } }]) { // with a limit by key, the rate is one of all keys
+    const go = latch()
+    let ran = 0
+    const app = await build(t, {}, app => {
+      app.tasks.define('call', { ...more, rate: { max: 3, timeWindow: 300 } }, async ({ waits }: any) => {
+        ran++
+        if (waits) await go.promise
+      })
+    })
+    const items = (count: number): any[] => Array.from({ length: count }, () => ({ data: { tenant: 'a' } }))
+    const first = await app.tasks.enqueueMany('call', items(3))
+    await app.tasks.setLimit('call', { rate: [] })
+    await app.tasks.enqueue('call', { tenant: 'a', waits: true })
+    await app.tasks.startWorker()
+    for (const { id } of first) await reaches(app, id, 'succeeded')
+    await until('one runs', () => ran === 4)
+    await app.tasks.setLimit('call', { rate: [{ max: 3, timeWindow: 300 }] })
+    const second = await app.tasks.enqueueMany('call', items(5))
+    go.open()
+    await pass(app, 1_000)
+    for (const { id } of second) await reaches(app, id, 'succeeded')
+  }
+})

@@ -82,6 +82,9 @@ export class CommonLanes {
     return common
   }
 
+  /** Tasks of a lane have ended, or wait again. */
+  leave (lane: string, ids: string[]): void { this.#commons.get(commonLaneOf(lane))?.leave(ids) }
+
   /** Several lanes are about to move: turns are given out when all have. */
   together (move: () => void): void {
     const late = this.#late

@@ -181,7 +181,7 @@ export class MemoryLanes implements QueueLanes {
       lane.slots.delete(id)
       lane.log.tokens.delete(id)
     }
-    if (common) this.#commons.of(name).leave([...gone, ...heads])
+    this.#commons.leave(name, [...gone, ...heads]) // it may have had a common lane before
   }
 
   /** A key that is used once is not remembered for ever. */

@@ -6490,9 +6490,13 @@ local function forget_lanes(ids)
     call_many('HDEL', KEYS[12], queued)
   end
 end
+local function drop_tokens()
+  call_many('SREM', lane.tokens, redis.call('SDIFF', lane.tokens, lane.slots))
+end
 local function sweep_common(name, rules)
   local common = common_at(ARGV[1], name, rules)
   if common then
+    drop_tokens()
     common.spend(gone)
     common.leave(gone)
     common.plan(KEYS[15])
@@ -6506,6 +6510,7 @@ local name = string.sub(lane.slots, #ARGV[1] + 7)
 local _, rates, rules = rules_of(KEYS[14], name)
 if not string.find(name, ' ', 1, true) then return sweep_common(name, rules) end
 if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], name, rules).slots, kept) end
+drop_tokens()
 if not is_rated(rates, rules) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
 local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }

@@ -1,5 +1,6 @@
 --[[
-Frees the slots of tasks that have ended in a way that did not free them, and fills the free slots of a lane.
+Frees the slots of tasks that have ended in a way that did not free them, and fills the free slots of a lane. Tokens
+without a slot are those of tasks that ended while there were no rates: they are dropped.
 
 KEYS  1 jobs  2 succeeded  3 failed  4 done:succeeded  5 done:failed  6 done:cancelled  7 done:expired  8 waiting
       9 parked  10 paused  11 gated  12 laned  13 lanes  14 limits  15 closed
@@ -60,9 +61,14 @@ local function forget_lanes(ids)
   end
 end
 
+local function drop_tokens()
+  call_many('SREM', lane.tokens, redis.call('SDIFF', lane.tokens, lane.slots))
+end
+
 local function sweep_common(name, rules)
   local common = common_at(ARGV[1], name, rules)
   if common then
+    drop_tokens()
     common.spend(gone)
     common.leave(gone)
     common.plan(KEYS[15])
@@ -78,6 +84,7 @@ local _, rates, rules = rules_of(KEYS[14], name)
 if not string.find(name, ' ', 1, true) then return sweep_common(name, rules) end
 -- Those that took their slots before the task had a common lane have slots there too.
 if rules and rules.max < NO_LIMIT then call_many('SADD', common_at(ARGV[1], name, rules).slots, kept) end
+drop_tokens()
 if not is_rated(rates, rules) and redis.call('EXISTS', KEYS[12]) == 1 then forget_lanes(kept) end
 local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
