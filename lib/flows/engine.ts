@@ -8,12 +8,13 @@
  * Each step may be repeated, by anybody. Whoever dies between two steps leaves the rest to the sweep: flow-sweep.ts.
  */
 import { eachPage, membersByQueue } from './flow-pages.ts'
-import { isMemberOf, makeMember } from './member.ts'
+import { isMemberOf, makeMember, readable } from './member.ts'
 import { toEnd, toTakenEnd } from './member-end.ts'
-import { decode, encode, isTerminal, type StoredTask } from '../records/task-record.ts'
+import { whoHasId } from './taken-ids.ts'
+import { encode, isTerminal } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
 import { endOfBatch } from '../store/batches.ts'
-import type { NewJob, Queue, RawTask } from '../store/contract.ts'
+import type { NewJob, Queue } from '../store/contract.ts'
 import type {
   FlowCommand, FlowStage, MemberOutcome, QueueFlows, ReadablePart, StepReply
 } from '../store/flow-contract.ts'
@@ -49,8 +50,8 @@ interface MemberJob { queue: string, task: string, flow: StoredMembership, job: 
 /** Bounds one Lua call. */
 const BATCH = 500
 const STEP = 200
-/** How many members are cancelled at a time. */
-const CANCELS = 50
+/** Members that are looked at one by one. */
+const SINGLY = 50
 
 const isOver = (stage: FlowStage): boolean => stage === 'cancelling' || stage === 'ended' || stage === 'gone'
 
@@ -67,7 +68,7 @@ export class FlowEngine {
 
   queueOf (name: string): Queue { return this.#options.queueOf(name) }
 
-  call<T> (what: string, send: () => Promise<T>): Promise<T | undefined> { return this.#options.call(what, send) }
+  get call (): FlowCall { return this.#options.call }
 
   /** Tells a flow what happened, and carries out what follows. Undefined if the process closes. */
   async step (flow: FlowRef, commands: FlowCommand[]): Promise<StepReply | undefined> {
@@ -176,16 +177,26 @@ export class FlowEngine {
         const batch = own.slice(start, end)
         const added = await this.call('start of members', () => this.queueOf(name).addMany(batch.map(({ job }) => job)))
         if (!added) return undefined
-        for (const [i, member] of batch.entries()) if (!added[i] && await this.#isStrange(member)) taken.push(member)
+        const others = await this.#addAgain(batch.filter((_member, i) => !added[i]))
+        if (!others) return undefined
+        taken.push(...others)
       }
     }
     return taken
   }
 
-  /** An id that is taken was added before, or a task that is no member has it. */
-  async #isStrange ({ queue, job: { id }, flow }: MemberJob): Promise<boolean> {
-    const found = await this.call('read of a member', () => this.queueOf(queue).readTask(id))
-    return found !== undefined && found !== null && !isMemberOf(readable(found), flow.id)
+  /** Of members whose ids are taken. Returns as `addAll`. */
+  async #addAgain (jobs: MemberJob[]): Promise<MemberJob[] | undefined> {
+    const taken: MemberJob[] = []
+    for (let i = 0; i < jobs.length; i += SINGLY) {
+      const batch = jobs.slice(i, i + SINGLY)
+      const owners = await Promise.all(batch.map(({ queue, flow, job }) =>
+        whoHasId(this.queueOf(queue), flow.id, job, this.call)))
+      const again = await this.#addAll(batch.filter((_member, k) => owners[k] === 'nobody'))
+      if (!again || owners.includes(undefined)) return undefined
+      taken.push(...batch.filter((_member, k) => owners[k] === 'another'), ...again)
+    }
+    return taken
   }
 
   // Cancel
@@ -196,8 +207,8 @@ export class FlowEngine {
   }
 
   async #cancelNodes (flow: FlowRef, nodes: string[], stage: FlowStage): Promise<void> {
-    for (let i = 0; i < nodes.length; i += CANCELS) {
-      const batch = nodes.slice(i, i + CANCELS)
+    for (let i = 0; i < nodes.length; i += SINGLY) {
+      const batch = nodes.slice(i, i + SINGLY)
       const entries = await this.#read(flow, 'nodes', batch)
       if (!entries) return
       const ends = await Promise.all(batch.map((node, k) => this.#cancelNode(flow, node, entries[k]!, stage)))
@@ -225,7 +236,7 @@ export class FlowEngine {
       if (!found || !stored || !isMemberOf(stored, flow.id)) return 'cancelled'
       if (isTerminal(stored.status)) return stored.status
       const after = encode({ ...stored, status: 'cancelled', finishedAt: this.#options.now() })
-      const reply = await queue.cancel(id, found.raw, after, keep)
+      const reply = await queue.cancel(id, found.raw, after, keep, stored.options.lane, true)
       if (reply === 'requested') return null
       if (reply !== 'changed') return 'cancelled'
     }
@@ -285,13 +296,5 @@ export class FlowEngine {
     const read = (cursor: string): ReturnType<QueueFlows['pageOfNodes']> =>
       this.flowsOf(flow).pageOfNodes(flow.id, which, cursor)
     return eachPage(cursor => this.call('read of a flow', () => read(cursor)), ({ nodes }) => use(nodes))
-  }
-}
-
-function readable ({ text }: RawTask): StoredTask | null {
-  try {
-    return decode(text)
-  } catch {
-    return null
   }
 }

@@ -2,8 +2,8 @@
  * The records of members: as they are kept in their flow until they start, without times, and as tasks.
  */
 import { frameMembership, type StoredMembership } from '../records/membership.ts'
-import { NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
-import type { NewJob } from '../store/contract.ts'
+import { decode, NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
+import type { NewJob, RawTask } from '../store/contract.ts'
 import type { EncodedTemplate } from '../tasks/task-template.ts'
 
 /** Three lines: times, data, options. JSON has no line breaks. */
@@ -62,6 +62,15 @@ export function makeMember (text: string, id: string, flow: StoredMembership, no
 
 /** Whether a record is that of a member. Anybody may enqueue a task whose id looks like a member's. */
 export const isMemberOf = (stored: StoredTask | null, flow: string): boolean => stored?.options.flow?.id === flow
+
+/** Null if nobody can read it. */
+export function readable ({ text }: RawTask): StoredTask | null {
+  try {
+    return decode(text)
+  } catch {
+    return null
+  }
+}
 
 /** The data of a member, as JSON has it. */
 export const dataOf = (text: string): unknown => JSON.parse(text.split('\n')[1]!).data

@@ -41,7 +41,7 @@ export function planFlow (
   const nonce = options.id === undefined ? undefined : randomUUID()
   const toMember = memberPlanner(tasks, expires, nonce)
   const members = plan.nodes.map(graph => toMember(graph, roots.has(graph.node) ? options.delay : undefined))
-  const final = options.finally ? planMember(FINALLY(options.finally), templateOf(tasks, options.finally)) : null
+  const final = options.finally ? planFinal(tasks, options.finally, nonce) : null
   const names = [...new Set(members.map(({ task }) => task))]
   checkAuthorize(options.authorize, names)
   const home = members.find(({ graph: { node } }) => roots.has(node))!.queue
@@ -68,8 +68,8 @@ function memberPlanner (
       const [times, , options] = before.text
       return { ...before.member, graph, text: `${times}\n${tasks.encodeData(task, data)}\n${options}` }
     }
-    const template = templateOf(tasks, graph.signature)
-    const member = planMember(graph, withFlowTimes(template, delay, expires, nonce))
+    const template = templateOf(tasks, graph.signature, nonce)
+    const member = planMember(graph, withFlowTimes(template, delay, expires))
     // A lane follows from the data.
     if (template.options.lane === undefined) planned.set(task, { member, given, delay, text: member.text.split('\n') })
     return member
@@ -83,8 +83,11 @@ const FINALLY = (signature: Signature): GraphNode => ({ node: 'finally', key: 'f
 
 type MemberTemplate = EncodedTemplate & { ttl: number, mayFail: boolean }
 
-/** A task that a flow is to be made of, checked as an enqueue of it. */
-export function templateOf (tasks: Templates, signature: Signature): MemberTemplate {
+/**
+ * A task that a flow is to be made of, checked as an enqueue of it.
+ * @param nonce tells the members of a flow from those of an earlier one with its id
+ */
+export function templateOf (tasks: Templates, signature: Signature, nonce?: string): MemberTemplate {
   const { task, data, options = {} } = signature ?? {}
   if (signature?.kind !== 'signature') throw new errors.FlowInvalid('A member of the flow', 'it is no signature')
   const { allowFailure = false, ...own } = options
@@ -94,24 +97,28 @@ export function templateOf (tasks: Templates, signature: Signature): MemberTempl
   }
   if ('id' in own) throw new errors.OptionClash('id', 'signature', 'A flow makes the ids of its members: leave it out')
   const template = tasks.template(task, data, own, true)
-  return { ...template, ttl: template.options.ttl ?? tasks.settings.resultTtl, mayFail: allowFailure }
+  const stored = nonce === undefined ? template.options : { ...template.options, nonce }
+  return { ...template, options: stored, ttl: stored.ttl ?? tasks.settings.resultTtl, mayFail: allowFailure }
 }
 
 function withFlowTimes (
-  template: MemberTemplate, delay: number | undefined, expires: number | null, nonce: string | undefined
+  template: MemberTemplate, delay: number | undefined, expires: number | null
 ): MemberTemplate {
-  if (!delay && expires === null && nonce === undefined) return template
+  if (!delay && expires === null) return template
   const changed = { ...template }
   if (delay) changed.delay = (template.delay ?? 0) + delay
   const hasOwn = template.expires !== undefined || template.expiresAt !== undefined
   if (expires !== null && !hasOwn) changed.expiresAt = expires
-  if (nonce !== undefined) changed.options = { ...template.options, nonce }
   return changed
 }
 
 function planMember (graph: GraphNode, template: MemberTemplate): PlannedMember {
   const { queue, name, ttl, mayFail } = template
   return { graph, queue, task: name, text: encodeMember(template), ttl, mayFail }
+}
+
+function planFinal (tasks: Templates, signature: Signature, nonce: string | undefined): PlannedMember {
+  return planMember(FINALLY(signature), templateOf(tasks, signature, nonce))
 }
 
 function toFinal ({ graph: { key }, queue, task, ttl, text }: PlannedMember): { entry: string, text: string } {

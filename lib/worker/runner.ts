@@ -148,9 +148,9 @@ export class Runner implements AttemptOwner {
     return this.#options.runInThread(file, attempt, attempt.definition.options.schema?.result !== undefined)
   }
 
-  flowOf (_attempt: Attempt, member: StoredMembership): MemberContext {
+  flowOf ({ task }: Attempt, member: StoredMembership): MemberContext {
     const { flows, templates } = this.#options
-    return new MemberContext(flows, member, signature => templateOf(templates, signature))
+    return new MemberContext(flows, member, signature => templateOf(templates, signature, task.stored.options.nonce))
   }
 
   keepLog (attempt: Attempt, log: FastifyBaseLogger): FastifyBaseLogger { return this.#logs.keep(attempt, log) }

@@ -30,6 +30,11 @@ async function fixture (t: Test, worker = true): Promise<Fixture> {
       ran.push(`ok ${data}`)
       return data
     })
+    app.tasks.define('one', { limit: { max: 1 } }, async () => {})
+    app.tasks.define('add', async (data: any, task: any) => {
+      await task.flow.add('more', { kind: 'signature', task: 'ok', data: `${data} added`, options: {} })
+      return data
+    })
     app.tasks.define('no', () => { throw new Unrecoverable('no luck') })
     app.tasks.define('once', async (data: any) => {
       ran.push(`once ${data}`)
@@ -216,4 +221,31 @@ t.test('an ended flow can be removed, one that runs cannot', async t => {
   await handle.result(LONG)
   await until('it is removed', async () => await app.tasks.remove(handle.id) === 'removed')
   t.equal(await app.tasks.status(handle.id), null)
+})
+
+t.test('cancel of a flow whose members have a limit: none of them waits, or holds up others', async t => {
+  const { app, enqueue, signature } = await fixture(t, false)
+  const handle = await enqueue(group(signature('one', 1), signature('one', 2), signature('one', 3)))
+  t.equal(await app.tasks.cancel(handle.id), 'cancelled')
+  t.match((await app.tasks.counts()).default, { waiting: 0, cancelled: 3 })
+  const next = await app.tasks.enqueue('one', 4)
+  t.match(await next.status(), { state: 'waiting', blockedBy: null })
+  t.equal(await app.tasks.purge('default'), 1, 'the records of what was cancelled stay')
+  t.match((await app.tasks.counts()).default, { waiting: 0, cancelled: 3 })
+})
+
+t.test('the id of a flow that was removed, or whose record has expired, is used again: its members run', async t => {
+  const { app, enqueue, ran } = await fixture(t)
+  const options = { id: 'again', resultTtl: 1_000 }
+  const shape = (n: number): FlowShape<any, any> => chain(
+    { kind: 'signature', task: 'add', data: n, options: {} } as any,
+    { kind: 'signature', task: 'read', data: n, options: {} } as any)
+  const all = { ...options, finally: { kind: 'signature', task: 'ok', data: 'last', options: {} } as any }
+  t.match(await (await enqueue(shape(1), all)).result(LONG), { previous: 1 })
+  t.equal(await app.tasks.remove('again'), 'removed')
+  t.match(await (await enqueue(shape(2), all)).result(LONG), { previous: 2 })
+  await pass(app, 1_000)
+  await until('its record has expired', async () => await app.tasks.status('again') === null)
+  t.match(await (await enqueue(shape(3), all)).result(LONG), { previous: 3 })
+  t.strictSame(ran, [1, 2, 3].flatMap(n => [`ok ${n} added`, `read ${n}`, 'ok last']))
 })
