@@ -3147,6 +3147,27 @@ const shields: Shield[] = [
   },
   // flows
   {
+    against: 'the records of earlier tries of a member that was removed stay as long as a flow may live',
+    file: 'flows/keep-members.js',
+    shield: 'isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))',
+    without: ';',
+    test: 'flows/sweep'
+  },
+  {
+    against: 'the task of somebody else that has the id of a removed member expires with the flow',
+    file: 'flows/keep-members.js',
+    shield: '(_member, k) => found[k] && isMemberOf(readable(found[k]), flow.id)',
+    without: '() => true',
+    test: 'flows/members'
+  },
+  {
+    against: 'an id of the caller\'s own is used again: its old key stays, and the task that follows never starts',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'free_key_of(new.id)\n    local',
+    without: 'local',
+    test: 'store/queue-unique'
+  },
+  {
     against: 'a flow with the id of an earlier one takes the results of its members for its own',
     file: 'flows/taken-ids.js',
     shield: 'stored.options.nonce === nonce',

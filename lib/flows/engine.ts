@@ -7,7 +7,8 @@
  *
  * Each step may be repeated, by anybody. Whoever dies between two steps leaves the rest to the sweep: flow-sweep.ts.
  */
-import { eachPage, membersByQueue } from './flow-pages.ts'
+import { eachPage } from './flow-pages.ts'
+import { keepAll } from './keep-members.ts'
 import { isMemberOf, makeMember, readable } from './member.ts'
 import { toEnd, toTakenEnd } from './member-end.ts'
 import { whoHasId } from './taken-ids.ts'
@@ -250,34 +251,8 @@ export class FlowEngine {
     await this.call('step of a flow', () => this.flowsOf(flow).step(flow.id, [{ name: 'forget' }], null))
   }
 
-  /** Sets how long the records of all members stay, else their own resultTtl. False if the process closes. */
-  async keepAll (flow: FlowRef, ms?: number): Promise<boolean> {
-    // The id of one that was removed may be somebody else's.
-    const removed = new Set<string>()
-    let isClosing = !await this.eachPage(flow, 'ends', entries => {
-      for (const [node, end] of entries) if (end === 'removed') removed.add(node)
-    })
-    if (isClosing) return false
-    const readAll = await this.eachPage(flow, 'nodes', async entries => {
-      const kept = removed.size === 0 ? entries : entries.filter(([node]) => !removed.has(node))
-      for (const [queue, members] of membersByQueue(flow, kept, ms)) {
-        isClosing ||= !await this.#keepMembers(queue, members)
-      }
-    })
-    return readAll && !isClosing
-  }
-
-  async #keepMembers (queue: string, members: Array<[id: string, ms: number]>): Promise<boolean> {
-    for (let i = 0; i < members.length; i += BATCH) {
-      const batch = members.slice(i, i + BATCH)
-      const sent = await this.call('release of members', async () => {
-        await this.queueOf(queue).flows.keepMembers(batch)
-        return true
-      })
-      if (!sent) return false
-    }
-    return true
-  }
+  /** See `keepAll`. */
+  keepAll (flow: FlowRef, ms?: number): Promise<boolean> { return keepAll(this, flow, ms) }
 
   // Read page by page
 

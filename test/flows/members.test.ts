@@ -171,6 +171,9 @@ t.test('a task of somebody else has the id of a member: the member fails, and no
   await app.tasks.enqueue('x', 'secret', { id: 'other.0' })
   const other = await enqueue(chain(member('x', 1, MAY), member('read')), { id: 'other' })
   t.match((await other.result(LONG)).previous, { status: 'rejected', reason: { message: 'The task was removed' } })
+  await app.tasks.enqueue('x', 'secret', { id: 'third.0' })
+  await errorOf((await enqueue(chain(member('gone')), { id: 'third' })).result(LONG))
+  t.match(await app.tasks.status('third.0'), { result: 'secret' }, 'it does not go when the flow releases its members')
 })
 
 t.test('a flow that has ended but for its last task cannot be cancelled any more', async t => {

@@ -196,6 +196,23 @@ t.test('nothing is left of the earlier tries of a flow that was retried', async 
   await until('no record is left', async () => await redis.exists(jobs) === 0, 20_000)
 })
 
+t.test('the same, if the try behind them was removed', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, stallInterval: 1_000, resultTtl: 2_000 }, app => {
+    app.tasks.define('no', () => { throw new Error('no luck') })
+  })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueueFlow(chain({ kind: 'signature', task: 'no', options: {} } as any))
+  await errorOf(handle.result(LONG))
+  await app.tasks.pause({ name: 'no' })
+  await app.tasks.retry(handle.id)
+  t.equal(await app.tasks.remove(`${handle.id}.0-1`), 'removed')
+  t.match(await handle.status(), { state: 'failed' })
+  const jobs = `${prefix}:{default}:jobs`
+  const redis = connect(t)
+  await until('no record is left', async () => await redis.exists(jobs) === 0, 20_000)
+})
+
 t.test('nothing is left of a flow and its members once their records have expired', async t => {
   const prefix = randomPrefix()
   const gate = latch()

@@ -160,3 +160,21 @@ t.test('a queue without keys looks at none: one EXISTS of a settlement names the
   t.equal(looks.length, 1)
   t.match(looks[0], /"EXISTS"/)
 })
+
+t.test('an id of the caller\'s own is used again, under another key, before its old key was freed', async t => {
+  const other: UniqueKey = { ...UNFINISHED, field: 'a other' }
+  for (const rule of [UNFINISHED, RERUN]) {
+    const f = new QueueFixture(t)
+    await add(f, 'x', rule, { ownId: true })
+    if (rule === RERUN) {
+      await f.claim(1)
+      t.strictSame(await add(f, 'y', RERUN), { id: 'x' })
+      await f.redis.hdel(f.key('claims'), 'x') // as a plain Bee-Queue worker ends it
+    }
+    await f.redis.hdel(f.key('jobs'), 'x')
+    t.equal(await add(f, 'x', other, { ownId: true, text: record('x', { unique: 'a other' }) }), true)
+    const [unique, keyed] = [{ 'a other': '0 x' }, { x: 'a other' }]
+    const followed = { unique: { ...unique, [FIELD]: '0 y' }, keyed: { ...keyed, y: FIELD } }
+    t.strictSame(await left(f), rule === RERUN ? followed : { unique, keyed })
+  }
+})

@@ -1026,7 +1026,7 @@ local function store(new, rule, number)
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   if ARGV[2] == '1' then
     leave(3, { new.id })
-    for _, key in ipairs({ KEYS[18], KEYS[25], KEYS[26] }) do redis.call('HDEL', key, new.id) end
+    redis.call('HDEL', KEYS[18], new.id)
   end
   if new.level ~= '' or ARGV[2] == '1' then set_level(new.id, new.level) end
   if new.tags ~= '' or ARGV[2] == '1' then index_tags(new.id, new, facts_of(new.record)) end
@@ -1045,6 +1045,15 @@ local function store(new, rule, number)
   end
   return 1
 end
+local function free_key_of(id)
+  local key = ARGV[2] == '1' and redis.call('HGET', KEYS[25], id)
+  if not key then return end
+  local keys = {
+    unique = KEYS[24], keyed = KEYS[25], rerun = KEYS[26], jobs = KEYS[1], delayed = KEYS[3], laned = KEYS[18],
+    large = KEYS[14], levels = KEYS[30], tags = KEYS[31], tagged = KEYS[32]
+  }
+  end_keyed(keys, prefix, id, key)
+end
 local replies = {}
 for i = 3, #ARGV, 10 do
   local number = tonumber(ARGV[i + 3])
@@ -1055,6 +1064,7 @@ for i = 3, #ARGV, 10 do
   if redis.call('HEXISTS', KEYS[1], new.id) == 1 then
     replies[#replies + 1] = 0
   else
+    free_key_of(new.id)
     local task = standing_of(rule.key)
     replies[#replies + 1] = task and is_covered(task, rule) and on_conflict(task, new, rule) or store(new, rule, number)
   end

@@ -1,0 +1,64 @@
+/**
+ * How long the records of the members of a flow stay.
+ */
+import { membersByQueue } from './flow-pages.ts'
+import { isMemberOf, readable } from './member.ts'
+import type { FlowEngine, FlowRef } from './engine.ts'
+
+/** Bounds one Lua call. */
+const BATCH = 500
+/** Members that are read one by one. */
+const SINGLY = 50
+
+type Kept = Array<[id: string, ms: number]>
+
+/**
+ * Sets how long the records of all members stay, else their own resultTtl, with those of earlier generations. False if
+ * the process closes.
+ */
+export async function keepAll (engine: FlowEngine, flow: FlowRef, ms?: number): Promise<boolean> {
+  const removed = new Set<string>()
+  let isOpen = await engine.eachPage(flow, 'ends', entries => {
+    for (const [node, end] of entries) if (end === 'removed') removed.add(node)
+  })
+  if (!isOpen) return false
+  const readAll = await engine.eachPage(flow, 'nodes', async entries => {
+    const sure = removed.size === 0 ? entries : entries.filter(([node]) => !removed.has(node))
+    for (const [queue, members] of membersByQueue(flow, sure, ms)) isOpen &&= await keep(engine, queue, members)
+    if (sure.length === entries.length) return
+    const others = entries.filter(([node]) => removed.has(node))
+    for (const [queue, members] of membersByQueue(flow, others, ms)) {
+      isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))
+    }
+  })
+  return readAll && isOpen
+}
+
+/** False if the process closes. */
+async function keep (engine: FlowEngine, queue: string, members: Kept | undefined): Promise<boolean> {
+  if (!members) return false
+  for (let i = 0; i < members.length; i += BATCH) {
+    const batch = members.slice(i, i + BATCH)
+    const sent = await engine.call('release of members', async () => {
+      await engine.queueOf(queue).flows.keepMembers(batch)
+      return true
+    })
+    if (!sent) return false
+  }
+  return true
+}
+
+/** Of a member that was removed: its id may be that of somebody else's task. Records of its earlier tries are left. */
+async function ownOf (
+  engine: FlowEngine, flow: FlowRef, queue: string, members: Kept
+): Promise<Kept | undefined> {
+  const own: Kept = []
+  for (let i = 0; i < members.length; i += SINGLY) {
+    const batch = members.slice(i, i + SINGLY)
+    const found = await Promise.all(batch.map(([id]) =>
+      engine.call('read of a member', () => engine.queueOf(queue).readTask(id))))
+    if (found.includes(undefined)) return undefined
+    own.push(...batch.filter((_member, k) => found[k] && isMemberOf(readable(found[k]), flow.id)))
+  }
+  return own
+}
