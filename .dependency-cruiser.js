@@ -50,6 +50,7 @@ const rooms = [
   'lib/records/',
   'lib/errors.ts',
   'lib/describe.ts',
+  'lib/built-in.ts',
   'lib/own.ts',
   'lib/sync-answer.ts',
   'lib/within.ts',

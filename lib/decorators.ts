@@ -2,7 +2,7 @@
  * What the plugin adds to Fastify: `fastify.tasks` and `reply.accepted`.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { describeKind, tryOr } from './describe.ts'
+import { describeKind, describeName, tryOr } from './describe.ts'
 import * as errors from './errors.ts'
 import { checkWhere } from './options.ts'
 import { RECORD_FOR } from './tasks/handle.ts'
@@ -36,6 +36,13 @@ function queueOf (where: WhereOptions | undefined): string | undefined {
   if (where === undefined) return undefined
   checkWhere(where)
   return where.queue
+}
+
+/** The handler comes last: what stands behind it would be ignored. Throws FST_TASKS_TASK_OPTION_INVALID. */
+function withoutMore (name: string, given: unknown): DefineOptions {
+  if (given === undefined) return {}
+  const fix = 'Call define(name, options, handler).'
+  throw new errors.TaskOptionInvalid(describeName(name), 'handler', 'the last argument', describeKind(given), fix)
 }
 
 /** A comment in the format of Prometheus. */
@@ -86,7 +93,7 @@ class ScopedTasks implements FastifyTasks {
   get ready (): boolean { return this.#registry.calls.ready }
 
   define (name: string, options: DefineOptions | TaskHandler = {}, handler?: TaskHandler): Task<any, any, any, any> {
-    const [given, run] = typeof options === 'function' ? [{}, options] : [options, handler]
+    const [given, run] = typeof options === 'function' ? [withoutMore(name, handler), options] : [options, handler]
     const { queue } = this.#registry.define(this.#instance, name, given, run)
     return {
       name,

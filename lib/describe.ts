@@ -1,6 +1,7 @@
 /**
  * Any value as short text for an error or a log line.
  */
+import { builtInName } from './built-in.ts'
 
 const MAX_LENGTH = 80
 const NOT_SHOWN = 'something that cannot be shown'
@@ -37,6 +38,8 @@ export function describeKind (value: unknown): string {
 
 function kindOfObject (value: object): string {
   if (Array.isArray(value)) return `an array of ${value.length}`
+  const name = builtInName(value)
+  if (name !== undefined) return name
   const keys = Object.keys(value)
   const shown = keys.slice(0, MAX_KEYS).map(key => key.slice(0, MAX_LENGTH)).join(', ')
   const more = keys.length > MAX_KEYS ? ` and ${keys.length - MAX_KEYS} more` : ''
@@ -51,7 +54,9 @@ export function describeName (name: unknown): string {
 function textOf (value: unknown): string | undefined {
   if (typeof value === 'function') return `a function (${nameOf(value)})`
   if (typeof value === 'bigint') return `${value}n`
-  return typeof value === 'number' ? String(value) : JSON.stringify(value)
+  if (typeof value !== 'object' && typeof value !== 'string') return String(value)
+  const json = JSON.stringify(value)
+  return json === '{}' ? builtInName(value as object) ?? json : json
 }
 
 /** A function's own property `name` may be anything. */

@@ -7,7 +7,8 @@ export {
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
-  checkResult, checkScheduleList, checkWhere, drainSettings, pluginSettings, refuseKeyPrefix, workerSettings
+  checkResult, checkScheduleList, checkWhere, copyOptions, drainSettings, pluginSettings, refuseKeyPrefix,
+  workerSettings
 } from './options/check.ts'
 export { checkPause, checkSetLimit } from './options/limits.ts'
 export { checkLogs } from './options/logs.ts'
@@ -19,4 +20,4 @@ export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { dashboardDefaults, dashboardSettings, type DashboardSettings } from './options/dashboard.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'
 export { HOOK_ARITY, HOOK_NAMES } from './options/hook-names.ts'
-export { isId, MAX_TIMER, timeOf } from './options/rule-kinds.ts'
+export { isId, isObject, MAX_TIMER, timeOf } from './options/rule-kinds.ts'

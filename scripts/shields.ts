@@ -33,6 +33,63 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Arguments of calls
+  {
+    against: 'options that were not awaited are taken as none: all failed tasks are retried, a delay is lost',
+    file: 'options/rule-kinds.js',
+    shield: 'builtInName(value) === undefined',
+    without: 'true',
+    test: 'call-arguments'
+  },
+  {
+    against: 'a promise or a query of a library is taken as options',
+    file: 'built-in.js',
+    shield: 'if (isThenable(value))',
+    without: 'if (false)',
+    test: 'call-arguments'
+  },
+  {
+    against: 'a proxy that throws is refused by an error of its own',
+    file: 'options/check-rules.js',
+    shield: 'tryOr(() => Object.keys(values), undefined)',
+    without: 'Object.keys(values)',
+    test: 'call-arguments'
+  },
+  {
+    against: 'a getter that throws is refused by an error of its own',
+    file: 'options/check-rules.js',
+    shield: 'tryOr(() => values[key], HIDDEN)',
+    without: 'values[key]',
+    test: 'call-arguments'
+  },
+  {
+    against: 'data that was not awaited, or a Map, is stored as {}',
+    file: 'records/task-data.js',
+    shield: 'if (lost !== undefined)',
+    without: 'if (false)',
+    test: 'call-arguments'
+  },
+  {
+    against: 'options behind the handler are ignored',
+    file: 'decorators.js',
+    shield: 'if (given === undefined)',
+    without: 'if (true)',
+    test: 'call-arguments'
+  },
+  {
+    against: 'an id of a schedule that is no text ends in a TypeError',
+    file: 'schedules/schedule-store.js',
+    shield: 'if (!isId(id))',
+    without: 'if (false)',
+    test: 'call-arguments'
+  },
+  {
+    against: 'the options of a member that is like the one before it are not checked',
+    file: 'flows/plan.js',
+    shield: '[one, other].every(isEmpty)',
+    without: 'Object.keys({ ...one, ...other }).length === 0',
+    test: 'call-arguments'
+  },
   {
     against: 'a call that is sent after the event loop was held is late before Redis can answer it',
     file: 'store/redis/deadline.js',

@@ -2,14 +2,14 @@
  * Everything of a new flow, checked and ready to be written: its graph, its record, and the records of its members.
  */
 import { randomUUID } from 'node:crypto'
-import { describeValue } from '../describe.ts'
+import { describeValue, tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { compile, type GraphNode } from './graph.ts'
 import { encodeMember } from './member.ts'
 import { encodeNode } from '../store/flow-node.ts'
 import { encode, NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
 import type { PlannedFlow, PlannedMember } from './flow-writer.ts'
-import type { CheckedFlow } from '../options.ts'
+import { copyOptions, isObject, type CheckedFlow } from '../options.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { EncodedTemplate } from '../tasks/task-template.ts'
 import type { FlowShape, Signature } from '../types.ts'
@@ -77,7 +77,11 @@ function memberPlanner (
 }
 
 const isSame = (one: Signature['options'], other: Signature['options']): boolean =>
-  one === other || Object.keys({ ...one, ...other }).length === 0
+  one === other || [one, other].every(isEmpty)
+
+/** Without options, which may have been left out. */
+const isEmpty = (given: unknown): boolean =>
+  given === undefined || (isObject(given) && tryOr(() => Object.keys(given).length === 0, false))
 
 const FINALLY = (signature: Signature): GraphNode => ({ node: 'finally', key: 'finally', signature, joins: [] })
 
@@ -90,7 +94,7 @@ type MemberTemplate = EncodedTemplate & { ttl: number, mayFail: boolean }
 export function templateOf (tasks: Templates, signature: Signature, nonce?: string): MemberTemplate {
   const { task, data, options = {} } = signature ?? {}
   if (signature?.kind !== 'signature') throw new errors.FlowInvalid('A member of the flow', 'it is no signature')
-  const { allowFailure = false, ...own } = options
+  const { allowFailure = false, ...own } = copyOptions(task, options, 'options', 'For example { retries: 3 }.')
   if (typeof allowFailure !== 'boolean') {
     const came = describeValue(allowFailure)
     throw new errors.TaskOptionInvalid(task, 'allowFailure', 'true or false', came, 'For example true.')

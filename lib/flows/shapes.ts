@@ -52,9 +52,10 @@ export function chord<const Shapes extends AnyShapes, Result, Previous> (
 
 /** A graph: each task waits for those that it depends on, and reads their results by name: `task.results()`. */
 export function flow<Tasks extends Record<string, FlowShape<any, any>>> (
-  { tasks, dependsOn }: FlowGraph<Tasks>
+  graph: FlowGraph<Tasks>
 ): Graph<GraphResult, any> {
-  return { kind: 'flow', tasks, dependsOn: (dependsOn ?? {}) as Graph['dependsOn'] }
+  const { tasks, dependsOn = {} } = graph ?? {} // without tasks `compile` refuses it
+  return { kind: 'flow', tasks, dependsOn: dependsOn as Graph['dependsOn'] }
 }
 
 export type AnyShape = Signature | Chain | Group | Graph

@@ -1,7 +1,7 @@
 /**
  * Checks an object of options by its rules.
  */
-import { describeName } from '../describe.ts'
+import { describeName, tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { nearest } from './nearest.ts'
 import { ownOf } from '../own.ts'
@@ -16,11 +16,25 @@ export type ToError = (option: string, rule: Rule, value: unknown) => Error
  * @throws FST_TASKS_OPTION_UNKNOWN, and what `toError` makes
  */
 export function check (values: Record<string, any>, rules: Rules, where: string, toError: ToError): void {
-  for (const key of Object.keys(values)) {
+  const keys = tryOr(() => Object.keys(values), undefined)
+  if (!keys) throw toError('options', UNREADABLE, values)
+  for (const key of keys) {
     const rule = ownOf(rules, key)
     if (!rule) throw unknownOption(key, rules, where)
-    if (values[key] !== undefined && !passes(rule, values[key])) throw toError(key, rule, values[key])
+    const value = tryOr(() => values[key], HIDDEN)
+    if (value === HIDDEN) throw toError(key, UNREADABLE, value)
+    if (value !== undefined && !passes(rule, value)) throw toError(key, rule, value)
   }
+}
+
+const UNREADABLE: Rule = {
+  ok: () => false, expected: 'a value that can be read', fix: 'A getter or a proxy throws: pass a plain object.'
+}
+
+/** In the place of a value whose getter throws. */
+const HIDDEN = {
+  toJSON () { throw new Error('it cannot be shown') },
+  get [Symbol.toStringTag] (): string { throw new Error('it cannot be shown') }
 }
 
 function unknownOption (key: string, rules: Rules, where: string): Error {

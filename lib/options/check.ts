@@ -25,7 +25,7 @@ import type {
 } from '../types.ts'
 
 /** Copies the own properties. Each is read once, so that the values which are checked are the values which are used. */
-function copyOptions<T extends object> (task: string, values: T, name: string, fix: string): T {
+export function copyOptions<T extends object> (task: string, values: T, name: string, fix: string): T {
   try {
     if (isObject(values)) return { ...values }
   } catch {}

@@ -48,8 +48,8 @@ export type CheckedFlow = FlowOptions & typeof flowDefaults
 /** Throws FST_TASKS_FLOW_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
 export function checkFlow (given: FlowOptions): CheckedFlow {
   if (!isObject(given)) throw invalid('options', wholeRule, given)
+  check(given, rules, 'enqueueFlow(shape, options)', invalid)
   const options = Object.fromEntries(Object.entries({ ...given }).filter(([, value]) => value !== undefined))
-  check(options, rules, 'enqueueFlow(shape, options)', invalid)
   return { ...flowDefaults, ...options }
 }
 

@@ -2,7 +2,8 @@
  * Kinds of rules for options, and what they are made of.
  */
 import { fileURLToPath } from 'node:url'
-import { withCommas } from '../describe.ts'
+import { builtInName } from '../built-in.ts'
+import { tryOr, withCommas } from '../describe.ts'
 import { isRedisUrl } from './redis-url.ts'
 import { isTag, isTags } from '../records/tags.ts'
 import { MAX_DATE } from '../records/time.ts'
@@ -30,8 +31,11 @@ const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/
 
 export const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value)
 
-export const isObject = (value: unknown): value is Record<string, any> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Not a promise, a Map or a Date: they would be taken as if no option were set. False if it cannot be looked at. */
+export function isObject (value: unknown): value is Record<string, any> {
+  if (typeof value !== 'object' || value === null) return false
+  return tryOr(() => !Array.isArray(value) && builtInName(value) === undefined, false)
+}
 
 export const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value)
 export const isFunction = (value: unknown): boolean => typeof value === 'function'

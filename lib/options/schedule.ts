@@ -72,9 +72,9 @@ export function checkSchedule (id: unknown, spec: unknown): CheckedSchedule {
   if (!isObject(spec)) {
     throw new errors.ScheduleOptionInvalid(id, 'spec', 'an object', describeValue(spec), 'For example { task, every }.')
   }
-  const given = { ...spec } as ScheduleOptions & { task: string | { name: string }, data?: unknown }
   const toError = invalid(id)
-  check(given, rules, `schedule "${id}"`, toError)
+  check(spec, rules, `schedule "${id}"`, toError)
+  const given = { ...spec } as ScheduleOptions & { task: string | { name: string }, data?: unknown }
   if (given.task === undefined) throw toError('task', rules.task!, undefined)
   checkTiming(id, given)
   const { task, data, overlap = 'skip', catchUpWindow = ONE_HOUR_MS, jitter = 0, maxRuns = null } = given

@@ -7,6 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { describeName } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { within } from '../within.ts'
 import { LogLimit, causeOf } from '../log-limit.ts'
@@ -201,7 +202,7 @@ function idIn (cursor: string): string {
   return id
 }
 
-function notFound (id: string): never { throw new errors.ScheduleNotFound(id) }
+function notFound (id: string): never { throw new errors.ScheduleNotFound(describeName(id)) }
 
 /** Throws FST_TASKS_SCHEDULE_CRON_INVALID for an expression that is wrong, or that no day matches. */
 function checkTimes (id: string, checked: CheckedSchedule): CheckedSchedule {

@@ -4,6 +4,7 @@
  */
 import { hashOf, passedTicks, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
 import { Calendar } from './calendar.ts'
+import { isId } from '../options.ts'
 import type { Queue } from '../store/contract.ts'
 import type { NewSchedule, ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
 import type { Store } from '../store/store-contract.ts'
@@ -121,6 +122,7 @@ export class ScheduleStore {
 
   /** Returns a schedule and its queue. Null if there is none. */
   async find (id: string): Promise<FoundSchedule | null> {
+    if (!isId(id)) return null
     const place = await this.#call(id, () => this.#store.schedulePlaces.find(id))
     const stored = place && await this.#read(id, place.queue)
     return stored ? { stored, queue: this.#queue(place.queue) } : null

@@ -27,8 +27,9 @@ export class TaskRegistry {
   /** @throws FST_TASKS_QUEUE_UNKNOWN */
   queue (name: string): Queue {
     const queue = this.queues.get(name)
-    if (!queue) throw new errors.QueueUnknown(name, [...this.queues.keys()].join(', '), name)
-    return queue
+    if (queue) return queue
+    const shown = describeName(name)
+    throw new errors.QueueUnknown(shown, [...this.queues.keys()].join(', '), shown)
   }
 
   /** @throws FST_TASKS_NOT_DEFINED */

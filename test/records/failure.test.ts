@@ -64,7 +64,7 @@ const thrown: Record<string, [value: unknown, error: Expected]> = {
   'an object without a prototype': [Object.create(null), { message: /^an object without properties/ }],
   'an array': [[1, 2], { message: 'an array of 2, and not an Error' }],
   'a function': [function boom () {}, { name: 'boom', message: /boom/ }],
-  'a date': [new Date(0), { message: /^an object/ }],
+  'a date': [new Date(0), { message: 'a Date, and not an Error' }],
   'an error': [new Error('boom'), { name: 'Error', message: 'boom', code: null }],
   'a type error': [new TypeError('boom'), { name: 'TypeError', message: 'boom' }],
   'an error of a class': [new Teapot('short and stout'), { name: 'Teapot', message: 'short and stout', code: '418' }],

@@ -53,7 +53,15 @@ const hooks: Row = {
   expected: 'a function or an array of functions',
   fix: 'As in a route'
 }
-export const wrongObjects: Bad[] = [['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)']]
+/** Each would be taken as an object without options. */
+const noOptions: Bad[] = [
+  [new Map([['retries', 3]]), 'a Map'], [Promise.resolve({ retries: 3 }), 'a promise that was not awaited'],
+  [new Date(0), '1970'], [new Error('x'), 'an Error'],
+  [new Proxy({}, { getPrototypeOf () { throw new Error('x') } }), '']
+]
+export const wrongObjects: Bad[] = [
+  ['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)'], ...noOptions
+]
 
 export const backoff: Table = {
   strategy: {
@@ -132,7 +140,7 @@ export const define: Table = {
   },
   rate: {
     good: [{ max: 1, timeWindow: 100 }, { max: 1e6, timeWindow: 30 * DAY, key: run }, [{ max: 1, timeWindow: 5e3 }]],
-    bad: [['x', '"x"'], [5, '5'], [null, 'null'], [[], '[]'], [run, 'a function (run)']],
+    bad: wrongObjects,
     expected: 'an object, or an array of 1 to 5 objects',
     fix: 'timeWindow: 1000'
   },

@@ -1,0 +1,176 @@
+/**
+ * Arguments that a call would take as if they were not there, or that have nothing to store: each is refused, by a
+ * coded error that says what came, and nothing is stored.
+ */
+import t, { type Test } from 'tap'
+import { chain, flow, group } from '../lib/plugin.ts'
+import { build, errorOf } from './support/helpers.ts'
+import type { Task } from '../lib/types.ts'
+
+type Tasks = Awaited<ReturnType<typeof build>>['tasks']
+type Call = (tasks: Tasks, given: any) => unknown
+
+const refuse = { getPrototypeOf: undefined, ownKeys (): never { throw new Error('hunter2') } }
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** What is no object of options, and what the error says of it. */
+const noOptions: Array<[given: () => unknown, shown: string]> = [
+  [() => Promise.resolve({ queue: 'default' }), 'a promise that was not awaited'],
+  [() => new Map([['queue', 'default']]), 'a Map'],
+  [() => new Set(), 'a Set'],
+  [() => new Date(0), '1970'],
+  [() => /x/, 'a regular expression'],
+  [() => new Error('x'), 'an Error'],
+  [() => new Number(1), '1'], // eslint-disable-line no-new-wrappers
+  [() => new URL('redis://h'), 'redis://h'],
+  [() => true, 'true'],
+  [() => 0, '0'],
+  [() => '', '""'],
+  [revoked, ''],
+  [() => new Proxy({}, refuse), '']
+]
+
+const one = (tasks: Tasks): any => tasks.define(`x${Math.random()}`.replace('.', ''))
+const calls: Record<string, Call> = {
+  define: (tasks, given) => tasks.define('other', given, () => 1),
+  enqueue: (tasks, given) => tasks.enqueue('x', 1, given),
+  enqueueMany: (tasks, given) => tasks.enqueueMany('x', [given]),
+  enqueueFlow: (tasks, given) => tasks.enqueueFlow(chain(one(tasks).signature(1)), given),
+  'a member of a flow': (tasks, given) => tasks.enqueueFlow(chain(one(tasks).signature(1, given))),
+  'the second member': (tasks, given) => {
+    const task = one(tasks)
+    return tasks.enqueueFlow(group(task.signature(1), task.signature(2, given)))
+  },
+  defineSchedule: (tasks, given) => tasks.defineSchedule('s', given),
+  'schedules.set': (tasks, given) => tasks.schedules.set('s', given),
+  'schedules.list': (tasks, given) => tasks.schedules.list(given),
+  status: (tasks, given) => tasks.status('x', given),
+  handle: (tasks, given) => tasks.handle('x', given),
+  cancel: (tasks, given) => tasks.cancel('x', given),
+  retry: (tasks, given) => tasks.retry('x', given),
+  remove: (tasks, given) => tasks.remove('x', given),
+  promote: (tasks, given) => tasks.promote('x', given),
+  reschedule: (tasks, given) => tasks.reschedule('x', given),
+  logs: (tasks, given) => tasks.logs('x', given),
+  list: (tasks, given) => tasks.list(given),
+  count: (tasks, given) => tasks.count({ state: 'failed' }, given),
+  retryMany: (tasks, given) => tasks.retryMany(given),
+  'options of retryMany': (tasks, given) => tasks.retryMany({}, given),
+  cancelMany: (tasks, given) => tasks.cancelMany(given),
+  removeMany: (tasks, given) => tasks.removeMany(given),
+  pause: (tasks, given) => tasks.pause(given),
+  resume: (tasks, given) => tasks.resume(given),
+  setLimit: (tasks, given) => tasks.setLimit('x', given),
+  purge: (tasks, given) => tasks.purge('default', given),
+  history: (tasks, given) => tasks.history(given),
+  startWorker: (tasks, given) => tasks.startWorker(given)
+}
+
+/** How many tasks, flows and schedules there are. */
+async function stored (tasks: Tasks): Promise<unknown> {
+  return [await tasks.counts(), (await tasks.list({ kind: 'flow' })).tasks, (await tasks.schedules.list()).schedules]
+}
+
+async function refuses (t: Test, call: () => unknown, ...says: string[]): Promise<void> {
+  const { code = '', message } = await errorOf(async () => { await call() })
+  t.match(code, /^FST_TASKS_/, message)
+  for (const part of says) t.ok(message.includes(part), `"${message}" says: ${part}`)
+  t.notMatch(message, 'hunter2')
+}
+
+for (const [name, call] of Object.entries(calls)) {
+  t.test(`${name}: what is no object of options`, async t => {
+    const app = await build(t, {}, app => { app.tasks.define('x', { limit: { max: 1 } }) })
+    const before = await stored(app.tasks)
+    for (const [given, shown] of noOptions) await refuses(t, () => call(app.tasks, given()), shown)
+    t.strictSame(await stored(app.tasks), before, 'nothing is stored')
+  })
+}
+
+t.test('an option whose getter throws', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  const spec = { get task () { throw new Error('hunter2') }, every: 1_000 } as any
+  await refuses(t, () => app.tasks.schedules.set('s', spec), '"task"', 'can be read')
+  await refuses(t, () => app.tasks.list({ get state () { throw new Error('hunter2') } } as any), '"list.state"')
+})
+
+t.test('a schedule whose id is no text', async t => {
+  const { tasks: { schedules } } = await build(t)
+  const hostile = { toString () { throw new Error('hunter2') } }
+  for (const id of [undefined, null, 5, Symbol('x'), {}, hostile, Promise.resolve('x'), Object.create(null)] as any[]) {
+    t.equal(await schedules.get(id), null)
+    t.equal(await schedules.remove(id), false)
+    for (const call of ['pause', 'resume', 'trigger'] as const) {
+      t.equal((await errorOf(schedules[call](id))).code, 'FST_TASKS_SCHEDULE_NOT_FOUND')
+    }
+  }
+})
+
+t.test('a queue whose name is no text', async t => {
+  const app = await build(t)
+  const hostile = { toString () { throw new Error('hunter2') } } as any
+  t.equal((await errorOf(app.tasks.purge(hostile))).code, 'FST_TASKS_QUEUE_UNKNOWN')
+})
+
+t.test('a flow without its graph', async t => {
+  const app = await build(t)
+  for (const given of [undefined, null] as any[]) {
+    const { code, message } = await errorOf(async () => app.tasks.enqueueFlow(flow(given)))
+    t.equal(code, 'FST_TASKS_FLOW_INVALID')
+    t.match(message, 'its tasks are undefined')
+  }
+})
+
+t.test('define: options behind the handler would be ignored', async t => {
+  const app = await build(t)
+  const define = app.tasks.define.bind(app.tasks) as any
+  for (const behind of [{ retries: 3 }, () => 1, null]) {
+    const { code, message } = await errorOf(() => define('x', () => 1, behind))
+    t.equal(code, 'FST_TASKS_TASK_OPTION_INVALID')
+    t.match(message, 'define(name, options, handler)')
+  }
+  t.doesNotThrow(() => define('x', () => 1, undefined))
+})
+
+t.test('data of which JSON keeps nothing', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x')
+    app.tasks.define('checked', { schema: { data: { type: 'object' } } })
+  })
+  const before = await stored(app.tasks)
+  const wrong: Array<[given: unknown, shown: string]> = [
+    [Promise.resolve({}), 'a promise that was not awaited'], [new Map([[1, 2]]), 'a Map'], [new Set([1]), 'a Set'],
+    [/x/, 'a regular expression'], [new Error('x'), 'an Error'], [NaN, 'NaN'], [Infinity, 'Infinity'],
+    [new Date(NaN), 'an invalid Date']
+  ]
+  const task = app.tasks.define('member') as Task<any>
+  for (const [data, shown] of wrong) {
+    await refuses(t, () => app.tasks.enqueue('x', data), shown, 'cannot be stored')
+    await refuses(t, () => app.tasks.enqueue('checked', data), shown, 'cannot be stored')
+    await refuses(t, () => app.tasks.enqueueMany('x', [{ data: 1 }, { data }]), shown)
+    await refuses(t, () => app.tasks.enqueueFlow(chain(task.signature(1), task.signature(data))), shown)
+    await refuses(t, () => app.tasks.schedules.set('s', { task: 'x', every: 1_000, data }), shown)
+  }
+  t.strictSame(await stored(app.tasks), before, 'nothing is stored')
+  class Point { x = 1 }
+  const kept: Array<[given: unknown, json: unknown]> = [
+    [new Date(0), '1970-01-01T00:00:00.000Z'], [new Point(), { x: 1 }], [{}, {}], [null, null],
+    [Object.create(null), {}], [{ toJSON: () => null }, null], [Buffer.from('a'), { type: 'Buffer', data: [97] }]
+  ]
+  for (const [data, json] of kept) {
+    await app.tasks.enqueue('x', data)
+    t.strictSame(JSON.parse(JSON.stringify(data)), json)
+  }
+})
+
+t.test('options of a class, or without a prototype, are options', async t => {
+  class Options { retries = 3 }
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  for (const options of [new Options(), Object.assign(Object.create(null), { retries: 3 })]) {
+    t.equal((await app.tasks.enqueue('x', 1, options)).snapshot?.attempts, 4)
+  }
+})
