@@ -33,6 +33,21 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Paths of the status routes
+  {
+    against: 'the port of publicBase is taken as a parameter of the path, and no task has an address',
+    file: 'routes/routes.js',
+    shield: "withoutParams(options.publicBase ?? '')",
+    without: "(options.publicBase ?? '')",
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a parameter that is a part of a segment stays in the address of a task',
+    file: 'tasks/route-path.js',
+    shield: '/::|:([',
+    without: String.raw`/::|(?<=\/):([`,
+    test: 'routes/app-settings'
+  },
   // Arguments of calls
   {
     against: 'options that were not awaited are taken as none: all failed tasks are retried, a delay is lost',

@@ -17,6 +17,7 @@ import { getStatus } from './status.ts'
 import { MAX_TIMER, type RoutesSettings } from '../options.ts'
 import type { IdRequest, RouteContext } from './route-context.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
+import { withoutParams } from '../tasks/route-path.ts'
 
 /** How often an open stream gets a comment, so that proxies keep it open, in ms. */
 const HEARTBEAT_MS = 15_000
@@ -26,7 +27,7 @@ const LONGEST_POLL_MS = 90_000
 /** The routes of one registry, for `fastify.register(routes, { prefix })`. */
 export function makeRoutes (registry: AppTasks, options: RoutesSettings): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
-    registry.path = (options.publicBase ?? '') + fastify.prefix
+    registry.path = withoutParams(options.publicBase ?? '') + fastify.prefix
     const context: RouteContext = { registry, closing: registry.closing, waits: new OpenWaits(options) }
     fastify.addHook('onRequest', (_request, reply, done) => {
       reply.header('cache-control', 'no-store')

@@ -3,13 +3,25 @@
  */
 import { currentParams } from './request-context.ts'
 
-/** A parameter in the prefix under which the app registers the plugin: `/:tenant`. */
-const PARAM = /(?<=\/):(\w+)(\([^)]*\))?/g
+/**
+ * A parameter in the prefix under which the app registers the plugin, as the router reads it: `/:tenant`, `/v:version`,
+ * `/:from-:to`, `/:id(^\d+$)`. The last may have groups of two levels. Two colons are one of the path.
+ */
+const PARAM = /::|:([^/.(-]+)(?:\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))?/g
+
+/** A text for the start of such a path: the colon of `https://…:3000` names no parameter. */
+export const withoutParams = (text: string): string => text.replaceAll(':', '::')
 
 /** The parameters of the current request, filled in. Null if it has not all of them. */
 export function withParams (path: string): string | null {
+  if (!path.includes(':')) return path
   const params = currentParams()
-  const filled = path.replaceAll(PARAM, (whole, name) =>
-    typeof params[name] === 'string' ? encodeURIComponent(params[name]) : whole)
-  return filled.includes('/:') ? null : filled
+  let isWhole = true
+  const filled = path.replaceAll(PARAM, (whole, name) => {
+    if (whole === '::') return ':'
+    const value = params[name]
+    isWhole &&= typeof value === 'string'
+    return encodeURIComponent(String(value))
+  })
+  return isWhole ? filled : null
 }

@@ -117,6 +117,21 @@ t.test('Location behind a prefix with a parameter', async t => {
   t.equal((await app.inject(location)).json().id, record.id)
 })
 
+t.test('Location behind a prefix with each form of a parameter that the router knows', async t => {
+  const forms = [
+    ['/v:version', '/v2'], ['/:from-:to', '/a-b'], ['/:file.:ext', '/a.png'], ['/:kind(^(?:x|y)$)', '/x'],
+    ['/a::b', '/a:b'], ['/x/:at(^(?:(?:a)|b)$)/y', '/x/a/y']
+  ] as const
+  for (const [prefix, url] of forms) {
+    for (const publicBase of [undefined, 'http://example.com:3000/api']) {
+      const app = await behind(t, prefix, { routes: publicBase === undefined ? {} : { publicBase } })
+      const { location, record } = await enqueue(app, `${url}/x`)
+      t.equal(location, `${publicBase ?? ''}${url}/tasks/${record.id}`, prefix)
+      t.equal((await app.inject(`${url}/tasks/${record.id}`)).json().id, record.id)
+    }
+  }
+})
+
 t.test('handle.location is null if nobody knows the parameter', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
