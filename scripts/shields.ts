@@ -2791,8 +2791,8 @@ const shields: Shield[] = [
   {
     against: 'an error loses its class and cause in the log',
     file: 'worker/log-result.js',
-    shield: 'toLoggable(result.thrown)',
-    without: 'new Error(result.failure.error.message)',
+    shield: 'toLoggable(thrown)',
+    without: 'new Error(thrown.message)',
     test: 'routes/app-settings'
   },
   {
