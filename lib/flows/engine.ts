@@ -9,11 +9,12 @@
  */
 import { eachPage } from './flow-pages.ts'
 import { keepAll } from './keep-members.ts'
+import type { FlowCall, FlowRef } from './flow-ref.ts'
 import { isMemberOf, makeMember, readable } from './member.ts'
 import { toEnd, toTakenEnd } from './member-end.ts'
 import { whoHasId } from './taken-ids.ts'
 import { encode, isTerminal } from '../records/task-record.ts'
-import { decodeJoin, decodeNode, memberId, type FlowNode } from '../store/flow-node.ts'
+import { decodeJoin, decodeNode, memberId } from '../store/flow-node.ts'
 import { endOfBatch } from '../store/batches.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type {
@@ -21,8 +22,7 @@ import type {
 } from '../store/flow-contract.ts'
 import type { StoredMembership } from '../records/membership.ts'
 
-/** Repeats a call, or bounds it. Undefined if it was given up because the process closes. */
-export type FlowCall = <T>(what: string, send: () => Promise<T>) => Promise<T | undefined>
+export type { FlowCall, FlowRef } from './flow-ref.ts'
 
 export interface FlowEngineOptions {
   /** Any queue, also one that the app does not know. */
@@ -31,18 +31,6 @@ export interface FlowEngineOptions {
   now: () => number
   /** How long a flow may be without a change until somebody looks at it, in ms. Null: nobody has to. */
   lookAfter: number | null
-}
-
-/** A flow, and what of it is known without asking the store. */
-export interface FlowRef {
-  id: string
-  home: string
-  /** The longest life of the flow, in ms. */
-  life: number
-  /** Entries of nodes and texts of members, by node: while the flow is being written. */
-  known?: {
-    nodes: Map<string, string>, decoded: Map<string, FlowNode>, texts: Map<string, string>, joins: Map<string, string>
-  }
 }
 
 /** A member that is about to start. */

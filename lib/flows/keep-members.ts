@@ -3,12 +3,23 @@
  */
 import { membersByQueue } from './flow-pages.ts'
 import { isMemberOf, readable } from './member.ts'
-import type { FlowEngine, FlowRef } from './engine.ts'
+import type { FlowCall, FlowRef } from './flow-ref.ts'
+import type { Queue } from '../store/contract.ts'
+import type { ReadablePart } from '../store/flow-contract.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 500
 /** Members that are read one by one. */
 const SINGLY = 50
+
+/** What it needs of the engine. */
+interface FlowReader {
+  readonly call: FlowCall
+  queueOf (name: string): Queue
+  eachPage (
+    flow: FlowRef, part: ReadablePart, use: (entries: Array<[name: string, entry: string]>) => Promise<unknown> | void
+  ): Promise<boolean>
+}
 
 type Kept = Array<[id: string, ms: number]>
 
@@ -16,7 +27,7 @@ type Kept = Array<[id: string, ms: number]>
  * Sets how long the records of all members stay, else their own resultTtl, with those of earlier generations. False if
  * the process closes.
  */
-export async function keepAll (engine: FlowEngine, flow: FlowRef, ms?: number): Promise<boolean> {
+export async function keepAll (engine: FlowReader, flow: FlowRef, ms?: number): Promise<boolean> {
   const removed = new Set<string>()
   let isOpen = await engine.eachPage(flow, 'ends', entries => {
     for (const [node, end] of entries) if (end === 'removed') removed.add(node)
@@ -35,7 +46,7 @@ export async function keepAll (engine: FlowEngine, flow: FlowRef, ms?: number): 
 }
 
 /** False if the process closes. */
-async function keep (engine: FlowEngine, queue: string, members: Kept | undefined): Promise<boolean> {
+async function keep (engine: FlowReader, queue: string, members: Kept | undefined): Promise<boolean> {
   if (!members) return false
   for (let i = 0; i < members.length; i += BATCH) {
     const batch = members.slice(i, i + BATCH)
@@ -50,7 +61,7 @@ async function keep (engine: FlowEngine, queue: string, members: Kept | undefine
 
 /** Of a member that was removed: its id may be that of somebody else's task. Records of its earlier tries are left. */
 async function ownOf (
-  engine: FlowEngine, flow: FlowRef, queue: string, members: Kept
+  engine: FlowReader, flow: FlowRef, queue: string, members: Kept
 ): Promise<Kept | undefined> {
   const own: Kept = []
   for (let i = 0; i < members.length; i += SINGLY) {

@@ -4,7 +4,7 @@
  */
 import { isMemberOf, readable } from './member.ts'
 import { decode, isTerminal } from '../records/task-record.ts'
-import type { FlowCall } from './engine.ts'
+import type { FlowCall } from './flow-ref.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 
 /**
