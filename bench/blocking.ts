@@ -126,6 +126,25 @@ async function sweepAll (interval = DAY): Promise<void> {
   }
 }
 
+/** Fails if a call about many tasks did not do what it is measured for. */
+async function each (expected: string, replies: Promise<string[]>): Promise<void> {
+  const other = (await replies).find(reply => reply !== expected)
+  if (other !== undefined) throw new Error(`a task was not ${expected}: ${other}`)
+}
+
+/** Of calls about 100 tasks at once. */
+async function manyTasks (failed: ClaimedJob[]): Promise<void> {
+  await queue.settle(failed.map(job => ({ ...settlement(job, record('failed')), outcome: 'failed' })))
+  await measureOne('100 failed tasks', () => each('queued', queue.many.retry(failed.map(({ id }) =>
+    ({ id, before: record('failed'), after: record() })))))
+  const { ids: delayed } = await queue.pageOf('delayed', 100)
+  await measureOne('100 delayed tasks', () => each('cancelled', queue.many.cancel(delayed.map(id =>
+    ({ id, before: record(), after: record('cancelled'), ttl: DAY })))))
+  const { ids: waiting } = await queue.pageOf('waiting', 100)
+  await measureOne('100 waiting tasks', () => each('removed', queue.many.remove(waiting.map(id =>
+    ({ id, before: record() })))))
+}
+
 async function largeQueue (): Promise<void> {
   const jobs: ClaimedJob[] = []
   await measureOne('500 of a million', async () => { jobs.push(...(await queue.claim(500, nextToken(), false)).jobs) })
@@ -135,6 +154,7 @@ async function largeQueue (): Promise<void> {
   await measureOne('200 outcomes', () => queue.settle(outcomes))
   await measureOne('200 of many', () => queue.release(jobs.slice(200, 400)))
   await measureOne('100,000 claims', () => queue.renew('w', 1))
+  await manyTasks(jobs.slice(400, 500))
   await measureOne('200 claims', () => queue.checkClaims(jobs.slice(200, 400)))
   await measureOne('500 due of 100,000', () => queue.upkeep.queueDue('w'))
   await measureOne('500 new tasks', () =>

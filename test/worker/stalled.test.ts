@@ -270,5 +270,6 @@ t.test('the tasks of killed workers, however many, run again within two stall in
     return owners.some((owner: string) => owner.startsWith('dead')) ? null : Number(tick)
   }, 60_000)
   t.ok(foundAt - died <= 8, `${foundAt - died} ticks, four of which are a stall interval`)
-  t.equal((await Promise.all(tasks.map(task => task.result({ timeout: 60_000 })))).length, MANY)
+  // Not by 4,000 handles: their reads hold the event loop of a busy machine for longer than the stall interval.
+  await until('all have run', async () => await app.tasks.count({ state: 'succeeded' }) === MANY, 240_000)
 })
