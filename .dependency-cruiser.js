@@ -30,6 +30,7 @@ const rooms = [
   'lib/store/contract.ts',
   'lib/store/walk-contract.ts',
   'lib/store/many-contract.ts',
+  'lib/store/schedule-state.ts',
   'lib/store/schedule-contract.ts',
   'lib/store/flow-contract.ts',
   'lib/store/history-contract.ts',

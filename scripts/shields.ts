@@ -1604,6 +1604,13 @@ const shields: Shield[] = [
     test: 'tasks/tags'
   },
   {
+    against: 'the state of one schedule that another version has written fails every list, and all that is due',
+    file: 'store/schedule-state.js',
+    shield: 'Object.hasOwn(FIELDS, key) && FIELDS[key](value)',
+    without: 'true',
+    test: 'schedules/pages'
+  },
+  {
     against: 'data that look like a membership are taken for one',
     file: 'store/redis/lua/purge.lua',
     shield: 'string.sub(id, 1, #flow + 1) == flow .. \'.\' and member or nil',

@@ -46,11 +46,11 @@ export function toScheduleRecord (
   const { declared, seen, grace, last, task } = state
   return {
     ...definitionOf(id, queue, JSON.parse(text)),
-    declared,
-    orphan: declared && (state.orphan === true || live.now - seen > grace),
+    declared: declared === true,
+    orphan: declared === true && (state.orphan === true || live.now - seen > grace),
     paused: state.paused === true,
     next: live.next.map(time => new Date(time).toISOString()),
-    last: last === undefined ? null : { plannedAt: iso(last)!, taskId: task!, state: live.state },
+    last: last === undefined || task === undefined ? null : { plannedAt: iso(last)!, taskId: task, state: live.state },
     held: state.held !== undefined,
     fired: state.fired ?? 0,
     skipped: state.skipped ?? 0,

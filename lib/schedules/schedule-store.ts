@@ -5,8 +5,9 @@
 import { hashOf, passedTicks, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
 import { Calendar } from './calendar.ts'
 import { isId } from '../options.ts'
+import { readScheduleState } from '../store/schedule-state.ts'
 import type { Queue } from '../store/contract.ts'
-import type { NewSchedule, ScheduleState, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
+import type { NewSchedule, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
 import type { Store } from '../store/store-contract.ts'
 
 /** What no process declares any more is silent after this time, in ms. */
@@ -108,7 +109,8 @@ export class ScheduleStore {
       const { schedules } = this.#queue(queue)
       const brought = await this.#call(id, () => schedules.change(id, { action: 'leave', epoch }))
       if (brought === null) continue
-      const state: ScheduleState = JSON.parse(brought)
+      const state = readScheduleState(brought)
+      if (!state) continue
       if (newest && (state.mark ?? 0) <= (newest.state.mark ?? 0)) continue
       newest = { id, queue, brought, state, spec: stored?.spec ?? '' }
     }

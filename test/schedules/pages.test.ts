@@ -55,3 +55,22 @@ inRedis('a schedule that cannot be read hides no other, and can be removed', 'an
   t.equal(await app.tasks.schedules.remove('b'), true)
   t.equal((await app.tasks.schedules.list()).schedules.length, 2)
 })
+
+inRedis('what the state of a schedule has of another type is left out', 'another version is in Redis', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => { app.tasks.define('x') })
+  for (const id of ['a', 'b', 'c']) await app.tasks.schedules.set(id, { task: 'x', every: 60_000 })
+  const redis = connect(t)
+  const put = (text: string): Promise<number> => redis.hset(`${prefix}:{default}:scheduleStates`, 'b', text)
+  const wrong = { next: 'x', last: 9e15, task: 5, seen: null, grace: [], declared: 1, fired: {}, constructor: 1 }
+  await put(JSON.stringify({ epoch: 1, generation: 1, hash: '', paused: true, ...wrong }))
+  const shown = { id: 'b', paused: true, declared: false, orphan: false, next: [], last: null, fired: 0 }
+  t.match((await app.tasks.schedules.list()).schedules, [{ id: 'a' }, shown, { id: 'c' }])
+  for (const text of ['garbage', 'null', '5', '[]', '']) {
+    await put(text)
+    t.match((await app.tasks.schedules.list()).schedules, [{ id: 'a' }, { id: 'c' }], text)
+    t.equal(await app.tasks.schedules.get('b'), null)
+  }
+  await app.tasks.schedules.set('b', { task: 'x', every: 5_000 })
+  t.match(await app.tasks.schedules.get('b'), { id: 'b', every: 5_000 })
+})

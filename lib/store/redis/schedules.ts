@@ -5,6 +5,7 @@ import { levelArgument } from './lanes.ts'
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
 import { entryOf, withExtras } from './extras.ts'
 import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
+import { readScheduleState } from '../schedule-state.ts'
 import type { RedisClient } from './connection.ts'
 import type {
   NewSchedule, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule, Tick, TickReply
@@ -64,7 +65,8 @@ export class RedisSchedules implements QueueSchedules {
       if (cursor !== '0') calls.push(['all', cursor])
       if (rest.length > 0) calls.push(['ids', ...rest])
       for (let i = 0; i < page.length; i += 3) {
-        found.set(page[i]!, { id: page[i]!, spec: page[i + 1]!, state: JSON.parse(page[i + 2]!) })
+        const state = readScheduleState(page[i + 2]!)
+        if (state) found.set(page[i]!, { id: page[i]!, spec: page[i + 1]!, state })
       }
     }
     return { now: first!, schedules: [...found.values()] }
