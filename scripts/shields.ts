@@ -2021,8 +2021,15 @@ const shields: Shield[] = [
     test: 'cli/list'
   },
   {
+    against: 'output that cannot be written ends a process with a stack',
+    file: 'cli/exit.js',
+    shield: 'process.exit(EXIT.failed);',
+    without: 'throw error;',
+    test: 'cli/list'
+  },
+  {
     against: 'EPIPE ends a process with a stack',
-    file: 'cli/output.js',
+    file: 'cli/exit.js',
     shield: 'if (error.code === \'EPIPE\')',
     without: 'if (false)',
     test: 'cli/list'

@@ -10,7 +10,7 @@ Exit codes:
   0  done
   1  failed: wrong use, Redis unavailable, an error; standard error has one line that says which
   2  there is no task with this id
-  3  refused: cancel of a task that has finished, retry of a task that has not failed, purge without confirmation
+  3  refused: cancel of a task that has finished, retry of a task that has not failed, an answer that was not yes
   4  inspect --check found trouble; standard output has a line for each`
 
 const isKnown = (code: unknown): boolean => typeof code === 'string' && code.startsWith('FST_TASKS_')
@@ -26,6 +26,20 @@ export function printError (error: unknown): void {
 function messageOf (error: Error & { code?: string }): string {
   const isOutage = error.code === 'FST_TASKS_REDIS_UNAVAILABLE' && error.cause instanceof Error
   return isOutage ? (error.cause as Error).message : error.message
+}
+
+/**
+ * Exits without a message when the reader closes the pipe (`| head`): it has read enough. If the output cannot be
+ * written for another reason, such as a full disk, the command has failed.
+ */
+export function exitOnClosedPipe (): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(EXIT.done)
+      if (stream === process.stdout) printErr(`fastify-tasks: cannot write to standard output: ${error.message}`)
+      process.exit(EXIT.failed)
+    })
+  }
 }
 
 export function fail (error: unknown): never {

@@ -20,9 +20,9 @@ import { retry } from './commands/retry.ts'
 import { ACTIONS, schedules, type ScheduleAction, type ScheduleFlags } from './commands/schedules.ts'
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
-import { EXIT, EXIT_HELP, fail, printError } from './exit.ts'
+import { EXIT, EXIT_HELP, exitOnClosedPipe, fail, printError } from './exit.ts'
 import { integer, level, LEVELS, names, port, time } from './flags.ts'
-import { exitOnClosedPipe, flushed, printErr } from './output.ts'
+import { flushed, printErr } from './output.ts'
 import {
   checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, manyStates, workerDefaults, type ManyCall
 } from '../options.ts'

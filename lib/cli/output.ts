@@ -19,16 +19,6 @@ export function printOutcome (json: boolean | undefined, outcome: Record<string,
   else print(Object.values(outcome).map(value => oneLine(String(value))).join('  '))
 }
 
-/** Exits without a message when the reader closes the pipe (`| head`): it has read enough. */
-export function exitOnClosedPipe (): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0)
-      throw error
-    })
-  }
-}
-
 /**
  * Goes on when the reader closes the pipe. Without a listener each failed write is an uncaught error, and the message
  * about that is another failed write.

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import t from 'tap'
 import { CLI, commandsWith, ended, run, runInTerminal } from '../support/command.ts'
 import { build, connect, randomPrefix, reaches } from '../support/helpers.ts'
@@ -104,6 +105,19 @@ t.test('a reader that closes the pipe ends the command, without a message', asyn
   shell.stderr.on('data', chunk => { texts.err += chunk })
   await once(shell, 'close')
   t.match(texts, { out: /^ID .*\n$/, err: /^(There may be more.*\n)?$/ })
+})
+
+const FULL = '/dev/full' // a disk without room, on Linux
+
+t.test('output that cannot be written: one line, and exit code 1', { skip: !existsSync(FULL) }, async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => { app.tasks.define('x') })
+  await app.tasks.enqueue('x')
+  const shell = spawn('sh', ['-c', `'${process.execPath}' '${CLI}' list --prefix ${prefix} >${FULL}`])
+  let err = ''
+  shell.stderr.on('data', chunk => { err += chunk })
+  t.same(await once(shell, 'close'), [1, null])
+  t.match(err, /^fastify-tasks: cannot write to standard output: .*ENOSPC[^\n]*\n$/)
 })
 
 t.test('a queue of 20,000 is read page by page', async t => {
