@@ -134,6 +134,13 @@ const shields: Shield[] = [
     without: 'strategy(attempt, options, error)',
     test: 'attempt/async-context'
   },
+  {
+    against: 'a hook before the handler never ends: those after it are outside of the context that the others made',
+    file: 'attempt/attempt-hooks.js',
+    shield: /this\.#keepAsyncContext\(\);\s+const reason/,
+    without: 'const reason',
+    test: 'hooks/attempt'
+  },
   // Values of the app that cannot be looked at
   {
     against: 'a hook returns the promise of a library that throws in its then: the worker ends',

@@ -52,14 +52,18 @@ export class AttemptHooks {
   #before (aborted: () => Error | null, next: (failure: HookFailure) => void): void {
     const { lists, instance, context } = this.#options
     const onFailure = (failure: HookFailure): HookFailure => {
+      this.#keepAsyncContext()
       const reason = aborted()
       return failure ?? (reason && { thrown: reason })
     }
-    this.#run(() => callHooks(lists.preHandler ?? [], instance, [context], onFailure, failure => {
-      this.#run = AsyncLocalStorage.snapshot()
-      next(failure)
-    }))
+    this.#run(() => {
+      this.#keepAsyncContext()
+      callHooks(lists.preHandler ?? [], instance, [context], onFailure, next)
+    })
   }
+
+  /** After each of them: the next one may never end, and those after the handler are called all the same. */
+  #keepAsyncContext (): void { this.#run = AsyncLocalStorage.snapshot() }
 
   /** Calls those after the handler, and then `next`. */
   after (result: AttemptResult, value: unknown, options: StoredOptions, next: () => void): void {

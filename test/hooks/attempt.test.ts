@@ -167,6 +167,21 @@ t.test('callback style: all that follows runs in the async context of the caller
   t.equal(tenant.getStore(), undefined)
 })
 
+t.test('a hook before the handler that never ends: those after it are in the context that the others made', async t => {
+  const tenant = new AsyncLocalStorage<string>()
+  const seen: unknown[] = []
+  const { app } = await bench(t, () => { seen.push('handler') }, {
+    timeout: 50,
+    preHandler: [(_task, done) => tenant.run('a', done), () => new Promise(() => {})],
+    onError: async () => { seen.push(['onError', tenant.getStore()]) },
+    onAttemptEnd: (_task, _end, done) => { seen.push(['onAttemptEnd', tenant.getStore()]); done() }
+  })
+  const { id } = await app.tasks.enqueue('x')
+  await pass(app, 2_000, { wait: false })
+  await reaches(app, id, 'failed')
+  t.strictSame(seen, [['onError', 'a'], ['onAttemptEnd', 'a']])
+})
+
 t.test('hooks and handler get one and the same task', async t => {
   const seen = new Set<unknown>()
   const add = async (task: unknown): Promise<void> => { seen.add(task) }
