@@ -3084,6 +3084,13 @@ const shields: Shield[] = [
     test: 'tasks/logs'
   },
   {
+    against: 'the log of a task has nothing of an error, if the app\'s logger is not pino',
+    file: 'attempt/kept-log.js',
+    shield: 'withError(value)',
+    without: 'value',
+    test: 'tasks/logs'
+  },
+  {
     against: 'a log line that cannot be read fails the handler',
     file: 'attempt/kept-log.js',
     shield: 'tryOr(() => this.#keepLine(level, args), undefined)',

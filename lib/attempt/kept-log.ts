@@ -3,7 +3,7 @@
  * its redaction, its serializers) is not kept either.
  */
 import { format } from 'node:util'
-import { tryOr } from '../describe.ts'
+import { isA, tryOr } from '../describe.ts'
 import type { FastifyBaseLogger } from 'fastify'
 
 export interface WrittenLine {
@@ -64,6 +64,10 @@ function toWritten (line: string, messageKey: string): Pick<WrittenLine, 'msg' |
   return { msg: String(written[messageKey] ?? ''), fields: Object.fromEntries(fields) }
 }
 
+/** An error as pino writes it. As JSON it would be empty. */
+const withError = (value: unknown): unknown =>
+  isA(value, Error) ? { type: value.name, message: value.message, stack: value.stack } : value
+
 /** A log around one that is not pino's, such as Fastify's own without the option `logger`, which writes nothing. */
 class PlainLog {
   readonly #log: any
@@ -91,9 +95,11 @@ class PlainLog {
 
   #keepLine (level: string, [first, ...rest]: unknown[]): void {
     const isObject = typeof first === 'object' && first !== null
-    const given = first instanceof Error ? { err: { name: first.name, message: first.message } } : first
-    const fields = { ...this.#bindings, ...isObject && given as object }
-    this.#keep({ level, msg: format(...isObject ? rest : [first, ...rest]), fields })
+    const given: Record<string, unknown> = isObject ? isA(first, Error) ? { err: first } : { ...first } : {}
+    const fields = Object.entries({ ...this.#bindings, ...given }).map(([name, value]) => [name, withError(value)])
+    const texts = isObject ? rest : [first, ...rest]
+    const msg = texts.length === 0 && isA(given.err, Error) ? given.err.message : format(...texts)
+    this.#keep({ level, msg, fields: Object.fromEntries(fields) })
   }
 
   fatal (...args: unknown[]): void { this.#write('fatal', args) }

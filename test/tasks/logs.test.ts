@@ -225,6 +225,26 @@ t.test('no stack is kept, wherever the app writes errors; with exposeStack all a
   t.match(JSON.stringify(all), /aggregateErrors.*\bat .*deep.*at f/)
 })
 
+t.test('errors are kept alike, with and without a log of pino', async t => {
+  const { stream } = logger()
+  const kept = await Promise.all([{ logger: { stream } }, {}].map(async server => {
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', { keepLogs: 65_536 }, (_data, { log }) => {
+        log.error(new RangeError('alone'))
+        log.error({ err: new TypeError('as err') })
+        log.warn({ err: new TypeError('as err'), n: 1 }, 'with a message')
+      })
+    }, server)
+    await app.tasks.startWorker()
+    const task = await app.tasks.enqueue('x')
+    await task.result({ timeout: 60_000 })
+    const { lines } = (await app.tasks.logs(task.id))!
+    return lines.slice(0, 3).map(({ level, msg, fields }) => ({ level, msg, fields }))
+  }))
+  t.same(kept[1], kept[0])
+  t.same(kept[1]![1], { level: 'error', msg: 'as err', fields: { err: { type: 'TypeError', message: 'as err' } } })
+})
+
 t.test('what cannot be read is not kept, and does not fail the handler', async t => {
   const lines = await linesOf(t, {}, log => {
     log.info({ get x () { throw new Error('no') } }, 'getter')
