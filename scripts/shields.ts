@@ -3644,6 +3644,13 @@ const shields: Shield[] = [
     without: 'load.queue',
     test: 'metrics/bounds'
   },
+  {
+    against: 'a worker with a host for its monitor that is not of this machine is told to take another port',
+    file: 'metrics/monitor.js',
+    shield: '!PORT_ERRORS.has(code)',
+    without: 'false',
+    test: 'cli/monitor'
+  },
   // traces
   {
     against: 'the tracestate of a request goes with a trace that is not the request\'s',

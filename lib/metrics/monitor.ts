@@ -15,6 +15,10 @@ import type { PluginInstance } from '../boot/app-registry.ts'
 
 type Watched = Pick<PluginInstance, 'tasks' | 'metrics'>
 
+const MAX_PORT = 65_535
+/** The port is taken, or is not for this user. Anything else is about the host: there is no such address here. */
+const PORT_ERRORS = new Set<string | undefined>(['EADDRINUSE', 'EACCES'])
+
 export class Monitor {
   readonly #instances: Watched[]
   readonly #server = createServer((request, response) => void this.#answer(request, response))
@@ -24,11 +28,13 @@ export class Monitor {
     this.#instances = instances
   }
 
-  /** Returns the address. Throws FST_TASKS_MONITOR_PORT_TAKEN. */
+  /** Returns the address. Throws FST_TASKS_MONITOR_PORT_TAKEN, FST_TASKS_MONITOR_HOST_INVALID. */
   async listen (port: number, host: string): Promise<string> {
     this.#server.listen(port, host)
-    await once(this.#server, 'listening').catch((error: Error) => {
-      throw new errors.MonitorPortTaken(port, host, error.message, port + 1, { cause: error })
+    await once(this.#server, 'listening').catch((error: NodeJS.ErrnoException) => {
+      const { code, message } = error
+      if (!PORT_ERRORS.has(code)) throw new errors.MonitorHostInvalid(host, message, { cause: error })
+      throw new errors.MonitorPortTaken(port, host, message, port < MAX_PORT ? port + 1 : port - 1, { cause: error })
     })
     this.#server.unref() // it must not keep a worker alive that has closed
     const { address, family, port: bound } = this.#server.address() as AddressInfo

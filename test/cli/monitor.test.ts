@@ -5,8 +5,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { commandsWith, DEADLINE, PLUGIN, run } from '../support/command.ts'
-import { build, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, errorOf, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { parse, valueOf } from '../support/metrics.ts'
+import { Monitor } from '../../lib/metrics/monitor.ts'
 
 const app = (prefix: string): string => `import tasks from ${PLUGIN}
 export default async function app (fastify) {
@@ -68,6 +69,11 @@ t.test('a port that is taken: one line, and exit code 1', async t => {
   const worker = run(t, folder, ['worker', '-A', 'app.mjs', ...args])
   t.same(await worker.exit, [1, null])
   t.match(worker.err(), /cannot listen on port .* \[FST_TASKS_MONITOR_PORT_TAKEN\]/)
+})
+
+t.test('a host that is none of this machine: the error is about the host', async t => {
+  const error = await errorOf(new Monitor([]).listen(0, '203.0.113.9')) // addresses for documentation are nobody's
+  t.match(error, { code: 'FST_TASKS_MONITOR_HOST_INVALID', message: /203\.0\.113\.9.*--monitor-host/ })
 })
 
 t.test('inspect --check: 0 without trouble, 4 with a line for each, 1 without Redis', async t => {
