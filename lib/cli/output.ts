@@ -13,6 +13,8 @@ export const print = (text: string): void => { process.stdout.write(`${cleanText
 
 export const printJson = (value: unknown): void => print(toJsonLine(value))
 
+export const countedTasks = (count: number): string => count === 1 ? '1 task' : `${count} tasks`
+
 /** The result of a command that has nothing but an outcome. */
 export function printOutcome (json: boolean | undefined, outcome: Record<string, unknown>): void {
   if (json) printJson(outcome)

@@ -64,7 +64,8 @@ function filterIn ({ instance }: PageContext, fields: Fields): FilterArguments {
 async function countWords ({ instance: { tasks } }: PageContext, filter: FilterArguments): Promise<string> {
   try {
     const found = await tasks.count(filter, { limit: MAX_COUNT, signal: AbortSignal.timeout(COUNT_MS) })
-    return found < MAX_COUNT ? `${number(found)} tasks` : `${number(MAX_COUNT)} tasks or more`
+    if (found < MAX_COUNT) return found === 1 ? '1 task' : `${number(found)} tasks`
+    return `${number(MAX_COUNT)} tasks or more`
   } catch (error) {
     if ((error as Error).name !== 'TimeoutError') throw error
     return 'all tasks that match, too many to count'

@@ -82,7 +82,7 @@ t.test('inspect --check: 0 without trouble, 4 with a line for each, 1 without Re
   const command = commandsWith(t, '.', ['--prefix', prefix, '--queues', 'default'])
   t.match(await command('inspect', '--check'), { code: 0, out: '' })
   await web.tasks.enqueue('x')
-  t.match(await command('inspect', '--check'), { code: 4, out: 'default: no worker is running, and 1 tasks wait\n' })
+  t.match(await command('inspect', '--check'), { code: 4, out: 'default: no worker is running for 1 task\n' })
   const { code, out } = await command('inspect', '--check', '--json', '--max-wait', '0')
   t.equal(code, 4)
   t.match(JSON.parse(out), [{ queue: 'default', problem: /no worker/ }, { queue: 'default', problem: /has waited for/ }])

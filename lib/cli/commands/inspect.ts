@@ -3,7 +3,7 @@
  * for their limit or rate.
  */
 import { EXIT } from '../exit.ts'
-import { print, printJson, printTable, printErr } from '../output.ts'
+import { countedTasks, print, printJson, printTable, printErr } from '../output.ts'
 import { ago, oneLine } from '../text.ts'
 import { STATES } from '../../records/states.ts'
 import type { ListedKey, PluginInstance } from '../../boot/app-registry.ts'
@@ -54,7 +54,7 @@ async function checkAll (instances: PluginInstance[], { json, maxWait }: Inspect
 async function troubles ({ tasks: { name }, measure }: PluginInstance, maxWait: number): Promise<Trouble[]> {
   return (await measure()).flatMap(({ queue, counts: { waiting }, workers, oldestSeconds }) => {
     const problems: string[] = []
-    if (waiting > 0 && workers === 0) problems.push(`no worker is running, and ${waiting} tasks wait`)
+    if (waiting > 0 && workers === 0) problems.push(`no worker is running for ${countedTasks(waiting)}`)
     if (oldestSeconds > maxWait) problems.push(`a task has waited for ${Math.round(oldestSeconds)} s`)
     return problems.map(problem => ({ name, queue, problem }))
   })

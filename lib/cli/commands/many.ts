@@ -4,7 +4,7 @@
 import * as errors from '../../errors.ts'
 import { confirmed } from '../confirmed.ts'
 import { EXIT } from '../exit.ts'
-import { print, printErr, printJson } from '../output.ts'
+import { countedTasks, print, printErr, printJson } from '../output.ts'
 import { toJsonLine } from '../text.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { FastifyTasks, ManyOptions, ManyProgress, TaskFilter, TaskState } from '../../types.ts'
@@ -69,7 +69,7 @@ async function asked (
   tasks: FastifyTasks, address: string, command: ManyCommand, flags: ManyFlags
 ): Promise<boolean> {
   const found = await tasks.count(filterOf(flags), definedOnly({ limit: flags.limit }))
-  const what = `${VERBS[command][0]} ${found} tasks (${flags.state.join(', ')}) at ${address}`
+  const what = `${VERBS[command][0]} ${countedTasks(found)} (${flags.state.join(', ')}) at ${address}`
   return await confirmed(`${what[0]!.toUpperCase()}${what.slice(1)}?`, () => new errors.Unconfirmed(what))
 }
 
