@@ -3247,6 +3247,20 @@ const shields: Shield[] = [
   },
   // flows
   {
+    against: 'members of a flow that is removed before they are released stay as long as a flow may live',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: "if redis.call('HEXISTS', KEYS[6], 'released') == 0 then return 2 end",
+    without: '',
+    test: 'flows/sweep'
+  },
+  {
+    against: 'an ordered task with a rate is replaced between two attempts by one of another key: its slot stays',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'is_placed or task.options.ordered == true',
+    without: 'is_placed',
+    test: 'limits/unique'
+  },
+  {
     against: 'the records of earlier tries of a member that was removed stay as long as a flow may live',
     file: 'flows/keep-members.js',
     shield: 'isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))',

@@ -151,7 +151,12 @@ export class AppFlows implements FlowView {
   }
 
   async remove (found: FoundTask): Promise<RemoveOutcome> {
-    const reply = await this.#engine.step(flowOf(found), [{ name: 'remove' }])
+    const flow = flowOf(found)
+    let reply = await this.#engine.step(flow, [{ name: 'remove' }])
+    if (reply?.done === 'unreleased') { // whoever is about to do it would not know the members any more
+      await this.#engine.release(flow)
+      reply = await this.#engine.step(flow, [{ name: 'remove' }])
+    }
     if (reply?.stage === 'gone') {
       return await this.#tasks.calls.call('a removal of a flow', TRY_AGAIN, () =>
         found.queue.remove(found.record.id)) as RemoveOutcome

@@ -65,8 +65,11 @@ export interface StepReply {
   cancels: boolean
   /** This step ended the flow: the caller releases its members. */
   ends: boolean
-  /** What the last seal, add, reopen or remove did. A seal is refused if others have given the flow up. */
-  done: 'done' | 'done before' | 'refused'
+  /**
+   * What the last seal, add, reopen or remove did. A seal is refused if others have given the flow up.
+   * `unreleased`: the caller releases the members, and removes the flow then.
+   */
+  done: 'done' | 'done before' | 'refused' | 'unreleased'
   /** What the caller has to start: "J<join>" or "N<node>". */
   starts: string[]
 }

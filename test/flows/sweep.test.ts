@@ -105,6 +105,18 @@ t.test('a cancel that broke off midway goes on', async t => {
   t.match(await errorOf(other.result(LONG)), { code: 'FST_TASKS_CANCELLED' })
 })
 
+t.test('a flow is removed before its members are released: they do not stay as long as a flow may live', async t => {
+  const { app, redis, key, flows, signature } = await fixture(t)
+  const { id } = await app.tasks.enqueueFlow(chain(signature(1)))
+  const week = Date.now() + 604_800_000
+  await redis.multi().lrem(key('waiting'), 0, `${id}.0`).zadd(key('done:cancelled'), week, `${id}.0`).exec()
+  await flows.step(id, [{ name: 'end', node: '0', generation: '0', outcome: 'cancelled', message: '' }], 60_000)
+  await flows.step(id, [], 60_000)
+  t.equal(await app.tasks.remove(id), 'removed')
+  const expiry = Number(await redis.zscore(key('done:cancelled'), `${id}.0`))
+  t.ok(expiry > Date.now() && expiry < week - 86_400_000, `it expires in ${expiry - Date.now()} ms`)
+})
+
 t.test('an end that is told twice changes nothing, and what ended is released by the sweep', async t => {
   const { app, redis, key, flows, signature, work, ran } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(signature(1))

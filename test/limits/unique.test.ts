@@ -257,3 +257,20 @@ t.test('what is wrong is refused', async t => {
   const signature = { kind: 'signature', task: 'u', data: { key: 'z', lane: 'a' }, options: {} }
   t.match(await errorOf(app.tasks.enqueueFlow(group(signature as any))), { code: 'FST_TASKS_UNIQUE_REFUSED' })
 })
+
+t.test('an ordered task that waits for its next attempt keeps its key of the limit, with rates too', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('sync', {
+      unique: { onConflict: 'replace' },
+      retries: 1,
+      backoff: { strategy: 'fixed', delay: 3_600_000 },
+      limit: { ordered: true, key: byKey },
+      rate: { max: 9, timeWindow: 1_000, key: byKey }
+    }, async () => { throw new Error('no') })
+  })
+  await app.tasks.startWorker()
+  const first = await app.tasks.enqueue('sync', { key: 'a' })
+  await reaches(app, first.id, 'retrying')
+  t.match(await errorOf(app.tasks.enqueue('sync', { key: 'b' })), { code: 'FST_TASKS_UNIQUE_LIMIT_KEY' })
+  t.match(await app.tasks.enqueue('sync', { key: 'a' }), { created: false, id: first.id })
+})

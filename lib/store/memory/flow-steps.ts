@@ -206,7 +206,8 @@ export class FlowSteps {
   }
 
   #remove (): void {
-    this.#done = this.#flow.stage === 'ended' ? 'done' : 'refused'
+    const { stage, released } = this.#flow
+    this.#done = stage !== 'ended' ? 'refused' : released ? 'done' : 'unreleased'
     if (this.#done === 'done') this.#flow.removed = true
   }
 

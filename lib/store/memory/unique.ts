@@ -88,7 +88,7 @@ export class MemoryUnique implements QueueUnique {
     const { text, delay, lane, unique, tags } = job
     const { records, lists, lanes, publish, delay: delayAgain, queueDue, now } = this.#parts
     const isPlaced = !isDelayed || (options.lane !== undefined && !lanes.isToEnter(id))
-    if (isPlaced && options.lane !== lane) return { id, otherLane: true }
+    if ((isPlaced || options.ordered === true) && options.lane !== lane) return { id, otherLane: true }
     records.replace(id, sameLife(text, options), tags?.names, options.timestamp ?? now())
     lists.changeLevel(id, job.level)
     this.#reruns.delete(id)

@@ -11,6 +11,8 @@ import type {
 /** Bounds the reply of one call. */
 const PAGE = 300
 const MAX_TODO = 500
+/** Other numbers are a refusal. */
+const DONE: Record<number, StepReply['done']> = { 0: 'done before', 1: 'done', 2: 'unreleased' }
 
 export class RedisFlows implements QueueFlows {
   readonly #client: RedisClient
@@ -46,7 +48,7 @@ export class RedisFlows implements QueueFlows {
       more: more === 1,
       cancels: cancels === 1,
       ends: ends === 1,
-      done: done === 1 ? 'done' : done === 0 ? 'done before' : 'refused',
+      done: DONE[done] ?? 'refused',
       starts
     }
   }

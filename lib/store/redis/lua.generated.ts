@@ -997,7 +997,8 @@ end
 local function replace(task, new, rule)
   local lane = task.options.lane or ''
   local is_placed = not task.due or lane ~= '' and redis.call('HEXISTS', KEYS[18], task.id) == 0
-  if is_placed and lane ~= new.lane then return '!' .. task.id end
+  local is_bound = is_placed or task.options.ordered == true
+  if is_bound and lane ~= new.lane then return '!' .. task.id end
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   index_tags(task.id, new, task.options)
@@ -2623,7 +2624,7 @@ local function reopen(record)
   if state ~= 'ended' or redis.call('HGET', KEYS[6], 'cause') ~= 'failed' then return -1 end
   redis.call('HSET', KEYS[1], id, record .. ',"status":"created","progress":null}')
   set_state('reopening')
-  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished', 'skips')
+  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished', 'skips', 'released')
   redis.call('HINCRBY', KEYS[6], 'attempt', 1)
   redis.call('HSET', KEYS[6], 'deadline', string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life')))
   redis.call('ZREM', KEYS[4], id)
@@ -2637,6 +2638,7 @@ local function forget()
   if state ~= 'ended' then return end
   local ttl = tonumber(redis.call('HGET', KEYS[6], 'ttl'))
   local succeeded = not redis.call('HGET', KEYS[6], 'cause')
+  redis.call('HSET', KEYS[6], 'released', 1)
   for _, i in ipairs(OURS) do
     if ttl <= 0 or (succeeded and i > 9 and i < 13) then
       redis.call('UNLINK', KEYS[i])
@@ -2649,6 +2651,7 @@ local function forget()
 end
 local function remove()
   if state ~= 'ended' then return -1 end
+  if redis.call('HEXISTS', KEYS[6], 'released') == 0 then return 2 end
   redis.call('HDEL', KEYS[1], id)
   for i = 3, 5 do redis.call('ZREM', KEYS[i], id) end
   for _, i in ipairs(OURS) do redis.call('UNLINK', KEYS[i]) end

@@ -133,11 +133,13 @@ local function due_again(task, new, rule)
   return string.format('%.0f', due)
 end
 
--- A task that is queued has its slot, or its place, in its lane. So has an ordered one between two attempts.
+-- A task that is queued has its slot, or its place, in its lane. So has an ordered one between two attempts, whether it
+-- needs a token to start again or not.
 local function replace(task, new, rule)
   local lane = task.options.lane or ''
   local is_placed = not task.due or lane ~= '' and redis.call('HEXISTS', KEYS[18], task.id) == 0
-  if is_placed and lane ~= new.lane then return '!' .. task.id end
+  local is_bound = is_placed or task.options.ordered == true
+  if is_bound and lane ~= new.lane then return '!' .. task.id end
   redis.call('HSET', KEYS[1], task.id, same_life(new.record, task.options))
   if #new.record >= LARGE then mark_large(KEYS[14]) end
   index_tags(task.id, new, task.options)

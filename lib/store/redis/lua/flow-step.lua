@@ -10,6 +10,7 @@ ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms fro
       cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
       what the last seal, add, reopen or remove did: 1 done, 0 was done before, -1 refused,
+      2 refused: the members are to be released first,
       entries of todo that the caller has to carry out, ... }
 
 Guarantees:
