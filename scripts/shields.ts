@@ -3247,6 +3247,13 @@ const shields: Shield[] = [
   },
   // flows
   {
+    against: 'in mode memory, advance waits in vain for a task of a paused name that a waiting worker has met',
+    file: 'store/memory/claiming.js',
+    shield: 'this.#onTaken();',
+    without: "if (kind === 'now') this.#onTaken();",
+    test: 'testing/both-modes'
+  },
+  {
     against: 'members of a flow that is removed before they are released stay as long as a flow may live',
     file: 'store/redis/lua/flow-step.lua',
     shield: "if redis.call('HEXISTS', KEYS[6], 'released') == 0 then return 2 end",

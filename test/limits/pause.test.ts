@@ -169,3 +169,15 @@ inRedis('an idle worker of a paused queue sends nothing but its waits', 'it coun
   await app.tasks.resume({ queue: 'default' })
   await until('all have run', async () => (await app.tasks.counts()).default!.succeeded === 100)
 })
+
+t.test('a task of a paused name comes due while a worker waits: nobody waits for it', async t => {
+  const app = await build(t, {}, app => app.tasks.define('x', async () => {}))
+  await app.tasks.startWorker()
+  await reaches(app, (await app.tasks.enqueue('x')).id, 'succeeded')
+  await app.tasks.pause({ name: 'x' })
+  const { id } = await app.tasks.enqueue('x', null, { delay: 50 })
+  await pass(app, 50)
+  await reaches(app, id, 'waiting')
+  await app.tasks.resume({ name: 'x' })
+  await reaches(app, id, 'succeeded')
+})

@@ -14,6 +14,8 @@ interface ClaimingOptions {
   claims: Claims
   now: () => number
   publish: (id: string, change: string) => void
+  /** Ids were taken out of the lists: claimed, or parked as their names are paused. */
+  onTaken: () => void
 }
 
 export class Claiming {
@@ -22,15 +24,17 @@ export class Claiming {
   readonly #claims: Claims
   readonly #now: () => number
   readonly #publish: (id: string, change: string) => void
+  readonly #onTaken: () => void
   readonly #lastClaims = new LastClaims()
   readonly #waits = new Waits()
 
-  constructor ({ records, lists, claims, now, publish }: ClaimingOptions) {
+  constructor ({ records, lists, claims, now, publish, onTaken }: ClaimingOptions) {
     this.#records = records
     this.#lists = lists
     this.#claims = claims
     this.#now = now
     this.#publish = publish
+    this.#onTaken = onTaken
   }
 
   wakeAll (): void { this.#waits.wakeAll() }
@@ -64,6 +68,7 @@ export class Claiming {
       this.#publish(id, 'active')
     }
     this.#lastClaims.put(token, kind, jobs)
+    this.#onTaken()
     return jobs
   }
 

@@ -70,7 +70,7 @@ export class MemoryQueue implements Queue {
     const publish = (id: string, change: string): void => this.#publishChange(id, change)
     this.#pauses = new Pauses(this.#lists, publish, () => this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle())
     const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
-    this.#claiming = new Claiming({ records, lists, claims, now, publish })
+    this.#claiming = new Claiming({ records, lists, claims, now, publish, onTaken: () => this.#checkIdle() })
     const add = (job: NewJob): boolean => this.#add(job)
     const parts = { records, lists, claims, lanes: this.lanes, now, publish, add }
     this.unique = new MemoryUnique({ ...parts, delay: this.#delay.bind(this), queueDue: () => this.#queueDue() })
@@ -234,9 +234,7 @@ export class MemoryQueue implements Queue {
   cancelChannel (worker: string): string { return `${this.name} cancel ${worker}` }
 
   async claim (free: number, token: string, again = false): Promise<ClaimReply> {
-    const reply = this.#claiming.claim(free, token, again)
-    this.#checkIdle()
-    return reply
+    return this.#claiming.claim(free, token, again)
   }
 
   claimNext (_seconds: number, token: string): Promise<ClaimReply> { return this.#claiming.claimNext(token) }
