@@ -217,7 +217,7 @@ class Program {
 
 const programs = new Map<FastifyInstance, Program>()
 
-/** What stays: counts, what was declared, and what goes by itself. */
+/** What stays: counts, what was declared, and what expires. */
 const STAYS = new RegExp(':(limits|stallInterval|tick|stallBlock|leases|floors|timekeepers|lastClaims|watched|' +
   'cancelledWaits)$|:[hm]:\\d+$|:starts:|worker')
 
