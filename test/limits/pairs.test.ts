@@ -13,6 +13,8 @@ import { random } from '../support/random.ts'
 import type { FastifyInstance } from 'fastify'
 import type { DefineOptions, TaskState, TaskWorker } from '../../lib/types.ts'
 
+t.setTimeout(1_800_000)
+
 const SEEDS = process.argv.includes('--long') ? 200 : 2
 const STEPS = 150
 
