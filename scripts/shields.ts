@@ -3247,6 +3247,13 @@ const shields: Shield[] = [
   },
   // flows
   {
+    against: 'a key with half of a surrogate pair holds back no further task',
+    file: 'tasks/lane.js',
+    shield: 'Buffer.from(key).toString()',
+    without: 'key',
+    test: 'limits/unique'
+  },
+  {
     against: 'in mode memory, advance waits in vain for a task of a paused name that a waiting worker has met',
     file: 'store/memory/claiming.js',
     shield: 'this.#onTaken();',

@@ -39,7 +39,7 @@ export function keyOf (
 ): string {
   const key = toKey === undefined ? '' : syncAnswer(toKey(data))
   if (typeof key !== 'string' || key.length > MAX_KEY) throw toInvalid(describeValue(key))
-  return key
+  return Buffer.from(key).toString() // half of a surrogate pair is no text that Redis could compare
 }
 
 /** Whether some of its limit and rates are by key and some are not: these are those of the task as a whole. */

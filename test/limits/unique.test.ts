@@ -274,3 +274,11 @@ t.test('an ordered task that waits for its next attempt keeps its key of the lim
   t.match(await errorOf(app.tasks.enqueue('sync', { key: 'b' })), { code: 'FST_TASKS_UNIQUE_LIMIT_KEY' })
   t.match(await app.tasks.enqueue('sync', { key: 'a' }), { created: false, id: first.id })
 })
+
+t.test('a key of any characters is one key', async t => {
+  const app = await build(t, {}, app => app.tasks.define('x', { unique: { key: byKey } }, async () => {}))
+  for (const key of ['\ud800', '\0', '__proto__', '\n', ' ', '"\\', '\u2028', 'é😀']) {
+    t.equal((await app.tasks.enqueue('x', { key })).created, true)
+    t.equal((await app.tasks.enqueue('x', { key })).created, false, JSON.stringify(key))
+  }
+})
