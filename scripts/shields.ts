@@ -79,7 +79,7 @@ const shields: Shield[] = [
   },
   {
     against: 'data that was not awaited, or a Map, is stored as {}',
-    file: 'records/task-data.js',
+    file: 'records/json.js',
     shield: 'if (lost !== undefined)',
     without: 'if (false)',
     test: 'call-arguments'

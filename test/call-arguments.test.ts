@@ -167,6 +167,23 @@ t.test('data of which JSON keeps nothing', async t => {
   }
 })
 
+t.test('progress of which JSON keeps nothing', async t => {
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('x', async (_data, task) => {
+      const refused: string[] = []
+      for (const progress of [Promise.resolve({}), new Map(), NaN, new Date(NaN)] as any[]) {
+        const { code, message } = await errorOf(() => task.reportProgress(progress))
+        refused.push(`${code} ${message}`)
+      }
+      return refused
+    })
+  })
+  const refused = await (await app.tasks.enqueue('x')).result({ timeout: 60_000 }) as string[]
+  const shown = ['a promise that was not awaited', 'a Map', 'NaN', 'an invalid Date']
+  t.equal(refused.length, shown.length)
+  refused.forEach((text, i) => t.match(text, new RegExp(`^FST_TASKS_PROGRESS_INVALID .*the progress is ${shown[i]}$`)))
+})
+
 t.test('options of a class, or without a prototype, are options', async t => {
   class Options { retries = 3 }
   const app = await build(t, {}, app => { app.tasks.define('x') })

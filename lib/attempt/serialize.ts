@@ -3,7 +3,7 @@
  */
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
-import { sizeOver, toStorableJson, type Serializer, type ToInvalid } from '../records/json.ts'
+import { sizeOver, toStorableJson, toWholeJson, type Serializer, type ToInvalid } from '../records/json.ts'
 
 const resultInvalid = (reason: string): Error => new errors.ResultInvalid(reason)
 
@@ -31,7 +31,7 @@ interface ProgressRules {
 
 /** @throws FST_TASKS_PROGRESS_INVALID */
 export function serializeProgress (progress: unknown, { serializer, maxProgressSize, invalid }: ProgressRules): string {
-  const json = progress === null ? 'null' : toStorableJson(progress, invalid, serializer, 'the progress')
+  const json = progress === null ? 'null' : toWholeJson(progress, invalid, serializer, 'the progress')
   const size = sizeOver(maxProgressSize, json)
   if (size > 0) throw invalid(`the progress is ${size} bytes`)
   return json

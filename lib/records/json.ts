@@ -1,6 +1,7 @@
 /**
  * The checks of JSON on its way into a store, and out of it.
  */
+import { builtInName } from '../built-in.ts'
 import { describeValue } from '../describe.ts'
 import { toFailure } from './failure.ts'
 
@@ -58,6 +59,21 @@ export function toStorableJson (value: unknown, toInvalid: ToInvalid, serializer
   const json = toJson(value, toInvalid, serializer, subject)
   if (isTooDeep(json)) throw toInvalid(`${subject} is nested deeper than ${MAX_DEPTH} levels`)
   return json
+}
+
+/** As `toStorableJson`, and refuses a value of which JSON keeps nothing: a promise that was not awaited, a Map, NaN. */
+export function toWholeJson (value: unknown, toInvalid: ToInvalid, serializer?: Serializer, subject = 'it'): string {
+  const json = toStorableJson(value, toInvalid, serializer, subject)
+  const lost = value === null ? undefined : lostBy(json, value)
+  if (lost !== undefined) throw toInvalid(`${subject} is ${lost}`)
+  return json
+}
+
+function lostBy (json: string, value: unknown): string | undefined {
+  if (json === '{}') return typeof value === 'object' ? builtInName(value!) : undefined
+  if (json !== 'null') return undefined
+  if (typeof value === 'number') return String(value)
+  return value instanceof Date ? 'an invalid Date' : undefined
 }
 
 /** The size of a text in bytes if it is more than `max`, else 0. */
