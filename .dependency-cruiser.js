@@ -50,6 +50,7 @@ const rooms = [
   'lib/options/',
   'lib/records/',
   'lib/errors.ts',
+  'lib/error-class.ts',
   'lib/describe.ts',
   'lib/built-in.ts',
   'lib/own.ts',

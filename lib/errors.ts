@@ -4,11 +4,7 @@
  */
 import { describeValue } from './describe.ts'
 import type { RateLimitedOptions, SnoozeOptions } from './types.ts'
-import fastifyError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
-
-/** The arguments of a constructor fill the places of the message. A last argument `{ cause }` is the cause. */
-const createError = (code: string, message: string, statusCode: number): FastifyErrorConstructor<FastifyError, any[]> =>
-  fastifyError<string, number, any[]>(code, message, statusCode)
+import { createError } from './error-class.ts'
 
 // register
 export const PluginOptionInvalid = createError('FST_TASKS_PLUGIN_OPTION_INVALID',

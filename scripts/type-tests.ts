@@ -127,6 +127,7 @@ function * allSteps (): Generator<Promise<void>> {
       yield compile(compiler, 'test/types/merged/tsconfig.plain.json', 'the tests with merged names')
     }
     yield compile(compiler, 'test/types/built', 'the built types, whole, as an ES module and as CommonJS')
+    yield compile(compiler, 'test/types/bundler', 'the built types, whole, as a bundler resolves them')
     yield compile(compiler, guide.open, `${Object.keys(open).length} examples of the guide`)
     yield compile(compiler, guide.merged, `${Object.keys(merged).length} with merged names`)
   }
