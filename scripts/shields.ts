@@ -50,6 +50,20 @@ const shields: Shield[] = [
   },
   // Arguments of calls
   {
+    against: 'a client of another library is taken as options, which lead to localhost',
+    file: 'options/redis-url.js',
+    shield: "typeof value.on !== 'function' && ",
+    without: '',
+    test: 'options'
+  },
+  {
+    against: 'the namespaces of @fastify/redis are taken as options, which lead to localhost',
+    file: 'options/redis-url.js',
+    shield: '!Object.values(value).some(isClient)',
+    without: 'true',
+    test: 'options'
+  },
+  {
     against: 'options that were not awaited are taken as none: all failed tasks are retried, a delay is lost',
     file: 'options/rule-kinds.js',
     shield: 'builtInName(value) === undefined',

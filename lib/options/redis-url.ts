@@ -22,6 +22,16 @@ function isDecodable (text: string): boolean {
 /** A path of a Unix socket: `//` begins a URL without its scheme. */
 export const isSocketPath = (value: unknown): boolean => typeof value === 'string' && /^\/(?!\/)/.test(value)
 
+/** Of ioredis, or of a copy of it. */
+const isClient = (value: any): boolean => typeof value?.evalsha === 'function' && typeof value.duplicate === 'function'
+
+/**
+ * Whether it is a client of ioredis, or options. As options a client of another library, or the namespaces of
+ * @fastify/redis, would lead to localhost.
+ */
+export const isRedisObject = (value: Record<string, unknown>): boolean =>
+  isClient(value) || (typeof value.on !== 'function' && !Object.values(value).some(isClient))
+
 /** Not a URL, and no part of one. */
 export const isHost = (value: unknown): boolean => typeof value === 'string' && /^[^/@\s]*$/.test(value)
 

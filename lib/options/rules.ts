@@ -2,7 +2,7 @@
  * What each option must be, in the words of the error that refuses another value.
  */
 import { HOOK_NAMES } from './hook-names.ts'
-import { isHost, isRedisUrl, isSocketPath } from './redis-url.ts'
+import { isHost, isRedisObject, isRedisUrl, isSocketPath } from './redis-url.ts'
 import {
   bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_SPAN, MAX_TIMER,
   name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
@@ -242,7 +242,7 @@ export const hostRule: Rule = {
 }
 
 const redis: Rule = {
-  ok: value => isObject(value) || redisUrlRule.ok(value),
+  ok: value => redisUrlRule.ok(value) || (isObject(value) && isRedisObject(value)),
   expected: 'a URL (redis://user:password@host:port/db, rediss://…), a socket\'s path, ioredis options, ' +
     '{ cluster: [nodes] }, or an ioredis client',
   fix: `${redisUrlRule.fix} Leave the option out to use fastify.redis, REDIS_URL, or redis://localhost:6379/0.`

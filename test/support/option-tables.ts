@@ -259,11 +259,15 @@ export const plugin: Table = {
   redis: {
     good: [
       'redis://user:pass@host:1/2', 'rediss://host', '/tmp/redis.sock', {}, { host: 'x' },
+      { evalsha: run, duplicate: run, on: run },
       { cluster: ['redis://h:1', 7000, { host: 'h' }], scaleReads: 'all' }
     ],
     bad: [
       ['', 'another string'], ['localhost:6379', 'another string'], ['http://x', 'that begins with "http://"'],
-      [5, 'a number'], [null, 'null'], [true, 'a boolean'], [[1], 'an array of 1'], [run, 'a function (run)']
+      [5, 'a number'], [null, 'null'], [true, 'a boolean'], [[1], 'an array of 1'], [run, 'a function (run)'],
+      [new URL('redis://h:1'), 'a URL object'], [Promise.resolve('redis://h:1'), 'a promise that was not awaited'],
+      [{ on: run, connect: run, sendCommand: run }, 'the properties on, connect, sendCommand'], // node-redis
+      [{ cache: { evalsha: run, duplicate: run } }, 'the properties cache'] // namespaces of @fastify/redis
     ],
     expected: 'a URL (redis://user:password@host:port/db',
     fix: 'Leave the option out'
