@@ -12,6 +12,7 @@ export {
 } from './options/check.ts'
 export { checkPause, checkSetLimit } from './options/limits.ts'
 export { checkLogs } from './options/logs.ts'
+export { checkRunWorker } from './options/run-worker.ts'
 export { checkHistory } from './options/history.ts'
 export {
   checkFilter, checkMany, checkReschedule, manyStates, type CheckedFilter, type ManyCall

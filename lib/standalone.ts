@@ -7,7 +7,7 @@ import { pino, type DestinationStream } from 'pino'
 import * as errors from './errors.ts'
 import { bootApp, type BootedApp } from './boot/boot-app.ts'
 import { Monitor } from './metrics/monitor.ts'
-import { workerDefaults } from './options.ts'
+import { checkRunWorker, workerDefaults } from './options.ts'
 import { nearest } from './options/nearest.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { AppRegistry, PluginInstance } from './boot/app-registry.ts'
@@ -64,6 +64,7 @@ const BOOT_TIMEOUT = 0
  * FST_TASKS_*_OPTION_*, and whatever the app throws
  */
 export async function runWorker (options: RunWorkerOptions): Promise<RunningWorker> {
+  checkRunWorker(options)
   const { app, appOptions, serverOptions } = options
   const server = (own: FastifyServerOptions): FastifyServerOptions =>
     ({ ...withLogger({ ...own, ...serverOptions }, options), pluginTimeout: BOOT_TIMEOUT })

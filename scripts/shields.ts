@@ -50,6 +50,13 @@ const shields: Shield[] = [
   },
   // Arguments of calls
   {
+    against: 'an option of runWorker that is misspelt is ignored, and a port that is a text is the path of a socket',
+    file: 'standalone.js',
+    shield: 'checkRunWorker(options);',
+    without: '',
+    test: 'standalone'
+  },
+  {
     against: 'a client of another library is taken as options, which lead to localhost',
     file: 'options/redis-url.js',
     shield: "typeof value.on !== 'function' && ",

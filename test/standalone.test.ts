@@ -73,3 +73,28 @@ t.test('an error of the app at boot is thrown', async t => {
   const app = async (): Promise<void> => { throw new Error('of the app') }
   t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { message: 'of the app' })
 })
+
+t.test('options of runWorker that do not fit', async t => {
+  const app = async (): Promise<never> => { throw new Error('the app is not booted') }
+  const wrong: Array<[options: any, code: string, says: string]> = [
+    [undefined, 'FST_TASKS_PLUGIN_OPTION_INVALID', 'got undefined'],
+    [Promise.resolve({ app }), 'FST_TASKS_PLUGIN_OPTION_INVALID', 'got a promise that was not awaited'],
+    [{}, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.app"'],
+    [{ app: import('node:os') }, 'FST_TASKS_PLUGIN_OPTION_INVALID', 'got a promise that was not awaited'],
+    [{ app, concurency: 5 }, 'FST_TASKS_OPTION_UNKNOWN', 'Did you mean "concurrency"'],
+    [{ app, queues: 'mail' }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.queues"'],
+    [{ app, monitorPort: '9464' }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.monitorPort"'],
+    [{ app, monitorPort: 65_536 }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '0 to 65,535'],
+    [{ app, monitorHost: 5 }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.monitorHost"'],
+    [{ app, onBoot: 5 }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.onBoot"'],
+    [{ app, logLevel: 5 }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.logLevel"'],
+    [{ app, logStream: {} }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.logStream"'],
+    [{ app, appOptions: 5 }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.appOptions"'],
+    [{ app, serverOptions: null }, 'FST_TASKS_PLUGIN_OPTION_INVALID', '"worker.serverOptions"']
+  ]
+  for (const [options, code, says] of wrong) {
+    const error = await errorOf(runWorker(options))
+    t.equal(error.code, code, error.message)
+    t.ok(error.message.includes(says), `${error.message} says ${says}`)
+  }
+})
