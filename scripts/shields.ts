@@ -3296,6 +3296,13 @@ const shields: Shield[] = [
     test: 'limits/unique'
   },
   {
+    against: 'the task of somebody else that has the id of a member is deleted when the flow, retried, has ended',
+    file: 'flows/keep-members.js',
+    shield: ' && placeOfNode(entry).generation === 0',
+    without: '',
+    test: 'flows/members'
+  },
+  {
     against: 'the records of earlier tries of a member that was removed stay as long as a flow may live',
     file: 'flows/keep-members.js',
     shield: 'isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))',

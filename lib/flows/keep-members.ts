@@ -3,6 +3,7 @@
  */
 import { membersByQueue } from './flow-pages.ts'
 import { isMemberOf, readable } from './member.ts'
+import { placeOfNode } from '../store/flow-node.ts'
 import type { FlowCall, FlowRef } from './flow-ref.ts'
 import type { Queue } from '../store/contract.ts'
 import type { ReadablePart } from '../store/flow-contract.ts'
@@ -34,10 +35,12 @@ export async function keepAll (engine: FlowReader, flow: FlowRef, ms?: number): 
   })
   if (!isOpen) return false
   const readAll = await engine.eachPage(flow, 'nodes', async entries => {
-    const sure = removed.size === 0 ? entries : entries.filter(([node]) => !removed.has(node))
+    const isSure = ([node, entry]: [string, string]): boolean =>
+      !removed.has(node) && placeOfNode(entry).generation === 0
+    const sure = entries.filter(isSure)
     for (const [queue, members] of membersByQueue(flow, sure, ms)) isOpen &&= await keep(engine, queue, members)
     if (sure.length === entries.length) return
-    const others = entries.filter(([node]) => removed.has(node))
+    const others = entries.filter(entry => !isSure(entry))
     for (const [queue, members] of membersByQueue(flow, others, ms)) {
       isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))
     }
@@ -59,7 +62,10 @@ async function keep (engine: FlowReader, queue: string, members: Kept | undefine
   return true
 }
 
-/** Of a member that was removed: its id may be that of somebody else's task. Records of its earlier tries are left. */
+/**
+ * Of a member that was removed, or was tried before: one of its ids may be that of somebody else's task, for which it
+ * failed. Records of its earlier tries are left.
+ */
 async function ownOf (
   engine: FlowReader, flow: FlowRef, queue: string, members: Kept
 ): Promise<Kept | undefined> {

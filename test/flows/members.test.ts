@@ -23,6 +23,7 @@ async function fixture (t: Test): Promise<{
   const [gate, started] = [latch(), latch()]
   const app = await build(t, {}, app => {
     app.tasks.define('x', async (data: any) => data)
+    app.tasks.define('brief', { resultTtl: 0 }, async (data: any) => data)
     app.tasks.define('no', () => { throw new Unrecoverable('no luck') })
     app.tasks.define('elsewhere', { queue: 'idle' }, async () => {})
     app.tasks.define('gone', { resultTtl: 0 }, () => { throw new Unrecoverable('gone') })
@@ -174,6 +175,17 @@ t.test('a task of somebody else has the id of a member: the member fails, and no
   await app.tasks.enqueue('x', 'secret', { id: 'third.0' })
   await errorOf((await enqueue(chain(member('gone')), { id: 'third' })).result(LONG))
   t.match(await app.tasks.status('third.0'), { result: 'secret' }, 'it does not go when the flow releases its members')
+})
+
+t.test('a retried flow does not say how long the task of somebody else stays', async t => {
+  const { app, enqueue } = await fixture(t)
+  await app.tasks.enqueue('x', 'secret', { id: 'mine.0' })
+  const handle = await enqueue(member('brief', 1), { id: 'mine' })
+  await errorOf(handle.result(LONG))
+  await app.tasks.retry('mine')
+  await handle.result(LONG)
+  await until('the member is released', async () => await app.tasks.status('mine.0-1') === null)
+  t.match(await app.tasks.status('mine.0'), { state: 'succeeded', result: 'secret' })
 })
 
 t.test('a flow that has ended but for its last task cannot be cancelled any more', async t => {
