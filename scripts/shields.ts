@@ -3340,8 +3340,8 @@ const shields: Shield[] = [
   {
     against: 'the tokens of tasks that ended while there was no rate hold up their key for ever',
     file: 'store/redis/lua/sweep-lane.lua',
-    shield: "redis.call('SDIFF', lane.tokens, lane.slots)",
-    without: '{}',
+    shield: 'call_many(\'SREM\', lane.tokens, dropped)',
+    without: '',
     test: 'limits/rate'
   },
   {

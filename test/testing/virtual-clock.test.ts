@@ -271,7 +271,7 @@ t.test('drain', async t => {
     const cases: Array<[() => Promise<unknown>, string, RegExp]> = [
       [() => app.tasks.advance('1 day' as any), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"advance" must be a whole number of ms.*"1 day"/],
       [() => app.tasks.advance(-1), 'FST_TASKS_PLUGIN_OPTION_INVALID', /-1/],
-      [() => app.tasks.advance(undefined as any), 'FST_TASKS_PLUGIN_OPTION_INVALID', /Undefined/],
+      [() => app.tasks.advance(undefined as any), 'FST_TASKS_PLUGIN_OPTION_INVALID', /got undefined/],
       [() => app.tasks.advance(1, { delayed: true } as any), 'FST_TASKS_OPTION_UNKNOWN', /"delayed" in advance\(options\)/],
       [() => app.tasks.advance(1, { wait: 1 as any }), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"advance\.wait"/],
       [() => app.tasks.drain({ timeout: 0 }), 'FST_TASKS_PLUGIN_OPTION_INVALID', /"drain\.timeout"/],

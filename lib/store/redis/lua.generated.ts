@@ -6504,7 +6504,12 @@ local function forget_lanes(ids)
   end
 end
 local function drop_tokens()
-  call_many('SREM', lane.tokens, redis.call('SDIFF', lane.tokens, lane.slots))
+  local has_slot, dropped = {}, {}
+  for _, id in ipairs(ids) do has_slot[id] = true end
+  for _, id in ipairs(redis.call('SMEMBERS', lane.tokens)) do
+    if not has_slot[id] then dropped[#dropped + 1] = id end
+  end
+  call_many('SREM', lane.tokens, dropped)
 end
 local function sweep_common(name, rules)
   local common = common_at(ARGV[1], name, rules)
