@@ -2,6 +2,7 @@
  * Area: enqueues. Either the task is in Redis, with its data exactly as its JSON says, or the call throws an error with
  * one of our codes, and nothing in Redis has changed.
  */
+import { types } from 'node:util'
 import fc from 'fast-check'
 import { depthOf, jsonOf, check, checkErrorCode, outcomeOf } from './checks.ts'
 import { makeOptions, rightOptions, wildOptions } from './enqueue-options.ts'
@@ -19,8 +20,23 @@ const shapes = fc.oneof(
 
 type Expectation = 'be accepted' | 'be refused' | 'either'
 
-function expectationOf (json: string | undefined | null): Expectation {
+/** JSON makes `{}` of them. */
+const EMPTIED = [
+  types.isMap, types.isSet, types.isWeakMap, types.isWeakSet, types.isPromise, types.isRegExp, types.isNativeError
+]
+
+/** What is to become of data of which JSON keeps nothing. Null: of others. */
+function expectationOfEmpty (json: string, data: unknown): Expectation | null {
+  if (json === 'null' && data !== null) return typeof data === 'number' ? 'be refused' : 'either'
+  if (json !== '{}' || typeof data !== 'object' || data === null) return null
+  if (EMPTIED.some(is => is(data))) return 'be refused'
+  return Object.getPrototypeOf(data) === Object.prototype ? null : 'either'
+}
+
+function expectationOf (json: string | undefined | null, data: unknown): Expectation {
   if (json === null) return 'be refused'
+  const ofEmpty = json === undefined ? null : expectationOfEmpty(json, data)
+  if (ofEmpty) return ofEmpty
   if (json === undefined) return 'be accepted'
   if (Buffer.byteLength(json) > MAX_DATA) return 'be refused'
   return depthOf(json) > SAFE_DEPTH ? 'either' : 'be accepted'
@@ -58,7 +74,7 @@ export const enqueue: MakeArea = url => {
         arbitrary: recipe,
         attempt: data => {
           const json = jsonOf(make(data))
-          return attemptEnqueue(expectationOf(json), json, make(data), undefined)
+          return attemptEnqueue(expectationOf(json, make(data)), json, make(data), undefined)
         }
       }),
       property({
