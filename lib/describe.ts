@@ -15,9 +15,9 @@ export function tryOr<T> (read: () => T, otherwise: T): T {
   }
 }
 
-/** Not `instanceof` alone: a proxy may throw there. */
+/** Not `instanceof` alone: a proxy may throw there. Asked of each result of a handler. */
 export const isA = <T>(value: unknown, Class: new (...args: any[]) => T): value is T =>
-  tryOr(() => value instanceof Class, false)
+  Object(value) === value && tryOr(() => value instanceof Class, false)
 
 /** A value, short and on one line. A long text is cut, so that a secret is not shown whole. */
 export function describeValue (value: unknown): string {

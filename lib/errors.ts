@@ -243,6 +243,7 @@ export const SnoozeInvalid = createError('FST_TASKS_SNOOZE_INVALID',
   'Snooze needs a delay in ms, or delayUntil, a Date or ms since 1970, but got %s. ' +
   'For example new Snooze({ delay: 60000 })', 500)
 const SnoozeBase = createError('FST_TASKS_SNOOZED', 'The task comes back later', 500)
+
 /** A handler throws it to have its task come back later. No attempt is spent. */
 export class Snooze extends SnoozeBase {
   /** What is read of it, also in another thread: ms, or a Date. */
@@ -261,6 +262,7 @@ export const RateLimitedInvalid = createError('FST_TASKS_RATE_LIMITED_INVALID',
   'RateLimited needs retryAfter, ms or a Date, and takes the scope "key", but got %s. ' +
   'For example new RateLimited({ retryAfter: 30000 })', 500)
 const RateLimitedBase = createError('FST_TASKS_RATE_LIMITED', 'The tasks of this key wait', 500)
+
 /** A handler throws it if a service behind refused it: all tasks of its key wait. No attempt is spent. */
 export class RateLimited extends RateLimitedBase {
   /** What is read of it, also in another thread: ms, or a Date. */

@@ -68,6 +68,9 @@ function toWritten (line: string, messageKey: string): Pick<WrittenLine, 'msg' |
 const withError = (value: unknown): unknown =>
   isA(value, Error) ? { type: value.name, message: value.message, stack: value.stack } : value
 
+/** What an object, as the first argument of a log call, says beside the message. */
+const fieldsOf = (first: object): Record<string, unknown> => isA(first, Error) ? { err: first } : { ...first }
+
 /** A log around one that is not pino's, such as Fastify's own without the option `logger`, which writes nothing. */
 class PlainLog {
   readonly #log: any
@@ -95,7 +98,7 @@ class PlainLog {
 
   #keepLine (level: string, [first, ...rest]: unknown[]): void {
     const isObject = typeof first === 'object' && first !== null
-    const given: Record<string, unknown> = isObject ? isA(first, Error) ? { err: first } : { ...first } : {}
+    const given = isObject ? fieldsOf(first) : {}
     const fields = Object.entries({ ...this.#bindings, ...given }).map(([name, value]) => [name, withError(value)])
     const texts = isObject ? rest : [first, ...rest]
     const msg = texts.length === 0 && isA(given.err, Error) ? given.err.message : format(...texts)

@@ -2,6 +2,7 @@
  * The values of flags: how they are read from a command line, and how they are written to one.
  */
 import { InvalidArgumentError } from 'commander'
+import { MAX_PORT } from '../options.ts'
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
@@ -30,7 +31,7 @@ export function time (value: string): number {
 
 export function port (value: string): number {
   const number = integer(value)
-  if (number > 65_535) throw new InvalidArgumentError('Give a port, 0 to 65535.')
+  if (number > MAX_PORT) throw new InvalidArgumentError('Give a port, 0 to 65535.')
   return number
 }
 

@@ -22,8 +22,6 @@ import type {
 } from '../store/flow-contract.ts'
 import type { StoredMembership } from '../records/membership.ts'
 
-export type { FlowCall, FlowRef } from './flow-ref.ts'
-
 export interface FlowEngineOptions {
   /** Any queue, also one that the app does not know. */
   queueOf: (name: string) => Queue

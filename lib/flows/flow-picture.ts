@@ -4,7 +4,8 @@
 import { flowOf } from './flow-record.ts'
 import { decodeJoin, decodeNode, memberId } from '../store/flow-node.ts'
 import type { DrawnMember } from '../boot/app-registry.ts'
-import type { FlowEngine, FlowRef } from './engine.ts'
+import type { FlowEngine } from './engine.ts'
+import type { FlowRef } from './flow-ref.ts'
 import type { ReadablePart } from '../store/flow-contract.ts'
 import type { FoundTask } from '../tasks/found-task.ts'
 

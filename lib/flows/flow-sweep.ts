@@ -9,7 +9,8 @@
  */
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
-import { type FlowEngine, type FlowRef } from './engine.ts'
+import type { FlowEngine } from './engine.ts'
+import type { FlowRef } from './flow-ref.ts'
 import { toEnd } from './member-end.ts'
 import { reopen } from './reopen.ts'
 import { decodeNode, memberId } from '../store/flow-node.ts'

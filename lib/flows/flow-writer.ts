@@ -6,7 +6,8 @@ import * as errors from '../errors.ts'
 import { endOfBatch } from '../store/batches.ts'
 import { encodeJoin, encodeNode, type FlowNode } from '../store/flow-node.ts'
 import type { FlowPlan, GraphNode } from './graph.ts'
-import type { FlowEngine, FlowRef } from './engine.ts'
+import type { FlowEngine } from './engine.ts'
+import type { FlowRef } from './flow-ref.ts'
 import type { FlowChunk, FlowCommand, NewFlow } from '../store/flow-contract.ts'
 
 /** Bound one Lua call. */

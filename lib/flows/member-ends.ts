@@ -1,7 +1,8 @@
 /**
  * Tells flows the ends of their members: those that a worker settled in one turn, of one flow, in one call.
  */
-import { type FlowEngine, type FlowRef } from './engine.ts'
+import type { FlowEngine } from './engine.ts'
+import type { FlowRef } from './flow-ref.ts'
 import { toEnd } from './member-end.ts'
 import type { StoredTask } from '../records/task-record.ts'
 import type { FlowCommand, MemberOutcome } from '../store/flow-contract.ts'

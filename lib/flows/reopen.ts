@@ -2,7 +2,8 @@
  * Opens a failed flow again: what did not succeed gets a new generation, and starts again. What succeeded stays. May be
  * repeated: nodes that are open again have left the list of ends.
  */
-import type { FlowEngine, FlowRef } from './engine.ts'
+import type { FlowEngine } from './engine.ts'
+import type { FlowRef } from './flow-ref.ts'
 import { decodeJoin, decodeNode, encodeNode, type FlowNode } from '../store/flow-node.ts'
 import type { FlowCommand, FlowChunk, ReadablePart } from '../store/flow-contract.ts'
 

@@ -9,13 +9,13 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as errors from '../errors.ts'
+import { MAX_PORT } from '../options.ts'
 import { CONTENT_TYPE, toText } from './exposition.ts'
 import { mergeSamples, type SampleSource } from './sample.ts'
 import type { PluginInstance } from '../boot/app-registry.ts'
 
 type Watched = Pick<PluginInstance, 'tasks' | 'metrics'>
 
-const MAX_PORT = 65_535
 /** The port is taken, or is not for this user. Anything else is about the host: there is no such address here. */
 const PORT_ERRORS = new Set<string | undefined>(['EADDRINUSE', 'EACCES'])
 

@@ -2,11 +2,9 @@
  * Checks the options of `runWorker`.
  */
 import { check } from './check-rules.ts'
-import { integer, isFunction, isObject, object, type Rules } from './rule-kinds.ts'
+import { integer, isFunction, isObject, MAX_PORT, object, type Rules } from './rule-kinds.ts'
 import { workerRules } from './rules.ts'
 import { pluginOptionError } from './to-error.ts'
-
-const MAX_PORT = 65_535
 
 const rules: Rules = {
   ...workerRules,

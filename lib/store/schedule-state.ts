@@ -2,12 +2,11 @@
  * The state of a schedule as it is stored. Another version may have written it, or somebody by hand: what has another
  * type than it must have is left out.
  */
+import { tryOr } from '../describe.ts'
+import { MAX_DATE } from '../records/time.ts'
 import type { ScheduleState } from './schedule-contract.ts'
 
-/** No Date holds a time beyond it, in ms. */
-const MAX_TIME = 8.64e15
-
-const isNumber = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) <= MAX_TIME
+const isNumber = (value: unknown): boolean => typeof value === 'number' && Math.abs(value) <= MAX_DATE
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isFlag = (value: unknown): boolean => typeof value === 'boolean'
 
@@ -37,12 +36,7 @@ const FIELDS: Record<keyof ScheduleState, (value: unknown) => boolean> = {
 
 /** Null if it is no state at all: then there is no schedule, as the scripts have it. */
 export function readScheduleState (text: string): ScheduleState | null {
-  let state: unknown
-  try {
-    state = JSON.parse(text)
-  } catch {
-    return null
-  }
+  const state: unknown = tryOr(() => JSON.parse(text), null)
   if (typeof state !== 'object' || state === null || Array.isArray(state)) return null
   const known = Object.entries(state).filter(([key, value]) =>
     Object.hasOwn(FIELDS, key) && FIELDS[key as keyof ScheduleState](value))

@@ -3,7 +3,8 @@
  * the tasks of two queues one after the other, with the parts that a worker has for flows.
  */
 import { Redis } from 'ioredis'
-import { FlowEngine, type FlowRef } from '../../lib/flows/engine.ts'
+import { FlowEngine } from '../../lib/flows/engine.ts'
+import type { FlowRef } from '../../lib/flows/flow-ref.ts'
 import { FlowSweep } from '../../lib/flows/flow-sweep.ts'
 import { FlowWriter } from '../../lib/flows/flow-writer.ts'
 import { MemberContext } from '../../lib/flows/member-context.ts'

@@ -872,11 +872,14 @@ local function unqueue(leftovers, ids, lists)
     if length > 0 then filled[#filled + 1] = list end
     size = size + length
   end
-  for _, id in ipairs(ids) do
-    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
-    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  if size > 1000 then
+    for _, id in ipairs(ids) do redis.call('HINCRBY', leftovers, id, 1) end
+    redis.call('HINCRBY', leftovers, '', #ids)
+    return
   end
-  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+  for _, list in ipairs(filled) do
+    for _, id in ipairs(ids) do redis.call('LREM', list, 0, id) end
+  end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -1485,11 +1488,14 @@ local function unqueue(leftovers, ids, lists)
     if length > 0 then filled[#filled + 1] = list end
     size = size + length
   end
-  for _, id in ipairs(ids) do
-    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
-    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  if size > 1000 then
+    for _, id in ipairs(ids) do redis.call('HINCRBY', leftovers, id, 1) end
+    redis.call('HINCRBY', leftovers, '', #ids)
+    return
   end
-  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+  for _, list in ipairs(filled) do
+    for _, id in ipairs(ids) do redis.call('LREM', list, 0, id) end
+  end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -1900,11 +1906,14 @@ local function unqueue(leftovers, ids, lists)
     if length > 0 then filled[#filled + 1] = list end
     size = size + length
   end
-  for _, id in ipairs(ids) do
-    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
-    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  if size > 1000 then
+    for _, id in ipairs(ids) do redis.call('HINCRBY', leftovers, id, 1) end
+    redis.call('HINCRBY', leftovers, '', #ids)
+    return
   end
-  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+  for _, list in ipairs(filled) do
+    for _, id in ipairs(ids) do redis.call('LREM', list, 0, id) end
+  end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -2267,11 +2276,14 @@ local function take(list, free)
         if length > 0 then filled[#filled + 1] = list end
         size = size + length
       end
-      for _, id in ipairs(ids) do
-        if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
-        for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+      if size > 1000 then
+        for _, id in ipairs(ids) do redis.call('HINCRBY', leftovers, id, 1) end
+        redis.call('HINCRBY', leftovers, '', #ids)
+        return
       end
-      if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+      for _, list in ipairs(filled) do
+        for _, id in ipairs(ids) do redis.call('LREM', list, 0, id) end
+      end
     end
     local function drop_leftover(leftovers, id)
       if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -3287,11 +3299,14 @@ local function unqueue(leftovers, ids, lists)
     if length > 0 then filled[#filled + 1] = list end
     size = size + length
   end
-  for _, id in ipairs(ids) do
-    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
-    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  if size > 1000 then
+    for _, id in ipairs(ids) do redis.call('HINCRBY', leftovers, id, 1) end
+    redis.call('HINCRBY', leftovers, '', #ids)
+    return
   end
-  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+  for _, list in ipairs(filled) do
+    for _, id in ipairs(ids) do redis.call('LREM', list, 0, id) end
+  end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -3940,11 +3955,14 @@ local function unqueue(leftovers, ids, lists)
     if length > 0 then filled[#filled + 1] = list end
     size = size + length
   end
-  for _, id in ipairs(ids) do
-    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
-    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  if size > 1000 then
+    for _, id in ipairs(ids) do redis.call('HINCRBY', leftovers, id, 1) end
+    redis.call('HINCRBY', leftovers, '', #ids)
+    return
   end
-  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+  for _, list in ipairs(filled) do
+    for _, id in ipairs(ids) do redis.call('LREM', list, 0, id) end
+  end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end
@@ -4344,11 +4362,14 @@ local function unqueue(leftovers, ids, lists)
     if length > 0 then filled[#filled + 1] = list end
     size = size + length
   end
-  for _, id in ipairs(ids) do
-    if size > 1000 then redis.call('HINCRBY', leftovers, id, 1) end
-    for n = 1, size <= 1000 and #filled or 0 do redis.call('LREM', filled[n], 0, id) end
+  if size > 1000 then
+    for _, id in ipairs(ids) do redis.call('HINCRBY', leftovers, id, 1) end
+    redis.call('HINCRBY', leftovers, '', #ids)
+    return
   end
-  if size > 1000 then redis.call('HINCRBY', leftovers, '', #ids) end
+  for _, list in ipairs(filled) do
+    for _, id in ipairs(ids) do redis.call('LREM', list, 0, id) end
+  end
 end
 local function drop_leftover(leftovers, id)
   if redis.call('HEXISTS', leftovers, id) == 0 then return end

@@ -22,7 +22,7 @@ if held_count <= MOST_HELD then
   for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do is_held[id] = true end
 end
 
--- What is so now of a task that was not changed yet.
+-- The reply for a task that this call has not changed yet.
 local function reply_to(i, before)
   if not records[i] then return 'unknown' end
   if records[i] ~= before then return 'changed' end
