@@ -3303,6 +3303,20 @@ const shields: Shield[] = [
     test: 'flows/members'
   },
   {
+    against: 'tasks that end after their rate was taken away leave their lanes in Redis for ever',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if #gone > 0 and has_laned then',
+    without: 'if false then',
+    test: 'store/queue-rates'
+  },
+  {
+    against: 'tasks with a level that end after their rate was taken away leave their lanes in Redis for ever',
+    file: 'store/redis/lua/settle.lua',
+    shield: "call_many('HDEL', gate.laned, ids)",
+    without: "if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end",
+    test: 'store/queue-rates'
+  },
+  {
     against: 'the records of earlier tries of a member that was removed stay as long as a flow may live',
     file: 'flows/keep-members.js',
     shield: 'isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))',

@@ -50,6 +50,8 @@ export class QueueConsumer {
   #stopped = false
   /** False after a claim that left no task waiting, until something says otherwise. */
   #mayHaveWork = true
+  /** Whether the last claim left tasks waiting. Then no worker waits for those that an outcome may let start. */
+  #moreWait = false
   #claiming: Promise<void> | null = null
   #waiting: Promise<void> | null = null
   /** Set by a stop: it is known what the last claims gave, or they were given up. */
@@ -68,7 +70,7 @@ export class QueueConsumer {
     this.#prefetchWindow = new PrefetchWindow(context.concurrency, () => mayPrefetch(queue, this.#guard))
     this.#prefetched = new PrefetchBuffer({ ...guarded, onOverdue: () => this.#releasePrefetched() })
     this.#flows = new ConsumerFlows(context, connection, this.#calls)
-    const willClaim = (): boolean => this.#claiming !== null && !this.#claimer.isRetrying
+    const willClaim = (): boolean => this.#claiming !== null && !this.#moreWait && !this.#claimer.isRetrying
     const parts = { context, connection, queue: this.#queue, calls: this.#calls }
     const events = { onSettled: this.#onSettled.bind(this), willClaim }
     const mostWithClaim = (): number => this.#prefetchWindow.batch()
@@ -201,6 +203,7 @@ export class QueueConsumer {
   // Prefetch
 
   #prefetch (reply: GuardedReply): void {
+    this.#moreWait = reply.more
     if (reply.more) this.#mayHaveWork = true
     this.#upkeep.onReply(reply)
     this.#prefetched.add(this.#suspects.takeFrom(reply), reply.now, reply.hold)

@@ -30,7 +30,7 @@ export interface SettlementBatcherOptions {
   worker: string
   /** Called when the outcome of a task is written, or was dropped. */
   onSettled: (task: ClaimedTask, settlement: Settlement, status: ClaimStatus) => void
-  /** Whether outcomes that may let other tasks start are about to be sent by `flushWith`. */
+  /** Whether outcomes that may let other tasks start are to be sent by `flushWith`, and soon. */
   willClaim: () => boolean
   /** How many outcomes `flushWith` sends at most. */
   mostWithClaim: () => number

@@ -171,6 +171,20 @@ t.test('rates change at run time; of two processes the newer declares them', asy
   t.match(await f.queue.lanes.read(LANE), { rates: [{ max: 1, window: LONG }] })
 })
 
+for (const more of [false, true]) {
+  t.test(`tasks that end after the rate was taken away leave nothing${more ? ', with a level' : ''}`, async t => {
+    const f = await withRate(t, [{ max: 2, window: LONG }], range(1, 2))
+    if (more) await f.queue.add({ id: 'high', text: text('high'), lane: LANE, level: 'high' })
+    await f.claim(9)
+    await start(f, 'n1')
+    t.strictSame(await f.redis.hkeys(f.key('laned')), ['n1', 'n2'])
+    await f.queue.lanes.declare('a', NO_LIMIT, 2, [])
+    await settle(f, 'n1')
+    await settle(f, 'n2', { outcome: 'retry', ms: LONG })
+    t.strictSame(await f.redis.hkeys(f.key('laned')), ['n2'], 'it waits for its next attempt')
+  })
+}
+
 t.test('at rest a lane leaves only what expires by itself', async t => {
   const f = await withRate(t, [{ max: 5, window: 1_000 }], ['n1'])
   await f.claim(1)

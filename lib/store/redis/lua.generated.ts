@@ -330,7 +330,7 @@ local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
   if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+  call_many('HDEL', gate.laned, ids)
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)
@@ -744,7 +744,7 @@ local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
   if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+  call_many('HDEL', gate.laned, ids)
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)
@@ -1330,7 +1330,7 @@ local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
   if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+  call_many('HDEL', gate.laned, ids)
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)
@@ -1779,7 +1779,7 @@ if #KEYS > 28 then
     if #ids == 0 then return 0 end
     if common then common.leave(ids) end
     if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-    if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+    call_many('HDEL', gate.laned, ids)
     return call_many('SREM', lane.slots, ids)
   end
   local function look_at(gated, list, free, count)
@@ -4236,7 +4236,7 @@ if #KEYS > 26 then
     if #ids == 0 then return 0 end
     if common then common.leave(ids) end
     if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-    if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+    call_many('HDEL', gate.laned, ids)
     return call_many('SREM', lane.slots, ids)
   end
   local function look_at(gated, list, free, count)
@@ -4792,7 +4792,7 @@ if #KEYS > 25 then
     if #ids == 0 then return 0 end
     if common then common.leave(ids) end
     if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-    if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+    call_many('HDEL', gate.laned, ids)
     return call_many('SREM', lane.slots, ids)
   end
   local function look_at(gated, list, free, count)
@@ -5384,7 +5384,7 @@ if waiting_count > 0 or #KEYS > 31 then
       if #ids == 0 then return 0 end
       if common then common.leave(ids) end
       if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-      if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+      call_many('HDEL', gate.laned, ids)
       return call_many('SREM', lane.slots, ids)
     end
     local function look_at(gated, list, free, count)
@@ -5542,10 +5542,12 @@ if waiting_count > 0 or #KEYS > 31 then
       end
       local function refill(door, gate, changes)
         local has_closed, shares = redis.call('EXISTS', gate.closed) == 1, nil
+        local has_laned = redis.call('EXISTS', gate.laned) == 1
         local admitted, kept, empty, empty_tokens = {}, {}, {}, {}
         for _, change in ipairs(changes) do
           local lane, name, gone = change.lane, change.name, change.gone
           if #gone > 0 then redis.call('SREM', lane.slots, unpack(gone)) end
+          if #gone > 0 and has_laned then redis.call('HDEL', gate.laned, unpack(gone)) end
           local used, max = redis.call('SCARD', lane.slots), rules_of(gate.limits, name)
           local is_shared, free = is_shared_lane(name, max), max - used
           if is_shared then
@@ -6391,7 +6393,7 @@ local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
   if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+  call_many('HDEL', gate.laned, ids)
   return call_many('SREM', lane.slots, ids)
 end
 local function look_at(gated, list, free, count)

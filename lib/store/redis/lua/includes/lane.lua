@@ -35,7 +35,7 @@ local function free_slots(gate, lane, rates, common, ids)
   if #ids == 0 then return 0 end
   if common then common.leave(ids) end
   if #rates > 0 then call_many('SREM', lane.tokens, ids) end
-  if is_rated(rates, common) then call_many('HDEL', gate.laned, ids) end
+  call_many('HDEL', gate.laned, ids) -- also without rates: there may have been some when they started
   return call_many('SREM', lane.slots, ids)
 end
 

@@ -24,10 +24,12 @@ end
 
 local function refill(door, gate, changes)
   local has_closed, shares = redis.call('EXISTS', gate.closed) == 1, nil
+  local has_laned = redis.call('EXISTS', gate.laned) == 1 -- also of tasks that started while there were rates
   local admitted, kept, empty, empty_tokens = {}, {}, {}, {}
   for _, change in ipairs(changes) do
     local lane, name, gone = change.lane, change.name, change.gone
     if #gone > 0 then redis.call('SREM', lane.slots, unpack(gone)) end
+    if #gone > 0 and has_laned then redis.call('HDEL', gate.laned, unpack(gone)) end
     local used, max = redis.call('SCARD', lane.slots), rules_of(gate.limits, name)
     local is_shared, free = is_shared_lane(name, max), max - used
     if is_shared then
