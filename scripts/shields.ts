@@ -3303,6 +3303,20 @@ const shields: Shield[] = [
     test: 'flows/members'
   },
   {
+    against: 'a call about many tasks leaves out a task that changed after it was read',
+    file: 'tasks/many.js',
+    shield: "reply === 'changed' ? await this.#actAgain(act, tasks[i], place) : DONE.has(reply)",
+    without: 'DONE.has(reply)',
+    test: 'tasks/many'
+  },
+  {
+    against: 'a call about many tasks removes a task that no longer matches',
+    file: 'tasks/many.js',
+    shield: '!found || !this.#isWanted(found, start)',
+    without: '!found',
+    test: 'tasks/many'
+  },
+  {
     against: 'tasks that end after their rate was taken away leave their lanes in Redis for ever',
     file: 'store/redis/lua/settle.lua',
     shield: 'if #gone > 0 and has_laned then',

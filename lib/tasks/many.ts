@@ -2,7 +2,8 @@
  * Looks at many tasks, and retries, cancels or removes those that match:
  *
  * 1. walks through the queues step by step, each of which reads a bounded number of tasks and bytes;
- * 2. does with each task that matches what the call for one task does, if it is still as it was read;
+ * 2. does with each task that matches what the call for one task does; one that has changed since it was read is read
+ *    again. The next step is read meanwhile;
  * 3. says after each step how far it is, by a cursor from which any process can go on.
  */
 import { TRY_AGAIN } from './advice.ts'
@@ -11,7 +12,9 @@ import { isA, tryOr } from '../describe.ts'
 import { checkFilter, checkMany, type CheckedFilter, type ManyCall } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
-import { cancelledTogether, removedTogether, retriedTogether, sendTogether, type Together } from './together.ts'
+import {
+  cancelledTogether, removedTogether, retriedTogether, sendTogether, type Sent, type Together
+} from './together.ts'
 import type { FoundTask } from './found-task.ts'
 import type { TaskLookup } from './lookup.ts'
 import type { WalkedTask } from './walked-task.ts'
@@ -48,13 +51,13 @@ const ACTS: Record<Exclude<ManyCall, 'count'>, Act> = {
   removeMany: { together: () => removedTogether, alone: (lookup, found) => lookup.removeFound(found, found.raw) }
 }
 
-/** The calls for the tasks of one step, all sent at once. Each returns the replies for its tasks. */
-function send (source: ManySource, { together, alone }: Act, tasks: WalkedTask[]): Array<Promise<string[]>> {
+/** The calls for the tasks of one step, all sent at once. */
+function send (source: ManySource, { together, alone }: Act, tasks: WalkedTask[]): Sent[] {
   const kind = together(source)
   const others = tasks.filter(found => !kind.takes(found))
   return [
     ...sendTogether(source.calls, kind, tasks.filter(kind.takes)),
-    ...others.map(async found => [await alone(source.lookup, found)])
+    ...others.map(found => ({ tasks: [found], replies: alone(source.lookup, found).then(reply => [reply]) }))
   ]
 }
 
@@ -86,6 +89,9 @@ const extensible = (thrown: unknown): Error => isA(thrown, Error) && tryOr(() =>
 
 interface Entry { found: WalkedTask | null, position: string }
 
+/** What was read of it, and where the next one begins. Null at the end. */
+interface Step { entries: Entry[], next: WalkPosition | null }
+
 class Walk {
   readonly #source: ManySource
   readonly #call: ManyCall
@@ -94,6 +100,8 @@ class Walk {
   readonly #queues: string[]
   /** Null at the end. */
   #place: WalkPosition | null
+  /** The step that is read while the one before it is acted on. */
+  #ahead: { place: WalkPosition, step: Promise<Step> } | null = null
   #matched = 0
   #changed = 0
   #lookedAt = 0
@@ -145,26 +153,45 @@ class Walk {
 
   /** Returns the next place. */
   async #step (place: WalkPosition, room: number): Promise<WalkPosition | null> {
-    const { entries, next } = await this.#read(place)
+    const { entries, next } = await (this.#ahead?.place === place ? this.#ahead.step : this.#read(place))
     const matching = entries.filter(({ found }) => found && this.#matches(found, place)).slice(0, room)
     const isFull = matching.length === room
     this.#lookedAt += isFull ? entries.indexOf(matching.at(-1)!) + 1 : entries.length
     this.#matched += matching.length
-    await this.#act(matching.map(({ found }) => found!))
+    if (!isFull && next && matching.length > 0) this.#readAhead(next)
+    await this.#act(matching.map(({ found }) => found!), place)
     return isFull ? { ...place, position: matching.at(-1)!.position } : next
   }
 
-  async #act (tasks: WalkedTask[]): Promise<void> {
+  #readAhead (place: WalkPosition): void {
+    const step = this.#read(place)
+    step.catch(() => {}) // who waits for it is told
+    this.#ahead = { place, step }
+  }
+
+  async #act (tasks: WalkedTask[], place: WalkPosition): Promise<void> {
     if (this.#call === 'count') return
-    const replies = await Promise.allSettled(send(this.#source, ACTS[this.#call], tasks))
-    for (const reply of replies) {
-      if (reply.status === 'fulfilled') this.#changed += reply.value.filter(value => DONE.has(value)).length
-    }
-    const failed = replies.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
+    const act = ACTS[this.#call]
+    const done = await Promise.allSettled(send(this.#source, act, tasks).map(async ({ tasks, replies }) => {
+      for (const [i, reply] of (await replies).entries()) {
+        if (reply === 'changed' ? await this.#actAgain(act, tasks[i]!, place) : DONE.has(reply)) this.#changed++
+      }
+    }))
+    const failed = done.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined
     if (failed) throw failed.reason
   }
 
-  async #read (place: WalkPosition): Promise<{ entries: Entry[], next: WalkPosition | null }> {
+  /** The task is another by now: its attempt may have failed meanwhile. False if it does not match any more. */
+  async #actAgain ({ alone }: Act, { queue, id }: WalkedTask, { start }: WalkPosition): Promise<boolean> {
+    for (;;) {
+      const found = await this.#readWhole(queue, id)
+      if (!found || !this.#isWanted(found, start)) return false
+      const reply = await alone(this.#source.lookup, found)
+      if (reply !== 'changed') return DONE.has(reply)
+    }
+  }
+
+  async #read (place: WalkPosition): Promise<Step> {
     const { queue: name, source, position } = place
     const [{ calls }, queue] = [this.#source, this.#source.queue(name)]
     const { ids, positions, next } = await calls.call('a page of tasks', TRY_AGAIN, () => source === 'tagged'
@@ -195,10 +222,14 @@ class Walk {
   }
 
   #matches (found: WalkedTask, { source, start }: WalkPosition): boolean {
+    return SOURCES[source].includes(found.state) && this.#isWanted(found, start)
+  }
+
+  /** Whether the filter names it, wherever it is by now. */
+  #isWanted (found: WalkedTask, start: number): boolean {
     const { stored, state } = found
     const { states, from, to } = this.#filter
-    if (!states.includes(state) || !SOURCES[source].includes(state)) return false
     const since = stored.finishedAt ?? stored.options.timestamp
-    return since <= start && since >= from && since < to && found.is(this.#filter)
+    return states.includes(state) && since <= start && since >= from && since < to && found.is(this.#filter)
   }
 }

@@ -60,14 +60,18 @@ export const removedTogether: Together = {
     ({ id: found.id, before: found.raw, hasExtras: hasExtras(found) })))
 }
 
+/** Tasks, and what the store replies for each. */
+export interface Sent {
+  tasks: WalkedTask[]
+  replies: Promise<string[]>
+}
+
 /** Calls for tasks of one queue, `TOGETHER` in each. They are sent at once. */
-export function sendTogether (
-  calls: BoundedCalls, { what, send }: Together, found: WalkedTask[]
-): Array<Promise<string[]>> {
-  const sent: Array<Promise<string[]>> = []
+export function sendTogether (calls: BoundedCalls, { what, send }: Together, found: WalkedTask[]): Sent[] {
+  const sent: Sent[] = []
   for (let from = 0; from < found.length; from += TOGETHER) {
-    const part = found.slice(from, from + TOGETHER)
-    sent.push(calls.call(what, TRY_AGAIN, () => send(part[0]!.queue.many, part)))
+    const tasks = found.slice(from, from + TOGETHER)
+    sent.push({ tasks, replies: calls.call(what, TRY_AGAIN, () => send(tasks[0]!.queue.many, tasks)) })
   }
   return sent
 }

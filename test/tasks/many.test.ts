@@ -261,3 +261,43 @@ t.test('a cursor is valid for its call, and what is wrong is refused', async t =
   t.match(await errorOf(tasks.count({ state: 'waiting' }, { signal: aborted })), { message: 'enough' })
   t.match(await tasks.retryMany({}, { signal: aborted }), { matched: 0, changed: 0, cursor: String })
 })
+
+/**
+ * A step has 500 tasks, those that are due last. The one behind them is read while they are changed, and it is its turn
+ * after `onProgress`.
+ */
+async function withOneBehind (
+  app: FastifyInstance, call: 'cancelMany' | 'removeMany', meanwhile: (id: string) => Promise<unknown>
+): Promise<{ id: string, result: object }> {
+  await app.tasks.enqueueMany('letter', Array.from({ length: 500 }, () => ({ delay: 60_000 })))
+  const { id } = await app.tasks.enqueue('last', 1, { delay: 30_000 })
+  let first = true
+  const onProgress = async (): Promise<unknown> => {
+    const isFirst = first
+    first = false
+    return isFirst ? meanwhile(id) : undefined
+  }
+  return { id, result: await app.tasks[call]({ state: ['delayed', 'retrying'] }, { onProgress }) }
+}
+
+t.test('a task that changes after it was read is read again', async t => {
+  const define = (app: FastifyInstance): void => {
+    app.tasks.define('letter')
+    app.tasks.define('last', { unique: { key: () => 'k', onConflict: 'replace' } })
+  }
+  const one = await build(t, {}, define)
+  const cancelled = await withOneBehind(one, 'cancelMany', () => replaceOf(one))
+  t.same(cancelled.result, { matched: 501, changed: 501, cursor: null })
+  t.match(await one.tasks.status(cancelled.id), { state: 'cancelled' })
+
+  const removed = await withOneBehind(one, 'removeMany', () => replaceOf(one))
+  t.same(removed.result, { matched: 501, changed: 501, cursor: null })
+  t.equal(await one.tasks.status(removed.id), null)
+
+  const two = await build(t, {}, define)
+  const left = await withOneBehind(two, 'removeMany', id => two.tasks.cancel(id))
+  t.same(left.result, { matched: 501, changed: 500, cursor: null }, 'it is not delayed any more')
+  t.match(await two.tasks.status(left.id), { state: 'cancelled' })
+})
+
+const replaceOf = (app: FastifyInstance): Promise<unknown> => app.tasks.enqueue('last', 2, { delay: 30_000 })
