@@ -14,7 +14,7 @@ import { plainText, type Report } from './report.ts'
 import type { Size, BenchContext } from './context.ts'
 
 /** Ms after which a run is aborted. */
-const LIMITS: Record<Size, number> = { tiny: 120_000, quick: 300_000, full: 1_800_000 }
+const LIMITS: Record<Size, number> = { tiny: 300_000, quick: 900_000, full: 3_600_000 }
 
 const start = Date.now()
 const seconds = (): number => (Date.now() - start) / 1_000

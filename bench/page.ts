@@ -29,7 +29,7 @@ what a worker costs once is no part of a job's cost.`
 
 const commands = `\`\`\`sh
 npm run bench                           # all parts and peers
-npm run bench -- --quick                # under a minute
+npm run bench -- --quick                # some minutes
 npm run bench -- --only processed,http  # some parts; for some peers: --peers ours,bee
 npm run --silent bench -- --json        # one object: bars, tables, machine
 npm run bench -- --write                # writes this page and its chart

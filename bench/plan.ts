@@ -22,7 +22,7 @@ export class HelpRequested extends Error {}
 
 export const usage = `usage: npm run bench -- [options]
 
-  --quick            under a minute: fewer rounds, fewer tasks
+  --quick            some minutes: fewer rounds, fewer tasks
   --tiny             a few seconds: checks that the bench works; its figures mean nothing
   --only <parts>     only these parts, separated by commas: ${Object.keys(parts).join(', ')}
   --peers <peers>    only these peers, separated by commas: ${Object.keys(titles).join(', ')}

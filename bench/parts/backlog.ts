@@ -11,7 +11,7 @@ const SHORT_LENGTH = 10_000
 const FILL_WITHIN = 240_000
 
 const workloads: Record<Size, { rounds: number, long: number, first: number, calls: number }> = {
-  full: { rounds: 9, long: 1_000_000, first: 8_000, calls: 600 },
+  full: { rounds: 5, long: 1_000_000, first: 8_000, calls: 600 },
   quick: { rounds: 3, long: 100_000, first: 6_000, calls: 400 },
   tiny: { rounds: 1, long: 12_000, first: 500, calls: 50 }
 }

@@ -7,7 +7,7 @@ import { measureOnce, type Sample } from './processed.ts'
 const CONCURRENCY = 100
 
 const workloads: Record<Size, { rounds: number, jobs: number }> = {
-  full: { rounds: 7, jobs: 100_000 },
+  full: { rounds: 5, jobs: 100_000 },
   quick: { rounds: 3, jobs: 50_000 },
   tiny: { rounds: 1, jobs: 500 }
 }

@@ -31,9 +31,9 @@ const none: Workload = { rounds: 0, fastJobs: 0, jobs: 0, celeryJobs: 0, celeryR
 
 const workloads: Record<Size, Record<Concurrency, Workload>> = {
   full: {
-    100: { rounds: 7, fastJobs: 100_000, jobs: 20_000, celeryJobs: 1_500, celeryRounds: 3 },
-    10: { rounds: 7, fastJobs: 60_000, jobs: 12_000, celeryJobs: 1_500, celeryRounds: 2 },
-    1: { rounds: 7, fastJobs: 60_000, jobs: 4_000, celeryJobs: 1_000, celeryRounds: 2 }
+    100: { rounds: 5, fastJobs: 100_000, jobs: 20_000, celeryJobs: 1_500, celeryRounds: 3 },
+    10: { rounds: 3, fastJobs: 60_000, jobs: 12_000, celeryJobs: 1_500, celeryRounds: 2 },
+    1: { rounds: 3, fastJobs: 60_000, jobs: 4_000, celeryJobs: 1_000, celeryRounds: 2 }
   },
   quick: {
     100: { rounds: 2, fastJobs: 50_000, jobs: 10_000, celeryJobs: 400, celeryRounds: 1 },

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis'
 import { recordSchema } from '../../lib/routes/schemas.ts'
 import tasks from '../../lib/plugin.ts'
 import { TASK } from '../work.ts'
+import type { TaskRecord } from '../../lib/types.ts'
 
 type Kind = 'ours' | 'bare'
 
@@ -47,7 +48,7 @@ async function bareApp (url: string): Promise<FastifyInstance> {
 }
 
 /** A record like our tasks' records, so that the answers have the same length. */
-const waiting = (id: string): object => ({
+const waiting = (id: string): TaskRecord => ({
   id,
   name: TASK,
   queue: 'default',
@@ -56,13 +57,18 @@ const waiting = (id: string): object => ({
   progress: null,
   attempt: 0,
   attempts: 1,
+  priority: 'normal',
   enqueuedAt: new Date().toISOString(),
   dueAt: null,
+  blockedBy: null,
   startedAt: null,
   finishedAt: null,
   schedule: null,
+  flow: null,
+  tags: [],
   result: null,
-  error: null
+  error: null,
+  failedAttempts: []
 })
 
 class WebRole {
