@@ -5,6 +5,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import tasks from '../lib/plugin.ts'
+import { makeCursor } from '../lib/tasks/list-pages.ts'
 import { startRedis } from '../scripts/redis.ts'
 
 const length = Number(process.argv[2] ?? 1_000_000)
@@ -60,7 +61,8 @@ async function pages (app: FastifyInstance, redis: Redis): Promise<void> {
   const page = (limit: number, cursor?: string) => () =>
     app.tasks.list({ state: 'waiting', limit, ...(cursor ? { cursor } : {}) })
   // A cursor holds an id, and the index at which the id was. If tasks were taken since, that index is outdated.
-  const at = (index: number, remembered = index): string => `default/${remembered}/${idOf(index)}`
+  const at = (index: number, place = index): string =>
+    makeCursor({ from: 'default', after: { id: idOf(index), place } }, { state: 'waiting' })
   const middle = Math.floor(length / 2)
   await measure(redis, 'first page of 50', page(50))
   await measure(redis, 'first page of 1,000', page(1_000))
