@@ -335,6 +335,13 @@ const shields: Shield[] = [
     test: 'store/memory-unique'
   },
   {
+    against: 'the task that follows is lost, if its id is that of another task by now',
+    file: 'store/redis/lua/settle.lua',
+    shield: "while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do",
+    without: "if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end while false do",
+    test: 'store/queue-unique'
+  },
+  {
     against: 'the same, if the key is that of a newer task by now',
     file: 'store/redis/lua/sweep-unique.lua',
     shield: 'if standing == id and packed then',

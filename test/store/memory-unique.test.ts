@@ -121,6 +121,11 @@ const knownPrograms: Call[][] = [
     calls.watch(['a']), one('a', 'rerun unfinished'), claim, one('b', 'rerun unfinished'), one('c', 'rerun unfinished'),
     ended('succeeded'), claim, one('b', 'rerun unfinished'), ended('failed', true), claim
   ],
+  // The id of the task that follows is that of another task by now.
+  [
+    one('a', 'rerun unfinished'), claim, one('b', 'rerun unfinished', { tags: ['t'] }),
+    one('b', 'keep unfinished', { field: 'a l' }), ended('succeeded'), claim, one('c', 'keep unfinished')
+  ],
   // Newer data comes before the next attempt: nothing follows.
   [
     one('a', 'rerun unfinished'), claim, one('b', 'rerun unfinished'), ended('retry'), one('c', 'rerun unfinished'),

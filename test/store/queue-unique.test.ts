@@ -117,6 +117,22 @@ t.test('a key that has gone to another task, or a rerun that is older than it, i
   t.strictSame((await f.queue.counts()).delayed, 0)
 })
 
+t.test('the id of the task that follows is that of another task by now: it follows with another id', async t => {
+  const f = new QueueFixture(t)
+  await add(f, 'x', RERUN)
+  await f.claim(1)
+  await add(f, 'y', RERUN, { ownId: true })
+  for (const id of ['y', 'y-2']) await f.queue.add({ id, text: text(id), ownId: true, delay: Date.now() + LONG })
+  await f.settle(['x', 'succeeded'])
+  await f.upkeep.queueDue('w')
+  t.strictSame(await left(f), { unique: { [FIELD]: '0 y-3' }, keyed: { 'y-3': FIELD } })
+  t.strictSame(await f.claim(9), ['y-3'])
+  t.equal((await f.queue.readTask('y-3'))!.text, record('y'))
+  t.equal((await f.queue.readTask('y'))!.text, text('y'), 'the other task is as it was')
+  await f.settle(['y-3', 'succeeded', 0])
+  t.strictSame(await left(f), {})
+})
+
 t.test('a task that a plain worker runs is not replaced', async t => {
   const f = new QueueFixture(t)
   await add(f, 'x')

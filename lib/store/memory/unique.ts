@@ -123,7 +123,14 @@ export class MemoryUnique implements QueueUnique {
     this.#keyed.delete(id)
     this.#reruns.delete(id)
     if (isStanding) this.#keys.delete(field)
-    if (isStanding && next && !this.#parts.records.has(next.id)) this.#store(next, next.unique!)
+    if (isStanding && next) this.#store({ ...next, id: this.#freeId(next.id) }, next.unique!)
+  }
+
+  /** An id of the caller's own may be that of another task by now. */
+  #freeId (own: string): string {
+    let id = own
+    for (let number = 2; this.#parts.records.has(id); number++) id = `${own}-${number}`
+    return id
   }
 }
 

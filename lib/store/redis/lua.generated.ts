@@ -892,7 +892,11 @@ local function id_of(value)
 end
 local function start_rerun(keys, prefix, key, packed)
   local task = cmsgpack.unpack(packed)
-  if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+  local own, number = task.id, 1
+  while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
+    number = number + 1
+    task.id = own .. '-' .. number
+  end
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
@@ -5623,7 +5627,11 @@ if exists(KEYS[24]) then
   end
   local function start_rerun(keys, prefix, key, packed)
     local task = cmsgpack.unpack(packed)
-    if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+    local own, number = task.id, 1
+    while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
+      number = number + 1
+      task.id = own .. '-' .. number
+    end
     if #task.record >= LARGE then mark_large(keys.large) end
     redis.call('HSET', keys.unique, key, '0 ' .. task.id)
     redis.call('HSET', keys.keyed, task.id, key)
@@ -6579,7 +6587,11 @@ local function id_of(value)
 end
 local function start_rerun(keys, prefix, key, packed)
   local task = cmsgpack.unpack(packed)
-  if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+  local own, number = task.id, 1
+  while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
+    number = number + 1
+    task.id = own .. '-' .. number
+  end
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)

@@ -12,10 +12,15 @@ local function id_of(value)
   return id, tonumber(till or 0)
 end
 
--- It is delayed until now: who queues due tasks looks at pauses and limits.
+-- It is delayed until now: who queues due tasks looks at pauses and limits. An id of the caller's own may be that of
+-- another task by now: then it gets the first free one of "<id>-2", "<id>-3" and so on.
 local function start_rerun(keys, prefix, key, packed)
   local task = cmsgpack.unpack(packed)
-  if redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 then return end
+  local own, number = task.id, 1
+  while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
+    number = number + 1
+    task.id = own .. '-' .. number
+  end
   if #task.record >= LARGE then mark_large(keys.large) end
   redis.call('HSET', keys.unique, key, '0 ' .. task.id)
   redis.call('HSET', keys.keyed, task.id, key)
