@@ -3340,14 +3340,14 @@ const shields: Shield[] = [
   {
     against: 'the records of earlier tries of a member that was removed stay as long as a flow may live',
     file: 'flows/keep-members.js',
-    shield: 'isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))',
+    shield: 'isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members, others[0][0]))',
     without: ';',
     test: 'flows/sweep'
   },
   {
     against: 'the task of somebody else that has the id of a removed member expires with the flow',
     file: 'flows/keep-members.js',
-    shield: '(_member, k) => found[k] && isMemberOf(readable(found[k]), flow.id)',
+    shield: '(_member, i) => own[i]',
     without: '() => true',
     test: 'flows/members'
   },
@@ -3378,6 +3378,48 @@ const shields: Shield[] = [
     shield: 'call_many(\'SREM\', lane.tokens, dropped)',
     without: '',
     test: 'limits/rate'
+  },
+  {
+    against: 'the end of the task of somebody else, which has the id of a member, is taken for the end of the member',
+    file: 'flows/flow-sweep.js',
+    shield: "others.has(ids[i]) ? 'removed' : state",
+    without: 'state',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'the same, of a member of an earlier flow with the same id',
+    file: 'flows/own-members.js',
+    shield: '(nonce ?? stored.options.nonce) === stored.options.nonce',
+    without: 'true',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'members of a cancelled flow run: a process was starting them meanwhile, and has died',
+    file: 'flows/engine.js',
+    shield: 'return mayStart ? null :',
+    without: 'return',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'a cancelled flow whose members somebody was starting, who has died, never ends',
+    file: 'flows/flow-sweep.js',
+    shield: 'engine.cancelOpen(flow, true)',
+    without: 'engine.cancelOpen(flow)',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'of a flow that is being cancelled all members are added that wait for their start',
+    file: 'store/redis/flows.js',
+    shield: "is === 1 && state !== 'cancelling'",
+    without: 'is === 1',
+    test: 'flows/broken-off'
+  },
+  {
+    against: 'members that are started too late run: their flow, which was cancelled, is gone',
+    file: 'flows/engine.js',
+    shield: 'batch.map((node, k) => [node, entries[k]])',
+    without: 'batch.map(node => [node, null])',
+    test: 'flows/broken-off'
   },
   {
     against: 'a retry of a flow runs a member again that succeeded, whose record is gone',

@@ -16,6 +16,7 @@ import { whoHasId } from './taken-ids.ts'
 import { encode, isTerminal } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, memberId } from '../store/flow-node.ts'
 import { endOfBatch } from '../store/batches.ts'
+import { MOST_TODO } from '../store/flow-contract.ts'
 import type { NewJob, Queue } from '../store/contract.ts'
 import type {
   FlowCommand, FlowStage, MemberOutcome, QueueFlows, ReadablePart, StepReply
@@ -33,6 +34,9 @@ export interface FlowEngineOptions {
 
 /** A member that is about to start. */
 interface MemberJob { queue: string, task: string, flow: StoredMembership, job: NewJob }
+
+/** Null if there is no entry. */
+type NodeEntry = [node: string, entry: string | null]
 
 /** Bounds one Lua call. */
 const BATCH = 500
@@ -90,11 +94,12 @@ export class FlowEngine {
         this.flowsOf(flow).step(flow.id, [{ name: 'done', entry }], lookAfter))
       if (!reply) return
       await this.goOn(flow, reply)
+      // Of a flow that is gone the entries are gone too.
       if (isOver(reply.stage)) await this.#cancelNodes(flow, started, reply.stage)
     }
   }
 
-  async #startEntry (flow: FlowRef, entry: string): Promise<string[] | undefined> {
+  async #startEntry (flow: FlowRef, entry: string): Promise<NodeEntry[] | undefined> {
     const [kind, name] = [entry[0], entry.slice(1)]
     if (kind !== 'J') return this.#startNodes(flow, [name])
     const join = flow.known?.joins.get(name) ?? (await this.#read(flow, 'joins', [name]))?.[0]
@@ -107,37 +112,41 @@ export class FlowEngine {
     return this.call('read of a flow', () => this.flowsOf(flow).readMany(flow.id, part, names))
   }
 
-  /** One batch is on its way while the next is made. */
-  async #startNodes (flow: FlowRef, nodes: string[], join?: string): Promise<string[] | undefined> {
-    let before: Promise<boolean> = Promise.resolve(true)
+  /** One batch is on its way while the next is made. Undefined if the process closes. */
+  async #startNodes (flow: FlowRef, nodes: string[], join?: string): Promise<NodeEntry[] | undefined> {
+    const started: NodeEntry[] = []
+    let before: Promise<NodeEntry[] | undefined> = Promise.resolve([])
     for (let i = 0; i < nodes.length; i += BATCH) {
       const next = this.#startBatch(flow, nodes.slice(i, i + BATCH), join)
       next.catch(() => {}) // the one before it may fail first
-      if (!await before) return undefined
+      const batch = await before
+      if (!batch) return undefined
+      started.push(...batch)
       before = next
     }
-    return await before ? nodes : undefined
+    const last = await before
+    return last && [...started, ...last]
   }
 
-  /** False if the process closes. */
-  async #startBatch (flow: FlowRef, batch: string[], join?: string): Promise<boolean> {
+  /** Undefined if the process closes. */
+  async #startBatch (flow: FlowRef, batch: string[], join?: string): Promise<NodeEntry[] | undefined> {
     const [entries, texts, open] = await Promise.all([
       this.#read(flow, 'nodes', batch), this.#read(flow, 'texts', batch), this.#areOpen(flow, batch)
     ])
-    if (!entries || !texts || !open) return false
+    if (!entries || !texts || !open) return undefined
     const there = batch.flatMap((node, k) =>
       open[k] && entries[k] && texts[k] ? [{ node, entry: entries[k], text: texts[k] }] : [])
     const lost = batch.filter((_node, k) => open[k] && !(entries[k] && texts[k]))
     const taken = await this.#addAll(there.map(member => this.#toJob(flow, member, join)))
-    if (!taken) return false
+    if (!taken) return undefined
     const removed = lost.map(node => toEnd(node, '0', 'removed'))
     await this.ended(flow, [...removed, ...taken.map(({ flow, task }) => toTakenEnd(flow, task))])
-    return true
+    return batch.map((node, k) => [node, entries[k]!])
   }
 
   /**
    * Whether nodes have started and not ended. One that has ended may have no record any more: its id is free, and it
-   * would run again. While a flow is being written all of them are open.
+   * would run again. Of a flow that is being cancelled none starts. While a flow is being written all of them are open.
    */
   #areOpen (flow: FlowRef, nodes: string[]): Promise<boolean[] | undefined> {
     if (flow.known) return Promise.resolve(nodes.map(() => true))
@@ -188,39 +197,56 @@ export class FlowEngine {
 
   // Cancel
 
-  /** Cancels all members that have started and not ended. */
-  async cancelOpen (flow: FlowRef): Promise<void> {
-    await this.eachPageOfNodes(flow, 'open', nodes => this.#cancelNodes(flow, nodes, 'cancelling'))
+  /**
+   * Cancels all members that have started and not ended. While members are being started, one without a record may get
+   * it any moment: it stays open. Who starts it cancels it, and if that process dies, the next look does.
+   * @param isLook nobody has started members for so long that who was to do it is dead
+   */
+  async cancelOpen (flow: FlowRef, isLook = false): Promise<void> {
+    await this.eachPageOfNodes(flow, 'open', async nodes => {
+      // After the nodes, and before their records: one that was open and is in no list of starts by now had a record.
+      const mayStart = !isLook && await this.#areStarting(flow)
+      const entries = await this.#read(flow, 'nodes', nodes)
+      const all = nodes.map((node, i): NodeEntry => [node, entries?.[i] ?? null])
+      if (entries) await this.#cancelNodes(flow, all, 'cancelling', mayStart)
+    })
   }
 
-  async #cancelNodes (flow: FlowRef, nodes: string[], stage: FlowStage): Promise<void> {
+  /** Whether somebody is starting members of the flow. Records of joins that wait for theirs are never written. */
+  async #areStarting (flow: FlowRef): Promise<boolean> {
+    const progress = await this.call('read of a flow', () => this.flowsOf(flow).read(flow.id))
+    const todo = progress?.todo ?? []
+    return todo.length >= MOST_TODO || todo.some(entry => !entry.startsWith('W'))
+  }
+
+  async #cancelNodes (flow: FlowRef, nodes: NodeEntry[], stage: FlowStage, mayStart = false): Promise<void> {
     for (let i = 0; i < nodes.length; i += SINGLY) {
       const batch = nodes.slice(i, i + SINGLY)
-      const entries = await this.#read(flow, 'nodes', batch)
-      if (!entries) return
-      const ends = await Promise.all(batch.map((node, k) => this.#cancelNode(flow, node, entries[k]!, stage)))
+      const ends = await Promise.all(batch.map(node => this.#cancelNode(flow, node, stage, mayStart)))
       const known = ends.filter(end => end !== null)
       if (known.length > 0) await this.ended(flow, known)
     }
   }
 
-  /** Null if it is running: its worker tells how it ended. */
+  /** Null if it is running: its worker tells how it ended. Null too if it may be about to start. */
   async #cancelNode (
-    flow: FlowRef, node: string, entry: string | null, stage: FlowStage
+    flow: FlowRef, [node, entry]: NodeEntry, stage: FlowStage, mayStart: boolean
   ): Promise<(FlowCommand & { name: 'end' }) | null> {
     if (!entry) return toEnd(node, '0', 'removed')
     const { queue, generation, ttl, key, task } = decodeNode(entry)
     const id = memberId(flow.id, node, generation)
     const keep = stage === 'cancelling' ? flow.life : ttl
     const outcome = await this.call('cancel of a member', () => this.#cancelTask(flow, this.queueOf(queue), id, keep))
+    if (outcome === 'removed') return mayStart ? null : toEnd(node, String(generation), 'cancelled', { key, task })
     return outcome ? toEnd(node, String(generation), outcome, { key, task }) : null
   }
 
+  /** `removed`: it has no record, or none yet. */
   async #cancelTask (flow: FlowRef, queue: Queue, id: string, keep: number): Promise<MemberOutcome | null> {
     for (;;) {
       const found = await queue.readTask(id)
       const stored = found && readable(found)
-      if (!found || !stored || !isMemberOf(stored, flow.id)) return 'cancelled'
+      if (!found || !stored || !isMemberOf(stored, flow.id)) return 'removed'
       if (isTerminal(stored.status)) return stored.status
       const after = encode({ ...stored, status: 'cancelled', finishedAt: this.#options.now() })
       const reply = await queue.cancel(id, found.raw, after, keep, stored.options.lane, true)

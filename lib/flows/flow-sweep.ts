@@ -12,9 +12,10 @@ import * as errors from '../errors.ts'
 import type { FlowEngine } from './engine.ts'
 import type { FlowRef } from './flow-ref.ts'
 import { toEnd } from './member-end.ts'
+import { areOwn } from './own-members.ts'
 import { reopen } from './reopen.ts'
 import { decodeNode, memberId } from '../store/flow-node.ts'
-import type { FlowCommand, FlowProgress } from '../store/flow-contract.ts'
+import type { FlowCommand, FlowProgress, MemberOutcome } from '../store/flow-contract.ts'
 
 /** Flows of one look. */
 const FLOWS = 10
@@ -69,7 +70,7 @@ export class FlowSweep {
       case 'ended': return engine.release(flow)
       case 'cancelling':
         await engine.step(flow, [])
-        return engine.cancelOpen(flow)
+        return engine.cancelOpen(flow, true)
       case 'building':
         if (now - changedAt > 2 * quiet) await this.#giveUp(flow, new errors.FlowIncomplete())
         return
@@ -117,11 +118,25 @@ export class FlowSweep {
     for (const queue of new Set(members.map(member => member.queue))) {
       const own = members.filter(member => member.queue === queue)
       const ids = own.map(({ node, generation }) => memberId(flow.id, node, generation))
-      const states = await engine.call('look at members', () => engine.queueOf(queue).flows.memberStates(ids)) ?? []
+      const states = await this.#statesOf(flow, queue, ids, nodes[0]!) ?? []
       for (const [i, { node, generation, key, task }] of own.entries()) {
         if (states[i]) ends.push(toEnd(node, String(generation), states[i], { key, task }))
       }
     }
     return ends
+  }
+
+  /** The end of a task of somebody else is not that of a member: the member has no record. */
+  async #statesOf (
+    flow: FlowRef, queue: string, ids: string[], node: string
+  ): Promise<Array<MemberOutcome | null> | undefined> {
+    const { engine } = this.#options
+    const states = await engine.call('look at members', () => engine.queueOf(queue).flows.memberStates(ids))
+    if (!states) return undefined
+    const ended = ids.filter((_id, i) => states[i] && states[i] !== 'removed')
+    const own = await areOwn(engine, flow, queue, ended, node)
+    if (!own) return undefined
+    const others = new Set(ended.filter((_id, i) => !own[i]))
+    return states.map((state, i) => others.has(ids[i]!) ? 'removed' : state)
   }
 }

@@ -2,21 +2,20 @@
  * How long the records of the members of a flow stay.
  */
 import { membersByQueue } from './flow-pages.ts'
-import { isMemberOf, readable } from './member.ts'
+import { areOwn } from './own-members.ts'
 import { placeOfNode } from '../store/flow-node.ts'
 import type { FlowCall, FlowRef } from './flow-ref.ts'
 import type { Queue } from '../store/contract.ts'
-import type { ReadablePart } from '../store/flow-contract.ts'
+import type { QueueFlows, ReadablePart } from '../store/flow-contract.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 500
-/** Members that are read one by one. */
-const SINGLY = 50
 
 /** What it needs of the engine. */
 interface FlowReader {
   readonly call: FlowCall
   queueOf (name: string): Queue
+  flowsOf (flow: FlowRef): QueueFlows
   eachPage (
     flow: FlowRef, part: ReadablePart, use: (entries: Array<[name: string, entry: string]>) => Promise<unknown> | void
   ): Promise<boolean>
@@ -42,7 +41,7 @@ export async function keepAll (engine: FlowReader, flow: FlowRef, ms?: number): 
     if (sure.length === entries.length) return
     const others = entries.filter(entry => !isSure(entry))
     for (const [queue, members] of membersByQueue(flow, others, ms)) {
-      isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members))
+      isOpen &&= await keep(engine, queue, await ownOf(engine, flow, queue, members, others[0]![0]))
     }
   })
   return readAll && isOpen
@@ -67,15 +66,8 @@ async function keep (engine: FlowReader, queue: string, members: Kept | undefine
  * failed. Records of its earlier tries are left.
  */
 async function ownOf (
-  engine: FlowReader, flow: FlowRef, queue: string, members: Kept
+  engine: FlowReader, flow: FlowRef, queue: string, members: Kept, node: string
 ): Promise<Kept | undefined> {
-  const own: Kept = []
-  for (let i = 0; i < members.length; i += SINGLY) {
-    const batch = members.slice(i, i + SINGLY)
-    const found = await Promise.all(batch.map(([id]) =>
-      engine.call('read of a member', () => engine.queueOf(queue).readTask(id))))
-    if (found.includes(undefined)) return undefined
-    own.push(...batch.filter((_member, k) => found[k] && isMemberOf(readable(found[k]), flow.id)))
-  }
-  return own
+  const own = await areOwn(engine, flow, queue, members.map(([id]) => id), node)
+  return own && members.filter((_member, i) => own[i])
 }

@@ -64,13 +64,16 @@ export function makeMember (text: string, id: string, flow: StoredMembership, no
 export const isMemberOf = (stored: StoredTask | null, flow: string): boolean => stored?.options.flow?.id === flow
 
 /** Null if nobody can read it. */
-export function readable ({ text }: RawTask): StoredTask | null {
+export function readable ({ text }: Pick<RawTask, 'text'>): StoredTask | null {
   try {
     return decode(text)
   } catch {
     return null
   }
 }
+
+/** Tells the members of a flow with an id of the caller's own from those of an earlier one with the same id. */
+export const nonceOf = (text: string): string | undefined => JSON.parse(text.split('\n')[2]!).nonce
 
 /** The data of a member, as JSON has it. */
 export const dataOf = (text: string): unknown => JSON.parse(text.split('\n')[1]!).data

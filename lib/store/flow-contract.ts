@@ -90,9 +90,11 @@ export interface FlowProgress {
   nodes: number
   open: number
   pending: number
-  /** Some of what is to be done. */
+  /** Some of what is to be done: at most MOST_TODO. */
   todo: string[]
 }
+
+export const MOST_TODO = 500
 
 /** A part of a flow whose entries are read by name. */
 export type ReadablePart = 'nodes' | 'texts' | 'joins' | 'ends'
@@ -113,7 +115,7 @@ export interface QueueFlows {
   page (id: string, part: ReadablePart, cursor: string): Promise<{ cursor: string, entries: Array<[string, string]> }>
   /** A page of the nodes that have started and not ended, or that have not started. */
   pageOfNodes (id: string, which: 'open' | 'pending', cursor: string): Promise<{ cursor: string, nodes: string[] }>
-  /** For each of these nodes: whether it has started and not ended. */
+  /** For each of these nodes: whether it has started and not ended, and the flow is not being cancelled. */
   areOpen (id: string, nodes: string[]): Promise<boolean[]>
   /**
    * Flows that somebody has to look at. They are due again after `ms`.

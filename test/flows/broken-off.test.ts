@@ -171,14 +171,15 @@ t.test('a process stops between reading what to start and starting it, and the f
   t.same(await redis.keys(`${world.prefix}:{far}:jobs`), [], 'what was started too late is cancelled, and removed')
 })
 
-t.test('a flow is looked at while its next member is being started: it has no record yet', async t => {
-  const { world, slow, other, stopAt } = await twoProcesses()
-  await other.write(chain(member('a'), member('b')))
+/** The first process runs what waits. The other one looks at the flow just before the first starts a member. */
+async function lookWhileStarting (slow: FlowProcess, other: FlowProcess): Promise<void> {
   const [reached, goes] = [latch(), latch()]
-  stopAt('start of members', () => {
+  slow.onCall = call => {
+    if (call !== 'start of members') return
+    slow.onCall = () => {}
     reached.open()
     return goes.promise
-  })
+  }
   let reads = 0
   let working: Promise<unknown> | undefined
   other.onCall = async what => {
@@ -189,9 +190,112 @@ t.test('a flow is looked at while its next member is being started: it has no re
   await other.sweep()
   goes.open()
   await working
+}
+
+t.test('a flow is looked at while its next member is being started: it has no record yet', async t => {
+  const { world, slow, other } = await twoProcesses()
+  await other.write(chain(member('a'), member('b')))
+  await lookWhileStarting(slow, other)
   await finish(world, other)
   t.equal(await stateOf(world), 'succeeded')
   t.same(world.ran, ['a succeeded', 'b succeeded'])
+})
+
+t.test('the same, and of the flow nothing is left', async t => {
+  const { world, slow, other, stopAt } = await twoProcesses()
+  await other.write(chain(member('a'), group(member('b'), member('far1'))), { resultTtl: 0 })
+  stopAt('start of members', async () => {
+    await other.cancel()
+    await finish(world, other)
+  })
+  await slow.work()
+  t.same(world.ran, ['a succeeded'])
+  t.same(await redis.keys(`${world.prefix}:*:jobs`), [], 'what was started too late is cancelled, and removed')
+})
+
+t.test('a flow is cancelled while a process starts its members, which dies when it has started them', async t => {
+  const { world, slow, other, stopAt } = await twoProcesses()
+  await other.write(chain(member('a'), group(member('b'), member('far1'))))
+  stopAt('start of members', async () => {
+    await other.cancel()
+    slow.onCall = async () => { // the call behind the start in the other queue
+      if (await redis.exists(`${world.prefix}:{far}:jobs`)) slow.die()
+    }
+  })
+  await slow.work()
+  t.ok(slow.isCut)
+  await slow.leave()
+  await finish(world, other)
+  t.same(world.ran, ['a succeeded'])
+  t.equal(await stateOf(world), 'cancelled')
+  t.same(await redis.keys(`${world.prefix}:{far}:jobs`), [], 'they are cancelled, and removed')
+})
+
+t.test('once a flow is cancelled no more of its members are added', async t => {
+  const { world, slow, other } = await twoProcesses()
+  const many = Array.from({ length: 2_200 }, () => member('far1'))
+  await other.write(chain(member('a'), group(...many)))
+  let starts = 0
+  slow.onCall = async call => {
+    if (call === 'start of members' && starts++ === 0) await other.cancel()
+  }
+  await slow.work()
+  t.ok(starts <= 2, `${starts} batches, which were read before`)
+  await finish(world, other)
+  t.same(world.ran, ['a succeeded'])
+  t.equal(await stateOf(world), 'cancelled')
+})
+
+/** A task that has ended, of a name that no flow has. */
+async function putEnded (world: FlowWorld, id: string, options: object = {}): Promise<void> {
+  const record = { data: { name: 'other', data: null }, options: { timestamp: 1, attempts: 1, ...options } }
+  const key = (name: string): string => `${world.prefix}:{home}:${name}`
+  await redis.multi().hset(key('jobs'), id, JSON.stringify({ ...record, status: 'succeeded', result: 'wrong' }))
+    .sadd(key('succeeded'), id).zadd(key('done:succeeded'), Date.now() + 60_000, id).lrem(key('waiting'), 0, id).exec()
+}
+
+const OTHERS: Record<string, { options: object, state: string, ran: string[] }> = {
+  'a task of the app': { options: {}, state: 'failed', ran: ['a succeeded'] },
+  'a member of an earlier flow': {
+    options: { nonce: 'earlier', flow: { id: FLOW, home: 'home', node: '1', generation: 0, key: '1', keep: 1 } },
+    state: 'succeeded',
+    ran: ['a succeeded', 'b succeeded']
+  }
+}
+for (const [whose, { options, state, ran }] of Object.entries(OTHERS)) {
+  t.test(`a member is being started, and its id is that of ${whose}, which has ended: that is not its end`, async t => {
+    const { world, slow, other } = await twoProcesses()
+    await other.write(chain(member('a'), member('b')))
+    await putEnded(world, `${FLOW}.1`, options)
+    await lookWhileStarting(slow, other)
+    await finish(world, other)
+    t.equal(await stateOf(world), state)
+    t.same(world.ran, ran)
+  })
+}
+
+t.test('a member was removed, and its id is that of another task by now, which has ended', async t => {
+  const { world, other } = await twoProcesses()
+  await other.write(chain(member('a'), member('b')))
+  await putEnded(world, `${FLOW}.0`)
+  await finish(world, other)
+  t.equal(await stateOf(world), 'failed')
+  t.match(JSON.parse((await redis.hget(`${world.prefix}:{home}:jobs`, FLOW))!).error.message, /was removed/)
+})
+
+t.test('a retried flow that ends reads its members together, however many they are', async t => {
+  const { world, other } = await twoProcesses(async (name, _context, run) =>
+    name === 'far1' && run < 300 ? 'failed' : 'succeeded')
+  const many = Array.from({ length: 300 }, () => member('far1'))
+  await other.write(group(member('a'), ...many), { failFast: false })
+  await other.work()
+  t.equal(await stateOf(world), 'failed')
+  const reads: string[] = []
+  other.onCall = what => { if (what.startsWith('read of a member') || what === 'read of members') reads.push(what) }
+  await other.retry()
+  await other.work()
+  t.equal(await stateOf(world), 'succeeded')
+  t.ok(reads.length > 0 && reads.length < 9, `${reads.length} reads for 600 records`)
 })
 
 t.test('a flow whose writer was too slow is given up: its enqueue fails', async t => {

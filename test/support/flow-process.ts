@@ -52,7 +52,7 @@ export class FlowProcess {
 
   constructor (world: FlowWorld, cut: Cut = { at: Infinity, carriedOut: false }) {
     this.#world = world
-    this.#cut = cut
+    this.#cut = { ...cut }
     this.#queues = new Map(QUEUES.map(name => [name, new RedisQueue(world.redis, name, world.prefix)]))
     this.engine = new FlowEngine({
       queueOf: name => this.#queues.get(name)!,
@@ -75,11 +75,15 @@ export class FlowProcess {
     return undefined
   }
 
+  /** Call it before a call: neither that one is carried out, nor any other. */
+  die (): void { this.#cut.at = Math.min(this.#cut.at, this.calls - 1) }
+
   /** Writes the flow. Rejects if the process is cut off meanwhile. */
   async write (shape: FlowShape<any, any>, options: FlowOptions = {}): Promise<void> {
     const now = Date.now()
     const checked = { failFast: true, lifetime: KEEP_MS, ...options, id: FLOW }
-    const planned = planFlow(templates, { id: FLOW, shape, options: checked, now, expires: null, ttl: KEEP_MS })
+    const ttl = options.resultTtl ?? KEEP_MS
+    const planned = planFlow(templates, { id: FLOW, shape, options: checked, now, expires: null, ttl })
     await new FlowWriter(new FlowEngine({
       queueOf: name => this.#queues.get(name)!,
       call: async (what, send) => {

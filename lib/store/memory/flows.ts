@@ -113,8 +113,8 @@ export class MemoryFlows implements QueueFlows {
   }
 
   async areOpen (id: string, nodes: string[]): Promise<boolean[]> {
-    const { open } = this.#flows.get(id) ?? {}
-    return nodes.map(node => open?.has(node) === true)
+    const { open, stage } = this.#flows.get(id) ?? {}
+    return nodes.map(node => open?.has(node) === true && stage !== 'cancelling')
   }
 
   async takeDue (limit: number): Promise<string[]> {

@@ -4,13 +4,14 @@
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { FlowScript, QueueKeys } from './keys.ts'
+import { pipelined } from './pipelining.ts'
+import { MOST_TODO } from '../flow-contract.ts'
 import type {
   FlowChunk, FlowCommand, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows, ReadablePart, StepReply
 } from '../flow-contract.ts'
 
 /** Bounds the reply of one call. */
 const PAGE = 300
-const MAX_TODO = 500
 /** Other numbers are a refusal. */
 const DONE: Record<number, StepReply['done']> = { 0: 'done before', 1: 'done', 2: 'unreleased' }
 
@@ -54,7 +55,7 @@ export class RedisFlows implements QueueFlows {
   }
 
   async read (id: string): Promise<FlowProgress | null> {
-    const reply = await this.#run('flow-read', id, [MAX_TODO])
+    const reply = await this.#run('flow-read', id, [MOST_TODO])
     if (!reply) return null
     const [stage, final, startedAt, changedAt, deadline, cause, code, attempt, now, ...counts] = reply
     const [nodes, open, pending, ...todo] = counts
@@ -95,8 +96,15 @@ export class RedisFlows implements QueueFlows {
   }
 
   async areOpen (id: string, nodes: string[]): Promise<boolean[]> {
-    const open = await this.#client.smismember(this.#keys.flow(id, 'open'), ...nodes)
-    return open.map(is => is === 1)
+    let both!: Promise<[state: string | null, open: number[]]>
+    pipelined(this.#client, () => {
+      both = Promise.all([
+        this.#client.hget(this.#keys.flow(id, ''), 'state'),
+        this.#client.smismember(this.#keys.flow(id, 'open'), ...nodes)
+      ])
+    })
+    const [state, open] = await both
+    return open.map(is => is === 1 && state !== 'cancelling')
   }
 
   takeDue (limit: number, ms: number, latest?: number): Promise<string[]> {
