@@ -2065,8 +2065,22 @@ const shields: Shield[] = [
   {
     against: 'EPIPE ends a process with a stack',
     file: 'cli/exit.js',
-    shield: 'if (error.code === \'EPIPE\')',
+    shield: 'if (isReaderGone)',
     without: 'if (false)',
+    test: 'cli/list'
+  },
+  {
+    against: 'the exit code of inspect --check is 0 if nobody reads what it found',
+    file: 'cli/exit.js',
+    shield: 'if (isReaderGone)',
+    without: 'if (isReaderGone) process.exit(EXIT.done); if (false)',
+    test: 'cli/monitor'
+  },
+  {
+    against: 'an empty NO_COLOR, which sets nothing, turns colours off',
+    file: 'cli/env.js',
+    shield: "process.env.NO_COLOR === ''",
+    without: 'false',
     test: 'cli/list'
   },
   {

@@ -28,14 +28,22 @@ function messageOf (error: Error & { code?: string }): string {
   return isOutage ? (error.cause as Error).message : error.message
 }
 
+let isReaderGone = false
+
+/** Whether the reader has closed the pipe: nobody reads what a command goes on to print. */
+export const hasNoReader = (): boolean => isReaderGone
+
 /**
- * Exits without a message when the reader closes the pipe (`| head`): it has read enough. If the output cannot be
- * written for another reason, such as a full disk, the command has failed.
+ * When the reader closes the pipe (`| head`), it has read enough: the command does its work without a message, and its
+ * exit code is the one that it would have had. If the output cannot be written for another reason, such as a full disk,
+ * the command has failed.
  */
-export function exitOnClosedPipe (): void {
+export function goOnWithoutReader (): void {
+  isReaderGone = false
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(EXIT.done)
+      isReaderGone ||= error.code === 'EPIPE'
+      if (isReaderGone) return
       if (stream === process.stdout) printErr(`fastify-tasks: cannot write to standard output: ${error.message}`)
       process.exit(EXIT.failed)
     })

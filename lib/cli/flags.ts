@@ -2,6 +2,7 @@
  * The values of flags: how they are read from a command line, and how they are written to one.
  */
 import { InvalidArgumentError } from 'commander'
+import { withCommas } from '../describe.ts'
 import { MAX_PORT } from '../options.ts'
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
@@ -16,6 +17,15 @@ export function names (value: string): string[] {
 export function integer (value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError('Give a whole number.')
   return Number(value)
+}
+
+/** Throws InvalidArgumentError at once: a worker that restarts when files change would wait for one that helps. */
+export const integerFrom = (min: number, max: number) => (value: string): number => {
+  const number = integer(value)
+  if (number < min || number > max) {
+    throw new InvalidArgumentError(`Give a whole number, ${withCommas(min)} to ${withCommas(max)}.`)
+  }
+  return number
 }
 
 const SPANS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }

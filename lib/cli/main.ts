@@ -20,11 +20,12 @@ import { retry } from './commands/retry.ts'
 import { ACTIONS, schedules, type ScheduleAction, type ScheduleFlags } from './commands/schedules.ts'
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
-import { EXIT, EXIT_HELP, exitOnClosedPipe, fail, printError } from './exit.ts'
-import { integer, level, LEVELS, names, port, time } from './flags.ts'
+import { EXIT, EXIT_HELP, fail, goOnWithoutReader, printError } from './exit.ts'
+import { integer, integerFrom, level, LEVELS, names, port, time } from './flags.ts'
 import { flushed, printErr } from './output.ts'
 import {
-  checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, manyStates, workerDefaults, type ManyCall
+  checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, manyStates, MAX_CONCURRENCY, MAX_TIMER,
+  workerDefaults, type ManyCall
 } from '../options.ts'
 import { STATES } from '../records/states.ts'
 import { version } from '../version.ts'
@@ -33,7 +34,7 @@ import type { ConnectFlags, TaskConnection } from './connect.ts'
 
 /** Opens the connection, runs the command, closes and exits: an app may keep the process running. */
 async function query (flags: ConnectFlags, run: (connection: TaskConnection) => Promise<number>): Promise<never> {
-  exitOnClosedPipe()
+  goOnWithoutReader()
   const isForNobody = appArgs().length > 0 && !flags.app
   if (isForNobody) program.error('error: what follows -- are options of the app: name it with -A')
   const { openConnection } = await import('./connect.ts')
@@ -107,14 +108,16 @@ function appCommand (name: string, description: string, hidden = false): Command
     .requiredOption('-A, --app <file>', 'the app plugin: .js, .mjs, .cjs or .ts')
     .option('-Q, --queues <names>',
       'queues to serve, separated by commas (default: all that have tasks with a handler)', names)
-    .option('-c, --concurrency <number>', 'tasks that run at once, in each queue', integer, workerDefaults.concurrency)
+    .option('-c, --concurrency <number>', 'tasks that run at once, in each queue',
+      integerFrom(1, MAX_CONCURRENCY), workerDefaults.concurrency)
     .addOption(logLevel())
     .addOption(celeryLogLevel())
 }
 
 appCommand('worker', 'work on the tasks of an app: the same plugin that serves HTTP, booted without listening')
   .option('--close-timeout <ms>',
-    `how long to wait for running tasks after SIGTERM (default: ${workerDefaults.closeTimeout})`, integer)
+    `how long to wait for running tasks after SIGTERM (default: ${workerDefaults.closeTimeout})`,
+    integerFrom(0, MAX_TIMER))
   .option('--monitor-port <number>', 'answer /metrics, /live and /ready on this port', port)
   .option('--monitor-host <name>', 'address for --monitor-port (default: 0.0.0.0)')
   .option('--watch',
@@ -130,8 +133,8 @@ function devCommand (name: string, description: string, hidden = false): Command
     .addOption(portOption())
     .option('--host <name>', 'address to listen on', devDefaults.host)
     .option('--close-timeout <ms>',
-      'how long to wait for running tasks at a restart or at the end; then they are re-queued', integer,
-      devDefaults.closeTimeout)
+      'how long to wait for running tasks at a restart or at the end; then they are re-queued',
+      integerFrom(0, MAX_TIMER), devDefaults.closeTimeout)
 }
 
 devCommand('dev',

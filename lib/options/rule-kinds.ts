@@ -23,6 +23,8 @@ export const MAX_TIMER = 2 ** 31 - 1
 
 /** The longest span, in ms. A quarter of the latest Date: the sum of a time and some spans stays below it. */
 export const MAX_SPAN = MAX_DATE / 4
+/** Of tasks of a queue in one worker. */
+export const MAX_CONCURRENCY = 1_000
 export const MAX_BYTES = 512 * 1_048_576
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/

@@ -4,8 +4,8 @@
 import { HOOK_NAMES } from './hook-names.ts'
 import { isHost, isRedisObject, isRedisUrl, isSocketPath } from './redis-url.ts'
 import {
-  bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_SPAN, MAX_TIMER,
-  name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
+  bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES,
+  MAX_CONCURRENCY, MAX_SPAN, MAX_TIMER, name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
 } from './rule-kinds.ts'
 import { perDefinition, perEnqueue } from './scheduling.ts'
 import { STATES } from '../records/states.ts'
@@ -111,7 +111,7 @@ export const resultRules: Rules = {
 
 export const workerRules: Rules = {
   queues: queueNames,
-  concurrency: integer(1, 1_000, 'of tasks at once', 'For example 10.'),
+  concurrency: integer(1, MAX_CONCURRENCY, 'of tasks at once', 'For example 10.'),
   closeTimeout: integer(0, MAX_TIMER, 'of ms', 'For example 10000.')
 }
 

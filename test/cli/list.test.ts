@@ -86,6 +86,7 @@ t.test('colours in a terminal, but not with NO_COLOR', async t => {
   const list = (own: NodeJS.ProcessEnv) =>
     ended(runInTerminal(t, '.', ['list', '--prefix', prefix], { ...terminal, ...own }))
   t.match((await list({})).out, `${ESC}[1mID`)
+  t.match((await list({ NO_COLOR: '' })).out, `${ESC}[1mID`, 'an empty NO_COLOR is none: https://no-color.org')
   const without = (await list({ NO_COLOR: '1' })).out
   t.match(without, /^ID +NAME/)
   t.notMatch(without, ESC)

@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
-import { commandsWith, DEADLINE, PLUGIN, run } from '../support/command.ts'
+import { commandsWith, DEADLINE, ended, PLUGIN, run } from '../support/command.ts'
 import { build, errorOf, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { parse, valueOf } from '../support/metrics.ts'
 import { Monitor } from '../../lib/metrics/monitor.ts'
@@ -83,6 +83,9 @@ t.test('inspect --check: 0 without trouble, 4 with a line for each, 1 without Re
   t.match(await command('inspect', '--check'), { code: 0, out: '' })
   await web.tasks.enqueue('x')
   t.match(await command('inspect', '--check'), { code: 4, out: 'default: no worker is running for 1 task\n' })
+  const closed = run(t, '.', ['inspect', '--check', '--prefix', prefix, '--queues', 'default'])
+  closed.child.stdout!.destroy() // before it writes
+  t.same(await ended(closed), { code: 4, out: '', err: '' }, 'whoever reads changes nothing: --check | head -0')
   const { code, out } = await command('inspect', '--check', '--json', '--max-wait', '0')
   t.equal(code, 4)
   t.match(JSON.parse(out), [{ queue: 'default', problem: /no worker/ }, { queue: 'default', problem: /has waited for/ }])

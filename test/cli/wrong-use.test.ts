@@ -32,6 +32,10 @@ t.test('a mistake gives one clear line, and exit code 1', async t => {
     [['list', '--rediss=redis://user:s3cret@127.0.0.1:1'], /unknown option '--rediss=redis:\/\/…@127/],
     [['list', '--redis', 'redis:/user:s3cret@127.0.0.1:1'], /\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
     [['list'], /"REDIS_URL".*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/, { REDIS_URL: 'user:s3cret@127.0.0.1' }],
+    // Refused before a process is started that would wait for a file to change.
+    [['worker', '-A', 'app.mjs', '-c', '0', '--watch'], /concurrency <number>' argument '0' is invalid.*1 to 1,000/],
+    [['dev', '-A', 'app.mjs', '-c', '1001'], /concurrency <number>' argument '1001' is invalid.*1 to 1,000/],
+    [['worker', '-A', 'app.mjs', '--close-timeout', '2147483648'], /argument '2147483648' is invalid.*2,147,483,647/],
     [['status'], /missing required argument 'id'/],
     [['purge'], /missing required argument 'queue'/],
     [['lists'], /unknown command 'lists'.*\n?.*list/]

@@ -1,7 +1,7 @@
 /**
  * `fastify-tasks logs <id>`: what the handler of a task has logged, now and with --follow until it ends.
  */
-import { EXIT } from '../exit.ts'
+import { EXIT, hasNoReader } from '../exit.ts'
 import { print, printErr, printJson } from '../output.ts'
 import { oneLine, toJsonLine } from '../text.ts'
 import { isTerminal } from '../../records/task-record.ts'
@@ -21,7 +21,7 @@ export async function logs (connection: TaskConnection, id: string, flags: LogsF
   if (!found) return await reportUnknown(connection, id, flags.json)
   let task: WholeTask | null = found.task
   for (let after = 0, lines = 0; ;) {
-    if (!task) return EXIT.done // its record has expired
+    if (!task || hasNoReader()) return EXIT.done // its record has expired, or nobody reads on
     // The record is read first: a task logs before it ends.
     const page = await task.readLog(after)
     for (const line of page.lines) printLine(line, flags.json)
