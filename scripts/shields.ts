@@ -3153,6 +3153,13 @@ const shields: Shield[] = [
     without: 'failure.retryAfter ?? 0',
     test: 'tasks/due'
   },
+  {
+    against: 'a task that is put off for no time loops as fast as Redis goes',
+    file: 'attempt/attempt-result.js',
+    shield: /Math\.max\((failure\.retryAfter \?\? UNKNOWN_MS), LEAST_MS\)/,
+    without: '$1',
+    test: 'tasks/due'
+  },
   // dashboard
   {
     against: 'an action on all that match does more than its sender meant: a field is not understood',

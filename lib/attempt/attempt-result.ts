@@ -20,12 +20,15 @@ export type AttemptResult =
 /** If an error with such a code does not say when. At once would be a loop without a pause. */
 const UNKNOWN_MS = 1_000
 
+/** The least wait. A handler that always asks for none, or for a time that is over, would loop as fast as Redis goes. */
+const LEAST_MS = 100
+
 /** Snooze and RateLimited are known by their codes: from a thread, or from another copy of this package too. */
 export function failed (thrown: unknown): AttemptResult {
   const failure = toFailure(thrown)
   const limited = failure.error.code === 'FST_TASKS_RATE_LIMITED'
   if (!limited && failure.error.code !== 'FST_TASKS_SNOOZED') return { kind: 'failed', failure, thrown }
-  return { kind: 'snoozed', ms: failure.retryAfter ?? UNKNOWN_MS, limited }
+  return { kind: 'snoozed', ms: Math.max(failure.retryAfter ?? UNKNOWN_MS, LEAST_MS), limited }
 }
 
 /** A handler may return it as well. */

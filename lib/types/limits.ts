@@ -33,7 +33,7 @@ export interface RateOptions {
 
 /** When the tasks of a key may start again, after a service behind refused one. Without it after a second. */
 export interface RateLimitedOptions {
-  /** After this many ms, or at this time. At most 30 days from now. */
+  /** After this many ms, or at this time: 100 ms to 30 days from now. */
   retryAfter: number | Date
   /** Which tasks wait: those of the same key. Default `'key'`. */
   scope?: 'key'

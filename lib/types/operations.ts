@@ -81,7 +81,10 @@ export type PromoteOutcome = 'promoted' | 'refused' | 'unknown'
 /** `rescheduled`: it is due then. `refused`: it waits for no time. `unknown`: there is no such task. */
 export type RescheduleOutcome = 'rescheduled' | 'refused' | 'unknown'
 
-/** When a task that was snoozed comes back: one of the two, at most 30 days from now. Without them after a second. */
+/**
+ * When a task that was snoozed comes back: one of the two, 100 ms to 30 days from now. Without them after a
+ * second.
+ */
 export interface SnoozeOptions {
   /** After this many ms. */
   delay?: number

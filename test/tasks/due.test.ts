@@ -2,7 +2,7 @@
  * When a task is due: `promote`, `reschedule`, and `Snooze`.
  */
 import t from 'tap'
-import tasks, { Snooze } from '../../lib/plugin.ts'
+import tasks, { RateLimited, Snooze } from '../../lib/plugin.ts'
 import { build, errorOf, inRedis, latch, logger, memoryMode, pass, reaches, until } from '../support/helpers.ts'
 
 t.test('a delayed task, and one between two attempts, start now or at another time', async t => {
@@ -112,4 +112,20 @@ t.test('a task with a limit that starts now waits for its slot', async t => {
   t.equal((await second.status())!.state, 'waiting')
   gate.open()
   await reaches(app, second.id, 'succeeded')
+})
+
+t.test('a task that is put off for no time does not loop as fast as Redis goes', async t => {
+  const ends = [
+    () => new Snooze({ delay: 0 }), () => new Snooze({ delayUntil: 0 }), () => new RateLimited({ retryAfter: 0 }),
+    () => new RateLimited({ retryAfter: new Date(0) })
+  ]
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('x', (end: any) => { throw ends[end]!() })
+  })
+  for (const end of ends.keys()) {
+    const { id } = await app.tasks.enqueue('x', end)
+    const { dueAt, enqueuedAt } = await reaches(app, id, 'delayed')
+    t.ok(Date.parse(dueAt!) >= Date.parse(enqueuedAt) + 100)
+    await app.tasks.cancel(id)
+  }
 })
