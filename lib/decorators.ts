@@ -38,6 +38,12 @@ function queueOf (where: WhereOptions | undefined): string | undefined {
   return where.queue
 }
 
+/** Anything else, such as a handle or an enqueue that was not awaited, names no task. Throws FST_TASKS_ID_NOT_TEXT. */
+function idOf (id: unknown): string {
+  if (typeof id !== 'string') throw new errors.TaskIdNotText(describeKind(id))
+  return id
+}
+
 /** The handler comes last: what stands behind it would be ignored. Throws FST_TASKS_TASK_OPTION_INVALID. */
 function withoutMore (name: string, given: unknown): DefineOptions {
   if (given === undefined) return {}
@@ -118,23 +124,23 @@ class ScopedTasks implements FastifyTasks {
   }
 
   async status (id: string, where?: WhereOptions): Promise<TaskRecord<any, any> | null> {
-    return this.#registry.status(id, queueOf(where))
+    return this.#registry.status(idOf(id), queueOf(where))
   }
 
   async handle (id: string, where?: WhereOptions): Promise<AnyHandle | null> {
-    return this.#registry.handle(id, queueOf(where))
+    return this.#registry.handle(idOf(id), queueOf(where))
   }
 
   async cancel (id: string, where?: WhereOptions): Promise<CancelOutcome> {
-    return this.#registry.cancel(id, queueOf(where))
+    return this.#registry.cancel(idOf(id), queueOf(where))
   }
 
   async retry (id: string, where?: WhereOptions): Promise<RetryOutcome> {
-    return this.#registry.retry(id, queueOf(where))
+    return this.#registry.retry(idOf(id), queueOf(where))
   }
 
-  logs (id: string, options: LogsOptions = {}): Promise<TaskLogs | null> {
-    return readLogs(this.#registry, id, options)
+  async logs (id: string, options: LogsOptions = {}): Promise<TaskLogs | null> {
+    return readLogs(this.#registry, idOf(id), options)
   }
 
   list (options: ListOptions | TagListOptions | FlowListOptions): Promise<TaskPage> {
@@ -143,7 +149,7 @@ class ScopedTasks implements FastifyTasks {
 
   counts (): Promise<Record<string, QueueCounts>> { return counts(this.#registry) }
   async remove (id: string, where?: WhereOptions): Promise<RemoveOutcome> {
-    return this.#registry.remove(id, queueOf(where))
+    return this.#registry.remove(idOf(id), queueOf(where))
   }
 
   pause (target: PauseTarget): Promise<boolean> { return pause(this.#registry, target) }
@@ -153,11 +159,11 @@ class ScopedTasks implements FastifyTasks {
   }
 
   async promote (id: string, where?: WhereOptions): Promise<PromoteOutcome> {
-    return promote(this.#registry, id, queueOf(where))
+    return promote(this.#registry, idOf(id), queueOf(where))
   }
 
   async reschedule (id: string, options: RescheduleOptions): Promise<RescheduleOutcome> {
-    return reschedule(this.#registry, id, options)
+    return reschedule(this.#registry, idOf(id), options)
   }
 
   async count (filter: TaskFilter, options: CountOptions = {}): Promise<number> {

@@ -102,6 +102,8 @@ export const AuthorizeInvalid = createError('FST_TASKS_AUTHORIZE_INVALID',
 export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
   'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
   'Call reply.accepted(await task.enqueue(data))', 500)
+export const TaskIdNotText = createError('FST_TASKS_ID_NOT_TEXT',
+  'The id of a task must be a text, got %s. Pass the id of its handle: const { id } = await task.enqueue(data)', 500)
 
 // schedules
 export const ScheduleIdInvalid = createError('FST_TASKS_SCHEDULE_ID_INVALID',

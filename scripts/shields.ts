@@ -50,6 +50,20 @@ const shields: Shield[] = [
   },
   // Arguments of calls
   {
+    against: 'a handle, or an enqueue that was not awaited, is taken as an id of which there is no task',
+    file: 'decorators.js',
+    shield: "if (typeof id !== 'string')",
+    without: 'if (false)',
+    test: 'call-arguments'
+  },
+  {
+    against: 'the same for the id of a schedule',
+    file: 'schedules/app-schedules.js',
+    shield: "if (typeof id !== 'string')\n        throw new errors.ScheduleIdInvalid",
+    without: 'if (false)\n        throw new errors.ScheduleIdInvalid',
+    test: 'call-arguments'
+  },
+  {
     against: 'an option of runWorker that is misspelt is ignored, and a port that is a text is the path of a socket',
     file: 'standalone.js',
     shield: 'checkRunWorker(options);',

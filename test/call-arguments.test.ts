@@ -78,7 +78,8 @@ async function stored (tasks: Tasks): Promise<unknown> {
 async function refuses (t: Test, call: () => unknown, ...says: string[]): Promise<void> {
   const { code = '', message } = await errorOf(async () => { await call() })
   t.match(code, /^FST_TASKS_/, message)
-  for (const part of says) t.ok(message.includes(part), `"${message}" says: ${part}`)
+  const all = `${code} ${message}`
+  for (const part of says) t.ok(all.includes(part), `"${all}" says: ${part}`)
   t.notMatch(message, 'hunter2')
 }
 
@@ -98,22 +99,50 @@ t.test('an option whose getter throws', async t => {
   await refuses(t, () => app.tasks.list({ get state () { throw new Error('hunter2') } } as any), '"list.state"')
 })
 
+const hostile = { toString () { throw new Error('hunter2') } }
+const noIds: Array<[given: unknown, shown: string]> = [
+  [undefined, 'undefined'], [null, 'null'], [5, 'a number'], [Symbol('x'), 'a symbol'], [{}, 'an object'],
+  [hostile, 'an object'], [Promise.resolve('x'), 'a promise that was not awaited'], [Object.create(null), 'an object'],
+  [['x'], 'an array of 1'], [revoked(), '']
+]
+
+const byId = ['status', 'handle', 'cancel', 'retry', 'remove', 'logs', 'promote'] as const
+
+t.test('a task whose id is no text', async t => {
+  const { tasks } = await build(t, {}, app => { app.tasks.define('x') })
+  const before = await stored(tasks)
+  const handle = await tasks.enqueue('x')
+  const enqueued = tasks.enqueue('x') // not awaited: what most of them come from
+  await enqueued
+  const more: typeof noIds = [[enqueued, 'a promise that was not awaited'], [handle, 'with the properties id, name']]
+  for (const [given, shown] of [...noIds, ...more] as Array<[any, string]>) {
+    for (const call of byId) {
+      await refuses(t, () => tasks[call](given), 'FST_TASKS_ID_NOT_TEXT', shown, 'await task.enqueue')
+    }
+    await refuses(t, () => tasks.reschedule(given, { delay: 1 }), 'FST_TASKS_ID_NOT_TEXT', shown)
+    await refuses(t, () => tasks.list({ flow: given ?? null }), '"list.flow"')
+  }
+  t.match(before, [{ default: { waiting: 0 } }])
+  t.match((await tasks.counts()).default, { waiting: 2 }, 'both wait')
+  for (const text of ['', 'none', 'x'.repeat(2_000)]) {
+    t.equal(await tasks.status(text), null)
+    t.equal(await tasks.cancel(text), 'unknown')
+  }
+})
+
 t.test('a schedule whose id is no text', async t => {
   const { tasks: { schedules } } = await build(t)
-  const hostile = { toString () { throw new Error('hunter2') } }
-  for (const id of [undefined, null, 5, Symbol('x'), {}, hostile, Promise.resolve('x'), Object.create(null)] as any[]) {
-    t.equal(await schedules.get(id), null)
-    t.equal(await schedules.remove(id), false)
-    for (const call of ['pause', 'resume', 'trigger'] as const) {
-      t.equal((await errorOf(schedules[call](id))).code, 'FST_TASKS_SCHEDULE_NOT_FOUND')
+  for (const [id, shown] of noIds as Array<[any, string]>) {
+    for (const call of ['get', 'remove', 'pause', 'resume', 'trigger'] as const) {
+      await refuses(t, () => schedules[call](id), 'FST_TASKS_SCHEDULE_ID_INVALID', shown)
     }
   }
+  t.equal(await schedules.get('none'), null)
 })
 
 t.test('a queue whose name is no text', async t => {
   const app = await build(t)
-  const hostile = { toString () { throw new Error('hunter2') } } as any
-  t.equal((await errorOf(app.tasks.purge(hostile))).code, 'FST_TASKS_QUEUE_UNKNOWN')
+  t.equal((await errorOf(app.tasks.purge(hostile as any))).code, 'FST_TASKS_QUEUE_UNKNOWN')
 })
 
 t.test('a flow without its graph', async t => {

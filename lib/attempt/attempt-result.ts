@@ -20,7 +20,7 @@ export type AttemptResult =
 /** If an error with such a code does not say when. At once would be a loop without a pause. */
 const UNKNOWN_MS = 1_000
 
-/** The least wait. A handler that always asks for none, or for a time that is over, would loop as fast as Redis goes. */
+/** The least wait. A handler that always asks for none would loop as fast as Redis goes. */
 const LEAST_MS = 100
 
 /** Snooze and RateLimited are known by their codes: from a thread, or from another copy of this package too. */

@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { describeName } from '../describe.ts'
+import { describeKind, describeName } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { within } from '../within.ts'
 import { LogLimit, causeOf } from '../log-limit.ts'
@@ -134,7 +134,7 @@ export class AppSchedules implements Schedules {
   }
 
   async get (id: string): Promise<ScheduleRecord | null> {
-    const found = await this.#store.find(id)
+    const found = await this.#store.find(textOf(id))
     return found && this.#toRecord(found)
   }
 
@@ -158,10 +158,10 @@ export class AppSchedules implements Schedules {
     }
   }
 
-  async #found (id: string): Promise<FoundSchedule> { return await this.#store.find(id) ?? notFound(id) }
+  async #found (id: string): Promise<FoundSchedule> { return await this.#store.find(textOf(id)) ?? notFound(id) }
 
   async remove (id: string): Promise<boolean> {
-    const found = await this.#store.find(id)
+    const found = await this.#store.find(textOf(id))
     if (!found) return false
     if (!await this.#store.remove(id, found.queue)) throw new errors.ScheduleDeclared(id, 'removed')
     return true
@@ -199,6 +199,12 @@ export class AppSchedules implements Schedules {
 function idIn (cursor: string): string {
   const [kind, id] = decodeCursor(cursor)
   if (kind !== 'schedule' || typeof id !== 'string') throw new errors.CursorInvalid()
+  return id
+}
+
+/** Anything else names no schedule. Throws FST_TASKS_SCHEDULE_ID_INVALID. */
+function textOf (id: unknown): string {
+  if (typeof id !== 'string') throw new errors.ScheduleIdInvalid(describeKind(id))
   return id
 }
 
