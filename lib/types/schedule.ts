@@ -40,9 +40,14 @@ export interface ScheduleOptions {
   options?: Omit<EnqueueOptions, 'id' | 'delayUntil'>
 }
 
+/** A schedule has `cron` or `every`, and not both. A time zone and seconds belong to `cron`. */
+export type ScheduleTiming =
+  | { cron: string, every?: undefined }
+  | { every: number, cron?: undefined, timezone?: undefined, seconds?: undefined }
+
 /** A schedule of a task whose data is typed. `data` is optional if it may be undefined. */
 export type ScheduleSpec<Named, Data = unknown> =
-  ScheduleOptions & { task: Named } & ({ data: Data } | (undefined extends Data ? { data?: Data } : never))
+  ScheduleOptions & ScheduleTiming & { task: Named } & ({ data: Data } | (undefined extends Data ? { data?: Data } : never))
 
 /** A schedule as it is stored. Times are ISO 8601, or null. */
 export interface ScheduleRecord {

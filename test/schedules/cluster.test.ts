@@ -18,7 +18,8 @@ const cluster = await startCluster({ nodeTimeout: 15_000 })
 t.teardown(() => cluster.stop())
 const redis = { cluster: cluster.startupNodes }
 
-interface Version { queue: string, handler?: (plannedAt: string) => unknown, schedule?: ScheduleOptions }
+type Interval = Omit<ScheduleOptions, 'cron' | 'timezone' | 'seconds'>
+interface Version { queue: string, handler?: (plannedAt: string) => unknown, schedule?: Interval }
 
 /** One version of an app: its task is in some queue, and its schedule with it. */
 function start (
@@ -26,7 +27,7 @@ function start (
 ): Promise<FastifyInstance> {
   return build(t, { redis, prefix, worker: true, ...options }, app => {
     app.tasks.define('x', { queue }, async (_data, task) => handler?.(task.schedule!.plannedAt))
-    app.tasks.defineSchedule('s', { task: 'x', every: EVERY, ...schedule })
+    app.tasks.defineSchedule('s', { task: 'x', ...schedule, every: schedule.every ?? EVERY })
   })
 }
 

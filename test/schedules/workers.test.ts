@@ -6,12 +6,12 @@ import { startRedis } from '../../scripts/redis.ts'
 import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 import { build, connect, logger, randomPrefix, until } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
-import type { ScheduleOptions, TasksOptions } from '../../lib/types.ts'
+import type { ScheduleOptions, ScheduleTiming, TasksOptions } from '../../lib/types.ts'
 
 const HOUR = 3_600_000
 
 function buildWith (
-  t: Test, prefix: string, schedule: ScheduleOptions & { queue?: string }, ran: string[] = [],
+  t: Test, prefix: string, schedule: ScheduleOptions & ScheduleTiming & { queue?: string }, ran: string[] = [],
   options: TasksOptions = {}
 ): Promise<FastifyInstance> {
   const { queue = 'default', ...spec } = schedule

@@ -140,7 +140,7 @@ t.test('ids that other producers choose: every call finds their tasks', async t 
   t.equal(await app.tasks.remove(ids[1]!), 'removed')
   await app.tasks.startWorker({ queues: ['a'] })
   await reaches(app, ids[2]!, 'succeeded')
-  for (const id of ['', 'x'.repeat(2_000), 7, null, {}]) t.equal(await app.tasks.status(id as any), null)
+  for (const id of ['', 'x'.repeat(2_000)]) t.equal(await app.tasks.status(id), null)
 })
 
 t.test('commands take --queue', async t => {

@@ -73,10 +73,10 @@ t.test('exposeStack', async t => {
 
 t.test('ids that are none have no task', async t => {
   const app = await build(t)
-  for (const id of ['', 'nobody', '__proto__', '../x', 'x'.repeat(64_000), 'a\0b', 7, null, {}, undefined]) {
-    t.equal(await app.tasks.status(id as string), null)
-    t.equal(await app.tasks.cancel(id as string), 'unknown')
-    t.equal(await app.tasks.retry(id as string), 'unknown')
+  for (const id of ['', 'nobody', '__proto__', '../x', 'x'.repeat(64_000), 'a\0b']) {
+    t.equal(await app.tasks.status(id), null)
+    t.equal(await app.tasks.cancel(id), 'unknown')
+    t.equal(await app.tasks.retry(id), 'unknown')
   }
 })
 

@@ -229,6 +229,21 @@ test('the data of a schedule is that of its task', () => {
   app.tasks.defineSchedule('e', { task: plain, every: 60_000, options: { id: 'own' } })
 })
 
+test('a schedule has cron or every', () => {
+  const task = app.tasks.define('plain', async (_data: void) => {})
+  const { schedules } = app.tasks
+  void schedules.set('a', { task, cron: '0 3 * * *', every: undefined, timezone: 'Europe/Berlin' })
+  void schedules.set('b', { task: 'plain', every: 60_000, startAt: 0 })
+  // @ts-expect-error 'number' is not assignable to type 'undefined'
+  void schedules.set('c', { task, cron: '0 3 * * *', every: 60_000 })
+  // @ts-expect-error No overload matches this call
+  app.tasks.defineSchedule('d', { task, cron: '0 3 * * *', every: 60_000 })
+  // @ts-expect-error is not assignable to parameter of type
+  void schedules.set('e', { task })
+  // @ts-expect-error 'string' is not assignable to type 'undefined'
+  void schedules.set('f', { task, every: 60_000, timezone: 'Europe/Berlin' })
+})
+
 test('hooks of a scope', () => {
   const same = app.tasks.addHook('preHandler', async function (task) {
     expect(this).type.toBe<FastifyInstance>()
