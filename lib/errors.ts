@@ -42,7 +42,6 @@ export const SchemaInvalid = createError('FST_TASKS_SCHEMA_INVALID',
 export const ThreadNotFound = createError('FST_TASKS_THREAD_NOT_FOUND',
   'The thread file of task "%s" does not exist: %s. A relative path starts at the working directory. ' +
   'For a file beside the file that defines the task, write: thread: new URL("./resize.js", import.meta.url)', 500)
-
 export const ThreadBundled = createError('FST_TASKS_THREAD_BUNDLED',
   'Task "%s" has a thread, but this code was moved by a bundler, and what a thread loads is not beside it. ' +
   'Leave fastify-tasks out of the bundle and install it where the app runs: esbuild --external:fastify-tasks; ' +
@@ -253,8 +252,8 @@ export class Snooze extends SnoozeBase {
 
   constructor (options: SnoozeOptions = { delay: 1_000 }) {
     super()
-    const { delay, delayUntil } = options ?? {}
-    const [wait, ...more] = [delay, delayUntil].filter(value => value !== undefined)
+    const { delay, delayUntil, ...unknown } = options ?? {}
+    const [wait, ...more] = [delay, delayUntil, ...Object.keys(unknown)].filter(value => value !== undefined)
     if (!isWait(wait) || more.length > 0) throw new SnoozeInvalid(describeValue(options))
     this.retryAfter = delayUntil === undefined ? wait : new Date(delayUntil)
   }
@@ -272,8 +271,9 @@ export class RateLimited extends RateLimitedBase {
 
   constructor (options: RateLimitedOptions = { retryAfter: 1_000 }) {
     super()
-    const { retryAfter, scope = 'key' } = options ?? {}
-    if (!isWait(retryAfter) || scope !== 'key') throw new RateLimitedInvalid(describeValue(options))
+    const { retryAfter, scope = 'key', ...more } = options ?? {}
+    const unknown = scope !== 'key' || Object.keys(more).length > 0
+    if (!isWait(retryAfter) || unknown) throw new RateLimitedInvalid(describeValue(options))
     this.retryAfter = retryAfter
   }
 }

@@ -17,7 +17,8 @@ export { checkHistory } from './options/history.ts'
 export {
   checkFilter, checkMany, checkReschedule, manyStates, type CheckedFilter, type ManyCall
 } from './options/operations.ts'
-export { checkFlow, flowDefaults, type CheckedFlow } from './options/flow.ts'
+export { checkOtel } from './options/otel.ts'
+export { checkFlow, checkGraph, flowDefaults, type CheckedFlow } from './options/flow.ts'
 export { dashboardDefaults, dashboardSettings, type DashboardSettings } from './options/dashboard.ts'
 export { checkSchedule, type CheckedSchedule } from './options/schedule.ts'
 export { HOOK_ARITY, HOOK_NAMES } from './options/hook-names.ts'

@@ -8,7 +8,7 @@ import type { TaskTelemetry } from './types.ts'
 
 export type { OtelOptions } from './otel/telemetry.ts'
 
-/** Throws a TypeError for a wrong `relation`. */
+/** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
 export function otel (options: OtelOptions = {}): TaskTelemetry { return new OtelTelemetry(options) }
 
 export default otel

@@ -50,6 +50,20 @@ const shields: Shield[] = [
   },
   // Arguments of calls
   {
+    against: 'a misspelt dependsOn is ignored: all tasks of the flow start at once',
+    file: 'flows/shapes.js',
+    shield: 'checkGraph(graph);',
+    without: '',
+    test: 'flows/refusals'
+  },
+  {
+    against: 'a misspelt option of otel is ignored',
+    file: 'otel/telemetry.js',
+    shield: 'checkOtel(options);',
+    without: '',
+    test: 'otel/spans'
+  },
+  {
     against: 'a handle, or an enqueue that was not awaited, is taken as an id of which there is no task',
     file: 'decorators.js',
     shield: "if (typeof id !== 'string')",

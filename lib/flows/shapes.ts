@@ -1,6 +1,7 @@
 /**
  * The shapes in which flows are written. Each is a plain object, which `compile` turns into one graph.
  */
+import { checkGraph } from '../options.ts'
 import type {
   Chained, FlowGraph, FlowShape, GraphResult, LastOf, PreviousOf, ResultOf, ResultsOf, Signature, SignatureOptions
 } from '../types.ts'
@@ -50,10 +51,14 @@ export function chord<const Shapes extends AnyShapes, Result, Previous> (
   return { kind: 'chain', shapes: [{ kind: 'group', shapes } as Group, callback] }
 }
 
-/** A graph: each task waits for those that it depends on, and reads their results by name: `task.results()`. */
+/**
+ * A graph: each task waits for those that it depends on, and reads their results by name: `task.results()`.
+ * @throws FST_TASKS_OPTION_UNKNOWN
+ */
 export function flow<Tasks extends Record<string, FlowShape<any, any>>> (
   graph: FlowGraph<Tasks>
 ): Graph<GraphResult, any> {
+  checkGraph(graph)
   const { tasks, dependsOn = {} } = graph ?? {} // without tasks `compile` refuses it
   return { kind: 'flow', tasks, dependsOn: dependsOn as Graph['dependsOn'] }
 }

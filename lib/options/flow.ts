@@ -53,5 +53,14 @@ export function checkFlow (given: FlowOptions): CheckedFlow {
   return { ...flowDefaults, ...options }
 }
 
+/** `compile` says what it must be. */
+const anything: Rule = { ok: () => true, expected: '', fix: '' }
+const graphRules: Rules = { tasks: anything, dependsOn: anything }
+
+/** A name that is misspelt would leave out all dependencies. Throws FST_TASKS_OPTION_UNKNOWN. */
+export function checkGraph (graph: object): void {
+  if (isObject(graph)) check(graph, graphRules, 'flow(graph)', invalid)
+}
+
 const invalid = (option: string, { expected, fix }: Rule, value: unknown): Error =>
   new errors.FlowOptionInvalid(option, expected, describeValue(value), fix)

@@ -10,6 +10,7 @@ import {
 import {
   errorAttributes, idAttributes, outcomeAttributes, processAttributes, sendAttributes
 } from './attributes.ts'
+import { checkOtel } from '../options.ts'
 import { version } from '../version.ts'
 import type {
   AttemptInfo, AttemptOutcome, EnqueueInfo, TaskTelemetry, TaskTrace, WatchedAttempt
@@ -25,17 +26,15 @@ export interface OtelOptions {
   relation?: 'auto' | 'child' | 'link'
 }
 
-const RELATIONS = ['auto', 'child', 'link']
 const UNWATCHED: WatchedAttempt = { run: call => call(), end () {} }
 
 export class OtelTelemetry implements TaskTelemetry {
   readonly #relation: NonNullable<OtelOptions['relation']>
 
-  constructor ({ relation = 'auto' }: OtelOptions) {
-    if (!RELATIONS.includes(relation)) {
-      throw new TypeError(`otel({ relation }) must be one of ${RELATIONS.join(', ')}; got ${String(relation)}`)
-    }
-    this.#relation = relation
+  /** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */
+  constructor (options: OtelOptions) {
+    checkOtel(options)
+    this.#relation = options.relation ?? 'auto'
   }
 
   async enqueue<T> (info: EnqueueInfo, send: (trace: TaskTrace | null) => Promise<T>): Promise<T> {

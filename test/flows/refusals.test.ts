@@ -37,6 +37,8 @@ t.test('options of enqueueFlow', async t => {
   }
   t.match(await errorOf(app.tasks.enqueueFlow(x(), { lifeTime: 5_000 } as any)),
     { code: 'FST_TASKS_OPTION_UNKNOWN', message: /lifetime/ })
+  const misspelt = await errorOf(() => flow({ tasks: { a: x(), b: x() }, dependson: { b: ['a'] } } as any))
+  t.match(misspelt, { code: 'FST_TASKS_OPTION_UNKNOWN', message: /"dependson" in flow.* "dependsOn"/ })
   t.match(await errorOf(app.tasks.enqueueFlow(x(), { finally: x(0, { id: 'own' }) })),
     { code: 'FST_TASKS_OPTION_CLASH' })
   t.same(await keysOf(t, `${prefix}:{*}:jobs`), before)

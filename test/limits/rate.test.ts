@@ -79,9 +79,10 @@ t.test('RateLimited: no attempt is spent, and all tasks of the key wait', async 
   for (const retryAfter of [-1, '30', '', Infinity, null, new Date(NaN), Symbol('x')]) {
     t.match(await errorOf(() => new RateLimited({ retryAfter } as any)), { code: 'FST_TASKS_RATE_LIMITED_INVALID' })
   }
-  t.match(await errorOf(() => new RateLimited({ retryAfter: 1, scope: 'all' } as any)), {
-    code: 'FST_TASKS_RATE_LIMITED_INVALID'
-  })
+  for (const more of [{ scope: 'all' }, { scpoe: 'key' }]) {
+    const error = await errorOf(() => new RateLimited({ retryAfter: 1, ...more } as any))
+    t.match(error, { code: 'FST_TASKS_RATE_LIMITED_INVALID' })
+  }
 })
 
 t.test('setLimit changes rates at run time', async t => {

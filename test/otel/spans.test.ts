@@ -136,7 +136,13 @@ t.test('relation: link and child', async t => {
     t.equal(parentOf(process!), relation === 'child' ? idOf(send!) : undefined, relation)
     t.same(linksOf(process!), [idOf(send!)])
   }
-  t.match(await errorOf(() => otel({ relation: 'both' as any })), { name: 'TypeError', message: /relation/ })
+  const wrong: Array<[options: any, code: string, message: RegExp]> = [
+    [{ relation: 'both' }, 'FST_TASKS_PLUGIN_OPTION_INVALID', /"otel.relation".* got "both"/],
+    [null, 'FST_TASKS_PLUGIN_OPTION_INVALID', /"otel" must be an object, got null/],
+    [Promise.resolve({}), 'FST_TASKS_PLUGIN_OPTION_INVALID', /a promise that was not awaited/],
+    [{ relatoin: 'link' }, 'FST_TASKS_OPTION_UNKNOWN', /Did you mean "relation"/]
+  ]
+  for (const [options, code, message] of wrong) t.match(await errorOf(() => otel(options)), { code, message })
 })
 
 t.test('nothing is a child of the request that started the worker', async t => {
