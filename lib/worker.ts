@@ -134,7 +134,7 @@ export class Worker implements TaskWorker {
       templates: this.#tasks,
       outside: this.#tasks.outside,
       log: this.#log,
-      runInThread: (file, attempt, filtered) => this.#threads.run(file, attempt, filtered)
+      runInThread: (file, attempt, filters) => this.#threads.run(file, attempt, filters)
     }
   }
 

@@ -50,6 +50,20 @@ const shields: Shield[] = [
   },
   // Arguments of calls
   {
+    against: 'progress that is too large, and is not awaited, ends the thread',
+    file: 'attempt/thread-link.js',
+    shield: 'if (!isProgressFiltered)',
+    without: 'if (false)',
+    test: 'attempt/thread-link'
+  },
+  {
+    against: 'progress that the schema of the task makes small enough is refused in a thread',
+    file: 'attempt/thread-link.js',
+    shield: 'if (!isProgressFiltered)',
+    without: '',
+    test: 'attempt/thread-link'
+  },
+  {
     against: 'a misspelt dependsOn is ignored: all tasks of the flow start at once',
     file: 'flows/shapes.js',
     shield: 'checkGraph(graph);',

@@ -32,7 +32,12 @@ interface ProgressRules {
 /** @throws FST_TASKS_PROGRESS_INVALID */
 export function serializeProgress (progress: unknown, { serializer, maxProgressSize, invalid }: ProgressRules): string {
   const json = progress === null ? 'null' : toWholeJson(progress, invalid, serializer, 'the progress')
-  const size = sizeOver(maxProgressSize, json)
-  if (size > 0) throw invalid(`the progress is ${size} bytes`)
+  checkProgressSize(json, maxProgressSize, invalid)
   return json
+}
+
+/** @throws FST_TASKS_PROGRESS_INVALID */
+export function checkProgressSize (json: string, maxSize: number, invalid: ToInvalid): void {
+  const size = sizeOver(maxSize, json)
+  if (size > 0) throw invalid(`the progress is ${size} bytes`)
 }

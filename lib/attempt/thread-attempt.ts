@@ -17,8 +17,11 @@ import {
 import { clearTimeout, setTimeout } from '../timers.ts'
 import type { ThreadTask } from '../types.ts'
 
+/** Schemas that remove fields of what a handler returns and reports: then the size is checked after that. */
+export interface Filters { result?: unknown, progress?: unknown }
+
 /** What of the settings a thread is told. */
-export interface ThreadLimits { maxResultSize: number | null, maxProgressSize: number }
+export interface ThreadLimits { maxResultSize: number | null, maxProgressSize: number, isProgressFiltered: boolean }
 
 /** What is needed of an attempt to run it in a thread. */
 export interface ThreadableAttempt extends ThreadTask {

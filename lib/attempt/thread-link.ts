@@ -6,6 +6,7 @@ import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import { toJson } from '../records/json.ts'
+import { checkProgressSize, checkStage } from './serialize.ts'
 import {
   asText, LEVELS, reviveError, serializeLogArg, type FromThread, type TaskMeta, type ToThread
 } from './thread-messages.ts'
@@ -75,7 +76,10 @@ export class ThreadLink implements ThreadTask {
     if (!this.#closed) this.#port.postMessage(message)
   }
 
+  // Both throw at once, as in the app's process: a rejection that nobody awaits would end the thread.
+
   updateState (stage: string, progress?: unknown): Promise<void> {
+    checkStage(stage, this.#invalid)
     return this.#report(progress === undefined ? { stage } : { stage, json: this.#toJson(progress) })
   }
 
@@ -124,10 +128,14 @@ export class ThreadLink implements ThreadTask {
   }
 
   #toJson (progress: unknown): string {
-    const invalid = (reason: string): Error =>
-      new errors.ProgressInvalid(this.name, this.#meta.maxProgressSize, reason)
-    return toJson(progress, invalid, JSON.stringify, 'the progress')
+    const json = toJson(progress, this.#invalid, JSON.stringify, 'the progress')
+    const { maxProgressSize, isProgressFiltered } = this.#meta
+    if (!isProgressFiltered) checkProgressSize(json, maxProgressSize, this.#invalid)
+    return json
   }
+
+  readonly #invalid = (reason: string): Error =>
+    new errors.ProgressInvalid(this.name, this.#meta.maxProgressSize, reason)
 
   /** The thread goes on to another task. Code that is left behind sends nothing more; its reports are not rejected. */
   close (): void {

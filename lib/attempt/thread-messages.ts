@@ -23,6 +23,8 @@ export interface TaskMeta {
   /** Bytes of JSON. Null if a schema of the result removes fields before its size counts. */
   maxResultSize: number | null
   maxProgressSize: number
+  /** A schema of the progress removes fields before its size counts. */
+  isProgressFiltered: boolean
 }
 
 export interface ThreadJob {

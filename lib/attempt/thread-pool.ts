@@ -7,7 +7,7 @@ import type { Piscina } from 'piscina'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS } from './abort.ts'
 import { toLoggable } from '../records/failure.ts'
-import { ThreadAttempt, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
+import { ThreadAttempt, type Filters, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
 import { threadEntry } from '../tasks/thread-file.ts'
 import { setImmediate, sleep } from '../timers.ts'
 import type { Settings } from '../options.ts'
@@ -29,13 +29,16 @@ export class ThreadPool {
 
   /**
    * Runs the default export of a file. Resolves with what it returned.
-   * @param filtered whether a schema of the result removes fields: then its size is checked after that
    * @throws as `ThreadAttempt.runIn`
    */
-  async run (file: string, task: ThreadableAttempt, filtered: boolean): Promise<unknown> {
+  async run (file: string, task: ThreadableAttempt, filters: Filters): Promise<unknown> {
     await this.#semaphore.acquire(task.signal)
     const { maxResultSize, maxProgressSize } = this.#settings
-    const limits: ThreadLimits = { maxProgressSize, maxResultSize: filtered ? null : maxResultSize }
+    const limits: ThreadLimits = {
+      maxProgressSize,
+      isProgressFiltered: filters.progress !== undefined,
+      maxResultSize: filters.result === undefined ? maxResultSize : null
+    }
     const attempt = new ThreadAttempt(task, limits)
     this.#attempts.add(attempt)
     try {

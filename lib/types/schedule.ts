@@ -47,7 +47,8 @@ export type ScheduleTiming =
 
 /** A schedule of a task whose data is typed. `data` is optional if it may be undefined. */
 export type ScheduleSpec<Named, Data = unknown> =
-  ScheduleOptions & ScheduleTiming & { task: Named } & ({ data: Data } | (undefined extends Data ? { data?: Data } : never))
+  ScheduleOptions & ScheduleTiming & { task: Named } &
+  ({ data: Data } | (undefined extends Data ? { data?: Data } : never))
 
 /** A schedule as it is stored. Times are ISO 8601, or null. */
 export interface ScheduleRecord {

@@ -91,12 +91,12 @@ export interface TaskContext<Data = unknown, Progress = unknown, Previous = unkn
   readonly log: FastifyBaseLogger
   /**
    * Stores a stage (any text, at most 256 characters) and progress (any JSON). Other processes can read them at once.
-   * @throws FST_TASKS_PROGRESS_INVALID
+   * @throws FST_TASKS_PROGRESS_INVALID at once, not through the promise: it need not be awaited
    */
   updateState (stage: string, progress?: Progress): Promise<void>
   /**
    * Stores progress, and leaves the stage as it is.
-   * @throws FST_TASKS_PROGRESS_INVALID
+   * @throws FST_TASKS_PROGRESS_INVALID at once, as `updateState`
    */
   reportProgress (progress: Progress): Promise<void>
 }

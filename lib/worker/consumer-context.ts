@@ -2,7 +2,7 @@
  * What the consumers of one worker share.
  */
 import type { FastifyBaseLogger } from 'fastify'
-import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
+import type { Filters, ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { Templates } from '../flows/plan.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Settings } from '../options.ts'
@@ -32,7 +32,7 @@ export interface ConsumerContext {
   readonly outside: <T>(work: () => T) => T
   /** Called when a call to the store failed, which is about to be repeated. */
   readonly onCallFailed: () => void
-  readonly runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
+  readonly runInThread: (file: string, attempt: ThreadableAttempt, filters: Filters) => Promise<unknown>
 }
 
 export interface ConsumerOptions {

@@ -6,7 +6,7 @@ import type { AttemptMeter } from './attempt-meter.ts'
 import type { PersistentCalls } from './persistent-call.ts'
 import type { SettlementBatcher } from './settlement-batcher.ts'
 import type { StartNotes } from './start-notes.ts'
-import type { ThreadableAttempt } from '../attempt/thread-attempt.ts'
+import type { Filters, ThreadableAttempt } from '../attempt/thread-attempt.ts'
 import type { FlowEngine } from '../flows/engine.ts'
 import type { Templates } from '../flows/plan.ts'
 import type { Settings } from '../options.ts'
@@ -32,7 +32,7 @@ export interface RunnerOptions {
   outside: (work: () => void) => void
   /** Null if nothing is counted. */
   meter: AttemptMeter | null
-  runInThread: (file: string, attempt: ThreadableAttempt, filtered: boolean) => Promise<unknown>
+  runInThread: (file: string, attempt: ThreadableAttempt, filters: Filters) => Promise<unknown>
   /** Called when an attempt ended that started at this time (as `uptime()`). Returns how long it ran, in ms. */
   onEnded: (startedAt: number) => number
   /** Called when a handler returned: its slot is free. */

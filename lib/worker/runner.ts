@@ -145,7 +145,7 @@ export class Runner implements AttemptOwner {
   // What attempts call
 
   runInThread (file: string, attempt: ThreadableAttempt & { definition: Definition }): Promise<unknown> {
-    return this.#options.runInThread(file, attempt, attempt.definition.options.schema?.result !== undefined)
+    return this.#options.runInThread(file, attempt, attempt.definition.options.schema ?? {})
   }
 
   flowOf ({ task }: Attempt, member: StoredMembership): MemberContext {

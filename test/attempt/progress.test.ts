@@ -31,6 +31,20 @@ t.test('one at a time, the newest next; those in between take part in its promis
   t.equal(sent[3]!.report, 'f', 'at once')
 })
 
+t.test('what cannot be stored: both throw at once, also if nobody awaits their promise', async t => {
+  const app = await build(t, { worker: true, maxProgressSize: 10 }, app => {
+    app.tasks.define('x', { retries: 0 }, async (how, task) => {
+      if (how === 'stage') void task.updateState(5 as any)
+      if (how === 'size') void task.reportProgress('x'.repeat(10))
+      void task.reportProgress(() => {})
+    })
+  })
+  for (const how of ['stage', 'size', 'json']) {
+    const { id } = await app.tasks.enqueue('x', how)
+    t.match(await reaches(app, id, 'failed'), { error: { code: 'FST_TASKS_PROGRESS_INVALID' } })
+  }
+})
+
 const many = 3_000
 
 t.test('a handler that does not wait for its reports', async t => {

@@ -24,7 +24,8 @@ const meta: TaskMeta = {
   level: 'info',
   levels: ['fatal', 'error', 'warn', 'info'],
   maxResultSize: 100,
-  maxProgressSize: 50
+  maxProgressSize: 50,
+  isProgressFiltered: false
 }
 
 /** The app's end of a port. */
@@ -71,11 +72,13 @@ t.test('progress: stored, refused, and values that cannot be sent', async t => {
   send({ kind: 'reported', call: 1, failure: null })
   await first
   t.match(await second, { code: 'FST_TASKS_PROGRESS_INVALID', message: 'no' })
-  for (const invalid of [1n, () => {}, undefined]) {
-    t.match(await errorOf(() => task.reportProgress(invalid)), {
-      code: 'FST_TASKS_PROGRESS_INVALID', message: /"x" must be JSON of at most 50/
-    })
+  const expected = { code: 'FST_TASKS_PROGRESS_INVALID', message: /"x" must be JSON of at most 50/ }
+  for (const invalid of [1n, () => {}, undefined, 'x'.repeat(50)]) {
+    t.throws(() => void task.reportProgress(invalid), expected, 'at once: nobody may await the promise')
   }
+  for (const stage of [5, 'x'.repeat(257)] as any[]) t.throws(() => void task.updateState(stage), expected)
+  const filtered = new ThreadLink({ ...meta, isProgressFiltered: true }, null, appPort(t).port)
+  t.doesNotThrow(() => void filtered.reportProgress('x'.repeat(50)), 'the app knows its size when fields are removed')
   task.close()
   await third
   await task.updateState('after the end')
