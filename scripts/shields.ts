@@ -50,6 +50,13 @@ const shields: Shield[] = [
   },
   // Arguments of calls
   {
+    against: 'what a handler logs under a name of ours, such as task or pid, is not in the log of its task',
+    file: 'attempt/kept-log.js',
+    shield: 'logged.has(name) || ',
+    without: '',
+    test: 'tasks/logs'
+  },
+  {
     against: 'progress that is too large, and is not awaited, ends the thread',
     file: 'attempt/thread-link.js',
     shield: 'if (!isProgressFiltered)',

@@ -17,7 +17,7 @@ type Keep = (line: WrittenLine) => void
 /** How streams of pino say that they want to know more than the line: pino sets these properties before each write. */
 const WANTS_METADATA = Symbol.for('pino.metadata')
 const METADATA = ['lastLevel', 'lastObj', 'lastMsg', 'lastTime', 'lastLogger']
-/** What each line of a task has in common, or is known otherwise. */
+/** What pino and the attempt put in each line, and what is known otherwise. */
 const COMMON = new Set(['level', 'time', 'msg', 'pid', 'hostname', 'taskId', 'task', 'attempt', 'v'])
 
 /** @param log a child of its own: it is changed */
@@ -25,15 +25,32 @@ export function keepLines (log: FastifyBaseLogger, keep: Keep): FastifyBaseLogge
   const stream = symbolOf(log, 'pino.stream')
   if (!stream) return new PlainLog(log, keep) as unknown as FastifyBaseLogger
   const { labels } = (log as any).levels
-  const messageKey = (log as any)[symbolOf(log, 'pino.messageKey') ?? '']
-  const write = (line: string, level: unknown, msg: unknown): void => {
-    const { fields, ...written } = toWritten(line, messageKey)
-    const text = msg === undefined ? written.msg : String(msg)
-    keep({ level: labels[level as number] ?? String(level), msg: text, fields })
+  const messageKey = valueOf(log, 'pino.messageKey')
+  const logged = loggedNames(log)
+  const write = (line: string, { lastLevel, lastMsg, lastObj, lastLogger }: Metadata): void => {
+    const { fields, ...written } = toWritten(line, messageKey, tryOr(() => logged(lastObj, lastLogger), new Set()))
+    const text = lastMsg === undefined ? written.msg : String(lastMsg)
+    keep({ level: labels[lastLevel as number] ?? String(lastLevel), msg: text, fields })
   }
   ;(log as any)[stream] = teeOf((log as any)[stream], write)
   return log
 }
+
+interface Metadata { lastLevel: unknown, lastMsg: unknown, lastObj: object, lastLogger: object }
+
+/** Returns the names that the handler itself has put in a line: by the call, and by children of the log. */
+function loggedNames (log: object): (given: object, logger: object) => Set<string> {
+  const ofChildren = valueOf(log, 'pino.chindings').length
+  const isNested = Boolean(valueOf(log, 'pino.nestedKey')) // then what a call logs has a place of its own
+  return (given, logger) => {
+    const bindings = valueOf(logger, 'pino.chindings').slice(ofChildren)
+    const ofChild = bindings === '' ? [] : Object.keys(JSON.parse(`{${bindings.slice(1)}}`))
+    return new Set(isNested ? ofChild : [...ofChild, ...Object.keys(given)])
+  }
+}
+
+/** A property of pino's, which has a symbol as its name. */
+const valueOf = (log: object, name: string): string => (log as any)[symbolOf(log, name) ?? ''] ?? ''
 
 /** A symbol of pino's. Undefined for another logger. */
 function symbolOf (log: object, name: string): symbol | undefined {
@@ -44,13 +61,13 @@ function symbolOf (log: object, name: string): symbol | undefined {
   return undefined
 }
 
-function teeOf (stream: any, onLine: (line: string, level: unknown, msg: unknown) => void): object {
+function teeOf (stream: any, onLine: (line: string, metadata: Metadata) => void): object {
   const tee: any = {
     [WANTS_METADATA]: true,
     write (line: string) {
       if (stream[WANTS_METADATA]) for (const name of METADATA) stream[name] = tee[name]
       stream.write(line)
-      onLine(line, tee.lastLevel, tee.lastMsg)
+      onLine(line, tee)
     },
     flush: (done: unknown) => stream.flush?.(done)
   }
@@ -58,9 +75,10 @@ function teeOf (stream: any, onLine: (line: string, level: unknown, msg: unknown
 }
 
 /** Level and message are asked of pino: the app's formatters may write them in another form, or not at all. */
-function toWritten (line: string, messageKey: string): Pick<WrittenLine, 'msg' | 'fields'> {
+function toWritten (line: string, messageKey: string, logged: Set<string>): Pick<WrittenLine, 'msg' | 'fields'> {
   const written = tryOr(() => JSON.parse(line), { [messageKey]: line.trim() })
-  const fields = Object.entries(written).filter(([name]) => !COMMON.has(name) && name !== messageKey)
+  const fields = Object.entries(written)
+    .filter(([name]) => (logged.has(name) || !COMMON.has(name)) && name !== messageKey)
   return { msg: String(written[messageKey] ?? ''), fields: Object.fromEntries(fields) }
 }
 

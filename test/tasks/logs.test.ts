@@ -245,6 +245,26 @@ t.test('errors are kept alike, with and without a log of pino', async t => {
   t.same(kept[1]![1], { level: 'error', msg: 'as err', fields: { err: { type: 'TypeError', message: 'as err' } } })
 })
 
+t.test('fields of the handler that have the names of ours are kept, and ours are not', async t => {
+  const { stream } = logger()
+  const own = { pid: 1, hostname: 'printer', attempt: 'x', task: 'mine', time: 'noon', taskId: 5, v: 2 }
+  for (const server of [{ logger: { stream } }, {}, { logger: { stream, nestedKey: 'payload' } }] as any[]) {
+    const isNested = server.logger?.nestedKey
+    const lines = await linesOf(t, server, log => {
+      log.info('none')
+      log.info(own, 'own')
+      log.child({ task: 'of a child', room: 4 }).info('child')
+      log.info({ n: 1, level: 99 }, 'level')
+    })
+    const fields = lines.map(line => line.fields)
+    t.same(fields[0], null)
+    t.same(fields[1], isNested ? { payload: own } : own)
+    t.same(fields[2], { task: 'of a child', room: 4 })
+    t.same(fields[3], isNested ? { payload: { n: 1, level: 99 } } : { n: 1, level: 99 })
+    t.match(lines.map(({ attempt, level }) => ({ attempt, level })), lines.map(() => ({ attempt: 1, level: 'info' })))
+  }
+})
+
 t.test('what cannot be read is not kept, and does not fail the handler', async t => {
   const lines = await linesOf(t, {}, log => {
     log.info({ get x () { throw new Error('no') } }, 'getter')
