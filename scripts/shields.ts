@@ -33,6 +33,14 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Lists
+  {
+    against: 'tasks between two attempts whose wait is over are on no list',
+    file: 'tasks/list-pages.js',
+    shield: '[...queues, ...queues.map(queue => queue + SECOND)]',
+    without: 'queues',
+    test: 'tasks/listing'
+  },
   // Paths of the status routes
   {
     against: 'the port of publicBase is taken as a parameter of the path, and no task has an address',
@@ -2317,7 +2325,7 @@ const shields: Shield[] = [
   {
     against: 'a cursor lists a queue that the caller did not name',
     file: 'tasks/list-pages.js',
-    shield: '!queues.includes(from)',
+    shield: '!places.includes(from)',
     without: 'false',
     test: 'tasks/listing'
   },

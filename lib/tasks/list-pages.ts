@@ -1,11 +1,14 @@
 /**
  * The pages of a list of tasks: which ids are on one, and the cursor that says where the next one begins.
+ *
+ * A list reads one place after the other. A place is a queue: its tasks of the state. Tasks between two attempts are in
+ * a second place too, `queue/waiting`: those whose wait is over, and that wait for a worker among others.
  */
 import * as errors from '../errors.ts'
 import { TRY_AGAIN } from './advice.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { BriefRecord } from '../boot/app-registry.ts'
-import type { ListOptions } from '../types.ts'
+import type { ListOptions, TaskState } from '../types.ts'
 import type { PagePosition, Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
 
@@ -19,8 +22,21 @@ export interface PageSource {
 /** The options of a list of tasks: by state, or by tag. */
 export type Query = Partial<ListOptions>
 
-async function hasAny (queue: Queue, { state, tag }: Query): Promise<boolean> {
-  if (tag === undefined) return await queue.walk.hasAny(state!)
+const SECOND = '/waiting'
+
+/** Behind all first places, so that a task which goes on meanwhile is met later. */
+export const placesOf = ({ state, tag }: Query, queues: string[]): string[] =>
+  state === 'retrying' && tag === undefined ? [...queues, ...queues.map(queue => queue + SECOND)] : queues
+
+export const queueAt = (source: PageSource, place: string): Queue =>
+  source.queue(place.endsWith(SECOND) ? place.slice(0, -SECOND.length) : place)
+
+/** Which ids a place has. */
+const stateAt = (place: string, { state }: Query): TaskState => place.endsWith(SECOND) ? 'waiting' : state!
+
+async function hasAny (source: PageSource, place: string, query: Query): Promise<boolean> {
+  const [queue, { tag }] = [queueAt(source, place), query]
+  if (tag === undefined) return await queue.walk.hasAny(stateAt(place, query))
   return (await queue.walk.tagged(tag, 1, null)).ids.length > 0
 }
 
@@ -31,9 +47,12 @@ export interface IdPage {
   isLast: boolean
 }
 
-async function readPage (queue: Queue, { state, tag }: Query, limit: number, after?: PagePosition): Promise<IdPage> {
+async function readPage (
+  source: PageSource, place: string, query: Query, limit: number, after?: PagePosition
+): Promise<IdPage> {
+  const [queue, { tag }] = [queueAt(source, place), query]
   if (tag === undefined) {
-    const { ids, places } = await queue.pageOf(state!, limit, after)
+    const { ids, places } = await queue.pageOf(stateAt(place, query), limit, after)
     const positions = ids.map((id, i) => ({ id, place: places[i]! }))
     return { ids, positions, isLast: ids.length < limit }
   }
@@ -50,7 +69,7 @@ export const isListed = (record: BriefRecord, { state, name, tag }: Query): bool
   (state === undefined || record.state === state) && (name === undefined || record.name === name) &&
   (tag === undefined || record.tags.includes(tag))
 
-/** Where a page begins: in this queue, and after this task. */
+/** Where a page begins: in this place, and after this task. */
 export interface PageStart { from: string, after?: PagePosition }
 
 /** What a cursor belongs to. */
@@ -61,43 +80,43 @@ export function makeCursor ({ from, after }: PageStart, options: Query): string 
   return encodeCursor([...queryOf(options), from, ...after ? [after.place, after.id] : []])
 }
 
-/** @throws FST_TASKS_CURSOR_INVALID, also for a queue that the list does not read */
-export function parseCursor (cursor: string, options: Query, queues: string[]): PageStart {
+/** @throws FST_TASKS_CURSOR_INVALID, also for a place that the list does not read */
+export function parseCursor (cursor: string, options: Query, places: string[]): PageStart {
   const parts = decodeCursor(cursor)
-  const [state, queue, name, from, place, id] = parts
+  const [state, queue, name, from, position, id] = parts
   const isOwn = JSON.stringify([state, queue, name]) === JSON.stringify(queryOf(options))
-  if (!isOwn || !queues.includes(from)) throw new errors.CursorInvalid()
+  if (!isOwn || !places.includes(from)) throw new errors.CursorInvalid()
   if (parts.length === 4) return { from }
-  const hasPlace = parts.length === 6 && Number.isSafeInteger(place) && place >= 0 && typeof id === 'string'
-  if (!hasPlace) throw new errors.CursorInvalid()
-  return { from, after: { id, place } }
+  const isPosition = Number.isSafeInteger(position) && position >= 0 && typeof id === 'string'
+  if (parts.length !== 6 || !isPosition) throw new errors.CursorInvalid()
+  return { from, after: { id, place: position } }
 }
 
-export function nextQueue (queues: string[], queue: string): PageStart | null {
-  const from = queues[queues.indexOf(queue) + 1]
+export function placeAfter (places: string[], place: string): PageStart | null {
+  const from = places[places.indexOf(place) + 1]
   return from === undefined ? null : { from }
 }
 
-/** So many queues are looked at together at first, then four times as many, and so on. */
+/** So many places are looked at together at first, then four times as many, and so on. */
 const LOOK_AHEAD = 4
 const MAX_LOOK_AHEAD = 64
 
-/** A page of the queue, or of the first one behind it that has something: most queues may be empty. */
+/** A page of the place, or of the first one behind it that has something: most queues may be empty. */
 export async function firstPage (
-  source: PageSource, options: Query, { from, after, limit }: PageStart & { limit: number }, queues: string[]
-): Promise<{ queue: Queue, read: IdPage }> {
-  const pageOf = (name: string, limit: number, after?: PagePosition): Promise<IdPage> =>
-    source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(source.queue(name), options, limit, after))
+  source: PageSource, options: Query, { from, after, limit }: PageStart & { limit: number }, places: string[]
+): Promise<{ place: string, read: IdPage }> {
+  const pageOf = (place: string, limit: number, after?: PagePosition): Promise<IdPage> =>
+    source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(source, place, options, limit, after))
   const read = await pageOf(from, limit, after)
-  if (read.ids.length > 0) return { queue: source.queue(from), read }
-  let rest = queues.slice(queues.indexOf(from) + 1)
+  if (read.ids.length > 0) return { place: from, read }
+  let rest = places.slice(places.indexOf(from) + 1)
   for (let count = LOOK_AHEAD; rest.length > 0; count = Math.min(MAX_LOOK_AHEAD, 4 * count)) {
     const others = rest.slice(0, count)
     rest = rest.slice(count)
-    const looks = await Promise.all(others.map(name =>
-      source.calls.call('a list of tasks', TRY_AGAIN, () => hasAny(source.queue(name), options))))
-    const name = others.find((_, i) => looks[i])
-    if (name !== undefined) return { queue: source.queue(name), read: await pageOf(name, limit) }
+    const looks = await Promise.all(others.map(place =>
+      source.calls.call('a list of tasks', TRY_AGAIN, () => hasAny(source, place, options))))
+    const place = others.find((_, i) => looks[i])
+    if (place !== undefined) return { place, read: await pageOf(place, limit) }
   }
-  return { queue: source.queue(queues.at(-1)!), read }
+  return { place: places.at(-1)!, read }
 }

@@ -3,7 +3,7 @@
  */
 import { TRY_AGAIN } from './advice.ts'
 import {
-  endOfPage, firstPage, isListed, nextQueue, type PageSource, type PageStart, type Query
+  endOfPage, firstPage, isListed, placeAfter, queueAt, type PageSource, type PageStart, type Query
 } from './list-pages.ts'
 import { decodeOrFail } from '../records/decode-or-fail.ts'
 import { toTaskRecord } from '../records/task-record.ts'
@@ -41,7 +41,7 @@ export function queuesFor (
 /** The records of the first of these ids. */
 export type ReadRecords<T> = (queue: Queue, ids: string[]) => Promise<Array<T | null>>
 
-export interface Asked { options: Query, queues: string[], limit: number }
+export interface Asked { options: Query, places: string[], limit: number }
 
 export interface PartOfList<T> { tasks: T[], lookedAt: number, next: PageStart | null }
 
@@ -67,13 +67,12 @@ export async function search<T extends BriefRecord> (
 interface SearchStep extends Asked { filter: BriefFilter | null, most: number }
 
 async function searchPage<T extends BriefRecord> (
-  source: SearchSource, { options, queues, limit, filter, most }: SearchStep, start: PageStart,
+  source: SearchSource, { options, places, limit, filter, most }: SearchStep, start: PageStart,
   readRecords: ReadRecords<T>
 ): Promise<PartOfList<T> & { cost: number }> {
-  const { queue, read } = await firstPage(source, options, { ...start, limit: Math.min(STEP, most) }, queues)
-  if (read.ids.length === 0) {
-    return { tasks: [], lookedAt: 0, next: nextQueue(queues, queue.name), cost: STEP_COST }
-  }
+  const { place, read } = await firstPage(source, options, { ...start, limit: Math.min(STEP, most) }, places)
+  if (read.ids.length === 0) return { tasks: [], lookedAt: 0, next: placeAfter(places, place), cost: STEP_COST }
+  const queue = queueAt(source, place)
   const matches = matcherOf(source, queue, options, filter)
   const { found, lookedAt, bytes } = await source.calls.call('a search', TRY_AGAIN, () =>
     queue.walk.sift(read.ids, { matches, most: limit, maxBytes: MAX_CHARACTERS }))
@@ -81,7 +80,7 @@ async function searchPage<T extends BriefRecord> (
   const end = records.length < found.length ? found[records.length - 1]! + 1 : lookedAt
   const tasks = records.filter(record => record !== null)
     .filter(record => isListed(record, options) && (!filter || filter.matches(record)))
-  const next = endOfPage(read, end, queue.name) ?? nextQueue(queues, queue.name)
+  const next = endOfPage(read, end, place) ?? placeAfter(places, place)
   return { tasks, lookedAt: end, next, cost: Math.max(STEP_COST, lookedAt, bytes / BYTES_COST) }
 }
 
@@ -90,13 +89,14 @@ const mayHave = (text: string, name: string): boolean => text.includes(name) || 
 
 /** By the record alone, without what is known beside it. So some may match that do not in the end. */
 function matcherOf (
-  { clock }: SearchSource, { name: queue }: Queue, { name, tag }: Query, filter: BriefFilter | null
+  { clock }: SearchSource, { name: queue }: Queue, { state, name, tag }: Query, filter: BriefFilter | null
 ): (text: string, id: string) => boolean {
   const now = (): number => clock.now()
   return (text, id) => {
     if (name !== undefined && !mayHave(text, name)) return false
     if (filter && !filter.mayMatch(text, id)) return false
     const { stored } = decodeOrFail(text, now)
+    if (state === 'retrying' && stored.status !== state) return false
     const record = toTaskRecord(id, queue, stored, {}, false)
     return isListed(record, { name, tag }) && (!filter || filter.matches(record))
   }

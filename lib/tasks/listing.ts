@@ -5,7 +5,7 @@ import { tryOr } from '../describe.ts'
 import { TRY_AGAIN } from './advice.ts'
 import { briefsOf } from './briefs.ts'
 import {
-  endOfPage, firstPage, isListed, makeCursor, nextQueue, parseCursor, type PageStart, type Query
+  endOfPage, firstPage, isListed, makeCursor, parseCursor, placeAfter, placesOf, queueAt, type PageStart, type Query
 } from './list-pages.ts'
 import { queuesFor, search, type Asked, type PartOfList, type ReadRecords, type SearchSource } from './list-search.ts'
 import type { BriefFilter, BriefPage, BriefRecord, ReadPage } from '../boot/app-registry.ts'
@@ -64,20 +64,21 @@ async function readList<T extends BriefRecord> (
 ): Promise<ReadPage<T>> {
   const { limit = listDefaults.limit, cursor } = options
   const queues = options.queue === undefined ? queuesFor(source, options, filter) : [source.queue(options.queue).name]
-  const start: PageStart = cursor === undefined ? { from: queues[0]! } : parseCursor(cursor, options, queues)
-  const isFiltered = options.name !== undefined || filter !== null
+  const places = placesOf(options, queues)
+  const start: PageStart = cursor === undefined ? { from: places[0]! } : parseCursor(cursor, options, places)
+  const isFiltered = options.name !== undefined || filter !== null || options.state === 'retrying'
   const page = isFiltered
-    ? await search(source, { options, filter, queues, limit }, start, readRecords)
-    : await readPageAt(source, { options, queues, limit }, start, readRecords)
+    ? await search(source, { options, filter, places, limit }, start, readRecords)
+    : await readPageAt(source, { options, places, limit }, start, readRecords)
   return { tasks: page.tasks, lookedAt: page.lookedAt, cursor: page.next && makeCursor(page.next, options) }
 }
 
 async function readPageAt<T extends BriefRecord> (
-  source: ListingSource, { options, queues, limit }: Asked, start: PageStart, readRecords: ReadRecords<T>
+  source: ListingSource, { options, places, limit }: Asked, start: PageStart, readRecords: ReadRecords<T>
 ): Promise<PartOfList<T>> {
-  const { queue, read } = await firstPage(source, options, { ...start, limit }, queues)
-  const records = await readRecords(queue, read.ids)
-  const next = endOfPage(read, records.length, queue.name) ?? nextQueue(queues, queue.name)
+  const { place, read } = await firstPage(source, options, { ...start, limit }, places)
+  const records = await readRecords(queueAt(source, place), read.ids)
+  const next = endOfPage(read, records.length, place) ?? placeAfter(places, place)
   const tasks = records.filter(record => record !== null).filter(record => isListed(record, options))
   return { tasks, lookedAt: records.length, next }
 }

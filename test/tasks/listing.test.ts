@@ -216,6 +216,33 @@ t.test('by state, queue and name', async t => {
   go.open()
 })
 
+t.test('tasks between two attempts are listed as retrying, also once their wait is over', async t => {
+  const app = await build(t, { queues: ['mail', 'none'] }, app => {
+    const fails = (): never => { throw new Error('no') }
+    app.tasks.define('soon', { retries: 1, backoff: { strategy: 'fixed', delay: 60_000 } }, fails)
+    app.tasks.define('later', { queue: 'mail', retries: 1, backoff: { strategy: 'fixed', delay: 60_000 } }, fails)
+    app.tasks.define('first', () => 1)
+  })
+  const worker = await app.tasks.startWorker()
+  const enqueue = async (name: string): Promise<string[]> =>
+    (await app.tasks.enqueueMany(name, [{}, {}])).map(({ id }) => id)
+  const [soon, later] = [await enqueue('soon'), await enqueue('later')]
+  for (const id of [...soon, ...later]) await reaches(app, id, 'retrying')
+  await worker.close()
+  await app.tasks.enqueueMany('first', Array.from({ length: 3 }, () => ({})))
+  for (const id of soon) t.equal(await app.tasks.promote(id), 'promoted')
+  const pausing = await app.tasks.pause({ queue: 'default' })
+  t.ok(pausing)
+  await app.tasks.startWorker() // queues what is due
+  const counts = async () => (await app.tasks.counts()).default!
+  await until('both wait', async () => (await counts()).waiting === 5)
+  const found = (await pages(app, { state: 'retrying', limit: 1 })).flat()
+  t.same(found.slice(0, 2).sort(), [...later].sort(), 'those that are not due come first')
+  t.same(found.slice(2).sort(), [...soon].sort())
+  t.same((await pages(app, { state: 'retrying', name: 'soon', queue: 'default' })).flat().sort(), [...soon].sort())
+  t.equal((await app.tasks.list({ state: 'waiting' })).tasks.length, 3)
+})
+
 t.test('remove and purge leave nothing', async t => {
   const prefix = randomPrefix()
   const app = await build(t, { prefix, queues: ['mail'] }, app => { app.tasks.define('x', () => 1) })
