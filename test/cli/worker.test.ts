@@ -124,7 +124,7 @@ t.test('a mistake gives one clear line, and an exit code', async t => {
     [['-A', 'app.mjs', '-Q', 'nowhere'], /queues nowhere.*letter \(queue mail\).*\[FST_TASKS_NO_HANDLERS\]/],
     [['-A', 'throws.mjs'], /of the app itself/],
     [['-A', 'app.mjs', '-c', 'many'], /whole number/],
-    [['-A', 'app.mjs', '-c', '0'], /worker\.concurrency.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
+    [['-A', 'app.mjs', '-c', '0'], /concurrency.*is invalid.*1 to 1,000/],
     [['-A', 'app.mjs', '-l', 'loud'], /Give one of fatal/],
     [['-A', 'app.mjs', '-Q', ','], /names of queues/],
     [[], /required option.*--app/]
