@@ -591,10 +591,17 @@ const shields: Shield[] = [
   },
   {
     against: 'a shutdown gives back what has started: it starts again without a token',
-    file: 'worker/runner.js',
-    shield: 'if (rated)',
-    without: 'if (false)',
+    file: 'worker/settlement-batcher.js',
+    shield: 'lane === undefined ? claim : { ...claim, lane }',
+    without: 'lane === undefined ? claim : claim',
     test: 'limits/rate'
+  },
+  {
+    against: 'the start of a task that was given back does not count, if it was not told',
+    file: 'store/redis/lua/release.lua',
+    shield: 'change.ran = change.heads',
+    without: '',
+    test: 'store/queue-rates'
   },
   {
     against: 'in memory the clock never comes to the time of a rate',

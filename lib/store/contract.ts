@@ -51,6 +51,11 @@ export interface ClaimRef {
   token: string
 }
 
+export interface ReleasedClaim extends ClaimRef {
+  /** That of a task that has started. If a start needs a token, the next is one more: it is the first of its lane. */
+  lane?: string | undefined
+}
+
 export interface ClaimedJob extends ClaimRef {
   /** Null if the record was removed while the task was claimed. */
   text: string | null
@@ -241,7 +246,7 @@ export interface ConsumerQueue {
   /** Whose these claims are. Changes nothing. */
   checkClaims (claims: ClaimRef[]): Promise<ClaimStatus[]>
   /** Gives claims back. They are the next to be claimed, in the order of the array. */
-  release (claims: ClaimRef[]): Promise<ClaimStatus[]>
+  release (claims: ReleasedClaim[]): Promise<ClaimStatus[]>
   /**
    * Stores stage and progress. False if the claim was lost.
    * @param event for a plain Bee-Queue producer that listens, as JSON. Empty or missing: none

@@ -172,7 +172,7 @@ export class Runner implements AttemptOwner {
     task.now = clock.now()
     meter?.onResult(task, result, ranMs)
     this.#undecided--
-    if (result.kind === 'released') this.#onReleased(task)
+    if (result.kind === 'released') this.#toRelease.push(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
     if (task.hasLog) this.#logs.flush(attempt)
     const settlement = settlements.settleResult(task, result)
@@ -180,13 +180,6 @@ export class Runner implements AttemptOwner {
     else logResult(attempt, result, settlement)
     if (!settlement) this.forget(task)
     this.#wakeWaiters()
-  }
-
-  /** With a rate, its next start is one more: it waits in its lane, as the first. */
-  #onReleased (task: ClaimedTask): void {
-    const { claim: { id, token }, stored: { options: { rated } } } = task
-    if (rated) this.#options.settlements.settle({ id, token, outcome: 'defer', ms: 0 }, task)
-    else this.#toRelease.push(task)
   }
 
   #onOverdue (attempt: Attempt): void {

@@ -152,7 +152,9 @@ export class SettlementBatcher {
 
   async #release (tasks: ClaimedTask[]): Promise<void> {
     const { queue, calls } = this.#options
-    const statuses = await calls.retryUntilClosed('release', () => queue.release(tasks.map(({ claim }) => claim)))
+    const claims = tasks.map(({ claim, startedAt, stored: { options: { lane } } }) =>
+      startedAt === undefined || lane === undefined ? claim : { ...claim, lane })
+    const statuses = await calls.retryUntilClosed('release', () => queue.release(claims))
     statuses?.forEach((status, i) => { if (status === 'cancelRequested') this.finish('cancelled', tasks[i]!) })
   }
 

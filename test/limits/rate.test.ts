@@ -146,6 +146,25 @@ inRedis('a limited worker sends nothing between due times; what a shutdown abort
   t.equal(await redis.lindex(`${prefix}:{default}:lane:x `, -1), first!.id, 'it is the first')
 })
 
+inRedis('what a shutdown aborts waits, also if only setLimit has given it a rate', 'no Redis', async t => {
+  const prefix = randomPrefix()
+  const started = latch()
+  const app = await build(t, { prefix, worker: { closeTimeout: 50 } }, app => {
+    app.tasks.define('x', { limit: { max: 5 } }, async (_data, task) => {
+      started.open()
+      await new Promise(resolve => { task.signal.addEventListener('abort', resolve) })
+      throw task.signal.reason
+    })
+  })
+  await app.tasks.setLimit('x', { rate: { max: 1, timeWindow: 600_000 } })
+  const [first] = await app.tasks.enqueueMany('x', [{}, {}, {}])
+  await started.promise
+  await app.close()
+  const redis = connect(t)
+  t.strictSame(await redis.lrange(`${prefix}:{default}:waiting`, 0, -1), [], 'a start was spent: it waits')
+  t.equal(await redis.lindex(`${prefix}:{default}:lane:x `, -1), first!.id, 'it is the first')
+})
+
 t.test('rates are taken away and come back while tasks run: what ended meanwhile holds up nothing', async t => {
   for (const more of [{}, { limit: { max: 9, key: byTenant } }]) { // with a limit by key, the rate is one of all keys
     const go = latch()

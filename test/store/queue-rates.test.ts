@@ -137,6 +137,29 @@ t.test('a task whose worker died needs a token again', async t => {
   t.strictSame(await f.waiting(), ['n1'], 'it is the first')
 })
 
+for (const hasStarted of [false, true]) {
+  t.test(`a claim is given back: ${hasStarted ? 'its start counts' : 'it keeps its token'}`, async t => {
+    const f = await withRate(t, [{ max: 3, window: LONG }], range(1, 6))
+    await f.claim(9)
+    const lane = hasStarted ? LANE : undefined
+    const statuses = await f.queue.release(['n1', 'n2', 'x'].map(id => ({ id, token: 'w.1', lane })))
+    t.strictSame(statuses, ['owned', 'owned', 'lost'])
+    t.strictSame(await tokens(f), hasStarted ? ['n3'] : ['n1', 'n2', 'n3'])
+    t.strictSame(await f.waiting(), hasStarted ? [] : ['n1', 'n2'])
+    t.equal((await f.queue.lanes.read(LANE)).waiting, hasStarted ? 5 : 3)
+    if (hasStarted) await pass(f, LONG + 10)
+    t.strictSame(await f.claim(9), ['n1', 'n2'], 'they are the next, in their order')
+  })
+}
+
+t.test('a claim is given back that has started while there is no rate: it is the next in the queue', async t => {
+  const f = await withRate(t, [], range(1, 3), 2)
+  await f.queue.add({ id: 'other', text: text('other') })
+  await f.claim(2)
+  await f.queue.release(['n1', 'n2'].map(id => ({ id, token: 'w.1', lane: LANE })))
+  t.strictSame(await f.claim(9), ['n1', 'n2', 'other'])
+})
+
 t.test('RateLimited: the lane admits nothing until its time, and the task is the first then', async t => {
   const f = await withRate(t, [], range(1, 4), 2)
   await f.claim(1)

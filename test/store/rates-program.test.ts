@@ -94,6 +94,15 @@ class Pair {
     return await this.both(queue => queue.settle([{ id, token, lane, outcome, text, ms }]))
   }
 
+  /** A worker closes. What has started needs another token, whether its start was told or not. */
+  async release (): Promise<unknown> {
+    const count = this.pick([1, 2, 9])
+    const [released, kept] = [this.claimed.slice(0, count), this.claimed.slice(count)]
+    this.claimed = kept
+    const claims = released.map(({ id, token, lane, started }) => ({ id, token, ...started && { lane } }))
+    return await this.both(queue => queue.release(claims))
+  }
+
   async remove (): Promise<unknown> {
     const id = this.pick([...this.lanes.keys()])
     return id === undefined ? [] : await this.both(queue => queue.remove(id, undefined, this.lanes.get(id)))
@@ -122,7 +131,7 @@ class Pair {
   readonly steps: Array<[name: string, step: () => Promise<unknown>]> = [
     ['add', () => this.add()], ['add', () => this.add()], ['claim', () => this.claim()], ['claim', () => this.claim()],
     ['start', () => this.start()], ['start', () => this.start()], ['pass', () => this.pass()],
-    ['remove', () => this.remove()], ['set', () => this.change()],
+    ['remove', () => this.remove()], ['release', () => this.release()], ['set', () => this.change()],
     ...(['succeeded', 'failed', 'retry', 'defer', 'limited', 'expired'] as const)
       .map((outcome): [string, () => Promise<unknown>] => [outcome, () => this.settle(outcome)])
   ]

@@ -5,7 +5,7 @@ import { CommonLanes } from './common-lane.ts'
 import { RateLog } from './rate-log.ts'
 import { SortedIds } from './sorted-ids.ts'
 import { byWaiting, commonLaneOf, isCommonLane, toLaneRules, type LaneRules } from '../lane-shares.ts'
-import type { Settlement } from '../contract.ts'
+import type { ReleasedClaim, Settlement } from '../contract.ts'
 import type { CommonLaneState, LaneMax, LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
 /** So many tasks of each key are always queued. */
@@ -102,6 +102,16 @@ export class MemoryLanes implements QueueLanes {
     if (outcome === 'limited') this.#hold(lane, ms)
     if (outcome === 'limited' || (repeats && ms <= 0 && this.hasRate(lane))) this.move(lane, { heads: [id], ran })
     else this.move(lane, { ran, gone: repeats && (ms <= 0 || keepsSlot) ? [] : [id] })
+  }
+
+  /** Of claims that were given back: what has started needs another token. Returns all others. */
+  takeStarted (claims: ReleasedClaim[], released: string[]): string[] {
+    const laneOf = new Map(claims.map(({ id, lane }) => [id, this.hasRate(lane) ? lane : undefined]))
+    for (const lane of new Set(laneOf.values())) {
+      const heads = released.filter(id => laneOf.get(id) === lane)
+      if (lane !== undefined && heads.length > 0) this.move(lane, { heads, ran: heads })
+    }
+    return released.filter(id => laneOf.get(id) === undefined)
   }
 
   #hold (name: string, ms: number): void {

@@ -30,7 +30,7 @@ import { MemoryWalk } from './walk.ts'
 import { WorkerReports, type WorkerReport } from './worker-reports.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgeReply,
-  Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement
+  Queue, QueueMeasure, RawTask, ReleasedClaim, RemoveReply, RetryReply, SettledAndClaimed, Settlement
 } from '../contract.ts'
 import type { QueueLogs } from '../log-contract.ts'
 import type { QueueCounts, TaskState, TerminalState } from '../../types.ts'
@@ -277,9 +277,10 @@ export class MemoryQueue implements Queue {
   async renew (): Promise<LeaseReply> { return { kept: true, cancels: this.#claims.hasCancels } }
   async checkClaims (refs: ClaimRef[]): Promise<ClaimStatus[]> { return refs.map(ref => this.#claims.statusOf(ref)) }
 
-  async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
+  async release (claims: ReleasedClaim[]): Promise<ClaimStatus[]> {
     const { statuses, released } = this.#claims.release(claims)
-    this.#lists.putFirst(released)
+    const others = this.lanes.takeStarted(claims, released)
+    this.#lists.putFirst(others)
     for (const id of released.toReversed()) this.#publishChange(id, 'waiting')
     if (released.length > 0) this.#wakeWorkers()
     return statuses

@@ -7,7 +7,7 @@ import { decodeProgress } from '../../records/progress.ts'
 import type { LiveState } from '../../records/task-record.ts'
 import type { ScriptArgument } from './run-script.ts'
 import type {
-  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, RawTask, Settlement
+  ClaimedJob, ClaimRef, ClaimReply, ClaimStatus, NewJob, Page, RawTask, ReleasedClaim, Settlement
 } from '../contract.ts'
 import type { DueReply, ExhaustedTask, SweepReply } from '../upkeep-contract.ts'
 import type { QueueCounts } from '../../types.ts'
@@ -48,6 +48,10 @@ export const toActivePage = (reply: Array<string | number>): Page => ({
 })
 
 export const claimArguments = (claims: ClaimRef[]): string[] => claims.flatMap(({ id, token }) => [id, token])
+
+export const releaseArguments = (
+  prefix: string, claims: ReleasedClaim[], numberOf: (lane: string | undefined) => number
+): ScriptArgument[] => [prefix, ...claims.flatMap(({ id, token, lane }) => [id, token, numberOf(lane)])]
 
 export function addArguments (channel: string, jobs: NewJob[]): ScriptArgument[] {
   const args: ScriptArgument[] = [channel, jobs.some(job => job.ownId) ? 1 : 0]

@@ -3926,23 +3926,351 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
-use_levels(KEYS[1], KEYS[6], KEYS[8], KEYS[9], KEYS[10])
-local replies, list = {}, door(KEYS[1], KEYS[6], KEYS[7])
-for i = #ARGV - 1, 2, -2 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  local code = 1
-  if not is_owner(token, redis.call('HGET', KEYS[2], id)) then
+use_levels(KEYS[1], KEYS[6], KEYS[14], KEYS[15], KEYS[16])
+local replies, list, changes = {}, door(KEYS[1], KEYS[6], KEYS[7]), {}
+local change_of, move_all
+if #KEYS > 16 then
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local TIMES, NO_LIMIT = 256, 1000000000
+  local known_rules = {}
+  local function read_rules(limits, name)
+    local found = redis.call('HMGET', limits, '!' .. name, name, '~!' .. name, '~' .. name)
+    local digits, mark = string.match(found[1] or found[2] or '', '^(%d+)(t?)')
+    local of_key = { max = tonumber(digits or 1), rates = {} }
+    local of_task = { max = NO_LIMIT, rates = {} }
+    if mark == 't' then of_key.max, of_task.max = NO_LIMIT, of_key.max end
+    for max, window, kind in string.gmatch(found[3] or found[4] or '', '(%d+):(%d+)(t?)') do
+      local rates = kind == 't' and of_task.rates or of_key.rates
+      rates[#rates + 1] = { tonumber(max), tonumber(window) }
+    end
+    local has_common = of_task.max < NO_LIMIT or #of_task.rates > 0
+    return { of_key.max, of_key.rates, has_common and of_task or nil }
+  end
+  local function rules_of(limits, lane)
+    local name = string.match(lane, '^%S+')
+    known_rules[name] = known_rules[name] or read_rules(limits, name)
+    return unpack(known_rules[name], 1, 3)
+  end
+  local function is_rated(rates, common)
+    return #rates > 0 or common ~= nil and #common.rates > 0
+  end
+  local function call_many(command, key, ids)
+    local sum = 0
+    for from = 1, #ids, 1000 do
+      sum = sum + redis.call(command, key, unpack(ids, from, math.min(from + 999, #ids)))
+    end
+    return sum
+  end
+  local function keep_starts(lane, ms)
+    if redis.call('PTTL', lane.starts) < ms then redis.call('PEXPIRE', lane.starts, ms) end
+  end
+  local function plan_look(closed, prefix, name, time)
+    redis.call('ZADD', closed, time, name)
+    redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
+  end
+  local function hold_lane(closed, prefix, name, lane, ms)
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
+    keep_starts(lane, ms + 1000)
+    plan_look(closed, prefix, name, now + ms)
+  end
+  local function is_held_lane(closed, lane, name)
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since)
+  end
+  local function starts_in(lane, window)
+    local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
+    local starts, sum, is_set_back = {}, 0, false
+    for i = 1, is_packed and type(all) == 'table' and #all or 0, 2 do
+      local time = math.min(all[i], now)
+      if all[i] > now then is_set_back = true end
+      if time + window >= now then
+        starts[#starts + 1], starts[#starts + 2] = time, all[i + 1]
+        sum = sum + all[i + 1]
+      end
+    end
+    if is_set_back then redis.pcall('HSET', lane.starts, window, cmsgpack.pack(starts)) end
+    return starts, sum
+  end
+  local function rate_left(lane, rates)
+    local tokens, left, opens = redis.call('SCARD', lane.tokens), math.huge, nil
+    for _, rate in ipairs(rates) do
+      local starts, sum = starts_in(lane, rate[2])
+      left = math.min(left, rate[1] - tokens - sum)
+      if rate[1] <= tokens + sum and starts[1] then opens = math.max(opens or 0, starts[1] + rate[2] + 1) end
+    end
+    return left, opens
+  end
+  local function add_starts(starts, most, count)
+    while count > 0 do
+      local at = #starts
+      local is_full = at == 0 or starts[at - 1] ~= now and starts[at] >= most
+      local added = is_full and math.min(count, most) or count
+      if not is_full and starts[at - 1] ~= now then added = math.min(count, most - starts[at]) end
+      if is_full then
+        starts[at + 1], starts[at + 2] = now, added
+      else
+        starts[at - 1], starts[at] = now, starts[at] + added
+      end
+      count = count - added
+    end
+  end
+  local function spend(lane, rates, ids)
+    local count, life, seen = 0, 0, {}
+    for from = 1, #ids, 1000 do
+      local page = { unpack(ids, from, math.min(from + 999, #ids)) }
+      for i, has_token in ipairs(redis.call('SMISMEMBER', lane.tokens, unpack(page))) do
+        if not seen[page[i]] then count = count + has_token end
+        seen[page[i]] = true
+      end
+    end
+    if count == 0 then return 0 end
+    for _, rate in ipairs(rates) do
+      local starts = starts_in(lane, rate[2])
+      add_starts(starts, math.ceil(rate[1] / TIMES), count)
+      redis.call('HSET', lane.starts, rate[2], cmsgpack.pack(starts))
+      life = math.max(life, rate[2])
+    end
+    keep_starts(lane, life + 1000)
+    call_many('SREM', lane.tokens, ids)
+    return count
+  end
+  local function look_again(closed, prefix, name, lane, rates)
+    local left, opens = rate_left(lane, rates)
+    if left > 0 or not opens then return end
+    if tonumber(redis.call('ZSCORE', closed, name) or 0) ~= opens then plan_look(closed, prefix, name, opens) end
+  end
+  local known_commons = {}
+  local function make_common(prefix, task, rules)
+    local common = { rates = rules.rates }
+    local has_rates = #rules.rates > 0
+    for first = #KEYS - 3, 1, -4 do
+      if KEYS[first] == prefix .. 'slots:' .. task then
+        common.slots, common.turns, common.tokens, common.starts = unpack(KEYS, first, first + 3)
+        break
+      end
+    end
+    local free_slots, left, opens
+    function common.room()
+      if not free_slots then
+        free_slots, left = rules.max - redis.call('SCARD', common.slots), NO_LIMIT
+        if has_rates then left, opens = rate_left(common, common.rates) end
+      end
+      return math.min(free_slots, left), free_slots > 0 and opens or nil
+    end
+    local function count(slots, tokens)
+      if not free_slots then return end
+      free_slots, left = free_slots + slots, left + tokens
+      if left <= 0 and not opens then free_slots = nil end
+    end
+    function common.free(name, quota)
+      local others = redis.call('ZCARD', common.turns)
+      if not quota and others > 0 and (others > 1 or not redis.call('ZSCORE', common.turns, name)) then return 0 end
+      return math.max(0, math.min(quota or NO_LIMIT, (common.room())))
+    end
+    function common.take(ids)
+      local slots = call_many('SADD', common.slots, ids)
+      count(-slots, has_rates and -call_many('SADD', common.tokens, ids) or 0)
+    end
+    function common.leave(ids)
+      local slots = call_many('SREM', common.slots, ids)
+      count(slots, has_rates and call_many('SREM', common.tokens, ids) or 0)
+    end
+    function common.spend(ids)
+      local started = has_rates and spend(common, common.rates, ids) or 0
+      if started > 0 then free_slots = nil end
+      return started
+    end
+    function common.plan(closed)
+      if redis.call('ZCARD', common.turns) == 0 then return end
+      local room, opens_at = common.room()
+      local time = room > 0 and now or opens_at
+      local planned = tonumber(redis.call('ZSCORE', closed, task) or 0)
+      if time and planned ~= time and (planned == 0 or planned > now or time > now) then
+        plan_look(closed, prefix, task, time)
+      end
+    end
+    local function stand(name, is_again)
+      if not is_again and redis.call('ZSCORE', common.turns, name) then return end
+      local last = redis.call('ZRANGE', common.turns, -1, -1, 'WITHSCORES')
+      redis.call('ZADD', common.turns, tonumber(last[2] or 0) + 1, name)
+    end
+    function common.wait(gate, name, waits, had_turn)
+      if waits then
+        stand(name, had_turn)
+      else
+        redis.call('ZREM', common.turns, name)
+      end
+      if redis.call('EXISTS', common.slots, common.turns) > 0 then
+        redis.call('ZADD', gate.lanes, 'NX', now + 5000, task)
+      end
+      common.plan(gate.closed)
+    end
+    return common
+  end
+  local function common_at(prefix, lane, rules)
+    if not rules then return nil end
+    local task = string.match(lane, '^%S+')
+    known_commons[task] = known_commons[task] or make_common(prefix, task, rules)
+    return known_commons[task]
+  end
+  local CHECK_MS, NONE, FEW = 5000, {}, 2
+  local function gate_at(first)
+    return {
+      gated = KEYS[first], laned = KEYS[first + 1], lanes = KEYS[first + 2], limits = KEYS[first + 3],
+      closed = KEYS[first + 4], crowded = KEYS[first + 5]
+    }
+  end
+  local function lane_at(first)
+    return { slots = KEYS[first], list = KEYS[first + 1], tokens = KEYS[first + 2], starts = KEYS[first + 3] }
+  end
+  local function put_first(gate, list, ids)
+    for i = #ids, 1, -1 do
+      enter_first(list, ids[i])
+      redis.call('ZADD', gate.gated, now, ids[i])
+    end
+  end
+  local function free_slots(gate, lane, rates, common, ids)
+    if #ids == 0 then return 0 end
+    if common then common.leave(ids) end
+    if #rates > 0 then call_many('SREM', lane.tokens, ids) end
+    call_many('HDEL', gate.laned, ids)
+    return call_many('SREM', lane.slots, ids)
+  end
+  local function look_at(gated, list, free, count)
+    local ids, found, looked_at, seen = redis.call('LRANGE', list, -count, -1), {}, 0, {}
+    local waits = #ids > 0 and redis.call('ZMSCORE', gated, unpack(ids)) or {}
+    for i = #ids, 1, -1 do
+      if #found == free then break end
+      looked_at = looked_at + 1
+      if waits[i] and not seen[ids[i]] then found[#found + 1] = ids[i] end
+      seen[ids[i]] = true
+    end
+    return found, looked_at
+  end
+  local function next_of(gated, list, free)
+    if free <= 0 then return {}, 0 end
+    local count = math.min(free, 1000)
+    local found, looked_at = look_at(gated, list, free, count)
+    if #found == free or looked_at < count or count == 1000 then return found, looked_at end
+    return look_at(gated, list, free, math.min(free + 100, 1000))
+  end
+  local function take_slots(gate, lane, name, rates, common, ids)
+    if #ids == 0 then return end
+    redis.call('SADD', lane.slots, unpack(ids))
+    if #rates > 0 then redis.call('SADD', lane.tokens, unpack(ids)) end
+    if common then common.take(ids) end
+    if not is_rated(rates, common) then return end
+    for _, id in ipairs(ids) do redis.call('HSET', gate.laned, id, name) end
+  end
+  local function read_shares(door, gate)
+    local capacity = tonumber(string.match(redis.call('HGET', gate.limits, '*') or '', '^%d+') or 10)
+    return { capacity = capacity, keys = redis.call('SCARD', gate.crowded), queued = redis.call('LLEN', door) }
+  end
+  local function fair_share(shares, used, is_new)
+    local capacity, keys, queued = shares.capacity, shares.keys, shares.queued
+    local free = math.max(FEW, math.ceil(2 * capacity / math.max(1, keys))) - used
+    if is_new and keys > 0 then free = math.min(free, math.max(FEW - used, 2 * capacity - queued)) end
+    return math.max(free, math.ceil(capacity / 2) - queued)
+  end
+  local function is_shared_lane(name, max)
+    return max > FEW and string.byte(name, -1) ~= 32
+  end
+  local function mark_crowded(gate, name, left)
+    if left > 0 then return redis.call('SADD', gate.crowded, name) end
+    return -redis.call('SREM', gate.crowded, name)
+  end
+  local function move_lane(door, gate, prefix, lane, change)
+    local name = string.sub(lane.slots, #prefix + 7)
+    local max, rates, common_rules = rules_of(gate.limits, name)
+    local common = common_at(prefix, name, common_rules)
+    local arrivals, gone, heads = change.arrivals or NONE, change.gone or NONE, change.heads or NONE
+    put_first(gate, lane.list, heads)
+    local used, size = redis.call('SCARD', lane.slots), redis.call('LLEN', lane.list)
+    if #rates > 0 and change.ran then spend(lane, rates, change.ran) end
+    if common and change.ran then common.spend(change.ran) end
+    used = used - free_slots(gate, lane, rates, common, gone) - free_slots(gate, lane, rates, common, heads)
+    local free, is_closed = max - used, is_held_lane(gate.closed, lane, name)
+    if is_closed then free = 0 end
+    local is_shared = is_shared_lane(name, max)
+    local is_new = #arrivals > 0 or change.is_look
+    if is_shared and free > 0 then free = math.min(free, fair_share(read_shares(door, gate), used, is_new)) end
+    if #rates > 0 and free > 0 then free = math.min(free, (rate_left(lane, rates))) end
+    local own_free = free
+    if common and free > 0 then free = math.min(free, common.free(name, change.quota)) end
+    local admitted, looked_at = next_of(gate.gated, lane.list, free)
+    local from_list, parked = #admitted, {}
+    for _, id in ipairs(arrivals) do
+      if size == looked_at and #admitted < free then
+        admitted[#admitted + 1] = id
+      else
+        parked[#parked + 1] = id
+      end
+    end
+    take_slots(gate, lane, name, rates, common, admitted)
+    enter(door, admitted)
+    enter(lane.list, parked)
+    for _, id in ipairs(parked) do redis.call('ZADD', gate.gated, now, id) end
+    if from_list > 0 then redis.call('ZREM', gate.gated, unpack(admitted, 1, from_list)) end
+    if looked_at > 0 then redis.call('LTRIM', lane.list, 0, -looked_at - 1) end
+    local left = size - looked_at + #parked
+    if #rates > 0 and left > 0 and not is_closed and max > used + #admitted then
+      look_again(gate.closed, prefix, name, lane, rates)
+    end
+    if common then
+      common.wait(gate, name, left > 0 and own_free > #admitted, change.quota)
+    end
+    if is_shared or change.is_look then mark_crowded(gate, name, is_shared and left or 0) end
+    local is_empty = used + #admitted == 0 and left == 0
+    if is_empty then
+      redis.call('ZREM', gate.lanes, name)
+      if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
+    elseif #admitted + #parked + #heads > 0 then
+      redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
+    end
+    return is_empty
+  end
+  local gate = gate_at(8)
+  function change_of(number)
+    local lane = lane_at(13 + 4 * number)
+    local _, rates, common = rules_of(gate.limits, string.sub(lane.slots, #ARGV[1] + 7))
+    if not is_rated(rates, common) then return nil end
+    changes[number] = changes[number] or { lane = lane, heads = {} }
+    return changes[number]
+  end
+  function move_all()
+    for number = 1, (#KEYS - 16) / 4 do
+      local change = changes[number]
+      if change then
+        change.ran = change.heads
+        move_lane(list, gate, ARGV[1], change.lane, change)
+      end
+    end
+  end
+end
+for i = #ARGV - 2, 2, -3 do
+  local id, token, number = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+  local code, claim = 1, redis.call('HGET', KEYS[2], id)
+  if not is_owner(token, claim) then
     code = 0
   elseif redis.call('SISMEMBER', KEYS[4], id) == 1 then
     code = 2
   else
-    enter_first(list, id)
+    local change = number > 0 and change_of(number)
+    if change then
+      redis.call('HSET', KEYS[2], id, claim)
+      table.insert(change.heads, 1, id)
+    else
+      enter_first(list, id)
+    end
     redis.call('HDEL', KEYS[2], id)
     redis.call('HDEL', KEYS[3], id)
     publish_if_watched(KEYS[5], ARGV[1], id, 'waiting')
   end
-  replies[i / 2] = code
+  replies[(i + 1) / 3] = code
 end
+if move_all then move_all() end
 return replies`,
   'remove': String.raw`local function leave(first, ids)
   if #ids == 0 then return end

@@ -4,7 +4,7 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import {
-  callOfClaim, claimArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toRawTask,
+  callOfClaim, claimArguments, releaseArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toRawTask,
   type ClaimMode
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
@@ -33,7 +33,8 @@ import type { RedisClient } from './connection.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import type {
   CancelReply, ClaimRef, ClaimReply, ClaimStatus, LeaseReply, NewJob, Page, PagePosition, PurgeOptions, PurgePosition,
-  PurgeReply, Queue, QueueMeasure, RawTask, RemoveReply, RetryReply, SettledAndClaimed, Settlement, StoreConnection
+  PurgeReply, Queue, QueueMeasure, RawTask, ReleasedClaim, RemoveReply, RetryReply, SettledAndClaimed, Settlement,
+  StoreConnection
 } from '../contract.ts'
 import type { QueueCounts, TaskState } from '../../types.ts'
 
@@ -268,8 +269,10 @@ export class RedisQueue implements Queue {
     return claims.length === 0 ? [] : toClaimStatuses(await this.#run('check-claims', claimArguments(claims)))
   }
 
-  async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
-    return toClaimStatuses(await this.#run('release', [this.#keys.prefix, ...claimArguments(claims)]))
+  async release (claims: ReleasedClaim[]): Promise<ClaimStatus[]> {
+    const numbers = new LaneNumbers()
+    const args = releaseArguments(this.#keys.prefix, claims, lane => numbers.ofAny(lane))
+    return toClaimStatuses(await this.lanes.run('release', numbers.lanes, args))
   }
 
   async updateProgress ({ id, token }: ClaimRef, json: string, event?: string): Promise<boolean> {

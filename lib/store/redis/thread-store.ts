@@ -2,7 +2,7 @@
  * The store in a thread: gives claims back over a connection of its own. Loaded by its path, in threads only.
  */
 import { Cluster, Redis } from 'ioredis'
-import { callOfClaim, claimArguments, toClaimReply, toClaimStatuses } from './codec.ts'
+import { callOfClaim, releaseArguments, toClaimReply, toClaimStatuses } from './codec.ts'
 import { drop, optionsOf, ownClusterOptions, type RedisClient } from './connection.ts'
 import { QueueKeys } from './keys.ts'
 import { runQueueScript } from './run-script.ts'
@@ -25,8 +25,9 @@ class ThreadQueue {
     return toClaimReply(await runQueueScript(this.#client, this.#keys, 'claim', args), token)
   }
 
+  /** Tasks that have not started. */
   async release (claims: ClaimRef[]): Promise<ClaimStatus[]> {
-    const args = [this.#keys.prefix, ...claimArguments(claims)]
+    const args = releaseArguments(this.#keys.prefix, claims, () => 0)
     return toClaimStatuses(await runQueueScript(this.#client, this.#keys, 'release', args))
   }
 }
