@@ -597,6 +597,20 @@ const shields: Shield[] = [
     test: 'limits/rate'
   },
   {
+    against: 'a key whose limit a deploy lowered counts among those that share workers for ever',
+    file: 'store/redis/lua/settle.lua',
+    shield: "redis.call('SREM', gate.crowded, unpack(empty))",
+    without: '',
+    test: 'store/queue-shares'
+  },
+  {
+    against: 'the same, of a key with a rate',
+    file: 'store/redis/lua/settle.lua',
+    shield: 'if not is_shared then mark_crowded(gate, name, 0) end',
+    without: '',
+    test: 'store/queue-shares'
+  },
+  {
     against: 'the start of a task that was given back does not count, if it was not told',
     file: 'store/redis/lua/release.lua',
     shield: 'change.ran = change.heads',

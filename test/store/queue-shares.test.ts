@@ -109,3 +109,15 @@ t.test('keys are listed by what waits', async t => {
   const listed = (await f.queue.lanes.list(2)).map(({ lane, waiting, holder }) => [lane, waiting, holder])
   t.strictSame(listed, [['a y', 2, 'y1'], ['a x', 1, 'x1']])
 })
+
+for (const rates of [[], [{ max: 1_000, window: 60_000 }]]) {
+  t.test(`a deploy lowers the limit of a key${rates.length > 0 ? ' with a rate' : ''}: it is forgotten`, async t => {
+    const f = new QueueFixture(t)
+    await f.queue.lanes.declare('a', 10_000, 1, rates)
+    await add(f, 'x', ...range(1, 40))
+    t.strictSame(await f.redis.smembers(f.key('crowded')), ['a x'])
+    await f.queue.lanes.declare('a', 1, 2, rates)
+    t.strictSame(await run(f, 40), { x: 40 })
+    t.strictSame(await f.redis.smembers(f.key('crowded')), [])
+  })
+}

@@ -420,6 +420,7 @@ local function move_lane(door, gate, prefix, lane, change)
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
+    if not is_shared then mark_crowded(gate, name, 0) end
     if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
   elseif #admitted + #parked + #heads > 0 then
     redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -834,6 +835,7 @@ local function move_lane(door, gate, prefix, lane, change)
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
+    if not is_shared then mark_crowded(gate, name, 0) end
     if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
   elseif #admitted + #parked + #heads > 0 then
     redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -1424,6 +1426,7 @@ local function move_lane(door, gate, prefix, lane, change)
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
+    if not is_shared then mark_crowded(gate, name, 0) end
     if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
   elseif #admitted + #parked + #heads > 0 then
     redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -1873,6 +1876,7 @@ if #KEYS > 28 then
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
+      if not is_shared then mark_crowded(gate, name, 0) end
       if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
     elseif #admitted + #parked + #heads > 0 then
       redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -4225,6 +4229,7 @@ if #KEYS > 16 then
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
+      if not is_shared then mark_crowded(gate, name, 0) end
       if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
     elseif #admitted + #parked + #heads > 0 then
       redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -4658,6 +4663,7 @@ if #KEYS > 26 then
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
+      if not is_shared then mark_crowded(gate, name, 0) end
       if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
     elseif #admitted + #parked + #heads > 0 then
       redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -5214,6 +5220,7 @@ if #KEYS > 25 then
     local is_empty = used + #admitted == 0 and left == 0
     if is_empty then
       redis.call('ZREM', gate.lanes, name)
+      if not is_shared then mark_crowded(gate, name, 0) end
       if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
     elseif #admitted + #parked + #heads > 0 then
       redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -5806,6 +5813,7 @@ if waiting_count > 0 or #KEYS > 31 then
       local is_empty = used + #admitted == 0 and left == 0
       if is_empty then
         redis.call('ZREM', gate.lanes, name)
+        if not is_shared then mark_crowded(gate, name, 0) end
         if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
       elseif #admitted + #parked + #heads > 0 then
         redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)
@@ -5906,6 +5914,7 @@ if waiting_count > 0 or #KEYS > 31 then
         if #kept > 0 then redis.call('ZADD', gate.lanes, 'NX', unpack(kept)) end
         if #empty > 0 then
           redis.call('ZREM', gate.lanes, unpack(empty))
+          redis.call('SREM', gate.crowded, unpack(empty))
           redis.call('DEL', unpack(empty_tokens))
         end
       end
@@ -6819,6 +6828,7 @@ local function move_lane(door, gate, prefix, lane, change)
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
+    if not is_shared then mark_crowded(gate, name, 0) end
     if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
   elseif #admitted + #parked + #heads > 0 then
     redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)

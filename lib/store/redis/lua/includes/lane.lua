@@ -143,6 +143,7 @@ local function move_lane(door, gate, prefix, lane, change)
   local is_empty = used + #admitted == 0 and left == 0
   if is_empty then
     redis.call('ZREM', gate.lanes, name)
+    if not is_shared then mark_crowded(gate, name, 0) end -- it may have had shares before its limit was lowered
     if #rates == 0 and #gone > 0 then redis.call('DEL', lane.tokens) end
   elseif #admitted + #parked + #heads > 0 then
     redis.call('ZADD', gate.lanes, 'NX', now + CHECK_MS, name)

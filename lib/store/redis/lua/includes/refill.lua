@@ -56,6 +56,7 @@ local function refill(door, gate, changes)
   if #kept > 0 then redis.call('ZADD', gate.lanes, 'NX', unpack(kept)) end
   if #empty > 0 then
     redis.call('ZREM', gate.lanes, unpack(empty))
+    redis.call('SREM', gate.crowded, unpack(empty)) -- they may have had shares before their limit was lowered
     redis.call('DEL', unpack(empty_tokens))
   end
 end
