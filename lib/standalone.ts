@@ -86,7 +86,8 @@ export async function work (
   const { onBoot, monitorPort, monitorHost = '0.0.0.0', ...limits } = options
   const plans = planWorkers(registry, limits, file)
   warnOfUnknown(registry, limits.queues, instance.log)
-  const monitor = monitorPort === undefined ? null : new Monitor(plans.map(({ registered }) => registered))
+  const watched = plans.map(({ registered }) => registered)
+  const monitor = monitorPort === undefined ? null : new Monitor(watched, instance.log)
   const address = await monitor?.listen(monitorPort!, monitorHost) ?? null
   const close = async (): Promise<undefined> => {
     monitor?.drain()

@@ -58,6 +58,13 @@ const shields: Shield[] = [
   },
   // Arguments of calls
   {
+    against: 'a connection that the monitor cannot accept ends the worker',
+    file: 'metrics/monitor.js',
+    shield: "this.#server.on('error', error => this.#onError(error));",
+    without: '',
+    test: 'cli/monitor'
+  },
+  {
     against: 'what a handler logs under a name of ours, such as task or pid, is not in the log of its task',
     file: 'attempt/kept-log.js',
     shield: 'logged.has(name) || ',

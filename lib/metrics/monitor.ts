@@ -8,8 +8,11 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
+import { causeOf, LogLimit } from '../log-limit.ts'
 import { MAX_PORT } from '../options.ts'
+import { toLoggable } from '../records/failure.ts'
 import { CONTENT_TYPE, toText } from './exposition.ts'
 import { mergeSamples, type SampleSource } from './sample.ts'
 import type { PluginInstance } from '../boot/app-registry.ts'
@@ -21,11 +24,19 @@ const PORT_ERRORS = new Set<string | undefined>(['EADDRINUSE', 'EACCES'])
 
 export class Monitor {
   readonly #instances: Watched[]
-  readonly #server = createServer((request, response) => void this.#answer(request, response))
+  readonly #log: FastifyBaseLogger
+  readonly #limit = new LogLimit()
+  readonly #server = createServer((request, response) => this.#answer(request, response).catch(error => {
+    this.#onError(error)
+    if (response.headersSent) response.destroy()
+    else reply(response, 500, 'failed: see the log of the worker\n')
+  }))
+
   #state: 'starting' | 'started' | 'closing' = 'starting'
 
-  constructor (instances: Watched[]) {
+  constructor (instances: Watched[], log: FastifyBaseLogger) {
     this.#instances = instances
+    this.#log = log
   }
 
   /** Returns the address. Throws FST_TASKS_MONITOR_PORT_TAKEN, FST_TASKS_MONITOR_HOST_INVALID. */
@@ -36,9 +47,16 @@ export class Monitor {
       if (!PORT_ERRORS.has(code)) throw new errors.MonitorHostInvalid(host, message, { cause: error })
       throw new errors.MonitorPortTaken(port, host, message, port < MAX_PORT ? port + 1 : port - 1, { cause: error })
     })
+    // A connection that cannot be accepted: no file descriptor is left, for example. The worker goes on.
+    this.#server.on('error', error => this.#onError(error))
     this.#server.unref() // it must not keep a worker alive that has closed
     const { address, family, port: bound } = this.#server.address() as AddressInfo
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
+  }
+
+  #onError (error: unknown): void {
+    if (!this.#limit.allows(causeOf(error))) return
+    this.#log.warn({ event: 'monitor.failed', err: toLoggable(error) }, 'monitor of the worker failed to answer')
   }
 
   started (): void { if (this.#state === 'starting') this.#state = 'started' }

@@ -2,10 +2,11 @@
  * `fastify-tasks worker --monitor-port`, and `fastify-tasks inspect --check`.
  */
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, Server } from 'node:net'
+import { pino } from 'pino'
 import t from 'tap'
 import { commandsWith, DEADLINE, ended, PLUGIN, run } from '../support/command.ts'
-import { build, errorOf, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, errorOf, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { parse, valueOf } from '../support/metrics.ts'
 import { Monitor } from '../../lib/metrics/monitor.ts'
 
@@ -72,8 +73,32 @@ t.test('a port that is taken: one line, and exit code 1', async t => {
 })
 
 t.test('a host that is none of this machine: the error is about the host', async t => {
-  const error = await errorOf(new Monitor([]).listen(0, '203.0.113.9')) // addresses for documentation are nobody's
+  const monitor = new Monitor([], pino({ level: 'silent' }))
+  const error = await errorOf(monitor.listen(0, '203.0.113.9')) // addresses for documentation are nobody's
   t.match(error, { code: 'FST_TASKS_MONITOR_HOST_INVALID', message: /203\.0\.113\.9.*--monitor-host/ })
+})
+
+t.test('what fails later is logged once a minute, and the worker goes on', async t => {
+  const { lines, stream } = logger()
+  const listened = t.capture(Server.prototype, 'listen', Server.prototype.listen)
+  let works = false
+  const collect = async (): Promise<never[]> => {
+    if (works) return []
+    throw new Error('no numbers')
+  }
+  const instance = { tasks: { ready: true }, metrics: { collect } } as any
+  const monitor = new Monitor([instance], pino({}, stream))
+  const url = await monitor.listen(0, '127.0.0.1')
+  t.teardown(() => monitor.close())
+  const [{ receiver: server } = { receiver: undefined }] = listened()
+  // As Node does if it cannot accept a connection.
+  for (let i = 0; i < 3; i++) server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
+  t.equal((await fetch(`${url}/metrics`)).status, 500)
+  works = true
+  t.equal((await fetch(`${url}/metrics`)).status, 200)
+  const failed = lines.filter(({ event }) => event === 'monitor.failed')
+  t.match(failed, [{ level: 40, err: { message: 'accept EMFILE' } }, { err: { message: 'no numbers' } }])
+  t.equal(failed.length, 2)
 })
 
 t.test('inspect --check: 0 without trouble, 4 with a line for each, 1 without Redis', async t => {
