@@ -56,7 +56,7 @@ export class Monitor {
 
   #onError (error: unknown): void {
     if (!this.#limit.allows(causeOf(error))) return
-    this.#log.warn({ event: 'monitor.failed', err: toLoggable(error) }, 'monitor of the worker failed to answer')
+    this.#log.warn({ event: 'worker.monitor_failed', err: toLoggable(error) }, 'monitor of the worker failed to answer')
   }
 
   started (): void { if (this.#state === 'starting') this.#state = 'started' }

@@ -90,13 +90,13 @@ t.test('what fails later is logged once a minute, and the worker goes on', async
   const monitor = new Monitor([instance], pino({}, stream))
   const url = await monitor.listen(0, '127.0.0.1')
   t.teardown(() => monitor.close())
-  const [{ receiver: server } = { receiver: undefined }] = listened()
+  const server = listened()[0]!.receiver as Server
   // As Node does if it cannot accept a connection.
   for (let i = 0; i < 3; i++) server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
   t.equal((await fetch(`${url}/metrics`)).status, 500)
   works = true
   t.equal((await fetch(`${url}/metrics`)).status, 200)
-  const failed = lines.filter(({ event }) => event === 'monitor.failed')
+  const failed = lines.filter(({ event }) => event === 'worker.monitor_failed')
   t.match(failed, [{ level: 40, err: { message: 'accept EMFILE' } }, { err: { message: 'no numbers' } }])
   t.equal(failed.length, 2)
 })

@@ -62,6 +62,18 @@ t.test('one trace: caller, send, process, what the handler does, and the task th
   })
 })
 
+t.test('baggage does not go with a task', async t => {
+  const app = await build(t, { telemetry: otel(), worker: true }, app => {
+    app.tasks.define('x', async (_data, task) => [propagation.getBaggage(context.active()) ?? null, task.traceparent])
+  })
+  const withBaggage = propagation.setBaggage(context.active(), propagation.createBaggage({ user: { value: 'ann' } }))
+  const carrier = {}
+  propagation.inject(withBaggage, carrier)
+  t.match(carrier, { baggage: 'user=ann' }, 'the propagator of the app carries it')
+  const handle = await context.with(withBaggage, () => app.tasks.enqueue('x'))
+  t.match(await handle.result({ timeout: 60_000 }), [null, String])
+})
+
 t.test('each attempt is a span: the first a child, a retry a trace of its own with a link', async t => {
   let attempts = 0
   const app = await build(t, { telemetry: otel() }, app => {
