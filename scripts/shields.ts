@@ -33,6 +33,21 @@ const TEST_TIMEOUT = 60
 const LIMIT = 90_000
 
 const shields: Shield[] = [
+  // Schedules that are set and removed at the same time
+  {
+    against: 'a schedule that was removed while it was set fires for ever, and no call finds it',
+    file: 'schedules/schedule-store.js',
+    shield: 'isPlaced || tries >= TRIES',
+    without: 'true',
+    test: 'schedules/workers'
+  },
+  {
+    against: 'a schedule that was set while it was removed fires for ever, and no call finds it',
+    file: 'schedules/schedule-store.js',
+    shield: /(forget\(id, epoch\)\);\n\s+)await removeOnce\(\);/,
+    without: '$1',
+    test: 'schedules/workers'
+  },
   // Lists
   {
     against: 'tasks between two attempts whose wait is over are on no list',

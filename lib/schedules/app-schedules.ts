@@ -16,7 +16,7 @@ import { Calendar } from './calendar.ts'
 import { ScheduleStore, type FoundSchedule } from './schedule-store.ts'
 import { toScheduleRecord, UNREADABLE } from './schedule-record.ts'
 import { makeTask, toSpec, type StoredSpec } from './stored-spec.ts'
-import { checkSchedule, checkScheduleList, listDefaults, type CheckedSchedule } from '../options.ts'
+import { checkSchedule, checkScheduleList, isId, listDefaults, type CheckedSchedule } from '../options.ts'
 import { appTime, clearTimeout, setTimeout } from '../timers.ts'
 import { briefsOf } from '../tasks/briefs.ts'
 import { decodeCursor, encodeCursor } from '../tasks/cursor.ts'
@@ -161,10 +161,10 @@ export class AppSchedules implements Schedules {
   async #found (id: string): Promise<FoundSchedule> { return await this.#store.find(textOf(id)) ?? notFound(id) }
 
   async remove (id: string): Promise<boolean> {
-    const found = await this.#store.find(textOf(id))
-    if (!found) return false
-    if (!await this.#store.remove(id, found.queue)) throw new errors.ScheduleDeclared(id, 'removed')
-    return true
+    if (!isId(textOf(id))) return false
+    if (await this.#store.remove(id)) return true
+    if ((await this.#store.find(id))?.stored.state.declared) throw new errors.ScheduleDeclared(id, 'removed')
+    return false
   }
 
   async pause (id: string): Promise<void> {

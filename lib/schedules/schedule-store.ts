@@ -83,7 +83,8 @@ export class ScheduleStore {
       }))
       if (reply === 'passed' && tries < TRIES) continue
       if (leaves.length > 0 && reply !== 'superseded') await this.#call(id, () => schedulePlaces.settle(id, epoch))
-      return reply
+      const isPlaced = await this.#call(id, () => schedulePlaces.find(id)) !== null
+      if (isPlaced || tries >= TRIES) return reply // else another process has removed it meanwhile
     }
   }
 
@@ -162,12 +163,21 @@ export class ScheduleStore {
     return [...firstOf(first, count)]
   }
 
-  /** False if a process declares it. */
-  async remove (id: string, queue: Queue): Promise<boolean> {
+  /**
+   * False if it is gone already, or a process declares it. Another process may set it meanwhile: before its place is
+   * forgotten, and then it is removed once more, or after that, which `put` notices. So what fires has a place.
+   */
+  async remove (id: string): Promise<boolean> {
     const { schedulePlaces } = this.#store
     const place = await this.#call(id, () => schedulePlaces.find(id))
-    if (await this.#call(id, () => queue.schedules.change(id, { action: 'remove' })) === null) return false
-    if (place) await this.#call(id, () => schedulePlaces.forget(id, place.epoch))
+    if (!place) return false
+    const { epoch } = place
+    const { schedules } = this.#queue(place.queue)
+    const removeOnce = (): Promise<string | null> =>
+      this.#call(id, () => schedules.change(id, { action: 'remove', epoch }))
+    if (await removeOnce() === null) return false
+    await this.#call(id, () => schedulePlaces.forget(id, epoch))
+    await removeOnce()
     return true
   }
 

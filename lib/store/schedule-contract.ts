@@ -120,7 +120,8 @@ export interface Tick {
 }
 
 export type ScheduleChange =
-  | { action: 'remove' }
+  /** Not if it was placed again meanwhile, with a higher epoch. */
+  | { action: 'remove', epoch: number }
   /** `expected` and `passed`: as in NewSchedule. */
   | { action: 'pause', expected: number | null, passed: PassedTicks | null }
   | { action: 'resume', next: PlannedTick | null }

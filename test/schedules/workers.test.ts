@@ -3,6 +3,7 @@
  */
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
+import { RedisSchedulePlaces, RedisSchedules } from '../../lib/store/redis/schedules.ts'
 import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 import { build, connect, logger, randomPrefix, until } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
@@ -116,6 +117,43 @@ t.test('a rolling deploy that moves the task to another queue: no tick fires in 
   const firstThere = Math.min(...ran.filter(line => line.startsWith('moved')).map(line => Date.parse(line.slice(6))))
   const here = ran.filter(line => line.startsWith('default')).map(line => Date.parse(line.slice(8)))
   t.ok(Math.max(...here) < firstThere, 'it left the old queue for good')
+})
+
+t.test('a schedule that is set while another process removes it is found, or does not fire', async t => {
+  const prefix = randomPrefix()
+  const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
+  one.tasks.define('x')
+  other.tasks.define('x')
+  const redis = connect(t)
+  const { set } = RedisSchedules.prototype
+  const { forget } = RedisSchedulePlaces.prototype
+  t.teardown(() => {
+    RedisSchedules.prototype.set = set
+    RedisSchedulePlaces.prototype.forget = forget
+  })
+  const keys = [`${prefix}:schedules`, `${prefix}:{default}:schedules`]
+  const isStored = (id: string): Promise<boolean[]> =>
+    Promise.all(keys.map(async key => await redis.hexists(key, id) === 1))
+
+  await one.tasks.schedules.set('between', { task: 'x', every: HOUR })
+  RedisSchedules.prototype.set = async function (schedule) {
+    RedisSchedules.prototype.set = set
+    t.equal(await other.tasks.schedules.remove('between'), true)
+    return set.call(this, schedule)
+  }
+  t.match(await one.tasks.schedules.set('between', { task: 'x', every: 2 * HOUR }), { every: 2 * HOUR })
+  t.same(await isStored('between'), [true, true], 'it is set after the removal')
+
+  await one.tasks.schedules.set('during', { task: 'x', every: HOUR })
+  RedisSchedulePlaces.prototype.forget = async function (id, epoch) {
+    RedisSchedulePlaces.prototype.forget = forget
+    await other.tasks.schedules.set('during', { task: 'x', every: 2 * HOUR })
+    return forget.call(this, id, epoch)
+  }
+  t.equal(await one.tasks.schedules.remove('during'), true)
+  t.same(await isStored('during'), [false, false], 'it is removed after the change')
+  const both = await Promise.all([one.tasks.schedules.remove('between'), other.tasks.schedules.remove('between')])
+  t.same(both.sort(), [false, true], 'two remove it: none is told that code declares it')
 })
 
 t.test('Redis is unavailable at the start: the app starts, and the schedule is stored later', async t => {

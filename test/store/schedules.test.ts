@@ -198,9 +198,10 @@ both('an old version says nothing for a new one; nobody overwrites a declared on
   t.equal(await a.schedules.change('s', { action: 'see', hash: 'old' }), null)
   t.ok(await a.schedules.change('s', { action: 'see', hash: 'h1' }))
   t.equal(await a.schedules.set(schedule(now, { hash: 'h2' })), 'declared')
-  t.equal(await a.schedules.change('s', { action: 'remove' }), null)
+  t.equal(await a.schedules.change('s', { action: 'remove', epoch: 9 }), null)
   await a.schedules.set(schedule(now, { declared: true, grace: -1 }))
-  t.ok(await a.schedules.change('s', { action: 'remove' }), 'an orphan')
+  t.equal(await a.schedules.change('s', { action: 'remove', epoch: 0 }), null, 'it was placed again')
+  t.ok(await a.schedules.change('s', { action: 'remove', epoch: 9 }), 'an orphan')
   t.same((await a.schedules.read('all')).schedules, [])
 })
 

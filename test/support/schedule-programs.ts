@@ -155,7 +155,7 @@ export const calls = {
       resume: { action: 'resume', next: on(side, next) },
       see: { action: 'see', hash },
       leave: { action: 'leave', epoch },
-      remove: { action: 'remove' }
+      remove: { action: 'remove', epoch }
     }
     return seenJson(side, await side.schedules[where].change(id, changes[action]))
   }),

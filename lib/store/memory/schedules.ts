@@ -101,7 +101,7 @@ export class MemorySchedules implements QueueSchedules {
     if (change.action === 'leave') return this.#leave(id, change.epoch, state) ? before : null
     if (!state || state.moved) return null
     switch (change.action) {
-      case 'remove': return this.#remove(id, state) ? before : null
+      case 'remove': return this.#remove(id, state, change.epoch) ? before : null
       case 'see': return this.#see(state, change.hash) ? before : null
       case 'pause': return this.#pause(id, state, change) ? before : 'passed'
       case 'resume': this.#resume(id, state, change.next); return before
@@ -122,7 +122,9 @@ export class MemorySchedules implements QueueSchedules {
     this.#held.delete(id)
   }
 
-  #remove (id: string, { declared, orphan, seen, grace }: ScheduleState): boolean {
+  #remove (id: string, state: ScheduleState, epoch: number): boolean {
+    const { declared, orphan, seen, grace } = state
+    if (state.epoch > epoch) return false
     if (declared && !orphan && this.#host.now() - seen <= grace) return false
     this.#drop(id)
     return this.#states.delete(id)

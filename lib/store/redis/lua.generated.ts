@@ -2033,6 +2033,7 @@ if action == 'leave' then
 end
 if not state or state.moved then return '' end
 if action == 'remove' then
+  if (state.epoch or 0) > tonumber(ARGV[3]) then return '' end
   if state.declared and not state.orphan and now - state.seen <= state.grace then return '' end
   redis.call('HDEL', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)

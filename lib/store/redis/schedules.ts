@@ -46,8 +46,8 @@ export class RedisSchedules implements QueueSchedules {
 
   #detailsOf (change: ScheduleChange): ScriptArgument[] {
     switch (change.action) {
-      case 'remove': return []
       case 'see': return [change.hash]
+      case 'remove':
       case 'leave': return [change.epoch]
       case 'resume': return [change.next?.planned ?? '', change.next?.due ?? '', this.#keys.earlierDelayed]
       case 'pause': return [change.expected ?? '', change.passed?.count ?? 0, change.passed?.last ?? '']

@@ -4,7 +4,7 @@ Changes or removes a schedule.
 KEYS  1 schedules  2 scheduleStates  3 ticks  4 heldTicks
 ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"
       see: 3 hash
-      leave: 3 epoch
+      leave, remove: 3 epoch
       resume: 3 next planned time, "" for none  4 when that is due  5 channel earlierDelayed
       pause: 3 next planned time that the caller read, "" for none
              4 how many planned times have passed, and do not fire  5 the last of them
@@ -12,7 +12,7 @@ Returns the state as it was, "" if the schedule is unknown or was not changed, "
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
 changes nothing. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
-declares it.
+declares it, or if it was placed again with a higher epoch.
 ]]
 -- @include now
 -- @include schedule-state
@@ -32,6 +32,7 @@ if action == 'leave' then
 end
 if not state or state.moved then return '' end
 if action == 'remove' then
+  if (state.epoch or 0) > tonumber(ARGV[3]) then return '' end
   if state.declared and not state.orphan and now - state.seen <= state.grace then return '' end
   redis.call('HDEL', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)
