@@ -296,7 +296,7 @@ t.test('a task that changes after it was read is read again', async t => {
 
   const two = await build(t, {}, define)
   const left = await withOneBehind(two, 'removeMany', id => two.tasks.cancel(id))
-  t.same(left.result, { matched: 501, changed: 500, cursor: null }, 'it is not delayed any more')
+  t.match(left.result, { changed: 500, cursor: null }, 'it is not delayed any more, whenever it was read')
   t.match(await two.tasks.status(left.id), { state: 'cancelled' })
 })
 
