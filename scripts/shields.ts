@@ -414,6 +414,13 @@ const shields: Shield[] = [
     test: 'store/memory-unique'
   },
   {
+    against: 'a task that is tried again after its time to start lets another one of its key run beside it',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: "task.status == 'created' and expires",
+    without: 'expires',
+    test: 'store/queue-unique'
+  },
+  {
     against: 'the task that follows is lost, if its id is that of another task by now',
     file: 'store/redis/lua/settle.lua',
     shield: "while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do",

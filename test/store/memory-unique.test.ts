@@ -16,7 +16,15 @@ const HOUR = 3_600_000
 const SCOPES = ['waiting', 'unfinished', HOUR] as const
 
 interface Addition {
-  id: string, field: string, rule: string, delayed: boolean, lane: string | null, tags?: string[], level?: Level
+  id: string,
+  field: string,
+  rule: string,
+  delayed: boolean,
+  lane: string | null,
+  tags?: string[],
+  level?: Level
+  /** It was to start before now. */
+  late?: true
 }
 
 function toRule ({ field, rule }: Addition): UniqueKey {
@@ -32,8 +40,9 @@ const RULES = ['debounce', 'soon', 'rerun unfinished', ...scoped('keep'), ...sco
 
 /** Each addition has data of its own: it is seen which one won. */
 function textOf (addition: Addition, status = 'created'): string {
-  const { id, field, lane } = addition
-  const options = { timestamp: 1, attempts: 1, unique: field, nonce: 'aa-00', ...lane !== null && { lane } }
+  const { id, field, lane, late } = addition
+  const more = { ...lane !== null && { lane }, ...late && { expires: 1 } }
+  const options = { timestamp: 1, attempts: 1, unique: field, nonce: 'aa-00', ...more }
   return JSON.stringify({ data: { name: 'a', data: addition }, options, status }).replace('[id]', id)
 }
 
@@ -94,8 +103,10 @@ const addition = fc.record<Addition>({
   delayed: fc.boolean(),
   lane: fc.constantFrom(null, null, 'a x', 'a y'),
   tags: fc.constantFrom([], ['t'], ['t!', 't'], ['~']),
-  level: fc.constantFrom<Level | undefined>(undefined, undefined, undefined, 'high', 'low')
-}).map(({ tags = [], level, ...rest }) => ({ ...rest, ...tags.length > 0 && { tags }, ...level && { level } }))
+  level: fc.constantFrom<Level | undefined>(undefined, undefined, undefined, 'high', 'low'),
+  late: fc.constantFrom<true | undefined>(undefined, undefined, undefined, undefined, true)
+}).map(({ tags = [], level, late, ...rest }) =>
+  ({ ...rest, ...tags.length > 0 && { tags }, ...level && { level }, ...late && { late } }))
 const claim = calls.claim({ free: 2, token: 'w.1' })
 const outcomes = fc.constantFrom<Settlement['outcome']>('succeeded', 'failed', 'cancelled', 'expired', 'retry', 'defer')
 
@@ -125,6 +136,11 @@ const knownPrograms: Call[][] = [
   [
     one('a', 'rerun unfinished'), claim, one('b', 'rerun unfinished', { tags: ['t'] }),
     one('b', 'keep unfinished', { field: 'a l' }), ended('succeeded'), claim, one('c', 'keep unfinished')
+  ],
+  // One that is too late to start holds no key, but for one that is tried again.
+  [
+    one('a', 'keep unfinished', { late: true }), one('b', 'keep unfinished', { late: true }), claim, ended('retry'),
+    one('c', 'keep unfinished')
   ],
   // Newer data comes before the next attempt: nothing follows.
   [

@@ -133,6 +133,17 @@ t.test('the id of the task that follows is that of another task by now: it follo
   t.strictSame(await left(f), {})
 })
 
+t.test('a task that was to start by a time, and is tried again after it, holds its key', async t => {
+  const f = new QueueFixture(t)
+  const textOf = (status: string): string => record('x', { expires: Date.now() - 1 }, status)
+  await add(f, 'x', RERUN, { text: record('x', { expires: Date.now() + LONG }) })
+  await f.claim(1)
+  await f.queue.settle([{ id: 'x', token: 'w.1', outcome: 'retry', text: textOf('retrying'), ms: LONG }])
+  t.strictSame(await add(f, 'y', RERUN), { id: 'x' })
+  await f.redis.hset(f.key('jobs'), 'x', textOf('created'))
+  t.equal(await add(f, 'z', RERUN), true, 'one that has not started never will')
+})
+
 t.test('a task that a plain worker runs is not replaced', async t => {
   const f = new QueueFixture(t)
   await add(f, 'x')

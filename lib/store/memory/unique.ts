@@ -66,7 +66,7 @@ export class MemoryUnique implements QueueUnique {
     const { options: { expires }, status, hasEnded, isRunning } = task
     const now = this.#parts.now()
     const isOpen = !hasEnded && !isRunning
-    if (isOpen && expires !== undefined && expires <= now) return false
+    if (isOpen && status === 'created' && expires !== undefined && expires <= now) return false
     if (rule.onConflict === 'debounce') return isOpen && task.isDelayed && status !== 'retrying'
     if (isOpen && (status === 'retrying' || rule.scope === 'waiting')) return true
     if (rule.scope === 'waiting') return false

@@ -953,7 +953,7 @@ end
 local function is_covered(task, rule)
   local open = not task.has_ended and not task.is_running
   local expires = tonumber(task.options.expires)
-  if open and expires and expires <= now then return false end
+  if open and task.status == 'created' and expires and expires <= now then return false end
   if rule.conflict == 'debounce' then return open and task.due ~= false and task.status ~= 'retrying' end
   if open and (task.status == 'retrying' or rule.scope == 'waiting') then return true end
   if rule.scope == 'waiting' then return false end
