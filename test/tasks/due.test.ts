@@ -78,7 +78,8 @@ inRedis('a task that is put off is delayed, and can be cancelled', 'there its cl
 
 t.test('what Snooze is given is checked', async t => {
   const wrong = [
-    null, {}, { delay: -1 }, { delay: 1, delayuntil: 1 }, { delay: 1, delayUntil: 1 }, { delayUntil: 'now' }, { delay: '60000' },
+    null, {}, { delay: -1 }, { delay: 1, delayuntil: 1 }, { delay: 1, delayUntil: 1 },
+    { delayUntil: 'now' }, { delay: '60000' },
     { delay: Infinity }, { delay: '' }, { delay: [] }, { delay: true }, { delay: 1n },
     { delay: Symbol('x') }, { delayUntil: null },
     { delayUntil: new Date(NaN) }, { delayUntil: '2030-01-01' }, 'soon'
