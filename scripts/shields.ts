@@ -192,13 +192,6 @@ const shields: Shield[] = [
     test: 'call-arguments'
   },
   {
-    against: 'an id of a schedule that is no text ends in a TypeError',
-    file: 'schedules/schedule-store.js',
-    shield: 'if (!isId(id))',
-    without: 'if (false)',
-    test: 'call-arguments'
-  },
-  {
     against: 'the options of a member that is like the one before it are not checked',
     file: 'flows/plan.js',
     shield: '[one, other].every(isEmpty)',
