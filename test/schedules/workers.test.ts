@@ -25,17 +25,21 @@ function buildWith (
 t.test('three workers: each tick fires once, and is counted', async t => {
   const prefix = randomPrefix()
   const ran: string[] = []
+  const start = Date.now()
   const apps = await Promise.all([1, 2, 3].map(() =>
     buildWith(t, prefix, { every: 200, overlap: 'allow' }, ran, { worker: true })))
   await until('ten ticks have run', () => ran.length >= 10, 20_000)
   await apps[0]!.tasks.schedules.pause('s')
+  const most = Math.ceil((Date.now() - start) / 200) + 1
   const { fired, skipped, missed } = (await apps[0]!.tasks.schedules.get('s'))!
   await until('all have run', () => ran.length >= fired)
   t.equal(new Set(ran).size, ran.length, 'none was doubled')
   t.equal(ran.length, fired)
   const times = ran.map(line => Date.parse(line.split(' ')[1]!)).sort((one, other) => one - other)
   const planned = (times.at(-1)! - times[0]!) / 200 + 1
-  t.equal(fired + skipped + missed, planned, 'each is fired, skipped or missed')
+  const counted = fired + skipped + missed
+  // On a busy machine the pause finds ticks that were due and had not fired.
+  t.ok(planned <= counted && counted <= most, `${planned} <= ${counted} <= ${most}: each is fired, skipped or missed`)
 })
 
 t.test('a tick that waits fires as soon as the task before it has ended', async t => {
