@@ -169,9 +169,8 @@ export interface FastifyTasks<
    */
   logs (id: string, options?: LogsOptions): Promise<TaskLogs | null>
   /**
-   * Lists tasks of one state. Waiting and active tasks come oldest first, delayed and retrying tasks by the time at
-   * which they are due, then retrying tasks that wait for a worker, ended tasks newest first. A page ends behind 4 MiB
-   * of records. A long queue costs no more.
+   * Lists tasks of one state: waiting and active ones oldest first, delayed and retrying ones as they are due, those of
+   * them that wait for a worker last, ended ones newest first. A page ends behind 4 MiB. A long queue costs no more.
    * @throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_CURSOR_INVALID, FST_TASKS_REDIS_UNAVAILABLE
    */
   list (options: ListOptions | TagListOptions | FlowListOptions): Promise<TaskPage>
