@@ -26,11 +26,10 @@ export const MAX_SPAN = MAX_DATE / 4
 /** Of tasks of a queue in one worker. */
 export const MAX_CONCURRENCY = 1_000
 export const MAX_BYTES = 512 * 1_048_576
+export const MAX_PORT = 65_535
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/
 // Not longer than a parameter of Fastify's router may be. Not "." or "..", which are no part of a URL's path.
-export const MAX_PORT = 65_535
-
 const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/
 
 export const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value)
