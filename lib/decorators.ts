@@ -215,14 +215,17 @@ export function decorate (fastify: FastifyInstance, decorated: Decorated): Fasti
     }
   })
   decorateReply(fastify)
-  rememberRequest(fastify)
+  if (decorated.registry.settings.requestContext) rememberRequest(fastify)
   return (fastify as any)[name]
 }
 
+const ANSWERS = Symbol('fastify-tasks.answers-accepted')
+
 /** The app may have an `accepted` of its own, which stays. */
 function decorateReply (fastify: FastifyInstance): void {
+  if (fastify.hasDecorator(ANSWERS)) return // another instance of the plugin has added it
+  fastify.decorate(ANSWERS, true)
   if (!fastify.hasReplyDecorator('accepted')) return void fastify.decorateReply('accepted', accepted)
-  if (fastify.hasDecorator(REMEMBERS)) return // another instance of the plugin has added it
   const fields = { event: 'app.accepted_taken' }
   fastify.log.warn(fields, 'reply.accepted is the app\'s own: it does not answer with the status of a task. To have ' +
     'ours, rename yours')

@@ -17,7 +17,10 @@ export function tryOr<T> (read: () => T, otherwise: T): T {
 
 /** Not `instanceof` alone: a proxy may throw there. Asked of each result of a handler. */
 export const isA = <T>(value: unknown, Class: new (...args: any[]) => T): value is T =>
-  Object(value) === value && tryOr(() => value instanceof Class, false)
+  isReference(value) && tryOr(() => value instanceof Class, false)
+
+const isReference = (value: unknown): boolean =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function'
 
 /** A value, short and on one line. A long text is cut, so that a secret is not shown whole. */
 export function describeValue (value: unknown): string {

@@ -7,19 +7,22 @@ import tasks from '../../lib/plugin.ts'
 import { TASK } from '../work.ts'
 import type { TaskRecord } from '../../lib/types.ts'
 
-type Kind = 'ours' | 'bare'
+/** Ours, ours without the context of requests, and routes without the plugin. */
+export type Kind = 'ours' | 'noContext' | 'bare'
 
 const postOptions = { schema: { response: { 202: recordSchema } } }
+const otherSchema = { type: 'object', properties: { hello: { type: 'string' } } } as const
 const getOptions = { schema: { response: { 200: recordSchema } } }
 
 export async function web (kind: Kind, url: string): Promise<WebRole> {
-  const app = await (kind === 'ours' ? oursApp(url) : bareApp(url))
+  const app = await (kind === 'bare' ? bareApp(url) : oursApp(url, kind === 'ours'))
+  app.get('/other', { schema: { response: { 200: otherSchema } } }, async () => ({ hello: 'world' }))
   return new WebRole(app, await app.listen({ port: 0, host: '127.0.0.1' }))
 }
 
-async function oursApp (redis: string): Promise<FastifyInstance> {
+async function oursApp (redis: string, requestContext: boolean): Promise<FastifyInstance> {
   const app = Fastify({ logger: false, forceCloseConnections: true })
-  await app.register(tasks, { redis })
+  await app.register(tasks, { redis, requestContext })
   const work = app.tasks.define(TASK)
   app.post('/enqueue', postOptions, async (request, reply) => reply.accepted(await work.enqueue(request.body)))
   return app

@@ -41,6 +41,7 @@ export const defaults = {
   maxProgressSize: 65_536,
   history: true,
   metrics: true as boolean | MetricsOptions,
+  requestContext: true,
   exposeStack: false
 }
 

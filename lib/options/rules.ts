@@ -4,8 +4,8 @@
 import { HOOK_NAMES } from './hook-names.ts'
 import { isHost, isRedisObject, isRedisUrl, isSocketPath } from './redis-url.ts'
 import {
-  bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES,
-  MAX_CONCURRENCY, MAX_SPAN, MAX_TIMER, name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
+  bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_CONCURRENCY,
+  MAX_SPAN, MAX_TIMER, name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
 } from './rule-kinds.ts'
 import { perDefinition, perEnqueue } from './scheduling.ts'
 import { STATES } from '../records/states.ts'
@@ -277,8 +277,7 @@ export const pluginRules = {
     fix: 'For example { linear: attempt => attempt * 1000 }.'
   },
   resultTtl,
-  stallInterval: integer(1_000, MAX_TIMER, 'of ms',
-    'For example 30000: longer than any handler blocks the event loop.'),
+  stallInterval: integer(1_000, MAX_TIMER, 'of ms', 'For example 30000: longer than any handler holds the event loop.'),
   maxStalls: integer(0, 1_000, 'of stalls', 'For example 2.'),
   redisTimeout: integer(1, MAX_TIMER, 'of ms', 'For example 2000.'),
   connectTimeout: integer(1, MAX_TIMER, 'of ms', 'For example 2000.'),
@@ -296,5 +295,6 @@ export const pluginRules = {
     expected: 'an object with the methods enqueue and attempt',
     fix: 'For example otel() of "fastify-tasks/otel".'
   },
+  requestContext: bool('False enqueues tasks without the id and the trace of their request.'),
   exposeStack: bool('Stacks show your code to whoever reads a record.')
 } satisfies Rules

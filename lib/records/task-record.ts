@@ -19,7 +19,7 @@ import { isTick, toScheduledTick, type StoredTick } from './scheduled-tick.ts'
 import { TERMINAL_STATES } from './states.ts'
 import { isTags } from './tags.ts'
 import { encodeNamed } from './task-data.ts'
-import { MAX_DATE } from './time.ts'
+import { MAX_DATE, toIsoTime } from './time.ts'
 import type { BackoffOptions, Priority, TaskErrorRecord, TaskRecord, TaskState, TerminalState } from '../types.ts'
 
 export interface StoredOptions extends Origin {
@@ -241,10 +241,6 @@ export function attemptOf (stored: StoredTask, state: TaskState): number {
   return state === 'active' || state === 'succeeded' || state === 'failed' ? made + 1 : made
 }
 
-/** Null if no Date can hold the time: a producer's mistake must not make `status()` throw. */
-const time = (ms: number | undefined): string | null =>
-  ms === undefined || !(Math.abs(ms) <= MAX_DATE) ? null : new Date(ms).toISOString()
-
 /** A plain Bee-Queue stores no error, only stacks: then the newest stack gives the message. */
 function errorOf (stored: StoredTask, state: TaskState, exposeStack: boolean): TaskErrorRecord | null {
   if (state !== 'failed' && state !== 'retrying' && !stored.error) return null
@@ -276,11 +272,11 @@ export function toTaskRecord (
     attempt: attemptOf(stored, state),
     attempts: stored.options.attempts!,
     priority: priorityOf(stored.options),
-    enqueuedAt: time(stored.options.timestamp)!,
-    dueAt: state === 'delayed' || state === 'retrying' ? time(live.delayedTo) : null,
+    enqueuedAt: toIsoTime(stored.options.timestamp)!,
+    dueAt: state === 'delayed' || state === 'retrying' ? toIsoTime(live.delayedTo) : null,
     blockedBy: blockedBy(queue, stored.data.name, state, live, stored.options.lane),
-    startedAt: time(live.claimedAt ?? stored.startedAt),
-    finishedAt: time(stored.finishedAt),
+    startedAt: toIsoTime(live.claimedAt ?? stored.startedAt),
+    finishedAt: toIsoTime(stored.finishedAt),
     ...belongings(stored.options),
     result: stored.result ?? null,
     error: errorOf(stored, state, exposeStack),

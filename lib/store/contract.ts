@@ -171,6 +171,8 @@ export interface ProducerQueue {
   addMany (jobs: NewJob[]): Promise<boolean[]>
   /** Null if there is no such task. */
   readTask (id: string): Promise<RawTask | null>
+  /** The same of several: of the first ones, and at least of one. How many fit into one reply depends on their size. */
+  readTasks (ids: string[]): Promise<Array<RawTask | null>>
   /**
    * Cancels a task that has not finished: at once if no worker runs it, otherwise by a request to its worker.
    * @param before the record as the caller read it

@@ -24,6 +24,7 @@ import type { FlowView } from './flow-view.ts'
 import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { hasExtras, nextOrder, type FoundTask } from './found-task.ts'
 import { isRetryable, toCancel, toRetry, type CancelTerms } from './together.ts'
+import { TaskReads } from './task-reads.ts'
 import { WalkedTask } from './walked-task.ts'
 import type { WalkTask } from '../store/walk-contract.ts'
 import type { TaskRegistry } from './registry.ts'
@@ -49,6 +50,7 @@ export class TaskLookup implements HandleSource {
   readonly #visibility: TaskVisibility
   readonly #settings: LookupOptions['settings']
   readonly #calls: BoundedCalls
+  readonly #reads: TaskReads
   readonly #clock: StoreClock
   readonly #watcher: ChangeWatcher
   #openWaits = 0
@@ -64,6 +66,7 @@ export class TaskLookup implements HandleSource {
     this.#visibility = visibility
     this.#settings = settings
     this.#calls = calls
+    this.#reads = new TaskReads(calls)
     this.#clock = clock
     this.#watcher = new ChangeWatcher(pubSub, calls, (queue, id) => this.read(queue, id))
   }
@@ -71,8 +74,7 @@ export class TaskLookup implements HandleSource {
   /** Reads a task of a queue. Not async: a status read makes no more promises than it needs. */
   read (queue: Queue, id: string): Promise<FoundTask | null> {
     const order = nextOrder()
-    return this.#calls.call(`a status of task "${id}"`, TRY_AGAIN, () => queue.readTask(id))
-      .then(read => read && this.#toFoundTask(queue, id, read, order))
+    return this.#reads.read(queue, id).then(read => read && this.#toFoundTask(queue, id, read, order))
   }
 
   /** A handle on what this process has just enqueued. */
@@ -102,7 +104,7 @@ export class TaskLookup implements HandleSource {
     const definition = isReadable ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
     const life = isReadable ? lifeOf(stored.options) : ''
-    const found = { queue, id, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
+    const found = { queue, id, raw, stored, life, definition, live, order, record }
     return stored.options.graph && this.flows ? this.flows.show(found) : found
   }
 

@@ -279,6 +279,11 @@ export interface TasksOptions {
   history?: boolean
   /** Wraps enqueues and attempts, for traces: `otel()` of `fastify-tasks/otel`. Default: none. */
   telemetry?: TaskTelemetry
+  /**
+   * Let tasks know the request that enqueued them: its id, its trace, and the parameters in the prefix of the status
+   * route. This takes AsyncLocalStorage, which makes each promise of the process slower before Node 24. Default true.
+   */
+  requestContext?: boolean
   /** Show the stack of a failure in its record. Default false. */
   exposeStack?: boolean
 }

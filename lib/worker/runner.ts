@@ -27,6 +27,7 @@ import type { AttemptEvent } from '../telemetry.ts'
 import type { AbortCause } from '../attempt/abort.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { PrefetchedJob } from './prefetch.ts'
+import { ShortLived } from '../short-lived.ts'
 import type { RunnerOptions } from './runner-options.ts'
 import type { RunningTaskInfo } from '../records/worker-info.ts'
 import type { ClaimRef, ClaimStatus, Settlement } from '../store/contract.ts'
@@ -41,7 +42,7 @@ const NO_HANDLER_DELAY_MS = 5_000
 
 export class Runner implements AttemptOwner {
   readonly #options: RunnerOptions
-  readonly #running = new Map<string, Attempt>()
+  readonly #running = new ShortLived<string, Attempt>()
   /** Attempts that have ended, but whose handler goes on. */
   readonly #overdue = new Set<Attempt>()
   readonly #toRelease: ClaimedTask[] = []
@@ -65,7 +66,7 @@ export class Runner implements AttemptOwner {
   get held (): number { return this.#running.size }
   get isIdle (): boolean { return this.#slots === 0 }
 
-  claims (): ClaimRef[] { return Array.from(this.#running.values(), ({ task }) => task.claim) }
+  claims (): ClaimRef[] { return this.#running.values().map(({ task }) => task.claim) }
 
   /** For people, in a log line. */
   running (): Array<{ task: string, taskId: string }> {

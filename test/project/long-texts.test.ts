@@ -40,8 +40,7 @@ t.test('a result with blanks inside, on the terminal', async t => {
 })
 
 t.test('an If-None-Match of many quotes and blanks', async t => {
-  const record: any = { id: 'a', state: 'waiting', attempt: 0, progress: null, stage: null }
   for (const part of ['"', 'W/', 'W/"', ' ', ',', '" ']) {
-    t.equal(isInIfNoneMatch(part.repeat(MANY), record), false, part)
+    t.equal(isInIfNoneMatch(part.repeat(MANY), '"a"'), false, part)
   }
 })

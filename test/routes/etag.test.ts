@@ -6,10 +6,11 @@ import t from 'tap'
 import { eventIdOf, etagOf, isInIfNoneMatch } from '../../lib/routes/etag.ts'
 import { build, latch, reaches } from '../support/helpers.ts'
 import { listen } from '../support/streams.ts'
-import type { TaskRecord } from '../../lib/types.ts'
 
-const record = { id: 'x' } as TaskRecord
-const [tag, bare] = [etagOf(record), eventIdOf(record)]
+const shown = (raw: string | Buffer, live = {}, record = {}, options = {}): any =>
+  ({ raw, live, record: { id: 'x', error: null, ...record }, stored: { options } })
+const found = shown('{}')
+const [tag, bare] = [etagOf(found), eventIdOf(found)]
 
 const known = [
   tag, `W/${tag}`, `"a", ${tag}`, `"a,b",W/${tag},"c"`, `  ${tag}  `, '*', `"${bare}-gzip"`, `W/"${bare}-br"`,
@@ -20,8 +21,21 @@ const unknown = [
 ]
 
 t.test('which tags are those of a record', async t => {
-  for (const header of known) t.equal(isInIfNoneMatch(header, record), true, header)
-  for (const header of unknown) t.equal(isInIfNoneMatch(header, record), false, header)
+  for (const header of known) t.equal(isInIfNoneMatch(header, etagOf(found)), true, header)
+  for (const header of unknown) t.equal(isInIfNoneMatch(header, etagOf(found)), false, header)
+})
+
+t.test('it changes with all that the answer is made of', async t => {
+  const graph = { graph: { members: 1 } }
+  const others = [
+    shown('{} '), shown('{}', { claimedAt: 1 }), shown('{}', { claimedAt: 2 }), shown('{}', { paused: [''] }),
+    shown('{}', { gated: { used: 1, max: 2 } }), shown('{}', { gated: { used: 2, max: 2 } }),
+    shown('{}', {}, { data: 1 }), shown('{}', {}, { error: { stack: 'at' } }), shown(Buffer.from([0xff])),
+    shown('{}', {}, {}, graph), shown('{}', {}, { progress: { done: 1 } }, graph)
+  ]
+  t.equal(new Set([found, ...others].map(etagOf)).size, others.length + 1)
+  t.equal(etagOf(shown(Buffer.from('{}'))), tag, 'bytes, or the text of them')
+  t.equal(etagOf(shown('{}', {}, { name: 'y' })), tag, 'not with what is a part of the path or of the source')
 })
 
 t.test('304 for each of them', async t => {

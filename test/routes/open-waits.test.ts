@@ -55,7 +55,7 @@ t.test('one read for each change, however many wait; each is asked for', async t
   const polls = Array.from({ length: 20 }, () =>
     fetch(`http://127.0.0.1:${otherPort}/tasks/${id}`, { headers: { prefer: 'wait=30' } }).then(reply => reply.json()))
   await until('all wait', () => asked >= 80)
-  const reads = await countCalls(t, 'read-task', id)
+  const reads = await countCalls(t, 'read-tasks', id)
   const askedBefore = asked
   await app.tasks.cancel(id)
   t.match(await Promise.all(polls), Array.from({ length: 20 }, () => ({ state: 'cancelled' })))

@@ -305,5 +305,6 @@ export const plugin: Table = {
     expected: 'an object with the methods enqueue and attempt',
     fix: 'fastify-tasks/otel'
   },
+  requestContext: flag('False enqueues tasks without'),
   exposeStack: flag('Stacks')
 }

@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { isTerminal } from '../../lib/records/task-record.ts'
 import type { QueueUnderTest } from './queue-under-test.ts'
-import type { ClaimRef, ClaimReply, NewJob, PurgePosition, Settlement } from '../../lib/store/contract.ts'
+import type { ClaimRef, ClaimReply, NewJob, PurgePosition, RawTask, Settlement } from '../../lib/store/contract.ts'
 import type { Level } from '../../lib/store/level.ts'
 import type { WalkPage, WalkSource } from '../../lib/store/walk-contract.ts'
 import type { TaskState } from '../../lib/types.ts'
@@ -454,19 +454,26 @@ async function taggedIn ({ queue }: QueueUnderTest, tag: string): Promise<string
   return positions
 }
 
+/** A call reads the first ones, at least one. */
+async function readAllOf (side: QueueUnderTest, ids: string[]): Promise<Array<RawTask | null>> {
+  const all: Array<RawTask | null> = []
+  while (all.length < ids.length) all.push(...await side.queue.readTasks(ids.slice(all.length)))
+  return all
+}
+
 /** Everything that can be seen of a queue. */
 export async function observe (side: QueueUnderTest): Promise<unknown> {
   const pages = await Promise.all(STATES.map(async state => {
     const { ids } = await side.queue.pageOf(state, 100)
     return state === 'active' ? ids.sort() : ids // the clock of memory mode stands still: all claims are as old
   }))
-  const records = await Promise.all([...new Set([...IDS, ...pages.flat()])].map(async id => {
-    const read = await side.queue.readTask(id)
+  const ids = [...new Set([...IDS, ...pages.flat()])]
+  const records = (await readAllOf(side, ids)).map(read => {
     if (!read) return null
     const { claimedAt, delayedTo, ...live } = read.live
     const times = { claimedAt: side.about(claimedAt), delayedTo: side.about(delayedTo) }
     return { ...read, raw: String(read.raw), live, ...times }
-  }))
+  })
   const tagged = await Promise.all(['t', 't!', '~', 'tenant:42'].map(tag => taggedIn(side, tag)))
   const logs = await Promise.all(IDS.flatMap(id => [0, 2].map(from => side.queue.logs.read(id, from))))
   const { queue } = side

@@ -18,6 +18,7 @@ export const members = [...Object.keys({
   add: true,
   addMany: true,
   readTask: true,
+  readTasks: true,
   cancel: true,
   retry: true,
   remove: true,

@@ -4,8 +4,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { build, connect, latch, logger, randomPrefix, until } from '../support/helpers.ts'
+import tasks, { type FastifyTasks } from '../../lib/plugin.ts'
 import { currentOrigin, runInRequest, runWithOrigin } from '../../lib/tasks/request-context.ts'
 import type { Origin } from '../../lib/records/origin.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance { others: FastifyTasks }
+}
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${TRACE}-00f067aa0ba902b7-01`
@@ -56,6 +61,38 @@ t.test('outside of a request: none; side by side: each its own', async t => {
   const replies = await Promise.all(Array.from({ length: 50 }, (_, n) => app.inject(`/x/${n}`)))
   for (const reply of replies) t.equal(...(reply.json() as [string, string]))
   t.equal(new Set(replies.map(reply => reply.json()[0])).size, 50)
+})
+
+t.test('requestContext: false: nothing of the request, and no context in the routes of the app', async t => {
+  const app = await build(t, { worker: true, requestContext: false, routes: { prefix: '/of/:tenant/tasks' } }, app => {
+    app.tasks.define('x', (_data, task) => seenBy(task))
+    app.post('/of/:tenant/x', async (_request, reply) => reply.accepted(await app.tasks.enqueue('x')))
+    app.get('/context', async () => currentOrigin() ?? 'none')
+  })
+  const accepted = await app.inject({ method: 'POST', url: '/of/one/x', headers: { traceparent } })
+  t.equal(accepted.statusCode, 202)
+  t.notOk('location' in accepted.headers, 'the parameter in the prefix is not known')
+  const { id } = accepted.json()
+  t.same(await (await app.tasks.handle(id))!.result({ timeout: 60_000 }),
+    { requestId: null, traceparent: null, tracestate: null })
+  t.equal((await app.inject(`/of/one/tasks/${id}`)).statusCode, 200)
+  t.equal((await app.inject({ url: '/context', headers: { traceparent } })).body, 'none')
+})
+
+t.test('requestContext: false beside another instance that has it: each finds reply.accepted', async t => {
+  const log = logger()
+  const app = await build(t, { worker: true, requestContext: false }, async app => {
+    await app.register(tasks, { mode: 'memory', name: 'others', routes: false })
+    app.tasks.define('x', () => 1)
+    app.others.define('y', (_data: unknown, task: any) => task.requestId)
+    app.post('/x', async (_request, reply) => reply.accepted(await app.tasks.enqueue('x')))
+    app.post('/y', async () => (await app.others.enqueue('y')).id)
+  }, { logger: { stream: log.stream }, genReqId: () => 'req-of-mine' })
+  t.equal((await app.inject({ method: 'POST', url: '/x' })).statusCode, 202)
+  const { body: id } = await app.inject({ method: 'POST', url: '/y' })
+  await app.others.drain()
+  t.equal((await app.others.status(id))!.result, 'req-of-mine')
+  t.notOk(log.lines.find(line => line.event === 'app.accepted_taken'))
 })
 
 t.test('a task that enqueues another passes them on, and its retries keep them', async t => {

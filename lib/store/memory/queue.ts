@@ -143,6 +143,8 @@ export class MemoryQueue implements Queue {
     return toRawTask(text, claim, progress, delayed.timeOf(id), paused, isGated)
   }
 
+  readTasks (ids: string[]): Promise<Array<RawTask | null>> { return Promise.all(ids.map(id => this.readTask(id))) }
+
   async cancel (id: string, before: string | Buffer, after: string, ttl: number, lane?: string): Promise<CancelReply> {
     const text = this.#records.get(id)
     if (text === undefined) return 'unknown'

@@ -5,7 +5,7 @@
 import { hideCredentials } from '../../describe.ts'
 import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
-import { withDeadline, type OpenDeadlines } from './deadline.ts'
+import { Deadlines } from './deadline.ts'
 import { uptime } from '../../timers.ts'
 import type { BoundedCalls } from '../store-contract.ts'
 import type { Connection } from './connection.ts'
@@ -16,7 +16,7 @@ export class RedisCalls implements BoundedCalls {
   readonly #connection: Connection
   readonly #deadline: number
   readonly #waiting = new Set<() => void>()
-  readonly #open: OpenDeadlines = new Set()
+  readonly #deadlines = new Deadlines()
   #closed = false
 
   /** @param deadline how long a call may take at most, in ms */
@@ -33,7 +33,7 @@ export class RedisCalls implements BoundedCalls {
   close (): void {
     this.#closed = true
     eventsOf(this.#connection.client).off('ready', this.#onReady)
-    for (const pass of [...this.#open]) pass()
+    this.#deadlines.passAll()
   }
 
   /** Waits until Redis is connected, at most `ms`. */
@@ -43,7 +43,7 @@ export class RedisCalls implements BoundedCalls {
     let wake!: () => void
     const ready = new Promise<void>(resolve => { wake = resolve })
     this.#waiting.add(wake)
-    await withDeadline(() => ready, ms, () => {}, { open: this.#open })
+    await this.#deadlines.run(() => ready, ms, () => {})
     this.#waiting.delete(wake)
     return this.ready && !this.#closed
   }
@@ -69,7 +69,7 @@ export class RedisCalls implements BoundedCalls {
     const onError = (error: unknown): never => {
       throw isRedisError(error) ? this.#failure(what, `${doubt} (${hideCredentials(error.message)})`, true) : error
     }
-    return withDeadline(send, this.#timeLeft(start), onLate, { read: this.#read, onError, open: this.#open })
+    return this.#deadlines.run(send, this.#timeLeft(start), onLate, { read: this.#read, onError })
   }
 
   /** How many bytes of replies were read. For a cluster it is not known: a turn of the event loop has to do. */

@@ -67,16 +67,24 @@ export function toClaimReply ([now, kept, more, ...rest]: any[], token: string):
   return { jobs, now, kept: kept === 1, more: more === 1 }
 }
 
-/** What read-task.lua returns. */
-export function toRawTask (reply: any[] | null): RawTask | null {
-  if (!reply) return null
-  const [text, claim, delayedTo, progress] = reply.map(String)
-  const live = toLive(claim!, delayedTo!, progress!)
-  if (reply[4]) live.held = true
-  if (reply[5]) live.gated = true
-  if (reply.length > 6) live.paused = reply.slice(6).map(String)
-  return { text: text!, raw: reply[0], live }
+/** What read-tasks.lua returns, all texts as Buffers: the tasks that it read. */
+export function toRawTasks ([records, claims, delayed, progress, places, flags]: any[][]): Array<RawTask | null> {
+  const paused = flags!.map(String)
+  return records!.map((raw, i) => {
+    if (!raw) return null
+    const live = toLive(textOf(claims![i]), textOf(delayed![i]), textOf(progress![i]))
+    if (places![i] & HELD) live.held = true
+    if (places![i] & GATED) live.gated = true
+    if (paused.length > 0 && !claims![i] && !delayed![i]) live.paused = paused
+    return { text: String(raw), raw, live }
+  })
 }
+
+/** The bits of a place. */
+const HELD = 1
+const GATED = 2
+
+const textOf = (value: Buffer | null): string => value ? String(value) : ''
 
 /** From texts that are empty if there is nothing. */
 export function toLive (claim: string, delayedTo: string, progress: string): LiveState {

@@ -106,7 +106,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   ],
   'read-lane': ['limits', 'closed'],
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
-  'read-task': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
+  'read-tasks': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused', ...GATE, ...LEVELS],
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE, ...LEVELS],
   'remove-many': ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...LEVELS],

@@ -3863,18 +3863,29 @@ for _, id in ipairs(ids) do
   end
 end
 return reply`,
-  'read-task': String.raw`local id = ARGV[1]
-local record = redis.call('HGET', KEYS[1], id)
-if not record then return false end
-local claim = redis.call('HGET', KEYS[2], id)
-local delayed = redis.call('ZSCORE', KEYS[3], id)
-local held, gated, paused = 0, 0, {}
-if not claim and not delayed and redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7]) > 0 then
-  if redis.call('LPOS', KEYS[5], id) then held = 1 end
-  if redis.call('ZSCORE', KEYS[7], id) then gated = 1 end
-  paused = redis.call('HKEYS', KEYS[6])
+  'read-tasks': String.raw`local MAX_BYTES = 1048576
+local ids, records, bytes = {}, {}, 0
+for i = 1, #ARGV do
+  local record = redis.call('HGET', KEYS[1], ARGV[i])
+  ids[i], records[i] = ARGV[i], record
+  if record then bytes = bytes + #record end
+  if bytes > MAX_BYTES then break end
 end
-return { record, claim or '', delayed or '', redis.call('HGET', KEYS[4], id) or '', held, gated, unpack(paused) }`,
+local claims = redis.call('HMGET', KEYS[2], unpack(ids))
+local delayed = redis.call('ZMSCORE', KEYS[3], unpack(ids))
+local progress = redis.call('HMGET', KEYS[4], unpack(ids))
+local places = {}
+if redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7]) == 0 then
+  return { records, claims, delayed, progress, places, {} }
+end
+for i, id in ipairs(ids) do
+  places[i] = 0
+  if records[i] and not claims[i] and not delayed[i] then
+    if redis.call('LPOS', KEYS[5], id) then places[i] = 1 end
+    if redis.call('ZSCORE', KEYS[7], id) then places[i] = places[i] + 2 end
+  end
+end
+return { records, claims, delayed, progress, places, redis.call('HKEYS', KEYS[6]) }`,
   'release': String.raw`local function is_owner(token, claim)
   return claim and string.sub(claim, 1, #token + 1) == token .. ' '
 end

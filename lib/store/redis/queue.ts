@@ -4,7 +4,7 @@
  */
 import { BeeProducer } from './bee-queue.ts'
 import {
-  callOfClaim, claimArguments, releaseArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toRawTask,
+  callOfClaim, claimArguments, releaseArguments, settleArguments, toClaimReply, toClaimStatuses, toCounts, toRawTasks,
   type ClaimMode
 } from './codec.ts'
 import { QueueKeys, type QueueScript } from './keys.ts'
@@ -118,10 +118,12 @@ export class RedisQueue implements Queue {
     return added
   }
 
-  readTask (id: string): Promise<RawTask | null> {
-    const keys = this.#keys.of('read-task')
+  readTask (id: string): Promise<RawTask | null> { return this.readTasks([id]).then(([task]) => task!) }
+
+  readTasks (ids: string[]): Promise<Array<RawTask | null>> {
+    const keys = this.#keys.of('read-tasks')
     return corkForTick(this.#client, () =>
-      runScriptForBuffers(this.#client, script('read-task'), keys, [id], toRawTask))
+      runScriptForBuffers(this.#client, script('read-tasks'), keys, ids, toRawTasks))
   }
 
   cancel (
