@@ -1328,8 +1328,8 @@ const shields: Shield[] = [
   {
     against: 'an answer that shows more than another has the same ETag',
     file: 'routes/etag.js',
-    shield: '${shownBy(found.record)}',
-    without: '',
+    shield: 'shownBy(found.record)',
+    without: '\'\'',
     test: 'routes/etag'
   },
   {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { OpenList } from '../lib/open-list.ts'
 import { ShortLived } from '../lib/short-lived.ts'
 
-t.test('OpenList: places are closed once, in any order, and point at nothing then', async t => {
+t.test('OpenList: entries are closed once, in any order, and point at nothing then', async t => {
   const list = new OpenList<string>()
   t.ok(list.isEmpty)
   const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(value => list.add(value))

@@ -68,13 +68,20 @@ export class TaskLookup implements HandleSource {
     this.#calls = calls
     this.#reads = new TaskReads(calls)
     this.#clock = clock
-    this.#watcher = new ChangeWatcher(pubSub, calls, (queue, id) => this.read(queue, id))
+    this.#watcher = new ChangeWatcher(pubSub, calls, (queue, id) => this.#readNow(queue, id))
   }
 
   /** Reads a task of a queue. Not async: a status read makes no more promises than it needs. */
   read (queue: Queue, id: string): Promise<FoundTask | null> {
     const order = nextOrder()
     return this.#reads.read(queue, id).then(read => read && this.#toFoundTask(queue, id, read, order))
+  }
+
+  /** Not with the others of this turn: who waits for a task is to see each of its states, also a short one. */
+  async #readNow (queue: Queue, id: string): Promise<FoundTask | null> {
+    const order = nextOrder()
+    const read = await this.#calls.call(`a status of task "${id}"`, TRY_AGAIN, () => queue.readTask(id))
+    return read && this.#toFoundTask(queue, id, read, order)
   }
 
   /** A handle on what this process has just enqueued. */

@@ -10,7 +10,7 @@ import type { BoundedCalls } from '../store/store-contract.ts'
 /** Of one call: so many small records are some 0.2 ms of Redis. The store bounds large ones by their bytes. */
 const MAX_IDS = 100
 
-interface Read {
+interface AskedTask {
   id: string
   resolve: (task: RawTask | null) => void
   reject: (error: unknown) => void
@@ -19,7 +19,7 @@ interface Read {
 export class TaskReads {
   readonly #calls: BoundedCalls
   /** For each queue. They stay: a Map that is emptied again and again costs garbage (see short-lived.ts). */
-  readonly #asked = new Map<Queue, { reads: Read[] }>()
+  readonly #asked = new Map<Queue, { reads: AskedTask[] }>()
   #willSend = false
 
   constructor (calls: BoundedCalls) {
@@ -46,7 +46,7 @@ export class TaskReads {
     }
   }
 
-  #readAll (queue: Queue, reads: Read[]): void {
+  #readAll (queue: Queue, reads: AskedTask[]): void {
     const [first] = reads
     const what = `a status of task "${first!.id}"${reads.length > 1 ? ` and ${reads.length - 1} more` : ''}`
     const ids = reads.map(({ id }) => id)

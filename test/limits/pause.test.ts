@@ -96,7 +96,9 @@ t.test('who waits for a result is told', async t => {
   })
   await app.tasks.resume({ name: 'x' })
   t.match(await errorOf(handle.result({ timeout: 500 })), { message: /after 500 ms\. It/, blockedBy: null })
-  const changed = app.inject({ url: `/tasks/${handle.id}`, headers: { prefer: 'wait=20' } })
+  const url = `/tasks/${handle.id}`
+  const { etag } = (await app.inject(url)).headers
+  const changed = app.inject({ url, headers: { prefer: 'wait=20', 'if-none-match': etag } })
   let isAnswered = false
   void changed.then(() => { isAnswered = true })
   await until('the long poll is answered', async () => {

@@ -1,7 +1,7 @@
 /**
  * Promises with a deadline.
  */
-import { OpenList, type Place } from '../../open-list.ts'
+import { OpenList, type OpenEntry } from '../../open-list.ts'
 import { clearTimeout, setImmediate, setTimeout, uptime } from '../../timers.ts'
 
 /** A timer that fires so many ms late: something held the event loop. */
@@ -59,7 +59,7 @@ export class Deadlines {
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (end: (error: unknown) => T, error: unknown): void => {
-        if (!this.#close(place)) return
+        if (!this.#close(entry)) return
         try {
           resolve(end(error))
         } catch (thrown) {
@@ -67,26 +67,26 @@ export class Deadlines {
         }
       }
       const promise = start()
-      const place = this.#add(ms, read, () => settle(onLate, null))
-      promise.then(value => { if (this.#close(place)) resolve(value) }, error => settle(onError, error))
+      const entry = this.#add(ms, read, () => settle(onLate, null))
+      promise.then(value => { if (this.#close(entry)) resolve(value) }, error => settle(onError, error))
     })
   }
 
   /** Makes all deadlines pass now. */
   passAll (): void { for (const { pass } of this.#open.values()) pass() }
 
-  #add (ms: number, read: () => number, pass: () => void): Place<Open> {
+  #add (ms: number, read: () => number, pass: () => void): OpenEntry<Open> {
     const due = uptime() + ms
     this.#wakeAt(due)
     return this.#open.add({ due, ms, read, pass, isSecond: false, hasSettled: false })
   }
 
   /** False if it has settled. */
-  #close (place: Place<Open>): boolean {
-    const open = place.value
+  #close (entry: OpenEntry<Open>): boolean {
+    const open = entry.value
     if (!open) return false
     open.hasSettled = true
-    this.#open.close(place)
+    this.#open.close(entry)
     if (this.#open.isEmpty) this.#stop()
     return true
   }
