@@ -13,8 +13,9 @@ export class ShortLived<Key, Value> {
   get (key: Key): Value | undefined { return this.#boxes.get(key)?.value }
 
   set (key: Key, value: Value): void {
-    this.delete(key)
-    this.#boxes.set(key, { value })
+    const box = this.#boxes.get(key)
+    if (box) box.value = value
+    else this.#boxes.set(key, { value })
   }
 
   delete (key: Key): void {
