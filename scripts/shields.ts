@@ -1664,15 +1664,15 @@ const shields: Shield[] = [
   {
     against: 'retryMany() of a task that has changed since it was read',
     file: 'store/redis/lua/retry-many.lua',
-    shield: 'if (new[id] or records[i]) ~= before then',
+    shield: 'if not record or not is_as_read(record, ARGV[4 * i - 1]) then',
     without: 'if false then',
     test: 'store/queue-cancel'
   },
   {
     against: 'retryMany() queues a task twice that is twice among its arguments',
     file: 'store/redis/lua/retry-many.lua',
-    shield: 'if (new[id] or records[i]) ~=',
-    without: 'if records[i] ~=',
+    shield: 'new[id] or records[i], tonumber',
+    without: 'records[i], tonumber',
     test: 'store/queue-cancel'
   },
   {
@@ -1727,7 +1727,7 @@ const shields: Shield[] = [
   {
     against: 'cancelMany() of a task that has changed since it was read',
     file: 'store/redis/lua/cancel-many.lua',
-    shield: 'if records[i] ~= before then return \'changed\' end',
+    shield: 'if not is_as_read(records[i], sent) then return \'changed\' end',
     without: '',
     test: 'store/queue-cancel'
   },
@@ -1748,7 +1748,7 @@ const shields: Shield[] = [
   {
     against: 'removeMany() of a task that has changed since it was read',
     file: 'store/redis/lua/remove-many.lua',
-    shield: 'elseif records[i] ~= ARGV[2 * i] then',
+    shield: 'elseif not is_as_read(records[i], ARGV[2 * i]) then',
     without: 'elseif false then',
     test: 'store/queue-cancel'
   },

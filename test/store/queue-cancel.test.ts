@@ -1,6 +1,7 @@
 /**
  * The scripts that cancel and retry, through the queue that runs them.
  */
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import { until } from '../support/helpers.ts'
 import { isAbout, LONG, QueueFixture, range, text } from '../support/queue-fixture.ts'
@@ -141,6 +142,28 @@ t.test('retry', async (t) => {
     await until('the messages arrive', () => events.length === 4)
     t.strictSame(events.sort(), ['cancel:w a', 'task:b cancelled', 'task:c cancelled', 'task:l cancelled'])
     t.strictSame(await f.queue.many.cancel([]), [])
+  })
+
+  t.test('many whose records are large, are bytes, or look like what is sent of a record', async (t) => {
+    const f = new QueueFixture(t)
+    const digest = `#${createHash('sha1').update(text('b', 'failed')).digest('hex')}`
+    const records: Array<[string, string | Buffer]> = [
+      ['a', text('a', 'x'.repeat(20_000))], ['b', text('b', 'failed')], ['c', digest], ['d', `=${digest}`], ['e', ''],
+      ['f', Buffer.from([0xff, 0x00, 0x23])], ['g', Buffer.alloc(20_000, 0xfe)]
+    ]
+    for (const [id, record] of records) {
+      await f.redis.multi().hset(f.key('jobs'), id, record).sadd(f.key('failed'), id).exec()
+    }
+    const longer = (record: string | Buffer): Buffer => Buffer.concat([Buffer.from(record), Buffer.from('.')])
+    const others = records.map(([id, record]) => ({ id, before: longer(record) }))
+    t.strictSame(await f.queue.many.remove(others), records.map(() => 'changed'))
+    t.strictSame(await f.queue.many.retry([{ id: 'c', before: text('b', 'failed'), after: text('c') }]), ['changed'])
+    const again = records.map(([id, before]) => ({ id, before, after: text(id, 'again') }))
+    t.strictSame(await f.queue.many.retry(again), records.map(() => 'queued'))
+    for (const [id] of records) t.equal((await f.queue.readTask(id))!.text, text(id, 'again'))
+    const read = records.map(([id]) => ({ id, before: text(id, 'again'), after: text(id, 'cancelled'), ttl: LONG }))
+    t.strictSame(await f.queue.many.cancel(read), records.map(() => 'cancelled'))
+    for (const [id] of records) t.equal((await f.queue.readTask(id))!.text, text(id, 'cancelled'))
   })
 
   t.test('what a plain Bee-Queue worker holds is not cancelled, among few or many', async (t) => {

@@ -1941,6 +1941,10 @@ local function wake(waiting, high, low)
     end
   end
 end
+local function is_as_read(record, sent)
+  if string.byte(sent) == 35 then return redis.sha1hex(record) == string.sub(sent, 2) end
+  return record == string.sub(sent, 2)
+end
 local MOST_HELD = 100
 local ids = {}
 for i = 2, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
@@ -1949,9 +1953,9 @@ local due, held_count, is_held = redis.call('ZMSCORE', KEYS[6], unpack(ids)), re
 if held_count <= MOST_HELD then
   for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do is_held[id] = true end
 end
-local function reply_to(i, before)
+local function reply_to(i, sent)
   if not records[i] then return 'unknown' end
-  if records[i] ~= before then return 'changed' end
+  if not is_as_read(records[i], sent) then return 'changed' end
   if claims[i] or is_held[ids[i]] and not due[i] then return 'requested' end
   if not due[i] and held_count > MOST_HELD then return 'alone' end
   return 'cancelled'
@@ -1968,7 +1972,7 @@ for i, id in ipairs(ids) do
     ended[#ended + 1] = id
     if not due[i] then waited[#waited + 1] = id end
     if ttl > 0 then
-      written[#written + 1], written[#written + 2] = id, string.sub(ARGV[at + 1], 1, ARGV[at + 2]) .. ARGV[at + 3]
+      written[#written + 1], written[#written + 2] = id, string.sub(records[i], 1, ARGV[at + 2]) .. ARGV[at + 3]
       expiries[#expiries + 1], expiries[#expiries + 2] = now + ttl, id
     else
       gone[#gone + 1] = id
@@ -4737,6 +4741,10 @@ local function wake(waiting, high, low)
     end
   end
 end
+local function is_as_read(record, sent)
+  if string.byte(sent) == 35 then return redis.sha1hex(record) == string.sub(sent, 2) end
+  return record == string.sub(sent, 2)
+end
 local ids, elsewhere = {}, {}
 for i = 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
 local records, claims = redis.call('HMGET', KEYS[1], unpack(ids)), redis.call('HMGET', KEYS[5], unpack(ids))
@@ -4752,7 +4760,7 @@ local replies, removed, waited, seen = {}, {}, {}, {}
 for i, id in ipairs(ids) do
   if not records[i] or seen[id] then
     replies[i] = 'unknown'
-  elseif records[i] ~= ARGV[2 * i] then
+  elseif not is_as_read(records[i], ARGV[2 * i]) then
     replies[i] = 'changed'
   elseif claims[i] then
     replies[i] = 'active'
@@ -5309,19 +5317,23 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
+local function is_as_read(record, sent)
+  if string.byte(sent) == 35 then return redis.sha1hex(record) == string.sub(sent, 2) end
+  return record == string.sub(sent, 2)
+end
 local ids = {}
 for i = 2, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
 local records = redis.call('HMGET', KEYS[1], unpack(ids))
 local failed = redis.call('SMISMEMBER', KEYS[10], unpack(ids))
 local replies, queued, changes, written, new = {}, {}, {}, {}, {}
 for i, id in ipairs(ids) do
-  local before, kept, rest = ARGV[4 * i - 1], tonumber(ARGV[4 * i]), ARGV[4 * i + 1]
-  if (new[id] or records[i]) ~= before then
+  local record, kept, rest = new[id] or records[i], tonumber(ARGV[4 * i]), ARGV[4 * i + 1]
+  if not record or not is_as_read(record, ARGV[4 * i - 1]) then
     replies[i] = 'changed'
   elseif failed[i] == 0 or new[id] then
     replies[i] = 'refused'
   else
-    replies[i], new[id] = 'queued', string.sub(before, 1, kept) .. rest
+    replies[i], new[id] = 'queued', string.sub(record, 1, kept) .. rest
     queued[#queued + 1] = id
     changes[#changes + 1] = 'waiting'
     written[#written + 1] = id

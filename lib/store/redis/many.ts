@@ -1,6 +1,7 @@
 /**
  * Calls for many tasks of one queue in Redis: see many-contract.ts.
  */
+import { hash } from 'node:crypto'
 import { afterCommonStart } from './common-start.ts'
 import { withExtras } from './extras.ts'
 import { writeHeads } from './heads.ts'
@@ -9,6 +10,15 @@ import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
 import type { CancelReply, Queue, RemoveReply, RetryReply } from '../contract.ts'
 import type { QueueMany, TaskToCancel, TaskToRemove, TaskToRetry } from '../many-contract.ts'
+
+/** A longer record is sent itself. */
+const MOST_DIGESTED = 16_384
+
+/** A record as it was read, for as-read.lua. */
+function asRead (record: string | Buffer): string | Buffer {
+  if (record.length <= MOST_DIGESTED) return `#${hash('sha1', record, 'hex')}`
+  return typeof record === 'string' ? `=${record}` : Buffer.concat([Buffer.from('='), record])
+}
 
 export class RedisMany implements QueueMany {
   readonly #client: RedisClient
@@ -24,14 +34,16 @@ export class RedisMany implements QueueMany {
   async retry (tasks: TaskToRetry[]): Promise<RetryReply[]> {
     if (tasks.length === 0) return []
     const args: ScriptArgument[] = [this.#keys.prefix]
-    for (const { id, before, after } of tasks) args.push(id, before, ...afterCommonStart(before, after))
+    for (const { id, before, after } of tasks) args.push(id, asRead(before), ...afterCommonStart(before, after))
     return await this.#run('retry-many', args)
   }
 
   async cancel (tasks: TaskToCancel[]): Promise<CancelReply[]> {
     if (tasks.length === 0) return []
     const args: ScriptArgument[] = [this.#keys.prefix]
-    for (const { id, before, after, ttl } of tasks) args.push(id, before, ...afterCommonStart(before, after), ttl)
+    for (const { id, before, after, ttl } of tasks) {
+      args.push(id, asRead(before), ...afterCommonStart(before, after), ttl)
+    }
     const running: Promise<Array<CancelReply | 'alone'>> =
       this.#run('cancel-many', args, tasks.filter(({ ttl, hasExtras }) => ttl <= 0 && hasExtras))
     const kept = tasks.filter(({ ttl }) => ttl > 0)
@@ -46,7 +58,7 @@ export class RedisMany implements QueueMany {
 
   async remove (tasks: TaskToRemove[]): Promise<RemoveReply[]> {
     if (tasks.length === 0) return []
-    const args = tasks.flatMap(({ id, before }) => [id, before])
+    const args = tasks.flatMap(({ id, before }) => [id, asRead(before)])
     return await this.#run('remove-many', args, tasks.filter(({ hasExtras }) => hasExtras))
   }
 

@@ -4,8 +4,8 @@ Cancels tasks that have not finished, in the order of the arguments, as cancel.l
 KEYS  1 jobs  2 waiting  3 active  4 leftovers  5 watched  6 delayed  7 claims  8 stalls  9 progress  10 cancelling
       11 succeeded  12 failed  13 done:succeeded  14 done:failed  15 done:cancelled  16 done:expired
       17 parked  18 returning  19 paused  20 high  21 low  22 levels
-ARGV  1 channel prefix; then for each task: its id, its record as the caller read it, how many bytes of that remain,
-      what follows them in the record of the cancelled task, and the ttl of that record (ms)
+ARGV  1 channel prefix; then for each task: its id, its record as the caller read it (see as-read.lua), how many
+      bytes of that remain, what follows them in the record of the cancelled task, and the ttl of that record (ms)
 Returns for each what cancel.lua returns, or "alone": a plain Bee-Queue worker may hold it, among so many that the
       search for one is a call of its own
 ]]
@@ -13,6 +13,7 @@ Returns for each what cancel.lua returns, or "alone": a plain Bee-Queue worker m
 -- @include leftover
 -- @include now
 -- @include wake
+-- @include as-read
 local MOST_HELD = 100
 local ids = {}
 for i = 2, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
@@ -23,9 +24,9 @@ if held_count <= MOST_HELD then
 end
 
 -- The reply for a task that this call has not changed yet.
-local function reply_to(i, before)
+local function reply_to(i, sent)
   if not records[i] then return 'unknown' end
-  if records[i] ~= before then return 'changed' end
+  if not is_as_read(records[i], sent) then return 'changed' end
   if claims[i] or is_held[ids[i]] and not due[i] then return 'requested' end
   if not due[i] and held_count > MOST_HELD then return 'alone' end
   return 'cancelled'
@@ -43,7 +44,7 @@ for i, id in ipairs(ids) do
     ended[#ended + 1] = id
     if not due[i] then waited[#waited + 1] = id end
     if ttl > 0 then
-      written[#written + 1], written[#written + 2] = id, string.sub(ARGV[at + 1], 1, ARGV[at + 2]) .. ARGV[at + 3]
+      written[#written + 1], written[#written + 2] = id, string.sub(records[i], 1, ARGV[at + 2]) .. ARGV[at + 3]
       expiries[#expiries + 1], expiries[#expiries + 2] = now + ttl, id
     else
       gone[#gone + 1] = id
