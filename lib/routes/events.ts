@@ -10,6 +10,7 @@ import { WaitEnd } from '../tasks/wait-end.ts'
 import { clientDisconnect } from './client-disconnect.ts'
 import { eventIdOf } from './etag.ts'
 import type { FoundTask } from '../tasks/found-task.ts'
+import type { TaskRecord } from '../types.ts'
 import { queueOf, type IdRequest, type RouteContext } from './route-context.ts'
 
 /** A client that reads so slowly that this many bytes wait for it is disconnected. */
@@ -25,7 +26,7 @@ export async function streamEvents (context: RouteContext, request: IdRequest, r
   const { registry } = context
   const found = await registry.findVisible(request, request.params.id, queueOf(request)).catch(unlessOutage(request))
   if (!found) return askToReturn(reply)
-  const isKnown = request.headers['last-event-id'] === eventIdOf(found)
+  const isKnown = request.headers['last-event-id'] === eventIdOf(found.record)
   if (isTerminal(found.record.state) && isKnown) return reply.code(204).send()
   const leave = context.waits.enter(request)
   try {
@@ -43,7 +44,7 @@ async function sendChanges (
   sendHeaders(reply)
   try {
     for await (const found of recordChanges(registry, first, ends.signal)) {
-      push(reply, await registry.checkVisible(request, request.params.id, found))
+      push(reply, (await registry.checkVisible(request, request.params.id, found)).record)
     }
   } catch (error) {
     // The headers have been sent, so the stream can only end. The client reconnects with its last id.
@@ -80,10 +81,10 @@ function sendHeaders (reply: FastifyReply): void {
   raw.flushHeaders()
 }
 
-function push (reply: FastifyReply, found: FoundTask): void {
-  const id = eventIdOf(found)
+function push (reply: FastifyReply, record: TaskRecord): void {
+  const id = eventIdOf(record)
   if (id === reply.sse.lastEventId) return
   if (reply.raw.writableLength > MAX_BACKLOG_BYTES) return void reply.raw.destroy()
   // Not awaited: if the client has disconnected, it never settles.
-  reply.sse.send({ id, data: found.record }).catch(() => {})
+  reply.sse.send({ id, data: record }).catch(() => {})
 }

@@ -64,8 +64,8 @@ async function nextChange (
   context: RouteContext, found: FoundTask, wait: number, request: IdRequest, reply: FastifyReply
 ): Promise<FoundTask> {
   const { registry, closing, waits } = context
-  const isKnown = isKnownTo(request, found)
-  if (wait === 0 || isTerminal(found.record.state) || !isKnown(found)) return found
+  const isKnown = isKnownTo(request, found.record)
+  if (wait === 0 || isTerminal(found.record.state) || !isKnown(found.record)) return found
   const leave = waits.enter(request)
   const ends = new WaitEnd({ signals: [closing, clientDisconnect(reply)], ms: wait * 1_000 })
   try {
@@ -80,14 +80,13 @@ async function nextChange (
 }
 
 function answer (
-  { registry, closing }: RouteContext, found: FoundTask, { headers }: IdRequest, reply: FastifyReply
+  { registry, closing }: RouteContext, { record, delayedTo }: FoundTask, { headers }: IdRequest, reply: FastifyReply
 ): Answer {
-  const { record, live } = found
   // A connection that stays open holds up the close. HTTP/2 has no such header, and Node warns of it.
   if (closing.aborted && !('stream' in reply.raw)) reply.header('connection', 'close')
-  const etag = etagOf(found)
+  const etag = etagOf(record)
   reply.header('etag', etag)
-  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(live.delayedTo, registry.clock.now()))
+  if (!isTerminal(record.state)) reply.header('retry-after', retryAfter(delayedTo, registry.clock.now()))
   return isInIfNoneMatch(headers['if-none-match'], etag) ? reply.code(304).send() : record
 }
 
@@ -97,19 +96,19 @@ function waitOf ({ headers: { prefer } }: IdRequest): number | null {
   return match ? Math.min(Number(match[1]), MAX_WAIT_S) : null
 }
 
-/** Tells which records a client has: that of its If-None-Match, or the record at the time of the request. */
-function isKnownTo ({ headers }: IdRequest, current: FoundTask): (found: FoundTask) => boolean {
+/** Tells which records a client has: by If-None-Match, or the record at the time of the request. */
+function isKnownTo ({ headers }: IdRequest, current: TaskRecord): (record: TaskRecord) => boolean {
   const header = headers['if-none-match'] || etagOf(current)
-  return found => isInIfNoneMatch(header, etagOf(found))
+  return record => isInIfNoneMatch(header, etagOf(record))
 }
 
 async function firstUnknown (
-  registry: AppTasks, found: FoundTask, isKnown: (found: FoundTask) => boolean, signal: AbortSignal
+  registry: AppTasks, found: FoundTask, isKnown: (record: TaskRecord) => boolean, signal: AbortSignal
 ): Promise<FoundTask> {
   let last = found
   try {
     for await (last of recordChanges(registry, found, signal)) {
-      if (!isKnown(last)) break
+      if (!isKnown(last.record)) break
     }
   } catch (error) {
     if (!signal.aborted) throw error

@@ -3,7 +3,7 @@
  */
 import { LARGE } from '../records/record-head.ts'
 import type { Definition } from './definition.ts'
-import type { LiveState, StoredTask } from '../records/task-record.ts'
+import type { StoredTask } from '../records/task-record.ts'
 import type { Queue } from '../store/contract.ts'
 import type { TaskRecord } from '../types.ts'
 
@@ -18,8 +18,8 @@ export interface FoundTask {
   record: TaskRecord<any, any>
   /** Undefined if this process does not define the task, or if its record cannot be read. */
   definition: Definition | undefined
-  /** What is stored of it beside its record. */
-  live: LiveState
+  /** When it is due if it is delayed, ms since 1970. */
+  delayedTo: number | undefined
   /** See `nextOrder`. */
   order: number
   /** The size of a record of which only the head was read: see `readBounded`. */

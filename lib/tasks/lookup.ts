@@ -111,7 +111,7 @@ export class TaskLookup implements HandleSource {
     const definition = isReadable ? this.#registry.definitions.get(stored.data.name) : undefined
     if (definition?.options.expose?.includes('data')) record.data = stored.data.data
     const life = isReadable ? lifeOf(stored.options) : ''
-    const found = { queue, id, raw, stored, life, definition, live, order, record }
+    const found = { queue, id, raw, stored, life, definition, delayedTo: live.delayedTo, order, record }
     return stored.options.graph && this.flows ? this.flows.show(found) : found
   }
 

@@ -16,8 +16,8 @@ export class WalkedTask implements FoundTask {
   readonly stored: StoredTask
   readonly definition: Definition | undefined
   readonly state: TaskState
-  readonly live: WalkTask['live']
   readonly order = 0
+  readonly #live: WalkTask['live']
   #record: TaskRecord | null = null
 
   constructor (queue: Queue, id: string, { raw, live }: WalkTask, stored: StoredTask, definition?: Definition) {
@@ -27,13 +27,14 @@ export class WalkedTask implements FoundTask {
     this.stored = stored
     this.definition = definition
     this.state = stateOf(stored, live)
-    this.live = live
+    this.#live = live
   }
 
   get life (): string { return lifeOf(this.stored.options) }
+  get delayedTo (): number | undefined { return this.#live.delayedTo }
 
   get record (): TaskRecord {
-    return (this.#record ??= toTaskRecord(this.id, this.queue.name, this.stored, this.live, false))
+    return (this.#record ??= toTaskRecord(this.id, this.queue.name, this.stored, this.#live, false))
   }
 
   /** Whether it has this name and tag, and failed with this code. */
