@@ -27,8 +27,8 @@ t.test('which tags are those of a record', async t => {
 t.test('it changes with each value of a record, and with the place that a value has', async t => {
   const base = { id: 'x', stage: null, progress: null, attempt: 1, tags: [] as string[], error: null }
   const changes: object[] = [
-    {}, { stage: '' }, { stage: '-' }, { progress: '-' }, { stage: '0:', attempt: 0 }, { stage: '--1' }, { progress: 1 },
-    { progress: '1' }, { progress: [] }, { progress: '[]' }, { progress: {} }, { attempt: 11 }, { tags: ['a'] },
+    {}, { stage: '' }, { stage: '-' }, { progress: '-' }, { stage: '0:', attempt: 0 }, { stage: '--1' },
+    { progress: 1 }, { progress: '1' }, { progress: [] }, { progress: '[]' }, { progress: {} }, { attempt: 11 }, { tags: ['a'] },
     { tags: ['a', 'b'] }, { tags: ['a,b'] }, { error: { stack: 'at' } }, { data: null }, { data: 1 }, { progress: true }
   ]
   const records = changes.map((change): any => ({ ...base, ...change }))
