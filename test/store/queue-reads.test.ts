@@ -46,3 +46,18 @@ t.test('a call ends after 1 MiB of records, and has at least one', async t => {
   t.strictSame(await texts(['huge', 'n1']), [large('huge', 3_000_000)])
   t.strictSame(await texts(['n1', 'none', 'nobody']), [large('n1', 400_000), null, null])
 })
+
+t.test('a call reads fewer tasks, and at least one, while plain Bee-Queue workers hold many', async t => {
+  const f = new QueueFixture(t)
+  await f.add('a', 'b', 'c', 'd')
+  const count = async (): Promise<number> => (await f.queue.readTasks(['a', 'none', 'b', 'c', 'd'])).length
+  t.equal(await count(), 5)
+  const others = range(1, 50_000)
+  for (let i = 0; i < others.length; i += 5_000) await f.redis.lpush(f.key('active'), ...others.slice(i, i + 5_000))
+  t.equal(await count(), 2)
+  await f.redis.rpush(f.key('active'), 'a')
+  for (let i = 0; i < others.length; i += 5_000) await f.redis.lpush(f.key('active'), ...others.slice(i, i + 5_000))
+  const [a, ...rest] = await f.queue.readTasks(['a', 'b'])
+  t.same(rest, [])
+  t.match(a, { live: { held: true } })
+})

@@ -3867,9 +3867,11 @@ for _, id in ipairs(ids) do
   end
 end
 return reply`,
-  'read-tasks': String.raw`local MAX_BYTES = 1048576
+  'read-tasks': String.raw`local MAX_BYTES, MAX_STEPS = 1048576, 100000
 local ids, records, bytes = {}, {}, 0
-for i = 1, #ARGV do
+local held = redis.call('LLEN', KEYS[5])
+local most = held == 0 and #ARGV or math.min(#ARGV, math.max(1, math.floor(MAX_STEPS / held)))
+for i = 1, most do
   local record = redis.call('HGET', KEYS[1], ARGV[i])
   ids[i], records[i] = ARGV[i], record
   if record then bytes = bytes + #record end
@@ -3879,13 +3881,13 @@ local claims = redis.call('HMGET', KEYS[2], unpack(ids))
 local delayed = redis.call('ZMSCORE', KEYS[3], unpack(ids))
 local progress = redis.call('HMGET', KEYS[4], unpack(ids))
 local places = {}
-if redis.call('EXISTS', KEYS[5], KEYS[6], KEYS[7]) == 0 then
+if held == 0 and redis.call('EXISTS', KEYS[6], KEYS[7]) == 0 then
   return { records, claims, delayed, progress, places, {} }
 end
 for i, id in ipairs(ids) do
   places[i] = 0
   if records[i] and not claims[i] and not delayed[i] then
-    if redis.call('LPOS', KEYS[5], id) then places[i] = 1 end
+    if held > 0 and redis.call('LPOS', KEYS[5], id) then places[i] = 1 end
     if redis.call('ZSCORE', KEYS[7], id) then places[i] = places[i] + 2 end
   end
 end
