@@ -92,7 +92,8 @@ function answer (
 
 /** The wait of the Prefer header (RFC 7240), in seconds. Null if there is none. */
 function waitOf ({ headers: { prefer } }: IdRequest): number | null {
-  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(String(prefer ?? ''))
+  if (prefer === undefined) return null
+  const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})/i.exec(String(prefer))
   return match ? Math.min(Number(match[1]), MAX_WAIT_S) : null
 }
 
