@@ -21,6 +21,10 @@ const add = (f: QueueFixture, ...ids: string[]): Promise<boolean[]> =>
 
 const slots = async (f: QueueFixture): Promise<string[]> => (await f.redis.smembers(f.key(`slots:${LANE}`))).sort()
 
+/** The list of the lane, the oldest first. */
+const parked = async (f: QueueFixture): Promise<string[]> =>
+  (await f.redis.lrange(f.key(`lane:${LANE}`), 0, -1)).reverse()
+
 const settle = (f: QueueFixture, id: string, settlement: Partial<Settlement>): Promise<unknown> =>
   f.queue.settle([{ id, token: 'w.1', outcome: 'succeeded', text: text(id), ms: LONG, lane: LANE, ...settlement }])
 
@@ -176,11 +180,13 @@ t.test('a delayed task takes a slot when it is due; a retry behind those that wa
   await f.claim(1)
   await settle(f, 'a', { outcome: 'retry' })
   await passDelay(f, 'a')
-  t.strictSame((await f.queue.pageOf('waiting', 9)).ids, ['b', 'c', 'a'])
+  t.strictSame([await f.waiting(), await parked(f)], [['b'], ['c', 'a']])
   await f.queue.add({ id: 'd', text: text('d'), delay: Date.now() + LONG, lane: LANE })
   t.equal((await f.queue.counts()).delayed, 1)
   await passDelay(f, 'd')
-  t.strictSame((await f.queue.pageOf('waiting', 9)).ids, ['b', 'c', 'a', 'd'])
+  t.strictSame([await f.waiting(), await parked(f)], [['b'], ['c', 'a', 'd']])
+  const { ids } = await f.queue.pageOf('waiting', 9)
+  t.strictSame([ids[0], ids.slice(1).sort()], ['b', ['a', 'c', 'd']], 'those of one ms are by their ids')
   t.strictSame(await slots(f), ['b'])
   t.strictSame((await f.state()).laned, undefined)
 })
@@ -209,7 +215,7 @@ t.test('a failed task that is queued again waits for a slot', async t => {
     return seconds! * 1_000 + microseconds! / 1_000 >= parkedAt + 1
   })
   t.equal(await f.queue.retry('a', text('a', 'failed'), text('a'), LANE), 'queued')
-  t.strictSame((await f.queue.pageOf('waiting', 9)).ids, ['b', 'c', 'a'])
+  t.strictSame([await f.waiting(), await parked(f)], [['b'], ['c', 'a']])
 })
 
 t.test('a task that a plain Bee-Queue worker failed is queued again before anybody freed its slot', async t => {
