@@ -28,7 +28,8 @@ t.test('it changes with each value of a record, and with the place that a value 
   const base = { id: 'x', stage: null, progress: null, attempt: 1, tags: [] as string[], error: null }
   const changes: object[] = [
     {}, { stage: '' }, { stage: '-' }, { progress: '-' }, { stage: '0:', attempt: 0 }, { stage: '--1' },
-    { progress: 1 }, { progress: '1' }, { progress: [] }, { progress: '[]' }, { progress: {} }, { attempt: 11 }, { tags: ['a'] },
+    { progress: 1 }, { progress: '1' }, { progress: [] }, { progress: '[]' }, { progress: {} }, { attempt: 11 },
+    { tags: ['a'] },
     { tags: ['a', 'b'] }, { tags: ['a,b'] }, { error: { stack: 'at' } }, { data: null }, { data: 1 }, { progress: true }
   ]
   const records = changes.map((change): any => ({ ...base, ...change }))
