@@ -12,7 +12,7 @@ function valuesOf (record: TaskRecord): string {
   let text = ''
   for (const value of Object.values(record)) {
     if (typeof value === 'string') text += `${value.length}:${value}`
-    else text += value === null ? '-' : `${JSON.stringify(value)},`
+    else text += value === null ? 'n' : `${JSON.stringify(value)},`
   }
   return text
 }

@@ -35,6 +35,8 @@ t.test('it changes with each value of a record, and with the place that a value 
   const records = changes.map((change): any => ({ ...base, ...change }))
   t.equal(new Set(records.map(etagOf)).size, records.length)
   t.equal(etagOf(structuredClone(records[0])), etagOf(records[0]))
+  const shifted = [[null, 1, -1], [-1, null, 1]].map(([stage, progress, result]): any => ({ stage, progress, result }))
+  t.not(etagOf(shifted[0]), etagOf(shifted[1]), 'a sign is not the mark of null')
 })
 
 t.test('304 for each of them', async t => {
