@@ -1319,6 +1319,13 @@ const shields: Shield[] = [
     test: 'worker/stalled'
   },
   {
+    against: 'a read of many tasks looks for each of them in a long list of active ones',
+    file: 'store/redis/lua/read-tasks.lua',
+    shield: 'math.min(#ARGV, math.max(1, math.floor(MAX_STEPS / held)))',
+    without: '#ARGV',
+    test: 'store/queue-reads'
+  },
+  {
     against: 'of many reads in one turn those behind 1 MiB of records never settle',
     file: 'tasks/task-reads.js',
     shield: 'tasks.length < reads.length',

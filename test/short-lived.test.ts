@@ -24,7 +24,7 @@ t.test('OpenList: entries are closed once, in any order, and point at nothing th
   t.same(list.values(), ['e'])
 })
 
-t.test('ShortLived: as a Map; what is deleted or replaced can be collected while its box is old', async t => {
+t.test('ShortLived: as a Map, whose values are those of now', async t => {
   const map = new ShortLived<string, object>()
   const [one, two] = [{ n: 1 }, { n: 2 }]
   map.set('a', one)
