@@ -135,8 +135,9 @@ async function each (expected: string, replies: Promise<string[]>): Promise<void
 /** Of calls about 100 tasks at once. */
 async function manyTasks (failed: ClaimedJob[]): Promise<void> {
   await queue.settle(failed.map(job => ({ ...settlement(job, record('failed')), outcome: 'failed' })))
-  await measureOne('100 failed tasks', () => each('queued', queue.many.retry(failed.map(({ id }) =>
-    ({ id, before: record('failed'), after: record() })))))
+  const until = await queue.walk.failedUntil(failed.map(({ id }) => id))
+  await measureOne('100 failed tasks', () => each('queued', queue.many.retry(failed.map(({ id }, i) =>
+    ({ id, until: until[i]!, after: record() })))))
   const { ids: delayed } = await queue.pageOf('delayed', 100)
   await measureOne('100 delayed tasks', () => each('cancelled', queue.many.cancel(delayed.map(id =>
     ({ id, before: record(), after: record('cancelled'), ttl: DAY })))))

@@ -1655,24 +1655,24 @@ const shields: Shield[] = [
     test: 'store/queue-cancel'
   },
   {
-    against: 'retryMany() takes tasks that have not failed, and a task twice',
+    against: 'retryMany() queues again what Bee-Queue has removed',
     file: 'store/redis/lua/retry-many.lua',
-    shield: 'elseif failed[i] == 0 or new[id] then',
-    without: 'elseif false then',
+    shield: 'failed[i] == 0 or ',
+    without: '',
     test: 'store/queue-cancel'
   },
   {
-    against: 'retryMany() of a task that has changed since it was read',
+    against: 'retryMany() of a task that has failed again since it was read, or has not failed',
     file: 'store/redis/lua/retry-many.lua',
-    shield: 'if not record or not is_as_read(record, ARGV[4 * i - 1]) then',
-    without: 'if false then',
+    shield: 'untils[i] ~= ARGV[3 * i] or ',
+    without: '',
     test: 'store/queue-cancel'
   },
   {
     against: 'retryMany() queues a task twice that is twice among its arguments',
     file: 'store/redis/lua/retry-many.lua',
-    shield: 'new[id] or records[i], tonumber',
-    without: 'records[i], tonumber',
+    shield: ' or seen[id] then',
+    without: ' then',
     test: 'store/queue-cancel'
   },
   {

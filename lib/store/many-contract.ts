@@ -13,6 +13,9 @@ export type CancelReply = 'cancelled' | 'requested' | 'changed' | 'unknown'
 /** `refused`: it has not failed. `changed`: as for a cancel. */
 export type RetryReply = 'queued' | 'changed' | 'refused'
 
+/** `changed`: it has failed again since then, or it has not failed. */
+export type RetryManyReply = 'queued' | 'changed'
+
 /** `changed`: as for a cancel. */
 export type RemoveReply = RemoveOutcome | 'changed'
 
@@ -22,11 +25,15 @@ interface TaskAsRead {
   before: string | Buffer
 }
 
-export interface TaskToRetry extends TaskAsRead {
+export interface TaskToRetry {
+  id: string
+  /** Until when its record stays, as `QueueWalk` says it, found before the record was read. */
+  until: string
   after: string
 }
 
-export interface TaskToCancel extends TaskToRetry {
+export interface TaskToCancel extends TaskAsRead {
+  after: string
   /** How long the record of the cancelled task stays. */
   ttl: number
   /** It has tags, or a log. */
@@ -38,7 +45,7 @@ export interface TaskToRemove extends TaskAsRead {
 }
 
 export interface QueueMany {
-  retry (tasks: TaskToRetry[]): Promise<RetryReply[]>
+  retry (tasks: TaskToRetry[]): Promise<RetryManyReply[]>
   cancel (tasks: TaskToCancel[]): Promise<CancelReply[]>
   remove (tasks: TaskToRemove[]): Promise<RemoveReply[]>
 }

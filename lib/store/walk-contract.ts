@@ -17,6 +17,8 @@ export interface RawTask {
 export interface WalkTask extends Omit<RawTask, 'raw'> {
   /** As in `RawTask`. The text itself, if it is those bytes. */
   raw: string | Buffer
+  /** See `QueueWalk.failedUntil`, if that was asked before. */
+  until?: string | null
 }
 
 /** Where ids are. Tasks between two attempts are among the delayed ones, or the waiting ones if they have no wait. */
@@ -73,6 +75,8 @@ export interface QueueWalk {
   page (source: WalkSource, limit: number, position: string | null): Promise<WalkPage>
   /** One page of the tasks with a tag, in whatever state, those first that were enqueued last. Some may be gone. */
   tagged (tag: string, limit: number, position: string | null): Promise<WalkPage>
+  /** Until when records of failed tasks stay: of a page of these each position begins with it. Null for all others. */
+  failedUntil (ids: string[]): Promise<Array<string | null>>
   /** Whether there is a task with this id, and whether there may be tasks with this tag. For calls in many queues. */
   has (word: string): Promise<{ id: boolean, tag: boolean }>
   /** Whether a page of a list by this state has any ids. */

@@ -262,9 +262,9 @@ export class TaskLookup implements HandleSource {
   /** As `cancelFound`. A member is retried with its flow, which knows what waits for it. */
   async retryFound (found: FoundTask): Promise<RetryOutcome | Changed> {
     if (!isRetryable(found)) return 'refused'
-    const { id, before, after } = toRetry(found)
+    const { id, raw, queue, stored } = found
     return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () =>
-      found.queue.retry(id, before, after, found.stored.options.lane))
+      queue.retry(id, raw, toRetry(found), stored.options.lane))
   }
 
   get isConnected (): boolean { return this.#calls.ready }

@@ -11,6 +11,7 @@ import { firstPlace, makeCursor, parseCursor, placeAfter, SOURCES, type WalkPosi
 import { isA, tryOr } from '../describe.ts'
 import { checkFilter, checkMany, type CheckedFilter, type ManyCall } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
+import { splitAtBlank } from '../records/split-at-blank.ts'
 import { isTerminal } from '../records/task-record.ts'
 import {
   cancelledTogether, removedTogether, retriedTogether, sendTogether, type Sent, type Together
@@ -198,12 +199,22 @@ class Walk {
       ? queue.walk.tagged(this.#filter.tag!, STEP, position)
       : queue.walk.page(source, STEP, position))
     const haveEnded = source !== 'tagged' && SOURCES[source].every(isTerminal)
+    const until = await this.#failedUntil(place, ids, positions)
     const raw = await calls.call('a read of tasks', TRY_AGAIN, () => queue.walk.read(ids, STEP_BYTES, haveEnded))
-    const all = await Promise.all(raw.map((task, i) => task && this.#toFound(queue, place, ids[i]!, task)))
+    const all = await Promise.all(raw.map((task, i) =>
+      task && this.#toFound(queue, place, ids[i]!, Object.assign(task, { until: until[i] }))))
     const entries = all.map((found, i): Entry => ({ found, position: positions[i]! }))
     if (raw.length < ids.length) return { entries, next: { ...place, position: positions[raw.length - 1]! } }
     if (next !== null) return { entries, next: { ...place, position: next } }
     return { entries, next: placeAfter(place, this.#filter, this.#queues) }
+  }
+
+  /** See `QueueWalk.failedUntil`. Only a retry needs it. */
+  async #failedUntil ({ queue, source }: WalkPosition, ids: string[], at: string[]): Promise<Array<string | null>> {
+    if (this.#call !== 'retryMany') return []
+    if (source !== 'tagged') return at.map(position => splitAtBlank(position)[0])
+    return await this.#source.calls.call('a page of tasks', TRY_AGAIN, () =>
+      this.#source.queue(queue).walk.failedUntil(ids))
   }
 
   #toFound (

@@ -4,7 +4,7 @@
 import { TRY_AGAIN } from './advice.ts'
 import { attemptOf, encode, isTerminal, resetForRetry, ttlOf } from '../records/task-record.ts'
 import { hasExtras, type FoundTask } from './found-task.ts'
-import type { QueueMany, TaskToCancel, TaskToRetry } from '../store/many-contract.ts'
+import type { QueueMany, TaskToCancel } from '../store/many-contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
 import type { TaskState } from '../types.ts'
 import type { WalkedTask } from './walked-task.ts'
@@ -15,8 +15,8 @@ const TOGETHER = 100
 /** A member of a flow is retried with its flow, which knows what waits for it. */
 export const isRetryable = ({ stored }: FoundTask): boolean => stored.status === 'failed' && !stored.options.flow
 
-export const toRetry = ({ id, raw, stored }: FoundTask): TaskToRetry =>
-  ({ id, before: raw, after: encode(resetForRetry(stored)) })
+/** The record of a task that is retried. */
+export const toRetry = ({ stored }: FoundTask): string => encode(resetForRetry(stored))
 
 /** What a cancelled task leaves, and for how long. */
 export interface CancelTerms {
@@ -43,8 +43,8 @@ const isPlain = ({ stored: { options } }: FoundTask): boolean => options.lane ==
 
 export const retriedTogether: Together = {
   what: 'a retry of tasks',
-  takes: found => isRetryable(found) && isPlain(found),
-  send: (many, tasks) => many.retry(tasks.map(toRetry))
+  takes: found => isRetryable(found) && isPlain(found) && found.until !== null,
+  send: (many, tasks) => many.retry(tasks.map(found => ({ id: found.id, until: found.until!, after: toRetry(found) })))
 }
 
 export const cancelledTogether = (terms: CancelTerms): Together => ({

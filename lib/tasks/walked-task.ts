@@ -17,11 +17,14 @@ export class WalkedTask implements FoundTask {
   readonly definition: Definition | undefined
   readonly state: TaskState
   readonly order = 0
+  /** Until when its record stays, if it had failed before that was read. */
+  readonly until: string | null
   readonly #live: WalkTask['live']
   #record: TaskRecord | null = null
 
-  constructor (queue: Queue, id: string, { raw, live }: WalkTask, stored: StoredTask, definition?: Definition) {
+  constructor (queue: Queue, id: string, { raw, live, until }: WalkTask, stored: StoredTask, definition?: Definition) {
     this.queue = queue
+    this.until = until ?? null
     this.id = id
     this.raw = raw
     this.stored = stored

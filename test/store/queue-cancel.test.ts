@@ -110,17 +110,36 @@ t.test('retry', async (t) => {
     await f.claim(4)
     await f.settle(['a', 'failed'], ['b', 'failed'], ['c', 'succeeded'])
     const events = await f.events(t)
-    const one = (id: string, before = text(id, 'failed')): TaskToRetry => ({ id, before, after: text(id, 'again') })
+    const [a, b, ...others] = await f.queue.walk.failedUntil(['a', 'b', 'c', 'd', 'nobody'])
+    t.strictSame(others, [null, null, null])
+    const one = (id: string, until = a!): TaskToRetry => ({ id, until, after: text(id, 'again') })
     t.strictSame(await f.queue.many.retry([
-      one('b'), one('b'), one('b', text('b', 'again')), one('c', text('c', 'succeeded')), one('d', text('d')),
-      one('nobody'), one('a')
-    ]), ['queued', 'changed', 'refused', 'refused', 'refused', 'changed', 'queued'])
+      one('b', b!), one('b', b!), one('c'), one('d'), one('nobody'), one('a', '1'), one('a')
+    ]), ['queued', 'changed', 'changed', 'changed', 'changed', 'changed', 'queued'])
     const { waiting, failed } = await f.state()
     t.strictSame([waiting, failed], [['a', 'b'], undefined], 'the first to be claimed is the last of the list')
     t.equal((await f.queue.readTask('a'))!.text, text('a', 'again'))
     await until('the messages arrive', () => events.length === 2)
     t.strictSame(events, ['task:b waiting', 'task:a waiting'])
     t.strictSame(await f.queue.many.retry([]), [])
+  })
+
+  t.test('what Bee-Queue has removed, or has failed again, is not queued among many', async (t) => {
+    const f = new QueueFixture(t)
+    await f.add('a', 'b')
+    await f.claim(2)
+    await f.settle(['a', 'failed'], ['b', 'failed'])
+    const [a, b] = await f.queue.walk.failedUntil(['a', 'b'])
+    await f.redis.multi().srem(f.key('failed'), 'a').hdel(f.key('jobs'), 'a').exec() // it knows no other key
+    t.equal(await f.queue.retry('b', text('b', 'failed'), text('b')), 'queued')
+    await f.claim(1, 'w.2')
+    await f.settle(['b', 'failed', 2 * LONG, 'w.2'])
+    const tasks = [{ id: 'a', until: a!, after: text('a') }, { id: 'b', until: b!, after: text('b') }]
+    t.strictSame(await f.queue.many.retry(tasks), ['changed', 'changed'])
+    const { waiting, failed, jobs } = await f.state()
+    t.strictSame([waiting, failed, jobs], [undefined, ['b'], ['b']])
+    const now = (await f.queue.walk.failedUntil(['b']))[0]!
+    t.strictSame(await f.queue.many.retry([{ id: 'b', until: now, after: text('b') }]), ['queued'])
   })
 
   t.test('cancels many tasks in one step, as one by one', async (t) => {
@@ -152,16 +171,15 @@ t.test('retry', async (t) => {
       ['f', Buffer.from([0xff, 0x00, 0x23])], ['g', Buffer.alloc(20_000, 0xfe)]
     ]
     for (const [id, record] of records) {
-      await f.redis.multi().hset(f.key('jobs'), id, record).sadd(f.key('failed'), id).exec()
+      await f.redis.multi().hset(f.key('jobs'), id, record).lpush(f.key('waiting'), id).exec()
     }
     const longer = (record: string | Buffer): Buffer => Buffer.concat([Buffer.from(record), Buffer.from('.')])
     const others = records.map(([id, record]) => ({ id, before: longer(record) }))
     t.strictSame(await f.queue.many.remove(others), records.map(() => 'changed'))
-    t.strictSame(await f.queue.many.retry([{ id: 'c', before: text('b', 'failed'), after: text('c') }]), ['changed'])
-    const again = records.map(([id, before]) => ({ id, before, after: text(id, 'again') }))
-    t.strictSame(await f.queue.many.retry(again), records.map(() => 'queued'))
-    for (const [id] of records) t.equal((await f.queue.readTask(id))!.text, text(id, 'again'))
-    const read = records.map(([id]) => ({ id, before: text(id, 'again'), after: text(id, 'cancelled'), ttl: LONG }))
+    const toCancel = (id: string, before: string | Buffer): TaskToCancel =>
+      ({ id, before, after: text(id, 'cancelled'), ttl: LONG })
+    t.strictSame(await f.queue.many.cancel([toCancel('c', text('b', 'failed'))]), ['changed'])
+    const read = records.map(([id, record]) => toCancel(id, record))
     t.strictSame(await f.queue.many.cancel(read), records.map(() => 'cancelled'))
     for (const [id] of records) t.equal((await f.queue.readTask(id))!.text, text(id, 'cancelled'))
   })

@@ -39,20 +39,18 @@ t.test('a text is sent as what it has of another one, and the rest', async t => 
   t.same(afterCommonStart(Buffer.from('abc'), 'abd'), [0, 'abd'], 'of bytes nothing')
 })
 
-t.test('many failed tasks are queued with their new records, by what these have of the old ones', async t => {
+t.test('many tasks are cancelled with their new records, by what these have of the old ones', async t => {
   const f = new QueueFixture(t)
   const ids = range(1, 150)
-  const before = ids.map(id => text(`${id} \u{1F600}ä`, 'failed'))
-  const after = ids.map((id, i) => i % 3 === 0 ? text(`${id} \u{1F601}ä`) : text(`${id} \u{1F600}ä`))
+  const before = ids.map(id => text(`${id} \u{1F600}ä`))
+  const after = ids.map((id, i) => text(`${id} ${i % 3 === 0 ? '\u{1F601}' : '\u{1F600}'}ä`, 'cancelled'))
   await f.redis.hset(f.key('jobs'), ...ids.flatMap((id, i) => [id, before[i]!]))
-  await f.redis.sadd(f.key('failed'), ...ids)
-  await f.redis.zadd(f.key('done:failed'), ...ids.flatMap(id => [1, id]))
+  await f.redis.lpush(f.key('waiting'), ...ids)
   const tasks = ids.map((id, i) =>
-    ({ id, before: i % 5 === 0 ? Buffer.from(before[i]!) : before[i]!, after: after[i]! }))
-  t.same(new Set(await f.queue.many.retry(tasks)), new Set(['queued']))
+    ({ id, before: i % 5 === 0 ? Buffer.from(before[i]!) : before[i]!, after: after[i]!, ttl: 60_000 }))
+  t.same(new Set(await f.queue.many.cancel(tasks)), new Set(['cancelled']))
   t.same(await f.redis.hmget(f.key('jobs'), ...ids), after)
-  t.same(await f.redis.lrange(f.key('waiting'), 0, -1), ids.toReversed())
-  t.equal(await f.redis.exists(f.key('failed'), f.key('done:failed')), 0)
+  t.equal(await f.redis.exists(f.key('waiting')), 0)
 })
 
 t.test('a record that is no text is read as bytes, so that it can be compared', async t => {

@@ -102,6 +102,12 @@ interface AsRead { id: string, raw: Buffer | string, status: string }
 const readAll = (side: QueueUnderTest, tasks: Named[]): Promise<AsRead[]> =>
   Promise.all(tasks.map(async ({ id, stale }) => ({ id, ...await before(side, id, stale) })))
 
+/** Until when the records of failed tasks stay, or as they stayed before. */
+async function untilOf (side: QueueUnderTest, tasks: Named[]): Promise<Array<{ id: string, until: string }>> {
+  const all = await side.queue.walk.failedUntil(tasks.map(({ id }) => id))
+  return tasks.map(({ id, stale }, i) => ({ id, until: (stale ? null : all[i]) ?? '1' }))
+}
+
 /** Cancels a wait, and wakes it: a wait in Redis goes on. It claims nothing, so the new task can be removed again. */
 async function endWait (side: QueueUnderTest, waiting: Promise<ClaimReply>, token: string): Promise<unknown> {
   const cancelled = claimed(side, await side.queue.cancelWait(token), true)
@@ -187,8 +193,7 @@ export const calls = {
     side.queue.retry(id, (await before(side, id, stale)).raw, text(id, 'again'))),
 
   retryMany: call('retryMany', async (side, tasks: Named[]) =>
-    side.many.retry((await readAll(side, tasks)).map(({ id, raw }) =>
-      ({ id, before: raw, after: text(id, 'again') })))),
+    side.many.retry((await untilOf(side, tasks)).map(({ id, until }) => ({ id, until, after: text(id, 'again') })))),
 
   cancelMany: call('cancelMany', async (side, { tasks, span }: { tasks: Named[], span: Span }) => {
     const open = (await readAll(side, tasks)).filter(({ status }) => !isTerminal(status))
@@ -228,6 +233,8 @@ export const calls = {
     let position: string | null = null
     for (let pages = 0; pages < 100; pages++) {
       const page: WalkPage = await side.queue.walk.page(source, limit, position)
+      const until = await side.queue.walk.failedUntil(page.ids)
+      ids.push(String(until.map((time, i) => time !== null && page.positions[i]!.startsWith(`${time} `))))
       const read = await side.queue.walk.read(page.ids, 1_000)
       const sizes = await side.queue.walk.sizes(page.ids)
       const matches = (text: string): boolean => text.length % 2 === 0

@@ -3,6 +3,8 @@
  */
 import t from 'tap'
 import { chain, group } from '../../lib/plugin.ts'
+import { script } from '../../lib/store/redis/run-script.ts'
+import { commandsOf } from '../support/monitor.ts'
 import {
   build, claimByDeadWorker, connect, errorOf, inRedis, keysOf, latch, memoryMode, randomPrefix, reaches, until
 } from '../support/helpers.ts'
@@ -149,6 +151,27 @@ t.test('what comes meanwhile is left alone, and a walk goes on behind what is go
   t.match(limited, { matched: 500, changed: 500 })
   const rest = await app.tasks.removeMany({ state: ['waiting', 'delayed', 'cancelled'] })
   t.same(rest, { matched: 700 + left, changed: 700 + left, cursor: null })
+})
+
+inRedis('tasks that failed are retried 100 in one call, by their state or by a tag', 'by its calls', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => define(app, Promise.resolve()))
+  const fail = async (tag: string): Promise<void> => {
+    await app.tasks.enqueueMany('bad', Array.from({ length: 250 }, () => ({ data: null, tags: [tag] })))
+    const worker = await app.tasks.startWorker()
+    await until('all have failed', async () => (await app.tasks.counts()).default!.failed === 250)
+    await worker.close()
+  }
+  for (const filter of [{ state: 'failed' }, { tag: 'red' }] as const) {
+    await fail('red')
+    const commands = await commandsOf(t)
+    t.match(await app.tasks.retryMany(filter), { matched: 250, changed: 250 })
+    const calls = (await commands()).filter(line => line.includes(`{${prefix}`) || line.includes(`"${prefix}`))
+    const ofRetries = [script('retry-many').sha, script('retry').sha]
+    const retries = calls.filter(line => ofRetries.some(sha => line.includes(sha)))
+    t.equal(retries.length, 3, JSON.stringify(filter))
+    await app.tasks.cancelMany({ state: 'waiting' })
+  }
 })
 
 t.test('members of flows: their flow hears of it, and they are not queued again one by one', async t => {

@@ -56,7 +56,7 @@ export class MemoryQueue implements Queue {
     capacity: () => this.#workers.capacity
   })
 
-  readonly many = manyOf(this)
+  readonly many = manyOf(this, this.#lists, this.#records)
   readonly unique: MemoryUnique
   readonly flows: MemoryFlows
   readonly walk: MemoryWalk

@@ -44,6 +44,10 @@ export class MemoryWalk implements QueueWalk {
     return this.#parts.records.page(tag, limit, position)
   }
 
+  async failedUntil (ids: string[]): Promise<Array<string | null>> {
+    return ids.map(id => this.#parts.lists.finished.failed.timeOf(id)?.toString() ?? null)
+  }
+
   async has (word: string): Promise<{ id: boolean, tag: boolean }> {
     const { records } = this.#parts
     return { id: records.has(word), tag: records.page(word, 1, null).ids.length > 0 }

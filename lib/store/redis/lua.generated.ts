@@ -5319,30 +5319,29 @@ local function leave(first, ids)
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
-local function is_as_read(record, sent)
-  if string.byte(sent) == 35 then return redis.sha1hex(record) == string.sub(sent, 2) end
-  return record == string.sub(sent, 2)
+local ids, count = {}, 0
+for i = 2, #ARGV, 3 do
+  count = count + 1
+  ids[count] = ARGV[i]
 end
-local ids = {}
-for i = 2, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
-local records = redis.call('HMGET', KEYS[1], unpack(ids))
 local failed = redis.call('SMISMEMBER', KEYS[10], unpack(ids))
-local replies, queued, changes, written, new = {}, {}, {}, {}, {}
-for i, id in ipairs(ids) do
-  local record, kept, rest = new[id] or records[i], tonumber(ARGV[4 * i]), ARGV[4 * i + 1]
-  if not record or not is_as_read(record, ARGV[4 * i - 1]) then
+local untils = redis.call('ZMSCORE', KEYS[12], unpack(ids))
+local replies, queued, changes, written, seen, n = {}, {}, {}, {}, {}, 0
+for i = 1, count do
+  local id = ids[i]
+  if failed[i] == 0 or untils[i] ~= ARGV[3 * i] or seen[id] then
     replies[i] = 'changed'
-  elseif failed[i] == 0 or new[id] then
-    replies[i] = 'refused'
   else
-    replies[i], new[id] = 'queued', string.sub(record, 1, kept) .. rest
-    queued[#queued + 1] = id
-    changes[#changes + 1] = 'waiting'
-    written[#written + 1] = id
-    written[#written + 1] = new[id]
+    seen[id] = true
+    replies[i] = 'queued'
+    n = n + 1
+    queued[n] = id
+    changes[n] = 'waiting'
+    written[2 * n - 1] = id
+    written[2 * n] = ARGV[3 * i + 1]
   end
 end
-if #queued > 0 then
+if n > 0 then
   redis.call('HSET', KEYS[1], unpack(written))
   use_levels(KEYS[2], KEYS[15], KEYS[17], KEYS[18], KEYS[19])
   enter(door(KEYS[2], KEYS[15], KEYS[16]), queued)

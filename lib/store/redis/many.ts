@@ -8,8 +8,8 @@ import { writeHeads } from './heads.ts'
 import { runScript, type ScriptArgument } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { QueueKeys, QueueScript } from './keys.ts'
-import type { CancelReply, Queue, RemoveReply, RetryReply } from '../contract.ts'
-import type { QueueMany, TaskToCancel, TaskToRemove, TaskToRetry } from '../many-contract.ts'
+import type { CancelReply, Queue, RemoveReply } from '../contract.ts'
+import type { QueueMany, RetryManyReply, TaskToCancel, TaskToRemove, TaskToRetry } from '../many-contract.ts'
 
 /** A longer record is sent itself. */
 const MOST_DIGESTED = 16_384
@@ -31,10 +31,10 @@ export class RedisMany implements QueueMany {
     this.#queue = queue
   }
 
-  async retry (tasks: TaskToRetry[]): Promise<RetryReply[]> {
+  async retry (tasks: TaskToRetry[]): Promise<RetryManyReply[]> {
     if (tasks.length === 0) return []
     const args: ScriptArgument[] = [this.#keys.prefix]
-    for (const { id, before, after } of tasks) args.push(id, asRead(before), ...afterCommonStart(before, after))
+    for (const { id, until, after } of tasks) args.push(id, until, after)
     return await this.#run('retry-many', args)
   }
 

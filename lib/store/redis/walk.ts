@@ -71,6 +71,10 @@ export class RedisWalk implements QueueWalk {
     return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
   }
 
+  async failedUntil (ids: string[]): Promise<Array<string | null>> {
+    return ids.length === 0 ? [] : await this.#client.zmscore(this.#keys.sorted('failed'), ids)
+  }
+
   async has (word: string): Promise<{ id: boolean, tag: boolean }> {
     const record = corkForTick(this.#client, () => this.#client.hexists(this.#keys.jobs, word))
     const { ids } = await this.tagged(word, 1, null)

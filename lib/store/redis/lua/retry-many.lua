@@ -4,9 +4,12 @@ Queues failed tasks again, in the order of the arguments. None of them has a lan
 KEYS  1 jobs  2 waiting  3 watched  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 paused  17 high  18 low
       19 levels
-ARGV  1 channel prefix; then for each task: its id, its record as the caller read it (see as-read.lua), how many
-      bytes of that remain, and what follows them in its record with all attempts left
-Returns for each "queued" | "changed" (the record is another by now: read it again) | "refused" (it has not failed)
+ARGV  1 channel prefix; then for each task: its id, until when its record stays as the caller found it before it read
+      the record, and its record with all attempts left
+Returns for each "queued" | "changed" (it has ended again, or has not failed: read it again)
+
+No record is read: Lua needs 1 ns for each byte of a text that it is given. A record of a failed task is another only if
+it has failed again, and then it stays until another time.
 
 Guarantee: a failed task is queued once, however many callers ask, and however often it is among the arguments.
 ]]
@@ -14,27 +17,29 @@ Guarantee: a failed task is queued once, however many callers ask, and however o
 -- @include enter
 -- @include door
 -- @include leave
--- @include as-read
-local ids = {}
-for i = 2, #ARGV, 4 do ids[#ids + 1] = ARGV[i] end
-local records = redis.call('HMGET', KEYS[1], unpack(ids))
+local ids, count = {}, 0
+for i = 2, #ARGV, 3 do
+  count = count + 1
+  ids[count] = ARGV[i]
+end
 local failed = redis.call('SMISMEMBER', KEYS[10], unpack(ids))
-local replies, queued, changes, written, new = {}, {}, {}, {}, {}
-for i, id in ipairs(ids) do
-  local record, kept, rest = new[id] or records[i], tonumber(ARGV[4 * i]), ARGV[4 * i + 1]
-  if not record or not is_as_read(record, ARGV[4 * i - 1]) then
+local untils = redis.call('ZMSCORE', KEYS[12], unpack(ids))
+local replies, queued, changes, written, seen, n = {}, {}, {}, {}, {}, 0
+for i = 1, count do
+  local id = ids[i]
+  if failed[i] == 0 or untils[i] ~= ARGV[3 * i] or seen[id] then
     replies[i] = 'changed'
-  elseif failed[i] == 0 or new[id] then
-    replies[i] = 'refused'
   else
-    replies[i], new[id] = 'queued', string.sub(record, 1, kept) .. rest
-    queued[#queued + 1] = id
-    changes[#changes + 1] = 'waiting'
-    written[#written + 1] = id
-    written[#written + 1] = new[id]
+    seen[id] = true
+    replies[i] = 'queued'
+    n = n + 1
+    queued[n] = id
+    changes[n] = 'waiting'
+    written[2 * n - 1] = id
+    written[2 * n] = ARGV[3 * i + 1]
   end
 end
-if #queued > 0 then
+if n > 0 then
   redis.call('HSET', KEYS[1], unpack(written))
   use_levels(KEYS[2], KEYS[15], KEYS[17], KEYS[18], KEYS[19])
   enter(door(KEYS[2], KEYS[15], KEYS[16]), queued)
