@@ -2,7 +2,7 @@
  * A flow is seen as a task is: status, routes, lists; and what a handler does from inside.
  */
 import t from 'tap'
-import { chain, chord, group } from '../../lib/plugin.ts'
+import { chain, chord, group, Snooze } from '../../lib/plugin.ts'
 import { build, connect, errorOf, keysOf, latch, memoryMode, randomPrefix, until } from '../support/helpers.ts'
 import type { FastifyRequest } from 'fastify'
 
@@ -86,6 +86,25 @@ t.test('a task whose data looks like a membership ends no member of a flow', asy
   await app.tasks.enqueue('forged', { flow })
   t.equal(await app.tasks.purge('other'), 1)
   t.match(await app.tasks.status(id), { state: 'active', error: null })
+})
+
+t.test('a member that has reported its flow as progress is purged: the flow hears of it', async t => {
+  const limits = { free: {}, limited: { limit: { max: 1 } } }
+  const app = await build(t, {}, app => {
+    for (const [name, options] of Object.entries(limits)) {
+      app.tasks.define(name, options, async (_data, task) => {
+        await task.reportProgress({ flow: task.flow })
+        throw new Snooze({ delay: 3_600_000 })
+      })
+    }
+  })
+  await app.tasks.startWorker()
+  for (const name of Object.keys(limits)) {
+    const handle = await app.tasks.enqueueFlow(chain(signature(name), signature(name)))
+    await until('it is put off', async () => (await app.tasks.status(`${handle.id}.0`))?.state === 'delayed')
+    t.equal(await app.tasks.purge('default'), 1)
+    t.match(await errorOf(handle.result({ timeout: 10_000 })), { code: 'FST_TASKS_FAILED', message: /Member "0"/ }, name)
+  }
 })
 
 t.test('lists of flows, and of the members of one', async t => {

@@ -7,16 +7,22 @@ import type { TaskLists } from './task-lists.ts'
 
 const BEGINS = '"flow":' + '{"id":"'
 
+const MEMBERSHIP = /"flow":(\{"id":"([^"]*)","home":[^{}]*,"node":[^{}]*\})/y
+
 /**
- * The JSON of the membership in the text of a record. Undefined if its task is no member of a flow: the id of a member
- * begins with that of its flow, and data may look like a membership.
+ * The JSON of the membership in the text of a record: the last part of it that has the form. Undefined if its task is
+ * no member of a flow: the id of a member begins with that of its flow, and data may look like a membership.
  */
 export function membershipIn (id: string, text: string | undefined): string | undefined {
   const dot = id.indexOf('.')
-  const at = dot < 0 ? -1 : text?.lastIndexOf(BEGINS + id.slice(0, dot)) ?? -1
-  if (at < 0) return undefined
-  const flow = text!.slice(at + BEGINS.length, text!.indexOf('"', at + BEGINS.length))
-  return id.startsWith(`${flow}.`) ? text!.slice(at + 7, text!.indexOf('}', at) + 1) : undefined
+  if (dot < 0 || text === undefined) return undefined
+  const begins = BEGINS + id.slice(0, dot)
+  for (let at = text.lastIndexOf(begins); at > 0; at = text.lastIndexOf(begins, at - 1)) {
+    MEMBERSHIP.lastIndex = at
+    const [, member, flow] = MEMBERSHIP.exec(text) ?? []
+    if (member !== undefined) return id.startsWith(`${flow}.`) ? member : undefined
+  }
+  return undefined
 }
 
 /** The parts of a queue that its flows use. */

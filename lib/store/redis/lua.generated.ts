@@ -3337,12 +3337,12 @@ end
 local function member_in(id, record)
   local start = string.match(id, '^([^.]*)%.')
   if not start or not record then return nil end
-  local begins, found, at = 'flow":{"id":"' .. start, nil, 1
+  local begins, member, flow, at = 'flow":{"id":"' .. start, nil, nil, 1
   repeat
     at = string.find(record, begins, at + 1, true)
-    found = at or found
+    local found, name = string.match(record, '^"flow":({"id":"([^"]*)","home":[^{}]*,"node":[^{}]*})', (at or 1) - 1)
+    member, flow = found or member, name or flow
   until not at
-  local member, flow = string.match(record, '^"flow":({"id":"([^"]*)"[^{}]*})', (found or 1) - 1)
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
 local function forget_tags(tags, tagged, ids)
@@ -3462,12 +3462,12 @@ end
 local function member_in(id, record)
   local start = string.match(id, '^([^.]*)%.')
   if not start or not record then return nil end
-  local begins, found, at = 'flow":{"id":"' .. start, nil, 1
+  local begins, member, flow, at = 'flow":{"id":"' .. start, nil, nil, 1
   repeat
     at = string.find(record, begins, at + 1, true)
-    found = at or found
+    local found, name = string.match(record, '^"flow":({"id":"([^"]*)","home":[^{}]*,"node":[^{}]*})', (at or 1) - 1)
+    member, flow = found or member, name or flow
   until not at
-  local member, flow = string.match(record, '^"flow":({"id":"([^"]*)"[^{}]*})', (found or 1) - 1)
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
 local function forget_tags(tags, tagged, ids)

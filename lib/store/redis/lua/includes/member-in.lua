@@ -1,5 +1,6 @@
 --[[
-What a member of a flow says of its flow, in the text of its record.
+What a member of a flow says of its flow, in the text of its record: the last part of it that has the form. Data come
+before, and what it has reported comes behind: that may have the flow as handlers see it, { id, key }.
 
 Defines member_in(id, record): as JSON, nil if it is no member. The id of a member begins with that of its flow: data
 may look like a membership
@@ -9,11 +10,11 @@ Cost: a search for a fixed text. A pattern that begins with .* looks at each byt
 local function member_in(id, record)
   local start = string.match(id, '^([^.]*)%.')
   if not start or not record then return nil end
-  local begins, found, at = 'flow":{"id":"' .. start, nil, 1
+  local begins, member, flow, at = 'flow":{"id":"' .. start, nil, nil, 1
   repeat
     at = string.find(record, begins, at + 1, true)
-    found = at or found
+    local found, name = string.match(record, '^"flow":({"id":"([^"]*)","home":[^{}]*,"node":[^{}]*})', (at or 1) - 1)
+    member, flow = found or member, name or flow
   until not at
-  local member, flow = string.match(record, '^"flow":({"id":"([^"]*)"[^{}]*})', (found or 1) - 1)
   return member and string.sub(id, 1, #flow + 1) == flow .. '.' and member or nil
 end
