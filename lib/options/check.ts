@@ -195,15 +195,18 @@ export function checkDefine (
 }
 
 /**
- * Checks the options of `enqueue`, and returns a copy.
+ * Checks the options of `enqueue`, or those of an item of `enqueueMany`, and returns a copy.
  * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_OPTION_CLASH, FST_TASKS_ID_INVALID
  */
-export function checkEnqueue (task: string, given: EnqueueOptions, settings: Settings): EnqueueOptions {
+export function checkEnqueue (
+  task: string, given: EnqueueOptions, settings: Settings, isItem = false
+): EnqueueOptions {
   const options = copyOptions(task, given, 'options', 'For example { delay: 60000 }.')
   if (options.backoff !== undefined) {
     options.backoff = copyOptions(task, options.backoff, 'backoff', enqueueRules.backoff!.fix)
   }
-  check(options, enqueueRules, `enqueue("${task}", data, options)`, taskOptionError(task))
+  const where = isItem ? `enqueueMany("${task}", [{ data, ...options }])` : `enqueue("${task}", data, options)`
+  check(options, enqueueRules, where, taskOptionError(task))
   if (options.delay !== undefined && options.delayUntil !== undefined) {
     const fix = 'delay is a span of time from now, delayUntil a point in time: give one of them'
     throw new errors.OptionClash('delay', 'delayUntil', fix)

@@ -172,26 +172,28 @@ export class TaskProducer {
   #prepareAll (name: string, items: Array<EnqueueItem<any>>): NewTask[] | Promise<NewTask[]> {
     const hooks = this.#hooksOf(name)
     if (hooks) return this.#prepareAllHooked(name, items, hooks)
-    return items.map(({ data, ...options }) => this.#prepare(name, data, options))
+    return items.map(({ data, ...options }) => this.#prepare(name, data, options, true))
   }
 
   async #prepareAllHooked (name: string, items: Array<EnqueueItem<any>>, hooks: AnyHook[]): Promise<NewTask[]> {
     const tasks: NewTask[] = []
-    for (const { data, ...options } of items) tasks.push(await this.#prepareHooked(name, data, options, hooks))
+    for (const { data, ...options } of items) tasks.push(await this.#prepareHooked(name, data, options, hooks, true))
     return tasks
   }
 
   /** Hooks may change the data, the options and the queue. */
-  async #prepareHooked (name: string, data: unknown, given: EnqueueOptions, hooks: AnyHook[]): Promise<NewTask> {
+  async #prepareHooked (
+    name: string, data: unknown, given: EnqueueOptions, hooks: AnyHook[], isItem = false
+  ): Promise<NewTask> {
     const { instance, queue } = this.#registry.definition(name)
     const entry = await callPreEnqueue(hooks, instance, { name, queue: given?.queue ?? queue, data, options: given })
-    return this.#prepare(name, entry.data, { ...entry.options, queue: entry.queue })
+    return this.#prepare(name, entry.data, { ...entry.options, queue: entry.queue }, isItem)
   }
 
   /** Throws if anything is wrong with the data or the options. */
-  #prepare (name: string, data: unknown, given: EnqueueOptions): NewTask {
+  #prepare (name: string, data: unknown, given: EnqueueOptions, isItem = false): NewTask {
     const definition = this.#registry.definition(name)
-    const checked = checkEnqueue(name, given, this.#settings)
+    const checked = checkEnqueue(name, given, this.#settings, isItem)
     const options = storedOptions(definition, checked, this.#settings, this.#clock)
     const valid = validData(definition, data)
     addLane(options, definition, valid, checked.queue)

@@ -136,6 +136,18 @@ t.test('enqueueMany', async t => {
   t.same(results, items.slice(0, 50).map(one => one.data * 2))
 })
 
+t.test('data in the place of an item of enqueueMany: the error names the call, and how an item is written', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x')
+    app.tasks.define('hooked', { preEnqueue: async () => {} })
+  })
+  for (const name of ['x', 'hooked']) {
+    const message = new RegExp(`"width" in enqueueMany\\("${name}", \\[\\{ data, \\.\\.\\.options \\}\\]\\)`)
+    const error = await errorOf(app.tasks.enqueueMany(name, [{ width: 1 } as any]))
+    t.match(error, { code: 'FST_TASKS_OPTION_UNKNOWN', message })
+  }
+})
+
 t.test('result: its timeout and its signal', async t => {
   const app = await build(t, {}, app => { app.tasks.define('x') })
   const handle = await app.tasks.enqueue('x')
