@@ -14,7 +14,7 @@ import { AttemptHooks } from './attempt-hooks.ts'
 import { attemptLog, writesLevel } from './attempt-log.ts'
 import { errorOf, failed, isPutOff, outcomeOf, tellEnd, type AttemptResult } from './attempt-result.ts'
 import { serializeResult } from './serialize.ts'
-import { NOTHING_REPORTED, StateReports, type StateReport } from './state-reports.ts'
+import { StateReports, type StateReport } from './state-reports.ts'
 import { withRetryRules } from './retry-rules.ts'
 import { runApart } from './run-apart.ts'
 import { HandlerTaskContext } from './task-context.ts'
@@ -41,7 +41,7 @@ export interface AttemptOwner {
   onReturned (attempt: Attempt): void
   /**
    * Stores { stage, progress }, as JSON. False if the claim was lost. Never rejects.
-   * @param progress the progress in it, as JSON, unless it is null
+   * @param progress the last progress of this attempt, as JSON, unless it is null
    */
   report (task: ClaimedTask, json: string, progress?: string): Promise<boolean>
   /** A report was refused: the claim was lost. Called in the async context of the handler. */
@@ -130,7 +130,7 @@ export class Attempt implements ThreadableAttempt {
   get flow (): TaskFlow | null { return this.#member?.flow ?? null }
   get app (): FastifyInstance { return this.definition.instance }
   /** The last stage and progress that were reported. */
-  get state (): ReportedState { return this.#reports?.state ?? NOTHING_REPORTED }
+  get state (): ReportedState | undefined { return this.#reports?.state }
 
   get #member (): MemberContext | null {
     const { flow } = this.task.stored.options

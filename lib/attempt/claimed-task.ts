@@ -52,6 +52,10 @@ export function toClaimedTask (
   return { claim, queue, text, stored, unreadable, settings, order, startedAt: none, ranMs: none, state: none, now }
 }
 
+/** What was reported last: by this attempt, or by one before it. */
+export const stateOfReports = ({ state, stored: { stage = null, progress = null } }: ClaimedTask): ReportedState =>
+  state ?? { stage, progress }
+
 /** Too late for its first attempt. A task that retries has started in time. */
 export const isExpired = ({ options, status }: StoredTask, now: number): boolean =>
   status === 'created' && options.expires !== undefined && options.expires <= now

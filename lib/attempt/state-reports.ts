@@ -4,39 +4,40 @@
 import * as errors from '../errors.ts'
 import { LatestReport } from './latest-report.ts'
 import { checkStage, serializeProgress } from './serialize.ts'
-import type { ClaimedTask, ReportedState } from './claimed-task.ts'
+import { stateOfReports, type ClaimedTask, type ReportedState } from './claimed-task.ts'
 import type { Definition } from '../tasks/definition.ts'
 
 export interface StateReport {
   /** { stage, progress } */
   json: string
-  /** The progress in it. Undefined if it is null. */
+  /** The last progress of this attempt, as JSON. Undefined if it has reported none, or null. */
   progress: string | undefined
 }
-
-export const NOTHING_REPORTED: ReportedState = { stage: null, progress: null }
 
 export class StateReports {
   readonly #definition: Definition
   readonly #maxProgressSize: number
   readonly #reports: LatestReport<StateReport>
-  #state = NOTHING_REPORTED
+  #state: ReportedState
+  /** The `progress` of the last report. */
+  #reported: string | undefined
 
   /** @param store never rejects */
-  constructor (definition: Definition, { settings }: ClaimedTask, store: (report: StateReport) => Promise<void>) {
+  constructor (definition: Definition, task: ClaimedTask, store: (report: StateReport) => Promise<void>) {
     this.#definition = definition
-    this.#maxProgressSize = settings.maxProgressSize
+    this.#maxProgressSize = task.settings.maxProgressSize
+    this.#state = stateOfReports(task)
     this.#reports = new LatestReport(store)
   }
 
-  /** The last stage and progress that were reported. */
+  /** The last stage and progress that were reported: by this attempt, or by one before it. */
   get state (): ReportedState { return this.#state }
 
   // Both throw at once and not through their promise: a rejection that nobody awaits would end the process.
 
   updateState (stage: string, progress?: unknown): Promise<void> {
     checkStage(stage, reason => this.#invalid(reason))
-    return this.#report(stage, progress === undefined ? this.#state.progress : progress)
+    return progress === undefined ? this.#push({ ...this.#state, stage }) : this.#report(stage, progress)
   }
 
   reportProgress (progress: unknown): Promise<void> {
@@ -47,12 +48,15 @@ export class StateReports {
     const serializer = this.#definition.schemas().progress
     const invalid = (reason: string): Error => this.#invalid(reason)
     const json = serializeProgress(progress, { serializer, maxProgressSize: this.#maxProgressSize, invalid })
+    this.#reported = json === 'null' ? undefined : json
     // A copy: the handler may go on to change its object.
-    this.#state = { stage, progress: JSON.parse(json) }
-    return this.#reports.push({
-      json: `{"stage":${JSON.stringify(stage)},"progress":${json}}`,
-      progress: json === 'null' ? undefined : json
-    })
+    return this.#push({ stage, progress: JSON.parse(json) }, json)
+  }
+
+  #push (state: ReportedState, json = JSON.stringify(state.progress)): Promise<void> {
+    this.#state = state
+    const progress = this.#reported
+    return this.#reports.push({ json: `{"stage":${JSON.stringify(state.stage)},"progress":${json}}`, progress })
   }
 
   #invalid (reason: string): Error {

@@ -268,7 +268,7 @@ export function toTaskRecord (
     queue,
     state,
     stage: live.progress?.stage ?? stored.stage ?? null,
-    progress: live.progress?.progress ?? stored.progress ?? null,
+    progress: (live.progress ? live.progress.progress : stored.progress) ?? null,
     attempt: attemptOf(stored, state),
     attempts: stored.options.attempts!,
     priority: priorityOf(stored.options),

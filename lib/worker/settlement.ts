@@ -8,9 +8,9 @@ import { hasAttemptLeft, toFailure, type Failure } from '../records/failure.ts'
 import { addFailedAttempt, type StoredFailedAttempt } from '../records/failed-attempts.ts'
 import { afterRetry, beforeRetries } from '../records/stored-backoff.ts'
 import { appendOutcome, attemptsMade, encode, isNewRecord, ttlOf, type StoredTask } from '../records/task-record.ts'
+import { stateOfReports, type ClaimedTask } from '../attempt/claimed-task.ts'
 import { workerOf } from '../store/claim-token.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
-import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { Settlement } from '../store/contract.ts'
 import type { TerminalState } from '../types.ts'
 
@@ -50,8 +50,7 @@ function finishedRecord (
 ): string {
   const { stored, text, startedAt = stored.startedAt, now } = task
   const attempt = made ?? attemptsMade(stored) + (task.startedAt === undefined ? 0 : 1)
-  const progress = task.state?.progress ?? stored.progress
-  const stage = task.state?.stage ?? stored.stage ?? null
+  const { progress, stage = null } = task.state ?? stored
   if (!failure && isNewRecord(text, stored)) {
     // `attempt: 1` is left out for successes: most records are such, and it saves bytes.
     const told = state === 'succeeded' && attempt === 1 ? undefined : attempt
@@ -88,13 +87,12 @@ function afterFailure (failure: Failure, thrown: unknown, task: ClaimedTask): Se
 }
 
 function retryingRecord (failure: Failure, retriesLeft: number, task: ClaimedTask): StoredTask {
-  const { stored, state, startedAt } = task
+  const { startedAt } = task
   const next: StoredTask = {
     ...withFailure(task, failure, 'retrying'),
     status: 'retrying',
     error: failure.error,
-    progress: state?.progress ?? stored.progress,
-    stage: state?.stage ?? stored.stage ?? null,
+    ...stateOfReports(task),
     startedAt
   }
   next.options = { ...next.options, retries: retriesLeft - 1 }
@@ -107,11 +105,11 @@ function retryingRecord (failure: Failure, retriesLeft: number, task: ClaimedTas
 interface PutOff { ms: number, limited: boolean }
 
 /** It comes back as it was, with what it reported. If it was limited, the lane that it has waits with it. */
-function putOff ({ ms, limited }: PutOff, { claim: { id, token }, stored, state, now }: ClaimedTask): Settlement {
-  const progress = state?.progress ?? stored.progress
+function putOff ({ ms, limited }: PutOff, task: ClaimedTask): Settlement {
+  const { claim: { id, token }, stored, now } = task
   const holdsLane = limited && stored.options.lane !== undefined
   const options = { ...stored.options, ...!holdsLane && { delay: now + ms } }
-  const text = encode({ ...stored, options, progress, stage: state?.stage ?? stored.stage ?? null })
+  const text = encode({ ...stored, options, ...stateOfReports(task) })
   return { id, token, outcome: holdsLane ? 'limited' : 'retry', text, ms }
 }
 

@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import tasks from '../../lib/plugin.ts'
 import {
-  build, connect, errorOf, inRedis, logger, memoryMode, pass, randomPrefix, reaches, until, where
+  build, connect, errorOf, inRedis, latch, logger, memoryMode, pass, randomPrefix, reaches, until, where
 } from '../support/helpers.ts'
+import type { TaskRecord } from '../../lib/types.ts'
 
 /** When the task's current attempt started, in ms of Redis' clock (in memory mode, of its virtual clock). */
 const startOf = async (app: FastifyInstance, id: string): Promise<number> =>
@@ -152,6 +153,39 @@ t.test('a failure that is tried again is logged as a warning with the next time,
   if (!memoryMode) return
   await pass(app, 60_000)
   t.match(log.lines.filter(({ event }) => event === 'task.failed')[1], { level: 50, taskId: id, attempt: 2 })
+})
+
+t.test('stage and progress of an attempt before: they stay until the next one reports others, null too', async t => {
+  let [started, gate] = [latch(), latch()]
+  const schema = { progress: { type: 'object', properties: { done: { type: 'integer' } } } }
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { retries: 1, backoff: { strategy: 'fixed', delay: 1 }, schema }, async (how, task) => {
+      if (task.attempt === 1) {
+        await task.updateState('FIRST', { done: 90 })
+        throw new Error('no')
+      }
+      if (how === 'stage') await task.updateState('SECOND')
+      if (how === 'both') await task.updateState('SECOND', null)
+      if (how === 'progress') await task.reportProgress(null)
+      started.open()
+      await gate.promise
+    })
+  })
+  await app.tasks.startWorker()
+  const expected = {
+    nothing: ['FIRST', { done: 90 }], stage: ['SECOND', { done: 90 }], both: ['SECOND', null], progress: ['FIRST', null]
+  }
+  for (const [how, state] of Object.entries(expected)) {
+    [started, gate] = [latch(), latch()]
+    const { id } = await app.tasks.enqueue('x', how)
+    if (memoryMode) await reaches(app, id, 'retrying')
+    await pass(app, 10, { wait: false })
+    await started.promise
+    const seen = ({ stage, progress }: TaskRecord<any, any>): unknown[] => [stage, progress]
+    t.same(seen((await app.tasks.status(id))!), state, `${how}, while it runs`)
+    gate.open()
+    t.same(seen(await reaches(app, id, 'succeeded')), state, `${how}, when it has ended`)
+  }
 })
 
 t.test('failedAttempts: the last ten, with times, worker and a short error; none for a task that succeeds', async t => {
