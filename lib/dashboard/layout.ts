@@ -52,7 +52,7 @@ const menu = (root: string, section: string): Value => MENU.map(([path, title, k
  data-key="${key}"${section === title && html` aria-current="page"`}>${title}</a>`)
 
 export function layout (context: PageContext, { title, section, body }: Page): Html {
-  const { root, settings, query } = context
+  const { root, settings, query, request: { method } } = context
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${title} · ${settings.title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
@@ -66,7 +66,7 @@ export function layout (context: PageContext, { title, section, body }: Page): H
 <input id="q" name="q" type="search" placeholder="Id, tag, name or error" value="${section === 'Tasks' && query.q}"
  maxlength="200" autocomplete="off" spellcheck="false"><button>Find</button></form></header>
 <div id="stale" class="stale" role="alert" hidden></div>
-<main id="main" tabindex="-1">${outcome(context)}<h1>${title}</h1>
+<main id="main" tabindex="-1"${method === 'GET' && html` data-live`}>${outcome(context)}<h1>${title}</h1>
 ${body}</main>
 <footer><span>fastify-tasks ${version}</span><span id="live"></span></footer></body></html>`
 }

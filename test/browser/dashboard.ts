@@ -77,6 +77,10 @@ async function run (browser: Browser): Promise<void> {
   await check('without JavaScript: what destroys is asked on a page', () =>
     inPage(browser, { javaScriptEnabled: false }, purgesQueue))
   await check('the page is live, and waits while rows are chosen', () => inPage(browser, {}, isLive))
+  await check('a live page keeps the way to go on, and says if it is not the page any more', () =>
+    inPage(browser, {}, staysTrue))
+  await check('the answer to a form is not read again: its address has no page', () =>
+    inPage(browser, {}, keepsQuestion))
   await check('keys lead to pages', () => inPage(browser, {}, followsKeys))
   await check('Redis goes away while one looks: the page says so, and goes on', () => inPage(browser, {}, seesOutage))
 }
@@ -206,6 +210,27 @@ async function isLive (page: Page): Promise<void> {
   await page.locator('input[name=task]').first().uncheck()
   await page.locator('input[name=task]').first().blur()
   await page.getByText('two', { exact: true }).waitFor()
+}
+
+async function staysTrue (page: Page): Promise<void> {
+  await page.goto(`${base}/tasks?state=waiting&queue=mail&did=cancel&ok=50000&no=0&more=there&of=waiting`)
+  await page.getByLabel('Live').selectOption('2 s')
+  await app.tasks.enqueue('letter', null, { id: 'three' })
+  await page.getByText('three', { exact: true }).waitFor()
+  if (await page.getByRole('button', { name: 'Go on' }).count() !== 1) throw new Error('the way to go on is gone')
+  await page.route('**/tasks?*', route => route.fulfill({ contentType: 'text/html', body: '<main id="main">Log in' }))
+  await page.getByText('out of date').waitFor()
+  await page.getByText('three', { exact: true }).waitFor()
+}
+
+async function keepsQuestion (page: Page): Promise<void> {
+  await page.goto(`${base}/tasks?state=waiting&queue=mail`)
+  await page.getByRole('button', { name: 'Remove all' }).click()
+  await page.getByRole('heading', { name: 'Are you sure?' }).waitFor()
+  await page.waitForLoadState()
+  if (await page.getByLabel('Live').count() > 0) throw new Error('the question is live')
+  await page.getByRole('button', { name: 'Yes' }).click()
+  await page.getByText(/^\d+ removed\./).waitFor()
 }
 
 async function followsKeys (page: Page): Promise<void> {

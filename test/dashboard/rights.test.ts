@@ -209,10 +209,12 @@ t.test('what destroys is asked first: the same form with the answer does it', as
     const { statusCode, body } = await post(app, action, fields)
     t.equal(statusCode, 200, right)
     t.match(body, /name="sure" value="yes"/)
+    t.notMatch(body, 'data-live', 'our script does not read it again: its address has no page')
     t.ok(await state(), 'nothing is done yet')
     t.equal((await post(app, action, { ...fields, sure: 'yes' })).statusCode, 303)
     t.notOk(await state())
   }
+  t.match((await get(app, 'tasks')).body, /<main [^>]*data-live>/)
 })
 
 t.test('forms from elsewhere are refused', async t => {

@@ -2,6 +2,8 @@
 
 const main = document.getElementById('main')
 const stale = document.getElementById('stale')
+// Not the answer to a form: its address has no page.
+const isLive = 'live' in main.dataset
 const INTERVALS = { off: 0, '2 s': 2000, '5 s': 5000, '15 s': 15000 }
 
 // Times, relative to now.
@@ -91,7 +93,7 @@ let timer
 let current
 const live = document.getElementById('live')
 
-const isBusy = () => document.hidden || dialog.open || main.querySelector('input[name=task]:checked') ||
+const isBusy = () => !isLive || document.hidden || dialog.open || main.querySelector('input[name=task]:checked') ||
   main.querySelector('input:focus, select:focus') || String(getSelection()) !== ''
 
 function report (text) {
@@ -100,8 +102,8 @@ function report (text) {
 }
 
 function swap (text) {
-  const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('main')
-  if (!fresh) return
+  const fresh = new DOMParser().parseFromString(text, 'text/html').querySelector('main[data-live]')
+  if (!fresh) return false
   const focus = document.activeElement
   const place = main.contains(focus) ? [...main.querySelectorAll('a, button, summary')].indexOf(focus) : -1
   for (const details of main.querySelectorAll('details[id]')) {
@@ -109,9 +111,11 @@ function swap (text) {
     if (twin) twin.open = details.open
   }
   fresh.querySelector('.note')?.remove()
-  main.replaceChildren(...fresh.childNodes)
+  const note = main.querySelector('.note')
+  main.replaceChildren(...(note?.querySelector('form') ? [note] : []), ...fresh.childNodes)
   if (place >= 0) main.querySelectorAll('a, button, summary')[place]?.focus()
   showTimes()
+  return true
 }
 
 async function refresh () {
@@ -123,8 +127,8 @@ async function refresh () {
     const text = await reply.text()
     if (isBusy()) return
     if (!reply.ok) return report(`This page is out of date: the server answered ${reply.status}. It is asked again.`)
+    if (!swap(text)) return report('This page is out of date: the server sent another one. Load it again.')
     etag = reply.headers.get('etag')
-    swap(text)
     report('')
   } catch {
     report('This page is out of date: the server does not answer. It is asked again.')
@@ -184,4 +188,4 @@ if (/[?&]did=/.test(location.search)) {
 }
 showTimes()
 setInterval(showTimes, 1000)
-offer()
+if (isLive) offer()
