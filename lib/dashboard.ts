@@ -88,7 +88,7 @@ function answerErrors (fastify: FastifyInstance, shared: Shared): void {
 
 /** The way from the address of a request to the first page. By its route: the prefix may have parameters. */
 function rootOf ({ routeOptions: { url } }: FastifyRequest, prefix: string): string {
-  const depth = (url ?? prefix).slice(prefix.length).split('/').length - 2
+  const depth = (url ?? prefix).slice(prefix.replace(/\/$/, '').length).split('/').length - 2
   return depth > 0 ? '../'.repeat(depth) : './'
 }
 
@@ -97,7 +97,7 @@ function mount (fastify: FastifyInstance, settings: DashboardSettings, serve: Se
   const options = { schema: { hide: true } as object, validatorCompiler: () => () => true }
   for (const [path, make] of Object.entries(pages)) {
     const root = '../'.repeat(path.split('/').length - 2) || './'
-    fastify.get(path, options, path === '/' ? withSlash(fastify, serve(root, make)) : serve(root, make))
+    fastify.get(path, options, atItsAddress(path, serve(root, make)))
   }
   fastify.post('/actions/:action', options, async (request, reply) => {
     if (!isFromOwnPage(request, settings.trustedOrigins)) throw new errors.DashboardForeignForm()
@@ -105,12 +105,17 @@ function mount (fastify: FastifyInstance, settings: DashboardSettings, serve: Se
   })
 }
 
-/** All links are relative: without a slash at the end those of the first page would lead out of it. */
-const withSlash = ({ prefix }: FastifyInstance, handler: ReturnType<Serve>): ReturnType<Serve> =>
-  async (request, reply) => {
-    const isInside = request.url.split('?')[0]!.endsWith('/')
-    return isInside ? await handler(request, reply) : reply.redirect(`./${prefix.split('/').at(-1)}/`, 302)
-  }
+/**
+ * All links are relative: without a slash at the end those of the first page would lead out of it, and with one those
+ * of the others would lead nowhere. A router may be told to accept both.
+ */
+const atItsAddress = (path: string, handler: ReturnType<Serve>): ReturnType<Serve> => async (request, reply) => {
+  const [address] = request.url.split('?', 1) as [string]
+  const hasSlash = address.endsWith('/')
+  if (hasSlash === (path === '/')) return await handler(request, reply)
+  if (!hasSlash) return reply.redirect(`./${address.split('/').at(-1)}/`, 302)
+  return reply.redirect(`../${address.split('/').at(-2)}${request.url.slice(address.length)}`, 302)
+}
 
 const plugin = fp(dashboard, { fastify: '5.x', name: 'fastify-tasks-dashboard', encapsulate: true })
 

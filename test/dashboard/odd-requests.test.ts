@@ -78,3 +78,33 @@ t.test('the links of an error lead to the page, also below a prefix with paramet
     t.equal(await root({ method: 'POST', url, headers, payload: 'do=pause&id=nobody' }), '../', tenant)
   }
 })
+
+t.test('the links of an error lead to the page, also below a prefix with a slash at its end', async t => {
+  const app = await build(t, {}, app => {
+    app.register(dashboard, { prefix: '/admin/', access: 'anyone-may-operate' })
+  })
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const url = '/admin/actions/schedule'
+  const { body } = await app.inject({ method: 'POST', url, headers, payload: 'do=pause&id=nobody' })
+  t.match(body, 'data-root="../"')
+})
+
+t.test('a prefix may end with a parameter: its first page is that of the tenant who was asked for', async t => {
+  const app = await build(t, {}, app => {
+    app.register(dashboard, { prefix: '/tasks-of/:tenant', access: 'anyone-may-operate' })
+  })
+  for (const tenant of ['a', 'a%2Fb']) {
+    t.match(await app.inject(`/tasks-of/${tenant}`), { statusCode: 302, headers: { location: `./${tenant}/` } })
+  }
+})
+
+t.test('a router that accepts a slash at the end: the page is at its own address, with links that work', async t => {
+  const app = await appWithPage(t, { server: { routerOptions: { ignoreTrailingSlash: true } } })
+  for (const [asked, own] of [
+    ['queues/', '../queues'], ['queues/default/?did=pause', '../default?did=pause'], ['tasks/?q=a/', '../tasks?q=a/']
+  ] as const) {
+    t.match(await get(app, asked), { statusCode: 302, headers: { location: own } })
+  }
+  t.equal((await get(app, '')).statusCode, 200)
+  t.equal((await get(app, 'queues?x=/')).statusCode, 200)
+})
