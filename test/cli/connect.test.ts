@@ -63,12 +63,12 @@ t.test('an app that registers the plugin twice: all instances are searched, or t
     'app.mjs': `import tasks from ${PLUGIN}
 export default async function app (fastify) {
   await fastify.register(tasks, { prefix: '${prefixes[0]}' })
-  await fastify.register(tasks, { prefix: '${prefixes[1]}', name: 'reports' })
+  await fastify.register(tasks, { prefix: '${prefixes[1]}', name: 'reports', queues: ['pdf'] })
 }
 `
   })
-  const web = await build(t, { prefix: prefixes[1] }, app => { app.tasks.define('x') })
-  const { id } = await web.tasks.enqueue('x')
+  const web = await build(t, { prefix: prefixes[1], queues: ['pdf'] }, app => { app.tasks.define('x') })
+  const { id } = await web.tasks.enqueue('x', null, { queue: 'pdf' })
   const command = commandsWith(t, folder, ['-A', 'app.mjs'])
   const [status, both, named, unnamed, wrong, purge] = await Promise.all([
     command('status', id, '--json'), command('inspect', '--json'), command('list', '--instance', 'reports', '--json'),
@@ -76,10 +76,19 @@ export default async function app (fastify) {
   ])
   t.equal(JSON.parse(status!.out).id, id)
   t.match(JSON.parse(both!.out), [
-    { name: 'tasks', queues: { default: { waiting: 0 } } }, { name: 'reports', queues: { default: { waiting: 1 } } }
+    { name: 'tasks', queues: { default: { waiting: 0 } } }, { name: 'reports', queues: { pdf: { waiting: 1 } } }
   ])
   t.match((await command('inspect')).err, /^tasks: redis.*\n[^]*reports: redis/)
   t.equal(JSON.parse(named!.out).tasks[0].id, id)
+  const inQueue = { code: 0, err: '', out: RegExp(`"id":"${id}"`) }
+  t.match(await command('status', id, '--queue', 'pdf', '--json'), inQueue, 'only one of them knows the queue')
+  t.match(await command('reschedule', id, '--queue', 'pdf', '--delay', '1', '--json'), { ...inQueue, code: 3, err: /time/ })
+  const unknown = { code: 1, err: /\[FST_TASKS_QUEUE_UNKNOWN\]/ }
+  t.match(await command('cancel', id, '--queue', 'nowhere'), unknown)
+  t.match(await command('cancel', id, '--queue', 'pdf', '--json'), { ...inQueue, err: /never will/ })
+  t.match(await command('retry', id, '--queue', 'pdf', '--json'), { ...inQueue, code: 3, err: /cancelled/ })
+  t.match(await command('logs', id, '--queue', 'pdf'), { code: 0, err: /Nothing was kept/ })
+  t.match(await command('remove', id, '--queue', 'pdf', '--json', '--yes'), inQueue)
   const message = /under the names tasks, reports; got (none|none)\. .*--instance tasks \[FST_TASKS_INSTANCE_UNKNOWN\]\n$/
   for (const refused of [unnamed!, wrong!, purge!]) t.match(refused, { code: 1, out: '', err: message })
 })

@@ -3,7 +3,7 @@
  */
 import { EXIT } from '../exit.ts'
 import { printOutcome, printErr } from '../output.ts'
-import { reportUnknown } from './status.ts'
+import { instancesWith, reportUnknown } from './status.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { TaskFlags } from './status.ts'
 import type { CancelOutcome } from '../../types.ts'
@@ -18,7 +18,7 @@ const MESSAGES: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
 export async function cancel (
   connection: TaskConnection, id: string, { json, queue }: TaskFlags
 ): Promise<number> {
-  for (const { tasks } of connection.instances) {
+  for (const { tasks } of instancesWith(connection, queue)) {
     const outcome = await tasks.cancel(id, { queue })
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })

@@ -3,7 +3,7 @@
  */
 import { EXIT } from '../exit.ts'
 import { printErr, printOutcome } from '../output.ts'
-import { reportUnknown, type TaskFlags } from './status.ts'
+import { instancesWith, reportUnknown, type TaskFlags } from './status.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { FastifyTasks } from '../../types.ts'
 
@@ -23,9 +23,9 @@ export function reschedule (connection: TaskConnection, id: string, flags: Resch
 }
 
 async function move (
-  connection: TaskConnection, id: string, { json }: TaskFlags, run: (tasks: FastifyTasks) => Promise<string>
+  connection: TaskConnection, id: string, { json, queue }: TaskFlags, run: (tasks: FastifyTasks) => Promise<string>
 ): Promise<number> {
-  for (const { tasks } of connection.instances) {
+  for (const { tasks } of instancesWith(connection, queue)) {
     const outcome = await run(tasks)
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })

@@ -5,7 +5,7 @@ import * as errors from '../../errors.ts'
 import { confirmed } from '../confirmed.ts'
 import { EXIT } from '../exit.ts'
 import { printErr, printOutcome } from '../output.ts'
-import { reportUnknown, type TaskFlags } from './status.ts'
+import { instancesWith, reportUnknown, type TaskFlags } from './status.ts'
 import type { TaskConnection } from '../connect.ts'
 
 export interface RemoveFlags extends TaskFlags { yes?: boolean }
@@ -14,7 +14,7 @@ export interface RemoveFlags extends TaskFlags { yes?: boolean }
 export async function remove (
   connection: TaskConnection, id: string, { json, queue, yes }: RemoveFlags
 ): Promise<number> {
-  for (const { tasks, address } of connection.instances) {
+  for (const { tasks, address } of instancesWith(connection, queue)) {
     const found = await tasks.status(id, { queue })
     if (!found) continue
     const what = `remove task "${id}" (${found.name}, ${found.state}) at ${address}`

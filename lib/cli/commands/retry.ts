@@ -3,14 +3,14 @@
  */
 import { EXIT } from '../exit.ts'
 import { printOutcome, printErr } from '../output.ts'
-import { reportUnknown } from './status.ts'
+import { instancesWith, reportUnknown } from './status.ts'
 import type { TaskConnection } from '../connect.ts'
 import type { FastifyTasks } from '../../types.ts'
 import type { TaskFlags } from './status.ts'
 
 /** Returns the exit code. */
 export async function retry (connection: TaskConnection, id: string, { json, queue }: TaskFlags): Promise<number> {
-  for (const { tasks } of connection.instances) {
+  for (const { tasks } of instancesWith(connection, queue)) {
     const outcome = await tasks.retry(id, { queue })
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })

@@ -38,11 +38,17 @@ function flowOf (
 
 interface FoundTask { registered: PluginInstance, task: WholeTask }
 
+/** Those that have the queue, if one is named. All if none has it: their error names the queues that there are. */
+export function instancesWith ({ instances }: TaskConnection, queue: string | undefined): readonly PluginInstance[] {
+  const known = instances.filter(({ knownQueues }) => queue === undefined || knownQueues().includes(queue))
+  return known.length > 0 ? known : instances
+}
+
 /** The first instance that has the task, and the task. */
 export async function find (
-  { instances }: TaskConnection, id: string, queue: string | undefined
+  connection: TaskConnection, id: string, queue: string | undefined
 ): Promise<FoundTask | null> {
-  for (const registered of instances) {
+  for (const registered of instancesWith(connection, queue)) {
     const task = await registered.readTask(id, queue)
     if (task) return { registered, task }
   }
