@@ -1,6 +1,7 @@
 /**
  * Asks before something is destroyed.
  */
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { oneLine } from './text.ts'
 
@@ -9,7 +10,9 @@ export async function confirmed (question: string, refusal: () => Error): Promis
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw refusal()
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${oneLine(question)} [y/N] `)).trim())
+    const noAnswer = once(terminal, 'close').then(() => '') // Ctrl+C, Ctrl+D, or the end of the input
+    const answer = terminal.question(`${oneLine(question)} [y/N] `).catch(() => '')
+    return /^y(es)?$/i.test((await Promise.race([answer, noAnswer])).trim())
   } finally {
     terminal.close()
   }

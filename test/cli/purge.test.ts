@@ -22,7 +22,7 @@ t.test('asks first, and says what it would remove', async t => {
   const { prefix, app, left } = await setup(t)
   const question = /Remove 3 waiting and 2 delayed tasks, but for those between two attempts, of queue "default" at redis:.*\? \[y\/N\][^]*Nothing was removed/
   const purge = ['purge', 'default', '--prefix', prefix]
-  for (const answer of ['n\n', '\n', 'yess\n']) {
+  for (const answer of ['n\n', '\n', 'yess\n', '\u0003', '\u0004']) {
     t.match(await ended(runInTerminal(t, '.', purge, {}, answer)), { code: 3, out: question })
     t.equal(await left(), 5)
   }
