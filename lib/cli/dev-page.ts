@@ -36,8 +36,8 @@ function checkMachine ({ socket, headers }: FastifyRequest, _reply: unknown, don
 /** Mounts a page for each plugin instance of an app that is not ready yet. Returns their paths. */
 export async function mountDevPages (app: FastifyInstance, { instances }: AppRegistry): Promise<string[]> {
   const paths: string[] = []
-  for (const { tasks: { name } } of instances) {
-    const prefix = paths.length === 0 ? PATH : `${PATH}-${name}`
+  for (const [i, { tasks: { name } }] of instances.entries()) {
+    const prefix = i === 0 ? PATH : `${PATH}-${name}`
     if (app.hasRoute({ method: 'GET', url: prefix }) || app.hasRoute({ method: 'GET', url: `${prefix}/` })) continue
     await app.register(dashboard, {
       prefix,

@@ -63,4 +63,11 @@ t.test('one page for each instance; a route of the app stays', async t => {
   })
   t.same(paths, ['/_tasks'])
   t.equal((await app.inject('/_tasks-reports')).body, 'mine')
+  const other = await build(t, { ...memory, redis: undefined! }, async app => {
+    await app.register(tasks, { ...memory, name: 'reports' })
+    app.get('/_tasks', () => 'mine')
+    paths = await mountDevPages(app, appRegistry(app))
+  })
+  t.same(paths, ['/_tasks-reports'], 'the others have theirs all the same')
+  t.equal((await other.inject('/_tasks')).body, 'mine')
 })
