@@ -73,6 +73,8 @@ async function run (browser: Browser): Promise<void> {
   await check('each page, with tasks and hostile texts', () => lookAtAll(browser, 'tasks'))
   await check('a task is retried from its page', () => inPage(browser, {}, retriesTask))
   await check('the dialog: keep, then remove the chosen tasks', () => inPage(browser, {}, removesChosen))
+  await check('an answer that was not sent is not that of the next question', () =>
+    inPage(browser, {}, cancelsAfterRemove))
   await check('one name is paused, and goes on', () => inPage(browser, {}, pausesName))
   await check('without JavaScript: what destroys is asked on a page', () =>
     inPage(browser, { javaScriptEnabled: false }, purgesQueue))
@@ -178,6 +180,22 @@ async function removesChosen (page: Page): Promise<void> {
   await remove.click()
   await page.getByRole('button', { name: 'Go on' }).click()
   await page.getByText('3 removed.').waitFor()
+}
+
+async function cancelsAfterRemove (page: Page): Promise<void> {
+  await app.tasks.enqueue('letter', null, { id: 'kept' })
+  await page.goto(`${base}/tasks?state=waiting&queue=mail`)
+  await page.getByRole('checkbox', { name: 'Choose kept' }).check()
+  const answer = async (name: string): Promise<void> => {
+    await page.getByRole('button', { name, exact: true }).click()
+    await page.getByRole('button', { name: 'Go on' }).click()
+  }
+  await page.route('**/actions/tasks', route => route.fulfill({ status: 204 }), { times: 1 }) // the page stays
+  const sent = page.waitForRequest('**/actions/tasks')
+  await answer('Remove')
+  await sent
+  await answer('Cancel')
+  await page.getByText('1 cancelled, or asked to end.').waitFor()
 }
 
 async function pausesName (page: Page): Promise<void> {

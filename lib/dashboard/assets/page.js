@@ -54,6 +54,7 @@ function ask (question) {
 function add (form, name, value) {
   const input = Object.assign(document.createElement('input'), { type: 'hidden', name, value })
   form.append(input)
+  return input
 }
 
 document.addEventListener('submit', async event => {
@@ -62,9 +63,10 @@ document.addEventListener('submit', async event => {
   if (!question) return
   event.preventDefault()
   if (!await ask(question)) return
-  if (submitter?.name) add(form, submitter.name, submitter.value)
-  add(form, 'sure', 'yes')
+  const added = submitter?.name ? [add(form, submitter.name, submitter.value)] : []
+  added.push(add(form, 'sure', 'yes'))
   form.submit()
+  for (const input of added) input.remove() // if this page stays, or is come back to: the next answer is another
 })
 
 // Chooses rows: all, or from one to another with shift.
