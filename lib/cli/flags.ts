@@ -34,8 +34,15 @@ const SPANS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86
 export function time (value: string): number {
   const [, count, unit] = /^(\d+)([smhd])$/.exec(value) ?? []
   if (count !== undefined) return Date.now() - Number(count) * SPANS[unit!]!
+  return isoTime(value, 'or a span ago, as 2h')
+}
+
+/** A point in time that is still to come: a span could be meant as one from now. */
+export const laterTime = (value: string): number => isoTime(value, 'or a span from now in ms with --delay')
+
+function isoTime (value: string, other: string): number {
   const at = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : NaN
-  if (Number.isNaN(at)) throw new InvalidArgumentError('Give a time, as 2026-01-31T12:00:00Z, or a span ago, as 2h.')
+  if (Number.isNaN(at)) throw new InvalidArgumentError(`Give a time, as 2026-01-31T12:00:00Z, ${other}.`)
   return at
 }
 

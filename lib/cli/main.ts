@@ -21,7 +21,7 @@ import { ACTIONS, schedules, type ScheduleAction, type ScheduleFlags } from './c
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
 import { EXIT, EXIT_HELP, fail, goOnWithoutReader, printError } from './exit.ts'
-import { integer, integerFrom, level, LEVELS, names, port, time } from './flags.ts'
+import { integer, integerFrom, laterTime, level, LEVELS, names, port, time } from './flags.ts'
 import { flushed, printErr } from './output.ts'
 import {
   checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, manyStates, MAX_CONCURRENCY, MAX_TIMER,
@@ -193,7 +193,7 @@ queryCommand('promote <id>', 'start a delayed task now, or one that waits for it
 queryCommand('reschedule <id>', 'start a delayed task, or one that waits for its next attempt, at another time')
   .addOption(queueOfTask())
   .option('--delay <ms>', 'so long from now', integer)
-  .option('--until <time>', 'at this time, in ISO 8601', time)
+  .option('--until <time>', 'at this time, in ISO 8601', laterTime)
   .action((id: string, flags: ConnectFlags & RescheduleFlags) =>
     query(flags, connection => reschedule(connection, id, flags)))
 

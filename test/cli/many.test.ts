@@ -26,6 +26,8 @@ t.test('counts, asks before it destroys, and goes on from a cursor', async t => 
     command('cancel-many', '-s', 'delayed', '--limit', '1', '--yes', '--json')
   ])
   t.match(moved, { code: 0, out: `{"id":"${later!.id}","outcome":"rescheduled"}\n` })
+  const span = await command('reschedule', later!.id, '--until', '2h')
+  t.match(span, { code: 1, err: /Give a time/ }, 'it would be due two hours ago, and start at once')
   t.match(unmoved, { code: 3, out: /refused/, err: /waits for no time/ })
   t.match(queued, { code: 0, out: /^1 matched {2}1 queued again\n$/, err: /There may be more: --cursor "\w+"/ })
   t.match(wrong, { code: 1, err: /Give a time/ })

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { printError } from '../../lib/cli/exit.ts'
-import { integer, port, toArgs } from '../../lib/cli/flags.ts'
+import { integer, laterTime, port, time, toArgs } from '../../lib/cli/flags.ts'
 import { printErr } from '../../lib/cli/output.ts'
 import { cleanLine, pretty } from '../../lib/cli/pretty.ts'
 import { ago, toJsonLine, cleanText, oneLine, shorten } from '../../lib/cli/text.ts'
@@ -86,6 +86,9 @@ t.test('values of flags', async t => {
   t.equal(port('65535'), 65_535)
   for (const wrong of ['65536', '-1', '', 'x', '1.5']) t.throws(() => port(wrong), /Give a/)
   t.throws(() => integer('1e3'), /whole number/)
+  for (const parse of [time, laterTime]) t.equal(parse('2026-01-31T12:00:00Z'), Date.UTC(2026, 0, 31, 12))
+  t.ok(time('2h') < Date.now() - 7_000_000)
+  t.throws(() => laterTime('2h'), /Give a time.* --delay/, 'a time to come is no span ago')
   t.same(toArgs({ '--app': 'app.ts', '--port': 0, '--queues': undefined }), ['--app', 'app.ts', '--port', '0'])
 })
 
