@@ -80,6 +80,7 @@ function answerErrors (fastify: FastifyInstance, shared: Shared): void {
   fastify.setErrorHandler((thrown: unknown, request, reply) => {
     const fields = { event: 'dashboard.failed', err: toLoggable(thrown) }
     if (statusOf(thrown) >= 500) request.log.error(fields, 'page of the dashboard failed')
+    setHeaders(request, reply, () => {}) // a hook that failed came before the one that sets them
     // Nobody is asked for rights: that may be what failed.
     const root = rootOf(request, fastify.prefix)
     return sendPage(contextOf(shared, { request, reply, root }, null), failed(thrown))

@@ -357,6 +357,16 @@ t.test('a login of the app comes first', async t => {
   t.equal((await get(app, 'tasks', { authorization: 'Basic x' })).statusCode, 200)
 })
 
+t.test('a login that throws: the page which says so has the headers of every page', async t => {
+  const app = await appWithPage(t, {
+    page: { onRequest: (_request, _reply, done) => done(Object.assign(new Error('who?'), { statusCode: 401 })) }
+  })
+  t.match(await get(app, 'tasks'), {
+    statusCode: 401,
+    headers: { 'content-security-policy': /default-src 'none'/, 'cache-control': 'no-store' }
+  })
+})
+
 t.test('what each object has from Node is no action', async t => {
   const app = await appWithPage(t)
   const places = ['nothing', 'constructor', '__proto__', 'toString', 'tasks', 'queue', 'purge']
