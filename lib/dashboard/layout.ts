@@ -29,7 +29,8 @@ function outcome (context: PageContext): Value {
   const { query: { did = '', ok, no, more } } = context
   if (!Object.hasOwn(DONE, did)) return null
   const [done, not] = [Number(ok), Number(no)].map(count => Number.isSafeInteger(count) ? count : 0)
-  const refused = not! > 0 && ` ${not} could not be: their state has changed, or they are gone.`
+  const why = `their state has changed, or they are gone${did === 'retry' ? ', or their flow has to be retried' : ''}`
+  const refused = not! > 0 && ` ${not} could not be: ${why}.`
   const rest = more && ' There are more.'
   const button = more && goOn(context, did, more)
   return html`<div class="note" role="status">${done} ${DONE[did]}.${refused}${rest} ${button}</div>`

@@ -118,6 +118,20 @@ t.test('retry: re-queues a failed task, and no other', async t => {
   t.match(await retry('nowhere'), { code: 2, out: '', err: /FST_TASKS_NOT_FOUND/ })
 })
 
+t.test('retry of a member of a flow: it is refused, and the flow is named', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('bad', { retries: 0 }, () => { throw new Error('no paper') })
+  })
+  const { id } = await app.tasks.enqueueFlow(chain({ kind: 'signature', task: 'bad', data: null, options: {} }))
+  await reaches(app, id, 'failed')
+  const [member] = (await app.tasks.list({ flow: id })).tasks
+  const command = commandsWith(t, '.', ['--prefix', prefix])
+  const refused = `The task is a member of the flow "${id}": retry the flow`
+  t.match(await command('retry', member!.id), { code: 3, err: refused })
+  t.match(await command('retry', id), { code: 0 })
+})
+
 t.test('remove: asks first; a running task is refused, and an unknown one', async t => {
   const prefix = randomPrefix()
   const go = latch()

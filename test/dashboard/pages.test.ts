@@ -177,6 +177,22 @@ t.test('a flow has its members, and a member its flow', async t => {
   t.match((await get(app, path!)).body, /href="\.\.\/tasks\/report"/)
 })
 
+t.test('a failed member is retried with its flow: its own page offers no button for it', async t => {
+  const app = await appWithPage(t, {
+    tasks: { worker: true }, define (app) { app.tasks.define('x', () => { throw new Error('no') }) }
+  })
+  await app.tasks.enqueueFlow(tasks.chain({ kind: 'signature', task: 'x', data: 1, options: {} }), { id: 'report' })
+  await reaches(app, 'report', 'failed')
+  const [member] = (await app.tasks.list({ flow: 'report' })).tasks
+  t.match((await get(app, 'tasks/report')).body, />Retry</)
+  const { body } = await get(app, `tasks/${member!.id}`)
+  t.match(body, />Remove</)
+  t.notMatch(body, />Retry</)
+  const fields = { do: 'retry', task: `default ${member!.id}` }
+  const { headers } = await post(app, 'tasks', fields)
+  t.match((await get(app, headers.location!.replace('../', ''))).body, 'or their flow has to be retried')
+})
+
 t.test('the trace of the request that enqueued a task is linked', async t => {
   const app = await appWithPage(t, {
     page: { traceUrl: 'https://traces.example/{traceId}/view' },

@@ -15,12 +15,15 @@ export async function retry (connection: TaskConnection, id: string, { json, que
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })
     if (outcome === 'queued') printErr('Re-queued with all attempts')
-    else printErr(`The task is ${await stateOf(tasks, id, queue)}: only a failed task can be re-queued`)
+    else printErr(await whyNot(tasks, id, queue))
     return outcome === 'queued' ? EXIT.done : EXIT.refused
   }
   return await reportUnknown(connection, id, json, { id, outcome: 'unknown' })
 }
 
-async function stateOf (tasks: FastifyTasks, id: string, queue: string | undefined): Promise<string> {
-  return (await tasks.status(id, { queue }))?.state ?? 'gone'
+async function whyNot (tasks: FastifyTasks, id: string, queue: string | undefined): Promise<string> {
+  const task = await tasks.status(id, { queue })
+  const isMember = task?.state === 'failed' && task.flow !== null && task.flow.key !== null
+  if (isMember) return `The task is a member of the flow "${task.flow!.id}": retry the flow`
+  return `The task is ${task?.state ?? 'gone'}: only a failed task can be re-queued`
 }

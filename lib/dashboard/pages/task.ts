@@ -1,7 +1,7 @@
 import { html, type Html, type Value } from '../html.ts'
 import { members, picture } from './flows.ts'
 import { notFound } from './problem.ts'
-import { TASK_ACTIONS, toField } from '../task-actions.ts'
+import { TASK_ACTIONS, toField, type TaskAction } from '../task-actions.ts'
 import { toLoggable } from '../../records/failure.ts'
 import { traceFields } from '../../records/origin.ts'
 import {
@@ -17,8 +17,12 @@ const MAX_LINES = 500
 /** Of a larger record neither data nor result is read. In bytes. */
 const MAX_RECORD = 1_048_576
 
+/** A member of a flow is retried with its flow. */
+const isOffered = ({ name, states }: TaskAction, { state, flow }: TaskRecord): boolean =>
+  states.includes(state) && !(name === 'retry' && flow !== null && flow.key !== null)
+
 const buttons = (context: PageContext, task: TaskRecord): Value =>
-  TASK_ACTIONS.filter(({ right, states }) => context.rights[right] && states.includes(task.state))
+  TASK_ACTIONS.filter(action => context.rights[action.right] && isOffered(action, task))
     .map(({ name, label, question }) => actionButton({
       context,
       action: 'tasks',
