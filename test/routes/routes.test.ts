@@ -178,3 +178,18 @@ t.test('a wrong enqueue is answered with the code of its error', async t => {
   t.match(reply.json(), { statusCode: 413, code: 'FST_TASKS_DATA_TOO_LARGE' })
   t.ok(await errorOf(app.tasks.enqueue('x', 'x'.repeat(100))))
 })
+
+t.test('DELETE of a task whose record goes with its cancel is answered with what it was', async t => {
+  const app = await build(t, { routes: { cancel: true } }, app => {
+    app.tasks.define('x', { resultTtl: 0, authorize: () => true, expose: ['data'] })
+  })
+  for (const options of [{}, { delay: 60_000 }, { id: 'mine' }]) {
+    const { id, location } = await app.tasks.enqueue('x', { a: 1 }, options)
+    const { statusCode, body, headers } = await app.inject({ method: 'DELETE', url: location! })
+    t.equal(statusCode, 200, body)
+    t.match(JSON.parse(body), { id, state: 'cancelled', dueAt: null, finishedAt: /Z$/, data: { a: 1 } })
+    t.equal(headers['cache-control'], 'no-store')
+    t.equal(await app.tasks.status(id, { queue: 'default' }), null)
+    t.equal((await app.inject({ method: 'DELETE', url: location! })).statusCode, 404)
+  }
+})
