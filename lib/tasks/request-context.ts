@@ -39,10 +39,14 @@ const enqueuing = new AsyncLocalStorage<EnqueueTrace>()
 /** Runs an enqueue whose tasks take this trace with them, instead of that of the request. */
 export function runWithTrace<T> (trace: EnqueueTrace, enqueue: () => T): T { return enqueuing.run(trace, enqueue) }
 
-/** The origin of a task that is enqueued now. */
-export function currentOrigin (): Origin & { isBatch?: boolean } | undefined {
+/**
+ * The origin of a task that is enqueued now.
+ * @param ofRequests whether a request is one: another instance of the plugin may know it
+ */
+export function currentOrigin (ofRequests = true): Origin & { isBatch?: boolean } | undefined {
   const context = current.getStore()
-  const origin = context && 'raw' in context ? originOf(context) : context
+  const isRequest = context !== undefined && 'raw' in context
+  const origin = !isRequest ? context : ofRequests ? originOf(context) : undefined
   const trace = enqueuing.getStore()
   return trace ? { ...origin, tracestate: undefined, ...trace } : origin // that of the request is of another trace
 }

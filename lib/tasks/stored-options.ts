@@ -31,7 +31,7 @@ export function storedOptions (
   addTimes(options, given, clock)
   if (given.id !== undefined) options.nonce = randomUUID()
   if (given.tags !== undefined && given.tags.length > 0) options.tags = [...new Set(given.tags)]
-  if (withOrigin) addOrigin(options)
+  if (withOrigin) addOrigin(options, settings.requestContext)
   return options
 }
 
@@ -46,9 +46,9 @@ function addTimes (
   options.expires = expires instanceof Date ? clock.toStoreTime(timeOf(expires)) : now + expires
 }
 
-/** The request or the task that this code runs for. */
-function addOrigin (options: StoredOptions): void {
-  const origin = currentOrigin()
+/** The request, if that is wanted, or the task that this code runs for. */
+function addOrigin (options: StoredOptions, requestContext: boolean): void {
+  const origin = currentOrigin(requestContext)
   if (origin?.reqId !== undefined) options.reqId = origin.reqId
   if (origin?.traceparent !== undefined) options.traceparent = origin.traceparent
   if (origin?.tracestate !== undefined) options.tracestate = origin.tracestate

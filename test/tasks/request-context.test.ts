@@ -95,6 +95,17 @@ t.test('requestContext: false beside another instance that has it: each finds re
   t.notOk(log.lines.find(line => line.event === 'app.accepted_taken'))
 })
 
+t.test('requestContext: false beside another instance that has it: its tasks know nothing of the request', async t => {
+  const app = await build(t, { worker: true, requestContext: false }, async app => {
+    await app.register(tasks, { mode: 'memory', name: 'others', routes: false })
+    app.tasks.define('x', (_data, task) => seenBy(task))
+    app.post('/x', async () => (await app.tasks.enqueue('x')).id)
+  })
+  const { body: id } = await app.inject({ method: 'POST', url: '/x', headers: { traceparent, tracestate: 'a=1' } })
+  const result = await (await app.tasks.handle(id))!.result({ timeout: 60_000 })
+  t.same(result, { requestId: null, traceparent: null, tracestate: null })
+})
+
 t.test('a task that enqueues another passes them on, and its retries keep them', async t => {
   const seen: unknown[] = []
   const done = latch()
