@@ -3163,9 +3163,16 @@ const shields: Shield[] = [
   },
   {
     against: 'a flow whose members are not known any more is visible to everyone',
-    file: 'tasks/lookup.js',
+    file: 'tasks/flow-visibility.js',
     shield: 'if (!isAsked)',
     without: 'if (false)',
+    test: 'flows/seen'
+  },
+  {
+    against: 'the failure of a member that was added to a flow is shown to who may not see the member',
+    file: 'tasks/flow-visibility.js',
+    shield: '(record.flow?.total ?? 0) > size',
+    without: 'false',
     test: 'flows/seen'
   },
   {

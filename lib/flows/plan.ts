@@ -6,6 +6,7 @@ import { describeValue, tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { compile, type GraphNode } from './graph.ts'
 import { encodeMember } from './member.ts'
+import type { StoredGraph } from '../records/membership.ts'
 import { encodeNode } from '../store/flow-node.ts'
 import { encode, NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
 import type { PlannedFlow, PlannedMember } from './flow-writer.ts'
@@ -45,12 +46,13 @@ export function planFlow (
   const names = [...new Set(members.map(({ task }) => task))]
   checkAuthorize(options.authorize, names)
   const home = members.find(({ graph: { node } }) => roots.has(node))!.queue
-  const stored = flowRecord(given, members[0]!, names, nonce)
+  const total = members.length + (final ? 1 : 0)
+  const stored = flowRecord(given, members[0]!, { tasks: names, size: total }, nonce)
   const record = encode(stored).slice(0, -NEW_RECORD_TAIL.length)
   const flow = {
     id, record, ttl, life: options.lifetime, failFast: options.failFast, expires, final: final && toFinal(final)
   }
-  return { flow, home, plan, members, stored, total: members.length + (final ? 1 : 0) }
+  return { flow, home, plan, members, stored, total }
 }
 
 /** A member, and what it shares with the next of its task that has the same options: all but its data. */
@@ -137,8 +139,8 @@ function checkAuthorize (authorize: string | undefined, names: string[]): void {
 
 /** The record of a flow. It has the origin of its first member: the request that enqueues it. */
 function flowRecord (
-  { options: { authorize, lifetime, delay }, now, ttl }: FlowToPlan, first: PlannedMember, tasks: string[],
-  nonce: string | undefined
+  { options: { authorize, lifetime, delay }, now, ttl }: FlowToPlan, first: PlannedMember,
+  members: Pick<StoredGraph, 'tasks' | 'size'>, nonce: string | undefined
 ): StoredTask {
   const { reqId, traceparent, tracestate } = JSON.parse(first.text.split('\n')[2]!) as StoredOptions
   const options: StoredOptions = {
@@ -150,7 +152,7 @@ function flowRecord (
     ...(reqId === undefined ? {} : { reqId }),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(tracestate === undefined ? {} : { tracestate }),
-    graph: { tasks, life: lifetime, ...(authorize === undefined ? {} : { authorize }) }
+    graph: { ...members, life: lifetime, ...(authorize === undefined ? {} : { authorize }) }
   }
   return { data: { name: 'flow' }, options, status: 'created', progress: null }
 }

@@ -33,6 +33,8 @@ export function frameMembership (
 export interface StoredGraph {
   /** The names of its tasks. */
   tasks: string[]
+  /** How many members it was enqueued with. If it has more, some were added. */
+  size?: number
   /** The longest life of the flow, in ms. */
   life: number
   /** The task whose `authorize` says who may see it. */
@@ -47,9 +49,9 @@ export function isMembership (flow: any): flow is StoredMembership {
 }
 
 export function isGraph (graph: any): graph is StoredGraph {
-  const { tasks, life, authorize = '' } = graph ?? {}
+  const { tasks, size = 0, life, authorize = '' } = graph ?? {}
   const hasNames = Array.isArray(tasks) && tasks.every(task => typeof task === 'string')
-  return hasNames && isCount(life) && typeof authorize === 'string'
+  return hasNames && isCount(size) && isCount(life) && typeof authorize === 'string'
 }
 
 export const toMembership = (flow: StoredMembership | undefined): FlowMembership | null =>

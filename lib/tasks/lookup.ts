@@ -21,6 +21,7 @@ import type { Queue, RawTask } from '../store/contract.ts'
 import type { BoundedCalls, PubSub, StoreClock } from '../store/store-contract.ts'
 import type { CancelOutcome, RemoveOutcome, RetryOutcome, TaskRecord } from '../types.ts'
 import type { FlowView } from './flow-view.ts'
+import { checkFlow } from './flow-visibility.ts'
 import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { hasExtras, nextOrder, type FoundTask } from './found-task.ts'
 import { isRetryable, toCancel, toRetry, type CancelTerms } from './together.ts'
@@ -136,30 +137,11 @@ export class TaskLookup implements HandleSource {
     return reads.length === 1 ? reads[0]! : onlyOne(id, reads)
   }
 
-  /** See `TaskVisibility.check`. */
+  /** See `TaskVisibility.check`, and `checkFlow` for a flow. */
   checkVisible (request: FastifyRequest, id: string, found: FoundTask | null): FoundTask | Promise<FoundTask> {
-    if (found?.stored.options.graph) return this.#checkFlow(request, id, found)
-    return this.#visibility.check(request, id, found)
-  }
-
-  /** A flow is visible if its members are, or those that it was enqueued with as the ones to ask. */
-  async #checkFlow (request: FastifyRequest, id: string, found: FoundTask): Promise<FoundTask> {
-    const { tasks, authorize } = found.stored.options.graph!
-    const names = authorize === undefined ? tasks : [authorize]
-    const definitions = names.map(name => this.#registry.definitions.get(name))
-    if (definitions.every(definition => definition && !definition.options.authorize)) {
-      await this.#visibility.check(request, id, { ...found, definition: definitions[0] })
-      return found
-    }
-    let isAsked = false
-    for await (const member of this.flows!.membersToAsk(request, found)) {
-      isAsked = true
-      const stored = { ...found.stored, data: { name: member.name, data: member.data } }
-      const definition = this.#registry.definitions.get(member.name)
-      await this.#visibility.check(request, id, { ...found, record: member, stored, definition })
-    }
-    if (!isAsked) throw new errors.TaskNotFound(id) // what its members were is gone
-    return found
+    if (!found?.stored.options.graph) return this.#visibility.check(request, id, found)
+    const { definitions } = this.#registry
+    return checkFlow({ definitions, visibility: this.#visibility, flows: this.flows! }, request, id, found)
   }
 
   /**

@@ -11,6 +11,7 @@ import { describeKind } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { toLoggable } from '../records/failure.ts'
 import type { Authorize, AuthorizeRecord } from '../types.ts'
+import type { Definition } from './definition.ts'
 import type { FoundTask } from './found-task.ts'
 
 export class TaskVisibility {
@@ -38,6 +39,11 @@ export class TaskVisibility {
     if (this.#default) return this.#ask(this.#default, this.#app, request, found)
     if (!definition) throw new errors.TaskNotFound(id)
     return found
+  }
+
+  /** Whether everyone who knows the id of a task may see it. */
+  isOpen (definition: Definition | undefined): boolean {
+    return definition !== undefined && !definition.options.authorize && !this.#default
   }
 
   async #ask (

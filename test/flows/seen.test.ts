@@ -56,6 +56,39 @@ t.test('who may see a flow: all of its members must agree, or the task that is n
     { code: 'FST_TASKS_FLOW_OPTION_INVALID' })
 })
 
+t.test('who may see a flow: the default of the routes is asked about the members that have no authorize', async t => {
+  const authorize = (request: FastifyRequest, { name, data }: { name: string, data: any }): boolean =>
+    name !== 'flow' && request.headers.user === data.owner
+  const app = await build(t, { routes: { authorize } }, app => { app.tasks.define('x', async () => {}) })
+  const codesOf = async ({ location }: any): Promise<number[]> => Promise.all(['ann', 'bob'].map(async user =>
+    (await app.inject({ url: location, headers: { user } })).statusCode))
+  const [ann, bob] = [signature('x', { owner: 'ann' }), signature('x', { owner: 'bob' })]
+  t.same(await codesOf(await app.tasks.enqueueFlow(chain(ann, ann))), [200, 404])
+  t.same(await codesOf(await app.tasks.enqueueFlow(group(ann, bob))), [404, 404])
+  t.same(await codesOf(await app.tasks.enqueueFlow(group(ann, bob), { authorize: 'x' })), [200, 404])
+})
+
+t.test('who may see a flow: members that were added to it must agree too', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('open', async (data, task) => {
+      if (data) await task.flow!.add('more', signature('theirs', 'ann'))
+    })
+    const authorize = (request: FastifyRequest, { data }: { data: any }): boolean => request.headers.user === data
+    app.tasks.define('theirs', { authorize }, async () => { throw new Error('a secret of ann') })
+    app.tasks.define('last', async () => {})
+  })
+  await app.tasks.startWorker()
+  const seenBy = async ({ location }: any, user: string): Promise<any> =>
+    (await app.inject({ url: location, headers: { user } })).json()
+  const added = await app.tasks.enqueueFlow(signature('open', true), { finally: signature('last') })
+  t.match(await errorOf(added.result(LONG)), { code: 'FST_TASKS_FAILED' })
+  t.match((await seenBy(added, 'ann')).error, { message: /a secret of ann/ })
+  t.match(await seenBy(added, 'eve'), { code: 'FST_TASKS_NOT_FOUND' })
+  const whole = await app.tasks.enqueueFlow(signature('open', false), { finally: signature('last') })
+  await whole.result(LONG)
+  t.match(await seenBy(whole, 'eve'), { state: 'succeeded' })
+})
+
 t.test('who may see a flow that has ended: the same', async t => {
   const prefix = randomPrefix()
   const app = await build(t, memoryMode ? {} : { prefix }, app => {
