@@ -2324,6 +2324,13 @@ const shields: Shield[] = [
     test: 'routes/visibility'
   },
   {
+    against: 'the log of a later task with the same id is shown to who may see the earlier one',
+    file: 'routes/logs.js',
+    shield: 'if (now?.life !== found.life)',
+    without: 'if (false)',
+    test: 'routes/visibility'
+  },
+  {
     against: 'a stream goes on after the right was withdrawn',
     file: 'routes/events.js',
     shield: '(await registry.checkVisible(request, request.params.id, found))',

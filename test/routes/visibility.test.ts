@@ -240,3 +240,28 @@ t.test('reply.accepted asks the plugin instance that made the handle', async t =
   t.match(again, { statusCode: 404 })
   t.notOk('location' in again.headers)
 })
+
+t.test('a log is not shown if its id has become that of another task while authorize was asked', async t => {
+  const [asked, go] = [latch(), latch()]
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('x', {
+      keepLogs: 2_048,
+      async authorize (request, { data }) {
+        asked.open()
+        await go.promise
+        return request.headers.user === (data as { user: string }).user
+      }
+    }, async (data: any, task) => { task.log.error(`log of ${data.user}`) })
+  })
+  const run = async (user: string): Promise<unknown> =>
+    (await app.tasks.enqueue('x', { user }, { id: 'mine' })).result({ timeout: 60_000 })
+  const logs = (user: string): Promise<any> => app.inject({ url: '/tasks/mine/logs', headers: { user } })
+  await run('ann')
+  const seen = logs('ann')
+  await asked.promise
+  t.equal(await app.tasks.remove('mine'), 'removed')
+  await run('bob')
+  go.open()
+  t.match((await seen).json(), { code: 'FST_TASKS_NOT_FOUND' })
+  t.match((await logs('bob')).json(), { lines: [{ msg: 'log of bob' }] })
+})
