@@ -12,9 +12,15 @@ const PARAM = /::|:([^/.(-]+)(?:\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))?/g
 /** A text for the start of such a path: the colon of `https://…:3000` names no parameter. */
 export const withoutParams = (text: string): string => text.replaceAll(':', '::')
 
+/** What a URL must not have as it is. A `%` stays: the app's `publicBase` may be encoded. */
+const UNSAFE = /[^\x21-\x7e]+/g
+
+/** As a header and a client take it: the app may write its paths in any script. */
+const encoded = (path: string): string => path.replace(UNSAFE, encodeURIComponent)
+
 /** The parameters of the current request, filled in. Null if it has not all of them. */
 export function withParams (path: string): string | null {
-  if (!path.includes(':')) return path
+  if (!path.includes(':')) return encoded(path)
   const params = currentParams()
   let isWhole = true
   const filled = path.replaceAll(PARAM, (whole, name) => {
@@ -23,5 +29,5 @@ export function withParams (path: string): string | null {
     isWhole &&= typeof value === 'string'
     return encodeURIComponent(String(value))
   })
-  return isWhole ? filled : null
+  return isWhole ? encoded(filled) : null
 }

@@ -132,6 +132,18 @@ t.test('Location behind a prefix with each form of a parameter that the router k
   }
 })
 
+t.test('Location is a URL, in whatever script the app writes its paths', async t => {
+  for (const prefix of ['/задачи', '/é a/:кто']) {
+    const at = encodeURI(prefix.replace(':кто', 'ann'))
+    const app = await behind(t, prefix, { routes: { prefix: '/任务' } })
+    const { location, record } = await enqueue(app, `${at}/x`)
+    t.equal(location, `${at}/${encodeURIComponent('任务')}/${record.id}`)
+    t.equal((await app.inject(location)).json().id, record.id)
+    const elsewhere = await behind(t, prefix, { routes: { publicBase: '/a%20b/ü' } })
+    t.match((await enqueue(elsewhere, `${at}/x`)).location, `/a%20b/%C3%BC${at}/tasks/`)
+  }
+})
+
 t.test('handle.location is null if nobody knows the parameter', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
