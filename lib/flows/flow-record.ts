@@ -24,7 +24,8 @@ export const ask = async <T>(engine: FlowEngine, send: () => Promise<T>): Promis
 export async function showFlow (engine: FlowEngine, found: FoundTask): Promise<FoundTask> {
   const flow = flowOf(found)
   const record = await showProgress(engine, flow, found.stored, found.record)
-  return { ...found, record: { ...record, result: await resultOf(engine, flow, found.stored) } }
+  const delayedTo = record.dueAt === null ? undefined : found.stored.options.delay
+  return { ...found, delayedTo, record: { ...record, result: await resultOf(engine, flow, found.stored) } }
 }
 
 /** The record without the result. */

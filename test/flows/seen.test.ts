@@ -31,6 +31,8 @@ t.test('routes: status, ETag, long poll, DELETE', async t => {
   t.match((await app.inject({ url })).json(), { result: 'done', progress: { done: 2, total: 2 } })
   t.equal((await app.inject({ url, method: 'DELETE' })).statusCode, 409)
   const other = await app.tasks.enqueueFlow(signature('x'), { delay: 60_000 })
+  const { headers: { 'retry-after': retryAfter } } = await app.inject({ url: other.location! })
+  t.ok(Number(retryAfter) > 1 && Number(retryAfter) <= 60, `a delayed flow is due in ${retryAfter} s`)
   const cancelled = await app.inject({ url: other.location!, method: 'DELETE' })
   t.match(cancelled.json(), { state: 'cancelled' })
 })
