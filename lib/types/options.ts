@@ -281,7 +281,8 @@ export interface TasksOptions {
   telemetry?: TaskTelemetry
   /**
    * Let tasks know the request that enqueued them: its id, its trace, and the parameters in the prefix of the status
-   * route. This takes AsyncLocalStorage, which makes each promise of the process slower before Node 24. Default true.
+   * route. A request is known in its `preValidation` hooks and later, not in `onRequest` and `preParsing`. This takes
+   * AsyncLocalStorage, which makes each promise of the process slower before Node 24. Default true.
    */
   requestContext?: boolean
   /** Show the stack of a failure in its record. Default false. */

@@ -59,7 +59,7 @@ export interface TaskContext<Data = unknown, Progress = unknown, Previous = unkn
   readonly attempt: number
   /** The largest number of attempts: 1 + `retries`. */
   readonly attempts: number
-  /** The id of the request that enqueued it, or null. */
+  /** The id of the request that enqueued it, or null. A request is known in `preValidation` hooks and later. */
   readonly requestId: string | null
   /** The W3C `traceparent` of that request, for calls that continue its trace, or null. */
   readonly traceparent: string | null
