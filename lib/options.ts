@@ -7,11 +7,11 @@ export {
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
-  checkResult, checkScheduleList, checkWhere, copyOptions, drainSettings, pluginSettings, refuseKeyPrefix,
-  workerSettings
+  checkResult, checkScheduleList, checkWhere, copyOptions, drainSettings, pluginSettings, workerSettings
 } from './options/check.ts'
 export { checkPause, checkSetLimit } from './options/limits.ts'
 export { checkLogs } from './options/logs.ts'
+export { refuseClientOptions } from './options/redis-client.ts'
 export { checkRunWorker } from './options/run-worker.ts'
 export { checkHistory } from './options/history.ts'
 export {

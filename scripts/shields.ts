@@ -1187,9 +1187,16 @@ const shields: Shield[] = [
   },
   {
     against: 'keyPrefix renames keys but not channels',
-    file: 'options/check.js',
+    file: 'options/redis-client.js',
     shield: 'if (!keyPrefix)',
     without: 'if (true)',
+    test: 'options'
+  },
+  {
+    against: 'a client that gives numbers as texts, or maps as objects',
+    file: 'options/redis-client.js',
+    shield: 'if (!rule.ok(options[option]))',
+    without: 'if (false)',
     test: 'options'
   },
   {

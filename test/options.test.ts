@@ -6,7 +6,7 @@ import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { connect } from '../lib/store/redis/connection.ts'
 import {
-  checkDefine, checkEnqueue, checkResult, defaults, pluginSettings, refuseKeyPrefix, workerSettings
+  checkDefine, checkEnqueue, checkResult, defaults, pluginSettings, refuseClientOptions, workerSettings
 } from '../lib/options.ts'
 import { build, errorOf } from './support/helpers.ts'
 import {
@@ -236,7 +236,7 @@ t.test('a keyPrefix is refused, wherever it stands', async (t) => {
   await refusal(() => pluginSettings({ redis: { keyPrefix: 'x:' } }))
   for (const redis of [client, cluster]) {
     await refusal(() => pluginSettings({ redis }))
-    await refusal(() => refuseKeyPrefix(redis))
+    await refusal(() => refuseClientOptions(redis))
     await refusal(() => connect(undefined, redis))
   }
   t.doesNotThrow(() => pluginSettings({ redis: { keyPrefix: '' } }))
@@ -252,4 +252,18 @@ t.test('a keyPrefix in a URL is refused too', async (t) => {
   await refuses(t, () => open(url), CLASH, '"prefix"')
   process.env.REDIS_URL = url
   await refuses(t, () => open(undefined), CLASH, '"prefix"')
+})
+
+t.test('a client that gives replies in another form is refused, wherever the option stands', async (t) => {
+  for (const form of [{ stringNumbers: true }, { replyMapping: 'resp3' as const }]) {
+    const client = new Redis({ lazyConnect: true, ...form })
+    const cluster = new Cluster([{ port: 1 }], { lazyConnect: true, redisOptions: form })
+    const says = [`"redis.${Object.keys(form)[0]}"`, 'register(tasks, { redis: "redis://host:6379" })']
+    for (const redis of [form, { cluster: [1], redisOptions: form }, client, cluster] as any[]) {
+      await refuses(t, () => pluginSettings({ redis }), PLUGIN, ...says)
+    }
+    for (const redis of [client, cluster]) await refuses(t, () => connect(undefined, redis), PLUGIN, ...says)
+  }
+  const plain = { stringNumbers: false, replyMapping: 'legacy' } as const
+  t.doesNotThrow(() => connect(new Redis({ lazyConnect: true, ...plain }), undefined))
 })

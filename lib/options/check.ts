@@ -10,6 +10,7 @@ import {
 import { describePlace, problemOfDb, problemOfUrl } from './redis-url.ts'
 import { check, passes, type ToError } from './check-rules.ts'
 import { checkLimits } from './limits.ts'
+import { refuseClientOptions } from './redis-client.ts'
 import { checkUnique } from './unique.ts'
 import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
 import {
@@ -60,7 +61,7 @@ export function pluginSettings (options: TasksOptions): Settings {
   settings.threads = { ...defaults.threads, ...definedOnly(threads) }
   checkCluster(redis)
   checkHosts(redis)
-  refuseKeyPrefix(redis)
+  refuseClientOptions(redis)
   if (mode === 'memory' && redis !== undefined) {
     throw new errors.OptionClash('mode', 'redis', 'The mode "memory" connects to no Redis: leave out redis in tests')
   }
@@ -103,14 +104,6 @@ export function checkRedisAddress (redis: unknown, source: string): void {
   if (!problem) return
   const came = typeof redis === 'string' ? describePlace(redis, describeValue) : `db: ${describeValue(db)}`
   throw new errors.PluginOptionInvalid(source, problem.expected, came, problem.fix)
-}
-
-/** ioredis' keyPrefix renames the keys but not the channels: a delayed task would never wake a worker. */
-export function refuseKeyPrefix (redis: TasksOptions['redis']): void {
-  const keyPrefix = isObject(redis) ? (redis as any).keyPrefix ?? (redis as any).options?.keyPrefix : undefined
-  if (!keyPrefix) return
-  const fix = 'Remove keyPrefix from the client, and use the plugin\'s own option: register(tasks, { prefix: "myapp" })'
-  throw new errors.OptionClash('redis.keyPrefix', 'prefix', fix)
 }
 
 /** Checks the options of a worker and fills in the defaults. Throws FST_TASKS_*_OPTION_*. */

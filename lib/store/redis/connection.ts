@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
-import { checkRedisAddress, checkRedisUrl, LOCAL_REDIS, refuseKeyPrefix } from '../../options.ts'
+import { checkRedisAddress, checkRedisUrl, LOCAL_REDIS, refuseClientOptions } from '../../options.ts'
 import { withDeadline } from './deadline.ts'
 import { uptime } from '../../timers.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
@@ -121,13 +121,14 @@ function openCluster ({ cluster, redisOptions, ...options }: ClusterConnection):
 /**
  * Takes the first of: the `redis` option, the app's `fastify.redis`, REDIS_URL, localhost.
  * @param decorated the app's `fastify.redis`, whatever it is
- * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix, FST_TASKS_PLUGIN_OPTION_INVALID for a wrong address
+ * @throws FST_TASKS_OPTION_CLASH for a client with a keyPrefix, FST_TASKS_PLUGIN_OPTION_INVALID for a wrong address or
+ *   for a client that gives replies in another form
  */
 export function connect (redis: TasksOptions['redis'], decorated: unknown): Connection {
   const borrowed = isClient(redis) ? redis : redis === undefined && isClient(decorated) ? decorated : null
   const client = borrowed ?? open(redis as Exclude<TasksOptions['redis'], RedisClient>)
   try {
-    refuseKeyPrefix(client as Redis) // a URL may set one too
+    refuseClientOptions(client) // a URL may set one too
   } catch (error) {
     if (!borrowed) drop(client)
     throw error
