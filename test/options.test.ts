@@ -2,8 +2,10 @@
  * Every option that a person can write: good values are accepted, wrong values are refused with a text that helps.
  */
 import { inspect } from 'node:util'
+import Fastify from 'fastify'
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import tasks from '../lib/plugin.ts'
 import { connect } from '../lib/store/redis/connection.ts'
 import {
   checkDefine, checkEnqueue, checkResult, defaults, pluginSettings, refuseClientOptions, workerSettings
@@ -266,4 +268,19 @@ t.test('a client that gives replies in another form is refused, wherever the opt
   }
   const plain = { stringNumbers: false, replyMapping: 'legacy' } as const
   t.doesNotThrow(() => connect(new Redis({ lazyConnect: true, ...plain }), undefined))
+})
+
+t.test('register refuses options as a whole that are none, as each call does', async (t) => {
+  const promise = Promise.resolve({ prefix: 'mine' })
+  const none = [promise, new Map([['prefix', 'mine']]), [], 'mine', 5, true, async () => ({})]
+  for (const options of none) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await refuses(t, async () => { await app.register(tasks, options as any) }, PLUGIN, '"options" must be an object')
+  }
+  for (const options of [undefined, null, Object.create(null), () => ({ mode: 'memory' })]) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await t.resolves(Promise.resolve(app.register(tasks, options)))
+  }
 })

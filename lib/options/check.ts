@@ -12,7 +12,7 @@ import { check, passes, type ToError } from './check-rules.ts'
 import { checkLimits } from './limits.ts'
 import { refuseClientOptions } from './redis-client.ts'
 import { checkUnique } from './unique.ts'
-import { isId, isObject, type Rule, type Rules } from './rule-kinds.ts'
+import { isId, isObject, object, type Rule, type Rules } from './rule-kinds.ts'
 import {
   advanceRule, advanceRules, backoffRules, clusterRule, defineRule, defineRules, drainRules, enqueueRules, hostRule,
   listRule, listRules, metricsRules, pluginRules, purgeRule, purgeRules, redisUrlRule, resultRules, routesRules,
@@ -45,8 +45,12 @@ function checkBackoff (backoff: BackoffOptions, strategies: Record<string, Backo
   throw toError('backoff.strategy', rule, backoff.strategy)
 }
 
+/** The options of `register` as a whole. */
+const registerRule = object('For example { worker: true }; if a promise brings them, await it.')
+
 /** Checks the options of `register` and fills in the defaults. Throws FST_TASKS_*_OPTION_*. */
 export function pluginSettings (options: TasksOptions): Settings {
+  if (!isObject(options)) throw pluginOptionError('')('options', registerRule, options)
   check(options, pluginRules, 'register(tasks, options)', pluginOptionError(''))
   const settings = { ...defaults, ...definedOnly(options) } as Settings
   const { backoff, backoffStrategies, routes, worker, threads, redis, mode } = settings
