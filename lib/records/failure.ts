@@ -2,7 +2,7 @@
  * A failure that can be stored and read, made of any value that a handler throws.
  */
 import { inspect, toUSVString, types } from 'node:util'
-import { describeKind, hideCredentials, tryOr } from '../describe.ts'
+import { describeKind, hideCredentials, isA, tryOr } from '../describe.ts'
 import { appTime } from '../timers.ts'
 import type { TaskErrorRecord } from '../types.ts'
 
@@ -108,7 +108,8 @@ export function toLoggableError ({ error: { name, message, code }, stack }: Fail
  * passwords included. A message may quote a URL: the log gets it without user and password. Never throws.
  */
 export function toLoggable (thrown: unknown, depth = 0): Error {
-  if (!types.isNativeError(thrown)) return toLoggableError(toFailure(thrown))
+  // A DOMException is a native error in Node 24. Its class has 25 constants, which a logger would write.
+  if (!types.isNativeError(thrown) || isA(thrown, DOMException)) return toLoggableError(toFailure(thrown))
   const { error: { message }, stack } = toFailure(thrown)
   const own = peek(thrown, 'stack')
   const cause = peek(thrown, 'cause')
@@ -116,18 +117,41 @@ export function toLoggable (thrown: unknown, depth = 0): Error {
   const copy = new Error(hideCredentials(message), hasCause ? { cause: toLoggable(cause, depth + 1) } : {})
   Object.setPrototypeOf(copy, tryOr(() => Object.getPrototypeOf(thrown), Error.prototype))
   copy.stack = hideCredentials(typeof own === 'string' ? truncate(own, MAX_STACK) : stack)
+  Object.defineProperties(copy, getterValues(thrown))
   // Not assigned: the class may have a getter of this name, without a setter.
   return Object.defineProperties(copy, Object.getOwnPropertyDescriptors(plainProperties(thrown)))
 }
+
+const COPIED = new Set(['message', 'stack', 'cause'])
 
 /** Its own strings, numbers and booleans. What it holds beyond that may be large, or secret. */
 function plainProperties (thrown: object): Record<string, unknown> {
   const plain: Record<string, unknown> = {}
   for (const key of tryOr(() => Object.keys(thrown), [])) {
-    const value = peek(thrown, key)
-    if (key === 'message' || key === 'stack' || key === 'cause') continue
-    if (typeof value === 'string') plain[key] = hideCredentials(truncate(value, MAX_MESSAGE))
-    else if (typeof value === 'number' || typeof value === 'boolean') plain[key] = value
+    const value = plainOf(thrown, key)
+    if (!COPIED.has(key) && value !== undefined) plain[key] = value
   }
   return plain
 }
+
+/** Undefined if it is no string, number or boolean. */
+function plainOf (thrown: object, key: string): unknown {
+  const value = peek(thrown, key)
+  if (typeof value === 'string') return hideCredentials(truncate(value, MAX_MESSAGE))
+  return typeof value === 'number' || typeof value === 'boolean' ? value : undefined
+}
+
+/** What the getters of its class say. They would throw on a copy, which has no private members of the class. */
+function getterValues (thrown: object): PropertyDescriptorMap {
+  const values: PropertyDescriptorMap = {}
+  for (let at = prototypeOf(thrown); at && at !== Error.prototype; at = prototypeOf(at)) {
+    const descriptors = tryOr(() => Object.entries(Object.getOwnPropertyDescriptors(at!)), [])
+    for (const [key, { get, enumerable = false }] of descriptors) {
+      if (!get || COPIED.has(key) || at === Object.prototype) continue
+      values[key] ??= { value: plainOf(thrown, key), enumerable, configurable: true, writable: true }
+    }
+  }
+  return values
+}
+
+const prototypeOf = (value: object): object | null => tryOr(() => Object.getPrototypeOf(value), null)

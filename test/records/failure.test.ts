@@ -2,9 +2,10 @@
  * Whatever a handler throws becomes a failure that can be stored and read.
  */
 import { inspect } from 'node:util'
+import pino from 'pino'
 import t, { type Test } from 'tap'
 import * as errors from '../../lib/errors.ts'
-import { toLoggableError, toFailure, type Failure } from '../../lib/records/failure.ts'
+import { toLoggable, toLoggableError, toFailure, type Failure } from '../../lib/records/failure.ts'
 
 /** The latest time that a Date can hold. */
 const LAST_DATE = 8.64e15
@@ -258,4 +259,39 @@ t.test('for the log: an error of our own, without what else the thrown one carri
   t.strictSame(Object.getOwnPropertyNames(logged).sort(), ['code', 'message', 'name', 'stack'])
   t.notOk('code' in toLoggableError(toFailure('a string')))
   t.doesNotThrow(() => JSON.stringify(toLoggableError(toFailure(untouchable()))))
+})
+
+/** An error whose class reads its private members in getters. */
+class Private extends Error {
+  readonly #secret = 'shown by a getter'
+  readonly #inner = { password: 'hunter2' }
+  get shown (): string { return this.#secret }
+  get silent (): string { return this.#secret }
+  get inner (): object { return this.#inner }
+  get broken (): never { throw new Error('no') }
+}
+
+for (const key of ['shown', 'inner', 'broken']) Object.defineProperty(Private.prototype, key, { enumerable: true })
+
+t.test('for the log: getters of the class of an error are not called on the copy, which would throw', async (t) => {
+  const lines: any[] = []
+  const log = pino({}, { write: line => lines.push(JSON.parse(line)) })
+  const thrown = new Private('boom')
+  const copy: any = toLoggable(new Error('outer', { cause: thrown })).cause
+  t.ok(copy instanceof Private)
+  t.same([copy.shown, copy.silent], ['shown by a getter', 'shown by a getter'])
+  t.same([copy.inner, copy.broken], [undefined, undefined])
+  log.error(toLoggable(thrown))
+  t.match(lines[0].err, { type: 'Private', message: 'boom', shown: 'shown by a getter' })
+  t.notOk('silent' in lines[0].err)
+  t.notMatch(lines[0], /hunter2/)
+})
+
+t.test('for the log: a DOMException, such as that of an aborted fetch, has its name and its code', async (t) => {
+  const lines: any[] = []
+  const log = pino({}, { write: line => lines.push(JSON.parse(line)) })
+  log.error(toLoggable(new DOMException('The operation was aborted', 'AbortError')))
+  const { type, stack, ...fields } = lines[0].err
+  t.match(stack, /^AbortError: The operation was aborted/)
+  t.strictSame(fields, { name: 'AbortError', message: 'The operation was aborted', code: '20' })
 })
