@@ -2,7 +2,7 @@
  * The checks of JSON on its way into a store, and out of it.
  */
 import { builtInName } from '../built-in.ts'
-import { describeValue } from '../describe.ts'
+import { describeValue, tryOr } from '../describe.ts'
 import { toFailure } from './failure.ts'
 
 /** JSON.stringify, or the serializer of a schema. */
@@ -51,7 +51,15 @@ export function toJson (
     throw toInvalid(toFailure(error).error.message)
   }
   if (json === undefined) throw toInvalid(`${subject} is ${describeValue(value)}`)
+  if (serializer !== JSON.stringify && !isJson(json)) throw toInvalid(`the serializer of its schema ${NO_JSON}`)
   return json
+}
+
+const NO_JSON = 'wrote text that is not JSON. Look for undefined in an array, a function, or a toJSON without a result'
+
+/** A record with anything else in it could not be read any more. */
+function isJson (text: unknown): boolean {
+  return typeof text === 'string' && tryOr(() => JSON.parse(text) !== undefined, false)
 }
 
 /** As `toJson`, and refuses JSON that is nested too deep. */

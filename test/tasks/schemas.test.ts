@@ -75,6 +75,32 @@ t.test('result and progress are serialised by their schemas: what they do not na
   })
 })
 
+t.test('a schema\'s serializer that writes no JSON: the task fails, and its record can be read', async t => {
+  const given: Array<{ schema: object, value: unknown }> = [
+    { schema: { type: 'array', items: {} }, value: [undefined, 1] },
+    { schema: { type: 'object', properties: { a: {} } }, value: { a () {} } },
+    { schema: { type: 'object', properties: { a: {} } }, value: { a: { toJSON () {} } } },
+    { schema: { type: 'string', format: 'unsafe' }, value: 'a"b' }
+  ]
+  const app = await build(t, { worker: true }, app => {
+    for (const [n, { schema, value }] of given.entries()) {
+      app.tasks.define(`result-${n}`, { schema: { result: schema }, retries: 1 }, () => value)
+      app.tasks.define(`progress-${n}`, { schema: { progress: schema } }, (_data, task) => task.reportProgress(value))
+    }
+    app.register(async scope => {
+      scope.setSerializerCompiler((() => () => Buffer.from('{}')) as any)
+      scope.tasks.define('binary', { schema: { result: { type: 'object' } } }, () => ({}))
+    })
+  })
+  const fails = async (name: string): Promise<any> => (await reaches(app, (await app.tasks.enqueue(name)).id, 'failed'))
+  for (const n of given.keys()) {
+    const result = await fails(`result-${n}`)
+    t.match(result, { attempt: 1, error: { code: 'FST_TASKS_RESULT_INVALID', message: /not JSON/ } })
+    t.match((await fails(`progress-${n}`)).error, { code: 'FST_TASKS_PROGRESS_INVALID', message: /not JSON/ })
+  }
+  t.match(await fails('binary'), { error: { code: 'FST_TASKS_RESULT_INVALID' } })
+})
+
 t.test('$ref finds what addSchema added, in the scope that defines', async t => {
   const app = await build(t, {}, app => {
     app.addSchema({ $id: 'person', type: 'object', required: ['name'], properties: { name: { type: 'string' } } })
