@@ -39,6 +39,7 @@ export class ThreadAttempt {
   readonly #threadGone: Promise<void>
   readonly #terminate = new AbortController()
   #startError: unknown = null
+  #refusedLog: { error: unknown } | null = null
   #started = false
   #graceTimer: NodeJS.Timeout | undefined
 
@@ -65,6 +66,7 @@ export class ThreadAttempt {
       const options = { transferList: [this.#remotePort], signal: this.#terminate.signal }
       const answer = await pool.run(job, options).catch(error => this.#onPoolError(error))
       this.#receiveAll()
+      if (this.#refusedLog) throw this.#refusedLog.error
       return valueOf(answer)
     } finally {
       clearTimeout(this.#graceTimer)
@@ -120,9 +122,14 @@ export class ThreadAttempt {
     }
   }
 
+  /** What the logger throws fails the attempt, as in the app's process: a serializer of the app, for example. */
   #log ({ level, bindings, args }: FromThread & { kind: 'log' }): void {
-    const log = bindings.reduce((log, more) => log.child(deserializeLogArg(more) as object), this.#task.log) as any
-    log[level](...args.map(deserializeLogArg))
+    try {
+      const log = bindings.reduce((log, more) => log.child(deserializeLogArg(more) as object), this.#task.log) as any
+      log[level](...args.map(deserializeLogArg))
+    } catch (error) {
+      this.#refusedLog ??= { error }
+    }
   }
 
   #post (message: ToThread): void { this.#localPort.postMessage(message) }

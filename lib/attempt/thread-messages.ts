@@ -3,6 +3,7 @@
  */
 import { inspect, types } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
+import { isA } from '../describe.ts'
 import { toLoggableError, toFailure, type Failure } from '../records/failure.ts'
 import type { ScheduledTick } from '../types.ts'
 
@@ -60,18 +61,21 @@ export function reviveError (failure: Failure): Error {
   return Object.assign(toLoggableError(failure), failure.retryAfter === null ? {} : { retryAfter: failure.retryAfter })
 }
 
+/** A DOMException is no native error in Node 20. */
+const isError = (value: unknown): boolean => types.isNativeError(value) || isA(value, Error)
+
 /** @param clonable makes a value that structured clone accepts */
 export function serializeLogArg (value: unknown, clonable = (value: unknown): unknown => value): SerializedLogArg {
-  if (types.isNativeError(value)) return { failure: toFailure(value) }
+  if (isError(value)) return { failure: toFailure(value) }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { value: clonable(value) }
   const serialize = (field: unknown): SerializedLogArg =>
-    types.isNativeError(field) ? serializeLogArg(field) : { value: clonable(field) }
+    isError(field) ? serializeLogArg(field) : { value: clonable(field) }
   return { fields: Object.fromEntries(Object.entries(value).map(([key, field]) => [key, serialize(field)])) }
 }
 
-/** A function, a socket and the like as text: structured clone refuses them. */
+/** A function, a symbol, a socket and the like as text: structured clone refuses them. */
 export function asText (value: unknown): unknown {
-  const isText = typeof value !== 'object' && typeof value !== 'function'
+  const isText = typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol'
   return isText ? value : inspect(value, { depth: 2, breakLength: Infinity })
 }
 

@@ -132,6 +132,28 @@ t.test('log: lines go to the app\'s logger, with its level, its formats and the 
   t.match(lines[2], { level: 50, msg: 'alone', err: { code: 'E_ALONE' } })
 })
 
+t.test('log: a line that the app\'s logger refuses fails its attempt, and not the process', async t => {
+  const log = logger()
+  const serializers = { user: ({ id }: { id: number }) => id }
+  const app = await build(t, { worker: true }, app => {
+    app.tasks.define('x', { thread })
+  }, { logger: { stream: log.stream, serializers } } as FastifyServerOptions)
+  for (const how of ['field', 'child', 'noBindings']) {
+    const { id } = await app.tasks.enqueue('x', { do: 'refusedLog', how })
+    t.match((await reaches(app, id, 'failed')).error, { message: /null|missing bindings/ }, how)
+  }
+  t.equal(await (await app.tasks.enqueue('x', { do: 'echo', value: 1 })).result({ timeout: 60_000 }), 1)
+})
+
+t.test('log: symbols, and errors that are not native', async t => {
+  const b = await bench(t)
+  const { id } = await b.enqueue('oddLog')
+  await reaches(b.app, id, 'succeeded')
+  const lines = b.log.lines.filter(line => line.taskId === id && line.level === 40)
+  t.match(lines[0], { a: 'Symbol(a)', msg: 'a symbol' })
+  t.match(lines[1], { msg: 'gone', err: { name: 'AbortError', message: 'gone', code: '20' } })
+})
+
 t.test('errors: all fields are kept; retries and Unrecoverable work as in the process', async t => {
   const b = await bench(t, { retries: 1, backoff: { strategy: 'immediate' } }, { exposeStack: true })
   t.match(await fails(b, 'throw', { message: 'out of range', code: 'E_MINE' }), {
