@@ -2,6 +2,8 @@
  * Keeps the log lines of tasks with `keepLogs`: collects them, and has them stored once a second, and when the attempt
  * ends. So a handler that logs without a pause sends no more than `keepLogs` bytes a second. A lost line changes
  * nothing: what Redis does not take is dropped.
+ *
+ * Lines after the end of the attempt are not kept: by then another task may have its id.
  */
 import { keepLines } from '../attempt/kept-log.ts'
 import { encodeLine } from '../records/log-lines.ts'
@@ -30,6 +32,7 @@ export interface KeptLogsOptions {
 export class KeptLogs {
   readonly #options: KeptLogsOptions
   readonly #lines = new WeakMap<LoggedAttempt, Lines>()
+  readonly #ended = new WeakSet<LoggedAttempt>()
 
   constructor (options: KeptLogsOptions) {
     this.#options = options
@@ -38,7 +41,7 @@ export class KeptLogs {
   /** The log of the attempt, which keeps its lines if the task wants it. */
   keep (attempt: LoggedAttempt, log: FastifyBaseLogger): FastifyBaseLogger {
     const { keepLogs } = attempt.definition.options
-    if (keepLogs === undefined) return log
+    if (keepLogs === undefined || this.#ended.has(attempt)) return log
     const { queue, clock, settings } = this.#options
     const lines = new Lines(keepLogs, text => queue.logs.append(attempt.id, text, keepLogs))
     this.#lines.set(attempt, lines)
@@ -51,8 +54,12 @@ export class KeptLogs {
     })
   }
 
-  /** Has what was logged so far stored now, in front of what is sent next. */
-  flush (attempt: LoggedAttempt): void { this.#lines.get(attempt)?.flush() }
+  /** The attempt has ended: has what it logged stored now, in front of what is sent next. */
+  end (attempt: LoggedAttempt): void {
+    if (attempt.definition.options.keepLogs === undefined) return
+    this.#ended.add(attempt)
+    this.#lines.get(attempt)?.end()
+  }
 }
 
 /** The lines of one attempt that are not stored yet, at most so many bytes: the oldest are dropped. */
@@ -62,6 +69,7 @@ class Lines {
   #lines: string[] = []
   #bytes = 0
   #isStoring = false
+  #ended = false
   #timer: NodeJS.Timeout | null = null
 
   constructor (maxBytes: number, store: (text: string) => Promise<void>) {
@@ -70,6 +78,7 @@ class Lines {
   }
 
   add (line: string): void {
+    if (this.#ended) return
     this.#lines.push(line)
     this.#bytes += Buffer.byteLength(line) + 1
     while (this.#bytes > this.#maxBytes && this.#lines.length > 1) {
@@ -81,11 +90,16 @@ class Lines {
   /** While Redis does not answer nothing more is sent. */
   #onTimer (): void {
     this.#timer = null
-    if (!this.#isStoring) this.flush()
+    if (!this.#isStoring) this.#flush()
     else this.#timer = setTimeout(() => this.#onTimer(), FLUSH_MS).unref()
   }
 
-  flush (): void {
+  end (): void {
+    this.#ended = true
+    this.#flush()
+  }
+
+  #flush (): void {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
     if (this.#lines.length === 0) return

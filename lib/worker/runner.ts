@@ -175,7 +175,7 @@ export class Runner implements AttemptOwner {
     this.#undecided--
     if (result.kind === 'released') this.#toRelease.push(task)
     if (!attempt.hasReturned) this.#onOverdue(attempt)
-    if (task.hasLog) this.#logs.flush(attempt)
+    this.#logs.end(attempt)
     const settlement = settlements.settleResult(task, result)
     if (result.kind === 'lost') logDroppedOutcome(log, { taskId: attempt.id })
     else logResult(attempt, result, settlement)

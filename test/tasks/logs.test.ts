@@ -115,6 +115,54 @@ t.test('lines come while the task runs, and only new ones after an earlier call'
   t.match(await get(), { statusCode: 404 })
 })
 
+t.test('only lines of the attempt are kept: the worker\'s own line about its end is not', async t => {
+  const end = latch()
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { keepLogs: 65_536, retries: 1, backoff: { strategy: 'immediate' } }, async (_data, task) => {
+      task.log.info(`line ${task.attempt}`)
+      if (task.attempt === 1) throw new Error('again')
+      await end.promise
+    })
+  })
+  await app.tasks.startWorker()
+  const { id } = await app.tasks.enqueue('x')
+  const kept = async (): Promise<string[]> => messages((await app.tasks.logs(id))!.lines)
+  await until('the second line is stored', async () => (await kept()).includes('line 2'))
+  t.same(await kept(), ['line 1', 'line 2'])
+  end.open()
+  await reaches(app, id, 'succeeded')
+})
+
+t.test('a handler that goes on after its end writes nothing into the log of a later task with its id', async t => {
+  const [runs, goOn, wentOn, end] = [latch(), latch(), latch(), latch()]
+  const app = await build(t, {}, app => {
+    app.tasks.define<string>('x', { keepLogs: 65_536 }, async (data, task) => {
+      if (data === 'first') {
+        runs.open()
+        await goOn.promise
+        task.log.info('left behind')
+        return wentOn.open()
+      }
+      goOn.open()
+      await wentOn.promise
+      task.log.info('mine')
+      await end.promise
+    })
+  })
+  await app.tasks.startWorker({ concurrency: 2 })
+  await app.tasks.enqueue('x', 'first', { id: 'one' })
+  await runs.promise
+  await app.tasks.cancel('one')
+  await reaches(app, 'one', 'cancelled')
+  await app.tasks.remove('one')
+  await app.tasks.enqueue('x', 'second', { id: 'one' })
+  const kept = async (): Promise<string[]> => messages((await app.tasks.logs('one'))?.lines ?? [])
+  await until('its own line is stored', async () => (await kept()).includes('mine'))
+  t.same(await kept(), ['mine'])
+  end.open()
+  await reaches(app, 'one', 'succeeded')
+})
+
 inRedis('a thread, and the command', 'a command is another process', async t => {
   const prefix = randomPrefix()
   const thread = new URL('../fixtures/threads/deeds.js', import.meta.url)
