@@ -4,6 +4,7 @@
  */
 import { format } from 'node:util'
 import { isA, tryOr } from '../describe.ts'
+import { writesLevel } from './attempt-log.ts'
 import type { FastifyBaseLogger } from 'fastify'
 
 export interface WrittenLine {
@@ -69,8 +70,10 @@ function teeOf (stream: any, onLine: (line: string, metadata: Metadata) => void)
       stream.write(line)
       onLine(line, tee)
     },
-    flush: (done: unknown) => stream.flush?.(done)
+    flush: (done: () => void) => stream.flush ? stream.flush(done) : done()
   }
+  // pino calls it after a line of level fatal.
+  if (stream.flushSync) tee.flushSync = () => stream.flushSync()
   return tee
 }
 
@@ -89,6 +92,9 @@ const withError = (value: unknown): unknown =>
 /** What an object, as the first argument of a log call, says beside the message. */
 const fieldsOf = (first: object): Record<string, unknown> => isA(first, Error) ? { err: first } : { ...first }
 
+/** Of a log whose level is not known. */
+const isKept = (level: string): boolean => level !== 'debug' && level !== 'trace'
+
 /** A log around one that is not pino's, such as Fastify's own without the option `logger`, which writes nothing. */
 class PlainLog {
   readonly #log: any
@@ -102,7 +108,8 @@ class PlainLog {
     this.#bindings = bindings
   }
 
-  isLevelEnabled (level: string): boolean { return level !== 'debug' && level !== 'trace' }
+  /** Also for a line that is written and not kept: a thread asks before it sends one. */
+  isLevelEnabled (level: string): boolean { return isKept(level) || writesLevel(this.#log, level) }
 
   child (bindings: object): PlainLog {
     return new PlainLog(this.#log.child(bindings), this.#keep, { ...this.#bindings, ...bindings })
@@ -111,7 +118,7 @@ class PlainLog {
   #write (level: string, args: unknown[]): void {
     this.#log[level](...args)
     // What cannot be read is not kept: getters and proxies may throw, and the handler has only logged.
-    if (this.isLevelEnabled(level)) tryOr(() => this.#keepLine(level, args), undefined)
+    if (isKept(level)) tryOr(() => this.#keepLine(level, args), undefined)
   }
 
   #keepLine (level: string, [first, ...rest]: unknown[]): void {

@@ -273,6 +273,38 @@ t.test('no stack is kept, wherever the app writes errors; with exposeStack all a
   t.match(JSON.stringify(all), /aggregateErrors.*\bat .*deep.*at f/)
 })
 
+t.test('with keepLogs a log can be flushed as without: by its user, and by pino after a fatal line', async t => {
+  let flushes = 0
+  const written = { write () {}, flushSync () { flushes++ } }
+  for (const stream of [written, { ...written, flush: (done: () => void) => { done() } }]) {
+    const app = await build(t, {}, app => {
+      app.tasks.define('x', { keepLogs: 65_536 }, async (_data, { log }) => {
+        log.fatal('the end')
+        await new Promise<void>(resolve => (log as any).flush(resolve))
+      })
+    }, { logger: { stream } } as FastifyServerOptions)
+    await app.tasks.startWorker()
+    await reaches(app, (await app.tasks.enqueue('x')).id, 'succeeded')
+  }
+  t.equal(flushes, 2)
+})
+
+t.test('with keepLogs a thread writes all levels that another logger than pino writes', async t => {
+  const written: unknown[] = []
+  const write = (...args: unknown[]): void => { written.push(args.at(-1)) }
+  const log = { level: 'debug', fatal: write, error: write, warn: write, info: write, debug: write, trace: write }
+  const loggerInstance: any = { ...log, silent () {}, child: () => loggerInstance }
+  const thread = new URL('../fixtures/threads/deeds.js', import.meta.url)
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { keepLogs: 65_536, thread })
+  }, { loggerInstance } as FastifyServerOptions)
+  await app.tasks.startWorker()
+  const { id } = await app.tasks.enqueue('x', { do: 'log' })
+  await reaches(app, id, 'succeeded')
+  t.ok(written.includes('below the level'))
+  t.notOk(messages((await app.tasks.logs(id))!.lines).includes('below the level'), 'not kept')
+})
+
 t.test('errors are kept alike, with and without a log of pino', async t => {
   const { stream } = logger()
   const kept = await Promise.all([{ logger: { stream } }, {}].map(async server => {
