@@ -141,7 +141,7 @@ function plainOf (thrown: object, key: string): unknown {
   return typeof value === 'number' || typeof value === 'boolean' ? value : undefined
 }
 
-/** What the getters of its class say. They would throw on a copy, which has no private members of the class. */
+/** The values of the getters of its class. They would throw on a copy, which has no private members of the class. */
 function getterValues (thrown: object): PropertyDescriptorMap {
   const values: PropertyDescriptorMap = {}
   for (let at = prototypeOf(thrown); at && at !== Error.prototype; at = prototypeOf(at)) {
