@@ -7,7 +7,7 @@ export {
 } from './options/defaults.ts'
 export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
-  checkResult, checkScheduleList, checkWhere, copyOptions, drainSettings, pluginSettings, workerSettings
+  checkResult, checkScheduleList, checkWhere, copyEnqueue, copyOptions, drainSettings, pluginSettings, workerSettings
 } from './options/check.ts'
 export { checkPause, checkSetLimit } from './options/limits.ts'
 export { checkLogs } from './options/logs.ts'

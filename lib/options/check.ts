@@ -191,6 +191,10 @@ export function checkDefine (
   if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)
 }
 
+/** The options of an enqueue, not checked yet. Throws FST_TASKS_TASK_OPTION_INVALID if they are no object. */
+export const copyEnqueue = (task: string, given: EnqueueOptions): EnqueueOptions =>
+  copyOptions(task, given, 'options', 'For example { delay: 60000 }.')
+
 /**
  * Checks the options of `enqueue`, or those of an item of `enqueueMany`, and returns a copy.
  * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_OPTION_CLASH, FST_TASKS_ID_INVALID
@@ -198,7 +202,7 @@ export function checkDefine (
 export function checkEnqueue (
   task: string, given: EnqueueOptions, settings: Settings, isItem = false
 ): EnqueueOptions {
-  const options = copyOptions(task, given, 'options', 'For example { delay: 60000 }.')
+  const options = copyEnqueue(task, given)
   if (options.backoff !== undefined) {
     options.backoff = copyOptions(task, options.backoff, 'backoff', enqueueRules.backoff!.fix)
   }

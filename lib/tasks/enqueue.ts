@@ -17,7 +17,7 @@ import { addBatch, addOne, addUnique, identityOfStanding, refuseUnique } from '.
 import { keepSpans, spansOf, type Span } from './spans.ts'
 import { storedOptions } from './stored-options.ts'
 import { callPreEnqueue } from '../hooks/pre-enqueue.ts'
-import { checkEnqueue, checkItems, defaults, timeOf, type Settings } from '../options.ts'
+import { checkEnqueue, checkItems, copyEnqueue, defaults, timeOf, type Settings } from '../options.ts'
 import { encodeNamed, jsonRoundTrip } from '../records/task-data.ts'
 import { encodeNew, lifeOf, toTaskRecord, type StoredOptions } from '../records/task-record.ts'
 import { tagsOf } from '../records/tags.ts'
@@ -181,13 +181,17 @@ export class TaskProducer {
     return tasks
   }
 
-  /** Hooks may change the data, the options and the queue. */
+  /** Hooks may change the data, the options and the queue: by `entry.queue`, or else by `entry.options.queue`. */
   async #prepareHooked (
     name: string, data: unknown, given: EnqueueOptions, hooks: AnyHook[], isItem = false
   ): Promise<NewTask> {
-    const { instance, queue } = this.#registry.definition(name)
-    const entry = await callPreEnqueue(hooks, instance, { name, queue: given?.queue ?? queue, data, options: given })
-    return this.#prepare(name, entry.data, { ...entry.options, queue: entry.queue }, isItem)
+    const { instance, queue: own } = this.#registry.definition(name)
+    const options = copyEnqueue(name, given)
+    const first = options.queue ?? own
+    const entry = await callPreEnqueue(hooks, instance, { name, queue: first, data, options })
+    const changed = copyEnqueue(name, entry.options ?? {})
+    const queue = entry.queue === first ? changed.queue ?? first : entry.queue
+    return this.#prepare(name, entry.data, { ...changed, queue }, isItem)
   }
 
   /** Throws if anything is wrong with the data or the options. */

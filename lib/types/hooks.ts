@@ -11,7 +11,7 @@ export type HookDone = (error?: Error | null) => void
 /** What `preEnqueue` gets. A hook may change all but the name. */
 export interface EnqueueEntry<Data = any> {
   readonly name: string
-  /** Another queue that is known here sends the task there. */
+  /** Another queue that is known here sends the task there. So does `options.queue`, unless this is changed too. */
   queue: string
   data: Data
   options: EnqueueOptions

@@ -44,6 +44,25 @@ t.test('it may replace data, options and queue, and is called in callback style 
   t.match(await app.tasks.enqueue('x', 1, { queue: 'none' }), { queue: 'slow', created: false }, 'what it says counts')
 })
 
+t.test('it may change the queue as an option too; an entry without options, and options that are none', async t => {
+  const app = await build(t, { ...where(), queues: ['slow', 'quick'] }, app => {
+    const define = (name: string, preEnqueue: (entry: EnqueueEntry) => void): unknown =>
+      app.tasks.define(name, { preEnqueue: async entry => preEnqueue(entry) }, () => 1)
+    define('option', entry => { entry.options.queue = 'slow' })
+    define('both', entry => { Object.assign(entry, { queue: 'quick', options: { queue: 'slow' } }) })
+    define('none', entry => { Reflect.deleteProperty(entry, 'options') })
+    define('bad', entry => { (entry as any).options = [1] })
+  })
+  t.match(await app.tasks.enqueue('option'), { queue: 'slow' })
+  t.match((await app.tasks.enqueueMany('option', [{ queue: 'quick' }]))[0], { queue: 'slow' })
+  t.match(await app.tasks.enqueue('both'), { queue: 'quick' })
+  t.match(await app.tasks.enqueue('none', 1, { queue: 'slow' }), { queue: 'slow' })
+  t.match(await errorOf(app.tasks.enqueue('bad')), { code: 'FST_TASKS_TASK_OPTION_INVALID', message: /got \[1\]/ })
+  for (const options of [60_000, 'slow', null] as any[]) {
+    t.match(await errorOf(app.tasks.enqueue('none', 1, options)), { code: 'FST_TASKS_TASK_OPTION_INVALID' })
+  }
+})
+
 t.test('once for each entry of enqueueMany, in order; nothing is sent if one of them throws', async t => {
   const seen: unknown[] = []
   const app = await build(t, where(), app => {
