@@ -33,10 +33,13 @@ export class AppSchedules implements Schedules {
   readonly #log: FastifyBaseLogger
   readonly #store: ScheduleStore
   readonly #declared = new Map<string, CheckedSchedule>()
-  /** Those that are stored. */
+  /** Those that are to be stored, and those that are. */
+  readonly #unstored = new Map<string, StoredSpec>()
   readonly #stored = new Map<string, StoredSpec>()
   readonly #limit = new LogLimit()
-  #timer: NodeJS.Timeout | undefined
+  #seeTimer: NodeJS.Timeout | undefined
+  #retryTimer: NodeJS.Timeout | undefined
+  #storing = false
   #ready = false
   #closed = false
 
@@ -56,7 +59,9 @@ export class AppSchedules implements Schedules {
     const checked = checkTimes(id, checkSchedule(id, given))
     if (this.#declared.has(id)) throw new errors.ScheduleAlreadyDefined(id)
     this.#declared.set(id, checked)
-    if (this.#ready) void this.#storeAll(new Map([[id, this.#specOf(id, checked)]]))
+    if (!this.#ready) return
+    this.#unstored.set(id, this.#specOf(id, checked))
+    void this.#storeAll()
   }
 
   #specOf (id: string, checked: CheckedSchedule): StoredSpec {
@@ -72,26 +77,34 @@ export class AppSchedules implements Schedules {
   async #onReady (): Promise<void> {
     this.#ready = true
     if (this.#declared.size === 0) return
-    const specs = new Map([...this.#declared].map(([id, checked]) => [id, this.#specOf(id, checked)]))
+    for (const [id, checked] of this.#declared) this.#unstored.set(id, this.#specOf(id, checked))
     // Redis may be unavailable for long: the app starts meanwhile.
-    await within(this.#tasks.settings.connectTimeout, this.#storeAll(specs))
+    await within(this.#tasks.settings.connectTimeout, this.#storeAll())
   }
 
-  /** Tries until all are stored. Never rejects. */
-  async #storeAll (specs: Map<string, StoredSpec>): Promise<void> {
-    for (const [id, spec] of specs) {
-      if (this.#closed) return
+  /** Tries until all are stored, those too that are declared meanwhile. Never rejects. */
+  async #storeAll (): Promise<void> {
+    if (this.#storing) return
+    this.#storing = true
+    while (!this.#closed && !await this.#storeOnce()) {
+      await new Promise<void>(resolve => { this.#retryTimer = setTimeout(resolve, RETRY_MS).unref() })
+    }
+    this.#storing = false
+    if (!this.#closed) this.#seeIn(SEE_MS)
+  }
+
+  /** Returns false if it is to be tried again. */
+  async #storeOnce (): Promise<boolean> {
+    for (const [id, spec] of this.#unstored) {
+      if (this.#closed) break
       try {
         await this.#declare(id, spec)
-        specs.delete(id)
+        this.#unstored.delete(id)
       } catch (error) {
         this.#reportFailure(id, error)
       }
     }
-    if (this.#closed) return
-    if (specs.size === 0) return this.#seeIn(SEE_MS)
-    await new Promise<void>(resolve => { this.#timer = setTimeout(resolve, RETRY_MS).unref() })
-    await this.#storeAll(specs)
+    return this.#closed || this.#unstored.size === 0
   }
 
   async #declare (id: string, spec: StoredSpec): Promise<void> {
@@ -110,9 +123,9 @@ export class AppSchedules implements Schedules {
   }
 
   #seeIn (ms: number): void {
-    clearTimeout(this.#timer)
+    clearTimeout(this.#seeTimer)
     if (this.#tasks.settings.mode === 'memory') return
-    this.#timer = setTimeout(() => void this.#seeAll(), ms * (0.9 + Math.random() * 0.1)).unref()
+    this.#seeTimer = setTimeout(() => void this.#seeAll(), ms * (0.9 + Math.random() * 0.1)).unref()
   }
 
   async #seeAll (): Promise<void> {
@@ -190,7 +203,8 @@ export class AppSchedules implements Schedules {
 
   async close (): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#timer)
+    clearTimeout(this.#seeTimer)
+    clearTimeout(this.#retryTimer)
     await this.#store.close()
   }
 }

@@ -176,6 +176,27 @@ t.test('Redis is unavailable at the start: the app starts, and the schedule is s
   t.match(await app.tasks.schedules.get('s'), { id: 's', declared: true })
 })
 
+t.test('schedules that are declared while Redis is unavailable: all are stored later', async t => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  await redis.kill()
+  const log = logger()
+  const ids = ['before-ready', 'in-onReady', 'after-ready']
+  const spec = { task: 'x', cron: '0 3 * * *' } as const
+  const app = await build(t, { redis: redis.url, prefix: 'bq', connectTimeout: 200, redisTimeout: 300 }, app => {
+    app.tasks.define('x', async () => {})
+    app.tasks.defineSchedule(ids[0]!, spec)
+    app.addHook('onReady', async () => app.tasks.defineSchedule(ids[1]!, spec))
+  }, { logger: { stream: log.stream } } as any)
+  app.tasks.defineSchedule(ids[2]!, spec)
+  await until('it says so', () => log.find('schedule.not_stored'))
+  await redis.restart()
+  const declared = (): string[] =>
+    log.lines.filter(({ event }) => event === 'schedule.declared').map(({ schedule }) => schedule)
+  await until('all are stored', () => declared().length === ids.length, 20_000)
+  t.same(declared().sort(), ids.sort())
+})
+
 t.test('a schedule that cannot be read: others fire, the worker does not spin, and the log has one line', async t => {
   const prefix = randomPrefix()
   const redis = connect(t)
