@@ -85,6 +85,30 @@ t.test('RateLimited: no attempt is spent, and all tasks of the key wait', async 
   }
 })
 
+t.test('RateLimited by two tasks of a key: none starts before the later of both times', async t => {
+  const log = logger()
+  const refuse = [latch(), latch()]
+  let started = 0
+  const app = await build(t, {}, app => {
+    app.tasks.define('call', { limit: { max: 2 } }, async ({ retryAfter, number }: any) => {
+      started++
+      await refuse[number]!.promise
+      throw new RateLimited({ retryAfter })
+    })
+  }, { logger: { stream: log.stream } })
+  await app.tasks.startWorker()
+  const waits = [3_600_000, 100].map((retryAfter, number) => ({ data: { retryAfter, number } }))
+  const [first] = await app.tasks.enqueueMany('call', waits)
+  await until('both run', () => started === 2)
+  const refused = (): number => log.lines.filter(line => line.event === 'task.rate_limited').length
+  for (const [i, { open }] of refuse.entries()) {
+    open()
+    await until('it was refused', () => refused() === i + 1)
+  }
+  const { text } = await until('it waits', async () => (await app.tasks.status(first!.id))?.blockedBy)
+  t.ok(Date.parse(text.split('next at ')[1]!) > Date.now() + 3_000_000, text)
+})
+
 t.test('setLimit changes rates at run time', async t => {
   let ran = 0
   const app = await build(t, { worker: true }, app => {

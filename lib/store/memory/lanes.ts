@@ -115,9 +115,9 @@ export class MemoryLanes implements QueueLanes {
   }
 
   #hold (name: string, ms: number): void {
-    const until = this.#host.now() + ms
-    this.#lane(name).log.heldUntil = until
-    this.#closed.set(name, until)
+    const { log } = this.#lane(name)
+    log.heldUntil = Math.max(log.heldUntil, this.#host.now() + ms)
+    this.#closed.set(name, log.heldUntil)
   }
 
   /** Due tasks without a lane. The others enter theirs, the lanes in the order of their first tasks. */

@@ -164,15 +164,18 @@ local function plan_look(closed, prefix, name, time)
   redis.call('ZADD', closed, time, name)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since)
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -579,15 +582,18 @@ local function plan_look(closed, prefix, name, time)
   redis.call('ZADD', closed, time, name)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since)
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -1170,15 +1176,18 @@ local function plan_look(closed, prefix, name, time)
   redis.call('ZADD', closed, time, name)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since)
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -1620,15 +1629,18 @@ if #KEYS > 28 then
     redis.call('ZADD', closed, time, name)
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
   end
+  local function held_until(lane)
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+  end
   local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-    keep_starts(lane, ms + 1000)
-    plan_look(closed, prefix, name, now + ms)
+    local till = math.max(now + ms, held_until(lane))
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+    keep_starts(lane, till - now + 1000)
+    plan_look(closed, prefix, name, till)
   end
   local function is_held_lane(closed, lane, name)
-    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-    return since and now < tonumber(till) and now >= tonumber(since)
+    return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
   end
   local function starts_in(lane, window)
     local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -3670,15 +3682,18 @@ local function plan_look(closed, prefix, name, time)
   redis.call('ZADD', closed, time, name)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since)
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -3991,15 +4006,18 @@ if #KEYS > 16 then
     redis.call('ZADD', closed, time, name)
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
   end
+  local function held_until(lane)
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+  end
   local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-    keep_starts(lane, ms + 1000)
-    plan_look(closed, prefix, name, now + ms)
+    local till = math.max(now + ms, held_until(lane))
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+    keep_starts(lane, till - now + 1000)
+    plan_look(closed, prefix, name, till)
   end
   local function is_held_lane(closed, lane, name)
-    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-    return since and now < tonumber(till) and now >= tonumber(since)
+    return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
   end
   local function starts_in(lane, window)
     local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -4425,15 +4443,18 @@ if #KEYS > 26 then
     redis.call('ZADD', closed, time, name)
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
   end
+  local function held_until(lane)
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+  end
   local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-    keep_starts(lane, ms + 1000)
-    plan_look(closed, prefix, name, now + ms)
+    local till = math.max(now + ms, held_until(lane))
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+    keep_starts(lane, till - now + 1000)
+    plan_look(closed, prefix, name, till)
   end
   local function is_held_lane(closed, lane, name)
-    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-    return since and now < tonumber(till) and now >= tonumber(since)
+    return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
   end
   local function starts_in(lane, window)
     local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -4986,15 +5007,18 @@ if #KEYS > 25 then
     redis.call('ZADD', closed, time, name)
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
   end
+  local function held_until(lane)
+    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+    return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+  end
   local function hold_lane(closed, prefix, name, lane, ms)
-    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-    keep_starts(lane, ms + 1000)
-    plan_look(closed, prefix, name, now + ms)
+    local till = math.max(now + ms, held_until(lane))
+    redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+    keep_starts(lane, till - now + 1000)
+    plan_look(closed, prefix, name, till)
   end
   local function is_held_lane(closed, lane, name)
-    if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-    local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-    return since and now < tonumber(till) and now >= tonumber(since)
+    return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
   end
   local function starts_in(lane, window)
     local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -5582,15 +5606,18 @@ if waiting_count > 0 or #KEYS > 31 then
       redis.call('ZADD', closed, time, name)
       redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
     end
+    local function held_until(lane)
+      local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+      return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+    end
     local function hold_lane(closed, prefix, name, lane, ms)
-      redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-      keep_starts(lane, ms + 1000)
-      plan_look(closed, prefix, name, now + ms)
+      local till = math.max(now + ms, held_until(lane))
+      redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+      keep_starts(lane, till - now + 1000)
+      plan_look(closed, prefix, name, till)
     end
     local function is_held_lane(closed, lane, name)
-      if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-      local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-      return since and now < tonumber(till) and now >= tonumber(since)
+      return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
     end
     local function starts_in(lane, window)
       local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -6121,15 +6148,18 @@ local function plan_look(closed, prefix, name, time)
   redis.call('ZADD', closed, time, name)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since)
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -6597,15 +6627,18 @@ local function plan_look(closed, prefix, name, time)
   redis.call('ZADD', closed, time, name)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since)
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')
@@ -7041,15 +7074,18 @@ local function plan_look(closed, prefix, name, time)
   redis.call('ZADD', closed, time, name)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since)
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 local function starts_in(lane, window)
   local is_packed, all = pcall(cmsgpack.unpack, redis.call('HGET', lane.starts, window) or '')

@@ -60,16 +60,22 @@ local function plan_look(closed, prefix, name, time)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', string.format('%.0f', time))
 end
 
+-- Zero if it is not held, or was before the clock was set back.
+local function held_until(lane)
+  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
+  return since and now < tonumber(till) and now >= tonumber(since) and tonumber(till) or 0
+end
+
+-- Of several times the latest one holds.
 local function hold_lane(closed, prefix, name, lane, ms)
-  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, now + ms))
-  keep_starts(lane, ms + 1000)
-  plan_look(closed, prefix, name, now + ms)
+  local till = math.max(now + ms, held_until(lane))
+  redis.call('HSET', lane.starts, 'until', string.format('%.0f %.0f', now, till))
+  keep_starts(lane, till - now + 1000)
+  plan_look(closed, prefix, name, till)
 end
 
 local function is_held_lane(closed, lane, name)
-  if tonumber(redis.call('ZSCORE', closed, name) or 0) <= now then return false end
-  local since, till = string.match(redis.call('HGET', lane.starts, 'until') or '', '^(%d+) (%d+)$')
-  return since and now < tonumber(till) and now >= tonumber(since) -- not if the clock was set back
+  return tonumber(redis.call('ZSCORE', closed, name) or 0) > now and held_until(lane) > 0
 end
 
 -- { { time, number, time, number, ... } of the starts in the window, the oldest first, their sum }. If the clock was
