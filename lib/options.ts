@@ -9,7 +9,7 @@ export {
   advanceSettings, checkDefine, checkEnqueue, checkItems, checkList, checkPurge, checkRedisAddress, checkRedisUrl,
   checkResult, checkScheduleList, checkWhere, copyEnqueue, copyOptions, drainSettings, pluginSettings, workerSettings
 } from './options/check.ts'
-export { checkPause, checkSetLimit } from './options/limits.ts'
+export { checkPause, checkSetLimit, refuseSameWindow } from './options/limits.ts'
 export { checkLogs } from './options/logs.ts'
 export { refuseClientOptions } from './options/redis-client.ts'
 export { checkRunWorker } from './options/run-worker.ts'

@@ -54,12 +54,13 @@ export function checkLimits ({ limit, rate }: DefineOptions, ofLimit: ToError, o
   if (!rate) return
   const rates = [rate].flat()
   checkRates(rates, rateRules, 'rate', ofRate)
+  refuseSameWindow(rates.map(({ timeWindow, key }) => `${timeWindow} ${key !== undefined}`))
   if (!limit?.ordered || limit.key !== undefined || rates.every(({ key }) => key === undefined)) return
   throw new errors.OptionClash('limit.ordered', 'rate.key',
     'Tasks in order have one order for each key: give the limit the key of the rate')
 }
 
-function checkRates (rates: Array<RateOptions & RateChange>, rules: Rules, where: string, toError: ToError): void {
+function checkRates (rates: Array<RateOptions | RateChange>, rules: Rules, where: string, toError: ToError): void {
   for (const rate of rates) {
     if (!isObject(rate)) throw toError('', rateRule, rate)
     check(rate, rules, where, toError)
@@ -67,8 +68,11 @@ function checkRates (rates: Array<RateOptions & RateChange>, rules: Rules, where
       if (rate[part] === undefined) throw toError(part, rules[part]!, undefined)
     }
   }
-  const kinds = rates.map(rate => `${rate.timeWindow} ${rate.key !== undefined || rate.scope === 'key'}`)
-  if (new Set(kinds).size === rates.length) return
+}
+
+/** Throws FST_TASKS_OPTION_CLASH if two rates count the same starts. @param kinds which starts each one counts */
+export function refuseSameWindow (kinds: string[]): void {
+  if (new Set(kinds).size === kinds.length) return
   throw new errors.OptionClash('rate.timeWindow', 'rate', 'Two rates have the same window: keep the lower one')
 }
 

@@ -3,6 +3,7 @@
  */
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { refuseSameWindow } from '../options.ts'
 import { syncAnswer } from '../sync-answer.ts'
 import { NO_LIMIT, type LaneMax, type LaneRate } from '../store/lane-contract.ts'
 import type { Definition } from './definition.ts'
@@ -64,14 +65,16 @@ export function ratesOf (definition: Definition): LaneRate[] {
     ({ max, window: timeWindow, ...isMixed && key === undefined && { isCommon: true } }))
 }
 
-/** @throws FST_TASKS_LIMIT_SCOPE if it cannot be known whether a rate is that of each key */
+/** @throws FST_TASKS_LIMIT_SCOPE if it cannot be known whether a rate is that of each key, FST_TASKS_OPTION_CLASH */
 export function toLaneRates (rates: RateChange[], definition: Definition): LaneRate[] {
   const { name, options: { limit, rate } } = definition
   const inCode = [rate ?? limit ?? []].flat().map(({ key }) => key === undefined ? 'task' : 'key')
   const hasKeys = hasCommonLane(definition) || inCode.includes('key')
   const usual = new Set(inCode).size === 1 ? inCode[0] : undefined
-  return rates.map(({ max, timeWindow: window, scope = usual }) => {
+  const laneRates = rates.map(({ max, timeWindow: window, scope = usual }): LaneRate => {
     if (scope === undefined) throw new errors.LimitScope(name)
     return { max, window, ...hasKeys && scope === 'task' && { isCommon: true } }
   })
+  refuseSameWindow(laneRates.map(({ window, isCommon = false }) => `${window} ${isCommon}`))
+  return laneRates
 }

@@ -142,6 +142,11 @@ t.test('what is wrong is refused', async t => {
     t.throws(() => app.tasks.define('y', { rate: [rate, rate] }), { code: 'FST_TASKS_OPTION_CLASH' })
     t.throws(() => app.tasks.define('y', { rate: { ...rate, per: 1 } } as any), { code: 'FST_TASKS_OPTION_UNKNOWN' })
   })
+  app.tasks.define('keyless', { rate })
+  for (const [name, usual] of [['x', 'key'], ['keyless', 'task']] as const) {
+    const twice = [rate, { ...rate, scope: usual }]
+    t.match(await errorOf(app.tasks.setLimit(name, { rate: twice })), { code: 'FST_TASKS_OPTION_CLASH' }, name)
+  }
   const refused = async (data: any, options: any, code: string): Promise<void> => {
     t.match(await errorOf(app.tasks.enqueue('x', data, options)), { code })
   }
