@@ -13,6 +13,9 @@ export interface LaneRules {
 /** Whether it is the lane of all tasks of a name. */
 export const isCommonLane = (lane: string): boolean => !lane.includes(' ')
 
+/** Whether its tasks have a key: else it ends with its first blank. A key may end with one, too. */
+export const hasKey = (lane: string): boolean => lane.indexOf(' ') < lane.length - 1
+
 /** The common lane of a lane: the name of its tasks. */
 export const commonLaneOf = (lane: string): string => isCommonLane(lane) ? lane : lane.slice(0, lane.indexOf(' '))
 

@@ -37,6 +37,15 @@ t.test('fair shares: a newcomer is next, behind many of one key and behind keys 
   t.ok(place <= most, `${place} before it, of at most ${most}`)
 })
 
+t.test('fair shares: a key that ends with a blank has no more than the others', async t => {
+  const app = await build(t, {}, app => app.tasks.define('x', { limit: { max: 100, key: key => key } }, async () => {}))
+  for (const key of ['a', 'a ', ' ']) {
+    const handles = await app.tasks.enqueueMany('x', Array.from({ length: 60 }, () => ({ data: key })))
+    const { blockedBy } = (await handles[59]!.status())!
+    t.match(blockedBy, { key, text: new RegExp(`^fair share of key "${key}", `) })
+  }
+})
+
 t.test('priority: a high task is next, then normal ones in their order', async t => {
   const ran: string[] = []
   const app = await build(t, {}, app => {

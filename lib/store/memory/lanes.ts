@@ -4,7 +4,7 @@
 import { CommonLanes } from './common-lane.ts'
 import { RateLog } from './rate-log.ts'
 import { SortedIds } from './sorted-ids.ts'
-import { byWaiting, commonLaneOf, isCommonLane, toLaneRules, type LaneRules } from '../lane-shares.ts'
+import { byWaiting, commonLaneOf, hasKey, isCommonLane, toLaneRules, type LaneRules } from '../lane-shares.ts'
 import type { ReleasedClaim, Settlement } from '../contract.ts'
 import type { CommonLaneState, LaneMax, LaneRate, LaneState, LaneTask, QueueLanes } from '../lane-contract.ts'
 
@@ -226,9 +226,9 @@ export class MemoryLanes implements QueueLanes {
 
   /** See fair_share in lane.lua. */
   #fairMax (name: string, max: number, used: number, isNew: boolean): number {
-    if (max <= FEW || name.endsWith(' ')) return max
+    if (max <= FEW || !hasKey(name)) return max
     const capacity = this.#host.capacity() || 10
-    const crowded = [...this.#crowded].filter(lane => this.#rulesOf(lane).max > FEW && !lane.endsWith(' ')).length
+    const crowded = [...this.#crowded].filter(lane => this.#rulesOf(lane).max > FEW && hasKey(lane)).length
     const [share, queued] = [Math.max(FEW, Math.ceil(2 * capacity / Math.max(1, crowded))), this.#host.queued()]
     const most = isNew && crowded > 0 ? Math.max(FEW, used + 2 * capacity - queued) : share
     return Math.max(Math.min(share, most), used + Math.ceil(capacity / 2) - queued)

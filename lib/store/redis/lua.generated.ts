@@ -373,7 +373,7 @@ local function fair_share(shares, used, is_new)
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function is_shared_lane(name, max)
-  return max > FEW and string.byte(name, -1) ~= 32
+  return max > FEW and string.find(name, ' ', 1, true) < #name
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -791,7 +791,7 @@ local function fair_share(shares, used, is_new)
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function is_shared_lane(name, max)
-  return max > FEW and string.byte(name, -1) ~= 32
+  return max > FEW and string.find(name, ' ', 1, true) < #name
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -1385,7 +1385,7 @@ local function fair_share(shares, used, is_new)
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function is_shared_lane(name, max)
-  return max > FEW and string.byte(name, -1) ~= 32
+  return max > FEW and string.find(name, ' ', 1, true) < #name
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -1838,7 +1838,7 @@ if #KEYS > 28 then
     return math.max(free, math.ceil(capacity / 2) - queued)
   end
   local function is_shared_lane(name, max)
-    return max > FEW and string.byte(name, -1) ~= 32
+    return max > FEW and string.find(name, ' ', 1, true) < #name
   end
   local function mark_crowded(gate, name, left)
     if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -4215,7 +4215,7 @@ if #KEYS > 16 then
     return math.max(free, math.ceil(capacity / 2) - queued)
   end
   local function is_shared_lane(name, max)
-    return max > FEW and string.byte(name, -1) ~= 32
+    return max > FEW and string.find(name, ' ', 1, true) < #name
   end
   local function mark_crowded(gate, name, left)
     if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -4652,7 +4652,7 @@ if #KEYS > 26 then
     return math.max(free, math.ceil(capacity / 2) - queued)
   end
   local function is_shared_lane(name, max)
-    return max > FEW and string.byte(name, -1) ~= 32
+    return max > FEW and string.find(name, ' ', 1, true) < #name
   end
   local function mark_crowded(gate, name, left)
     if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -5216,7 +5216,7 @@ if #KEYS > 25 then
     return math.max(free, math.ceil(capacity / 2) - queued)
   end
   local function is_shared_lane(name, max)
-    return max > FEW and string.byte(name, -1) ~= 32
+    return max > FEW and string.find(name, ' ', 1, true) < #name
   end
   local function mark_crowded(gate, name, left)
     if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -5815,7 +5815,7 @@ if waiting_count > 0 or #KEYS > 31 then
       return math.max(free, math.ceil(capacity / 2) - queued)
     end
     local function is_shared_lane(name, max)
-      return max > FEW and string.byte(name, -1) ~= 32
+      return max > FEW and string.find(name, ' ', 1, true) < #name
     end
     local function mark_crowded(gate, name, left)
       if left > 0 then return redis.call('SADD', gate.crowded, name) end
@@ -6836,7 +6836,7 @@ local function fair_share(shares, used, is_new)
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
 local function is_shared_lane(name, max)
-  return max > FEW and string.byte(name, -1) ~= 32
+  return max > FEW and string.find(name, ' ', 1, true) < #name
 end
 local function mark_crowded(gate, name, left)
   if left > 0 then return redis.call('SADD', gate.crowded, name) end

@@ -89,8 +89,9 @@ local function fair_share(shares, used, is_new)
   return math.max(free, math.ceil(capacity / 2) - queued)
 end
 
+-- A lane without a key ends with its first blank.
 local function is_shared_lane(name, max)
-  return max > FEW and string.byte(name, -1) ~= 32
+  return max > FEW and string.find(name, ' ', 1, true) < #name
 end
 
 -- Returns how many more keys there are of which tasks wait.
