@@ -48,11 +48,11 @@ export class Calendar {
     }
   }
 
-  /** Whether the clocks were set back, so that a fixed time comes a second time. Intervals (`*`) go on meanwhile. */
+  /** Whether the clocks were set back, so that a fixed time comes again. Intervals (`*`, `?`) go on meanwhile. */
   #isRepeated (time: number): boolean {
     const { cron, timezone = 'UTC', seconds } = this.#timing
     const hour = cron!.trim().split(/\s+/)[seconds ? 2 : 1]
-    if (timezone === 'UTC' || hour === undefined || hour.startsWith('*')) return false
+    if (timezone === 'UTC' || hour === undefined || /^[*?]/.test(hour)) return false
     const wall = time + offsetAt(time, timezone)
     const first = wall - offsetAt(time - 3 * 3_600_000, timezone)
     return first < time && first + offsetAt(first, timezone) === wall
