@@ -13,6 +13,9 @@ import type { QueueSchedules, StoredSchedule, Tick, TickReply } from '../store/s
 /** A tick that fires no later than this is in time: `catchUpWindow` is for those after it. In ms. */
 const IN_TIME_MS = 10_000
 
+/** A calendar takes some 80 kB of memory, and there may be a schedule for each customer. */
+const MAX_CALENDARS = 200
+
 const COUNTED = new Set<TickReply>(['fired', 'skipped', 'held', 'missed'])
 
 export interface TickerOptions {
@@ -35,8 +38,8 @@ interface LateTick extends Omit<Tick, 'runsElsewhere'> {
 
 export class Ticker {
   readonly #options: TickerOptions
-  /** Reading an expression costs more than a tick. */
-  readonly #calendars = new Map<string, { spec: string, calendar: Calendar }>()
+  /** By their timing: of many schedules some have the same. Reading an expression costs more than a tick. */
+  readonly #calendars = new Map<string, Calendar>()
   readonly #limit = new LogLimit()
 
   constructor (options: TickerOptions) {
@@ -93,9 +96,8 @@ export class Ticker {
     return await this.#options.schedules.runsIn(taskQueue, task)
   }
 
-  #nextTick (schedule: StoredSchedule, spec: StoredSpec, first: number, now: number): Move {
-    const { id } = schedule
-    const calendar = this.#calendarOf(schedule, spec)
+  #nextTick ({ id }: StoredSchedule, spec: StoredSpec, first: number, now: number): Move {
+    const calendar = this.#calendarOf(spec)
     const { latest, before, next } = calendar.passed(first, now, planned => dueAt(id, spec, planned))
     const late = latest === null ? Infinity : now - dueAt(id, spec, latest)
     const fires = late <= Math.max(spec.catchUpWindow, IN_TIME_MS)
@@ -104,10 +106,13 @@ export class Ticker {
     return { mode: 'tick', expected: first, fire, missed, mark: latest ?? now, next: toTick(id, spec, next) }
   }
 
-  #calendarOf ({ id, spec: text }: StoredSchedule, { timing }: StoredSpec): Calendar {
-    let known = this.#calendars.get(id)
-    if (known?.spec !== text) this.#calendars.set(id, known = { spec: text, calendar: new Calendar(timing) })
-    return known.calendar
+  #calendarOf ({ timing }: StoredSpec): Calendar {
+    const text = JSON.stringify(timing)
+    const calendar = this.#calendars.get(text) ?? new Calendar(timing)
+    this.#calendars.delete(text) // those that were used last are the last
+    this.#calendars.set(text, calendar)
+    if (this.#calendars.size > MAX_CALENDARS) this.#calendars.delete(this.#calendars.keys().next().value!)
+    return calendar
   }
 
   #toTick (
