@@ -31,8 +31,17 @@ export function hashOf ({ template: { queue: _queue, ...template }, ...spec }: S
 }
 
 /** When a tick is due: after its planned time if the schedule has a jitter, the same for whoever computes it. */
-export function dueAt (id: string, { jitter }: StoredSpec, planned: number): number {
-  return jitter === 0 ? planned : planned + sha(`${id} ${planned}`).readUInt32BE(0) % (jitter + 1)
+export function dueAt (id: string, spec: StoredSpec, planned: number): number {
+  if (spec.jitter === 0) return planned
+  return planned + sha(`${id} ${planned}`).readUInt32BE(0) % (longestWait(spec, planned) + 1)
+}
+
+/** A tick is due before the next one: it would be missed otherwise. */
+function longestWait ({ jitter, timing }: StoredSpec, planned: number): number {
+  const { every, seconds = false } = timing
+  if (jitter < (every ?? (seconds ? 1_000 : 60_000))) return jitter // no two ticks are closer
+  const next = new Calendar(timing).next(planned)
+  return next === null ? jitter : Math.min(jitter, next - planned - 1)
 }
 
 /** The first tick after a time. */

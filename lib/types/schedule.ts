@@ -28,7 +28,9 @@ export interface ScheduleOptions {
    * missed. 0: none fires late. Default 3,600,000 (one hour).
    */
   catchUpWindow?: number
-  /** Each tick is due up to this many ms later, by a number made of its id and time. Default 0. */
+  /**
+   * Each tick is due up to this many ms later, by a number made of its id and time, but before the next one. Default 0.
+   */
   jitter?: number
   /** No tick before this time: a Date, or ms since 1970. Default: at once. */
   startAt?: Date | number

@@ -39,6 +39,21 @@ t.test('without waiting: at most one late run, the others are missed', async t =
   t.ok(never!.fired <= 1)
 })
 
+t.test('a jitter that is longer than the time between two ticks: each of them fires', async t => {
+  const app = await build(t, memory as any, app => {
+    app.tasks.define('tick', async () => {})
+    const [task, overlap, startAt] = ['tick', 'allow', Math.ceil(Date.now() / MINUTE) * MINUTE] as const
+    for (const [id, timing] of Object.entries({ every: { every: MINUTE }, cron: { cron: '* * * * *' } })) {
+      app.tasks.defineSchedule(id, { task, overlap, startAt, ...timing, jitter: 10 * MINUTE })
+    }
+  })
+  await app.tasks.advance(61 * MINUTE)
+  for (const { id, fired, missed } of (await app.tasks.schedules.list()).schedules) {
+    t.equal(missed, 0, id)
+    t.ok(fired >= 59, `${id}: ${fired} fired`)
+  }
+})
+
 t.test('a year passes: a declared schedule is no orphan', async t => {
   let runs = 0
   const app = await build(t, memory as any, app => {
