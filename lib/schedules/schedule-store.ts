@@ -190,10 +190,14 @@ export class ScheduleStore {
     }
   }
 
-  async resume (id: string, { spec: text, state }: StoredSchedule, queue: Queue): Promise<void> {
-    const spec: StoredSpec = JSON.parse(text)
-    const next = tickAfter(id, spec, Math.max(this.#store.clock.now(), state.mark ?? 0))
-    await this.#call(id, () => queue.schedules.change(id, { action: 'resume', next }))
+  async resume (id: string, stored: StoredSchedule, queue: Queue): Promise<void> {
+    for (let [before, tries] = [stored as StoredSchedule | null, 0]; before && tries < TRIES; tries++) {
+      const { generation = 0, mark = 0 } = before.state
+      const next = tickAfter(id, JSON.parse(before.spec), Math.max(this.#store.clock.now(), mark))
+      const resume = { action: 'resume', next, generation } as const
+      if (await this.#call(id, () => queue.schedules.change(id, resume)) !== 'passed') return
+      before = await this.#read(id, queue.name)
+    }
   }
 
   /**

@@ -124,7 +124,8 @@ export type ScheduleChange =
   | { action: 'remove', epoch: number }
   /** `expected` and `passed`: as in NewSchedule. */
   | { action: 'pause', expected: number | null, passed: PassedTicks | null }
-  | { action: 'resume', next: PlannedTick | null }
+  /** `generation`: of the definition that `next` was computed of. */
+  | { action: 'resume', next: PlannedTick | null, generation: number }
   /** A living process declares it. */
   | { action: 'see', hash: string }
   /** It moves to another queue. */

@@ -160,6 +160,25 @@ t.test('a schedule that is set while another process removes it is found, or doe
   t.same(both.sort(), [false, true], 'two remove it: none is told that code declares it')
 })
 
+t.test('a schedule that is changed just before it is resumed goes on by its new times', async t => {
+  const prefix = randomPrefix()
+  const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
+  for (const { tasks } of [one, other]) tasks.define('x')
+  await one.tasks.schedules.set('s', { task: 'x', every: 1_000 * HOUR })
+  await one.tasks.schedules.pause('s')
+  const { change } = RedisSchedules.prototype
+  t.teardown(() => { RedisSchedules.prototype.change = change })
+  RedisSchedules.prototype.change = async function (id, what) {
+    RedisSchedules.prototype.change = change
+    await other.tasks.schedules.set('s', { task: 'x', every: HOUR })
+    return change.call(this, id, what)
+  }
+  await one.tasks.schedules.resume('s')
+  const { next, paused } = (await one.tasks.schedules.get('s'))!
+  t.equal(paused, false)
+  t.ok(Date.parse(next[0]!) <= Date.now() + HOUR, next[0])
+})
+
 t.test('Redis is unavailable at the start: the app starts, and the schedule is stored later', async t => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())

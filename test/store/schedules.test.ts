@@ -178,7 +178,14 @@ both('a pause plans nothing; a resume goes on from now', async (t, { a, now }) =
   t.equal(await tick(a, now - 1_000), 'taken')
   t.equal(await a.schedules.set(schedule(now, { next: { planned: now, due: now } })), 'unchanged')
   t.match(await stateOf(a), { paused: true, next: undefined, missed: 3, mark: now - 500 })
-  await a.schedules.change('s', { action: 'resume', next: { planned: now + 5, due: now + 5 } })
+  const { generation } = await stateOf(a)
+  const resume = { action: 'resume', next: { planned: now + 5, due: now + 5 }, generation } as const
+  const older = { ...resume, generation: generation - 1 }
+  t.equal(await a.schedules.change('s', older), 'passed', 'it was changed meanwhile')
+  const counted = { planned: now - 500, due: now - 500 }
+  t.equal(await a.schedules.change('s', { ...resume, next: counted }), 'passed', 'a tick was counted meanwhile')
+  t.match(await stateOf(a), { paused: true })
+  await a.schedules.change('s', resume)
   t.match(await stateOf(a), { next: now + 5 })
   t.equal(await a.schedules.change('nobody', { action: 'pause', expected: null, passed: null }), null)
 })

@@ -150,9 +150,10 @@ export const calls = {
   }) => {
     const stored = await read(side, where, id)
     const hash = right ? stored?.state.hash ?? '' : 'another'
+    const generation = (stored?.state.generation ?? 0) + (right ? 0 : 1)
     const changes: Record<typeof action, ScheduleChange> = {
       pause: { action: 'pause', expected: expectedOf(stored, right), passed: passed(side) },
-      resume: { action: 'resume', next: on(side, next) },
+      resume: { action: 'resume', next: on(side, next), generation },
       see: { action: 'see', hash },
       leave: { action: 'leave', epoch },
       remove: { action: 'remove', epoch }

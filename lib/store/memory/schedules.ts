@@ -104,7 +104,7 @@ export class MemorySchedules implements QueueSchedules {
       case 'remove': return this.#remove(id, state, change.epoch) ? before : null
       case 'see': return this.#see(state, change.hash) ? before : null
       case 'pause': return this.#pause(id, state, change) ? before : 'passed'
-      case 'resume': this.#resume(id, state, change.next); return before
+      case 'resume': return this.#resume(id, state, change) ? before : 'passed'
       default: return change satisfies never
     }
   }
@@ -149,10 +149,15 @@ export class MemorySchedules implements QueueSchedules {
     return true
   }
 
-  #resume (id: string, state: ScheduleState, next: PlannedTick | null): void {
-    if (!state.paused) return
+  #resume (
+    id: string, state: ScheduleState, { next, generation }: Extract<ScheduleChange, { action: 'resume' }>
+  ): boolean {
+    if (!state.paused) return true
+    if ((state.generation ?? 0) !== generation) return false
+    if (next && state.mark !== undefined && next.planned <= state.mark) return false
     delete state.paused
     this.#plan(id, state, next)
+    return true
   }
 
   #release (id: string, state: ScheduleState): void {

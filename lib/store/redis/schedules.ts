@@ -49,7 +49,10 @@ export class RedisSchedules implements QueueSchedules {
       case 'see': return [change.hash]
       case 'remove':
       case 'leave': return [change.epoch]
-      case 'resume': return [change.next?.planned ?? '', change.next?.due ?? '', this.#keys.earlierDelayed]
+      case 'resume': {
+        const { next, generation } = change
+        return [next?.planned ?? '', next?.due ?? '', this.#keys.earlierDelayed, generation]
+      }
       case 'pause': return [change.expected ?? '', change.passed?.count ?? 0, change.passed?.last ?? '']
       default: return change satisfies never
     }

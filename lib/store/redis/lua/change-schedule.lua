@@ -6,9 +6,11 @@ ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"
       see: 3 hash
       leave, remove: 3 epoch
       resume: 3 next planned time, "" for none  4 when that is due  5 channel earlierDelayed
+              6 generation of the definition that the caller read
       pause: 3 next planned time that the caller read, "" for none
              4 how many planned times have passed, and do not fire  5 the last of them
-Returns the state as it was, "" if the schedule is unknown or was not changed, "passed" if a tick was counted meanwhile
+Returns the state as it was, "" if the schedule is unknown or was not changed, "passed" if a tick was counted or the
+        definition was changed meanwhile
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
 changes nothing. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
@@ -52,6 +54,8 @@ elseif action == 'pause' then
   plan(KEYS[2], KEYS[3], id, state, '', 0)
   redis.call('SREM', KEYS[4], id)
 elseif state.paused then
+  if string.format('%.0f', tonumber(state.generation) or 0) ~= ARGV[6] then return 'passed' end
+  if state.mark and ARGV[3] ~= '' and tonumber(ARGV[3]) <= state.mark then return 'passed' end
   state.paused = nil
   plan(KEYS[2], KEYS[3], id, state, ARGV[3], ARGV[4])
   if state.next then redis.pcall('PUBLISH', ARGV[5], ARGV[4]) end
