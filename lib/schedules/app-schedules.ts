@@ -12,6 +12,7 @@ import * as errors from '../errors.ts'
 import { within } from '../within.ts'
 import { LogLimit, causeOf } from '../log-limit.ts'
 import { toLoggable } from '../records/failure.ts'
+import { toTaskRecord } from '../records/task-record.ts'
 import { Calendar } from './calendar.ts'
 import { ScheduleStore, type FoundSchedule } from './schedule-store.ts'
 import { toScheduleRecord, UNREADABLE } from './schedule-record.ts'
@@ -193,12 +194,16 @@ export class AppSchedules implements Schedules {
   async trigger (id: string): Promise<TaskHandle<any, any>> {
     const { stored, queue } = await this.#found(id)
     const now = this.#tasks.clock.now()
-    const made = makeTask(JSON.parse(stored.spec), now, { id, plannedAt: now, lateBy: 0, missed: 0 })
+    const spec: StoredSpec = JSON.parse(stored.spec)
+    const made = makeTask(spec, now, { id, plannedAt: now, lateBy: 0, missed: 0 })
     const { delay, lane, ...rest } = made
     const job = { id: randomUUID(), ...rest, ...delay !== null && { delay }, ...lane !== undefined && { lane } }
     const doubt = 'It may have been enqueued all the same.'
     await this.#tasks.calls.call(`a trigger of schedule "${id}"`, doubt, () => queue.add(job))
-    return await this.#tasks.handle(job.id, queue.name) ?? notFound(id)
+    // Not by its record: it may be gone by now, and this process need not know the queue.
+    const identity = { id: job.id, name: spec.template.name, queue: queue.name, hasUniqueId: true, life: undefined }
+    const live = delay === null ? {} : { delayedTo: delay }
+    return this.#tasks.makeHandle(identity, () => toTaskRecord(job.id, queue.name, JSON.parse(job.text), live, false))
   }
 
   async close (): Promise<void> {

@@ -84,6 +84,7 @@ t.test('at run time: set, list, get, pause, resume, trigger, remove', async t =>
   t.same((await schedules.get('daily'))!.next, set.next)
   const handle = await schedules.trigger('daily')
   t.match(await handle.status(), { name: 'report', state: 'waiting', schedule: { id: 'daily', lateBy: 0 } })
+  t.same([handle.created, handle.snapshot], [true, await handle.status()])
   t.match(await schedules.get('daily'), { fired: 0, last: null, next: set.next }, 'its ticks stay as they are')
   t.equal(await schedules.remove('b'), true)
   t.equal(await schedules.remove('b'), false)
@@ -105,6 +106,15 @@ t.test('a declared schedule can be paused, not rewritten or removed', async t =>
   t.match(await errorOf(schedules.remove('mine')), { code })
   await schedules.pause('mine')
   t.match(await schedules.get('mine'), { paused: true, every: HOUR })
+})
+
+t.test('a trigger resolves also if the task has ended by then, and its record is gone', async t => {
+  let ran = 0
+  const app = await build(t, {}, app => app.tasks.define('gone', { resultTtl: 0 }, async () => { ran++ }))
+  await app.tasks.schedules.set('s', { task: 'gone', every: 1_000 * HOUR })
+  await app.tasks.startWorker()
+  for (let i = 0; i < 20; i++) t.match(await app.tasks.schedules.trigger('s'), { name: 'gone', created: true })
+  await until('all have run', () => ran === 20)
 })
 
 t.test('a schedule that was removed and is set again fires again', async t => {

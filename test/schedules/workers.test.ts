@@ -179,6 +179,16 @@ t.test('a schedule that is changed just before it is resumed goes on by its new 
   t.ok(Date.parse(next[0]!) <= Date.now() + HOUR, next[0])
 })
 
+t.test('a trigger of a schedule whose queue is not known here enqueues its task, and says so', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => app.tasks.define('x', { queue: 'other' }))
+  const stranger = await build(t, { prefix })
+  await app.tasks.schedules.set('s', { task: 'x', every: HOUR })
+  const { id, name, queue } = await stranger.tasks.schedules.trigger('s')
+  t.strictSame([name, queue], ['x', 'other'])
+  t.match(await app.tasks.status(id), { state: 'waiting', schedule: { id: 's' } })
+})
+
 t.test('Redis is unavailable at the start: the app starts, and the schedule is stored later', async t => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
