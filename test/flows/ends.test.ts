@@ -124,6 +124,27 @@ t.test('finally runs once, behind all others, also over a retry of the flow', as
   t.equal(await good.result(LONG), 'x', 'the outcome of finally does not count')
 })
 
+t.test('a member that runs again in a retried flow adds one: what waits for it waits for both', async t => {
+  const { app, enqueue, ran, gate } = await fixture(t, false)
+  let runs = 0
+  app.tasks.define('splits', async (_data: unknown, task: any) => {
+    if (runs++ === 0) throw new Unrecoverable('not yet')
+    await task.flow.add('more', { kind: 'signature', task: 'ok', data: 'added', options: {} })
+    await gate.promise
+    ran.push('splits')
+  })
+  const worker = await app.tasks.startWorker({ queues: ['default'], concurrency: 2 })
+  const signature = (task: string): any => ({ kind: 'signature', task, data: 'behind', options: {} })
+  const handle = await enqueue(chain(signature('splits'), signature('ok')))
+  await errorOf(handle.result(LONG))
+  await app.tasks.retry(handle.id)
+  await until('the added one is told', async () => (await handle.status())!.flow!.done === 1)
+  gate.open()
+  await handle.result(LONG)
+  t.same(ran, ['ok added', 'splits', 'ok behind'])
+  await worker.close()
+})
+
 t.test('a retry that fails again, and again', async t => {
   const { app, enqueue, signature, ran } = await fixture(t)
   const members = [signature('once', 1), signature('ok', 2), signature('once', 3)]

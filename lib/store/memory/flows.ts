@@ -61,7 +61,8 @@ export class MemoryFlows implements QueueFlows {
     for (const [node, text] of texts) flow.texts.set(node, text)
     for (const [join, entry] of joins) flow.joins.set(join, entry)
     for (const [join, nodes] of edges) {
-      flow.edges.set(join, { nodes: nodes.length > 0 ? nodes : flow.edges.get(join)?.nodes ?? [], place: 0 })
+      const before = nodes.length > 0 ? nodes : flow.edges.get(join)?.nodes
+      if (before) flow.edges.set(join, { nodes: before, place: 0 })
       flow.blocked.delete(join)
     }
     return flow.stage
