@@ -65,7 +65,7 @@ async function sourceOf (engine: FlowEngine, flow: FlowRef): Promise<{ input: Fl
 }
 
 const readPart = (
-  engine: FlowEngine, flow: FlowRef, part: 'nodes' | 'joins', names: string[]
+  engine: FlowEngine, flow: FlowRef, part: 'nodes' | 'joins' | 'ends', names: string[]
 ): Promise<Array<string | null>> => ask(engine, () => engine.flowsOf(flow).readMany(flow.id, part, names))
 
 /** What the last member returned; a list, or an object by name, if several members are last. Null if it is gone. */
@@ -73,7 +73,7 @@ async function resultOf (engine: FlowEngine, flow: FlowRef, { status }: StoredTa
   const source = status === 'succeeded' ? await sourceOf(engine, flow) : null
   if (!source) return null
   const { input, nodes } = source
-  const records = await readRecords(engine, flow, nodes, names => readPart(engine, flow, 'nodes', names))
+  const records = await readRecords(engine, flow, nodes, (part, names) => readPart(engine, flow, part, names))
   return tryOr(() => valueOf(input, records), null)
 }
 

@@ -15,8 +15,13 @@ import type { SettledResult, Signature, TaskErrorRecord, TaskFlow } from '../typ
 /** How many records are read at a time. */
 const READS = 200
 
-/** The records of members, by node. Null if there is none any more. */
-type Records = Map<string, { node: FlowNode, stored: StoredTask | null }>
+/** A member. Its record is null if there is none any more. What is known then is how it ended, if it did not succeed. */
+interface MemberRecord { node: FlowNode, stored: StoredTask | null, end?: string | null }
+
+/** By node. */
+type Records = Map<string, MemberRecord>
+
+type ReadMany = (part: 'nodes' | 'joins' | 'ends', names: string[]) => Promise<Array<string | null>>
 
 export class MemberContext {
   readonly #engine: FlowEngine
@@ -70,7 +75,7 @@ export class MemberContext {
     return { input: decodeJoin(entry).input, added: added ? added.split(',') : [] }
   }
 
-  async #readMany (part: 'nodes' | 'joins', names: string[]): Promise<Array<string | null>> {
+  readonly #readMany: ReadMany = async (part, names) => {
     const read = await this.#engine.call('read of a flow', () =>
       this.#engine.flowsOf(this.#flow).readMany(this.#flow.id, part, names))
     if (!read) throw new errors.Shutdown()
@@ -79,7 +84,7 @@ export class MemberContext {
 
   async #resolve (input: FlowInput): Promise<unknown> {
     const nodes = [...new Set(nodesIn(input))]
-    const records = await readRecords(this.#engine, this.#flow, nodes, names => this.#readMany('nodes', names))
+    const records = await readRecords(this.#engine, this.#flow, nodes, this.#readMany)
     return valueOf(input, records)
   }
 
@@ -111,12 +116,12 @@ export function nodesIn (input: FlowInput): string[] {
 
 /** Reads the records of members, wherever they are. */
 export async function readRecords (
-  engine: FlowEngine, flow: FlowRef, nodes: string[], readNodes: (names: string[]) => Promise<Array<string | null>>
+  engine: FlowEngine, flow: FlowRef, nodes: string[], readMany: ReadMany
 ): Promise<Records> {
   const records: Records = new Map()
   for (let i = 0; i < nodes.length; i += READS) {
     const batch = nodes.slice(i, i + READS)
-    const entries = await readNodes(batch)
+    const entries = await readMany('nodes', batch)
     await Promise.all(batch.map(async (name, k) => {
       if (!entries[k]) return
       const node = decodeNode(entries[k])
@@ -126,6 +131,9 @@ export async function readRecords (
       records.set(name, { node, stored: isMemberOf(stored, flow.id) ? stored : null })
     }))
   }
+  const gone = [...records].filter(([, { node, stored }]) => node.mayFail && !stored).map(([name]) => name)
+  const ends = gone.length > 0 ? await readMany('ends', gone) : []
+  for (const [i, name] of gone.entries()) records.get(name)!.end = ends[i]!
   return records
 }
 
@@ -135,15 +143,16 @@ export function valueOf (input: FlowInput, records: Records): unknown {
     return Object.fromEntries(Object.entries(input).map(([name, part]) => [name, valueOf(part, records)]))
   }
   const found = records.get(input)
-  const { stored = null, node } = found ?? {}
-  if (node?.mayFail) return settled(stored)
+  const { stored = null, node, end } = found ?? {}
+  if (node?.mayFail && (stored ?? end)) return settled(stored, end!)
   if (stored?.status !== 'succeeded') throw new errors.FlowResultGone(node?.key ?? input)
   return stored.result ?? null
 }
 
-function settled (stored: StoredTask | null): SettledResult {
+function settled (stored: StoredTask | null, end: string): SettledResult {
   if (stored?.status === 'succeeded') return { status: 'fulfilled', value: stored.result ?? null }
-  const outcome = stored?.status ?? 'removed'
-  const reason: TaskErrorRecord = stored?.error ?? { name: 'Error', message: `The task was ${outcome}`, code: null }
+  const outcome = stored?.status ?? end
+  const message = outcome === 'failed' || outcome === 'expired' ? `The task ${outcome}` : `The task was ${outcome}`
+  const reason: TaskErrorRecord = stored?.error ?? { name: 'Error', message, code: null }
   return { status: 'rejected', reason }
 }

@@ -21,6 +21,7 @@ async function fixture (t: Test): Promise<{
   enqueue: (shape: FlowShape<any, any>, options?: FlowOptions) => Promise<TaskHandle<any, any>>
 }> {
   const [gate, started] = [latch(), latch()]
+  let reads = 0
   const app = await build(t, {}, app => {
     app.tasks.define('x', async (data: any) => data)
     app.tasks.define('brief', { resultTtl: 0 }, async (data: any) => data)
@@ -34,6 +35,10 @@ async function fixture (t: Test): Promise<{
     app.tasks.define('read', async (_data: any, task: any) => ({
       previous: await task.previous() ?? null, results: await task.results(), id: task.flow.id
     }))
+    app.tasks.define('readLater', async (_data: any, task: any) => {
+      if (reads++ === 0) throw new Unrecoverable('not yet')
+      return await task.results()
+    })
     app.tasks.define('adds', async (data: any, task: any) => {
       await task.flow.add('more', member(data))
       return 'adds'
@@ -112,6 +117,33 @@ t.test('members that may fail: cancelled, removed, or without a result', async t
     { status: 'rejected', reason: { message: 'The task was removed', code: null } },
     { status: 'fulfilled', value: null }
   ])
+})
+
+t.test('members that may fail, and whose records are gone: one that succeeded is not taken for one that failed', async t => {
+  const { app, enqueue } = await fixture(t)
+  const isGone = (id: string): Promise<unknown> =>
+    until(`${id} is gone`, async () => await app.tasks.status(id) === null)
+  const handle = await enqueue(member('brief', 1, MAY))
+  await isGone(`${handle.id}.0`)
+  t.match(await handle.status(), { state: 'succeeded', result: null })
+
+  const failed = await enqueue(chord([member('gone', 1, MAY), member('x', 2, MAY)], member('readLater')))
+  await errorOf(failed.result(LONG))
+  await isGone(`${failed.id}.0`)
+  await app.tasks.retry(failed.id)
+  t.same(await failed.result(LONG), [
+    { status: 'rejected', reason: { name: 'Error', message: 'The task failed', code: null } },
+    { status: 'fulfilled', value: 2 }
+  ])
+})
+
+t.test('a retried member reads the result of one that may fail: it succeeded, and is gone', async t => {
+  const { app, enqueue } = await fixture(t)
+  const handle = await enqueue(chord([member('brief', 1, MAY)], member('readLater')))
+  await errorOf(handle.result(LONG))
+  await until('it is gone', async () => await app.tasks.status(`${handle.id}.0`) === null)
+  await app.tasks.retry(handle.id)
+  t.match(await errorOf(handle.result(LONG)), { message: /result of member "0\.0" is not stored/ })
 })
 
 t.test('calls about many tasks tell flows of the members that they end', async t => {
