@@ -108,11 +108,10 @@ export class AppFlows implements FlowView {
     const end = uptime() + this.#tasks.settings.redisTimeout
     for (;; await sleep(WRITING_POLL_MS)) {
       const found = await this.#tasks.find(id, home)
-      if (!found) return null
-      const { stored: { options }, life } = found
-      if (!options.graph) throw new errors.TaskIdTaken(id, 'flow')
-      if (await this.#isWhole(flowOf(found))) {
-        return this.#tasks.makeHandle({ id, name: 'flow', queue: home, hasUniqueId: false, life }, null)
+      if (!found && await this.#isCleared({ id, home, life: 0 })) return null
+      if (found && !found.stored.options.graph) throw new errors.TaskIdTaken(id, 'flow')
+      if (found && await this.#isWhole(flowOf(found))) {
+        return this.#tasks.makeHandle({ id, name: 'flow', queue: home, hasUniqueId: false, life: found.life }, null)
       }
       if (uptime() > end) throw new errors.FlowIncomplete()
     }
@@ -121,6 +120,14 @@ export class AppFlows implements FlowView {
   async #isWhole (flow: FlowRef): Promise<boolean> {
     const progress = await this.#engine.call('read of a flow', () => this.#engine.flowsOf(flow).read(flow.id))
     return progress?.stage !== 'building' && progress?.code !== new errors.FlowIncomplete().code
+  }
+
+  /** Of a flow without a record: whoever was to release its members may be dead. False if it has not ended. */
+  async #isCleared (flow: FlowRef): Promise<boolean> {
+    const progress = await this.#engine.call('read of a flow', () => this.#engine.flowsOf(flow).read(flow.id))
+    if (progress?.stage === 'ended') await this.#engine.release(flow)
+    else if (!progress) await this.#engine.step(flow, [])
+    return !progress || progress.stage === 'ended'
   }
 
   show (found: FoundTask): Promise<FoundTask> { return showFlow(this.#engine, found) }

@@ -117,6 +117,25 @@ t.test('a flow is removed before its members are released: they do not stay as l
   t.ok(expiry > Date.now() && expiry < week - 86_400_000, `it expires in ${expiry - Date.now()} ms`)
 })
 
+t.test('the id of a flow of which nothing stays is used again before its members are released', async t => {
+  const { app, redis, key, flows, signature } = await fixture(t)
+  const options = { id: 'again', resultTtl: 0 }
+  await app.tasks.enqueueFlow(chain(signature(1)), options)
+  const week = Date.now() + 604_800_000
+  await redis.multi().lrem(key('waiting'), 0, 'again.0').hdel(key('jobs'), 'again.0').exec()
+  await flows.step('again', [{ name: 'end', node: '0', generation: '0', outcome: 'removed', message: '' }], 60_000)
+  await flows.step('again', [], 60_000)
+  t.equal(await app.tasks.status('again'), null)
+  await app.tasks.enqueueFlow(chain(signature(2)), options)
+  t.match(await app.tasks.status('again'), { state: 'active', progress: { done: 0, total: 1 } })
+
+  await redis.multi().zadd(key('flows'), week, 'lost').zadd(key('flows'), week, 'odd').exec()
+  await app.tasks.enqueueFlow(chain(signature(3)), { id: 'lost' })
+  await redis.hset(key('flow:odd'), { state: 'running', started: 1, changed: 1, deadline: week })
+  t.match(await errorOf(app.tasks.enqueueFlow(chain(signature(4)), { id: 'odd' })),
+    { code: 'FST_TASKS_FLOW_INCOMPLETE' }, 'its record was deleted by hand: no endless wait')
+})
+
 t.test('an end that is told twice changes nothing, and what ended is released by the sweep', async t => {
   const { app, redis, key, flows, signature, work, ran } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(signature(1))
