@@ -60,6 +60,17 @@ export function makeMember (text: string, id: string, flow: StoredMembership, no
   return job
 }
 
+/**
+ * The text of a member that starts again in a retried flow: as a task that is retried it does not expire, and one that
+ * has run is not delayed. For one that has not, the spans of its signature begin when it can start.
+ */
+export function textOfRetry (text: string, hasRun: boolean): string {
+  const end = text.indexOf('\n')
+  const [delay, dueAt, expires]: Times = JSON.parse(text.slice(0, end))
+  const times: Times = hasRun ? [null, null, null, null] : [delay, dueAt, expires, null]
+  return JSON.stringify(times) + text.slice(end)
+}
+
 /** Whether a record is that of a member. Anybody may enqueue a task whose id looks like a member's. */
 export const isMemberOf = (stored: StoredTask | null, flow: string): boolean => stored?.options.flow?.id === flow
 

@@ -36,12 +36,13 @@ export type FlowTemplates = Templates & Pick<AppTasks, 'encodeData'>
 export function planFlow (
   tasks: FlowTemplates, given: FlowToPlan
 ): PlannedFlow & { stored: StoredTask, total: number } {
-  const { id, shape, options, expires, ttl } = given
+  const { id, shape, options, now, expires, ttl } = given
   const plan = compile(shape)
   const roots = new Set(plan.roots.flatMap(root => plan.joins[Number(root)]!.targets))
   const nonce = options.id === undefined ? undefined : randomUUID()
   const toMember = memberPlanner(tasks, expires, nonce)
-  const members = plan.nodes.map(graph => toMember(graph, roots.has(graph.node) ? options.delay : undefined))
+  const startsAt = options.delay ? now + options.delay : undefined
+  const members = plan.nodes.map(graph => toMember(graph, roots.has(graph.node) ? startsAt : undefined))
   const final = options.finally ? planFinal(tasks, options.finally, nonce) : null
   const names = [...new Set(members.map(({ task }) => task))]
   checkAuthorize(options.authorize, names)
@@ -50,30 +51,31 @@ export function planFlow (
   const stored = flowRecord(given, members[0]!, { tasks: names, size: total }, nonce)
   const record = encode(stored).slice(0, -NEW_RECORD_TAIL.length)
   const flow = {
-    id, record, ttl, life: options.lifetime, failFast: options.failFast, expires, final: final && toFinal(final)
+    id, record, ttl, life: options.lifetime, failFast: options.failFast, expires, startsAt,
+    final: final && toFinal(final)
   }
   return { flow, home, plan, members, stored, total }
 }
 
 /** A member, and what it shares with the next of its task that has the same options: all but its data. */
-interface Planned { member: PlannedMember, given: Signature['options'], delay: number | undefined, text: string[] }
+interface Planned { member: PlannedMember, given: Signature['options'], startsAt: number | undefined, text: string[] }
 
 /** Most members are alike. Of one that is like the one before it of its task, only the data is checked and encoded. */
 function memberPlanner (
   tasks: FlowTemplates, expires: number | null, nonce: string | undefined
-): (graph: GraphNode, delay: number | undefined) => PlannedMember {
+): (graph: GraphNode, startsAt: number | undefined) => PlannedMember {
   const planned = new Map<string, Planned>()
-  return (graph, delay) => {
+  return (graph, startsAt) => {
     const { kind, task, data, options: given } = graph.signature
     const before = planned.get(task)
-    if (before && kind === 'signature' && before.delay === delay && isSame(before.given, given)) {
+    if (before && kind === 'signature' && before.startsAt === startsAt && isSame(before.given, given)) {
       const [times, , options] = before.text
       return { ...before.member, graph, text: `${times}\n${tasks.encodeData(task, data)}\n${options}` }
     }
     const template = templateOf(tasks, graph.signature, nonce)
-    const member = planMember(graph, withFlowTimes(template, delay, expires))
+    const member = planMember(graph, withFlowTimes(template, startsAt, expires))
     // A lane follows from the data.
-    if (template.options.lane === undefined) planned.set(task, { member, given, delay, text: member.text.split('\n') })
+    if (template.options.lane === undefined) planned.set(task, { member, given, startsAt, text: member.text.split('\n') })
     return member
   }
 }
@@ -107,12 +109,19 @@ export function templateOf (tasks: Templates, signature: Signature, nonce?: stri
   return { ...template, options: stored, ttl: stored.ttl ?? tasks.settings.resultTtl, mayFail: allowFailure }
 }
 
+/**
+ * A delay of the whole is a point in time: one that it has passed is no delay in a retry. A delay of the member itself
+ * begins then.
+ */
 function withFlowTimes (
-  template: MemberTemplate, delay: number | undefined, expires: number | null
+  template: MemberTemplate, startsAt: number | undefined, expires: number | null
 ): MemberTemplate {
-  if (!delay && expires === null) return template
+  if (startsAt === undefined && expires === null) return template
   const changed = { ...template }
-  if (delay) changed.delay = (template.delay ?? 0) + delay
+  if (startsAt !== undefined) {
+    const due = Math.max(startsAt + (template.delay ?? 0), template.options.delay ?? 0)
+    Object.assign(changed, { delay: undefined, options: { ...template.options, delay: due } })
+  }
   const hasOwn = template.expires !== undefined || template.expiresAt !== undefined
   if (expires !== null && !hasOwn) changed.expiresAt = expires
   return changed

@@ -4,6 +4,7 @@
  */
 import type { FlowEngine } from './engine.ts'
 import type { FlowRef } from './flow-ref.ts'
+import { textOfRetry } from './member.ts'
 import { decodeJoin, decodeNode, encodeNode, type FlowNode } from '../store/flow-node.ts'
 import type { FlowCommand, FlowChunk, ReadablePart } from '../store/flow-contract.ts'
 
@@ -24,7 +25,10 @@ export async function reopen (engine: FlowEngine, flow: FlowRef): Promise<void> 
   if (!whole) return
   const again = [...whole.ends].filter(([node, end]) => startsAgain(whole, node, end)).map(([node]) => node)
   for (let i = 0; i < again.length; i += BATCH) {
-    const chunk = chunkOf(whole, again.slice(i, i + BATCH))
+    const batch = again.slice(i, i + BATCH)
+    const texts = await textsOf(engine, flow, whole, batch)
+    if (!texts) return
+    const chunk = { ...chunkOf(whole, batch), texts }
     const stage = await engine.call('write of a flow', () => engine.flowsOf(flow).write(flow.id, chunk))
     if (stage !== 'reopening') return
   }
@@ -36,6 +40,22 @@ function startsAgain ({ nodes }: WholeFlow, node: string, end: string): boolean 
   const entry = nodes.get(node)
   return entry !== undefined && node !== 'finally' && (!entry.mayFail || end === 'cancelled' || end === 'skipped')
 }
+
+/** Those texts that are others in a retry. Null if the process closes. */
+async function textsOf (
+  engine: FlowEngine, flow: FlowRef, { ends }: WholeFlow, again: string[]
+): Promise<FlowChunk['texts'] | null> {
+  const texts = await engine.call('read of a flow', () => engine.flowsOf(flow).readMany(flow.id, 'texts', again))
+  if (!texts) return null
+  return again.flatMap((node, i): FlowChunk['texts'] => {
+    const text = texts[i]
+    const next = text && textOfRetry(text, !NEVER_RAN.has(ends.get(node)!))
+    return next && next !== text ? [[node, next]] : []
+  })
+}
+
+/** Or was cancelled with the flow while it ran. */
+const NEVER_RAN = new Set(['skipped', 'cancelled'])
 
 function chunkOf ({ nodes }: WholeFlow, again: string[]): FlowChunk {
   const next = again.map(node => [node, nodes.get(node)!] as const)

@@ -23,8 +23,10 @@ export interface NewFlow {
   /** Its record, without the status at its end. */
   record: string
   ttl: number
-  /** Its longest life. */
+  /** Its longest life, from its start on. */
   life: number
+  /** When it starts, if it is delayed. */
+  startsAt?: number | undefined
   failFast: boolean
   /** Members that have not started by then never start. */
   expires: number | null

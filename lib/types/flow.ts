@@ -92,7 +92,10 @@ export interface FlowOptions {
   expires?: Date | number
   /** How long the record is kept after the flow has ended, in ms. Default: the plugin's `resultTtl`. */
   resultTtl?: number
-  /** The longest life of the flow, in ms. After it what has not ended is cancelled. Default 604,800,000 (7 days). */
+  /**
+   * The longest life of the flow, in ms. It begins behind the `delay`. After it what has not ended is cancelled.
+   * Default 604,800,000 (7 days).
+   */
   lifetime?: number
   /**
    * The name of a task of the flow, whose `authorize` says who may see the flow, with the data of the first such

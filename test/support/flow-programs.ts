@@ -43,6 +43,7 @@ interface BeginInput {
   life: number
   failFast: boolean
   expires: number | null
+  delay: number
   final: boolean
 }
 
@@ -74,9 +75,10 @@ async function recordOf (side: QueueUnderTest, id: string): Promise<unknown> {
 }
 
 export const calls = {
-  begin: call('begin', (side, { final, expires, ...flow }: BeginInput) => side.flows.begin({
+  begin: call('begin', (side, { final, expires, delay, ...flow }: BeginInput) => side.flows.begin({
     ...flow,
     record,
+    startsAt: side.start + delay,
     expires: expires === null ? null : side.start + expires,
     final: final ? { entry: `0 1 - ["q","clean","finally",${LONG}]`, text: 'text of finally' } : null
   }, null)),
@@ -165,6 +167,7 @@ const begin = fc.record<BeginInput>({
   life: fc.constantFrom(2 * LONG, 2 * LONG, -LONG),
   failFast: fc.boolean(),
   expires: fc.constantFrom(null, -LONG, LONG),
+  delay: fc.constantFrom(-LONG, -LONG, LONG),
   final: fc.boolean()
 })
 const written = { generation: 0, half: false }
@@ -203,7 +206,7 @@ export const programs = fc.array(fc.oneof(
 const step = (...commands: FlowCommand[]): Call => calls.step({ id: 'f', commands })
 const ended = (node: string, outcome: MemberOutcome = 'succeeded', generation = '0'): FlowCommand =>
   ({ name: 'end', node, generation, outcome, message: 'why' })
-const plain: BeginInput = { id: 'f', ttl: LONG, life: 2 * LONG, failFast: true, expires: null, final: false }
+const plain: BeginInput = { id: 'f', ttl: LONG, life: 2 * LONG, failFast: true, expires: null, delay: -LONG, final: false }
 const start = (more: Partial<BeginInput> = {}): Call[] => [
   queueCalls.watch(['f']), calls.begin({ ...plain, ...more }), calls.write({ id: 'f', ...written }),
   step({ name: 'ready', join: '0' }), step({ name: 'seal' }), step({ name: 'start', node: '5' })

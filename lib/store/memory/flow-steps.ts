@@ -173,7 +173,7 @@ export class FlowSteps {
     const isOpen = flow.open.has(parent) && String(before.generation) === generation
     if (!isOpen || !this.#isLive) return 'refused'
     flow.nodes.set(node, encodeNode({ ...decodeNode(entry), joins: before.joins }))
-    flow.texts.set(node, text)
+    flow.texts.set(node, this.#withExpiry(text))
     flow.open.add(node)
     for (const join of before.joins) {
       const { nodes, place } = flow.edges.get(join) ?? { nodes: [parent], place: 0 }
@@ -186,12 +186,19 @@ export class FlowSteps {
     return 'done'
   }
 
+  /** It expires with the flow, unless it has a time of its own. */
+  #withExpiry (text: string): string {
+    const { expires } = this.#flow
+    return expires === null ? text : text.replace(/^(\[[^,]*,[^,]*),null,null\]/, `$1,null,${expires}]`)
+  }
+
   #reopen (record: string): StepReply['done'] {
     const flow = this.#flow
     if (flow.stage === 'reopening') return 'done'
     if (flow.stage !== 'ended' || flow.cause?.outcome !== 'failed') return 'refused'
     const now = this.#host.now()
-    Object.assign(flow, { stage: 'reopening', cause: null, released: false, expiry: null, deadline: now + flow.life })
+    const deadline = now + flow.life
+    Object.assign(flow, { stage: 'reopening', cause: null, released: false, expiry: null, expires: null, deadline })
     flow.attempt++
     this.#host.putRecord(this.#id, `${record},"status":"created","progress":null}`)
     this.#moved = true
@@ -248,7 +255,7 @@ export class FlowSteps {
         stage: null,
         attempt: flow.attempt,
         ...errorOf(cause),
-        startedAt: flow.startedAt,
+        ...flow.startedAt > now ? {} : { startedAt: flow.startedAt }, // cancelled before it was due
         finishedAt: now,
         status: outcome
       })

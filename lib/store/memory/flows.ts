@@ -139,12 +139,13 @@ export class MemoryFlows implements QueueFlows {
 
 function newFlow (flow: NewFlow, now: number): MemoryFlow {
   const { final, life } = flow
+  const start = Math.max(now, flow.startsAt ?? 0)
   return {
     ...flow,
     final: final ? 'waits' : 'none',
     stage: 'building',
-    deadline: now + life,
-    startedAt: now,
+    deadline: start + life,
+    startedAt: start,
     changedAt: now,
     attempt: 1,
     cause: null,

@@ -29,9 +29,9 @@ export class RedisFlows implements QueueFlows {
   }
 
   async begin (flow: NewFlow, lookAfter: number | null): Promise<boolean> {
-    const { id, record, ttl, life, failFast, expires, final } = flow
+    const { id, record, ttl, life, failFast, expires, startsAt, final } = flow
     const args = [id, record, ttl, life, failFast ? 1 : 0, expires ?? '', final?.entry ?? '', final?.text ?? '']
-    return await this.#run('flow-begin', id, [...args, lookAfter ?? '']) === 1
+    return await this.#run('flow-begin', id, [...args, lookAfter ?? '', startsAt ?? 0]) === 1
   }
 
   write (id: string, { nodes, texts, joins, edges }: FlowChunk): Promise<FlowStage> {

@@ -2434,10 +2434,11 @@ local id = ARGV[1]
 if redis.call('HEXISTS', KEYS[1], id) == 1 or redis.call('ZSCORE', KEYS[2], id) then return 0 end
 redis.call('HSET', KEYS[1], id, ARGV[2] .. ',"status":"created","progress":null}')
 for i = 4, 13 do redis.call('UNLINK', KEYS[i]) end
-local deadline = string.format('%.0f', now + ARGV[4])
+local start = math.max(now, tonumber(ARGV[10]))
+local deadline = string.format('%.0f', start + ARGV[4])
 redis.call('HSET', KEYS[4], 'state', 'building', 'record', ARGV[2], 'ttl', ARGV[3], 'life', ARGV[4],
   'deadline', deadline, 'failFast', ARGV[5], 'expires', ARGV[6], 'final', ARGV[7] == '' and '0' or '1',
-  'started', now, 'changed', now, 'attempt', 1)
+  'started', string.format('%.0f', start), 'changed', now, 'attempt', 1)
 if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[5], 'finally', ARGV[7])
   redis.call('HSET', KEYS[6], 'finally', ARGV[8])
@@ -2638,13 +2639,18 @@ local function end_together()
   end
   is_waiting, waiting = {}, {}
 end
+local function with_expiry(record)
+  local expires = redis.call('HGET', KEYS[6], 'expires') or ''
+  if expires == '' then return record end
+  return (string.gsub(record, '^(%[[^,]*,[^,]*),null,null%]', '%1,null,' .. expires .. ']'))
+end
 local function add_node(node, entry, record, parent, generation)
   local current, _, joins = read_node(parent)
   if redis.call('HEXISTS', KEYS[7], node) == 1 then return 0 end
   local is_open = current == generation and redis.call('SISMEMBER', KEYS[9], parent) == 1
   if not is_open or (state ~= 'running' and state ~= 'building') then return -1 end
   redis.call('HSET', KEYS[7], node, (string.gsub(entry, '^(%d+ [01]) %S+', '%1 ' .. joins)))
-  redis.call('HSET', KEYS[14], node, record)
+  redis.call('HSET', KEYS[14], node, with_expiry(record))
   redis.call('SADD', KEYS[9], node)
   redis.call('SADD', KEYS[12], 'N' .. node)
   for join in string.gmatch(joins, '[^,-]+') do
@@ -2663,7 +2669,7 @@ local function reopen(record)
   if state ~= 'ended' or redis.call('HGET', KEYS[6], 'cause') ~= 'failed' then return -1 end
   redis.call('HSET', KEYS[1], id, record .. ',"status":"created","progress":null}')
   set_state('reopening')
-  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished', 'skips', 'released')
+  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished', 'skips', 'released', 'expires')
   redis.call('HINCRBY', KEYS[6], 'attempt', 1)
   redis.call('HSET', KEYS[6], 'deadline', string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life')))
   redis.call('ZREM', KEYS[4], id)
@@ -2770,12 +2776,13 @@ local function end_flow()
   local failed = found[3] and found[3] ~= '' and ',"error":' .. cjson.encode({
     name = 'FastifyError', code = found[3], message = found[4]
   }) or ''
+  local started = tonumber(found[6]) <= now and ',"startedAt":' .. found[6] or ''
   set_state('ended')
   redis.call('HSET', KEYS[6], 'finished', now)
   if ttl > 0 then
     redis.call('HSET', KEYS[1], id, string.format(
-      '%s,"progress":%s,"stage":null,"attempt":%s%s,"startedAt":%s,"finishedAt":%.0f,"status":"%s"}',
-      record, progress, found[5], failed, found[6], now, outcome))
+      '%s,"progress":%s,"stage":null,"attempt":%s%s%s,"finishedAt":%.0f,"status":"%s"}',
+      record, progress, found[5], failed, started, now, outcome))
     redis.call('ZADD', KEYS[4], string.format('%.0f', now + ttl), id)
   else
     redis.call('HDEL', KEYS[1], id)

@@ -3,13 +3,20 @@ The part of flow-step.lua for what callers change.
 
 Defines add_node(node, entry, record, parent, its generation), reopen(record), forget(), remove(): see flow-step.lua
 ]]
+-- A member that is added expires with the flow, as the others, unless it has a time of its own: see member.ts.
+local function with_expiry(record)
+  local expires = redis.call('HGET', KEYS[6], 'expires') or ''
+  if expires == '' then return record end
+  return (string.gsub(record, '^(%[[^,]*,[^,]*),null,null%]', '%1,null,' .. expires .. ']'))
+end
+
 local function add_node(node, entry, record, parent, generation)
   local current, _, joins = read_node(parent)
   if redis.call('HEXISTS', KEYS[7], node) == 1 then return 0 end
   local is_open = current == generation and redis.call('SISMEMBER', KEYS[9], parent) == 1
   if not is_open or (state ~= 'running' and state ~= 'building') then return -1 end
   redis.call('HSET', KEYS[7], node, (string.gsub(entry, '^(%d+ [01]) %S+', '%1 ' .. joins)))
-  redis.call('HSET', KEYS[14], node, record)
+  redis.call('HSET', KEYS[14], node, with_expiry(record))
   redis.call('SADD', KEYS[9], node)
   redis.call('SADD', KEYS[12], 'N' .. node)
   for join in string.gmatch(joins, '[^,-]+') do
@@ -30,7 +37,7 @@ local function reopen(record)
   if state ~= 'ended' or redis.call('HGET', KEYS[6], 'cause') ~= 'failed' then return -1 end
   redis.call('HSET', KEYS[1], id, record .. ',"status":"created","progress":null}')
   set_state('reopening')
-  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished', 'skips', 'released')
+  redis.call('HDEL', KEYS[6], 'cause', 'code', 'message', 'finished', 'skips', 'released', 'expires')
   redis.call('HINCRBY', KEYS[6], 'attempt', 1)
   redis.call('HSET', KEYS[6], 'deadline', string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life')))
   redis.call('ZREM', KEYS[4], id)

@@ -54,12 +54,13 @@ local function end_flow()
   local failed = found[3] and found[3] ~= '' and ',"error":' .. cjson.encode({
     name = 'FastifyError', code = found[3], message = found[4]
   }) or ''
+  local started = tonumber(found[6]) <= now and ',"startedAt":' .. found[6] or '' -- cancelled before it was due
   set_state('ended')
   redis.call('HSET', KEYS[6], 'finished', now)
   if ttl > 0 then
     redis.call('HSET', KEYS[1], id, string.format(
-      '%s,"progress":%s,"stage":null,"attempt":%s%s,"startedAt":%s,"finishedAt":%.0f,"status":"%s"}',
-      record, progress, found[5], failed, found[6], now, outcome))
+      '%s,"progress":%s,"stage":null,"attempt":%s%s%s,"finishedAt":%.0f,"status":"%s"}',
+      record, progress, found[5], failed, started, now, outcome))
     redis.call('ZADD', KEYS[4], string.format('%.0f', now + ttl), id)
   else
     redis.call('HDEL', KEYS[1], id)
