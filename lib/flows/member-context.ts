@@ -58,9 +58,21 @@ export class MemberContext {
   async results (): Promise<unknown> {
     const { input, added } = await this.#read()
     if (input !== null && typeof input === 'object' && !Array.isArray(input)) {
-      return this.#resolve({ ...input, ...Object.fromEntries(added.map(node => [keyOfAdded(node), node])) })
+      const names = await this.#namesOf(Object.keys(input), added)
+      return this.#resolve({ ...input, ...Object.fromEntries(added.map((node, i) => [names[i]!, node])) })
     }
     return this.#resolve([...input === null ? [] : [input].flat(), ...added])
+  }
+
+  /** Two members may have added one of the same key: such a one is read by its whole name, `a:part`. */
+  async #namesOf (others: string[], added: string[]): Promise<string[]> {
+    const keys = added.map(keyOfAdded)
+    const count = new Map<string, number>()
+    for (const key of [...others, ...keys]) count.set(key, (count.get(key) ?? 0) + 1)
+    const isTaken = (key: string): boolean => count.get(key)! > 1
+    if (!keys.some(isTaken)) return keys
+    const entries = await this.#readMany('nodes', added)
+    return keys.map((key, i) => isTaken(key) && entries[i] ? decodeNode(entries[i]).key : key)
   }
 
   #read (): Promise<{ input: FlowInput | null, added: string[] }> {

@@ -105,6 +105,13 @@ t.test('in a graph what was added is read by its key', async t => {
   t.equal(previous, 'adds')
 })
 
+t.test('in a graph what two members added under one key, or under that of a member, is read by its whole name', async t => {
+  const { enqueue } = await fixture(t)
+  const tasks = { a: member('adds', 'x'), b: member('adds', 'x'), more: member('x', 'own'), c: member('read') }
+  const { c: { results } } = await (await enqueue(flow({ tasks, dependsOn: { c: ['a', 'b', 'more'] } }))).result(LONG)
+  t.same(results, { a: 'adds', b: 'adds', more: 'own', 'a:more': null, 'b:more': null })
+})
+
 t.test('members that may fail: cancelled, removed, or without a result', async t => {
   const { app, enqueue } = await fixture(t)
   const members = [member('elsewhere', 1, MAY), member('elsewhere', 2, MAY), member('x', undefined, MAY)]
