@@ -16,7 +16,7 @@ import { FlowSweep } from './flow-sweep.ts'
 import { FlowWriter } from './flow-writer.ts'
 import { dataOf } from './member.ts'
 import { toEnd } from './member-end.ts'
-import { flowOf, showFlow, showProgress } from './flow-record.ts'
+import { ask, flowOf, showFlow, showProgress } from './flow-record.ts'
 import { listFlowBriefs, listFlows } from './flow-list.ts'
 import { briefMembers, listMembers, wholeMembers } from './member-list.ts'
 import { planFlow } from './plan.ts'
@@ -201,28 +201,35 @@ export class AppFlows implements FlowView {
     return listMembers(this.#engine, this.#tasks, options, briefMembers(this.#engine, this.#tasks))
   }
 
-  /** One after the other, each kind of data once: the first that refuses is enough. */
+  /** One after the other: the first that refuses is enough. */
   async * membersToAsk (_request: FastifyRequest, found: FoundTask): AsyncGenerator<AuthorizeRecord> {
     const flow = flowOf(found)
-    const { authorize } = found.stored.options.graph!
+    const { authorize, asked } = found.stored.options.graph!
     // Not all of its members are known yet: nobody sees it.
     if (!isTerminal(found.stored.status) && !await this.#isWhole(flow)) return
+    const flows = this.#engine.flowsOf(flow)
+    if (authorize !== undefined) {
+      const [text] = await ask(this.#engine, () => flows.readMany(flow.id, 'texts', [asked ?? '']))
+      return yield* this.#membersOf(flow, found, text ? [[asked!, text]] : [])
+    }
     let cursor = '0'
     do {
-      const page = await this.#engine.call('read of a flow', () =>
-        this.#engine.flowsOf(flow).page(flow.id, 'texts', cursor))
-      const names = page!.entries.map(([node]) => node)
-      const nodes = await this.#engine.call('read of a flow', () =>
-        this.#engine.flowsOf(flow).readMany(flow.id, 'nodes', names))
-      for (const [i, [, text]] of page!.entries.entries()) {
-        if (!nodes?.[i]) continue
-        const { task: name, queue } = decodeNode(nodes[i])
-        if (authorize !== undefined && name !== authorize) continue
-        yield { ...found.record, name, queue, data: dataOf(text) }
-        if (authorize !== undefined) return
-      }
-      cursor = page!.cursor
+      const page = await ask(this.#engine, () => flows.page(flow.id, 'texts', cursor))
+      yield* this.#membersOf(flow, found, page.entries)
+      cursor = page.cursor
     } while (cursor !== '0')
+  }
+
+  async * #membersOf (
+    flow: FlowRef, found: FoundTask, texts: Array<[node: string, text: string]>
+  ): AsyncGenerator<AuthorizeRecord> {
+    const names = texts.map(([node]) => node)
+    const nodes = await ask(this.#engine, () => this.#engine.flowsOf(flow).readMany(flow.id, 'nodes', names))
+    for (const [i, node] of nodes.entries()) {
+      if (!node) continue
+      const { task: name, queue } = decodeNode(node)
+      yield { ...found.record, name, queue, data: dataOf(texts[i]![1]) }
+    }
   }
 
   lookAtDue (queue: string): Promise<number> {

@@ -6,7 +6,6 @@ import { describeValue, tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { compile, type GraphNode } from './graph.ts'
 import { encodeMember } from './member.ts'
-import type { StoredGraph } from '../records/membership.ts'
 import { encodeNode } from '../store/flow-node.ts'
 import { encode, NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
 import type { PlannedFlow, PlannedMember } from './flow-writer.ts'
@@ -44,11 +43,10 @@ export function planFlow (
   const startsAt = options.delay ? now + options.delay : undefined
   const members = plan.nodes.map(graph => toMember(graph, roots.has(graph.node) ? startsAt : undefined))
   const final = options.finally ? planFinal(tasks, options.finally, nonce) : null
-  const names = [...new Set(members.map(({ task }) => task))]
-  checkAuthorize(options.authorize, names)
+  checkAuthorize(options.authorize, members)
   const home = members.find(({ graph: { node } }) => roots.has(node))!.queue
   const total = members.length + (final ? 1 : 0)
-  const stored = flowRecord(given, members[0]!, { tasks: names, size: total }, nonce)
+  const stored = flowRecord(given, members, final, nonce)
   const record = encode(stored).slice(0, -NEW_RECORD_TAIL.length)
   const flow = {
     id, record, ttl, life: options.lifetime, failFast: options.failFast, expires, startsAt,
@@ -140,18 +138,22 @@ function toFinal ({ graph: { key }, queue, task, ttl, text }: PlannedMember): { 
   return { entry: encodeNode({ generation: 0, mayFail: true, joins: [], queue, task, key, ttl }), text }
 }
 
-function checkAuthorize (authorize: string | undefined, names: string[]): void {
-  if (authorize === undefined || names.includes(authorize)) return
-  const expected = `one of ${names.join(', ')}`
+const namesOf = (members: PlannedMember[]): string[] => [...new Set(members.map(({ task }) => task))]
+
+function checkAuthorize (authorize: string | undefined, members: PlannedMember[]): void {
+  if (authorize === undefined || members.some(({ task }) => task === authorize)) return
+  const expected = `one of ${namesOf(members).join(', ')}`
   throw new errors.FlowOptionInvalid('authorize', expected, `"${authorize}"`, 'Name a task of the flow.')
 }
 
 /** The record of a flow. It has the origin of its first member: the request that enqueues it. */
 function flowRecord (
-  { options: { authorize, lifetime, delay }, now, ttl }: FlowToPlan, first: PlannedMember,
-  members: Pick<StoredGraph, 'tasks' | 'size'>, nonce: string | undefined
+  { options: { authorize, lifetime, delay }, now, ttl }: FlowToPlan, members: PlannedMember[],
+  final: PlannedMember | null, nonce: string | undefined
 ): StoredTask {
-  const { reqId, traceparent, tracestate } = JSON.parse(first.text.split('\n')[2]!) as StoredOptions
+  const { reqId, traceparent, tracestate } = JSON.parse(members[0]!.text.split('\n')[2]!) as StoredOptions
+  const all = final ? [...members, final] : members
+  const asked = members.find(({ task }) => task === authorize)?.graph.node
   const options: StoredOptions = {
     timestamp: now,
     attempts: 1,
@@ -161,7 +163,9 @@ function flowRecord (
     ...(reqId === undefined ? {} : { reqId }),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(tracestate === undefined ? {} : { tracestate }),
-    graph: { ...members, life: lifetime, ...(authorize === undefined ? {} : { authorize }) }
+    graph: {
+      tasks: namesOf(all), size: all.length, life: lifetime, ...(asked === undefined ? {} : { authorize, asked })
+    }
   }
   return { data: { name: 'flow' }, options, status: 'created', progress: null }
 }

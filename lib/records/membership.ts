@@ -37,8 +37,9 @@ export interface StoredGraph {
   size?: number
   /** The longest life of the flow, in ms. */
   life: number
-  /** The task whose `authorize` says who may see it. */
+  /** The task whose `authorize` says who may see it, and the member whose data it is asked with. */
   authorize?: string
+  asked?: string
 }
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
@@ -49,9 +50,9 @@ export function isMembership (flow: any): flow is StoredMembership {
 }
 
 export function isGraph (graph: any): graph is StoredGraph {
-  const { tasks, size = 0, life, authorize = '' } = graph ?? {}
+  const { tasks, size = 0, life, authorize = '', asked = '' } = graph ?? {}
   const hasNames = Array.isArray(tasks) && tasks.every(task => typeof task === 'string')
-  return hasNames && isCount(size) && isCount(life) && typeof authorize === 'string'
+  return hasNames && isCount(size) && isCount(life) && [authorize, asked].every(text => typeof text === 'string')
 }
 
 export const toMembership = (flow: StoredMembership | undefined): FlowMembership | null =>

@@ -91,6 +91,37 @@ t.test('who may see a flow: members that were added to it must agree too', async
   t.match(await seenBy(whole, 'eve'), { state: 'succeeded' })
 })
 
+t.test('of many members the first that is named says who may see the flow', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('mine', { authorize: (request, { data }) => request.headers.user === data }, async () => {})
+    app.tasks.define('open', async () => {})
+  })
+  const others = Array.from({ length: 20 }, (_, i) => signature('mine', `other ${i}`))
+  const shape = group(chain(signature('open'), signature('mine', 'ann')), ...others)
+  const { location } = await app.tasks.enqueueFlow(shape, { authorize: 'mine' })
+  const users = ['ann', ...others.map(({ data }) => data)]
+  const replies = await Promise.all(users.map(user => app.inject({ url: location!, headers: { user } })))
+  t.same(users.filter((_user, i) => replies[i]!.statusCode === 200), ['ann'])
+})
+
+t.test('members that were added, and the one behind all others, must agree too: their errors are those of the flow', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('adds', async (_data: unknown, task: any) => task.flow.add('more', signature('mine', 'ann')))
+    app.tasks.define('mine', { authorize: (request, { data }) => request.headers.user === data }, () => {
+      throw new Error('secret')
+    })
+    app.tasks.define('open', async () => {})
+  })
+  await app.tasks.startWorker()
+  for (const [shape, options] of [[signature('adds'), {}], [signature('open'), { finally: signature('mine', 'ann') }]]) {
+    const handle = await app.tasks.enqueueFlow(shape, options)
+    await handle.result(LONG).catch(() => {})
+    const codes = ['ann', 'eve'].map(async user =>
+      (await app.inject({ url: handle.location!, headers: { user } })).statusCode)
+    t.same(await Promise.all(codes), [200, 404])
+  }
+})
+
 t.test('who may see a flow that has ended: the same', async t => {
   const prefix = randomPrefix()
   const app = await build(t, memoryMode ? {} : { prefix }, app => {
