@@ -210,12 +210,12 @@ export class AppFlows implements FlowView {
     const flows = this.#engine.flowsOf(flow)
     if (authorize !== undefined) {
       const [text] = await ask(this.#engine, () => flows.readMany(flow.id, 'texts', [asked ?? '']))
-      return yield* this.#membersOf(flow, found, text ? [[asked!, text]] : [])
+      return yield * this.#membersOf(flow, found, text ? [[asked!, text]] : [])
     }
     let cursor = '0'
     do {
       const page = await ask(this.#engine, () => flows.page(flow.id, 'texts', cursor))
-      yield* this.#membersOf(flow, found, page.entries)
+      yield * this.#membersOf(flow, found, page.entries)
       cursor = page.cursor
     } while (cursor !== '0')
   }

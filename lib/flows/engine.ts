@@ -11,7 +11,7 @@ import { eachPage } from './flow-pages.ts'
 import { keepAll } from './keep-members.ts'
 import type { FlowCall, FlowRef } from './flow-ref.ts'
 import { isMemberOf, makeMember, readable } from './member.ts'
-import { toEnd, toTakenEnd } from './member-end.ts'
+import { toEnd, toLostEnd, toTakenEnd } from './member-end.ts'
 import { whoHasId } from './taken-ids.ts'
 import { encode, isTerminal } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, memberId } from '../store/flow-node.ts'
@@ -139,7 +139,7 @@ export class FlowEngine {
     const lost = batch.filter((_node, k) => open[k] && !(entries[k] && texts[k]))
     const taken = await this.#addAll(there.map(member => this.#toJob(flow, member, join)))
     if (!taken) return undefined
-    const removed = lost.map(node => toEnd(node, '0', 'removed'))
+    const removed = lost.map(node => toLostEnd(node, entries[batch.indexOf(node)]))
     await this.ended(flow, [...removed, ...taken.map(({ flow, task }) => toTakenEnd(flow, task))])
     return batch.map((node, k) => [node, entries[k]!])
   }

@@ -44,6 +44,8 @@ export class FlowWriter {
   readonly #joins: Map<string, string>
   readonly #written = new Set<string>()
   #rootsLeft: string[]
+  /** A member has failed, or the flow was cancelled, before all was written. */
+  #isOver = false
 
   constructor (engine: FlowEngine, planned: PlannedFlow) {
     const { flow: { id, life, final }, home, plan, members } = planned
@@ -101,7 +103,7 @@ export class FlowWriter {
       for (const [i, { isBuilding, texts }] of sending.entries()) {
         if (later[i]) sending.push(this.#sendAll([{ ...EMPTY, texts: later[i] }], later[i]))
         const [isGoingOn] = await Promise.all([isBuilding, starting.at(-2)])
-        if (!isGoingOn) return
+        if (!isGoingOn) continue // a retry needs the other records, and so does who asks whether it may see the flow
         starting.push(watched(this.#startWritten(texts)))
       }
       await starting.at(-1) // it is sealed now, and goes on without us
@@ -129,8 +131,9 @@ export class FlowWriter {
    */
   async #send (chunk: FlowChunk): Promise<boolean> {
     const stage = await this.#call(flows => flows.write(this.#planned.flow.id, chunk))
-    if (stage === 'gone') throw new errors.FlowIncomplete()
-    return stage === 'building'
+    if (stage === 'gone' && !this.#isOver) throw new errors.FlowIncomplete()
+    this.#isOver = stage !== 'building'
+    return !this.#isOver
   }
 
   /** Once the flow is sealed it goes on without us: the sweep starts what could not be started here. */

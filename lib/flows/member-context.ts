@@ -15,7 +15,7 @@ import type { SettledResult, Signature, TaskErrorRecord, TaskFlow } from '../typ
 /** How many records are read at a time. */
 const READS = 200
 
-/** A member. Its record is null if there is none any more. What is known then is how it ended, if it did not succeed. */
+/** A member. Its record is null if there is none any more: then only how it ended is known, if it did not succeed. */
 interface MemberRecord { node: FlowNode, stored: StoredTask | null, end?: string | null }
 
 /** By node. */

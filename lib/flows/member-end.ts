@@ -2,6 +2,7 @@
  * The end of a member, as its flow is told it.
  */
 import * as errors from '../errors.ts'
+import { decodeNode } from '../store/flow-node.ts'
 import type { StoredMembership } from '../records/membership.ts'
 import type { FlowCommand, MemberOutcome } from '../store/flow-contract.ts'
 
@@ -13,6 +14,13 @@ export function toEnd (
   if (outcome === 'succeeded') return { name: 'end', node, generation, outcome, message: '' }
   const told = outcome === 'failed' && message !== '' ? `failed: ${message}` : WORDS[outcome]
   return { name: 'end', node, generation, outcome, message: new errors.FlowFailed(key, task, told).message }
+}
+
+/** Its text or its entry is lost: it cannot start. */
+export function toLostEnd (node: string, entry: string | null | undefined): ReturnType<typeof toEnd> {
+  if (!entry) return toEnd(node, '0', 'removed')
+  const { generation, key, task } = decodeNode(entry)
+  return toEnd(node, String(generation), 'removed', { key, task })
 }
 
 /** A task of somebody else has its id. */

@@ -35,7 +35,7 @@ export type FlowTemplates = Templates & Pick<AppTasks, 'encodeData'>
 export function planFlow (
   tasks: FlowTemplates, given: FlowToPlan
 ): PlannedFlow & { stored: StoredTask, total: number } {
-  const { id, shape, options, now, expires, ttl } = given
+  const { shape, options, now, expires } = given
   const plan = compile(shape)
   const roots = new Set(plan.roots.flatMap(root => plan.joins[Number(root)]!.targets))
   const nonce = options.id === undefined ? undefined : randomUUID()
@@ -45,14 +45,16 @@ export function planFlow (
   const final = options.finally ? planFinal(tasks, options.finally, nonce) : null
   checkAuthorize(options.authorize, members)
   const home = members.find(({ graph: { node } }) => roots.has(node))!.queue
-  const total = members.length + (final ? 1 : 0)
   const stored = flowRecord(given, members, final, nonce)
+  const flow = { ...toNewFlow(given, stored, final), startsAt }
+  return { flow, home, plan, members, stored, total: members.length + (final ? 1 : 0) }
+}
+
+function toNewFlow (
+  { id, options: { lifetime, failFast }, expires, ttl }: FlowToPlan, stored: StoredTask, final: PlannedMember | null
+): PlannedFlow['flow'] {
   const record = encode(stored).slice(0, -NEW_RECORD_TAIL.length)
-  const flow = {
-    id, record, ttl, life: options.lifetime, failFast: options.failFast, expires, startsAt,
-    final: final && toFinal(final)
-  }
-  return { flow, home, plan, members, stored, total }
+  return { id, record, ttl, life: lifetime, failFast, expires, final: final && toFinal(final) }
 }
 
 /** A member, and what it shares with the next of its task that has the same options: all but its data. */
@@ -73,7 +75,8 @@ function memberPlanner (
     const template = templateOf(tasks, graph.signature, nonce)
     const member = planMember(graph, withFlowTimes(template, startsAt, expires))
     // A lane follows from the data.
-    if (template.options.lane === undefined) planned.set(task, { member, given, startsAt, text: member.text.split('\n') })
+    const text = member.text.split('\n')
+    if (template.options.lane === undefined) planned.set(task, { member, given, startsAt, text })
     return member
   }
 }

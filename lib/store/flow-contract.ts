@@ -105,8 +105,8 @@ export interface QueueFlows {
   /** False if the id is taken. */
   begin (flow: NewFlow, lookAfter: number | null): Promise<boolean>
   /**
-   * Nothing is written unless the stage that it returns is `building` or `reopening`. `gone`: others have given it up,
-   * because it was not written to its end in time.
+   * Only texts are written unless the stage that it returns is `building` or `reopening`. `gone`: others have given it
+   * up, because it was not written to its end in time, or it has ended and nothing of it stays.
    */
   write (id: string, chunk: FlowChunk): Promise<FlowStage>
   /** @param lookAfter when somebody has to look at the flow, in ms from now. Null: at its deadline */

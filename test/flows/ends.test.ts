@@ -145,6 +145,17 @@ t.test('a member that runs again in a retried flow adds one: what waits for it w
   await worker.close()
 })
 
+t.test('a wide flow that has failed before all of it was written is whole in a retry', async t => {
+  const { app, enqueue, signature, ran } = await fixture(t)
+  const many = Array.from({ length: 2_500 }, (_, i) => signature('ok', i))
+  const handle = await enqueue(group(signature('once'), ...many))
+  t.match(await errorOf(handle.result(LONG)), { message: /Member "0" \(once\)/ })
+  await (await app.tasks.enqueue('mend')).result(LONG)
+  await app.tasks.retry(handle.id)
+  await handle.result(LONG)
+  t.equal(new Set(ran.filter(line => line.startsWith('ok'))).size, 2_500)
+})
+
 t.test('a retry that fails again, and again', async t => {
   const { app, enqueue, signature, ran } = await fixture(t)
   const members = [signature('once', 1), signature('ok', 2), signature('once', 3)]

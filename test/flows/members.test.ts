@@ -105,7 +105,7 @@ t.test('in a graph what was added is read by its key', async t => {
   t.equal(previous, 'adds')
 })
 
-t.test('in a graph what two members added under one key, or under that of a member, is read by its whole name', async t => {
+t.test('in a graph members that were added under one key, or that of another, have their whole names', async t => {
   const { enqueue } = await fixture(t)
   const tasks = { a: member('adds', 'x'), b: member('adds', 'x'), more: member('x', 'own'), c: member('read') }
   const { c: { results } } = await (await enqueue(flow({ tasks, dependsOn: { c: ['a', 'b', 'more'] } }))).result(LONG)
@@ -126,7 +126,7 @@ t.test('members that may fail: cancelled, removed, or without a result', async t
   ])
 })
 
-t.test('members that may fail, and whose records are gone: one that succeeded is not taken for one that failed', async t => {
+t.test('members that may fail, and whose records are gone: whether they succeeded is known', async t => {
   const { app, enqueue } = await fixture(t)
   const isGone = (id: string): Promise<unknown> =>
     until(`${id} is gone`, async () => await app.tasks.status(id) === null)

@@ -4,7 +4,9 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { chain, group, Unrecoverable } from '../../lib/plugin.ts'
-import { build, connect, errorOf, latch, memoryMode, pass, randomPrefix, until, type Latch } from '../support/helpers.ts'
+import {
+  build, connect, errorOf, latch, memoryMode, pass, randomPrefix, until, type Latch
+} from '../support/helpers.ts'
 
 const LONG = { timeout: 60_000 }
 const HOUR = 3_600_000
@@ -43,7 +45,7 @@ const wait = async (app: FastifyInstance, id: string): Promise<number> => {
   return dueAt === null ? 0 : Date.parse(dueAt) - Date.parse(enqueuedAt)
 }
 
-t.test('a flow is delayed as a whole: a member with delayUntil does not start before it, one with delay after it', async t => {
+t.test('a flow is delayed as a whole: no member starts before, and its own delay begins then', async t => {
   const { app } = await fixture(t)
   const soon = new Date(Date.now() + 60_000)
   const late = new Date(Date.now() + 3 * HOUR)

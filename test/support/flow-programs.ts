@@ -206,7 +206,9 @@ export const programs = fc.array(fc.oneof(
 const step = (...commands: FlowCommand[]): Call => calls.step({ id: 'f', commands })
 const ended = (node: string, outcome: MemberOutcome = 'succeeded', generation = '0'): FlowCommand =>
   ({ name: 'end', node, generation, outcome, message: 'why' })
-const plain: BeginInput = { id: 'f', ttl: LONG, life: 2 * LONG, failFast: true, expires: null, delay: -LONG, final: false }
+const plain: BeginInput = {
+  id: 'f', ttl: LONG, life: 2 * LONG, failFast: true, expires: null, delay: -LONG, final: false
+}
 const start = (more: Partial<BeginInput> = {}): Call[] => [
   queueCalls.watch(['f']), calls.begin({ ...plain, ...more }), calls.write({ id: 'f', ...written }),
   step({ name: 'ready', join: '0' }), step({ name: 'seal' }), step({ name: 'start', node: '5' })

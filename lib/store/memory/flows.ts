@@ -50,15 +50,15 @@ export class MemoryFlows implements QueueFlows {
   async write (id: string, { nodes, texts, joins, edges }: FlowChunk): Promise<FlowStage> {
     const flow = this.#flows.get(id)
     if (!flow) return 'gone'
-    if (flow.stage !== 'building' && flow.stage !== 'reopening') {
-      return flow.cause?.code === 'FST_TASKS_FLOW_INCOMPLETE' ? 'gone' : flow.stage
-    }
+    const isBuilt = flow.stage === 'building' || flow.stage === 'reopening'
+    if (!isBuilt && flow.cause?.code === 'FST_TASKS_FLOW_INCOMPLETE') return 'gone'
+    for (const [node, text] of texts) flow.texts.set(node, text)
+    if (!isBuilt) return flow.stage
     for (const [node, entry] of nodes) {
       flow.nodes.set(node, entry)
       flow.pending.add(node)
       flow.ends.delete(node)
     }
-    for (const [node, text] of texts) flow.texts.set(node, text)
     for (const [join, entry] of joins) flow.joins.set(join, entry)
     for (const [join, nodes] of edges) {
       const before = nodes.length > 0 ? nodes : flow.edges.get(join)?.nodes

@@ -2815,11 +2815,10 @@ return { state, more, cancels, ends, done, unpack(entries) }`,
   'flow-write': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local state = redis.call('HGET', KEYS[1], 'state')
-if state ~= 'building' and state ~= 'reopening' then
-  local is_given_up = redis.call('HGET', KEYS[1], 'code') == 'FST_TASKS_FLOW_INCOMPLETE'
-  return is_given_up and 'gone' or state or 'gone'
-end
-redis.call('HSET', KEYS[1], 'changed', now)
+local is_given_up = redis.call('HGET', KEYS[1], 'code') == 'FST_TASKS_FLOW_INCOMPLETE'
+local is_built = state == 'building' or state == 'reopening'
+if not is_built and (not state or is_given_up) then return 'gone' end
+if is_built then redis.call('HSET', KEYS[1], 'changed', now) end
 local at = 5
 local function take(count, step)
   local first = at
@@ -2830,6 +2829,12 @@ local function write(key, first, last)
   if last >= first then redis.call('HSET', key, unpack(ARGV, first, last)) end
 end
 local first, last = take(tonumber(ARGV[1]), 2)
+if not is_built then
+  write(KEYS[3], take(tonumber(ARGV[2]), 2))
+  local left = redis.call('PTTL', KEYS[1])
+  if left > 0 then redis.call('PEXPIRE', KEYS[3], left) end
+  return state
+end
 write(KEYS[2], first, last)
 local names = {}
 for i = first, last, 2 do names[#names + 1] = ARGV[i] end

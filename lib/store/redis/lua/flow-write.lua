@@ -5,18 +5,18 @@ KEYS  1 flow  2 nodes  3 texts  4 joins  5 pending  6 ends  7 edges
 ARGV  1 number of nodes  2 of texts  3 of joins  4 of edges, then nodes (name, entry), texts (name, record), joins
       (name, entry), edges (join, the names of the nodes that it waits for, each with a blank behind it; "": those that
       are known)
-Returns the state of the flow, "gone" if there is none, or if others have given it up. Nothing is written if it is not
-being built or opened again
+Returns the state of the flow, "gone" if there is none, or if others have given it up. If it is not being built or
+opened again, a member has failed meanwhile, or the flow was cancelled: then only records are written, for a retry, and
+for the question who may see it
 
 A node that is written is pending, and has not ended.
 ]]
 -- @include now
 local state = redis.call('HGET', KEYS[1], 'state')
-if state ~= 'building' and state ~= 'reopening' then
-  local is_given_up = redis.call('HGET', KEYS[1], 'code') == 'FST_TASKS_FLOW_INCOMPLETE'
-  return is_given_up and 'gone' or state or 'gone'
-end
-redis.call('HSET', KEYS[1], 'changed', now)
+local is_given_up = redis.call('HGET', KEYS[1], 'code') == 'FST_TASKS_FLOW_INCOMPLETE'
+local is_built = state == 'building' or state == 'reopening'
+if not is_built and (not state or is_given_up) then return 'gone' end
+if is_built then redis.call('HSET', KEYS[1], 'changed', now) end
 
 local at = 5
 -- From where to where the arguments of so many entries are.
@@ -31,6 +31,12 @@ local function write(key, first, last)
 end
 
 local first, last = take(tonumber(ARGV[1]), 2)
+if not is_built then
+  write(KEYS[3], take(tonumber(ARGV[2]), 2))
+  local left = redis.call('PTTL', KEYS[1])
+  if left > 0 then redis.call('PEXPIRE', KEYS[3], left) end
+  return state
+end
 write(KEYS[2], first, last)
 local names = {}
 for i = first, last, 2 do names[#names + 1] = ARGV[i] end
