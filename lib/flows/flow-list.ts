@@ -9,25 +9,29 @@ import { decodeCursor, encodeCursor } from '../tasks/cursor.ts'
 import type { BriefPage, BriefRecord } from '../boot/app-registry.ts'
 import { readWithin } from '../tasks/page-records.ts'
 import type { FlowEngine } from './engine.ts'
+import type { Page, PagePosition } from '../store/contract.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { FlowPageOptions } from '../tasks/flow-view.ts'
 import type { TaskPage } from '../types.ts'
 
-interface FlowIdPage {
+/** Where a page begins: in this queue, behind this flow. */
+interface FlowPlace { queue: string, after?: PagePosition | undefined }
+
+interface FlowIdPage extends FlowPlace {
   records: Array<BriefRecord | null>
-  queue: string
-  at: number
+  ids: Page
   isLast: boolean
   queues: string[]
 }
 
 async function read (tasks: AppTasks, { limit, cursor }: FlowPageOptions): Promise<FlowIdPage> {
   const queues = [...tasks.queues.keys()]
-  const [name, at] = cursor === undefined ? [queues[0]!, 0] : parseCursor(cursor, queues)
+  const { queue: name, after } = cursor === undefined ? { queue: queues[0]! } : parseCursor(cursor, queues)
   const queue = tasks.queue(name)
-  const ids = await tasks.calls.call('a list of flows', TRY_AGAIN, () => queue.flows.list(at, limit))
-  const records = await briefsOf(tasks, queue, ids)
-  return { records, queue: name, at, isLast: ids.length < limit && records.length === ids.length, queues }
+  const ids = await tasks.calls.call('a list of flows', TRY_AGAIN, () => queue.flows.list(limit, after))
+  const records = await briefsOf(tasks, queue, ids.ids)
+  const isLast = ids.ids.length < limit && records.length === ids.ids.length
+  return { records, ids, queue: name, after, isLast, queues }
 }
 
 export async function listFlowBriefs (tasks: AppTasks, options: FlowPageOptions): Promise<BriefPage> {
@@ -50,15 +54,19 @@ export async function listFlows (engine: FlowEngine, tasks: AppTasks, options: F
   return { tasks: found.filter(record => record !== null), cursor }
 }
 
-function cursorOf ({ records, queue, at, isLast, queues }: FlowIdPage): string | null {
-  const next = isLast ? queues[queues.indexOf(queue) + 1] : queue
-  const nextAt = isLast ? 0 : at + records.length
-  return next === undefined ? null : encodeCursor(['flow', next, nextAt])
+function cursorOf ({ records, ids: { ids, places }, queue, after, isLast, queues }: FlowIdPage): string | null {
+  const next = queues[queues.indexOf(queue) + 1]
+  if (isLast) return next === undefined ? null : encodeCursor(['flow', next])
+  const last = records.length - 1
+  const { place, id } = last < 0 ? after! : { place: places[last]!, id: ids[last]! }
+  return encodeCursor(['flow', queue, place, id])
 }
 
-function parseCursor (cursor: string, queues: string[]): [queue: string, at: number] {
-  const [kind, queue, at] = decodeCursor(cursor)
-  const isOwn = kind === 'flow' && queues.includes(queue) && Number.isSafeInteger(at) && at >= 0
-  if (!isOwn) throw new errors.CursorInvalid()
-  return [queue, at]
+function parseCursor (cursor: string, queues: string[]): FlowPlace {
+  const [kind, queue, place, id, ...more] = decodeCursor(cursor)
+  if (kind !== 'flow' || !queues.includes(queue) || more.length > 0) throw new errors.CursorInvalid()
+  if (place === undefined) return { queue }
+  const isPosition = Number.isSafeInteger(place) && place >= 0 && typeof id === 'string'
+  if (!isPosition) throw new errors.CursorInvalid()
+  return { queue, after: { id, place } }
 }

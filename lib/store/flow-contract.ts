@@ -4,6 +4,7 @@
  * A flow lives in one queue, its home. Its members may be in any queue. Each call here is one step in one queue.
  * Times are ms since 1970 on the store's clock.
  */
+import type { Page, PagePosition } from './contract.ts'
 import type { TerminalState } from '../types.ts'
 
 /** How a member ended. `removed`: there is no record of it any more. */
@@ -125,8 +126,8 @@ export interface QueueFlows {
    *   set back
    */
   takeDue (limit: number, ms: number, latest?: number): Promise<string[]>
-  /** The ids of flows, newest first. */
-  list (start: number, limit: number): Promise<string[]>
+  /** A page of the ids of flows, newest first, behind that of the page before, whatever comes and goes. */
+  list (limit: number, after?: PagePosition): Promise<Page>
 
   // Of members, in their own queue
 

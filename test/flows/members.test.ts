@@ -276,8 +276,34 @@ t.test('pages of flows, of all queues', async t => {
     cursor = page.cursor
   } while (cursor)
   t.same(seen.sort(), handles.map(({ id }) => id).sort())
+  const cursorOf = (...parts: unknown[]): string =>
+    Buffer.from(JSON.stringify(['flow', ...parts])).toString('base64url')
+  const odd = [cursorOf('unknown'), cursorOf('default', -1, 'x'), cursorOf('default', 1)]
   const other = (await app.tasks.list({ state: 'waiting', limit: 1 })).cursor
-  for (const wrong of ['x', '', Buffer.from('["flow","unknown",0]').toString('base64url'), other].filter(Boolean)) {
+  for (const wrong of ['x', '', ...odd, other].filter(Boolean)) {
     t.match(await errorOf(app.tasks.list({ kind: 'flow', cursor: wrong! })), { code: 'FST_TASKS_CURSOR_INVALID' })
   }
+})
+
+t.test('a flow is on one page of flows, however many come and go meanwhile', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x', async () => {}) })
+  const add = async (): Promise<string> => {
+    const { id } = await app.tasks.enqueueFlow(member('x'), { delay: 3_600_000, resultTtl: 0 })
+    await pass(app, 2)
+    return id
+  }
+  const ids: string[] = []
+  for (let i = 0; i < 6; i++) ids.push(await add())
+  const first = await app.tasks.list({ kind: 'flow', limit: 20 })
+  const order = first.tasks.map(({ id }) => id)
+  t.same(order.toSorted(), ids.toSorted())
+  const { tasks, cursor } = await app.tasks.list({ kind: 'flow', limit: 2 })
+  t.same(tasks.map(({ id }) => id), order.slice(0, 2))
+  await add()
+  const second = await app.tasks.list({ kind: 'flow', limit: 2, cursor: cursor! })
+  t.same(second.tasks.map(({ id }) => id), order.slice(2, 4), 'none comes twice')
+  await app.tasks.cancel(order[0]!)
+  await app.tasks.cancel(order[1]!)
+  const third = await app.tasks.list({ kind: 'flow', limit: 2, cursor: second.cursor! })
+  t.same(third.tasks.map(({ id }) => id), order.slice(4), 'none is left out')
 })

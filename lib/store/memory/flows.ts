@@ -3,8 +3,10 @@
  * flow-due.lua do in Redis, without their slices: nothing here holds up other clients.
  */
 import { memberId } from '../flow-node.ts'
+import { pageOf } from './reads.ts'
 import { FlowSteps } from './flow-steps.ts'
 import type { FlowHost, MemoryFlow } from './flow-state.ts'
+import type { Page, PagePosition } from '../contract.ts'
 import type {
   FlowChunk, FlowCommand, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows, ReadablePart, StepReply
 } from '../flow-contract.ts'
@@ -124,8 +126,8 @@ export class MemoryFlows implements QueueFlows {
     return due.slice(0, limit).map(([id]) => id)
   }
 
-  async list (start: number, limit: number): Promise<string[]> {
-    return [...this.#flows.keys()].reverse().slice(start, start + limit)
+  async list (limit: number, after?: PagePosition): Promise<Page> {
+    return pageOf([...this.#flows.keys()].reverse(), limit, after)
   }
 
   async memberStates (ids: string[]): Promise<Array<MemberOutcome | null>> {

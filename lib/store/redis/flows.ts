@@ -1,11 +1,13 @@
 /**
  * The flows of one queue in Redis. Each call that writes runs one script, which is one transition.
  */
+import { toPage } from './codec.ts'
 import { runQueueScript, runScript, script, type ScriptArgument } from './run-script.ts'
 import type { RedisClient } from './connection.ts'
 import type { FlowScript, QueueKeys } from './keys.ts'
 import { pipelined } from './pipelining.ts'
 import { MOST_TODO } from '../flow-contract.ts'
+import type { Page, PagePosition } from '../contract.ts'
 import type {
   FlowChunk, FlowCommand, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows, ReadablePart, StepReply
 } from '../flow-contract.ts'
@@ -111,8 +113,9 @@ export class RedisFlows implements QueueFlows {
     return runQueueScript(this.#client, this.#keys, 'flow-due', [limit, ms, latest ?? ''])
   }
 
-  list (start: number, limit: number): Promise<string[]> {
-    return this.#client.zrevrange(this.#keys.flowList, start, start + limit - 1)
+  async list (limit: number, after?: PagePosition): Promise<Page> {
+    const args = [after?.id ?? '', limit, 'desc', after?.place ?? 0]
+    return toPage(await runScript(this.#client, script('page'), [this.#keys.flowList], args))
   }
 
   async memberStates (ids: string[]): Promise<Array<MemberOutcome | null>> {
