@@ -3594,14 +3594,14 @@ const shields: Shield[] = [
   {
     against: 'an enqueue of a flow succeeds that others have given up, at a write',
     file: 'store/redis/lua/flow-write.lua',
-    shield: 'return is_given_up and \'gone\' or state or \'gone\'',
-    without: 'return state or \'gone\'',
+    shield: '(not state or is_given_up)',
+    without: '(not state)',
     test: 'store/memory-flows'
   },
   {
     against: 'an enqueue of a flow succeeds that others have given up',
     file: 'flows/flow-writer.js',
-    shield: 'if (stage === \'gone\')',
+    shield: 'if (stage === \'gone\' && !this.#isOver)',
     without: 'if (false)',
     test: 'flows/broken-off'
   },
@@ -3615,8 +3615,8 @@ const shields: Shield[] = [
   {
     against: 'the enqueue of a flow succeeds whose writer has died: it is removed',
     file: 'flows/app-flows.js',
-    shield: 'if (await this.#isWhole(flowOf(found)))',
-    without: 'if (true)',
+    shield: 'if (found && await this.#isWhole(flowOf(found)))',
+    without: 'if (found)',
     test: 'flows/sweep'
   },
   {

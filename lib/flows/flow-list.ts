@@ -9,17 +9,17 @@ import { decodeCursor, encodeCursor } from '../tasks/cursor.ts'
 import type { BriefPage, BriefRecord } from '../boot/app-registry.ts'
 import { readWithin } from '../tasks/page-records.ts'
 import type { FlowEngine } from './engine.ts'
-import type { Page, PagePosition } from '../store/contract.ts'
+import type { FlowIds, FlowPosition } from '../store/flow-contract.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
 import type { FlowPageOptions } from '../tasks/flow-view.ts'
 import type { TaskPage } from '../types.ts'
 
 /** Where a page begins: in this queue, behind this flow. */
-interface FlowPlace { queue: string, after?: PagePosition | undefined }
+interface FlowPlace { queue: string, after?: FlowPosition | undefined }
 
 interface FlowIdPage extends FlowPlace {
   records: Array<BriefRecord | null>
-  ids: Page
+  ids: FlowIds
   isLast: boolean
   queues: string[]
 }

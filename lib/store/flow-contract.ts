@@ -4,7 +4,6 @@
  * A flow lives in one queue, its home. Its members may be in any queue. Each call here is one step in one queue.
  * Times are ms since 1970 on the store's clock.
  */
-import type { Page, PagePosition } from './contract.ts'
 import type { TerminalState } from '../types.ts'
 
 /** How a member ended. `removed`: there is no record of it any more. */
@@ -102,6 +101,12 @@ export const MOST_TODO = 500
 /** A part of a flow whose entries are read by name. */
 export type ReadablePart = 'nodes' | 'texts' | 'joins' | 'ends'
 
+/** A flow of a page, and its place at the time. */
+export interface FlowPosition { id: string, place: number }
+
+/** A page, with the place of each. */
+export interface FlowIds { ids: string[], places: number[] }
+
 export interface QueueFlows {
   /** False if the id is taken. */
   begin (flow: NewFlow, lookAfter: number | null): Promise<boolean>
@@ -127,7 +132,7 @@ export interface QueueFlows {
    */
   takeDue (limit: number, ms: number, latest?: number): Promise<string[]>
   /** A page of the ids of flows, newest first, behind that of the page before, whatever comes and goes. */
-  list (limit: number, after?: PagePosition): Promise<Page>
+  list (limit: number, after?: FlowPosition): Promise<FlowIds>
 
   // Of members, in their own queue
 

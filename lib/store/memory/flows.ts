@@ -6,9 +6,9 @@ import { memberId } from '../flow-node.ts'
 import { pageOf } from './reads.ts'
 import { FlowSteps } from './flow-steps.ts'
 import type { FlowHost, MemoryFlow } from './flow-state.ts'
-import type { Page, PagePosition } from '../contract.ts'
 import type {
-  FlowChunk, FlowCommand, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows, ReadablePart, StepReply
+  FlowChunk, FlowCommand, FlowIds, FlowPosition, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows,
+  ReadablePart, StepReply
 } from '../flow-contract.ts'
 
 export class MemoryFlows implements QueueFlows {
@@ -126,7 +126,7 @@ export class MemoryFlows implements QueueFlows {
     return due.slice(0, limit).map(([id]) => id)
   }
 
-  async list (limit: number, after?: PagePosition): Promise<Page> {
+  async list (limit: number, after?: FlowPosition): Promise<FlowIds> {
     return pageOf([...this.#flows.keys()].reverse(), limit, after)
   }
 

@@ -7,9 +7,9 @@ import type { RedisClient } from './connection.ts'
 import type { FlowScript, QueueKeys } from './keys.ts'
 import { pipelined } from './pipelining.ts'
 import { MOST_TODO } from '../flow-contract.ts'
-import type { Page, PagePosition } from '../contract.ts'
 import type {
-  FlowChunk, FlowCommand, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows, ReadablePart, StepReply
+  FlowChunk, FlowCommand, FlowIds, FlowPosition, FlowProgress, FlowStage, MemberOutcome, NewFlow, QueueFlows,
+  ReadablePart, StepReply
 } from '../flow-contract.ts'
 
 /** Bounds the reply of one call. */
@@ -113,7 +113,7 @@ export class RedisFlows implements QueueFlows {
     return runQueueScript(this.#client, this.#keys, 'flow-due', [limit, ms, latest ?? ''])
   }
 
-  async list (limit: number, after?: PagePosition): Promise<Page> {
+  async list (limit: number, after?: FlowPosition): Promise<FlowIds> {
     const args = [after?.id ?? '', limit, 'desc', after?.place ?? 0]
     return toPage(await runScript(this.#client, script('page'), [this.#keys.flowList], args))
   }
