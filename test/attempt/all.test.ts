@@ -1,3 +1,3 @@
 import { runRoom } from '../support/room.ts'
 
-await runRoom('attempt')
+await runRoom('attempt', 2)

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { build, errorOf, logger, reaches, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 import type { DefineOptions, TaskHandle, TasksOptions } from '../../lib/types.ts'
 
 const thread = new URL('../fixtures/threads/deeds.ts', import.meta.url)
@@ -258,7 +259,7 @@ t.test('define refuses a file that does not exist, and a thread with a handler',
 /** The number of threads of this process. */
 const countThreads = (): number => (process.report!.getReport() as any).workers.length
 
-t.test('threads start when a task needs them, at most one for each processor, and end with the app', async t => {
+t.test('threads start when a task needs them, one for each processor, and end with the app', ALONE, async t => {
   const b = await bench(t, {}, { threads: undefined })
   b.app.tasks.define('here', () => {})
   const others = countThreads() // those of the test runner

@@ -1,3 +1,3 @@
 import { runRoom } from '../support/room.ts'
 
-await runRoom('dashboard')
+await runRoom('dashboard', 2)

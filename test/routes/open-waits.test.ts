@@ -1,7 +1,7 @@
 /**
  * Long polls and event streams that are open at the same time: how many may be, and what they share.
  */
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { get } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
@@ -22,8 +22,10 @@ async function running (t: Test, options: TasksOptions = {}): Promise<Open> {
     app.tasks.define('counts', {
       authorize: request => request.headers.refused === undefined
     }, async (_data, task) => {
-      while (!task.signal.aborted) {
-        await next.promise
+      const aborted = once(task.signal, 'abort')
+      for (;;) {
+        await Promise.race([next.promise, aborted])
+        if (task.signal.aborted) return
         next = latch()
         await task.reportProgress({ n: ++n })
       }

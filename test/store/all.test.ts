@@ -1,3 +1,3 @@
 import { runRoom } from '../support/room.ts'
 
-await runRoom('store')
+await runRoom('store', 2)

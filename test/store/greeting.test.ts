@@ -10,6 +10,7 @@ import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
 import tasks from '../../lib/plugin.ts'
 import { Greeting } from '../../lib/store/redis/greeting.ts'
 import { connect, errorOf, logger, randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 import type { OutageEvent } from '../../lib/telemetry.ts'
 import type { TasksOptions } from '../../lib/types.ts'
 
@@ -41,7 +42,7 @@ async function start (t: Test, options: TasksOptions): Promise<Started> {
 
 const count = ({ lines }: Started['log'], event: string): number => lines.filter(line => line.event === event).length
 
-t.test('an outage is logged once and published once, and so is its end', async t => {
+t.test('an outage is logged once and published once, and so is its end', ALONE, async t => {
   const redis = await ownRedis(t)
   const outages = publishedOutages(t)
   const { app, log } = await start(t, { redis: redis.url })
@@ -61,7 +62,7 @@ t.test('an outage is logged once and published once, and so is its end', async t
   t.same(outages, expected, 'a close is no outage')
 })
 
-t.test('a connection that is closed and opened again is an outage too, though there is no error to log', async t => {
+t.test('a connection that is closed and opened again is an outage too, though no error is logged', ALONE, async t => {
   const redis = await ownRedis(t)
   const outages = publishedOutages(t)
   const { log } = await start(t, { redis: redis.url })
@@ -71,7 +72,7 @@ t.test('a connection that is closed and opened again is an outage too, though th
   t.equal(count(log, 'redis.disconnected'), 0)
 })
 
-t.test('the app\'s own client: outages are published, and the app logs them', async t => {
+t.test('the app\'s own client: outages are published, and the app logs them', ALONE, async t => {
   const redis = await ownRedis(t)
   const outages = publishedOutages(t)
   const client = connect(t, redis.url)
@@ -87,7 +88,7 @@ t.test('the app\'s own client: outages are published, and the app logs them', as
   t.same(client.eventNames().map(name => [name, client.listenerCount(name)]), before, 'no listener is left')
 })
 
-t.test('no Redis at the start: the app starts, logs it, and publishes an outage until Redis is available', async t => {
+t.test('no Redis at the start: the app starts, logs it, and publishes an outage until it comes', ALONE, async t => {
   const redis = await ownRedis(t)
   await redis.kill()
   const outages = publishedOutages(t)
@@ -127,7 +128,7 @@ t.test('after a reconnect Redis is checked again: it may be another server, and 
   t.equal(log.lines.length, 1)
 })
 
-t.test('a refused user: register fails, our connection is closed, and nothing is published after that', async t => {
+t.test('a refused user: register fails, our connection is closed, nothing is published after that', ALONE, async t => {
   const outages = publishedOutages(t)
   const app = Fastify()
   t.teardown(() => app.close())

@@ -14,8 +14,15 @@ export function filesAlone (): string[] {
   return Array.from(readFileSync('.taprc', 'utf8').matchAll(/"\.build\/test\/(\w[\w-]*\/[\w.-]+)"/g), ([, file]) => file!)
 }
 
-/** Called by the file all.test.ts of each room. */
-export async function runRoom (room: string): Promise<void> {
+/** For a test that looks at what others of its process change: no other runs beside it. */
+export const ALONE = { buffered: false } as const
+
+/**
+ * Called by the file all.test.ts of each room.
+ * @param jobs how many tests run at once: more than one if most of them wait, and none looks at what others change
+ */
+export async function runRoom (room: string, jobs = 1): Promise<void> {
+  t.jobs = jobs
   const alone = filesAlone()
   const names = readdirSync(new URL(`../${room}/`, import.meta.url)).filter(name => name !== 'all.test.js')
   const files = names.map(name => `${room}/${name}`)
