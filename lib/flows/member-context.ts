@@ -139,6 +139,7 @@ export async function readRecords (
       const node = decodeNode(entries[k])
       const id = memberId(flow.id, name, node.generation)
       const found = await engine.call('read of a member', () => engine.queueOf(node.queue).readTask(id))
+      if (found === undefined) throw new errors.Shutdown()
       const stored = found ? decode(found.text) : null
       records.set(name, { node, stored: isMemberOf(stored, flow.id) ? stored : null })
     }))

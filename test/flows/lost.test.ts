@@ -5,8 +5,10 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
+import { MemberContext } from '../../lib/flows/member-context.ts'
 import { chain, group } from '../../lib/plugin.ts'
 import { build, connect, errorOf, latch, randomPrefix, until, type Latch } from '../support/helpers.ts'
+import type { FlowEngine } from '../../lib/flows/engine.ts'
 
 const LONG = { timeout: 30_000 }
 const member = (task: string, data?: unknown): any => ({ kind: 'signature', task, data, options: {} })
@@ -113,6 +115,20 @@ t.test('what a member reads is gone: its error says so', async t => {
     gate.open()
     t.match(await errorOf(handle.result(LONG)), { message: /The result of member "\w" is not stored any more/ }, part!)
   }
+})
+
+t.test('the worker closes before a record is read: that is said, and not that the record is gone', async t => {
+  const joins = ['0 "0"', null]
+  const nodes = ['0 0 - ["default","x","0",0]']
+  const engine = {
+    call: async (what: string, send: () => Promise<unknown>) => what === 'read of a member' ? undefined : send(),
+    flowsOf: () => ({ readMany: async (_id: string, part: string) => part === 'joins' ? joins : nodes }),
+    queueOf: () => ({ readTask: async () => null })
+  } as unknown as FlowEngine
+  const member = { id: 'f', home: 'default', node: '1', generation: 0, join: '0', key: '1', keep: 0 }
+  const context = new MemberContext(engine, member, () => { throw new Error('it adds none') })
+  t.match(await errorOf(context.previous()), { code: 'FST_TASKS_SHUTDOWN' })
+  t.match(await errorOf(context.results()), { code: 'FST_TASKS_SHUTDOWN' })
 })
 
 t.test('members that are not known any more agree to nothing', async t => {
