@@ -10,7 +10,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import type { FlowEngine } from './engine.ts'
-import type { FlowRef } from './flow-ref.ts'
+import { keepOf, type FlowRef } from './flow-ref.ts'
 import { toEnd } from './member-end.ts'
 import { areOwn } from './own-members.ts'
 import { reopen } from './reopen.ts'
@@ -19,7 +19,6 @@ import type { FlowCommand, FlowProgress, MemberOutcome } from '../store/flow-con
 
 /** Flows of one look. */
 const FLOWS = 10
-const MIN_KEEP_MS = 3_600_000
 
 export interface FlowSweepOptions {
   engine: FlowEngine
@@ -56,7 +55,7 @@ export class FlowSweep {
     const progress = await engine.call('read of a flow', () => engine.flowsOf({ home }).read(id))
     if (progress === undefined) return
     // Members stay until the flow is released, also if it has lived too long.
-    const life = Math.max(MIN_KEEP_MS, progress ? progress.deadline - progress.now : 0)
+    const life = keepOf(progress ? progress.deadline - progress.startedAt : 0)
     const flow: FlowRef = { id, home, life }
     if (!progress) await engine.step(flow, [])
     else await this.#mend(flow, progress)
@@ -76,9 +75,9 @@ export class FlowSweep {
         return
       case 'reopening': return reopen(engine, flow)
       case 'running':
+      case 'finally':
         if (deadline <= now) return this.#giveUp(flow, new errors.FlowTimeout(Math.round(now - progress.startedAt)))
         return this.#goOn(flow, progress)
-      case 'finally': return this.#goOn(flow, progress)
       default: stage satisfies never
     }
   }

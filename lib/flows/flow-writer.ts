@@ -7,7 +7,7 @@ import { endOfBatch } from '../store/batches.ts'
 import { encodeJoin, encodeNode, type FlowNode } from '../store/flow-node.ts'
 import type { FlowPlan, GraphNode } from './graph.ts'
 import type { FlowEngine } from './engine.ts'
-import type { FlowRef } from './flow-ref.ts'
+import { keepOf, type FlowRef } from './flow-ref.ts'
 import type { FlowChunk, FlowCommand, NewFlow } from '../store/flow-contract.ts'
 
 /** Bound one Lua call. */
@@ -61,7 +61,7 @@ export class FlowWriter {
     const texts = new Map(members.map(({ graph: { node }, text }) => [node, text]))
     if (final) texts.set('finally', final.text)
     const nodes = new Map(final ? [...this.#entries, ['finally', final.entry] as const] : this.#entries)
-    this.#ref = { id, home, life, known: { nodes, decoded, texts, joins: this.#joins } }
+    this.#ref = { id, home, life: keepOf(life), known: { nodes, decoded, texts, joins: this.#joins } }
   }
 
   /** False if the id is taken. */

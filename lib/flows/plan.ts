@@ -8,6 +8,7 @@ import { compile, type GraphNode } from './graph.ts'
 import { encodeMember } from './member.ts'
 import { encodeNode } from '../store/flow-node.ts'
 import { encode, NEW_RECORD_TAIL, type StoredOptions, type StoredTask } from '../records/task-record.ts'
+import { keepOf } from './flow-ref.ts'
 import type { PlannedFlow, PlannedMember } from './flow-writer.ts'
 import { copyOptions, isObject, type CheckedFlow } from '../options.ts'
 import type { AppTasks } from '../tasks/app-tasks.ts'
@@ -167,7 +168,10 @@ function flowRecord (
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(tracestate === undefined ? {} : { tracestate }),
     graph: {
-      tasks: namesOf(all), size: all.length, life: lifetime, ...(asked === undefined ? {} : { authorize, asked })
+      tasks: namesOf(all),
+      size: all.length,
+      life: keepOf(lifetime),
+      ...(asked === undefined ? {} : { authorize, asked })
     }
   }
   return { data: { name: 'flow' }, options, status: 'created', progress: null }

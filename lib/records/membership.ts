@@ -35,7 +35,7 @@ export interface StoredGraph {
   tasks: string[]
   /** How many members it was enqueued with. If it has more, some were added. */
   size?: number
-  /** The longest life of the flow, in ms. */
+  /** How long the records of its members stay if nobody releases them, in ms. */
   life: number
   /** The task whose `authorize` says who may see it, and the member whose data it is asked with. */
   authorize?: string

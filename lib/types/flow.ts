@@ -93,8 +93,8 @@ export interface FlowOptions {
   /** How long the record is kept after the flow has ended, in ms. Default: the plugin's `resultTtl`. */
   resultTtl?: number
   /**
-   * The longest life of the flow, in ms. It begins behind the `delay`. After it what has not ended is cancelled.
-   * Default 604,800,000 (7 days).
+   * The longest life of the flow, in ms. It begins behind the `delay`. After it what has not ended is cancelled, and
+   * the task `finally` runs, which may take as long again. Default 604,800,000 (7 days).
    */
   lifetime?: number
   /**

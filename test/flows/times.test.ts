@@ -72,6 +72,34 @@ t.test('the lifetime of a flow begins behind its delay, and so does what it took
   }
 })
 
+t.test('a flow whose last task does not end: its lifetime ends that task, and the flow ends as it was', async t => {
+  const app = await build(t, { stallInterval: 1_000 }, app => {
+    app.tasks.define('x', async (data: any) => data)
+    app.tasks.define('no', () => { throw new Unrecoverable('no luck') })
+  })
+  await app.tasks.startWorker()
+  const options = { finally: member('x', 'last', { delay: HOUR }), lifetime: 1_000 }
+  const handles = await Promise.all(['x', 'no'].map(task => app.tasks.enqueueFlow(member(task, 'done'), options)))
+  if (memoryMode) await pass(app, HOUR / 2)
+  const [succeeded, failed] = handles
+  t.equal(await succeeded!.result(LONG), 'done')
+  t.match(await errorOf(failed!.result(LONG)), { cause: { code: 'FST_TASKS_FLOW_FAILED' } })
+  for (const { id } of handles) t.match(await app.tasks.status(`${id}.finally`), { state: 'cancelled' })
+})
+
+t.test('the last task of a flow that has lived too long runs', async t => {
+  const ran: string[] = []
+  const app = await build(t, { stallInterval: 1_000 }, app => {
+    app.tasks.define('x', async (data: any) => { ran.push(data) })
+  })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueueFlow(member('x', 'late', { delay: HOUR }),
+    { finally: member('x', 'last'), lifetime: 1_000 })
+  if (memoryMode) await pass(app, HOUR / 2)
+  t.match(await errorOf(handle.result(LONG)), { cause: { code: 'FST_TASKS_FLOW_TIMEOUT' } })
+  t.same(ran, ['last'])
+})
+
 t.test('a flow that is cancelled before it was due has not started', async t => {
   const { app } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(member('x', 1), { delay: HOUR })

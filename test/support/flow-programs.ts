@@ -101,11 +101,11 @@ export const calls = {
 
   areOpen: call('areOpen', (side, { id, names }: { id: string, names: string[] }) => side.flows.areOpen(id, names)),
 
-  /** Flows that run, and have lived too long. Those of other stages are due in Redis only. */
+  /** Flows that have lived too long and run, or whose last task does. Those of other stages are due in Redis only. */
   takeDue: call('takeDue', async (side, limit: number) => {
     const ids = await side.flows.takeDue(limit, -2 * LONG)
     const all = await Promise.all(ids.map(async id => [id, (await side.flows.read(id))?.stage]))
-    return limit < 9 || sorted(all.flatMap(([id, stage]) => stage === 'running' ? [id!] : []))
+    return limit < 9 || sorted(all.flatMap(([id, stage]) => stage === 'running' || stage === 'finally' ? [id!] : []))
   }),
 
   list: call('list', async (side, limit: number) => (await side.flows.list(limit)).ids.length),
@@ -225,6 +225,13 @@ export const knownPrograms: Call[][] = [
     step(ended('1')), step({ name: 'done', entry: 'J1' }), step(ended('2')), step(ended('3'), ended('4')),
     step(ended('finally')), step({ name: 'forget' }), step(reopen), step({ name: 'remove' })
   ],
+  // The one behind all others lives too long, but not the second time.
+  ...[-LONG, 2 * LONG].map(life => [
+    ...start({ final: true, life }), step(ended('5')), step(ended('0')), step(ended('1')), step(ended('2')),
+    step(ended('3'), ended('4')), calls.takeDue(9), calls.read('f'),
+    step({ name: 'cancel', cause: 'failed', code: 'FST_TASKS_FLOW_TIMEOUT', message: 'late' }), calls.read('f'),
+    step(ended('finally', 'cancelled')), calls.read('f')
+  ]),
   // One fails, and the flow is opened again, twice.
   [
     ...start(), step(ended('0', 'failed')), step(ended('1', 'cancelled'), ended('5', 'removed')), step(reopen),

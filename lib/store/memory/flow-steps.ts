@@ -107,10 +107,19 @@ export class FlowSteps {
 
   #cancel (cause: NonNullable<MemoryFlow['cause']>): void {
     const flow = this.#flow
+    if (cause.code === 'FST_TASKS_FLOW_TIMEOUT') this.#cancelFinally()
     if (!this.#isLive && flow.stage !== 'reopening') return
     if (cause.code === 'FST_TASKS_FLOW_INCOMPLETE' && flow.stage === 'building') flow.ttl = 0 // nobody was told of it
     flow.cause ??= cause
     flow.stage = 'cancelling'
+    this.#cancels = true
+  }
+
+  /** How the flow ends is known. If its last task has lived too long, only that one is cancelled. */
+  #cancelFinally (): void {
+    const { stage, deadline } = this.#flow
+    if (stage !== 'finally' || deadline > this.#host.now()) return
+    this.#flow.stage = 'cancelling'
     this.#cancels = true
   }
 
@@ -236,6 +245,7 @@ export class FlowSteps {
     if (flow.final !== 'waits') return this.#endFlow()
     flow.stage = 'finally'
     flow.final = 'started'
+    flow.deadline = this.#host.now() + flow.life // it runs also behind a flow that has lived too long
     flow.open.add('finally')
     this.#do('Nfinally')
   }

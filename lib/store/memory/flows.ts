@@ -27,7 +27,7 @@ export class MemoryFlows implements QueueFlows {
 
   /** When a flow has lived for so long that it has to be cancelled. Null if there is none. */
   get due (): number | null {
-    const times = [...this.#flows.values()].filter(({ stage }) => stage === 'running').map(flow => flow.deadline)
+    const times = [...this.#flows.values()].filter(hasDeadline).map(flow => flow.deadline)
     return times.length === 0 ? null : Math.min(...times)
   }
 
@@ -122,7 +122,7 @@ export class MemoryFlows implements QueueFlows {
 
   async takeDue (limit: number): Promise<string[]> {
     const now = this.#host.now()
-    const due = [...this.#flows].filter(([, { stage, deadline }]) => stage === 'running' && deadline <= now)
+    const due = [...this.#flows].filter(([, flow]) => hasDeadline(flow) && flow.deadline <= now)
     return due.slice(0, limit).map(([id]) => id)
   }
 
@@ -138,6 +138,8 @@ export class MemoryFlows implements QueueFlows {
     for (const [id, ms] of members) this.#host.keep(id, ms)
   }
 }
+
+const hasDeadline = ({ stage }: MemoryFlow): boolean => stage === 'running' || stage === 'finally'
 
 function newFlow (flow: NewFlow, now: number): MemoryFlow {
   const { final, life } = flow

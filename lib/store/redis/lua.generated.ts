@@ -2495,6 +2495,11 @@ local function parse_node(entry)
 end
 local function read_node(node) return parse_node(redis.call('HGET', KEYS[7], node)) end
 local function begin_cancel(cause, code, message)
+  local is_late = state == 'finally' and tonumber(redis.call('HGET', KEYS[6], 'deadline')) <= now
+  if is_late and code == 'FST_TASKS_FLOW_TIMEOUT' then
+    set_state('cancelling')
+    cancels = 1
+  end
   if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
   if code == 'FST_TASKS_FLOW_INCOMPLETE' and state == 'building' then redis.call('HSET', KEYS[6], 'ttl', 0) end
   if not redis.call('HGET', KEYS[6], 'cause') then
@@ -2793,7 +2798,8 @@ local function end_flow()
 end
 local function start_finally()
   set_state('finally')
-  redis.call('HSET', KEYS[6], 'final', 2)
+  local deadline = string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life'))
+  redis.call('HSET', KEYS[6], 'final', 2, 'deadline', deadline)
   redis.call('SADD', KEYS[9], 'finally')
   redis.call('SADD', KEYS[12], 'Nfinally')
   entries[#entries + 1] = 'Nfinally'

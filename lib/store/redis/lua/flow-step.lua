@@ -49,6 +49,12 @@ end
 local function read_node(node) return parse_node(redis.call('HGET', KEYS[7], node)) end
 
 local function begin_cancel(cause, code, message)
+  -- How it ends is known. If its last task has lived too long, only that one is cancelled.
+  local is_late = state == 'finally' and tonumber(redis.call('HGET', KEYS[6], 'deadline')) <= now
+  if is_late and code == 'FST_TASKS_FLOW_TIMEOUT' then
+    set_state('cancelling')
+    cancels = 1
+  end
   if state ~= 'running' and state ~= 'building' and state ~= 'reopening' then return end
   -- Nobody was told of it.
   if code == 'FST_TASKS_FLOW_INCOMPLETE' and state == 'building' then redis.call('HSET', KEYS[6], 'ttl', 0) end

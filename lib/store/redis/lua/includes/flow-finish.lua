@@ -70,9 +70,11 @@ local function end_flow()
   publish_if_watched(KEYS[2], ARGV[2], id, outcome)
 end
 
+-- It may live as long as the flow might: it runs also behind a flow that has lived too long.
 local function start_finally()
   set_state('finally')
-  redis.call('HSET', KEYS[6], 'final', 2)
+  local deadline = string.format('%.0f', now + redis.call('HGET', KEYS[6], 'life'))
+  redis.call('HSET', KEYS[6], 'final', 2, 'deadline', deadline)
   redis.call('SADD', KEYS[9], 'finally')
   redis.call('SADD', KEYS[12], 'Nfinally')
   entries[#entries + 1] = 'Nfinally'
