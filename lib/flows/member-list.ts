@@ -74,13 +74,13 @@ async function findFlow (engine: FlowEngine, tasks: AppTasks, id: string): Promi
 }
 
 /** Where a page begins: in the members of the flow, or behind them in those that were added. */
-interface MemberPlace { start: number, added: number | null }
+interface MemberPlace { start: number, added: string | null }
 
-/** "7": behind seven members. "+7": behind all, and seven that were added. */
+/** "7": behind seven members. "+": behind all. "+0:part": and behind this one of those that were added. */
 function parseCursor (cursor: string | undefined): MemberPlace {
   if (cursor === undefined) return { start: 0, added: null }
-  if (!/^\+?\d{1,9}$/.test(cursor)) throw new errors.CursorInvalid()
-  return cursor.startsWith('+') ? { start: 0, added: Number(cursor) } : { start: Number(cursor), added: null }
+  if (!/^(\d{1,9}|\+[\w:-]*)$/.test(cursor)) throw new errors.CursorInvalid()
+  return cursor.startsWith('+') ? { start: 0, added: cursor.slice(1) } : { start: Number(cursor), added: null }
 }
 
 interface Listed { members: ListedMember[], cursorAt: (count: number) => string | null }
@@ -91,13 +91,13 @@ async function membersOf (
   const names = added === null ? Array.from({ length: limit }, (_, i) => String(start + i)) : []
   const first = await readMembers(engine, flow, names)
   const isEnd = first.length < limit || start + limit >= total
-  const extra = isEnd ? await addedNodes(engine, flow) : []
-  const from = added ?? 0
-  const behind = await readMembers(engine, flow, extra.slice(from, from + limit - first.length))
+  const after = added ?? ''
+  const extra = isEnd ? await addedNodes(engine, flow, after) : []
+  const behind = await readMembers(engine, flow, extra.slice(0, limit - first.length))
   const cursorAt = (count: number): string | null => {
     if (count < first.length || !isEnd) return String(start + count)
-    const next = from + count - first.length
-    return next < extra.length ? `+${next}` : null
+    const shown = count - first.length
+    return shown < extra.length ? `+${shown === 0 ? after : extra[shown - 1]}` : null
   }
   return { members: [...first, ...behind], cursorAt }
 }
@@ -113,11 +113,11 @@ async function readMembers (engine: FlowEngine, flow: FlowRef, nodes: string[]):
   })
 }
 
-/** Members that were added by others, and the one behind all others. */
-async function addedNodes (engine: FlowEngine, flow: FlowRef): Promise<string[]> {
+/** Members that were added by others, and the one behind all others: in order of their names, behind this one. */
+async function addedNodes (engine: FlowEngine, flow: FlowRef, after: string): Promise<string[]> {
   const added = new Set<string>()
   await engine.eachPage(flow, 'nodes', entries => {
-    for (const [node] of entries) if (!/^\d+$/.test(node)) added.add(node)
+    for (const [node] of entries) if (!/^\d+$/.test(node) && node > after) added.add(node)
   })
   return [...added].sort()
 }

@@ -188,10 +188,41 @@ t.test('lists of flows, and of the members of one', async t => {
   const { tasks: [, notStarted] } = await app.tasks.list({ flow: first.id })
   t.match(notStarted, { state: 'waiting', name: 'x' }, 'a member that has not started yet')
   t.match(await errorOf(app.tasks.list({ flow: 'none' })), { code: 'FST_TASKS_NOT_FOUND' })
-  for (const cursor of ['x', '-1', '1.5', flows.tasks[0]!.id]) {
+  for (const cursor of ['x', '-1', '1.5', '1+', '+a b', flows.tasks[0]!.id]) {
     t.match(await errorOf(app.tasks.list({ flow: second.id, cursor })), { code: 'FST_TASKS_CURSOR_INVALID' }, cursor)
   }
   t.match(await errorOf(app.tasks.list({ kind: 'flow', state: 'failed' })), { code: 'FST_TASKS_OPTION_CLASH' })
+})
+
+t.test('a member is on one page of its flow, however many are added meanwhile', async t => {
+  const steps = [latch(), latch(), latch(), latch()]
+  const app = await build(t, { queues: ['idle'] }, app => {
+    app.tasks.define('x', { queue: 'idle' }, async () => {})
+    app.tasks.define('adds', async (_data, task) => {
+      for (const key of ['b', 'd', 'f']) await task.flow!.add(key, signature('x'))
+      steps[0]!.open()
+      await steps[1]!.promise
+      for (const key of ['a', 'e']) await task.flow!.add(key, signature('x'))
+      steps[2]!.open()
+      await steps[3]!.promise
+    })
+  })
+  await app.tasks.startWorker({ queues: ['default'] })
+  const { id } = await app.tasks.enqueueFlow(chain(signature('adds'), signature('x')), { finally: signature('x') })
+  await steps[0]!.promise
+  const keys: string[] = []
+  let cursor: string | null = null
+  do {
+    const page = await app.tasks.list({ flow: id, limit: 2, ...cursor === null ? {} : { cursor } })
+    keys.push(...page.tasks.map(({ flow }) => flow!.key!))
+    if (keys.length === 4) {
+      steps[1]!.open()
+      await steps[2]!.promise
+    }
+    cursor = page.cursor
+  } while (cursor !== null)
+  steps[3]!.open()
+  t.same(keys, ['0', '1', '0:b', '0:d', '0:e', '0:f', 'finally'])
 })
 
 t.test('task.flow.add: what waits for the member waits for what it adds; the same key adds nothing', async t => {
