@@ -3711,6 +3711,20 @@ const shields: Shield[] = [
     test: 'flows/large'
   },
   {
+    against: 'a member adds members to its flow without end',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: '- others >= most',
+    without: '- others >= 2 * most',
+    test: 'flows/refusals'
+  },
+  {
+    against: 'the task behind all others of a flow ends with the lifetime of the flow, before it could run',
+    file: 'store/redis/lua/flow-step.lua',
+    shield: "redis.call('HSET', KEYS[6], 'final', 2, 'deadline', deadline)",
+    without: "redis.call('HSET', KEYS[6], 'final', 2)",
+    test: 'store/memory-flows'
+  },
+  {
     against: 'the members of a flow run only when all of it is written',
     file: 'flows/flow-writer.js',
     shield: 'this.#ready()',

@@ -3,6 +3,7 @@
  */
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
+import { MAX_MEMBERS } from './graph.ts'
 import { encodeMember, isMemberOf } from './member.ts'
 import { decode, type StoredTask } from '../records/task-record.ts'
 import { decodeJoin, decodeNode, encodeNode, memberId, type FlowInput, type FlowNode } from '../store/flow-node.ts'
@@ -111,9 +112,16 @@ export class MemberContext {
       generation: 0, mayFail, joins: [], queue: template.queue, task: template.name, key: `${parentKey}:${key}`, ttl
     })
     const reply = await this.#engine.step(this.#flow, [{
-      name: 'add', node, entry, text: encodeMember(template), parent, generation: String(generation)
+      name: 'add',
+      node,
+      entry,
+      text: encodeMember(template),
+      parent,
+      generation: String(generation),
+      most: MAX_MEMBERS
     }])
     if (!reply) throw new errors.Shutdown()
+    if (reply.done === 'too many') throw new errors.FlowTooLarge('has', MAX_MEMBERS, 'members')
     if (reply.done === 'refused' || reply.stage === 'gone') throw new errors.FlowClosed(this.#flow.id)
     return reply.done === 'done'
   }

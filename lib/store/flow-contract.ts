@@ -54,7 +54,7 @@ export type FlowCommand =
   | { name: 'done', entry: string }
   | { name: 'seal' }
   | { name: 'cancel', cause: 'failed' | 'cancelled', code: string, message: string }
-  | { name: 'add', node: string, entry: string, text: string, parent: string, generation: string }
+  | { name: 'add', node: string, entry: string, text: string, parent: string, generation: string, most: number }
   | { name: 'reopen', record: string }
   | { name: 'forget' }
   | { name: 'remove' }
@@ -69,9 +69,9 @@ export interface StepReply {
   ends: boolean
   /**
    * What the last seal, add, reopen or remove did. A seal is refused if others have given the flow up.
-   * `unreleased`: the caller releases the members, and removes the flow then.
+   * `unreleased`: the caller releases the members, and removes the flow then. `too many`: the flow has `most` members.
    */
-  done: 'done' | 'done before' | 'refused' | 'unreleased'
+  done: 'done' | 'done before' | 'refused' | 'unreleased' | 'too many'
   /** What the caller has to start: "J<join>" or "N<node>". */
   starts: string[]
 }

@@ -117,7 +117,8 @@ export interface TaskFlow {
   /**
    * Adds a task to the flow, at once. What waits for this member waits for that task too. The same key again adds
    * nothing, so a handler may run again. False if it was there.
-   * @throws FST_TASKS_FLOW_CLOSED if the flow, or this member, has ended; and as `enqueue`
+   * @throws FST_TASKS_FLOW_CLOSED if the flow, or this member, has ended; FST_TASKS_FLOW_TOO_LARGE if the flow has
+   *   10,000 members; and as `enqueue`
    */
   add (key: string, signature: Signature<any, any>): Promise<boolean>
 }

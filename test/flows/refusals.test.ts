@@ -72,6 +72,25 @@ t.test('shapes and signatures', async t => {
   t.ok(fine.created, 'a name may depend on nothing')
 })
 
+t.test('task.flow.add: a flow has at most 10,000 members, and the one behind all others', async t => {
+  const replies: unknown[] = []
+  const said = latch()
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', { queue: 'idle' }, async () => {})
+    app.tasks.define('adds', async (_data, task: any) => {
+      for (const key of ['fits', 'more', 'fits']) {
+        replies.push(await task.flow.add(key, x()).catch((error: Error & { code: string }) => error.code))
+      }
+      said.open()
+    })
+  })
+  await app.tasks.startWorker({ queues: ['default'] })
+  const others = Array.from({ length: 9_998 }, () => x())
+  await app.tasks.enqueueFlow(group({ ...x(), task: 'adds' }, ...others), { finally: x() })
+  await said.promise
+  t.same(replies, [true, 'FST_TASKS_FLOW_TOO_LARGE', false])
+})
+
 t.test('task.flow.add: its key, its signature, and a flow that has been cancelled', async t => {
   const [started, gate] = [latch(), latch()]
   const codes: string[] = []

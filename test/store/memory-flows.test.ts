@@ -18,7 +18,7 @@ t.test('whatever is called, in whatever order, flows in memory reply as those in
   await comparePrograms(t, { programs, knownPrograms, observe, members: flowMembers, onReply })
   const expected = [
     'building', 'running', 'cancelling', 'finally', 'ended', 'reopening', 'gone', 'done', 'done before', 'refused',
-    'ends', 'cancels'
+    'too many', 'ends', 'cancels'
   ]
   for (const reply of expected) t.ok(seen.has(reply), `a program gets the reply "${reply}"`)
 })

@@ -145,7 +145,8 @@ const add = fc.record({
   entry: fc.constant(`0 0 - ["q","more","key",${LONG}]`),
   text: fc.constant('text of more'),
   parent: node,
-  generation
+  generation,
+  most: fc.constantFrom(9, 9, 6, 7)
 })
 const command: fc.Arbitrary<FlowCommand> = fc.oneof(
   { weight: 8, arbitrary: end },
@@ -213,7 +214,13 @@ const start = (more: Partial<BeginInput> = {}): Call[] => [
   step({ name: 'ready', join: '0' }), step({ name: 'seal' }), step({ name: 'start', node: '5' })
 ]
 const adds: FlowCommand = {
-  name: 'add', node: '0:more', entry: `0 0 - ["q","more","key",${LONG}]`, text: 'x', parent: '0', generation: '0'
+  name: 'add',
+  node: '0:more',
+  entry: `0 0 - ["q","more","key",${LONG}]`,
+  text: 'x',
+  parent: '0',
+  generation: '0',
+  most: 7
 }
 const reopen: FlowCommand = { name: 'reopen', record }
 
@@ -225,6 +232,8 @@ export const knownPrograms: Call[][] = [
     step(ended('1')), step({ name: 'done', entry: 'J1' }), step(ended('2')), step(ended('3'), ended('4')),
     step(ended('finally')), step({ name: 'forget' }), step(reopen), step({ name: 'remove' })
   ],
+  // It has as many members as it may, with the one behind all others and without.
+  ...[true, false].map(final => [...start({ final }), step(adds), step({ ...adds, node: '0:x' }), step(adds)]),
   // The one behind all others lives too long, but not the second time.
   ...[-LONG, 2 * LONG].map(life => [
     ...start({ final: true, life }), step(ended('5')), step(ended('0')), step(ended('1')), step(ended('2')),

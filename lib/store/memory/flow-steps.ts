@@ -175,12 +175,13 @@ export class FlowSteps {
     return 'done'
   }
 
-  #add ({ node, entry, text, parent, generation }: Command<'add'>): StepReply['done'] {
+  #add ({ node, entry, text, parent, generation, most }: Command<'add'>): StepReply['done'] {
     const flow = this.#flow
     if (flow.nodes.has(node)) return 'done before'
     const before = decodeNode(flow.nodes.get(parent) ?? '0 0 - []')
     const isOpen = flow.open.has(parent) && String(before.generation) === generation
     if (!isOpen || !this.#isLive) return 'refused'
+    if (flow.nodes.size - (flow.nodes.has('finally') ? 1 : 0) >= most) return 'too many'
     flow.nodes.set(node, encodeNode({ ...decodeNode(entry), joins: before.joins }))
     flow.texts.set(node, this.#withExpiry(text))
     flow.open.add(node)

@@ -15,7 +15,7 @@ import type {
 /** Bounds the reply of one call. */
 const PAGE = 300
 /** Other numbers are a refusal. */
-const DONE: Record<number, StepReply['done']> = { 0: 'done before', 1: 'done', 2: 'unreleased' }
+const DONE: Record<number, StepReply['done']> = { 0: 'done before', 1: 'done', 2: 'unreleased', 3: 'too many' }
 
 export class RedisFlows implements QueueFlows {
   readonly #client: RedisClient
@@ -173,7 +173,10 @@ function argumentsOf (command: FlowCommand): string[] {
     case 'start': return [command.node]
     case 'done': return [command.entry]
     case 'cancel': return [command.cause, command.code, command.message]
-    case 'add': return [command.node, command.entry, command.text, command.parent, command.generation]
+    case 'add': {
+      const { node, entry, text, parent, generation, most } = command
+      return [node, entry, text, parent, generation, String(most)]
+    }
     case 'reopen': return [command.record]
     case 'seal':
     case 'forget':

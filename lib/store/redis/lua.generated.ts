@@ -2649,11 +2649,13 @@ local function with_expiry(record)
   if expires == '' then return record end
   return (string.gsub(record, '^(%[[^,]*,[^,]*),null,null%]', '%1,null,' .. expires .. ']'))
 end
-local function add_node(node, entry, record, parent, generation)
+local function add_node(node, entry, record, parent, generation, most)
   local current, _, joins = read_node(parent)
   if redis.call('HEXISTS', KEYS[7], node) == 1 then return 0 end
   local is_open = current == generation and redis.call('SISMEMBER', KEYS[9], parent) == 1
   if not is_open or (state ~= 'running' and state ~= 'building') then return -1 end
+  local others = redis.call('HEXISTS', KEYS[7], 'finally')
+  if redis.call('HLEN', KEYS[7]) - others >= most then return 3 end
   redis.call('HSET', KEYS[7], node, (string.gsub(entry, '^(%d+ [01]) %S+', '%1 ' .. joins)))
   redis.call('HSET', KEYS[14], node, with_expiry(record))
   redis.call('SADD', KEYS[9], node)
@@ -2727,7 +2729,7 @@ while at <= #ARGV do
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
   elseif name == 'seal' then done = seal()
   elseif name == 'cancel' then begin_cancel(a, b, c)
-  elseif name == 'add' then done = add_node(a, b, c, d, e)
+  elseif name == 'add' then done = add_node(a, b, c, d, e, tonumber(ARGV[from + 5]))
   elseif name == 'reopen' then done = reopen(a)
   elseif name == 'forget' then forget()
   elseif name == 'remove' then done = remove()

@@ -7,10 +7,11 @@ ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms fro
       4 and more: commands, each its name, the number of its arguments, and these:
       end node, generation, outcome, message | succeeded generation, node, ... | ready join | start node
       | done entry of todo | seal
-      cancel cause, code, message | add node, entry, record, parent, its generation | reopen record | forget | remove
+      cancel cause, code, message | add node, entry, record, parent, its generation, how many members a flow may have
+      reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
       what the last seal, add, reopen or remove did: 1 done, 0 was done before, -1 refused,
-      2 refused: the members are to be released first,
+      2 refused: the members are to be released first, 3 refused: it has as many members as it may,
       entries of todo that the caller has to carry out, ... }
 
 Guarantees:
@@ -112,7 +113,7 @@ while at <= #ARGV do
   elseif name == 'done' then redis.call('SREM', KEYS[12], a)
   elseif name == 'seal' then done = seal()
   elseif name == 'cancel' then begin_cancel(a, b, c)
-  elseif name == 'add' then done = add_node(a, b, c, d, e)
+  elseif name == 'add' then done = add_node(a, b, c, d, e, tonumber(ARGV[from + 5]))
   elseif name == 'reopen' then done = reopen(a)
   elseif name == 'forget' then forget()
   elseif name == 'remove' then done = remove()

@@ -1,7 +1,8 @@
 --[[
 The part of flow-step.lua for what callers change.
 
-Defines add_node(node, entry, record, parent, its generation), reopen(record), forget(), remove(): see flow-step.lua
+Defines add_node(node, entry, record, parent, its generation, most), reopen(record), forget(), remove(): see
+flow-step.lua
 ]]
 -- A member that is added expires with the flow, as the others, unless it has a time of its own: see member.ts.
 local function with_expiry(record)
@@ -10,11 +11,13 @@ local function with_expiry(record)
   return (string.gsub(record, '^(%[[^,]*,[^,]*),null,null%]', '%1,null,' .. expires .. ']'))
 end
 
-local function add_node(node, entry, record, parent, generation)
+local function add_node(node, entry, record, parent, generation, most)
   local current, _, joins = read_node(parent)
   if redis.call('HEXISTS', KEYS[7], node) == 1 then return 0 end
   local is_open = current == generation and redis.call('SISMEMBER', KEYS[9], parent) == 1
   if not is_open or (state ~= 'running' and state ~= 'building') then return -1 end
+  local others = redis.call('HEXISTS', KEYS[7], 'finally') -- counts for none
+  if redis.call('HLEN', KEYS[7]) - others >= most then return 3 end
   redis.call('HSET', KEYS[7], node, (string.gsub(entry, '^(%d+ [01]) %S+', '%1 ' .. joins)))
   redis.call('HSET', KEYS[14], node, with_expiry(record))
   redis.call('SADD', KEYS[9], node)
