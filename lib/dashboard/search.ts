@@ -55,6 +55,21 @@ function after (states: readonly SearchState[], state: SearchState, cursor: stri
   return next === undefined ? null : { state: next, cursor: undefined }
 }
 
+const optionsOf = ({ tag, queue, name }: Search, { state, cursor }: Position, limit: number): ListOptions =>
+  ({ limit, ...definedOnly({ tag, queue, name, state: state || undefined, cursor }) }) as ListOptions
+
+/** The place, or the first one behind it that has something, or may have. */
+async function firstWithAny (
+  instance: Pick<PluginInstance, 'listBriefs'>, wanted: Search, place: Position | null
+): Promise<Position | null> {
+  const filter = wanted.filter ? { ...wanted.filter, most: MAX_LOOKED_AT } : undefined
+  for (let next = place; next; next = after(wanted.states, next.state, null)) {
+    const { tasks, cursor } = await instance.listBriefs(optionsOf(wanted, next, 1), filter)
+    if (tasks.length > 0 || cursor !== null) return next
+  }
+  return null
+}
+
 const definedOnly = (values: Record<string, string | undefined>): object =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 
@@ -62,16 +77,14 @@ const definedOnly = (values: Record<string, string | undefined>): object =>
 export async function search (
   instance: Pick<PluginInstance, 'listBriefs'>, wanted: Search
 ): Promise<SearchPage> {
-  const { states, tag, queue, name, filter } = wanted
-  const given = definedOnly({ tag, queue, name })
+  const { states, name, filter } = wanted
   const start = uptime()
   const found: BriefRecord[] = []
   let lookedAt = 0
   for (let place: Position | null = positionOf(wanted); ;) {
-    const { state, cursor } = place
-    const limit = LIMIT - found.length
-    const options = { limit, ...given, ...(state && { state }), ...(cursor && { cursor }) }
-    const page = await instance.listBriefs(options as ListOptions, filter
+    const { state } = place
+    const options = optionsOf(wanted, place, LIMIT - found.length)
+    const page = await instance.listBriefs(options, filter
       ? { ...filter, most: MAX_LOOKED_AT - lookedAt }
       : undefined)
     found.push(...page.tasks)
@@ -80,7 +93,9 @@ export async function search (
     const isCut = (filter !== null || name !== undefined) && page.cursor !== null
     place = after(states, state, page.cursor)
     const isLate = uptime() - start >= (found.length > 0 ? ENOUGH_MS : MAX_MS)
-    const isOver = isCut || found.length >= LIMIT || lookedAt >= MAX_LOOKED_AT || isLate
+    const isFull = found.length >= LIMIT
+    if (isFull && page.cursor === null) place = await firstWithAny(instance, wanted, place)
+    const isOver = isCut || isFull || lookedAt >= MAX_LOOKED_AT || isLate
     if (!place || isOver) return { tasks: found, lookedAt, cursor: place && `${place.state}~${place.cursor ?? ''}` }
   }
 }

@@ -6,6 +6,7 @@ import { bytesOfResult } from './flow-record.ts'
 import { TRY_AGAIN } from '../tasks/advice.ts'
 import { briefsOf } from '../tasks/briefs.ts'
 import { decodeCursor, encodeCursor } from '../tasks/cursor.ts'
+import { firstWith } from '../tasks/list-pages.ts'
 import type { BriefPage, BriefRecord } from '../boot/app-registry.ts'
 import { readWithin } from '../tasks/page-records.ts'
 import type { FlowEngine } from './engine.ts'
@@ -26,18 +27,35 @@ interface FlowIdPage extends FlowPlace {
 
 async function read (tasks: AppTasks, { limit, cursor }: FlowPageOptions): Promise<FlowIdPage> {
   const queues = [...tasks.queues.keys()]
-  const { queue: name, after } = cursor === undefined ? { queue: queues[0]! } : parseCursor(cursor, queues)
-  const queue = tasks.queue(name)
-  const ids = await tasks.calls.call('a list of flows', TRY_AGAIN, () => queue.flows.list(limit, after))
-  const records = await briefsOf(tasks, queue, ids.ids)
-  const isLast = ids.ids.length < limit && records.length === ids.ids.length
-  return { records, ids, queue: name, after, isLast, queues }
+  const start: FlowPlace = cursor === undefined ? { queue: queues[0]! } : parseCursor(cursor, queues)
+  const { ids, queue, after } = await firstPage(tasks, queues, start, limit)
+  const records = await briefsOf(tasks, tasks.queue(queue), ids.ids.slice(0, limit))
+  const isLast = ids.ids.length <= limit && records.length === ids.ids.length
+  return { records, ids, queue, after, isLast, queues }
 }
+
+/** With one id more than the page has: so a full page is known to be the last, and no empty one follows. */
+const readIds = (tasks: AppTasks, { queue, after }: FlowPlace, limit: number): Promise<FlowIds> =>
+  tasks.calls.call('a list of flows', TRY_AGAIN, () => tasks.queue(queue).flows.list(limit + 1, after))
+
+/** Of the queue, or of the first one behind it that has flows. */
+async function firstPage (
+  tasks: AppTasks, queues: string[], start: FlowPlace, limit: number
+): Promise<FlowPlace & { ids: FlowIds }> {
+  const ids = await readIds(tasks, start, limit)
+  const next = ids.ids.length > 0 ? undefined : await queueBehind(tasks, queues, start.queue)
+  return next === undefined ? { ...start, ids } : { queue: next, ids: await readIds(tasks, { queue: next }, limit) }
+}
+
+const queueBehind = (tasks: AppTasks, queues: string[], queue: string): Promise<string | undefined> =>
+  firstWith(queues.slice(queues.indexOf(queue) + 1), async other =>
+    (await readIds(tasks, { queue: other }, 0)).ids.length > 0)
 
 export async function listFlowBriefs (tasks: AppTasks, options: FlowPageOptions): Promise<BriefPage> {
   const page = await read(tasks, options)
   const { records } = page
-  return { tasks: records.filter(record => record !== null), lookedAt: records.length, cursor: cursorOf(page) }
+  const cursor = await cursorOf(tasks, page)
+  return { tasks: records.filter(record => record !== null), lookedAt: records.length, cursor }
 }
 
 /** Results may be large: they are read until they have some MiB. */
@@ -50,13 +68,16 @@ export async function listFlows (engine: FlowEngine, tasks: AppTasks, options: F
   }))
   const found = await readWithin(items, async id => id === '' ? null : await tasks.status(id, queue))
   const isLast = page.isLast && found.length === items.length
-  const cursor = cursorOf({ ...page, isLast, records: page.records.slice(0, found.length) })
+  const cursor = await cursorOf(tasks, { ...page, isLast, records: page.records.slice(0, found.length) })
   return { tasks: found.filter(record => record !== null), cursor }
 }
 
-function cursorOf ({ records, ids: { ids, places }, queue, after, isLast, queues }: FlowIdPage): string | null {
-  const next = queues[queues.indexOf(queue) + 1]
-  if (isLast) return next === undefined ? null : encodeCursor(['flow', next])
+async function cursorOf (tasks: AppTasks, page: FlowIdPage): Promise<string | null> {
+  const { records, ids: { ids, places }, queue, after, isLast, queues } = page
+  if (isLast) {
+    const next = await queueBehind(tasks, queues, queue)
+    return next === undefined ? null : encodeCursor(['flow', next])
+  }
   const last = records.length - 1
   const { place, id } = last < 0 ? after! : { place: places[last]!, id: ids[last]! }
   return encodeCursor(['flow', queue, place, id])

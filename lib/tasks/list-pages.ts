@@ -52,13 +52,16 @@ async function readPage (
 ): Promise<IdPage> {
   const [queue, { tag }] = [queueAt(source, place), query]
   if (tag === undefined) {
-    const { ids, places } = await queue.pageOf(stateAt(place, query), limit, after)
-    const positions = ids.map((id, i) => ({ id, place: places[i]! }))
-    return { ids, positions, isLast: ids.length < limit }
+    const { ids, places } = await queue.pageOf(stateAt(place, query), limit + 1, after)
+    return toIdPage(ids, ids.map((id, i) => ({ id, place: places[i]! })), limit)
   }
-  const { ids, positions, next } = await queue.walk.tagged(tag, limit, after?.id ?? null)
-  return { ids, positions: positions.map(id => ({ id, place: 0 })), isLast: next === null }
+  const { ids, positions } = await queue.walk.tagged(tag, limit + 1, after?.id ?? null)
+  return toIdPage(ids, positions.map(id => ({ id, place: 0 })), limit)
 }
+
+/** Of one id more than the page has: so a full page is known to be the last, and no empty one follows. */
+const toIdPage = (ids: string[], positions: PagePosition[], limit: number): IdPage =>
+  ({ ids: ids.slice(0, limit), positions: positions.slice(0, limit), isLast: ids.length <= limit })
 
 /** Null if all is read. */
 export const endOfPage = ({ ids, positions, isLast }: IdPage, read: number, from: string): PageStart | null =>
@@ -92,16 +95,34 @@ export function parseCursor (cursor: string, options: Query, places: string[]): 
   return { from, after: { id, place: position } }
 }
 
-export function placeAfter (places: string[], place: string): PageStart | null {
-  const from = places[places.indexOf(place) + 1]
-  return from === undefined ? null : { from }
-}
-
 /** So many places are looked at together at first, then four times as many, and so on. */
 const LOOK_AHEAD = 4
 const MAX_LOOK_AHEAD = 64
 
-/** A page of the place, or of the first one behind it that has something: most queues may be empty. */
+/** The first place that has something: most queues may be empty. Undefined if none has. */
+export async function firstWith (
+  places: string[], hasAny: (place: string) => Promise<boolean>
+): Promise<string | undefined> {
+  for (let [start, count] = [0, LOOK_AHEAD]; start < places.length; count = Math.min(MAX_LOOK_AHEAD, 4 * count)) {
+    const some = places.slice(start, start + count)
+    const looks = await Promise.all(some.map(place => hasAny(place)))
+    const found = some.find((_, i) => looks[i])
+    if (found !== undefined) return found
+    start += count
+  }
+  return undefined
+}
+
+/** Null if no place behind this one has anything. */
+export async function placeAfter (
+  source: PageSource, options: Query, places: string[], place: string
+): Promise<PageStart | null> {
+  const from = await firstWith(places.slice(places.indexOf(place) + 1), other =>
+    source.calls.call('a list of tasks', TRY_AGAIN, () => hasAny(source, other, options)))
+  return from === undefined ? null : { from }
+}
+
+/** A page of the place, or of the first one behind it that has something. */
 export async function firstPage (
   source: PageSource, options: Query, { from, after, limit }: PageStart & { limit: number }, places: string[]
 ): Promise<{ place: string, read: IdPage }> {
@@ -109,14 +130,6 @@ export async function firstPage (
     source.calls.call('a list of tasks', TRY_AGAIN, () => readPage(source, place, options, limit, after))
   const read = await pageOf(from, limit, after)
   if (read.ids.length > 0) return { place: from, read }
-  let rest = places.slice(places.indexOf(from) + 1)
-  for (let count = LOOK_AHEAD; rest.length > 0; count = Math.min(MAX_LOOK_AHEAD, 4 * count)) {
-    const others = rest.slice(0, count)
-    rest = rest.slice(count)
-    const looks = await Promise.all(others.map(place =>
-      source.calls.call('a list of tasks', TRY_AGAIN, () => hasAny(source, place, options))))
-    const place = others.find((_, i) => looks[i])
-    if (place !== undefined) return { place, read: await pageOf(place, limit) }
-  }
-  return { place: places.at(-1)!, read }
+  const next = await placeAfter(source, options, places, from)
+  return next ? { place: next.from, read: await pageOf(next.from, limit) } : { place: places.at(-1)!, read }
 }

@@ -59,9 +59,16 @@ export async function search<T extends BriefRecord> (
     tasks.push(...part.tasks)
     lookedAt += part.lookedAt
     spent += part.cost
-    if (!part.next || tasks.length >= limit || spent >= budget) return { tasks, lookedAt, next: part.next }
+    const isEnough = tasks.length >= limit && (part.hasMore || spent >= BUDGET)
+    if (!part.next || isEnough || spent >= budget) return { tasks, lookedAt, next: part.next }
     place = part.next
   }
+}
+
+interface SearchedPart<T> extends PartOfList<T> {
+  cost: number
+  /** Another one matches. Until that is known a full page may be the last, so the search goes on for a while. */
+  hasMore: boolean
 }
 
 interface SearchStep extends Asked { filter: BriefFilter | null, most: number }
@@ -69,19 +76,22 @@ interface SearchStep extends Asked { filter: BriefFilter | null, most: number }
 async function searchPage<T extends BriefRecord> (
   source: SearchSource, { options, places, limit, filter, most }: SearchStep, start: PageStart,
   readRecords: ReadRecords<T>
-): Promise<PartOfList<T> & { cost: number }> {
+): Promise<SearchedPart<T>> {
   const { place, read } = await firstPage(source, options, { ...start, limit: Math.min(STEP, most) }, places)
-  if (read.ids.length === 0) return { tasks: [], lookedAt: 0, next: placeAfter(places, place), cost: STEP_COST }
+  if (read.ids.length === 0) return { tasks: [], lookedAt: 0, next: null, cost: STEP_COST, hasMore: false }
   const queue = queueAt(source, place)
   const matches = matcherOf(source, queue, options, filter)
   const { found, lookedAt, bytes } = await source.calls.call('a search', TRY_AGAIN, () =>
-    queue.walk.sift(read.ids, { matches, most: limit, maxBytes: MAX_CHARACTERS }))
-  const records = found.length === 0 ? [] : await readRecords(queue, found.map(i => read.ids[i]!))
-  const end = records.length < found.length ? found[records.length - 1]! + 1 : lookedAt
+    queue.walk.sift(read.ids, { matches, most: limit + 1, maxBytes: MAX_CHARACTERS }))
+  const ids = found.slice(0, limit).map(i => read.ids[i]!)
+  const records = ids.length === 0 ? [] : await readRecords(queue, ids)
+  const end = found[records.length] ?? lookedAt
   const tasks = records.filter(record => record !== null)
     .filter(record => isListed(record, options) && (!filter || filter.matches(record)))
-  const next = endOfPage(read, end, place) ?? placeAfter(places, place)
-  return { tasks, lookedAt: end, next, cost: Math.max(STEP_COST, lookedAt, bytes / BYTES_COST) }
+  const next = end === 0 ? place === start.from ? start : { from: place } : endOfPage(read, end, place)
+  const cost = Math.max(STEP_COST, lookedAt, bytes / BYTES_COST)
+  const hasMore = records.length < found.length
+  return { tasks, lookedAt: end, next: next ?? await placeAfter(source, options, places, place), cost, hasMore }
 }
 
 /** Another producer may write letters as \\u and their numbers. */

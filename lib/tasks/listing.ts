@@ -78,7 +78,7 @@ async function readPageAt<T extends BriefRecord> (
 ): Promise<PartOfList<T>> {
   const { place, read } = await firstPage(source, options, { ...start, limit }, places)
   const records = await readRecords(queueAt(source, place), read.ids)
-  const next = endOfPage(read, records.length, place) ?? placeAfter(places, place)
+  const next = endOfPage(read, records.length, place) ?? await placeAfter(source, options, places, place)
   const tasks = records.filter(record => record !== null).filter(record => isListed(record, options))
   return { tasks, lookedAt: records.length, next }
 }
