@@ -4,6 +4,7 @@
 import { InvalidArgumentError } from 'commander'
 import { withCommas } from '../describe.ts'
 import { MAX_PORT } from '../options.ts'
+import { parseTime } from '../records/time.ts'
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
@@ -41,7 +42,7 @@ export function time (value: string): number {
 export const laterTime = (value: string): number => isoTime(value, 'or a span from now in ms with --delay')
 
 function isoTime (value: string, other: string): number {
-  const at = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : NaN
+  const at = /^\d{4}-\d\d-\d\d/.test(value) ? parseTime(value) : NaN
   if (Number.isNaN(at)) throw new InvalidArgumentError(`Give a time, as 2026-01-31T12:00:00Z, ${other}.`)
   return at
 }

@@ -4,6 +4,7 @@
 import { isId } from '../options/rule-kinds.ts'
 import { STATES } from '../records/states.ts'
 import { isTag } from '../records/tags.ts'
+import { parseTime } from '../records/time.ts'
 import type { BriefRecord } from '../boot/app-registry.ts'
 import type { TaskState } from '../types.ts'
 import type { Query } from './context.ts'
@@ -15,7 +16,7 @@ export const FILTER_FIELDS = ['state', 'queue', 'name', 'tag', 'from', 'to'] as 
 
 /** As forms of browsers have it, without a zone: UTC. Undefined if it is none. */
 function timeIn (value: string | undefined): number | undefined {
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(value ?? '') ? Date.parse(`${value}Z`) : NaN
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(value ?? '') ? parseTime(`${value}Z`) : NaN
   return Number.isNaN(time) ? undefined : time
 }
 

@@ -25,3 +25,10 @@ export function toIsoTime (ms: number | undefined): string | null {
   const [hour, minute, second] = [TWO[Math.trunc(minutes / 60)], TWO[minutes % 60], TWO[seconds % 60]]
   return `${last.date}${hour}:${minute}:${second}.${THREE[rest % 1_000]}Z`
 }
+
+/** Of a text that begins with a date of ISO 8601. NaN if the day does not exist: Date takes February 30 as March 2. */
+export function parseTime (text: string): number {
+  const [year = '', month = '', day = ''] = text.slice(0, 10).split('-')
+  const exists = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate() >= Number(day)
+  return exists ? Date.parse(text) : NaN
+}

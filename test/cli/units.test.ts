@@ -87,6 +87,10 @@ t.test('values of flags', async t => {
   for (const wrong of ['65536', '-1', '', 'x', '1.5']) t.throws(() => port(wrong), /Give a/)
   t.throws(() => integer('1e3'), /whole number/)
   for (const parse of [time, laterTime]) t.equal(parse('2026-01-31T12:00:00Z'), Date.UTC(2026, 0, 31, 12))
+  for (const wrong of ['2026-02-31', '2025-02-29T12:00:00Z', '2026-04-31T12:00:00+02:00', '2026-13-01']) {
+    for (const parse of [time, laterTime]) t.throws(() => parse(wrong), /Give a time/, wrong)
+  }
+  t.equal(time('2024-02-29'), Date.UTC(2024, 1, 29))
   t.ok(time('2h') < Date.now() - 7_000_000)
   t.throws(() => laterTime('2h'), /Give a time.* --delay/, 'a time to come is no span ago')
   t.same(toArgs({ '--app': 'app.ts', '--port': 0, '--queues': undefined }), ['--app', 'app.ts', '--port', '0'])

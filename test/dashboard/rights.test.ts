@@ -122,7 +122,7 @@ t.test('an action on all that match does nothing if a field of its filter is not
   const { id } = await app.tasks.enqueue('waits')
   const meant = { do: 'remove', state: 'waiting', queue: 'idle', name: 'waits', sure: 'yes' }
   const wrong = { queue: 'gone', state: 'gone', from: 'yesterday', to: '2026-13-01T00:00' }
-  for (const [field, value] of Object.entries(wrong)) {
+  for (const [field, value] of [...Object.entries(wrong), ['to', '2026-02-31T00:00']] as const) {
     for (const sure of ['yes', '']) {
       const { statusCode, body } = await post(app, 'matching', { ...meant, [field]: value, sure })
       t.equal(statusCode, 400, `${field} ${value}`)
