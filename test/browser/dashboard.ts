@@ -79,6 +79,7 @@ async function run (browser: Browser): Promise<void> {
   await check('without JavaScript: what destroys is asked on a page', () =>
     inPage(browser, { javaScriptEnabled: false }, purgesQueue))
   await check('the page is live, and waits while rows are chosen', () => inPage(browser, {}, isLive))
+  await check('the page is live in a browser that blocks storage', () => inPage(browser, {}, isLiveWithoutStorage))
   await check('a live page keeps the way to go on, and says if it is not the page any more', () =>
     inPage(browser, {}, staysTrue))
   await check('the answer to a form is not read again: its address has no page', () =>
@@ -228,6 +229,16 @@ async function isLive (page: Page): Promise<void> {
   await page.locator('input[name=task]').first().uncheck()
   await page.locator('input[name=task]').first().blur()
   await page.getByText('two', { exact: true }).waitFor()
+}
+
+async function isLiveWithoutStorage (page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    Object.defineProperty(globalThis, 'localStorage', { get () { throw new Error('blocked') } })
+  })
+  await page.goto(`${base}/tasks?state=waiting&queue=mail`)
+  await page.getByLabel('Live').selectOption('2 s')
+  await app.tasks.enqueue('letter', null, { id: 'three' })
+  await page.getByText('three', { exact: true }).waitFor()
 }
 
 async function staysTrue (page: Page): Promise<void> {

@@ -143,9 +143,18 @@ function schedule () {
   if (ms) timer = setTimeout(() => refresh().finally(schedule), ms)
 }
 
+// The browser may block it, or have no room: then the choice is not kept.
+function store (use) {
+  try {
+    return use(localStorage)
+  } catch {
+    return null
+  }
+}
+
 function choose (name) {
   current = name
-  localStorage.setItem('fastify-tasks.live', name)
+  store(storage => storage.setItem('fastify-tasks.live', name))
   schedule()
 }
 
@@ -153,7 +162,7 @@ function offer () {
   const label = document.createElement('label')
   const select = document.createElement('select')
   for (const name of Object.keys(INTERVALS)) select.append(new Option(name, name))
-  const kept = localStorage.getItem('fastify-tasks.live')
+  const kept = store(storage => storage.getItem('fastify-tasks.live'))
   current = Object.hasOwn(INTERVALS, kept ?? '') ? kept : '5 s'
   select.value = current
   select.addEventListener('change', () => choose(select.value))
