@@ -17,7 +17,7 @@ import { serializeResult } from './serialize.ts'
 import { StateReports, type StateReport } from './state-reports.ts'
 import { withRetryRules } from './retry-rules.ts'
 import { runApart } from './run-apart.ts'
-import { HandlerTaskContext } from './task-context.ts'
+import { handlerContext, HandlerTaskContext, stalledContext } from './task-context.ts'
 import { MAX_TIMER } from '../options.ts'
 import { toFailure } from '../records/failure.ts'
 import { originOf } from '../records/origin.ts'
@@ -188,15 +188,15 @@ export class Attempt implements ThreadableAttempt {
 
   #runInScope<T> (work: () => T): T { return runWithOrigin(originOf(this), runApart<T>, work) }
 
-  #makeHooks (): AttemptHooks | null {
+  #makeHooks (toContext = handlerContext): AttemptHooks | null {
     const lists = this.definition.hooks()
     if (lists === null) return null // as for most tasks: nothing is made for them
     const run = (work: () => void): void => this.#runInScope(work)
-    return new AttemptHooks({ lists, instance: this.app, context: new HandlerTaskContext(this), run })
+    return new AttemptHooks({ lists, instance: this.app, context: toContext(this), run })
   }
 
   /** For the hooks of a task whose worker died: it is not started here. */
-  onStalled (stall: Stall, error: Error | null): void { this.#makeHooks()?.stalled(stall, error) }
+  onStalled (stall: Stall, error: Error | null): void { this.#makeHooks(stalledContext)?.stalled(stall, error) }
 
   /** Again: the producer may be older than this worker, or another program. */
   #validate (): void {

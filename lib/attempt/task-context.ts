@@ -61,3 +61,13 @@ export class HandlerTaskContext implements TaskContext {
 
 // Through `constructor` a handler could make contexts of its own.
 for (const { prototype } of [ThreadTaskContext, HandlerTaskContext]) Reflect.deleteProperty(prototype, 'constructor')
+
+const { prototype } = HandlerTaskContext
+const { signal, updateState, reportProgress, ...shared } = Object.getOwnPropertyDescriptors(prototype)
+const stalledPrototype = Object.create(Object.prototype, shared)
+
+export const handlerContext = (source: TaskContext): TaskContext => new HandlerTaskContext(source)
+
+/** For the hooks of a task that stalled: no attempt of it runs here, so there is nothing to abort or report. */
+export const stalledContext = (source: TaskContext): TaskContext =>
+  Object.setPrototypeOf(new HandlerTaskContext(source), stalledPrototype)

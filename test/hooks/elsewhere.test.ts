@@ -66,8 +66,10 @@ t.test('a task that stalled too often: onStalled and onFailed', async t => {
   const seen: unknown[] = []
   const app = await build(t, { prefix, stallInterval: 10_000, maxStalls: 0 }, app => {
     app.tasks.define('x', {
-      onStalled: async (task: StalledTask, { outcome }) => { seen.push(['onStalled', task.id, outcome]) },
-      onFailed: async (task, error) => { seen.push(['onFailed', task.id, error.code]) },
+      onStalled: async (task: StalledTask, { outcome }) => {
+        seen.push(['onStalled', task.id, outcome, ofAttempt(task)])
+      },
+      onFailed: async (task, error) => { seen.push(['onFailed', task.id, error.code, ofAttempt(task)]) },
       onAttemptEnd: async () => { seen.push('no attempt ran here') }
     }, () => 1)
   })
@@ -76,8 +78,12 @@ t.test('a task that stalled too often: onStalled and onFailed', async t => {
   await app.tasks.startWorker()
   t.match(await reaches(app, id, 'failed'), { error: { code: 'FST_TASKS_STALLED' } })
   await until('both hooks are called', () => seen.length === 2)
-  t.strictSame(seen, [['onStalled', id, 'failed'], ['onFailed', id, 'FST_TASKS_STALLED']])
+  t.strictSame(seen, [['onStalled', id, 'failed', []], ['onFailed', id, 'FST_TASKS_STALLED', []]])
 })
+
+/** What a hook has of these: nothing of a task that stalled. */
+const ofAttempt = (task: object): string[] =>
+  ['signal', 'updateState', 'reportProgress'].filter(name => name in task)
 
 /** As if these tasks had been claimed by a worker that died. */
 async function claimed (t: any, prefix: string, ...ids: string[]): Promise<void> {
