@@ -5,6 +5,16 @@ import t from 'tap'
 import tasks, { RateLimited, Snooze } from '../../lib/plugin.ts'
 import { build, errorOf, inRedis, latch, logger, memoryMode, pass, reaches, until } from '../support/helpers.ts'
 
+t.test('a task may be due at the last time of a Date, in mode memory too once its clock was moved', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  await pass(app, 3_600_000)
+  const delayUntil = new Date(8.64e15)
+  const { id } = await app.tasks.enqueue('x', undefined, { delayUntil })
+  t.match(await app.tasks.status(id), { state: 'delayed', dueAt: '+275760-09-13T00:00:00.000Z' })
+  t.equal(await app.tasks.reschedule(id, { delayUntil }), 'rescheduled')
+  t.match(await app.tasks.status(id), { state: 'delayed', dueAt: '+275760-09-13T00:00:00.000Z' })
+})
+
 t.test('a delayed task, and one between two attempts, start now or at another time', async t => {
   const app = await build(t, {}, app => {
     app.tasks.define('x', (data: any) => data)

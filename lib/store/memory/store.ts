@@ -9,6 +9,7 @@ import { afterEventLoopTurn } from './event-loop-turn.ts'
 import { MemoryQueue } from './queue.ts'
 import type { MemoryQueueHost } from './queue-host.ts'
 import { MemorySchedulePlaces } from './schedules.ts'
+import { MAX_DATE } from '../../records/time.ts'
 import { appTime } from '../../timers.ts'
 import type { StoreConnection } from '../contract.ts'
 import type { BoundedCalls, PubSub, Store, StoreClock } from '../store-contract.ts'
@@ -38,7 +39,7 @@ class VirtualClock implements StoreClock {
   now (): number { return this.#now }
 
   /** A Date of the app is as far away on this clock as on the app's own clock, which does not stand still. */
-  toStoreTime (time: number): number { return this.#now + time - appTime() }
+  toStoreTime (time: number): number { return Math.min(this.#now + time - appTime(), MAX_DATE) }
 
   /** Never backwards. */
   moveTo (time: number): void { this.#now = Math.max(this.#now, time) }
