@@ -13,8 +13,7 @@ export const OptionUnknown = createError('FST_TASKS_OPTION_UNKNOWN',
   'There is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
 export const OptionClash = createError('FST_TASKS_OPTION_CLASH',
   'Options "%s" and "%s" cannot be used together. %s', 500)
-export const NameTaken = createError('FST_TASKS_NAME_TAKEN',
-  'The name "%s" is taken on this instance. ' +
+export const NameTaken = createError('FST_TASKS_NAME_TAKEN', 'The name "%s" is taken on this instance. ' +
   'Register the plugin a second time under another name: register(tasks, { name: "other" })', 500)
 export const QueueShared = createError('FST_TASKS_QUEUE_SHARED',
   'The instances "%s" and "%s" of one app both run tasks of queue "%s" of Redis at %s under the prefix "%s": each ' +
@@ -23,13 +22,11 @@ export const QueueShared = createError('FST_TASKS_QUEUE_SHARED',
 export const RouteTaken = createError('FST_TASKS_ROUTE_TAKEN',
   'The app has a route %s %s of its own, which is the path of the status routes. ' +
   'Give ours another path: register(tasks, { routes: { prefix: "/jobs" } }), or mount none: { routes: false }', 500)
-export const RedisRefused = createError('FST_TASKS_REDIS_REFUSED',
-  'Redis at %s refused the connection (%s). ' +
+export const RedisRefused = createError('FST_TASKS_REDIS_REFUSED', 'Redis at %s refused the connection (%s). ' +
   'Check user, password and database in the "redis" option or REDIS_URL', 500)
 
 // define
-export const TaskAlreadyDefined = createError('FST_TASKS_ALREADY_DEFINED',
-  'Task "%s" is already defined. ' +
+export const TaskAlreadyDefined = createError('FST_TASKS_ALREADY_DEFINED', 'Task "%s" is already defined. ' +
   'A name stands for one task: choose another name, or define the task once in a shared plugin', 500)
 export const TaskNameInvalid = createError('FST_TASKS_NAME_INVALID',
   'A task\'s name must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", ' +
@@ -83,8 +80,7 @@ export const UniqueLimitKey = createError('FST_TASKS_UNIQUE_LIMIT_KEY',
   'Make the key of the limit from data that two tasks of one unique key share', 409)
 export const TaskIdAmbiguous = createError('FST_TASKS_ID_AMBIGUOUS',
   'The id "%s" belongs to a task in each of several queues: %s. Say which: { queue: "%s" }, over HTTP ?queue=%s', 409)
-export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN',
-  'Queue "%s" is not known here. Known queues: %s. ' +
+export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN', 'Queue "%s" is not known here. Known queues: %s. ' +
   'Name it at register, in every process that uses it: { queues: ["%s"] }', 500)
 export const DataInvalid = createError('FST_TASKS_DATA_INVALID',
   'The data of task "%s" cannot be stored as JSON: %s. ' +
@@ -121,6 +117,8 @@ export const ScheduleDeclared = createError('FST_TASKS_SCHEDULE_DECLARED',
   'Schedule "%s" is declared in code, and cannot be %s at run time. Change the code, or pause it', 409)
 export const ScheduleNotFound = createError('FST_TASKS_SCHEDULE_NOT_FOUND',
   'There is no schedule with the id "%s"', 404)
+export const ScheduleBusy = createError('FST_TASKS_SCHEDULE_BUSY',
+  'Schedule "%s" fired or was changed by others at each try, and was not changed here. Call it again', 503)
 
 // flows
 export const FlowInvalid = createError('FST_TASKS_FLOW_INVALID',
@@ -159,8 +157,7 @@ export const RedisTooOld = createError('FST_TASKS_REDIS_TOO_OLD',
   'Upgrade Redis or Valkey', 500)
 
 // workers
-export const NoHandlers = createError('FST_TASKS_NO_HANDLERS',
-  'There is nothing to work on: %s. ' +
+export const NoHandlers = createError('FST_TASKS_NO_HANDLERS', 'There is nothing to work on: %s. ' +
   'Give define() a handler: fastify.tasks.define(name, options, async function (data, task) {})', 500)
 
 // memory mode
@@ -176,8 +173,7 @@ export const NotDrained = createError('FST_TASKS_NOT_DRAINED',
 export const AppNotFound = createError('FST_TASKS_APP_NOT_FOUND',
   'There is no file "%s" in %s. Give the path of the app plugin: -A app.ts', 500)
 export const AppInvalid = createError('FST_TASKS_APP_INVALID', '%s is not an app plugin: %s', 500)
-export const AppTypeScript = createError('FST_TASKS_APP_TYPESCRIPT',
-  '%s is TypeScript, which Node %s cannot run. ' +
+export const AppTypeScript = createError('FST_TASKS_APP_TYPESCRIPT', '%s is TypeScript, which Node %s cannot run. ' +
   'Use Node 22.18 or later, or install tsx beside the app: npm install -D tsx', 500)
 export const AppMemoryMode = createError('FST_TASKS_APP_MEMORY_MODE',
   '%s registers fastify-tasks with mode "memory": its tasks are kept in the process that enqueues them, ' +

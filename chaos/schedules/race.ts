@@ -46,6 +46,7 @@ async function set (queue: RedisQueue, id: string): Promise<void> {
     maxRuns: null,
     grace: 0,
     expected: null,
+    generation: 0,
     passed: null,
     brought: null,
     taskQueue: null,

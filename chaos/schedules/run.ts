@@ -47,10 +47,7 @@ export async function run (servers: Servers, size: Size, dir: string, random: Ra
     const firsts = new Map(ids.map((id, i) => [id, firstOf(i, start)]))
     const faults = await disturb(servers, size, fleet)
     await servers.marks?.stop()
-    for (const id of ids) {
-      const found = (await kept.find(id))!
-      await kept.pause(id, found.stored, found.queue)
-    }
+    for (const id of ids) await kept.pause(id)
     await fleet.stop()
     const [states, taskIds] = [await readStates(servers), await readTaskIds(servers)]
     const result = audit(dir, { firsts, states, taskIds, marks: servers.marks?.list ?? [], faults })

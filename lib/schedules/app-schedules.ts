@@ -182,13 +182,11 @@ export class AppSchedules implements Schedules {
   }
 
   async pause (id: string): Promise<void> {
-    const { stored, queue } = await this.#found(id)
-    await this.#store.pause(id, stored, queue)
+    if (!await this.#store.pause(textOf(id))) notFound(id)
   }
 
   async resume (id: string): Promise<void> {
-    const { stored, queue } = await this.#found(id)
-    await this.#store.resume(id, stored, queue)
+    if (!await this.#store.resume(textOf(id))) notFound(id)
   }
 
   async trigger (id: string): Promise<TaskHandle<any, any>> {

@@ -4,10 +4,12 @@
  */
 import { hashOf, passedTicks, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
 import { Calendar } from './calendar.ts'
+import { ScheduleBusy } from '../errors.ts'
 import { isId } from '../options.ts'
 import { readScheduleState } from '../store/schedule-state.ts'
 import type { Queue } from '../store/contract.ts'
-import type { NewSchedule, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
+import { uptime } from '../timers.ts'
+import type { NewSchedule, ScheduleChange, SetReply, StoredSchedule } from '../store/schedule-contract.ts'
 import type { Store } from '../store/store-contract.ts'
 
 /** What no process declares any more is silent after this time, in ms. */
@@ -36,6 +38,12 @@ function taskQueueOf (left: LeftSchedule | null, queue: string): string | null {
   const { taskQueue = left.queue } = left.state
   return taskQueue === queue ? null : taskQueue
 }
+
+/**
+ * So much later than now a tick is planned, in ms: the try before came too late for its own, as one of an interval that
+ * is shorter than a call of Redis.
+ */
+const aheadOf = (began: number): number => 2 * (uptime() - began) + 1
 
 const firstOf = (places: Map<string, string>, count: number): Map<string, string> =>
   new Map([...places].sort(([one], [other]) => one < other ? -1 : 1).slice(0, count))
@@ -71,7 +79,8 @@ export class ScheduleStore {
   /** Stores a schedule in the queue of its task. */
   async put (id: string, spec: StoredSpec, { declared, onlyNew = false }: PutOptions): Promise<SetReply> {
     const { schedulePlaces } = this.#store
-    for (let tries = 0; ; tries++) {
+    for (let [tries, ahead] = [0, 0]; ; tries++) {
+      const began = uptime()
       const { epoch, queue, leaves } = await this.#call(id, () => schedulePlaces.place(id, spec.template.queue))
       const left = await this.#leaveAll(id, leaves, epoch)
       const before = await this.#read(id, queue) ?? left
@@ -79,27 +88,33 @@ export class ScheduleStore {
       const schedule = { id, epoch, hash, declared, spec: text, maxRuns: spec.maxRuns, grace: this.#grace, onlyNew }
       const moved = { brought: left?.brought ?? null, taskQueue: taskQueueOf(left, queue) }
       const reply = await this.#call(id, () => this.#queue(queue).schedules.set({
-        ...schedule, ...moved, ...this.#planAfter(before, id, spec, hash)
+        ...schedule, ...moved, ...this.#planAfter(before, id, spec, hash, ahead)
       }))
-      if (reply === 'passed' && tries < TRIES) continue
+      if (reply === 'passed' && tries >= TRIES) throw new ScheduleBusy(id)
+      ahead = aheadOf(began)
+      if (reply === 'passed') continue
       if (leaves.length > 0 && reply !== 'superseded') await this.#call(id, () => schedulePlaces.settle(id, epoch))
       const isPlaced = await this.#call(id, () => schedulePlaces.find(id)) !== null
       if (isPlaced || tries >= TRIES) return reply // else another process has removed it meanwhile
     }
   }
 
-  /** The next tick stays where the definition is the same. Else what has passed does not fire, and is counted. */
+  /**
+   * The next tick stays where the definition is the same. Else what has passed does not fire, and is counted.
+   * @param ahead see `aheadOf`
+   */
   #planAfter (
-    before: StoredSchedule | null, id: string, spec: StoredSpec, hash: string
-  ): Pick<NewSchedule, 'next' | 'expected' | 'passed'> {
+    before: StoredSchedule | null, id: string, spec: StoredSpec, hash: string, ahead: number
+  ): Pick<NewSchedule, 'next' | 'expected' | 'generation' | 'passed'> {
     const now = this.#store.clock.now()
-    if (!before) return { next: tickAfter(id, spec, now), expected: null, passed: null }
+    if (!before) return { next: tickAfter(id, spec, now), expected: null, generation: 0, passed: null }
     const { next: expected = null, mark = 0, declared, orphan, seen, grace, hash: lastHash } = before.state
+    const { generation = 0 } = before.state
     const silent = declared && (orphan === true || now - seen > grace)
-    const stays = expected !== null && hash === lastHash && !silent
-    if (stays) return { next: toTick(id, spec, expected), expected, passed: null }
+    const stays = expected !== null && hash === lastHash && !silent && ahead === 0
+    if (stays) return { next: toTick(id, spec, expected), expected, generation, passed: null }
     const passed = silent ? null : passedTicks(before, now)
-    return { next: tickAfter(id, spec, Math.max(now, mark)), expected, passed }
+    return { next: tickAfter(id, spec, Math.max(now + ahead, mark)), expected, generation, passed }
   }
 
   /** Returns the newest of what it was there. */
@@ -181,23 +196,35 @@ export class ScheduleStore {
     return true
   }
 
-  async pause (id: string, stored: StoredSchedule, queue: Queue): Promise<void> {
-    for (let [before, tries] = [stored as StoredSchedule | null, 0]; before && tries < TRIES; tries++) {
-      const [expected, passed] = [before.state.next ?? null, passedTicks(before, this.#store.clock.now())]
-      const pause = { action: 'pause', expected, passed } as const
-      if (await this.#call(id, () => queue.schedules.change(id, pause)) !== 'passed') return
-      before = await this.#read(id, queue.name)
-    }
+  /** False if there is none. Throws FST_TASKS_SCHEDULE_BUSY. */
+  pause (id: string): Promise<boolean> {
+    return this.#change(id, before => {
+      const { next: expected = null, generation = 0 } = before.state
+      return { action: 'pause', expected, generation, passed: passedTicks(before, this.#store.clock.now()) }
+    })
   }
 
-  async resume (id: string, stored: StoredSchedule, queue: Queue): Promise<void> {
-    for (let [before, tries] = [stored as StoredSchedule | null, 0]; before && tries < TRIES; tries++) {
+  /** False if there is none. Throws FST_TASKS_SCHEDULE_BUSY. */
+  resume (id: string): Promise<boolean> {
+    return this.#change(id, (before, ahead) => {
       const { generation = 0, mark = 0 } = before.state
-      const next = tickAfter(id, JSON.parse(before.spec), Math.max(this.#store.clock.now(), mark))
-      const resume = { action: 'resume', next, generation } as const
-      if (await this.#call(id, () => queue.schedules.change(id, resume)) !== 'passed') return
-      before = await this.#read(id, queue.name)
+      const next = tickAfter(id, JSON.parse(before.spec), Math.max(this.#store.clock.now() + ahead, mark))
+      return { action: 'resume', next, generation }
+    })
+  }
+
+  /** It may be changed, fire, or move to another queue meanwhile. */
+  async #change (id: string, toChange: (before: StoredSchedule, ahead: number) => ScheduleChange): Promise<boolean> {
+    for (let [tries, ahead] = [0, 0]; tries < TRIES; tries++) {
+      const began = uptime()
+      const found = await this.find(id)
+      if (!found) return false
+      const change = toChange(found.stored, ahead)
+      const reply = await this.#call(id, () => found.queue.schedules.change(id, change))
+      if (reply !== null && reply !== 'passed') return true
+      ahead = aheadOf(began)
     }
+    throw new ScheduleBusy(id)
   }
 
   /**

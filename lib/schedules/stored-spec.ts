@@ -55,9 +55,10 @@ export function passedTicks ({ spec, state: { next } }: StoredSchedule, now: num
   try {
     const { timing }: StoredSpec = JSON.parse(spec)
     const { latest, before } = new Calendar(timing).passed(next, now, planned => planned)
-    return latest === null ? { count: before, last: now } : { count: before + 1, last: latest }
+    const { every = null } = timing
+    return latest === null ? { count: before, last: now, every } : { count: before + 1, last: latest, every }
   } catch {
-    return { count: 1, last: next } // a definition that cannot be read
+    return { count: 1, last: next, every: null } // a definition that cannot be read
   }
 }
 

@@ -60,8 +60,11 @@ export interface StoredSchedule {
 /** A planned time, and when it is due. */
 export interface PlannedTick { planned: number, due: number }
 
-/** Planned times that have passed, and do not fire: how many, and the last of them. */
-export interface PassedTicks { count: number, last: number }
+/**
+ * Planned times that have passed, and do not fire: how many, and the last of them. With the interval between them,
+ * null for a cron expression, the store counts what is left of them if a tick fires meanwhile.
+ */
+export interface PassedTicks { count: number, last: number, every: number | null }
 
 export interface NewSchedule {
   id: string
@@ -72,8 +75,9 @@ export interface NewSchedule {
   next: PlannedTick | null
   maxRuns: number | null
   grace: number
-  /** The next tick that the caller read. Null if there was none. */
+  /** The next tick that the caller read, null if there was none, and the generation. */
   expected: number | null
+  generation: number
   /** They are missed, unless the definition is the same. */
   passed: PassedTicks | null
   /** What it brings from another queue, as JSON. */
@@ -122,8 +126,8 @@ export interface Tick {
 export type ScheduleChange =
   /** Not if it was placed again meanwhile, with a higher epoch. */
   | { action: 'remove', epoch: number }
-  /** `expected` and `passed`: as in NewSchedule. */
-  | { action: 'pause', expected: number | null, passed: PassedTicks | null }
+  /** As in NewSchedule. */
+  | { action: 'pause', expected: number | null, generation: number, passed: PassedTicks | null }
   /** `generation`: of the definition that `next` was computed of. */
   | { action: 'resume', next: PlannedTick | null, generation: number }
   /** A living process declares it. */

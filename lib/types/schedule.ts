@@ -118,7 +118,10 @@ export interface Schedules {
   list (options?: ScheduleListOptions): Promise<SchedulePage>
   /** False if there is none. Throws FST_TASKS_SCHEDULE_DECLARED while a process declares it. */
   remove (id: string): Promise<boolean>
-  /** From now on no tick is planned. Throws FST_TASKS_SCHEDULE_NOT_FOUND, as the methods below. */
+  /**
+   * From now on no tick is planned. Throws FST_TASKS_SCHEDULE_NOT_FOUND, as the methods below, and
+   * FST_TASKS_SCHEDULE_BUSY, as `set` and `resume`, if others were faster at each try.
+   */
   pause (id: string): Promise<void>
   /** Goes on from now: what has passed does not fire. */
   resume (id: string): Promise<void>

@@ -1,11 +1,12 @@
 /**
  * Schedules with workers in Redis: one tick fires once, declarations of several versions, an outage at the start.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
 import { RedisSchedulePlaces, RedisSchedules } from '../../lib/store/redis/schedules.ts'
 import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
-import { build, connect, logger, randomPrefix, until } from '../support/helpers.ts'
+import { build, connect, errorOf, logger, randomPrefix, until } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ScheduleOptions, ScheduleTiming, TasksOptions } from '../../lib/types.ts'
 
@@ -177,6 +178,82 @@ t.test('a schedule that is changed just before it is resumed goes on by its new 
   const { next, paused } = (await one.tasks.schedules.get('s'))!
   t.equal(paused, false)
   t.ok(Date.parse(next[0]!) <= Date.now() + HOUR, next[0])
+})
+
+/** Each call of a pause, and each one that sets a schedule, is slow: the tick that is due meanwhile fires before it. */
+function slowSchedules (t: Test): void {
+  const { change, set } = RedisSchedules.prototype
+  t.teardown(() => { Object.assign(RedisSchedules.prototype, { change, set }) })
+  const fireLater = async (schedules: RedisSchedules, id: string): Promise<void> => {
+    await sleep(150)
+    const { now, schedules: [stored] } = await schedules.read([id])
+    if (!stored || stored.state.next === undefined) return
+    const { generation, next: expected } = stored.state
+    const mark = Math.floor(now / 100) * 100
+    const next = { planned: mark + 100, due: mark + 100 }
+    const missed = (mark - expected) / 100
+    const tick = { id, generation, mode: 'tick', expected, fire: mark, missed, mark, next } as const
+    const task = { taskId: `${id}:${mark}`, text: '{"data":{"name":"x"},"options":{},"status":"created"}', delay: null }
+    await schedules.tick({ ...tick, ...task, overlap: 'allow', runsElsewhere: false })
+  }
+  RedisSchedules.prototype.change = async function (id, what) {
+    if (what.action === 'pause') await fireLater(this, id)
+    return change.call(this, id, what)
+  }
+  RedisSchedules.prototype.set = async function (schedule) {
+    await fireLater(this, schedule.id)
+    return set.call(this, schedule)
+  }
+}
+
+t.test('a pause and a change are carried out, also if a tick fires between the read and each try', async t => {
+  const app = await build(t, {}, app => { app.tasks.define('x') })
+  const { schedules } = app.tasks
+  const planned = { task: 'x', every: 100, overlap: 'allow' } as const
+  for (const id of ['a', 'b']) await schedules.set(id, planned)
+  slowSchedules(t)
+  await schedules.pause('a')
+  t.match(await schedules.get('a'), { paused: true, next: [] })
+  t.match(await schedules.set('b', { ...planned, data: 'new' }), { data: 'new' })
+})
+
+t.test('a resume that others forestall each time is refused, and so is one of a schedule that is gone', async t => {
+  const prefix = randomPrefix()
+  const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
+  for (const { tasks } of [one, other]) tasks.define('x')
+  await one.tasks.schedules.set('s', { task: 'x', every: HOUR })
+  await one.tasks.schedules.pause('s')
+  const { change } = RedisSchedules.prototype
+  t.teardown(() => { RedisSchedules.prototype.change = change })
+  let count = 0
+  RedisSchedules.prototype.change = async function (id, what) {
+    if (what.action === 'resume') await other.tasks.schedules.set('s', { task: 'x', every: HOUR, data: ++count })
+    return change.call(this, id, what)
+  }
+  t.match(await errorOf(one.tasks.schedules.resume('s')), { code: 'FST_TASKS_SCHEDULE_BUSY', statusCode: 503 })
+  RedisSchedules.prototype.change = async function (id, what) {
+    RedisSchedules.prototype.change = change
+    await other.tasks.schedules.remove('s')
+    return change.call(this, id, what)
+  }
+  t.match(await errorOf(one.tasks.schedules.pause('s')), { code: 'FST_TASKS_SCHEDULE_NOT_FOUND' })
+})
+
+t.test('a pause while the schedule moves to another queue pauses it there', async t => {
+  const prefix = randomPrefix()
+  const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
+  one.tasks.define('x')
+  other.tasks.define('x', { queue: 'other' })
+  await one.tasks.schedules.set('s', { task: 'x', every: HOUR })
+  const { change } = RedisSchedules.prototype
+  t.teardown(() => { RedisSchedules.prototype.change = change })
+  RedisSchedules.prototype.change = async function (id, what) {
+    RedisSchedules.prototype.change = change
+    await other.tasks.schedules.set('s', { task: 'x', every: HOUR })
+    return change.call(this, id, what)
+  }
+  await one.tasks.schedules.pause('s')
+  t.match(await other.tasks.schedules.get('s'), { queue: 'other', paused: true })
 })
 
 t.test('a trigger of a schedule whose queue is not known here enqueues its task, and says so', async t => {

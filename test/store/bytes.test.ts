@@ -62,6 +62,7 @@ t.test('a large record of a schedule is marked, too', async t => {
     maxRuns: null,
     grace: 0,
     expected: null,
+    generation: 0,
     passed: null,
     brought: null,
     taskQueue: null,

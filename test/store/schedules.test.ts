@@ -37,6 +37,7 @@ const schedule = (now: number, more: Partial<NewSchedule> = {}): NewSchedule => 
   maxRuns: null,
   grace: 3_600_000,
   expected: null,
+  generation: 0,
   passed: null,
   brought: null,
   taskQueue: null,
@@ -91,7 +92,7 @@ both('a tick of another generation, an early one and one of an unknown schedule 
   t.equal(await tick(a, now - 1_000, { generation: 5 }), 'taken')
   const changed = { hash: 'h2', next: { planned: now + 60_000, due: now + 60_000 } }
   t.equal(await a.schedules.set(schedule(now, changed)), 'passed', 'it expects no next tick')
-  const passed = { count: 1, last: now - 1_000 }
+  const passed = { count: 1, last: now - 1_000, every: null }
   await a.schedules.set(schedule(now, { ...changed, expected: now - 1_000, passed }))
   t.equal(await tick(a, now + 60_000), 'early')
   t.match(await stateOf(a), { missed: 1, next: now + 60_000 }, 'the tick that was due before the change was missed')
@@ -172,9 +173,10 @@ both('it ends after maxRuns, and when nothing follows', async (t, { a, now }) =>
 
 both('a pause plans nothing; a resume goes on from now', async (t, { a, now }) => {
   await a.schedules.set(schedule(now))
-  t.equal(await a.schedules.change('s', { action: 'pause', expected: null, passed: null }), 'passed')
-  const passed = { count: 3, last: now - 500 }
-  t.ok(await a.schedules.change('s', { action: 'pause', expected: now - 1_000, passed }))
+  const pause = { action: 'pause', expected: now - 1_000, generation: 0, passed: null } as const
+  t.equal(await a.schedules.change('s', { ...pause, expected: null }), 'passed')
+  const passed = { count: 3, last: now - 500, every: null }
+  t.ok(await a.schedules.change('s', { ...pause, passed }))
   t.equal(await tick(a, now - 1_000), 'taken')
   t.equal(await a.schedules.set(schedule(now, { next: { planned: now, due: now } })), 'unchanged')
   t.match(await stateOf(a), { paused: true, next: undefined, missed: 3, mark: now - 500 })
@@ -187,7 +189,36 @@ both('a pause plans nothing; a resume goes on from now', async (t, { a, now }) =
   t.match(await stateOf(a), { paused: true })
   await a.schedules.change('s', resume)
   t.match(await stateOf(a), { next: now + 5 })
-  t.equal(await a.schedules.change('nobody', { action: 'pause', expected: null, passed: null }), null)
+  t.equal(await a.schedules.change('nobody', pause), null)
+})
+
+both('a pause or a change counts what has passed, also if ticks have fired since its caller read', async (t, side) => {
+  const { a, b, now } = side
+  const first = now - 1_000
+  const passed = { count: 5, last: first + 400, every: 100 }
+  for (const [queue, fired, missed] of [[a, 2, 3], [b, 7, 0]] as const) {
+    await queue.schedules.set(schedule(now))
+    const { generation } = await stateOf(queue)
+    const next = { planned: first + 100 * fired, due: now }
+    t.equal(await tick(queue, first, { next }), 'fired')
+    const pause = { action: 'pause', expected: first, generation, passed } as const
+    t.equal(await queue.schedules.change('s', { ...pause, generation: 1 }), 'passed', 'of another definition')
+    const changed = { ...schedule(now, { hash: 'h2', next: { planned: now, due: now } }), ...pause }
+    t.equal(await queue.schedules.set({ ...changed, generation: 1 }), 'passed')
+    if (queue === a) {
+      const unknown = { ...passed, every: null }
+      t.equal(await queue.schedules.change('s', { ...pause, passed: unknown }), 'passed', 'it cannot tell how many')
+      t.ok(await queue.schedules.change('s', pause))
+    } else t.equal(await queue.schedules.set(changed), 'set')
+    t.match(await stateOf(queue), { fired: 1, missed })
+  }
+})
+
+both('the same definition changes nothing, also if its tick has fired meanwhile', async (t, { a, now }) => {
+  await a.schedules.set(schedule(now))
+  await tick(a, now - 1_000)
+  t.equal(await a.schedules.set(schedule(now)), 'unchanged')
+  t.match(await stateOf(a), { next: now - 999, mark: now - 1_000 })
 })
 
 both('what no process declares is silent after the grace, and goes on when declared again', async (t, { a, now }) => {

@@ -30,10 +30,14 @@ const on = (side: QueueUnderTest, time: At): { planned: number, due: number } | 
 const expectedOf = (stored: StoredSchedule | undefined, right: boolean): number | null =>
   right ? stored?.state.next ?? null : 7
 
+const generationOf = (stored: StoredSchedule | undefined, right: boolean): number =>
+  (stored?.state.generation ?? 0) + (right ? 0 : 1)
+
 /** Far enough apart for one order on two clocks. */
 const wait = (id: string): number => LONG + 800_000 * TASKS.indexOf(id)
 
-const passed = (side: QueueUnderTest): PassedTicks => ({ count: 2, last: side.start - LONG })
+const passed = (side: QueueUnderTest, every: number | null): PassedTicks =>
+  ({ count: 2, last: side.start - LONG, every })
 
 async function read (side: QueueUnderTest, where: Where, id: string): Promise<StoredSchedule | undefined> {
   return (await side.schedules[where].read([id])).schedules[0]
@@ -50,6 +54,10 @@ interface SetInput {
   max: number | null
   /** Whether it expects the tick that is planned. */
   right: boolean
+  /** Whether it expects another generation. */
+  changed: boolean
+  /** The interval of the planned times that have passed. */
+  every: number | null
   onlyNew: boolean
 }
 
@@ -75,7 +83,7 @@ async function tick (side: QueueUnderTest, input: TickInput): Promise<unknown> {
   const expected = right && planned !== undefined ? planned : side.start - 9 * LONG
   return side.schedules[where].tick({
     id,
-    generation: (stored?.state.generation ?? 0) + (right ? 0 : 1),
+    generation: generationOf(stored, right),
     mode,
     expected,
     fire: fires || mode === 'held' ? expected : null,
@@ -105,11 +113,13 @@ const seenJson = (side: QueueUnderTest, json: string | null): unknown =>
 
 export const calls = {
   set: call('set', async (side, input: SetInput) => {
-    const { where, id, next, max, right, ...rest } = input
-    const expected = expectedOf(await read(side, where, id), right)
+    const { where, id, next, max, right, every, changed, ...rest } = input
+    const stored = await read(side, where, id)
+    const expected = expectedOf(stored, right)
+    const generation = generationOf(stored, !changed)
     const moved = { brought: null, taskQueue: null }
     const spec = SPECS[rest.epoch % SPECS.length]!
-    const planned = { next: on(side, next), expected, passed: passed(side), maxRuns: max, spec }
+    const planned = { next: on(side, next), expected, generation, passed: passed(side, every), maxRuns: max, spec }
     return side.schedules[where].set({ id, ...rest, ...planned, ...moved })
   }),
 
@@ -130,7 +140,8 @@ export const calls = {
       spec: '{}',
       next: planned,
       expected: null,
-      passed: same ? null : passed(side),
+      generation: 0,
+      passed: same ? null : passed(side, null),
       maxRuns: 2,
       grace: LONG,
       brought,
@@ -140,20 +151,23 @@ export const calls = {
     return [seenJson(side, brought), reply]
   }),
 
-  change: call('change', async (side, { where, id, action, right, epoch, next }: {
+  change: call('change', async (side, { where, id, action, right, epoch, next, every, changed }: {
     where: Where,
     id: string,
     action: 'pause' | 'resume' | 'see' | 'leave' | 'remove',
     right: boolean,
     epoch: number,
-    next: At
+    next: At,
+    every: number | null,
+    changed: boolean
   }) => {
     const stored = await read(side, where, id)
     const hash = right ? stored?.state.hash ?? '' : 'another'
-    const generation = (stored?.state.generation ?? 0) + (right ? 0 : 1)
+    const expected = expectedOf(stored, right)
+    const pause = { expected, generation: generationOf(stored, !changed), passed: passed(side, every) }
     const changes: Record<typeof action, ScheduleChange> = {
-      pause: { action: 'pause', expected: expectedOf(stored, right), passed: passed(side) },
-      resume: { action: 'resume', next: on(side, next), generation },
+      pause: { action: 'pause', ...pause },
+      resume: { action: 'resume', next: on(side, next), generation: generationOf(stored, right) },
       see: { action: 'see', hash },
       leave: { action: 'leave', epoch },
       remove: { action: 'remove', epoch }
@@ -200,6 +214,7 @@ const at = fc.option(fc.constantFrom(...TIMES), { freq: 6 })
 const epoch = fc.constantFrom(1, 1, 1, 2, 3)
 const right = fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.constant(false))
 const rarely = fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true))
+const every = fc.constantFrom(null, LONG, 2_000_000)
 
 const set = fc.record<SetInput>({
   where,
@@ -211,6 +226,8 @@ const set = fc.record<SetInput>({
   next: at,
   grace: fc.constantFrom(-LONG, LONG),
   max: fc.constantFrom(null, null, 1, 2),
+  changed: rarely,
+  every,
   onlyNew: rarely
 })
 const anyTick = fc.record<TickInput>({
@@ -228,7 +245,14 @@ const anyTick = fc.record<TickInput>({
   elsewhere: bool
 })
 const change = fc.record({
-  where, id, right, epoch, next: at, action: fc.constantFrom('pause', 'resume', 'see', 'leave', 'remove')
+  where,
+  id,
+  right,
+  epoch,
+  next: at,
+  every,
+  changed: rarely,
+  action: fc.constantFrom('pause', 'resume', 'see', 'leave', 'remove')
 })
 
 export const programs = fc.array(fc.oneof(
@@ -256,6 +280,8 @@ const plainSet: SetInput = {
   grace: LONG,
   max: null,
   right: true,
+  changed: false,
+  every: null,
   onlyNew: false
 }
 const plainTick: TickInput = {

@@ -5,7 +5,7 @@
 import { SortedIds } from './sorted-ids.ts'
 import type { NewJob } from '../contract.ts'
 import type {
-  NewSchedule, PassedTicks, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState,
+  NewSchedule, PlannedTick, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState,
   SetReply, StoredSchedule, Tick, TickReply
 } from '../schedule-contract.ts'
 
@@ -37,7 +37,7 @@ export class MemorySchedules implements QueueSchedules {
   }
 
   async set (schedule: NewSchedule): Promise<SetReply> {
-    const { id, epoch, hash, declared, next, expected, passed, onlyNew } = schedule
+    const { id, epoch, hash, declared, next, onlyNew } = schedule
     const before = this.#states.get(id)
     if (before && before.epoch > epoch) return 'superseded'
     const live = before && !before.moved ? before : null
@@ -47,15 +47,16 @@ export class MemorySchedules implements QueueSchedules {
     const state = this.#stateFor(schedule, live)
     const same = live !== null && live.hash === hash && live.declared === declared
     const silent = state.declared && (state.orphan === true || now - state.seen > state.grace)
-    if (live && !same && (state.next ?? null) !== expected) return 'passed'
-    if (next && state.mark !== undefined && next.planned <= state.mark) return 'passed'
+    const plans = !same || silent
+    if (plans && next && state.mark !== undefined && next.planned <= state.mark) return 'passed'
     if (!same) {
-      miss(state, passed)
+      const expected = live ? schedule.expected : state.next ?? null
+      if (!missLeft(state, { ...schedule, expected })) return 'passed'
       state.generation = Math.max(now, (state.generation ?? 0) + 1)
     }
     if (!live) this.#arrive(state, schedule)
     this.#declare(state, schedule, now)
-    if (same && !silent) return 'unchanged'
+    if (!plans) return 'unchanged'
     this.#specs.set(id, schedule.spec)
     this.#plan(id, state, next)
     return 'set'
@@ -137,11 +138,10 @@ export class MemorySchedules implements QueueSchedules {
   }
 
   #pause (
-    id: string, state: ScheduleState, { expected, passed }: Extract<ScheduleChange, { action: 'pause' }>
+    id: string, state: ScheduleState, change: Extract<ScheduleChange, { action: 'pause' }>
   ): boolean {
     if (state.paused) return true
-    if ((state.next ?? null) !== expected) return false
-    miss(state, passed)
+    if (!missLeft(state, change)) return false
     if (state.held !== undefined) add(state, 'skipped', 1)
     state.paused = true
     this.#release(id, state)
@@ -250,10 +250,19 @@ function add (state: ScheduleState, key: 'fired' | 'skipped' | 'missed', count: 
   state[key] = (state[key] ?? 0) + count
 }
 
-function miss (state: ScheduleState, passed: PassedTicks | null): void {
-  if (!passed) return
-  add(state, 'missed', passed.count)
-  state.mark = passed.last
+/** See miss_left of schedule-state.lua. */
+function missLeft (
+  state: ScheduleState, { expected, generation, passed }: Pick<NewSchedule, 'expected' | 'generation' | 'passed'>
+): boolean {
+  const { next } = state
+  const moved = (next ?? null) !== expected
+  if (moved && (state.generation ?? 0) !== generation) return false
+  if (!passed || (moved && (next === undefined || next > passed.last))) return true
+  if (moved && passed.every === null) return false
+  const { count, last, every } = passed
+  add(state, 'missed', moved ? Math.floor((last - next!) / every!) + 1 : count)
+  state.mark = last
+  return true
 }
 
 export class MemorySchedulePlaces implements SchedulePlaces {

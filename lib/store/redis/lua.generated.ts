@@ -2022,6 +2022,17 @@ local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
+local function miss_left(state, expected, generation, count, last, every)
+  local next = state.next and string.format('%.0f', state.next) or ''
+  if next ~= expected then
+    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
+    if every == '' then return false end
+    count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
+  end
+  miss(state, count, last)
+  return true
+end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max
   state.next = nil
@@ -2062,8 +2073,7 @@ elseif action == 'see' then
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then
   if state.paused then return text end
-  if (state.next and string.format('%.0f', state.next) or '') ~= ARGV[3] then return 'passed' end
-  miss(state, ARGV[4], ARGV[5])
+  if not miss_left(state, ARGV[3], ARGV[7], ARGV[4], ARGV[5], ARGV[6]) then return 'passed' end
   if state.held then state.skipped = (state.skipped or 0) + 1 end
   state.paused, state.held, state.heldMissed = true, nil, nil
   plan(KEYS[2], KEYS[3], id, state, '', 0)
@@ -5409,6 +5419,17 @@ local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
+local function miss_left(state, expected, generation, count, last, every)
+  local next = state.next and string.format('%.0f', state.next) or ''
+  if next ~= expected then
+    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
+    if every == '' then return false end
+    count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
+  end
+  miss(state, count, last)
+  return true
+end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max
   state.next = nil
@@ -5430,10 +5451,11 @@ local state = before or {}
 if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
 local same = live and state.hash == ARGV[3] and state.declared == declared
 local silent = state.declared and (state.orphan or now - state.seen > state.grace)
-if live and not same and (state.next and string.format('%.0f', state.next) or '') ~= ARGV[13] then return 'passed' end
-if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
+local plans = not same or silent
+if plans and state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
-  miss(state, ARGV[15], ARGV[16])
+  local expected = live and ARGV[13] or state.next and string.format('%.0f', state.next) or ''
+  if not miss_left(state, expected, ARGV[18], ARGV[15], ARGV[16], ARGV[17]) then return 'passed' end
   state.generation = math.max(now, (state.generation or 0) + 1)
 end
 if not live then
@@ -5442,7 +5464,7 @@ if not live then
 end
 state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
 state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
-if same and not silent then
+if not plans then
   save_state(KEYS[2], id, state)
   return 'unchanged'
 end
@@ -7330,6 +7352,17 @@ end
 local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
+end
+local function miss_left(state, expected, generation, count, last, every)
+  local next = state.next and string.format('%.0f', state.next) or ''
+  if next ~= expected then
+    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
+    if every == '' then return false end
+    count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
+  end
+  miss(state, count, last)
+  return true
 end
 local function plan(states, ticks, id, state, next, due)
   local done = state.max and (state.fired or 0) >= state.max

@@ -8,8 +8,12 @@ import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
 import { readScheduleState } from '../schedule-state.ts'
 import type { RedisClient } from './connection.ts'
 import type {
-  NewSchedule, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule, Tick, TickReply
+  NewSchedule, PassedTicks, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule,
+  Tick, TickReply
 } from '../schedule-contract.ts'
+
+const passedArguments = (passed: PassedTicks | null): ScriptArgument[] =>
+  [passed?.count ?? 0, passed?.last ?? '', passed?.every ?? '']
 
 /** Bounds the reply of one call. */
 const PLACES = 500
@@ -32,11 +36,11 @@ export class RedisSchedules implements QueueSchedules {
 
   set (schedule: NewSchedule): Promise<SetReply> {
     const { id, epoch, hash, declared, spec, next, maxRuns, grace, brought, onlyNew } = schedule
-    const { expected, passed, taskQueue } = schedule
+    const { expected, generation, passed, taskQueue } = schedule
     return this.#run('set-schedule', [
       id, epoch, hash, declared ? 1 : 0, spec, next?.planned ?? '', next?.due ?? '', maxRuns ?? '', grace,
       brought ?? '', this.#keys.earlierDelayed, onlyNew ? 1 : 0, expected ?? '', taskQueue ?? '',
-      passed?.count ?? 0, passed?.last ?? ''
+      ...passedArguments(passed), generation
     ])
   }
 
@@ -53,7 +57,7 @@ export class RedisSchedules implements QueueSchedules {
         const { next, generation } = change
         return [next?.planned ?? '', next?.due ?? '', this.#keys.earlierDelayed, generation]
       }
-      case 'pause': return [change.expected ?? '', change.passed?.count ?? 0, change.passed?.last ?? '']
+      case 'pause': return [change.expected ?? '', ...passedArguments(change.passed), change.generation]
       default: return change satisfies never
     }
   }

@@ -8,9 +8,10 @@ ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"
       resume: 3 next planned time, "" for none  4 when that is due  5 channel earlierDelayed
               6 generation of the definition that the caller read
       pause: 3 next planned time that the caller read, "" for none
-             4 how many planned times have passed, and do not fire  5 the last of them
-Returns the state as it was, "" if the schedule is unknown or was not changed, "passed" if a tick was counted or the
-        definition was changed meanwhile
+             4 how many planned times have passed, and do not fire  5 the last of them  6 the interval between them, ""
+             without  7 generation of the definition that the caller read
+Returns the state as it was, "" if the schedule is unknown or was not changed, "passed" if the definition was changed
+        meanwhile, or a tick was counted, so that it has to be computed again what has passed or comes next
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
 changes nothing. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
@@ -47,8 +48,7 @@ elseif action == 'see' then
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then
   if state.paused then return text end
-  if (state.next and string.format('%.0f', state.next) or '') ~= ARGV[3] then return 'passed' end
-  miss(state, ARGV[4], ARGV[5])
+  if not miss_left(state, ARGV[3], ARGV[7], ARGV[4], ARGV[5], ARGV[6]) then return 'passed' end
   if state.held then state.skipped = (state.skipped or 0) + 1 end
   state.paused, state.held, state.heldMissed = true, nil, nil
   plan(KEYS[2], KEYS[3], id, state, '', 0)

@@ -7,7 +7,8 @@ ARGV  1 id  2 epoch  3 hash of the definition  4 "1" if it is declared in code, 
       9 grace (ms)  10 state that it brings from another queue, "" without  11 channel earlierDelayed
       12 "1": only if nothing is stored  13 next planned time that the caller read, "" for none
       14 queue of the last task, "" if it is this one
-      15 how many planned times have passed, and do not fire  16 the last of them
+      15 how many planned times have passed, and do not fire  16 the last of them  17 the interval between them, ""
+      without  18 generation that the caller read
 Returns "set" | "unchanged" | "declared" (at run time nobody overwrites a declared one) | "superseded" (it has moved)
         | "passed" (a tick was counted meanwhile: compute the next one again)
 
@@ -27,10 +28,11 @@ local state = before or {}
 if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
 local same = live and state.hash == ARGV[3] and state.declared == declared
 local silent = state.declared and (state.orphan or now - state.seen > state.grace)
-if live and not same and (state.next and string.format('%.0f', state.next) or '') ~= ARGV[13] then return 'passed' end
-if state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
+local plans = not same or silent
+if plans and state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
-  miss(state, ARGV[15], ARGV[16])
+  local expected = live and ARGV[13] or state.next and string.format('%.0f', state.next) or ''
+  if not miss_left(state, expected, ARGV[18], ARGV[15], ARGV[16], ARGV[17]) then return 'passed' end
   state.generation = math.max(now, (state.generation or 0) + 1)
 end
 if not live then
@@ -39,7 +41,7 @@ if not live then
 end
 state.epoch, state.hash, state.declared, state.moved, state.orphan = epoch, ARGV[3], declared, nil, nil
 state.seen, state.grace, state.max = now, tonumber(ARGV[9]), tonumber(ARGV[8])
-if same and not silent then
+if not plans then
   save_state(KEYS[2], id, state)
   return 'unchanged'
 end

@@ -5,7 +5,9 @@ that fired), taskQueue (of that task, if it is another one), held and heldMissed
 it), outcome, fired, skipped, missed, max, grace.
 
 Defines load_state(states, id), save_state(states, id, state), miss(state, count, last): counts planned times that have
-passed, plan(states, ticks, id, state, next, due): sets the next tick, none if next is "", and saves the state. That
+passed, miss_left(state, expected, generation, count, last, every): the same for a caller that has read the state: only
+those that no tick has counted meanwhile, false if they cannot be told,
+plan(states, ticks, id, state, next, due): sets the next tick, none if next is "", and saves the state. That
 comes first: a Redis that is out of memory refuses it
 ]]
 local function load_state(states, id)
@@ -21,6 +23,18 @@ end
 local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
+end
+
+local function miss_left(state, expected, generation, count, last, every)
+  local next = state.next and string.format('%.0f', state.next) or ''
+  if next ~= expected then
+    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
+    if every == '' then return false end
+    count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
+  end
+  miss(state, count, last)
+  return true
 end
 
 local function plan(states, ticks, id, state, next, due)
