@@ -119,6 +119,8 @@ export const ScheduleNotFound = createError('FST_TASKS_SCHEDULE_NOT_FOUND',
   'There is no schedule with the id "%s"', 404)
 export const ScheduleBusy = createError('FST_TASKS_SCHEDULE_BUSY',
   'Schedule "%s" fired or was changed by others at each try, and was not changed here. Call it again', 503)
+export const ScheduleUnreadable = createError('FST_TASKS_SCHEDULE_UNREADABLE',
+  'The definition of schedule "%s" in Redis cannot be read: %s. Define it or set it again, or remove it', 500)
 
 // flows
 export const FlowInvalid = createError('FST_TASKS_FLOW_INVALID',

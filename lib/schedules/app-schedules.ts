@@ -16,7 +16,7 @@ import { toTaskRecord } from '../records/task-record.ts'
 import { Calendar } from './calendar.ts'
 import { ScheduleStore, type FoundSchedule } from './schedule-store.ts'
 import { toScheduleRecord, UNREADABLE } from './schedule-record.ts'
-import { makeTask, toSpec, type StoredSpec } from './stored-spec.ts'
+import { makeTask, readSpec, toSpec, type StoredSpec } from './stored-spec.ts'
 import { checkSchedule, checkScheduleList, isId, listDefaults, type CheckedSchedule } from '../options.ts'
 import { appTime, clearTimeout, setTimeout } from '../timers.ts'
 import { briefsOf } from '../tasks/briefs.ts'
@@ -192,14 +192,16 @@ export class AppSchedules implements Schedules {
   async trigger (id: string): Promise<TaskHandle<any, any>> {
     const { stored, queue } = await this.#found(id)
     const now = this.#tasks.clock.now()
-    const spec: StoredSpec = JSON.parse(stored.spec)
-    const made = makeTask(spec, now, { id, plannedAt: now, lateBy: 0, missed: 0 })
+    const { name, made } = readSpec(stored, spec => {
+      if (typeof spec.template.name !== 'string') throw new TypeError('the name is no text')
+      return { name: spec.template.name, made: makeTask(spec, now, { id, plannedAt: now, lateBy: 0, missed: 0 }) }
+    })
     const { delay, lane, ...rest } = made
     const job = { id: randomUUID(), ...rest, ...delay !== null && { delay }, ...lane !== undefined && { lane } }
     const doubt = 'It may have been enqueued all the same.'
     await this.#tasks.calls.call(`a trigger of schedule "${id}"`, doubt, () => queue.add(job))
     // Not by its record: it may be gone by now, and this process need not know the queue.
-    const identity = { id: job.id, name: spec.template.name, queue: queue.name, hasUniqueId: true, life: undefined }
+    const identity = { id: job.id, name, queue: queue.name, hasUniqueId: true, life: undefined }
     const live = delay === null ? {} : { delayedTo: delay }
     return this.#tasks.makeHandle(identity, () => toTaskRecord(job.id, queue.name, JSON.parse(job.text), live, false))
   }

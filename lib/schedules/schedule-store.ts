@@ -2,7 +2,7 @@
  * Where schedules are kept: each in the queue of its task, and one entry that says in which. Moves a schedule if the
  * queue of its task was changed: it leaves one queue before it is set in another, so that no tick fires in both.
  */
-import { hashOf, passedTicks, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
+import { hashOf, passedTicks, readSpec, tickAfter, toTick, type StoredSpec } from './stored-spec.ts'
 import { Calendar } from './calendar.ts'
 import { ScheduleBusy } from '../errors.ts'
 import { isId } from '../options.ts'
@@ -204,11 +204,12 @@ export class ScheduleStore {
     })
   }
 
-  /** False if there is none. Throws FST_TASKS_SCHEDULE_BUSY. */
+  /** False if there is none. Throws FST_TASKS_SCHEDULE_BUSY, FST_TASKS_SCHEDULE_UNREADABLE. */
   resume (id: string): Promise<boolean> {
     return this.#change(id, (before, ahead) => {
       const { generation = 0, mark = 0 } = before.state
-      const next = tickAfter(id, JSON.parse(before.spec), Math.max(this.#store.clock.now() + ahead, mark))
+      const after = Math.max(this.#store.clock.now() + ahead, mark)
+      const next = readSpec(before, spec => tickAfter(id, spec, after))
       return { action: 'resume', next, generation }
     })
   }

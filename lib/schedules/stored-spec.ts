@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { encodeNew } from '../records/task-record.ts'
 import { tagsOf, type Tags } from '../records/tags.ts'
 import { Calendar } from './calendar.ts'
+import { ScheduleUnreadable } from '../errors.ts'
 import type { CheckedSchedule } from '../options.ts'
 import type { StoredTick } from '../records/scheduled-tick.ts'
 import type { PassedTicks, PlannedTick, ScheduleState, StoredSchedule, Tick } from '../store/schedule-contract.ts'
@@ -68,6 +69,15 @@ export const toTick = (id: string, spec: StoredSpec, planned: number | null): Pl
 /** The id of a tick's task: no other tick has it, also not after a change, or after a removal. */
 export const taskIdOf = (id: string, { generation }: ScheduleState, planned: number): string =>
   `${id}:${generation.toString(36)}:${planned.toString(36)}`
+
+/** Throws FST_TASKS_SCHEDULE_UNREADABLE for a definition that another version made, or somebody by hand. */
+export function readSpec<T> ({ id, spec }: StoredSchedule, use: (spec: StoredSpec) => T): T {
+  try {
+    return use(JSON.parse(spec))
+  } catch (error) {
+    throw new ScheduleUnreadable(id, (error as Error).message, { cause: error })
+  }
+}
 
 /** A record, and when the task is due if it is delayed. */
 export function makeTask (

@@ -123,7 +123,7 @@ export interface Schedules {
    * FST_TASKS_SCHEDULE_BUSY, as `set` and `resume`, if others were faster at each try.
    */
   pause (id: string): Promise<void>
-  /** Goes on from now: what has passed does not fire. */
+  /** Goes on from now: what has passed does not fire. Throws FST_TASKS_SCHEDULE_UNREADABLE, as `trigger`. */
   resume (id: string): Promise<void>
   /** Enqueues its task now, beside its ticks: they stay as they are. */
   trigger (id: string): Promise<TaskHandle<any, any>>

@@ -51,6 +51,9 @@ inRedis('a schedule that cannot be read hides no other, and can be removed', 'an
     const { schedules } = await app.tasks.schedules.list()
     t.same(schedules.map(({ id, task }) => [id, task]), [['a', 'x'], ['b', 'unknown'], ['c', 'x']], text)
     t.match(await app.tasks.schedules.get('b'), { id: 'b', cron: null, every: null, next: [] })
+    const refused = { code: 'FST_TASKS_SCHEDULE_UNREADABLE', message: /"b"/, cause: Error }
+    t.match(await errorOf(app.tasks.schedules.trigger('b')), refused, text)
+    if (!text.includes('every')) t.match(await errorOf(app.tasks.schedules.resume('b')), refused, text)
   }
   t.equal(await app.tasks.schedules.remove('b'), true)
   t.equal((await app.tasks.schedules.list()).schedules.length, 2)
