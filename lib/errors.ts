@@ -13,6 +13,8 @@ export const OptionUnknown = createError('FST_TASKS_OPTION_UNKNOWN',
   'There is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
 export const OptionClash = createError('FST_TASKS_OPTION_CLASH',
   'Options "%s" and "%s" cannot be used together. %s', 500)
+export const OptionMissing = createError('FST_TASKS_OPTION_MISSING',
+  'One of the options "%s" and "%s" is needed, and only one. %s', 500)
 export const NameTaken = createError('FST_TASKS_NAME_TAKEN', 'The name "%s" is taken on this instance. ' +
   'Register the plugin a second time under another name: register(tasks, { name: "other" })', 500)
 export const QueueShared = createError('FST_TASKS_QUEUE_SHARED',

@@ -91,11 +91,14 @@ const rescheduleRules: Rules = {
 }
 const rescheduleRule = object('For example { delay: 60000 }.')
 
-/** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_OPTION_CLASH. */
+/** Throws FST_TASKS_PLUGIN_OPTION_INVALID and FST_TASKS_OPTION_UNKNOWN, _CLASH, _MISSING. */
 export function checkReschedule (options: RescheduleOptions): void {
   checkOptions(options, rescheduleRules, rescheduleRule, 'reschedule')
   const { delay, delayUntil } = options
-  if ((delay === undefined) === (delayUntil === undefined)) {
+  if (delay === undefined && delayUntil === undefined) {
+    throw new errors.OptionMissing('delay', 'delayUntil', 'Say when the task is due, for example { delay: 60000 }')
+  }
+  if (delay !== undefined && delayUntil !== undefined) {
     const fix = 'delay is a span of time from now, delayUntil a point in time: give one of them'
     throw new errors.OptionClash('delay', 'delayUntil', fix)
   }

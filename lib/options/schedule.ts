@@ -65,7 +65,7 @@ const ONE_HOUR_MS = 3_600_000
 /**
  * Checks a schedule and fills in the defaults.
  * @throws FST_TASKS_SCHEDULE_ID_INVALID, FST_TASKS_SCHEDULE_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN,
- *   FST_TASKS_OPTION_CLASH
+ *   FST_TASKS_OPTION_CLASH, FST_TASKS_OPTION_MISSING
  */
 export function checkSchedule (id: unknown, spec: unknown): CheckedSchedule {
   if (!isId(id) || id.length > MAX_ID) throw new errors.ScheduleIdInvalid(describeValue(id))
@@ -91,7 +91,10 @@ const invalid = (id: string): ToError => (key, rule, value) =>
   new errors.ScheduleOptionInvalid(id, key, rule.expected, describeValue(value), rule.fix)
 
 function checkTiming (id: string, { cron, every, timezone, seconds, startAt, endAt }: ScheduleOptions): void {
-  if ((cron === undefined) === (every === undefined)) {
+  if (cron === undefined && every === undefined) {
+    throw new errors.OptionMissing('cron', 'every', `Say when schedule "${id}" fires, for example { every: 60000 }`)
+  }
+  if (cron !== undefined && every !== undefined) {
     throw new errors.OptionClash('cron', 'every', `Schedule "${id}" needs one of them, and not both`)
   }
   for (const [key, value] of Object.entries({ timezone, seconds })) {

@@ -59,9 +59,10 @@ export class AppSchedules implements Schedules {
   define (id: string, given: unknown): void {
     const checked = checkTimes(id, checkSchedule(id, given))
     if (this.#declared.has(id)) throw new errors.ScheduleAlreadyDefined(id)
+    const spec = this.#ready && this.#specOf(id, checked) // what throws leaves the id free
     this.#declared.set(id, checked)
-    if (!this.#ready) return
-    this.#unstored.set(id, this.#specOf(id, checked))
+    if (!spec) return
+    this.#unstored.set(id, spec)
     void this.#storeAll()
   }
 

@@ -240,7 +240,7 @@ export interface FastifyTasks<
   promote (id: string, where?: WhereOptions): Promise<PromoteOutcome>
   /**
    * The same at another time, earlier or later.
-   * @throws as `promote`; FST_TASKS_*_OPTION_*, FST_TASKS_OPTION_CLASH
+   * @throws as `promote`; FST_TASKS_*_OPTION_*, FST_TASKS_OPTION_CLASH, FST_TASKS_OPTION_MISSING
    */
   reschedule (id: string, options: RescheduleOptions): Promise<RescheduleOutcome>
   /**

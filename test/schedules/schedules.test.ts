@@ -23,7 +23,8 @@ t.test('what is wrong with a schedule is said when it is declared, or when the a
   const declare = (id: any, spec: any) => errorOf(() => app.tasks.defineSchedule(id, spec))
   const base = { task: 'plain', cron: '* * * * *' }
   t.match(await declare('no id!', base), { code: 'FST_TASKS_SCHEDULE_ID_INVALID' })
-  t.match(await declare('x', { task: 'plain' }), { code: 'FST_TASKS_OPTION_CLASH' })
+  const none = await declare('x', { task: 'plain' })
+  t.match(none, { code: 'FST_TASKS_OPTION_MISSING', message: 'One of the options "cron" and "every" is needed' })
   t.match(await declare('x', { ...base, every: 1_000 }), { code: 'FST_TASKS_OPTION_CLASH' })
   t.match(await declare('x', { ...base, options: { id: 'own' } }), { code: 'FST_TASKS_OPTION_CLASH' })
   t.match(await declare('x', { ...base, overlap: 'no' }), { code: 'FST_TASKS_SCHEDULE_OPTION_INVALID' })
@@ -35,6 +36,7 @@ t.test('what is wrong with a schedule is said when it is declared, or when the a
   t.match(await declare('x', { ...base, task: 'nobody' }), { code: 'FST_TASKS_NOT_DEFINED' })
   const refused = await declare('y', { ...base, task: 'report', data: {} })
   t.match(refused, { code: 'FST_TASKS_SCHEDULE_DATA_INVALID', message: /kind/ })
+  app.tasks.defineSchedule('y', { ...base, task: 'report', data: { kind: 'a' } }) // the id is free still
   app.tasks.defineSchedule('twice', base)
   t.match(await declare('twice', base), { code: 'FST_TASKS_SCHEDULE_ALREADY_DEFINED' })
 })

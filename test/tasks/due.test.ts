@@ -41,7 +41,7 @@ t.test('a delayed task, and one between two attempts, start now or at another ti
   t.equal(await tasks.promote(failing.id), 'refused')
   t.equal(await tasks.reschedule('none', { delay: 1 }), 'unknown')
   for (const [options, code] of [
-    [undefined, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{}, 'FST_TASKS_OPTION_CLASH'],
+    [undefined, 'FST_TASKS_PLUGIN_OPTION_INVALID'], [{}, 'FST_TASKS_OPTION_MISSING'],
     [{ delay: 1, delayUntil: 1e12 }, 'FST_TASKS_OPTION_CLASH'], [{ delay: -1 }, 'FST_TASKS_PLUGIN_OPTION_INVALID'],
     [{ after: 1 }, 'FST_TASKS_OPTION_UNKNOWN']
   ] as const) t.match(await errorOf(tasks.reschedule(delayed.id, options as any)), { code })
