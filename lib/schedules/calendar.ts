@@ -17,7 +17,7 @@ export interface Timing {
   endAt?: number
 }
 
-/** Bounds the work for ticks that nobody fired, for example after an outage of weeks. */
+/** So many ticks that nobody fired are looked at one by one, for example after an outage of weeks. */
 const MAX_STEPS = 10_000
 
 export class Calendar {
@@ -69,10 +69,10 @@ export class Calendar {
    * What has passed, from the tick `first` on.
    * @param dueAt when a tick is due: a little after its time, if the schedule has a jitter
    * @returns the latest tick that is due by `now`, how many are due before it, and the one that follows. A long row of
-   *   ticks is not looked at one by one: then there is no latest
+   *   ticks is not looked at one by one: of a cron expression no more than MAX_STEPS + 1 are counted
    */
   passed (first: number, now: number, dueAt: (tick: number) => number): {
-    latest: number | null, before: number, next: number | null
+    latest: number, before: number, next: number | null
   } {
     let latest = first
     for (let before = 0; before < MAX_STEPS; before++) {
@@ -80,13 +80,25 @@ export class Calendar {
       if (next === null || dueAt(next) > now) return { latest, before, next }
       latest = next
     }
-    return { latest: null, before: this.#count(latest, now), next: this.next(now) }
+    const last = this.#lastDue(latest, now, dueAt)
+    const { every } = this.#timing
+    const more = every === undefined ? Math.sign(last - latest) : (last - latest) / every
+    return { latest: last, before: MAX_STEPS + more, next: this.next(last) }
   }
 
-  /** Ticks up to `now`, after MAX_STEPS of them. Exact for an interval. */
-  #count (latest: number, now: number): number {
-    const { every, endAt = Infinity } = this.#timing
-    return MAX_STEPS + 1 + (every === undefined ? 0 : Math.floor((Math.min(now, endAt) - latest) / every))
+  /** Searches the last tick that is due by `now`, from one that is due on. */
+  #lastDue (known: number, now: number, dueAt: (tick: number) => number): number {
+    const dueAfter = (time: number): number | null => {
+      const next = this.next(time)
+      return next !== null && dueAt(next) <= now ? next : null
+    }
+    for (let [last, end] = [known, now]; ;) {
+      if (dueAfter(last) === null) return last
+      const middle = Math.floor((last + end) / 2)
+      const next = dueAfter(middle)
+      if (next === null) end = middle
+      else last = next
+    }
   }
 }
 

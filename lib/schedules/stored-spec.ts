@@ -57,7 +57,7 @@ export function passedTicks ({ spec, state: { next } }: StoredSchedule, now: num
     const { timing }: StoredSpec = JSON.parse(spec)
     const { latest, before } = new Calendar(timing).passed(next, now, planned => planned)
     const { every = null } = timing
-    return latest === null ? { count: before, last: now, every } : { count: before + 1, last: latest, every }
+    return { count: before + 1, last: latest, every }
   } catch {
     return { count: 1, last: next, every: null } // a definition that cannot be read
   }

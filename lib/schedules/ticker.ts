@@ -99,11 +99,10 @@ export class Ticker {
   #nextTick ({ id }: StoredSchedule, spec: StoredSpec, first: number, now: number): Move {
     const calendar = this.#calendarOf(spec)
     const { latest, before, next } = calendar.passed(first, now, planned => dueAt(id, spec, planned))
-    const late = latest === null ? Infinity : now - dueAt(id, spec, latest)
-    const fires = late <= Math.max(spec.catchUpWindow, IN_TIME_MS)
-    const missed = fires || latest === null ? before : before + 1
+    const fires = now - dueAt(id, spec, latest) <= Math.max(spec.catchUpWindow, IN_TIME_MS)
+    const missed = fires ? before : before + 1
     const fire = fires ? latest : null
-    return { mode: 'tick', expected: first, fire, missed, mark: latest ?? now, next: toTick(id, spec, next) }
+    return { mode: 'tick', expected: first, fire, missed, mark: latest, next: toTick(id, spec, next) }
   }
 
   #calendarOf ({ timing }: StoredSpec): Calendar {

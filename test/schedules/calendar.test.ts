@@ -97,5 +97,19 @@ t.test('passed: the latest tick, how many came before it, and the next', async t
   t.strictSame(calendar.passed(1_000, 1_500, at), { latest: 1_000, before: 0, next: 2_000 })
   t.strictSame(calendar.passed(1_000, 4_000, at), { latest: 4_000, before: 3, next: 5_000 })
   t.strictSame(calendar.passed(1_000, 4_000, tick => tick + 500), { latest: 3_000, before: 2, next: 4_000 })
-  t.strictSame(calendar.passed(1_000, 20_000_000, at), { latest: null, before: 20_000, next: 20_001_000 })
+  const late = 20_000_000
+  t.strictSame(calendar.passed(1_000, late, at), { latest: late, before: 19_999, next: late + 1_000 }, 'a long row')
+  const jitter = (tick: number): number => tick + 500
+  t.strictSame(calendar.passed(1_000, late, jitter), { latest: late - 1_000, before: 19_998, next: late })
+  const ended = new Calendar({ every: 1_000, endAt: 15_000_500 })
+  t.strictSame(ended.passed(1_000, late, at), { latest: 15_000_000, before: 14_999, next: null })
+})
+
+t.test('passed: the latest of a long row of a cron expression, also if it pauses for long', async t => {
+  const at = (tick: number): number => tick
+  const passed = (cron: string, ms: number) => new Calendar({ cron }).passed(60_000, ms, at)
+  const day = 86_400_000
+  t.strictSame(passed('* * * * *', 9 * day + 1), { latest: 9 * day, before: 10_001, next: 9 * day + 60_000 })
+  // Each minute of January.
+  t.strictSame(passed('* * * 1 *', 300 * day), { latest: 31 * day - 60_000, before: 10_001, next: 365 * day })
 })
