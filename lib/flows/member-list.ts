@@ -79,7 +79,7 @@ interface MemberPlace { start: number, added: string | null }
 /** "7": behind seven members. "+": behind all. "+0:part": and behind this one of those that were added. */
 function parseCursor (cursor: string | undefined): MemberPlace {
   if (cursor === undefined) return { start: 0, added: null }
-  if (!/^(\d{1,9}|\+[\w:-]*)$/.test(cursor)) throw new errors.CursorInvalid()
+  if (!/^(\d{1,9}|\+(\d{1,9}:[\w:-]+)?)$/.test(cursor)) throw new errors.CursorInvalid()
   return cursor.startsWith('+') ? { start: 0, added: cursor.slice(1) } : { start: Number(cursor), added: null }
 }
 

@@ -180,7 +180,7 @@ t.test('a page of members with large results ends earlier, and has those that we
     if (limit === 2 || limit === 3) t.same(pages.map(page => page.length), sizes)
     else t.ok(pages.length > 1 && pages.every(page => page.length > 0 && page.length <= 4))
   }
-  for (const cursor of ['+', 'x', '-1', '+x']) {
+  for (const cursor of ['x', '-1', '+x', '+7', '+:x']) {
     t.match(await errorOf(app.tasks.list({ flow: id, cursor })), { code: 'FST_TASKS_CURSOR_INVALID' })
   }
 })
