@@ -3199,7 +3199,7 @@ const shields: Shield[] = [
   {
     against: 'the cursor of a list of members is any text',
     file: 'flows/member-list.js',
-    shield: 'if (!/^(\\d{1,9}|\\+[\\w:-]*)$/.test(cursor))',
+    shield: 'if (!/^(\\d{1,9}|\\+(\\d{1,9}:[\\w:-]+)?)$/.test(cursor))',
     without: 'if (false)',
     test: 'flows/seen'
   },
