@@ -58,14 +58,16 @@ function after (states: readonly SearchState[], state: SearchState, cursor: stri
 const optionsOf = ({ tag, queue, name }: Search, { state, cursor }: Position, limit: number): ListOptions =>
   ({ limit, ...definedOnly({ tag, queue, name, state: state || undefined, cursor }) }) as ListOptions
 
-/** The place, or the first one behind it that has something, or may have. */
+/** The place, or the first one behind it that has something, or may have: it looks at so many tasks at most. */
 async function firstWithAny (
-  instance: Pick<PluginInstance, 'listBriefs'>, wanted: Search, place: Position | null
+  instance: Pick<PluginInstance, 'listBriefs'>, wanted: Search, place: Position | null, most: number
 ): Promise<Position | null> {
-  const filter = wanted.filter ? { ...wanted.filter, most: MAX_LOOKED_AT } : undefined
-  for (let next = place; next; next = after(wanted.states, next.state, null)) {
-    const { tasks, cursor } = await instance.listBriefs(optionsOf(wanted, next, 1), filter)
+  for (let [next, left] = [place, most]; next; next = after(wanted.states, next.state, null)) {
+    if (left <= 0) return next
+    const filter = wanted.filter ? { ...wanted.filter, most: left } : undefined
+    const { tasks, lookedAt, cursor } = await instance.listBriefs(optionsOf(wanted, next, 1), filter)
     if (tasks.length > 0 || cursor !== null) return next
+    left -= lookedAt
   }
   return null
 }
@@ -84,9 +86,7 @@ export async function search (
   for (let place: Position | null = positionOf(wanted); ;) {
     const { state } = place
     const options = optionsOf(wanted, place, LIMIT - found.length)
-    const page = await instance.listBriefs(options, filter
-      ? { ...filter, most: MAX_LOOKED_AT - lookedAt }
-      : undefined)
+    const page = await instance.listBriefs(options, filter ? { ...filter, most: MAX_LOOKED_AT - lookedAt } : undefined)
     found.push(...page.tasks)
     lookedAt += page.lookedAt
     // A search ends a page before the end of a state only if it is full, or has cost enough.
@@ -94,7 +94,7 @@ export async function search (
     place = after(states, state, page.cursor)
     const isLate = uptime() - start >= (found.length > 0 ? ENOUGH_MS : MAX_MS)
     const isFull = found.length >= LIMIT
-    if (isFull && page.cursor === null) place = await firstWithAny(instance, wanted, place)
+    if (isFull && page.cursor === null) place = await firstWithAny(instance, wanted, place, MAX_LOOKED_AT - lookedAt)
     const isOver = isCut || isFull || lookedAt >= MAX_LOOKED_AT || isLate
     if (!place || isOver) return { tasks: found, lookedAt, cursor: place && `${place.state}~${place.cursor ?? ''}` }
   }

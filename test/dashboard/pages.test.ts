@@ -8,7 +8,7 @@ import tasks from '../../lib/plugin.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { build, connect, errorOf, inRedis, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { bytesSent } from '../support/monitor.ts'
-import { appWithPage, get, PATH, post } from './support.ts'
+import { appWithPage, get, getAll, PATH, post } from './support.ts'
 
 const PAGES = ['', 'queues', 'tasks', 'workers', 'names', 'schedules', 'flows', 'queues/default']
 
@@ -71,10 +71,10 @@ t.test('tasks with a tag are found by it, and a task shows its tags', async t =>
   await app.tasks.cancel('two')
   const { statusCode, headers } = await get(app, 'tasks?q=tenant%3A42')
   t.same([statusCode, headers.location], [303, 'tasks?tag=tenant%3A42'])
-  const { body } = await get(app, 'tasks?tag=tenant%3A42')
+  const body = await getAll(app, 'tasks?tag=tenant%3A42')
   t.match(body, /tasks\/two\?queue=default[^]*tasks\/one\?queue=mail/)
   t.notMatch(body, 'tasks/three')
-  t.notMatch((await get(app, 'tasks?tag=tenant%3A42&state=cancelled')).body, 'tasks/one')
+  t.notMatch(await getAll(app, 'tasks?tag=tenant%3A42&state=cancelled'), 'tasks/one')
   t.match((await get(app, 'tasks/one?queue=mail')).body, /href="..\/tasks\?tag=tenant%3A42"><bdi>tenant:42/)
   const { location } = (await post(app, 'matching', {
     do: 'cancel', state: 'waiting', tag: 'tenant:42', sure: 'yes', back: 'tasks'
