@@ -234,7 +234,7 @@ export const calls = {
     for (let pages = 0; pages < 100; pages++) {
       const page: WalkPage = await side.queue.walk.page(source, limit, position)
       const until = await side.queue.walk.failedUntil(page.ids)
-      ids.push(String(until.map((time, i) => time !== null && page.positions[i]!.startsWith(`${time} `))))
+      ids.push(...until.map((time, i) => `until ${time !== null && page.positions[i]!.startsWith(`${time} `)}`))
       const read = await side.queue.walk.read(page.ids, 1_000)
       const sizes = await side.queue.walk.sizes(page.ids)
       const matches = (text: string): boolean => text.length % 2 === 0
