@@ -8,6 +8,7 @@ import t from 'tap'
 import { commandsWith, DEADLINE, ended, PLUGIN, run } from '../support/command.ts'
 import { build, errorOf, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { parse, valueOf } from '../support/metrics.ts'
+import { ALONE } from '../support/room.ts'
 import { Monitor } from '../../lib/metrics/monitor.ts'
 
 const app = (prefix: string): string => `import tasks from ${PLUGIN}
@@ -78,7 +79,7 @@ t.test('a host that is none of this machine: the error is about the host', async
   t.match(error, { code: 'FST_TASKS_MONITOR_HOST_INVALID', message: /203\.0\.113\.9.*--monitor-host/ })
 })
 
-t.test('what fails later is logged once a minute, and the worker goes on', async t => {
+t.test('what fails later is logged once a minute, and the worker goes on', ALONE, async t => {
   const { lines, stream } = logger()
   const listened = t.capture(Server.prototype, 'listen', Server.prototype.listen)
   let works = false

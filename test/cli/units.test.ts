@@ -9,6 +9,7 @@ import { cleanLine, pretty } from '../../lib/cli/pretty.ts'
 import { ago, toJsonLine, cleanText, oneLine, shorten } from '../../lib/cli/text.ts'
 import * as errors from '../../lib/errors.ts'
 import { span } from '../../lib/schedules/in-words.ts'
+import { ALONE } from '../support/room.ts'
 
 t.test('lengths of time', async t => {
   const cases = [
@@ -74,7 +75,7 @@ t.test('what people write stays as it is', async t => {
   t.same(JSON.parse(cleanLine(JSON.stringify(line))), line)
 })
 
-t.test('a message has no password of a URL', async t => {
+t.test('a message has no password of a URL', ALONE, async t => {
   const err = t.capture(process.stderr, 'write', () => true)
   printErr('cannot connect to redis://user:hunter2@host:1')
   printError(new Error('Invalid URL: redis:/:hunter2@host'))
@@ -96,7 +97,7 @@ t.test('values of flags', async t => {
   t.same(toArgs({ '--app': 'app.ts', '--port': 0, '--queues': undefined }), ['--app', 'app.ts', '--port', '0'])
 })
 
-t.test('an error of ours is one line, any other has its stack', async t => {
+t.test('an error of ours is one line, any other has its stack', ALONE, async t => {
   const capture = t.capture(process.stderr, 'write', () => true)
   printError(new errors.TaskNotFound('a\u001bb'))
   printError(new Error('unknown'))

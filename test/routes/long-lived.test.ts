@@ -9,6 +9,7 @@ import t from 'tap'
 import tasks from '../../lib/plugin.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import { build, errorOf, latch, randomPrefix, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 
 const accept = 'text/event-stream'
 
@@ -88,7 +89,7 @@ t.test('a pluginTimeout that is shorter than connectTimeout does not fail the bo
   t.equal((await errorOf(app.tasks.enqueue('x'))).code, 'FST_TASKS_REDIS_UNAVAILABLE')
 })
 
-t.test('HTTP/2: status, stream and a close, without a warning', async t => {
+t.test('HTTP/2: status, stream and a close, without a warning', ALONE, async t => {
   const warnings: string[] = []
   const onWarning = ({ message }: Error): void => { warnings.push(message) }
   process.on('warning', onWarning)

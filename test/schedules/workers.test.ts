@@ -7,6 +7,7 @@ import { startRedis } from '../../scripts/redis.ts'
 import { RedisSchedulePlaces, RedisSchedules } from '../../lib/store/redis/schedules.ts'
 import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 import { build, connect, errorOf, logger, randomPrefix, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 import type { FastifyInstance } from 'fastify'
 import type { ScheduleOptions, ScheduleTiming, TasksOptions } from '../../lib/types.ts'
 
@@ -124,7 +125,7 @@ t.test('a rolling deploy that moves the task to another queue: no tick fires in 
   t.ok(Math.max(...here) < firstThere, 'it left the old queue for good')
 })
 
-t.test('a schedule that is set while another process removes it is found, or does not fire', async t => {
+t.test('a schedule that is set while another process removes it is found, or does not fire', ALONE, async t => {
   const prefix = randomPrefix()
   const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
   one.tasks.define('x')
@@ -161,19 +162,24 @@ t.test('a schedule that is set while another process removes it is found, or doe
   t.same(both.sort(), [false, true], 'two remove it: none is told that code declares it')
 })
 
-t.test('a schedule that is changed just before it is resumed goes on by its new times', async t => {
+/** Others are faster than the next change of a schedule. */
+function beforeNextChange (t: Test, act: () => Promise<unknown>): void {
+  const { change } = RedisSchedules.prototype
+  t.teardown(() => { RedisSchedules.prototype.change = change })
+  RedisSchedules.prototype.change = async function (id, what) {
+    RedisSchedules.prototype.change = change
+    await act()
+    return change.call(this, id, what)
+  }
+}
+
+t.test('a schedule that is changed just before it is resumed goes on by its new times', ALONE, async t => {
   const prefix = randomPrefix()
   const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
   for (const { tasks } of [one, other]) tasks.define('x')
   await one.tasks.schedules.set('s', { task: 'x', every: 1_000 * HOUR })
   await one.tasks.schedules.pause('s')
-  const { change } = RedisSchedules.prototype
-  t.teardown(() => { RedisSchedules.prototype.change = change })
-  RedisSchedules.prototype.change = async function (id, what) {
-    RedisSchedules.prototype.change = change
-    await other.tasks.schedules.set('s', { task: 'x', every: HOUR })
-    return change.call(this, id, what)
-  }
+  beforeNextChange(t, () => other.tasks.schedules.set('s', { task: 'x', every: HOUR }))
   await one.tasks.schedules.resume('s')
   const { next, paused } = (await one.tasks.schedules.get('s'))!
   t.equal(paused, false)
@@ -206,7 +212,7 @@ function slowSchedules (t: Test): void {
   }
 }
 
-t.test('a pause and a change are carried out, also if a tick fires between the read and each try', async t => {
+t.test('a pause and a change are carried out, also if a tick fires between the read and each try', ALONE, async t => {
   const app = await build(t, {}, app => { app.tasks.define('x') })
   const { schedules } = app.tasks
   const planned = { task: 'x', every: 100, overlap: 'allow' } as const
@@ -217,7 +223,7 @@ t.test('a pause and a change are carried out, also if a tick fires between the r
   t.match(await schedules.set('b', { ...planned, data: 'new' }), { data: 'new' })
 })
 
-t.test('a resume that others forestall each time is refused, and so is one of a schedule that is gone', async t => {
+t.test('a resume that others forestall each time is refused, and so is a pause of what is gone', ALONE, async t => {
   const prefix = randomPrefix()
   const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
   for (const { tasks } of [one, other]) tasks.define('x')
@@ -231,27 +237,18 @@ t.test('a resume that others forestall each time is refused, and so is one of a 
     return change.call(this, id, what)
   }
   t.match(await errorOf(one.tasks.schedules.resume('s')), { code: 'FST_TASKS_SCHEDULE_BUSY', statusCode: 503 })
-  RedisSchedules.prototype.change = async function (id, what) {
-    RedisSchedules.prototype.change = change
-    await other.tasks.schedules.remove('s')
-    return change.call(this, id, what)
-  }
+  RedisSchedules.prototype.change = change
+  beforeNextChange(t, () => other.tasks.schedules.remove('s'))
   t.match(await errorOf(one.tasks.schedules.pause('s')), { code: 'FST_TASKS_SCHEDULE_NOT_FOUND' })
 })
 
-t.test('a pause while the schedule moves to another queue pauses it there', async t => {
+t.test('a pause while the schedule moves to another queue pauses it there', ALONE, async t => {
   const prefix = randomPrefix()
   const [one, other] = [await build(t, { prefix }), await build(t, { prefix })]
   one.tasks.define('x')
   other.tasks.define('x', { queue: 'other' })
   await one.tasks.schedules.set('s', { task: 'x', every: HOUR })
-  const { change } = RedisSchedules.prototype
-  t.teardown(() => { RedisSchedules.prototype.change = change })
-  RedisSchedules.prototype.change = async function (id, what) {
-    RedisSchedules.prototype.change = change
-    await other.tasks.schedules.set('s', { task: 'x', every: HOUR })
-    return change.call(this, id, what)
-  }
+  beforeNextChange(t, () => other.tasks.schedules.set('s', { task: 'x', every: HOUR }))
   await one.tasks.schedules.pause('s')
   t.match(await other.tasks.schedules.get('s'), { queue: 'other', paused: true })
 })
@@ -303,7 +300,7 @@ t.test('schedules that are declared while Redis is unavailable: all are stored l
   t.same(declared().sort(), ids.sort())
 })
 
-t.test('a schedule that cannot be read: others fire, the worker does not spin, and the log has one line', async t => {
+t.test('a schedule that cannot be read: others fire, the worker does not spin, the log has a line', ALONE, async t => {
   const prefix = randomPrefix()
   const redis = connect(t)
   const state = { epoch: 1, generation: 1, hash: '', declared: false, seen: 0, grace: 0, next: 1 }

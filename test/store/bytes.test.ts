@@ -7,6 +7,7 @@ import { MemoryStore } from '../../lib/store/memory/store.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, randomPrefix, until } from '../support/helpers.ts'
 import { LONG, QueueFixture, range } from '../support/queue-fixture.ts'
+import { ALONE } from '../support/room.ts'
 import type { PurgeReply, Settlement } from '../../lib/store/contract.ts'
 
 const MIB = 1_048_576
@@ -158,7 +159,7 @@ t.test('expired large records are removed a few at a time', async t => {
   t.equal(await f.redis.exists(f.key('jobs'), f.key('done:cancelled')), 0)
 })
 
-t.test('large results that end together are written in several calls, and all are', async t => {
+t.test('large results that end together are written in several calls, and all are', ALONE, async t => {
   const prefix = randomPrefix()
   const sizes: number[] = []
   const app = await build(t, { prefix, maxResultSize: 4 * MIB }, app => {
@@ -176,7 +177,7 @@ t.test('large results that end together are written in several calls, and all ar
   t.ok(Math.max(...sizes) < 4 * MIB, `${sizes}`)
 })
 
-t.test('many large tasks are enqueued in several calls', async t => {
+t.test('many large tasks are enqueued in several calls', ALONE, async t => {
   const sizes: number[] = []
   const app = await build(t, { prefix: randomPrefix() }, app => { app.tasks.define('large') })
   const { addMany } = RedisQueue.prototype

@@ -11,6 +11,7 @@ import {
 } from '../../lib/store/redis/connection.ts'
 import { inspectRedis } from '../../lib/store/redis/inspect.ts'
 import { connect as client, errorOf, REDIS_URL, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 
 const lazy = (options: object): Redis => new Redis({ lazyConnect: true, ...options })
 
@@ -148,7 +149,7 @@ t.test('the clock of Redis counts, if it is another', async t => {
   about(await difference(noPermission), 0)
 })
 
-t.test('a clock that is set: that of this process does not count, that of Redis is measured again', async t => {
+t.test('a clock that is set: that of this process does not count, that of Redis is measured again', ALONE, async t => {
   const { now } = Date
   t.teardown(() => { Date.now = now })
   let ahead = 0

@@ -3,6 +3,7 @@
  */
 import t, { type Test } from 'tap'
 import { backoffMs } from '../../lib/worker/backoff.ts'
+import { ALONE } from '../support/room.ts'
 import type { BackoffOptions, BackoffStrategy } from '../../lib/types.ts'
 
 const CENTURY = 3_155_760_000_000
@@ -45,7 +46,7 @@ t.test('a strategy that is async gives no wait, and its rejection ends no proces
   await new Promise(resolve => { setImmediate(resolve) })
 })
 
-t.test('jitter: a random wait between zero and the capped wait', async (t) => {
+t.test('jitter: a random wait between zero and the capped wait', ALONE, async (t) => {
   const backoff = { strategy: 'exponential', delay: 1_000, max: 3_000, jitter: true }
   const cases = [[0, [0, 0, 0]], [0.5, [500, 1_000, 1_500]], [0.9999999, [1_000, 2_000, 3_000]]] as const
   for (const [random, expected] of cases) {
@@ -61,7 +62,7 @@ t.test('jitter stays within its bounds and gives different waits', async (t) => 
   t.ok(different.size > 900)
 })
 
-t.test('without jitter the wait is not random', async (t) => {
+t.test('without jitter the wait is not random', ALONE, async (t) => {
   fixRandom(t, 0)
   for (const jitter of [undefined, false, null, 'true', 1]) {
     t.equal(wait({ strategy: 'fixed', delay: 500, jitter }), 500)

@@ -8,6 +8,7 @@ import { uptime } from '../../lib/timers.ts'
 import { PrefetchWindow } from '../../lib/worker/prefetch.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 import { build, connect, latch, randomPrefix, reaches, until, type Latch } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 import type { ClaimReply } from '../../lib/store/contract.ts'
 import type { EnqueueOptions, WorkerOptions } from '../../lib/types.ts'
 
@@ -90,7 +91,7 @@ const states = async ({ app }: Scene): Promise<string[]> =>
 const areAll = async (scene: Scene, expected: string): Promise<boolean> =>
   (await states(scene)).every(state => state === expected)
 
-t.test('a slow task does not hold up prefetched tasks', async t => {
+t.test('a slow task does not hold up prefetched tasks', ALONE, async t => {
   const s = await scene(t)
   await s.startWorker()
   await s.claimed()
@@ -106,7 +107,7 @@ t.test('a slow task does not hold up prefetched tasks', async t => {
   s.gate.open()
 })
 
-t.test('no task is prefetched while the slow task runs', async t => {
+t.test('no task is prefetched while the slow task runs', ALONE, async t => {
   const s = await scene(t)
   await s.startWorker()
   await s.claimed()
@@ -122,7 +123,7 @@ t.test('no task is prefetched while the slow task runs', async t => {
   s.gate.open()
 })
 
-t.test('a close hands prefetched tasks back at once, and waits for the slow task', async t => {
+t.test('a close hands prefetched tasks back at once, and waits for the slow task', ALONE, async t => {
   const s = await scene(t)
   const worker = await s.startWorker({ closeTimeout: 30_000 })
   await s.claimed()
@@ -134,7 +135,7 @@ t.test('a close hands prefetched tasks back at once, and waits for the slow task
   t.equal((await reaches(s.app, 'slow', 'succeeded')).attempt, 1)
 })
 
-t.test('a prefetched task that is cancelled never runs', async t => {
+t.test('a prefetched task that is cancelled never runs', ALONE, async t => {
   const s = await scene(t)
   await s.startWorker()
   await s.claimed()

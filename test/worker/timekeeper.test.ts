@@ -4,6 +4,7 @@
 import t, { type Test } from 'tap'
 import { RedisUpkeep } from '../../lib/store/redis/upkeep.ts'
 import { build, connect, latch, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 
@@ -46,7 +47,7 @@ t.test('delayed tasks run when all timekeepers were killed, and the workers take
     (await redis.zrange(key(prefix, 'timekeepers'), 0, '-1')).some(worker => !worker.startsWith('dead')))
 })
 
-t.test('a task that is enqueued while a worker becomes a timekeeper is not late', async t => {
+t.test('a task that is enqueued while a worker becomes a timekeeper is not late', ALONE, async t => {
   const { queueDue } = RedisUpkeep.prototype
   t.teardown(() => { RedisUpkeep.prototype.queueDue = queueDue })
   const prefix = randomPrefix()
@@ -66,7 +67,7 @@ t.test('a task that is enqueued while a worker becomes a timekeeper is not late'
   await until('it has run', async () => (await app.tasks.status(id))?.state === 'succeeded', 4_000)
 })
 
-t.test('a due time centuries away, which anybody may publish, leaves the pause between two looks', async t => {
+t.test('a due time centuries away, which anybody may publish, leaves the pause between two looks', ALONE, async t => {
   const { queueDue } = RedisUpkeep.prototype
   t.teardown(() => { RedisUpkeep.prototype.queueDue = queueDue })
   const warnings: string[] = []
