@@ -2684,7 +2684,7 @@ const shields: Shield[] = [
   {
     against: 'two processes fire the same tick: each expects the mark that it has read',
     file: 'store/redis/lua/tick.lua',
-    shield: "if not state.next or string.format('%.0f', state.next) ~= ARGV[4] then return 'taken' end",
+    shield: "if not state.next or next_of(state) ~= ARGV[4] then return 'taken' end",
     without: '',
     test: 'store/schedules'
   },

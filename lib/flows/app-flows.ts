@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { readGraph } from './flow-picture.ts'
 import type { BriefPage, DrawnMember } from '../boot/app-registry.ts'
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import * as errors from '../errors.ts'
 import { FlowEngine } from './engine.ts'
 import type { FlowCall, FlowRef } from './flow-ref.ts'
@@ -202,7 +202,7 @@ export class AppFlows implements FlowView {
   }
 
   /** One after the other: the first that refuses is enough. */
-  async * membersToAsk (_request: FastifyRequest, found: FoundTask): AsyncGenerator<AuthorizeRecord> {
+  async * membersToAsk (found: FoundTask): AsyncGenerator<AuthorizeRecord> {
     const flow = flowOf(found)
     const { authorize, asked } = found.stored.options.graph!
     // Not all of its members are known yet: nobody sees it.

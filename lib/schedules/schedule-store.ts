@@ -90,9 +90,11 @@ export class ScheduleStore {
       const reply = await this.#call(id, () => this.#queue(queue).schedules.set({
         ...schedule, ...moved, ...this.#planAfter(before, id, spec, hash, ahead)
       }))
-      if (reply === 'passed' && tries >= TRIES) throw new ScheduleBusy(id)
-      ahead = aheadOf(began)
-      if (reply === 'passed') continue
+      if (reply === 'passed') {
+        if (tries >= TRIES) throw new ScheduleBusy(id)
+        ahead = aheadOf(began)
+        continue
+      }
       if (leaves.length > 0 && reply !== 'superseded') await this.#call(id, () => schedulePlaces.settle(id, epoch))
       const isPlaced = await this.#call(id, () => schedulePlaces.find(id)) !== null
       if (isPlaced || tries >= TRIES) return reply // else another process has removed it meanwhile

@@ -1,7 +1,6 @@
 /**
  * What this room needs of flows: their records are read, cancelled and retried as those of tasks are. lib/flows has it.
  */
-import type { FastifyRequest } from 'fastify'
 import type { StoredMembership } from '../records/membership.ts'
 import type { StoredTask } from '../records/task-record.ts'
 import type { MemberOutcome } from '../store/flow-contract.ts'
@@ -27,7 +26,7 @@ export interface FlowView {
   /** Its graph. Null if it has more members than `most`, or is gone. */
   graph (found: FoundTask, most: number): Promise<DrawnMember[] | null>
   /** The members whose tasks say who may see the flow. */
-  membersToAsk (request: FastifyRequest, found: FoundTask): AsyncIterable<AuthorizeRecord>
+  membersToAsk (found: FoundTask): AsyncIterable<AuthorizeRecord>
   /** Looks at flows that had no change for a while. Returns how many. */
   lookAtDue (queue: string): Promise<number>
 }

@@ -21,7 +21,7 @@ export async function checkFlow (
 ): Promise<FoundTask> {
   if (isOpen({ definitions, visibility }, found)) return found
   let isAsked = false
-  for await (const member of flows.membersToAsk(request, found)) {
+  for await (const member of flows.membersToAsk(found)) {
     isAsked = true
     const stored = { ...found.stored, data: { name: member.name, data: member.data } }
     const definition = definitions.get(member.name)

@@ -88,11 +88,14 @@ async function searchPage<T extends BriefRecord> (
   const end = found[records.length] ?? lookedAt
   const tasks = records.filter(record => record !== null)
     .filter(record => isListed(record, options) && (!filter || filter.matches(record)))
-  const next = end === 0 ? place === start.from ? start : { from: place } : endOfPage(read, end, place)
+  const rest = end > 0 ? endOfPage(read, end, place) : beginningOf(place, start)
+  const next = rest ?? await placeAfter(source, options, places, place)
   const cost = Math.max(STEP_COST, lookedAt, bytes / BYTES_COST)
-  const hasMore = records.length < found.length
-  return { tasks, lookedAt: end, next: next ?? await placeAfter(source, options, places, place), cost, hasMore }
+  return { tasks, lookedAt: end, next, cost, hasMore: records.length < found.length }
 }
+
+/** Where a part began of which nothing is taken. */
+const beginningOf = (place: string, start: PageStart): PageStart => place === start.from ? start : { from: place }
 
 /** Another producer may write letters as \\u and their numbers. */
 const mayHave = (text: string, name: string): boolean => text.includes(name) || text.includes('\\u')

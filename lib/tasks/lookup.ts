@@ -24,7 +24,7 @@ import type { FlowView } from './flow-view.ts'
 import { checkFlow } from './flow-visibility.ts'
 import { ambiguous, onlyOne, type AmbiguousId } from './only-one.ts'
 import { hasExtras, nextOrder, type FoundTask } from './found-task.ts'
-import { isRetryable, toCancel, toRetry, type CancelTerms } from './together.ts'
+import { isRetryable, retriedRecord, toCancel, type CancelTerms } from './together.ts'
 import { TaskReads } from './task-reads.ts'
 import { WalkedTask } from './walked-task.ts'
 import type { WalkTask } from '../store/walk-contract.ts'
@@ -246,7 +246,7 @@ export class TaskLookup implements HandleSource {
     if (!isRetryable(found)) return 'refused'
     const { id, raw, queue, stored } = found
     return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () =>
-      queue.retry(id, raw, toRetry(found), stored.options.lane))
+      queue.retry(id, raw, retriedRecord(found), stored.options.lane))
   }
 
   get isConnected (): boolean { return this.#calls.ready }

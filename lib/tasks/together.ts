@@ -15,8 +15,7 @@ const TOGETHER = 100
 /** A member of a flow is retried with its flow, which knows what waits for it. */
 export const isRetryable = ({ stored }: FoundTask): boolean => stored.status === 'failed' && !stored.options.flow
 
-/** The record of a task that is retried. */
-export const toRetry = ({ stored }: FoundTask): string => encode(resetForRetry(stored))
+export const retriedRecord = ({ stored }: FoundTask): string => encode(resetForRetry(stored))
 
 /** What a cancelled task leaves, and for how long. */
 export interface CancelTerms {
@@ -44,7 +43,8 @@ const isPlain = ({ stored: { options } }: FoundTask): boolean => options.lane ==
 export const retriedTogether: Together = {
   what: 'a retry of tasks',
   takes: found => isRetryable(found) && isPlain(found) && found.until !== null,
-  send: (many, tasks) => many.retry(tasks.map(found => ({ id: found.id, until: found.until!, after: toRetry(found) })))
+  send: (many, tasks) => many.retry(tasks.map(found =>
+    ({ id: found.id, until: found.until!, after: retriedRecord(found) })))
 }
 
 export const cancelledTogether = (terms: CancelTerms): Together => ({

@@ -2022,10 +2022,12 @@ local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
+local function next_of(state) return state.next and string.format('%.0f', state.next) or '' end
+local function generation_of(state) return string.format('%.0f', tonumber(state.generation) or 0) end
 local function miss_left(state, expected, generation, count, last, every)
-  local next = state.next and string.format('%.0f', state.next) or ''
+  local next = next_of(state)
   if next ~= expected then
-    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if generation_of(state) ~= generation then return false end
     if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
     if every == '' then return false end
     count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
@@ -2079,7 +2081,7 @@ elseif action == 'pause' then
   plan(KEYS[2], KEYS[3], id, state, '', 0)
   redis.call('SREM', KEYS[4], id)
 elseif state.paused then
-  if string.format('%.0f', tonumber(state.generation) or 0) ~= ARGV[6] then return 'passed' end
+  if generation_of(state) ~= ARGV[6] then return 'passed' end
   if state.mark and ARGV[3] ~= '' and tonumber(ARGV[3]) <= state.mark then return 'passed' end
   state.paused = nil
   plan(KEYS[2], KEYS[3], id, state, ARGV[3], ARGV[4])
@@ -5419,10 +5421,12 @@ local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
+local function next_of(state) return state.next and string.format('%.0f', state.next) or '' end
+local function generation_of(state) return string.format('%.0f', tonumber(state.generation) or 0) end
 local function miss_left(state, expected, generation, count, last, every)
-  local next = state.next and string.format('%.0f', state.next) or ''
+  local next = next_of(state)
   if next ~= expected then
-    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if generation_of(state) ~= generation then return false end
     if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
     if every == '' then return false end
     count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
@@ -5454,7 +5458,7 @@ local silent = state.declared and (state.orphan or now - state.seen > state.grac
 local plans = not same or silent
 if plans and state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
-  local expected = live and ARGV[13] or state.next and string.format('%.0f', state.next) or ''
+  local expected = live and ARGV[13] or next_of(state)
   if not miss_left(state, expected, ARGV[18], ARGV[15], ARGV[16], ARGV[17]) then return 'passed' end
   state.generation = math.max(now, (state.generation or 0) + 1)
 end
@@ -7353,10 +7357,12 @@ local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
+local function next_of(state) return state.next and string.format('%.0f', state.next) or '' end
+local function generation_of(state) return string.format('%.0f', tonumber(state.generation) or 0) end
 local function miss_left(state, expected, generation, count, last, every)
-  local next = state.next and string.format('%.0f', state.next) or ''
+  local next = next_of(state)
   if next ~= expected then
-    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if generation_of(state) ~= generation then return false end
     if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
     if every == '' then return false end
     count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
@@ -7434,7 +7440,7 @@ if mode == 'held' then
   end
   redis.call('SREM', KEYS[3], id)
 else
-  if not state.next or string.format('%.0f', state.next) ~= ARGV[4] then return 'taken' end
+  if not state.next or next_of(state) ~= ARGV[4] then return 'taken' end
   if tonumber(redis.call('ZSCORE', KEYS[2], id) or now) > now then return 'early' end
   if state.declared and now - state.seen > state.grace then
     state.orphan = true

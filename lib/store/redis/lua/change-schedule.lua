@@ -54,7 +54,7 @@ elseif action == 'pause' then
   plan(KEYS[2], KEYS[3], id, state, '', 0)
   redis.call('SREM', KEYS[4], id)
 elseif state.paused then
-  if string.format('%.0f', tonumber(state.generation) or 0) ~= ARGV[6] then return 'passed' end
+  if generation_of(state) ~= ARGV[6] then return 'passed' end
   if state.mark and ARGV[3] ~= '' and tonumber(ARGV[3]) <= state.mark then return 'passed' end
   state.paused = nil
   plan(KEYS[2], KEYS[3], id, state, ARGV[3], ARGV[4])

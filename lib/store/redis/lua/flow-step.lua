@@ -8,7 +8,7 @@ ARGV  1 id  2 channel prefix  3 when somebody has to look at it again, in ms fro
       end node, generation, outcome, message | succeeded generation, node, ... | ready join | start node
       | done entry of todo | seal
       cancel cause, code, message | add node, entry, record, parent, its generation, how many members a flow may have
-      reopen record | forget | remove
+      | reopen record | forget | remove
 Returns { state, 1 if there is more to do: call again, 1 if this call began to cancel, 1 if this call ended the flow,
       what the last seal, add, reopen or remove did: 1 done, 0 was done before, -1 refused,
       2 refused: the members are to be released first, 3 refused: it has as many members as it may,

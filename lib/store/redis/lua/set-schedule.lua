@@ -31,7 +31,7 @@ local silent = state.declared and (state.orphan or now - state.seen > state.grac
 local plans = not same or silent
 if plans and state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
-  local expected = live and ARGV[13] or state.next and string.format('%.0f', state.next) or ''
+  local expected = live and ARGV[13] or next_of(state)
   if not miss_left(state, expected, ARGV[18], ARGV[15], ARGV[16], ARGV[17]) then return 'passed' end
   state.generation = math.max(now, (state.generation or 0) + 1)
 end

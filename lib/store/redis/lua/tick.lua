@@ -93,7 +93,7 @@ if mode == 'held' then
   end
   redis.call('SREM', KEYS[3], id)
 else
-  if not state.next or string.format('%.0f', state.next) ~= ARGV[4] then return 'taken' end
+  if not state.next or next_of(state) ~= ARGV[4] then return 'taken' end
   if tonumber(redis.call('ZSCORE', KEYS[2], id) or now) > now then return 'early' end
   if state.declared and now - state.seen > state.grace then
     state.orphan = true

@@ -4,11 +4,13 @@ orphan, next (planned time of the next tick), mark (of the last one that was cou
 that fired), taskQueue (of that task, if it is another one), held and heldMissed (a tick that waits for the task before
 it), outcome, fired, skipped, missed, max, grace.
 
-Defines load_state(states, id), save_state(states, id, state), miss(state, count, last): counts planned times that have
-passed, miss_left(state, expected, generation, count, last, every): the same for a caller that has read the state: only
-those that no tick has counted meanwhile, false if they cannot be told,
-plan(states, ticks, id, state, next, due): sets the next tick, none if next is "", and saves the state. That
-comes first: a Redis that is out of memory refuses it
+Defines load_state(states, id), save_state(states, id, state)
+next_of(state), generation_of(state): as a caller sends what it read
+miss(state, count, last): counts planned times that have passed
+miss_left(state, expected, generation, count, last, every): the same for a caller that has read the state: only those
+that no tick has counted meanwhile, false if they cannot be told
+plan(states, ticks, id, state, next, due): sets the next tick, none if next is "", and saves the state. That comes
+first: a Redis that is out of memory refuses it
 ]]
 local function load_state(states, id)
   local text = redis.call('HGET', states, id)
@@ -25,10 +27,14 @@ local function miss(state, count, last)
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
 end
 
+local function next_of(state) return state.next and string.format('%.0f', state.next) or '' end
+
+local function generation_of(state) return string.format('%.0f', tonumber(state.generation) or 0) end
+
 local function miss_left(state, expected, generation, count, last, every)
-  local next = state.next and string.format('%.0f', state.next) or ''
+  local next = next_of(state)
   if next ~= expected then
-    if string.format('%.0f', tonumber(state.generation) or 0) ~= generation then return false end
+    if generation_of(state) ~= generation then return false end
     if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
     if every == '' then return false end
     count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
