@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { CLI, commandsWith, DEADLINE, ended, PLUGIN, run, type Ended } from '../support/command.ts'
 import { randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 
 const require = createRequire(import.meta.url)
 const FASTIFY_CLI = require.resolve('fastify-cli/cli.js')
@@ -71,7 +72,7 @@ t.test('.env and app options: every command gives the app what fastify start giv
   }
 })
 
-t.test('without an app the address is from .env too, and app options are refused', async t => {
+t.test('without an app the address is from .env too, and app options are refused', ALONE, async t => {
   const folder = t.testdir({ '.env': env })
   const command = (...args: string[]): Promise<Ended> => ended(run(t, folder, args))
   const { REDIS_URL: url } = process.env

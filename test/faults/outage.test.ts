@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
 import { build, connect, errorOf, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { relay } from '../support/relay.ts'
+import { ALONE } from '../support/room.ts'
 
 // The tests mostly wait, and each has its own Redis.
 t.jobs = 3
@@ -19,7 +20,7 @@ async function ownRedis (t: Test, options = {}): Promise<RunningRedis> {
   return redis
 }
 
-t.test('without Redis at boot the app starts, says so, and answers 503 until it is there', async t => {
+t.test('without Redis at boot the app starts, says so, and answers 503 until it is there', ALONE, async t => {
   const redis = await ownRedis(t)
   await redis.kill()
   const log = logger()

@@ -32,21 +32,37 @@ t.test('the files that run by themselves exist, and their room leaves them out',
 })
 
 /** What is seen by all tests that run in the process. */
-const CHANGES = [/\.prototype\.\w+ = /, /\bDate\.now = /, /\bMath\.random = /, /process\.on\('warning'/, /t\.capture\(/]
+const SHARED = [
+  /\.prototype\.\w+ = /, /\bDate\.now = /, /\bMath\.random = /, /\bmock\.timers\.enable\(/, /process\.on\('warning'/,
+  /t\.capture\(/, /process\.env\.\w+ = /, /delete process\.env\./, /\bsubscribe\('net\./
+]
 
 const read = (file: string): string => readFileSync(file, 'utf8')
-const runsSeveral = (room: string, files: string[]): boolean =>
-  /runRoom\('\w+', [2-9]\)/.test(read(`test/${room}/all.test.ts`)) ||
-  files.some(file => /^t\.jobs = |support\/command\.ts'/m.test(read(file)))
+const runsSeveral = (file: string): boolean => /^t\.jobs = |support\/command\.ts'|runRoom\('\w+', [2-9]/m.test(read(file))
+
+const changesWhatIsShared = (text: string): boolean => SHARED.some(change => change.test(text))
+
+/** The text before a file's first test, and that of each of its tests. */
+const partsOf = (text: string): string[] => text.split(/^(?=\w[\w.]*\(.*async )/m)
 
 t.test('where tests run beside others, one that changes what they share runs alone', async t => {
   const alone = filesAlone().map(file => `test/${file.replace(/\.js$/, '.ts')}`)
-  const found: string[] = []
-  for (const room of rooms.filter(room => existsSync(`test/${room}/all.test.ts`))) {
+  let found = 0
+  for (const room of rooms) {
     const files = readdirSync(`test/${room}`).filter(isTest).map(name => join('test', room, name))
-      .filter(file => !alone.includes(file))
-    if (runsSeveral(room, files)) found.push(...files.filter(file => CHANGES.some(change => change.test(read(file)))))
+    const all = join('test', room, 'all.test.ts')
+    const ofOneProcess = existsSync(all) ? files.filter(file => !alone.includes(file)) : []
+    const several = ofOneProcess.some(runsSeveral) || (existsSync(all) && runsSeveral(all))
+    for (const file of files) {
+      const isOfRoom = ofOneProcess.includes(file)
+      if (!(isOfRoom ? several : runsSeveral(file))) continue
+      const [helpers, ...tests] = partsOf(read(file))
+      for (const test of tests.filter(changesWhatIsShared)) {
+        found++
+        t.match(test, /^.*, ALONE, async/, `${file}: ${test.split('\n', 1)}`)
+      }
+      if (isOfRoom && changesWhatIsShared(helpers!)) t.match(read(file), /, ALONE, async/, file)
+    }
   }
-  t.ok(found.length > 5)
-  for (const file of found) t.match(read(file), /, ALONE, async/, file)
+  t.ok(found > 10)
 })

@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
 import tasks from '../../lib/plugin.ts'
 import { build, connect, inRedis, latch, randomPrefix, reaches, until, where } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 import { listen, stream } from '../support/streams.ts'
 
 interface Listening { app: FastifyInstance, port: number, step: () => void }
@@ -214,7 +215,7 @@ t.test('a client that does not read is disconnected: its events are not buffered
   go.open()
 })
 
-t.test('a heartbeat every 15 seconds', async t => {
+t.test('a heartbeat every 15 seconds', ALONE, async t => {
   const { app, port } = await listening(t)
   const { id } = await app.tasks.enqueue('x')
   mock.timers.enable({ apis: ['setInterval'] })

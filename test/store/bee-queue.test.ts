@@ -13,6 +13,7 @@ import { decode, encodeNew, toTaskRecord } from '../../lib/records/task-record.t
 import type { TaskRecord } from '../../lib/types.ts'
 import { startRedis, type RunningRedis } from '../../scripts/redis.ts'
 import { connect, errorOf, latch, randomPrefix, REDIS_URL, until } from '../support/helpers.ts'
+import { ALONE } from '../support/room.ts'
 
 const text = (data: unknown = 1, more = {}): string =>
   encodeNew('a', data, { timestamp: 1, stacktraces: [], attempts: 1, ...more }, 1e6)
@@ -163,7 +164,7 @@ t.test('a Redis that forgot the scripts gets them again', async (t) => {
   t.match(await recordOf(redis, prefix, 'a'), { id: 'a', state: 'waiting' }, 'replies of bytes too')
 })
 
-t.test('a producer opens no connection, neither to its Redis nor to localhost', async (t) => {
+t.test('a producer opens no connection, neither to its Redis nor to localhost', ALONE, async t => {
   const { url, port } = await ownRedis(t)
   const { redis, producer } = fixture(t, url)
   await redis.ping()
