@@ -231,8 +231,8 @@ export class ScheduleStore {
   }
 
   /**
-   * A living process declares the schedule. An old version that is still alive changes nothing: only what is lost, or
-   * what is silent with this very definition, is stored again.
+   * A living process declares the schedule. An old version that is still alive changes nothing: only what is lost, and
+   * what is silent or has lost its tick with this very definition, is stored again.
    */
   async see (id: string, spec: StoredSpec): Promise<void> {
     const hash = hashOf(spec)
@@ -242,7 +242,7 @@ export class ScheduleStore {
     if (await this.#call(id, () => queue.schedules.change(id, { action: 'see', hash })) !== null) return
     const stored = place && await this.#read(id, place.queue)
     if (!stored) await this.put(id, spec, { declared: true, onlyNew: true })
-    else if (stored.state.orphan && stored.state.hash === hash) await this.put(id, spec, { declared: true })
+    else if (stored.state.declared && stored.state.hash === hash) await this.put(id, spec, { declared: true })
   }
 
   /** The planned times that come next, at most `count`. */

@@ -53,17 +53,14 @@ export class Ticker {
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
-  /** One that cannot be read must not keep the others from firing. */
+  /** One that cannot be read must not keep the others from firing: they are behind it. */
   async #fire (schedule: StoredSchedule, now: number): Promise<number> {
-    let ticks: LateTick[] = []
-    try {
-      ticks = this.#ticksOf(schedule, now)
-    } catch (error) {
-      if (!this.#limit.allows(schedule.id)) return 0
-      const fields = { event: 'schedule.unreadable', schedule: schedule.id, err: toLoggable(error) }
-      this.#options.log.error(fields, 'schedule is unreadable: it does not fire')
+    const ticks = this.#readableTicksOf(schedule, now)
+    if (ticks.length === 0) {
+      const { id, spec } = schedule
+      return await this.#options.schedules.change(id, { action: 'put off', spec }) === null ? 0 : 1
     }
-    const runsElsewhere = ticks.length > 0 && await this.#runsElsewhere(schedule)
+    const runsElsewhere = await this.#runsElsewhere(schedule)
     let count = 0
     for (const tick of ticks) {
       const reply = await this.#options.schedules.tick({ ...tick, runsElsewhere })
@@ -71,6 +68,16 @@ export class Ticker {
       if (COUNTED.has(reply) && !(tick.mode === 'held' && reply === 'held')) count++
     }
     return count
+  }
+
+  #readableTicksOf (schedule: StoredSchedule, now: number): LateTick[] {
+    try {
+      return this.#ticksOf(schedule, now)
+    } catch (error) {
+      const fields = { event: 'schedule.unreadable', schedule: schedule.id, err: toLoggable(error) }
+      if (this.#limit.allows(schedule.id)) this.#options.log.error(fields, 'schedule is unreadable: it does not fire')
+      return []
+    }
   }
 
   /** A held tick comes first. */

@@ -132,6 +132,8 @@ export type ScheduleChange =
   | { action: 'resume', next: PlannedTick | null, generation: number }
   /** A living process declares it. */
   | { action: 'see', hash: string }
+  /** Its tick cannot fire: not to be looked at for a minute. `spec`: the definition, empty if none could be read. */
+  | { action: 'put off', spec: string }
   /** It moves to another queue. */
   | { action: 'leave', epoch: number }
 
@@ -142,7 +144,10 @@ export interface QueueSchedules {
    * Returns the state as it was, as JSON. Null if the schedule is unknown or was not changed. `passed`: see SetReply.
    */
   change (id: string, change: ScheduleChange): Promise<string | 'passed' | null>
-  /** `due`: those with a tick that is due or held, at most some hundred. */
+  /**
+   * `due`: those with a tick that is due or held, at most some hundred. One of them without a definition, or without a
+   * state, has an empty one.
+   */
   read (which: 'all' | 'due' | string[]): Promise<{ now: number, schedules: StoredSchedule[] }>
   /** Whether a task of another queue is stored there, and has not ended. */
   runsIn (queue: string, task: string): Promise<boolean>

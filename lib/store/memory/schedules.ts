@@ -104,6 +104,7 @@ export class MemorySchedules implements QueueSchedules {
     switch (change.action) {
       case 'remove': return this.#remove(id, state, change.epoch) ? before : null
       case 'see': return this.#see(state, change.hash) ? before : null
+      case 'put off': return null // nobody else writes here: each tick can fire
       case 'pause': return this.#pause(id, state, change) ? before : 'passed'
       case 'resume': return this.#resume(id, state, change) ? before : 'passed'
       default: return change satisfies never

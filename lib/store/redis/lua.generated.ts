@@ -2018,6 +2018,9 @@ end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
 end
+local function is_whole(schedules, ticks, id, state)
+  return redis.call('HEXISTS', schedules, id) == 1 and (not state.next or redis.call('ZSCORE', ticks, id))
+end
 local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
@@ -2047,6 +2050,14 @@ local function plan(states, ticks, id, state, next, due)
   end
 end
 local id, action = ARGV[1], ARGV[2]
+if action == 'put off' then
+  local spec = load_state(KEYS[2], id) and redis.call('HGET', KEYS[1], id) or ''
+  if spec ~= ARGV[3] then return '' end
+  local due = redis.call('ZSCORE', KEYS[3], id)
+  if due and tonumber(due) <= now then redis.call('ZADD', KEYS[3], now + 60000, id) end
+  if spec == '' then redis.call('SREM', KEYS[4], id) end
+  return due and '{}' or ''
+end
 local text = redis.call('HGET', KEYS[2], id)
 local state = load_state(KEYS[2], id)
 if action == 'leave' then
@@ -2071,6 +2082,7 @@ if action == 'remove' then
   return text
 elseif action == 'see' then
   if state.hash ~= ARGV[3] or not state.declared or state.orphan then return '' end
+  if not is_whole(KEYS[1], KEYS[3], id, state) then return '' end
   state.seen = now
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then
@@ -3886,6 +3898,45 @@ end
 return { redis.call('SCARD', slots), redis.call('LLEN', list), max, opens_at(name), holder, flat({}, rates), of_task }`,
   'read-schedules': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function load_state(states, id)
+  local text = redis.call('HGET', states, id)
+  local is_json, state = pcall(cjson.decode, text or '')
+  return is_json and type(state) == 'table' and state or nil
+end
+local function save_state(states, id, state)
+  redis.call('HSET', states, id, cjson.encode(state))
+end
+local function is_whole(schedules, ticks, id, state)
+  return redis.call('HEXISTS', schedules, id) == 1 and (not state.next or redis.call('ZSCORE', ticks, id))
+end
+local function miss(state, count, last)
+  if tonumber(count) == 0 then return end
+  state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
+end
+local function next_of(state) return state.next and string.format('%.0f', state.next) or '' end
+local function generation_of(state) return string.format('%.0f', tonumber(state.generation) or 0) end
+local function miss_left(state, expected, generation, count, last, every)
+  local next = next_of(state)
+  if next ~= expected then
+    if generation_of(state) ~= generation then return false end
+    if tonumber(count) == 0 or next == '' or state.next > tonumber(last) then return true end
+    if every == '' then return false end
+    count = math.floor((tonumber(last) - state.next) / tonumber(every)) + 1
+  end
+  miss(state, count, last)
+  return true
+end
+local function plan(states, ticks, id, state, next, due)
+  local done = state.max and (state.fired or 0) >= state.max
+  state.next = nil
+  if next ~= '' and not (done or state.paused or state.orphan) then state.next = tonumber(next) end
+  save_state(states, id, state)
+  if state.next then
+    redis.call('ZADD', ticks, due, id)
+  else
+    redis.call('ZREM', ticks, id)
+  end
+end
 local ids, cursor = {}, '0'
 if ARGV[1] == 'all' then
   local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 500)
@@ -3910,6 +3961,8 @@ for _, id in ipairs(ids) do
   else
     bytes = bytes + size
     local spec, state = redis.call('HGET', KEYS[1], id), redis.call('HGET', KEYS[2], id)
+    local is_whole = spec and load_state(KEYS[2], id)
+    if ARGV[1] == 'due' and not is_whole then spec, state = '', '' end
     if spec and state then
       reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, spec, state
     end
@@ -5417,6 +5470,9 @@ end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
 end
+local function is_whole(schedules, ticks, id, state)
+  return redis.call('HEXISTS', schedules, id) == 1 and (not state.next or redis.call('ZSCORE', ticks, id))
+end
 local function miss(state, count, last)
   if tonumber(count) == 0 then return end
   state.missed, state.mark = (state.missed or 0) + tonumber(count), tonumber(last)
@@ -5450,12 +5506,14 @@ local before = load_state(KEYS[2], id)
 if before and before.epoch > epoch then return 'superseded' end
 local live = before and not before.moved
 if live and before.declared and not declared then return 'declared' end
-if live and ARGV[12] == '1' then return 'unchanged' end
+local whole = live and is_whole(KEYS[1], KEYS[3], id, before)
+if whole and ARGV[12] == '1' then return 'unchanged' end
 local state = before or {}
 if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
 local same = live and state.hash == ARGV[3] and state.declared == declared
 local silent = state.declared and (state.orphan or now - state.seen > state.grace)
-local plans = not same or silent
+local plans = not same or silent or not whole
+if live and redis.call('HEXISTS', KEYS[1], id) == 0 then state.next = nil end
 if plans and state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
   local expected = live and ARGV[13] or next_of(state)
@@ -7352,6 +7410,9 @@ local function load_state(states, id)
 end
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
+end
+local function is_whole(schedules, ticks, id, state)
+  return redis.call('HEXISTS', schedules, id) == 1 and (not state.next or redis.call('ZSCORE', ticks, id))
 end
 local function miss(state, count, last)
   if tonumber(count) == 0 then return end

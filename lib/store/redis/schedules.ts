@@ -8,8 +8,8 @@ import { QueueKeys, schedulesKey, type QueueScript } from './keys.ts'
 import { readScheduleState } from '../schedule-state.ts'
 import type { RedisClient } from './connection.ts'
 import type {
-  NewSchedule, PassedTicks, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, SetReply, StoredSchedule,
-  Tick, TickReply
+  NewSchedule, PassedTicks, QueueSchedules, ScheduleChange, SchedulePlace, SchedulePlaces, ScheduleState,
+  SetReply, StoredSchedule, Tick, TickReply
 } from '../schedule-contract.ts'
 
 const passedArguments = (passed: PassedTicks | null): ScriptArgument[] =>
@@ -51,6 +51,7 @@ export class RedisSchedules implements QueueSchedules {
   #detailsOf (change: ScheduleChange): ScriptArgument[] {
     switch (change.action) {
       case 'see': return [change.hash]
+      case 'put off': return [change.spec]
       case 'remove':
       case 'leave': return [change.epoch]
       case 'resume': {
@@ -72,8 +73,9 @@ export class RedisSchedules implements QueueSchedules {
       if (cursor !== '0') calls.push(['all', cursor])
       if (rest.length > 0) calls.push(['ids', ...rest])
       for (let i = 0; i < page.length; i += 3) {
-        const state = readScheduleState(page[i + 2]!)
-        if (state) found.set(page[i]!, { id: page[i]!, spec: page[i + 1]!, state })
+        const [id, spec, text] = page.slice(i, i + 3) as [string, string, string]
+        const state = readScheduleState(text) ?? (which === 'due' ? {} as ScheduleState : null)
+        if (state) found.set(id, { id, spec, state })
       }
     }
     return { now: first!, schedules: [...found.values()] }

@@ -2,9 +2,10 @@
 Changes or removes a schedule.
 
 KEYS  1 schedules  2 scheduleStates  3 ticks  4 heldTicks
-ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove"
+ARGV  1 id  2 "pause" | "resume" | "see" | "leave" | "remove" | "put off"
       see: 3 hash
       leave, remove: 3 epoch
+      put off: 3 definition that cannot fire, "" if none can be read
       resume: 3 next planned time, "" for none  4 when that is due  5 channel earlierDelayed
               6 generation of the definition that the caller read
       pause: 3 next planned time that the caller read, "" for none
@@ -14,12 +15,21 @@ Returns the state as it was, "" if the schedule is unknown or was not changed, "
         meanwhile, or a tick was counted, so that it has to be computed again what has passed or comes next
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
-changes nothing. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
+changes nothing. Not if its tick was lost: it has to be set again. put off: a tick that cannot fire must not stay the
+first of those that are due. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
 declares it, or if it was placed again with a higher epoch.
 ]]
 -- @include now
 -- @include schedule-state
 local id, action = ARGV[1], ARGV[2]
+if action == 'put off' then
+  local spec = load_state(KEYS[2], id) and redis.call('HGET', KEYS[1], id) or ''
+  if spec ~= ARGV[3] then return '' end
+  local due = redis.call('ZSCORE', KEYS[3], id)
+  if due and tonumber(due) <= now then redis.call('ZADD', KEYS[3], now + 60000, id) end
+  if spec == '' then redis.call('SREM', KEYS[4], id) end
+  return due and '{}' or ''
+end
 local text = redis.call('HGET', KEYS[2], id)
 local state = load_state(KEYS[2], id)
 if action == 'leave' then
@@ -44,6 +54,7 @@ if action == 'remove' then
   return text
 elseif action == 'see' then
   if state.hash ~= ARGV[3] or not state.declared or state.orphan then return '' end
+  if not is_whole(KEYS[1], KEYS[3], id, state) then return '' end
   state.seen = now
   save_state(KEYS[2], id, state)
 elseif action == 'pause' then

@@ -6,10 +6,14 @@ ARGV  1 "all" | "due" (a tick is due, or waits for the task before it) | "ids"
       2 cursor for "all", "0" at first; 2 and more: ids for "ids"
 Returns { now (ms), cursor ("0": no more pages), { ids that did not fit }, id, definition, state, ... }
 
+due: one without a definition, or whose state is unreadable, is in the reply too: its tick has to be put off. It comes
+with "" for both.
+
 Guarantee: what is stored while all pages are read is on at least one.
 Cost: about 1 MB a call, or one schedule if that is larger. At most 100 due ticks, or about 500 states.
 ]]
 -- @include now
+-- @include schedule-state
 local ids, cursor = {}, '0'
 if ARGV[1] == 'all' then
   local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', 500)
@@ -34,6 +38,8 @@ for _, id in ipairs(ids) do
   else
     bytes = bytes + size
     local spec, state = redis.call('HGET', KEYS[1], id), redis.call('HGET', KEYS[2], id)
+    local is_whole = spec and load_state(KEYS[2], id)
+    if ARGV[1] == 'due' and not is_whole then spec, state = '', '' end
     if spec and state then
       reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, spec, state
     end

@@ -14,7 +14,7 @@ Returns "set" | "unchanged" | "declared" (at run time nobody overwrites a declar
 
 Guarantees: where the definition is unchanged the next tick stays, after a move from another queue, too. A change fires
 nothing that has passed: ticks that were due already count as missed. A declared schedule that was silent, because no
-process declared it any more, goes on from now.
+process declared it any more, goes on from now. What somebody deleted of a schedule is stored again.
 ]]
 -- @include now
 -- @include schedule-state
@@ -23,12 +23,14 @@ local before = load_state(KEYS[2], id)
 if before and before.epoch > epoch then return 'superseded' end
 local live = before and not before.moved
 if live and before.declared and not declared then return 'declared' end
-if live and ARGV[12] == '1' then return 'unchanged' end
+local whole = live and is_whole(KEYS[1], KEYS[3], id, before)
+if whole and ARGV[12] == '1' then return 'unchanged' end
 local state = before or {}
 if not live and ARGV[10] ~= '' then state = cjson.decode(ARGV[10]) end
 local same = live and state.hash == ARGV[3] and state.declared == declared
 local silent = state.declared and (state.orphan or now - state.seen > state.grace)
-local plans = not same or silent
+local plans = not same or silent or not whole
+if live and redis.call('HEXISTS', KEYS[1], id) == 0 then state.next = nil end -- as the caller read it
 if plans and state.mark and ARGV[6] ~= '' and tonumber(ARGV[6]) <= state.mark then return 'passed' end
 if not same then
   local expected = live and ARGV[13] or next_of(state)

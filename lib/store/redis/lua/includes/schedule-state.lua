@@ -6,6 +6,7 @@ it), outcome, fired, skipped, missed, max, grace.
 
 Defines load_state(states, id), save_state(states, id, state)
 next_of(state), generation_of(state): as a caller sends what it read
+is_whole(schedules, ticks, id, state): false if somebody deleted its definition or its tick
 miss(state, count, last): counts planned times that have passed
 miss_left(state, expected, generation, count, last, every): the same for a caller that has read the state: only those
 that no tick has counted meanwhile, false if they cannot be told
@@ -20,6 +21,10 @@ end
 
 local function save_state(states, id, state)
   redis.call('HSET', states, id, cjson.encode(state))
+end
+
+local function is_whole(schedules, ticks, id, state)
+  return redis.call('HEXISTS', schedules, id) == 1 and (not state.next or redis.call('ZSCORE', ticks, id))
 end
 
 local function miss(state, count, last)
