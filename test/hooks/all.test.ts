@@ -1,3 +1,3 @@
 import { runRoom } from '../support/room.ts'
 
-await runRoom('hooks', 2)
+await runRoom('hooks', 3)

@@ -175,7 +175,7 @@ t.test('a hook before the handler that never ends: those after it are in the con
     preHandler: [(_task, done) => tenant.run('a', done), () => new Promise(() => {})],
     onError: async () => { seen.push(['onError', tenant.getStore()]) },
     onAttemptEnd: (_task, _end, done) => { seen.push(['onAttemptEnd', tenant.getStore()]); done() }
-  })
+  }, { worker: { closeTimeout: 100 } })
   const { id } = await app.tasks.enqueue('x')
   await pass(app, 2_000, { wait: false })
   await reaches(app, id, 'failed')

@@ -1,3 +1,3 @@
 import { runRoom } from '../support/room.ts'
 
-await runRoom('schedules')
+await runRoom('schedules', 3)

@@ -18,8 +18,10 @@ import type { TickEvent } from '../../lib/telemetry.ts'
 
 const SEEDS = process.argv.includes('--long') ? 200 : 2
 const STEPS = 80
-t.jobs = 2 // programs mostly wait
-if (SEEDS > 2) t.setTimeout(3_600_000)
+if (SEEDS > 2) {
+  t.jobs = 2 // programs mostly wait
+  t.setTimeout(3_600_000)
+}
 
 const key = ({ k }: any): string => k
 const BASE: DefineOptions = { retries: 2, backoff: { strategy: 'fixed', delay: 20 }, resultTtl: 300 }

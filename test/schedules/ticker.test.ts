@@ -5,6 +5,7 @@ import v8 from 'node:v8'
 import t from 'tap'
 import { Calendar } from '../../lib/schedules/calendar.ts'
 import { Ticker } from '../../lib/schedules/ticker.ts'
+import { ALONE } from '../support/room.ts'
 import type { QueueSchedules, StoredSchedule } from '../../lib/store/schedule-contract.ts'
 
 /** So many schedules have a time of their own. */
@@ -19,7 +20,7 @@ function scheduleOf (number: number): StoredSchedule {
 }
 
 // A calendar takes some 80 kB.
-t.test('a worker that fires the schedules of many customers does not keep the calendar of each', async t => {
+t.test('a worker that fires the schedules of many customers does not keep the calendar of each', ALONE, async t => {
   const count = (): number => (v8 as any).queryObjects(Calendar, { format: 'count' })
   const schedules = Array.from({ length: COUNT }, (_, number) => scheduleOf(number))
   const fired = new Set<string>()

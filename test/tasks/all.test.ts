@@ -1,3 +1,3 @@
 import { runRoom } from '../support/room.ts'
 
-await runRoom('tasks')
+await runRoom('tasks', 2)

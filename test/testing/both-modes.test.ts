@@ -10,6 +10,8 @@ import t from 'tap'
 
 t.setTimeout(180_000) // nearly a thousand asserts, on a busy machine
 
+t.jobs = 2
+
 const LEFT_OUT = 44
 
 process.env.TASKS_TEST_MODE = 'memory'

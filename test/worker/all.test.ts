@@ -1,3 +1,3 @@
 import { runRoom } from '../support/room.ts'
 
-await runRoom('worker', 2)
+await runRoom('worker', 3)
