@@ -33,9 +33,8 @@ export const TaskAlreadyDefined = createError('FST_TASKS_ALREADY_DEFINED', 'Task
 export const TaskNameInvalid = createError('FST_TASKS_NAME_INVALID',
   'A task\'s name must be 1 to 100 characters of A-Z, a-z, 0-9, "_", ".", ":", "-", ' +
   'the first a letter, a digit or "_"; got %s', 500)
-export const HandlerInvalid = createError('FST_TASKS_HANDLER_INVALID',
-  'The handler of task "%s" must be a function, got %s. ' +
-  'Call define(name, options, async function (data, task) {})', 500)
+export const HandlerInvalid = createError('FST_TASKS_HANDLER_INVALID', 'The handler of task "%s" must be a function, ' +
+  'got %s. Call define(name, options, async function (data, task) {})', 500)
 export const SchemaInvalid = createError('FST_TASKS_SCHEMA_INVALID',
   'Task "%s": the schema of its %s cannot be used: %s', 500)
 export const ThreadNotFound = createError('FST_TASKS_THREAD_NOT_FOUND',
@@ -84,9 +83,8 @@ export const TaskIdAmbiguous = createError('FST_TASKS_ID_AMBIGUOUS',
   'The id "%s" belongs to a task in each of several queues: %s. Say which: { queue: "%s" }, over HTTP ?queue=%s', 409)
 export const QueueUnknown = createError('FST_TASKS_QUEUE_UNKNOWN', 'Queue "%s" is not known here. Known queues: %s. ' +
   'Name it at register, in every process that uses it: { queues: ["%s"] }', 500)
-export const DataInvalid = createError('FST_TASKS_DATA_INVALID',
-  'The data of task "%s" cannot be stored as JSON: %s. ' +
-  'Pass plain objects, arrays, strings, finite numbers, booleans and null', 400)
+export const DataInvalid = createError('FST_TASKS_DATA_INVALID', 'The data of task "%s" cannot be stored as JSON: %s.' +
+  ' Pass plain objects, arrays, strings, finite numbers, booleans and null', 400)
 export const DataTooLarge = createError('FST_TASKS_DATA_TOO_LARGE',
   'The data of task "%s" is %d bytes of JSON, more than maxDataSize (%d). ' +
   'Store it elsewhere and pass its address, or raise maxDataSize', 413)
@@ -282,6 +280,8 @@ export class RateLimited extends RateLimitedBase {
 export const TaskNotFound = createError('FST_TASKS_NOT_FOUND',
   'There is no task with the id "%s": it was never enqueued, or its resultTtl has passed', 404)
 export const TaskFinished = createError('FST_TASKS_FINISHED', 'Task "%s" has ended: there is nothing to cancel', 409)
+export const EventsRefused = createError('FST_TASKS_EVENTS_REFUSED', 'The events of a task are "text/event-stream", ' +
+  'which the request does not accept. Send Accept: text/event-stream, or ask for the status without /events', 406)
 export const TaskFailed = createError('FST_TASKS_FAILED', 'Task "%s" (%s) failed: %s', 500)
 export const TaskCancelled = createError('FST_TASKS_CANCELLED', 'Task "%s" (%s) was cancelled', 409)
 export const TaskExpired = createError('FST_TASKS_EXPIRED', 'Task "%s" (%s) expired before a worker started it', 410)

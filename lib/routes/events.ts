@@ -7,6 +7,7 @@ import { toLoggable } from '../records/failure.ts'
 import { isTerminal } from '../records/task-record.ts'
 import { recordChanges } from '../tasks/record-changes.ts'
 import { WaitEnd } from '../tasks/wait-end.ts'
+import { acceptsEvents } from './accept.ts'
 import { clientDisconnect } from './client-disconnect.ts'
 import { eventIdOf } from './etag.ts'
 import type { FoundTask } from '../tasks/found-task.ts'
@@ -20,10 +21,11 @@ const RETURN_AFTER_MS = 2_000
 
 /**
  * Asks `authorize` before each event, too.
- * @throws FST_TASKS_NOT_FOUND, FST_TASKS_REDIS_UNAVAILABLE, FST_TASKS_TOO_MANY_WAITS
+ * @throws FST_TASKS_NOT_FOUND, FST_TASKS_EVENTS_REFUSED, FST_TASKS_REDIS_UNAVAILABLE, FST_TASKS_TOO_MANY_WAITS
  */
 export async function streamEvents (context: RouteContext, request: IdRequest, reply: FastifyReply): Promise<unknown> {
   const { registry } = context
+  if (!acceptsEvents(request.headers.accept)) throw new errors.EventsRefused()
   const found = await registry.findVisible(request, request.params.id, queueOf(request)).catch(unlessOutage(request))
   if (!found) return askToReturn(reply)
   const isKnown = request.headers['last-event-id'] === eventIdOf(found.record)
@@ -77,6 +79,7 @@ function sendHeaders (reply: FastifyReply): void {
     const { setHeader } = raw
     raw.setHeader = (name, value) => /^connection$/i.test(name) ? raw : setHeader.call(raw, name, value)
   }
+  reply.header('content-type', 'text/event-stream') // a hook of the app may have set that of its own replies
   reply.sse.sendHeaders()
   raw.flushHeaders()
 }

@@ -24,6 +24,12 @@ const HEARTBEAT_MS = 15_000
 /** The longest poll, and some time to answer. */
 const LONGEST_POLL_MS = 90_000
 
+/**
+ * We look at the Accept header: @fastify/sse would answer for itself, past the app's error handler. If the app has
+ * registered it too, the serializer of the app is for the app's own events.
+ */
+const STREAM = { kind: 'manual', serializer: JSON.stringify } as const
+
 /** The routes of one registry, for `fastify.register(routes, { prefix })`. */
 export function makeRoutes (registry: AppTasks, options: RoutesSettings): FastifyPluginAsync {
   return async function taskRoutes (fastify) {
@@ -57,7 +63,7 @@ function mount (fastify: FastifyInstance, context: RouteContext, options: Routes
   const shared = (headers: DocumentedHeaders): object => sharedOptions(fastify, context.registry, options, headers)
   fastify.get('/:id', { ...shared(statusHeaders), schema: copyOf(statusSchema), ...atLeast(fastify, LONGEST_POLL_MS) },
     (request: IdRequest, reply) => getStatus(context, request, reply))
-  const stream = { sse: 'only', exposeHeadRoute: false, ...atLeast(fastify, MAX_TIMER) } as const
+  const stream = { sse: STREAM, exposeHeadRoute: false, ...atLeast(fastify, MAX_TIMER) }
   fastify.get('/:id/events', { ...shared(eventsHeaders), schema: copyOf(eventsSchema), ...stream },
     (request: IdRequest, reply) => streamEvents(context, request, reply))
   fastify.get('/:id/logs', { ...shared(logsHeaders), schema: copyOf(logsSchema) },

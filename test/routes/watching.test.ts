@@ -118,7 +118,7 @@ t.test('server-sent events: every change from the current state to the end', asy
   t.equal(status.headers.etag, `"${one.events[2]!.id}"`, 'the id of an event is the ETag of the status')
   t.equal((await app.inject('/tasks/nobody/events')).json().code, 'FST_TASKS_NOT_FOUND')
   const json = await app.inject({ url: `/tasks/${id}/events`, headers: { accept: 'application/json' } })
-  t.equal(json.statusCode, 406)
+  t.match([json.statusCode, json.json().code], [406, 'FST_TASKS_EVENTS_REFUSED'])
 })
 
 const hasNoConnections = (app: FastifyInstance): Promise<boolean> =>
@@ -229,8 +229,9 @@ t.test('a heartbeat every 15 seconds', ALONE, async t => {
   one.response.destroy()
 })
 
-t.test('@fastify/sse that the app has registered serves our streams too', async t => {
-  const { app, port, step } = await listening(t, {}, app => app.register(fastifySSE, { heartbeatInterval: 20 }))
+t.test('@fastify/sse that the app has registered serves our streams too: its events are JSON all the same', async t => {
+  const { app, port, step } = await listening(t, {}, app =>
+    app.register(fastifySSE, { heartbeatInterval: 20, serializer: () => 'of the app' }))
   const { id } = await app.tasks.enqueue('x')
   await reaches(app, id, 'active')
   const one = await stream(port, `/tasks/${id}/events`)
@@ -248,7 +249,9 @@ t.test('the app\'s hooks: all on the status and on errors; on a stream all but o
     for (const hook of ['onRequest', 'preParsing', 'preValidation', 'preHandler', 'onResponse'] as const) {
       app.addHook(hook as 'onRequest', async () => { seen.push(hook) })
     }
-    app.addHook('onRequest', async (_request, reply) => { reply.header('x-app', 'of the app') })
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.header('x-app', 'of the app').type('application/json')
+    })
     app.addHook('onSend', async (_request, reply) => {
       seen.push('onSend')
       reply.header('x-sent', 'yes')
@@ -271,7 +274,7 @@ t.test('the app\'s hooks: all on the status and on errors; on a stream all but o
   seen.splice(0)
   const one = await stream(port, `/tasks/${id}/events`)
   await one.ended
-  t.match(one.response.headers, { 'x-app': 'of the app' })
+  t.match(one.response.headers, { 'x-app': 'of the app', 'content-type': 'text/event-stream' })
   await until('onResponse', () => seen.includes('onResponse'))
   t.same(seen, [...before, 'onResponse'])
 })
