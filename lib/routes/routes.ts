@@ -79,7 +79,10 @@ function atLeast ({ initialConfig }: FastifyInstance, ms: number): { handlerTime
   return handlerTimeout > 0 && handlerTimeout < ms ? { handlerTimeout: ms } : {}
 }
 
-/** The options that all routes have, in objects of their own for each route: plugins push into the arrays. */
+/**
+ * The options that all routes have, in objects of their own for each route: plugins push into the arrays. The Ajv of
+ * @fastify/response-validation may know neither the formats nor the keywords of our schemas.
+ */
 function sharedOptions (
   fastify: FastifyInstance, registry: AppTasks, options: RoutesSettings, headers: DocumentedHeaders
 ): object {
@@ -88,6 +91,7 @@ function sharedOptions (
     onRequest: [onRequest ?? []].flat(),
     preHandler: [preHandler ?? []].flat(),
     ...compilersOf(fastify),
+    responseValidation: false,
     ...(logLevel && { logLevel }),
     ...(constraints && { constraints: { ...constraints } }),
     config: { ...config, swaggerTransform: swaggerTransform(registry, headers) }
