@@ -2968,9 +2968,23 @@ const shields: Shield[] = [
   {
     against: 'a record in an envelope of the app has no id, and is answered with 500',
     file: 'routes/compilers.js',
-    shield: 'isRecord(payload) ? serialize(payload) : JSON.stringify(payload)',
+    shield: 'isKnown(payload) ? serialize(payload) : JSON.stringify(payload)',
     without: 'serialize(payload)',
     test: 'routes/app-settings'
+  },
+  {
+    against: 'the format of the app\'s error handler is forced into the types of Fastify\'s: "[object Object]"',
+    file: 'routes/compilers.js',
+    shield: 'payload instanceof Error',
+    without: 'true',
+    test: 'routes/app-settings'
+  },
+  {
+    against: 'a stream has the content type that a hook of the app has set, and no EventSource takes it',
+    file: 'routes/events.js',
+    shield: "reply.header('content-type', 'text/event-stream');",
+    without: '',
+    test: 'routes/watching'
   },
   {
     against: 'a schema that a hook of the app adds to our routes is not compiled as its own',

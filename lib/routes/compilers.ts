@@ -4,7 +4,7 @@
  */
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance } from 'fastify'
-import { isOurs, recordSchema } from './schemas.ts'
+import { isOurs, logsAnswer, recordSchema } from './schemas.ts'
 import { serializerCompilerOf, validatorCompilerOf } from '../tasks/fastify-compilers.ts'
 
 type Serialize = (payload: any) => string
@@ -17,18 +17,25 @@ export const compilersOf = (scope: FastifyInstance): Compilers => ({
   // An id needs no validation.
   validatorCompiler: route => isOurs(route.schema) ? () => true : validatorCompilerOf(scope)(route),
   serializerCompiler (route) {
-    if (!isOurs(route.schema)) return serializerCompilerOf(scope)(route)
+    const { schema } = route
+    if (!isOurs(schema)) return serializerCompilerOf(scope)(route)
     const serialize = compileOurs(route)
-    // A preSerialization hook may have put the record into an envelope, or added to it.
-    return route.schema === recordSchema
-      ? payload => isRecord(payload) ? serialize(payload) : JSON.stringify(payload)
-      : serialize
+    // A preSerialization hook may have put the answer into an envelope, added to it, or taken from it.
+    const isKnown = schema === recordSchema || schema === logsAnswer ? (payload: any) => fits(payload, schema) : isError
+    return payload => isKnown(payload) ? serialize(payload) : JSON.stringify(payload)
   }
 })
 
-/** Whether it has the properties of a record, and no other. */
-function isRecord (payload: any): boolean {
-  if (typeof payload?.id !== 'string') return false
-  for (const key in payload) if (!Object.hasOwn(recordSchema.properties, key)) return false
-  return true
+/** Fastify's own answer to an error. What the app's error handler has made instead may have other types. */
+const isError = (payload: unknown): boolean => payload instanceof Error
+
+/** Whether it has all properties that the schema requires, and no other than those of the schema. */
+function fits (payload: any, { properties, required }: { properties: object, required: string[] }): boolean {
+  if (typeof payload !== 'object' || payload === null) return false
+  let present = 0
+  for (const key in payload) {
+    if (!Object.hasOwn(properties, key)) return false
+    if (key !== 'data' && payload[key] !== undefined) present++ // the data is not required
+  }
+  return present === required.length
 }

@@ -205,12 +205,15 @@ t.test('hooks that add schemas: they are compiled as in routes of the app, and s
   t.equal(JSON.stringify(statusSchema), before, 'no other app has them')
 })
 
-t.test('preSerialization: an envelope, and a property more', async t => {
+t.test('preSerialization: an envelope, a property more, and a property less', async t => {
   const ways: Array<(payload: any) => unknown> = [
-    payload => ({ data: payload, meta: 1 }), payload => ({ ...payload, links: { self: '/' } })
+    payload => ({ data: payload, meta: 1 }), payload => ({ ...payload, links: { self: '/' } }), payload => [payload],
+    payload => Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== null)),
+    ({ next, failedAttempts, ...payload }) => payload, () => null
   ]
   for (const wrap of ways) {
     const app = await build(t, { routes: { cancel: true } }, app => {
+      app.tasks.define('kept', { keepLogs: 1_024 })
       sample(app)
       app.addHook('preSerialization', async (_request, _reply, payload) => wrap(payload))
     })
@@ -219,7 +222,46 @@ t.test('preSerialization: an envelope, and a property more', async t => {
     t.same(JSON.parse(body), reply.json())
     const cancelled = await app.inject({ method: 'DELETE', url: reply.headers.location as string })
     t.match(cancelled.json(), wrap({ state: 'cancelled' }))
+    const { location } = await app.tasks.enqueue('kept')
+    t.same((await app.inject(`${location}/logs`)).json(), wrap({ lines: [], next: 0 }))
   }
+})
+
+t.test('errors have the format that the app\'s error handler gives them, whatever its types', async t => {
+  const formats: Array<(code: string) => unknown> = [
+    code => ({ error: { code, message: ['one', 'two'] } }), code => [{ title: code }], code => ({ statusCode: code }),
+    () => ({ code: null, message: { en: 'gone' } }), () => null
+  ]
+  for (const format of formats) {
+    const app = await build(t, { routes: { cancel: true } }, app => {
+      app.setErrorHandler(async (error: any, _request, reply) => {
+        reply.code(error.statusCode)
+        return format(error.code)
+      })
+    })
+    for (const url of [missing, `${missing}/logs`, `${missing}/events`]) {
+      const reply = await app.inject(url)
+      t.same([reply.statusCode, reply.json()], [404, format('FST_TASKS_NOT_FOUND')], url)
+    }
+    const cancelled = await app.inject({ method: 'DELETE', url: missing })
+    t.same([cancelled.statusCode, cancelled.json()], [404, format('FST_TASKS_NOT_FOUND')])
+    const refused = await app.inject({ url: `${missing}/events`, headers: { accept: 'application/json' } })
+    t.same([refused.statusCode, refused.json()], [406, format('FST_TASKS_EVENTS_REFUSED')])
+  }
+})
+
+t.test('@fastify/response-validation, whose Ajv may not know our formats, leaves our routes alone', async t => {
+  const compiled: string[] = []
+  const app: FastifyInstance = Fastify()
+  t.teardown(() => app.close())
+  app.addHook('onRoute', route => { // as that plugin does
+    if ((route as any).responseValidation !== false && route.schema?.response) compiled.push(route.url)
+  })
+  await app.register(tasks, { ...where(), routes: { cancel: true } })
+  app.get('/own', { schema: { response: { 200: { type: 'object' } } } }, async () => ({}))
+  await app.ready()
+  t.same(compiled.filter(url => url !== '/own'), [])
+  t.ok(compiled.includes('/own'))
 })
 
 t.test('DELETE with a JSON content type and no body, or with any body', async t => {
