@@ -650,7 +650,7 @@ const shields: Shield[] = [
   {
     against: 'a site gives its name the address of this machine, and operates its tasks (DNS rebinding)',
     file: 'cli/dev-page.js',
-    shield: '&& namesThisMachine(headers.host ?? \'\')',
+    shield: '&& namesThisMachine(name)',
     without: '',
     test: 'cli/dev-page'
   },

@@ -5,6 +5,7 @@
 import { isIP } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import dashboard from '../dashboard.ts'
+import { requestedHost } from '../dashboard/access.ts'
 import * as errors from '../errors.ts'
 import type { AppRegistry } from '../boot/app-registry.ts'
 
@@ -29,7 +30,8 @@ function isForwarded ({ forwarded, 'x-forwarded-for': given = '' }: FastifyReque
 type Done = (error?: Error) => void
 
 function checkMachine ({ socket, headers }: FastifyRequest, _reply: unknown, done: Done): void {
-  const isHere = isLoopback(socket.remoteAddress ?? '') && !isForwarded(headers) && namesThisMachine(headers.host ?? '')
+  const name = requestedHost(headers) ?? ''
+  const isHere = isLoopback(socket.remoteAddress ?? '') && !isForwarded(headers) && namesThisMachine(name)
   done(isHere ? undefined : new errors.DevPageRefused())
 }
 

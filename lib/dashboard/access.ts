@@ -45,8 +45,12 @@ function logInvalid ({ log }: FastifyRequest, answer: unknown): void {
  * and Origin with every form; a request without both comes from no browser.
  */
 export function isFromOwnPage (request: FastifyRequest, trustedOrigins: readonly string[]): boolean {
-  const { 'sec-fetch-site': site, origin, host } = request.headers
+  const { 'sec-fetch-site': site, origin } = request.headers
   if (origin !== undefined && trustedOrigins.includes(origin)) return true
   if (site !== undefined) return site === 'same-origin' || site === 'none'
-  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === requestedHost(request.headers))
 }
+
+/** The name under which the client reached the server. HTTP/2 has another header for it. */
+export const requestedHost = (headers: FastifyRequest['headers']): string | undefined =>
+  (headers[':authority'] as string | undefined) ?? headers.host

@@ -6,6 +6,7 @@ import { appRegistry } from '../../lib/boot/app-registry.ts'
 import { mountDevPages } from '../../lib/cli/dev-page.ts'
 import tasks from '../../lib/plugin.ts'
 import { build } from '../support/helpers.ts'
+import { overHttp2 } from '../support/http2.ts'
 
 const LOCAL = ['localhost:3000', 'LOCALHOST', 'shop.localhost:80', '127.0.0.1:3000', '127.8.8.8', '[::1]:3000']
 const FOREIGN = [
@@ -51,6 +52,17 @@ t.test('it is open on this machine, by its names, and to nobody else', async t =
   t.match(await app.tasks.status(id), { state: 'delayed' })
   t.equal((await app.inject({ ...form, headers: { ...headers, host: 'localhost' } })).statusCode, 303)
   t.match(await app.tasks.status(id), { state: 'cancelled' })
+})
+
+t.test('over HTTP/2 it is open on this machine too', async t => {
+  const app = await build(t, { mode: 'memory', redis: undefined! }, async app => {
+    await mountDevPages(app, appRegistry(app))
+  }, { http2: true } as object)
+  const send = await overHttp2(t, app)
+  const get = async (host: string): Promise<number | undefined> =>
+    (await send({ ':path': '/_tasks/tasks', ':authority': host })).status
+  t.equal(await get('localhost:3000'), 200)
+  t.equal(await get('evil.example'), 403)
 })
 
 t.test('one page for each instance; a route of the app stays', async t => {

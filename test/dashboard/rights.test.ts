@@ -5,6 +5,7 @@ import t from 'tap'
 import BeeQueue from 'bee-queue'
 import { errorOf, inRedis, logger, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
 import { appWithPage, get, PATH, post } from './support.ts'
+import { overHttp2 } from '../support/http2.ts'
 import type { FastifyInstance } from 'fastify'
 import type { DashboardAccess, DashboardRight } from '../../lib/types.ts'
 
@@ -231,6 +232,22 @@ t.test('forms from elsewhere are refused', async t => {
   ]
   for (const headers of good) t.equal(await from(headers as any), 303, JSON.stringify(headers))
   for (const headers of bad) t.equal(await from(headers as any), 403, JSON.stringify(headers))
+})
+
+t.test('forms over HTTP/2, from a browser without Sec-Fetch-Site: those of the host that it asked', async t => {
+  const app = await appWithPage(t, { server: { http2: true } as object })
+  const send = await overHttp2(t, app)
+  const from = async (origin: string, more = {}): Promise<number | undefined> => (await send({
+    ':method': 'POST',
+    ':path': `${PATH}/actions/purge`,
+    ':authority': 'app.example',
+    'content-type': 'application/x-www-form-urlencoded',
+    origin,
+    ...more
+  }, 'queue=default&sure=yes')).status
+  t.equal(await from('https://app.example'), 303)
+  t.equal(await from('https://evil.example'), 403)
+  t.equal(await from('https://evil.example', { host: 'evil.example' }), 403)
 })
 
 t.test('an action comes back to the page of the form, and never to another site', async t => {
