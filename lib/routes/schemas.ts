@@ -171,7 +171,7 @@ const lineSchema = {
   required: ['time', 'level', 'attempt', 'msg', 'fields']
 }
 
-export const logsAnswer = {
+const logs = {
   type: 'object',
   description: 'The newest lines, oldest first',
   properties: {
@@ -193,7 +193,7 @@ export const logsSchema = {
       after: { type: 'integer', minimum: 0, description: 'The "next" of an earlier answer' }
     }
   },
-  response: { 200: logsAnswer, 404: notFound, 409: ambiguous, 503: unavailable }
+  response: { 200: logs, 404: notFound, 409: ambiguous, 503: unavailable }
 }
 
 export const cancelSchema = {

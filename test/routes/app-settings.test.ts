@@ -205,11 +205,13 @@ t.test('hooks that add schemas: they are compiled as in routes of the app, and s
   t.equal(JSON.stringify(statusSchema), before, 'no other app has them')
 })
 
-t.test('preSerialization: an envelope, a property more, and a property less', async t => {
+t.test('preSerialization: an envelope, a property more, one less, and other types', async t => {
   const ways: Array<(payload: any) => unknown> = [
     payload => ({ data: payload, meta: 1 }), payload => ({ ...payload, links: { self: '/' } }), payload => [payload],
     payload => Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== null)),
-    ({ next, failedAttempts, ...payload }) => payload, () => null
+    ({ next, failedAttempts, ...payload }) => payload, () => null,
+    payload => ({ ...payload, error: 'none' }), payload => payload.lines ? { ...payload, lines: 'none' } : payload,
+    payload => payload.lines ? payload : { ...payload, enqueuedAt: 1, tags: 'none', state: { code: payload.state } }
   ]
   for (const wrap of ways) {
     const app = await build(t, { routes: { cancel: true } }, app => {
