@@ -47,7 +47,7 @@ export function toClaimedTask (
 ): ClaimedTask {
   const { stored: read, unreadable } = readStored(text, now)
   // A plain Bee-Queue's retry() queues a failed job and leaves its record as it was.
-  const stored = read.status === 'failed' ? resetForRetry(read) : read
+  const stored = read.status === 'failed' ? resetForRetry(read, now) : read
   const none = undefined // all properties from the start: it is quicker than to add one later
   return { claim, queue, text, stored, unreadable, settings, order, startedAt: none, ranMs: none, state: none, now }
 }

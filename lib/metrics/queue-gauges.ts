@@ -80,12 +80,13 @@ function toSamples (measured: Measured[]): Samples {
 
 /**
  * How long the first task has been due. The text is the end of a record, or all of it: its options stand behind its
- * data. 0 if no task waits, or if another program wrote no time.
+ * data, and the failures of a task that is retried by hand before its time. 0 if no task waits, or if another program
+ * wrote no time.
  */
 function oldestSeconds ({ oldest, now }: QueueMeasure): number {
-  const options = oldest.slice(oldest.lastIndexOf('"options":'))
-  const [, enqueued] = /"timestamp":(\d{1,15})/.exec(options) ?? []
-  if (enqueued === undefined) return 0
+  const options = oldest.slice(Math.max(0, oldest.lastIndexOf('"options":')))
+  const [, enqueued = '0'] = /"timestamp":(\d{1,15})/.exec(options) ?? []
   const [, delayedTo = '0'] = /[{,]"delay":(\d{11,15})/.exec(options) ?? [] // that of a backoff is shorter
-  return Math.max(0, now - Math.max(Number(enqueued), Number(delayedTo))) / 1_000
+  const due = Math.max(Number(enqueued), Number(delayedTo))
+  return due === 0 ? 0 : Math.max(0, now - due) / 1_000
 }

@@ -209,10 +209,10 @@ export function bareRecord ({ data: { name }, options: { timestamp, nonce } }: S
   return { data: { name }, options, status: 'created' }
 }
 
-/** The record of a failed task that is enqueued again: all attempts are left. */
-export function resetForRetry (stored: StoredTask): StoredTask {
-  const { data, options: { expires, delay, firstStart, ...kept } } = stored
-  const options: StoredOptions = { ...kept, retries: kept.attempts! - 1, stacktraces: [] }
+/** The record of a failed task that is enqueued again: all attempts are left, and it is due since `now`. */
+export function resetForRetry (stored: StoredTask, now: number): StoredTask {
+  const { data, options: { expires, firstStart, ...kept } } = stored
+  const options: StoredOptions = { ...kept, retries: kept.attempts! - 1, stacktraces: [], delay: now }
   if (kept.backoff) options.backoff = beforeRetries(kept.backoff, attemptsMade(stored))
   return { data, options, status: 'created', progress: null }
 }

@@ -246,7 +246,7 @@ export class TaskLookup implements HandleSource {
     if (!isRetryable(found)) return 'refused'
     const { id, raw, queue, stored } = found
     return await this.#calls.call(`a retry of task "${id}"`, TRY_AGAIN, () =>
-      queue.retry(id, raw, retriedRecord(found), stored.options.lane))
+      queue.retry(id, raw, retriedRecord(found, this.#clock.now()), stored.options.lane))
   }
 
   get isConnected (): boolean { return this.#calls.ready }

@@ -45,7 +45,10 @@ interface Act {
 }
 
 const ACTS: Record<Exclude<ManyCall, 'count'>, Act> = {
-  retryMany: { together: () => retriedTogether, alone: (lookup, found) => lookup.retryFound(found) },
+  retryMany: {
+    together: ({ lookup }) => retriedTogether(lookup.cancelTerms.now),
+    alone: (lookup, found) => lookup.retryFound(found)
+  },
   cancelMany: {
     together: ({ lookup }) => cancelledTogether(lookup.cancelTerms), alone: (lookup, found) => lookup.cancelFound(found)
   },

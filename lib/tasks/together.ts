@@ -15,7 +15,7 @@ const TOGETHER = 100
 /** A member of a flow is retried with its flow, which knows what waits for it. */
 export const isRetryable = ({ stored }: FoundTask): boolean => stored.status === 'failed' && !stored.options.flow
 
-export const retriedRecord = ({ stored }: FoundTask): string => encode(resetForRetry(stored))
+export const retriedRecord = ({ stored }: FoundTask, now: number): string => encode(resetForRetry(stored, now))
 
 /** What a cancelled task leaves, and for how long. */
 export interface CancelTerms {
@@ -40,12 +40,12 @@ export interface Together {
 /** A task with a lane waits in the lane, not in the queue. The flow of a member is told of its end. */
 const isPlain = ({ stored: { options } }: FoundTask): boolean => options.lane === undefined && !options.flow
 
-export const retriedTogether: Together = {
+export const retriedTogether = (now: number): Together => ({
   what: 'a retry of tasks',
   takes: found => isRetryable(found) && isPlain(found) && found.until !== null,
   send: (many, tasks) => many.retry(tasks.map(found =>
-    ({ id: found.id, until: found.until!, after: retriedRecord(found) })))
-}
+    ({ id: found.id, until: found.until!, after: retriedRecord(found, now) })))
+})
 
 export const cancelledTogether = (terms: CancelTerms): Together => ({
   what: 'a cancel of tasks',

@@ -163,3 +163,60 @@ t.test('what another producer wrote as times neither holds up its task nor spoil
   t.equal(valueOf(metrics, 'attempts_total', { queue: 'default', task: 'x', outcome: 'succeeded' }), 4)
   t.equal(valueOf(metrics, 'wait_seconds_sum', { queue: 'default', task: 'x' }) ?? 0, 0, 'nobody knows how long')
 })
+
+t.test('a task waits from when it is due: from a retry by hand, from its new time if it is rescheduled', async t => {
+  const HOUR = 3_600_000
+  const app = await build(t, { mode: 'memory', redis: undefined, worker: false }, app => {
+    app.tasks.define('fails', () => { throw new Error('no') })
+    app.tasks.define('later', () => {})
+  })
+  const { id } = await app.tasks.enqueue('fails')
+  await app.tasks.drain()
+  await app.tasks.advance(HOUR)
+  t.equal(await app.tasks.retry(id), 'queued')
+  t.equal(valueOf(parse(await app.tasks.metrics()), 'queue_oldest_waiting_seconds', { queue: 'default' }), 0)
+  await app.tasks.advance(1_000, { wait: false })
+  await app.tasks.drain()
+  await app.tasks.retryMany({ name: 'fails' })
+  await app.tasks.drain()
+  const later = await app.tasks.enqueue('later', { options: { timestamp: 1, delay: 12_345_678_901 } }, { delay: 1_000 })
+  t.equal(await app.tasks.reschedule(later.id, { delay: HOUR }), 'rescheduled')
+  await app.tasks.advance(HOUR)
+  const promoted = await app.tasks.enqueue('later', 1, { delay: HOUR })
+  t.equal(await app.tasks.promote(promoted.id), 'promoted')
+  await app.tasks.advance(2_000, { wait: false })
+  await app.tasks.drain()
+  const metrics = parse(await app.tasks.metrics())
+  const sum = (task: string): number => valueOf(metrics, 'wait_seconds_sum', { queue: 'default', task })!
+  t.equal(Math.round(sum('fails')), 1)
+  t.equal(Math.round(sum('later')), 2, 'a task that was promoted waits from then on')
+})
+
+t.test('the same in Redis: the record of a task says since when it is due', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => { app.tasks.define('x', () => { throw new Error('no') }) })
+  const redis = connect(t)
+  const jobs = `${prefix}:{default}:jobs`
+  const dueAt = async (id: string): Promise<number> => JSON.parse((await redis.hget(jobs, id))!).options.delay
+  const data = { text: 'x'.repeat(10_000), options: { timestamp: 1, delay: 12_345_678_901 } }
+  const later = await app.tasks.enqueue('x', data, { delay: 3_600_000 })
+  const first = await dueAt(later.id)
+  await app.tasks.reschedule(later.id, { delay: 7_200_000 })
+  t.ok(await dueAt(later.id) > first)
+  t.equal(await dueAt(later.id), Date.parse((await later.status())!.dueAt!))
+  await app.tasks.promote(later.id)
+  t.ok(await dueAt(later.id) < first)
+  t.strictSame(JSON.parse((await redis.hget(jobs, later.id))!).data.data, data)
+  await app.tasks.startWorker()
+  await reaches(app, later.id, 'failed')
+  const old = (await redis.hget(jobs, later.id))!.replace(/"timestamp":\d+,/, '"timestamp":1000000000000,')
+  await redis.hset(jobs, later.id, old.replace(/"delay":\d{13}/, '"delay":1000000000000'))
+  for (const retry of [() => app.tasks.retry(later.id), () => app.tasks.retryMany({ name: 'x' })]) {
+    const promoted = await dueAt(later.id)
+    await retry()
+    await reaches(app, later.id, 'failed')
+    t.ok(await dueAt(later.id) > promoted)
+  }
+  const seconds = valueOf(parse(await app.tasks.metrics()), 'wait_seconds_sum', { queue: 'default', task: 'x' })!
+  t.ok(seconds < 1e6, `${seconds} s`)
+})

@@ -6,6 +6,7 @@ import { startRedis } from '../../scripts/redis.ts'
 import { build, connect, randomPrefix, until } from '../support/helpers.ts'
 import { parse, valueOf } from '../support/metrics.ts'
 import { commandsOf } from '../support/monitor.ts'
+import { measureQueues } from '../../lib/metrics/queue-gauges.ts'
 import { RedisQueue } from '../../lib/store/redis/queue.ts'
 
 t.test('Redis goes away: the scrape answers, up is 0, what was counted is there; it comes back', async t => {
@@ -54,4 +55,18 @@ t.test('the oldest waiting task: delayed ones count from their time, retries and
   await redis.hset(key('jobs'), 'large', large)
   await redis.rpush(key('waiting'), 'large')
   t.ok((await oldest()).length <= 4_096)
+})
+
+t.test('a task that is retried by hand is due since then, also if its failures are all that is read', async t => {
+  const seconds = async (oldest: string): Promise<number> => {
+    const queue = { name: 'q', measure: async () => ({ oldest, now: 1_000_000_007_000 }) }
+    const calls = { call: (_what: string, _advice: string, work: () => unknown) => work() }
+    const [measured] = await measureQueues([queue] as any, calls as any)
+    return measured!.oldestSeconds
+  }
+  const end = ',"status":"created","progress":null}'
+  t.equal(await seconds(`"options":{"timestamp":1000000000000,"attempts":2}${end}`), 7)
+  t.equal(await seconds(`"options":{"timestamp":5,"failures":[],"delay":1000000005000}${end}`), 2)
+  t.equal(await seconds(`"message":"no"}],"retries":9,"delay":1000000005000}${end}`), 2)
+  t.equal(await seconds(`"message":"no"}],"retries":9}${end}`), 0, 'nobody knows how long')
 })

@@ -292,9 +292,10 @@ t.test('a failed record that is queued again has clean counters', async (t) => {
   const error = { name: 'E', message: 'm', code: null }
   const outcome = { status: 'failed', attempt: 3, finishedAt: NOW, error, result: 1 }
   const failed = decode(text({ ...outcome, options, progress: 1, stage: 'X' }))
-  const clean = text({ options: { ...own, attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r' } })
-  t.strictSame(JSON.parse(encode(resetForRetry(failed))), JSON.parse(clean))
-  t.strictSame(shown(resetForRetry(failed)), { ...shown(text()), attempts: 3 })
+  const left = { attempts: 3, retries: 2, stacktraces: [], timeout: 7, reqId: 'r', delay: 8 }
+  const clean = text({ options: { ...own, ...left } })
+  t.strictSame(JSON.parse(encode(resetForRetry(failed, 8))), JSON.parse(clean), 'it is due since then')
+  t.strictSame(shown(resetForRetry(failed, 8)), { ...shown(text()), attempts: 3 })
 })
 
 t.test('a retry doubles the delay of an exponential backoff; a retry by hand begins with the first one', async (t) => {
@@ -308,7 +309,7 @@ t.test('a retry doubles the delay of an exponential backoff; a retry by hand beg
   ]
   for (const [backoff, first] of cases) {
     const failed = decode(text({ status: 'failed', options: { ...own, attempts: 3, retries: 0, backoff } }))
-    t.strictSame(resetForRetry(failed).options.backoff, first, JSON.stringify(backoff))
+    t.strictSame(resetForRetry(failed, NOW).options.backoff, first, JSON.stringify(backoff))
   }
   const first = { strategy: 'exponential', delay: 5, jitter: true }
   t.same(afterRetry(first), { ...first, delay: 10 })

@@ -12,7 +12,7 @@ import { isTerminal } from '../../records/task-record.ts'
 import { workerOf } from '../claim-token.ts'
 import { addInParts, addTogether } from '../new-jobs.ts'
 import { afterEventLoopTurn } from './event-loop-turn.ts'
-import { byClaim, isRetrying, laneIn, oldestOf, pageOf, toRawTask } from './reads.ts'
+import { byClaim, isRetrying, laneIn, oldestOf, pageOf, toRawTask, withDue } from './reads.ts'
 import { flowsOf, membershipIn } from './flow-host.ts'
 import { Claiming } from './claiming.ts'
 import { Claims } from './claims.ts'
@@ -71,8 +71,7 @@ export class MemoryQueue implements Queue {
     this.#pauses = new Pauses(this.#lists, publish, () => this.hasWaiting ? this.#wakeWorkers() : this.#checkIdle())
     const [records, lists, claims, now] = [this.#records, this.#lists, this.#claims, () => host.now()]
     this.#claiming = new Claiming({ records, lists, claims, now, publish, onTaken: () => this.#checkIdle() })
-    const add = (job: NewJob): boolean => this.#add(job)
-    const parts = { records, lists, claims, lanes: this.lanes, now, publish, add }
+    const parts = { records, lists, claims, lanes: this.lanes, now, publish, add: (job: NewJob) => this.#add(job) }
     this.unique = new MemoryUnique({ ...parts, delay: this.#delay.bind(this), queueDue: () => this.#queueDue() })
     this.walk = new MemoryWalk({ queue: this, records, lists, claims })
     this.flows = flowsOf({ host, records, lists, publish, onChanged: () => this.#checkIdle() })
@@ -190,7 +189,8 @@ export class MemoryQueue implements Queue {
 
   async reschedule (id: string, due: number | null): Promise<boolean> {
     if (!this.#lists.delayed.has(id)) return false
-    this.#lists.delayed.put(id, due ?? this.#host.now())
+    this.#lists.delayed.put(id, due ??= this.#host.now())
+    this.#records.set(id, withDue(this.#records.get(id)!, due))
     this.#publishChange(id, 'delayed')
     this.#queueDue()
     return true

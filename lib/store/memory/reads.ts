@@ -35,6 +35,14 @@ export function oldestOf (records: Array<string | undefined>): string {
   return tails.find(tail => tail.includes('"status":"created"')) ?? ''
 }
 
+const NEW = /^(.*"options":)(\{"timestamp":.*\},"status":"created","progress":null\})$/s
+
+/** The record of a task that was never started says when it is due, as reschedule.lua writes it. */
+export function withDue (record: string, due: number): string {
+  const [, data, options] = NEW.exec(record) ?? []
+  return data === undefined ? record : data + options!.replace(/(?<=[{,]"delay":)\d{11,}/, `${due}`)
+}
+
 /** One page of these ids. It starts again at the beginning if the last id of the page before is gone. */
 export function pageOf (all: string[], limit: number, after?: PagePosition): Page {
   const start = after ? all.indexOf(after.id) + 1 : 0

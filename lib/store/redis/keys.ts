@@ -111,7 +111,7 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE, ...LEVELS],
   'remove-many': ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...LEVELS],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
-  reschedule: ['delayed', 'watched'],
+  reschedule: ['delayed', 'watched', 'jobs'],
   resume: ['paused', 'waiting', 'parked', 'returning', 'watched', 'high', 'low'],
   'retry-many': ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...LEVELS],
   retry: ['jobs', 'waiting', 'watched', ...ABOUT_AN_ID, 'parked', 'paused', ...GATE, ...LEVELS],

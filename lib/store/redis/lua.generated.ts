@@ -4906,6 +4906,11 @@ end
 local id, due = ARGV[1], ARGV[2] == '' and string.format('%.0f', now) or ARGV[2]
 if not redis.call('ZSCORE', KEYS[1], id) then return 0 end
 redis.call('ZADD', KEYS[1], 'XX', due, id)
+local record = redis.call('HGET', KEYS[3], id) or ''
+local last = string.sub(record, -4096)
+local data, options = string.match(last, '^(.*"options":)({"timestamp":.*},"status":"created","progress":null})$')
+local before, after = string.match(options or '', '^(.-[{,]"delay":)%d%d%d%d%d%d%d%d%d%d%d+(.*)$')
+if before then redis.call('HSET', KEYS[3], id, string.sub(record, 1, -4097) .. data .. before .. due .. after) end
 redis.pcall('PUBLISH', ARGV[3] .. 'earlierDelayed', due)
 publish_if_watched(KEYS[2], ARGV[3], id, 'delayed')
 return 1`,
