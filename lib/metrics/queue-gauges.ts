@@ -80,13 +80,13 @@ function toSamples (measured: Measured[]): Samples {
 
 /**
  * How long the first task has been due. The text is the end of a record, or all of it: its options stand behind its
- * data, and the failures of a task that is retried by hand before its time. 0 if no task waits, or if another program
- * wrote no time.
+ * data, and the failures of a task that is retried by hand before its time. Other producers may write blanks between
+ * the marks of JSON. 0 if no task waits, or if another program wrote no time.
  */
 function oldestSeconds ({ oldest, now }: QueueMeasure): number {
-  const options = oldest.slice(Math.max(0, oldest.lastIndexOf('"options":')))
-  const [, enqueued = '0'] = /"timestamp":(\d{1,15})/.exec(options) ?? []
-  const [, delayedTo = '0'] = /[{,]"delay":(\d{11,15})/.exec(options) ?? [] // that of a backoff is shorter
+  const options = oldest.slice(Math.max(0, oldest.lastIndexOf('"options"')))
+  const [, enqueued = '0'] = /"timestamp"\s*:\s*(\d{1,15})/.exec(options) ?? []
+  const [, delayedTo = '0'] = /"delay"\s*:\s*(\d{11,15})/.exec(options) ?? [] // that of a backoff is shorter
   const due = Math.max(Number(enqueued), Number(delayedTo))
   return due === 0 ? 0 : Math.max(0, now - due) / 1_000
 }

@@ -3016,7 +3016,7 @@ return states`,
 for i = #ids, 1, -1 do
   local record = redis.call('HGET', KEYS[2], ids[i])
   local tail = record and string.sub(record, -tonumber(ARGV[1])) or ''
-  if string.find(tail, '"status":"created"', 1, true) then return tail end
+  if string.find(tail, '"status"%s*:%s*"created"') then return tail end
 end
 return ''`,
   'page': String.raw`local after, limit, kind = ARGV[1], tonumber(ARGV[2]), ARGV[3]

@@ -68,7 +68,7 @@ async function readOldest (client: RedisClient, keys: QueueKeys, next: string): 
   if (await client.hstrlen(keys.jobs, next) <= LARGE) {
     const record = await client.hgetBuffer(keys.jobs, next)
     const tail = record?.subarray(-TAIL_BYTES).toString() ?? ''
-    if (tail.includes('"status":"created"')) return tail
+    if (/"status"\s*:\s*"created"/.test(tail)) return tail
   }
   return await runQueueScript(client, keys, 'oldest', [TAIL_BYTES])
 }

@@ -11,6 +11,7 @@ local ids = redis.call('LRANGE', KEYS[1], -10, -1)
 for i = #ids, 1, -1 do
   local record = redis.call('HGET', KEYS[2], ids[i])
   local tail = record and string.sub(record, -tonumber(ARGV[1])) or ''
-  if string.find(tail, '"status":"created"', 1, true) then return tail end
+  -- Other producers may write blanks between the marks of JSON.
+  if string.find(tail, '"status"%s*:%s*"created"') then return tail end
 end
 return ''
