@@ -103,6 +103,7 @@ export class Handle implements TaskHandle<any, any> {
     signal.throwIfAborted()
     const first = await this.#source.find(this.id, this.queue)
     if (!first) return null
+    if (this.#isThis(first)) onChange(first.record) // perhaps the time is over already
     let last: TaskRecord | null = null
     for await (const found of recordChanges(this.#source, first, signal)) {
       if (!this.#isThis(found)) return null

@@ -94,6 +94,9 @@ t.test('who waits for a result is told', async t => {
   t.match(await errorOf(handle.result({ timeout: 500 })), {
     code: 'FST_TASKS_RESULT_TIMEOUT', message: /after 500 ms: task "x" is paused\. It goes/, blockedBy: { kind: 'pause' }
   })
+  t.match(await errorOf(handle.result({ timeout: 0 })), {
+    message: /after 0 ms: task "x" is paused\. It goes/, blockedBy: { kind: 'pause' }
+  }, 'a read without a wait too')
   await app.tasks.resume({ name: 'x' })
   t.match(await errorOf(handle.result({ timeout: 500 })), { message: /after 500 ms\. It/, blockedBy: null })
   const url = `/tasks/${handle.id}`
