@@ -35,6 +35,7 @@ inRedis('which Redis is used', 'is about Redis', async t => {
     t.ok(app.tasks.ready)
     await app.close()
     t.equal(await client.ping(), 'PONG')
+    t.notOk(app.tasks.ready, 'but no call of the app is answered any more')
   })
 
   await t.test('fastify.redis: it stays open until @fastify/redis closes it', async t => {

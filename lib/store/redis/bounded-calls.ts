@@ -45,10 +45,10 @@ export class RedisCalls implements BoundedCalls {
     this.#waiting.add(wake)
     await this.#deadlines.run(() => ready, ms, () => {})
     this.#waiting.delete(wake)
-    return this.ready && !this.#closed
+    return this.ready
   }
 
-  get ready (): boolean { return this.#connection.client.status === 'ready' }
+  get ready (): boolean { return !this.#closed && this.#connection.client.status === 'ready' }
 
   /**
    * @throws FST_TASKS_REDIS_UNAVAILABLE (503 with Retry-After) if no reply came in time, or Redis refused the call.
