@@ -9,8 +9,8 @@ export const EXIT_HELP = `
 Exit codes:
   0  done
   1  failed: wrong use, Redis unavailable, an error; standard error has one line that says which
-  2  there is no task with this id
-  3  refused: cancel of a task that has finished, retry of a task that has not failed, an answer that was not yes
+  2  there is no task, or no schedule, with this id
+  3  refused: the state of the task does not allow it, such as a retry if it has not failed; or the answer was not yes
   4  inspect --check found trouble; standard output has a line for each`
 
 const isKnown = (code: unknown): boolean => typeof code === 'string' && code.startsWith('FST_TASKS_')

@@ -6,7 +6,7 @@ import { integer, object } from './rule-kinds.ts'
 import { whereRules } from './rules.ts'
 import type { LogsOptions } from '../types.ts'
 
-const rules = { ...whereRules, after: integer(0, Number.MAX_SAFE_INTEGER, '', 'The next of the call before.') }
+const rules = { ...whereRules, after: integer(0, Number.MAX_SAFE_INTEGER, '', 'Pass the next of the call before.') }
 const rule = object('For example logs(id, { after: next }).')
 
 /** Throws FST_TASKS_PLUGIN_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN. */

@@ -64,7 +64,7 @@ export const isNode = (value: unknown): boolean =>
 export function integer (min: number, max: number, unit: string, fix: string): Rule {
   const range = `${withCommas(min)} to ${withCommas(max)}`
   const ok = (value: any): boolean => Number.isInteger(value) && value >= min && value <= max
-  return { ok, expected: `a whole number ${unit}, ${range}`, fix }
+  return { ok, expected: `${`a whole number ${unit}`.trim()}, ${range}`, fix }
 }
 
 export const bool = (fix: string): Rule => ({ ok: value => typeof value === 'boolean', expected: 'true or false', fix })
