@@ -94,9 +94,8 @@ export const CursorInvalid = createError('FST_TASKS_CURSOR_INVALID',
 export const AuthorizeInvalid = createError('FST_TASKS_AUTHORIZE_INVALID',
   'The authorize of task "%s" must return true or false, or a promise of it, got %s: the request is refused. ' +
   'Compare: authorize: (request, record) => request.user.id === record.data.userId', 500)
-export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID',
-  'reply.accepted() needs the handle that enqueue() returned, got %s. ' +
-  'Call reply.accepted(await task.enqueue(data))', 500)
+export const HandleInvalid = createError('FST_TASKS_HANDLE_INVALID', 'reply.accepted() needs the handle that ' +
+  'enqueue() returned, got %s. Call reply.accepted(await task.enqueue(data))', 500)
 export const TaskIdNotText = createError('FST_TASKS_ID_NOT_TEXT',
   'The id of a task must be a text, got %s. Pass the id of its handle: const { id } = await task.enqueue(data)', 500)
 
@@ -191,6 +190,8 @@ export const MonitorHostInvalid = createError('FST_TASKS_MONITOR_HOST_INVALID',
 // commands
 export const InstanceUnknown = createError('FST_TASKS_INSTANCE_UNKNOWN',
   'The app registers fastify-tasks under the names %s; got %s. Name one of them: --instance %s', 500)
+export const InstanceAmbiguous = createError('FST_TASKS_INSTANCE_AMBIGUOUS',
+  'The id "%s" belongs to a task of each of several instances of the plugin: %s. Name one of them: --instance %s', 500)
 export const PurgeUnconfirmed = createError('FST_TASKS_PURGE_UNCONFIRMED',
   'This would remove %s, and there is no terminal to confirm it. Give --yes', 500)
 export const Unconfirmed = createError('FST_TASKS_UNCONFIRMED',

@@ -89,6 +89,18 @@ export default async function app (fastify) {
   t.match(await command('retry', id, '--queue', 'pdf', '--json'), { ...inQueue, code: 3, err: /cancelled/ })
   t.match(await command('logs', id, '--queue', 'pdf'), { code: 0, err: /Nothing was kept/ })
   t.match(await command('remove', id, '--queue', 'pdf', '--json', '--yes'), inQueue)
+
+  const first = await build(t, { prefix: prefixes[0] }, app => { app.tasks.define('x') })
+  await first.tasks.enqueue('x', null, { id: 'invoice' })
+  for (const id of ['invoice', 'only-one']) await web.tasks.enqueue('x', null, { id })
+  const ambiguous = { code: 1, out: '', err: /instances of the plugin: tasks, reports\. .*\[FST_TASKS_INSTANCE_AMBIGUOUS\]/ }
+  for (const args of [['status'], ['logs'], ['cancel'], ['retry'], ['promote'], ['remove', '--yes']]) {
+    t.match(await command(args[0]!, 'invoice', ...args.slice(1)), ambiguous, args[0])
+  }
+  t.match(await command('remove', 'invoice', '--yes', '--instance', 'reports'), { code: 0, out: /invoice +removed/ })
+  t.match(await first.tasks.status('invoice'), { state: 'waiting' })
+  t.match(await command('remove', 'invoice', '--yes'), { code: 0, out: /invoice +removed/ }, 'one is left')
+  t.match(await command('cancel', 'only-one'), { code: 0, out: /only-one +cancelled/ })
   const message = /under the names tasks, reports; got (none|none)\. .*--instance tasks \[FST_TASKS_INSTANCE_UNKNOWN\]\n$/
   for (const refused of [unnamed!, wrong!, purge!]) t.match(refused, { code: 1, out: '', err: message })
 })

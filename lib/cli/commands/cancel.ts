@@ -18,7 +18,7 @@ const MESSAGES: Record<Exclude<CancelOutcome, 'unknown'>, string> = {
 export async function cancel (
   connection: TaskConnection, id: string, { json, queue }: TaskFlags
 ): Promise<number> {
-  for (const { tasks } of instancesWith(connection, queue)) {
+  for (const { tasks } of await instancesWith(connection, id, queue)) {
     const outcome = await tasks.cancel(id, { queue })
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })

@@ -25,7 +25,7 @@ export function reschedule (connection: TaskConnection, id: string, flags: Resch
 async function move (
   connection: TaskConnection, id: string, { json, queue }: TaskFlags, run: (tasks: FastifyTasks) => Promise<string>
 ): Promise<number> {
-  for (const { tasks } of instancesWith(connection, queue)) {
+  for (const { tasks } of await instancesWith(connection, id, queue)) {
     const outcome = await run(tasks)
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })

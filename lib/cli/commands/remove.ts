@@ -14,7 +14,7 @@ export interface RemoveFlags extends TaskFlags { yes?: boolean }
 export async function remove (
   connection: TaskConnection, id: string, { json, queue, yes }: RemoveFlags
 ): Promise<number> {
-  for (const { tasks, address } of instancesWith(connection, queue)) {
+  for (const { tasks, address } of await instancesWith(connection, id, queue)) {
     const found = await tasks.status(id, { queue })
     if (!found) continue
     const what = `remove task "${id}" (${found.name}, ${found.state}) at ${address}`

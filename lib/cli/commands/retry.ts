@@ -10,7 +10,7 @@ import type { TaskFlags } from './status.ts'
 
 /** Returns the exit code. */
 export async function retry (connection: TaskConnection, id: string, { json, queue }: TaskFlags): Promise<number> {
-  for (const { tasks } of instancesWith(connection, queue)) {
+  for (const { tasks } of await instancesWith(connection, id, queue)) {
     const outcome = await tasks.retry(id, { queue })
     if (outcome === 'unknown') continue
     printOutcome(json, { id, outcome })

@@ -38,17 +38,30 @@ function flowOf (
 
 interface FoundTask { registered: PluginInstance, task: WholeTask }
 
-/** Those that have the queue, if one is named. All if none has it: their error names the queues that there are. */
-export function instancesWith ({ instances }: TaskConnection, queue: string | undefined): readonly PluginInstance[] {
+/**
+ * Those that have the task, or all if none has it; if a queue is named, of those that have the queue. If none has that,
+ * all: their error names the queues that there are. Throws FST_TASKS_INSTANCE_AMBIGUOUS.
+ */
+export async function instancesWith (
+  { instances }: TaskConnection, id: string, queue: string | undefined
+): Promise<readonly PluginInstance[]> {
   const known = instances.filter(({ knownQueues }) => queue === undefined || knownQueues().includes(queue))
-  return known.length > 0 ? known : instances
+  const all = known.length > 0 ? known : instances
+  if (all.length === 1) return all
+  const tasks = await Promise.all(all.map(instance => instance.readTask(id, queue)))
+  const found = all.filter((_instance, i) => tasks[i])
+  // Two instances with one prefix have the same task.
+  const names = new Map(found.map(({ address, prefix, tasks: { name } }) => [`${address} ${prefix}`, name]))
+  const [first] = names.values()
+  if (names.size > 1) throw new errors.InstanceAmbiguous(id, [...names.values()].join(', '), first)
+  return found.length > 0 ? found : all
 }
 
 /** The first instance that has the task, and the task. */
 export async function find (
   connection: TaskConnection, id: string, queue: string | undefined
 ): Promise<FoundTask | null> {
-  for (const registered of instancesWith(connection, queue)) {
+  for (const registered of await instancesWith(connection, id, queue)) {
     const task = await registered.readTask(id, queue)
     if (task) return { registered, task }
   }
