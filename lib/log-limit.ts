@@ -19,8 +19,14 @@ export class LogLimit {
   }
 }
 
+/** "ERR Error running script (call to f_…): @user_script:10: @user_script: 10: -READONLY You can't write …" */
+const OF_SCRIPT = /^ERR Error running script \(call to f_\w+\): (?:@user_script: ?\d+: )+-?/
+
+/** What a server says. Redis 6.2 puts the error of a command in a script behind a sentence of its own. */
+export const withoutScript = (message: string): string => message.replace(OF_SCRIPT, '')
+
 /** What errors of one cause have in common: the first word of an error of Redis, or the code of a network's error. */
 export function causeOf (error: unknown): string {
   const { code, message } = (error ?? {}) as { code?: unknown, message?: unknown }
-  return typeof code === 'string' ? code : String(message ?? error).split(' ', 1)[0]!
+  return typeof code === 'string' ? code : withoutScript(String(message ?? error)).split(' ', 1)[0]!
 }

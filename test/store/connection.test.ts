@@ -4,12 +4,15 @@
 import { setImmediate } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import t from 'tap'
+import { causeOf } from '../../lib/log-limit.ts'
+import { accessTo } from '../../lib/store/redis/access.ts'
 import { RedisCalls } from '../../lib/store/redis/bounded-calls.ts'
 import { RedisClock } from '../../lib/store/redis/clock.ts'
 import {
   addressOf, connect, disconnect, duplicate, untilReady, type RedisClient
 } from '../../lib/store/redis/connection.ts'
 import { inspectRedis } from '../../lib/store/redis/inspect.ts'
+import { refusalOf } from '../../lib/store/redis/refusals.ts'
 import { connect as client, errorOf, REDIS_URL, until } from '../support/helpers.ts'
 import { ALONE } from '../support/room.ts'
 
@@ -58,16 +61,38 @@ t.test('our own connections override options that would lose tasks', async t => 
   })
 })
 
-t.test('after a failover a connection is made again; the command of the app is repeated', async t => {
-  const READONLY = new Error('READONLY You can\'t write against a read only replica.')
-  const own = duplicate(client(t), 'test') as Redis
-  const opened = connect(REDIS_URL, undefined).client as Redis
-  t.teardown(() => { for (const one of [own, opened]) one.disconnect() })
-  for (const [{ options: { reconnectOnError } }, how] of [[own, 1], [opened, 2]] as const) {
-    t.equal(reconnectOnError!(new Error('ERR other')), false)
-    t.equal(reconnectOnError!(READONLY), how)
-    t.equal(reconnectOnError!(READONLY), false, 'not at once again')
-  }
+const READONLY = 'READONLY You can\'t write against a read only replica.'
+/** What Redis 6.2 says if it is a script that was to write. */
+const READONLY_IN_SCRIPT =
+  `ERR Error running script (call to f_${'0a'.repeat(20)}): @user_script:40: @user_script: 40: -${READONLY}`
+
+for (const [by, message] of Object.entries({ 'a command': READONLY, 'a script of Redis 6.2': READONLY_IN_SCRIPT })) {
+  t.test(`after a failover a connection is made again; the command of the app is repeated: ${by}`, async t => {
+    const error = new Error(message)
+    const own = duplicate(client(t), 'test') as Redis
+    const opened = connect(REDIS_URL, undefined).client as Redis
+    t.teardown(() => { for (const one of [own, opened]) one.disconnect() })
+    for (const [{ options: { reconnectOnError } }, how] of [[own, 1], [opened, 2]] as const) {
+      t.equal(reconnectOnError!(new Error('ERR other')), false)
+      t.equal(reconnectOnError!(error), how)
+      t.equal(reconnectOnError!(error), false, 'not at once again')
+    }
+    t.match(refusalOf(error), { reason: 'READONLY', fix: /master/ })
+    t.equal(causeOf(error), 'READONLY')
+  })
+}
+
+t.test('our own connections have the database that the app has selected', async t => {
+  const app = client(t)
+  await app.select(3)
+  const own = duplicate(app, 'test') as Redis
+  t.teardown(() => own.disconnect())
+  t.match(await own.client('INFO'), / db=3 /)
+  t.match(addressOf(app), /\/3$/)
+  t.match(accessTo(app, 'x')!.options, { single: { db: 3 } })
+  own.disconnect(true)
+  await new Promise(resolve => own.once('ready', resolve))
+  t.match(await own.client('INFO'), / db=3 /, 'after a reconnect too')
 })
 
 t.test('a client that nobody has connected is connected', async t => {

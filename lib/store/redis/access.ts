@@ -3,7 +3,7 @@
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { isCluster, startupNodes, type RedisClient } from './connection.ts'
+import { databaseOf, isCluster, startupNodes, type RedisClient } from './connection.ts'
 import type { StoreAccess } from '../store-contract.ts'
 
 export interface ThreadStoreOptions {
@@ -31,7 +31,7 @@ export function accessTo (client: RedisClient, prefix: string): StoreAccess | nu
   try {
     const options: ThreadStoreOptions = isCluster(client)
       ? { prefix, cluster: { nodes: startupNodes(client).map(cloneable), options: cloneable(client.options) } }
-      : { prefix, single: cloneable(client.options) }
+      : { prefix, single: { ...cloneable(client.options), db: databaseOf(client) } }
     return { module, options: structuredClone(options) }
   } catch {
     return null

@@ -7,6 +7,7 @@ import * as errors from '../../errors.ts'
 import { eventsOf } from './client-events.ts'
 import { checkRedisAddress, checkRedisUrl, LOCAL_REDIS, refuseClientOptions } from '../../options.ts'
 import { withDeadline } from './deadline.ts'
+import { withoutScript } from '../../log-limit.ts'
 import { uptime } from '../../timers.ts'
 import type { ClusterConnection, TasksOptions } from '../../types.ts'
 
@@ -38,7 +39,7 @@ function makeReconnectOnError (how: Reconnect, report: Report = () => {}): (erro
   let pause = REPLICA_MIN_MS
   let triedAt = -Infinity
   return error => {
-    if (!error.message.startsWith('READONLY')) return false
+    if (!withoutScript(error.message).startsWith('READONLY')) return false
     report(error)
     const age = uptime() - triedAt
     if (age < pause) return false
@@ -142,13 +143,18 @@ const hostsOf = (nodes: Array<{ host?: string, port?: number }>): string =>
 /** A host that is a URL, in the options of a client of the app's, may have a password in it. */
 const shown = (host = 'localhost'): string => /[/@\s]/.test(host) ? '(not a host name)' : host
 
+/** The database of a client. The app may have selected another than its options name. */
+export const databaseOf = (client: Redis): number =>
+  (client as unknown as { condition?: { select?: number } }).condition?.select ?? client.options.db ?? 0
+
 /** The address of a client, without user and password. */
 export function addressOf (client: RedisClient): string {
   if (isCluster(client)) return `redis cluster ${hostsOf(startupNodes(client))}`
-  const { host, port, db, path, tls, sentinels, name } = client.options
-  if (sentinels) return `redis sentinel ${name} (${hostsOf(sentinels as RedisOptions[])})/${db ?? 0}`
+  const { host, port, path, tls, sentinels, name } = client.options
+  const db = databaseOf(client)
+  if (sentinels) return `redis sentinel ${name} (${hostsOf(sentinels as RedisOptions[])})/${db}`
   if (path) return path.replace(/^.*@/s, '…@')
-  return `${tls ? 'rediss' : 'redis'}://${shown(host)}:${port ?? 6379}/${db ?? 0}`
+  return `${tls ? 'rediss' : 'redis'}://${shown(host)}:${port ?? 6379}/${db}`
 }
 
 /** The nodes that a cluster client starts with. ioredis keeps them as the app wrote them, in a private field. */
@@ -172,7 +178,7 @@ export function duplicate (client: RedisClient, label: string, report: Report = 
   const options = optionsOf(label, report)
   return ours(report, isCluster(client)
     ? client.duplicate([], { ...ownClusterOptions, redisOptions: { ...options, lazyConnect: true } })
-    : client.duplicate(options))
+    : client.duplicate({ ...options, db: databaseOf(client) }))
 }
 
 /**

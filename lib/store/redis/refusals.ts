@@ -2,6 +2,7 @@
  * Why Redis refuses a connection or a call. These causes last until somebody changes the server, the user or the
  * options: so each has a name and a fix. A network that is down has none: it may be back at any time.
  */
+import { withoutScript } from '../../log-limit.ts'
 
 export interface Refusal {
   reason: string
@@ -32,6 +33,7 @@ const TLS_FIX = 'the certificate of the server is not trusted here: set tls: { c
 export function refusalOf (error: Error & { code?: unknown, lastNodeError?: Error }): Refusal | null {
   const { message, code }: { message: string, code?: unknown } = error.lastNodeError ?? error
   if (typeof code === 'string' && TLS.test(code)) return { reason: code, fix: TLS_FIX }
-  const found = refusals.find(([pattern]) => pattern.test(message))
+  const reply = withoutScript(message)
+  const found = refusals.find(([pattern]) => pattern.test(reply))
   return found ? { reason: found[1], fix: found[2] } : null
 }
