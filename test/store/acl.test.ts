@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
+import { startCluster } from '../../scripts/redis-cluster.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import tasks, { chord } from '../../lib/plugin.ts'
 import type { Task } from '../../lib/types.ts'
@@ -80,6 +81,30 @@ for (const page of ['docs/guides/redis.md', 'SECURITY.md']) {
     t.notOk(log.find('redis.connection_refused'))
   })
 }
+
+t.test('in a cluster the rule is enough with what the guide adds to it', async t => {
+  const cluster = await startCluster()
+  t.teardown(() => cluster.stop())
+  const guide = readFileSync('docs/guides/redis.md', 'utf8')
+  const added = /In a cluster the user also needs `([^`]*)`/.exec(guide)![1]!.split(' ')
+  const admins = cluster.servers.map(({ url }) => connect(t, url))
+  const rule = ['SETUSER', 'app', 'on', '>password', ...ruleIn('docs/guides/redis.md'), ...added]
+  for (const admin of admins) await admin.call('ACL', ...rule)
+  const redisOptions = { username: 'app', password: 'password' }
+  const options = { redis: { cluster: cluster.startupNodes, redisOptions }, prefix: 'bq', queues: ['a', 'b'] }
+  const log = logger()
+  const app = await build(t, { ...options, worker: true }, app => { app.tasks.define('x', () => 'done') }, withLog(log))
+  for (const queue of ['default', 'a', 'b']) {
+    const handle = await until('Redis is connected', () => app.tasks.enqueue('x', 1, { queue }).catch(() => null))
+    t.equal(await handle.result({ timeout: 60_000 }), 'done')
+  }
+  await app.close()
+  for (const admin of admins) {
+    const refused = await admin.call('ACL', 'LOG') as unknown[][]
+    t.same(refused.filter(entry => !entry.includes('client|setinfo')), [], 'nothing was refused')
+  }
+  t.notOk(log.find('redis.right_missing'))
+})
 
 /** What Redis 7 gives a new user: no channel. */
 const WITHOUT_CHANNELS = ['resetchannels', '~*', '+@all']
