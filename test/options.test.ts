@@ -230,6 +230,19 @@ t.test('an option falls back from enqueue to define to register', async (t) => {
   t.equal((await app.tasks.enqueue('b')).snapshot?.attempts, 2)
 })
 
+t.test('options of other libraries that say where Redis is are refused: ioredis would ignore them', async (t) => {
+  const password = 'hunter2'
+  const refusal = async (redis: object): Promise<string> => {
+    const { code, message } = await errorOf(() => pluginSettings({ redis }))
+    t.equal(code, 'FST_TASKS_PLUGIN_OPTION_INVALID')
+    t.notMatch(message, password)
+    return message
+  }
+  t.match(await refusal({ url: `redis://:${password}@host:1` }), /"redis\.url" .*Give the URL itself/)
+  t.match(await refusal({ socket: { host: 'host', password } }), /"redis\.socket" .*\{ host, port \}/)
+  t.doesNotThrow(() => pluginSettings({ redis: { url: undefined, host: 'host' } as object }))
+})
+
 t.test('a keyPrefix is refused, wherever it stands', async (t) => {
   const refusal = (run: () => unknown): Promise<void> =>
     refuses(t, run, CLASH, '"redis.keyPrefix"', '"prefix"', 'register(tasks, { prefix: "myapp" })')

@@ -14,7 +14,7 @@ export const pluginOptionError = (path: string): ToError => (option, rule, value
 }
 
 /** Options that may have a password in them. */
-const PLACES = new Set(['redis', 'redis.host', 'REDIS_URL'])
+const PLACES = new Set(['redis', 'redis.host', 'redis.url', 'redis.socket', 'REDIS_URL'])
 
 /** Of a task. */
 export const taskOptionError = (task: string): ToError => (option, rule, value) => {
