@@ -321,6 +321,22 @@ t.test('behind many ids that were removed a newcomer does not overtake', async t
   t.strictSame(await f.waiting(), ['n301'])
 })
 
+t.test('of a lane that lets nothing in, purged tasks do not count as waiting after the next look', async t => {
+  const f = await withLane(t, 1, 'a', ...range(1, 1_200))
+  const waiting = async (): Promise<number> => (await f.queue.lanes.read(LANE)).waiting
+  await f.claim(1)
+  for (let after: any = null; (after = (await f.queue.purge(500, { after })).after) !== null;);
+  await add(f, 'y', 'z')
+  await sweep(f)
+  t.strictSame([await waiting(), await parked(f)], [2, ['y', 'z']])
+  for (let after: any = null; (after = (await f.queue.purge(500, { after })).after) !== null;);
+  await sweep(f)
+  t.equal(await waiting(), 0)
+  t.strictSame(await slots(f), ['a'], 'the task that runs keeps its slot')
+  await settle(f, 'a', { ms: 0 })
+  t.strictSame(await f.queue.lanes.list(9), [])
+})
+
 t.test('the newest declaration counts; one of a time to come was made before the clock was set back', async t => {
   const f = await withLane(t, 1)
   const limit = async (): Promise<number> => (await f.queue.lanes.read(LANE)).max

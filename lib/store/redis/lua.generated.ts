@@ -7062,6 +7062,18 @@ local function sweep_common(name, rules)
   if redis.call('EXISTS', lane.slots, lane.list) == 0 then redis.call('ZREM', KEYS[13], name) end
   return 0
 end
+local function drop_purged()
+  local function is_purged(id) return not redis.call('ZSCORE', KEYS[11], id) end
+  local oldest = redis.call('LRANGE', lane.list, -1, -1)
+  if not oldest[1] or not is_purged(oldest[1]) then return 0 end
+  local page, count = redis.call('LRANGE', lane.list, -1000, -1), 0
+  for i = #page, 1, -1 do
+    if not is_purged(page[i]) then break end
+    count = count + 1
+  end
+  redis.call('LTRIM', lane.list, 0, -count - 1)
+  return count
+end
 local name = string.sub(lane.slots, #ARGV[1] + 7)
 local _, rates, rules = rules_of(KEYS[14], name)
 if not string.find(name, ' ', 1, true) then return sweep_common(name, rules) end
@@ -7072,7 +7084,7 @@ local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
 local left = redis.call('LLEN', lane.list)
-return not is_empty and left > 0 and left < size and 1 or 0`,
+return not is_empty and left > 0 and (left < size or drop_purged() > 0) and 1 or 0`,
   'sweep-unique': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local LARGE = 32768

@@ -10,7 +10,10 @@ Returns 1 if there is more to do: call again, else 0
 
 More keys: slots, list, tokens and starts of the lane, and those of its common lane. Or those of the common lane alone,
 which has turns for a list: it lets nothing in itself.
-Guarantee: a task that has not ended keeps its slot, unless it waits for one.
+Guarantees:
+1. A task that has not ended keeps its slot, unless it waits for one.
+2. The oldest id of the list is that of a task that waits, also if the lane lets nothing in: ids that a purge left are
+   not counted for as long as it is closed.
 Cost: that of some commands for each 1,000 slots, and one look at each record.
 ]]
 -- @include now
@@ -84,6 +87,20 @@ local function sweep_common(name, rules)
   return 0
 end
 
+-- Returns how many ids were dropped, the oldest ones. It comes last: the list may be gone then.
+local function drop_purged()
+  local function is_purged(id) return not redis.call('ZSCORE', KEYS[11], id) end
+  local oldest = redis.call('LRANGE', lane.list, -1, -1)
+  if not oldest[1] or not is_purged(oldest[1]) then return 0 end
+  local page, count = redis.call('LRANGE', lane.list, -1000, -1), 0
+  for i = #page, 1, -1 do
+    if not is_purged(page[i]) then break end
+    count = count + 1
+  end
+  redis.call('LTRIM', lane.list, 0, -count - 1)
+  return count
+end
+
 local name = string.sub(lane.slots, #ARGV[1] + 7)
 local _, rates, rules = rules_of(KEYS[14], name)
 if not string.find(name, ' ', 1, true) then return sweep_common(name, rules) end
@@ -95,4 +112,4 @@ local size = redis.call('LLEN', lane.list)
 local change = { gone = gone, ran = gone, is_look = true }
 local is_empty = move_lane(door(KEYS[8], KEYS[9], KEYS[10]), gate_at(11), ARGV[1], lane, change)
 local left = redis.call('LLEN', lane.list)
-return not is_empty and left > 0 and left < size and 1 or 0
+return not is_empty and left > 0 and (left < size or drop_purged() > 0) and 1 or 0
