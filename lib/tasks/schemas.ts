@@ -44,9 +44,10 @@ export function compileSchemas (instance: FastifyInstance, task: string, schemas
       throw new errors.SchemaInvalid(task, part, (error as Error).message, { cause: error })
     }
   }
-  const validator = (schema: any): Validate => makeValidate(instance, task, makeValidator(instance, task, schema))
-  const validate = compile('data', validator)
-  const previous = compile('previous', validator)
+  const validator = (part: Validated): Validate | undefined =>
+    compile(part, schema => makeValidate(instance, task, makeValidator(instance, task, schema), part))
+  const validate = validator('data')
+  const previous = validator('previous')
   return {
     validatePrevious: previous && (value => previous(value).forHandler),
     validateForEnqueue: validate && (data => validate(data).toStore),
@@ -71,38 +72,40 @@ function makeSerializer (instance: FastifyInstance, task: string, schema: any): 
 const ASYNC = 'it validates asynchronously. Remove its asynchronous part, and check that in the handler'
 
 type Validate = (data: unknown) => { toStore: unknown, forHandler: unknown }
+/** What a schema validates: the errors name it. */
+type Validated = 'data' | 'previous'
 
-function makeValidate (instance: FastifyInstance, task: string, validator: Validator): Validate {
+function makeValidate (instance: FastifyInstance, task: string, validator: Validator, part: Validated): Validate {
   return data => {
     // Ajv replaces a value only inside of a parent, the top level included.
     const place = { data: data === undefined ? null : data }
     const context = validator.schemaEnv ? { parentData: place, parentDataProperty: 'data' } : undefined
-    const outcome = run(task, () => context ? validator(place.data, context) : validator(place.data))
-    if (outcome === false) throw validationError(instance, validator.errors ?? [])
-    if (outcome?.error) throw validationError(instance, outcome.error)
+    const outcome = run(task, part, () => context ? validator(place.data, context) : validator(place.data))
+    if (outcome === false) throw validationError(instance, validator.errors ?? [], part)
+    if (outcome?.error) throw validationError(instance, outcome.error, part)
     const hasValue = outcome !== null && typeof outcome === 'object' && 'value' in outcome
     return { toStore: place.data, forHandler: hasValue ? outcome.value : place.data }
   }
 }
 
 /** A validator that throws cannot use its schema (zod's validator with a JSON Schema). */
-function run (task: string, validate: () => unknown): any {
+function run (task: string, part: Validated, validate: () => unknown): any {
   let outcome: any
   try {
     outcome = validate()
   } catch (error) {
-    throw new errors.SchemaInvalid(task, 'data', (error as Error)?.message, { cause: error })
+    throw new errors.SchemaInvalid(task, part, (error as Error)?.message, { cause: error })
   }
   if (typeof outcome?.then !== 'function') return outcome
   outcome.then(undefined, () => {})
-  throw new errors.SchemaInvalid(task, 'data', ASYNC)
+  throw new errors.SchemaInvalid(task, part, ASYNC)
 }
 
 /** Fastify's validation error: 400, `validation`, `validationContext`. */
-function validationError (instance: FastifyInstance, found: any): Error {
-  const error: any = found instanceof Error ? found : errorFormatterOf(instance)(found, 'data')
+function validationError (instance: FastifyInstance, found: any, part: Validated): Error {
+  const error: any = found instanceof Error ? found : errorFormatterOf(instance)(found, part)
   error.statusCode ||= 400
   error.code ||= 'FST_ERR_VALIDATION'
-  error.validationContext ||= 'data'
+  error.validationContext ||= part
   return found === error ? error : Object.assign(error, { validation: found })
 }
