@@ -883,7 +883,7 @@ const shields: Shield[] = [
   {
     against: 'the log of a task that is removed at its end stays in Redis',
     file: 'worker/settlement-batcher.js',
-    shield: 'task?.hasLog',
+    shield: 'this.#mayHaveLog(task)',
     without: 'false',
     test: 'tasks/logs'
   },

@@ -26,8 +26,6 @@ export interface ClaimedTask {
   /** How long the attempt ran that has ended, in ms. Undefined before that, and once it is counted. */
   ranMs: number | undefined
   state: ReportedState | undefined
-  /** Lines of its log may be stored. */
-  hasLog?: true
   /** Redis' clock, ms since 1970, when the claim was made; then when its outcome was known. */
   now: number
 }

@@ -26,9 +26,13 @@ export interface FoundTask {
   unread?: number
 }
 
-/** Whether more may be stored of it than its record: tags, a log, or a head. */
+/**
+ * Whether more may be stored of it than its record: tags, a log, or a head. Only a process that runs the task knows
+ * whether it keeps logs: a later task with its id must not have them.
+ */
 export const hasExtras = ({ raw, stored: { options }, definition }: FoundTask): boolean =>
-  options.tags !== undefined || definition?.options.keepLogs !== undefined || raw.length > LARGE
+  options.tags !== undefined || !definition?.hasHandler ||
+  definition.options.keepLogs !== undefined || raw.length > LARGE
 
 let last = 0
 

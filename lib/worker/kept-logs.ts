@@ -9,7 +9,6 @@ import { keepLines } from '../attempt/kept-log.ts'
 import { encodeLine } from '../records/log-lines.ts'
 import { clearTimeout, setTimeout } from '../timers.ts'
 import type { FastifyBaseLogger } from 'fastify'
-import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { QueueLogs } from '../store/log-contract.ts'
 import type { StoreClock } from '../store/store-contract.ts'
 import type { Definition } from '../tasks/definition.ts'
@@ -20,7 +19,6 @@ interface LoggedAttempt {
   readonly id: string
   readonly attempt: number
   readonly definition: Definition
-  readonly task: ClaimedTask
 }
 
 export interface KeptLogsOptions {
@@ -45,7 +43,6 @@ export class KeptLogs {
     const { queue, clock, settings } = this.#options
     const lines = new Lines(keepLogs, text => queue.logs.append(attempt.id, text, keepLogs))
     this.#lines.set(attempt, lines)
-    attempt.task.hasLog = true
     return keepLines(log, line => {
       const time = new Date(clock.now()).toISOString()
       const { level, msg } = line

@@ -17,12 +17,14 @@ import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { ClaimedTask } from '../attempt/claimed-task.ts'
 import type { ClaimReply, ClaimStatus, ConsumerQueue, SettledAndClaimed, Settlement } from '../store/contract.ts'
 import type { PersistentCalls } from './persistent-call.ts'
+import type { Definition } from '../tasks/definition.ts'
 import type { TerminalState } from '../types.ts'
 
 /** Bounds one Lua call. */
 const BATCH = 200
 
 export interface SettlementBatcherOptions {
+  definitions: ReadonlyMap<string, Definition>
   queue: ConsumerQueue
   calls: PersistentCalls
   log: FastifyBaseLogger
@@ -81,12 +83,19 @@ export class SettlementBatcher {
       if (options.ordered) settlement.keepsSlot = true
       this.#mayAdmit = true
     }
-    if (options?.tags !== undefined || task?.hasLog) settlement.hasExtras = true
+    const isRemoved = settlement.ms! <= 0
+    if (task && (options!.tags !== undefined || (isRemoved && this.#mayHaveLog(task)))) settlement.hasExtras = true
     this.#settlements.push(settlement)
     this.#tasks.push(task)
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(this.#onTickEnd)
+  }
+
+  /** Whether lines of its log may be stored, by this attempt or by one before it, in whatever worker. */
+  #mayHaveLog ({ stored: { data: { name } } }: ClaimedTask): boolean {
+    const definition = this.#options.definitions.get(name)
+    return definition === undefined || definition.options.keepLogs !== undefined
   }
 
   /** Sends now, together with what the caller is about to send. */

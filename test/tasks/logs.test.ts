@@ -7,7 +7,7 @@ import { commandsWith } from '../support/command.ts'
 import {
   build, connect, errorOf, inRedis, latch, logger, memoryMode, randomPrefix, reaches, until
 } from '../support/helpers.ts'
-import type { TaskLogLine, TasksOptions } from '../../lib/types.ts'
+import type { TaskContext, TaskLogLine, TasksOptions } from '../../lib/types.ts'
 
 const messages = (lines: TaskLogLine[]): string[] => lines.map(({ msg }) => msg)
 
@@ -207,6 +207,35 @@ inRedis('nothing of a log is left when its task is gone', 'it reads the keys in 
     if (resultTtl === 300) await until('it is swept', async () => (await left()).length === 0)
     await app.close()
   }
+})
+
+inRedis('a task has no lines of an earlier one with its id, whoever removed that', 'other processes', async t => {
+  const prefix = randomPrefix()
+  const options = { keepLogs: 65_536, retries: 1, backoff: { strategy: 'immediate' } } as const
+  const handler = ({ logs }: { logs: boolean }, task: TaskContext): void => {
+    if (logs && task.attempt === 1) task.log.info('a line')
+    if (task.attempt === 1) throw new Error('once more')
+  }
+  const app = await build(t, { prefix }, app => {
+    app.tasks.define('x', options, handler)
+    app.tasks.define('gone', { ...options, resultTtl: 0 }, handler)
+  })
+  const producer = await build(t, { prefix }, app => { app.tasks.define('x') })
+  const stranger = await build(t, { prefix })
+  await app.tasks.startWorker()
+  const run = async (name: string, logs: boolean): Promise<TaskLogLine[]> => {
+    await app.tasks.enqueue(name, { logs }, { id: 'own' })
+    await until('it has ended', async () => (await app.tasks.status('own'))?.finishedAt !== null)
+    return (await app.tasks.logs('own'))?.lines ?? []
+  }
+  for (const remover of [app, producer, stranger]) {
+    t.same(messages(await run('x', true)), ['a line'])
+    t.equal(await remover.tasks.remove('own'), 'removed')
+    t.same(await run('x', false), [])
+    await app.tasks.remove('own')
+  }
+  await run('gone', true)
+  t.same(await run('x', false), [])
 })
 
 t.test('a task that is cancelled, and kept, keeps its log', { skip: !memoryMode }, async t => {
