@@ -89,16 +89,20 @@ export async function work (
   const watched = plans.map(({ registered }) => registered)
   const monitor = monitorPort === undefined ? null : new Monitor(watched, instance.log)
   const address = await monitor?.listen(monitorPort!, monitorHost) ?? null
-  const close = async (): Promise<undefined> => {
+  const close = async (): Promise<void> => {
     monitor?.drain()
-    await instance.close()
-    await monitor?.close()
+    await instance.close().finally(() => monitor?.close())
   }
   const boot = { ...describe(plans, file), monitor: address, close }
-  onBoot?.(boot)
-  const workers = await Promise.all(plans.map(plan => plan.registered.tasks.startWorker(plan.workerOptions)))
-  monitor?.started()
-  return { ...boot, instance, workers }
+  try {
+    onBoot?.(boot)
+    const workers = await Promise.all(plans.map(plan => plan.registered.tasks.startWorker(plan.workerOptions)))
+    monitor?.started()
+    return { ...boot, instance, workers }
+  } catch (error) {
+    await monitor?.close()
+    throw error
+  }
 }
 
 function withLogger (

@@ -50,6 +50,8 @@ export class Worker implements TaskWorker {
   #consumers: QueueConsumer[] = []
   #heartbeat: Heartbeat | null = null
   #closing: Promise<void> | null = null
+  /** Called when it has closed. */
+  onClosed: () => void = () => {}
 
   /** Throws FST_TASKS_*_OPTION_*, FST_TASKS_QUEUE_UNKNOWN, FST_TASKS_NO_HANDLERS. Connects at `start`. */
   constructor (tasks: WorkerTasks, threads: ThreadPool, options: WorkerOptions, log: FastifyBaseLogger) {
@@ -82,7 +84,7 @@ export class Worker implements TaskWorker {
   }
 
   /**
-   * Waits for Redis as long as it takes, then works.
+   * Waits for Redis as long as it takes, then works. If it cannot start it closes: one of its queues may run already.
    * @throws FST_TASKS_STALL_INTERVAL_CLASH, FST_TASKS_REDIS_REFUSED, FST_TASKS_CLOSED
    */
   async start (): Promise<void> {
@@ -92,7 +94,10 @@ export class Worker implements TaskWorker {
       const onClose = (): void => reject(new errors.Closed('the start of a worker', 'It claims nothing.'))
       signal.addEventListener('abort', onClose)
       const started = this.#tasks.outside(() => this.#begin())
-      started.finally(() => signal.removeEventListener('abort', onClose)).then(resolve, reject)
+      started.finally(() => signal.removeEventListener('abort', onClose)).then(resolve, error => {
+        reject(error)
+        this.close().catch(() => {}) // the close of the app waits for it
+      })
     })
   }
 
@@ -180,7 +185,7 @@ export class Worker implements TaskWorker {
   get isOpen (): boolean { return this.#closing === null }
 
   close (): Promise<void> {
-    this.#closing ??= reportIfCutShort(() => this.#reportCutShort(), this.#close())
+    this.#closing ??= reportIfCutShort(() => this.#reportCutShort(), this.#close()).finally(() => this.onClosed())
     return this.#closing
   }
 
@@ -225,6 +230,7 @@ export class AppWorkers {
     if (this.#closed) throw new errors.Closed('the start of a worker', 'It claims nothing.')
     const worker = new Worker(this.#tasks, this.#threads, options, log)
     this.#workers.add(worker)
+    worker.onClosed = () => this.#workers.delete(worker)
     return worker
   }
 
@@ -234,11 +240,6 @@ export class AppWorkers {
   }
 
   load (): WorkerLoad[] { return [...this.#workers].filter(({ isOpen }) => isOpen).flatMap(worker => worker.load()) }
-
-  async remove (worker: Worker): Promise<void> {
-    await worker.close()
-    this.#workers.delete(worker)
-  }
 
   async close (): Promise<void> {
     this.#closed = true

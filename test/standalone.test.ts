@@ -1,6 +1,7 @@
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import fastifyTasks from '../lib/plugin.ts'
-import { runWorker } from '../lib/standalone.ts'
+import { runWorker, type WorkerBoot } from '../lib/standalone.ts'
 import { build, errorOf, logger, randomPrefix, REDIS_URL } from './support/helpers.ts'
 
 t.test('runs a plugin with its options; no embedded worker starts beside it', async t => {
@@ -72,6 +73,26 @@ t.test('a queue that the app does not have: a warning names the nearest one', as
 t.test('an error of the app at boot is thrown', async t => {
   const app = async (): Promise<void> => { throw new Error('of the app') }
   t.match(await errorOf(runWorker({ app, logLevel: 'silent' })), { message: 'of the app' })
+})
+
+t.test('nothing answers on monitorPort once the worker has closed, or if it could not start', async t => {
+  const app = async (fastify: FastifyInstance): Promise<void> => {
+    await fastify.register(fastifyTasks, { prefix: randomPrefix(), redis: REDIS_URL })
+    fastify.tasks.define('x', () => 'ran')
+    fastify.addHook('onClose', async () => { throw new Error('of onClose') })
+  }
+  const urls: string[] = []
+  const options = { app, logLevel: 'silent', monitorPort: 0, monitorHost: '127.0.0.1' }
+  const refuse = ({ monitor }: WorkerBoot): void => {
+    urls.push(monitor!)
+    throw new Error('of onBoot')
+  }
+  t.match(await errorOf(runWorker({ ...options, onBoot: refuse })), { message: 'of onBoot' })
+  const worker = await runWorker(options)
+  urls.push(worker.monitor!)
+  t.equal((await fetch(`${worker.monitor}/ready`)).status, 200)
+  t.match(await errorOf(worker.close()), { message: 'of onClose' })
+  for (const url of urls) t.match(await errorOf(fetch(`${url}/live`)), { cause: { code: 'ECONNREFUSED' } }, url)
 })
 
 t.test('options of runWorker that do not fit', async t => {

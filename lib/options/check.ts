@@ -114,7 +114,9 @@ export function checkRedisAddress (redis: unknown, source: string): void {
 export function workerSettings (options: WorkerOptions, queues: string[]): WorkerSettings {
   if (!isObject(options)) throw pluginOptionError('')('worker', pluginRules.worker, options)
   check(options, workerRules, 'the worker\'s options', pluginOptionError('worker.'))
-  return { ...workerDefaults, queues, ...definedOnly(options) } as WorkerSettings
+  const settings = { ...workerDefaults, queues, ...definedOnly(options) } as WorkerSettings
+  // A queue that is named twice would be served twice: by more tasks at once, and with the same claim tokens.
+  return { ...settings, queues: [...new Set(settings.queues)] }
 }
 
 /** Checks the arguments of `advance` and fills in the defaults. Throws FST_TASKS_*_OPTION_*. */

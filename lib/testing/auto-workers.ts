@@ -48,7 +48,7 @@ export class AutoWorkers {
     this.#refuse = null
     const temporary = this.#temporary.splice(0)
     if (this.#options.automatic) return // they would be started again
-    await Promise.all(temporary.map(worker => this.#options.workers.remove(worker)))
+    await Promise.all(temporary.map(worker => worker.close()))
   }
 
   #serveAll (): void {

@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { build, errorOf, inRedis, latch, logger, randomPrefix, reaches, until } from '../support/helpers.ts'
 
@@ -81,6 +84,23 @@ t.test('a worker serves the queues that it is given, else all queues with handle
   t.match(await errorOf(app.tasks.startWorker({ concurrency: 0 })), {
     code: 'FST_TASKS_PLUGIN_OPTION_INVALID', message: /worker\.concurrency.*0/
   })
+})
+
+t.test('a queue that is named twice is served once: concurrency is never exceeded', async t => {
+  let running = 0
+  let most = 0
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', async () => {
+      most = Math.max(most, ++running)
+      await new Promise(resolve => setTimeout(resolve, 20))
+      running--
+    })
+  })
+  const worker = await app.tasks.startWorker({ queues: ['default', 'default'], concurrency: 2 })
+  t.same(worker.queues, ['default'])
+  const handles = await app.tasks.enqueueMany('x', Array.from({ length: 20 }, () => ({})))
+  await Promise.all(handles.map(handle => handle.result({ timeout: 60_000 })))
+  t.equal(most, 2)
 })
 
 t.test('a queue from the options is served, also if no task has it as its own queue', async t => {
@@ -204,4 +224,37 @@ inRedis('a worker with a different stall interval on the same queue does not sta
   await start(10_000)
   const error = await errorOf(start(20_000))
   t.match(error, { code: 'FST_TASKS_STALL_INTERVAL_CLASH', message: /10000.*20000/ })
+})
+
+inRedis('a worker that cannot start for one of its queues serves none of the others', 'two processes', async t => {
+  const prefix = randomPrefix()
+  const log = logger()
+  await build(t, { prefix, worker: true, stallInterval: 10_000 }, app => { app.tasks.define('x', () => 1) })
+  const define = (app: FastifyInstance): void => {
+    app.tasks.define('x', () => 1)
+    app.tasks.define('letter', { queue: 'mail' }, () => 'sent')
+  }
+  const app = await build(t, { prefix, stallInterval: 20_000 }, define, { logger: { stream: log.stream } } as any)
+  t.match(await errorOf(app.tasks.startWorker()), { code: 'FST_TASKS_STALL_INTERVAL_CLASH' })
+  await until('it has closed', () => log.find('worker.closed'))
+  const letter = await app.tasks.enqueue('letter')
+  await app.tasks.startWorker({ queues: ['mail'] })
+  t.equal(await letter.result({ timeout: 60_000 }), 'sent')
+})
+
+t.test('an app keeps no worker that has closed', async t => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage: () => void = runInNewContext('gc')
+  const app = await build(t, {}, app => { app.tasks.define('x', () => 1) })
+  const closed: Array<WeakRef<object>> = []
+  const startAndClose = async (): Promise<void> => {
+    const worker = await app.tasks.startWorker()
+    await worker.close()
+    closed.push(new WeakRef(worker))
+  }
+  for (let i = 0; i < 3; i++) await startAndClose() // a function of its own, whose variables are gone when it ends
+  await until('they are gone', () => {
+    collectGarbage()
+    return closed.every(worker => worker.deref() === undefined)
+  })
 })
