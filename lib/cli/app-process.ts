@@ -3,7 +3,7 @@
  */
 import { constants } from 'node:os'
 import * as errors from '../errors.ts'
-import { fail } from './exit.ts'
+import { fail, stackOf } from './exit.ts'
 import { ignoreClosedPipe, printErr } from './output.ts'
 
 /** After how long a message says that the app is still starting. */
@@ -17,26 +17,28 @@ export function reportSlowBoot (): NodeJS.Timeout {
 
 /**
  * Drains, and then exits, at the first signal, at an uncaught error (the other tasks go on), or when the parent has
- * ended (if `exitWithParent`). A second signal exits at once.
+ * ended (if `exitWithParent`). A second signal exits at once; the first one after an uncaught error does not.
  */
 export function drainBeforeExit (drain: () => Promise<void>, exitWithParent = false): void {
   ignoreClosedPipe()
   let draining = false
+  let signalled = false
   const end = (code: number): void => {
     draining = true
     drain().then(() => process.exit(code), fail)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (draining) process.exit(128 + constants.signals[signal])
+      if (signalled) process.exit(128 + constants.signals[signal])
+      signalled = true
       printErr(`fastify-tasks: ${signal}: no more claims, waiting for running tasks (a second signal exits at once)`)
-      end(0)
+      if (!draining) end(0)
     })
   }
   if (exitWithParent) process.on('disconnect', () => { if (!draining) end(0) })
   if (exitWithParent && process.connected === false) end(0) // the parent ended while this process was loading
   process.on('uncaughtException', error => {
-    printErr(`fastify-tasks: uncaught ${error instanceof Error ? error.stack : String(error)}`)
+    printErr(`fastify-tasks: uncaught ${stackOf(error)}`)
     if (!draining) end(1)
   })
 }

@@ -1,6 +1,8 @@
 /**
  * How a command exits: its exit code, and what it prints about an error.
  */
+import { tryOr } from '../describe.ts'
+import { toFailure } from '../records/failure.ts'
 import { printErr } from './output.ts'
 
 export const EXIT = { done: 0, failed: 1, unknown: 2, refused: 3, trouble: 4 } as const
@@ -13,13 +15,16 @@ Exit codes:
   3  refused: the state of the task does not allow it, such as a retry if it has not failed; or the answer was not yes
   4  inspect --check found trouble; standard output has a line for each`
 
-const isKnown = (code: unknown): boolean => typeof code === 'string' && code.startsWith('FST_TASKS_')
+const isKnown = (code: unknown): code is string => typeof code === 'string' && code.startsWith('FST_TASKS_')
+
+/** The stack of an error. Anything can be thrown, such as an object without a prototype: then its message. */
+export const stackOf = (thrown: unknown): string =>
+  tryOr(() => `${thrown instanceof Error ? thrown.stack : String(thrown)}`, toFailure(thrown).error.message)
 
 /** Prints one clear line for an error of ours, the stack for any other. */
 export function printError (error: unknown): void {
-  const { code } = (error ?? {}) as { code?: string }
-  const unknownError = error instanceof Error ? error.stack : String(error)
-  printErr(`fastify-tasks: ${isKnown(code) ? `${messageOf(error as Error)} [${code}]` : unknownError}`)
+  const code = tryOr(() => (error as { code?: unknown } | null | undefined)?.code, undefined)
+  printErr(`fastify-tasks: ${isKnown(code) ? `${messageOf(error as Error)} [${code}]` : stackOf(error)}`)
 }
 
 /** Clients of HTTP are not told what Redis replied. Whoever runs a command is. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { startRedis } from '../../scripts/redis.ts'
 import { CLI, DEADLINE, hosted, PLUGIN, run, type Run } from '../support/command.ts'
 import { build, randomPrefix, reaches, REDIS_URL, until } from '../support/helpers.ts'
@@ -68,23 +68,54 @@ t.test('a second signal exits at once', async t => {
   t.same(await worker.exit, [143, null])
 })
 
-t.test('an uncaught error: the worker drains, and exits with 1', async t => {
+t.test('SIGHUP, as when its terminal is closed: the worker drains', async t => {
   const prefix = randomPrefix()
-  const throwing = 'new Promise(() => { setTimeout(() => { throw new Error("nobody catches this") }) })'
-  const folder = t.testdir({ 'app.mjs': esm.replace('new Promise(() => {})', throwing) })
+  const web = await build(t, { prefix }, app => { app.tasks.define('slow') })
+  const worker = run(t, t.testdir({ 'app.mjs': esm }), ['worker', '-A', 'app.mjs'], { PREFIX: prefix })
+  const { id } = await web.tasks.enqueue('slow')
+  await reaches(web, id, 'active')
+  worker.child.kill('SIGHUP')
+  t.same(await worker.exit, [0, null])
+  t.match(await web.tasks.status(id), { state: 'succeeded' })
+})
+
+/** Starts a worker with a task that takes long and one that throws what nobody catches. */
+async function throwUncaught (t: Test, thrown: string): Promise<{ worker: Run, look: () => Promise<unknown[]> }> {
+  const prefix = randomPrefix()
+  const throwing = `new Promise(() => { setTimeout(() => { throw ${thrown} }) })`
+  const text = esm.replace('new Promise(() => {})', throwing).replace('300', '2000')
   const web = await build(t, { prefix }, app => {
     app.tasks.define('hang')
     app.tasks.define('slow')
   })
-  const worker = run(t, folder, ['worker', '-A', 'app.mjs', '--close-timeout', '2000'], { PREFIX: prefix })
+  const folder = t.testdir({ 'app.mjs': text })
+  const worker = run(t, folder, ['worker', '-A', 'app.mjs', '--close-timeout', '3000'], { PREFIX: prefix })
   await started(worker)
   const slow = await web.tasks.enqueue('slow')
   await reaches(web, slow.id, 'active')
   const hang = await web.tasks.enqueue('hang')
+  await until('the error is printed', () => worker.err().includes('uncaught '), DEADLINE)
+  return { worker, look: () => Promise.all([slow.status(), hang.status()]) }
+}
+
+for (const [thrown, printed] of [
+  ['new Error("nobody catches this")', /nobody catches this\n +at /],
+  ['Object.create(null)', /an object without properties/],
+  ['Object.defineProperty(new Error("no stack"), "stack", { get () { throw new Error("no") } })', /no stack/]
+] as const) {
+  t.test(`an uncaught error, ${thrown}: the worker drains, and exits with 1`, async t => {
+    const { worker, look } = await throwUncaught(t, thrown)
+    t.same(await worker.exit, [1, null])
+    t.match(worker.err(), printed)
+    t.match(await look(), [{ state: 'succeeded' }, { state: 'waiting' }])
+  })
+}
+
+t.test('a signal while it drains after an uncaught error does not cut that short', async t => {
+  const { worker, look } = await throwUncaught(t, '1')
+  worker.child.kill('SIGTERM')
   t.same(await worker.exit, [1, null])
-  t.match(worker.err(), /nobody catches this/)
-  t.match(await web.tasks.status(slow.id), { state: 'succeeded' })
-  t.match(await web.tasks.status(hang.id), { state: 'waiting' })
+  t.match(await look(), [{ state: 'succeeded' }, { state: 'waiting' }])
 })
 
 for (const flag of ['-l', '--log-level', '--loglevel']) {
