@@ -46,6 +46,7 @@ const rooms = [
   'lib/boot/',
   'lib/dev/',
   'lib/telemetry.ts',
+  'lib/steady-log.ts',
   'lib/options.ts',
   'lib/options/',
   'lib/records/',

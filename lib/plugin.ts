@@ -23,6 +23,7 @@ import { connect, disconnect, isClient, type RedisClient } from './store/redis/c
 import { Greeting } from './store/redis/greeting.ts'
 import { findQueues } from './store/redis/inspect.ts'
 import { RedisStore } from './store/redis/store.ts'
+import { steadyLog } from './steady-log.ts'
 import { listBriefs, lookFor } from './tasks/listing.ts'
 import { AppTasks } from './tasks/app-tasks.ts'
 import { logsOf } from './tasks/task-logs.ts'
@@ -51,7 +52,7 @@ async function fastifyTasks (fastify: FastifyInstance, options: TasksOptions): P
   const settings = withinBoot(fastify, pluginSettings(options))
   const mode = settings.mode === 'memory' ? new MemoryMode(fastify, options) : await redisMode(fastify, settings)
   const registry = new AppTasks(fastify, settings, mode.store)
-  const flows = registry.flows = new AppFlows(registry, fastify.log)
+  const flows = registry.flows = new AppFlows(registry, steadyLog(() => fastify.log))
   const workers = new AppWorkers(registry, new ThreadPool(settings))
   const clock = mode.makeClock(registry, workers)
   const schedules = new AppSchedules(fastify, registry)
@@ -76,9 +77,10 @@ async function redisMode (fastify: FastifyInstance, settings: Settings): Promise
   const decorated = fastify.hasDecorator('redis') ? fastify.redis : undefined
   const connection = connect(settings.redis ?? await offeredRedis(fastify, decorated), decorated)
   const { client, owned } = connection
-  const store = new RedisStore(connection, settings, fastify.log)
+  const log = steadyLog(() => fastify.log)
+  const store = new RedisStore(connection, settings, log)
   const { connectTimeout, name, prefix } = settings
-  const greeting = new Greeting({ connection, clock: store.clock, connectTimeout, prefix, log: fastify.log })
+  const greeting = new Greeting({ connection, clock: store.clock, connectTimeout, prefix, log })
   return {
     store,
     makeClock: () => new RealClock(name),

@@ -12,6 +12,7 @@ import { PersistentCalls } from './worker/persistent-call.ts'
 import { queueFinder } from './flows/queue-finder.ts'
 import { within } from './within.ts'
 import { toLoggable } from './records/failure.ts'
+import { steadyLog } from './steady-log.ts'
 import { workerSettings, type WorkerSettings } from './options.ts'
 import { listDefinitions, servedQueues } from './tasks/definition.ts'
 import type { ThreadPool } from './attempt/thread-pool.ts'
@@ -60,7 +61,8 @@ export class Worker implements TaskWorker {
     this.#settings = workerSettings(options, servedQueues(tasks.definitions.values(), tasks.settings.queues))
     this.queues = this.#settings.queues
     this.concurrency = this.#settings.concurrency
-    this.#log = log.child({ worker: this.id })
+    const ownLog = log.child({ worker: this.id })
+    this.#log = steadyLog(() => ownLog)
     const onCallFailed = (): void => this.#onHeldUp()
     this.#calls = new PersistentCalls(this.#log, { instance: tasks.instanceId, worker: this.id, onCallFailed })
     for (const queue of this.queues) tasks.queue(queue)
@@ -249,7 +251,8 @@ export class AppWorkers {
 }
 
 /** A worker that is closed before it has started is no failure. */
-export function logFailedStart (log: FastifyBaseLogger, error: unknown): void {
+export function logFailedStart (given: FastifyBaseLogger, error: unknown): void {
   if (error instanceof errors.Closed) return
+  const log = steadyLog(() => given)
   log.fatal({ event: 'worker.start_failed', err: toLoggable(error) }, 'worker could not start')
 }

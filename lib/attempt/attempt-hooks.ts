@@ -6,6 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { callHooks, type HookFailure, type HookLists } from '../hooks/hook-lists.ts'
 import { hasAttemptLeft, toLoggable } from '../records/failure.ts'
+import { steadyLog } from '../steady-log.ts'
 import type { StoredOptions } from '../records/task-record.ts'
 import { toHookError } from './hook-error.ts'
 import { outcomeOf, type AttemptResult } from './attempt-result.ts'
@@ -109,7 +110,8 @@ function stepsAfter (result: AttemptResult, value: unknown, options: StoredOptio
   return [...steps, ['onAttemptEnd', end]]
 }
 
-export function logHookFailure (log: FastifyBaseLogger, hook: TaskHookName, thrown: unknown): void {
+export function logHookFailure (given: FastifyBaseLogger, hook: TaskHookName, thrown: unknown): void {
+  const log = steadyLog(() => given)
   const fields = { event: 'task.hook_failed', hook, err: toLoggable(thrown) }
   log.error(fields, 'hook failed: the outcome of the task does not change')
 }

@@ -5,6 +5,7 @@ import * as errors from '../errors.ts'
 import { toHookError } from './hook-error.ts'
 import { runApart } from './run-apart.ts'
 import { toLoggable } from '../records/failure.ts'
+import { steadyLog } from '../steady-log.ts'
 import { isThenable, syncAnswer } from '../sync-answer.ts'
 import { uptime } from '../timers.ts'
 import type { AttemptResult } from './attempt-result.ts'
@@ -40,14 +41,16 @@ type Failed = Extract<AttemptResult, { kind: 'failed' }>
 
 function isWanted (
   retryIf: NonNullable<DefineOptions['retryIf']>, { thrown, failure }: Failed,
-  { definition, attempt, log }: FailedAttempt
+  failed: FailedAttempt
 ): boolean {
+  const { definition, attempt } = failed
   try {
     const answer: unknown = syncAnswer(runApart(() => retryIf(toHookError(thrown, failure.error.message), attempt)))
     if (!isThenable(answer)) return Boolean(answer)
     const fix = 'For example error => error.code === "ECONNRESET".'
     throw new errors.TaskOptionInvalid(definition.name, 'retryIf', 'a function that is not async', 'one that is', fix)
   } catch (error) {
+    const log = steadyLog(() => failed.log)
     log.error({ event: 'task.retry_if_failed', err: toLoggable(error) }, 'retryIf failed: the task is tried again')
     return true
   }

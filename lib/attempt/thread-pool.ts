@@ -7,6 +7,7 @@ import type { Piscina } from 'piscina'
 import * as errors from '../errors.ts'
 import { ABORT_GRACE_MS } from './abort.ts'
 import { toLoggable } from '../records/failure.ts'
+import { steadyLog } from '../steady-log.ts'
 import { ThreadAttempt, type Filters, type ThreadableAttempt, type ThreadLimits } from './thread-attempt.ts'
 import { threadEntry } from '../tasks/thread-file.ts'
 import { setImmediate, sleep } from '../timers.ts'
@@ -70,7 +71,8 @@ export class ThreadPool {
   }
 
   /** A thread that dies without a task is logged. Tasks that wait are failed if no thread can start at all. */
-  #watch (pool: Piscina, log: FastifyBaseLogger): void {
+  #watch (pool: Piscina, given: FastifyBaseLogger): void {
+    const log = steadyLog(() => given)
     let lastError: unknown = new Error('it ended before it could start')
     pool.on('error', error => {
       lastError = error

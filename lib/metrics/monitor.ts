@@ -13,6 +13,7 @@ import * as errors from '../errors.ts'
 import { causeOf, LogLimit } from '../log-limit.ts'
 import { MAX_PORT } from '../options.ts'
 import { toLoggable } from '../records/failure.ts'
+import { steadyLog } from '../steady-log.ts'
 import { CONTENT_TYPE, toText } from './exposition.ts'
 import { mergeSamples, type SampleSource } from './sample.ts'
 import type { PluginInstance } from '../boot/app-registry.ts'
@@ -36,7 +37,7 @@ export class Monitor {
 
   constructor (instances: Watched[], log: FastifyBaseLogger) {
     this.#instances = instances
-    this.#log = log
+    this.#log = steadyLog(() => log)
   }
 
   /** Returns the address. Throws FST_TASKS_MONITOR_PORT_TAKEN, FST_TASKS_MONITOR_HOST_INVALID. */

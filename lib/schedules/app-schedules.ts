@@ -12,6 +12,7 @@ import * as errors from '../errors.ts'
 import { within } from '../within.ts'
 import { LogLimit, causeOf } from '../log-limit.ts'
 import { toLoggable } from '../records/failure.ts'
+import { steadyLog } from '../steady-log.ts'
 import { toTaskRecord } from '../records/task-record.ts'
 import { Calendar } from './calendar.ts'
 import { ScheduleStore, type FoundSchedule } from './schedule-store.ts'
@@ -46,7 +47,7 @@ export class AppSchedules implements Schedules {
 
   constructor (app: FastifyInstance, tasks: AppTasks) {
     this.#tasks = tasks
-    this.#log = app.log
+    this.#log = steadyLog(() => app.log)
     // The clock of memory mode may be moved by years: no process can say meanwhile that it declares a schedule.
     const grace = tasks.settings.mode === 'memory' ? Number.MAX_SAFE_INTEGER : undefined
     this.#store = new ScheduleStore(tasks.store, name => tasks.queues.get(name), grace)

@@ -2,6 +2,8 @@
  * The log line of a finished attempt: one for each task, as Fastify has one for each request.
  */
 import { toLoggable } from '../records/failure.ts'
+import { steadyLog } from '../steady-log.ts'
+import type { FastifyBaseLogger } from 'fastify'
 import type { Attempt } from '../attempt/attempt.ts'
 import type { AttemptResult } from '../attempt/attempt-result.ts'
 import type { Settlement } from '../store/contract.ts'
@@ -13,24 +15,26 @@ interface Failed { durationMs: number, thrown: unknown }
 export function logResult (attempt: Attempt, result: LoggedResult, settlement: Settlement | null): void {
   const { now, startedAt } = attempt.task
   const durationMs = now - startedAt!
+  // Making the task's own log costs more than all else here.
+  if (result.kind === 'succeeded' && !attempt.logs('info')) return
+  const log = logOf(attempt)
   switch (result.kind) {
-    case 'succeeded':
-      // Making the task's own log costs more than all else here.
-      if (attempt.logs('info')) attempt.log.info({ event: 'task.completed', durationMs }, 'task completed')
-      return
+    case 'succeeded': return log.info({ event: 'task.completed', durationMs }, 'task completed')
     case 'failed': return logFailed(attempt, { durationMs, thrown: result.thrown }, settlement)
-    case 'cancelled': return attempt.log.info({ event: 'task.cancelled', durationMs }, 'task cancelled')
+    case 'cancelled': return log.info({ event: 'task.cancelled', durationMs }, 'task cancelled')
     case 'snoozed': {
       const nextAttemptAt = new Date(now + result.ms).toISOString()
-      if (result.limited) return logLimited(attempt, { durationMs, nextAttemptAt })
-      return attempt.log.info({ event: 'task.snoozed', durationMs, nextAttemptAt }, 'task put off: it comes back later')
+      if (result.limited) return logLimited(log, { durationMs, nextAttemptAt })
+      return log.info({ event: 'task.snoozed', durationMs, nextAttemptAt }, 'task put off: it comes back later')
     }
-    case 'released': return attempt.log.info({ event: 'task.released', durationMs }, 'task released')
+    case 'released': return log.info({ event: 'task.released', durationMs }, 'task released')
     default: return result satisfies never
   }
 }
 
-function logLimited ({ log }: Attempt, fields: object): void {
+const logOf = (attempt: Attempt): FastifyBaseLogger => steadyLog(() => attempt.log)
+
+function logLimited (log: FastifyBaseLogger, fields: object): void {
   log.info({ event: 'task.rate_limited', ...fields }, 'task was rate limited: the tasks of its key wait')
 }
 
@@ -38,7 +42,8 @@ function logLimited ({ log }: Attempt, fields: object): void {
 function logFailed (attempt: Attempt, { durationMs, thrown }: Failed, settlement: Settlement | null): void {
   const isLast = settlement?.outcome !== 'retry'
   if (!attempt.logs(isLast ? 'error' : 'warn')) return
-  const { log, task } = attempt
+  const { task } = attempt
+  const log = logOf(attempt)
   const err = toLoggable(thrown)
   if (isLast) return log.error({ event: 'task.failed', durationMs, err }, 'task failed')
   const nextAttemptAt = new Date(task.now + (settlement.ms ?? 0)).toISOString()
