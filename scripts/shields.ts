@@ -386,6 +386,20 @@ const shields: Shield[] = [
     test: 'store/queue-unique'
   },
   {
+    against: 'another task of a key runs beside one with half of an emoji, and a purge takes it between attempts',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: ", (string.gsub(text, '\\\\u[dD][89a-fA-F]%x%x', '\\\\ufffd')))",
+    without: ', text)',
+    test: 'tasks/odd-json'
+  },
+  {
+    against: 'the same, for one that is nested as deep as it may be',
+    file: 'store/redis/lua/add-unique.lua',
+    shield: 'lenient.decode_max_depth(1100)',
+    without: '',
+    test: 'tasks/odd-json'
+  },
+  {
     against: 'a key counts although its task has ended',
     file: 'store/redis/lua/add-unique.lua',
     shield: 'task.has_ended = not is_unfinished(id, KEYS[1], 8)',

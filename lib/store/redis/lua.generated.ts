@@ -927,6 +927,14 @@ local function end_keyed(keys, prefix, id, key, counts)
   if packed then redis.call('HDEL', keys.rerun, id) end
   redis.call('HDEL', keys.keyed, id)
 end
+local function decode(text)
+  local is_json, value = pcall(cjson.decode, text)
+  if is_json then return value end
+  local lenient = cjson.new()
+  lenient.decode_max_depth(1100)
+  is_json, value = pcall(lenient.decode, (string.gsub(text, '\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
+  return is_json and value or nil
+end
 use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[30])
 local prefix = ARGV[1]
 local gate = gate_at(17)
@@ -934,9 +942,8 @@ local door_now = door(KEYS[2], KEYS[15], KEYS[16])
 local earlier = nil
 local function facts_of(record)
   local from = string.match(record, '^.*"options":({"timestamp":.*)$')
-  local is_json, value = pcall(cjson.decode, from and '{"options":' .. from or record)
-  if not is_json then is_json, value = pcall(cjson.decode, record) end
-  if not is_json or type(value) ~= 'table' or type(value.options) ~= 'table' then return {} end
+  local value = from and decode('{"options":' .. from) or decode(record)
+  if type(value) ~= 'table' or type(value.options) ~= 'table' then return {} end
   return value.options, value.status
 end
 local function is_running(id)
@@ -2242,12 +2249,20 @@ local function publish_active(ids)
   publish_watched(KEYS[9], ARGV[5], ids, changes)
 end
 local function is_left_over(id, record)
+  local function decode(text)
+    local is_json, value = pcall(cjson.decode, text)
+    if is_json then return value end
+    local lenient = cjson.new()
+    lenient.decode_max_depth(1100)
+    is_json, value = pcall(lenient.decode, (string.gsub(text, '\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
+    return is_json and value or nil
+  end
   local function status_of(record)
     if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
     local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
     if at_end then return at_end end
-    local is_json, value = pcall(cjson.decode, record)
-    local status = is_json and type(value) == 'table' and value.status
+    local value = decode(record)
+    local status = type(value) == 'table' and value.status
     return type(status) == 'string' and status or ''
   end
   local status = status_of(record)
@@ -2273,8 +2288,16 @@ end
 local function is_name_paused(record)
   local name = string.match(record, '^{"data":{"name":"([^"\\]*)"')
   if not name then
-    local is_json, value = pcall(cjson.decode, record)
-    local data = is_json and type(value) == 'table' and value.data
+    local function decode(text)
+      local is_json, value = pcall(cjson.decode, text)
+      if is_json then return value end
+      local lenient = cjson.new()
+      lenient.decode_max_depth(1100)
+      is_json, value = pcall(lenient.decode, (string.gsub(text, '\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
+      return is_json and value or nil
+    end
+    local value = decode(record)
+    local data = type(value) == 'table' and value.data
     name = type(data) == 'table' and data.name
   end
   return name and paused_names[name]
@@ -3257,12 +3280,20 @@ local function forget(first, ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
   redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
+local function decode(text)
+  local is_json, value = pcall(cjson.decode, text)
+  if is_json then return value end
+  local lenient = cjson.new()
+  lenient.decode_max_depth(1100)
+  is_json, value = pcall(lenient.decode, (string.gsub(text, '\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
+  return is_json and value or nil
+end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
   local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
   if at_end then return at_end end
-  local is_json, value = pcall(cjson.decode, record)
-  local status = is_json and type(value) == 'table' and value.status
+  local value = decode(record)
+  local status = type(value) == 'table' and value.status
   return type(status) == 'string' and status or ''
 end
 local states = { [6] = 'cancelled', [7] = 'expired' }
@@ -3384,12 +3415,20 @@ local function drop_leftover(leftovers, id)
   if redis.call('HINCRBY', leftovers, id, -1) <= 0 then redis.call('HDEL', leftovers, id) end
   redis.call('HINCRBY', leftovers, '', -1)
 end
+local function decode(text)
+  local is_json, value = pcall(cjson.decode, text)
+  if is_json then return value end
+  local lenient = cjson.new()
+  lenient.decode_max_depth(1100)
+  is_json, value = pcall(lenient.decode, (string.gsub(text, '\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
+  return is_json and value or nil
+end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
   local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
   if at_end then return at_end end
-  local is_json, value = pcall(cjson.decode, record)
-  local status = is_json and type(value) == 'table' and value.status
+  local value = decode(record)
+  local status = type(value) == 'table' and value.status
   return type(status) == 'string' and status or ''
 end
 local function member_in(id, record)
@@ -3509,12 +3548,20 @@ return { removed, left, before, more, unpack(members) }`,
   for i = first + 4, first + 6 do redis.call('SREM', KEYS[i], unpack(ids)) end
   for i = first + 7, first + 10 do redis.call('ZREM', KEYS[i], unpack(ids)) end
 end
+local function decode(text)
+  local is_json, value = pcall(cjson.decode, text)
+  if is_json then return value end
+  local lenient = cjson.new()
+  lenient.decode_max_depth(1100)
+  is_json, value = pcall(lenient.decode, (string.gsub(text, '\\u[dD][89a-fA-F]%x%x', '\\ufffd')))
+  return is_json and value or nil
+end
 local function status_of(record)
   if string.sub(record, -36) == ',"status":"created","progress":null}' then return 'created' end
   local at_end = string.match(string.sub(record, -300), '^.*,"status":"(%a+)"[^{}%[%]]*}$')
   if at_end then return at_end end
-  local is_json, value = pcall(cjson.decode, record)
-  local status = is_json and type(value) == 'table' and value.status
+  local value = decode(record)
+  local status = type(value) == 'table' and value.status
   return type(status) == 'string' and status or ''
 end
 local function member_in(id, record)

@@ -32,6 +32,7 @@ Guarantees:
 -- @include retag
 -- @include leftover
 -- @include unique
+-- @include decode
 use_levels(KEYS[2], KEYS[15], KEYS[28], KEYS[29], KEYS[30])
 local prefix = ARGV[1]
 local gate = gate_at(17)
@@ -41,9 +42,8 @@ local earlier = nil
 -- The options and the status of a record. Its data may be long: mostly it is not decoded.
 local function facts_of(record)
   local from = string.match(record, '^.*"options":({"timestamp":.*)$')
-  local is_json, value = pcall(cjson.decode, from and '{"options":' .. from or record)
-  if not is_json then is_json, value = pcall(cjson.decode, record) end
-  if not is_json or type(value) ~= 'table' or type(value.options) ~= 'table' then return {} end
+  local value = from and decode('{"options":' .. from) or decode(record)
+  if type(value) ~= 'table' or type(value.options) ~= 'table' then return {} end
   return value.options, value.status
 end
 

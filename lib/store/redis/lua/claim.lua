@@ -156,8 +156,9 @@ end
 local function is_name_paused(record)
   local name = string.match(record, '^{"data":{"name":"([^"\\]*)"')
   if not name then
-    local is_json, value = pcall(cjson.decode, record)
-    local data = is_json and type(value) == 'table' and value.data
+    -- @include decode
+    local value = decode(record)
+    local data = type(value) == 'table' and value.data
     name = type(data) == 'table' and data.name
   end
   return name and paused_names[name]
