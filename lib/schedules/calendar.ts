@@ -5,6 +5,7 @@
  * once, and a search ends (croner gives up after some years).
  */
 import { Cron } from 'croner'
+import { MAX_DATE } from '../records/time.ts'
 
 /** What says when a schedule is due. Times are ms since 1970. */
 export interface Timing {
@@ -33,7 +34,7 @@ export class Calendar {
 
   /** The first time after `time`. Null if there is none. */
   next (time: number): number | null {
-    const { startAt = 0, endAt = Infinity, every } = this.#timing
+    const { startAt = 0, endAt = MAX_DATE, every } = this.#timing
     const after = Math.max(time, startAt - 1)
     const next = every === undefined ? this.#nextOfCron(after) : nextOfInterval(after, every, startAt)
     return next !== null && next > time && next <= endAt ? next : null

@@ -110,6 +110,14 @@ t.test('a declared schedule can be paused, not rewritten or removed', async t =>
   t.match(await schedules.get('mine'), { paused: true, every: HOUR })
 })
 
+t.test('a schedule that starts at the last time a Date can hold has that tick and no other', async t => {
+  const app = await build(t, {}, withTask())
+  const last = new Date(8.64e15)
+  const { every, next } = await app.tasks.schedules.set('last', { task: 'plain', every: 60_000, startAt: last })
+  t.match({ every, next }, { every: 60_000, next: [last.toISOString()] })
+  t.equal(next.length, 1)
+})
+
 t.test('a trigger resolves also if the task has ended by then, and its record is gone', async t => {
   let ran = 0
   const app = await build(t, {}, app => app.tasks.define('gone', { resultTtl: 0 }, async () => { ran++ }))
