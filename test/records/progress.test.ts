@@ -21,6 +21,11 @@ t.test('garbage is no progress', async t => {
   for (const text of garbage) t.equal(decodeProgress(text), undefined, text.slice(0, 20))
 })
 
+t.test('progress of 1,000 levels is read, as it was reported', async t => {
+  const deepest = `${'['.repeat(1_000)}${']'.repeat(1_000)}`
+  t.strictSame(decodeProgress(`{"stage":null,"progress":${deepest}}`), { stage: null, progress: JSON.parse(deepest) })
+})
+
 t.test('no progress reaches a prototype', async t => {
   const attacks = [
     '"__proto__":{"polluted":1}',
