@@ -220,3 +220,32 @@ t.test('options of a class, or without a prototype, are options', async t => {
     t.equal((await app.tasks.enqueue('x', 1, options)).snapshot?.attempts, 4)
   }
 })
+
+t.test('a list with a hole is refused, as one with an item that is none', async t => {
+  const limited = { rate: { max: 1, timeWindow: 100 } }
+  const { tasks } = await build(t, { queues: ['mail'] }, app => { app.tasks.define('x', limited) })
+  const list = (item?: unknown): any => Object.assign(new Array(2), item === undefined ? {} : { 1: item })
+  const rate = { max: 1, timeWindow: 1_000 }
+  await refuses(t, () => tasks.enqueue('x', 1, { tags: list('a') }), '"tags"')
+  for (const rates of [list(), list(rate)]) await refuses(t, () => tasks.define('y', { rate: rates }), '"rate"')
+  await refuses(t, () => tasks.define('y', { onFailed: list(() => {}) }), '"onFailed"')
+  await refuses(t, () => tasks.define('y', { expose: list('data') }), '"expose"')
+  await refuses(t, () => tasks.setLimit('x', { rate: list(rate) }), '"setLimit.rate"')
+  await refuses(t, () => tasks.count({ state: list('failed') }), '"count.state"')
+  await refuses(t, () => tasks.startWorker({ queues: list('mail') }), '"worker.queues"')
+  await refuses(t, () => build(t, { queues: list('mail') }), '"queues"')
+})
+
+t.test('options of define that change afterwards change no task, and those of a prototype are none', async t => {
+  const app = await build(t)
+  const options: any = { retries: 1, priority: 'high' }
+  app.tasks.define('first', options)
+  Object.assign(options, { retries: 2, queue: 'mail', limit: 'none' })
+  delete options.priority
+  app.tasks.define('second', { ...options, limit: undefined })
+  app.tasks.define('third', Object.create({ retries: -1, resultTtl: 'x' }))
+  const snapshot = async (name: string) => (await app.tasks.enqueue(name)).snapshot
+  t.match(await snapshot('first'), { queue: 'default', attempts: 2, priority: 'high' })
+  t.match(await snapshot('second'), { queue: 'mail', attempts: 3, priority: 'normal' })
+  t.match(await snapshot('third'), { attempts: 1 })
+})

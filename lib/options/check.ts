@@ -177,20 +177,21 @@ export function checkScheduleList (options: ScheduleListOptions): void {
 }
 
 /**
- * Checks the name and the options of `define`.
+ * Checks the name and the options of `define`, and returns a copy: the app may use its object for the next task.
  * @throws FST_TASKS_TASK_OPTION_INVALID, FST_TASKS_OPTION_UNKNOWN, FST_TASKS_NAME_INVALID
  */
 export function checkDefine (
-  task: unknown, options: DefineOptions, { backoffStrategies, resultTtl }: Settings
-): void {
+  task: unknown, given: DefineOptions, { backoffStrategies, resultTtl }: Settings
+): DefineOptions {
   if (!isId(task)) throw new errors.TaskNameInvalid(describeValue(task))
-  if (!isObject(options)) throw taskOptionError(task)('options', defineRule, options)
+  const options = copyOptions(task, given, 'options', defineRule.fix)
   const toError = taskOptionError(task)
   check(options, defineRules, `define("${task}", options)`, toError)
   checkLimits(options, below('limit', toError), below('rate', toError))
   checkUnique(options, options.resultTtl ?? resultTtl, toError)
   if (options.schema) check(options.schema as object, schemaRules, 'schema', below('schema', toError))
   if (options.backoff) checkBackoff(options.backoff, backoffStrategies, toError)
+  return options
 }
 
 /** The options of an enqueue, not checked yet. Throws FST_TASKS_TASK_OPTION_INVALID if they are no object. */

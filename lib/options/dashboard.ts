@@ -4,7 +4,7 @@
 import { describeValue } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { check } from './check-rules.ts'
-import { isFunction, isHook, name, type Rule, type Rules } from './rule-kinds.ts'
+import { areAll, isFunction, isHook, name, type Rule, type Rules } from './rule-kinds.ts'
 import type { DashboardOptions } from '../types.ts'
 
 const OPEN = ['anyone-may-read', 'anyone-may-operate']
@@ -13,7 +13,7 @@ const FASTIFYS = ['prefix', 'logLevel', 'logSerializers']
 
 const isTraceUrl = (value: string): boolean =>
   value.includes('{traceId}') && /^https?:$/.test(new URL(value.replace('{traceId}', 'x')).protocol)
-const areOrigins = (value: string[]): boolean => value.every(origin => new URL(origin).origin === origin)
+const isOrigin = (value: unknown): boolean => new URL(value as string).origin === value
 
 const aFunction = (fix: string): Rule => ({ ok: isFunction, expected: 'a function', fix })
 
@@ -38,7 +38,7 @@ const rules: Rules = {
     fix: 'For example "Tasks of the shop".'
   },
   trustedOrigins: {
-    ok: value => Array.isArray(value) && areOrigins(value),
+    ok: value => areAll(value, isOrigin),
     expected: 'an array of origins',
     fix: 'For example ["https://admin.example"].'
   }

@@ -5,7 +5,7 @@ import * as errors from '../errors.ts'
 import { STATES } from '../records/states.ts'
 import { checkOptions } from './check.ts'
 import {
-  integer, isFunction, isId, isTime, name, object, tagRule, timeOf, type Rule, type Rules
+  areAll, integer, isFunction, isId, isTime, name, object, tagRule, timeOf, type Rule, type Rules
 } from './rule-kinds.ts'
 import { enqueueRules, whereRules } from './rules.ts'
 import type { ManyOptions, RescheduleOptions, TaskFilter, TaskState } from '../types.ts'
@@ -34,7 +34,7 @@ export interface CheckedFilter {
 const time: Rule = { ok: isTime, expected: 'a Date, or ms since 1970', fix: 'For example Date.now() - 3600000.' }
 
 const stateRule = (states: readonly TaskState[]): Rule => ({
-  ok: value => [value].flat().length > 0 && [value].flat().every(one => states.includes(one)),
+  ok: value => states.includes(value) || (areAll(value, one => states.includes(one as TaskState)) && value.length > 0),
   expected: `one of ${states.join(', ')}, or an array of them`,
   fix: `For example { state: "${states.at(-1)}" }.`
 })

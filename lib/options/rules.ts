@@ -4,14 +4,14 @@
 import { HOOK_NAMES } from './hook-names.ts'
 import { isHost, isRedisObject, isRedisUrl, isSocketPath } from './redis-url.ts'
 import {
-  bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_CONCURRENCY,
+  areAll, bool, integer, isFile, isFunction, isHook, isId, isName, isNode, isObject, isTime, MAX_BYTES, MAX_CONCURRENCY,
   MAX_SPAN, MAX_TIMER, name, object, tagRule, tagsRule, timeOf, type Rule, type Rules
 } from './rule-kinds.ts'
 import { perDefinition, perEnqueue } from './scheduling.ts'
 import { STATES } from '../records/states.ts'
 
 const queueNames: Rule = {
-  ok: value => Array.isArray(value) && value.every(isName),
+  ok: value => areAll(value, isName),
   expected: 'an array of queue names (A-Z, a-z, 0-9, "_", "-", up to 64 characters)',
   fix: 'For example ["default", "mail"].'
 }
@@ -57,7 +57,7 @@ export const defineRules: Rules = {
   keepLogs: integer(1_024, 1_048_576, 'of bytes', 'For example 65536.'),
   authorize,
   expose: {
-    ok: value => Array.isArray(value) && value.every(part => part === 'data'),
+    ok: value => areAll(value, part => part === 'data'),
     expected: 'an array of "data"',
     fix: 'For example ["data"].'
   },
@@ -222,7 +222,7 @@ export const historyRule = object('For example history({ queue: "mail" }).')
 
 /** The `cluster` of the option `redis`. */
 export const clusterRule: Rule = {
-  ok: value => Array.isArray(value) && value.length > 0 && value.every(isNode),
+  ok: value => areAll(value, isNode) && value.length > 0,
   expected: 'an array of one or more nodes, each a URL or { host, port }',
   fix: 'For example { cluster: [{ host: "redis-1", port: 6379 }, { host: "redis-2", port: 6379 }] }.'
 }

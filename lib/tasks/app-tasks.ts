@@ -109,9 +109,9 @@ export class AppTasks implements ChangeSource {
 
   /** See `FastifyTasks.define`. */
   define (
-    instance: FastifyInstance, name: string, options: DefineOptions, handler: TaskHandler | undefined
+    instance: FastifyInstance, name: string, given: DefineOptions, handler: TaskHandler | undefined
   ): Definition {
-    checkDefine(name, options, this.settings)
+    const options = checkDefine(name, given, this.settings)
     return this.#registry.add(name, () => makeDefinition(instance, name, options, handler, this.hooks))
   }
 
