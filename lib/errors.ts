@@ -5,6 +5,7 @@
 import { describeValue } from './describe.ts'
 import type { RateLimitedOptions, SnoozeOptions } from './types.ts'
 import { createError } from './error-class.ts'
+import { isPointInTime, isWait } from './waits.ts'
 
 // register
 export const PluginOptionInvalid = createError('FST_TASKS_PLUGIN_OPTION_INVALID',
@@ -236,9 +237,6 @@ export class Unrecoverable extends UnrecoverableBase {
   }
 }
 
-/** A text, such as a header, is no wait where it is read: the task would come back at once, again and again. */
-const isWait = (value: unknown): value is number | Date =>
-  value instanceof Date ? value.getTime() >= 0 : Number.isFinite(value) && value as number >= 0
 export const SnoozeInvalid = createError('FST_TASKS_SNOOZE_INVALID',
   'Snooze needs a delay in ms, or delayUntil, a Date or ms since 1970, but got %s. ' +
   'For example new Snooze({ delay: 60000 })', 500)
@@ -253,8 +251,9 @@ export class Snooze extends SnoozeBase {
     super()
     const { delay, delayUntil, ...unknown } = options ?? {}
     const [wait, ...more] = [delay, delayUntil, ...Object.keys(unknown)].filter(value => value !== undefined)
-    if (!isWait(wait) || more.length > 0) throw new SnoozeInvalid(describeValue(options))
-    this.retryAfter = delayUntil === undefined ? wait : new Date(delayUntil)
+    const isValid = delayUntil === undefined ? isWait(wait) : isPointInTime(delayUntil)
+    if (!isValid || more.length > 0) throw new SnoozeInvalid(describeValue(options))
+    this.retryAfter = delayUntil === undefined ? wait as number | Date : new Date(delayUntil)
   }
 }
 

@@ -92,7 +92,8 @@ t.test('what Snooze is given is checked', async t => {
     { delayUntil: 'now' }, { delay: '60000' },
     { delay: Infinity }, { delay: '' }, { delay: [] }, { delay: true }, { delay: 1n },
     { delay: Symbol('x') }, { delayUntil: null },
-    { delayUntil: new Date(NaN) }, { delayUntil: '2030-01-01' }, 'soon'
+    { delayUntil: new Date(NaN) }, { delayUntil: 0 }, { delayUntil: 1_900_000_000 }, { delayUntil: 8.64e15 + 1 },
+    { delayUntil: '2030-01-01' }, 'soon'
   ]
   for (const options of wrong) {
     t.match(await errorOf(() => new Snooze(options as any)), { code: 'FST_TASKS_SNOOZE_INVALID' })
@@ -127,8 +128,8 @@ t.test('a task with a limit that starts now waits for its slot', async t => {
 
 t.test('a task that is put off for no time does not loop as fast as Redis goes', async t => {
   const ends = [
-    () => new Snooze({ delay: 0 }), () => new Snooze({ delayUntil: 0 }), () => new RateLimited({ retryAfter: 0 }),
-    () => new RateLimited({ retryAfter: new Date(0) })
+    () => new Snooze({ delay: 0 }), () => new Snooze({ delayUntil: new Date(0) }),
+    () => new RateLimited({ retryAfter: 0 }), () => new RateLimited({ retryAfter: new Date(0) })
   ]
   const app = await build(t, { worker: true }, app => {
     app.tasks.define('x', (end: any) => { throw ends[end]!() })
