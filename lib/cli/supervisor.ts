@@ -9,6 +9,7 @@ import { constants } from 'node:os'
 import { relative } from 'node:path'
 import { startFileWatcher, type FileWatcher } from './file-watcher.ts'
 import { printErr } from './output.ts'
+import { MAX_TIMER } from '../options.ts'
 
 export interface SupervisorOptions {
   /** What messages call the process. */
@@ -112,7 +113,7 @@ export class Supervisor {
 
   #stop (signal: EndSignal): void {
     const { what, closeTimeout } = this.#options
-    const ms = closeTimeout + STOP_MARGIN_MS
+    const ms = Math.min(closeTimeout + STOP_MARGIN_MS, MAX_TIMER)
     this.#stopping = true
     this.#child?.kill(signal)
     this.#kill = setTimeout(() => {
