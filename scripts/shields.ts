@@ -3297,7 +3297,7 @@ const shields: Shield[] = [
   },
   {
     against: 'a wait that is a text, as in a header, is none: a task that was put off runs again and again',
-    file: 'errors.js',
+    file: 'waits.js',
     shield: 'Number.isFinite(value) && value >= 0',
     without: 'Number(value) >= 0',
     test: 'tasks/due'
