@@ -16,8 +16,8 @@ Returns the state as it was, "" if the schedule is unknown or was not changed, "
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
 changes nothing. Not if its tick was lost: it has to be set again. put off: a tick that cannot fire must not stay the
-first of those that are due. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a process
-declares it, or if it was placed again with a higher epoch.
+first of those that are due. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a
+process declares it, or if it was placed again with a higher epoch.
 ]]
 -- @include now
 -- @include schedule-state
