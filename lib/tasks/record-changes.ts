@@ -5,10 +5,10 @@
 import * as errors from '../errors.ts'
 import { isTerminal } from '../records/task-record.ts'
 import type { Watch } from './change-watcher.ts'
-import type { FoundTask } from './found-task.ts'
+import { nextOrder, type FoundTask } from './found-task.ts'
 
 export interface ChangeSource {
-  /** The app closes: the record is read a last time. */
+  /** The app closes, and its workers have: the record is read a last time, by a read that begins after that. */
   readonly isClosing: boolean
   /** Whether the store is connected. */
   readonly isConnected: boolean
@@ -36,15 +36,16 @@ async function * laterChanges (
   let watch: Watch | undefined
   try {
     watch = await source.watch(first, () => changed.set())
+    let closingAt = Infinity
     for (let last = first; ;) {
       while (!watch.hasChangedSince(last) && !source.isClosing) await changed.wait()
       signal?.throwIfAborted()
-      const isLast = source.isClosing
+      if (source.isClosing) closingAt = Math.min(closingAt, nextOrder())
       const found = await readAgain(source, watch, last)
       if (found?.life !== first.life) return // it is gone, and may be another task by now
       if (!isSame(found, last)) yield found
       if (isTerminal(found.record.state)) return
-      if (isLast) throw closedWhileWaiting(first.record.id)
+      if (found.order > closingAt) throw closedWhileWaiting(first.record.id)
       last = found
     }
   } finally {
