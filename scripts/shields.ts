@@ -48,6 +48,28 @@ const shields: Shield[] = [
     without: '$1',
     test: 'schedules/workers'
   },
+  {
+    against: 'a schedule that cannot be read holds up those that are due after it',
+    file: 'schedules/ticker.js',
+    shield: 'ticks.length === 0',
+    without: 'false',
+    test: 'schedules/lost-keys'
+  },
+  {
+    against: 'what somebody deletes of a schedule in Redis is not stored again',
+    file: 'store/redis/lua/set-schedule.lua',
+    shield: ' or not whole',
+    without: '',
+    test: 'schedules/lost-keys'
+  },
+  // Waits
+  {
+    against: 'a close gives a wait up by a read that is older than the outcome',
+    file: 'tasks/record-changes.js',
+    shield: 'found.order > closingAt',
+    without: 'closingAt < Infinity',
+    test: 'tasks/record-changes'
+  },
   // Lists
   {
     against: 'tasks between two attempts whose wait is over are on no list',

@@ -18,7 +18,7 @@ t.test('each room is run by one file, or its files by themselves', async t => {
   for (const room of rooms) {
     const isAlone = settings.includes(`".build/test/${room}/*.test.js"`)
     const file = join('test', room, 'all.test.ts')
-    const runs = existsSync(file) && readFileSync(file, 'utf8').includes(`runRoom('${room}'`)
+    const runs = existsSync(file) && new RegExp(`run(Room|Files)\\('${room}'`).test(readFileSync(file, 'utf8'))
     const other = OTHER_COMMANDS.includes(room)
     t.equal([isAlone, runs, other].filter(Boolean).length, 1, `${room}: add ${file}, or a line of .taprc`)
   }
@@ -51,8 +51,9 @@ t.test('where tests run beside others, one that changes what they share runs alo
   for (const room of rooms) {
     const files = readdirSync(`test/${room}`).filter(isTest).map(name => join('test', room, name))
     const all = join('test', room, 'all.test.ts')
-    const ofOneProcess = existsSync(all) ? files.filter(file => !alone.includes(file)) : []
-    const several = ofOneProcess.some(runsSeveral) || (existsSync(all) && runsSeveral(all))
+    const isOneProcess = existsSync(all) && read(all).includes('runRoom(')
+    const ofOneProcess = isOneProcess ? files.filter(file => !alone.includes(file)) : []
+    const several = ofOneProcess.some(runsSeveral) || (isOneProcess && runsSeveral(all))
     for (const file of files) {
       const isOfRoom = ofOneProcess.includes(file)
       if (!(isOfRoom ? several : runsSeveral(file))) continue

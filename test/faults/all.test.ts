@@ -1,0 +1,3 @@
+import { runFiles } from '../support/room.ts'
+
+runFiles('faults', 3)
