@@ -14,7 +14,8 @@ export async function walkWaiting (pageOf: PageOf, limit: number, position: stri
   return { ids, positions, next: ids.length < limit ? null : positions.at(-1)! }
 }
 
+/** Anybody may have written it. */
 function toPosition (position: string): PagePosition {
   const [place, id] = splitAtBlank(position)
-  return { id, place: Number(place) || 0 }
+  return { id, place: Number.isSafeInteger(Number(place)) ? Number(place) : 0 }
 }

@@ -64,13 +64,23 @@ export function makeCursor (
   return encodeCursor([queryOf(call, filter), start, queue, source, position])
 }
 
+/** As Redis writes the score of an id, and the cursor of a scan. Of anything else it makes an error. */
+const SCORE = /^-?(\d+(\.\d+)?(e[+-]\d+)?|inf) /
+const SCAN = /^\d{1,19} /
+
+function isPosition (position: unknown, source: ManySource): boolean {
+  if (typeof position !== 'string') return false
+  if (source === 'waiting' || source === 'tagged') return true // a hint, and the end of a text
+  return (source === 'active' ? SCAN : SCORE).test(position)
+}
+
 /** @throws FST_TASKS_CURSOR_INVALID, also for a queue that the walk does not enter */
 export function parseCursor (
   cursor: string, call: ManyCall, filter: CheckedFilter, queues: string[]
 ): WalkPosition {
   const [query, start, queue, source, position] = decodeCursor(cursor)
   const isOwn = query === queryOf(call, filter) && queues.includes(queue) && sourcesOf(filter).includes(source)
-  const isPlace = Number.isFinite(start) && (position === null || typeof position === 'string')
+  const isPlace = Number.isFinite(start) && (position === null || isPosition(position, source))
   if (!isOwn || !isPlace) throw new errors.CursorInvalid()
   return { start, queue, source, position }
 }

@@ -287,7 +287,9 @@ t.test('a cursor is valid for the list that it was made for, and for no other', 
     encode(state, 'public', null, 'secret', 0, 'x'),
     encode(state, 'public', null, 'nowhere'), encode(state, 'public', null, 'public', 0),
     encode(state, 'public', null, 'public', -1, 'x'), encode(state, 'public', null, 'public', '0', 'x'),
-    encode(state, 'public', null, 'public', 0, {}), encode(state, 'public', null, ['public']), 'x'.repeat(100_000)
+    encode(state, 'public', null, 'public', 0, {}), encode(state, 'public', null, ['public']), 'x'.repeat(100_000),
+    Buffer.from('['.repeat(100_000) + ']'.repeat(100_000)).toString('base64url'),
+    Buffer.from(`[[${'['.repeat(100_000) + ']'.repeat(100_000)}]]`).toString('base64url')
   ]
   for (const cursor of forged) {
     t.match(await errorOf(app.tasks.list({ state, queue: 'public', cursor })), refused, cursor.slice(0, 50))

@@ -9,7 +9,7 @@ import {
   build, claimByDeadWorker, connect, errorOf, inRedis, keysOf, latch, memoryMode, randomPrefix, reaches, until
 } from '../support/helpers.ts'
 import type { FastifyInstance } from 'fastify'
-import type { ManyProgress, TaskState } from '../../lib/types.ts'
+import type { ManyProgress, ManyResult, TaskState } from '../../lib/types.ts'
 
 const STATES: TaskState[] = ['waiting', 'delayed', 'active', 'retrying', 'succeeded', 'failed', 'cancelled', 'expired']
 
@@ -242,6 +242,33 @@ inRedis('an id that is left over in the list of waiting tasks is none of them', 
   t.equal(await app.tasks.count({ state: 'waiting' }), 2)
   t.same(await app.tasks.cancelMany({ state: 'waiting' }), { matched: 2, changed: 2, cursor: null })
   t.match(await app.tasks.status(one!.id), { state: 'active' })
+})
+
+t.test('a position that Redis could not read is refused with the cursor, or is only a hint', async t => {
+  for (const mode of ['redis', 'memory'] as const) {
+    const own = mode === 'memory' ? { mode, redis: undefined!, worker: false } : {}
+    const app = await build(t, own, app => { app.tasks.define('x') })
+    await app.tasks.enqueueMany('x', [{}, {}, {}, {}, {}])
+    const state = ['waiting', 'delayed', 'active'] as const
+    const { cursor } = await app.tasks.cancelMany({ state: [...state] }, { limit: 1 })
+    const [query, start, queue] = JSON.parse(Buffer.from(cursor!, 'base64url').toString())
+    const goOn = (source: string, position: string): Promise<ManyResult> => {
+      const cursor = Buffer.from(JSON.stringify([query, start, queue, source, position])).toString('base64url')
+      return app.tasks.cancelMany({ state: [...state] }, { cursor, limit: 1 })
+    }
+    const wrong = ['x 1', 'nan 1', '(1 1', '[ 1', '']
+    const noScan = [...wrong, '1.5 1', '99999999999999999999999 1', '-1 1', 'inf 1']
+    for (const [source, positions] of [['delayed', wrong], ['active', noScan]] as const) {
+      for (const position of positions) {
+        const what = `${mode}: ${source} ${position}`
+        t.match(await errorOf(goOn(source, position)), { code: 'FST_TASKS_CURSOR_INVALID', statusCode: 400 }, what)
+      }
+    }
+    for (const position of ['1e400 x', '1.5 x', '99999999999999999999999 x', '-1 x']) {
+      t.match(await goOn('waiting', position), { matched: 1 }, `${mode}: ${position} is a hint`)
+    }
+    for (const position of ['1795837971331 1', '1.7e+12 1', '-inf 1']) await goOn('delayed', position)
+  }
 })
 
 t.test('a cursor is valid for its call, and what is wrong is refused', async t => {
