@@ -75,7 +75,9 @@ export class Handle implements TaskHandle<any, any> {
 
   /** The record as it is now, for a request that may see it. Throws FST_TASKS_NOT_FOUND. */
   async [RECORD_FOR] (request: FastifyRequest): Promise<TaskRecord<any, any>> {
-    return (await this.#source.findVisible(request, this.id, this.queue)).record
+    const found = await this.#source.findVisible(request, this.id, this.queue)
+    if (!this.#isThis(found)) throw new errors.TaskNotFound(this.id)
+    return found.record
   }
 
   async result (options: ResultOptions = {}): Promise<any> {

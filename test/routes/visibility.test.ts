@@ -8,7 +8,7 @@ import {
   build, connect, latch, type Latch, logger, randomPrefix, reaches, REDIS_URL, until
 } from '../support/helpers.ts'
 import { listen, stream } from '../support/streams.ts'
-import type { Authorize, AuthorizeRecord, TasksOptions } from '../../lib/types.ts'
+import type { Authorize, AuthorizeRecord, TaskHandle, TasksOptions } from '../../lib/types.ts'
 
 const yes: Authorize = () => true
 const no: Authorize = async () => false
@@ -225,6 +225,22 @@ t.test('a record that cannot be read is nobody\'s, and its text is not quoted', 
   const shown = await open.inject('/tasks/broken')
   t.match(shown.json(), { error: { code: 'FST_TASKS_RECORD_INVALID' } })
   t.notMatch(shown.payload, /hunter2/)
+})
+
+t.test('reply.accepted of a handle shows no later task with its id', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x')
+    let handle: TaskHandle<any, any> | null = null
+    app.post('/look', async () => { handle = await app.tasks.handle('again') })
+    app.post('/', async (_request, reply) => reply.accepted(handle!))
+  })
+  const answer = async (): Promise<number> => (await app.inject({ method: 'POST', url: '/' })).statusCode
+  await app.tasks.enqueue('x', 1, { id: 'again' })
+  await app.inject({ method: 'POST', url: '/look' })
+  t.equal(await answer(), 202)
+  await app.tasks.remove('again')
+  await app.tasks.enqueue('x', 2, { id: 'again' })
+  t.equal(await answer(), 404)
 })
 
 t.test('reply.accepted asks the plugin instance that made the handle', async t => {
