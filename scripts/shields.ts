@@ -684,6 +684,13 @@ const shields: Shield[] = [
     test: 'cli/dev-page'
   },
   {
+    against: 'an app with CORS for everybody lets a script of any site read the data of all tasks',
+    file: 'cli/dev-page.js',
+    shield: 'isHere && !isOfOtherSite(request)',
+    without: 'isHere',
+    test: 'cli/dev-page'
+  },
+  {
     against: 'a tunnel on this machine opens the page to others',
     file: 'cli/dev-page.js',
     shield: '&& !isForwarded(headers)',

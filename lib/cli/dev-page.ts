@@ -1,11 +1,12 @@
 /**
  * The dashboard under `fastify-tasks dev`, for the machine on which it runs. It asks for no login, so it answers
- * neither other machines nor a site that gave its own name this machine's address (DNS rebinding).
+ * neither other machines nor a site that gave its own name this machine's address (DNS rebinding), nor the scripts of
+ * other sites in a browser on this machine: the app may let them read its answers (CORS), and so ours.
  */
 import { isIP } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import dashboard from '../dashboard.ts'
-import { requestedHost } from '../dashboard/access.ts'
+import { isFromOwnPage, requestedHost } from '../dashboard/access.ts'
 import * as errors from '../errors.ts'
 import type { AppRegistry } from '../boot/app-registry.ts'
 
@@ -27,12 +28,17 @@ function isForwarded ({ forwarded, 'x-forwarded-for': given = '' }: FastifyReque
   return forwarded !== undefined || !addresses.every(isLoopback)
 }
 
+/** A link of another site may lead here: its scripts cannot read the page that the browser shows then. */
+const isOfOtherSite = (request: FastifyRequest): boolean =>
+  request.headers['sec-fetch-mode'] !== 'navigate' && !isFromOwnPage(request, [])
+
 type Done = (error?: Error) => void
 
-function checkMachine ({ socket, headers }: FastifyRequest, _reply: unknown, done: Done): void {
+function checkMachine (request: FastifyRequest, _reply: unknown, done: Done): void {
+  const { socket, headers } = request
   const name = requestedHost(headers) ?? ''
   const isHere = isLoopback(socket.remoteAddress ?? '') && !isForwarded(headers) && namesThisMachine(name)
-  done(isHere ? undefined : new errors.DevPageRefused())
+  done(isHere && !isOfOtherSite(request) ? undefined : new errors.DevPageRefused())
 }
 
 /** Mounts a page for each plugin instance of an app that is not ready yet. Returns their paths. */

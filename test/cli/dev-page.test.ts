@@ -54,6 +54,27 @@ t.test('it is open on this machine, by its names, and to nobody else', async t =
   t.match(await app.tasks.status(id), { state: 'cancelled' })
 })
 
+t.test('a script of another site cannot read it, whatever the app lets others read', async t => {
+  const app = await build(t, { mode: 'memory', redis: undefined! }, async app => {
+    app.tasks.define('x', () => 1)
+    app.addHook('onRequest', async ({ headers: { origin } }, reply) => { // as @fastify/cors does with origin: true
+      if (origin !== undefined) reply.header('access-control-allow-origin', origin)
+    })
+    await mountDevPages(app, appRegistry(app))
+  })
+  const get = async (given: Record<string, string>): Promise<number> =>
+    (await app.inject({ url: '/_tasks/tasks', headers: { host: 'localhost:3000', ...given } })).statusCode
+  const fetched = { 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
+  t.equal(await get(fetched), 403)
+  t.equal(await get({ origin: 'https://evil.example' }), 403, 'of a browser without Sec-Fetch-Site')
+  t.equal(await get({ origin: 'null' }), 403, 'of a frame without an origin')
+  t.equal(await get({ ...fetched, 'sec-fetch-site': 'same-site', origin: 'http://localhost:5173' }), 403)
+  t.equal(await get({ 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' }), 200, 'the page reads itself')
+  t.equal(await get({ origin: 'http://localhost:3000' }), 200)
+  t.equal(await get({ 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site' }), 200, 'a link of another site')
+  t.equal(await get({ 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'none' }), 200)
+})
+
 t.test('over HTTP/2 it is open on this machine too', async t => {
   const app = await build(t, { mode: 'memory', redis: undefined! }, async app => {
     await mountDevPages(app, appRegistry(app))
