@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import {
   claims, stalls, type AttemptEvent, type ClaimEvent, type EnqueueEvent, type SettleEvent, type TickEvent
 } from '../lib/telemetry.ts'
-import { build, connect, errorOf, latch, randomPrefix, until } from './support/helpers.ts'
+import { build, connect, errorOf, latch, randomPrefix, reaches, until } from './support/helpers.ts'
 
 /** The events of a channel, from now until the test ends. */
 function record<Event> (t: Test, name: string): Event[] {
@@ -61,6 +61,30 @@ t.test('the event of a failed attempt has the error; each attempt has its own ev
   t.match(await errorOf((await app.tasks.enqueue('x')).result()), { code: 'FST_TASKS_FAILED' })
   t.match(errors, [{ error: { message: 'bad' } }, { error: { message: 'bad' } }])
   t.match(ends, [{ attempt: 1, outcome: 'failed' }, { attempt: 2, outcome: 'failed', waitedMs: null }])
+})
+
+t.test('an attempt whose data the worker refuses has its events, and its hooks run in their store', async t => {
+  const { prefix, refused } = { prefix: randomPrefix(), refused: ['plain', 'hooked'] }
+  const store = new AsyncLocalStorage<string>()
+  const { start } = tracingChannel<AttemptEvent>('fastify-tasks.attempt')
+  start.bindStore(store as AsyncLocalStorage<any>, (event: any) => event.taskId)
+  t.teardown(() => start.unbindStore(store as AsyncLocalStorage<any>))
+  const [starts, errors, ends] = ['start', 'error', 'asyncEnd']
+    .map(name => record<AttemptEvent>(t, `tracing:fastify-tasks.attempt:${name}`))
+  const heard: unknown[] = []
+  const app = await build(t, { prefix }, app => {
+    const schema = { data: { type: 'number' } }
+    app.tasks.define('plain', { schema }, () => {})
+    app.tasks.define('hooked', { schema, onFailed: async () => { heard.push(store.getStore()) } }, () => {})
+  })
+  const producer = await build(t, { prefix }, app => refused.forEach(name => app.tasks.define(name, () => {})))
+  for (const name of refused) await producer.tasks.enqueue(name, 'no number', { id: name })
+  await app.tasks.startWorker()
+  for (const name of refused) await reaches(app, name, 'failed')
+  t.strictSame(starts!.map(({ taskId }) => taskId).sort(), refused.toSorted())
+  t.match(errors, refused.map(() => ({ error: { code: 'FST_TASKS_DATA_REFUSED' } })))
+  t.match(ends, refused.map(() => ({ outcome: 'failed' })))
+  t.strictSame(heard, ['hooked'])
 })
 
 t.test('a refused enqueue publishes an error event', async t => {

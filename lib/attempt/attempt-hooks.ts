@@ -19,6 +19,8 @@ export interface AttemptHooksOptions {
   context: TaskContext
   /** Runs hooks in the async context of the attempt. */
   run: (work: () => void) => void
+  /** Throws if the data is refused. Called before the hooks, in the same context: the hooks after it see that too. */
+  validate: () => void
 }
 
 export class AttemptHooks {
@@ -51,7 +53,7 @@ export class AttemptHooks {
   }
 
   #before (aborted: () => Error | null, next: (failure: HookFailure) => void): void {
-    const { lists, instance, context } = this.#options
+    const { lists, instance, context, validate } = this.#options
     const onFailure = (failure: HookFailure): HookFailure => {
       this.#keepAsyncContext()
       const reason = aborted()
@@ -59,6 +61,7 @@ export class AttemptHooks {
     }
     this.#run(() => {
       this.#keepAsyncContext()
+      validate()
       callHooks(lists.preHandler ?? [], instance, [context], onFailure, next)
     })
   }

@@ -98,7 +98,6 @@ export class Attempt implements ThreadableAttempt {
     if (this.#hooks || !this.definition.threadFile) this.startTimeout()
     let returned: Promise<unknown>
     try {
-      this.#validate()
       returned = Promise.resolve(this.#call())
     } catch (thrown) {
       returned = Promise.reject(thrown)
@@ -173,6 +172,7 @@ export class Attempt implements ThreadableAttempt {
 
   #callHandler (): unknown {
     if (this.#hooks) return this.#hooks.around(() => this.#reason, context => this.#callHooked(context))
+    this.#validate()
     const { handler, threadFile, instance } = this.definition
     if (threadFile !== null) return this.#owner.runInThread(threadFile, this)
     const context = new HandlerTaskContext(this)
@@ -191,8 +191,8 @@ export class Attempt implements ThreadableAttempt {
   #makeHooks (toContext = handlerContext): AttemptHooks | null {
     const lists = this.definition.hooks()
     if (lists === null) return null // as for most tasks: nothing is made for them
-    const run = (work: () => void): void => this.#runInScope(work)
-    return new AttemptHooks({ lists, instance: this.app, context: toContext(this), run })
+    const [run, validate] = [(work: () => void): void => this.#runInScope(work), () => this.#validate()]
+    return new AttemptHooks({ lists, instance: this.app, context: toContext(this), run, validate })
   }
 
   /** For the hooks of a task whose worker died: it is not started here. */

@@ -3,7 +3,7 @@
  */
 import { context, createTraceState, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import t from 'tap'
-import { build, errorOf, latch, reaches } from '../support/helpers.ts'
+import { build, errorOf, latch, randomPrefix, reaches } from '../support/helpers.ts'
 import { forget, idOf, linksOf, named, parentOf, spans, traceOf } from '../support/spans.ts'
 import { otel } from '../../lib/otel.ts'
 
@@ -179,7 +179,7 @@ t.test('nothing is a child of the request that started the worker', async t => {
   }
 })
 
-t.test('a refused enqueue, a timeout and a cancel; data that does not fit in the worker', async t => {
+t.test('a refused enqueue, a timeout and a cancel', async t => {
   const entered = latch()
   const hang = (task: any): Promise<never> => new Promise((_resolve, reject) => {
     entered.open()
@@ -203,6 +203,21 @@ t.test('a refused enqueue, a timeout and a cancel; data that does not fit in the
   const [cancelled] = await named('process cancelled')
   t.match(cancelled!.attributes, { 'fastify_tasks.outcome': 'cancelled' })
   t.equal(cancelled!.status.code, SpanStatusCode.UNSET)
+})
+
+t.test('data that does not fit in the worker: its hooks run in the span of the attempt', async t => {
+  const prefix = randomPrefix()
+  const heard: unknown[] = []
+  const app = await build(t, { prefix, telemetry: otel() }, app => {
+    const onFailed = async (): Promise<void> => { heard.push(trace.getActiveSpan()?.spanContext().spanId) }
+    app.tasks.define('x', { schema: { data: { type: 'number' } }, onFailed }, () => {})
+  })
+  const producer = await build(t, { prefix }, app => { app.tasks.define('x', () => {}) })
+  await app.tasks.startWorker()
+  await producer.tasks.enqueue('x', 'no number')
+  const [refused] = await named('process x')
+  t.match(refused!.attributes, { 'error.type': 'FST_TASKS_DATA_REFUSED', 'fastify_tasks.outcome': 'failed' })
+  t.strictSame(heard, [idOf(refused!)])
 })
 
 t.test('a flow: its members continue the trace of the one who enqueued it', async t => {
