@@ -28,7 +28,7 @@ import { toLoggable } from '../records/failure.ts'
 import { encode, isTerminal, lifeOf, NEW_RECORD_TAIL, toTaskRecord } from '../records/task-record.ts'
 import { TRY_AGAIN } from '../tasks/advice.ts'
 import { spansOf } from '../tasks/spans.ts'
-import { enqueueInSpan } from '../tasks/traced-enqueue.ts'
+import { enqueueInSpan, tellMade, type MadeEvent } from '../tasks/traced-enqueue.ts'
 import { sleep, uptime } from '../timers.ts'
 import type { StoredMembership } from '../records/membership.ts'
 import type { MemberOutcome } from '../store/flow-contract.ts'
@@ -66,10 +66,11 @@ export class AppFlows implements FlowView {
     const { telemetry } = this.#tasks.settings
     if (!telemetry) return this.enqueue(shape, options)
     const info = { name: 'flow', queue: defaults.queue, count: 1, ids: [] }
-    return enqueueInSpan(telemetry, info, () => this.enqueue(shape, options))
+    return enqueueInSpan(telemetry, info, () => this.enqueue(shape, options, info))
   }
 
-  async enqueue (shape: FlowShape<any, any>, given: FlowOptions = {}): Promise<Handle> {
+  /** @param info is told of the flow when it is made */
+  async enqueue (shape: FlowShape<any, any>, given: FlowOptions = {}, info?: MadeEvent): Promise<Handle> {
     const { clock } = this.#tasks
     const options = checkFlow(given)
     const id = options.id ?? randomUUID()
@@ -77,6 +78,7 @@ export class AppFlows implements FlowView {
     let planned = plan()
     if (spansOf(options) && await clock.refresh()) planned = plan() // the clock was set
     const { stored, home } = planned
+    if (info) tellMade(info, [{ id, queue: { name: home } }])
     while (!await new FlowWriter(this.#engine, planned).write()) {
       const existing = await this.#existing(id, home)
       if (existing) return existing

@@ -35,8 +35,8 @@ export const sendAttributes = ({ name, queue, count }: EnqueueInfo, isMany: bool
   ({ ...common('send', name, queue), ...isMany ? { [ATTRIBUTE.batchCount]: count } : {} })
 
 /** Known when the tasks are made. */
-export const idAttributes = ({ ids }: EnqueueInfo): Attributes =>
-  ids.length === 1 ? { [ATTRIBUTE.messageId]: ids[0]! } : {}
+export const madeAttributes = ({ ids, queue }: EnqueueInfo): Attributes =>
+  ({ [ATTRIBUTE.destination]: queue, ...ids.length === 1 ? { [ATTRIBUTE.messageId]: ids[0]! } : {} })
 
 export const processAttributes = (info: AttemptInfo): Attributes => ({
   ...common('process', info.name, info.queue),

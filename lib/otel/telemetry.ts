@@ -8,7 +8,7 @@ import {
   context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type Span, type SpanContext
 } from '@opentelemetry/api'
 import {
-  errorAttributes, idAttributes, outcomeAttributes, processAttributes, sendAttributes
+  errorAttributes, madeAttributes, outcomeAttributes, processAttributes, sendAttributes
 } from './attributes.ts'
 import { checkOtel } from '../options.ts'
 import { version } from '../version.ts'
@@ -48,7 +48,7 @@ export class OtelTelemetry implements TaskTelemetry {
       throw error
     } finally {
       tryTo(() => {
-        span.setAttributes(idAttributes(info))
+        span.setAttributes(madeAttributes(info))
         span.end()
       })
     }

@@ -11,7 +11,7 @@ import * as errors from '../errors.ts'
 import { DeclaredLimits } from './declared-limits.ts'
 import { Handle } from './handle.ts'
 import { MANY_IN_DOUBT, ManyResults, refusalOf } from './partial-error.ts'
-import { watchEnqueue } from './traced-enqueue.ts'
+import { tellMade, watchEnqueue } from './traced-enqueue.ts'
 import { addLane } from './lane.ts'
 import { addBatch, addOne, addUnique, identityOfStanding, refuseUnique } from './unique.ts'
 import { keepSpans, spansOf, type Span } from './spans.ts'
@@ -104,7 +104,7 @@ export class TaskProducer {
     try {
       const hooks = this.#hooksOf(name)
       const task = hooks ? await this.#prepareHooked(name, data, options, hooks) : this.#prepare(name, data, options)
-      event?.ids.push(task.id)
+      if (event) tellMade(event, [task])
       if (task.spans) await keepSpans(this.#clock, [task])
       const start = uptime()
       if (task.lane !== undefined) await this.#declareLimit(task, start)
@@ -112,7 +112,7 @@ export class TaskProducer {
       this.#count(task, start, added === true ? 1 : 0)
       return this.#handleOf(task, added || await this.#isOwn(task, start))
     } catch (error) {
-      throw this.#countFailure(name, error as Error)
+      throw this.#countFailure(name, error as Error, options?.queue)
     }
   }
 
@@ -122,8 +122,9 @@ export class TaskProducer {
     if (stored > 0) this.#meter.enqueued(queue.name, name, stored, timestamp)
   }
 
-  #countFailure (name: string, error: Error): Error {
-    this.#meter?.enqueueFailed(this.#registry.definitions.get(name)?.queue, error)
+  /** @param queue another one than that of the definition */
+  #countFailure (name: string, error: Error, queue?: string): Error {
+    this.#meter?.enqueueFailed(queue ?? this.#registry.definitions.get(name)?.queue, error)
     return error
   }
 
@@ -134,7 +135,7 @@ export class TaskProducer {
       const prepared = this.#prepareAll(name, checkItems(name, items))
       tasks = Array.isArray(prepared) ? prepared : await prepared
       if (tasks.some(({ spans }) => spans)) await keepSpans(this.#clock, tasks)
-      event?.ids.push(...tasks.map(({ id }) => id))
+      if (event) tellMade(event, tasks)
       await this.#sendAll(tasks, (task, created) => results.add(task, () => this.#handleOf(task, created)))
       return results.of(tasks)
     } catch (error) {

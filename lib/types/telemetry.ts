@@ -8,6 +8,7 @@ export interface TaskTrace { traceparent?: string | undefined, tracestate?: stri
 /** One call of `enqueue`, `enqueueMany` or `enqueueFlow`. */
 export interface EnqueueInfo {
   name: string
+  /** That of the definition until the tasks are made; then the one that they are in, if it is one. */
   queue: string
   count: number
   /** The ids of the tasks. Empty until they are made. */

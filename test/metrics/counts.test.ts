@@ -31,6 +31,20 @@ t.test('enqueues: what was stored, what was refused, how long it took', async t 
   t.equal(valueOf(metrics, 'up', {}), 1)
 })
 
+t.test('a refused enqueue counts for the queue that it names', async t => {
+  const app = await build(t, {}, app => {
+    app.tasks.define('x', () => {})
+    app.tasks.define('mailed', { queue: 'mail' }, () => {})
+  })
+  await errorOf(app.tasks.enqueue('x', 1n, { queue: 'mail' }))
+  await errorOf(app.tasks.enqueue('x', 1n, null as any))
+  const metrics = parse(await app.tasks.metrics())
+  const failures = (queue: string): number | undefined =>
+    valueOf(metrics, 'enqueue_failures_total', { queue, code: 'FST_TASKS_DATA_INVALID' })
+  t.equal(failures('mail'), 1)
+  t.equal(failures('default'), undefined)
+})
+
 t.test('each attempt has one outcome, and its errors a code of ours or "error"', async t => {
   const entered = latch()
   const app = await build(t, {}, app => {

@@ -6,6 +6,7 @@ import t from 'tap'
 import { build, errorOf, latch, randomPrefix, reaches } from '../support/helpers.ts'
 import { forget, idOf, linksOf, named, parentOf, spans, traceOf } from '../support/spans.ts'
 import { otel } from '../../lib/otel.ts'
+import { tellMade } from '../../lib/tasks/traced-enqueue.ts'
 
 const IMMEDIATE = { strategy: 'immediate' }
 const tracer = trace.getTracer('test')
@@ -218,6 +219,40 @@ t.test('data that does not fit in the worker: its hooks run in the span of the a
   const [refused] = await named('process x')
   t.match(refused!.attributes, { 'error.type': 'FST_TASKS_DATA_REFUSED', 'fastify_tasks.outcome': 'failed' })
   t.strictSame(heard, [idOf(refused!)])
+})
+
+t.test('the span of an enqueue names the queue that the tasks go to', async t => {
+  const app = await build(t, { telemetry: otel(), worker: false }, app => {
+    app.tasks.define('x', () => {})
+    app.tasks.define('moved', { preEnqueue: async entry => { entry.queue = 'mail' } }, () => {})
+    app.tasks.define('mailed', { queue: 'mail' }, () => {})
+  })
+  const { chain } = await import('../../lib/plugin.ts')
+  const member: any = { kind: 'signature', task: 'mailed', options: {} }
+  const destination = async (name: string): Promise<unknown> => {
+    const [send] = await named(`send ${name}`)
+    forget()
+    return send!.attributes['messaging.destination.name']
+  }
+  await app.tasks.enqueue('x', 1, { queue: 'mail' })
+  t.equal(await destination('x'), 'mail')
+  await app.tasks.enqueueMany('x', [{ queue: 'mail' }, { queue: 'mail' }])
+  t.equal(await destination('x'), 'mail')
+  await app.tasks.enqueueMany('x', [{ queue: 'mail' }, {}])
+  t.equal(await destination('x'), 'default', 'in several: that of the definition')
+  await app.tasks.enqueueMany('x', [])
+  t.equal(await destination('x'), 'default')
+  await app.tasks.enqueue('moved')
+  t.equal(await destination('moved'), 'mail', 'a hook has moved it')
+  const flow = await app.tasks.enqueueFlow(chain(member))
+  const [send] = await named('send flow')
+  t.match(send!.attributes, { 'messaging.destination.name': 'mail', 'messaging.message.id': flow.id })
+})
+
+t.test('more tasks in one call than a function may have arguments', async t => {
+  const event = { ids: [], queue: 'default' }
+  tellMade(event, Array.from({ length: 200_000 }, (_, i) => ({ id: String(i), queue: { name: 'mail' } })))
+  t.match({ ...event, ids: event.ids.length }, { ids: 200_000, queue: 'mail' })
 })
 
 t.test('a flow: its members continue the trace of the one who enqueued it', async t => {
