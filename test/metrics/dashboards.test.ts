@@ -57,6 +57,13 @@ t.test('docs/alerts.yml', async t => {
   }
 })
 
+t.test('the alert for stalled tasks counts a series that is new: its first value is no increase', async t => {
+  const [, rule] = /- alert: TasksStall\n([^]*?)\n {8}labels:/.exec(readFileSync('docs/alerts.yml', 'utf8'))!
+  const counter = 'fastify_tasks_attempts_total{outcome=~"stalled|lost"}'
+  t.ok(rule!.includes(`increase(${counter}[15m])`))
+  t.ok(rule!.replace(/\s+/g, ' ').includes(`${counter} unless ${counter} offset 15m`))
+})
+
 t.test('docs/guides/monitoring.md has every metric with its type and labels, and every outcome', async t => {
   const guide = readFileSync('docs/guides/monitoring.md', 'utf8')
   for (const [name, { type, labels }] of Object.entries(FAMILIES)) {
