@@ -66,7 +66,7 @@ async function describeFlows (servers: FlowServers): Promise<void> {
   for (const id of (await client.zrange(`${PREFIX}:{${home}}:flows`, '0', '2'))) {
     const key = `${PREFIX}:{${home}}:flow:${id}`
     const { state, cause, changed, deadline, final } = await client.hgetall(key)
-    const parts = ['open', 'pending', 'todo'].map(part => client.smembers(`${key}:${part}`))
+    const parts = ['open', 'pending', 'todo'].map(part => client.smembers(`${key}/${part}`))
     const [open, pending, todo] = await Promise.all(parts)
     const ids = open!.map(node => `${id}.${node}`)
     const records = await Promise.all(QUEUES.map(queue =>

@@ -66,6 +66,12 @@ export function decodeJoin (entry: string): FlowJoin {
   return { targets: targets.split(','), input: JSON.parse(input) }
 }
 
-/** The id of the task of a node. */
-export const memberId = (flow: string, node: string, generation: number | string): string =>
-  generation === 0 || generation === '0' ? `${flow}.${node}` : `${flow}.${node}-${generation}`
+/**
+ * The id of the task of a node. The generation stands before the keys of members that were added: such a key may end
+ * with "-1" itself.
+ */
+export function memberId (flow: string, node: string, generation: number | string): string {
+  if (generation === 0 || generation === '0') return `${flow}.${node}`
+  const [first, ...keys] = node.split(':')
+  return [`${flow}.${first}-${generation}`, ...keys].join(':')
+}

@@ -332,7 +332,7 @@ t.test('a member fails while its flow is being written: what is written is cance
   await finish(world, other)
   t.equal(await stateOf(world), 'failed')
   t.same(world.ran, ['a failed'])
-  t.equal(await redis.hlen(`${world.prefix}:{home}:flow:${FLOW}:texts`), 902, 'all of it is stored, for a retry')
+  t.equal(await redis.hlen(`${world.prefix}:{home}:flow:${FLOW}/texts`), 902, 'all of it is stored, for a retry')
 })
 
 t.test('a flow that is cancelled while it is being written, and of which nothing stays, leaves no key', async t => {
@@ -358,17 +358,17 @@ t.test('the records of members that are written after the flow has ended expire 
     if (what !== 'an enqueue of a flow' || ++writes !== 5) return
     await other.cancel()
     await finish(world, other)
-    await redis.del(`${flow}:texts`)
+    await redis.del(`${flow}/texts`)
   }
   await slow.write(group(...Array.from({ length: 1_900 }, () => member('b'))))
-  t.ok(await redis.pttl(`${flow}:texts`) > 0)
+  t.ok(await redis.pttl(`${flow}/texts`) > 0)
 })
 
 t.test('a retried flow one of whose records is lost fails at once', async t => {
   const { world, other } = await twoProcesses(async () => 'failed')
   await other.write(chain(member('a'), member('b')))
   await other.work()
-  await redis.del(`${world.prefix}:{home}:flow:${FLOW}:texts`)
+  await redis.del(`${world.prefix}:{home}:flow:${FLOW}/texts`)
   await other.retry()
   t.match(JSON.parse((await redis.hget(`${world.prefix}:{home}:jobs`, FLOW))!).error.message, /"0" \(a\).*was removed/)
 })

@@ -55,7 +55,7 @@ t.test('a flow of which only the time is left, at which somebody has to look at 
 t.test('the record of a member that has not started is lost: it counts as removed', async t => {
   const { app, redis, key, work } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(chain(member('x', 1), group(member('x', 2), member('x', 3))))
-  await redis.hdel(key(`flow:${handle.id}:texts`), '2')
+  await redis.hdel(key(`flow:${handle.id}/texts`), '2')
   await work()
   t.match(await errorOf(handle.result(LONG)), { message: /Member "1\.1" \(x\) of the flow was removed/ })
   t.match(await handle.status(), { flow: { done: 3, total: 3 } })
@@ -65,8 +65,8 @@ t.test('nobody knows any more what an open member is: it counts as removed, and 
   const { app, redis, key, prefix, work } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(group(member('x'), member('far')))
   const cancelled = await app.tasks.enqueueFlow(group(member('far'), member('x')))
-  await redis.hdel(key(`flow:${handle.id}:nodes`), '1')
-  await redis.hdel(`${prefix}:{far}:flow:${cancelled.id}:nodes`, '0')
+  await redis.hdel(key(`flow:${handle.id}/nodes`), '1')
+  await redis.hdel(`${prefix}:{far}:flow:${cancelled.id}/nodes`, '0')
   await cancelled.cancel()
   t.match(await errorOf(cancelled.result(LONG)), { code: 'FST_TASKS_CANCELLED' })
   await work()
@@ -80,7 +80,7 @@ t.test('the state of a flow is lost: it is shown, and can be removed, but not re
   await errorOf(handle.result(LONG))
   const running = await app.tasks.enqueueFlow(member('slow'))
   for (const { id } of [handle, running]) {
-    await redis.del(...['', ':nodes', ':joins', ':texts'].map(part => key(`flow:${id}${part}`)))
+    await redis.del(...['', '/nodes', '/joins', '/texts'].map(part => key(`flow:${id}${part}`)))
   }
   t.equal(await app.tasks.retry(handle.id), 'refused')
   t.match(await handle.status(), { state: 'failed' })
@@ -111,7 +111,7 @@ t.test('what a member reads is gone: its error says so', async t => {
     await work()
     const handle = await app.tasks.enqueueFlow(chain(member('x', 1), member('read')))
     await started.promise
-    await redis.hdel(key(`flow:${handle.id}:${part}`), field!)
+    await redis.hdel(key(`flow:${handle.id}/${part}`), field!)
     gate.open()
     t.match(await errorOf(handle.result(LONG)), { message: /The result of member "\w" is not stored any more/ }, part!)
   }
@@ -136,7 +136,7 @@ t.test('members that are not known any more agree to nothing', async t => {
   const handle = await app.tasks.enqueueFlow(member('mine'))
   const codeNow = async (): Promise<number> => (await app.inject({ url: handle.location! })).statusCode
   t.equal(await codeNow(), 200)
-  await redis.del(key(`flow:${handle.id}:nodes`))
+  await redis.del(key(`flow:${handle.id}/nodes`))
   t.equal(await codeNow(), 404)
 })
 

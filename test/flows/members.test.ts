@@ -307,3 +307,36 @@ t.test('a flow is on one page of flows, however many come and go meanwhile', asy
   const third = await app.tasks.list({ kind: 'flow', limit: 2, cursor: second.cursor! })
   t.same(third.tasks.map(({ id }) => id), order.slice(4), 'none is left out')
 })
+
+t.test('a flow whose id begins with that of another has nothing in common with it', async t => {
+  const { enqueue, gate, started } = await fixture(t)
+  const parts = ['', 'nodes', 'texts', 'joins', 'open', 'pending', 'edges', 'unwritten', 'todo', 'ends']
+  const first = await enqueue(chain(member('slow'), member('x', 'first')), { id: 'order' })
+  await started.promise
+  const others = await Promise.all(parts.map(part => enqueue(member('x', part), { id: `order:${part}` })))
+  t.same(await Promise.all(others.map(other => other.result(LONG))), parts)
+  gate.open()
+  t.equal(await first.result(LONG), 'first')
+  t.match(await first.status(), { progress: { done: 2, total: 2 } })
+})
+
+t.test('a retry runs a member that was added, also if another one has its key with -1 behind it', async t => {
+  let fails = true
+  const app = await build(t, {}, app => {
+    app.tasks.define('adds', async (_data: any, task: any) => {
+      for (const key of ['page', 'page-1', 'page-1-1']) await task.flow.add(key, member('page', key))
+    })
+    app.tasks.define('page', async (key: any) => {
+      if (fails && key !== 'page-1-1') throw new Unrecoverable('no luck')
+      return key
+    })
+    app.tasks.define('read', async (_data: any, task: any) => await task.results())
+  })
+  await app.tasks.startWorker()
+  const handle = await app.tasks.enqueueFlow(chain(member('adds'), member('read')), { failFast: false })
+  await errorOf(handle.result(LONG))
+  fails = false
+  t.equal(await app.tasks.retry(handle.id), 'queued')
+  t.same(await handle.result(LONG), [null, 'page', 'page-1', 'page-1-1'])
+  t.equal((await app.tasks.status(`${handle.id}.0-1:page`))!.state, 'succeeded')
+})

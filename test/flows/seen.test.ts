@@ -139,7 +139,7 @@ t.test('who may see a flow that has ended: the same', async t => {
   t.match((await as('ann')).json(), { state: 'succeeded', result: 'secret' })
   t.equal((await as('eve')).statusCode, 404)
   if (memoryMode) return
-  await connect(t).del(`${prefix}:{default}:flow:${handle.id}:texts`)
+  await connect(t).del(`${prefix}:{default}:flow:${handle.id}/texts`)
   t.equal((await as('ann')).statusCode, 404, 'nobody, once the members are not known any more')
 })
 

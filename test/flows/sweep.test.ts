@@ -66,7 +66,7 @@ t.test('members that were to be started, and were not', async t => {
   const { app, redis, key, signature, work, ran } = await fixture(t)
   const handle = await app.tasks.enqueueFlow(chain(group(signature(1), signature(2)), signature(3)))
   await redis.multi().del(key('waiting')).hdel(key('jobs'), `${handle.id}.0`, `${handle.id}.1`)
-    .sadd(key(`flow:${handle.id}:todo`), 'J0').exec()
+    .sadd(key(`flow:${handle.id}/todo`), 'J0').exec()
   await work()
   t.equal(await handle.result(LONG), 3)
   t.same(ran.sort(), ['1', '2', '3'])
@@ -200,7 +200,7 @@ t.test('a seal starts some joins at a time, and whoever goes on starts the rest'
   while (steps.at(-1)!.more) steps.push(await flows.step('f', [], 60_000))
   t.same(steps.map(({ starts }) => starts.length), [500, 500, 100])
   t.equal(new Set(steps.flatMap(({ starts }) => starts)).size, 1_100)
-  t.equal(await redis.scard(key('flow:f:unwritten')), 0)
+  t.equal(await redis.scard(key('flow:f/unwritten')), 0)
 })
 
 t.test('all flows that are due are looked at, however many they are', async t => {

@@ -204,8 +204,8 @@ export class QueueKeys {
   /** The keys of a script. Made once: enqueueing is too frequent to make them for each call. */
   of (script: QueueScript): string[] { return this.#ofScripts[script]! }
 
-  /** A key of one flow. */
-  flow (id: string, part: FlowPart): string { return this.key(`flow:${id}${part === '' ? '' : ':'}${part}` as Key) }
+  /** A key of one flow. An id may have colons, but no slash: with a colon, "x" and "x:open" would share a key. */
+  flow (id: string, part: FlowPart): string { return this.key(`flow:${id}${part === '' ? '' : '/'}${part}` as Key) }
 
   ofFlow (script: FlowScript, id: string): string[] {
     const [queue, flow] = flowScriptKeys[script]
