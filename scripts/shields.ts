@@ -459,8 +459,8 @@ const shields: Shield[] = [
   {
     against: 'the same, if the key is that of a newer task by now',
     file: 'store/redis/lua/sweep-unique.lua',
-    shield: 'if standing == id and packed then',
-    without: 'if packed then',
+    shield: 'local goes_on = standing == id and packed',
+    without: 'local goes_on = packed',
     test: 'store/queue-unique'
   },
   {
@@ -1266,7 +1266,7 @@ const shields: Shield[] = [
   {
     against: 'finished jobs stay for ever',
     file: 'worker/maintenance.js',
-    shield: 'await upkeep.prune(PRUNE_LIMIT) > 0',
+    shield: 'await this.#options.upkeep.prune(PRUNE_LIMIT) > 0',
     without: 'false',
     test: 'tasks/status'
   },

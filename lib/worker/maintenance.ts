@@ -33,15 +33,24 @@ export class Maintenance {
 
   start (): void {
     const { resultTtl } = this.#options.settings
-    const prune = (): Promise<void> => this.#repeater.turn('removal of old records', () => this.#prune())
-    this.#repeater.every(Math.min(5_000, Math.max(250, resultTtl / 2)), prune)
+    this.#repeater.every(Math.min(5_000, Math.max(250, resultTtl / 2)), () => this.#look())
+  }
+
+  /** Each is a turn of its own: one that fails does not keep the others from their work. */
+  async #look (): Promise<void> {
+    const { upkeep } = this.#options
+    await this.#repeater.turn('removal of old records', () => this.#prune())
+    await this.#repeater.turn('check of limits', () => upkeep.sweepLanes())
+    await this.#repeater.turn('check of unique keys', () => upkeep.sweepUnique())
+    await this.#repeater.turn('expiry of tasks of plain workers', () => this.#expireForeign())
   }
 
   async #prune (): Promise<void> {
+    while (await this.#options.upkeep.prune(PRUNE_LIMIT) > 0);
+  }
+
+  async #expireForeign (): Promise<void> {
     const { upkeep, settings: { resultTtl } } = this.#options
-    while (await upkeep.prune(PRUNE_LIMIT) > 0);
-    await upkeep.sweepLanes()
-    await upkeep.sweepUnique()
     for (const state of ['succeeded', 'failed'] as const) {
       this.#cursors[state] = await upkeep.expireForeign(state, this.#cursors[state], resultTtl)
     }

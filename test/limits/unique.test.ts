@@ -2,7 +2,7 @@
  * `unique` and `debounce`: at most one task for a key.
  */
 import t from 'tap'
-import { build, errorOf, latch, pass, reaches, until } from '../support/helpers.ts'
+import { build, connect, errorOf, inRedis, latch, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
 
 const byKey = (data: any): string => data.key
 
@@ -281,4 +281,22 @@ t.test('a key of any characters is one key', async t => {
     t.equal((await app.tasks.enqueue('x', { key })).created, true)
     t.equal((await app.tasks.enqueue('x', { key })).created, false, `key of ${key.length}, ${key.charCodeAt(0)}`)
   }
+})
+
+inRedis('rerun: what follows cannot be read any more, and the task before it ends', 'keys by hand', async t => {
+  const [prefix, go] = [randomPrefix(), latch()]
+  const app = await build(t, { prefix, worker: true }, app => {
+    app.tasks.define('index', { unique: { key: byKey, onConflict: 'rerun' } }, () => go.promise)
+  })
+  const first = await app.tasks.enqueue('index', { key: 'a' })
+  await reaches(app, first.id, 'active')
+  await app.tasks.enqueue('index', { key: 'a' })
+  const redis = connect(t)
+  t.equal(await redis.hset(`${prefix}:{default}:rerun`, first.id, 'overwritten'), 0)
+  go.open()
+  await reaches(app, first.id, 'succeeded')
+  const next = await app.tasks.enqueue('index', { key: 'a' })
+  t.equal(next.created, true, 'the key is free')
+  await reaches(app, next.id, 'succeeded')
+  t.equal(await redis.exists(`${prefix}:{default}:rerun`, `${prefix}:{default}:keyed`), 0, 'nothing is left')
 })

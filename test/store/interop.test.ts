@@ -124,6 +124,18 @@ t.test('the record of a task that a plain worker finished is removed after resul
   t.equal(await redis.scard(key('succeeded')), 0)
 })
 
+t.test('what a plain worker finished is removed also if a look at limits fails', async t => {
+  const prefix = randomPrefix()
+  const key = (name: string): string => `${prefix}:{default}:${name}`
+  const redis = connect(t)
+  const record = JSON.stringify({ data: { name: 'x' }, options: {}, status: 'succeeded', progress: 0 })
+  await redis.multi().hset(key('jobs'), 'theirs', record).sadd(key('succeeded'), 'theirs')
+    .set(key('lanes'), 'overwritten').exec()
+  const app = await build(t, { prefix, resultTtl: 400, worker: true }, app => { app.tasks.define('x', () => 1) })
+  await until('it is removed', async () => await app.tasks.status('theirs') === null)
+  t.equal(await redis.scard(key('succeeded')), 0)
+})
+
 t.test('the stall check of a plain Bee-Queue with a short interval does not touch what our workers run', async t => {
   const prefix = randomPrefix()
   const mayEnd = latch()

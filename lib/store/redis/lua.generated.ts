@@ -899,7 +899,8 @@ local function id_of(value)
   return id, tonumber(till or 0)
 end
 local function start_rerun(keys, prefix, key, packed)
-  local task = cmsgpack.unpack(packed)
+  local is_packed, task = pcall(cmsgpack.unpack, packed)
+  if not is_packed or type(task) ~= 'table' then return false end
   local own, number = task.id, 1
   while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
     number = number + 1
@@ -914,16 +915,14 @@ local function start_rerun(keys, prefix, key, packed)
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
   redis.call('ZADD', keys.delayed, due, task.id)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+  return true
 end
 local function end_keyed(keys, prefix, id, key, counts)
   local standing, till = id_of(redis.call('HGET', keys.unique, key))
   if standing == id and counts and till > now then return end
   local packed = redis.call('HGET', keys.rerun, id)
-  if standing == id and packed then
-    start_rerun(keys, prefix, key, packed)
-  elseif standing == id then
-    redis.call('HDEL', keys.unique, key)
-  end
+  local goes_on = standing == id and packed and start_rerun(keys, prefix, key, packed)
+  if standing == id and not goes_on then redis.call('HDEL', keys.unique, key) end
   if packed then redis.call('HDEL', keys.rerun, id) end
   redis.call('HDEL', keys.keyed, id)
 end
@@ -6173,7 +6172,8 @@ if exists(KEYS[24]) then
     return id, tonumber(till or 0)
   end
   local function start_rerun(keys, prefix, key, packed)
-    local task = cmsgpack.unpack(packed)
+    local is_packed, task = pcall(cmsgpack.unpack, packed)
+    if not is_packed or type(task) ~= 'table' then return false end
     local own, number = task.id, 1
     while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
       number = number + 1
@@ -6188,16 +6188,14 @@ if exists(KEYS[24]) then
     local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
     redis.call('ZADD', keys.delayed, due, task.id)
     redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+    return true
   end
   local function end_keyed(keys, prefix, id, key, counts)
     local standing, till = id_of(redis.call('HGET', keys.unique, key))
     if standing == id and counts and till > now then return end
     local packed = redis.call('HGET', keys.rerun, id)
-    if standing == id and packed then
-      start_rerun(keys, prefix, key, packed)
-    elseif standing == id then
-      redis.call('HDEL', keys.unique, key)
-    end
+    local goes_on = standing == id and packed and start_rerun(keys, prefix, key, packed)
+    if standing == id and not goes_on then redis.call('HDEL', keys.unique, key) end
     if packed then redis.call('HDEL', keys.rerun, id) end
     redis.call('HDEL', keys.keyed, id)
   end
@@ -7152,7 +7150,8 @@ local function id_of(value)
   return id, tonumber(till or 0)
 end
 local function start_rerun(keys, prefix, key, packed)
-  local task = cmsgpack.unpack(packed)
+  local is_packed, task = pcall(cmsgpack.unpack, packed)
+  if not is_packed or type(task) ~= 'table' then return false end
   local own, number = task.id, 1
   while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
     number = number + 1
@@ -7167,16 +7166,14 @@ local function start_rerun(keys, prefix, key, packed)
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
   redis.call('ZADD', keys.delayed, due, task.id)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+  return true
 end
 local function end_keyed(keys, prefix, id, key, counts)
   local standing, till = id_of(redis.call('HGET', keys.unique, key))
   if standing == id and counts and till > now then return end
   local packed = redis.call('HGET', keys.rerun, id)
-  if standing == id and packed then
-    start_rerun(keys, prefix, key, packed)
-  elseif standing == id then
-    redis.call('HDEL', keys.unique, key)
-  end
+  local goes_on = standing == id and packed and start_rerun(keys, prefix, key, packed)
+  if standing == id and not goes_on then redis.call('HDEL', keys.unique, key) end
   if packed then redis.call('HDEL', keys.rerun, id) end
   redis.call('HDEL', keys.keyed, id)
 end

@@ -13,9 +13,10 @@ local function id_of(value)
 end
 
 -- It is delayed until now: who queues due tasks looks at pauses and limits. An id of the caller's own may be that of
--- another task by now: then it gets the first free one of "<id>-2", "<id>-3" and so on.
+-- another task by now: then it gets the first free one of "<id>-2", "<id>-3" and so on. False if it cannot be read.
 local function start_rerun(keys, prefix, key, packed)
-  local task = cmsgpack.unpack(packed)
+  local is_packed, task = pcall(cmsgpack.unpack, packed)
+  if not is_packed or type(task) ~= 'table' then return false end
   local own, number = task.id, 1
   while redis.call('HSETNX', keys.jobs, task.id, task.record) == 0 do
     number = number + 1
@@ -30,17 +31,15 @@ local function start_rerun(keys, prefix, key, packed)
   local due = string.format('%.0f', math.max(now, tonumber(task.due) or 0))
   redis.call('ZADD', keys.delayed, due, task.id)
   redis.pcall('PUBLISH', prefix .. 'earlierDelayed', due)
+  return true
 end
 
 local function end_keyed(keys, prefix, id, key, counts)
   local standing, till = id_of(redis.call('HGET', keys.unique, key))
   if standing == id and counts and till > now then return end
   local packed = redis.call('HGET', keys.rerun, id)
-  if standing == id and packed then
-    start_rerun(keys, prefix, key, packed)
-  elseif standing == id then
-    redis.call('HDEL', keys.unique, key)
-  end
+  local goes_on = standing == id and packed and start_rerun(keys, prefix, key, packed)
+  if standing == id and not goes_on then redis.call('HDEL', keys.unique, key) end
   if packed then redis.call('HDEL', keys.rerun, id) end
   redis.call('HDEL', keys.keyed, id)
 end
