@@ -8,11 +8,20 @@ import { parseTime } from '../records/time.ts'
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
-/** Names, separated by commas. Throws InvalidArgumentError, as all functions here. */
-export function names (value: string): string[] {
+/**
+ * Names, separated by commas. Throws InvalidArgumentError, as all functions here.
+ * @param before those of the same flag before this one: each `-Q` adds its names
+ */
+export function names (value: string, before: string[] = []): string[] {
   const found = value.split(',').map(name => name.trim()).filter(name => name !== '')
   if (found.length === 0) throw new InvalidArgumentError('Give names of queues, separated by commas: default,mail')
-  return found
+  return [...before, ...found]
+}
+
+/** A flag that chooses tasks. Of two values the last would count: the command would find or change other tasks. */
+export const once = <T = string>(parse = (value: string): T => value as T) => (value: string, before?: T): T => {
+  if (before !== undefined) throw new InvalidArgumentError('It was given before: give it once.')
+  return parse(value)
 }
 
 export function integer (value: string): number {

@@ -21,7 +21,7 @@ import { ACTIONS, schedules, type ScheduleAction, type ScheduleFlags } from './c
 import { status, type StatusFlags, type TaskFlags } from './commands/status.ts'
 import { watchWorker, worker, type WorkerFlags } from './commands/worker.ts'
 import { EXIT, EXIT_HELP, fail, goOnWithoutReader, printError } from './exit.ts'
-import { integer, integerFrom, laterTime, level, LEVELS, names, port, time } from './flags.ts'
+import { integer, integerFrom, laterTime, level, LEVELS, names, once, port, time } from './flags.ts'
 import { flushed, printErr } from './output.ts'
 import {
   checkDefaults, defaults, devDefaults, listDefaults, LOCAL_REDIS, manyStates, MAX_CONCURRENCY, MAX_TIMER,
@@ -70,6 +70,7 @@ const exit = (code: number): never => process.exit(code)
 
 const queueOfTask = (): Option =>
   new Option('--queue <name>', 'the queue of the task, if tasks of several queues have the id')
+    .argParser(once())
 
 const exitWithParent = (): Option =>
   new Option('--exit-with-parent', 'exit when the process that started this one ends').hideHelp()
@@ -153,9 +154,9 @@ devCommand('dev-app', 'the app\'s own process under dev', true)
 queryCommand('list',
   'tasks of one state: waiting and active tasks oldest first, delayed tasks by due time, finished tasks newest first')
   .addOption(new Option('-s, --state <state>', 'the state (default: "waiting", or any with --tag)').choices(STATES))
-  .option('--tag <tag>', 'only tasks with this tag, those first that were enqueued last')
-  .option('--queue <name>', 'only tasks of this queue')
-  .option('--name <task>', 'only tasks with this name')
+  .option('--tag <tag>', 'only tasks with this tag, those first that were enqueued last', once())
+  .option('--queue <name>', 'only tasks of this queue', once())
+  .option('--name <task>', 'only tasks with this name', once())
   .option('-n, --limit <number>', 'how many tasks, up to 1000', integer, listDefaults.limit)
   .option('--cursor <cursor>', 'continue where the page before ended')
   .action((flags: ConnectFlags & ListFlags) => query(flags, connection => list(connection, flags)))
@@ -206,12 +207,13 @@ function filterCommand (usage: string, description: string, call: ManyCall): Com
       .makeOptionMandatory())
   }
   return command
-    .option('--queue <name>', 'only tasks of this queue')
-    .option('--name <task>', 'only tasks with this name')
-    .option('--tag <tag>', 'only tasks with this tag')
-    .option('--code <code>', 'only tasks whose last error has this code')
-    .option('--from <time>', 'only tasks that ended (or were enqueued) at this time or later: ISO 8601, or as 2h', time)
-    .option('--to <time>', 'only tasks that ended (or were enqueued) before this time', time)
+    .option('--queue <name>', 'only tasks of this queue', once())
+    .option('--name <task>', 'only tasks with this name', once())
+    .option('--tag <tag>', 'only tasks with this tag', once())
+    .option('--code <code>', 'only tasks whose last error has this code', once())
+    .option('--from <time>', 'only tasks that ended (or were enqueued) at this time or later: ISO 8601, or as 2h',
+      once(time))
+    .option('--to <time>', 'only tasks that ended (or were enqueued) before this time', once(time))
 }
 
 function manyCommand (usage: string, description: string, call: ManyCommand): Command {
@@ -244,8 +246,8 @@ for (const [action, what] of [
   ['resume', 'end a pause: what waited starts first']
 ] as const) {
   queryCommand(action, what)
-    .option('--queue <name>', 'the queue')
-    .option('--name <task>', 'the tasks with this name, in all queues; with --queue: in this one')
+    .option('--queue <name>', 'the queue', once())
+    .option('--name <task>', 'the tasks with this name, in all queues; with --queue: in this one', once())
     .action((flags: ConnectFlags & PauseFlags) => query(flags, connection => pause(connection, action, flags)))
 }
 

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { printError } from '../../lib/cli/exit.ts'
-import { integer, laterTime, port, time, toArgs } from '../../lib/cli/flags.ts'
+import { integer, laterTime, names, port, time, toArgs } from '../../lib/cli/flags.ts'
 import { printErr } from '../../lib/cli/output.ts'
 import { cleanLine, pretty } from '../../lib/cli/pretty.ts'
 import { ago, toJsonLine, cleanText, oneLine, shorten } from '../../lib/cli/text.ts'
@@ -19,6 +19,11 @@ t.test('lengths of time', async t => {
   for (const [ms, text] of cases) t.equal(span(ms), text)
   t.equal(ago(null), '-')
   t.equal(ago(new Date(Date.now() - 120_500).toISOString()), '2m')
+})
+
+t.test('names of queues: those of each -Q', async t => {
+  t.same(names('a, b'), ['a', 'b'])
+  t.same(names('c', names('a,b')), ['a', 'b', 'c'])
 })
 
 t.test('characters that control a terminal are shown as escapes', async t => {
