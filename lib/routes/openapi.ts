@@ -13,13 +13,13 @@ import type { TaskSchemas } from '../types.ts'
 
 interface TransformInput { schema: any, url: string, openapiObject?: { openapi: string } }
 
+type SwaggerTransform = (input: TransformInput) => { schema: object, url: string }
+
 /** The headers that a route reads, and those of its responses by their code. Only the document has them. */
 export interface DocumentedHeaders { request?: object, response: Record<number, object> }
 
 /** The `swaggerTransform` of a route. */
-export function swaggerTransform (
-  registry: AppTasks, headers: DocumentedHeaders
-): (input: TransformInput) => { schema: object, url: string } {
+export function swaggerTransform (registry: AppTasks, headers: DocumentedHeaders): SwaggerTransform {
   return ({ schema, url, openapiObject }) => {
     if (!openapiObject || !schema) return { schema, url } // Swagger 2 cannot distinguish the tasks
     const anyRecord = anyRecordSchema(registry, openapiObject.openapi)
@@ -32,6 +32,13 @@ export function swaggerTransform (
     const request = headers.request && { headers: { type: 'object', properties: headers.request } }
     return { schema: { ...schema, ...request, response: Object.fromEntries(responses) }, url }
   }
+}
+
+/** The app's own `swaggerTransform` of these routes gets what ours made of the schema. False turns both off. */
+export function thenOfApp (ours: SwaggerTransform, config: { swaggerTransform?: unknown } = {}): unknown {
+  const { swaggerTransform: theirs = ours } = config
+  if (typeof theirs !== 'function' || theirs === ours) return theirs
+  return (input: TransformInput) => theirs({ ...input, ...ours(input) })
 }
 
 /** The record of any task: one schema for each task that has schemas, and the general one. */

@@ -10,7 +10,7 @@ import { followErrorHandler } from './error-handler.ts'
 import { refuseEarlierRoutes, routeTaken } from './route-clash.ts'
 import { OpenWaits } from './open-waits.ts'
 import { streamEvents } from './events.ts'
-import { swaggerTransform, type DocumentedHeaders } from './openapi.ts'
+import { swaggerTransform, thenOfApp, type DocumentedHeaders } from './openapi.ts'
 import * as schemas from './schemas.ts'
 import { getLogs } from './logs.ts'
 import { getStatus } from './status.ts'
@@ -94,6 +94,6 @@ function sharedOptions (
     responseValidation: false,
     ...(logLevel && { logLevel }),
     ...(constraints && { constraints: { ...constraints } }),
-    config: { ...config, swaggerTransform: swaggerTransform(registry, headers) }
+    config: { ...config, swaggerTransform: thenOfApp(swaggerTransform(registry, headers), config) }
   }
 }

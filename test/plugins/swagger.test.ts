@@ -139,6 +139,23 @@ t.test('each task\'s schemas are the types of its record, as components', async 
   }
 })
 
+t.test('a swaggerTransform of the app for these routes gets the schema that the document has', async t => {
+  const transform = ({ schema, url, route }: any): object =>
+    ({ schema: { ...schema, tags: ['jobs', route.method], hide: /logs/.test(url) }, url: `/v1${url}` })
+  const routes = { cancel: false, config: { swaggerTransform: transform } }
+  const app = await build(t, { tasks: { routes } }, defineTasks)
+  const { document } = await valid(t, app)
+  t.same(Object.keys(document.paths), ['/v1/tasks/{id}', '/v1/tasks/{id}/events'])
+  t.same(document.paths['/v1/tasks/{id}'].get.tags, ['jobs', 'GET'])
+  t.same(Object.keys(byTask({ ...document, paths: { '/tasks/{id}': document.paths['/v1/tasks/{id}'] } })),
+    ['resize', 'mail:send', 'any'])
+})
+
+t.test('swaggerTransform: false leaves the schemas as the routes have them', async t => {
+  const app = await build(t, { tasks: { routes: { config: { swaggerTransform: false } } } }, defineTasks)
+  t.notOk(contentOf((await valid(t, app)).document, '/tasks/{id}')['application/json'].schema.anyOf)
+})
+
 t.test('names of components as the app makes them', async t => {
   const app = await build(t, {
     swagger: {
