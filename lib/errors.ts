@@ -13,7 +13,7 @@ export const PluginOptionInvalid = createError('FST_TASKS_PLUGIN_OPTION_INVALID'
 export const OptionUnknown = createError('FST_TASKS_OPTION_UNKNOWN',
   'There is no option "%s" in %s. Did you mean "%s"? Known here: %s', 500)
 export const OptionClash = createError('FST_TASKS_OPTION_CLASH',
-  'Options "%s" and "%s" cannot be used together. %s', 500)
+  'Options "%s" and "%s" do not fit together. %s', 500)
 export const OptionMissing = createError('FST_TASKS_OPTION_MISSING',
   'One of the options "%s" and "%s" is needed, and only one. %s', 500)
 export const NameTaken = createError('FST_TASKS_NAME_TAKEN', 'The name "%s" is taken on this instance. ' +

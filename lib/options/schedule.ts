@@ -18,8 +18,9 @@ const ms = (min: number, fix: string): Rule => ({
   fix
 })
 
+/** Not an offset, such as "+05:45": Node.js 20 does not know it, and a worker there could not fire the schedule. */
 function isTimeZone (timeZone: unknown): boolean {
-  return typeof timeZone === 'string' && new Intl.DateTimeFormat('en', { timeZone }) !== undefined
+  return typeof timeZone === 'string' && !/^[+-]/.test(timeZone) && new Intl.DateTimeFormat('en', { timeZone }) !== undefined
 }
 
 const rules: Rules = {

@@ -233,7 +233,7 @@ function notFound (id: string): never { throw new errors.ScheduleNotFound(descri
 
 /** Throws FST_TASKS_SCHEDULE_CRON_INVALID for an expression that is wrong, or that no day matches. */
 function checkTimes (id: string, checked: CheckedSchedule): CheckedSchedule {
-  const { timing: { cron, startAt, endAt, ...timing } } = checked
+  const { timing: { cron, endAt, ...timing } } = checked
   if (cron === undefined) return checked
   const invalid = (reason: string): Error => new errors.ScheduleCronInvalid(id, cron, reason)
   const fields = cron.trim().split(/\s+/).length
@@ -244,6 +244,6 @@ function checkTimes (id: string, checked: CheckedSchedule): CheckedSchedule {
   } catch (error) {
     throw invalid((error as Error).message)
   }
-  if (next === null) throw invalid('no day matches it')
+  if (next === null) throw invalid(`no day matches it${timing.startAt === undefined ? '' : ' from startAt on'}`)
   return checked
 }

@@ -5,7 +5,7 @@ import { literal, readCalls } from './source.ts'
 /** For messages that do not end with what to do, or whose end depends on the case. */
 const fixes: Record<string, string> = {
   FST_TASKS_PLUGIN_OPTION_INVALID: 'The message ends with an example of a value that fits.',
-  FST_TASKS_OPTION_CLASH: 'Leave out one of the two. The message says which.',
+  FST_TASKS_OPTION_CLASH: 'Leave out or change one of the two. The message says which.',
   FST_TASKS_OPTION_MISSING: 'Give one of the two. The message has an example.',
   FST_TASKS_NAME_INVALID: 'Choose a name of these characters.',
   FST_TASKS_SCHEMA_INVALID: 'Correct the schema, or use one that the compilers of this scope take.',

@@ -29,6 +29,15 @@ t.test('what is wrong with a schedule is said when it is declared, or when the a
   t.match(await declare('x', { ...base, options: { id: 'own' } }), { code: 'FST_TASKS_OPTION_CLASH' })
   t.match(await declare('x', { ...base, overlap: 'no' }), { code: 'FST_TASKS_SCHEDULE_OPTION_INVALID' })
   t.match(await declare('x', { ...base, timezone: 'Europe/Nowhere' }), { code: 'FST_TASKS_SCHEDULE_OPTION_INVALID' })
+  for (const timezone of ['+05:45', '-03']) { // Node.js 24 knows them, and Node.js 20 does not
+    t.match(await declare('x', { ...base, timezone }), { code: 'FST_TASKS_SCHEDULE_OPTION_INVALID' }, timezone)
+  }
+  t.match(await declare('x', { ...base, startAt: Date.UTC(10_001, 0) }), {
+    code: 'FST_TASKS_SCHEDULE_CRON_INVALID', message: /no day matches it from startAt on/
+  })
+  t.match(await declare('x', { ...base, startAt: 2e12, endAt: 1e12 }), {
+    code: 'FST_TASKS_OPTION_CLASH', message: /"startAt" and "endAt" do not fit together\. The end comes before/
+  })
   t.match(await declare('x', { ...base, crom: 1 }), { code: 'FST_TASKS_OPTION_UNKNOWN', message: /"cron"/ })
   for (const cron of ['99 * * * *', 'nonsense', '0 0 30 2 *', '0 0 3 * * *']) {
     t.match(await declare('x', { ...base, cron }), { code: 'FST_TASKS_SCHEDULE_CRON_INVALID' }, cron)
