@@ -346,7 +346,7 @@ const shields: Shield[] = [
   {
     against: 'the same, after it was removed',
     file: 'store/redis/lua/remove.lua',
-    shield: "if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[24], KEYS[25]) end",
+    shield: "if redis.call('HEXISTS', KEYS[18], '') == 0 then wake(KEYS[2], KEYS[25], KEYS[26]) end",
     without: '',
     test: 'limits/priority'
   },
@@ -1791,7 +1791,7 @@ const shields: Shield[] = [
   {
     against: 'removeMany() of a task that has changed since it was read',
     file: 'store/redis/lua/remove-many.lua',
-    shield: 'elseif not is_as_read(records[i], ARGV[2 * i]) then',
+    shield: 'elseif not is_as_read(records[i], ARGV[2 * i + 1]) then',
     without: 'elseif false then',
     test: 'store/queue-cancel'
   },

@@ -341,6 +341,11 @@ export const knownPrograms: Call[][] = [
     calls.add({ id: 'b', tags: ['t!'] }), calls.appendLog({ id: 'b', maxBytes: 20 }),
     calls.purge({ limit: 9, retrying: false, after: null }), calls.add({ id: 'b' })
   ],
+  // Who watches a task hears that it is gone.
+  [
+    calls.watch(['a', 'b', 'c']), calls.addMany([{ id: 'a' }, { id: 'b' }, { id: 'c', delayed: true }]),
+    calls.remove('a'), calls.removeMany([{ id: 'b' }]), calls.purge({ limit: 9, retrying: false, after: null })
+  ],
   // A cancel is requested while a task runs: no retry, no release. The next task of that id knows nothing of it.
   [
     calls.watch(['a']), calls.add(a), claimOne, cancelA, calls.checkClaims([a]), settleA('retry'),

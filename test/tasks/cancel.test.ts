@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { build, connect, inRedis, latch, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
+import { build, connect, errorOf, inRedis, latch, pass, randomPrefix, reaches, until } from '../support/helpers.ts'
 import { startRedis } from '../../scripts/redis.ts'
 import type { TaskContext } from '../../lib/types.ts'
 
@@ -18,6 +18,35 @@ t.test('what has not started never does', async t => {
   await marker.result({ timeout: 60_000 })
   t.equal(runs, 1)
   t.match(await waiting.status(), { state: 'cancelled', attempt: 0, startedAt: null })
+})
+
+inRedis('who waits for a task hears at once that it was removed', 'messages', async t => {
+  const prefix = randomPrefix()
+  const app = await build(t, { prefix }, app => {
+    app.tasks.define('x')
+    app.tasks.define('one', { limit: { max: 1 } })
+  })
+  const redis = connect(t)
+  const heard: string[] = []
+  redis.on('message', (channel: string, change: string) => heard.push(`${channel.split(':').at(-1)} ${change}`))
+  const gone: Record<string, (id: string) => Promise<unknown>> = {
+    remove: id => app.tasks.remove(id),
+    removeMany: () => app.tasks.removeMany({ state: 'waiting' }),
+    purge: () => app.tasks.purge('default')
+  }
+  for (const [how, remove] of Object.entries(gone)) {
+    for (const name of ['x', 'one']) {
+      const [first, id] = ['first', 'second'].map(nth => `${how}-${name}-${nth}`)
+      await app.tasks.enqueue(name, 1, { id: first! })
+      const result = errorOf((await app.tasks.enqueue(name, 1, { id: id! })).result())
+      await redis.subscribe(`${prefix}:{default}:task:${id}`)
+      await until('it is watched', () => redis.zscore(`${prefix}:{default}:watched`, id!))
+      await remove(id!)
+      await until(`the message: ${how} ${name}`, () => heard.includes(`${id} removed`))
+      t.match(await result, { code: 'FST_TASKS_NOT_FOUND' })
+      await app.tasks.purge('default')
+    }
+  }
 })
 
 t.test('nor in a queue that is too long to search', async t => {

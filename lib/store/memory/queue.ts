@@ -111,7 +111,6 @@ export class MemoryQueue implements Queue {
 
   #publishChange (id: string, change: string): void { this.#host.publish(this.changeChannel(id), change) }
   #checkIdle (): void { if (this.idle) this.#host.onIdle() }
-
   async add (job: NewJob): Promise<boolean> { return this.#add(job) }
   addMany (jobs: NewJob[]): Promise<boolean[]> {
     const addAll = (part: NewJob[]): boolean[] => addTogether(part, this.#add.bind(this), ids => this.#enqueue(ids))
@@ -213,6 +212,7 @@ export class MemoryQueue implements Queue {
     this.lanes.leave(id, lane)
     this.#lists.remove(id)
     this.unique.onEnded(id)
+    this.#publishChange(id, 'removed')
   }
 
   async pageOf (state: TaskState, limit: number, after?: PagePosition): Promise<Page> {

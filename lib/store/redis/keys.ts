@@ -97,9 +97,10 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
     'flowList', ...EXTRAS
   ],
   purge: [
-    'jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS, ...LEVELS, 'paused'
+    'jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'laned', ...EXTRAS, ...LEVELS, 'paused',
+    'watched'
   ],
-  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...EXTRAS],
+  'purge-gated': ['jobs', 'gated', ...ABOUT_AN_ID, ...EXTRAS, 'watched'],
   'queue-due': [
     'timekeepers', 'delayed', 'waiting', 'ticks', 'heldTicks', 'flows', 'parked', 'paused', 'laned', 'closed',
     ...LEVELS
@@ -108,8 +109,12 @@ export const scriptKeys: Record<QueueScript, Key[]> = {
   'read-schedules': ['schedules', 'scheduleStates', 'ticks', 'heldTicks'],
   'read-tasks': ['jobs', 'claims', 'delayed', 'progress', 'active', 'paused', 'gated'],
   release: ['waiting', 'claims', 'progress', 'cancelling', 'watched', 'parked', 'paused', ...GATE, ...LEVELS],
-  remove: ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE, ...LEVELS],
-  'remove-many': ['jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...LEVELS],
+  remove: [
+    'jobs', 'waiting', 'leftovers', 'watched', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...GATE, ...LEVELS
+  ],
+  'remove-many': [
+    'jobs', 'waiting', 'leftovers', ...ABOUT_AN_ID, 'parked', 'returning', 'paused', ...LEVELS, 'watched'
+  ],
   renew: ['leases', 'tick', 'floors', 'cancelling', 'lastClaims'],
   reschedule: ['delayed', 'watched', 'jobs'],
   resume: ['paused', 'waiting', 'parked', 'returning', 'watched', 'high', 'low'],

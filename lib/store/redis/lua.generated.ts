@@ -3474,6 +3474,18 @@ local function forget(first, ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
   redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
+local function publish_removed(watched, prefix, ids)
+  if #ids == 0 or redis.call('EXISTS', watched) == 0 then return end
+  local function publish_watched(watched, prefix, ids, changes)
+    local marks = redis.call('ZMSCORE', watched, unpack(ids))
+    for i = 1, #ids do
+      if marks[i] and changes[i] then redis.pcall('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
+    end
+  end
+  local changes = {}
+  for i = 1, #ids do changes[i] = 'removed' end
+  publish_watched(watched, prefix, ids, changes)
+end
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, bytes, members = {}, 0, {}
 local function remove(id, record)
@@ -3537,6 +3549,7 @@ for key = 17, 25, 8 do
   if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
 end
 forget(18, gone)
+publish_removed(KEYS[27], ARGV[5], gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 if more == 0 and redis.call('HEXISTS', KEYS[26], '') == 0 then wake(KEYS[2], KEYS[23], KEYS[24]) end
 return { removed, left, before, more, unpack(members) }`,
@@ -3607,6 +3620,18 @@ local function forget(first, ids)
   forget_logs(KEYS[first + 2], KEYS[first + 3], ids)
   redis.call('HDEL', KEYS[first + 4], unpack(ids))
 end
+local function publish_removed(watched, prefix, ids)
+  if #ids == 0 or redis.call('EXISTS', watched) == 0 then return end
+  local function publish_watched(watched, prefix, ids, changes)
+    local marks = redis.call('ZMSCORE', watched, unpack(ids))
+    for i = 1, #ids do
+      if marks[i] and changes[i] then redis.pcall('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
+    end
+  end
+  local changes = {}
+  for i = 1, #ids do changes[i] = 'removed' end
+  publish_watched(watched, prefix, ids, changes)
+end
 local limit, kept, gone, members, bytes = tonumber(ARGV[1]), tonumber(ARGV[3]), {}, {}, 0
 local ids = limit > 0 and redis.call('ZRANGE', KEYS[2], kept, kept + limit - 1) or {}
 local looked_at = 0
@@ -3629,6 +3654,7 @@ if #gone > 0 then
 end
 leave(3, gone)
 forget(14, gone)
+publish_removed(KEYS[19], ARGV[4], gone)
 return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }`,
   'queue-due': String.raw`local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -4527,18 +4553,21 @@ end
 local function door(waiting, parked, paused)
   return redis.call('HEXISTS', paused, '') == 1 and parked or waiting
 end
+local function publish_if_watched(watched, prefix, id, change)
+  if redis.call('ZSCORE', watched, id) then redis.pcall('PUBLISH', prefix .. 'task:' .. id, change) end
+end
 local id = ARGV[1]
 local record = redis.call('HGET', KEYS[1], id)
 if not record then return 'unknown' end
 if ARGV[2] ~= '' and record ~= ARGV[2] then return 'changed' end
-if redis.call('HEXISTS', KEYS[5], id) == 1 then return 'active' end
-local elsewhere = redis.call('ZSCORE', KEYS[4], id)
-for i = 9, 10 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
-for i = 11, 14 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
+if redis.call('HEXISTS', KEYS[6], id) == 1 then return 'active' end
+local elsewhere = redis.call('ZSCORE', KEYS[5], id)
+for i = 10, 11 do elsewhere = elsewhere or redis.call('SISMEMBER', KEYS[i], id) == 1 end
+for i = 12, 15 do elsewhere = elsewhere or redis.call('ZSCORE', KEYS[i], id) end
 redis.call('HDEL', KEYS[1], id)
-leave(4, { id })
-redis.call('HDEL', KEYS[26], id)
-if #KEYS > 26 then
+leave(5, { id })
+redis.call('HDEL', KEYS[27], id)
+if #KEYS > 27 then
   local TIMES, NO_LIMIT = 256, 1000000000
   local known_rules = {}
   local function read_rules(limits, name)
@@ -4851,11 +4880,12 @@ if #KEYS > 26 then
     move_lane(door(KEYS[2], KEYS[first - 2], KEYS[first]), gate, prefix, lane, change)
     return was_gated
   end
-  use_levels(KEYS[2], KEYS[15], KEYS[24], KEYS[25], KEYS[26])
-  if leave_lane(17, ARGV[3], id, elsewhere) then elsewhere = true end
+  use_levels(KEYS[2], KEYS[16], KEYS[25], KEYS[26], KEYS[27])
+  if leave_lane(18, ARGV[3], id, elsewhere) then elsewhere = true end
 end
-if not elsewhere then unqueue(KEYS[3], { id }, { KEYS[2], KEYS[15], KEYS[16], KEYS[24], KEYS[25] }) end
-if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[24], KEYS[25]) end
+if not elsewhere then unqueue(KEYS[3], { id }, { KEYS[2], KEYS[16], KEYS[17], KEYS[25], KEYS[26] }) end
+if redis.call('HEXISTS', KEYS[18], '') == 0 then wake(KEYS[2], KEYS[25], KEYS[26]) end
+publish_if_watched(KEYS[4], ARGV[3], id, 'removed')
 return 'removed'`,
   'remove-many': String.raw`local function leave(first, ids)
   if #ids == 0 then return end
@@ -4901,8 +4931,20 @@ local function is_as_read(record, sent)
   if string.byte(sent) == 35 then return redis.sha1hex(record) == string.sub(sent, 2) end
   return record == string.sub(sent, 2)
 end
+local function publish_removed(watched, prefix, ids)
+  if #ids == 0 or redis.call('EXISTS', watched) == 0 then return end
+  local function publish_watched(watched, prefix, ids, changes)
+    local marks = redis.call('ZMSCORE', watched, unpack(ids))
+    for i = 1, #ids do
+      if marks[i] and changes[i] then redis.pcall('PUBLISH', prefix .. 'task:' .. ids[i], changes[i]) end
+    end
+  end
+  local changes = {}
+  for i = 1, #ids do changes[i] = 'removed' end
+  publish_watched(watched, prefix, ids, changes)
+end
 local ids, elsewhere = {}, {}
-for i = 1, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
+for i = 2, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
 local records, claims = redis.call('HMGET', KEYS[1], unpack(ids)), redis.call('HMGET', KEYS[5], unpack(ids))
 local function note_found(command, key)
   for i, found in ipairs(redis.call(command, key, unpack(ids))) do
@@ -4916,7 +4958,7 @@ local replies, removed, waited, seen = {}, {}, {}, {}
 for i, id in ipairs(ids) do
   if not records[i] or seen[id] then
     replies[i] = 'unknown'
-  elseif not is_as_read(records[i], ARGV[2 * i]) then
+  elseif not is_as_read(records[i], ARGV[2 * i + 1]) then
     replies[i] = 'changed'
   elseif claims[i] then
     replies[i] = 'active'
@@ -4932,6 +4974,7 @@ leave(4, removed)
 redis.call('HDEL', KEYS[20], unpack(removed))
 unqueue(KEYS[3], waited, { KEYS[2], KEYS[15], KEYS[16], KEYS[18], KEYS[19] })
 if redis.call('HEXISTS', KEYS[17], '') == 0 then wake(KEYS[2], KEYS[18], KEYS[19]) end
+publish_removed(KEYS[21], ARGV[1], removed)
 return replies`,
   'renew': String.raw`local function renew_lease(leases, tick, worker)
   local now = tonumber(redis.call('GET', tick) or 0) or 0

@@ -59,7 +59,7 @@ export class RedisMany implements QueueMany {
   async remove (tasks: TaskToRemove[]): Promise<RemoveReply[]> {
     if (tasks.length === 0) return []
     const args = tasks.flatMap(({ id, before }) => [id, asRead(before)])
-    return await this.#run('remove-many', args, tasks.filter(({ hasExtras }) => hasExtras))
+    return await this.#run('remove-many', [this.#keys.prefix, ...args], tasks.filter(({ hasExtras }) => hasExtras))
   }
 
   /** @param gone those that may be gone afterwards, with what is stored beside their records */

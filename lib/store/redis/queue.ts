@@ -150,7 +150,7 @@ export class RedisQueue implements Queue {
   async purge (limit: number, { retrying = false, after }: PurgeOptions = {}): Promise<PurgeReply> {
     const bound = Math.max(0, limit)
     if (after?.gatedKept !== undefined) return await this.#purgeGated(bound, retrying, after, after.gatedKept)
-    const args = [bound, retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0]
+    const args = [bound, retrying ? 1 : 0, after?.waitingLeft ?? '', after?.delayedKept ?? 0, this.#keys.prefix]
     const [removed, waitingLeft, delayedKept, more, ...members] = await this.#run('purge', args)
     if (more === 1) return { removed, members, after: { waitingLeft, delayedKept } }
     const hasLanes = bound > 0 && await this.lanes.exist()
@@ -158,7 +158,8 @@ export class RedisQueue implements Queue {
   }
 
   async #purgeGated (limit: number, retrying: boolean, after: PurgePosition, kept: number): Promise<PurgeReply> {
-    const [removed, gatedKept, more, ...members] = await this.#run('purge-gated', [limit, retrying ? 1 : 0, kept])
+    const args = [limit, retrying ? 1 : 0, kept, this.#keys.prefix]
+    const [removed, gatedKept, more, ...members] = await this.#run('purge-gated', args)
     if (more === 1) return { removed, members, after: { ...after, gatedKept } }
     await this.lanes.sweepAll()
     return { removed, members, after: null }

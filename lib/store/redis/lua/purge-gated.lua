@@ -3,8 +3,9 @@ Removes tasks that wait in the lists of lanes, oldest first.
 
 KEYS  1 jobs  2 gated  3 delayed  4 claims  5 stalls  6 progress  7 cancelling  8 succeeded  9 failed
       10 done:succeeded  11 done:failed  12 done:cancelled  13 done:expired  14 tags  15 tagged  16 logs  17 logged
-      18 heads
+      18 heads  19 watched
 ARGV  1 how many at most  2 "1" if tasks between two attempts are removed too  3 how many were kept before
+      4 channel prefix
 Returns { how many records were removed, how many were kept, 1 if there is more to look at, else 0,
           what members of flows that were removed say of their flow, as JSON, ... }
 
@@ -14,6 +15,7 @@ Their ids stay in the lists of their lanes, where the next look drops them.
 -- @include status
 -- @include member-in
 -- @include forget
+-- @include publish-removed
 local limit, kept, gone, members, bytes = tonumber(ARGV[1]), tonumber(ARGV[3]), {}, {}, 0
 local ids = limit > 0 and redis.call('ZRANGE', KEYS[2], kept, kept + limit - 1) or {}
 local looked_at = 0
@@ -36,4 +38,5 @@ if #gone > 0 then
 end
 leave(3, gone)
 forget(14, gone)
+publish_removed(KEYS[19], ARGV[4], gone)
 return { removed, kept, (#ids == limit and limit > 0 or looked_at < #ids) and 1 or 0, unpack(members) }

@@ -4,8 +4,10 @@ Removes tasks that were not started: waiting and delayed ones, oldest first. A t
 KEYS  1 jobs  2 waiting  3 leftovers  4 delayed  5 claims  6 stalls  7 progress  8 cancelling  9 succeeded  10 failed
       11 done:succeeded  12 done:failed  13 done:cancelled  14 done:expired  15 parked  16 returning
       17 laned  18 tags  19 tagged  20 logs  21 logged  22 heads  23 high  24 low  25 levels  26 paused
+      27 watched
 ARGV  1 how many of each to look at, at most  2 "1" if tasks between two attempts are removed too
       3 how many waiting ids are still to be looked at, "" for all  4 how many delayed ids were kept before
+      5 channel prefix
 Returns { how many records were removed, how many waiting ids are still to be looked at, how many delayed ids were kept,
           1 if there is more to look at, else 0,
           what members of flows that were removed say of their flow, as JSON, ... }
@@ -16,6 +18,7 @@ Returns { how many records were removed, how many waiting ids are still to be lo
 -- @include status
 -- @include member-in
 -- @include forget
+-- @include publish-removed
 local limit, retrying_too = tonumber(ARGV[1]), ARGV[2] == '1'
 local gone, bytes, members = {}, 0, {}
 
@@ -88,6 +91,7 @@ for key = 17, 25, 8 do
   if #gone > 0 then redis.call('HDEL', KEYS[key], unpack(gone)) end
 end
 forget(18, gone)
+publish_removed(KEYS[27], ARGV[5], gone)
 local more = limit > 0 and (left > 0 or #delayed == limit or looked_at < #delayed) and 1 or 0
 -- Not before: what moves to waiting could be looked at twice.
 if more == 0 and redis.call('HEXISTS', KEYS[26], '') == 0 then wake(KEYS[2], KEYS[23], KEYS[24]) end
