@@ -111,7 +111,8 @@ const claim = calls.claim({ free: 2, token: 'w.1' })
 const outcomes = fc.constantFrom<Settlement['outcome']>('succeeded', 'failed', 'cancelled', 'expired', 'retry', 'defer')
 
 const programs: fc.Arbitrary<Call[]> = fc.array(fc.oneof(
-  { weight: 6, arbitrary: addition.map(one => add([one])) },
+  { weight: 5, arbitrary: addition.map(one => add([one])) },
+  { weight: 1, arbitrary: fc.array(addition, { minLength: 2, maxLength: 4 }).map(add) },
   { weight: 3, arbitrary: fc.constant(claim) },
   { weight: 3, arbitrary: fc.record({ outcome: outcomes, gone: fc.boolean() }).map(settle) },
   { weight: 2, arbitrary: fc.record({ id, cancel: fc.boolean() }).map(end) },
@@ -127,6 +128,9 @@ const one = (id: string, rule: string, more: Partial<Addition> = {}): Call =>
 const ended = (outcome: Settlement['outcome'], gone = false): Call => settle({ outcome, gone })
 
 const knownPrograms: Call[][] = [
+  // In one call a delayed task is to start at once, and then later after all.
+  [add([true, false, true].map((delayed, i) =>
+    ({ id: IDS[i]!, rule: 'replace unfinished', field: 'a k', delayed, lane: null })))],
   // A rerun follows, with the newest data, and can be followed itself.
   [
     calls.watch(['a']), one('a', 'rerun unfinished'), claim, one('b', 'rerun unfinished'), one('c', 'rerun unfinished'),

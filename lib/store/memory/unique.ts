@@ -45,7 +45,11 @@ export class MemoryUnique implements QueueUnique {
 
   constructor (parts: UniqueParts) { this.#parts = parts }
 
-  async add (jobs: NewJob[]): Promise<UniqueReply[]> { return jobs.map(job => this.#add(job, job.unique!)) }
+  async add (jobs: NewJob[]): Promise<UniqueReply[]> {
+    const replies = jobs.map(job => this.#add(job, job.unique!))
+    this.#parts.queueDue() // not before all have replaced what was delayed
+    return replies
+  }
 
   #add (job: NewJob, rule: UniqueKey): UniqueReply {
     if (this.#parts.records.has(job.id)) return false
@@ -86,7 +90,7 @@ export class MemoryUnique implements QueueUnique {
 
   #replace ({ id, until, options, isDelayed }: Standing, job: NewJob): UniqueReply {
     const { text, delay, lane, unique, tags } = job
-    const { records, lists, lanes, publish, delay: delayAgain, queueDue, now } = this.#parts
+    const { records, lists, lanes, publish, delay: delayAgain, now } = this.#parts
     const isPlaced = !isDelayed || (options.lane !== undefined && !lanes.isToEnter(id))
     if ((isPlaced || options.ordered === true) && options.lane !== lane) return { id, otherLane: true }
     records.replace(id, sameLife(text, options), tags?.names, options.timestamp ?? now())
@@ -95,7 +99,6 @@ export class MemoryUnique implements QueueUnique {
     publish(id, isDelayed ? 'delayed' : 'waiting')
     const due = unique!.onConflict === 'debounce' ? dueOf(unique!, until, now()) : delay ?? now()
     if (isDelayed) delayAgain(id, due, isPlaced ? undefined : lane)
-    queueDue()
     return { id }
   }
 
