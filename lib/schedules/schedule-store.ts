@@ -239,7 +239,8 @@ export class ScheduleStore {
     const place = await this.#call(id, () => this.#store.schedulePlaces.find(id))
     if (place && place.queue !== spec.template.queue) return
     const queue = this.#queue(spec.template.queue)
-    if (await this.#call(id, () => queue.schedules.change(id, { action: 'see', hash })) !== null) return
+    const isSeen = await this.#call(id, () => queue.schedules.change(id, { action: 'see', hash })) !== null
+    if (isSeen && place) return // without its place nobody finds it, though it fires
     const stored = place && await this.#read(id, place.queue)
     if (!stored) await this.put(id, spec, { declared: true, onlyNew: true })
     else if (stored.state.declared && stored.state.hash === hash) await this.put(id, spec, { declared: true })

@@ -48,7 +48,7 @@ t.test('however many ticks cannot fire, those behind them do', async t => {
   t.equal(await redis.scard(key('heldTicks')), 0)
 })
 
-for (const lost of ['schedules', 'scheduleStates', 'ticks']) {
+for (const lost of ['schedules', 'scheduleStates', 'ticks', 'its place']) {
   for (const how of ['a start', 'a process that lives'] as const) {
     t.test(`a declared schedule without its entry in ${lost} is stored again: by ${how}`, ALONE, async t => {
       const prefix = randomPrefix()
@@ -60,7 +60,7 @@ for (const lost of ['schedules', 'scheduleStates', 'ticks']) {
       }
       const app = await build(t, { prefix }, define)
       const before = await app.tasks.schedules.get('s')
-      await redis.del(`${prefix}:{default}:${lost}`)
+      await redis.del(lost === 'its place' ? `${prefix}:schedules` : `${prefix}:{default}:${lost}`)
       if (how === 'a start') await build(t, { prefix }, define)
       else await see()
       t.match(await app.tasks.schedules.get('s'), { id: 's', every: HOUR, next: before!.next })
