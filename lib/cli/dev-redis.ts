@@ -17,9 +17,19 @@ export class DevRedis {
 
   /** Null if the default one answers, or if none can be started: then the app logs that. */
   async url (): Promise<string | null> {
+    await this.#dropExited()
     if (!this.#own && await localRedisAnswers()) return null
     this.#own ??= this.#start()
     return (await this.#own)?.url ?? null
+  }
+
+  /** Somebody, or the system for lack of memory, may have killed it since the app was started last. */
+  async #dropExited (): Promise<void> {
+    const own = this.#own
+    const redis = await own
+    if (!redis?.hasExited) return
+    await redis.stop() // removes its data
+    if (this.#own === own) this.#own = null
   }
 
   async #start (): Promise<PrivateRedis | null> {

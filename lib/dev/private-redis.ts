@@ -5,11 +5,13 @@ import { rm } from 'node:fs/promises'
 import * as errors from '../errors.ts'
 import { makeTemporaryFolder } from './private-folder.ts'
 import { requireServerOnPath } from './redis-binary.ts'
-import { endRedis, launchRedis, type RedisServer } from './redis-server.ts'
+import { endRedis, hasExited, launchRedis, type RedisServer } from './redis-server.ts'
 
 export interface PrivateRedis {
   readonly url: string
   readonly pid: number
+  /** It does not run any more, whatever ended it. */
+  readonly hasExited: boolean
   /** Stops the server and removes its data. */
   stop (): Promise<void>
 }
@@ -29,6 +31,7 @@ export async function startPrivateRedis (): Promise<PrivateRedis> {
   return {
     url: `redis://127.0.0.1:${server.port}`,
     pid: server.pid,
+    get hasExited () { return hasExited(server) },
     async stop () {
       await endRedis(server, 'SIGTERM')
       await remove()

@@ -110,7 +110,7 @@ function killGroup (child: ChildProcess): void {
   } catch {}
 }
 
-function hasExited ({ child }: RedisServer): boolean {
+export function hasExited ({ child }: RedisServer): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 

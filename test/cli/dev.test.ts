@@ -90,6 +90,21 @@ t.test('no Redis anywhere: starts one, serves, works, restarts on a change, and 
   t.equal(await listens(port), local, 'and ended with it')
 })
 
+t.test('the private Redis was killed: the next start has another one', async t => {
+  if (await listens(6379)) return t.comment('a Redis of this machine is used')
+  const folder = t.testdir({ 'app.mjs': app('{}') })
+  const dev = startDev(t, folder, [])
+  t.equal(await hello(await dev.address()), 'one world')
+  const pids = (): string[] => [...dev.err().matchAll(/started a private one at \S+ \(pid (\d+)/g)].map(([, pid]) => pid!)
+  kill(Number(pids()[0]))
+  await until('it is gone', async () => !await listens(Number(new URL(dev.redis()).port)))
+  writeFileSync(join(folder, 'app.mjs'), app('{}', 'two'))
+  t.equal(await hello(await dev.address(2)), 'two world')
+  t.equal(pids().length, 2)
+  dev.child.kill('SIGINT')
+  t.same(await dev.exit, [0, null])
+})
+
 t.test('a named Redis is used: --redis, REDIS_URL, the app\'s own', async t => {
   const own = await startRedis()
   t.teardown(() => own.stop())
