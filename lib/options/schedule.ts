@@ -20,7 +20,8 @@ const ms = (min: number, fix: string): Rule => ({
 
 /** Not an offset, such as "+05:45": Node.js 20 does not know it, and a worker there could not fire the schedule. */
 function isTimeZone (timeZone: unknown): boolean {
-  return typeof timeZone === 'string' && !/^[+-]/.test(timeZone) && new Intl.DateTimeFormat('en', { timeZone }) !== undefined
+  if (typeof timeZone !== 'string' || /^[+-]/.test(timeZone)) return false
+  return new Intl.DateTimeFormat('en', { timeZone }) !== undefined
 }
 
 const rules: Rules = {

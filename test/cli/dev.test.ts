@@ -95,7 +95,8 @@ t.test('the private Redis was killed: the next start has another one', async t =
   const folder = t.testdir({ 'app.mjs': app('{}') })
   const dev = startDev(t, folder, [])
   t.equal(await hello(await dev.address()), 'one world')
-  const pids = (): string[] => [...dev.err().matchAll(/started a private one at \S+ \(pid (\d+)/g)].map(([, pid]) => pid!)
+  const pids = (): string[] =>
+    [...dev.err().matchAll(/started a private one at \S+ \(pid (\d+)/g)].map(([, pid]) => pid!)
   kill(Number(pids()[0]))
   await until('it is gone', async () => !await listens(Number(new URL(dev.redis()).port)))
   writeFileSync(join(folder, 'app.mjs'), app('{}', 'two'))

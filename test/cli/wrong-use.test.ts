@@ -35,7 +35,7 @@ t.test('a mistake gives one clear line, and exit code 1', async t => {
     // Each -Q adds queues. Of two values of a filter only one would count.
     [['list', '-Q', 'a:b', '-Q', 'x'], /"queues" must be.*\[FST_TASKS_PLUGIN_OPTION_INVALID\]/],
     [['list', '--tag', 'a', '--tag', 'b'], /--tag <tag>' argument 'b' is invalid. It was given before/],
-    [['remove-many', '-s', 'failed', '--from', '2h', '--from', '1h', '-y'], /argument '1h' is invalid. It was given before/],
+    [['remove-many', '-s', 'failed', '--from', '2h', '--from', '1h', '-y'], /'1h' is invalid. It was given before/],
     [['remove', 'x', '--queue', 'a', '--queue', 'b', '-y'], /argument 'b' is invalid. It was given before/],
     // Refused before a process is started that would wait for a file to change.
     [['worker', '-A', 'app.mjs', '-c', '0', '--watch'], /concurrency <number>' argument '0' is invalid.*1 to 1,000/],
