@@ -5,9 +5,9 @@
 import { describeKind, describeName } from '../describe.ts'
 import * as errors from '../errors.ts'
 import { ownOf } from '../own.ts'
-import type { AnyShape, Chain, Graph, Group } from './shapes.ts'
+import type { AnyShape } from './shapes.ts'
 import type { FlowInput, FlowJoin } from '../store/flow-node.ts'
-import type { Signature } from '../types.ts'
+import type { Chain, Graph, Group, Signature } from '../types.ts'
 
 export const MAX_MEMBERS = 10_000
 const MAX_EDGES = 50_000

@@ -3,24 +3,9 @@
  */
 import { checkGraph } from '../options.ts'
 import type {
-  Chained, FlowGraph, FlowShape, GraphResult, LastOf, PreviousOf, ResultOf, ResultsOf, Signature, SignatureOptions
+  Chain, Chained, Fits, FlowGraph, FlowShape, Graph, GraphResult, Group, LastOf, PreviousOf, ResultOf, ResultsOf,
+  Signature, SignatureOptions
 } from '../types.ts'
-
-export interface Chain<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
-  readonly kind: 'chain'
-  readonly shapes: readonly FlowShape[]
-}
-
-export interface Group<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
-  readonly kind: 'group'
-  readonly shapes: readonly FlowShape[]
-}
-
-export interface Graph<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
-  readonly kind: 'flow'
-  readonly tasks: Readonly<Record<string, FlowShape>>
-  readonly dependsOn: Readonly<Record<string, readonly string[] | undefined>>
-}
 
 export function signature<Result, Previous> (
   task: string, data?: unknown, options: SignatureOptions = {}
@@ -45,9 +30,9 @@ export function group<const Shapes extends AnyShapes> (
 }
 
 /** A group, and a task that runs when all of it has ended. It reads a list of results: `task.results()`. */
-export function chord<const Shapes extends AnyShapes, Result, Previous> (
-  shapes: Shapes, callback: FlowShape<Result, Previous>
-): Chain<Result, PreviousOf<Shapes[number]>> {
+export function chord<const Shapes extends AnyShapes, const Callback extends FlowShape<any, any>> (
+  shapes: Shapes, callback: Callback & Fits<Group<ResultsOf<Shapes>>, Callback>
+): Chain<ResultOf<Callback>, PreviousOf<Shapes[number]>> {
   return { kind: 'chain', shapes: [{ kind: 'group', shapes } as Group, callback] }
 }
 

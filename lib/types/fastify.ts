@@ -7,7 +7,7 @@ import type {
 } from 'fastify'
 import type {
   DataAgrees, HandlerData, HandlerPrevious, HandlerProgress, HandlerResult, KnownTypes, NamedData, NamedProgress,
-  NamedResult, ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskProgress, TaskResult
+  NamedResult, ProgressAgrees, ResultAgrees, ResultFits, TaskData, TaskPrevious, TaskProgress, TaskResult
 } from './inference.ts'
 import type {
   AdvanceOptions, DrainOptions, EnqueueArguments, EnqueueItem, PurgeOptions, TaskSchemas, WhereOptions, WorkerOptions
@@ -81,7 +81,7 @@ export interface FastifyTasks<
     TaskData<Provider, DataSchema, Name, Data>,
     TaskResult<Provider, ResultSchema, Name, Result>,
     TaskProgress<Provider, ProgressSchema, Name, Progress>,
-    HandlerPrevious<Provider, PreviousSchema, Name, Previous>
+    TaskPrevious<Provider, PreviousSchema, Name, Previous>
   >
   define<Data = never, Result = never, Progress = never, Previous = never, const Name extends string = string> (
     name: Name,
@@ -96,7 +96,7 @@ export interface FastifyTasks<
     TaskData<Provider, unknown, Name, Data>,
     TaskResult<Provider, unknown, Name, Result>,
     TaskProgress<Provider, unknown, Name, Progress>,
-    HandlerPrevious<Provider, unknown, Name, Previous>
+    TaskPrevious<Provider, unknown, Name, Previous>
   >
   /**
    * Adds a hook for the tasks that this scope defines, and the scopes inside of it. See docs/guides/hooks.md.

@@ -13,6 +13,9 @@ export interface SignatureOptions extends Omit<EnqueueOptions, 'id'> {
   allowFailure?: boolean
 }
 
+/** Options of a member that may fail: others read a settled result of it. */
+export interface AllowedToFail extends SignatureOptions { allowFailure: true }
+
 /** The arguments of `task.signature`. `data` is optional if it may be undefined. */
 export type SignatureArguments<Data = unknown> =
   [data: Data, options?: SignatureOptions] | (undefined extends Data ? [] : never)
@@ -22,8 +25,8 @@ export interface FlowShape<Result = unknown, Previous = any> {
   readonly kind: 'signature' | 'chain' | 'group' | 'flow'
   /** What `previous()` of a task behind it resolves with. */
   readonly '~result'?: Result
-  /** What it expects of a task before it. */
-  readonly '~previous'?: (previous: Previous) => void
+  /** What it expects of a task before it. A method: a task fits a parameter of type `Task`, whatever it expects. */
+  '~previous'? (previous: Previous): void
 }
 
 /** A task with its data, as a member of a flow. */
@@ -34,8 +37,29 @@ export interface Signature<Result = unknown, Previous = any> extends FlowShape<R
   readonly options: SignatureOptions
 }
 
+/** What `chain` and `chord` return. */
+export interface Chain<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
+  readonly kind: 'chain'
+  readonly shapes: readonly FlowShape[]
+}
+
+/** What `group` returns. */
+export interface Group<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
+  readonly kind: 'group'
+  readonly shapes: readonly FlowShape[]
+}
+
+/** What `flow` returns. */
+export interface Graph<Result = unknown, Previous = any> extends FlowShape<Result, Previous> {
+  readonly kind: 'flow'
+  readonly tasks: Readonly<Record<string, FlowShape>>
+  readonly dependsOn: Readonly<Record<string, readonly string[] | undefined>>
+}
+
 export type ResultOf<Shape> = Shape extends FlowShape<infer Result, any> ? Result : never
-export type PreviousOf<Shape> = Shape extends FlowShape<any, infer Previous> ? Previous : never
+/** What a shape expects before it. If there are several side by side, it must fit them all. */
+export type PreviousOf<Shape> = TakersOf<Shape> extends (previous: infer Previous) => void ? Previous : never
+type TakersOf<Shape> = Shape extends FlowShape<any, infer Previous> ? (previous: Previous) => void : never
 
 /** The results of a group: a list. */
 export type ResultsOf<Shapes extends readonly FlowShape<any, any>[]> =
@@ -44,7 +68,8 @@ export type ResultsOf<Shapes extends readonly FlowShape<any, any>[]> =
 /** A shape that does not fit behind the one before it. The names of its properties are the text of the error. */
 interface Misfit<Before, Expected> { 'the task before it returns': Before, 'its schema.previous is': Expected }
 
-type Fits<Before, After> = unknown extends PreviousOf<After> ? After
+/** `After`, if it fits behind `Before`. */
+export type Fits<Before, After> = unknown extends PreviousOf<After> ? After
   : unknown extends ResultOf<Before> ? After
     : [ResultOf<Before>] extends [PreviousOf<After>] ? After
         : Misfit<ResultOf<Before>, PreviousOf<After>>
@@ -59,8 +84,9 @@ export type Chained<Shapes extends readonly unknown[]> = {
 type Before<N extends number> = Numbers[N] extends infer Found extends number ? Found : never
 type Numbers = [never, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]
 
+/** The last shape. Of a list whose length is not known it may be any. */
 export type LastOf<Shapes extends readonly unknown[]> =
-  Shapes extends readonly [...unknown[], infer Last] ? Last : unknown
+  Shapes extends readonly [...unknown[], infer Last] ? Last : Shapes[number]
 
 /** A graph of tasks: what each is, and which others it waits for. */
 export interface FlowGraph<Tasks = Record<string, FlowShape<any, any>>> {

@@ -76,13 +76,16 @@ type KnownResult<Provider extends FastifyTypeProvider, Schema, Name> =
 export type HandlerProgress<Provider extends FastifyTypeProvider, Schema, Name, Given> =
   FirstKnown<Handed<Provider, Schema>, Merged<Name, 'progress'>, Or<Given, any>>
 
-/** What comes before the task in a chain. */
+/** What the handler gets of the task before it in a chain. */
 export type HandlerPrevious<Provider extends FastifyTypeProvider, Schema, Name, Given> =
   FirstKnown<Received<Provider, Schema>, Merged<Name, 'previous'>, Or<Given, unknown>>
 
 /** The data that a task is enqueued with. */
 export type TaskData<Provider extends FastifyTypeProvider, Schema, Name, Given> =
   FirstKnown<Accepted<Provider, Schema>, Merged<Name, 'data'>, Or<Given, any>>
+/** What the task before it in a chain has to return. */
+export type TaskPrevious<Provider extends FastifyTypeProvider, Schema, Name, Given> =
+  FirstKnown<Accepted<Provider, Schema>, Merged<Name, 'previous'>, Or<Given, unknown>>
 /** The result that is read of a task. */
 export type TaskResult<Provider extends FastifyTypeProvider, Schema, Name, Given> =
   FirstKnown<ReadBack<Provider, Schema>, NamedResult<Name>, Or<Serialized<Given>, unknown>>

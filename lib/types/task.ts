@@ -3,7 +3,7 @@
  */
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { EnqueueArguments, EnqueueItem, ResultOptions } from './options.ts'
-import type { Signature, SignatureArguments, TaskFlow } from './flow.ts'
+import type { AllowedToFail, SettledResult, Signature, SignatureArguments, TaskFlow } from './flow.ts'
 import type { ScheduledTick, TaskRecord } from './record.ts'
 
 /**
@@ -127,5 +127,6 @@ export interface Task<Data = any, Result = unknown, Progress = any, Previous = u
   /** Enqueues many tasks in few round trips. See `FastifyTasks.enqueueMany`. */
   enqueueMany (items: Array<EnqueueItem<Data>>): Promise<Array<TaskHandle<Result, Progress>>>
   /** The task with its data, as a member of a flow. See `FastifyTasks.enqueueFlow`. */
+  signature (data: Data, options: AllowedToFail): Signature<SettledResult<Result>, Previous>
   signature (...args: SignatureArguments<Data>): Signature<Result, Previous>
 }

@@ -1,6 +1,6 @@
 // The built types, checked whole (skipLibCheck: false), as an ES module sees them.
 import Fastify from 'fastify'
-import tasks, { errors, fastifyTasks, Unrecoverable, type DefineOptions, type EnqueueItem, type FastifyTasks, type Serialized, type Task, type TaskRecord, type TasksOptions } from 'fastify-tasks'
+import tasks, { chain, errors, fastifyTasks, flow, group, Unrecoverable, type Chain, type DefineOptions, type EnqueueItem, type FastifyTasks, type Graph, type GraphResult, type Group, type Serialized, type Task, type TaskRecord, type TasksOptions } from 'fastify-tasks'
 import { runWorker, type RunningWorker } from 'fastify-tasks/worker'
 
 export const options: TasksOptions = { name: 'tasks', worker: { concurrency: 2 } }
@@ -18,6 +18,10 @@ export const mail: Task<{ to: string }, number> = app.tasks.define('mail', share
   log.info(this.prefix)
   return signal.aborted ? 0 : data.to.length
 })
+// An app that exports a shape, and writes its own types, needs these names.
+export const steps: Chain<number, unknown> = chain(mail.signature({ to: 'a@example.com' }))
+export const parts: Group<[number], unknown> = group(mail.signature({ to: 'a@example.com' }))
+export const graph: Graph<GraphResult> = flow({ tasks: { steps, parts } })
 export const record: TaskRecord<number> | null = await (await app.tasks.enqueue('mail', { to: 'a@example.com' })).status()
 export const worker: RunningWorker = await runWorker({ app: './app.ts', queues: ['default'] })
 // @ts-expect-error: there is no such option

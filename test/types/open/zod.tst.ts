@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provid
 import type { FastifyInstance } from 'fastify'
 import { expect, test } from 'tstyche'
 import z from 'zod'
-import type { Task } from 'fastify-tasks'
+import { chain, type Task } from 'fastify-tasks'
 
 declare const plain: FastifyInstance
 const app = plain.withTypeProvider<ZodTypeProvider>()
@@ -70,4 +70,15 @@ test('hooks of a task see the output of its schemas, and the input before the en
     onSuccess: async (_task, result) => { expect(result).type.toBe<{ sum: number }>() }
   }, async data => ({ sum: data.n }))
   expect(task).type.toBe<Task<{ n: string }, { sum: number }, number>>()
+})
+
+test('in a chain the input of schema.previous is compared, the handler gets its output', () => {
+  const before = app.tasks.define('a', { schema: { result: z.object({ n: decimal }) } }, async () => ({ n: 1 }))
+  const schema = { previous: z.object({ n: decimal, step: z.number().default(1) }) }
+  const after = app.tasks.define('b', { schema }, async (_data, task) => {
+    expect(await task.previous()).type.toBe<{ n: number, step: number }>()
+  })
+  const number = app.tasks.define('c', { schema: { result: z.object({ n: z.number() }) } }, async () => ({ n: 1 }))
+  expect(chain).type.toBeCallableWith(before.signature(), after.signature())
+  expect(chain).type.not.toBeCallableWith(number.signature(), after.signature())
 })
