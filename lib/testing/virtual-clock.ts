@@ -15,6 +15,10 @@ import type { AdvanceOptions, Drained, DrainOptions, TaskState } from '../types.
 
 /** How many tasks an error names. */
 const MAX_NAMED = 10
+/** How many pages are read for it. Those of tasks that enqueue each other at once are empty, and have no end. */
+const MAX_PAGES = 20
+/** What an error says if each task had ended before its record was read. */
+const TOO_QUICK = 'those that enqueue another at once, without an end'
 
 /** Waits until nothing runs and nothing waits. */
 type UntilIdle = () => Promise<void>
@@ -133,13 +137,15 @@ async function unfinishedTasks (registry: AppTasks): Promise<string[]> {
   const all = found.length > 0
     ? found
     : [...await tasksIn(registry, 'delayed'), ...await tasksIn(registry, 'retrying')]
+  if (all.length === 0) return [TOO_QUICK]
   return all.length > MAX_NAMED ? [...all.slice(0, MAX_NAMED), '…'] : all
 }
 
 /** The tasks of a state, as an error names them: a few more than it shows. */
 async function tasksIn (registry: AppTasks, state: TaskState): Promise<string[]> {
   const names: string[] = []
-  for (let cursor: string | null | undefined; cursor !== null && names.length <= MAX_NAMED;) {
+  let cursor: string | null | undefined
+  for (let pages = 0; pages < MAX_PAGES && cursor !== null && names.length <= MAX_NAMED; pages++) {
     const page = await list(registry, { state, limit: MAX_NAMED + 1, ...(cursor ? { cursor } : {}) })
     names.push(...page.tasks.map(({ name, id }) => `"${name}" (${id}, ${state})`))
     cursor = page.cursor

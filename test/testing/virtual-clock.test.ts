@@ -253,6 +253,17 @@ t.test('drain', async t => {
     t.match(endless, { code: 'FST_TASKS_NOT_DRAINED', message: /"again"/ })
   })
 
+  t.test('gives up too if a task enqueues another at once, again and again', async t => {
+    let goesOn = true
+    const app = await build(t, {}, app => {
+      app.tasks.define('at-once', async () => { if (goesOn) await app.tasks.enqueue('at-once') })
+    })
+    await app.tasks.enqueue('at-once')
+    const error = await errorOf(app.tasks.drain({ timeout: 50 }))
+    goesOn = false
+    t.match(error, { code: 'FST_TASKS_NOT_DRAINED', message: /have not ended: \S/ })
+  })
+
   t.test('fails if no task of a queue has a handler', async t => {
     const app = await build(t, {}, app => {
       app.tasks.define('x', () => 1)
