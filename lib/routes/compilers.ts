@@ -9,7 +9,15 @@ import { serializerCompilerOf, validatorCompilerOf } from '../tasks/fastify-comp
 
 type Serialize = (payload: any) => string
 
-const compileOurs = SerializerSelector()({}, {}) as (route: any) => Serialize
+const compile = SerializerSelector()({}, {}) as (route: any) => Serialize
+const compiled = new Map<unknown, Serialize>()
+
+/** Once for all apps of the process: what the compiler makes is kept for ever, some 80 kB for an app. */
+function compileOurs (route: { schema: unknown }): Serialize {
+  const known = compiled.get(route.schema) ?? compile(route)
+  compiled.set(route.schema, known)
+  return known
+}
 
 interface Compilers { validatorCompiler: (route: any) => any, serializerCompiler: (route: any) => Serialize }
 
