@@ -55,7 +55,17 @@ export function goOnWithoutReader (): void {
   }
 }
 
+/** The stack of an ES module that cannot be parsed has lines of Node.js only: neither its file nor its line. */
+const hasNoPlace = (error: unknown): boolean => tryOr(() => error instanceof SyntaxError &&
+  `${error.stack}`.startsWith(error.name) && !/^ +at (?!.*\bnode:)/m.test(`${error.stack}`), false)
+
 export function fail (error: unknown): never {
+  if (hasNoPlace(error)) {
+    printErr('fastify-tasks: a module of the app cannot be parsed:')
+    process.exitCode = EXIT.failed
+    process.removeAllListeners('uncaughtException')
+    throw error // uncaught: only then Node.js prints the file and the line
+  }
   printError(error)
   process.exit(EXIT.failed)
 }

@@ -112,6 +112,22 @@ t.test('what is no app plugin is named, with what to export', async t => {
   }
 })
 
+t.test('a module that cannot be parsed is named, with the line', async t => {
+  const broken = 'export const one = 1\nexport const two = (\n'
+  const folder = t.testdir({
+    'esm.mjs': 'import \'./part.mjs\'\nexport default async () => {}\n',
+    'part.mjs': broken,
+    'cjs.cjs': '\nmodule.exports = async ( => {}\n'
+  })
+  for (const [file, place] of [['esm.mjs', /part\.mjs:3\n/], ['cjs.cjs', /cjs\.cjs:2\n/]] as const) {
+    for (const name of ['worker', 'list'] as const) {
+      const { code, err } = await ended(run(t, folder, [name, '-A', file]))
+      t.match({ code, err }, { code: 1, err: place }, `${name} ${file}`)
+      t.match(err, /^fastify-tasks: [^]*SyntaxError: /)
+    }
+  }
+})
+
 t.test('an app that makes another server for itself is an app', async t => {
   const folder = t.testdir({
     'app.mjs': `${head}export default async function app (fastify) {
