@@ -8,15 +8,18 @@ import tasks, { chain, group } from '../../lib/plugin.ts'
 import { poll } from '../../scripts/poll.ts'
 import { projectRoot, startRedis } from '../../scripts/redis.ts'
 import { launchChromium } from './chromium.ts'
+import { keepsPlaces } from './places.ts'
 
-const LIMIT_MS = 150_000
+const LIMIT_MS = 240_000
 const STEP_TIMEOUT_MS = 20_000
 const HOSTILE = '<img src=x onerror=alert(1)> "\'> \u202Egnp'
 const AXE = readFileSync(join(projectRoot(), 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
 const PATHS = [
-  '', 'queues', 'queues/mail', 'tasks?state=failed', 'workers', 'names', 'names?name=resize', 'schedules', 'flows'
+  '', 'queues', 'queues/mail', 'tasks?state=failed', 'workers', 'names', 'names?name=resize', 'schedules', 'flows',
+  `queues/${'q'.repeat(60)}`
 ]
 const SIZES = [[1280, 900], [390, 844]] as const
+const LONG = { queue: 'q'.repeat(60), name: 'n'.repeat(100) }
 const pictures = join(projectRoot(), 'artifacts')
 
 let passed = 0
@@ -42,7 +45,8 @@ console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed > 0 ? 1 : 0)
 
 async function startApp (app: FastifyInstance): Promise<string> {
-  await app.register(tasks, { redis: redis.url, queues: ['mail'], worker: { queues: ['default'] }, exposeStack: true })
+  const queues = ['mail', LONG.queue]
+  await app.register(tasks, { redis: redis.url, queues, worker: { queues: ['default'] }, exposeStack: true })
   app.tasks.define('resize', { expose: ['data'], keepLogs: 65_536 }, async (data: { n: number }, task) => {
     task.log.warn({ n: data.n }, `a line ${HOSTILE}`)
     await task.updateState('Scaling', { current: 3, total: 8 })
@@ -50,6 +54,7 @@ async function startApp (app: FastifyInstance): Promise<string> {
     return { width: 500 }
   })
   app.tasks.define('letter', { queue: 'mail' })
+  app.tasks.define(LONG.name, { queue: LONG.queue })
   app.tasks.defineSchedule('nightly', { task: 'letter', cron: '0 3 * * *', timezone: 'Europe/Berlin' })
   await app.register(dashboard, { prefix: '/admin/tasks', access: 'anyone-may-operate', title: 'Picture shop' })
   return `${await app.listen({ port: 0, host: 'localhost' })}/admin/tasks`
@@ -57,6 +62,7 @@ async function startApp (app: FastifyInstance): Promise<string> {
 
 async function fill (): Promise<void> {
   const tags = ['tenant:42', '"><b>']
+  await app.tasks.enqueue(LONG.name, null, { id: 'long' })
   await app.tasks.enqueueMany('resize', Array.from({ length: 30 }, (_, n) => ({ data: { n }, tags })))
   await app.tasks.enqueueMany('letter', Array.from({ length: 20 }, (_, n) => ({ data: { n } })))
   const resize = (n: number) => ({ kind: 'signature', task: 'resize', data: { n }, options: {} }) as const
@@ -84,6 +90,8 @@ async function run (browser: Browser): Promise<void> {
     inPage(browser, {}, staysTrue))
   await check('the answer to a form is not read again: its address has no page', () =>
     inPage(browser, {}, keepsQuestion))
+  await check('a page that is read again leaves the focus and what is scrolled where they are', () =>
+    inPage(browser, {}, page => keepsPlaces(page, base, app)))
   await check('keys lead to pages', () => inPage(browser, {}, followsKeys))
   await check('Redis goes away while one looks: the page says so, and goes on', () => inPage(browser, {}, seesOutage))
 }
@@ -123,7 +131,8 @@ async function inPage (
 
 async function lookAtAll (browser: Browser, content: string): Promise<void> {
   const [first] = (await app.tasks.list({ state: 'failed', limit: 1 })).tasks
-  const paths = [...PATHS, ...first ? [`tasks/${first.id}?queue=default`, 'tasks/album'] : ['tasks/nobody']]
+  const there = first ? [`tasks/${first.id}?queue=default`, 'tasks/album', 'tasks/long'] : ['tasks/nobody']
+  const paths = [...PATHS, ...there]
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [width, height] of SIZES) {
       const options = { colorScheme, viewport: { width, height } }
@@ -157,8 +166,13 @@ async function lookAt (page: Page, path: string, kind: string): Promise<void> {
     return violations.map(({ id, nodes }: any) => `${id}: ${nodes.map(({ html }: any) => html).join(' | ')}`)
   })
   if (found.length > 0) throw new Error(`${path} (${kind})\n${found.join('\n')}`)
-  const wide: number = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
-  if (wide > 0) throw new Error(`${path} (${kind}) is ${wide} pixels too wide`)
+  const size = page.viewportSize()!
+  for (const width of [size.width, 320]) {
+    await page.setViewportSize({ ...size, width })
+    const wide: number = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+    if (wide > 0) throw new Error(`${path} (${kind}) is ${wide} pixels too wide for ${width}`)
+  }
+  await page.setViewportSize(size)
 }
 
 async function retriesTask (page: Page): Promise<void> {

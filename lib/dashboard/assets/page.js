@@ -9,12 +9,14 @@ const INTERVALS = { off: 0, '2 s': 2000, '5 s': 5000, '15 s': 15000 }
 // Times, relative to now.
 
 const SPANS = [[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']]
-const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
+// Only for "now": it has "tomorrow" too, also for a time that is 47 hours ahead.
+const now = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
+const others = new Intl.RelativeTimeFormat('en', { style: 'short' })
 
 function relative (ms) {
   const seconds = Math.round(ms / 1000)
   const [size, unit] = SPANS.find(([size]) => Math.abs(seconds) >= size) ?? [1, 'second']
-  return words.format(Math.trunc(seconds / size), unit)
+  return (unit === 'second' ? now : others).format(Math.trunc(seconds / size), unit)
 }
 
 function showTimes () {
@@ -103,11 +105,40 @@ function report (text) {
   if (stale.textContent !== text) stale.textContent = text
 }
 
+// What takes the focus, or scrolls.
+const PLACES = 'a, button, summary, [tabindex]'
+
+/** The same in the page before and after, whatever rows have come or gone. */
+const nameOf = element => [
+  element.tagName, element.getAttribute('href'), element.getAttribute('aria-label'), element.closest('details')?.id,
+  element.form && `${element.form.action} ${new URLSearchParams(new FormData(element.form))} ${element.value}`
+].join(' ')
+
+const namesakes = name => [...main.querySelectorAll(PLACES)].filter(element => nameOf(element) === name)
+
+/** Returns how to find the element once the page has been replaced. */
+function finderOf (element) {
+  const name = nameOf(element)
+  const at = namesakes(name).indexOf(element)
+  return () => namesakes(name)[at]
+}
+
+/** Returns what brings the focus and the scrolled parts back. What is gone leaves the focus to the page. */
+function keepPlaces () {
+  const { activeElement } = document
+  const focused = main.contains(activeElement) && activeElement.matches(PLACES) && finderOf(activeElement)
+  const scrolled = [...main.querySelectorAll(PLACES)].filter(({ scrollLeft, scrollTop }) => scrollLeft || scrollTop)
+    .map(element => ({ find: finderOf(element), left: element.scrollLeft, top: element.scrollTop }))
+  return () => {
+    if (focused) (focused() ?? main).focus({ preventScroll: true })
+    for (const { find, left, top } of scrolled) find()?.scrollTo(left, top)
+  }
+}
+
 function swap (text) {
   const fresh = new DOMParser().parseFromString(text, 'text/html').querySelector('main[data-live]')
   if (!fresh) return false
-  const focus = document.activeElement
-  const place = main.contains(focus) ? [...main.querySelectorAll('a, button, summary')].indexOf(focus) : -1
+  const putBack = keepPlaces()
   for (const details of main.querySelectorAll('details[id]')) {
     const twin = fresh.querySelector(`#${CSS.escape(details.id)}`)
     if (twin) twin.open = details.open
@@ -115,7 +146,7 @@ function swap (text) {
   fresh.querySelector('.note')?.remove()
   const note = main.querySelector('.note')
   main.replaceChildren(...(note?.querySelector('form') ? [note] : []), ...fresh.childNodes)
-  if (place >= 0) main.querySelectorAll('a, button, summary')[place]?.focus()
+  putBack()
   showTimes()
   return true
 }
