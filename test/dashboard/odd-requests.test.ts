@@ -35,6 +35,9 @@ t.test('odd filters of a list are left out, and it says so', async t => {
   t.match(body, 'The name is not understood, and left out')
   t.match(body, id)
   t.match((await get(app, 'tasks?tag=x%00')).statusCode, 200, 'a tag that is none chooses no states')
+  for (const query of ['state=nope', 'tag=x%00']) {
+    t.match((await get(app, `tasks?${query}`)).body, /value="active" selected/, `${query}: the form shows what is listed`)
+  }
   t.notOk(log.find('dashboard.failed'))
 })
 

@@ -31,16 +31,17 @@ const buttons = (context: PageContext, task: TaskRecord): Value =>
       ...(question && { question, kind: 'danger' })
     }))
 
-/** What happened to it, in order. */
+/** What happened to it, in order: the last attempt that has started may be among those that have failed. */
 function timeline ({ enqueuedAt, dueAt, failedAttempts, startedAt, finishedAt, state: at, attempt }: TaskRecord): Html {
-  const past: Value[][] = failedAttempts.map(({ attempt, startedAt, finishedAt, worker, error }) => [
-    time(finishedAt),
-    html`attempt ${attempt} failed: ${text(`${error.name}: ${error.message}`)} <small>${worker && text(worker)}
+  const past = failedAttempts.map(({ attempt, startedAt, finishedAt, worker, error }) => ({
+    at: finishedAt,
+    what: html`attempt ${attempt} failed: ${text(`${error.name}: ${error.message}`)} <small>${worker && text(worker)}
 ${startedAt && `after ${duration(Date.parse(finishedAt) - Date.parse(startedAt))}`}</small>`
-  ])
+  }))
+  const started = startedAt ? [{ at: startedAt, what: `attempt ${attempt} started` }] : []
+  const attempts = [...started, ...past].toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at))
   const rows: Value[][] = [
-    [time(enqueuedAt), 'enqueued'], ...past,
-    ...startedAt ? [[time(startedAt), `attempt ${attempt} started`]] : [],
+    [time(enqueuedAt), 'enqueued'], ...attempts.map(({ at, what }) => [time(at), what]),
     ...finishedAt ? [[time(finishedAt), state(at)]] : [],
     ...dueAt ? [[time(dueAt), 'may start']] : []
   ]

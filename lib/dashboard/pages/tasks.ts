@@ -32,7 +32,7 @@ const option = (value: string, chosen: string | undefined, label = value): Html 
 function filters ({ query }: PageContext, states: readonly SearchState[], queues: string[]): Html {
   const any = Boolean(query.q || query.tag)
   const unknown = unknownField(query, queues)
-  const shown = query.state ?? (any ? '' : states[0])
+  const shown = states.length > 1 ? '' : states[0]
   return html`<form class="filters" action="tasks">${query.q && hidden({ q: query.q })}
 <label>State <select name="state">${any && option('', shown, 'all')}${STATES.map(name => option(name, shown))}
 </select></label> <label>Queue <select name="queue">${option('', query.queue, 'all')}
