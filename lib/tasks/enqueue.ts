@@ -112,7 +112,7 @@ export class TaskProducer {
       this.#count(task, start, added === true ? 1 : 0)
       return this.#handleOf(task, added || await this.#isOwn(task, start))
     } catch (error) {
-      throw this.#countFailure(name, error as Error, options?.queue)
+      throw this.#countFailure(name, error as Error, options)
     }
   }
 
@@ -122,9 +122,9 @@ export class TaskProducer {
     if (stored > 0) this.#meter.enqueued(queue.name, name, stored, timestamp)
   }
 
-  /** @param queue another one than that of the definition */
-  #countFailure (name: string, error: Error, queue?: string): Error {
-    this.#meter?.enqueueFailed(queue ?? this.#registry.definitions.get(name)?.queue, error)
+  /** @param options as they were given */
+  #countFailure (name: string, error: Error, options?: EnqueueOptions): Error {
+    this.#meter?.enqueueFailed(this.#registry.queueNamed(name, options), error)
     return error
   }
 

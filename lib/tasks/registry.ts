@@ -1,7 +1,7 @@
 /**
  * Which tasks are defined in this app, and which queues are known to it.
  */
-import { describeName } from '../describe.ts'
+import { describeName, tryOr } from '../describe.ts'
 import * as errors from '../errors.ts'
 import type { Definition } from './definition.ts'
 import type { Queue } from '../store/contract.ts'
@@ -30,6 +30,12 @@ export class TaskRegistry {
     if (queue) return queue
     const shown = describeName(name)
     throw new errors.QueueUnknown(shown, [...this.queues.keys()].join(', '), shown)
+  }
+
+  /** The queue of an enqueue that was refused. @param options may be anything, and name another queue than the task */
+  queueNamed (name: string, options: { queue?: string } | undefined): string | undefined {
+    const chosen = tryOr(() => this.queues.get(options!.queue!)?.name, undefined)
+    return chosen ?? this.definitions.get(name)?.queue
   }
 
   /** @throws FST_TASKS_NOT_DEFINED */
