@@ -33,7 +33,11 @@ t.test('a worker that fires the schedules of many customers does not keep the ca
   }
   const before = count()
   const ticker = new Ticker({
-    queue: 'default', schedules: store as QueueSchedules, log: { debug () {} } as any, instance: 'app', worker: 'w'
+    queue: 'default',
+    schedules: store as QueueSchedules,
+    instance: 'app',
+    worker: 'w',
+    log: { debug () {}, warn () {} } as any // at the minute of one of them a tick is missed
   })
   t.equal(await ticker.fireDue(), COUNT)
   t.equal(fired.size, COUNT)
