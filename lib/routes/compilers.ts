@@ -6,7 +6,10 @@ import type { FastifyInstance } from 'fastify'
 import { isOurs } from './schemas.ts'
 import { serializerCompilerOf, validatorCompilerOf } from '../tasks/fastify-compilers.ts'
 
-interface Compilers { validatorCompiler: (route: any) => any, serializerCompiler: (route: any) => (payload: any) => string }
+interface Compilers {
+  validatorCompiler: (route: any) => any
+  serializerCompiler: (route: any) => (payload: any) => string
+}
 
 export const compilersOf = (scope: FastifyInstance): Compilers => ({
   // An id needs no validation.

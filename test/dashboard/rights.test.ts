@@ -304,7 +304,7 @@ t.test('a redact that fails shows no data, and the rest of the page', async t =>
     throws: () => { throw new Error('pa55word') },
     rejects: () => Promise.reject(new Error('pa55word')),
     'has no JSON': () => ({ user: 1n }),
-    // eslint-disable-next-line prefer-promise-reject-errors
+
     'rejects with what is no error': () => Promise.reject(Object.create(null))
   }
   const app = await appWithPage(t, {
