@@ -1,8 +1,8 @@
 /**
  * Pauses a queue, or the tasks of one name in every queue that is known here, and ends such a pause.
  */
-import * as errors from '../errors.ts'
 import { checkPause } from '../options.ts'
+import { notDefined } from '../tasks/registry.ts'
 import type { Queue } from '../store/contract.ts'
 import type { BoundedCalls } from '../store/store-contract.ts'
 import type { PauseTarget } from '../types.ts'
@@ -24,7 +24,7 @@ export async function pause (source: PauseSource, target: PauseTarget): Promise<
   const { name } = target
   // A command without an app knows no names.
   if (name !== undefined && source.definitions.size > 0 && !source.definitions.has(name)) {
-    throw new errors.TaskNotDefined(name, name, [...source.definitions.keys()].join(', '))
+    throw notDefined(name, source.definitions)
   }
   return await change(source, target, 'a pause', queue => queue.pause(name ?? null))
 }

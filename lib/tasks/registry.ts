@@ -42,8 +42,7 @@ export class TaskRegistry {
   definition (name: string): Definition {
     const definition = this.definitions.get(name)
     if (definition) return definition
-    const known = [...this.definitions.keys()].join(', ') || 'none'
-    throw new errors.TaskNotDefined(describeName(name), describeName(name), known)
+    throw notDefined(name, this.definitions)
   }
 
   /**
@@ -57,4 +56,13 @@ export class TaskRegistry {
     this.#know(definition.queue)
     return definition
   }
+}
+
+/** @param name may be anything, such as the task itself */
+export function notDefined (name: unknown, definitions: ReadonlyMap<string, unknown>): Error {
+  const shown = describeName(name)
+  const fix = typeof name === 'string'
+    ? `Define it first: fastify.tasks.define("${shown}", …).`
+    : 'Pass its name, a string, or call its own method: task.enqueue(data).'
+  return new errors.TaskNotDefined(shown, fix, [...definitions.keys()].join(', ') || 'none')
 }
