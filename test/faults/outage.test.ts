@@ -93,7 +93,7 @@ t.test('a restart without scripts, with AOF: workers go on by themselves', async
       return task.attempt
     })
     app.tasks.define('quick', () => 'quick')
-    app.tasks.define('retries', { retries: 1, backoff: { strategy: 'fixed', delay: 300 } }, (_data, task) => {
+    app.tasks.define('retries', { retries: 1, backoff: { strategy: 'fixed', delay: 1_500 } }, (_data, task) => {
       if (task.attempt === 1) throw new Error('no')
       return 'again'
     })

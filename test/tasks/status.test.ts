@@ -8,7 +8,7 @@ t.test('the state is true from enqueue to end, seen from another process\' conne
   const hasBegun = [latch(), latch()]
   const go = [latch(), latch()]
   const app = await build(t, { prefix }, app => {
-    app.tasks.define('x', { retries: 1, backoff: { strategy: 'fixed', delay: 300 } }, async (_data, task) => {
+    app.tasks.define('x', { retries: 1, backoff: { strategy: 'fixed', delay: 1_000 } }, async (_data, task) => {
       const turn = task.attempt - 1
       await task.updateState('WORKING', { turn })
       hasBegun[turn]!.open()
@@ -30,7 +30,7 @@ t.test('the state is true from enqueue to end, seen from another process\' conne
   t.match(await reaches(reader, id, 'retrying'), {
     attempt: 1, error: { name: 'TypeError', message: 'not yet', code: 'E_NOT_YET' }
   })
-  await pass(app, 300, { wait: false })
+  await pass(app, 1_000, { wait: false })
   await hasBegun[1]!.promise
   t.match(await reader.tasks.status(id), { state: 'active', attempt: 2, progress: { turn: 1 } })
   go[1]!.open()
