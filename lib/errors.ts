@@ -48,7 +48,7 @@ export const ThreadBundled = createError('FST_TASKS_THREAD_BUNDLED',
 
 // enqueue
 export const TaskNotDefined = createError('FST_TASKS_NOT_DEFINED',
-  'Task "%s" is not defined here. %s Defined here: %s', 500)
+  'Task "%s" is not defined here. Define it: tasks.define(name, …), and pass its name, a string. Defined here: %s', 500)
 export const TaskOptionInvalid = createError('FST_TASKS_TASK_OPTION_INVALID',
   'Task "%s": option "%s" must be %s, got %s. %s', 500)
 export const TaskIdInvalid = createError('FST_TASKS_ID_INVALID',

@@ -59,10 +59,5 @@ export class TaskRegistry {
 }
 
 /** @param name may be anything, such as the task itself */
-export function notDefined (name: unknown, definitions: ReadonlyMap<string, unknown>): Error {
-  const shown = describeName(name)
-  const fix = typeof name === 'string'
-    ? `Define it first: fastify.tasks.define("${shown}", …).`
-    : 'Pass its name, a string, or call its own method: task.enqueue(data).'
-  return new errors.TaskNotDefined(shown, fix, [...definitions.keys()].join(', ') || 'none')
-}
+export const notDefined = (name: unknown, definitions: ReadonlyMap<string, unknown>): Error =>
+  new errors.TaskNotDefined(describeName(name), [...definitions.keys()].join(', ') || 'none')

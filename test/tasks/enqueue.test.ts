@@ -18,12 +18,12 @@ t.test('define', async t => {
   })
 })
 
-t.test('the task in place of its name: the error says what to call', async t => {
+t.test('the task in place of its name: the error says what to pass', async t => {
   const app = await build(t)
   const task = app.tasks.define('x')
   const { code, message } = await errorOf(app.tasks.enqueue(task as any, 1))
   t.equal(code, 'FST_TASKS_NOT_DEFINED')
-  t.match(message, /its name, a string, or call its own method: task\.enqueue\(data\)\. Defined here: x$/)
+  t.match(message, /pass its name, a string\. Defined here: x$/)
 })
 
 t.test('what is wrong is refused, and nothing is in Redis', async t => {
