@@ -12,7 +12,10 @@ export class LogLimit {
   /** Whether a line with this cause may be logged now. True at most once a minute for each cause. */
   allows (cause: string): boolean {
     const now = uptime()
-    for (const [known, at] of this.#loggedAt) if (now - at >= INTERVAL_MS) this.#loggedAt.delete(known)
+    for (const [known, at] of this.#loggedAt) { // the oldest first
+      if (now - at < INTERVAL_MS) break
+      this.#loggedAt.delete(known)
+    }
     if (this.#loggedAt.has(cause)) return false
     this.#loggedAt.set(cause, now)
     return true

@@ -3,7 +3,7 @@
  * nothing any more: a failure is logged.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { callHooks, type HookFailure, type HookLists } from '../hooks/hook-lists.ts'
 import { hasAttemptLeft, toLoggable } from '../records/failure.ts'
 import { steadyLog } from '../steady-log.ts'
@@ -88,7 +88,7 @@ export class AttemptHooks {
     const [name, payload] = step
     const { lists, instance, context } = this.#options
     const onFailure = (failure: HookFailure): null => {
-      if (failure) logHookFailure(context.log, name, failure.thrown)
+      if (failure) logHookFailure(context, name, failure.thrown)
       return null
     }
     callHooks(lists[name] ?? [], instance, [context, payload], onFailure, () => this.#next(rest, next))
@@ -113,8 +113,8 @@ function stepsAfter (result: AttemptResult, value: unknown, options: StoredOptio
   return [...steps, ['onAttemptEnd', end]]
 }
 
-export function logHookFailure (given: FastifyBaseLogger, hook: TaskHookName, thrown: unknown): void {
-  const log = steadyLog(() => given)
+function logHookFailure (context: TaskContext, hook: TaskHookName, thrown: unknown): void {
+  const log = steadyLog(() => context.log)
   const fields = { event: 'task.hook_failed', hook, err: toLoggable(thrown) }
   log.error(fields, 'hook failed: the outcome of the task does not change')
 }

@@ -3,7 +3,8 @@
  */
 import * as errors from '../errors.ts'
 import { check, type ToError } from './check-rules.ts'
-import { areAll, bool, integer, isFunction, isId, isObject, name, object, type Rule, type Rules } from './rule-kinds.ts'
+import { bool, integer, isFunction, isId, isObject, name, object, type Rule, type Rules } from './rule-kinds.ts'
+import { isFullArray } from '../own.ts'
 import { pluginOptionError } from './to-error.ts'
 import type { DefineOptions, LimitChange, LimitOptions, PauseTarget, RateChange, RateOptions } from '../types.ts'
 
@@ -29,7 +30,7 @@ const scopeRule: Rule = {
 const setLimitRules: Rules = {
   limit: object('For example { max: 5 }.'),
   rate: {
-    ok: value => isObject(value) || (areAll(value, () => true) && value.length <= 5),
+    ok: value => isObject(value) || (isFullArray(value) && value.length <= 5),
     expected: 'an object, or an array of at most 5 objects',
     fix: 'For example { max: 10, timeWindow: 1000 }, or [] for none.'
   }

@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import { builtInName } from '../built-in.ts'
 import { tryOr, withCommas } from '../describe.ts'
+import { isFullArray } from '../own.ts'
 import { isRedisUrl } from './redis-url.ts'
 import { isTag, isTags } from '../records/tags.ts'
 import { MAX_DATE } from '../records/time.ts'
@@ -42,11 +43,11 @@ export function isObject (value: unknown): value is Record<string, any> {
 
 export const isName = (value: unknown): value is string => typeof value === 'string' && NAME.test(value)
 export const isFunction = (value: unknown): boolean => typeof value === 'function'
-export const isHook = (value: unknown): boolean => Array.isArray(value) ? areAll(value, isFunction) : isFunction(value)
+export const isHook = (value: unknown): boolean => isFunction(value) || areAll(value, isFunction)
 
-/** Whether it is an array, and each of its items is so. `every` alone passes over its holes. */
+/** Whether it is an array, and each of its items is so. */
 export const areAll = (value: unknown, is: (item: unknown) => boolean): boolean =>
-  Array.isArray(value) && !value.includes(undefined) && value.every(item => is(item))
+  isFullArray(value) && value.every(item => is(item))
 
 /** Ms of a Date or of a number. Copied, because a Date's methods may be overridden. */
 export const timeOf = (value: unknown): number => value instanceof Date ? new Date(value).getTime() : value as number

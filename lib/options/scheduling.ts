@@ -1,7 +1,8 @@
 /**
  * What the options must be that say when tasks start, beside others.
  */
-import { areAll, isObject, object, type Rule, type Rules } from './rule-kinds.ts'
+import { isFullArray } from '../own.ts'
+import { isObject, object, type Rule, type Rules } from './rule-kinds.ts'
 
 const priority: Rule = {
   ok: value => ['high', 'normal', 'low'].includes(value),
@@ -19,7 +20,7 @@ export const perDefinition: Rules = {
   unique: object('For example { key: data => data.id }.'),
   debounce: object('For example { key: data => data.id, wait: 5000 }.'),
   rate: {
-    ok: value => isObject(value) || (areAll(value, () => true) && value.length > 0 && value.length <= 5),
+    ok: value => isObject(value) || (isFullArray(value) && value.length > 0 && value.length <= 5),
     expected: 'an object, or an array of 1 to 5 objects',
     fix: 'For example { max: 10, timeWindow: 1000 }.'
   }

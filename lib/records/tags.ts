@@ -1,6 +1,7 @@
 /**
  * The tags of a task, as they are stored in its record and in the index of its queue.
  */
+import { isFullArray } from '../own.ts'
 
 /** What the index of tags needs of a task. */
 export interface Tags {
@@ -14,9 +15,9 @@ export const MAX_TAGS = 10
 /** Visible ASCII: in the index a blank ends a tag. */
 export const isTag = (value: unknown): value is string => typeof value === 'string' && /^[!-~]{1,64}$/.test(value)
 
-/** Any producer may have written something else. `every` alone passes over holes. */
+/** Any producer may have written something else. */
 export const isTags = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.length <= MAX_TAGS && !value.includes(undefined) && value.every(isTag)
+  isFullArray(value) && value.length <= MAX_TAGS && value.every(isTag)
 
 /** As the property of a new job. Nothing if the task has none. */
 export const tagsOf = ({ timestamp, tags }: { timestamp: number, tags?: string[] }): { tags?: Tags } =>

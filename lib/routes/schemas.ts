@@ -86,8 +86,7 @@ export const recordSchema = {
     },
     startedAt: timeOrNull,
     finishedAt: timeOrNull,
-    // Not anyOf, which would refuse a time after the year 9999: that is no date-time.
-    schedule: { ...tickSchema, type: ['object', 'null'], description: 'Tick of the schedule that enqueued the task' },
+    schedule: { anyOf: [{ type: 'null' }, tickSchema], description: 'Tick of the schedule that enqueued the task' },
     flow: { anyOf: [{ type: 'null' }, flowSchema], description: 'Flow that the task is a member of, or that it is' },
     tags: { type: 'array', items: { type: 'string' }, description: 'Tags that the task was enqueued with' },
     result: { description: 'What the task returned, any JSON' },

@@ -132,7 +132,10 @@ export type ScheduleChange =
   | { action: 'resume', next: PlannedTick | null, generation: number }
   /** A living process declares it. */
   | { action: 'see', hash: string }
-  /** Its tick cannot fire: not to be looked at for a minute. `spec`: the definition, empty if none could be read. */
+  /**
+   * Its tick cannot fire: not to be looked at for a minute, or never if there is no definition. `spec`: the definition,
+   * empty if none could be read.
+   */
   | { action: 'put off', spec: string }
   /** It moves to another queue. */
   | { action: 'leave', epoch: number }

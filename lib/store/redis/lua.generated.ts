@@ -2059,10 +2059,14 @@ local id, action = ARGV[1], ARGV[2]
 if action == 'put off' then
   local spec = load_state(KEYS[2], id) and redis.call('HGET', KEYS[1], id) or ''
   if spec ~= ARGV[3] then return '' end
+  if spec == '' then
+    redis.call('SREM', KEYS[4], id)
+    return redis.call('ZREM', KEYS[3], id) == 1 and '{}' or ''
+  end
   local due = redis.call('ZSCORE', KEYS[3], id)
-  if due and tonumber(due) <= now then redis.call('ZADD', KEYS[3], now + 60000, id) end
-  if spec == '' then redis.call('SREM', KEYS[4], id) end
-  return due and '{}' or ''
+  if not due or tonumber(due) > now then return '' end
+  redis.call('ZADD', KEYS[3], now + 60000, id)
+  return '{}'
 end
 local text = redis.call('HGET', KEYS[2], id)
 local state = load_state(KEYS[2], id)

@@ -16,8 +16,9 @@ Returns the state as it was, "" if the schedule is unknown or was not changed, "
 
 see: a living process declares it. Only if its definition is the one that is stored: an old version that is still alive
 changes nothing. Not if its tick was lost: it has to be set again. put off: a tick that cannot fire must not stay the
-first of those that are due. leave: it moves to another queue. What stays refuses an older epoch. remove: not while a
-process declares it, or if it was placed again with a higher epoch.
+first of those that are due. Without a definition there is nothing to fire, and it is removed. leave: it moves to
+another queue. What stays refuses an older epoch. remove: not while a process declares it, or if it was placed again
+with a higher epoch.
 ]]
 -- @include now
 -- @include schedule-state
@@ -25,10 +26,14 @@ local id, action = ARGV[1], ARGV[2]
 if action == 'put off' then
   local spec = load_state(KEYS[2], id) and redis.call('HGET', KEYS[1], id) or ''
   if spec ~= ARGV[3] then return '' end
+  if spec == '' then
+    redis.call('SREM', KEYS[4], id)
+    return redis.call('ZREM', KEYS[3], id) == 1 and '{}' or ''
+  end
   local due = redis.call('ZSCORE', KEYS[3], id)
-  if due and tonumber(due) <= now then redis.call('ZADD', KEYS[3], now + 60000, id) end
-  if spec == '' then redis.call('SREM', KEYS[4], id) end
-  return due and '{}' or ''
+  if not due or tonumber(due) > now then return '' end
+  redis.call('ZADD', KEYS[3], now + 60000, id)
+  return '{}'
 end
 local text = redis.call('HGET', KEYS[2], id)
 local state = load_state(KEYS[2], id)
